@@ -1,0 +1,45 @@
+import type { Problem } from '#kit/problem';
+
+/** Header names and values in the order they came, names as sent, values as latin-1 text without outer blanks. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** The head of one request as the reader gives it, already held to RFC 9112's grammar. */
+export interface RequestHead {
+  readonly method: string;
+  /** Origin-form target as sent: path and query. */
+  readonly target: string;
+  readonly httpVersion: '1.0' | '1.1';
+  readonly headers: HeaderList;
+}
+
+export interface Limits {
+  readonly bodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly tryTimeoutMs: number;
+}
+
+/** One try at one instance: `done` is called exactly once, so that in-flight counts and latencies stay true. */
+export interface Attempt {
+  readonly instanceId: string;
+  readonly host: string;
+  readonly port: number;
+  done(outcome: { readonly ok: boolean; readonly latencyMs: number }): void;
+}
+
+/** What the gateway does with a request, decided from its head alone. */
+export type Decision =
+  | {
+      readonly kind: 'forward';
+      readonly service: string;
+      /** Pattern of the matched route, for metrics and logs: bounded, unlike the path. */
+      readonly route: string;
+      /** Path and query to send upstream. */
+      readonly target: string;
+      readonly limits: Limits;
+      /** Chooses an instance that is not in `tried`; null when none is left. */
+      pick(tried: ReadonlySet<string>): Attempt | null;
+    }
+  | { readonly kind: 'own' }
+  | { readonly kind: 'refuse'; readonly problem: Problem };
+
+export type Decide = (head: RequestHead) => Decision;
