@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs the system packages of the local stack's servers: only the missing ones, and only those that no
+# variable (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
+set -eu
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+missing=''
+[ -n "${DB_HOST:-}" ] || command -v mariadbd >/dev/null || missing="$missing mariadb-server"
+[ -n "${REDIS_URL:-}" ] || command -v redis-server >/dev/null || missing="$missing redis-server"
+[ -n "${AMQP_URL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+[ -n "${BEANSTALKD_HOST:-}" ] || command -v beanstalkd >/dev/null || missing="$missing beanstalkd"
+[ -n "$missing" ] || exit 0
+
+cannot() {
+  echo "Missing:$missing — $1; install them, or point DB_HOST, REDIS_URL, AMQP_URL, BEANSTALKD_HOST at existing servers." >&2
+  exit 1
+}
+
+command -v apt-get >/dev/null || cannot 'there is no apt-get here'
+as_root=''
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || cannot 'installing needs root or sudo'
+  as_root=sudo
+fi
+
+echo "Installing$missing with apt-get (once; about a minute)" >&2
+log=$(mktemp)
+# The packages would start services of their own on the machine; only the programs are wanted. An own
+# policy-rc.d says so to their install scripts, unless the machine has one already.
+policy=/usr/sbin/policy-rc.d
+own_policy=''
+clean_up() {
+  rm -f "$log"
+  [ -z "$own_policy" ] || $as_root rm -f "$policy"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+if [ ! -e "$policy" ]; then
+  own_policy=yes
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
+fi
+
+install_packages() {
+  # shellcheck disable=SC2086 # one word per package is meant
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1
+}
+install_packages || {
+  echo 'Refreshing the package lists first' >&2
+  $as_root apt-get update -q >>"$log" 2>&1 || true
+  install_packages || {
+    tail -n 15 "$log" >&2
+    cannot 'apt-get could not install them (see above)'
+  }
+}

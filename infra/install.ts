@@ -1,0 +1,11 @@
+import { join } from 'node:path';
+
+/**
+ * Installs the servers' system packages that are missing, showing what is done.
+ *
+ * @returns false when something is still missing; what and why has been printed by then
+ */
+export function installServers(): boolean {
+  const script = join(import.meta.dir, 'install.sh');
+  return Bun.spawnSync(['sh', script], { stdio: ['inherit', 'inherit', 'inherit'] }).exitCode === 0;
+}

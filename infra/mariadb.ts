@@ -1,0 +1,85 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { firstAnswer } from './answers';
+import { systemProgram } from './programs';
+import { defineServer, type Profile } from './server';
+
+const USER = 'rookery';
+const PASSWORD = 'rookery-development';
+
+export const mariadb = defineServer({
+  name: 'mariadb',
+  replacedBy: ['DB_HOST'],
+  ports: { mariadb: 13306 },
+  async plan({ folder, profile, ports }) {
+    const data = join(folder, 'data');
+    await installDatabase(folder, data);
+    const accounts = join(folder, 'accounts.sql');
+    writeFileSync(
+      accounts,
+      `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;\n`,
+    );
+    return {
+      commands: [
+        {
+          program: systemProgram('mariadbd', 'mariadb-server'),
+          args: [
+            '--no-defaults',
+            ...asRoot(),
+            `--datadir=${data}`,
+            // Relative to the data: a socket's whole path may have only 107 characters.
+            ...['--socket=mariadb.sock', '--pid-file=mariadb.pid'],
+            ...['--bind-address=127.0.0.1', `--port=${ports.mariadb}`, '--skip-name-resolve'],
+            `--init-file=${accounts}`,
+            ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_unicode_ci'],
+            '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY',
+            ...['--default-time-zone=+00:00', '--max-connections=300', '--performance-schema=off'],
+            ...tuning(profile),
+          ],
+        },
+      ],
+      // The server greets a client only after it has run the init file.
+      ready: async () => (await firstAnswer(ports.mariadb)) !== undefined,
+      environment: {
+        DB_HOST: '127.0.0.1',
+        DB_PORT: String(ports.mariadb),
+        DB_USER: USER,
+        DB_PASSWORD: PASSWORD,
+      },
+    };
+  },
+});
+
+/** MariaDB refuses to run as root unless it is said that this is meant. */
+const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
+
+/** Test data may be lost with the machine (not with the process), and its files start small. */
+const tuning = (profile: Profile) =>
+  profile === 'test'
+    ? ['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=32M']
+    : ['--innodb-buffer-pool-size=128M'];
+
+/** Done beside the final folder and moved there whole: an interrupted installation leaves nothing half-made. */
+async function installDatabase(folder: string, data: string) {
+  if (existsSync(data)) return;
+  const unfinished = join(folder, 'unfinished');
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished);
+  const install = Bun.spawn(
+    [
+      systemProgram('mariadb-install-db', 'mariadb-server'),
+      '--no-defaults',
+      `--datadir=${unfinished}`,
+      ...asRoot(),
+      ...['--auth-root-authentication-method=socket', '--skip-test-db', '--skip-name-resolve'],
+    ],
+    { stdout: 'pipe', stderr: 'pipe' },
+  );
+  const [output, failure] = await Promise.all([
+    new Response(install.stdout).text(),
+    new Response(install.stderr).text(),
+    install.exited,
+  ]);
+  if (install.exitCode !== 0) throw new Error(`mariadb-install-db failed:\n${output}${failure}`);
+  renameSync(unfinished, data);
+}

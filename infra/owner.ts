@@ -1,0 +1,49 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startTimeOf } from './processes';
+
+/** A running process already works with this folder. */
+export class FolderInUse extends Error {
+  constructor(
+    readonly folder: string,
+    readonly pid: number,
+  ) {
+    super(`${folder} is in use by process ${pid}`);
+    this.name = 'FolderInUse';
+  }
+}
+
+/**
+ * Makes this process the only one that works with `folder`, until the returned function is called or the
+ * process is gone: a dead owner's claim counts for nothing.
+ *
+ * @throws {FolderInUse} when another living process holds it
+ */
+export function takeFolder(folder: string): () => void {
+  mkdirSync(folder, { recursive: true });
+  const file = ownerFile(folder);
+  const holder = ownerOf(folder);
+  if (holder !== undefined) throw new FolderInUse(folder, holder);
+  rmSync(file, { force: true });
+  try {
+    writeFileSync(file, `${process.pid} ${startTimeOf(process.pid)}\n`, { flag: 'wx' });
+  } catch (failure) {
+    const winner = ownerOf(folder);
+    throw winner === undefined ? failure : new FolderInUse(folder, winner);
+  }
+  return () => rmSync(file, { force: true });
+}
+
+/** The pid of the living process that works with `folder`, if there is one. */
+export function ownerOf(folder: string): number | undefined {
+  let content: string;
+  try {
+    content = readFileSync(ownerFile(folder), 'utf8');
+  } catch {
+    return undefined;
+  }
+  const [pid = '', startTime] = content.trim().split(' ');
+  return startTime !== undefined && startTimeOf(Number(pid)) === startTime ? Number(pid) : undefined;
+}
+
+const ownerFile = (folder: string) => join(folder, 'owner');

@@ -1,0 +1,111 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pause } from '#kit/back-off';
+
+/**
+ * Every process started for a folder carries that folder in its environment, and so does all it starts in
+ * turn. A process that outlived its killed starter is therefore found by what the kernel says of it
+ * (`/proc/<pid>/environ`), never by a number in a file that may by now belong to a stranger.
+ */
+const MARK = 'ROOKERY_FOLDERS';
+
+/** The environment entry that marks a child as belonging to `folder`, besides what its starter belongs to. */
+export function markOf(folder: string, inherited = process.env[MARK]): Record<string, string> {
+  return { [MARK]: [...foldersIn(inherited), resolve(folder)].join(':') };
+}
+
+export function belongsTo(folder: string, mark: string | undefined): boolean {
+  return foldersIn(mark).includes(resolve(folder));
+}
+
+const foldersIn = (mark: string | undefined) => (mark ?? '').split(':').filter((part) => part !== '');
+
+/** Pids of the living processes marked with `folder`, this process and its ancestors excepted. Linux only: none elsewhere. */
+export function processesOf(folder: string): number[] {
+  if (!existsSync('/proc/self/environ')) return [];
+  const spared = ancestorsOf(process.pid);
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => !spared.has(pid) && belongsTo(folder, markOfProcess(pid)));
+}
+
+/**
+ * Ends what an earlier run left behind in `folder`: asks first, then kills what has not gone in `graceMs`.
+ *
+ * @returns how many processes there were
+ */
+export async function stopProcessesOf(folder: string, options: { graceMs: number }): Promise<number> {
+  const found = processesOf(folder);
+  for (const pid of found) signalProcess(pid, 'SIGTERM');
+  if (!(await until(() => processesOf(folder).length === 0, options.graceMs))) {
+    for (const pid of processesOf(folder)) signalProcess(pid, 'SIGKILL');
+    await until(() => processesOf(folder).length === 0, 5_000);
+  }
+  return found.length;
+}
+
+/** Sends a signal; a process that is gone already is no failure. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (failure) {
+    if (!(failure instanceof Error && 'code' in failure && failure.code === 'ESRCH')) throw failure;
+  }
+}
+
+/** Asks `condition` again and again until it holds (true) or `timeoutMs` have passed (false). */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    if (await condition()) return true;
+    if (Date.now() >= deadline || signal?.aborted) return false;
+    await pause(25, signal);
+  }
+}
+
+/** When the process was started, in clock ticks since boot: with the pid it names one process for ever. */
+export function startTimeOf(pid: number): string | undefined {
+  // proc(5): field 22; the second field, the command, may itself hold spaces and parentheses.
+  return fieldsAfterCommand(pid)?.[19];
+}
+
+/** Resident memory in bytes, or nothing when the process is gone. */
+export function residentBytesOf(pid: number): number | undefined {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+function ancestorsOf(pid: number): Set<number> {
+  const ancestors = new Set<number>();
+  for (let current = pid; current > 1 && !ancestors.has(current); ) {
+    ancestors.add(current);
+    current = Number(fieldsAfterCommand(current)?.[1] ?? 0);
+  }
+  return ancestors;
+}
+
+function fieldsAfterCommand(pid: number): string[] | undefined {
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function markOfProcess(pid: number): string | undefined {
+  const entry = readProc(`/proc/${pid}/environ`)
+    ?.split('\0')
+    .find((variable) => variable.startsWith(`${MARK}=`));
+  return entry?.slice(MARK.length + 1);
+}
+
+/** Nothing when the process has gone in the meantime or belongs to somebody else. */
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
