@@ -68,10 +68,14 @@ export async function until(
   }
 }
 
-/** When the process was started, in clock ticks since boot: with the pid it names one process for ever. */
+/**
+ * When the process was started, in clock ticks since boot: with the pid it names one process for ever.
+ * Nothing when it is gone, or dead and only waiting for its parent to notice.
+ */
 export function startTimeOf(pid: number): string | undefined {
-  // proc(5): field 22; the second field, the command, may itself hold spaces and parentheses.
-  return fieldsAfterCommand(pid)?.[19];
+  // proc(5), fields 3 (state) and 22 (start time); field 2, the command, may itself hold spaces and parentheses.
+  const fields = fieldsAfterCommand(pid);
+  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
 }
 
 /** Resident memory in bytes, or nothing when the process is gone. */

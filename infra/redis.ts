@@ -12,6 +12,8 @@ export const redis = defineServer({
         program: systemProgram('redis-server', 'redis-server'),
         args: [
           ...['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', folder],
+          // Its process title would overwrite the environment it is recognised by when its starter was killed.
+          ...['--set-proc-title', 'no'],
           // The file is written before the answer is sent, so a killed Redis loses nothing it acknowledged;
           // with everysec only a machine that loses power loses up to a second, at a tenth of the cost of always.
           ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''],
