@@ -1,0 +1,73 @@
+import { fileURLToPath } from 'node:url';
+import { swagger } from '@elysiajs/swagger';
+import { Elysia } from 'elysia';
+
+const ASSETS: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+};
+
+/**
+ * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes' schemas, and Swagger UI over it
+ * at `/docs`. The page's script and style come from this process: documentation works offline.
+ */
+export function docs(service: { name: string; version: string; description?: string }) {
+  const hidden = { hide: true, 'x-access': 'public' };
+  return new Elysia({ name: 'docs' })
+    .use(
+      swagger({
+        path: '/docs/generated',
+        specPath: '/openapi.json',
+        exclude: [/^\/docs/, '/openapi.json'],
+        provider: 'swagger-ui',
+        documentation: {
+          info: {
+            title: `Rookery ${service.name}`,
+            version: service.version,
+            description: service.description ?? '',
+          },
+          components: {
+            securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+          },
+        },
+      }),
+    )
+    .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
+    .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
+    .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
+}
+
+/** Swagger UI's page, pointing at the document beside it. */
+export function documentationPage(
+  title: string,
+  set: { headers: Record<string, string | number | undefined> },
+): string {
+  set.headers['content-type'] = 'text/html; charset=utf-8';
+  set.headers['content-security-policy'] =
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
+</body>
+</html>
+`;
+}
+
+/** One of Swagger UI's two files, from its package. */
+export function documentationAsset(name: string): Response {
+  const contentType = ASSETS[name];
+  if (contentType === undefined) return new Response(null, { status: 404 });
+  const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
+  return new Response(file, {
+    headers: { 'content-type': contentType, 'cache-control': 'public, max-age=86400' },
+  });
+}

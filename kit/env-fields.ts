@@ -1,0 +1,53 @@
+import { choice, integer, optionalText, port, secret, text, url, urls } from './env';
+
+/** What every process reads. Development defaults point at the local stack on loopback. */
+export const processFields = (defaultPort: number) => ({
+  NODE_ENV: choice(['development', 'test', 'production'], 'development'),
+  HOST: text('127.0.0.1'),
+  PORT: port(defaultPort),
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
+  REGISTRY_URL: urls('http://127.0.0.1:8006'),
+  REGISTRY_TOKEN: optionalText(),
+});
+
+/** What a service that registers and answers gRPC reads besides. */
+export const serviceFields = (defaultPort: number) => ({
+  ...processFields(defaultPort),
+  ADVERTISED_HOST: optionalText(),
+  INTERNAL_SECRET: secret('development-internal-secret'),
+  SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
+});
+
+export const mysqlFields = {
+  DB_HOST: text('127.0.0.1'),
+  DB_PORT: port(13306),
+  DB_USER: text('rookery'),
+  DB_PASSWORD: secret('rookery-development'),
+  DB_POOL_SIZE: integer(10, { min: 1, max: 200 }),
+};
+
+export const redisFields = { REDIS_URL: url('redis://127.0.0.1:16379') };
+
+export const amqpFields = { AMQP_URL: url('amqp://guest:guest@127.0.0.1:15673') };
+
+export const beanstalkdFields = { BEANSTALKD_HOST: text('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
+
+export const dynamodbFields = {
+  DYNAMODB_URL: url('http://127.0.0.1:18000'),
+  AWS_REGION: text('us-east-1'),
+  AWS_ACCESS_KEY_ID: text('local'),
+  AWS_SECRET_ACCESS_KEY: text('local'),
+};
+
+export const smtpFields = {
+  SMTP_HOST: text('127.0.0.1'),
+  SMTP_PORT: port(11025),
+};
+
+/** How access tokens are made and checked; every verifier pins all four. */
+export const tokenFields = {
+  JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
+  JWT_SECRET: secret('development-token-secret-32-characters'),
+  JWT_ISSUER: text('http://127.0.0.1:8080'),
+  JWT_AUDIENCE: text('rookery'),
+};

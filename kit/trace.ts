@@ -1,0 +1,38 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { uuidv7 } from './ids';
+
+/** What ties together everything done for one request, across processes. */
+export interface Trace {
+  readonly requestId: string;
+  /** W3C Trace Context, version 00. */
+  readonly traceparent: string;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+const storage = new AsyncLocalStorage<Trace>();
+
+/** The trace of whatever is running now; outside of any request or message, a new one. */
+export const currentTrace = (): Trace => storage.getStore() ?? continueTrace({});
+
+/** Runs `work` so that everything it starts shares the trace: logs, outbox rows, gRPC calls. */
+export const withTrace = <Result>(trace: Trace, work: () => Result): Result => storage.run(trace, work);
+
+/** Goes on with what a caller sent where it is well-formed, else starts anew: a header is never trusted with its shape. */
+export function continueTrace(sent: {
+  requestId?: string | null | undefined;
+  traceparent?: string | null | undefined;
+}): Trace {
+  return {
+    requestId: sent.requestId && REQUEST_ID.test(sent.requestId) ? sent.requestId : uuidv7(),
+    traceparent:
+      sent.traceparent && TRACEPARENT.test(sent.traceparent) ? sent.traceparent : startTraceparent(),
+  };
+}
+
+/** The 32 hex digits that name the trace in logs and in a tracing system. */
+export const traceIdOf = (trace: Trace): string => trace.traceparent.slice(3, 35);
+
+const startTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
