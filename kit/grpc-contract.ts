@@ -1,0 +1,52 @@
+import type { MethodDefinition } from '@grpc/grpc-js';
+
+/** How one message type becomes bytes and back. */
+interface MessageType {
+  encode(message: unknown): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** One method as the generated code in `contracts/gen` describes it. */
+export interface MethodContract {
+  readonly name: string;
+  readonly requestType: MessageType;
+  readonly requestStream: boolean;
+  readonly responseType: MessageType;
+  readonly responseStream: boolean;
+  readonly options: { readonly idempotencyLevel?: 'IDEMPOTENT' | 'NO_SIDE_EFFECTS' };
+}
+
+/** One service as the generated code in `contracts/gen` describes it. */
+export interface ServiceContract {
+  readonly name: string;
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, MethodContract>>;
+}
+
+export type RequestOf<Method extends MethodContract> = ReturnType<Method['requestType']['decode']>;
+export type ResponseOf<Method extends MethodContract> = ReturnType<Method['responseType']['decode']>;
+
+/** What grpc-js needs to know of a method. */
+export function methodDefinition(
+  contract: ServiceContract,
+  method: MethodContract,
+): MethodDefinition<unknown, unknown> {
+  const { requestType, responseType } = method;
+  return {
+    path: `/${contract.fullName}/${method.name}`,
+    requestStream: method.requestStream,
+    responseStream: method.responseStream,
+    requestSerialize: (message) => bytesOf(requestType, message),
+    requestDeserialize: (bytes) => requestType.decode(bytes),
+    responseSerialize: (message) => bytesOf(responseType, message),
+    responseDeserialize: (bytes) => responseType.decode(bytes),
+  };
+}
+
+/** Calling twice does no more than calling once, as the contract declares. */
+export const isIdempotent = (method: MethodContract): boolean => method.options.idempotencyLevel !== undefined;
+
+function bytesOf(type: MessageType, message: unknown): Buffer {
+  const bytes = type.encode(message).finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
