@@ -1,0 +1,20 @@
+import { Type } from '@sinclair/typebox';
+import { defineEvent, TimeOrderedId, Timestamp, Uuid } from '#contracts/messages';
+
+/** Published once per liker and post, however often it is liked and unliked. */
+export const PostLiked = defineEvent({
+  name: 'post.liked',
+  version: 1,
+  exchange: 'likes',
+  consumers: ['notifications'],
+  data: Type.Object({ post_id: TimeOrderedId, author_id: Uuid, user_id: Uuid, liked_at: Timestamp }),
+});
+
+/** A like of a post that does not exist has been taken back; the liker hears of it. */
+export const LikeWithdrawn = defineEvent({
+  name: 'like.withdrawn',
+  version: 1,
+  exchange: 'likes',
+  consumers: ['notifications'],
+  data: Type.Object({ post_id: TimeOrderedId, user_id: Uuid, withdrawn_at: Timestamp }),
+});

@@ -1,0 +1,96 @@
+import { Type } from '@sinclair/typebox';
+import { AggregateVersion, defineEvent, Uuid } from '#contracts/messages';
+
+/** What a replica of a person holds. `version` grows with every change of the person. */
+const Person = Type.Object({
+  id: Uuid,
+  username: Type.String({ minLength: 1, maxLength: 30 }),
+  display_name: Type.String({ maxLength: 200 }),
+  avatar_url: Type.Union([Type.String({ maxLength: 2048 }), Type.Null()]),
+  version: AggregateVersion,
+});
+
+const keepReplicas = ['accounts', 'auth', 'timelines', 'notifications'];
+
+export const UserCreated = defineEvent({
+  name: 'user.created',
+  version: 1,
+  exchange: 'users',
+  consumers: keepReplicas,
+  data: Person,
+});
+
+export const UserUpdated = defineEvent({
+  name: 'user.updated',
+  version: 1,
+  exchange: 'users',
+  consumers: keepReplicas,
+  data: Person,
+});
+
+/** Every service removes or anonymises its part of the person. */
+export const UserDeleted = defineEvent({
+  name: 'user.deleted',
+  version: 1,
+  exchange: 'users',
+  consumers: keepReplicas,
+  data: Type.Object({ id: Uuid, version: AggregateVersion }),
+});
+
+const Follow = Type.Object({
+  follower_id: Uuid,
+  followee_id: Uuid,
+  version: AggregateVersion,
+});
+
+export const UserFollowed = defineEvent({
+  name: 'user.followed',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines', 'notifications'],
+  data: Follow,
+});
+
+export const UserUnfollowed = defineEvent({
+  name: 'user.unfollowed',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines'],
+  data: Follow,
+});
+
+const Block = Type.Object({ blocker_id: Uuid, blocked_id: Uuid, version: AggregateVersion });
+
+export const UserBlocked = defineEvent({
+  name: 'user.blocked',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines', 'notifications'],
+  data: Block,
+});
+
+export const UserUnblocked = defineEvent({
+  name: 'user.unblocked',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines', 'notifications'],
+  data: Block,
+});
+
+const Mute = Type.Object({ muter_id: Uuid, muted_id: Uuid, version: AggregateVersion });
+
+export const UserMuted = defineEvent({
+  name: 'user.muted',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines', 'notifications'],
+  data: Mute,
+});
+
+export const UserUnmuted = defineEvent({
+  name: 'user.unmuted',
+  version: 1,
+  exchange: 'users',
+  consumers: ['timelines', 'notifications'],
+  data: Mute,
+});

@@ -1,0 +1,22 @@
+import { Type } from '@sinclair/typebox';
+import { defineJob, TimeOrderedId, Timestamp, Uuid } from '#contracts/messages';
+
+/** Does the liked post exist? If not, the like is taken back. */
+export const LikeValidate = defineJob({
+  name: 'like.validate',
+  version: 1,
+  tube: 'likes.validation',
+  ttrSeconds: 30,
+  maxAttempts: 25,
+  data: Type.Object({ post_id: TimeOrderedId, user_id: Uuid, liked_at: Timestamp }),
+});
+
+/** Tells the author of a like; put with a delay where several likes are to be told together. */
+export const LikeNotify = defineJob({
+  name: 'like.notify',
+  version: 1,
+  tube: 'likes.notification',
+  ttrSeconds: 60,
+  maxAttempts: 15,
+  data: Type.Object({ post_id: TimeOrderedId, author_id: Uuid, user_id: Uuid, liked_at: Timestamp }),
+});
