@@ -31,7 +31,7 @@ export const mariadb = defineServer({
             ...['--socket=mariadb.sock', '--pid-file=mariadb.pid'],
             ...['--bind-address=127.0.0.1', `--port=${ports.mariadb}`, '--skip-name-resolve'],
             `--init-file=${accounts}`,
-            ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_unicode_ci'],
+            ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_unicode_520_ci'],
             '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY',
             ...['--default-time-zone=+00:00', '--max-connections=300', '--performance-schema=off'],
             ...tuning(profile),

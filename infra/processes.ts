@@ -14,8 +14,10 @@ export function markOf(folder: string, inherited = process.env[MARK]): Record<st
   return { [MARK]: [...foldersIn(inherited), resolve(folder)].join(':') };
 }
 
+/** Whether a mark names `folder` or something in it. */
 export function belongsTo(folder: string, mark: string | undefined): boolean {
-  return foldersIn(mark).includes(resolve(folder));
+  const whole = resolve(folder);
+  return foldersIn(mark).some((part) => part === whole || part.startsWith(`${whole}/`));
 }
 
 const foldersIn = (mark: string | undefined) => (mark ?? '').split(':').filter((part) => part !== '');

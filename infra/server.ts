@@ -73,7 +73,7 @@ export function defineServer<const Ports extends Record<string, number>>(
     async start(context) {
       const started = performance.now();
       const folder = join(context.folder, name);
-      const logFile = join(context.folder, 'logs', `${name}.log`);
+      const logFile = join(context.folder, 'logs', `server-${name}.log`);
       mkdirSync(folder, { recursive: true });
       mkdirSync(join(context.folder, 'logs'), { recursive: true });
       rotateLog(logFile);

@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readEnv } from '#kit/env';
+import { mysqlFields } from '#kit/env-fields';
+import { type MysqlAddress, mysqlAddress } from '#kit/mysql';
+
+const SERVICES = join(import.meta.dir, '..', 'services');
+
+/** The services that own a database, with the folder of their migrations. */
+export function servicesWithDatabase(): { name: string; migrations: string }[] {
+  return readdirSync(SERVICES)
+    .map((name) => ({ name, migrations: join(SERVICES, name, 'migrations') }))
+    .filter(({ migrations }) => existsSync(migrations));
+}
+
+/** Two databases keep the names their users' other tools know; the rest are named for Rookery. */
+const HISTORIC_NAMES = new Map([
+  ['users', 'microblog_users'],
+  ['timelines', 'microblog_timelines'],
+]);
+
+/** Where a service's database is, read from `<NAME>_DATABASE_URL`, `<NAME>_DB_NAME` and the shared `DB_*` variables. */
+export function databaseOf(service: string, source: NodeJS.ProcessEnv = process.env): MysqlAddress {
+  const prefix = service.toUpperCase().replaceAll('-', '_');
+  const name =
+    source[`${prefix}_DB_NAME`] ?? HISTORIC_NAMES.get(service) ?? `rookery_${service.replaceAll('-', '_')}`;
+  return mysqlAddress(readEnv(mysqlFields, source), name, source[`${prefix}_DATABASE_URL`]);
+}

@@ -1,0 +1,61 @@
+import { until } from '../infra/processes';
+
+const REQUEST_TIMEOUT_MS = 2_000;
+
+/**
+ * Waits until the gateway lists every one of `services` as up.
+ *
+ * @returns the services still missing when the time was over or the signal aborted: none when all is well
+ */
+export async function waitForGateway(options: {
+  url: string;
+  services: readonly string[];
+  timeoutMs: number;
+  signal: AbortSignal;
+}): Promise<string[]> {
+  let missing = [...options.services];
+  await until(
+    async () => {
+      const up = await servicesBehind(options.url);
+      missing = options.services.filter((name) => !up.has(name));
+      return up.size > 0 && missing.length === 0;
+    },
+    options.timeoutMs,
+    options.signal,
+  );
+  return missing;
+}
+
+async function servicesBehind(url: string): Promise<Set<string>> {
+  try {
+    const response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    return servicesUp(await response.json());
+  } catch {
+    // Not listening yet: asked again in a moment.
+    return new Set();
+  }
+}
+
+/** The names of the services of which the gateway's start document shows an instance that is up. */
+export function servicesUp(document: unknown): Set<string> {
+  const services = field(document, 'services');
+  if (typeof services !== 'object' || services === null) return new Set();
+  const named: [unknown, unknown][] = Array.isArray(services)
+    ? services.map((service) => [field(service, 'name'), service])
+    : Object.entries(services);
+  return new Set(
+    named.flatMap(([name, service]) => (typeof name === 'string' && isUp(service) ? [name] : [])),
+  );
+}
+
+function isUp(service: unknown): boolean {
+  const instances = field(service, 'instances') ?? service;
+  if (Array.isArray(instances)) return instances.some((instance) => field(instance, 'state') === 'up');
+  return field(service, 'state') === 'up';
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && name in value ? Reflect.get(value, name) : undefined;

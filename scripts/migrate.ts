@@ -1,0 +1,27 @@
+import { createLogger } from '#kit/log';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { readState } from '../infra/state';
+import { databaseOf, servicesWithDatabase } from './databases';
+
+/**
+ * Brings the database of every service to its newest migration. The services do so themselves when they start;
+ * this is for doing it ahead of them.
+ */
+export async function migrateAll(source: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
+  const log = await createLogger({ name: 'migrate', level: 'warn' });
+  const services = servicesWithDatabase();
+  await Promise.all(
+    services.map(({ name, migrations }) =>
+      migrateDatabase({ address: databaseOf(name, source), folder: migrations, log, signal }),
+    ),
+  );
+  return services.length;
+}
+
+if (import.meta.main) {
+  const count = await migrateAll(
+    { ...readState()?.environment, ...process.env },
+    AbortSignal.timeout(120_000),
+  );
+  console.log(`${count} databases are at their newest migration`);
+}

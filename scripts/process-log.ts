@@ -1,0 +1,61 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { prettyFactory } from 'pino-pretty';
+import { rotateLog } from '../infra/child';
+
+/** A file that reaches this size makes way for a new one; one older is kept. */
+const MAX_FILE_BYTES = 20 * 1024 * 1024;
+/** A process that writes more than this without a line break is shown in pieces. */
+const MAX_LINE_LENGTH = 64 * 1024;
+
+/** Appends to a log file that cannot grow without end; a new run begins a new file. */
+export function openProcessLog(file: string, maxBytes = MAX_FILE_BYTES) {
+  rotateLog(file);
+  let descriptor = openSync(file, 'a');
+  let written = 0;
+  return {
+    writeLine(line: string) {
+      const bytes = writeSync(descriptor, `${line}\n`);
+      written += bytes;
+      if (written < maxBytes) return;
+      closeSync(descriptor);
+      rotateLog(file);
+      descriptor = openSync(file, 'a');
+      written = 0;
+    },
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** Calls `onLine` for every line of a stream, until it ends. */
+export async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+    if (rest.length > MAX_LINE_LENGTH) {
+      onLine(rest);
+      rest = '';
+    }
+  }
+  if (rest !== '') onLine(rest);
+}
+
+const COLOURS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
+
+/** Shows lines of many processes together, each behind its name; on a terminal in colour, with JSON made readable. */
+export function createScreen(names: readonly string[], output: NodeJS.WriteStream = process.stdout) {
+  const width = Math.max(...names.map((name) => name.length), 0);
+  const pretty = prettyFactory({ colorize: true, ignore: 'pid,name', translateTime: 'SYS:HH:MM:ss.l' });
+  return (name: string, line: string) => {
+    const label = name.padEnd(width);
+    if (!output.isTTY) return void output.write(`${label} | ${line}\n`);
+    const colour = COLOURS[Math.max(names.indexOf(name), 0) % COLOURS.length];
+    const readable = line.startsWith('{') ? pretty(line).trimEnd() : line;
+    output.write(`\x1b[${colour}m${label} |\x1b[0m ${readable}\n`);
+  };
+}

@@ -1,0 +1,43 @@
+import { residentBytesOf } from '../infra/processes';
+import { readState } from '../infra/state';
+import { readSystemState } from './system-state';
+
+/** Lists the servers and processes of the running system with their memory. */
+interface Row {
+  name: string;
+  pid: number | null;
+  state: string;
+}
+
+const servers: Row[] = (readState()?.servers ?? []).map(({ name, pid }) => ({
+  name: `server-${name}`,
+  pid,
+  state: pid === null ? 'a folder' : 'running',
+}));
+const processes: Row[] = (readSystemState()?.processes ?? []).map(({ name, pid, state, restarts }) => ({
+  name,
+  pid,
+  state: restarts === 0 ? state : `${state}, restarted ${restarts} times`,
+}));
+const rows = [...servers, ...processes];
+
+if (rows.length === 0) {
+  console.log('Nothing is running: start everything with `make up`.');
+} else {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  let total = 0;
+  console.log(`${'PROCESS'.padEnd(width)}      PID    MB  STATE`);
+  for (const { name, pid, state } of rows) {
+    const bytes = pid === null ? undefined : residentBytesOf(pid);
+    total += bytes ?? 0;
+    const shown = pid !== null && bytes === undefined ? 'gone' : state;
+    console.log(
+      `${name.padEnd(width)}  ${String(pid ?? '–').padStart(7)}  ${megabytes(bytes).padStart(4)}  ${shown}`,
+    );
+  }
+  console.log(`${'total'.padEnd(width)}  ${''.padStart(7)}  ${megabytes(total).padStart(4)}`);
+}
+
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? '–' : String(Math.round(bytes / 1024 / 1024));
+}

@@ -1,0 +1,24 @@
+export interface TestSummary {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/**
+ * Reads the counts bun prints at the end of a test run (` 12 pass`, ` 0 fail`, `Ran 12 tests across 3 files.`).
+ * A run that ended without them, or with a failure they do not show, counts as one failure more.
+ *
+ * @param output everything bun wrote
+ */
+export function summarise(output: string, exitCode: number): TestSummary {
+  const lines = Bun.stripANSI(output).split('\n');
+  const passed = lastCount(lines, 'pass');
+  const failed = lastCount(lines, 'fail');
+  const complete = lines.some((line) => /^Ran \d+ tests? across \d+ files?\./.test(line));
+  const unseen = !complete || (exitCode !== 0 && failed === 0);
+  return { passed, failed: failed + (unseen ? 1 : 0) };
+}
+
+function lastCount(lines: readonly string[], kind: string): number {
+  const pattern = new RegExp(`^\\s*(\\d+) ${kind}$`);
+  return Number(lines.map((line) => pattern.exec(line)?.[1]).findLast((count) => count !== undefined) ?? 0);
+}

@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { installServers } from '../infra/install';
+import { FolderInUse } from '../infra/owner';
+import { markOf, stopProcessesOf } from '../infra/processes';
+import { type Stack, startStack, TEST_PORT_OFFSET } from '../infra/stack';
+import { summarise, type TestSummary } from './test-summary';
+
+const ROOT = join(import.meta.dir, '..');
+const PROGRAMS = join(ROOT, 'node_modules', '.bin');
+/** Test runs that may go on side by side in one checkout, each with a stack of its own. */
+const MAX_STACKS = 8;
+const RUN_TIMEOUT_MS = 30 * 60_000;
+
+const CHECKS = [
+  { name: 'format', command: ['biome', 'format', '.'] },
+  { name: 'lint', command: ['biome', 'check', '--formatter-enabled=false', '.'] },
+  { name: 'types', command: ['tsc', '--noEmit'] },
+];
+
+/** Checks and tests everything on a stack of its own; the last line printed is `N passed, N failed`. */
+async function main(testArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
+  if (!installServers()) return finish({ passed: 0, failed: 1 });
+  const starting = startTestStack();
+  // Looked at below; until then a failure must not end the process.
+  starting.catch(() => undefined);
+  const failedChecks = await runChecks(signal);
+  let summary: TestSummary = { passed: 0, failed: 1 };
+  try {
+    const { stack, folder } = await starting;
+    try {
+      if (!signal.aborted) summary = await runTests(stack, folder, testArguments, signal);
+    } finally {
+      await stack.stop();
+    }
+  } catch (failure) {
+    console.error(failure instanceof Error ? failure.message : failure);
+  }
+  if (signal.aborted) console.error('The run was broken off');
+  return finish({ ...summary, failed: summary.failed + failedChecks });
+}
+
+function finish(summary: TestSummary): boolean {
+  console.log(`${summary.passed} passed, ${summary.failed} failed`);
+  return summary.failed === 0;
+}
+
+async function startTestStack(): Promise<{ stack: Stack; folder: string }> {
+  for (let number = 1; ; number++) {
+    const folder = join(ROOT, '.data', number === 1 ? 'test' : `test-${number}`);
+    const portOffset = TEST_PORT_OFFSET + (number - 1) * 100;
+    try {
+      return { stack: await startStack({ folder, profile: 'test', portOffset }), folder };
+    } catch (failure) {
+      if (!(failure instanceof FolderInUse) || number === MAX_STACKS) throw failure;
+    }
+  }
+}
+
+/** @returns how many checks failed */
+async function runChecks(signal: AbortSignal): Promise<number> {
+  let failed = 0;
+  for (const { name, command } of CHECKS) {
+    const [program = '', ...args] = command;
+    console.log(`Checking ${name}`);
+    const check = Bun.spawn([join(PROGRAMS, program), ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      signal,
+    });
+    if ((await check.exited) === 0) continue;
+    console.error(`The ${name} check failed`);
+    failed++;
+  }
+  return failed;
+}
+
+async function runTests(
+  stack: Stack,
+  folder: string,
+  testArguments: readonly string[],
+  signal: AbortSignal,
+): Promise<TestSummary> {
+  console.log('Testing');
+  const testFolder = join(folder, 'tests');
+  const run = Bun.spawn([process.execPath, 'test', ...testArguments], {
+    cwd: ROOT,
+    env: { ...process.env, ...stack.environment, ...markOf(testFolder), NODE_ENV: 'test' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    timeout: RUN_TIMEOUT_MS,
+    signal,
+  });
+  const shown = Promise.all([pass(run.stdout, process.stdout), pass(run.stderr, process.stderr)]);
+  const exitCode = await run.exited;
+  // What the tests started and did not end would stay behind, and keep their output open.
+  await stopProcessesOf(testFolder, { graceMs: 2_000 });
+  return summarise((await shown).join('\n'), exitCode);
+}
+
+/** Shows a stream as it comes, and keeps its end, where the counts are. */
+async function pass(stream: ReadableStream<Uint8Array>, output: NodeJS.WriteStream): Promise<string> {
+  const decoder = new TextDecoder();
+  let tail = '';
+  for await (const bytes of stream) {
+    output.write(bytes);
+    tail = (tail + decoder.decode(bytes, { stream: true })).slice(-100_000);
+  }
+  return tail;
+}
+
+const broken = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => broken.abort());
+process.exitCode = (await main(process.argv.slice(2), broken.signal)) ? 0 : 1;

@@ -1,0 +1,197 @@
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { installServers } from '../infra/install';
+import { FolderInUse, ownerOf } from '../infra/owner';
+import { isPortFree } from '../infra/ports';
+import { markOf, until } from '../infra/processes';
+import { type Stack, startStack } from '../infra/stack';
+import { DEVELOPMENT_FOLDER, forgetState, readState, writeState } from '../infra/state';
+import { DEMO_PERSON } from './demo-people';
+import { createEnvironmentFile } from './environment-file';
+import { waitForGateway } from './gateway-readiness';
+import { migrateAll } from './migrate';
+import { createScreen } from './process-log';
+import { type ProcessRunner, runProcesses } from './process-runner';
+import { parseProcfile, servicesOf } from './procfile';
+import { forgetSystemState, readSystemState, writeSystemState } from './system-state';
+
+const ROOT = join(import.meta.dir, '..');
+const GATEWAY_PORT = 8080;
+const REGISTRY_PORT = 8006;
+const GATEWAY_URL = `http://127.0.0.1:${GATEWAY_PORT}/`;
+const READY_TIMEOUT_MS = 120_000;
+const SEEDED = join(DEVELOPMENT_FOLDER, 'seeded');
+
+/** Starts the whole system and stays until Ctrl-C or `make down`; with `--detach` it stays in the background. */
+async function main(options: { detach: boolean; watch: boolean }): Promise<number> {
+  const owner = ownerOf(DEVELOPMENT_FOLDER);
+  if (owner !== undefined) {
+    console.log(`Rookery runs already, as process ${owner}: ${GATEWAY_URL} (make down stops it)`);
+    return 0;
+  }
+  for (const port of [GATEWAY_PORT, REGISTRY_PORT]) {
+    if (await isPortFree(port)) continue;
+    console.error(
+      `Another program listens on port ${port}, which Rookery needs: end it first (ss -ltnp shows it)`,
+    );
+    return 1;
+  }
+  if (createEnvironmentFile(join(ROOT, '.env'))) console.log('Made .env with secrets of this machine’s own');
+  if (!installServers()) return 1;
+  return options.detach ? detach(options.watch) : foreground(options.watch);
+}
+
+async function foreground(watch: boolean): Promise<number> {
+  const asked = endRequested();
+  console.log('Starting the servers');
+  const stack = await startStack({ folder: DEVELOPMENT_FOLDER, profile: 'development', report: console.log });
+  let runner: ProcessRunner | undefined;
+  try {
+    writeState(stack);
+    if (!asked.signal.aborted) {
+      const databases = await migrateAll({ ...process.env, ...stack.environment }, asked.signal);
+      console.log(`${databases} databases are at their newest migration`);
+      runner = startEverything(stack, watch);
+      asked.again = () => runner?.stop();
+      if (!(await becomeReady(stack, runner, asked.signal))) return asked.signal.aborted ? 0 : 1;
+      await aborted(asked.signal);
+    }
+    return 0;
+  } finally {
+    console.log('Stopping: processes drain, then the servers end (Ctrl-C again: at once)');
+    forgetSystemState();
+    await runner?.stop();
+    await stack.stop();
+    forgetState();
+    console.log('All has stopped');
+  }
+}
+
+function startEverything(stack: Stack, watch: boolean): ProcessRunner {
+  const entries = readProcfile().map((entry) =>
+    watch ? { ...entry, command: entry.command.replace(/\bbun /, 'bun --watch ') } : entry,
+  );
+  console.log(`Starting ${entries.length} processes`);
+  return runProcesses({
+    entries,
+    folder: ROOT,
+    environment: { ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
+    logFolder: join(DEVELOPMENT_FOLDER, 'logs'),
+    show: createScreen(entries.map(({ name }) => name)),
+    onChange: (processes) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes }),
+  });
+}
+
+/** The servers are started here already: the Procfile's own line for them is for foreman and overmind. */
+const readProcfile = () =>
+  parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).filter(({ name }) => name !== 'infra');
+
+async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSignal): Promise<boolean> {
+  const services = servicesOf(readProcfile());
+  const missing = await waitForGateway({ url: GATEWAY_URL, services, timeoutMs: READY_TIMEOUT_MS, signal });
+  if (signal.aborted) return false;
+  if (missing.length > 0) {
+    console.error(`Not answering through the gateway: ${missing.join(', ')} (make logs s=<name> shows why)`);
+    return false;
+  }
+  if (!(await seedOnce(stack))) return false;
+  writeSystemState({ ready: true, processes: runner.states() });
+  console.log(welcome(stack));
+  return true;
+}
+
+async function seedOnce(stack: Stack): Promise<boolean> {
+  const script = join(ROOT, 'scripts', 'seed.ts');
+  if (existsSync(SEEDED) || !existsSync(script)) return true;
+  console.log('Filling the new system with people and posts (once)');
+  const seed = Bun.spawn([process.execPath, script], {
+    cwd: ROOT,
+    env: { ...process.env, ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if ((await seed.exited) === 0) {
+    writeFileSync(SEEDED, `${new Date().toISOString()}\n`);
+    return true;
+  }
+  console.error('Seeding failed (see above); the next `make up` tries again');
+  return false;
+}
+
+function welcome(stack: Stack): string {
+  const inbox = stack.environment.MAIL_INBOX_URL;
+  return [
+    '',
+    'Rookery is up.',
+    `  gateway   ${GATEWAY_URL}`,
+    `  docs      ${GATEWAY_URL}docs`,
+    `  registry  http://127.0.0.1:${REGISTRY_PORT}/services`,
+    ...(inbox === undefined ? [] : [`  mail      ${inbox}`]),
+    `  sign in   ${DEMO_PERSON.username} / ${DEMO_PERSON.password}`,
+    '',
+    'Next: `make demo` walks through the main story, `make ps` shows the processes,',
+    '`make logs s=users` follows one, `make help` lists the rest. Ctrl-C or `make down` stops all of it.',
+    '',
+  ].join('\n');
+}
+
+/** Starts this script anew in a session of its own and waits until that says it is ready. */
+async function detach(watch: boolean): Promise<number> {
+  mkdirSync(join(DEVELOPMENT_FOLDER, 'logs'), { recursive: true });
+  const logFile = join(DEVELOPMENT_FOLDER, 'logs', 'up.log');
+  const log = openSync(logFile, 'w');
+  forgetSystemState();
+  console.log('Starting in the background');
+  const child = Bun.spawn([process.execPath, import.meta.path, ...(watch ? ['--watch'] : [])], {
+    cwd: ROOT,
+    stdio: ['ignore', log, log],
+    detached: true,
+  });
+  child.unref();
+  await until(() => child.exitCode !== null || readSystemState()?.ready === true, READY_TIMEOUT_MS * 2);
+  const stack = readState();
+  if (child.exitCode !== null || readSystemState()?.ready !== true) {
+    console.error(`It did not come up; ${logFile} ends with:`);
+    console.error(readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n'));
+    return 1;
+  }
+  console.log(`Rookery is up in the background: ${GATEWAY_URL} (make down stops it)`);
+  if (stack?.environment.MAIL_INBOX_URL !== undefined)
+    console.log(`Mail: ${stack.environment.MAIL_INBOX_URL}`);
+  return 0;
+}
+
+/** Aborts at the first request to end; a second one calls `again`. */
+function endRequested() {
+  const controller = new AbortController();
+  const asked: { signal: AbortSignal; again: () => void } = {
+    signal: controller.signal,
+    again: () => undefined,
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => (controller.signal.aborted ? asked.again() : controller.abort()));
+  return asked;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    // Signal handlers alone do not keep the process alive.
+    const alive = setInterval(() => undefined, 60_000);
+    signal.addEventListener('abort', () => {
+      clearInterval(alive);
+      resolve();
+    });
+  });
+}
+
+try {
+  process.exitCode = await main({
+    detach: process.argv.includes('--detach'),
+    watch: process.argv.includes('--watch'),
+  });
+} catch (failure) {
+  console.error(
+    failure instanceof FolderInUse || !(failure instanceof Error) ? String(failure) : failure.message,
+  );
+  process.exitCode = 1;
+}
