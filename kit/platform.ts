@@ -65,8 +65,9 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
         if (Number(request.headers.get('content-length') ?? 0) > bodyBytes)
           throw new BodyTooLarge({ detail: `At most ${bodyBytes} bytes are accepted.` });
       })
-      .onParse(({ contentType }) => {
-        if (!mediaTypes.has(contentType))
+      .onParse(({ request, contentType }) => {
+        // Without a body there is nothing whose type could be wrong: most DELETEs, and POSTs that only do something.
+        if (request.body !== null && !mediaTypes.has(contentType))
           throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
       })
       .onError(({ request, code, error, set }) => {

@@ -1,3 +1,4 @@
+import { Problem } from './problem';
 import type { Dependency, Runtime } from './runtime';
 import { withTimeout } from './runtime';
 
@@ -34,8 +35,11 @@ async function checkOne(dependency: Dependency): Promise<CheckResult> {
   const started = performance.now();
   const result = await withTimeout(dependency.check(), CHECK_TIMEOUT_MS, `asking ${dependency.name}`).then(
     (detail) => ({ status: 'up' as const, ...(detail !== undefined && { detail }) }),
-    // The reason may name hosts and users: it belongs in the log of the process, not in a public answer.
-    () => ({ status: 'down' as const, detail: 'does not answer' }),
+    // Any other reason may name hosts and users: it belongs in the log of the process, not in a public answer.
+    (failure) => ({
+      status: 'down' as const,
+      detail: (failure instanceof Problem && failure.detail) || 'does not answer',
+    }),
   );
   return { ...result, required: dependency.required, latency_ms: Math.round(performance.now() - started) };
 }

@@ -6,7 +6,7 @@ export interface Dependency {
   readonly name: string;
   /** False when the process still does its main work without it. */
   readonly required: boolean;
-  /** Resolves when it answers (a returned sentence is shown as detail); rejects when it does not. */
+  /** Resolves when it answers (a returned sentence is shown as detail); rejects when it does not: a `Problem`'s detail is shown. */
   readonly check: () => Promise<string | undefined>;
 }
 

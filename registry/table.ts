@@ -34,7 +34,8 @@ export type RegisterResult =
 
 export type BeatResult =
   | { readonly outcome: 'beaten'; readonly state: InstanceState }
-  | { readonly outcome: 'unknown' | 'wrong-secret' };
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'wrong-secret' };
 
 export interface RemoveResult {
   readonly outcome: 'removed' | 'unknown' | 'wrong-secret';

@@ -1,0 +1,123 @@
+import { Elysia, t } from 'elysia';
+import { Heartbeat, Registered, Registration } from '#contracts/registry';
+import { platform } from '#kit/platform';
+import type { Runtime } from '#kit/runtime';
+import {
+  Beaten,
+  InstanceParams,
+  PrometheusTargets,
+  ServiceListing,
+  ServiceParams,
+  ServiceQuery,
+  ServicesQuery,
+  Status,
+} from './model';
+import {
+  deregister,
+  heartbeat,
+  prometheusTargets,
+  type RegistryDeps,
+  readService,
+  readServices,
+  register,
+  status,
+} from './service';
+
+export const REGISTRY_BODY_BYTES = 64 * 1024;
+
+/** The registry's API: who is alive, where, and what they answer. */
+export function registry(runtime: Runtime, deps: RegistryDeps) {
+  return new Elysia({ name: 'registry' })
+    .use(
+      platform(runtime, {
+        description: 'Who is alive, where, and what they answer.',
+        bodyBytes: REGISTRY_BODY_BYTES,
+      }),
+    )
+    .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
+      detail: open('Name, version and links'),
+    })
+    .get('/status', () => status(deps), { response: { 200: Status }, detail: open('How the registry is') })
+    .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
+      query: ServicesQuery,
+      detail: open('All services, at once or when something changes (long poll)'),
+    })
+    .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
+      params: ServiceParams,
+      query: ServiceQuery,
+      response: { 200: ServiceListing },
+      detail: open('One service and its instances'),
+    })
+    .get(
+      '/watch',
+      ({ request, server }) => {
+        server?.timeout(request, 0);
+        return eventStream(deps.watchers.open(request.headers.get('last-event-id')));
+      },
+      { detail: open('A snapshot, then every change, as server-sent events') },
+    )
+    .post(
+      '/register',
+      ({ body, request, set }) => {
+        const registered = register(deps, body, bearerOf(request));
+        set.status = registered.status;
+        return registered.body;
+      },
+      {
+        body: Registration,
+        response: { 200: Registered, 201: Registered },
+        detail: proven('Enter an instance, or renew and update it', 'registry-token'),
+      },
+    )
+    .post(
+      '/heartbeat/:instance_id',
+      ({ params, body, request }) => heartbeat(deps, params.instance_id, bearerOf(request), body ?? {}),
+      {
+        params: InstanceParams,
+        body: HeartbeatBody,
+        response: { 200: Beaten },
+        detail: proven('Renew a lease', 'lease-secret'),
+      },
+    )
+    .delete(
+      '/deregister/:instance_id',
+      ({ params, request, set }) => {
+        deregister(deps, params.instance_id, bearerOf(request));
+        set.status = 204;
+      },
+      { params: InstanceParams, detail: proven('Leave at once', 'lease-secret') },
+    )
+    .get('/sd/prometheus', () => prometheusTargets(deps), {
+      response: { 200: PrometheusTargets },
+      detail: open("Targets in Prometheus' HTTP service-discovery form"),
+    });
+}
+
+const LINKS = {
+  status: '/status',
+  services: '/services',
+  watch: '/watch',
+  prometheus: '/sd/prometheus',
+  docs: '/docs',
+  health: '/health',
+};
+
+const HeartbeatBody = t.Optional(Heartbeat);
+
+const open = (summary: string) => ({ summary, 'x-access': 'public' });
+const proven = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
+
+const bearerOf = (request: Request): string | undefined =>
+  request.headers.get('authorization')?.match(/^bearer ([^\s]+)$/i)?.[1];
+
+const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });
+
+/** `no-transform` and `x-accel-buffering` keep proxies from holding events back. */
+const eventStream = (stream: ReadableStream<Uint8Array>) =>
+  new Response(stream, {
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    },
+  });

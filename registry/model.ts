@@ -1,0 +1,101 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { Instance, InstanceState, ServiceName } from '#contracts/registry';
+import { defineProblem } from '#kit/problem';
+
+export const ServiceUnknown = defineProblem(
+  'registry.service-unknown',
+  404,
+  'No service of this name has ever registered here',
+);
+export const InstanceUnknown = defineProblem(
+  'registry.instance-unknown',
+  404,
+  'This instance holds no lease: register again',
+);
+export const LeaseSecretWrong = defineProblem(
+  'registry.lease-secret-wrong',
+  403,
+  'This is not the lease secret of that instance',
+);
+export const CredentialsMissing = defineProblem(
+  'registry.credentials-missing',
+  401,
+  'Send `Authorization: Bearer` with the token or lease secret this needs',
+);
+export const ClaimTaken = defineProblem(
+  'registry.claim-taken',
+  409,
+  'Another service already answers this route or prefix',
+);
+export const HostRefused = defineProblem(
+  'registry.host-refused',
+  422,
+  'Services on this host may not register here',
+);
+export const RegistryFull = defineProblem(
+  'registry.full',
+  503,
+  'This registry has reached one of its limits',
+);
+export const TooManyWatchers = defineProblem(
+  'registry.too-many-watchers',
+  503,
+  'This registry serves as many watchers as it can',
+);
+
+export const InstanceParams = Type.Object({
+  instance_id: Type.String({ minLength: 1, maxLength: 100, examples: ['users-0198c1de'] }),
+});
+
+export const ServiceParams = Type.Object({ name: ServiceName });
+
+export const ServicesQuery = Type.Object({
+  index: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Answer once the revision has passed this one', examples: [42] }),
+  ),
+  wait: Type.Optional(
+    Type.String({
+      pattern: '^[0-9]{1,6}(ms|s|m)?$',
+      description: 'Answer after this long all the same, at most 60s',
+      examples: ['30s'],
+    }),
+  ),
+  epoch: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description: 'The epoch `index` belongs to; answers at once when it is another',
+    }),
+  ),
+});
+export type ServicesQuery = Static<typeof ServicesQuery>;
+
+export const ServiceQuery = Type.Object({ state: Type.Optional(InstanceState) });
+
+export const ServiceListing = Type.Object({
+  name: ServiceName,
+  revision: Type.Integer(),
+  instances: Type.Array(Instance),
+});
+
+export const Beaten = Type.Object({ revision: Type.Integer(), state: InstanceState });
+
+export const Status = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  epoch: Type.String(),
+  uptime_seconds: Type.Number(),
+  revision: Type.Integer(),
+  services: Type.Integer({ description: 'With at least one instance' }),
+  instances: Type.Record(InstanceState, Type.Integer()),
+  protection: Type.Object({
+    on: Type.Boolean(),
+    services: Type.Array(ServiceName),
+    instances: Type.Integer(),
+  }),
+  watchers: Type.Integer(),
+});
+
+/** Prometheus' HTTP service discovery: https://prometheus.io/docs/prometheus/latest/http_sd/ */
+export const PrometheusTargets = Type.Array(
+  Type.Object({ targets: Type.Array(Type.String()), labels: Type.Record(Type.String(), Type.String()) }),
+);

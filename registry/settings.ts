@@ -1,0 +1,33 @@
+import type { Field } from '#kit/env';
+import { DEVELOPMENT_HOSTS, unreadableHost } from './hosts';
+
+/** What the registry reads besides what every process does. In production both must be set. */
+export const registryFields = {
+  REGISTRY_TOKEN: registrationToken(),
+  REGISTRY_ALLOWED_HOSTS: allowedHosts(),
+};
+
+/** Empty: none is asked for, as in development. */
+function registrationToken(): Field<string> {
+  return {
+    parse: (value) => (value.length >= 16 ? value : { problem: 'must have at least 16 characters' }),
+    fallback: '',
+    developmentOnly: true,
+  };
+}
+
+function allowedHosts(): Field<readonly string[]> {
+  return {
+    parse: (value) => {
+      const entries = value.split(',').map((entry) => entry.trim());
+      return unreadableHost(entries) === undefined
+        ? entries
+        : {
+            problem:
+              'must be addresses, ranges like 10.0.0.0/8, names or suffixes like *.internal, separated by commas',
+          };
+    },
+    fallback: DEVELOPMENT_HOSTS,
+    developmentOnly: true,
+  };
+}

@@ -1,0 +1,171 @@
+import { TooManyWatchers } from './model';
+import type { Table } from './table';
+
+/** Quiet streams are cut after about 10 s by servers and proxies on the way: something is sent sooner than that. */
+const COMMENT_MINIMUM_MS = 3_000;
+const COMMENT_JITTER_MS = 3_500;
+/** A watcher that takes nothing for so long is dropped; it resumes where it was when it comes back. */
+const STALLED_MS = 10_000;
+/** Telling watchers may take one part in five of this process: under a storm of changes each service is told once. */
+const REST_FACTOR = 4;
+const REST_MAXIMUM_MS = 250;
+const RECONNECT_MS = 1_000;
+
+interface Watcher {
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** The revision it has been told; what came after is looked up when it can take more. */
+  toldRevision: number;
+  commentAtMs: number;
+  /** Since when it has not taken what it was owed. */
+  stalledAtMs: number | undefined;
+}
+
+export type Watchers = ReturnType<typeof createWatchers>;
+
+/**
+ * Tells watchers (SSE) and waiters (long poll) of changes. No backlog is kept for anyone: a slow watcher is owed
+ * whatever has changed since the revision it was last told, which the table knows.
+ *
+ * @param now monotonic milliseconds
+ */
+export function createWatchers(table: Table, options: { now: () => number; maximum: number }) {
+  const { now } = options;
+  const encoder = new TextEncoder();
+  const watchers = new Set<Watcher>();
+  const waiters = new Set<() => void>();
+  let notifiedRevision = table.revision();
+  let restUntilMs = 0;
+  let timer: Timer | undefined;
+
+  function open(lastEventId: string | null): ReadableStream<Uint8Array> {
+    makeRoom();
+    let watcher: Watcher | undefined;
+    return new ReadableStream<Uint8Array>({
+      start(controller) {
+        const resumed = revisionOf(lastEventId, table);
+        watcher = {
+          controller,
+          toldRevision: resumed ?? -1,
+          commentAtMs: nextComment(now()),
+          stalledAtMs: undefined,
+        };
+        watchers.add(watcher);
+        controller.enqueue(encoder.encode(`retry: ${RECONNECT_MS}\n\n`));
+        controller.enqueue(owed(watcher.toldRevision) ?? encoder.encode(': nothing missed\n\n'));
+        watcher.toldRevision = table.revision();
+      },
+      pull() {
+        if (watcher) tell(watcher, owed);
+      },
+      cancel() {
+        if (watcher) watchers.delete(watcher);
+      },
+    });
+  }
+
+  /** Resolves when the table has changed, `ms` have passed, or the signal aborts. */
+  function changeWithin(ms: number, signal: AbortSignal): Promise<void> {
+    makeRoom();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timeout);
+        waiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timeout = setTimeout(done, ms);
+      waiters.add(done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  /** To be called after anything that may have changed the table. */
+  function notify(): void {
+    if (timer !== undefined || table.revision() === notifiedRevision) return;
+    const restMs = restUntilMs - now();
+    if (restMs <= 0) tellAll();
+    else timer = setTimeout(tellAll, restMs);
+  }
+
+  function tellAll() {
+    const startedMs = now();
+    timer = undefined;
+    notifiedRevision = table.revision();
+    // Watchers that stand at the same revision share one encoded chunk.
+    const chunks = new Map<number, Uint8Array | undefined>();
+    const sharedOwed = (revision: number) => {
+      if (!chunks.has(revision)) chunks.set(revision, owed(revision));
+      return chunks.get(revision);
+    };
+    for (const watcher of watchers) tell(watcher, sharedOwed);
+    for (const done of [...waiters]) done();
+    const endedMs = now();
+    restUntilMs = endedMs + Math.min((endedMs - startedMs) * REST_FACTOR, REST_MAXIMUM_MS);
+  }
+
+  function tell(watcher: Watcher, owedSince: (revision: number) => Uint8Array | undefined) {
+    if (watcher.toldRevision === table.revision()) return;
+    if (!canTake(watcher)) {
+      watcher.stalledAtMs ??= now();
+      return;
+    }
+    const chunk = owedSince(watcher.toldRevision);
+    watcher.toldRevision = table.revision();
+    watcher.stalledAtMs = undefined;
+    if (chunk) send(watcher, chunk);
+  }
+
+  /** Drops the stalled and keeps quiet streams open. To be called every second. */
+  function tick(): void {
+    const time = now();
+    const comment = encoder.encode(':\n\n');
+    for (const watcher of watchers) {
+      if (watcher.stalledAtMs !== undefined && time - watcher.stalledAtMs > STALLED_MS) drop(watcher);
+      else if (time >= watcher.commentAtMs && canTake(watcher)) send(watcher, comment);
+    }
+  }
+
+  function send(watcher: Watcher, chunk: Uint8Array) {
+    watcher.commentAtMs = nextComment(now());
+    watcher.controller.enqueue(chunk);
+  }
+
+  function drop(watcher: Watcher) {
+    watchers.delete(watcher);
+    watcher.controller.error(new Error('This watcher has not taken what it was sent'));
+  }
+
+  function owed(revision: number): Uint8Array | undefined {
+    const changes = revision < 0 ? undefined : table.since(revision);
+    if (changes === undefined) return frame('snapshot', table.revision(), table.snapshot());
+    if (changes.length === 0) return undefined;
+    return Buffer.concat(changes.map((change) => frame('change', change.revision, change)));
+  }
+
+  const frame = (event: string, revision: number, data: object) =>
+    encoder.encode(`id: ${table.epoch}:${revision}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+
+  function makeRoom() {
+    if (watchers.size + waiters.size >= options.maximum)
+      throw new TooManyWatchers({ headers: { 'retry-after': '5' } });
+  }
+
+  function close(): void {
+    clearTimeout(timer);
+    for (const { controller } of watchers) controller.close();
+    watchers.clear();
+    for (const done of [...waiters]) done();
+  }
+
+  return { open, changeWithin, notify, tick, close, count: () => watchers.size + waiters.size };
+}
+
+const canTake = ({ controller }: Watcher) => (controller.desiredSize ?? 0) > 0;
+
+const nextComment = (nowMs: number) => nowMs + COMMENT_MINIMUM_MS + Math.random() * COMMENT_JITTER_MS;
+
+/** The revision to resume from, when `<epoch>:<revision>` is of this table. */
+function revisionOf(lastEventId: string | null, table: Table): number | undefined {
+  const [epoch, revision = ''] = lastEventId?.split(':') ?? [];
+  return epoch === table.epoch && /^\d{1,15}$/.test(revision) ? Number(revision) : undefined;
+}
