@@ -6,7 +6,12 @@ import { DEVELOPMENT_FOLDER, forgetState, writeState } from './state';
 /** Runs the development stack in the foreground until it is asked to end. */
 async function main() {
   if (!installServers()) process.exit(1);
-  const stack = await startStack({ folder: DEVELOPMENT_FOLDER, profile: 'development', report: console.log });
+  const stack = await startStack({
+    folder: DEVELOPMENT_FOLDER,
+    profile: 'development',
+    report: console.log,
+    onRestart: writeState,
+  });
   writeState(stack);
   for (const [name, value] of Object.entries(stack.environment)) console.log(`${name}=${value}`);
   await endSignal();

@@ -22,6 +22,8 @@ export interface StartContext {
   readonly choosePort: ChoosePort;
   readonly mark: Record<string, string>;
   readonly report: (line: string) => void;
+  /** Called when a server that ended by itself has been started again. */
+  readonly restarted: () => void;
 }
 
 export interface RunningServer {
@@ -79,7 +81,7 @@ export function defineServer<const Ports extends Record<string, number>>(
       rotateLog(logFile);
       const ports = await choosePorts(definition.ports, context.choosePort);
       const plan = await definition.plan({ folder, profile: context.profile, ports });
-      const run = runPlan(name, plan, { folder, logFile, mark: context.mark, report: context.report });
+      const run = runPlan(name, plan, { ...context, folder, logFile });
       await run.restart();
       return {
         name,
@@ -100,7 +102,7 @@ async function choosePorts<Ports extends Record<string, number>>(preferred: Port
 function runPlan(
   name: string,
   plan: Plan,
-  options: { folder: string; logFile: string; mark: Record<string, string>; report: (line: string) => void },
+  options: Omit<StartContext, 'choosePort' | 'profile'> & { logFile: string },
 ) {
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
@@ -124,7 +126,7 @@ function runPlan(
       if (!wanted || children[main] !== child) return;
       options.report(`${name} ended by itself (see ${options.logFile}); starting it again`);
       setTimeout(() => {
-        if (wanted) restart().catch((failure) => options.report(String(failure)));
+        if (wanted) restart().then(options.restarted, (failure) => options.report(String(failure)));
       }, RESTART_AFTER_MS);
     });
   }

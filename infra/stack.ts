@@ -35,6 +35,8 @@ export interface StackOptions {
   /** Start these only (by name); all of them by default. */
   readonly only?: readonly string[];
   readonly report?: (line: string) => void;
+  /** Called after a server that ended by itself has been started again. */
+  readonly onRestart?: (stack: Stack) => void;
   /** Where a server to be used instead of an own one may be named. */
   readonly source?: NodeJS.ProcessEnv;
 }
@@ -58,6 +60,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     releaseFolder();
   }
 
+  const stack: Stack = {
+    get environment() {
+      return Object.assign({}, ...running.map((server) => server.environment));
+    },
+    servers: running,
+    server(name) {
+      const server = running.find((candidate) => candidate.name === name);
+      if (server === undefined) throw new Error(`This stack did not start ${name}`);
+      return server;
+    },
+    stop,
+  };
+
   try {
     const left = await stopProcessesOf(folder, { graceMs: 10_000 });
     if (left > 0) report(`ended ${left} processes an earlier run left behind`);
@@ -65,7 +80,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const choosePort = createPortChooser({
       offset: options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0),
     });
-    const context = { folder, profile, choosePort, mark: markOf(folder), report };
+    const restarted = () => options.onRestart?.(stack);
+    const context = { folder, profile, choosePort, mark: markOf(folder), report, restarted };
     const outcomes = await Promise.allSettled(
       wantedServers(options.only, source, report).map(async (server) => {
         const started = await server.start(context);
@@ -80,16 +96,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     throw failure;
   }
 
-  return {
-    environment: Object.assign({}, ...running.map((server) => server.environment)),
-    servers: running,
-    server(name) {
-      const server = running.find((candidate) => candidate.name === name);
-      if (server === undefined) throw new Error(`This stack did not start ${name}`);
-      return server;
-    },
-    stop,
-  };
+  return stack;
 }
 
 function wantedServers(

@@ -15,10 +15,10 @@ export interface StackState {
   }[];
 }
 
-const stateFile = (folder: string) => join(folder, 'stack.json');
+const FILE = join(DEVELOPMENT_FOLDER, 'stack.json');
 
 /** Writes the live addresses of a stack where other commands find them. */
-export function writeState(stack: Stack, folder = DEVELOPMENT_FOLDER): void {
+export function writeState(stack: Stack): void {
   const state: StackState = {
     environment: stack.environment,
     servers: stack.servers.map((server) => ({
@@ -27,16 +27,16 @@ export function writeState(stack: Stack, folder = DEVELOPMENT_FOLDER): void {
       started_in_ms: server.startedInMs,
     })),
   };
-  writeJson(stateFile(folder), state);
+  writeJson(FILE, state);
 }
 
 /** The live addresses of the running stack; nothing when none runs. */
-export function readState(folder = DEVELOPMENT_FOLDER): StackState | undefined {
-  return readJson<StackState>(stateFile(folder));
+export function readState(): StackState | undefined {
+  return readJson<StackState>(FILE);
 }
 
-export function forgetState(folder = DEVELOPMENT_FOLDER): void {
-  rmSync(stateFile(folder), { force: true });
+export function forgetState(): void {
+  rmSync(FILE, { force: true });
 }
 
 /** Written whole or not at all, since others read it at any time. It may hold passwords. */

@@ -46,11 +46,9 @@ const EXIT_CONFIGURATION = 78;
 export function runProcesses(options: RunnerOptions): ProcessRunner {
   mkdirSync(options.logFolder, { recursive: true });
   const stopping = new AbortController();
-  const processes = options.entries.map((entry) =>
-    keepRunning(entry, options, stopping.signal, () =>
-      options.onChange?.(processes.map(({ state }) => state())),
-    ),
-  );
+  const processes: ReturnType<typeof keepRunning>[] = [];
+  const changed = () => options.onChange?.(processes.map(({ state }) => state()));
+  for (const entry of options.entries) processes.push(keepRunning(entry, options, stopping.signal, changed));
   const finished = Promise.all(processes.map((process) => process.finished));
   return {
     states: () => processes.map((process) => process.state()),

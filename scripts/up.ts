@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { installServers } from '../infra/install';
 import { FolderInUse, ownerOf } from '../infra/owner';
 import { isPortFree } from '../infra/ports';
-import { markOf, until } from '../infra/processes';
+import { markOf, stopProcessesOf, until } from '../infra/processes';
 import { type Stack, startStack } from '../infra/stack';
 import { DEVELOPMENT_FOLDER, forgetState, readState, writeState } from '../infra/state';
 import { DEMO_PERSON } from './demo-people';
@@ -20,6 +20,7 @@ const GATEWAY_PORT = 8080;
 const REGISTRY_PORT = 8006;
 const GATEWAY_URL = `http://127.0.0.1:${GATEWAY_PORT}/`;
 const READY_TIMEOUT_MS = 120_000;
+const LEFT_BEHIND_GRACE_MS = 20_000;
 const SEEDED = join(DEVELOPMENT_FOLDER, 'seeded');
 
 /** Starts the whole system and stays until Ctrl-C or `make down`; with `--detach` it stays in the background. */
@@ -29,6 +30,8 @@ async function main(options: { detach: boolean; watch: boolean }): Promise<numbe
     console.log(`Rookery runs already, as process ${owner}: ${GATEWAY_URL} (make down stops it)`);
     return 0;
   }
+  const left = await stopProcessesOf(DEVELOPMENT_FOLDER, { graceMs: LEFT_BEHIND_GRACE_MS });
+  if (left > 0) console.log(`Ended ${left} processes an earlier run left behind`);
   for (const port of [GATEWAY_PORT, REGISTRY_PORT]) {
     if (await isPortFree(port)) continue;
     console.error(
@@ -44,7 +47,12 @@ async function main(options: { detach: boolean; watch: boolean }): Promise<numbe
 async function foreground(watch: boolean): Promise<number> {
   const asked = endRequested();
   console.log('Starting the servers');
-  const stack = await startStack({ folder: DEVELOPMENT_FOLDER, profile: 'development', report: console.log });
+  const stack = await startStack({
+    folder: DEVELOPMENT_FOLDER,
+    profile: 'development',
+    report: console.log,
+    onRestart: writeState,
+  });
   let runner: ProcessRunner | undefined;
   try {
     writeState(stack);
