@@ -8,8 +8,31 @@ export const RouteAccess = Type.String({
 
 export const RouteClaim = Type.Object({
   method: Type.String({ pattern: '^[A-Z]{1,16}$' }),
-  path: Type.String({ pattern: '^/', maxLength: 512, description: 'Pattern with `:name` parameters and a final `*`' }),
+  path: Type.String({
+    pattern: '^/',
+    maxLength: 512,
+    description: 'Pattern with `:name` parameters and a final `*`',
+  }),
   auth: RouteAccess,
+  body_bytes: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1024 ** 3,
+      description: 'Largest request body; 1 MiB where it is not said',
+    }),
+  ),
+  timeout_ms: Type.Optional(
+    Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      description: 'Longest wait for an answer; 30 s where it is not said',
+    }),
+  ),
+  prefix_only: Type.Optional(
+    Type.Boolean({
+      description: 'Answered below the prefixes of its service only: claims nothing at the root',
+    }),
+  ),
 });
 export type RouteClaim = Static<typeof RouteClaim>;
 
@@ -55,7 +78,9 @@ export type Registered = Static<typeof Registered>;
 
 export const Heartbeat = Type.Object(
   {
-    state: Type.Optional(Type.Union([Type.Literal('starting'), Type.Literal('up'), Type.Literal('draining')])),
+    state: Type.Optional(
+      Type.Union([Type.Literal('starting'), Type.Literal('up'), Type.Literal('draining')]),
+    ),
     load: Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000 })),
   },
   { additionalProperties: false },
@@ -84,9 +109,11 @@ export const Instance = Type.Object({
   routes: Type.Array(RouteClaim),
   prefixes: Type.Array(ServiceName),
   state: InstanceState,
-  protected: Type.Boolean({ description: 'Silent, but kept because most of its service fell silent at once' }),
+  protected: Type.Boolean({
+    description: 'Silent, but kept because most of its service fell silent at once',
+  }),
   load: Type.Optional(Type.Number()),
-  registered_at: Type.String({ format: 'date-time' }),
+  registered_at: Type.String({ description: 'ISO 8601, UTC' }),
   changed_at_revision: Type.Integer(),
 });
 export type Instance = Static<typeof Instance>;
@@ -107,6 +134,8 @@ export type ServicesSnapshot = Static<typeof ServicesSnapshot>;
 export const ServiceChange = Type.Object({
   revision: Type.Integer(),
   name: ServiceName,
-  instances: Type.Array(Instance, { description: 'All of the service after the change; empty when all are gone' }),
+  instances: Type.Array(Instance, {
+    description: 'All of the service after the change; empty when all are gone',
+  }),
 });
 export type ServiceChange = Static<typeof ServiceChange>;

@@ -3,7 +3,9 @@ import type { RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from './operations';
 
 /**
- * The public routes of a service as the registry lists them, from its own route table.
+ * The public routes of a service as the registry lists them, from its own route table. What the gateway has to know
+ * besides stands in a route's `detail`: `x-body-bytes` (more than 1 MiB may be sent), `x-timeout-ms` (an answer may
+ * take longer than 30 s), `x-prefix-only` (reached as `/{prefix}/path`, where another service owns `/path`).
  *
  * @throws when a route names no access rule: nothing is public by accident
  */
@@ -14,7 +16,23 @@ export function routeClaims(app: AnyElysia): RouteClaim[] {
       continue;
     const rule: unknown = hooks.detail?.['x-access'];
     if (typeof rule !== 'string') throw new Error(`${method} ${path} does not say who may call it`);
-    claims.push({ method: method === 'WS' || method === '$INTERNALWS' ? 'GET' : method, path, auth: rule });
+    claims.push({
+      method: method === 'WS' || method === '$INTERNALWS' ? 'GET' : method,
+      path,
+      auth: rule,
+      ...gatewaySettings(hooks.detail),
+    });
   }
   return claims;
+}
+
+function gatewaySettings(detail: object): Partial<RouteClaim> {
+  const settings = new Map<string, unknown>(Object.entries(detail));
+  const bodyBytes = settings.get('x-body-bytes');
+  const timeoutMs = settings.get('x-timeout-ms');
+  return {
+    ...(typeof bodyBytes === 'number' && { body_bytes: bodyBytes }),
+    ...(typeof timeoutMs === 'number' && { timeout_ms: timeoutMs }),
+    ...(settings.get('x-prefix-only') === true && { prefix_only: true }),
+  };
 }

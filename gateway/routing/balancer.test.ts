@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import type { Instance, InstanceState } from '#contracts/registry';
+import type { Attempt } from '../decision';
+import { createBalancer } from './balancer';
+
+const NONE: ReadonlySet<string> = new Set();
+
+function instance(id: string, changes: Partial<Instance> = {}): Instance {
+  return {
+    instance_id: id,
+    name: 'users',
+    version: '1.0.0',
+    host: '127.0.0.1',
+    port: 5100,
+    weight: 100,
+    metadata: {},
+    routes: [],
+    prefixes: ['users'],
+    state: 'up',
+    protected: false,
+    registered_at: '2026-01-01T00:00:00.000Z',
+    changed_at_revision: 1,
+    ...changes,
+  };
+}
+
+/** A repeatable source of chance (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function createScene(seed = 1) {
+  const clock = { ms: 0 };
+  const balancer = createBalancer({ now: () => clock.ms, random: seeded(seed) });
+  /** One request after the other, each taking what `latencyOf` says; how many each instance got. */
+  function serve(requests: number, latencyOf: (id: string) => number, isOk = (_: string) => true) {
+    const counts: Record<string, number> = {};
+    for (let request = 0; request < requests; request++) {
+      const attempt = balancer.pick(NONE);
+      if (attempt === null) continue;
+      counts[attempt.instanceId] = (counts[attempt.instanceId] ?? 0) + 1;
+      clock.ms += 1;
+      attempt.done({ ok: isOk(attempt.instanceId), latencyMs: latencyOf(attempt.instanceId) });
+    }
+    return counts;
+  }
+  return { balancer, clock, serve };
+}
+
+describe('traffic follows weight', () => {
+  const cases: Record<string, Record<string, number>> = {
+    'two alike': { a: 100, b: 100 },
+    'a canary': { a: 100, b: 5 },
+    'one big among small ones': { a: 100, b: 10, c: 10, d: 10, e: 10 },
+    'all different': { a: 10, b: 20, c: 30, d: 40 },
+  };
+  for (const [name, weights] of Object.entries(cases))
+    test(name, () => {
+      const { balancer, serve } = createScene();
+      balancer.update(Object.entries(weights).map(([id, weight]) => instance(id, { weight })));
+      const counts = serve(40_000, () => 30);
+      const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+      for (const [id, weight] of Object.entries(weights))
+        expect((counts[id] ?? 0) / 40_000).toBeCloseTo(weight / total, 1.5);
+    });
+
+  test('weight 0 gets none', () => {
+    const { balancer, serve } = createScene();
+    balancer.update([instance('a'), instance('b', { weight: 0 })]);
+    expect(serve(1_000, () => 5)).toEqual({ a: 1_000 });
+  });
+});
+
+describe('traffic avoids what is slow or fails', () => {
+  test('an instance that fails at once attracts no traffic', () => {
+    const { balancer, serve } = createScene();
+    balancer.update([instance('good'), instance('other'), instance('failing')]);
+    const counts = serve(
+      10_000,
+      (id) => (id === 'failing' ? 0.1 : 5),
+      (id) => id !== 'failing',
+    );
+    expect(counts.failing ?? 0).toBeLessThan(100);
+  });
+
+  test('also when it is one of two', () => {
+    const { balancer, serve } = createScene();
+    balancer.update([instance('good'), instance('failing')]);
+    const counts = serve(
+      10_000,
+      (id) => (id === 'failing' ? 0.1 : 5),
+      (id) => id !== 'failing',
+    );
+    expect(counts.failing ?? 0).toBeLessThan(100);
+  });
+
+  test('an instance that was slow is asked again when it has rested', () => {
+    const { balancer, clock, serve } = createScene();
+    balancer.update([instance('a'), instance('b')]);
+    serve(200, (id) => (id === 'b' ? 4_000 : 5));
+    clock.ms += 120_000;
+    expect(serve(2_000, () => 5).b ?? 0).toBeGreaterThan(500);
+  });
+
+  test('an instance with much in flight is spared', () => {
+    const { balancer } = createScene();
+    balancer.update([instance('a'), instance('b')]);
+    const open: Attempt[] = [];
+    for (let request = 0; request < 100; request++) {
+      const attempt = balancer.pick(NONE);
+      if (attempt?.instanceId === 'b') attempt.done({ ok: true, latencyMs: 30 });
+      else if (attempt) open.push(attempt);
+    }
+    expect(open.length).toBeLessThan(20);
+  });
+});
+
+describe('states', () => {
+  const only = (...states: InstanceState[]) => {
+    const { balancer } = createScene();
+    balancer.update(states.map((state, index) => instance(`${state}-${index}`, { state })));
+    return balancer;
+  };
+
+  test('starting and draining instances get nothing', () => {
+    const balancer = only('starting', 'draining');
+    expect(balancer.isAvailable()).toBe(false);
+    expect(balancer.pick(NONE)).toBeNull();
+  });
+
+  test('an unhealthy instance is asked when there is no other', () => {
+    expect(only('unhealthy', 'draining').pick(NONE)?.instanceId).toBe('unhealthy-0');
+    const balancer = only('unhealthy', 'up');
+    for (let request = 0; request < 100; request++) expect(balancer.pick(NONE)?.instanceId).toBe('up-1');
+    expect(balancer.pick(new Set(['up-1']))?.instanceId).toBe('unhealthy-0');
+  });
+
+  test('what is removed is gone at once, and its running request may still end', () => {
+    const { balancer } = createScene();
+    balancer.update([instance('a')]);
+    const attempt = balancer.pick(NONE);
+    balancer.update([]);
+    expect(balancer.pick(NONE)).toBeNull();
+    attempt?.done({ ok: true, latencyMs: 5 });
+    expect(balancer.loads()).toEqual([]);
+  });
+});
+
+test('counts stay true, and picks come only from what is live, whatever happens', () => {
+  const ids = ['a', 'b', 'c', 'd'];
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('update' as const),
+      live: fc.array(
+        fc.record({
+          id: fc.constantFrom(...ids),
+          state: fc.constantFrom<InstanceState>('up', 'starting', 'draining', 'unhealthy'),
+          weight: fc.constantFrom(0, 1, 100),
+        }),
+        { maxLength: 4 },
+      ),
+    }),
+    fc.record({ kind: fc.constant('pick' as const), tried: fc.subarray(ids) }),
+    fc.record({
+      kind: fc.constant('done' as const),
+      which: fc.nat(20),
+      ok: fc.boolean(),
+      latencyMs: fc.nat(9_000),
+    }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(60_000) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(), (steps, seed) => {
+      const { balancer, clock } = createScene(seed);
+      let live: Instance[] = [];
+      const attempts: { attempt: Attempt; isDone: boolean; backendOf: number }[] = [];
+      // An id that was gone and came back is another backend: what runs on the old one does not count for it.
+      const generations = new Map<string, number>();
+      for (const now of steps) {
+        if (now.kind === 'update') {
+          const next = [...new Map(now.live.map((one) => [one.id, one])).values()];
+          for (const { instance_id: id } of live)
+            if (!next.some((one) => one.id === id)) generations.set(id, (generations.get(id) ?? 0) + 1);
+          live = next.map(({ id, state, weight }) => instance(id, { state, weight }));
+          balancer.update(live);
+        } else if (now.kind === 'wait') clock.ms += now.ms;
+        else if (now.kind === 'done') {
+          const known = attempts[now.which];
+          known?.attempt.done({ ok: now.ok, latencyMs: now.latencyMs });
+          if (known) known.isDone = true;
+        } else {
+          const tried = new Set(now.tried);
+          const open = (state: InstanceState) =>
+            live.filter((one) => one.state === state && one.weight > 0 && !tried.has(one.instance_id));
+          const expected = open('up').length > 0 ? open('up') : open('unhealthy');
+          const attempt = balancer.pick(tried);
+          expect(attempt === null).toBe(expected.length === 0);
+          if (attempt === null) continue;
+          expect(expected.map((one) => one.instance_id)).toContain(attempt.instanceId);
+          attempts.push({ attempt, isDone: false, backendOf: generations.get(attempt.instanceId) ?? 0 });
+        }
+        for (const load of balancer.loads()) {
+          const id = load.instance.instance_id;
+          const running = attempts.filter(
+            (one) =>
+              !one.isDone && one.attempt.instanceId === id && one.backendOf === (generations.get(id) ?? 0),
+          );
+          expect(load.inFlight).toBe(running.length);
+          expect(load.costMs).toBeGreaterThan(0);
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
