@@ -1,44 +1,32 @@
+import { listenForEnd, untilAborted } from './end-signals';
 import { installServers } from './install';
-import { FolderInUse } from './owner';
-import { type Stack, startStack } from './stack';
-import { DEVELOPMENT_FOLDER, forgetState, writeState } from './state';
+import { startStack } from './stack';
+import { DEVELOPMENT_FOLDER, forgetState, STACK_FILE, writeState } from './state';
 
 /** Runs the development stack in the foreground until it is asked to end. */
-async function main() {
-  if (!installServers()) process.exit(1);
+async function main(signal: AbortSignal) {
+  if (!installServers()) return 1;
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
     profile: 'development',
     report: console.log,
     onRestart: writeState,
+    signal,
   });
   writeState(stack);
-  for (const [name, value] of Object.entries(stack.environment)) console.log(`${name}=${value}`);
-  await endSignal();
-  console.log('stopping the servers');
-  await end(stack);
-}
-
-async function end(stack: Stack) {
+  console.log(`All servers are up; their addresses: ${STACK_FILE}`);
+  await untilAborted(signal);
+  console.log('Stopping the servers');
   await stack.stop();
   forgetState();
-  console.log('all servers have stopped');
+  console.log('All servers have stopped');
+  return 0;
 }
 
-/** The servers do not keep this process alive; the timer does, until the signal comes. */
-function endSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const alive = setInterval(() => undefined, 60_000);
-    const ended = () => {
-      clearInterval(alive);
-      resolve();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ended);
-  });
+const { signal } = listenForEnd();
+try {
+  process.exitCode = await main(signal);
+} catch (failure) {
+  console.error(failure instanceof Error ? failure.message : failure);
+  process.exitCode = signal.aborted ? 0 : 1;
 }
-
-main().catch((failure) => {
-  const message = failure instanceof Error ? failure.message : String(failure);
-  console.error(failure instanceof FolderInUse ? `The local stack runs already: ${message}` : message);
-  process.exit(1);
-});

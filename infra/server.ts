@@ -20,8 +20,12 @@ export interface StartContext {
   readonly folder: string;
   readonly profile: Profile;
   readonly choosePort: ChoosePort;
+  /** What `choosePort` adds to the preferred ports. */
+  readonly portOffset: number;
   readonly mark: Record<string, string>;
   readonly report: (line: string) => void;
+  /** Aborting it breaks off a start that is still under way. */
+  readonly signal: AbortSignal;
   /** Called when a server that ended by itself has been started again. */
   readonly restarted: () => void;
 }
@@ -80,6 +84,7 @@ export function defineServer<const Ports extends Record<string, number>>(
       mkdirSync(join(context.folder, 'logs'), { recursive: true });
       rotateLog(logFile);
       const ports = await choosePorts(definition.ports, context.choosePort);
+      reportMoved(name, definition.ports, ports, context);
       const plan = await definition.plan({ folder, profile: context.profile, ports });
       const run = runPlan(name, plan, { ...context, folder, logFile });
       await run.restart();
@@ -99,10 +104,22 @@ async function choosePorts<Ports extends Record<string, number>>(preferred: Port
   return ports;
 }
 
+/** Whoever does not get the addresses from the stack itself must be told where a server went. */
+function reportMoved(
+  name: string,
+  preferred: Readonly<Record<string, number>>,
+  ports: Readonly<Record<string, number>>,
+  context: StartContext,
+) {
+  for (const [use, port] of Object.entries(preferred))
+    if (ports[use] !== port + context.portOffset)
+      context.report(`${name}: port ${port + context.portOffset} is taken, using ${ports[use]}`);
+}
+
 function runPlan(
   name: string,
   plan: Plan,
-  options: Omit<StartContext, 'choosePort' | 'profile'> & { logFile: string },
+  options: Pick<StartContext, 'folder' | 'mark' | 'report' | 'signal' | 'restarted'> & { logFile: string },
 ) {
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
@@ -115,9 +132,14 @@ function runPlan(
       if (!children[index]?.running()) children[index] = startChild(command, options);
     });
     const child = children[main];
-    const ready = await until(async () => !child?.running() || (await plan.ready()), START_TIMEOUT_MS);
+    const ready = await until(
+      async () => !child?.running() || (await plan.ready()),
+      START_TIMEOUT_MS,
+      options.signal,
+    );
     if (!ready || !child?.running()) {
       await stop();
+      if (options.signal.aborted) throw new Error(`Starting ${name} was broken off`);
       const why = ready ? 'ended at once' : `was not ready after ${START_TIMEOUT_MS / 1000} s`;
       throw new Error(`${name} ${why}. ${options.logFile} ends with:\n${lastLines(options.logFile)}`);
     }

@@ -37,6 +37,8 @@ export interface StackOptions {
   readonly report?: (line: string) => void;
   /** Called after a server that ended by itself has been started again. */
   readonly onRestart?: (stack: Stack) => void;
+  /** Breaks off the start: what was started by then is stopped again. */
+  readonly signal?: AbortSignal;
   /** Where a server to be used instead of an own one may be named. */
   readonly source?: NodeJS.ProcessEnv;
 }
@@ -46,7 +48,7 @@ export interface StackOptions {
  * answers. What an earlier, killed run left behind in the same folder is ended first. A test stack begins empty.
  *
  * @throws {FolderInUse} when another process works with the folder
- * @throws when a program is missing or a server does not come up; what was started by then is stopped again
+ * @throws when a program is missing, a server does not come up or the signal aborts; what was started is stopped again
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const folder = resolve(options.folder);
@@ -77,11 +79,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const left = await stopProcessesOf(folder, { graceMs: 10_000 });
     if (left > 0) report(`ended ${left} processes an earlier run left behind`);
     if (profile === 'test') emptyFolder(folder);
-    const choosePort = createPortChooser({
-      offset: options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0),
-    });
-    const restarted = () => options.onRestart?.(stack);
-    const context = { folder, profile, choosePort, mark: markOf(folder), report, restarted };
+    const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
+    const context = {
+      folder,
+      profile,
+      portOffset,
+      choosePort: createPortChooser({ offset: portOffset }),
+      mark: markOf(folder),
+      report,
+      restarted: () => options.onRestart?.(stack),
+      signal: options.signal ?? new AbortController().signal,
+    };
     const outcomes = await Promise.allSettled(
       wantedServers(options.only, source, report).map(async (server) => {
         const started = await server.start(context);

@@ -15,7 +15,8 @@ export interface StackState {
   }[];
 }
 
-const FILE = join(DEVELOPMENT_FOLDER, 'stack.json');
+/** Where the live addresses of the development stack are written. */
+export const STACK_FILE = join(DEVELOPMENT_FOLDER, 'stack.json');
 
 /** Writes the live addresses of a stack where other commands find them. */
 export function writeState(stack: Stack): void {
@@ -27,16 +28,16 @@ export function writeState(stack: Stack): void {
       started_in_ms: server.startedInMs,
     })),
   };
-  writeJson(FILE, state);
+  writeJson(STACK_FILE, state);
 }
 
 /** The live addresses of the running stack; nothing when none runs. */
 export function readState(): StackState | undefined {
-  return readJson<StackState>(FILE);
+  return readJson<StackState>(STACK_FILE);
 }
 
 export function forgetState(): void {
-  rmSync(FILE, { force: true });
+  rmSync(STACK_FILE, { force: true });
 }
 
 /** Written whole or not at all, since others read it at any time. It may hold passwords. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { listenForEnd } from '../infra/end-signals';
 import { installServers } from '../infra/install';
 import { FolderInUse } from '../infra/owner';
 import { markOf, stopProcessesOf } from '../infra/processes';
@@ -9,6 +10,8 @@ const ROOT = join(import.meta.dir, '..');
 const PROGRAMS = join(ROOT, 'node_modules', '.bin');
 /** Test runs that may go on side by side in one checkout, each with a stack of its own. */
 const MAX_STACKS = 8;
+/** A whole-service test waits for real servers; a unit test never comes near this. */
+const TEST_TIMEOUT_MS = 30_000;
 const RUN_TIMEOUT_MS = 30 * 60_000;
 
 const CHECKS = [
@@ -20,7 +23,7 @@ const CHECKS = [
 /** Checks and tests everything on a stack of its own; the last line printed is `N passed, N failed`. */
 async function main(testArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
   if (!installServers()) return finish({ passed: 0, failed: 1 });
-  const starting = startTestStack();
+  const starting = startTestStack(signal);
   // Looked at below; until then a failure must not end the process.
   starting.catch(() => undefined);
   const failedChecks = await runChecks(signal);
@@ -44,12 +47,12 @@ function finish(summary: TestSummary): boolean {
   return summary.failed === 0;
 }
 
-async function startTestStack(): Promise<{ stack: Stack; folder: string }> {
+async function startTestStack(signal: AbortSignal): Promise<{ stack: Stack; folder: string }> {
   for (let number = 1; ; number++) {
     const folder = join(ROOT, '.data', number === 1 ? 'test' : `test-${number}`);
     const portOffset = TEST_PORT_OFFSET + (number - 1) * 100;
     try {
-      return { stack: await startStack({ folder, profile: 'test', portOffset }), folder };
+      return { stack: await startStack({ folder, profile: 'test', portOffset, signal }), folder };
     } catch (failure) {
       if (!(failure instanceof FolderInUse) || number === MAX_STACKS) throw failure;
     }
@@ -82,7 +85,7 @@ async function runTests(
 ): Promise<TestSummary> {
   console.log('Testing');
   const testFolder = join(folder, 'tests');
-  const run = Bun.spawn([process.execPath, 'test', ...testArguments], {
+  const run = Bun.spawn([process.execPath, 'test', `--timeout=${TEST_TIMEOUT_MS}`, ...testArguments], {
     cwd: ROOT,
     env: { ...process.env, ...stack.environment, ...markOf(testFolder), NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,6 +111,4 @@ async function pass(stream: ReadableStream<Uint8Array>, output: NodeJS.WriteStre
   return tail;
 }
 
-const broken = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => broken.abort());
-process.exitCode = (await main(process.argv.slice(2), broken.signal)) ? 0 : 1;
+process.exitCode = (await main(process.argv.slice(2), listenForEnd().signal)) ? 0 : 1;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listenForEnd, untilAborted } from '../infra/end-signals';
 import { installServers } from '../infra/install';
 import { FolderInUse, ownerOf } from '../infra/owner';
 import { isPortFree } from '../infra/ports';
@@ -45,13 +46,14 @@ async function main(options: { detach: boolean; watch: boolean }): Promise<numbe
 }
 
 async function foreground(watch: boolean): Promise<number> {
-  const asked = endRequested();
+  const asked = listenForEnd();
   console.log('Starting the servers');
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
     profile: 'development',
     report: console.log,
     onRestart: writeState,
+    signal: asked.signal,
   });
   let runner: ProcessRunner | undefined;
   try {
@@ -62,7 +64,7 @@ async function foreground(watch: boolean): Promise<number> {
       runner = startEverything(stack, watch);
       asked.again = () => runner?.stop();
       if (!(await becomeReady(stack, runner, asked.signal))) return asked.signal.aborted ? 0 : 1;
-      await aborted(asked.signal);
+      await untilAborted(asked.signal);
     }
     return 0;
   } finally {
@@ -166,30 +168,6 @@ async function detach(watch: boolean): Promise<number> {
   if (stack?.environment.MAIL_INBOX_URL !== undefined)
     console.log(`Mail: ${stack.environment.MAIL_INBOX_URL}`);
   return 0;
-}
-
-/** Aborts at the first request to end; a second one calls `again`. */
-function endRequested() {
-  const controller = new AbortController();
-  const asked: { signal: AbortSignal; again: () => void } = {
-    signal: controller.signal,
-    again: () => undefined,
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => (controller.signal.aborted ? asked.again() : controller.abort()));
-  return asked;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    // Signal handlers alone do not keep the process alive.
-    const alive = setInterval(() => undefined, 60_000);
-    signal.addEventListener('abort', () => {
-      clearInterval(alive);
-      resolve();
-    });
-  });
 }
 
 try {

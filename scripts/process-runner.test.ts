@@ -1,0 +1,73 @@
+import { afterEach, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { markOf, processesOf, until } from '../infra/processes';
+import { type ProcessRunner, runProcesses } from './process-runner';
+import { parseProcfile } from './procfile';
+
+const folder = mkdtempSync(join(tmpdir(), 'rookery-runner-'));
+let runner: ProcessRunner | undefined;
+afterEach(async () => {
+  await runner?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function run(procfile: string, graceMs = 5_000) {
+  const lines: string[] = [];
+  const started = runProcesses({
+    entries: parseProcfile(procfile),
+    folder: tmpdir(),
+    environment: { GREETING: 'hello', ...markOf(folder) },
+    logFolder: join(folder, 'logs'),
+    show: (name, line) => lines.push(`${name}: ${line}`),
+    graceMs,
+    restart: { baseMs: 10, capMs: 50 },
+  });
+  runner = started;
+  const shows = (line: string) => until(() => lines.includes(line), 10_000);
+  return { runner: started, lines, shows };
+}
+
+test('output is shown under the process’s name and kept in its log', async () => {
+  const { shows } = run(`one: env NAME=rook sh -c 'echo "$GREETING $NAME"; exec sleep 300'`);
+  expect(await shows('one: hello rook')).toBe(true);
+  expect(readFileSync(join(folder, 'logs', 'one.log'), 'utf8')).toContain('hello rook');
+});
+
+test('a process that crashes is started again', async () => {
+  const { runner, lines } = run('one: sh -c "echo up; exit 3"');
+  expect(await until(() => lines.filter((line) => line === 'one: up').length >= 3, 10_000)).toBe(true);
+  expect(runner.states()[0]?.restarts).toBeGreaterThanOrEqual(2);
+});
+
+test('a process that says its configuration is wrong is not', async () => {
+  const { runner } = run('one: sh -c "exit 78"');
+  expect(await until(() => runner.states()[0]?.state === 'misconfigured', 10_000)).toBe(true);
+  expect(runner.states()[0]?.restarts).toBe(0);
+});
+
+test('stopping lets a process drain and leaves nothing behind, not even what it started', async () => {
+  const drains = `trap 'echo drained; exit 0' TERM; sleep 300 & echo up; wait`;
+  const { runner, lines, shows } = run(`one: sh -c "${drains}"`);
+  expect(await shows('one: up')).toBe(true);
+  await runner.stop();
+  expect(lines).toContain('one: drained');
+  expect(runner.states()[0]?.state).toBe('stopped');
+  expect(processesOf(folder)).toEqual([]);
+});
+
+test('a process that does not end in time is killed', async () => {
+  const { runner, shows } = run(`one: sh -c "trap '' TERM; echo up; while :; do sleep 0.1; done"`, 100);
+  expect(await shows('one: up')).toBe(true);
+  await runner.stop();
+  expect(processesOf(folder)).toEqual([]);
+});
+
+test('stopping a second time does not wait for the grace', async () => {
+  const { runner, shows } = run(`one: sh -c "trap '' TERM; echo up; while :; do sleep 0.1; done"`, 600_000);
+  expect(await shows('one: up')).toBe(true);
+  const first = runner.stop();
+  await Promise.all([runner.stop(), first]);
+  expect(processesOf(folder)).toEqual([]);
+});
