@@ -1,5 +1,6 @@
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
+import { backOffMs, pause } from './back-off';
 import type { Runtime } from './runtime';
 import { withTimeout } from './runtime';
 
@@ -65,7 +66,7 @@ export function createMysqlPool(address: MysqlAddress, connections: number): Poo
 export function openMysql(
   runtime: Runtime,
   options: { address: MysqlAddress; connections: number },
-): { database: Database; pool: Pool } {
+): Database {
   const pool = createMysqlPool(options.address, options.connections);
   runtime.dependency({
     name: 'mysql',
@@ -76,5 +77,67 @@ export function openMysql(
     },
   });
   runtime.onClose('mysql', () => pool.end());
-  return { database: drizzle(pool), pool };
+  return drizzle(pool);
+}
+
+/** MySQL: deadlock found, lock wait timeout exceeded. Both undo the transaction, so it may be run again. */
+const RETRYABLE_ERRORS = new Set([1213, 1205]);
+const TRANSACTION_ATTEMPTS = 5;
+
+/**
+ * Runs `work` in one transaction, again after a deadlock: at most five times, with a short pause.
+ *
+ * @throws what `work` throws, with everything undone
+ */
+export async function inTransaction<Result>(
+  database: Database,
+  work: (transaction: Transaction) => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await database.transaction(work);
+    } catch (failure) {
+      if (attempt === TRANSACTION_ATTEMPTS || !RETRYABLE_ERRORS.has(errorNumber(failure) ?? 0)) throw failure;
+      await pause(5 + backOffMs(attempt, { baseMs: 20, capMs: 200 }));
+    }
+  }
+}
+
+/** MySQL: duplicate entry for a unique key. */
+const DUPLICATE_ENTRY = 1062;
+
+/** True when a row was refused because its unique key is taken; `key` narrows it to one index. */
+export function isDuplicate(failure: unknown, key?: string): boolean {
+  if (errorNumber(failure) !== DUPLICATE_ENTRY) return false;
+  return key === undefined || driverError(failure)?.message.includes(key) === true;
+}
+
+const errorNumber = (failure: unknown): number | undefined => driverError(failure)?.errno;
+
+/** drizzle wraps the driver's error as the cause of its own. */
+function driverError(failure: unknown): { errno: number; message: string } | undefined {
+  for (let error = failure; error instanceof Error; error = error.cause)
+    if ('errno' in error && typeof error.errno === 'number')
+      return { errno: error.errno, message: error.message };
+  return undefined;
+}
+
+/**
+ * Queries prepared once for each database: parsing a statement costs more than running a small one.
+ *
+ * @param prepare builds the prepared queries
+ * @returns a function that answers them for a database, always the same
+ */
+export function preparedOnce<Queries>(
+  prepare: (database: Database) => Queries,
+): (database: Database) => Queries {
+  const prepared = new WeakMap<Database, Queries>();
+  return (database) => {
+    let queries = prepared.get(database);
+    if (queries === undefined) {
+      queries = prepare(database);
+      prepared.set(database, queries);
+    }
+    return queries;
+  };
 }

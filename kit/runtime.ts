@@ -71,19 +71,6 @@ export function createRuntime(options: {
   };
 }
 
-/** Ends the runtime at SIGTERM or SIGINT; a second signal ends the process at once. */
-export function closeOnSignals(runtime: Runtime): void {
-  let asked = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(1);
-    asked = true;
-    runtime.log.info({ signal }, 'ending: finishing what is running');
-    void runtime.close();
-  };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-}
-
 /**
  * @param what said in the error: "<what> took longer than <ms> ms"
  * @throws when the promise has not settled within `ms` milliseconds

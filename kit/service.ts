@@ -4,7 +4,7 @@ import { type GrpcService, startGrpcServer } from './grpc-server';
 import { serveHttp } from './http-server';
 import { registerInstance } from './registry-lease';
 import { routeClaims } from './routes';
-import { closeOnSignals, type Runtime } from './runtime';
+import type { Runtime } from './runtime';
 
 /**
  * Between "take me out" and the last accepted request: by then every gateway has heard from the registry, and what
@@ -78,7 +78,6 @@ export async function serveService(
     await lease.deregister();
     await pause(LEAVE_GRACE_MS);
   });
-  closeOnSignals(runtime);
   runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
   return { port: http.port };
 }

@@ -199,3 +199,23 @@ export function keysFromAuth(
     throw failure;
   };
 }
+
+/** The verifier of a service's process: settings from the environment, keys from auth. */
+export const openTokens = (
+  runtime: Runtime,
+  env: { JWT_ALG: TokenAlgorithm; JWT_SECRET: string; JWT_ISSUER: string; JWT_AUDIENCE: string },
+  registry: Parameters<typeof keysFromAuth>[1],
+): TokenVerifier => createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry));
+
+/** What tokens are pinned to, as the environment says. */
+export const tokenSettings = (env: {
+  JWT_ALG: TokenAlgorithm;
+  JWT_SECRET: string;
+  JWT_ISSUER: string;
+  JWT_AUDIENCE: string;
+}): TokenSettings => ({
+  algorithm: env.JWT_ALG,
+  issuer: env.JWT_ISSUER,
+  audience: env.JWT_AUDIENCE,
+  secret: env.JWT_SECRET,
+});

@@ -1,18 +1,14 @@
 import { readEnv } from '#kit/env';
 import { processFields } from '#kit/env-fields';
 import { serveHttp } from '#kit/http-server';
-import { createLogger } from '#kit/log';
-import { closeOnSignals, createRuntime } from '#kit/runtime';
-import packageJson from '../package.json' with { type: 'json' };
+import { startProcess } from '#kit/process';
 import { createHostRule } from './hosts';
 import { REGISTRY_BODY_BYTES, registry } from './index';
 import { openRegistry } from './service';
 import { registryFields } from './settings';
 
 const env = readEnv({ ...processFields(8006), ...registryFields });
-const log = await createLogger({ name: 'registry', level: env.LOG_LEVEL });
-const production = env.NODE_ENV === 'production';
-const runtime = createRuntime({ name: 'registry', version: packageJson.version, log, production });
+const runtime = await startProcess('registry', env);
 
 const deps = openRegistry(runtime, {
   token: env.REGISTRY_TOKEN || undefined,
@@ -28,5 +24,4 @@ const server = serveHttp(runtime, app, {
 runtime.onClose('http', () => server.stop(2_000));
 // Registered last, so closed first: open streams would hold the server back.
 runtime.onClose('watchers', deps.close);
-closeOnSignals(runtime);
-log.info(`listening on http://${env.HOST}:${server.port}`);
+runtime.log.info(`listening on http://${env.HOST}:${server.port}`);

@@ -1,0 +1,75 @@
+import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
+import { callerOf } from '#kit/grpc-access';
+import { grpcService } from '#kit/grpc-server';
+import { ValidationFailed } from '#kit/problem';
+import type { TokenVerifier } from '#kit/tokens';
+import { validated } from '#kit/validation';
+import { NewUser, ProfileChange, UserNotFound } from './model';
+import { findBlocks, isFollowing, isMuted } from './relationships-store';
+import { findActive, register, type UsersDeps, updateProfile } from './service';
+import * as store from './store';
+
+/** As many people as one page of anything can show, several times over. */
+const MOST_IDS = 500;
+
+/** What other services ask about people. */
+export const usersGrpc = (deps: UsersDeps & { tokens: TokenVerifier }) =>
+  grpcService(UsersServiceDefinition, {
+    async getUsers({ ids }) {
+      if (ids.length > MOST_IDS)
+        throw new ValidationFailed({ errors: [{ field: 'ids', message: `At most ${MOST_IDS}` }] });
+      const users = await store.findByIds(deps.database, ids);
+      return { users: users.map(profileOf) };
+    },
+    async getUserByUsername({ username }) {
+      return { user: profileOf(await findActive(deps, username)) };
+    },
+    async createUser(request) {
+      const user = await register(deps, validated(NewUser, request));
+      return { user: profileOf(await mustFind(deps, user.id)) };
+    },
+    async getContact({ user_id }) {
+      const user = await mustFind(deps, user_id);
+      return { email: user.email, display_name: user.displayName, locale: user.locale };
+    },
+    async checkRelationship({ user_id, other_id }) {
+      const { database } = deps;
+      const [blocked, muted, follows, followed] = await Promise.all([
+        findBlocks(database, user_id, other_id),
+        isMuted(database, user_id, other_id),
+        isFollowing(database, user_id, other_id),
+        isFollowing(database, other_id, user_id),
+      ]);
+      return {
+        blocked_by_user: blocked.byOne,
+        blocked_by_other: blocked.byOther,
+        muted_by_user: muted,
+        user_follows_other: follows,
+        other_follows_user: followed,
+      };
+    },
+    async getAuthorizations({ user_id }) {
+      const user = await mustFind(deps, user_id);
+      const granted = await store.findAuthorizations(deps.database, user_id);
+      return { ...granted, active: user.active, version: user.version };
+    },
+    async updateMe(request, call) {
+      const caller = await callerOf(call, deps.tokens);
+      await updateProfile(deps, caller.id, validated(ProfileChange, request), caller.id);
+      return { user: profileOf(await mustFind(deps, caller.id)) };
+    },
+  });
+
+async function mustFind(deps: UsersDeps, id: string): Promise<store.UserRow> {
+  const user = await store.findById(deps.database, id);
+  if (user === undefined) throw new UserNotFound();
+  return user;
+}
+
+const profileOf = (user: store.UserRow) => ({
+  id: user.id,
+  username: user.username,
+  display_name: user.displayName,
+  ...(user.avatarUrl !== null && { avatar_url: user.avatarUrl }),
+  version: user.version,
+});

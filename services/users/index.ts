@@ -1,0 +1,203 @@
+import { Type } from '@sinclair/typebox';
+import { Elysia } from 'elysia';
+import { access } from '#kit/access';
+import { created, noContent, paged } from '#kit/answers';
+import { clientOf } from '#kit/client';
+import { conditional } from '#kit/conditional';
+import { PageQuery } from '#kit/pages';
+import { platform } from '#kit/platform';
+import type { TokenVerifier } from '#kit/tokens';
+import * as model from './model';
+import * as relationships from './relationships';
+import * as service from './service';
+
+const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
+const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
+const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
+
+export const users = (deps: service.UsersDeps & { tokens: TokenVerifier }) =>
+  new Elysia({ name: 'users' })
+    .use(
+      platform(deps.runtime, {
+        description: 'People: registration, profiles, and how they stand to each other.',
+      }),
+    )
+    .use(access(deps.tokens))
+    .use(conditional)
+
+    .post(
+      '/register',
+      async ({ body, set }) => {
+        const user = await service.register(deps, body);
+        return created(set, `/users/${user.username}`, user);
+      },
+      {
+        public: true,
+        body: model.NewUser,
+        response: { 201: model.OwnProfile },
+        ...describe('Register', 'Joining'),
+      },
+    )
+    .post('/login', ({ body, request, server }) => service.signIn(deps, body, clientOf(request, server)), {
+      public: true,
+      body: model.SignIn,
+      response: { 200: model.TokenPair },
+      ...describe('Sign in', 'Joining'),
+    })
+
+    .get('/users/me', ({ caller }) => service.readOwnProfile(deps, caller), {
+      user: true,
+      response: model.OwnProfile,
+      ...describe('My profile', 'Profiles'),
+    })
+    .put('/users/me', ({ caller, body }) => service.updateProfile(deps, caller.id, body, caller.id), {
+      user: true,
+      body: model.ProfileChange,
+      response: model.OwnProfile,
+      ...describe('Change my profile; what is left out stays', 'Profiles'),
+    })
+    .patch('/users/me', ({ caller, body }) => service.updateProfile(deps, caller.id, body, caller.id), {
+      user: true,
+      body: model.ProfileChange,
+      response: model.OwnProfile,
+      ...describe('Change my profile; what is left out stays', 'Profiles'),
+    })
+    .delete(
+      '/users/me',
+      ({ caller, set }) => noContent(set, service.deleteAccount(deps, caller.id, caller.id)),
+      { user: true, ...describe('Erase my account, everywhere', 'Profiles') },
+    )
+    .get('/users/me/export', ({ caller }) => service.exportAccount(deps, caller), {
+      user: true,
+      response: model.Export,
+      ...describe('Everything about me', 'Profiles'),
+    })
+    .get('/users/:username', ({ params }) => service.readProfile(deps, params.username), {
+      public: true,
+      etag: true,
+      ...byUsername,
+      response: model.Profile,
+      ...describe('A profile', 'Profiles'),
+    })
+
+    .post(
+      '/users/follow/:username',
+      ({ caller, params, set }) => noContent(set, relationships.follow(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Follow; again changes nothing', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/unfollow/:username',
+      ({ caller, params, set }) => noContent(set, relationships.unfollow(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Unfollow', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/block/:username',
+      ({ caller, params, set }) => noContent(set, relationships.block(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Block; ends follows between the two', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/unblock/:username',
+      ({ caller, params, set }) => noContent(set, relationships.unblock(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Unblock', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/mute/:username',
+      ({ caller, params, set }) => noContent(set, relationships.mute(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Mute', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/unmute/:username',
+      ({ caller, params, set }) => noContent(set, relationships.unmute(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Unmute', 'Relationships'),
+      },
+    )
+    .get(
+      '/users/:username/followees',
+      async ({ params, query, request, set }) =>
+        paged(set, request, await relationships.listFollowees(deps, params.username, query)),
+      {
+        public: true,
+        ...byUsername,
+        query: PageQuery,
+        response: model.ProfilePage,
+        ...describe('Whom somebody follows, newest first', 'Relationships'),
+      },
+    )
+    .get(
+      '/users/:username/followers',
+      async ({ params, query, request, set }) =>
+        paged(set, request, await relationships.listFollowers(deps, params.username, query)),
+      {
+        public: true,
+        ...byUsername,
+        query: PageQuery,
+        response: model.ProfilePage,
+        ...describe('Who follows somebody, newest first', 'Relationships'),
+      },
+    )
+
+    .get(
+      '/users',
+      async ({ query, request, set }) => paged(set, request, await service.listUsers(deps, query)),
+      {
+        permission: 'users:manage',
+        query: Type.Composite([
+          PageQuery,
+          Type.Object({ query: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) }),
+        ]),
+        response: model.OwnProfilePage,
+        ...describe('Find people by the beginning of a name or address', 'Operators'),
+      },
+    )
+    .post(
+      '/users',
+      async ({ body, set }) => {
+        const user = await service.register(deps, body);
+        return created(set, `/users/${user.username}`, user);
+      },
+      {
+        permission: 'users:manage',
+        body: model.NewUser,
+        response: { 201: model.OwnProfile },
+        ...describe('Register somebody', 'Operators'),
+      },
+    )
+    .patch(
+      '/users/id/:id',
+      ({ params, body, caller }) => service.updateProfile(deps, params.id, body, caller.id),
+      {
+        permission: 'users:manage',
+        ...byId,
+        body: model.OperatorChange,
+        response: model.OwnProfile,
+        ...describe('Change somebody, or their right to sign in', 'Operators'),
+      },
+    )
+    .delete(
+      '/users/id/:id',
+      ({ params, caller, set }) => noContent(set, service.deleteAccount(deps, params.id, caller.id)),
+      { permission: 'users:manage', ...byId, ...describe('Erase somebody', 'Operators') },
+    );

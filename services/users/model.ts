@@ -1,0 +1,142 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { PageOf } from '#kit/pages';
+import { defineProblem } from '#kit/problem';
+
+export const UserNotFound = defineProblem('user.not-found', 404, 'There is no such person');
+export const UsernameTaken = defineProblem('user.username-taken', 409, 'This username is taken');
+export const EmailTaken = defineProblem(
+  'user.email-taken',
+  409,
+  'There is an account with this e-mail address',
+);
+export const UsernameReserved = defineProblem('user.username-reserved', 422, 'This username is reserved');
+export const NotOneself = defineProblem('user.not-oneself', 422, 'This cannot be done to oneself');
+export const Blocked = defineProblem('user.blocked', 403, 'One of you has blocked the other');
+
+const Username = Type.String({
+  pattern: '^[A-Za-z0-9_]{3,30}$',
+  error: 'Three to thirty letters, digits or underscores',
+  examples: ['alice'],
+});
+const Email = Type.String({
+  maxLength: 254,
+  // One address, no display name, nothing that could end a mail header.
+  pattern: '^[^\\s@<>()\\[\\],;:"\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\\.[A-Za-z]{2,63}$',
+  error: 'An e-mail address',
+  examples: ['alice@example.com'],
+});
+const Password = Type.String({
+  minLength: 8,
+  maxLength: 256,
+  error: 'Eight to 256 characters',
+  examples: ['correct horse battery staple'],
+});
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 80,
+  pattern: '^[^\\p{Cc}]*$',
+  error: 'One to eighty characters',
+});
+const PhoneNumber = Type.String({
+  pattern: '^\\+?[0-9 ()-]{5,20}$',
+  error: 'A phone number',
+  examples: ['+49 30 123456'],
+});
+const DateOfBirth = Type.String({
+  pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
+  error: 'A date like 1990-12-31',
+  examples: ['1990-12-31'],
+});
+
+const profileFields = {
+  display_name: Type.Optional(Name),
+  first_name: Type.Optional(Name),
+  last_name: Type.Optional(Name),
+  phone_number: Type.Optional(PhoneNumber),
+  date_of_birth: Type.Optional(DateOfBirth),
+};
+
+export const NewUser = Type.Object({
+  username: Username,
+  email: Email,
+  password: Password,
+  ...profileFields,
+});
+export type NewUser = Static<typeof NewUser>;
+
+export const ProfileChange = Type.Object({
+  ...profileFields,
+  bio: Type.Optional(Type.String({ maxLength: 500 })),
+  locale: Type.Optional(
+    Type.String({ pattern: '^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$', error: 'A language tag like en' }),
+  ),
+  avatar_url: Type.Optional(
+    Type.String({ maxLength: 2048, pattern: '^https?://', error: 'An http or https address' }),
+  ),
+});
+export type ProfileChange = Static<typeof ProfileChange>;
+
+export const OperatorChange = Type.Composite([
+  ProfileChange,
+  Type.Object({ active: Type.Optional(Type.Boolean()) }),
+]);
+export type OperatorChange = Static<typeof OperatorChange>;
+
+/** Either name will do; the service tells when both or neither are given. */
+export const SignIn = Type.Object({
+  username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
+  email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
+  password: Type.String({ minLength: 1, maxLength: 256, examples: ['correct horse battery staple'] }),
+});
+export type SignIn = Static<typeof SignIn>;
+
+export const TokenPair = Type.Object({
+  access_token: Type.String(),
+  refresh_token: Type.String(),
+  token_type: Type.String({ examples: ['Bearer'] }),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+});
+
+const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()]);
+
+/** What everybody may see. */
+export const Profile = Type.Object({
+  id: Type.String(),
+  username: Type.String(),
+  display_name: Type.String(),
+  bio: Type.String(),
+  avatar_url: nullable(Type.String()),
+  followers_count: Type.Integer(),
+  followees_count: Type.Integer(),
+  posts_count: Type.Integer(),
+  created_at: Type.String({ format: 'date-time' }),
+});
+export type Profile = Static<typeof Profile>;
+
+/** What only the person and operators see. */
+export const OwnProfile = Type.Composite([
+  Profile,
+  Type.Object({
+    email: Type.String(),
+    first_name: nullable(Type.String()),
+    last_name: nullable(Type.String()),
+    phone_number: nullable(Type.String()),
+    date_of_birth: nullable(Type.String()),
+    locale: Type.String(),
+    active: Type.Boolean(),
+  }),
+]);
+export type OwnProfile = Static<typeof OwnProfile>;
+
+export const ProfilePage = PageOf(Profile);
+export const OwnProfilePage = PageOf(OwnProfile);
+
+export const Export = Type.Object({
+  profile: OwnProfile,
+  roles: Type.Array(Type.String()),
+  followees: Type.Array(Type.String()),
+  followers: Type.Array(Type.String()),
+  blocked: Type.Array(Type.String()),
+  muted: Type.Array(Type.String()),
+});

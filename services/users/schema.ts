@@ -1,0 +1,108 @@
+import { sql } from 'drizzle-orm';
+import {
+  boolean,
+  date,
+  index,
+  int,
+  mysqlTable,
+  primaryKey,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core';
+import { moment, timeOrderedId, uuid } from '#kit/mysql-columns';
+
+export { inbox, outbox } from '#kit/outbox-tables';
+
+const createdAt = () => moment('created_at').notNull().default(sql`(utc_timestamp(3))`);
+
+export const users = mysqlTable(
+  'users',
+  {
+    id: uuid('id').primaryKey(),
+    /** Lower case always: names are compared without case. */
+    username: varchar('username', { length: 30 }).notNull(),
+    email: varchar('email', { length: 254 }).notNull(),
+    displayName: varchar('display_name', { length: 80 }).notNull(),
+    firstName: varchar('first_name', { length: 80 }),
+    lastName: varchar('last_name', { length: 80 }),
+    phoneNumber: varchar('phone_number', { length: 20 }),
+    dateOfBirth: date('date_of_birth', { mode: 'string' }),
+    bio: varchar('bio', { length: 500 }).notNull().default(''),
+    locale: varchar('locale', { length: 35 }).notNull().default('en'),
+    avatarUrl: varchar('avatar_url', { length: 2048 }),
+    active: boolean('active').notNull().default(true),
+    /** Grows with every change, so that replicas can tell an old copy from a new one. */
+    version: int('version', { unsigned: true }).notNull().default(1),
+    followersCount: int('followers_count', { unsigned: true }).notNull().default(0),
+    followeesCount: int('followees_count', { unsigned: true }).notNull().default(0),
+    postsCount: int('posts_count', { unsigned: true }).notNull().default(0),
+    createdAt: createdAt(),
+  },
+  (table) => [uniqueIndex('users_username').on(table.username), uniqueIndex('users_email').on(table.email)],
+);
+
+/** A row stays when a follow ends: its version must never start anew, or a late event would win over a newer one. */
+export const follows = mysqlTable(
+  'follows',
+  {
+    followerId: uuid('follower_id').notNull(),
+    followeeId: uuid('followee_id').notNull(),
+    active: boolean('active').notNull(),
+    version: int('version', { unsigned: true }).notNull(),
+    /** Time-ordered id of the moment it began: the sort key of lists. */
+    since: timeOrderedId('since').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.followerId, table.followeeId] }),
+    index('follows_followees').on(table.followerId, table.active, table.since),
+    index('follows_followers').on(table.followeeId, table.active, table.since),
+  ],
+);
+
+/** Blocks and mutes: one person's decision about another. Rows stay for their version, as with follows. */
+const decision = (name: string) =>
+  mysqlTable(
+    name,
+    {
+      userId: uuid('user_id').notNull(),
+      otherId: uuid('other_id').notNull(),
+      active: boolean('active').notNull(),
+      version: int('version', { unsigned: true }).notNull(),
+    },
+    (table) => [primaryKey({ columns: [table.userId, table.otherId] })],
+  );
+
+export const blocks = decision('blocks');
+export const mutes = decision('mutes');
+
+export const roles = mysqlTable(
+  'roles',
+  {
+    id: uuid('id').primaryKey(),
+    name: varchar('name', { length: 64 }).notNull(),
+    description: varchar('description', { length: 255 }).notNull().default(''),
+  },
+  (table) => [uniqueIndex('roles_name').on(table.name)],
+);
+
+export const permissions = mysqlTable(
+  'permissions',
+  {
+    id: uuid('id').primaryKey(),
+    name: varchar('name', { length: 80 }).notNull(),
+    description: varchar('description', { length: 255 }).notNull().default(''),
+  },
+  (table) => [uniqueIndex('permissions_name').on(table.name)],
+);
+
+export const rolePermissions = mysqlTable(
+  'role_permissions',
+  { roleId: uuid('role_id').notNull(), permissionId: uuid('permission_id').notNull() },
+  (table) => [primaryKey({ columns: [table.roleId, table.permissionId] })],
+);
+
+export const userRoles = mysqlTable(
+  'user_roles',
+  { userId: uuid('user_id').notNull(), roleId: uuid('role_id').notNull() },
+  (table) => [primaryKey({ columns: [table.userId, table.roleId] })],
+);

@@ -1,0 +1,32 @@
+import type { AnyElysia } from 'elysia';
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+/** Calls an app without a network in between. */
+export function callerOf(app: AnyElysia) {
+  return async (
+    method: string,
+    path: string,
+    options: { body?: unknown; authorization?: string; headers?: Record<string, string> } = {},
+  ): Promise<Answered> => {
+    const response = await app.handle(
+      new Request(`http://localhost${path}`, {
+        method,
+        headers: {
+          ...(options.body !== undefined && { 'content-type': 'application/json' }),
+          ...(options.authorization !== undefined && { authorization: options.authorization }),
+          ...options.headers,
+        },
+        ...(options.body !== undefined && {
+          body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body),
+        }),
+      }),
+    );
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
+  };
+}

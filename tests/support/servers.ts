@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { drizzle } from 'drizzle-orm/mysql2';
+import { pino } from 'pino';
+import { createMysqlPool, type Database } from '#kit/mysql';
+import { createRuntime, type Runtime } from '#kit/runtime';
+
+/** A server's variable, set by whatever started the tests. Missing infrastructure fails a test, it never skips it. */
+export function serverVariable(name: string): string {
+  const value = process.env[name];
+  if (!value)
+    throw new Error(`${name} is not set: run the tests through "make test", which starts the servers`);
+  return value;
+}
+
+export const amqpUrl = (): string => serverVariable('AMQP_URL');
+
+export const beanstalkdAddress = () => ({
+  host: serverVariable('BEANSTALKD_HOST'),
+  port: Number(serverVariable('BEANSTALKD_PORT')),
+});
+
+/** A name no other test uses, for queues, tubes and databases on servers that all tests share. */
+export const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(5).toString('hex')}`;
+
+/** The runtime of a test: silent unless `TEST_LOG_LEVEL` says otherwise. Close it when the test is over. */
+export const testRuntime = (name: string): Runtime =>
+  createRuntime({
+    name,
+    version: 'test',
+    log: pino({ name, level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+  });
+
+/** A database of its own for a test file. `drop` removes it and closes its connections. */
+export async function testDatabase(): Promise<{
+  name: string;
+  url: string;
+  database: Database;
+  drop: () => Promise<void>;
+}> {
+  const address = {
+    host: serverVariable('DB_HOST'),
+    port: Number(serverVariable('DB_PORT')),
+    user: serverVariable('DB_USER'),
+    password: process.env.DB_PASSWORD ?? '',
+  };
+  const name = uniqueName('test').replace('-', '_');
+  const server = createMysqlPool({ ...address, database: '' }, 1);
+  await server.query(`create database ${name} character set utf8mb4 collate utf8mb4_unicode_520_ci`);
+  const pool = createMysqlPool({ ...address, database: name }, 10);
+  const { host, port, user, password } = address;
+  return {
+    name,
+    url: `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${name}`,
+    database: drizzle(pool),
+    async drop() {
+      await pool.end();
+      await server.query(`drop database if exists ${name}`);
+      await server.end();
+    },
+  };
+}
+
+/** Asks until the answer is true, without a fixed wait. Fails after `deadlineMs`. */
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  deadlineMs = 15_000,
+): Promise<void> {
+  const until = Date.now() + deadlineMs;
+  while (!(await holds())) {
+    if (Date.now() > until) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await Bun.sleep(20);
+  }
+}

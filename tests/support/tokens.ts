@@ -1,0 +1,44 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { uuidv7 } from '#kit/ids';
+import { ACCESS_TOKEN_TYPE, createTokenVerifier, type TokenVerifier } from '#kit/tokens';
+
+export interface Person {
+  readonly id: string;
+  readonly username: string;
+}
+
+/** An issuer as auth is one: services under test verify its tokens as they verify auth's. */
+export async function testTokens(): Promise<{
+  verifier: TokenVerifier;
+  /** The `Authorization` header of a person who is signed in. */
+  authorization(person: Person, permissions?: readonly string[]): Promise<string>;
+}> {
+  const settings = {
+    algorithm: 'EdDSA',
+    issuer: 'http://issuer.test',
+    audience: 'rookery',
+    secret: '',
+  } as const;
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA');
+  const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }] };
+  return {
+    verifier: createTokenVerifier(settings, async () => keys),
+    async authorization(person, permissions = []) {
+      const token = await new SignJWT({
+        username: person.username,
+        sid: uuidv7(),
+        roles: ['user'],
+        permissions,
+      })
+        .setProtectedHeader({ alg: 'EdDSA', typ: ACCESS_TOKEN_TYPE, kid: 'test' })
+        .setSubject(person.id)
+        .setJti(uuidv7())
+        .setIssuer(settings.issuer)
+        .setAudience(settings.audience)
+        .setIssuedAt()
+        .setExpirationTime('10m')
+        .sign(privateKey);
+      return `Bearer ${token}`;
+    },
+  };
+}
