@@ -1,0 +1,139 @@
+import type { HeaderList } from '../decision';
+import { CR, FIELD_VALUE, HEX_VALUE, LF, SEMICOLON } from './characters';
+import { emptySection, type FieldLimits, readFieldLines } from './field-lines';
+import type { Framing } from './framing';
+import { MalformedMessage } from './malformed-message';
+
+/** Finds the end of one body, and takes its framing off. */
+export interface BodyDecoder {
+  /**
+   * Reads on at `offset` and hands out the spans of content in order; they share memory with `bytes`.
+   *
+   * @returns the position of the first byte that does not belong to the body any more
+   * @throws MalformedMessage
+   */
+  decode(bytes: Buffer, offset: number, content: (span: Buffer) => void): number;
+  readonly done: boolean;
+  readonly trailers: HeaderList;
+}
+
+const TRAILER_LIMITS: FieldLimits = { fieldBytes: 8 * 1024, fieldCount: 32 };
+const NO_TRAILERS: HeaderList = [];
+/** The size in hexadecimal, extensions and the line end. */
+const MOST_SIZE_LINE_BYTES = 256;
+/** Twelve hexadecimal digits stay exact as a JavaScript number. */
+const MOST_SIZE_DIGITS = 12;
+
+export function createBodyDecoder(framing: Framing): BodyDecoder {
+  switch (framing.kind) {
+    case 'none':
+      return lengthDecoder(0);
+    case 'length':
+      return lengthDecoder(framing.length);
+    case 'until-close':
+      return lengthDecoder(Number.POSITIVE_INFINITY);
+    case 'chunked':
+      return chunkedDecoder();
+  }
+}
+
+function lengthDecoder(length: number): BodyDecoder {
+  let left = length;
+  return {
+    get done() {
+      return left === 0;
+    },
+    trailers: NO_TRAILERS,
+    decode(bytes, offset, content) {
+      const end = Math.min(bytes.length, offset + left);
+      if (end === offset) return offset;
+      left -= end - offset;
+      content(offset === 0 && end === bytes.length ? bytes : bytes.subarray(offset, end));
+      return end;
+    },
+  };
+}
+
+type ChunkPart = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers' | 'done';
+
+/** RFC 9112, 7.1. Extensions are read over, as a recipient that does not know them must. */
+function chunkedDecoder(): BodyDecoder {
+  let part: ChunkPart = 'size';
+  let size = 0;
+  let digits = 0;
+  let lineBytes = 0;
+  let trailerText = '';
+  const trailers = emptySection();
+
+  function readSizeByte(code: number) {
+    if (++lineBytes > MOST_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'A chunk extension is too long');
+    if (part === 'size-lf') {
+      if (code !== LF) throw new MalformedMessage(400, 'A chunk size must end with CR LF');
+      part = size === 0 ? 'trailers' : 'data';
+      return;
+    }
+    const digit = part === 'size' ? (HEX_VALUE[code] ?? -1) : -1;
+    if (digit >= 0) {
+      if (++digits > MOST_SIZE_DIGITS) throw new MalformedMessage(400, 'A chunk is too large');
+      size = size * 16 + digit;
+      return;
+    }
+    if (digits === 0) throw new MalformedMessage(400, 'A chunk must begin with its size');
+    if (code === CR) part = 'size-lf';
+    else if (part === 'size' && code !== SEMICOLON) {
+      throw new MalformedMessage(400, 'A chunk size must be a hexadecimal number');
+    } else if (FIELD_VALUE[code] !== 1)
+      throw new MalformedMessage(400, 'A chunk extension holds a control character');
+    else part = 'extension';
+  }
+
+  function readDataEnd(code: number) {
+    if (code !== (part === 'data-cr' ? CR : LF))
+      throw new MalformedMessage(400, 'A chunk must end with CR LF');
+    if (part === 'data-cr') {
+      part = 'data-lf';
+      return;
+    }
+    part = 'size';
+    size = 0;
+    digits = 0;
+    lineBytes = 0;
+  }
+
+  function readTrailers(bytes: Buffer, offset: number): number {
+    const end = Math.min(bytes.length, offset + TRAILER_LIMITS.fieldBytes);
+    trailerText += bytes.toString('latin1', offset, end);
+    trailerText = trailerText.slice(readFieldLines(trailerText, 0, trailers, TRAILER_LIMITS));
+    if (!trailers.complete) return end;
+    part = 'done';
+    return end - trailerText.length;
+  }
+
+  return {
+    get done() {
+      return part === 'done';
+    },
+    get trailers() {
+      return trailers.fields;
+    },
+    decode(bytes, offset, content) {
+      let position = offset;
+      while (position < bytes.length && part !== 'done') {
+        if (part === 'data') {
+          const end = Math.min(bytes.length, position + size);
+          size -= end - position;
+          content(bytes.subarray(position, end));
+          position = end;
+          if (size === 0) part = 'data-cr';
+        } else if (part === 'trailers') {
+          position = readTrailers(bytes, position);
+        } else {
+          const code = bytes[position++] ?? 0;
+          if (part === 'data-cr' || part === 'data-lf') readDataEnd(code);
+          else readSizeByte(code);
+        }
+      }
+      return position;
+    },
+  };
+}

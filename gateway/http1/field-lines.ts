@@ -1,0 +1,101 @@
+import type { HeaderList } from '../decision';
+import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
+import { MalformedMessage } from './malformed-message';
+
+export interface FieldLimits {
+  readonly fieldBytes: number;
+  readonly fieldCount: number;
+}
+
+/** A header or trailer section while it is being read. */
+export interface FieldSection {
+  readonly fields: [name: string, value: string][];
+  /** Length of the lines read so far, line ends included. */
+  bytes: number;
+  complete: boolean;
+}
+
+export const emptySection = (): FieldSection => ({ fields: [], bytes: 0, complete: false });
+
+/**
+ * Reads the whole lines there are, and judges them in the order of their bytes: the verdict on a message
+ * does not depend on how it was cut into packets.
+ *
+ * @param text latin-1
+ * @returns the position behind the last whole line; what follows must be given again with more behind it
+ * @throws MalformedMessage
+ */
+export function readFieldLines(
+  text: string,
+  start: number,
+  section: FieldSection,
+  limits: FieldLimits,
+): number {
+  const limit = start + limits.fieldBytes - section.bytes;
+  const end = Math.min(text.length, limit);
+  let position = start;
+  while (position < end && !section.complete) {
+    const next = readFieldLine(text, position, end, section, limits);
+    if (next === position) break;
+    position = next;
+  }
+  section.bytes += position - start;
+  if (!section.complete && end === limit) throw new MalformedMessage(431, 'The header section is too long');
+  return position;
+}
+
+/** @returns the position behind the line, or `start` when the line is not whole yet */
+function readFieldLine(
+  text: string,
+  start: number,
+  end: number,
+  section: FieldSection,
+  limits: FieldLimits,
+): number {
+  if (text.charCodeAt(start) === CR) {
+    if (start + 1 >= end) return start;
+    if (text.charCodeAt(start + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
+    section.complete = true;
+    return start + 2;
+  }
+  let nameEnd = start;
+  while (nameEnd < end && TOKEN[text.charCodeAt(nameEnd)] === 1) nameEnd++;
+  if (nameEnd >= end) return start;
+  // Folded lines, blanks before the colon and lines without a colon all end here.
+  if (nameEnd === start || text.charCodeAt(nameEnd) !== COLON) {
+    throw new MalformedMessage(400, 'A header line must be a name, a colon and a value');
+  }
+  let valueEnd = nameEnd + 1;
+  while (valueEnd < end && FIELD_VALUE[text.charCodeAt(valueEnd)] === 1) valueEnd++;
+  if (valueEnd >= end) return start;
+  if (text.charCodeAt(valueEnd) !== CR) {
+    throw new MalformedMessage(400, 'A header value holds a control character');
+  }
+  if (valueEnd + 1 >= end) return start;
+  if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
+  if (section.fields.length >= limits.fieldCount)
+    throw new MalformedMessage(431, 'There are too many header lines');
+  section.fields.push([text.substring(start, nameEnd), trimmed(text, nameEnd + 1, valueEnd)]);
+  return valueEnd + 2;
+}
+
+function trimmed(text: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  while (first < last && isBlank(text.charCodeAt(first))) first++;
+  while (last > first && isBlank(text.charCodeAt(last - 1))) last--;
+  return text.substring(first, last);
+}
+
+const isBlank = (code: number) => code === SPACE || code === TAB;
+
+/** The names a Connection header lists, in lower case; null when there is no such header. */
+export function connectionOptions(fields: HeaderList): ReadonlySet<string> | null {
+  let options: Set<string> | null = null;
+  for (const [name, value] of fields) {
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    options ??= new Set();
+    for (const option of value.toLowerCase().split(',')) options.add(option.trim());
+  }
+  return options;
+}

@@ -1,0 +1,49 @@
+import { DIGIT, madeOf } from './characters';
+import { MalformedMessage } from './malformed-message';
+
+/** How the end of a body is known (RFC 9112, 6.3). */
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until-close' };
+
+export const NO_BODY: Framing = { kind: 'none' };
+export const CHUNKED: Framing = { kind: 'chunked' };
+export const UNTIL_CLOSE: Framing = { kind: 'until-close' };
+
+/** Fifteen digits stay exact as a JavaScript number. */
+const MOST_LENGTH_DIGITS = 15;
+
+/**
+ * The framing that Content-Length and Transfer-Encoding declare together. Where two readings are possible,
+ * the message is refused: disagreement between two readers is what request smuggling lives on (RFC 9112, 11.2).
+ *
+ * @param contentLength,transferEncoding the value of the only such header, null when there is none
+ * @returns null when neither is there
+ * @throws MalformedMessage
+ */
+export function declaredFraming(
+  contentLength: string | null,
+  transferEncoding: string | null,
+): Framing | null {
+  if (transferEncoding !== null) {
+    if (contentLength !== null) {
+      throw new MalformedMessage(400, 'Content-Length and Transfer-Encoding exclude each other');
+    }
+    const coding = transferEncoding.toLowerCase();
+    if (coding === 'chunked') return CHUNKED;
+    if (coding.endsWith(', chunked'))
+      throw new MalformedMessage(501, 'The only transfer coding known here is chunked');
+    throw new MalformedMessage(400, 'The last transfer coding must be chunked');
+  }
+  if (contentLength === null) return null;
+  if (
+    contentLength.length === 0 ||
+    contentLength.length > MOST_LENGTH_DIGITS ||
+    !madeOf(DIGIT, contentLength, 0, contentLength.length)
+  ) {
+    throw new MalformedMessage(400, 'Content-Length must be one number');
+  }
+  return { kind: 'length', length: Number(contentLength) };
+}

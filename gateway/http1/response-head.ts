@@ -1,0 +1,131 @@
+import type { HeaderList } from '../decision';
+import { CR, DIGIT, FIELD_VALUE, LF, SPACE } from './characters';
+import { connectionOptions, emptySection, type FieldLimits, readFieldLines } from './field-lines';
+import { declaredFraming, type Framing, NO_BODY, UNTIL_CLOSE } from './framing';
+import { MalformedMessage } from './malformed-message';
+
+/** The head of an upstream's response with what it says about the connection and the body. */
+export interface IncomingResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HeaderList;
+  readonly framing: Framing;
+  readonly keepAlive: boolean;
+  readonly connectionOptions: ReadonlySet<string> | null;
+}
+
+export interface ResponseHeadReader {
+  /**
+   * @returns the response once its head is whole, null as long as it is not (then all bytes have been taken)
+   * @throws MalformedMessage
+   */
+  read(bytes: Buffer, offset: number): IncomingResponse | null;
+  /** Where the bytes behind the head begin, after `read` returned a response. */
+  readonly consumed: number;
+}
+
+interface StatusLine {
+  readonly status: number;
+  readonly reason: string;
+  readonly httpVersion: '1.0' | '1.1';
+  readonly end: number;
+}
+
+const MOST_REASON_CHARACTERS = 256;
+
+/** Reads the interim heads and the final head of one response. @param method of the request it answers */
+export function createResponseHeadReader(method: string, limits: FieldLimits): ResponseHeadReader {
+  const longestHead = limits.fieldBytes + MOST_REASON_CHARACTERS + 64;
+  let text = '';
+  let line: StatusLine | null = null;
+  let section = emptySection();
+  let consumed = 0;
+  return {
+    get consumed() {
+      return consumed;
+    },
+    read(bytes, offset) {
+      const end = Math.min(bytes.length, offset + longestHead);
+      text += bytes.toString('latin1', offset, end);
+      let position = 0;
+      if (line === null) {
+        line = readStatusLine(text);
+        position = line?.end ?? 0;
+      }
+      if (line !== null) position = readFieldLines(text, position, section, limits);
+      if (position > 0) text = text.slice(position);
+      if (line === null || !section.complete) {
+        consumed = end;
+        return null;
+      }
+      consumed = end - text.length;
+      const response = interpret(method, line, section.fields);
+      text = '';
+      line = null;
+      section = emptySection();
+      return response;
+    },
+  };
+}
+
+/** `HTTP-version SP status-code [SP reason-phrase] CRLF`; the blank before an empty reason is often left out. */
+function readStatusLine(text: string): StatusLine | null {
+  if (text.length < 13) {
+    if (!'HTTP/1.'.startsWith(text.slice(0, 7)))
+      throw new MalformedMessage(400, 'A response must begin with HTTP/1.1 or HTTP/1.0');
+    return null;
+  }
+  const minor = text.charCodeAt(7) - 0x30;
+  if (!text.startsWith('HTTP/1.') || (minor !== 0 && minor !== 1) || text.charCodeAt(8) !== SPACE) {
+    throw new MalformedMessage(400, 'A response must begin with HTTP/1.1 or HTTP/1.0');
+  }
+  const status = Number(text.slice(9, 12));
+  for (let position = 9; position < 12; position++) {
+    if (DIGIT[text.charCodeAt(position)] !== 1)
+      throw new MalformedMessage(400, 'A status must have three digits');
+  }
+  if (status < 100 || status > 599) throw new MalformedMessage(400, 'A status must be between 100 and 599');
+  let end = 12;
+  while (end < text.length && FIELD_VALUE[text.charCodeAt(end)] === 1) end++;
+  if (end - 12 > MOST_REASON_CHARACTERS) throw new MalformedMessage(400, 'The reason is too long');
+  if (end + 1 >= text.length) return null;
+  if (
+    text.charCodeAt(end) !== CR ||
+    text.charCodeAt(end + 1) !== LF ||
+    (end > 12 && text.charCodeAt(12) !== SPACE)
+  ) {
+    throw new MalformedMessage(400, 'The status line is malformed');
+  }
+  return { status, reason: text.slice(13, end), httpVersion: minor === 1 ? '1.1' : '1.0', end: end + 2 };
+}
+
+function interpret(method: string, line: StatusLine, headers: HeaderList): IncomingResponse {
+  const { status, reason } = line;
+  let contentLength: string | null = null;
+  let transferEncoding: string | null = null;
+  let connection = false;
+  for (const [name, value] of headers) {
+    if (name.length === 10) {
+      connection ||= name.toLowerCase() === 'connection';
+    } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (contentLength !== null)
+        throw new MalformedMessage(400, 'There must be only one Content-Length header');
+      contentLength = value;
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (transferEncoding !== null)
+        throw new MalformedMessage(400, 'There must be only one Transfer-Encoding header');
+      transferEncoding = value;
+    }
+  }
+  const declared = declaredFraming(contentLength, transferEncoding);
+  const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+  const options = connection ? connectionOptions(headers) : null;
+  return {
+    status,
+    reason,
+    headers,
+    framing: bodyless ? NO_BODY : (declared ?? UNTIL_CLOSE),
+    keepAlive: line.httpVersion === '1.1' ? !options?.has('close') : (options?.has('keep-alive') ?? false),
+    connectionOptions: options,
+  };
+}

@@ -1,0 +1,48 @@
+import { DIGIT, HOST_NAME, IPV6_ADDRESS, madeOf } from './characters';
+import { MalformedMessage } from './malformed-message';
+
+/** A request target in origin-form, and the authority an absolute-form target named. */
+export interface Target {
+  readonly path: string;
+  readonly authority: string | null;
+}
+
+/**
+ * Turns a request target into origin-form (RFC 9112, 3.2): as it is, from absolute-form, or `*` for OPTIONS.
+ *
+ * @throws MalformedMessage
+ */
+export function originForm(method: string, target: string): Target {
+  if (target.charCodeAt(0) === 0x2f) return { path: target, authority: null };
+  if (target === '*' && method === 'OPTIONS') return { path: target, authority: null };
+  const scheme = target.slice(0, 8).toLowerCase();
+  if (scheme.startsWith('http://')) return fromAbsoluteForm(target, 'http://'.length);
+  if (scheme === 'https://') return fromAbsoluteForm(target, 'https://'.length);
+  throw new MalformedMessage(400, 'The address must begin with a slash');
+}
+
+function fromAbsoluteForm(target: string, start: number): Target {
+  let end = start;
+  while (end < target.length && target[end] !== '/' && target[end] !== '?') end++;
+  const authority = target.slice(start, end);
+  if (!isAuthority(authority)) throw new MalformedMessage(400, 'The address names no valid host');
+  const path = target.slice(end);
+  return { path: path.startsWith('/') ? path : `/${path}`, authority };
+}
+
+/** Whether this is `host` or `host:port`, the host being a name, an IPv4 address or an IPv6 address in brackets. */
+export function isAuthority(text: string): boolean {
+  const bracketed = text.charCodeAt(0) === 0x5b;
+  const hostEnd = bracketed ? text.indexOf(']') + 1 : portStart(text);
+  const host = bracketed
+    ? hostEnd > 2 && madeOf(IPV6_ADDRESS, text, 1, hostEnd - 1)
+    : hostEnd > 0 && hostEnd <= 255 && madeOf(HOST_NAME, text, 0, hostEnd);
+  if (!host || hostEnd === text.length) return host;
+  const digits = text.length - hostEnd - 1;
+  return text[hostEnd] === ':' && digits >= 1 && digits <= 5 && madeOf(DIGIT, text, hostEnd + 1, text.length);
+}
+
+function portStart(text: string): number {
+  const colon = text.indexOf(':');
+  return colon === -1 ? text.length : colon;
+}

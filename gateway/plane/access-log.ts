@@ -1,0 +1,115 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Logger } from '#kit/log';
+import type { RequestContext } from './request-context';
+
+/** How one request ended. */
+export interface Outcome {
+  readonly route: string;
+  /** 499 when the client left before the response was whole. */
+  readonly status: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly instanceId?: string;
+  readonly retries?: number;
+  readonly code?: string;
+}
+
+/** One line and one observation for each request, and the gauges of the data plane. */
+export interface AccessLog {
+  readonly activeRequests: number;
+  begin(): void;
+  end(context: RequestContext, outcome: Outcome): void;
+  /** Bytes that were no request: there is no head to tell of. */
+  unreadable(clientAddress: string, status: number, code: string): void;
+  connected(change: 1 | -1): void;
+  tunnel(change: 1 | -1): void;
+}
+
+/** Client Closed Request, as nginx counts it. Never sent. */
+export const CLIENT_LEFT = 499;
+
+export function createAccessLog(log: Logger, registry: Registry): AccessLog {
+  let activeRequests = 0;
+  let connections = 0;
+  let tunnels = 0;
+  const registers = [registry];
+  const labelNames = ['route', 'status_class'] as const;
+  const requests = new Counter({
+    name: 'gateway_requests_total',
+    help: 'Requests answered, by route pattern and status class',
+    labelNames,
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'gateway_request_duration_seconds',
+    help: 'From the last byte of a request head to the last byte of its response',
+    labelNames,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const retries = new Counter({
+    name: 'gateway_upstream_retries_total',
+    help: 'Further tries at another instance',
+    labelNames: ['route'] as const,
+    registers,
+  });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge('gateway_requests_in_flight', 'Requests being answered now', () => activeRequests);
+  gauge('gateway_client_connections', 'Connections of clients open now', () => connections);
+  gauge('gateway_tunnels_open', 'WebSockets and the like open now', () => tunnels);
+
+  function observe(route: string, status: number, durationMs: number) {
+    const labels = { route, status_class: STATUS_CLASSES[Math.floor(status / 100)] ?? 'other' };
+    requests.inc(labels);
+    seconds.observe(labels, durationMs / 1000);
+  }
+
+  return {
+    get activeRequests() {
+      return activeRequests;
+    },
+    begin() {
+      activeRequests++;
+    },
+    end(context, outcome) {
+      activeRequests--;
+      const durationMs = performance.now() - context.startedMs;
+      observe(outcome.route, outcome.status, durationMs);
+      if (outcome.retries) retries.inc({ route: outcome.route }, outcome.retries);
+      log.info({
+        method: context.request.head.method,
+        route: outcome.route,
+        status: outcome.status,
+        duration_ms: Math.round(durationMs * 100) / 100,
+        bytes_in: outcome.bytesIn,
+        bytes_out: outcome.bytesOut,
+        client: context.origin.address,
+        request_id: context.requestId,
+        trace_id: context.traceId,
+        instance: outcome.instanceId,
+        retries: outcome.retries,
+        code: outcome.code,
+      });
+    },
+    unreadable(clientAddress, status, code) {
+      observe('unreadable', status, 0);
+      log.info({ route: 'unreadable', status, client: clientAddress, code });
+    },
+    connected(change) {
+      connections += change;
+    },
+    tunnel(change) {
+      tunnels += change;
+    },
+  };
+}
+
+const STATUS_CLASSES = ['other', '1xx', '2xx', '3xx', '4xx', '5xx'];

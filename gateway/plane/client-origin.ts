@@ -1,0 +1,113 @@
+import { BlockList, isIP } from 'node:net';
+import type { IncomingRequest } from '../http1/request-head';
+import { isAuthority } from '../http1/target';
+import type { Arrival } from './request-context';
+
+/** Where a request came from, as far as it can be believed. */
+export interface ClientOrigin {
+  readonly address: string;
+  /** The addresses for X-Forwarded-For: the believed client first, then the proxies it came through. */
+  readonly forwardedFor: string;
+  readonly protocol: 'http' | 'https';
+  /** The host the client asked for; null when it named none. */
+  readonly host: string | null;
+}
+
+/** Tells whether what an address says about the client before it is believed. */
+export type TrustedProxies = (address: string) => boolean;
+
+/** @param entries addresses or subnets (`10.0.0.0/8`); @throws when one is neither */
+export function trustedProxies(entries: readonly string[]): TrustedProxies {
+  if (entries.length === 0) return () => false;
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.trim().split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (isIP(address) === 0)
+      throw new Error(`TRUSTED_PROXIES: "${entry}" is neither an address nor a subnet`);
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+export function originOf(request: IncomingRequest, arrival: Arrival, trusted: TrustedProxies): ClientOrigin {
+  const { address } = arrival;
+  const protocol = arrival.secure ? 'https' : 'http';
+  if (!trusted(address)) return { address, forwardedFor: address, protocol, host: request.host };
+  const claims = claimsOf(request);
+  const chain = believed([...claims.addresses, address], trusted);
+  return {
+    address: chain[0] ?? address,
+    forwardedFor: chain.join(', '),
+    protocol: claims.protocol ?? protocol,
+    host: claims.host ?? request.host,
+  };
+}
+
+interface Claims {
+  addresses: string[];
+  protocol: 'http' | 'https' | null;
+  host: string | null;
+}
+
+/** From `X-Forwarded-*`; from `Forwarded` (RFC 7239) where those are missing. */
+function claimsOf(request: IncomingRequest): Claims {
+  const values = new Map<string, string>();
+  for (const [name, value] of request.head.headers) {
+    const key = name.toLowerCase();
+    if (!CLAIMS.has(key) || request.connectionOptions?.has(key)) continue;
+    const before = values.get(key);
+    values.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  const forwarded = (values.get('forwarded') ?? '').split(',').map(forwardedElement);
+  const nearest = forwarded[forwarded.length - 1];
+  const addresses =
+    values.get('x-forwarded-for')?.split(',') ?? forwarded.map((element) => element.get('for') ?? '');
+  const protocol = lastOf(values.get('x-forwarded-proto')) ?? nearest?.get('proto');
+  const host = lastOf(values.get('x-forwarded-host')) ?? nearest?.get('host');
+  return {
+    addresses: addresses.map(bareAddress),
+    protocol: protocol === 'http' || protocol === 'https' ? protocol : null,
+    host: host !== undefined && isAuthority(host) ? host : null,
+  };
+}
+
+const CLAIMS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']);
+
+const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim();
+
+function forwardedElement(element: string): Map<string, string> {
+  const pairs = new Map<string, string>();
+  for (const pair of element.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals > 0)
+      pairs.set(
+        pair.slice(0, equals).trim().toLowerCase(),
+        pair
+          .slice(equals + 1)
+          .trim()
+          .replaceAll('"', ''),
+      );
+  }
+  return pairs;
+}
+
+/** Without blanks, IPv6 brackets and port. */
+function bareAddress(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('[')) return trimmed.slice(1, Math.max(trimmed.indexOf(']'), 1));
+  const [host = '', , ...more] = trimmed.split(':');
+  return more.length > 0 ? trimmed : host;
+}
+
+/** From the right: all trusted proxies, up to and including the first address that is not one. */
+function believed(chain: readonly string[], trusted: TrustedProxies): string[] {
+  const result: string[] = [];
+  for (const address of chain.toReversed()) {
+    if (isIP(address) === 0) break;
+    result.unshift(address);
+    if (!trusted(address)) break;
+  }
+  return result;
+}

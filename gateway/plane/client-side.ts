@@ -1,0 +1,52 @@
+import type { HeaderList } from '../decision';
+import type { Part } from '../http1/body-encoder';
+import type { IncomingRequest } from '../http1/request-head';
+import type { Deadline } from './deadlines';
+import type { Arrival } from './request-context';
+
+/** A client's connection as the handler of one request sees it. */
+export interface ClientSide {
+  readonly arrival: Arrival;
+  /** Free for the handler's use; runs out into its `timeUp`, and is cleared when the request ends. */
+  readonly deadline: Deadline;
+  /** Whether the whole request has been read. */
+  readonly bodyComplete: boolean;
+  push(part: Part): void;
+  /** False when the client takes less than it is given: wait for `drained`. */
+  flush(): boolean;
+  /** Stops reading the request's body. */
+  pause(): void;
+  resume(): void;
+  /** The response is whole. The next request is read, or the connection is closed once all is sent. */
+  finish(keepAlive: boolean): void;
+  /** Breaks the connection, so that the client sees that the response is not whole. */
+  abort(): void;
+  /** From now on bytes go to `handler` as they come, until one of the sides ends. */
+  becomeTunnel(handler: RequestHandler): void;
+  /** Sends FIN behind what is still to be sent, and goes on reading. */
+  shutdown(): void;
+}
+
+/** What happens with one request from its head on. Called for one request at a time on each connection. */
+export interface RequestHandler {
+  content(span: Buffer): void;
+  /** All that one packet brought has been handed over. */
+  flush(): void;
+  /** The request is whole; also called for requests without a body. */
+  end(trailers: HeaderList): void;
+  /** The client can be sent more. */
+  drained(): void;
+  /** The client has left. */
+  gone(): void;
+  timeUp(): void;
+}
+
+/** Whether the connection can serve another request behind the response that is about to be written. */
+export const mayKeepAlive = (request: IncomingRequest, client: ClientSide, draining: boolean): boolean =>
+  request.keepAlive && client.bodyComplete && !draining;
+
+/** The value of the response's Connection header; null where the protocol's default says the same. */
+export function connectionValue(request: IncomingRequest, keepAlive: boolean): string | null {
+  if (!keepAlive) return 'close';
+  return request.head.httpVersion === '1.0' ? 'keep-alive' : null;
+}

@@ -1,0 +1,136 @@
+import type { Socket, TCPSocketListener } from 'bun';
+import type { Registry } from 'prom-client';
+import type { Logger } from '#kit/log';
+import type { Decide } from '../decision';
+import { createAccessLog } from './access-log';
+import { type ClientConnection, createClientConnection } from './client-connection';
+import { trustedProxies } from './client-origin';
+import { createDeadlineClock } from './deadlines';
+import { DEFAULT_LIMITS, type PlaneLimits } from './limits';
+import type { Own, Plane } from './plane';
+import { createRetryBudget } from './retry-budget';
+import { readCertificate, type TlsFiles, watchCertificate } from './tls-files';
+import { createUpstreamPool } from './upstream-pool';
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly decide: Decide;
+  readonly own: Own;
+  readonly log: Logger;
+  readonly metrics: Registry;
+  readonly tls?: TlsFiles;
+  /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
+  readonly trustedProxies?: readonly string[];
+  readonly limits?: Partial<PlaneLimits>;
+  /** Lets several processes listen on one port, to use several cores. */
+  readonly reusePort?: boolean;
+}
+
+export interface ListeningGateway {
+  readonly port: number;
+  /** Accepts no more, finishes what is running, closes what is idle; after `drainMs` cuts the rest. */
+  stop(options: { drainMs: number }): Promise<void>;
+}
+
+type GatewaySocket = Socket<ClientConnection | undefined>;
+
+/** Opens the gateway's door: reads requests from clients' connections and has each decided, forwarded or answered. */
+export async function listenGateway(options: GatewayOptions): Promise<ListeningGateway> {
+  const { log, tls } = options;
+  const limits: PlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = createDeadlineClock();
+  const accessLog = createAccessLog(log, options.metrics);
+  const report = (failure: unknown) => log.error({ err: failure }, 'a connection handler failed');
+  const clients = new Set<ClientConnection>();
+  let draining = false;
+  const plane: Plane = {
+    decide: options.decide,
+    own: options.own,
+    limits,
+    clock,
+    pool: createUpstreamPool(limits, clock, report),
+    retryBudget: createRetryBudget(() => accessLog.activeRequests),
+    accessLog,
+    trusted: trustedProxies(options.trustedProxies ?? []),
+    log,
+    draining: () => draining,
+  };
+
+  const handlers = {
+    open(socket: GatewaySocket) {
+      if (clients.size >= limits.clients || draining) {
+        socket.terminate();
+        return;
+      }
+      socket.setNoDelay(true);
+      const arrival = { address: plainAddress(socket.remoteAddress), secure: tls !== undefined };
+      const client = createClientConnection(socket, arrival, plane);
+      socket.data = client;
+      clients.add(client);
+      accessLog.connected(1);
+    },
+    // With this handler there, `open` comes before the handshake, and the time limit covers it.
+    handshake: () => undefined,
+    data: (socket: GatewaySocket, bytes: Buffer) => socket.data?.received(bytes),
+    drain: (socket: GatewaySocket) => socket.data?.drained(),
+    end: (socket: GatewaySocket) => socket.data?.ended(),
+    close(socket: GatewaySocket) {
+      const client = socket.data;
+      if (client === undefined) return;
+      client.closed();
+      if (clients.delete(client)) accessLog.connected(-1);
+    },
+    error(socket: GatewaySocket, failure: Error) {
+      report(failure);
+      socket.data?.terminate();
+    },
+  };
+
+  function listen(port: number, shared: boolean): TCPSocketListener<ClientConnection | undefined> {
+    return Bun.listen<ClientConnection | undefined>({
+      hostname: options.host,
+      port,
+      allowHalfOpen: true,
+      data: undefined,
+      socket: handlers,
+      ...(shared && { reusePort: true }),
+      ...(tls !== undefined && { tls: readCertificate(tls) }),
+    });
+  }
+
+  let listener = listen(options.port, (options.reusePort ?? false) || tls !== undefined);
+  const { port } = listener;
+  const stopWatching =
+    tls &&
+    watchCertificate(tls, log, () => {
+      // The port is shared for a moment: the new listener is there before the old one stops accepting.
+      const before = listener;
+      listener = listen(port, true);
+      before.stop(false);
+    });
+
+  return {
+    port,
+    async stop({ drainMs }) {
+      draining = true;
+      stopWatching?.();
+      listener.stop(false);
+      for (const client of clients) client.closeWhenIdle();
+      const cutAtMs = performance.now() + drainMs;
+      while (clients.size > 0 && performance.now() < cutAtMs) await Bun.sleep(STOP_POLL_MS);
+      if (clients.size > 0)
+        log.warn({ connections: clients.size }, 'connections cut: they outlasted the drain time');
+      for (const client of clients) client.terminate();
+      plane.pool.close();
+      clock.stop();
+    },
+  };
+}
+
+const STOP_POLL_MS = 20;
+
+/** An IPv4 client on a dual-stack socket is written as an IPv4 address. */
+const plainAddress = (address: string) =>
+  address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;

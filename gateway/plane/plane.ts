@@ -1,0 +1,26 @@
+import type { Logger } from '#kit/log';
+import type { Decide } from '../decision';
+import type { AccessLog } from './access-log';
+import type { TrustedProxies } from './client-origin';
+import type { DeadlineClock } from './deadlines';
+import type { PlaneLimits } from './limits';
+import type { RetryBudget } from './retry-budget';
+import type { UpstreamPool } from './upstream-pool';
+
+/** Answers a request the gateway does not forward. */
+export type Own = (request: Request, clientAddress: string) => Promise<Response>;
+
+/** What all connections of one listening gateway share. */
+export interface Plane {
+  readonly decide: Decide;
+  readonly own: Own;
+  readonly limits: PlaneLimits;
+  readonly clock: DeadlineClock;
+  readonly pool: UpstreamPool;
+  readonly retryBudget: RetryBudget;
+  readonly accessLog: AccessLog;
+  readonly trusted: TrustedProxies;
+  readonly log: Logger;
+  /** True from the moment it has been asked to stop: responses then say `Connection: close`. */
+  draining(): boolean;
+}

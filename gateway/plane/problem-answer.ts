@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http';
+import { PROBLEM_MEDIA_TYPE, type Problem, problemDocument } from '#kit/problem';
+import type { ClientSide } from './client-side';
+import { connectionValue, mayKeepAlive } from './client-side';
+import type { Plane } from './plane';
+import type { RequestContext } from './request-context';
+
+/** Writes a problem document and ends the request. Returns the length of the document in bytes. */
+export function answerProblem(
+  client: ClientSide,
+  context: RequestContext,
+  problem: Problem,
+  plane: Plane,
+): number {
+  const { request, requestId } = context;
+  const keepAlive = mayKeepAlive(request, client, plane.draining());
+  const body = problemBody(problem, pathOf(request.head.target), requestId);
+  client.push(problemHead(problem, requestId, body.length, connectionValue(request, keepAlive)));
+  if (request.head.method !== 'HEAD') client.push(body);
+  client.flush();
+  client.finish(keepAlive);
+  return body.length;
+}
+
+/** The whole answer to bytes that are no request, behind which the connection is closed. */
+export function unreadableAnswer(problem: Problem, requestId: string): Buffer {
+  const body = problemBody(problem, '/', requestId);
+  return Buffer.concat([Buffer.from(problemHead(problem, requestId, body.length, 'close'), 'latin1'), body]);
+}
+
+function problemBody(problem: Problem, path: string, requestId: string): Buffer {
+  return Buffer.from(JSON.stringify(problemDocument(problem, { path, requestId })));
+}
+
+function problemHead(problem: Problem, requestId: string, length: number, connection: string | null): string {
+  let text = `HTTP/1.1 ${problem.status} ${reasonOf(problem.status)}\r\n`;
+  for (const [name, value] of Object.entries(problem.headers)) text += `${name}: ${value}\r\n`;
+  text += `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${length}\r\nCache-Control: no-store\r\n`;
+  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${requestId}\r\n`;
+  return `${text}${connection === null ? '' : `Connection: ${connection}\r\n`}\r\n`;
+}
+
+const pathOf = (target: string) => {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+};
+
+/** RFC 9110, 15: the reason phrase says nothing a program may rely on, so an unknown one is left empty. */
+export const reasonOf = (status: number): string => STATUS_CODES[status] ?? '';

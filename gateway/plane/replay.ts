@@ -1,0 +1,47 @@
+import type { HeaderList } from '../decision';
+import type { UpstreamTry } from './upstream-try';
+
+/** What has been read of a request's body, kept as long as the request may have to be sent once more. */
+export interface Replay {
+  /** Whether all that has been read is still there. */
+  readonly possible: boolean;
+  keep(span: Buffer): void;
+  end(trailers: HeaderList): void;
+  forget(): void;
+  /** Sends what was kept; false when the instance did not take it all at once. */
+  into(upstream: UpstreamTry): boolean;
+}
+
+export function createReplay(mostBytes: number): Replay {
+  const spans: Buffer[] = [];
+  let bytes = 0;
+  let possible = true;
+  let trailers: HeaderList | null = null;
+
+  function forget() {
+    possible = false;
+    spans.length = 0;
+  }
+
+  return {
+    get possible() {
+      return possible;
+    },
+    keep(span) {
+      bytes += span.length;
+      if (bytes > mostBytes) forget();
+      else if (possible) spans.push(span);
+    },
+    end(received) {
+      trailers = received;
+    },
+    forget,
+    into(upstream) {
+      // A first try comes here with nothing yet: its head goes out together with what follows in the same packet.
+      if (spans.length === 0 && trailers === null) return true;
+      for (const span of spans) upstream.content(span);
+      if (trailers !== null) upstream.end(trailers);
+      return upstream.flush();
+    },
+  };
+}

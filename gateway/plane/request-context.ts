@@ -1,0 +1,98 @@
+import { randomFillSync } from 'node:crypto';
+import type { HeaderList } from '../decision';
+import { TOKEN } from '../http1/characters';
+import type { IncomingRequest } from '../http1/request-head';
+import { type ClientOrigin, originOf, type TrustedProxies } from './client-origin';
+
+/** What is known about one request besides its head: who asked, and under which names it is traced. */
+export interface RequestContext {
+  readonly request: IncomingRequest;
+  readonly origin: ClientOrigin;
+  readonly requestId: string;
+  readonly traceId: string;
+  /** To be sent upstream: the caller's trace with a span of our own, or a new trace. */
+  readonly traceparent: string;
+  /** Whether the caller's trace goes on, so that its `tracestate` still means something. */
+  readonly traceContinued: boolean;
+  readonly startedMs: number;
+}
+
+/** The connection a request came by. */
+export interface Arrival {
+  readonly address: string;
+  readonly secure: boolean;
+}
+
+export function createContext(
+  request: IncomingRequest,
+  arrival: Arrival,
+  trusted: TrustedProxies,
+): RequestContext {
+  const { headers } = request.head;
+  const caller = validTraceparent(singleValue(headers, 'traceparent'));
+  const random = randomHex();
+  const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
+  const flags = caller?.slice(53, 55) ?? '01';
+  const givenId = singleValue(headers, 'x-request-id');
+  return {
+    request,
+    origin: originOf(request, arrival, trusted),
+    requestId: givenId !== null && isRequestId(givenId) ? givenId : newRequestId(),
+    traceId,
+    traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
+    traceContinued: caller !== null,
+    startedMs: performance.now(),
+  };
+}
+
+function singleValue(headers: HeaderList, lowerCaseName: string): string | null {
+  for (const [name, value] of headers) {
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) return value;
+  }
+  return null;
+}
+
+/** `[A-Za-z0-9._-]{8,128}` */
+function isRequestId(text: string): boolean {
+  if (text.length < 8 || text.length > 128) return false;
+  for (let position = 0; position < text.length; position++) {
+    const code = text.charCodeAt(position);
+    if (TOKEN[code] !== 1 || OTHER_TOKEN_CHARACTERS.includes(text.charAt(position))) return false;
+  }
+  return true;
+}
+
+const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
+
+/** Unique by the process's random part and a count: no random bytes are drawn for it. */
+const newRequestId = () => `${PROCESS_PART}-${(requestCount++).toString(36).padStart(6, '0')}`;
+
+const PROCESS_PART = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+let requestCount = 0;
+
+/** W3C Trace Context, 3.2: version 00, ids in lower case hexadecimal, not all zero. */
+function validTraceparent(value: string | null): string | null {
+  if (value === null || value.length !== 55 || !value.startsWith('00-')) return null;
+  if (value[35] !== '-' || value[52] !== '-') return null;
+  for (let position = 3; position < 55; position++) {
+    const code = value.charCodeAt(position);
+    const hexadecimal = (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
+    if (!hexadecimal && position !== 35 && position !== 52) return null;
+  }
+  const zero = value.startsWith('0'.repeat(32), 3) || value.startsWith('0'.repeat(16), 36);
+  return zero ? null : value;
+}
+
+const RANDOM_BYTES_AT_ONCE = 24 * 256;
+const randomBytes = Buffer.alloc(RANDOM_BYTES_AT_ONCE);
+let randomUsed = RANDOM_BYTES_AT_ONCE;
+
+/** 24 random bytes in hexadecimal, drawn many at a time. */
+function randomHex(): string {
+  if (randomUsed === RANDOM_BYTES_AT_ONCE) {
+    randomFillSync(randomBytes);
+    randomUsed = 0;
+  }
+  randomUsed += 24;
+  return randomBytes.toString('hex', randomUsed - 24, randomUsed);
+}
