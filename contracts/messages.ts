@@ -45,7 +45,7 @@ export type MessageOf<Definition extends MessageDefinition> = Definition extends
   ? Envelope<Definition['name'], Static<Definition['data']>>
   : never;
 
-/** 65,536 bytes: beanstalkd's default `-z`. Events stay under it as well; large things travel by reference. */
+/** beanstalkd's default `-z`. Events stay under it as well: large things travel by reference. */
 export const MAXIMUM_MESSAGE_BYTES = 65_535;
 
 /** beanstalkd calls 0 the most urgent; jobs take the middle of what its own clients use. */

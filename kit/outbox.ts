@@ -1,0 +1,83 @@
+import type { Static } from '@sinclair/typebox';
+import { envelope, type MessageDefinition } from '#contracts/messages';
+import type { Executor } from './mysql';
+import { DATABASE_NOW, type OutboxRouting, outbox } from './outbox-tables';
+import { currentTrace } from './trace';
+
+export interface OutboxEntry {
+  readonly destination: 'rabbitmq' | 'beanstalkd';
+  readonly messageId: string;
+  readonly name: string;
+  readonly payload: string;
+  readonly erasePayload: boolean;
+  readonly headers: OutboxRouting;
+  readonly aggregate: Aggregate;
+}
+
+/** What a message is about. Messages of one aggregate to one broker are sent in the order they were written. */
+export interface Aggregate {
+  readonly type: string;
+  readonly id: string;
+  readonly version: number;
+}
+
+/**
+ * Makes an outbox entry of an event or a job, with the trace of whatever is running now.
+ *
+ * @param actor the id of the person who causes it; null for the system
+ * @param delaySeconds jobs only: how long beanstalkd holds the job back, counted from now
+ * @param erasePayload whether the payload is blanked once the broker has confirmed it
+ * @throws InvalidMessage when `data` does not satisfy the definition
+ */
+export function outboxEntry<Definition extends MessageDefinition>(
+  definition: Definition,
+  data: Static<Definition['data']>,
+  options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
+): OutboxEntry {
+  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  return {
+    destination: definition.kind === 'event' ? 'rabbitmq' : 'beanstalkd',
+    messageId: message.id,
+    name: definition.name,
+    payload: JSON.stringify(message),
+    erasePayload: options.erasePayload ?? false,
+    headers: routingOf(definition, options.delaySeconds),
+    aggregate: options.aggregate,
+  };
+}
+
+/**
+ * Writes messages with the change they tell of: both or neither. The rows of one aggregate must be written while that
+ * aggregate is locked (its row updated or selected for update before), so that the order of rows is that of commits.
+ * After the commit call the relay's `wake`.
+ *
+ * @param transaction the one that makes the change
+ */
+export async function writeOutbox(transaction: Executor, entries: readonly OutboxEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await transaction.insert(outbox).values(
+    entries.map(({ aggregate, ...entry }) => ({
+      ...entry,
+      aggregateType: aggregate.type,
+      aggregateId: aggregate.id,
+      aggregateVersion: aggregate.version,
+      createdAt: DATABASE_NOW,
+      availableAt: DATABASE_NOW,
+    })),
+  );
+}
+
+function routingOf(definition: MessageDefinition, delaySeconds = 0): OutboxRouting {
+  if (definition.kind === 'event')
+    return {
+      exchange: definition.exchange,
+      routing_key: definition.routingKey,
+      consumers: definition.consumers,
+    };
+  return {
+    tube: definition.tube,
+    priority: definition.priority,
+    ttr_seconds: definition.ttrSeconds,
+    ...(delaySeconds > 0 && { due_at: new Date(Date.now() + delaySeconds * 1000).toISOString() }),
+  };
+}

@@ -1,0 +1,10 @@
+/** Callers that ask while an answer is being found share it; the next one after it asks anew. */
+export function shareRunning<Result>(find: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<Result> | undefined;
+  return () => {
+    running ??= find().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}
