@@ -1,0 +1,241 @@
+import { describe, expect, test } from 'bun:test';
+import type { Instance, RouteClaim } from '#contracts/registry';
+import type { Decision } from '../decision';
+import { createDecide } from './decide';
+import { createDirectory } from './directory';
+
+const OWN_ROUTES = [
+  { method: 'GET', path: '/' },
+  { method: 'GET', path: '/health' },
+  { method: 'GET', path: '/docs' },
+  { method: 'GET', path: '/docs/assets/:name' },
+];
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** A registry whose table the test writes. */
+function createRegistry() {
+  const services: Record<string, Instance[]> = {};
+  let tell: (names: readonly string[]) => void = () => undefined;
+  return {
+    snapshot: () => ({ epoch: 'test', revision: 1, services }),
+    instances: (name: string) => services[name] ?? [],
+    onChange(listener: (names: readonly string[]) => void) {
+      tell = listener;
+      return () => undefined;
+    },
+    set(name: string, instances: Instance[] | undefined) {
+      if (instances) services[name] = instances;
+      else delete services[name];
+      tell([name]);
+    },
+  };
+}
+
+function instance(
+  name: string,
+  routes: readonly (string | RouteClaim)[],
+  changes: Partial<Instance> = {},
+): Instance {
+  return {
+    instance_id: `${name}-1`,
+    name,
+    version: '1.0.0',
+    host: '127.0.0.1',
+    port: 5100,
+    weight: 100,
+    metadata: {},
+    routes: routes.map((route) => (typeof route === 'string' ? claim(route) : route)),
+    prefixes: [name],
+    state: 'up',
+    protected: false,
+    registered_at: '2026-01-01T00:00:00.000Z',
+    changed_at_revision: 1,
+    ...changes,
+  };
+}
+
+function claim(route: string): RouteClaim {
+  const [method = '', path = ''] = route.split(' ');
+  return { method, path, auth: 'public' };
+}
+
+const USERS = [
+  'POST /register',
+  'GET /users/:username',
+  'GET /users/:username/followees',
+  'POST /users/follow/:username',
+];
+
+function createScene() {
+  const registry = createRegistry();
+  const decide = createDecide(createDirectory(registry, OWN_ROUTES));
+  registry.set('users', [instance('users', USERS)]);
+  registry.set('media', [
+    instance(
+      'media',
+      ['GET /files/:id', { ...claim('POST /files/upload'), body_bytes: 5_000_000, timeout_ms: 60_000 }],
+      {
+        prefixes: ['media', 'basement'],
+      },
+    ),
+  ]);
+  registry.set('accounts', [
+    instance('accounts', [
+      'GET /accounts/user/:user_id',
+      { ...claim('POST /users'), prefix_only: true },
+      { ...claim('GET /users/:id'), prefix_only: true },
+    ]),
+  ]);
+  const ask = (request: string): Decision => {
+    const [method = '', target = ''] = request.split(' ');
+    return decide({ method, target, httpVersion: '1.1', headers: [] });
+  };
+  return { registry, ask };
+}
+
+/** What a decision comes to, in a line. */
+function said(decision: Decision): string {
+  if (decision.kind === 'own') return 'own';
+  if (decision.kind === 'refuse') {
+    const { status, code, headers } = decision.problem;
+    return [status, code, headers.allow].filter((part) => part !== undefined).join(' ');
+  }
+  return `${decision.service} ${decision.route} ${decision.target}`;
+}
+
+describe('where a request goes', () => {
+  const { ask } = createScene();
+  const cases: [string, string][] = [
+    ['GET /', 'own'],
+    ['HEAD /health', 'own'],
+    ['GET /docs/assets/swagger-ui.css', 'own'],
+    ['POST /health', '405 route.method-not-allowed GET, HEAD'],
+    ['GET /users/alice', 'users /users/:username /users/alice'],
+    ['HEAD /users/alice', 'users /users/:username /users/alice'],
+    ['GET /users/alice?fields=name', 'users /users/:username /users/alice?fields=name'],
+    ['POST /register', 'users /register /register'],
+    ['GET /users/users/alice', 'users /users/:username /users/alice'],
+    ['POST /users/register', 'users /register /register'],
+    ['POST /accounts/users', 'accounts /users /users'],
+    ['GET /accounts/users/7?x=1', 'accounts /users/:id /users/7?x=1'],
+    ['GET /accounts/user/7', 'accounts /accounts/user/:user_id /accounts/user/7'],
+    ['POST /basement/files/upload', 'media /files/upload /files/upload'],
+    ['POST /media/files/upload', 'media /files/upload /files/upload'],
+    ['GET /v1/users/alice', 'users /users/:username /users/alice'],
+    ['GET /v1/basement/files/7?x=1', 'media /files/:id /files/7?x=1'],
+    ['GET /users/docs', 'users /docs /docs'],
+    ['GET /basement/docs/assets/swagger-ui.css', 'media /docs/* /docs/assets/swagger-ui.css'],
+    ['GET /users/openapi.json', 'users /openapi.json /openapi.json'],
+    ['GET /v1/users/health', 'users /health /health'],
+    ['GET /accounts/metrics', '404 route.not-found'],
+    ['GET /v1/health', '404 route.not-found'],
+    ['GET /v1', '404 route.not-found'],
+    ['GET /v2/users/alice', '404 route.not-found'],
+    ['GET /basement', '404 route.not-found'],
+    ['GET /unknown', '404 route.not-found'],
+    ['PATCH /users/alice', '405 route.method-not-allowed GET, HEAD'],
+    ['DELETE /v1/users/alice', '405 route.method-not-allowed GET, HEAD'],
+    ['GET /accounts/users', '405 route.method-not-allowed POST'],
+    ['GET /users/../admin', '400 request.path-refused'],
+    ['GET /basement/..%2fusers', '400 request.path-refused'],
+  ];
+  for (const [request, decision] of cases)
+    test(`${request} → ${decision}`, () => expect(said(ask(request))).toBe(decision));
+});
+
+test('limits are those the route says, else the usual ones', () => {
+  const { ask } = createScene();
+  const upload = ask('POST /basement/files/upload');
+  const read = ask('GET /files/7');
+  expect(upload.kind === 'forward' && upload.limits).toEqual({
+    bodyBytes: 5_000_000,
+    requestTimeoutMs: 60_000,
+    tryTimeoutMs: 60_000,
+  });
+  expect(read.kind === 'forward' && read.limits).toEqual({
+    bodyBytes: 1024 * 1024,
+    requestTimeoutMs: 30_000,
+    tryTimeoutMs: 5_000,
+  });
+});
+
+describe('as instances come and go', () => {
+  test('a new instance is picked and a gone one is not, at once', () => {
+    const { registry, ask } = createScene();
+    const second = instance('users', USERS, { instance_id: 'users-2', port: 5101 });
+    registry.set('users', [second]);
+    const decision = ask('GET /users/alice');
+    expect(decision.kind === 'forward' && decision.pick(NONE)).toMatchObject({
+      instanceId: 'users-2',
+      port: 5101,
+    });
+    expect(decision.kind === 'forward' && decision.pick(new Set(['users-2']))).toBeNull();
+  });
+
+  test('what was decided before an instance went still picks from what is live now', () => {
+    const { registry, ask } = createScene();
+    const decision = ask('GET /users/alice');
+    registry.set('users', []);
+    expect(decision.kind === 'forward' && decision.pick(NONE)).toBeNull();
+  });
+
+  test('a service whose instances are all gone is unavailable, until the registry forgets it', () => {
+    const { registry, ask } = createScene();
+    registry.set('users', []);
+    const decision = ask('GET /users/alice');
+    expect(said(decision)).toBe('503 service.unavailable');
+    expect(decision.kind === 'refuse' && decision.problem.headers['retry-after']).toBeDefined();
+    registry.set('users', undefined);
+    expect(said(ask('GET /users/alice'))).toBe('404 route.not-found');
+  });
+
+  test('a service that was gone before is known by its prefix', () => {
+    const { registry, ask } = createScene();
+    registry.set('polls', []);
+    expect(said(ask('GET /polls/7'))).toBe('503 service.unavailable');
+    registry.set('polls', [instance('polls', ['GET /polls/:id'])]);
+    expect(said(ask('GET /polls/7'))).toBe('polls /polls/:id /polls/7');
+    expect(said(ask('GET /polls/7/8'))).toBe('404 route.not-found');
+  });
+
+  test('instances that only start or drain make a service unavailable', () => {
+    const { registry, ask } = createScene();
+    registry.set('users', [instance('users', USERS, { state: 'draining' })]);
+    expect(said(ask('GET /users/alice'))).toBe('503 service.unavailable');
+  });
+
+  test('while versions differ, what either answers is routed, with the higher limits', () => {
+    const { registry, ask } = createScene();
+    const posts = { ...claim('POST /posts'), body_bytes: 10 };
+    registry.set('timelines', [
+      instance('timelines', [posts]),
+      instance('timelines', ['GET /feed', { ...posts, body_bytes: 20 }], { instance_id: 'timelines-2' }),
+    ]);
+    expect(said(ask('GET /feed'))).toBe('timelines /feed /feed');
+    const decision = ask('POST /posts');
+    expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
+  });
+
+  test('of two services that claim a route the older has it, whichever was heard of first', () => {
+    for (const order of [['older', 'younger'] as const, ['younger', 'older'] as const]) {
+      const { registry, ask } = createScene();
+      for (const name of order)
+        registry.set(name, [
+          instance(name, ['GET /shared'], {
+            registered_at: `2026-01-0${name === 'older' ? 1 : 2}T00:00:00.000Z`,
+          }),
+        ]);
+      expect(said(ask('GET /shared'))).toBe('older /shared /shared');
+      expect(said(ask('GET /younger/shared'))).toBe('younger /shared /shared');
+    }
+  });
+
+  test('a gone service gives up its routes to one that runs', () => {
+    const { registry, ask } = createScene();
+    registry.set('old', [instance('old', ['GET /shared'])]);
+    registry.set('old', []);
+    registry.set('new', [instance('new', ['GET /shared'], { registered_at: '2026-02-01T00:00:00.000Z' })]);
+    expect(said(ask('GET /shared'))).toBe('new /shared /shared');
+  });
+});

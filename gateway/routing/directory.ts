@@ -1,0 +1,133 @@
+import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
+import { type Balancer, createBalancer } from './balancer';
+import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
+
+/** What the gateway needs of the registry's client. */
+export interface RegistrySource {
+  snapshot(): ServicesSnapshot;
+  instances(name: string): readonly Instance[];
+  onChange(listener: (names: readonly string[]) => void): () => void;
+}
+
+export interface KnownService extends RoutedService {
+  readonly instances: readonly Instance[];
+  readonly balancer: Balancer;
+}
+
+/** The registry's view, made ready for routing. */
+export interface Directory {
+  /** Replaced as a whole when what services claim has changed. */
+  routes(): RouteTable;
+  service(name: string): KnownService | undefined;
+  /** Every service heard of, those without an instance included, by name. */
+  services(): KnownService[];
+  /** @param listener gets the names of the services that changed, when routes and instances are in place */
+  onChange(listener: (names: readonly string[]) => void): void;
+}
+
+/** A clock and a source of chance, so that tests can set both. */
+export interface Chance {
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/**
+ * Follows the registry. Instances come and go at once; the route table is built anew only when claims have changed.
+ *
+ * A service whose instances are all gone keeps its routes for as long as the registry remembers it: a known address
+ * without an instance is unavailable, not unknown.
+ */
+export function createDirectory(
+  registry: RegistrySource,
+  ownRoutes: readonly { readonly method: string; readonly path: string }[],
+  chance: Chance = { now: () => performance.now(), random: Math.random },
+): Directory {
+  const known = new Map<string, KnownService>();
+  const listeners = new Set<(names: readonly string[]) => void>();
+  let table = createRouteTable(ownRoutes, []);
+
+  registry.onChange((names) => {
+    apply(names);
+    for (const listener of listeners) listener(names);
+  });
+  apply(Object.keys(registry.snapshot().services));
+
+  function apply(names: readonly string[]) {
+    const { services } = registry.snapshot();
+    let claimsChanged = false;
+    for (const name of names) {
+      const before = known.get(name);
+      const after = name in services ? updated(name, before, registry.instances(name)) : undefined;
+      if (after) known.set(name, after);
+      else {
+        before?.balancer.update([]);
+        known.delete(name);
+      }
+      claimsChanged ||= !Bun.deepEquals(claimsOf(before), claimsOf(after));
+    }
+    if (claimsChanged) table = createRouteTable(ownRoutes, [...known.values()].sort(byAge));
+  }
+
+  function updated(
+    name: string,
+    before: KnownService | undefined,
+    instances: readonly Instance[],
+  ): KnownService {
+    const balancer = before?.balancer ?? createBalancer(chance);
+    balancer.update(instances);
+    const claims = instances.length > 0 ? unionOf(instances) : (before ?? EVERYTHING_BELOW_ITS_NAME);
+    return { name, instances, balancer, routes: claims.routes, prefixes: claims.prefixes };
+  }
+
+  return {
+    routes: () => table,
+    service: (name) => known.get(name),
+    services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),
+    onChange: (listener) => void listeners.add(listener),
+  };
+}
+
+/** Of a service that was gone before this gateway started: whatever is asked of it is unavailable, not unknown. */
+const EVERYTHING_BELOW_ITS_NAME: Pick<RoutedService, 'routes' | 'prefixes'> = {
+  routes: [{ method: 'ALL', path: '/*', auth: 'public', prefix_only: true }],
+  prefixes: [],
+};
+
+/** What decides about routes: who is older decides about conflicts, so it is part of it. */
+const claimsOf = (service: KnownService | undefined) =>
+  service && [service.routes, service.prefixes, ageOf(service)];
+
+/** All that some instance claims; while versions differ, the higher limits hold. */
+function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' | 'prefixes'> {
+  const routes = new Map<string, RouteClaim>();
+  for (const claim of instances.flatMap((instance) => instance.routes)) {
+    const key = `${claim.method} ${claim.path}`;
+    const known = routes.get(key);
+    routes.set(key, known ? moreGenerous(known, claim) : claim);
+  }
+  const prefixes = new Set(instances.flatMap((instance) => instance.prefixes));
+  return {
+    routes: [...routes].sort(([left], [right]) => compare(left, right)).map(([, claim]) => claim),
+    prefixes: [...prefixes].sort(),
+  };
+}
+
+function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
+  const bodyBytes = Math.max(left.body_bytes ?? 0, right.body_bytes ?? 0);
+  const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
+  return {
+    ...left,
+    ...(bodyBytes > 0 && { body_bytes: bodyBytes }),
+    ...(timeoutMs > 0 && { timeout_ms: timeoutMs }),
+  };
+}
+
+/** Services that run come before those that are gone, then the oldest first, so that every gateway decides the same. */
+const byAge = (left: KnownService, right: KnownService) =>
+  compare(ageOf(left), ageOf(right)) || compare(left.name, right.name);
+
+const GONE = '~';
+const ageOf = ({ instances }: KnownService): string =>
+  instances.map(({ registered_at }) => registered_at).sort()[0] ?? GONE;
+
+const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);

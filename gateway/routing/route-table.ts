@@ -1,0 +1,134 @@
+import type { RouteClaim } from '#contracts/registry';
+import { OPERATIONAL_PATHS } from '#kit/operations';
+import type { Limits } from '../decision';
+import { limitsOf } from './limits';
+import { createRouter, type Router } from './router';
+
+/** What a service is routed by. */
+export interface RoutedService {
+  readonly name: string;
+  readonly routes: readonly RouteClaim[];
+  readonly prefixes: readonly string[];
+}
+
+export interface Match {
+  /** Null for the gateway's own pages. */
+  readonly service: string | null;
+  readonly pattern: string;
+  readonly limits: Limits;
+  /** So many characters at the start of the path are the gateway's (a version, a prefix) and are not sent on. */
+  readonly cut: number;
+}
+
+export interface RouteTable {
+  find(method: string, path: string): Match | undefined;
+  /** The methods with which this path is answered: for `Allow`. Empty for an unknown path. */
+  methods(path: string): string[];
+  /** Whether a service's route is reached at its own path, and not below a prefix only. */
+  isRoot(service: string, method: string, pattern: string): boolean;
+}
+
+/** The API under its present version; a service registers further versions as routes. */
+const VERSION = '/v1';
+
+/** What of a service's operational pages is shown below its prefix: its metrics are for the scraper beside it. */
+const SHOWN_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flatMap((path) =>
+  path === '/docs' ? [path, `${path}/*`] : [path],
+);
+
+/**
+ * All that is routed, as it is at one moment; never changed afterwards. Root routes come first, then prefixes, then
+ * both under the version.
+ *
+ * @param ownRoutes the gateway's: no service can take them
+ * @param services of two that claim the same, the first has it
+ */
+export function createRouteTable(
+  ownRoutes: readonly { readonly method: string; readonly path: string }[],
+  services: readonly RoutedService[],
+): RouteTable {
+  const root = createRouter<Match>();
+  const prefixed = new Map<string, Router<Match>>();
+  const rooted = new Set<string>();
+
+  for (const { method, path } of ownRoutes)
+    root.add(method, path, { service: null, pattern: path, limits: limitsOf({}), cut: 0 });
+  for (const { name, routes } of services) {
+    for (const claim of routes) {
+      const { method, path } = claim;
+      const match = { service: name, pattern: path, limits: limitsOf(claim), cut: 0 };
+      if (!claim.prefix_only && root.add(method, path, match)) rooted.add(`${name} ${method} ${path}`);
+    }
+  }
+  for (const service of services) {
+    const router = routerBelowPrefix(service);
+    for (const prefix of [service.name, ...service.prefixes]) {
+      if (prefixed.has(prefix)) continue;
+      prefixed.set(prefix, router);
+      // Static at the root as well: otherwise `/users/docs` would be the profile of somebody called docs.
+      for (const page of SHOWN_PAGES)
+        root.add('GET', `/${prefix}${page}`, { ...pageOf(service.name, page), cut: prefix.length + 1 });
+    }
+  }
+
+  function findFrom(start: number, method: string, path: string): Match | undefined {
+    const atRoot = root.find(method, path, start);
+    if (atRoot) return start === 0 ? atRoot : versioned(atRoot, start);
+    const prefixEnd = segmentEnd(path, start + 1);
+    const below = prefixed.get(path.slice(start + 1, prefixEnd))?.find(method, path, prefixEnd);
+    return below && { ...below, cut: prefixEnd };
+  }
+
+  function methodsFrom(start: number, path: string): string[] {
+    const prefixEnd = segmentEnd(path, start + 1);
+    const below = prefixed.get(path.slice(start + 1, prefixEnd))?.methods(path, prefixEnd);
+    return [...root.methods(path, start), ...(below ?? [])];
+  }
+
+  const find = (method: string, path: string) =>
+    findFrom(0, method, path) ?? (isVersioned(path) ? findFrom(VERSION.length, method, path) : undefined);
+
+  return {
+    find,
+    methods(path) {
+      const below = isVersioned(path) ? methodsFrom(VERSION.length, path) : [];
+      const candidates = new Set([...methodsFrom(0, path), ...below]);
+      return [...candidates].filter((method) => find(method, path) !== undefined).sort();
+    },
+    isRoot: (service, method, pattern) => rooted.has(`${service} ${method} ${pattern}`),
+  };
+}
+
+/** Everything a service answers below its prefixes. */
+function routerBelowPrefix({ name, routes }: RoutedService): Router<Match> {
+  const router = createRouter<Match>();
+  for (const claim of routes)
+    router.add(claim.method, claim.path, {
+      service: name,
+      pattern: claim.path,
+      limits: limitsOf(claim),
+      cut: 0,
+    });
+  for (const page of SHOWN_PAGES) router.add('GET', page, pageOf(name, page));
+  return router;
+}
+
+const pageOf = (service: string, pattern: string): Match => ({
+  service,
+  pattern,
+  limits: limitsOf({}),
+  cut: 0,
+});
+
+/** The gateway's own pages are no part of the versioned API. */
+const versioned = (match: Match, start: number): Match | undefined =>
+  match.service === null ? undefined : { ...match, cut: match.cut + start };
+
+const isVersioned = (path: string) => path.startsWith(VERSION) && path.charCodeAt(VERSION.length) === SLASH;
+
+const SLASH = 0x2f;
+
+function segmentEnd(path: string, start: number): number {
+  const slash = path.indexOf('/', start);
+  return slash === -1 ? path.length : slash;
+}
