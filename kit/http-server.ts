@@ -32,6 +32,8 @@ export function serveHttp(
       idleTimeout: IDLE_TIMEOUT_SECONDS,
       maxRequestBodySize: (options.bodyBytes ?? JSON_BODY_BYTES) + BODY_SLACK_BYTES,
       development: false,
+      // Without development Bun 1.4.4 shares ports unless told otherwise: a second process would quietly take half.
+      reusePort: false,
       fetch(request) {
         const { headers } = request;
         const trace = continueTrace({
