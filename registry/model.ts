@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { t } from 'elysia';
 import { Instance, InstanceState, ServiceName } from '#contracts/registry';
 import { defineProblem } from '#kit/problem';
 
@@ -51,7 +52,7 @@ export const ServiceParams = Type.Object({ name: ServiceName });
 
 export const ServicesQuery = Type.Object({
   index: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Answer once the revision has passed this one', examples: [42] }),
+    t.Integer({ minimum: 0, description: 'Answer once the revision has passed this one', examples: [42] }),
   ),
   wait: Type.Optional(
     Type.String({

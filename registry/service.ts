@@ -20,7 +20,8 @@ import { DEFAULT_LIMITS } from './rows';
 import { createTable, type Table } from './table';
 import { createWatchers, type Watchers } from './watchers';
 
-const SWEEP_MS = 1_000;
+/** Sweeps run five times in a heartbeat: an instance is moved on at most a fifth of a beat late. */
+const SWEEPS_IN_HEARTBEAT = 5;
 const MAXIMUM_WATCHERS = 1_000;
 /** A long poll is answered at the latest after this, so that no proxy on the way gives up first. */
 const MAXIMUM_WAIT_MS = 60_000;
@@ -48,6 +49,7 @@ export function openRegistry(
 ): RegistryDeps {
   const now = () => performance.now();
   const lease = options.lease ?? DEFAULT_LEASE;
+  const sweepMs = lease.heartbeatMs / SWEEPS_IN_HEARTBEAT;
   const timestamp = () => new Date().toISOString();
   const table = createTable({
     now,
@@ -55,14 +57,14 @@ export function openRegistry(
     epoch: uuidv7(),
     lease,
     limits: DEFAULT_LIMITS,
-    sweepMs: SWEEP_MS,
+    sweepMs,
   });
   const watchers = createWatchers(table, { now, maximum: MAXIMUM_WATCHERS });
   const sweep = setInterval(() => {
     table.expire();
     watchers.notify();
     watchers.tick();
-  }, SWEEP_MS);
+  }, sweepMs);
   const close = () => {
     clearInterval(sweep);
     watchers.close();

@@ -10,7 +10,8 @@ export const registryFields = {
 /** Empty: none is asked for, as in development. */
 function registrationToken(): Field<string> {
   return {
-    parse: (value) => (value.length >= 16 ? value : { problem: 'must have at least 16 characters' }),
+    parse: (value) =>
+      /^\S{16,}$/.test(value) ? value : { problem: 'must have at least 16 characters and no blanks' },
     fallback: '',
     developmentOnly: true,
   };

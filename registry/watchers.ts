@@ -115,7 +115,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
     if (chunk) send(watcher, chunk);
   }
 
-  /** Drops the stalled and keeps quiet streams open. To be called every second. */
+  /** Drops the stalled and keeps quiet streams open. To be called at least every second. */
   function tick(): void {
     const time = now();
     const comment = encoder.encode(':\n\n');

@@ -1,0 +1,88 @@
+import type { Instance, ServicesSnapshot } from '#contracts/registry';
+import { DependencyUnavailable } from './problem';
+import { followRegistry } from './registry-follow';
+import { createRegistryView } from './registry-view';
+import type { Runtime } from './runtime';
+
+/** The registry comments at least every 8 s; a view not confirmed for longer than two of them is old. */
+const OLD_MS = 20_000;
+const KEPT_CHECK_MS = 1_000;
+
+export interface RegistryClient {
+  /** The last view; empty before `ready`. */
+  snapshot(): ServicesSnapshot;
+  /** The instances of a service in any state; empty when there are none. */
+  instances(name: string): readonly Instance[];
+  /**
+   * @param listener gets the names of the services that changed
+   * @returns stops telling it
+   */
+  onChange(listener: (names: readonly string[]) => void): () => void;
+  /** Milliseconds since the registry was last heard from; infinite before the first time. */
+  ageMs(): number;
+  /** Resolves with the first view, or when the process ends before there was one. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * Keeps a view of the registry's table by watching it: server-sent events, else long polls. While no registry answers,
+ * the last view goes on serving and `/readyz` says how old it is.
+ *
+ * @param urls registries, tried in turn
+ */
+export function watchRegistry(runtime: Runtime, options: { urls: readonly string[] }): RegistryClient {
+  const now = () => performance.now();
+  const view = createRegistryView(now);
+  const listeners = new Set<(names: readonly string[]) => void>();
+  const first = Promise.withResolvers<void>();
+  let heardAtMs = Number.NEGATIVE_INFINITY;
+
+  const ageMs = () => now() - heardAtMs;
+
+  function tell(names: readonly string[]) {
+    if (names.length === 0) return;
+    for (const listener of listeners) listener(names);
+  }
+
+  const keptCheck = setInterval(() => tell(view.expire()), KEPT_CHECK_MS);
+  runtime.closing.addEventListener('abort', () => {
+    clearInterval(keptCheck);
+    first.resolve();
+  });
+  runtime.dependency({ name: 'registry', required: false, check: async () => describeAge(ageMs()) });
+
+  void followRegistry(options.urls, {
+    log: runtime.log.child({ part: 'registry-client' }),
+    signal: runtime.closing,
+    position: view.position,
+    heard: () => {
+      heardAtMs = now();
+    },
+    heardSince: (ms) => heardAtMs >= ms,
+    replace(snapshot) {
+      tell(view.replace(snapshot));
+      first.resolve();
+    },
+    apply: (change) => tell(view.apply(change)),
+  });
+
+  return {
+    snapshot: view.snapshot,
+    instances: view.instances,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    ageMs,
+    ready: first.promise,
+  };
+}
+
+function describeAge(ageMs: number): string {
+  if (ageMs === Number.POSITIVE_INFINITY)
+    throw new DependencyUnavailable({ detail: 'no registry has answered yet' });
+  const seconds = (ageMs / 1_000).toFixed(1);
+  if (ageMs > OLD_MS)
+    throw new DependencyUnavailable({ detail: `no registry answers: the view in use is ${seconds} s old` });
+  return `the view is ${seconds} s old`;
+}

@@ -1,0 +1,4 @@
+import { SHORT_LEASE, startRegistry } from './test-process';
+
+const { url } = await startRegistry({ lease: SHORT_LEASE });
+console.log(url);

@@ -1,0 +1,82 @@
+import { serveHttp } from '#kit/http-server';
+import { createLogger } from '#kit/log';
+import { createRuntime } from '#kit/runtime';
+import type { LeaseRules } from './expiry';
+import { createHostRule, DEVELOPMENT_HOSTS } from './hosts';
+import { REGISTRY_BODY_BYTES, registry } from './index';
+import { openRegistry } from './service';
+
+/** The shortest lease that whole seconds allow, so that tests of silence need not wait half a minute. */
+export const SHORT_LEASE: LeaseRules = {
+  heartbeatMs: 1_000,
+  unhealthyMs: 1_000,
+  removedMs: 2_000,
+  protectionMs: 600_000,
+};
+
+/** A whole registry in this process, on a free port. */
+export async function startRegistry(options: { token?: string; lease?: LeaseRules } = {}) {
+  const log = await createLogger({ name: 'registry', level: 'silent' });
+  const runtime = createRuntime({ name: 'registry', version: '0.0.0', log });
+  const { lease, token } = options;
+  const deps = openRegistry(runtime, {
+    token,
+    hostRule: createHostRule(DEVELOPMENT_HOSTS),
+    ...(lease && { lease }),
+  });
+  const server = serveHttp(runtime, registry(runtime, deps), {
+    hostname: '127.0.0.1',
+    port: 0,
+    insist: true,
+    bodyBytes: REGISTRY_BODY_BYTES,
+  });
+  runtime.onClose('http', () => server.stop(500));
+  runtime.onClose('watchers', deps.close);
+  return { url: `http://127.0.0.1:${server.port}`, close: runtime.close };
+}
+
+/** The registry's real process, started as in production of this machine, on the port given. */
+export async function spawnRegistry(port: number, environment: Record<string, string> = {}) {
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/main.ts`], {
+    env: { ...process.env, NODE_ENV: 'development', PORT: String(port), LOG_LEVEL: 'silent', ...environment },
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`it ended: ${await new Response(child.stderr).text()}`);
+    return (await fetch(`${url}/health`)).ok;
+  });
+  return {
+    url,
+    child,
+    async kill() {
+      child.kill('SIGKILL');
+      await child.exited;
+    },
+  };
+}
+
+export function freePort(): number {
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+  const { port } = server;
+  void server.stop(true);
+  if (port === undefined) throw new Error('no free port');
+  return port;
+}
+
+/** Asks until it is true; fails with the last reason after `withinMs`. */
+export async function eventually(isTrue: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadlineMs = performance.now() + withinMs;
+  let reason: unknown;
+  while (performance.now() < deadlineMs) {
+    try {
+      if (await isTrue()) return;
+      reason = undefined;
+    } catch (failure) {
+      reason = failure;
+    }
+    await Bun.sleep(20);
+  }
+  throw new Error(`Not within ${withinMs} ms`, { cause: reason });
+}
