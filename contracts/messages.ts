@@ -45,8 +45,8 @@ export type MessageOf<Definition extends MessageDefinition> = Definition extends
   ? Envelope<Definition['name'], Static<Definition['data']>>
   : never;
 
-/** beanstalkd's default `-z`. Events stay under it as well: large things travel by reference. */
-export const MAXIMUM_MESSAGE_BYTES = 65_535;
+/** The local stack starts beanstalkd with this `-z`. Large things travel by reference, in events as well. */
+export const MAXIMUM_MESSAGE_BYTES = 1_048_576;
 
 /** beanstalkd calls 0 the most urgent; jobs take the middle of what its own clients use. */
 const DEFAULT_PRIORITY = 1024;
