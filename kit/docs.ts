@@ -7,35 +7,46 @@ const ASSETS: Record<string, string> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 };
 
+/** Answers `/openapi.json` where the document is not generated from the routes of the app itself. */
+export type DocumentHandler = (context: { request: Request }) => Response;
+
 /**
- * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes' schemas, and Swagger UI over it
- * at `/docs`. The page's script and style come from this process: documentation works offline.
+ * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes' schemas unless `document` is
+ * given, and Swagger UI over it at `/docs`. The page's script and style come from this process: documentation works
+ * offline.
  */
-export function docs(service: { name: string; version: string; description?: string }) {
+export function docs(service: {
+  name: string;
+  version: string;
+  description?: string;
+  document?: DocumentHandler | undefined;
+}) {
   const hidden = { hide: true, 'x-access': 'public' };
+  const documents = new Elysia({ name: 'documents' });
+  if (service.document) documents.get('/openapi.json', service.document, { detail: hidden });
+  else documents.use(generated(service));
   return new Elysia({ name: 'docs' })
-    .use(
-      swagger({
-        path: '/docs/generated',
-        specPath: '/openapi.json',
-        exclude: [/^\/docs/, '/openapi.json'],
-        provider: 'swagger-ui',
-        documentation: {
-          info: {
-            title: `Rookery ${service.name}`,
-            version: service.version,
-            description: service.description ?? '',
-          },
-          components: {
-            securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-          },
-        },
-      }),
-    )
+    .use(documents)
     .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
     .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
     .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
 }
+
+const generated = (service: { name: string; version: string; description?: string }) =>
+  swagger({
+    path: '/docs/generated',
+    specPath: '/openapi.json',
+    exclude: [/^\/docs/, '/openapi.json'],
+    provider: 'swagger-ui',
+    documentation: {
+      info: {
+        title: `Rookery ${service.name}`,
+        version: service.version,
+        description: service.description ?? '',
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+  });
 
 /** Swagger UI's page, pointing at the document beside it. */
 export function documentationPage(

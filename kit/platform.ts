@@ -1,5 +1,5 @@
 import type { Elysia } from 'elysia';
-import { docs } from './docs';
+import { type DocumentHandler, docs } from './docs';
 import { requestDurations } from './metrics';
 import { operations } from './operations';
 import { BodyTooLarge, problemResponse, UnsupportedMediaType } from './problem';
@@ -16,6 +16,8 @@ export interface PlatformOptions {
   /** Media types this service reads; JSON unless it says otherwise. */
   readonly mediaTypes?: readonly string[];
   readonly bodyBytes?: number;
+  /** Answers `/openapi.json` instead of the document generated from this app's routes. */
+  readonly document?: DocumentHandler;
 }
 
 interface Exchange {
@@ -102,7 +104,14 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
         );
       })
       .use(operations(runtime))
-      .use(docs({ name: runtime.name, version: runtime.version, description: options.description ?? '' }));
+      .use(
+        docs({
+          name: runtime.name,
+          version: runtime.version,
+          description: options.description ?? '',
+          document: options.document,
+        }),
+      );
 }
 
 const statusOf = (response: unknown, set: number | string | undefined): number =>

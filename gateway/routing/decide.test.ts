@@ -4,12 +4,7 @@ import type { Decision } from '../decision';
 import { createDecide } from './decide';
 import { createDirectory } from './directory';
 
-const OWN_ROUTES = [
-  { method: 'GET', path: '/' },
-  { method: 'GET', path: '/health' },
-  { method: 'GET', path: '/docs' },
-  { method: 'GET', path: '/docs/assets/:name' },
-];
+const OWN_PATHS = ['/', '/health', '/docs', '/docs/assets/:name'];
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -69,7 +64,7 @@ const USERS = [
 
 function createScene() {
   const registry = createRegistry();
-  const decide = createDecide(createDirectory(registry, OWN_ROUTES));
+  const decide = createDecide(createDirectory(registry), OWN_PATHS);
   registry.set('users', [instance('users', USERS)]);
   registry.set('media', [
     instance(
@@ -110,7 +105,8 @@ describe('where a request goes', () => {
     ['GET /', 'own'],
     ['HEAD /health', 'own'],
     ['GET /docs/assets/swagger-ui.css', 'own'],
-    ['POST /health', '405 route.method-not-allowed GET, HEAD'],
+    ['POST /health', 'own'],
+    ['OPTIONS *', 'own'],
     ['GET /users/alice', 'users /users/:username /users/alice'],
     ['HEAD /users/alice', 'users /users/:username /users/alice'],
     ['GET /users/alice?fields=name', 'users /users/:username /users/alice?fields=name'],

@@ -3,6 +3,7 @@ import type { Decide, Decision } from '../decision';
 import { RETRY_AFTER, ServiceUnavailable } from '../plane/problems';
 import type { Directory } from './directory';
 import { readTarget } from './path';
+import { createRouter } from './router';
 
 export const PathRefused = defineProblem(
   'request.path-refused',
@@ -10,16 +11,25 @@ export const PathRefused = defineProblem(
   'This address could be read in more than one way',
 );
 
-/** Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting. */
-export function createDecide(directory: Directory): Decide {
+/**
+ * Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting.
+ *
+ * @param ownPaths patterns of what the gateway answers itself: no service can take them
+ */
+export function createDecide(directory: Directory, ownPaths: readonly string[]): Decide {
+  const own = createRouter<true>();
+  for (const pattern of ownPaths) own.add('ALL', pattern, true);
+
   return ({ method, target }) => {
+    // Asks about the server as a whole (RFC 9110, 9.3.7).
+    if (target === '*') return OWN;
     const read = readTarget(target);
     if (read === null) return PATH_REFUSED;
     const { path, query } = read;
+    if (own.find(method, path, 0)) return OWN;
     const routes = directory.routes();
     const match = routes.find(method, path);
     if (match === undefined) return unmatched(routes.methods(path));
-    if (match.service === null) return OWN;
     const balancer = directory.service(match.service)?.balancer;
     if (!balancer?.isAvailable()) return UNAVAILABLE;
     return {

@@ -39,12 +39,11 @@ export interface Chance {
  */
 export function createDirectory(
   registry: RegistrySource,
-  ownRoutes: readonly { readonly method: string; readonly path: string }[],
   chance: Chance = { now: () => performance.now(), random: Math.random },
 ): Directory {
   const known = new Map<string, KnownService>();
   const listeners = new Set<(names: readonly string[]) => void>();
-  let table = createRouteTable(ownRoutes, []);
+  let table = createRouteTable([]);
 
   registry.onChange((names) => {
     apply(names);
@@ -65,7 +64,7 @@ export function createDirectory(
       }
       claimsChanged ||= !Bun.deepEquals(claimsOf(before), claimsOf(after));
     }
-    if (claimsChanged) table = createRouteTable(ownRoutes, [...known.values()].sort(byAge));
+    if (claimsChanged) table = createRouteTable([...known.values()].sort(byAge));
   }
 
   function updated(

@@ -12,8 +12,7 @@ export interface RoutedService {
 }
 
 export interface Match {
-  /** Null for the gateway's own pages. */
-  readonly service: string | null;
+  readonly service: string;
   readonly pattern: string;
   readonly limits: Limits;
   /** So many characters at the start of the path are the gateway's (a version, a prefix) and are not sent on. */
@@ -40,19 +39,13 @@ const SHOWN_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flat
  * All that is routed, as it is at one moment; never changed afterwards. Root routes come first, then prefixes, then
  * both under the version.
  *
- * @param ownRoutes the gateway's: no service can take them
  * @param services of two that claim the same, the first has it
  */
-export function createRouteTable(
-  ownRoutes: readonly { readonly method: string; readonly path: string }[],
-  services: readonly RoutedService[],
-): RouteTable {
+export function createRouteTable(services: readonly RoutedService[]): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
   const rooted = new Set<string>();
 
-  for (const { method, path } of ownRoutes)
-    root.add(method, path, { service: null, pattern: path, limits: limitsOf({}), cut: 0 });
   for (const { name, routes } of services) {
     for (const claim of routes) {
       const { method, path } = claim;
@@ -73,7 +66,7 @@ export function createRouteTable(
 
   function findFrom(start: number, method: string, path: string): Match | undefined {
     const atRoot = root.find(method, path, start);
-    if (atRoot) return start === 0 ? atRoot : versioned(atRoot, start);
+    if (atRoot) return start === 0 ? atRoot : { ...atRoot, cut: atRoot.cut + start };
     const prefixEnd = segmentEnd(path, start + 1);
     const below = prefixed.get(path.slice(start + 1, prefixEnd))?.find(method, path, prefixEnd);
     return below && { ...below, cut: prefixEnd };
@@ -85,15 +78,12 @@ export function createRouteTable(
     return [...root.methods(path, start), ...(below ?? [])];
   }
 
-  const find = (method: string, path: string) =>
-    findFrom(0, method, path) ?? (isVersioned(path) ? findFrom(VERSION.length, method, path) : undefined);
-
   return {
-    find,
+    find: (method, path) =>
+      findFrom(0, method, path) ?? (isVersioned(path) ? findFrom(VERSION.length, method, path) : undefined),
     methods(path) {
       const below = isVersioned(path) ? methodsFrom(VERSION.length, path) : [];
-      const candidates = new Set([...methodsFrom(0, path), ...below]);
-      return [...candidates].filter((method) => find(method, path) !== undefined).sort();
+      return [...new Set([...methodsFrom(0, path), ...below])].sort();
     },
     isRoot: (service, method, pattern) => rooted.has(`${service} ${method} ${pattern}`),
   };
@@ -119,10 +109,6 @@ const pageOf = (service: string, pattern: string): Match => ({
   limits: limitsOf({}),
   cut: 0,
 });
-
-/** The gateway's own pages are no part of the versioned API. */
-const versioned = (match: Match, start: number): Match | undefined =>
-  match.service === null ? undefined : { ...match, cut: match.cut + start };
 
 const isVersioned = (path: string) => path.startsWith(VERSION) && path.charCodeAt(VERSION.length) === SLASH;
 
