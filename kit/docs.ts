@@ -34,7 +34,8 @@ export function docs(service: {
 
 const generated = (service: { name: string; version: string; description?: string }) =>
   swagger({
-    path: '/docs/generated',
+    // Its own page loads Swagger UI from a public host; the route below takes its place.
+    path: '/docs',
     specPath: '/openapi.json',
     exclude: [/^\/docs/, '/openapi.json'],
     provider: 'swagger-ui',

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { t } from 'elysia';
 import { defineProblem } from './problem';
 
 export const InvalidCursor = defineProblem('request.invalid-cursor', 422, 'The cursor is not one of ours');
@@ -9,7 +10,8 @@ const MAXIMUM_LIMIT = 100;
 /** The query of every list route. */
 export const PageQuery = Type.Object({
   limit: Type.Optional(
-    Type.Integer({
+    // Elysia's own integer: in a query it arrives as text.
+    t.Integer({
       minimum: 1,
       maximum: MAXIMUM_LIMIT,
       default: DEFAULT_LIMIT,

@@ -34,7 +34,7 @@ const Password = Type.String({
 const Name = Type.String({
   minLength: 1,
   maxLength: 80,
-  pattern: '^[^\\p{Cc}]*$',
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
   error: 'One to eighty characters',
 });
 const PhoneNumber = Type.String({

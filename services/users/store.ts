@@ -14,7 +14,7 @@ const prepared = preparedOnce((database) => ({
   byId: database
     .select()
     .from(users)
-    .where(eq(users.id, sql.placeholder('id')))
+    .where(eq(users.id, sql.param(sql.placeholder('id'), users.id)))
     .prepare(),
 }));
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { pino } from 'pino';
-import { createMysqlPool, type Database } from '#kit/mysql';
+import { createMysqlPool, type Database, type MysqlAddress } from '#kit/mysql';
 import { createRuntime, type Runtime } from '#kit/runtime';
 
 /** A server's variable, set by whatever started the tests. Missing infrastructure fails a test, it never skips it. */
@@ -32,7 +32,7 @@ export const testRuntime = (name: string): Runtime =>
 
 /** A database of its own for a test file. `drop` removes it and closes its connections. */
 export async function testDatabase(): Promise<{
-  name: string;
+  address: MysqlAddress;
   url: string;
   database: Database;
   drop: () => Promise<void>;
@@ -49,7 +49,7 @@ export async function testDatabase(): Promise<{
   const pool = createMysqlPool({ ...address, database: name }, 10);
   const { host, port, user, password } = address;
   return {
-    name,
+    address: { ...address, database: name },
     url: `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${name}`,
     database: drizzle(pool),
     async drop() {
