@@ -5,8 +5,7 @@ const PARAMETERS = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as
 const PARAMETERS_IN_HASH = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=1$`;
 
 /** Each hash takes a thread and 19 MiB for some 20 ms; more at once would starve everything else. */
-const CONCURRENT = 4;
-const WAITING = 200;
+const LIMITS = { concurrent: 4, waiting: 200 };
 
 export const Busy = defineProblem('service.busy', 503, 'Too much is asked of this service at the moment');
 
@@ -25,8 +24,8 @@ export interface Passwords {
   isOutdated(hash: string): boolean;
 }
 
-export function createPasswords(): Passwords {
-  const inTurn = limitConcurrency(CONCURRENT, WAITING);
+export function createPasswords(limits = LIMITS): Passwords {
+  const inTurn = limitConcurrency(limits.concurrent, limits.waiting);
   const dummy = Bun.password.hash('nobody has this password', PARAMETERS);
   return {
     hash: (password) => inTurn(() => Bun.password.hash(password, PARAMETERS)),

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { createIdGenerator, firstIdAt, isTimeOrderedId, isUuid, timeOfId, uuidv7 } from './ids';
+
+/** From the first day of ids until 2080, where 53 bits still suffice. */
+const clockReading = fc.integer({ min: Date.UTC(2015, 0, 2), max: Date.UTC(2080, 0, 1) });
+
+describe('time-ordered ids', () => {
+  test('grow strictly, whatever the clock does', () => {
+    fc.assert(
+      fc.property(fc.array(clockReading, { minLength: 1, maxLength: 50 }), fc.nat(15), (readings, worker) => {
+        let reading = 0;
+        const nextId = createIdGenerator(worker, () => readings[reading] ?? 0);
+        let last = 0;
+        for (; reading < readings.length; reading++)
+          for (let again = 0; again < 3; again++) {
+            const id = Number(nextId());
+            expect(Number.isSafeInteger(id)).toBe(true);
+            expect(id).toBeGreaterThan(last);
+            last = id;
+          }
+      }),
+    );
+  });
+
+  test('of one millisecond do not run out: the next one lends its own', () => {
+    const nextId = createIdGenerator(3, () => Date.UTC(2026, 0, 1));
+    const ids = Array.from({ length: 1_000 }, nextId);
+    expect(new Set(ids).size).toBe(1_000);
+    expect([...ids].sort((one, other) => Number(one) - Number(other))).toEqual(ids);
+  });
+
+  test('of different workers never meet', () => {
+    const now = () => Date.UTC(2026, 0, 1);
+    const ids = Array.from({ length: 16 }, (_, worker) => createIdGenerator(worker, now)).flatMap((nextId) =>
+      Array.from({ length: 200 }, nextId),
+    );
+    expect(new Set(ids).size).toBe(16 * 200);
+  });
+
+  test('tell when they were made, and where a time begins', () => {
+    fc.assert(
+      fc.property(clockReading, (ms) => {
+        const id = createIdGenerator(15, () => ms)();
+        expect(timeOfId(id).getTime()).toBe(ms);
+        expect(Number(firstIdAt(new Date(ms)))).toBeLessThanOrEqual(Number(id));
+        expect(isTimeOrderedId(id)).toBe(true);
+      }),
+    );
+  });
+
+  test.each(['', '0', '-1', '1.5', '01', '9007199254740993', '12345678901234567', 'abc', ' 1'])(
+    '%p is none',
+    (text) => {
+      expect(isTimeOrderedId(text)).toBe(false);
+    },
+  );
+
+  test('need a worker number from 0 to 15', () => {
+    for (const worker of [-1, 16, 1.5]) expect(() => createIdGenerator(worker)).toThrow(RangeError);
+  });
+});
+
+test('a UUIDv7 is one', () => {
+  expect(isUuid(uuidv7())).toBe(true);
+  expect(uuidv7()[14]).toBe('7');
+  expect(isUuid("' or 1=1 --")).toBe(false);
+});
