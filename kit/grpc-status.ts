@@ -1,4 +1,4 @@
-import { Metadata, type ServiceError, status, type StatusObject } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { DependencyUnavailable, defineProblem, InternalError, Problem } from './problem';
@@ -55,7 +55,9 @@ type ProblemTrailer = Static<typeof ProblemTrailer>;
 export function statusOfProblem(problem: Problem): status {
   if (problem.status === 409)
     return /taken$|already/.test(problem.code) ? status.ALREADY_EXISTS : status.FAILED_PRECONDITION;
-  return STATUS_BY_HTTP[problem.status] ?? (problem.status < 500 ? status.FAILED_PRECONDITION : status.INTERNAL);
+  return (
+    STATUS_BY_HTTP[problem.status] ?? (problem.status < 500 ? status.FAILED_PRECONDITION : status.INTERNAL)
+  );
 }
 
 /** The end of a failed call: status, title as its message, and the problem for callers who can read it. */

@@ -55,5 +55,7 @@ async function buf(...command: string[]): Promise<void> {
 if (import.meta.main) {
   const folder = join(ROOT, 'contracts/gen');
   await generateGrpc(folder);
-  console.log(`${(await readdir(folder, { recursive: true })).length} files and folders written to contracts/gen`);
+  console.log(
+    `${(await readdir(folder, { recursive: true })).length} files and folders written to contracts/gen`,
+  );
 }

@@ -7,33 +7,36 @@ interface MessageType {
 }
 
 /** One method as the generated code in `contracts/gen` describes it. */
-export interface MethodContract {
+export interface GrpcMethod {
   readonly name: string;
   readonly requestType: MessageType;
   readonly requestStream: boolean;
   readonly responseType: MessageType;
   readonly responseStream: boolean;
-  readonly options: { readonly idempotencyLevel?: 'IDEMPOTENT' | 'NO_SIDE_EFFECTS' };
+  readonly options: {
+    readonly idempotencyLevel?: 'IDEMPOTENT' | 'NO_SIDE_EFFECTS';
+    readonly _unknownFields?: unknown;
+  };
 }
 
 /** One service as the generated code in `contracts/gen` describes it. */
-export interface ServiceContract {
+export interface GrpcDefinition {
   readonly name: string;
   readonly fullName: string;
-  readonly methods: Readonly<Record<string, MethodContract>>;
+  readonly methods: Readonly<Record<string, GrpcMethod>>;
 }
 
-export type RequestOf<Method extends MethodContract> = ReturnType<Method['requestType']['decode']>;
-export type ResponseOf<Method extends MethodContract> = ReturnType<Method['responseType']['decode']>;
+export type RequestOf<Method extends GrpcMethod> = ReturnType<Method['requestType']['decode']>;
+export type ResponseOf<Method extends GrpcMethod> = ReturnType<Method['responseType']['decode']>;
 
 /** What grpc-js needs to know of a method. */
 export function methodDefinition(
-  contract: ServiceContract,
-  method: MethodContract,
+  definition: GrpcDefinition,
+  method: GrpcMethod,
 ): MethodDefinition<unknown, unknown> {
   const { requestType, responseType } = method;
   return {
-    path: `/${contract.fullName}/${method.name}`,
+    path: `/${definition.fullName}/${method.name}`,
     requestStream: method.requestStream,
     responseStream: method.responseStream,
     requestSerialize: (message) => bytesOf(requestType, message),
@@ -44,7 +47,7 @@ export function methodDefinition(
 }
 
 /** Calling twice does no more than calling once, as the contract declares. */
-export const isIdempotent = (method: MethodContract): boolean => method.options.idempotencyLevel !== undefined;
+export const isIdempotent = (method: GrpcMethod): boolean => method.options.idempotencyLevel !== undefined;
 
 function bytesOf(type: MessageType, message: unknown): Buffer {
   const bytes = type.encode(message).finish();
