@@ -17,7 +17,7 @@ export interface Kept<Resource> {
 
 /** What lived for less than this has not really worked: the next wait grows as after a failure. */
 const SHORT_LIFE_MS = 5_000;
-const PACE = { baseMs: 200, capMs: 5_000 };
+const PACE = { baseMs: 200, capMs: 2_000 };
 
 /**
  * Opens something now and again whenever it ends, with jittered back-off, until it is closed. Returns at once:
