@@ -11,6 +11,8 @@ export async function waitForGateway(options: {
   url: string;
   services: readonly string[];
   timeoutMs: number;
+  /** True once waiting longer is of no use. */
+  hopeless: () => boolean;
   signal: AbortSignal;
 }): Promise<string[]> {
   let missing = [...options.services];
@@ -18,7 +20,7 @@ export async function waitForGateway(options: {
     async () => {
       const up = await servicesBehind(options.url);
       missing = options.services.filter((name) => !up.has(name));
-      return up.size > 0 && missing.length === 0;
+      return (up.size > 0 && missing.length === 0) || options.hopeless();
     },
     options.timeoutMs,
     options.signal,

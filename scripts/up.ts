@@ -98,7 +98,13 @@ const readProcfile = () =>
 
 async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSignal): Promise<boolean> {
   const services = servicesOf(readProcfile());
-  const missing = await waitForGateway({ url: GATEWAY_URL, services, timeoutMs: READY_TIMEOUT_MS, signal });
+  const missing = await waitForGateway({
+    url: GATEWAY_URL,
+    services,
+    timeoutMs: READY_TIMEOUT_MS,
+    hopeless: () => runner.states().some(({ state }) => state === 'misconfigured'),
+    signal,
+  });
   if (signal.aborted) return false;
   if (missing.length > 0) {
     console.error(`Not answering through the gateway: ${missing.join(', ')} (make logs s=<name> shows why)`);
