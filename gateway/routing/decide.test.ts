@@ -11,6 +11,7 @@ const NONE: ReadonlySet<string> = new Set();
 /** A registry whose table the test writes. */
 function createRegistry() {
   const services: Record<string, Instance[]> = {};
+  let isHeard = true;
   let tell: (names: readonly string[]) => void = () => undefined;
   return {
     snapshot: () => ({ epoch: 'test', revision: 1, services }),
@@ -18,6 +19,10 @@ function createRegistry() {
     onChange(listener: (names: readonly string[]) => void) {
       tell = listener;
       return () => undefined;
+    },
+    ageMs: () => (isHeard ? 10 : Number.POSITIVE_INFINITY),
+    setHeard: (heard: boolean) => {
+      isHeard = heard;
     },
     set(name: string, instances: Instance[] | undefined) {
       if (instances) services[name] = instances;
@@ -154,6 +159,13 @@ test('limits are those the route says, else the usual ones', () => {
     requestTimeoutMs: 30_000,
     tryTimeoutMs: 5_000,
   });
+});
+
+test('before the registry was heard from, no address is unknown', () => {
+  const { registry, ask } = createScene();
+  registry.setHeard(false);
+  expect(said(ask('GET /unknown'))).toBe('503 service.unavailable');
+  expect(said(ask('GET /health'))).toBe('own');
 });
 
 describe('as instances come and go', () => {

@@ -29,7 +29,7 @@ export function createDecide(directory: Directory, ownPaths: readonly string[]):
     if (own.find(method, path, 0)) return OWN;
     const routes = directory.routes();
     const match = routes.find(method, path);
-    if (match === undefined) return unmatched(routes.methods(path));
+    if (match === undefined) return directory.isReady() ? unmatched(routes.methods(path)) : NOT_READY;
     const balancer = directory.service(match.service)?.balancer;
     if (!balancer?.isAvailable()) return UNAVAILABLE;
     return {
@@ -53,6 +53,12 @@ const refuse = (problem: Problem): Decision => ({ kind: 'refuse', problem });
 const OWN: Decision = { kind: 'own' };
 const NOT_FOUND = refuse(new RouteNotFound());
 const UNAVAILABLE = refuse(new ServiceUnavailable({ headers: RETRY_AFTER }));
+const NOT_READY = refuse(
+  new ServiceUnavailable({
+    detail: 'The gateway has not heard from the registry yet.',
+    headers: RETRY_AFTER,
+  }),
+);
 const PATH_REFUSED = refuse(
   new PathRefused({
     detail: 'Leave out dot segments, empty segments, backslashes, and encoded or doubly encoded separators.',

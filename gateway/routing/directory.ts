@@ -7,6 +7,7 @@ export interface RegistrySource {
   snapshot(): ServicesSnapshot;
   instances(name: string): readonly Instance[];
   onChange(listener: (names: readonly string[]) => void): () => void;
+  ageMs(): number;
 }
 
 export interface KnownService extends RoutedService {
@@ -16,6 +17,8 @@ export interface KnownService extends RoutedService {
 
 /** The registry's view, made ready for routing. */
 export interface Directory {
+  /** False until the registry was heard from: nothing is known then, so nothing is unknown either. */
+  isReady(): boolean;
   /** Replaced as a whole when what services claim has changed. */
   routes(): RouteTable;
   service(name: string): KnownService | undefined;
@@ -79,6 +82,7 @@ export function createDirectory(
   }
 
   return {
+    isReady: () => Number.isFinite(registry.ageMs()),
     routes: () => table,
     service: (name) => known.get(name),
     services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { SignJWT } from 'jose';
+import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { eventually } from '../tests/support/eventually';
+import { startTestProcess, type TestProcess } from './test-processes';
+
+const SECRET = 'a-secret-for-tests-of-the-gateway';
+const TOKENS = {
+  JWT_ALG: 'HS256',
+  JWT_SECRET: SECRET,
+  JWT_ISSUER: 'http://issuer.test',
+  JWT_AUDIENCE: 'rookery',
+};
+
+let registry: TestProcess;
+let gateway: TestProcess;
+let birds: TestProcess;
+let nests: TestProcess;
+
+const startService = (name: string) =>
+  startTestProcess('test-service.fixture.ts', { ...TOKENS, SERVICE: name, REGISTRY_URL: registry.url });
+
+beforeAll(async () => {
+  registry = await startTestProcess('../registry/main.ts', {});
+  gateway = await startTestProcess('main.ts', { ...TOKENS, REGISTRY_URL: registry.url });
+  [birds, nests] = await Promise.all([startService('birds'), startService('nests')]);
+  await eventually(async () => {
+    for (const name of ['birds', 'nests']) expect((await ask(`/${name}/1`)).status).toBe(200);
+  });
+}, 30_000);
+
+afterAll(async () => {
+  await Promise.all([gateway?.stop(), birds?.stop(), nests?.stop()]);
+  await registry?.stop();
+}, 30_000);
+
+const ask = (path: string, init: RequestInit = {}) =>
+  fetch(gateway.url + path, { ...init, signal: AbortSignal.timeout(10_000) });
+
+async function read(path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
+  const answer: unknown = await (await ask(path, init)).json();
+  if (typeof answer !== 'object' || answer === null) throw new Error('no object');
+  return { ...answer };
+}
+
+const instancesOf = async (name: string) => {
+  const { services } = await read('/');
+  const service: unknown = Object(services)[name];
+  return Object(service).instances?.length ?? 0;
+};
+
+describe('routing', () => {
+  test('a root route goes on untouched, a prefix and a version are taken off', async () => {
+    expect(await read('/birds/7')).toMatchObject({ service: 'birds', id: '7', path: '/birds/7' });
+    expect(await read('/birds/birds/7')).toMatchObject({ service: 'birds', path: '/birds/7' });
+    expect(await read('/birds-too/birds/7?x=1')).toMatchObject({ service: 'birds', path: '/birds/7' });
+    expect(await read('/v1/nests/7')).toMatchObject({ service: 'nests', path: '/nests/7' });
+    expect(await read('/v1/nests-too/things-of-nests/7')).toMatchObject({
+      service: 'nests',
+      path: '/things-of-nests/7',
+    });
+    expect((await ask('/things-of-nests/7')).status).toBe(404);
+  });
+
+  test("a service's own pages are shown below its prefix, but not its metrics", async () => {
+    expect(await read('/birds/health')).toMatchObject({ name: 'birds' });
+    expect(await read('/nests/openapi.json')).toMatchObject({ info: { title: 'Rookery nests' } });
+    expect((await ask('/birds/docs')).headers.get('content-type')).toContain('text/html');
+    expect((await ask('/nests-too/docs/assets/swagger-ui.css')).status).toBe(200);
+    expect(await (await ask('/nests-too/metrics')).json()).toMatchObject({ code: 'route.not-found' });
+  });
+
+  test('refusals are problem documents with their codes', async () => {
+    const wrongMethod = await ask('/birds/7', { method: 'DELETE' });
+    expect(wrongMethod.headers.get('allow')).toBe('GET, HEAD');
+    expect(wrongMethod.headers.get('content-type')).toBe('application/problem+json');
+    expect(await wrongMethod.json()).toMatchObject({ status: 405, code: 'route.method-not-allowed' });
+    expect(await read('/unknown')).toMatchObject({ status: 404, code: 'route.not-found' });
+    expect(await read('/birds/a%2fb')).toMatchObject({ status: 400, code: 'request.path-refused' });
+    expect(await read('/metrics', { method: 'POST' })).toMatchObject({ status: 405 });
+    expect((await ask('/birds/7', { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('a page is found whatever the client calls this host', async () => {
+    for (const host of ['a', 'localhost', 'rookery.example:8080'])
+      expect((await ask('/health', { headers: { host } })).status).toBe(200);
+  });
+});
+
+describe('instances come and go', () => {
+  test('a new one is routed to within a second, and a clean stop under load loses no request', async () => {
+    const second = await startService('birds');
+    await eventually(async () => expect((await read('/birds/1')).process).toBe(second.pid), 1_000);
+
+    let failed = 0;
+    let answered = 0;
+    let stopping = true;
+    const clients = Array.from({ length: 8 }, async (_, client) => {
+      while (stopping) {
+        const path = client % 2 === 0 ? '/birds/1/slowly' : '/birds/1';
+        const { ok } = await ask(path).catch(() => ({ ok: false }));
+        if (ok) answered++;
+        else failed++;
+      }
+    });
+    await eventually(() => expect(answered).toBeGreaterThan(50));
+    await second.stop();
+    const answeredBefore = answered;
+    await eventually(() => expect(answered).toBeGreaterThan(answeredBefore + 50));
+    stopping = false;
+    await Promise.all(clients);
+    expect(failed).toBe(0);
+    expect(await instancesOf('birds')).toBe(1);
+  }, 30_000);
+
+  test('a killed one fails no read while another is there', async () => {
+    const second = await startService('nests');
+    await eventually(async () => expect(await instancesOf('nests')).toBe(2));
+    await second.kill();
+    for (let request = 0; request < 200; request++) expect((await ask('/nests/1')).status).toBe(200);
+  }, 30_000);
+
+  test('a service without an instance is unavailable, and is back at once when one is', async () => {
+    const eggs = await startService('eggs');
+    await eventually(async () => expect((await ask('/eggs/1')).status).toBe(200));
+    await eggs.stop();
+    const gone = await ask('/eggs/1');
+    expect(Number(gone.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await gone.json()).toMatchObject({ status: 503, code: 'service.unavailable' });
+    const again = await startService('eggs');
+    await eventually(async () => expect((await ask('/eggs/1')).status).toBe(200), 1_000);
+    await again.stop();
+  }, 30_000);
+});
+
+describe('the merged OpenAPI document', () => {
+  test('is valid, with every name unique and every reference in place', async () => {
+    const document = await eventually(async () => {
+      const answer = await read('/openapi.json');
+      expect(Object.keys(Object(answer.paths))).toEqual(
+        expect.arrayContaining(['/birds/{id}', '/nests/{id}']),
+      );
+      return answer;
+    });
+    expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true });
+    expect(document.servers).toEqual([{ url: '/' }]);
+    expect(Object.keys(Object(document.paths))).toContain('/nests/things-of-nests/{id}');
+    const { schemas, securitySchemes } = Object(document.components);
+    expect(Object.keys(schemas).sort()).toEqual([
+      'birds.NewThing',
+      'birds.Thing',
+      'nests.NewThing',
+      'nests.Thing',
+    ]);
+    expect(Object.keys(securitySchemes)).toEqual(['bearer']);
+
+    const text = JSON.stringify(document);
+    const references = [...text.matchAll(/"\$ref":"#\/components\/([^/"]+)\/([^"]+)"/g)];
+    expect(references.length).toBeGreaterThan(0);
+    for (const [, kind = '', name = ''] of references)
+      expect(Object.keys(Object(document.components)[kind])).toContain(name);
+    const ids = [...text.matchAll(/"operationId":"([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBe(8);
+  });
+
+  test('is answered with 304 to who has it', async () => {
+    const etag = (await ask('/openapi.json')).headers.get('etag') ?? '';
+    expect((await ask('/openapi.json', { headers: { 'if-none-match': etag } })).status).toBe(304);
+    expect(await (await ask('/docs')).text()).toContain('SwaggerUIBundle');
+  });
+});
+
+describe("the gateway's own pages", () => {
+  test('programs get JSON, browsers a page that needs nothing from elsewhere', async () => {
+    const asked = await read('/');
+    expect(asked).toMatchObject({ name: 'Rookery gateway', services: { birds: { state: 'up' } } });
+    const page = await ask('/', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+    const html = await page.text();
+    expect(page.headers.get('content-type')).toContain('text/html');
+    expect(html).toContain('<a href="/birds/docs">birds</a>');
+    expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  test('what is open to all names no address', async () => {
+    const port = new URL(birds.url).port;
+    expect(JSON.stringify(await read('/'))).not.toContain(port);
+    expect(JSON.stringify(await read('/openapi.json'))).not.toContain(port);
+  });
+
+  test('the route table is for operators', async () => {
+    expect((await ask('/routes')).status).toBe(401);
+    expect((await ask('/routes', { headers: { authorization: await bearer([]) } })).status).toBe(403);
+    const table = await read('/routes', { headers: { authorization: await bearer(['gateway:read']) } });
+    expect(table.routes).toContainEqual({
+      method: 'GET',
+      path: '/birds/:id',
+      service: 'birds',
+      auth: 'public',
+    });
+    expect(table.routes).toContainEqual({
+      method: 'GET',
+      path: '/nests/things-of-nests/:id',
+      service: 'nests',
+      auth: 'public',
+    });
+    expect(Object(table.services).birds.instances[0]).toMatchObject({
+      state: 'up',
+      in_flight: 0,
+      weight: 100,
+    });
+  });
+
+  test('readiness says how old the view of the registry is', async () => {
+    const ready = await read('/readyz');
+    expect(ready).toMatchObject({
+      status: 'ready',
+      dependencies: { registry: { status: 'up' }, routes: { status: 'up' } },
+    });
+    expect(Object(ready.dependencies).registry.detail).toMatch(/\d/);
+    expect(await (await ask('/metrics')).text()).toContain('gateway_requests_total');
+  });
+});
+
+test('with the registry away, the last view goes on serving', async () => {
+  await registry.kill();
+  for (let request = 0; request < 20; request++) expect((await ask('/birds/1')).status).toBe(200);
+  expect((await ask('/readyz')).status).toBe(200);
+});
+
+const bearer = async (permissions: readonly string[]) => {
+  const token = await new SignJWT({ username: 'operator', sid: 'session', roles: [], permissions })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
+    .setSubject('1')
+    .setJti('token')
+    .setIssuer(TOKENS.JWT_ISSUER)
+    .setAudience(TOKENS.JWT_AUDIENCE)
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(new TextEncoder().encode(SECRET));
+  return `Bearer ${token}`;
+};

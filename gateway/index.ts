@@ -1,0 +1,69 @@
+import { pause } from '#kit/back-off';
+import { watchRegistry } from '#kit/registry-client';
+import type { Runtime } from '#kit/runtime';
+import { openTokens } from '#kit/tokens';
+import { collectDocuments } from './pages/documents';
+import { pages } from './pages/index';
+import { listenGateway } from './plane/listen';
+import { createDecide } from './routing/decide';
+import { createDirectory } from './routing/directory';
+import type { GatewayEnvironment } from './settings';
+
+/** Before the first view every address would be unavailable: worth a short wait, but not for a registry that is away. */
+const FIRST_VIEW_MS = 3_000;
+
+/**
+ * Opens the gateway: follows the registry, decides by what it says, moves the bytes, and answers its own pages.
+ *
+ * @returns the port it listens on
+ * @throws when the port is taken, or the certificate cannot be read
+ */
+export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): Promise<{ port: number }> {
+  const { log, metrics } = runtime;
+  const tls = tlsFiles(env);
+  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+  const directory = createDirectory(registry);
+  const app = pages(runtime, {
+    directory,
+    documents: collectDocuments(
+      directory,
+      { version: runtime.version, url: env.PUBLIC_URL ?? '/' },
+      { log: log.child({ part: 'documents' }), closing: runtime.closing },
+    ),
+    tokens: openTokens(runtime, env, registry),
+    registryAgeMs: registry.ageMs,
+  });
+  runtime.dependency({
+    name: 'routes',
+    required: true,
+    async check() {
+      if (!directory.isReady()) throw new Error('The registry was never heard from');
+      return `${directory.services().length} services`;
+    },
+  });
+
+  await Promise.race([registry.ready, pause(FIRST_VIEW_MS, runtime.closing)]);
+  const gateway = await listenGateway({
+    host: env.HOST,
+    port: env.PORT,
+    decide: createDecide(
+      directory,
+      app.routes.map(({ path }) => path),
+    ),
+    own: async (request) => app.fetch(request),
+    log,
+    metrics,
+    trustedProxies: env.TRUSTED_PROXIES,
+    ...(tls && { tls }),
+  });
+  runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
+  log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
+  return gateway;
+}
+
+function tlsFiles({ TLS_CERT: certPath, TLS_KEY: keyPath }: GatewayEnvironment) {
+  if (certPath && keyPath) return { certPath, keyPath };
+  // Half of it must not open the door without encryption.
+  if (certPath || keyPath) throw new Error('TLS_CERT and TLS_KEY belong together: set both or none');
+  return undefined;
+}

@@ -1,0 +1,68 @@
+import { Elysia } from 'elysia';
+import { access } from '#kit/access';
+import { platform } from '#kit/platform';
+import type { Runtime } from '#kit/runtime';
+import type { TokenVerifier } from '#kit/tokens';
+import type { Directory } from '../routing/directory';
+import type { Documents } from './documents';
+import { START_PAGE_HEADERS, startPage } from './start-page';
+import { type GatewayStatus, gatewayStatus, RouteListing, routeListing } from './status';
+
+export interface PagesDeps {
+  readonly directory: Directory;
+  readonly documents: Documents;
+  readonly tokens: TokenVerifier;
+  /** Since the registry was last heard from. */
+  readonly registryAgeMs: () => number;
+}
+
+/** What the gateway answers itself. */
+export function pages(runtime: Runtime, deps: PagesDeps) {
+  const { directory, documents } = deps;
+  const status = () => gatewayStatus(directory, runtime.version, deps.registryAgeMs());
+  // The data plane logs every request, these among them.
+  const quiet = {
+    ...runtime,
+    log: runtime.log.child({ part: 'pages' }, { level: quieter(runtime.log.level) }),
+  };
+  // Without `standardHostname: false`, paths are read wrongly where a client's Host is shorter than four characters.
+  return new Elysia({ name: 'gateway', handler: { standardHostname: false } })
+    .use(platform(quiet, { document: ({ request }) => answerDocument(documents, request) }))
+    .use(access(deps.tokens))
+    .get('/', ({ request }) => (wantsPage(request) ? page(status()) : json(status())), {
+      public: true,
+      detail: { summary: 'Every service and how it is' },
+    })
+    .options(
+      '/',
+      ({ set }) => {
+        set.status = 204;
+        set.headers.allow = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
+      },
+      { public: true, detail: { summary: 'What this server understands at all' } },
+    )
+    .get('/routes', () => routeListing(directory, deps.registryAgeMs()), {
+      permission: 'gateway:read',
+      response: { 200: RouteListing },
+      detail: { summary: 'The live table of routes, with owners and instances' },
+    });
+}
+
+const quieter = (level: string) => (level === 'info' ? 'warn' : level);
+
+const wantsPage = (request: Request) => request.headers.get('accept')?.includes('text/html') ?? false;
+
+const page = (status: GatewayStatus) => new Response(startPage(status), { headers: START_PAGE_HEADERS });
+
+const json = (status: GatewayStatus) =>
+  Response.json(status, { headers: { 'cache-control': 'no-cache', vary: 'accept' } });
+
+function answerDocument(documents: Documents, request: Request): Response {
+  const { text, etag } = documents.merged();
+  const headers = { etag, 'cache-control': 'no-cache', 'content-type': 'application/json' };
+  const isKnown = request.headers
+    .get('if-none-match')
+    ?.split(',')
+    .some((tag) => tag.trim() === etag);
+  return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers });
+}

@@ -1,0 +1,127 @@
+import { expect, test } from 'bun:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { mergeDocuments, type ServiceDocument } from './merge-documents';
+import type { JsonObject } from './openapi-names';
+
+const GATEWAY = { version: '1.0.0', url: 'https://api.rookery.example' };
+const BEARER = { type: 'http', scheme: 'bearer' };
+
+function source(service: string, changes: JsonObject = {}, isRoot = true): ServiceDocument {
+  const document = {
+    openapi: '3.0.3',
+    info: { title: service, version: '1', description: `About ${service}.` },
+    servers: [{ url: 'http://10.0.0.7:5100' }],
+    components: {
+      schemas: { Item: { type: 'object', $id: '#/components/schemas/Item' } },
+      securitySchemes: { bearer: BEARER },
+    },
+    paths: {
+      [`/${service}/{id}`]: {
+        get: {
+          operationId: 'getItem',
+          security: [{ bearer: [] }],
+          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Item' } } } },
+          },
+        },
+      },
+    },
+    ...changes,
+  };
+  return { service, document, isRoot: () => isRoot };
+}
+
+const at = (value: unknown, ...path: string[]): unknown =>
+  path.reduce(
+    (current, key) => (current === null || current === undefined ? undefined : Object(current)[key]),
+    value,
+  );
+
+test('services that use the same names stay apart, and the result is valid', async () => {
+  const merged = mergeDocuments([source('posts'), source('users')], GATEWAY);
+  expect(await new Validator().validate(structuredClone(merged))).toMatchObject({ valid: true });
+  expect(Object.keys(Object(at(merged, 'components', 'schemas')))).toEqual(['posts.Item', 'users.Item']);
+  expect(at(merged, 'paths', '/users/{id}', 'get', 'operationId')).toBe('users.getItem');
+  expect(at(merged, 'paths', '/users/{id}', 'get', 'tags')).toEqual(['users']);
+  expect(JSON.stringify(at(merged, 'paths', '/users/{id}'))).toContain('"#/components/schemas/users.Item"');
+  expect(at(merged, 'tags')).toEqual([
+    { name: 'posts', description: 'About posts.' },
+    { name: 'users', description: 'About users.' },
+  ]);
+});
+
+test('it points at the gateway and nowhere else', () => {
+  const inner = {
+    '/a': {
+      servers: [{ url: 'http://10.0.0.7' }],
+      get: { servers: [{ url: 'http://10.0.0.7' }], responses: {} },
+    },
+  };
+  const text = JSON.stringify(mergeDocuments([source('users', { paths: inner })], GATEWAY));
+  expect(text).not.toContain('10.0.0.7');
+  expect(text).toContain(GATEWAY.url);
+});
+
+test('a route that is not reached at its own path is shown below its prefix', () => {
+  const merged = mergeDocuments([source('accounts', {}, false)], GATEWAY);
+  expect(Object.keys(Object(merged.paths))).toEqual(['/accounts/accounts/{id}']);
+});
+
+test('it asks the router by the pattern the service registered', () => {
+  const asked: string[] = [];
+  const isRoot = (method: string, pattern: string) => asked.push(`${method} ${pattern}`) > 0;
+  mergeDocuments([{ ...source('users'), isRoot }], GATEWAY);
+  expect(asked).toEqual(['GET /users/:id']);
+});
+
+test('a security scheme is shared while all describe it alike, and kept apart otherwise', () => {
+  const other = { schemas: {}, securitySchemes: { bearer: { type: 'apiKey', in: 'header', name: 'x-key' } } };
+  const alike = mergeDocuments([source('posts'), source('users')], GATEWAY);
+  const different = mergeDocuments([source('posts'), source('users', { components: other })], GATEWAY);
+  expect(Object.keys(Object(at(alike, 'components', 'securitySchemes')))).toEqual(['bearer']);
+  expect(Object.keys(Object(at(different, 'components', 'securitySchemes')))).toEqual([
+    'posts.bearer',
+    'users.bearer',
+  ]);
+  expect(at(different, 'paths', '/users/{id}', 'get', 'security')).toEqual([{ 'users.bearer': [] }]);
+});
+
+test('operations that a service names alike are told apart', () => {
+  const operation = { operationId: 'same', responses: {} };
+  const merged = mergeDocuments(
+    [source('users', { paths: { '/a': { get: operation, post: operation } } })],
+    GATEWAY,
+  );
+  expect(at(merged, 'paths', '/a', 'get', 'operationId')).toBe('users.same');
+  expect(at(merged, 'paths', '/a', 'post', 'operationId')).toBe('users.same.2');
+});
+
+test('properties called like keywords are properties, and examples stay as they are', () => {
+  const reference = { $ref: '#/components/schemas/Other' };
+  const schemas = {
+    Item: {
+      type: 'object',
+      properties: {
+        bare: { $ref: 'Other' },
+        default: reference,
+        mapping: reference,
+        security: reference,
+        example: reference,
+      },
+      example: reference,
+      discriminator: { propertyName: 'kind', mapping: { other: '#/components/schemas/Other' } },
+    },
+    Other: { type: 'object' },
+  };
+  const merged = mergeDocuments([source('users', { components: { schemas } })], GATEWAY);
+  const item = at(merged, 'components', 'schemas', 'users.Item');
+  for (const name of ['bare', 'default', 'mapping', 'security', 'example'])
+    expect(at(item, 'properties', name)).toEqual({ $ref: '#/components/schemas/users.Other' });
+  expect(at(item, 'example')).toEqual(reference);
+  expect(at(item, 'discriminator', 'mapping', 'other')).toBe('#/components/schemas/users.Other');
+});
+
+test('no service at all makes a valid document too', async () => {
+  expect(await new Validator().validate(mergeDocuments([], GATEWAY))).toMatchObject({ valid: true });
+});

@@ -1,0 +1,116 @@
+import { STATUS_CODES } from 'node:http';
+import { isRecord, type JsonObject, mapNames, type Names } from './openapi-names';
+
+/** The OpenAPI document of one service, as it came, and where its routes are reached. */
+export interface ServiceDocument {
+  readonly service: string;
+  readonly document: JsonObject;
+  /** Whether the gateway answers a route of this service at its own path. */
+  isRoot(method: string, pattern: string): boolean;
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+
+/**
+ * One document of all services'. Every name is made unique by its service (`users.User`), every operation carries its
+ * service as tag, and the paths are those at which the gateway answers.
+ *
+ * It calls itself OpenAPI 3.1 because its schemas are JSON Schema, which 3.0 knows only in part.
+ *
+ * @param sources sorted by service, so that the same services always make the same document
+ */
+export function mergeDocuments(
+  sources: readonly ServiceDocument[],
+  gateway: { readonly version: string; readonly url: string },
+): JsonObject {
+  const paths = new Map<string, JsonObject>();
+  const components = new Map<string, JsonObject>();
+  const operationIds = new Set<string>();
+
+  for (const source of sources) {
+    const { service } = source;
+    const names: Names = (kind, name) =>
+      kind === 'securitySchemes' && isShared(name, sources) ? name : `${service}.${componentName(name)}`;
+    const document = mapNames(source.document, names);
+    addComponents(document, components);
+    for (const [path, item] of entries(document.paths)) {
+      if (isRecord(item)) addOperations(source, path, item);
+    }
+  }
+
+  function addOperations(source: ServiceDocument, path: string, item: JsonObject) {
+    const shared = Object.fromEntries(
+      entries(item).filter(([key]) => !METHODS.includes(key) && key !== 'servers'),
+    );
+    for (const [method, operation] of entries(item)) {
+      if (!METHODS.includes(method) || !isRecord(operation)) continue;
+      const isRoot = source.isRoot(method.toUpperCase(), toPattern(path));
+      const place = isRoot ? path : `/${source.service}${path}`;
+      const merged = paths.get(place) ?? { ...shared };
+      merged[method] = tagged(source.service, method, path, operation);
+      paths.set(place, merged);
+    }
+  }
+
+  function tagged(service: string, method: string, path: string, operation: JsonObject): JsonObject {
+    const own = typeof operation.operationId === 'string' ? operation.operationId : `${method} ${path}`;
+    const wanted = `${service}.${componentName(own)}`;
+    let operationId = wanted;
+    for (let count = 2; operationIds.has(operationId); count++) operationId = `${wanted}.${count}`;
+    operationIds.add(operationId);
+    const { servers: _, ...rest } = operation;
+    return { ...rest, responses: described(operation.responses), operationId, tags: [service] };
+  }
+
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Rookery', version: gateway.version, description: 'Every service behind this gateway.' },
+    servers: [{ url: gateway.url }],
+    tags: sources.map(({ service, document }) => ({ name: service, ...descriptionOf(document) })),
+    paths: Object.fromEntries([...paths].sort(([left], [right]) => (left < right ? -1 : 1))),
+    components: Object.fromEntries(components),
+  };
+}
+
+/** OpenAPI requires a description of every response; Elysia generates none where a route gives none. */
+const described = (responses: unknown): JsonObject =>
+  Object.fromEntries(
+    entries(responses).map(([status, response]) => [
+      status,
+      isRecord(response) && !('$ref' in response)
+        ? { description: STATUS_CODES[status] ?? status, ...response }
+        : response,
+    ]),
+  );
+
+function addComponents(document: JsonObject, components: Map<string, JsonObject>) {
+  for (const [kind, members] of entries(document.components)) {
+    if (isRecord(members)) components.set(kind, { ...components.get(kind), ...members });
+  }
+}
+
+/** A security scheme that all services describe alike is one scheme: signing in once must do for all. */
+function isShared(name: string, sources: readonly ServiceDocument[]): boolean {
+  const described = sources
+    .map(({ document }) => record(record(document.components).securitySchemes)[name])
+    .filter((scheme) => scheme !== undefined);
+  return described.every((scheme) => Bun.deepEquals(scheme, described[0]));
+}
+
+const descriptionOf = (document: JsonObject) => {
+  const { description } = record(document.info);
+  return typeof description === 'string' && description !== '' ? { description } : {};
+};
+
+/** `/posts/{id}` as routes write it: `/posts/:id`. */
+const toPattern = (path: string) =>
+  path
+    .split('/')
+    .map((part) => (part.startsWith('{') && part.endsWith('}') ? `:${part.slice(1, -1)}` : part))
+    .join('/');
+
+/** OpenAPI allows only these characters in the names of components. */
+const componentName = (name: string) => name.replaceAll(/[^A-Za-z0-9._-]+/g, '-');
+
+const record = (value: unknown): JsonObject => (isRecord(value) ? value : {});
+const entries = (value: unknown) => Object.entries(record(value));

@@ -1,0 +1,137 @@
+import { type Static, t } from 'elysia';
+import { InstanceState } from '#contracts/registry';
+import type { Directory, KnownService } from '../routing/directory';
+
+/** How a whole service is: as good as its best instance. */
+const ServiceState = t.UnionEnum(['up', 'starting', 'draining', 'unhealthy', 'gone']);
+
+export interface ServiceStatus {
+  readonly state: Static<typeof ServiceState>;
+  /** Where its documentation is. */
+  readonly docs: string;
+  readonly instances: readonly {
+    readonly instance_id: string;
+    readonly version: string;
+    readonly state: InstanceState;
+    readonly since: string;
+  }[];
+}
+
+export interface GatewayStatus {
+  readonly name: string;
+  readonly version: string;
+  /** Since the registry was last heard from; null before the first time. */
+  readonly registry_age_ms: number | null;
+  readonly services: Readonly<Record<string, ServiceStatus>>;
+  readonly links: Readonly<Record<string, string>>;
+}
+
+export const RouteListing = t.Object({
+  registry_age_ms: t.Nullable(t.Integer()),
+  routes: t.Array(
+    t.Object({
+      method: t.String(),
+      path: t.String({ description: 'Where the gateway answers it' }),
+      service: t.String(),
+      auth: t.String(),
+      body_bytes: t.Optional(t.Integer()),
+      timeout_ms: t.Optional(t.Integer()),
+    }),
+  ),
+  services: t.Record(
+    t.String(),
+    t.Object({
+      state: ServiceState,
+      prefixes: t.Array(t.String()),
+      instances: t.Array(
+        t.Object({
+          instance_id: t.String(),
+          version: t.String(),
+          address: t.String(),
+          state: InstanceState,
+          protected: t.Boolean(),
+          weight: t.Integer(),
+          in_flight: t.Integer(),
+          latency_ms: t.Number({
+            description: 'What the balancer reckons with: peaks count at once, and fade',
+          }),
+        }),
+      ),
+    }),
+  ),
+});
+export type RouteListing = Static<typeof RouteListing>;
+
+const LINKS = {
+  docs: '/docs',
+  openapi: '/openapi.json',
+  health: '/health',
+  ready: '/readyz',
+  metrics: '/metrics',
+  routes: '/routes',
+};
+
+/** What everybody may know: which services there are and how they are, but no address. */
+export const gatewayStatus = (
+  directory: Directory,
+  version: string,
+  registryAgeMs: number,
+): GatewayStatus => ({
+  name: 'Rookery gateway',
+  version,
+  registry_age_ms: wholeMs(registryAgeMs),
+  services: byName(directory, (service) => ({
+    state: stateOf(service),
+    docs: `/${service.name}/docs`,
+    instances: service.instances.map((one) => ({
+      instance_id: one.instance_id,
+      version: one.version,
+      state: one.state,
+      since: one.registered_at,
+    })),
+  })),
+  links: LINKS,
+});
+
+/** What operators see: every route with its owner, every instance with its load. */
+export function routeListing(directory: Directory, registryAgeMs: number): RouteListing {
+  const table = directory.routes();
+  return {
+    registry_age_ms: wholeMs(registryAgeMs),
+    routes: directory.services().flatMap(({ name, routes }) =>
+      routes.map(({ method, path, prefix_only: _, ...claim }) => ({
+        method,
+        path: table.isRoot(name, method, path) ? path : `/${name}${path}`,
+        service: name,
+        ...claim,
+      })),
+    ),
+    services: byName(directory, (service) => ({
+      state: stateOf(service),
+      prefixes: [...service.prefixes],
+      instances: service.balancer.loads().map(({ instance, inFlight, costMs }) => ({
+        instance_id: instance.instance_id,
+        version: instance.version,
+        address: `${instance.host}:${instance.port}`,
+        state: instance.state,
+        protected: instance.protected,
+        weight: instance.weight,
+        in_flight: inFlight,
+        latency_ms: Math.round(costMs * 100) / 100,
+      })),
+    })),
+  };
+}
+
+const BEST_FIRST: readonly InstanceState[] = ['up', 'starting', 'draining', 'unhealthy'];
+
+const stateOf = ({ instances }: KnownService) =>
+  BEST_FIRST.find((state) => instances.some((instance) => instance.state === state)) ?? 'gone';
+
+const byName = <Value>(
+  directory: Directory,
+  describe: (service: KnownService) => Value,
+): Record<string, Value> =>
+  Object.fromEntries(directory.services().map((service) => [service.name, describe(service)]));
+
+const wholeMs = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : null);

@@ -1,0 +1,28 @@
+import { type Environment, type Field, integer, optionalText } from '#kit/env';
+import { processFields, tokenFields } from '#kit/env-fields';
+
+/** What the gateway's process reads from its environment. */
+export const gatewayFields = {
+  ...processFields(8080),
+  ...tokenFields,
+  /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */
+  PUBLIC_URL: optionalText(),
+  TLS_CERT: optionalText(),
+  TLS_KEY: optionalText(),
+  TRUSTED_PROXIES: list(),
+  SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
+};
+
+export type GatewayEnvironment = Environment<typeof gatewayFields>;
+
+/** Values separated by commas; none when unset. */
+function list(): Field<readonly string[]> {
+  return {
+    parse: (value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    fallback: [],
+  };
+}

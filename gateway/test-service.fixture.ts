@@ -1,0 +1,59 @@
+import { Elysia, t } from 'elysia';
+import { access } from '#kit/access';
+import { pause } from '#kit/back-off';
+import { readEnv, text } from '#kit/env';
+import { serviceFields, tokenFields } from '#kit/env-fields';
+import { platform } from '#kit/platform';
+import { startProcess } from '#kit/process';
+import { serveService } from '#kit/service';
+import { createTokenVerifier, tokenSettings } from '#kit/tokens';
+
+/** A small real service, for tests of the gateway: run as a process of its own, with `SERVICE` as its name. */
+const env = readEnv({ ...serviceFields(0), ...tokenFields, SERVICE: text() });
+const runtime = await startProcess(env.SERVICE, env);
+const name = env.SERVICE;
+const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }));
+
+const Thing = t.Object({ id: t.String(), service: t.String(), process: t.Integer(), path: t.String() });
+
+const app = new Elysia({ name })
+  .use(platform(runtime, { description: `What ${name} are about.` }))
+  .use(access(tokens))
+  .model({ Thing, NewThing: t.Object({ name: t.String(), like: t.Optional(t.Ref('Thing')) }) })
+  .get(`/${name}/:id`, ({ params, request }) => thing(params.id, request), {
+    public: true,
+    response: 'Thing',
+    detail: { summary: 'Read one' },
+  })
+  .get(
+    `/${name}/:id/slowly`,
+    async ({ params, request }) => {
+      await pause(150);
+      return thing(params.id, request);
+    },
+    {
+      public: true,
+      response: 'Thing',
+      detail: { summary: 'Read one, which takes a while' },
+    },
+  )
+  .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
+    user: true,
+    body: 'NewThing',
+    response: 'Thing',
+    detail: { summary: 'Make one' },
+  })
+  .get(`/things-of-${name}/:id`, ({ params, request }) => thing(params.id, request), {
+    public: true,
+    response: 'Thing',
+    detail: { summary: 'Below the prefix only', 'x-prefix-only': true },
+  });
+
+const thing = (id: string, request: Request) => ({
+  id,
+  service: name,
+  process: process.pid,
+  path: new URL(request.url).pathname,
+});
+
+await serveService(runtime, env, { app, aliases: [`${name}-too`] });
