@@ -20,3 +20,34 @@ export const AuthCredentialsSet = defineEvent({
     sealed: Type.String({ maxLength: 8192, pattern: '^[A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]*){4}$' }),
   }),
 });
+
+/** Seconds since 1970. */
+const Seconds = Type.Integer({ minimum: 0 });
+
+/**
+ * Access tokens that every process has to refuse from now on. Each process listens with a queue of its own, so nobody
+ * is named as consumer: who is not there reads auth's record when it comes. `expires_at` is when no such token can be
+ * good any more.
+ */
+export const TokenRevoked = defineEvent({
+  name: 'token.revoked',
+  version: 1,
+  exchange: 'auth',
+  data: Type.Object({ token_id: Uuid, user_id: Uuid, expires_at: Seconds }),
+});
+
+/** All access tokens of one session. */
+export const SessionRevoked = defineEvent({
+  name: 'session.revoked',
+  version: 1,
+  exchange: 'auth',
+  data: Type.Object({ session_id: Uuid, user_id: Uuid, expires_at: Seconds }),
+});
+
+/** All access tokens of a person that were issued up to a moment. */
+export const UserTokensRevoked = defineEvent({
+  name: 'user.tokens-revoked',
+  version: 1,
+  exchange: 'auth',
+  data: Type.Object({ user_id: Uuid, issued_until: Seconds, expires_at: Seconds }),
+});

@@ -10,7 +10,7 @@ const Person = Type.Object({
   version: AggregateVersion,
 });
 
-const keepReplicas = ['accounts', 'auth', 'timelines', 'notifications'];
+const keepReplicas = ['auth', 'timelines'];
 
 export const UserCreated = defineEvent({
   name: 'user.created',
@@ -33,7 +33,7 @@ export const UserDeleted = defineEvent({
   name: 'user.deleted',
   version: 1,
   exchange: 'users',
-  consumers: keepReplicas,
+  consumers: [...keepReplicas, 'likes', 'polls'],
   data: Type.Object({ id: Uuid, version: AggregateVersion }),
 });
 
@@ -47,7 +47,7 @@ export const UserFollowed = defineEvent({
   name: 'user.followed',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications'],
+  consumers: ['timelines'],
   data: Follow,
 });
 
@@ -65,7 +65,7 @@ export const UserBlocked = defineEvent({
   name: 'user.blocked',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications'],
+  consumers: ['timelines'],
   data: Block,
 });
 
@@ -73,7 +73,7 @@ export const UserUnblocked = defineEvent({
   name: 'user.unblocked',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications'],
+  consumers: ['timelines'],
   data: Block,
 });
 
@@ -83,7 +83,7 @@ export const UserMuted = defineEvent({
   name: 'user.muted',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications'],
+  consumers: ['timelines'],
   data: Mute,
 });
 
@@ -91,6 +91,6 @@ export const UserUnmuted = defineEvent({
   name: 'user.unmuted',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications'],
+  consumers: ['timelines'],
   data: Mute,
 });

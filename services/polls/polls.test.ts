@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { ensureTable, openDynamodb } from '#kit/dynamodb';
+import { uuidv7 } from '#kit/ids';
+import { DependencyUnavailable } from '#kit/problem';
+import { routeClaims } from '#kit/routes';
+import { callerOf } from '../../tests/support/call';
+import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { testTokens } from '../../tests/support/tokens';
+import { polls } from '.';
+import { sharesOf } from './rules';
+import type { PollsDeps } from './service';
+import { forgetPerson, pollsTable } from './store';
+
+const runtime = testRuntime('polls');
+const tokens = await testTokens();
+const table = {
+  client: openDynamodb(runtime, {
+    DYNAMODB_URL: serverVariable('DYNAMODB_URL'),
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+  }),
+  name: uniqueName('polls'),
+};
+
+/** Pairs of people between whom there is a block, as the users service would answer. */
+const blocked = new Set<string>();
+let usersAway = false;
+const users: PollsDeps['users'] = {
+  async checkRelationship({ user_id, other_id }) {
+    if (usersAway) throw new DependencyUnavailable();
+    return {
+      blocked_by_user: blocked.has(`${user_id}>${other_id}`),
+      blocked_by_other: blocked.has(`${other_id}>${user_id}`),
+      muted_by_user: false,
+      user_follows_other: false,
+      other_follows_user: false,
+    };
+  },
+};
+
+let clockMs = Date.now();
+const app = polls({
+  runtime,
+  table,
+  users,
+  removeAfterEndMs: null,
+  now: () => clockMs,
+  tokens: tokens.verifier,
+});
+const call = callerOf(app);
+
+async function person() {
+  const id = uuidv7();
+  return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };
+}
+
+async function ask(change: object = {}) {
+  const author = await person();
+  const { status, body, headers } = await call('POST', '/polls', {
+    authorization: author.authorization,
+    body: { question: 'Tea or coffee?', options: ['Tea', 'Coffee', 'Water'], ...change },
+  });
+  expect(status).toBe(201);
+  expect(headers.get('location')).toBe(`/polls/${body.id}`);
+  return { id: String(body.id), author };
+}
+
+const countsOf = (body: Record<string, unknown>) =>
+  (body.options as { votes: number }[]).map(({ votes }) => votes);
+
+beforeAll(() => ensureTable(runtime, table.client, pollsTable(table.name)));
+afterAll(() => runtime.close());
+
+describe('a poll', () => {
+  test('is read as it was asked', async () => {
+    const { id, author } = await ask({ multiple: true, expires_in: 3600 });
+    const { body } = await call('GET', `/polls/${id}`);
+    expect(body).toMatchObject({
+      question: 'Tea or coffee?',
+      options: ['Tea', 'Coffee', 'Water'],
+      multiple: true,
+      closed: false,
+      author_id: author.id,
+      expires_at: new Date(clockMs + 3_600_000).toISOString(),
+    });
+    expect(body).not.toHaveProperty('voted_by_me');
+  });
+
+  test.each([
+    ['one option', { options: ['Tea'] }, 'options'],
+    ['eleven options', { options: Array.from({ length: 11 }, (_, index) => `o${index}`) }, 'options'],
+    ['twins', { options: ['Tea', 'Tea'] }, 'options'],
+    ['twins but for blanks', { options: ['Tea', ' Tea '] }, 'options'],
+    ['a blank option', { options: ['Tea', '   '] }, 'options.1'],
+    ['a long option', { options: ['Tea', 'x'.repeat(101)] }, 'options.1'],
+    ['no question', { question: '' }, 'question'],
+    ['a question of several lines', { question: 'a\nb' }, 'question'],
+    ['an end that is past', { expires_in: -5 }, 'expires_in'],
+    ['an end in words', { expires_in: 'soon' }, 'expires_in'],
+  ])('is refused with %s', async (_what, change, field) => {
+    const { authorization } = await person();
+    const { status, body } = await call('POST', '/polls', {
+      authorization,
+      body: { question: 'Tea or coffee?', options: ['Tea', 'Coffee'], ...change },
+    });
+    expect(status).toBe(422);
+    expect(body.errors).toContainEqual(expect.objectContaining({ field }));
+  });
+
+  test.each(['no-uuid', uuidv7(), '%00', '..%2fpolls'])('is not found as %s', async (id) => {
+    for (const path of [`/polls/${id}`, `/polls/${id}/results`])
+      expect((await call('GET', path)).status).toBe(404);
+  });
+});
+
+describe('a vote', () => {
+  test('counts, is answered with the results, and only its owner learns of it', async () => {
+    const { id } = await ask();
+    const voter = await person();
+    const { status, body } = await call('POST', `/polls/${id}/vote`, {
+      ...voter,
+      body: { option: 'Coffee' },
+    });
+    expect(status).toBe(200);
+    expect(countsOf(body)).toEqual([0, 1, 0]);
+    expect(body.voters_count).toBe(1);
+    expect((await call('GET', `/polls/${id}`, voter)).body.voted_by_me).toBe(true);
+    expect((await call('GET', `/polls/${id}`, await person())).body.voted_by_me).toBe(false);
+  });
+
+  test('counts once of five hundred sent at the same time by one person', async () => {
+    const { id } = await ask();
+    const voter = await person();
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, index) =>
+        call('POST', `/polls/${id}/vote`, { ...voter, body: { option: index % 2 === 0 ? 'Tea' : 'Coffee' } }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
+    const { body } = await call('GET', `/polls/${id}/results`);
+    expect(countsOf(body).reduce((sum, count) => sum + count, 0)).toBe(1);
+  });
+
+  test('of each of a hundred people at the same time counts', async () => {
+    const { id } = await ask();
+    const voters = await Promise.all(Array.from({ length: 100 }, person));
+    const answers = await Promise.all(
+      voters.map((voter) => call('POST', `/polls/${id}/vote`, { ...voter, body: { option: 'Tea' } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    expect(countsOf((await call('GET', `/polls/${id}/results`)).body)).toEqual([100, 0, 0]);
+  });
+
+  test('may name several options only where the poll allows it', async () => {
+    const single = await ask();
+    const several = await ask({ multiple: true });
+    const voter = await person();
+    const body = { options: ['Tea', 'Water'] };
+    expect((await call('POST', `/polls/${single.id}/vote`, { ...voter, body })).status).toBe(422);
+    const counted = await call('POST', `/polls/${several.id}/vote`, { ...voter, body });
+    expect(countsOf(counted.body)).toEqual([1, 0, 1]);
+    expect(counted.body.voters_count).toBe(1);
+  });
+
+  test.each([
+    [{ option: 'Milk' }, 'poll.unknown-option'],
+    [{}, 'request.invalid'],
+    [{ option: 'Tea', options: ['Tea'] }, 'request.invalid'],
+    [{ options: [] }, 'request.invalid'],
+    [{ option: 5 }, 'request.invalid'],
+    [{ option: '__proto__' }, 'poll.unknown-option'],
+  ])('%j is refused and counts nothing', async (body, code) => {
+    const { id } = await ask();
+    const answer = await call('POST', `/polls/${id}/vote`, { ...(await person()), body });
+    expect([answer.status, answer.body.code]).toEqual([422, code]);
+    expect((await call('GET', `/polls/${id}/results`)).body.voters_count).toBe(0);
+  });
+
+  test('after the end is refused; the results are shown then, where they were hidden before', async () => {
+    const { id } = await ask({ expires_in: 60, hide_results_until_end: true });
+    const early = await call('POST', `/polls/${id}/vote`, { ...(await person()), body: { option: 'Tea' } });
+    expect(early.body).toMatchObject({
+      hidden: true,
+      options: [{ votes: null }, { votes: null }, { votes: null }],
+    });
+    clockMs += 60_000;
+    const late = await call('POST', `/polls/${id}/vote`, { ...(await person()), body: { option: 'Tea' } });
+    expect([late.status, late.body.code]).toEqual([409, 'poll.closed']);
+    const { body } = await call('GET', `/polls/${id}/results`);
+    expect(body).toMatchObject({ hidden: false, closed: true });
+    expect(countsOf(body)).toEqual([1, 0, 0]);
+  });
+
+  test('is refused across a block in either direction, and while that cannot be told', async () => {
+    const { id, author } = await ask();
+    const [blocker, blockedOne, someone] = await Promise.all([person(), person(), person()]);
+    blocked.add(`${blocker.id}>${author.id}`).add(`${author.id}>${blockedOne.id}`);
+    const body = { option: 'Tea' };
+    for (const voter of [blocker, blockedOne])
+      expect((await call('POST', `/polls/${id}/vote`, { ...voter, body })).body.code).toBe(
+        'poll.vote-not-allowed',
+      );
+    usersAway = true;
+    expect((await call('POST', `/polls/${id}/vote`, { ...someone, body })).status).toBe(503);
+    usersAway = false;
+    expect((await call('POST', `/polls/${id}/vote`, { ...someone, body })).status).toBe(200);
+  });
+});
+
+test('a person who leaves is forgotten, and what they chose stays counted', async () => {
+  const { id, author } = await ask();
+  await call('POST', `/polls/${id}/vote`, { ...author, body: { option: 'Tea' } });
+  await forgetPerson(table, author.id);
+  await forgetPerson(table, author.id);
+  expect((await call('GET', `/polls/${id}`)).body.author_id).toBeNull();
+  expect(countsOf((await call('GET', `/polls/${id}/results`)).body)).toEqual([1, 0, 0]);
+});
+
+test('shares add up to a hundred, and each is less than a tenth off', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(100_000), { minLength: 2, maxLength: 10 }), (counts) => {
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      const shares = sharesOf(counts);
+      expect(Math.round(shares.reduce((sum, share) => sum + share * 10, 0))).toBe(total === 0 ? 0 : 1000);
+      for (const [index, share] of shares.entries())
+        expect(Math.abs(share - ((counts[index] ?? 0) * 100) / (total || 1))).toBeLessThan(0.1);
+    }),
+  );
+});
+
+test('every route that needs a person refuses strangers', async () => {
+  for (const { method, path, auth } of routeClaims(app))
+    if (auth === 'user')
+      expect((await call(method, path.replaceAll(/:\w+/g, 'anything'), { body: {} })).status).toBe(401);
+});

@@ -1,0 +1,15 @@
+import { UserDeleted } from '#contracts/events/users';
+import { consumeEvents } from '#kit/consume-events';
+import type { Rabbit } from '#kit/rabbit';
+import type { PollsDeps } from './service';
+import { forgetPerson } from './store';
+
+/** Forgetting a person twice does no more than once, so no inbox is needed. */
+export function subscribe(deps: PollsDeps, rabbit: Rabbit): void {
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: 'polls',
+    events: [UserDeleted],
+    prefetch: 5,
+    handle: (message) => forgetPerson(deps.table, message.data.id),
+  });
+}
