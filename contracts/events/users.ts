@@ -7,6 +7,8 @@ const Person = Type.Object({
   username: Type.String({ minLength: 1, maxLength: 30 }),
   display_name: Type.String({ maxLength: 200 }),
   avatar_url: Type.Union([Type.String({ maxLength: 2048 }), Type.Null()]),
+  /** False: the person may not sign in. Left out by publishers from before it was told. */
+  active: Type.Optional(Type.Boolean()),
   version: AggregateVersion,
 });
 

@@ -221,6 +221,7 @@ const replicaOf = (user: store.UserRow) => ({
   username: user.username,
   display_name: user.displayName,
   avatar_url: user.avatarUrl,
+  active: user.active,
   version: user.version,
 });
 

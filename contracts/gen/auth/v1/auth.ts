@@ -103,6 +103,71 @@ export interface VerifyTokenResponse {
   /** Seconds since 1970, as in the token. */
   issued_at: number;
   expires_at: number;
+  username: string;
+}
+
+export interface ListRevocationsRequest {
+}
+
+export interface Revocation {
+  kind: Revocation_Kind;
+  subject: string;
+  /** Seconds since 1970. */
+  issued_until: number;
+  /** Seconds since 1970; no such token can be good after this. */
+  expires_at: number;
+}
+
+export enum Revocation_Kind {
+  KIND_UNSPECIFIED = "KIND_UNSPECIFIED",
+  /** KIND_TOKEN - One access token, by its `jti`. */
+  KIND_TOKEN = "KIND_TOKEN",
+  /** KIND_SESSION - Every access token of a session, by its `sid`. */
+  KIND_SESSION = "KIND_SESSION",
+  /** KIND_USER - A person's access tokens issued up to `issued_until`. */
+  KIND_USER = "KIND_USER",
+  UNRECOGNIZED = "UNRECOGNIZED",
+}
+
+export function revocation_KindFromJSON(object: any): Revocation_Kind {
+  switch (object) {
+    case 0:
+    case "KIND_UNSPECIFIED":
+      return Revocation_Kind.KIND_UNSPECIFIED;
+    case 1:
+    case "KIND_TOKEN":
+      return Revocation_Kind.KIND_TOKEN;
+    case 2:
+    case "KIND_SESSION":
+      return Revocation_Kind.KIND_SESSION;
+    case 3:
+    case "KIND_USER":
+      return Revocation_Kind.KIND_USER;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Revocation_Kind.UNRECOGNIZED;
+  }
+}
+
+export function revocation_KindToNumber(object: Revocation_Kind): number {
+  switch (object) {
+    case Revocation_Kind.KIND_UNSPECIFIED:
+      return 0;
+    case Revocation_Kind.KIND_TOKEN:
+      return 1;
+    case Revocation_Kind.KIND_SESSION:
+      return 2;
+    case Revocation_Kind.KIND_USER:
+      return 3;
+    case Revocation_Kind.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+export interface ListRevocationsResponse {
+  revocations: Revocation[];
 }
 
 function createBaseSetCredentialsRequest(): SetCredentialsRequest {
@@ -1029,7 +1094,16 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
 };
 
 function createBaseVerifyTokenResponse(): VerifyTokenResponse {
-  return { user_id: "", session_id: "", token_id: "", roles: [], permissions: [], issued_at: 0, expires_at: 0 };
+  return {
+    user_id: "",
+    session_id: "",
+    token_id: "",
+    roles: [],
+    permissions: [],
+    issued_at: 0,
+    expires_at: 0,
+    username: "",
+  };
 }
 
 export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
@@ -1054,6 +1128,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     }
     if (message.expires_at !== 0) {
       writer.uint32(56).uint32(message.expires_at);
+    }
+    if (message.username !== "") {
+      writer.uint32(66).string(message.username);
     }
     return writer;
   },
@@ -1125,6 +1202,174 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             }
 
             message.expires_at = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRevocationsRequest(): ListRevocationsRequest {
+  return {};
+}
+
+export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
+  encode(_: ListRevocationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRevocationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRevocationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevocation(): Revocation {
+  return { kind: Revocation_Kind.KIND_UNSPECIFIED, subject: "", issued_until: 0, expires_at: 0 };
+}
+
+export const Revocation: MessageFns<Revocation> = {
+  encode(message: Revocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== Revocation_Kind.KIND_UNSPECIFIED) {
+      writer.uint32(8).int32(revocation_KindToNumber(message.kind));
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.issued_until !== 0) {
+      writer.uint32(24).uint32(message.issued_until);
+    }
+    if (message.expires_at !== 0) {
+      writer.uint32(32).uint32(message.expires_at);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Revocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = revocation_KindFromJSON(reader.int32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.issued_until = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expires_at = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRevocationsResponse(): ListRevocationsResponse {
+  return { revocations: [] };
+}
+
+export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
+  encode(message: ListRevocationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.revocations) {
+      Revocation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRevocationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRevocationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revocations.push(Revocation.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1275,6 +1520,15 @@ export const AuthServiceDefinition = {
       requestType: VerifyTokenRequest as typeof VerifyTokenRequest,
       requestStream: false,
       responseType: VerifyTokenResponse as typeof VerifyTokenResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /** What every verifier has to refuse though it has not ended. Asked when a process starts and after it was cut off. */
+    listRevocations: {
+      name: "ListRevocations",
+      requestType: ListRevocationsRequest as typeof ListRevocationsRequest,
+      requestStream: false,
+      responseType: ListRevocationsResponse as typeof ListRevocationsResponse,
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },

@@ -1,0 +1,100 @@
+import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
+import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
+import { pause, untilItWorks } from './back-off';
+import type { Denylist, Revocation } from './denylist';
+import type { Rabbit } from './rabbit';
+import { declareRoute } from './rabbit-topology';
+import type { Runtime } from './runtime';
+
+const EVENTS = [TokenRevoked, SessionRevoked, UserTokensRevoked] as const;
+/** What holds even while RabbitMQ is away. */
+const RELOAD_EVERY_MS = 30_000;
+
+/**
+ * Tells this process's memory of every revocation. Events come through a queue of this process alone, which lives as
+ * long as its connection; the whole list is read once that queue is bound, at every new connection, and every 30 s, so
+ * that nothing is missed in between.
+ *
+ * @param load answers all that is revoked now, from auth's record; its failures are tried again
+ */
+export function followRevocations(
+  runtime: Runtime,
+  rabbit: Rabbit,
+  denylist: Denylist,
+  load: () => Promise<readonly Revocation[]>,
+): void {
+  const { closing, log } = runtime;
+  let away = false;
+
+  const loadOnce = () =>
+    untilItWorks(load, {
+      signal: closing,
+      capMs: 2_000,
+      onFailure: (failure) => {
+        if (!away)
+          log.warn({ err: String(failure) }, 'revocations cannot be read; trying again until they can');
+        away = true;
+      },
+    }).then(
+      (revocations) => {
+        away = false;
+        for (const revocation of revocations) denylist.add(revocation);
+      },
+      // Only the end of the process stops the attempts.
+      () => undefined,
+    );
+
+  const kept = rabbit.keepChannel('RabbitMQ revocations', async (channel) => {
+    const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
+    for (const event of EVENTS) {
+      await declareRoute(channel, event);
+      await channel.bindQueue(queue, event.exchange, event.routingKey);
+    }
+    await channel.consume(
+      queue,
+      (message) => {
+        if (message === null) return void channel.close().catch(() => undefined);
+        const revocation = read(message.content);
+        if (revocation === undefined) log.warn('a revocation that cannot be understood was left out');
+        else denylist.add(revocation);
+      },
+      { noAck: true },
+    );
+    void loadOnce();
+  });
+  runtime.onClose('revocations', () => kept.close());
+  void reloadAgainAndAgain();
+
+  async function reloadAgainAndAgain() {
+    while (!closing.aborted) {
+      await loadOnce();
+      await pause(RELOAD_EVERY_MS, closing);
+    }
+  }
+}
+
+function read(bytes: Buffer): Revocation | undefined {
+  try {
+    return revocationOf(parseEnvelope(EVENTS, bytes));
+  } catch (failure) {
+    if (failure instanceof InvalidMessage) return undefined;
+    throw failure;
+  }
+}
+
+function revocationOf(message: MessageOf<(typeof EVENTS)[number]>): Revocation {
+  const expiresAt = message.data.expires_at;
+  switch (message.name) {
+    case 'token.revoked':
+      return { kind: 'token', subject: message.data.token_id, issuedUntil: 0, expiresAt };
+    case 'session.revoked':
+      return { kind: 'session', subject: message.data.session_id, issuedUntil: 0, expiresAt };
+    case 'user.tokens-revoked':
+      return {
+        kind: 'user',
+        subject: message.data.user_id,
+        issuedUntil: message.data.issued_until,
+        expiresAt,
+      };
+  }
+}

@@ -1,0 +1,45 @@
+import { SignJWT } from 'jose';
+import { uuidv7 } from '#kit/ids';
+import { ACCESS_TOKEN_TYPE, type TokenSettings } from '#kit/tokens';
+import type { Authorizations } from './credentials';
+import type { KeyRing } from './keys';
+
+export interface AccessTokenDeps {
+  readonly keys: KeyRing;
+  readonly settings: TokenSettings;
+  readonly tokenLifetimeMs: number;
+  readonly now: () => number;
+}
+
+/** Signs an access token (RFC 9068) for a person's session. */
+export function signAccessToken(
+  deps: AccessTokenDeps,
+  person: { userId: string; username: string; sessionId: string } & Pick<
+    Authorizations,
+    'roles' | 'permissions'
+  >,
+): Promise<string> {
+  const { settings } = deps;
+  const { key, kid } = deps.keys.signingKey();
+  const issuedAt = Math.floor(deps.now() / 1000);
+  return new SignJWT({
+    // Required by RFC 9068; there is one client, which is everybody's.
+    client_id: settings.audience,
+    sid: person.sessionId,
+    username: person.username,
+    roles: person.roles,
+    permissions: person.permissions,
+  })
+    .setProtectedHeader({
+      alg: settings.algorithm,
+      typ: ACCESS_TOKEN_TYPE,
+      ...(kid !== undefined && { kid }),
+    })
+    .setIssuer(settings.issuer)
+    .setAudience(settings.audience)
+    .setSubject(person.userId)
+    .setJti(uuidv7())
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + Math.floor(deps.tokenLifetimeMs / 1000))
+    .sign(key);
+}

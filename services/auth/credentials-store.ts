@@ -1,0 +1,80 @@
+import { and, desc, eq, isNull, sql } from 'drizzle-orm';
+import { type Database, preparedOnce, type Transaction } from '#kit/mysql';
+import { credentials } from './schema';
+
+export type CredentialsRow = typeof credentials.$inferSelect;
+
+const prepared = preparedOnce((database) => ({
+  byUsername: database
+    .select()
+    .from(credentials)
+    .where(eq(credentials.username, sql.placeholder('name')))
+    // A name may be held twice for a moment: by who gave it up, and by who has it now.
+    .orderBy(desc(credentials.userId))
+    .limit(1)
+    .prepare(),
+  byEmail: database
+    .select()
+    .from(credentials)
+    .where(eq(credentials.email, sql.placeholder('name')))
+    .orderBy(desc(credentials.userId))
+    .limit(1)
+    .prepare(),
+  byUserId: database
+    .select()
+    .from(credentials)
+    .where(eq(credentials.userId, sql.placeholder('userId')))
+    .prepare(),
+}));
+
+export type Name = { readonly kind: 'username' | 'email'; readonly value: string };
+
+export async function findByName(database: Database, name: Name): Promise<CredentialsRow | undefined> {
+  const { byUsername, byEmail } = prepared(database);
+  const [row] = await (name.kind === 'username' ? byUsername : byEmail).execute({ name: name.value });
+  return row;
+}
+
+export async function findByUserId(database: Database, userId: string): Promise<CredentialsRow | undefined> {
+  const [row] = await prepared(database).byUserId.execute({ userId });
+  return row;
+}
+
+/** A person's row, locked; an empty one of version 0 is made first where nothing was heard of the person yet. */
+export async function lockOrCreate(transaction: Transaction, userId: string): Promise<CredentialsRow> {
+  await transaction.insert(credentials).ignore().values({ userId, version: 0 });
+  const [row] = await transaction
+    .select()
+    .from(credentials)
+    .where(eq(credentials.userId, userId))
+    .for('update');
+  if (row === undefined) throw new Error('a row that was just made is gone');
+  return row;
+}
+
+export async function update(
+  executor: Pick<Database, 'update'>,
+  userId: string,
+  change: Partial<typeof credentials.$inferInsert>,
+): Promise<void> {
+  await executor.update(credentials).set(change).where(eq(credentials.userId, userId));
+}
+
+/** Changes the hash unless somebody else has changed it meanwhile. @returns whether it was changed */
+export async function replaceHash(
+  executor: Pick<Database, 'update'>,
+  userId: string,
+  hashes: { from: string; to: string },
+): Promise<boolean> {
+  const [result] = await executor
+    .update(credentials)
+    .set({ passwordHash: hashes.to })
+    .where(
+      and(
+        eq(credentials.userId, userId),
+        eq(credentials.passwordHash, hashes.from),
+        isNull(credentials.erasedAt),
+      ),
+    );
+  return result.affectedRows > 0;
+}

@@ -1,0 +1,117 @@
+import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
+import type { GrpcClient } from '#kit/grpc-client';
+import { Problem } from '#kit/problem';
+import * as store from './credentials-store';
+import { type RevocationDeps, revoking } from './revocations';
+import { normalizeName } from './rules';
+import { endAllSessions, eraseSessions } from './sessions-store';
+
+/** What this service asks users. */
+export type UsersClient = Pick<GrpcClient<UsersServiceDefinition>, 'createUser' | 'getAuthorizations'>;
+
+export interface CredentialsDeps extends RevocationDeps {
+  readonly users: UsersClient;
+}
+
+/** What a person may do, as tokens say it. */
+export interface Authorizations {
+  readonly roles: string[];
+  readonly permissions: string[];
+  readonly active: boolean;
+}
+
+/** A registered person's most: with more a sign-in would wait too long for the users service. */
+const AUTHORIZATIONS_DEADLINE_MS = 1_000;
+/** Everybody's, until the users service has said otherwise. */
+const PLAIN: Authorizations = { roles: ['user'], permissions: [], active: true };
+
+/**
+ * Takes a person's credentials. They come twice, in any order and at any time: asked for by the users service at
+ * once, and as an event. Only a newer version than the one known changes anything.
+ *
+ * @returns whether anything changed
+ */
+export function setCredentials(
+  deps: CredentialsDeps,
+  sent: { userId: string; username: string; email: string; passwordHash: string; version: number },
+): Promise<boolean> {
+  return deps.database.transaction(async (transaction) => {
+    const known = await store.lockOrCreate(transaction, sent.userId);
+    if (known.erasedAt !== null || sent.version <= known.credentialsVersion) return false;
+    await store.update(transaction, sent.userId, {
+      email: normalizeName(sent.email),
+      passwordHash: sent.passwordHash,
+      credentialsVersion: sent.version,
+      ...(sent.version > known.version && {
+        username: normalizeName(sent.username),
+        version: sent.version,
+      }),
+    });
+    return true;
+  });
+}
+
+/** Takes over a person's name and whether they may sign in; who may not is signed out everywhere. */
+export async function updatePerson(
+  deps: CredentialsDeps,
+  sent: { id: string; username: string; active?: boolean; version: number },
+): Promise<void> {
+  await revoking(deps, sent.id, async (transaction, revoke) => {
+    const known = await store.lockOrCreate(transaction, sent.id);
+    if (known.erasedAt !== null || sent.version <= known.version) return;
+    await store.update(transaction, sent.id, {
+      username: normalizeName(sent.username),
+      version: sent.version,
+      ...(sent.active !== undefined && { active: sent.active }),
+    });
+    if (sent.active !== false) return;
+    await endAllSessions(transaction, sent.id, new Date(deps.now()));
+    revoke({ kind: 'user', subject: sent.id });
+  });
+}
+
+/** Forgets a person. The row's id and version stay, so that nothing late brings them back. */
+export async function erasePerson(
+  deps: CredentialsDeps,
+  sent: { id: string; version: number },
+): Promise<void> {
+  await revoking(deps, sent.id, async (transaction, revoke) => {
+    const known = await store.lockOrCreate(transaction, sent.id);
+    if (known.erasedAt !== null) return;
+    await store.update(transaction, sent.id, {
+      username: null,
+      email: null,
+      passwordHash: null,
+      active: false,
+      roles: null,
+      permissions: null,
+      version: sent.version,
+      erasedAt: new Date(deps.now()),
+    });
+    await eraseSessions(transaction, sent.id);
+    revoke({ kind: 'user', subject: sent.id });
+  });
+}
+
+/** What a person may do, from the users service; while that is away, as it said last. */
+export async function findAuthorizations(deps: CredentialsDeps, userId: string): Promise<Authorizations> {
+  const known = await store.findByUserId(deps.database, userId);
+  if (known !== undefined && (known.erasedAt !== null || !known.active)) return { ...PLAIN, active: false };
+  try {
+    const { roles, permissions, active } = await deps.users.getAuthorizations(
+      { user_id: userId },
+      { deadlineMs: AUTHORIZATIONS_DEADLINE_MS },
+    );
+    const same = Bun.deepEquals([known?.roles, known?.permissions], [roles, permissions]);
+    if (known !== undefined && !same) await store.update(deps.database, userId, { roles, permissions });
+    return { roles, permissions, active };
+  } catch (failure) {
+    if (failure instanceof Problem && failure.status === 404) return { ...PLAIN, active: false };
+    deps.runtime.log.warn({ err: String(failure) }, 'users did not answer; a token says what is known here');
+    return {
+      roles: known?.roles ?? PLAIN.roles,
+      permissions: known?.permissions ?? PLAIN.permissions,
+      active: true,
+    };
+  }
+}

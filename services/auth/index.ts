@@ -1,0 +1,193 @@
+import { Type } from '@sinclair/typebox';
+import { Elysia } from 'elysia';
+import { access } from '#kit/access';
+import { type Answer, created, noContent, paged } from '#kit/answers';
+import { clientOf } from '#kit/client';
+import { PageQuery } from '#kit/pages';
+import { platform } from '#kit/platform';
+import { UnsupportedMediaType } from '#kit/problem';
+import { authorizationServer } from './metadata';
+import * as model from './model';
+import { noRefreshCookie, readRefreshCookie, refreshCookie } from './refresh-cookie';
+import * as service from './service';
+import * as sessions from './sessions';
+import * as tokens from './tokens';
+
+export type AuthServiceDeps = service.AuthDeps & tokens.TokensDeps;
+
+const FORM = 'application/x-www-form-urlencoded';
+/** RFC 7009 and RFC 7662 send forms. Elsewhere a form could be sent by any page a browser is on. */
+const FORM_PATHS = new Set(['/auth/introspect', '/auth/revoke']);
+
+const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
+const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
+
+export const auth = (deps: AuthServiceDeps) =>
+  new Elysia({ name: 'auth' })
+    .use(
+      platform(deps.runtime, {
+        description: 'Secrets and sessions: signing in, tokens and the keys they are signed with.',
+        mediaTypes: ['application/json', FORM],
+      }),
+    )
+    .onParse(({ path, contentType }) => {
+      if (contentType === FORM && !FORM_PATHS.has(path))
+        throw new UnsupportedMediaType({ detail: 'Send application/json.' });
+    })
+    .use(access(deps.tokens))
+
+    .post(
+      '/auth/register',
+      async ({ body, request, server, set }) => {
+        const signedIn = await service.register(deps, body, clientOf(request, server));
+        return created(set, `/users/${signedIn.user.username}`, withCookie(set, request, signedIn));
+      },
+      {
+        public: true,
+        body: model.Registration,
+        response: { 201: model.SignedIn },
+        ...describe('Register and sign in', 'Signing in'),
+      },
+    )
+    .post(
+      '/auth/login',
+      async ({ body, request, server, set }) =>
+        withCookie(set, request, await service.signIn(deps, body, clientOf(request, server))),
+      {
+        public: true,
+        body: model.SignIn,
+        response: model.SignedIn,
+        ...describe('Sign in', 'Signing in'),
+      },
+    )
+    .post(
+      '/auth/refresh',
+      async ({ body, request, set }) => {
+        const token = body?.refresh_token ?? readRefreshCookie(request);
+        if (token === undefined) throw new model.RefreshRefused();
+        return withCookie(set, request, await sessions.refresh(deps, token));
+      },
+      {
+        public: true,
+        body: model.RefreshRequest,
+        response: model.TokenPair,
+        ...describe('Exchange a refresh token, from the body or the cookie', 'Signing in'),
+      },
+    )
+    .post(
+      '/auth/logout',
+      ({ body, request, set }) => {
+        set.headers['set-cookie'] = noRefreshCookie(request);
+        const refreshToken = body?.refresh_token ?? readRefreshCookie(request);
+        const accessToken = request.headers.get('authorization')?.replace(/^bearer /i, '');
+        return noContent(set, tokens.logOut(deps, { refreshToken, accessToken }));
+      },
+      {
+        public: true,
+        body: model.RefreshRequest,
+        ...describe('End the session of the tokens sent', 'Signing in'),
+      },
+    )
+
+    .get('/auth/me', ({ caller }) => tokens.readMe(deps, caller), {
+      user: true,
+      response: model.Me,
+      ...describe('Who I am', 'Me'),
+    })
+    .get(
+      '/auth/sessions',
+      async ({ caller, query, request, set }) =>
+        paged(set, request, await sessions.listSessions(deps, caller, query)),
+      {
+        user: true,
+        query: PageQuery,
+        response: model.SessionPage,
+        ...describe('Where I am signed in, newest first', 'Me'),
+      },
+    )
+    .delete(
+      '/auth/sessions/:id',
+      ({ caller, params, set }) => noContent(set, sessions.endOwnSession(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Sign out there', 'Me') },
+    )
+    .patch(
+      '/auth/users/:id',
+      ({ caller, params, body, request, server, set }) =>
+        noContent(set, service.changePassword(deps, caller, params.id, body, clientOf(request, server))),
+      {
+        user: true,
+        ...byId,
+        body: model.PasswordChange,
+        ...describe('Change my password and end all other sessions', 'Me'),
+      },
+    )
+    .patch(
+      '/auth/usuarios/:id',
+      ({ caller, params, body, request, server, set }) =>
+        noContent(set, service.changePassword(deps, caller, params.id, body, clientOf(request, server))),
+      {
+        user: true,
+        ...byId,
+        body: model.PasswordChange,
+        ...describe('The same under its other name', 'Me'),
+      },
+    )
+
+    .post('/auth/verify', async ({ body }) => verified(await tokens.verifyToken(deps, body.token)), {
+      public: true,
+      body: model.TokenRequest,
+      response: model.VerifiedToken,
+      ...describe('Whether an access token is good; 401 when it is not', 'Tokens'),
+    })
+    .post('/auth/introspect', ({ body }) => tokens.introspect(deps, body.token), {
+      user: true,
+      body: model.TokenRequest,
+      response: model.Introspection,
+      ...describe('What a token is worth (RFC 7662)', 'Tokens'),
+    })
+    .post(
+      '/auth/revoke',
+      async ({ body, set }) => {
+        await tokens.revokeToken(deps, body.token);
+        set.status = 200;
+      },
+      { public: true, body: model.TokenRequest, ...describe('End a token (RFC 7009)', 'Tokens') },
+    )
+    .get(
+      '/.well-known/jwks.json',
+      ({ set }) => {
+        set.headers['cache-control'] = 'public, max-age=300';
+        return deps.keys.publicKeys();
+      },
+      { public: true, ...describe('The keys to check tokens with (RFC 7517)', 'Tokens') },
+    )
+    .get(
+      '/.well-known/openid-configuration',
+      ({ set }) => {
+        set.headers['cache-control'] = 'public, max-age=300';
+        return authorizationServer(deps.settings.issuer);
+      },
+      { public: true, ...describe('Where everything is (RFC 8414)', 'Tokens') },
+    );
+
+/** Tokens go to the one who asked: into the answer, and into a cookie no script can read. RFC 6749, section 5.1. */
+function withCookie<Value extends { refresh_token: string }>(
+  set: Answer,
+  request: Request,
+  value: Value,
+): Value {
+  set.headers['cache-control'] = 'no-store';
+  set.headers['set-cookie'] = refreshCookie(request, value.refresh_token);
+  return value;
+}
+
+const verified = (caller: Awaited<ReturnType<typeof tokens.verifyToken>>) => ({
+  user_id: caller.id,
+  username: caller.username,
+  session_id: caller.sessionId,
+  token_id: caller.tokenId,
+  roles: [...caller.roles],
+  permissions: [...caller.permissions],
+  issued_at: caller.issuedAt,
+  expires_at: caller.expiresAt,
+});

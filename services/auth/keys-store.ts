@@ -1,0 +1,18 @@
+import { eq, inArray } from 'drizzle-orm';
+import type { Database } from '#kit/mysql';
+import { signingKeys } from './schema';
+
+export type SigningKeyRow = typeof signingKeys.$inferSelect;
+
+export const listKeys = (database: Database, algorithm: string): Promise<SigningKeyRow[]> =>
+  database.select().from(signingKeys).where(eq(signingKeys.algorithm, algorithm));
+
+/** Keeps a key unless another instance has made this generation first. */
+export async function insertKeyUnlessMade(database: Database, key: SigningKeyRow): Promise<void> {
+  await database.insert(signingKeys).ignore().values(key);
+}
+
+export async function deleteKeys(database: Database, kids: readonly string[]): Promise<void> {
+  if (kids.length === 0) return;
+  await database.delete(signingKeys).where(inArray(signingKeys.kid, [...kids]));
+}

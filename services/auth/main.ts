@@ -1,0 +1,80 @@
+import { hkdfSync } from 'node:crypto';
+import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
+import { createDenylist } from '#kit/denylist';
+import { integer, optionalText, readEnv, text } from '#kit/env';
+import { amqpFields, mysqlFields, redisFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { createGrpcClient } from '#kit/grpc-client';
+import { relayOutbox } from '#kit/outbox-relay';
+import { openOwnDatabase } from '#kit/own-database';
+import { createPasswords } from '#kit/passwords';
+import { startProcess } from '#kit/process';
+import { openRabbit } from '#kit/rabbit';
+import { openRedis } from '#kit/redis';
+import { watchRegistry } from '#kit/registry-client';
+import { followRevocations } from '#kit/revocations';
+import { createSealer } from '#kit/sealing';
+import { serveService } from '#kit/service';
+import { createTokenVerifier, tokenSettings } from '#kit/tokens';
+import { auth } from '.';
+import { authGrpc } from './grpc';
+import { openKeyRing } from './keys';
+import { listRevocations } from './revocations';
+import { subscribe } from './subscriptions';
+import { sweepExpired } from './sweep';
+import { createThrottle } from './throttle';
+
+const env = readEnv({
+  ...serviceFields(5300),
+  ...mysqlFields,
+  ...amqpFields,
+  ...redisFields,
+  ...tokenFields,
+  AUTH_DB_NAME: text('rookery_auth'),
+  AUTH_DATABASE_URL: optionalText(),
+  JWT_EXPIRES_MINUTES: integer(60, { min: 1, max: 1_440 }),
+  SIGN_INS_PER_ADDRESS: integer(25, { min: 1, max: 1_000_000 }),
+});
+
+const runtime = await startProcess('auth', env);
+const database = await openOwnDatabase(runtime, env, {
+  name: env.AUTH_DB_NAME,
+  url: env.AUTH_DATABASE_URL,
+  migrations: `${import.meta.dir}/migrations`,
+});
+const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
+const denylist = createDenylist();
+const timing = { tokenLifetimeMs: env.JWT_EXPIRES_MINUTES * 60_000, now: Date.now };
+const settings = tokenSettings(env);
+const keys = await openKeyRing({
+  runtime,
+  database,
+  settings,
+  sealer: createSealer(env.INTERNAL_SECRET, 'signing-keys'),
+  ...timing,
+});
+const deps = {
+  runtime,
+  database,
+  denylist,
+  settings,
+  keys,
+  ...timing,
+  outbox: relayOutbox(runtime, database, { rabbit }),
+  users: createGrpcClient(runtime, {
+    service: 'users',
+    definition: UsersServiceDefinition,
+    registry,
+    internalSecret: env.INTERNAL_SECRET,
+  }),
+  passwords: createPasswords(),
+  sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
+  throttle: createThrottle(redis, env.SIGN_INS_PER_ADDRESS),
+  refreshSecret: new Uint8Array(hkdfSync('sha256', env.INTERNAL_SECRET, 'rookery', 'refresh tokens', 32)),
+  tokens: createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked),
+};
+subscribe(deps, rabbit);
+followRevocations(runtime, rabbit, denylist, () => listRevocations(deps));
+sweepExpired(deps);
+await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps)] });

@@ -1,0 +1,143 @@
+import { and, asc, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm';
+import { isUuid } from '#kit/ids';
+import type { Database, Executor, Transaction } from '#kit/mysql';
+import { refreshTokens, sessions } from './schema';
+
+export type SessionRow = typeof sessions.$inferSelect;
+export type RefreshTokenRow = typeof refreshTokens.$inferSelect;
+
+export async function insertSession(transaction: Transaction, session: SessionRow): Promise<void> {
+  await transaction.insert(sessions).values(session);
+}
+
+export async function insertRefreshToken(
+  transaction: Transaction,
+  token: { hash: string; sessionId: string },
+): Promise<void> {
+  await transaction.insert(refreshTokens).values(token);
+}
+
+export async function findSession(executor: Executor, id: string): Promise<SessionRow | undefined> {
+  if (!isUuid(id)) return undefined;
+  const [session] = await executor.select().from(sessions).where(eq(sessions.id, id));
+  return session;
+}
+
+export async function findSessionOfRefreshToken(
+  database: Database,
+  hash: string,
+): Promise<{ session: SessionRow; token: RefreshTokenRow } | undefined> {
+  const [found] = await database
+    .select({ session: sessions, token: refreshTokens })
+    .from(refreshTokens)
+    .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+    .where(eq(refreshTokens.hash, hash));
+  return found;
+}
+
+export async function lockSession(transaction: Transaction, id: string): Promise<SessionRow | undefined> {
+  const [session] = await transaction.select().from(sessions).where(eq(sessions.id, id)).for('update');
+  return session;
+}
+
+/** Locking, as a plain read would answer from before the session's lock was had. */
+export async function lockRefreshToken(
+  transaction: Transaction,
+  hash: string,
+): Promise<RefreshTokenRow | undefined> {
+  const [token] = await transaction
+    .select()
+    .from(refreshTokens)
+    .where(eq(refreshTokens.hash, hash))
+    .for('update');
+  return token;
+}
+
+export async function markUsed(transaction: Transaction, hash: string, usedAt: Date): Promise<void> {
+  await transaction.update(refreshTokens).set({ usedAt }).where(eq(refreshTokens.hash, hash));
+}
+
+export async function touchSession(
+  transaction: Transaction,
+  id: string,
+  use: { lastUsedAt: Date; expiresAt: Date },
+): Promise<void> {
+  await transaction.update(sessions).set(use).where(eq(sessions.id, id));
+}
+
+export async function endSessions(
+  transaction: Transaction,
+  ids: readonly string[],
+  endedAt: Date,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await transaction
+    .update(sessions)
+    .set({ endedAt })
+    .where(and(inArray(sessions.id, [...ids]), isNull(sessions.endedAt)));
+}
+
+export async function endAllSessions(transaction: Transaction, userId: string, endedAt: Date): Promise<void> {
+  await transaction
+    .update(sessions)
+    .set({ endedAt })
+    .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)));
+}
+
+/** The ids of a person's sessions that have not been ended, the oldest first. */
+export async function listOpenSessionIds(transaction: Transaction, userId: string): Promise<string[]> {
+  const rows = await transaction
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
+    .orderBy(asc(sessions.id));
+  return rows.map((row) => row.id);
+}
+
+/** A person's sessions that are alive, the newest first. */
+export async function listSessions(
+  database: Database,
+  userId: string,
+  request: { beforeId: string | null; limit: number; now: Date },
+): Promise<SessionRow[]> {
+  return database
+    .select()
+    .from(sessions)
+    .where(
+      and(
+        eq(sessions.userId, userId),
+        isNull(sessions.endedAt),
+        gt(sessions.expiresAt, request.now),
+        request.beforeId === null || !isUuid(request.beforeId)
+          ? undefined
+          : lt(sessions.id, request.beforeId),
+      ),
+    )
+    .orderBy(desc(sessions.id))
+    .limit(request.limit);
+}
+
+/** Removes a person's sessions and their refresh tokens. */
+export async function eraseSessions(transaction: Transaction, userId: string): Promise<void> {
+  const ids = transaction.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
+  await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await transaction.delete(sessions).where(eq(sessions.userId, userId));
+}
+
+/** Removes up to `limit` sessions that expired before a moment. @returns how many */
+export async function deleteExpiredSessions(
+  transaction: Transaction,
+  before: Date,
+  limit: number,
+): Promise<number> {
+  const expired = await transaction
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(lt(sessions.expiresAt, before))
+    .limit(limit);
+  const ids = expired.map((row) => row.id);
+  if (ids.length === 0) return 0;
+  await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await transaction.delete(sessions).where(inArray(sessions.id, ids));
+  return ids.length;
+}

@@ -1,0 +1,46 @@
+import { AuthCredentialsSet } from '#contracts/events/auth';
+import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
+import type { MessageOf } from '#contracts/messages';
+import { consumeEvents } from '#kit/consume-events';
+import type { Rabbit } from '#kit/rabbit';
+import type { Sealer } from '#kit/sealing';
+import { type CredentialsDeps, erasePerson, setCredentials, updatePerson } from './credentials';
+
+const EVENTS = [AuthCredentialsSet, UserCreated, UserUpdated, UserDeleted] as const;
+
+export interface SubscriptionDeps extends CredentialsDeps {
+  readonly sealer: Sealer;
+}
+
+/** Keeps this service's copy of people and their credentials. */
+export function subscribe(deps: SubscriptionDeps, rabbit: Rabbit): void {
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: 'auth',
+    events: EVENTS,
+    prefetch: 20,
+    handle: (message) => takeOver(deps, message),
+  });
+}
+
+/**
+ * Messages may come doubled and in any order. Each change goes by the person's version within its own transaction, so
+ * nothing has to be noted about the message itself.
+ */
+export async function takeOver(
+  deps: SubscriptionDeps,
+  message: MessageOf<(typeof EVENTS)[number]>,
+): Promise<void> {
+  switch (message.name) {
+    case 'auth.credentials-set': {
+      const { user_id, sealed, ...rest } = message.data;
+      const passwordHash = await deps.sealer.open(sealed);
+      await setCredentials(deps, { userId: user_id, passwordHash, ...rest });
+      return;
+    }
+    case 'user.created':
+    case 'user.updated':
+      return updatePerson(deps, message.data);
+    case 'user.deleted':
+      return erasePerson(deps, message.data);
+  }
+}
