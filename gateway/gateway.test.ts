@@ -82,9 +82,11 @@ describe('routing', () => {
     expect((await ask('/birds/7', { method: 'HEAD' })).status).toBe(200);
   });
 
-  test('a page is found whatever the client calls this host', async () => {
-    for (const host of ['a', 'localhost', 'rookery.example:8080'])
+  test('a path is the same path whatever the client calls this host', async () => {
+    for (const host of ['a', 'localhost', 'rookery.example:8080']) {
       expect((await ask('/health', { headers: { host } })).status).toBe(200);
+      expect(await read('/birds/7', { headers: { host } })).toMatchObject({ path: '/birds/7' });
+    }
   });
 });
 

@@ -25,6 +25,9 @@ export function serveHttp(
   app: AnyElysia,
   options: { hostname: string; port: number; insist: boolean; bodyBytes?: number },
 ): HttpServer {
+  // Otherwise Elysia looks for the path behind the eleventh character of the URL, and a client that names its host `a`
+  // has another path answered than the one the gateway let through.
+  app.config.handler = { ...app.config.handler, standardHostname: false };
   const listen = (port: number) =>
     Bun.serve({
       hostname: options.hostname,

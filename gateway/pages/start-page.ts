@@ -34,7 +34,7 @@ export function startPage(status: GatewayStatus): string {
 <a href="/metrics">Metrics</a>
 </nav>
 </header>
-<main id="main">
+<main>
 ${services(status)}
 </main>
 <footer><p>Gateway ${escaped(status.version)}. Programs get this page as JSON.</p></footer>
@@ -112,24 +112,27 @@ h3 a:focus-visible{outline:none}
 `;
 
 /**
- * Fetches the page again and puts its list in place, only where it differs: what has the keyboard's focus keeps it,
- * and a screen reader hears of a change and not of every look.
+ * Fetches the page again and takes over what differs: what has the keyboard's focus keeps it, and a screen reader
+ * hears of a change and not of every look.
  */
 const SCRIPT = `
 async function refresh(){
+  if(document.hidden)return;
+  const status=document.querySelector('[role=status]');
   try{
-    if(document.hidden)return;
     const answer=await fetch('/',{headers:{accept:'text/html'}});
-    const next=new DOMParser().parseFromString(await answer.text(),'text/html').getElementById('main');
-    const main=document.getElementById('main');
-    if(!next||next.innerHTML===main.innerHTML)return;
-    const focused=document.activeElement?.getAttribute('href');
-    main.replaceChildren(...next.childNodes);
-    if(focused)document.querySelector('main a[href="'+focused+'"]')?.focus();
+    const next=new DOMParser().parseFromString(await answer.text(),'text/html');
+    say(status,next.querySelector('[role=status]').textContent);
+    const list=document.querySelector('.services'),nextList=next.querySelector('.services');
+    if(list.innerHTML===nextList.innerHTML)return;
+    const focused=document.activeElement.getAttribute('href');
+    list.replaceChildren(...nextList.childNodes);
+    if(focused)list.querySelector('a[href="'+focused+'"]')?.focus();
   }catch{
-    document.querySelector('[role=status]').textContent='The gateway does not answer; trying again.';
+    say(status,'The gateway does not answer; trying again.');
   }
 }
+function say(status,text){if(status.textContent!==text)status.textContent=text}
 setInterval(refresh,5000);
 `;
 
