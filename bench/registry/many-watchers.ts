@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import type { Registered } from '#contracts/registry';
+
+/**
+ * The registry with many instances and many watchers: what steady heartbeats cost, and how long a change takes to
+ * reach everybody. Run: `bun bench/registry/many-watchers.ts [instances] [watchers] [seconds]`
+ */
+const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15] = process.argv.slice(2).map(Number);
+const SERVICES = 20;
+const ROUTES = 10;
+const CHANGES = 30;
+/** Each change alone: longer than the registry rests after telling everybody. */
+const BETWEEN_CHANGES_MS = 200;
+const HEARTBEAT_MS = 5_000;
+const LINE_FEED = 10;
+const CALLS_AT_ONCE = 32;
+/** The kernel counts processor time in hundredths of a second (USER_HZ). */
+const TICKS_PER_SECOND = 100;
+
+const port = freePort();
+const url = `http://127.0.0.1:${port}`;
+const registry = Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
+  env: { ...process.env, PORT: String(port), LOG_LEVEL: 'warn' },
+  stdout: 'inherit',
+});
+try {
+  await untilHealthy();
+  const seen = Array.from({ length: watcherCount }, () => ({ revision: 0, bytes: 0 }));
+  for (const watcher of seen) watch(watcher);
+  report('idle, watchers connected');
+  const leases = await timed('registering all', registerAll);
+  await timed('until every watcher has seen the last of them', () => untilSeen(seen, leases.length));
+  report('after registering');
+  await steady(leases);
+  await changes(leases, seen);
+  report('at the end');
+} finally {
+  registry.kill();
+  await registry.exited;
+}
+process.exit(0);
+
+async function registerAll(): Promise<Registered[]> {
+  const leases: Registered[] = [];
+  await inParallel(instanceCount, async (index) => {
+    const name = `service-${index % SERVICES}`;
+    const routes = Array.from({ length: ROUTES }, (_, route) => ({
+      method: 'GET',
+      path: `/${name}/things-${route}/:id`,
+      auth: 'public',
+    }));
+    const body = { name, version: '1.0.0', host: '127.0.0.1', port: 1_024 + index, routes, prefixes: [name] };
+    leases.push((await (await post('/register', undefined, body)).json()) as Registered);
+  });
+  return leases;
+}
+
+async function steady(leases: readonly Registered[]): Promise<void> {
+  const before = processorSeconds();
+  const startedMs = performance.now();
+  let beats = 0;
+  while (performance.now() - startedMs < steadySeconds * 1_000) {
+    const dueBeats = Math.floor(((performance.now() - startedMs) / HEARTBEAT_MS) * leases.length) - beats;
+    await inParallel(dueBeats, async () => {
+      const lease = leases[beats++ % leases.length];
+      if (lease)
+        await (await post(`/heartbeat/${lease.instance_id}`, lease.lease_secret, { load: 0.5 })).text();
+    });
+    await Bun.sleep(10);
+  }
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const share = ((processorSeconds() - before) / seconds) * 100;
+  console.log(`steady: ${(beats / seconds).toFixed(0)} heartbeats/s cost ${share.toFixed(1)} % of one core`);
+}
+
+async function changes(leases: readonly Registered[], seen: readonly Watched[]): Promise<void> {
+  const firstMs: number[] = [];
+  const lastMs: number[] = [];
+  const before = processorSeconds();
+  for (let change = 0; change < CHANGES; change++) {
+    const lease = leases[change];
+    if (!lease) break;
+    const startedMs = performance.now();
+    const answer = post(`/heartbeat/${lease.instance_id}`, lease.lease_secret, { state: 'draining' });
+    const response = await answer;
+    if (!response.ok) throw new Error(`A heartbeat was answered with ${response.status}`);
+    const { revision } = (await response.json()) as { revision: number };
+    const isSeen = (watcher: Watched) => watcher.revision >= revision;
+    while (!seen.some(isSeen)) await Bun.sleep(0);
+    firstMs.push(performance.now() - startedMs);
+    while (!seen.every(isSeen)) await Bun.sleep(0);
+    lastMs.push(performance.now() - startedMs);
+    await Bun.sleep(BETWEEN_CHANGES_MS);
+  }
+  const cost = ((processorSeconds() - before) / CHANGES) * 1_000;
+  console.log(
+    `a change reaches the first watcher in ${median(firstMs)} ms, all ${seen.length} in ${median(lastMs)} ms (medians)`,
+  );
+  console.log(
+    `slowest of ${CHANGES} changes to all: ${Math.max(...lastMs).toFixed(1)} ms; ${cost.toFixed(1)} ms of processor each`,
+  );
+}
+
+interface Watched {
+  revision: number;
+  bytes: number;
+}
+
+function watch(watched: Watched): void {
+  void (async () => {
+    const response = await fetch(`${url}/watch`);
+    let begun = 0;
+    for await (const chunk of response.body ?? []) {
+      watched.bytes += chunk.length;
+      // An event counts once its end is here; its data is not worth parsing for that.
+      const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const id = text.lastIndexOf('id: ');
+      if (id >= 0) begun = Number(text.toString('latin1', id, text.indexOf('\n', id)).split(':').at(-1));
+      if (text.at(-1) === LINE_FEED && text.at(-2) === LINE_FEED) watched.revision = begun;
+    }
+  })().catch((failure: unknown) => console.error('a watcher ended', failure));
+}
+
+async function untilSeen(seen: readonly Watched[], revision: number): Promise<void> {
+  while (!seen.every((watcher) => watcher.revision >= revision)) await Bun.sleep(5);
+  const bytes = seen.reduce((sum, watcher) => sum + watcher.bytes, 0);
+  console.log(`watchers have read ${(bytes / 1e6).toFixed(0)} MB in all`);
+}
+
+async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(count, CALLS_AT_ONCE) }, lane));
+}
+
+async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  const startedMs = performance.now();
+  const before = processorSeconds();
+  const result = await work();
+  const ms = performance.now() - startedMs;
+  console.log(`${what}: ${ms.toFixed(0)} ms, ${(processorSeconds() - before).toFixed(2)} s of processor`);
+  return result;
+}
+
+function post(path: string, bearer: string | undefined, body: object): Promise<Response> {
+  return fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) },
+    body: JSON.stringify(body),
+  });
+}
+
+async function untilHealthy(): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  while (performance.now() < deadlineMs) {
+    if (
+      await fetch(`${url}/health`).then(
+        (response) => response.ok,
+        () => false,
+      )
+    )
+      return;
+    await Bun.sleep(50);
+  }
+  throw new Error('The registry did not start within 10 s');
+}
+
+function processorSeconds(): number {
+  const fields = readFileSync(`/proc/${registry.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+function report(when: string): void {
+  const kilobytes = readFileSync(`/proc/${registry.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)?.[1];
+  console.log(`${when}: ${(Number(kilobytes) / 1_024).toFixed(0)} MB resident`);
+}
+
+function median(values: readonly number[]): string {
+  const sorted = [...values].sort((left, right) => left - right);
+  return (sorted[Math.floor(sorted.length / 2)] ?? 0).toFixed(1);
+}
+
+function freePort(): number {
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+  const taken = server.port ?? 0;
+  void server.stop(true);
+  return taken;
+}
