@@ -61,6 +61,7 @@ const isProblem = (value: unknown): value is { problem: string } =>
 const optionalFields = new WeakSet<object>();
 const isOptional = (field: Field<unknown>) => optionalFields.has(field);
 
+/** Any text, as it is. */
 export function text(fallback?: string): Field<string> {
   return { parse: (value) => value, fallback };
 }
@@ -72,6 +73,7 @@ export function optionalText(): Field<string | undefined> {
   return field;
 }
 
+/** A whole number within bounds, both included. */
 export function integer(fallback: number, bounds: { min: number; max: number }): Field<number> {
   return {
     parse: (value) => {
@@ -84,8 +86,10 @@ export function integer(fallback: number, bounds: { min: number; max: number }):
   };
 }
 
+/** A TCP port; 0 takes a free one. */
 export const port = (fallback: number): Field<number> => integer(fallback, { min: 0, max: 65535 });
 
+/** `true`, `1`, `yes` or `false`, `0`, `no`. */
 export function flag(fallback: boolean): Field<boolean> {
   return {
     parse: (value) =>
@@ -98,6 +102,7 @@ export function flag(fallback: boolean): Field<boolean> {
   };
 }
 
+/** One of a few words. */
 export function choice<const C extends string>(choices: readonly C[], fallback: NoInfer<C>): Field<C> {
   return {
     parse: (value) =>
@@ -106,6 +111,7 @@ export function choice<const C extends string>(choices: readonly C[], fallback: 
   };
 }
 
+/** An absolute URL, kept as text. */
 export function url(fallback?: string): Field<string> {
   return {
     parse: (value) => (URL.canParse(value) ? value : { problem: 'must be a URL' }),

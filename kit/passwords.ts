@@ -24,6 +24,7 @@ export interface Passwords {
   isOutdated(hash: string): boolean;
 }
 
+/** Passwords as argon2id hashes in the PHC string format, with today's parameters. */
 export function createPasswords(limits = LIMITS): Passwords {
   const inTurn = limitConcurrency(limits.concurrent, limits.waiting);
   const dummy = Bun.password.hash('nobody has this password', PARAMETERS);

@@ -30,6 +30,7 @@ export interface Runtime {
 /** The clean-up of one resource may take this long before the next begins. */
 const CLOSE_TIMEOUT_MS = 20_000;
 
+/** A runtime without a process around it: tests make one for themselves, `startProcess` one for a real process. */
 export function createRuntime(options: {
   name: string;
   version: string;

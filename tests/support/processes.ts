@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dir, '..', '..');
+const START_MS = 20_000;
+/** The end of what a process wrote, shown when it does not start. */
+const KEPT_CHARACTERS = 20_000;
+
+/** A really started process of the house, as the Procfile would start it. */
+export interface StartedProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** What it wrote so far, the end of it. */
+  output(): string;
+}
+
+/**
+ * Starts a process on a free port and waits until it says that it listens.
+ *
+ * @param main its entry, from the project's root
+ * @throws with what it wrote when it ends or does not listen in time
+ */
+export async function startProcess(
+  main: string,
+  environment: Record<string, string>,
+): Promise<StartedProcess> {
+  const child = Bun.spawn([process.execPath, join(ROOT, main)], {
+    cwd: ROOT,
+    env: { ...process.env, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'info', ...environment },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  let output = '';
+  const listening = Promise.withResolvers<string | undefined>();
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      output = (output + decoder.decode(bytes, { stream: true })).slice(-KEPT_CHARACTERS);
+      const address = /listening on (https?:\/\/[^"\s]+)/.exec(output)?.[1];
+      if (address !== undefined) listening.resolve(address);
+    }
+  };
+  void Promise.all([read(child.stdout), read(child.stderr)]).then(() => listening.resolve(undefined));
+  const late = setTimeout(() => listening.resolve(undefined), START_MS);
+  const url = await listening.promise;
+  clearTimeout(late);
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    await child.exited;
+  };
+  if (url === undefined) {
+    await end('SIGKILL');
+    throw new Error(`${main} did not start:\n${output}`);
+  }
+  return {
+    url,
+    pid: child.pid,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    output: () => output,
+  };
+}

@@ -1,0 +1,103 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Stack, startStack } from '../../infra/stack';
+import { parseProcfile } from '../../scripts/procfile';
+import { eventually } from './eventually';
+import { type StartedProcess, startProcess } from './processes';
+
+const ROOT = join(import.meta.dir, '..', '..');
+/** Away from the stack the other tests use, whose servers nobody may kill. */
+const PORT_OFFSET = 4_000;
+
+export interface System {
+  /** The gateway's address. */
+  readonly url: string;
+  readonly stack: Stack;
+  /** The running instances of a process, by its Procfile name. */
+  instances(name: string): StartedProcess[];
+  /** The only instance of a process. */
+  process(name: string): StartedProcess;
+  /** One more instance. */
+  start(name: string): Promise<StartedProcess>;
+  /** Ends an instance at once and starts another in its place. */
+  killAndStart(name: string): Promise<StartedProcess>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Everything of the Procfile as real processes, on servers of its own that a test may kill.
+ *
+ * @param name tells the folders of two systems apart
+ */
+export async function startSystem(name: string, environment: Record<string, string> = {}): Promise<System> {
+  const folder = join(ROOT, '.data', `system-${name}`);
+  await rm(folder, { recursive: true, force: true });
+  const stack = await startStack({ folder, profile: 'test', portOffset: PORT_OFFSET, source: {} });
+  const entries = parseProcfile(await Bun.file(join(ROOT, 'Procfile')).text()).filter(
+    (entry) => entry.name !== 'infra',
+  );
+  const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
+  const shared: Record<string, string> = { ...stack.environment, ...environment };
+
+  async function start(processName: string): Promise<StartedProcess> {
+    const command = entries.find((entry) => entry.name === processName)?.command;
+    const main = /\bbun (\S+)/.exec(command ?? '')?.[1];
+    if (main === undefined) throw new Error(`The Procfile has no process ${processName}`);
+    const started = await startProcess(main, shared);
+    running.get(processName)?.push(started);
+    return started;
+  }
+
+  function forget(processName: string, ended: StartedProcess) {
+    running.set(
+      processName,
+      (running.get(processName) ?? []).filter((one) => one !== ended),
+    );
+  }
+
+  async function stop() {
+    await Promise.all([...running.values()].flat().map((one) => one.stop()));
+    await stack.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  const only = (processName: string): StartedProcess => {
+    const [first] = running.get(processName) ?? [];
+    if (first === undefined) throw new Error(`${processName} is not running`);
+    return first;
+  };
+
+  try {
+    shared.REGISTRY_URL = (await start('registry')).url;
+    await Promise.all(entries.filter((entry) => entry.name !== 'registry').map((entry) => start(entry.name)));
+    const url = only('gateway').url;
+    await eventually(() => mustAnswer(url, running), 30_000);
+    return {
+      url,
+      stack,
+      instances: (processName) => running.get(processName) ?? [],
+      process: only,
+      start,
+      async killAndStart(processName) {
+        const victim = only(processName);
+        forget(processName, victim);
+        await victim.kill();
+        return start(processName);
+      },
+      stop,
+    };
+  } catch (failure) {
+    await stop();
+    throw failure;
+  }
+}
+
+/** Every service that registers routes is seen by the gateway. */
+async function mustAnswer(url: string, running: ReadonlyMap<string, StartedProcess[]>): Promise<void> {
+  const response = await fetch(url, { headers: { accept: 'application/json' } });
+  const { services } = (await response.json()) as { services: Record<string, unknown> | { name: string }[] };
+  const seen = Array.isArray(services) ? services.map((service) => service.name) : Object.keys(services);
+  const expected = ['users', 'timelines', 'auth', 'likes', 'polls'].filter((name) => running.has(name));
+  const missing = expected.filter((name) => !seen.includes(name));
+  if (missing.length > 0) throw new Error(`The gateway does not see ${missing.join(', ')}`);
+}
