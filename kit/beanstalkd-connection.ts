@@ -1,4 +1,5 @@
 import FiveBeansClient from 'fivebeans/lib/client.js';
+import { pause } from './back-off';
 
 export interface BeanstalkdAddress {
   readonly host: string;
@@ -61,6 +62,8 @@ export class BeanstalkdError extends Error {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 5_000;
+/** beanstalkd warns in the last second of a job's time to run. */
+const DEADLINE_SOON_MS = 1_000;
 
 /**
  * Connects once; see `keepOpen` for connecting again.
@@ -101,9 +104,10 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
         if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve answered without a job');
         return { id: String(id), bytes };
       } catch (failure) {
-        const none =
-          failure instanceof BeanstalkdError && ['TIMED_OUT', 'DEADLINE_SOON'].includes(failure.word ?? '');
-        if (none) return undefined;
+        const word = failure instanceof BeanstalkdError ? failure.word : undefined;
+        // A job held here is about to time out; the server says so at once, again and again.
+        if (word === 'DEADLINE_SOON') await pause(DEADLINE_SOON_MS);
+        if (word === 'DEADLINE_SOON' || word === 'TIMED_OUT') return undefined;
         throw failure;
       }
     },

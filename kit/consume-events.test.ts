@@ -118,11 +118,15 @@ describe('a consumer of events', () => {
     const connection = await connect(amqpUrl());
     await (await connection.createChannel()).deleteQueue(consumer);
     await connection.close();
-    await eventually('what is published arrives again', async () => {
-      await publish(2).catch(() => undefined);
-      return got.length > 1;
-    });
-  });
+    await eventually(
+      'what is published arrives again',
+      async () => {
+        await publish(2).catch(() => undefined);
+        return got.length > 1;
+      },
+      30_000,
+    );
+  }, 40_000);
 });
 
 describe('the inbox', () => {

@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Channel, ConfirmChannel } from 'amqplib';
 import type { EventDefinition, MessageOf } from '#contracts/messages';
-import { observeBacklog } from './backlog-metrics';
-import { type Delivery, deliver, type Handling, type MessageContext } from './message-delivery';
+import { type Backlog, observeBacklog } from './backlog-metrics';
+import { eventDelivery } from './event-delivery';
+import { deliver, type Handling, type MessageContext } from './message-delivery';
 import type { Rabbit } from './rabbit';
-import { type Publisher, publisherOn } from './rabbit-publisher';
+import { publisherOn } from './rabbit-publisher';
 import {
   declareConsumer,
   declareRetryQueues,
@@ -22,7 +23,11 @@ const MAXIMUM_ATTEMPTS = 10;
 const HANDLE_TIMEOUT_MS = 5 * 60_000;
 /** What is running at the end of the process gets so long; then it goes back to its queue. */
 const DRAIN_MS = 15_000;
-const ATTEMPTS_MADE = 'x-attempts-made';
+/**
+ * RabbitMQ 3.10, tried: when a quorum queue is deleted and declared again at once, as a publisher may, its consumers are
+ * neither told nor handed anything again. So each subscription is looked at this often; two looks find it stalled.
+ */
+const CHECK_SUBSCRIPTION_MS = 3_000;
 
 export interface EventConsumption<Definition extends EventDefinition> {
   /** Names the queue; one for each service or worker, shared by its instances. */
@@ -48,7 +53,7 @@ export function consumeEvents<Definition extends EventDefinition>(
   options: EventConsumption<Definition>,
 ): void {
   const { consumer, events, prefetch } = options;
-  const delaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
+  const queue = { consumer, delaysMs: options.retryDelaysMs ?? RETRY_DELAYS_MS };
   const handling: Handling<Definition> = {
     source: consumer,
     definitions: events,
@@ -57,23 +62,21 @@ export function consumeEvents<Definition extends EventDefinition>(
     timeoutMs: HANDLE_TIMEOUT_MS,
   };
   const running = new Set<Promise<void>>();
+  let handedOut = 0;
 
   const kept = rabbit.keepChannel(`RabbitMQ consumer ${consumer}`, async (channel) => {
-    await declareConsumer(channel, consumer);
-    await declareRetryQueues(channel, consumer, delaysMs);
-    for (const event of events) {
-      await declareRoute(channel, event);
-      await channel.bindQueue(consumer, event.exchange, event.routingKey);
-    }
+    await declare(channel, queue, events);
     await channel.prefetch(prefetch);
     const publisher = publisherOn(channel);
     const { consumerTag } = await channel.consume(consumer, (message) => {
       // The broker has cancelled the subscription, as when the queue was deleted: declared anew on a new channel.
       if (message === null) return void channel.close().catch(() => undefined);
-      const delivering = deliver(runtime, handling, deliveryOf(channel, publisher, message));
+      handedOut++;
+      const delivering = deliver(runtime, handling, eventDelivery({ channel, publisher }, queue, message));
       running.add(delivering);
       void delivering.finally(() => running.delete(delivering));
     });
+    closeWhenStalled(channel, consumer, () => ({ idle: running.size === 0, handedOut }));
     return consumerTag;
   });
 
@@ -83,70 +86,58 @@ export function consumeEvents<Definition extends EventDefinition>(
     await Promise.race([Promise.all(running), wait(DRAIN_MS, undefined, { ref: false })]);
     await kept.close();
   });
-  observeBacklog(runtime, consumer, async () => {
-    const { channel } = await kept.opened();
-    const ready = await channel.checkQueue(consumer);
-    const parked = await channel.checkQueue(parkedQueue(consumer));
-    const delayed = await Promise.all(
-      delaysMs.map((delayMs) => channel.checkQueue(retryQueue(consumer, delayMs))),
-    );
-    return {
-      ready: ready.messageCount,
-      reserved: running.size,
-      delayed: delayed.reduce((sum, queue) => sum + queue.messageCount, 0),
-      parked: parked.messageCount,
-    };
-  });
+  observeBacklog(runtime, consumer, async () => ({
+    ...(await waitingIn((await kept.opened()).channel, queue)),
+    reserved: running.size,
+  }));
+}
 
-  function deliveryOf(channel: Channel, publisher: Publisher, message: ConsumeMessage): Delivery {
-    const attempt = attemptsMade(message) + 1;
-    const moveTo = async (queue: string, headers: Record<string, string | number>, expirationMs?: number) => {
-      await publisher.publish({
-        exchange: '',
-        routingKey: queue,
-        body: message.content,
-        messageId: messageIdOf(message),
-        mandatory: true,
-        headers,
-        ...(expirationMs !== undefined && { expirationMs }),
-      });
-      channel.ack(message);
-    };
-    return {
-      bytes: message.content,
-      attempt,
-      acknowledge: async () => channel.ack(message),
-      async retry(afterMs) {
-        const delayMs = retryDelay(delaysMs, attempt, afterMs);
-        await moveTo(retryQueue(consumer, delayMs), { [ATTEMPTS_MADE]: attempt }, jittered(delayMs));
-      },
-      park: (reason) =>
-        moveTo(parkedQueue(consumer), {
-          'x-parked-reason': reason,
-          'x-parked-at': new Date().toISOString(),
-          [ATTEMPTS_MADE]: attempt,
-        }),
-    };
+interface Queue {
+  readonly consumer: string;
+  readonly delaysMs: readonly number[];
+}
+
+async function declare(
+  channel: ConfirmChannel,
+  { consumer, delaysMs }: Queue,
+  events: readonly EventDefinition[],
+): Promise<void> {
+  await declareConsumer(channel, consumer);
+  await declareRetryQueues(channel, consumer, delaysMs);
+  for (const event of events) {
+    await declareRoute(channel, event);
+    await channel.bindQueue(consumer, event.exchange, event.routingKey);
   }
 }
 
-/** The delay for the attempt just made, or the shortest that is long enough for what the handler asked. */
-function retryDelay(delaysMs: readonly number[], attempt: number, afterMs: number | undefined): number {
-  const longest = delaysMs.at(-1) ?? 1_000;
-  const asked =
-    afterMs === undefined ? delaysMs[attempt - 1] : delaysMs.find((delayMs) => delayMs >= afterMs);
-  return asked ?? longest;
+/** Stalled: nobody is subscribed, or messages wait and an idle consumer has been handed none since the last look. */
+function closeWhenStalled(
+  channel: Channel,
+  consumer: string,
+  progress: () => { idle: boolean; handedOut: number },
+): void {
+  let waitedFrom: number | undefined;
+  const timer = setInterval(async () => {
+    try {
+      const { consumerCount, messageCount } = await channel.checkQueue(consumer);
+      const { idle, handedOut } = progress();
+      const waiting = messageCount > 0 && idle;
+      if (consumerCount === 0 || (waiting && waitedFrom === handedOut)) await channel.close();
+      waitedFrom = waiting ? handedOut : undefined;
+    } catch {
+      // The channel has ended, which is noticed and mended where it was opened.
+      clearInterval(timer);
+    }
+  }, CHECK_SUBSCRIPTION_MS);
+  channel.once('close', () => clearInterval(timer));
 }
 
-/** Half of the delay up to the whole, so that what failed together does not come again together. */
-const jittered = (delayMs: number): number => Math.round(delayMs * (0.5 + Math.random() / 2));
-
-function attemptsMade(message: ConsumeMessage): number {
-  const made: unknown = message.properties.headers?.[ATTEMPTS_MADE];
-  return typeof made === 'number' ? made : 0;
-}
-
-function messageIdOf(message: ConsumeMessage): string {
-  const id: unknown = message.properties.messageId;
-  return typeof id === 'string' ? id : Bun.randomUUIDv7();
+async function waitingIn(channel: Channel, { consumer, delaysMs }: Queue): Promise<Backlog> {
+  const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
+  const delayed = await Promise.all(delaysMs.map((delayMs) => count(retryQueue(consumer, delayMs))));
+  return {
+    ready: await count(consumer),
+    delayed: delayed.reduce((sum, messages) => sum + messages, 0),
+    parked: await count(parkedQueue(consumer)),
+  };
 }

@@ -22,6 +22,8 @@ const AWAY_MS = 100;
  * not answer (5 s for each confirmation) the locks are held for 7.5 s at most.
  */
 const SENDING_MS = 2_500;
+/** Long enough to see what was sent yesterday. */
+const RETAIN_HOURS = 24;
 const TRIM_EVERY_MS = 10 * 60_000;
 /** Another relay has what comes first, or the broker refuses: looked at again after about this long. */
 const STUCK_PACE = { baseMs: 50, capMs: 1_000 };
@@ -85,15 +87,7 @@ export function relayOutbox(
     }
   }
 
-  async function trimAgainAndAgain() {
-    while (!stop.signal.aborted) {
-      await trimSent(database, brokers.retainHours ?? 24, stop.signal).catch((failure: unknown) => {
-        runtime.log.warn({ err: failure }, 'sent outbox rows could not be trimmed');
-      });
-      await pause(TRIM_EVERY_MS, stop.signal);
-    }
-  }
-  const trimming = trimAgainAndAgain();
+  const trimming = trimAgainAndAgain(runtime, database, brokers.retainHours ?? RETAIN_HOURS, stop.signal);
 
   runtime.onClose('outbox relay', async () => {
     stop.abort();
@@ -149,6 +143,15 @@ function relayBatch(database: Database, route: Route): Promise<Batch> {
     },
     { isolationLevel: 'read committed' },
   );
+}
+
+async function trimAgainAndAgain(runtime: Runtime, database: Database, hours: number, signal: AbortSignal) {
+  while (!signal.aborted) {
+    await trimSent(database, hours, signal).catch((failure: unknown) => {
+      runtime.log.warn({ err: failure }, 'sent outbox rows could not be trimmed');
+    });
+    await pause(TRIM_EVERY_MS, signal);
+  }
 }
 
 const rabbitRoute = (rabbit: Rabbit): Route => ({

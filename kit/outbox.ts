@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import { envelope, type MessageDefinition } from '#contracts/messages';
-import type { Executor } from './mysql';
+import type { Transaction } from './mysql';
 import { DATABASE_NOW, type OutboxRouting, outbox } from './outbox-tables';
 import { currentTrace } from './trace';
 
@@ -53,7 +53,7 @@ export function outboxEntry<Definition extends MessageDefinition>(
  *
  * @param transaction the one that makes the change
  */
-export async function writeOutbox(transaction: Executor, entries: readonly OutboxEntry[]): Promise<void> {
+export async function writeOutbox(transaction: Transaction, entries: readonly OutboxEntry[]): Promise<void> {
   if (entries.length === 0) return;
   await transaction.insert(outbox).values(
     entries.map(({ aggregate, ...entry }) => ({
