@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
-import { eventually, freePort, SHORT_LEASE, spawnRegistry, startRegistry } from './test-process';
+import { callAt, enterAt, registration, watch } from './test-calls';
+import { eventually, SHORT_LEASE, startRegistry } from './test-process';
 
 // Some promises are about seconds of silence.
 setDefaultTimeout(30_000);
@@ -15,51 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
+const enter = (name: string, more: object = {}, base = url) => enterAt(base, name, more);
+
 const call = (path: string, method: string, bearer?: string, body?: unknown, base = url) =>
-  fetch(base + path, {
-    method,
-    headers: {
-      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-
-const registration = (name: string, more: object = {}) => ({
-  name,
-  version: '1.0.0',
-  host: '127.0.0.1',
-  port: 5101,
-  routes: [],
-  prefixes: [name],
-  ...more,
-});
-
-async function enter(name: string, more: object = {}, base = url): Promise<Registered> {
-  const response = await call('/register', 'POST', undefined, registration(name, more), base);
-  expect(response.status).toBe(201);
-  return (await response.json()) as Registered;
-}
-
-/** Reads a watch in the background. */
-async function watch(base: string, lastEventId?: string) {
-  const stop = new AbortController();
-  const events: EventSourceMessage[] = [];
-  const comments: string[] = [];
-  const response = await fetch(`${base}/watch`, {
-    signal: stop.signal,
-    headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
-  });
-  const parser = createParser({
-    onEvent: (event) => events.push(event),
-    onComment: (text) => comments.push(text),
-  });
-  const decoder = new TextDecoder();
-  void (async () => {
-    for await (const chunk of response.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
-  })().catch(() => undefined);
-  return { events, comments, stop: () => stop.abort() };
-}
+  callAt(base, path, method, bearer, body);
 
 describe('a registration', () => {
   test('answers 201 with the lease, and is listed without its secret', async () => {
@@ -267,58 +226,3 @@ describe('a watch', () => {
     await eventually(async () => (await watching()) === 0);
   });
 });
-
-describe('the process', () => {
-  test('evicts nobody after it stood still for longer than a lease', async () => {
-    const child = Bun.spawn([process.execPath, `${import.meta.dir}/short-lease.fixture.ts`], {
-      stdout: 'pipe',
-    });
-    try {
-      const { value } = await child.stdout.getReader().read();
-      const base = new TextDecoder().decode(value).trim();
-      const { instance_id: id, lease_secret: secret } = await enter('paused', {}, base);
-      child.kill('SIGSTOP');
-      await Bun.sleep(SHORT_LEASE.removedMs * 2);
-      child.kill('SIGCONT');
-      expect(await (await fetch(`${base}/services/paused`)).json()).toMatchObject({
-        instances: [{ state: 'up' }],
-      });
-      expect((await call(`/heartbeat/${id}`, 'POST', secret, {}, base)).status).toBe(200);
-      await eventually(async () => {
-        const { instances } = (await (await fetch(`${base}/services/paused`)).json()) as ServiceChange;
-        return instances.length === 0;
-      });
-    } finally {
-      child.kill('SIGKILL');
-      await child.exited;
-    }
-  });
-
-  test('insists on its port, and in production on a token and an allow-list', async () => {
-    const taken = new URL(url).port;
-    expect((await runToEnd({ PORT: taken })).exitCode).not.toBe(0);
-    const { exitCode, errors } = await runToEnd({ PORT: '0', NODE_ENV: 'production' });
-    expect(exitCode).toBe(78);
-    expect(errors).toContain('REGISTRY_TOKEN');
-    expect(errors).toContain('REGISTRY_ALLOWED_HOSTS');
-  });
-
-  test('ends on SIGTERM while watchers are open', async () => {
-    const running = await spawnRegistry(freePort());
-    const { events, stop } = await watch(running.url);
-    await eventually(() => events.length === 1);
-    running.child.kill('SIGTERM');
-    expect(await running.child.exited).toBe(0);
-    stop();
-  });
-});
-
-async function runToEnd(environment: Record<string, string>) {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/main.ts`], {
-    env: { ...process.env, LOG_LEVEL: 'silent', ...environment },
-    stdout: 'ignore',
-    stderr: 'pipe',
-    timeout: 10_000,
-  });
-  return { errors: await new Response(child.stderr).text(), exitCode: await child.exited };
-}

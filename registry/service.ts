@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Gauge } from 'prom-client';
-import type { Heartbeat, Instance, InstanceState, Registered, Registration } from '#contracts/registry';
+import type { Heartbeat, InstanceState, Registered, Registration } from '#contracts/registry';
 import { uuidv7 } from '#kit/ids';
 import type { Runtime } from '#kit/runtime';
 import { DEFAULT_LEASE, type LeaseRules } from './expiry';
 import type { HostRule } from './hosts';
 import { hashSecret } from './lease-secret';
+import { countByState, instancesOf, observeRegistry } from './metrics';
 import {
   ClaimTaken,
   CredentialsMissing,
@@ -80,7 +80,7 @@ export function openRegistry(
     listing: createListing(table, now),
     close,
   };
-  observe(runtime, deps);
+  observeRegistry(runtime, deps);
   return deps;
 }
 
@@ -185,16 +185,8 @@ export function status(deps: RegistryDeps) {
   };
 }
 
-const instancesOf = (table: Table): Instance[] => Object.values(table.snapshot().services).flat();
-
 const holdsLease = (table: Table, name: string, instanceId: string) =>
   table.service(name)?.instances.some((instance) => instance.instance_id === instanceId) ?? false;
-
-function countByState(instances: readonly Instance[]): Record<InstanceState, number> {
-  const counts = { starting: 0, up: 0, draining: 0, unhealthy: 0 };
-  for (const { state } of instances) counts[state]++;
-  return counts;
-}
 
 function mustHoldToken({ token }: RegistryDeps, bearer: string | undefined) {
   if (token === undefined) return;
@@ -223,42 +215,4 @@ function createListing(table: Table, now: () => number): () => string {
       made = { revision: table.revision(), atMs: now(), text: JSON.stringify(table.snapshot()) };
     return made.text;
   };
-}
-
-function observe(runtime: Runtime, deps: RegistryDeps): void {
-  const registers = [runtime.metrics];
-  new Gauge({
-    name: 'registry_instances',
-    help: 'Instances in the table, by state',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const [state, count] of Object.entries(countByState(instancesOf(deps.table))))
-        this.set({ state }, count);
-    },
-  });
-  new Gauge({
-    name: 'registry_protected_instances',
-    help: 'Silent instances that are kept because most of their service fell silent at once',
-    registers,
-    collect() {
-      this.set(instancesOf(deps.table).filter((instance) => instance.protected).length);
-    },
-  });
-  new Gauge({
-    name: 'registry_watchers',
-    help: 'Open streams and long polls',
-    registers,
-    collect() {
-      this.set(deps.watchers.count());
-    },
-  });
-  new Gauge({
-    name: 'registry_revision',
-    help: 'Changes of the table since the start',
-    registers,
-    collect() {
-      this.set(deps.table.revision());
-    },
-  });
 }

@@ -1,0 +1,56 @@
+import { Gauge } from 'prom-client';
+import type { Instance, InstanceState } from '#contracts/registry';
+import type { Runtime } from '#kit/runtime';
+import type { Table } from './table';
+import type { Watchers } from './watchers';
+
+/** Measured when they are asked for: what the table holds, and who watches it. */
+export function observeRegistry(
+  runtime: Runtime,
+  deps: { readonly table: Table; readonly watchers: Watchers },
+): void {
+  const registers = [runtime.metrics];
+  new Gauge({
+    name: 'registry_instances',
+    help: 'Instances in the table, by state',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(countByState(instancesOf(deps.table))))
+        this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'registry_protected_instances',
+    help: 'Silent instances that are kept because most of their service fell silent at once',
+    registers,
+    collect() {
+      this.set(instancesOf(deps.table).filter((instance) => instance.protected).length);
+    },
+  });
+  new Gauge({
+    name: 'registry_watchers',
+    help: 'Open streams and long polls',
+    registers,
+    collect() {
+      this.set(deps.watchers.count());
+    },
+  });
+  new Gauge({
+    name: 'registry_revision',
+    help: 'Changes of the table since the start',
+    registers,
+    collect() {
+      this.set(deps.table.revision());
+    },
+  });
+}
+
+/** All instances of all services. */
+export const instancesOf = (table: Table): Instance[] => Object.values(table.snapshot().services).flat();
+
+export function countByState(instances: readonly Instance[]): Record<InstanceState, number> {
+  const counts = { starting: 0, up: 0, draining: 0, unhealthy: 0 };
+  for (const { state } of instances) counts[state]++;
+  return counts;
+}

@@ -1,0 +1,49 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { Registered } from '#contracts/registry';
+
+export const callAt = (base: string, path: string, method: string, bearer?: string, body?: unknown) =>
+  fetch(base + path, {
+    method,
+    headers: {
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+
+export const registration = (name: string, more: object = {}) => ({
+  name,
+  version: '1.0.0',
+  host: '127.0.0.1',
+  port: 5101,
+  routes: [],
+  prefixes: [name],
+  ...more,
+});
+
+/** @throws when the registry does not enter it */
+export async function enterAt(base: string, name: string, more: object = {}): Promise<Registered> {
+  const response = await callAt(base, '/register', 'POST', undefined, registration(name, more));
+  if (response.status !== 201) throw new Error(`The registration was answered with ${response.status}`);
+  return (await response.json()) as Registered;
+}
+
+/** Reads a watch in the background. */
+export async function watch(base: string, lastEventId?: string) {
+  const stop = new AbortController();
+  const events: EventSourceMessage[] = [];
+  const comments: string[] = [];
+  const response = await fetch(`${base}/watch`, {
+    signal: stop.signal,
+    headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+  });
+  const parser = createParser({
+    onEvent: (event) => events.push(event),
+    onComment: (text) => comments.push(text),
+  });
+  const decoder = new TextDecoder();
+  void (async () => {
+    for await (const chunk of response.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
+  })().catch(() => undefined);
+  return { events, comments, stop: () => stop.abort() };
+}
