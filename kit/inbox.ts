@@ -3,11 +3,10 @@ import type { EventDefinition, MessageOf } from '#contracts/messages';
 import { pause } from './back-off';
 import { consumeEvents, type EventConsumption } from './consume-events';
 import type { MessageContext } from './message-delivery';
-import type { Database, Transaction } from './mysql';
+import { type Database, inTransaction, type Transaction } from './mysql';
 import { DATABASE_NOW, inbox } from './outbox-tables';
 import type { Rabbit } from './rabbit';
 import type { Runtime } from './runtime';
-import { inTransaction } from './transaction';
 
 /** A message older than this is not expected to be repeated: parked ones are looked at within two weeks. */
 const RETAIN_DAYS = 14;
