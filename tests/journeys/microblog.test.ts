@@ -1,0 +1,247 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type Client, join, type Reply, request } from '../support/client';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const START_MS = 90_000;
+let system: System;
+let alice: Client;
+let bob: Client;
+
+const call = (method: string, path: string, options: Parameters<typeof request>[3] = {}) =>
+  request(system.url, method, path, options);
+const textsOf = ({ body }: Reply) => (body.items as { text: string }[]).map(({ text }) => text);
+const idsOf = ({ body }: Reply) => (body.items as { id: string }[]).map(({ id }) => id);
+
+beforeAll(async () => {
+  system = await startSystem('microblog', { LIKES_DIGEST_SECONDS: '1' });
+  [alice, bob] = await Promise.all([join(system.url, 'alice'), join(system.url, 'bob')]);
+}, START_MS);
+
+afterAll(() => system?.stop(), START_MS);
+
+describe('the door', () => {
+  test('tells programs what is behind it, and browsers too', async () => {
+    const { body } = await call('GET', '/', { headers: { accept: 'application/json' } });
+    expect(body).toMatchObject({ name: expect.any(String), version: expect.any(String) });
+    const page = await fetch(system.url, { headers: { accept: 'text/html' } });
+    expect(page.headers.get('content-type')).toContain('text/html');
+  });
+
+  test('describes everything in one document, and shows it', async () => {
+    await eventually(async () => {
+      const { status, body } = await call('GET', '/openapi.json');
+      expect(status).toBe(200);
+      const paths = Object.keys(body.paths as object);
+      for (const path of ['/register', '/posts', '/likes/{post_id}', '/polls/{poll_id}/vote', '/auth/login'])
+        expect(paths).toContain(path);
+    });
+    expect((await fetch(`${system.url}/docs`)).status).toBe(200);
+  });
+
+  test.each(['/health', '/healthz', '/readyz', '/metrics'])('answers %s', async (path) => {
+    expect((await fetch(`${system.url}${path}`)).status).toBe(200);
+  });
+
+  test('answers a service under its prefix and under a version as well', async () => {
+    for (const path of ['/users/alice', '/v1/users/alice', '/users/users/alice'])
+      expect((await call('GET', path)).body).toMatchObject({ username: 'alice' });
+  });
+});
+
+describe('every service at its own port', () => {
+  test.each(['users', 'timelines', 'auth', 'likes', 'polls'])(
+    '%s answers its operational routes',
+    async (name) => {
+      const { url } = system.process(name);
+      for (const path of ['/health', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'])
+        expect([name, path, (await fetch(`${url}${path}`)).status]).toEqual([name, path, 200]);
+    },
+  );
+
+  test.each(['posts', 'fanout', 'likes-validation', 'likes-notification'])(
+    'worker %s is healthy',
+    async (name) => {
+      const { url } = system.process(name);
+      for (const path of ['/health', '/readyz', '/metrics'])
+        expect([name, path, (await fetch(`${url}${path}`)).status]).toEqual([name, path, 200]);
+    },
+  );
+
+  test('answers the same as through the gateway', async () => {
+    const direct = await request(system.process('users').url, 'GET', '/users/alice');
+    expect(direct.body).toEqual((await call('GET', '/users/alice')).body);
+  });
+});
+
+describe('the microblog', () => {
+  test('a post reaches the home of those who follow, and nobody else’s', async () => {
+    const carol = await join(system.url, 'carol');
+    expect((await bob.post('/users/follow/alice')).status).toBe(204);
+    const posted = await alice.post('/posts', { text: 'Hello #rooks, says @bob' });
+    expect(posted.status).toBe(201);
+    expect(posted.body).toMatchObject({ author: { username: 'alice' }, hashtags: ['rooks'] });
+    const id = String(posted.body.id);
+    await eventually(async () => expect(idsOf(await bob.get('/posts/home/bob'))).toContain(id));
+    expect(idsOf(await carol.get('/posts/home/carol'))).not.toContain(id);
+    expect((await bob.get('/posts/home/alice')).status).toBe(403);
+    expect((await call('GET', '/posts/home/bob')).status).toBe(401);
+    for (const path of ['/posts', '/posts/alice', '/posts/tag/rooks'])
+      expect(idsOf(await call('GET', path))).toContain(id);
+    expect((await call('GET', `/posts/id/${id}`)).body).toMatchObject({
+      id,
+      text: 'Hello #rooks, says @bob',
+    });
+    await eventually(async () =>
+      expect((await call('GET', '/users/alice')).body).toMatchObject({ posts_count: 1, followers_count: 1 }),
+    );
+  });
+
+  test('a post accepted for later appears exactly once under the id given', async () => {
+    const accepted = await alice.post('/posts/async', { text: 'Later' });
+    expect(accepted.status).toBe(202);
+    expect(accepted.body).toMatchObject({ status: 'queued' });
+    await eventually(async () => {
+      const { status, body } = await call('GET', String(accepted.body.location));
+      expect([status, body.id]).toEqual([200, accepted.body.id]);
+    });
+    expect(textsOf(await call('GET', '/posts/alice')).filter((text) => text === 'Later')).toHaveLength(1);
+  });
+
+  test('a retried post has no twin', async () => {
+    const key = { 'idempotency-key': 'the-same-key' };
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, () => alice.post('/posts', { text: 'Once' }, key)),
+    );
+    const ids = new Set(replies.filter(({ status }) => status === 201).map(({ body }) => body.id));
+    expect(ids.size).toBe(1);
+    expect(replies.every(({ status }) => status === 201 || status === 409)).toBe(true);
+    expect(textsOf(await call('GET', '/posts/alice')).filter((text) => text === 'Once')).toHaveLength(1);
+    expect((await alice.post('/posts', { text: 'Other' }, key)).status).toBe(422);
+  });
+
+  test('unfollowing empties the home of what came from there', async () => {
+    const [dan, eve] = await Promise.all([join(system.url, 'dan'), join(system.url, 'eve')]);
+    await dan.post('/users/follow/eve');
+    const { body } = await eve.post('/posts', { text: 'To followers' });
+    await eventually(async () => expect(idsOf(await dan.get('/posts/home/dan'))).toContain(String(body.id)));
+    await dan.post('/users/unfollow/eve');
+    await eventually(async () => expect(idsOf(await dan.get('/posts/home/dan'))).toEqual([]));
+  });
+
+  test('likes count once, lead the popular list, and the author hears of them by mail', async () => {
+    const post = await alice.post('/posts', { text: 'Like me' });
+    const id = String(post.body.id);
+    expect((await bob.post(`/likes/${id}`)).status).toBe(201);
+    expect((await bob.post(`/likes/${id}`)).status).toBe(200);
+    expect((await bob.get(`/likes/${id}/count`)).body).toMatchObject({
+      post_id: id,
+      count: 1,
+      liked_by_me: true,
+    });
+    expect((await bob.get(`/posts/id/${id}`)).body).toMatchObject({ likes_count: 1, liked_by_me: true });
+    expect(JSON.stringify((await call('GET', '/users/bob/likes')).body)).toContain(id);
+    expect(JSON.stringify((await call('GET', '/likes/popular')).body)).toContain(id);
+    await eventually(async () => {
+      const inbox = await fetch(`${system.stack.environment.MAIL_INBOX_URL}/email`);
+      const mails = (await inbox.json()) as { to: { address: string }[]; subject: string }[];
+      const told = mails.filter(({ to }) => to.some(({ address }) => address === 'alice@example.com'));
+      expect(told.filter(({ subject }) => subject.includes('bob'))).toHaveLength(1);
+    }, 20_000);
+    expect((await bob.delete(`/likes/${id}`)).status).toBe(204);
+    expect((await bob.get(`/likes/${id}/count`)).body).toMatchObject({ count: 0, liked_by_me: false });
+  });
+
+  test('a poll counts one vote of five hundred sent at once by one person', async () => {
+    const poll = await alice.post('/polls', { question: 'Tea?', options: ['Yes', 'No'] });
+    expect(poll.status).toBe(201);
+    const votes = await Promise.all(
+      Array.from({ length: 500 }, () => bob.post(`/polls/${poll.body.id}/vote`, { option: 'Yes' })),
+    );
+    expect(votes.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(votes.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
+    const { body } = await call('GET', `/polls/${poll.body.id}/results`);
+    expect(body).toMatchObject({
+      voters_count: 1,
+      options: [{ option: 'Yes', votes: 1, share: 100 }, { votes: 0 }],
+    });
+  });
+
+  test('a block ends what the two had, and holds for follow, reply, like and vote', async () => {
+    const [fay, gus] = await Promise.all([join(system.url, 'fay'), join(system.url, 'gus')]);
+    await gus.post('/users/follow/fay');
+    const post = await fay.post('/posts', { text: 'Not for Gus' });
+    const poll = await fay.post('/polls', { question: 'Stay?', options: ['Yes', 'No'] });
+    expect((await fay.post('/users/block/gus')).status).toBe(204);
+    expect((await gus.post('/users/follow/fay')).status).toBe(403);
+    expect((await gus.post(`/polls/${poll.body.id}/vote`, { option: 'Yes' })).status).toBe(403);
+    await eventually(async () => {
+      const reply = await gus.post('/posts', { text: 'But why', reply_to: post.body.id });
+      expect(reply.status).toBeGreaterThanOrEqual(400);
+    });
+    await gus.post(`/likes/${post.body.id}`);
+    await eventually(async () =>
+      expect((await call('GET', `/likes/${post.body.id}/count`)).body).toMatchObject({ count: 0 }),
+    );
+  });
+
+  test('a like for a post that never was is taken back everywhere', async () => {
+    const invented = '4096000';
+    await bob.post(`/likes/${invented}`);
+    await eventually(async () => {
+      expect((await call('GET', `/likes/${invented}/count`)).body).toMatchObject({ count: 0 });
+      expect(JSON.stringify((await call('GET', '/users/bob/likes')).body)).not.toContain(`"${invented}"`);
+    }, 20_000);
+  });
+
+  test('who erases their account is gone from profiles, posts, homes and likes', async () => {
+    const [hal, ivy] = await Promise.all([join(system.url, 'hal'), join(system.url, 'ivy')]);
+    await ivy.post('/users/follow/hal');
+    const { body } = await hal.post('/posts', { text: 'Soon gone' });
+    await ivy.post(`/likes/${body.id}`);
+    const ivysPost = await ivy.post('/posts', { text: 'Staying' });
+    await hal.post(`/likes/${ivysPost.body.id}`);
+    expect((await hal.delete('/users/me')).status).toBe(204);
+    await eventually(async () => {
+      expect((await call('GET', '/users/hal')).status).toBe(404);
+      expect((await call('GET', `/posts/id/${body.id}`)).status).toBe(404);
+      expect(idsOf(await ivy.get('/posts/home/ivy'))).not.toContain(String(body.id));
+      expect((await call('GET', `/likes/${ivysPost.body.id}/count`)).body).toMatchObject({ count: 0 });
+    });
+    const again = await call('POST', '/login', {
+      body: { username: 'hal', password: 'correct horse battery staple' },
+    });
+    await eventually(() => expect(again.status).toBe(401));
+  });
+});
+
+describe('bad input', () => {
+  test('to every route of every service is a problem document that repeats nothing', async () => {
+    const marker = 'x7QkMarkerThatMustNotComeBack';
+    const { body } = await call('GET', '/openapi.json');
+    const routes = Object.entries(body.paths as Record<string, Record<string, unknown>>).flatMap(
+      ([path, methods]) => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+    );
+    expect(routes.length).toBeGreaterThan(40);
+    for (const { method, path } of routes) {
+      const concrete = path.replaceAll(/\{[^}]+\}/g, marker);
+      const bodies =
+        method === 'GET' || method === 'DELETE'
+          ? [undefined]
+          : [`{"${marker}`, `{"text":["${marker}"]}`, '[]', 'null'];
+      for (const sent of bodies)
+        for (const bearer of [undefined, marker]) {
+          const reply = await call(method, concrete, {
+            ...(sent !== undefined && { body: sent }),
+            ...(bearer !== undefined && { token: bearer }),
+          });
+          const where = `${method} ${path} with ${sent} and ${bearer ? 'a bad' : 'no'} token: ${reply.status}`;
+          if (reply.status < 400) continue;
+          expect([where, reply.headers.get('content-type')]).toEqual([where, 'application/problem+json']);
+          expect([where, reply.status < 500]).toEqual([where, true]);
+          const { instance: _path, ...rest } = reply.body;
+          expect([where, JSON.stringify(rest).includes(marker)]).toEqual([where, false]);
+        }
+    }
+  });
+});

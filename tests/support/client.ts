@@ -1,0 +1,71 @@
+/** A person who uses the system from outside, over HTTP. */
+export interface Client {
+  readonly username: string;
+  readonly id: string;
+  get(path: string): Promise<Reply>;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
+  delete(path: string): Promise<Reply>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+const PASSWORD = 'correct horse battery staple';
+const TIMEOUT_MS = 15_000;
+
+/** One request to the system, with or without a token. */
+export async function request(
+  base: string,
+  method: string,
+  path: string,
+  options: { body?: unknown; token?: string; headers?: Record<string, string> } = {},
+): Promise<Reply> {
+  const response = await fetch(`${base}${path}`, {
+    method,
+    headers: {
+      ...(options.body !== undefined && { 'content-type': 'application/json' }),
+      ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+      ...options.headers,
+    },
+    ...(options.body !== undefined && {
+      body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body),
+    }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : { text } };
+}
+
+/** Registers somebody and signs them in. */
+export async function join(base: string, username: string): Promise<Client> {
+  const registered = await request(base, 'POST', '/register', {
+    body: { username, email: `${username}@example.com`, password: PASSWORD },
+  });
+  if (registered.status !== 201)
+    throw new Error(`registering ${username}: ${JSON.stringify(registered.body)}`);
+  return signIn(base, username);
+}
+
+/** Signs somebody in who is registered. */
+export async function signIn(base: string, username: string): Promise<Client> {
+  const { status, body } = await request(base, 'POST', '/login', { body: { username, password: PASSWORD } });
+  if (status !== 200) throw new Error(`signing ${username} in: ${JSON.stringify(body)}`);
+  const token = String(body.access_token);
+  const me = await request(base, 'GET', '/users/me', { token });
+  return {
+    username,
+    id: String(me.body.id),
+    get: (path) => request(base, 'GET', path, { token }),
+    post: (path, sent, headers) =>
+      request(base, 'POST', path, {
+        token,
+        ...(sent !== undefined && { body: sent }),
+        ...(headers && { headers }),
+      }),
+    delete: (path) => request(base, 'DELETE', path, { token }),
+  };
+}
