@@ -54,8 +54,11 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     log,
     metrics,
     trustedProxies: env.TRUSTED_PROXIES,
+    reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });
+  // A worker whose supervisor is gone would go on for ever.
+  if (env.GATEWAY_WORKER) process.on('disconnect', () => void runtime.close());
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
   log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
   return gateway;

@@ -2,7 +2,9 @@ import { readEnv } from '#kit/env';
 import { startProcess } from '#kit/process';
 import { serveGateway } from '.';
 import { gatewayFields } from './settings';
+import { startWorkers } from './workers';
 
 const env = readEnv(gatewayFields);
 const runtime = await startProcess('gateway', env);
-await serveGateway(runtime, env);
+if (env.GATEWAY_WORKERS > 1 && !env.GATEWAY_WORKER) startWorkers(runtime, env);
+else await serveGateway(runtime, env);

@@ -1,4 +1,4 @@
-import { type Environment, type Field, integer, optionalText } from '#kit/env';
+import { type Environment, type Field, flag, integer, optionalText } from '#kit/env';
 import { processFields, tokenFields } from '#kit/env-fields';
 
 /** What the gateway's process reads from its environment. */
@@ -10,6 +10,10 @@ export const gatewayFields = {
   TLS_CERT: optionalText(),
   TLS_KEY: optionalText(),
   TRUSTED_PROXIES: list(),
+  /** Processes that share the port, one for each core to be used. */
+  GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
+  /** Set by the gateway for the processes it starts. */
+  GATEWAY_WORKER: flag(false),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 };
 

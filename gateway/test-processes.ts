@@ -49,7 +49,7 @@ async function addressIn(log: ReadableStream<Uint8Array>): Promise<string | unde
   let text = '';
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     text += decoder.decode(part.value, { stream: true });
-    const address = /listening on (https?:\/\/[^"\s]+)/.exec(text)?.[1];
+    const address = /listening (?:with several processes )?on (https?:\/\/[^"\s]+)/.exec(text)?.[1];
     if (address === undefined) continue;
     void drain(reader);
     return address;

@@ -29,6 +29,9 @@ export interface AccessLog {
 export const CLIENT_LEFT = 499;
 
 export function createAccessLog(log: Logger, registry: Registry): AccessLog {
+  // A line has these fields and no others, none of them secret. Looking for secrets in it costs six times
+  // as much as writing it, for every request.
+  const lines = log.child({}, { redact: [] });
   let activeRequests = 0;
   let connections = 0;
   let tunnels = 0;
@@ -84,7 +87,7 @@ export function createAccessLog(log: Logger, registry: Registry): AccessLog {
       const durationMs = performance.now() - context.startedMs;
       observe(outcome.route, outcome.status, durationMs);
       if (outcome.retries) retries.inc({ route: outcome.route }, outcome.retries);
-      log.info({
+      lines.info({
         method: context.request.head.method,
         route: outcome.route,
         status: outcome.status,
@@ -101,7 +104,7 @@ export function createAccessLog(log: Logger, registry: Registry): AccessLog {
     },
     unreadable(clientAddress, status, code) {
       observe('unreadable', status, 0);
-      log.info({ route: 'unreadable', status, client: clientAddress, code });
+      lines.info({ route: 'unreadable', status, client: clientAddress, code });
     },
     connected(change) {
       connections += change;

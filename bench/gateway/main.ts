@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Contestant, startAll } from './contestants';
+import { type Measured, measure, median } from './load';
+
+/**
+ * The gateway's data plane beside other proxies: same upstream, same load, each proxy on one processor, load generator
+ * and upstream on another. Rounds are interleaved, and only figures of the same round are compared.
+ */
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const SECONDS = Number(process.env.SECONDS ?? 4);
+const CONNECTIONS = 64;
+const CORES = { proxy: 0, load: 1 };
+
+async function main() {
+  if (cpus().length < 2) throw new Error('two processors are needed: one for the proxy, one for the load');
+  const folder = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
+  const stable = await startAll(folder, CORES);
+  try {
+    const rounds = await race(stable.contestants);
+    const direct = await measure(stable.upstreamUrl, stable.upstreamPid, {
+      connections: CONNECTIONS,
+      seconds: SECONDS,
+      core: CORES.load,
+    });
+    report(stable.contestants, rounds, direct);
+  } finally {
+    await stable.stopAll();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+type Round = ReadonlyMap<string, Measured>;
+
+async function race(contestants: readonly Contestant[]): Promise<Round[]> {
+  const load = { connections: CONNECTIONS, seconds: SECONDS, core: CORES.load };
+  for (const { url, pid } of contestants) await measure(url, pid, { ...load, seconds: 2 });
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const measured = new Map<string, Measured>();
+    for (const { name, url, pid } of contestants) measured.set(name, await measure(url, pid, load));
+    rounds.push(measured);
+  }
+  return rounds;
+}
+
+function report(contestants: readonly Contestant[], rounds: readonly Round[], direct: Measured) {
+  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores; Bun ${Bun.version}`);
+  console.log(
+    `${ROUNDS} interleaved rounds of ${SECONDS} s, ${CONNECTIONS} connections, one core for each proxy; medians`,
+  );
+  const of = (name: string, figure: keyof Measured) => rounds.map((round) => round.get(name)?.[figure] ?? 0);
+  const rows = contestants.map(({ name }) => ({
+    proxy: name,
+    'requests/s': Math.round(median(of(name, 'requestsPerSecond'))),
+    'p50 ms': median(of(name, 'p50Ms')),
+    'p99 ms': median(of(name, 'p99Ms')),
+    'CPU µs/request': Number(median(of(name, 'cpuMicroseconds')).toFixed(1)),
+    'rookery ÷ this, requests/s': ratio(rounds, name, (measured) => measured.requestsPerSecond),
+    'per CPU second': ratio(rounds, name, (measured) => 1 / measured.cpuMicroseconds),
+  }));
+  console.table(rows);
+  console.log(
+    `upstream without a proxy: ${Math.round(direct.requestsPerSecond)} requests/s, p99 ${direct.p99Ms} ms`,
+  );
+}
+
+/** The median of the rounds' ratios: two figures of one round had the same neighbours. */
+function ratio(rounds: readonly Round[], name: string, figure: (measured: Measured) => number): number {
+  const ratios = rounds.flatMap((round) => {
+    const ours = round.get('rookery');
+    const theirs = round.get(name);
+    return ours && theirs ? [figure(ours) / figure(theirs)] : [];
+  });
+  return Number(median(ratios).toFixed(2));
+}
+
+await main();
