@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
 import { eq, sql } from 'drizzle-orm';
-import { defineEvent, defineJob, type MessageOf } from '#contracts/messages';
+import { defineEvent, defineJob, InvalidMessage, type MessageOf } from '#contracts/messages';
 import { openBeanstalkd } from '#kit/beanstalkd';
 import { consumeEvents } from '#kit/consume-events';
 import { type Aggregate, outboxEntry, writeOutbox } from '#kit/outbox';
@@ -76,6 +76,13 @@ describe('the outbox', () => {
     });
     await expect(rolledBack).rejects.toThrow('changed my mind');
     expect(await unsent()).toBe(0);
+  });
+
+  test('refuses what no broker would ever take', () => {
+    const aggregate = { type: 'thing', id: 'big', version: 1 };
+    const make = () =>
+      outboxEntry(Counted, { thing: 'x'.repeat(1_100_000), number: 1 }, { aggregate, actor: null });
+    expect(make).toThrow(InvalidMessage);
   });
 
   test('keeps the order of each aggregate with two relays at once, and sends each row once', async () => {

@@ -1,5 +1,5 @@
 import type { Static } from '@sinclair/typebox';
-import { envelope, type MessageDefinition } from '#contracts/messages';
+import { envelope, InvalidMessage, MAXIMUM_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import type { Transaction } from './mysql';
 import { DATABASE_NOW, type OutboxRouting, outbox } from './outbox-tables';
 import { currentTrace } from './trace';
@@ -27,7 +27,7 @@ export interface Aggregate {
  * @param actor the id of the person who causes it; null for the system
  * @param delaySeconds jobs only: how long beanstalkd holds the job back, counted from now
  * @param erasePayload whether the payload is blanked once the broker has confirmed it
- * @throws InvalidMessage when `data` does not satisfy the definition
+ * @throws InvalidMessage when `data` does not satisfy the definition, or is too big for a broker to ever take it
  */
 export function outboxEntry<Definition extends MessageDefinition>(
   definition: Definition,
@@ -35,11 +35,14 @@ export function outboxEntry<Definition extends MessageDefinition>(
   options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
 ): OutboxEntry {
   const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  const payload = JSON.stringify(message);
+  if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)
+    throw new InvalidMessage(`${definition.name} is bigger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
   return {
     destination: definition.kind === 'event' ? 'rabbitmq' : 'beanstalkd',
     messageId: message.id,
     name: definition.name,
-    payload: JSON.stringify(message),
+    payload,
     erasePayload: options.erasePayload ?? false,
     headers: routingOf(definition, options.delaySeconds),
     aggregate: options.aggregate,

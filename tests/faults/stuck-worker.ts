@@ -1,0 +1,46 @@
+import { Type } from '@sinclair/typebox';
+import { defineEvent, defineJob } from '#contracts/messages';
+import { openBeanstalkd } from '#kit/beanstalkd';
+import { openRabbit } from '#kit/rabbit';
+import { runEventWorker, runJobWorker } from '#kit/worker';
+import { amqpUrl, beanstalkdAddress, testRuntime } from '../support/servers';
+
+/** What the worker under test and the test itself share; `name` keeps runs apart. */
+export const definitionsFor = (name: string) => ({
+  job: defineJob({
+    name: 'thing.do',
+    version: 1,
+    tube: name,
+    ttrSeconds: 60,
+    maxAttempts: 5,
+    data: Type.Object({}),
+  }),
+  event: defineEvent({
+    name: 'thing.done',
+    version: 1,
+    exchange: name,
+    consumers: [name],
+    data: Type.Object({}),
+  }),
+});
+
+/** Run as a process: takes one job and one event, says so on stdout, and never finishes either. */
+if (import.meta.main) {
+  const name = process.argv[2] ?? '';
+  const { job, event } = definitionsFor(name);
+  const runtime = testRuntime('stuck-worker');
+  const handle = (message: { name: string }) => {
+    process.stdout.write(`${message.name} begun\n`);
+    return new Promise<void>(() => undefined);
+  };
+  runJobWorker(
+    runtime,
+    { source: { jobs: [job] }, concurrency: 1, handle },
+    openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true }),
+  );
+  runEventWorker(
+    runtime,
+    { source: { consumer: name, events: [event] }, concurrency: 1, handle },
+    openRabbit(runtime, { url: amqpUrl(), required: true }),
+  );
+}

@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from 'bun:test';
+import { envelope } from '#contracts/messages';
+import { openBeanstalkd } from '#kit/beanstalkd';
+import { openRabbit } from '#kit/rabbit';
+import { runEventWorker, runJobWorker } from '#kit/worker';
+import { amqpUrl, beanstalkdAddress, eventually, testRuntime, uniqueName } from '../support/servers';
+import { definitionsFor } from './stuck-worker';
+
+const runtime = testRuntime('worker-killed');
+afterEach(() => runtime.close());
+
+test('what a worker was doing when it was killed is done by the next', async () => {
+  const name = uniqueName('worker-killed');
+  const { job, event } = definitionsFor(name);
+  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+  const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+  await eventually('both brokers are connected', () => rabbit.connected && beanstalkd.connected);
+  const context = { requestId: 'request-1', actor: null };
+  const sentJob = envelope(job, {}, context);
+  const sentEvent = envelope(event, {}, context);
+  const bytes = (message: unknown) => Buffer.from(JSON.stringify(message));
+  await beanstalkd.put(job.tube, bytes(sentJob), {
+    priority: 1,
+    delaySeconds: 0,
+    ttrSeconds: job.ttrSeconds,
+  });
+  await rabbit.publish(event, { id: sentEvent.id, body: bytes(sentEvent) });
+
+  const stuck = Bun.spawn([process.execPath, `${import.meta.dir}/stuck-worker.ts`, name], { stdout: 'pipe' });
+  let said = '';
+  for await (const chunk of stuck.stdout) {
+    said += Buffer.from(chunk).toString();
+    if (said.includes('thing.do begun') && said.includes('thing.done begun')) break;
+  }
+  stuck.kill('SIGKILL');
+  await stuck.exited;
+
+  const done: string[] = [];
+  const handle = async (message: { id: string }) => void done.push(message.id);
+  runJobWorker(runtime, { source: { jobs: [job] }, concurrency: 1, handle }, beanstalkd);
+  runEventWorker(runtime, { source: { consumer: name, events: [event] }, concurrency: 1, handle }, rabbit);
+  await eventually('both are done', () => done.length === 2);
+  expect(done.toSorted()).toEqual([sentJob.id, sentEvent.id].toSorted());
+}, 40_000);
