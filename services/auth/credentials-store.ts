@@ -23,7 +23,7 @@ const prepared = preparedOnce((database) => ({
   byUserId: database
     .select()
     .from(credentials)
-    .where(eq(credentials.userId, sql.placeholder('userId')))
+    .where(eq(credentials.userId, sql.param(sql.placeholder('userId'), credentials.userId)))
     .prepare(),
 }));
 
@@ -42,7 +42,11 @@ export async function findByUserId(database: Database, userId: string): Promise<
 
 /** A person's row, locked; an empty one of version 0 is made first where nothing was heard of the person yet. */
 export async function lockOrCreate(transaction: Transaction, userId: string): Promise<CredentialsRow> {
-  await transaction.insert(credentials).ignore().values({ userId, version: 0 });
+  // Not `insert ignore`, whose shared lock two transactions would take and then both wait to have alone.
+  await transaction
+    .insert(credentials)
+    .values({ userId, version: 0 })
+    .onDuplicateKeyUpdate({ set: { version: sql`${credentials.version}` } });
   const [row] = await transaction
     .select()
     .from(credentials)

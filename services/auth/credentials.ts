@@ -1,5 +1,6 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { GrpcClient } from '#kit/grpc-client';
+import { inTransaction } from '#kit/mysql';
 import { Problem } from '#kit/problem';
 import * as store from './credentials-store';
 import { type RevocationDeps, revoking } from './revocations';
@@ -20,7 +21,7 @@ export interface Authorizations {
   readonly active: boolean;
 }
 
-/** A registered person's most: with more a sign-in would wait too long for the users service. */
+/** Longer would keep a person who signs in waiting for what is known well enough. */
 const AUTHORIZATIONS_DEADLINE_MS = 1_000;
 /** Everybody's, until the users service has said otherwise. */
 const PLAIN: Authorizations = { roles: ['user'], permissions: [], active: true };
@@ -35,7 +36,7 @@ export function setCredentials(
   deps: CredentialsDeps,
   sent: { userId: string; username: string; email: string; passwordHash: string; version: number },
 ): Promise<boolean> {
-  return deps.database.transaction(async (transaction) => {
+  return inTransaction(deps.database, async (transaction) => {
     const known = await store.lockOrCreate(transaction, sent.userId);
     if (known.erasedAt !== null || sent.version <= known.credentialsVersion) return false;
     await store.update(transaction, sent.userId, {

@@ -31,9 +31,10 @@ interface ScheduledKey {
   readonly activeFrom: Date;
 }
 
-/** The key that signs at a moment: the latest that has begun. */
+/** The key that signs at a moment: the latest that has begun, or the first for a clock that was put back. */
 export function keyInUse<Key extends ScheduledKey>(keys: readonly Key[], nowMs: number): Key | undefined {
-  return inOrder(keys).findLast((key) => key.activeFrom.getTime() <= nowMs);
+  const ordered = inOrder(keys);
+  return ordered.findLast((key) => key.activeFrom.getTime() <= nowMs) ?? ordered[0];
 }
 
 /** The keys a verifier may meet: the one in use, those to come, and those whose tokens may still be good. */

@@ -1,0 +1,392 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { decodeJwt } from 'jose';
+import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { createGrpcClient } from '#kit/grpc-client';
+import { routeClaims } from '#kit/routes';
+import { startIdentity } from '../../tests/support/identity';
+import { credentials, refreshTokens, sessions } from './schema';
+import { sweepOnce } from './sweep';
+
+const identity = await startIdentity();
+const { authDeps, callAuth, callUsers, clock } = identity;
+const PASSWORD = 'a long password';
+
+afterAll(() => identity.close());
+
+let made = 0;
+async function join() {
+  const username = `person_${++made}`;
+  const answer = await callAuth('POST', '/auth/register', {
+    body: { username, email: `${username}@example.com`, password: PASSWORD },
+  });
+  expect(answer.status).toBe(201);
+  return { username, ...signedIn(answer) };
+}
+
+async function signIn(username: string, password = PASSWORD) {
+  const answer = await callAuth('POST', '/auth/login', { body: { username, password } });
+  return { ...answer, ...(answer.status === 200 && signedIn(answer)) };
+}
+
+function signedIn({ body }: { body: Record<string, unknown> }) {
+  const accessToken = String(body.access_token);
+  const claims = decodeJwt(accessToken);
+  return {
+    accessToken,
+    authorization: `Bearer ${accessToken}`,
+    refreshToken: String(body.refresh_token),
+    id: String(claims.sub),
+    sessionId: String(claims.sid),
+    claims,
+  };
+}
+
+const refresh = (refresh_token: string) => callAuth('POST', '/auth/refresh', { body: { refresh_token } });
+const me = (authorization: string) => callAuth('GET', '/auth/me', { authorization });
+const codeOf = ({ status, body }: { status: number; body: Record<string, unknown> }) => [status, body.code];
+
+describe('registering', () => {
+  test('makes the person at users and signs them in, with the refresh token in a cookie no script can read', async () => {
+    const answer = await callAuth('POST', '/auth/register', {
+      body: { username: 'Ada', email: 'Ada@Example.com', password: PASSWORD },
+      headers: { host: 'rookery.example', 'x-forwarded-proto': 'https' },
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('location')).toBe('/users/ada');
+    const cookie = answer.headers.get('set-cookie') ?? '';
+    for (const part of [
+      `refresh_token=${answer.body.refresh_token}`,
+      'HttpOnly',
+      'Secure',
+      'SameSite=Lax',
+      'Path=/auth',
+    ])
+      expect(cookie).toContain(part);
+    const { authorization } = signedIn(answer);
+    expect((await me(authorization)).body).toMatchObject({
+      username: 'ada',
+      email: 'ada@example.com',
+      roles: ['user'],
+      permissions: [],
+    });
+    expect((await callUsers('GET', '/users/me', { authorization })).status).toBe(200);
+  });
+
+  test('passes on what users says is wrong, without what was sent', async () => {
+    const { username } = await join();
+    const taken = await callAuth('POST', '/auth/register', {
+      body: { username, email: 'other@example.com', password: PASSWORD },
+    });
+    expect(codeOf(taken)).toEqual([409, 'user.username-taken']);
+    const short = await callAuth('POST', '/auth/register', {
+      body: { username: 'shorty', email: 'shorty@example.com', password: 'pw' },
+    });
+    expect(short.status).toBe(422);
+    expect(short.body.errors).toMatchObject([{ field: 'password' }]);
+    expect(JSON.stringify(short.body)).not.toContain('"pw"');
+  });
+
+  test('the cookie of a developer on plain localhost is not a secure one, which the browser would drop', async () => {
+    const { username } = await join();
+    const answer = await callAuth('POST', '/auth/login', {
+      body: { username, password: PASSWORD },
+      headers: { host: 'localhost:8080' },
+    });
+    expect(answer.headers.get('set-cookie')).not.toContain('Secure');
+  });
+});
+
+describe('signing in', () => {
+  test('works by name and by address, in any case, here and at users', async () => {
+    const { username } = await join();
+    expect((await signIn(username.toUpperCase())).status).toBe(200);
+    const byAddress = { email: `${username.toUpperCase()}@example.com`, password: PASSWORD };
+    expect((await callAuth('POST', '/auth/login', { body: byAddress })).status).toBe(200);
+    expect((await callUsers('POST', '/login', { body: { username, password: PASSWORD } })).status).toBe(200);
+  });
+
+  test('an unknown name and a wrong password get the same answer', async () => {
+    const { username } = await join();
+    const wrong = await signIn(username, 'not the password');
+    const unknown = await signIn('nobody_at_all', 'not the password');
+    expect(codeOf(wrong)).toEqual([401, 'auth.wrong-credentials']);
+    const { request_id: _, ...same } = unknown.body;
+    expect(wrong.body).toMatchObject(same);
+  });
+
+  test('both names or neither are refused', async () => {
+    for (const names of [{}, { username: 'ada', email: 'ada@example.com' }])
+      expect((await callAuth('POST', '/auth/login', { body: { ...names, password: PASSWORD } })).status).toBe(
+        422,
+      );
+  });
+
+  test('a form, which any page could send, is refused', async () => {
+    const answer = await callAuth('POST', '/auth/login', {
+      body: 'username=ada&password=x',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect(answer.status).toBe(415);
+  });
+
+  test('tokens say what users said last while it is away', async () => {
+    const { username } = await join();
+    identity.away.add('users');
+    try {
+      const { claims } = await signIn(username);
+      expect(claims).toMatchObject({ username, roles: ['user'], permissions: [] });
+    } finally {
+      identity.away.delete('users');
+    }
+  });
+
+  test('somebody who was deactivated may not', async () => {
+    const { id, username, refreshToken } = await join();
+    const operator = await join();
+    await authDeps.database.update(credentials).set({ active: false }).where(eq(credentials.userId, id));
+    expect(codeOf(await signIn(username))).toEqual([403, 'auth.deactivated']);
+    expect((await refresh(refreshToken)).status).toBe(401);
+    expect((await refresh(operator.refreshToken)).status).toBe(200);
+  });
+
+  test('a hash made with weaker parameters is replaced', async () => {
+    const { id, username } = await join();
+    const weak = await Bun.password.hash(PASSWORD, { algorithm: 'argon2id', memoryCost: 1_024, timeCost: 1 });
+    const row = eq(credentials.userId, id);
+    await authDeps.database.update(credentials).set({ passwordHash: weak }).where(row);
+    expect((await signIn(username)).status).toBe(200);
+    const [after] = await authDeps.database.select().from(credentials).where(row);
+    expect(after?.passwordHash).toContain('m=19456,t=2,p=1');
+    expect((await signIn(username)).status).toBe(200);
+  });
+});
+
+describe('a refresh token', () => {
+  test('is kept as a hash only', async () => {
+    const { refreshToken, sessionId } = await join();
+    const rows = await authDeps.database
+      .select()
+      .from(refreshTokens)
+      .where(eq(refreshTokens.sessionId, sessionId));
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toContain(refreshToken);
+  });
+
+  test('used fifty times at once gives all the same successor, and nobody is signed out', async () => {
+    const { refreshToken, sessionId } = await join();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(refreshToken)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200));
+    const successors = new Set(answers.map(({ body }) => String(body.refresh_token)));
+    expect(successors.size).toBe(1);
+    for (const answer of answers) expect(signedIn(answer).sessionId).toBe(sessionId);
+    const rows = await authDeps.database
+      .select()
+      .from(refreshTokens)
+      .where(eq(refreshTokens.sessionId, sessionId));
+    expect(rows.map((row) => row.usedAt === null).sort()).toEqual([false, true]);
+    const [successor = ''] = successors;
+    expect((await refresh(successor)).status).toBe(200);
+  });
+
+  test('of a tab that comes second leads to the newest of the chain', async () => {
+    const { refreshToken } = await join();
+    const first = String((await refresh(refreshToken)).body.refresh_token);
+    const second = String((await refresh(first)).body.refresh_token);
+    expect((await refresh(refreshToken)).body.refresh_token).toBe(second);
+  });
+
+  test('used again later ends the session, with all that came from it', async () => {
+    const { refreshToken, authorization } = await join();
+    const next = signedIn(await refresh(refreshToken));
+    clock.aheadMs += 10_001;
+    try {
+      expect(codeOf(await refresh(refreshToken))).toEqual([401, 'auth.refresh-refused']);
+      expect((await refresh(next.refreshToken)).status).toBe(401);
+      for (const token of [authorization, next.authorization]) expect((await me(token)).status).toBe(401);
+    } finally {
+      clock.aheadMs -= 10_001;
+    }
+  });
+
+  test('ends after a week without use, and after thirty days in any case', async () => {
+    const day = 24 * 3_600_000;
+    const idle = await join();
+    const busy = await join();
+    try {
+      let token = busy.refreshToken;
+      for (let days = 0; days < 30; days += 6) {
+        const answer = await refresh(token);
+        expect(answer.status).toBe(200);
+        token = String(answer.body.refresh_token);
+        clock.aheadMs += 6 * day;
+      }
+      expect((await refresh(token)).status).toBe(401);
+      expect((await refresh(idle.refreshToken)).status).toBe(401);
+      const before = (await authDeps.database.select().from(sessions)).length;
+      while (await sweepOnce(authDeps));
+      const left = await authDeps.database.select().from(sessions);
+      expect(left.length).toBeLessThan(before);
+      expect(left.map((session) => session.id)).not.toContain(idle.sessionId);
+    } finally {
+      clock.aheadMs = 0;
+    }
+  });
+
+  test('comes from the cookie where the body has none; with neither the answer is 401', async () => {
+    const { refreshToken } = await join();
+    const answer = await callAuth('POST', '/auth/refresh', {
+      headers: { cookie: `other=1; refresh_token=${refreshToken}` },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('set-cookie')).toContain(`refresh_token=${answer.body.refresh_token}`);
+    expect((await callAuth('POST', '/auth/refresh')).status).toBe(401);
+    expect((await refresh('unknown')).status).toBe(401);
+  });
+});
+
+describe('sessions', () => {
+  test('are listed with the current one marked, and end one by one', async () => {
+    const first = await join();
+    const second = await signIn(first.username);
+    const { body } = await callAuth('GET', '/auth/sessions', { authorization: second.authorization ?? '' });
+    expect(body.items).toMatchObject([
+      { id: second.sessionId, current: true },
+      { id: first.sessionId, current: false },
+    ]);
+    const ended = await callAuth('DELETE', `/auth/sessions/${first.sessionId}`, {
+      authorization: second.authorization ?? '',
+    });
+    expect(ended.status).toBe(204);
+    expect((await me(first.authorization)).status).toBe(401);
+    expect((await refresh(first.refreshToken)).status).toBe(401);
+    expect((await me(second.authorization ?? '')).status).toBe(200);
+  });
+
+  test("somebody else's cannot be seen nor ended", async () => {
+    const [one, other] = [await join(), await join()];
+    const answer = await callAuth('DELETE', `/auth/sessions/${other.sessionId}`, {
+      authorization: one.authorization,
+    });
+    expect(codeOf(answer)).toEqual([404, 'auth.session-not-found']);
+    expect((await me(other.authorization)).status).toBe(200);
+  });
+
+  test('signing out ends the session by either token, and always answers 204', async () => {
+    const byCookie = await join();
+    const answer = await callAuth('POST', '/auth/logout', {
+      headers: { cookie: `refresh_token=${byCookie.refreshToken}` },
+    });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('set-cookie')).toContain('Max-Age=0');
+    expect((await me(byCookie.authorization)).status).toBe(401);
+    const byToken = await join();
+    await callAuth('POST', '/auth/logout', { authorization: byToken.authorization });
+    expect((await refresh(byToken.refreshToken)).status).toBe(401);
+    expect((await callAuth('POST', '/auth/logout', { authorization: 'Bearer nonsense' })).status).toBe(204);
+  });
+});
+
+describe('changing the password', () => {
+  test.each(['users', 'usuarios'])(
+    'at /auth/%s needs the current one, and ends all other sessions',
+    async (path) => {
+      const first = await join();
+      const second = await signIn(first.username);
+      const change = (current_password: string) =>
+        callAuth('PATCH', `/auth/${path}/${first.id}`, {
+          authorization: first.authorization,
+          body: { current_password, new_password: 'another long password' },
+        });
+      expect(codeOf(await change('a wrong password'))).toEqual([403, 'auth.wrong-password']);
+      expect((await change(PASSWORD)).status).toBe(204);
+      expect((await me(first.authorization)).status).toBe(200);
+      expect((await me(second.authorization ?? '')).status).toBe(401);
+      expect((await refresh(second.refreshToken ?? '')).status).toBe(401);
+      expect((await signIn(first.username)).status).toBe(401);
+      expect((await signIn(first.username, 'another long password')).status).toBe(200);
+    },
+  );
+
+  test("is for one's own only", async () => {
+    const [one, other] = [await join(), await join()];
+    const answer = await callAuth('PATCH', `/auth/users/${other.id}`, {
+      authorization: one.authorization,
+      body: { current_password: PASSWORD, new_password: 'another long password' },
+    });
+    expect(answer.status).toBe(403);
+    expect((await signIn(other.username)).status).toBe(200);
+  });
+});
+
+describe('tokens asked about', () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+  test('verify answers the claims of a good one and 401 for any other', async () => {
+    const { accessToken, id, sessionId } = await join();
+    const good = await callAuth('POST', '/auth/verify', { body: { token: accessToken } });
+    expect(good.body).toMatchObject({ user_id: id, session_id: sessionId, roles: ['user'] });
+    expect((await callAuth('POST', '/auth/verify', { body: { token: 'nonsense' } })).status).toBe(401);
+  });
+
+  test('introspection needs a caller, takes forms, and says of what it does not know only that it is not active', async () => {
+    const { accessToken, authorization, refreshToken, id } = await join();
+    const ask = async (token: string) =>
+      (
+        await callAuth('POST', '/auth/introspect', {
+          body: new URLSearchParams({ token }).toString(),
+          headers: form,
+          authorization,
+        })
+      ).body;
+    expect(await ask(accessToken)).toMatchObject({ active: true, sub: id, aud: 'rookery' });
+    expect(await ask(refreshToken)).toMatchObject({ active: true, sub: id, token_type: 'refresh_token' });
+    await refresh(refreshToken);
+    for (const unknown of [refreshToken, 'nonsense']) expect(await ask(unknown)).toEqual({ active: false });
+    const stranger = await callAuth('POST', '/auth/introspect', { body: { token: accessToken } });
+    expect(stranger.status).toBe(401);
+  });
+
+  test('revoking ends an access token alone, a refresh token with its session, and nothing for an unknown one', async () => {
+    const person = await join();
+    const second = signedIn(await refresh(person.refreshToken));
+    const revoke = (token: string) =>
+      callAuth('POST', '/auth/revoke', { body: new URLSearchParams({ token }).toString(), headers: form });
+    expect((await revoke(person.accessToken)).status).toBe(200);
+    expect((await me(person.authorization)).status).toBe(401);
+    expect((await me(second.authorization)).status).toBe(200);
+    expect((await revoke(second.refreshToken)).status).toBe(200);
+    expect((await me(second.authorization)).status).toBe(401);
+    expect((await revoke('unknown')).status).toBe(200);
+  });
+});
+
+test('over gRPC the same: sign in, refresh, who am I, verify, sign out', async () => {
+  const { username, id } = await join();
+  const client = createGrpcClient(identity.usersDeps.runtime, {
+    service: 'auth',
+    definition: AuthServiceDefinition,
+    registry: identity.registry,
+    internalSecret: identity.internalSecret,
+  });
+  const name = { $case: 'username', value: username } as const;
+  const { tokens } = await client.login({ name, password: PASSWORD, client: undefined });
+  const again = await client.refresh({ refresh_token: tokens?.refresh_token ?? '', client: undefined });
+  const access_token = again.tokens?.access_token ?? '';
+  expect(await client.me({ access_token })).toMatchObject({ user_id: id, username, roles: ['user'] });
+  expect(await client.verifyToken({ access_token })).toMatchObject({ user_id: id });
+  await client.logout({ access_token });
+  // Settled before it is looked at: `rejects` would hold up the server, which runs in this process too.
+  const refusal = await client.verifyToken({ access_token }).catch((problem: unknown) => problem);
+  expect(refusal).toMatchObject({ status: 401 });
+  const { revocations } = await client.listRevocations({});
+  expect(revocations.map(({ subject }) => subject)).toContain(String(decodeJwt(access_token).sid));
+});
+
+test('every route says who may call it, and keeps its word to strangers', async () => {
+  for (const { method, path, auth } of routeClaims(identity.authApp)) {
+    if (auth === 'public') continue;
+    expect((await callAuth(method, path.replace(':id', 'x'))).status).toBe(401);
+  }
+});

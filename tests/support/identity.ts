@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
+import { createDenylist } from '#kit/denylist';
+import { createGrpcClient } from '#kit/grpc-client';
+import { type GrpcService, startGrpcServer } from '#kit/grpc-server';
+import { createIdGenerator } from '#kit/ids';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { createPasswords } from '#kit/passwords';
+import { openRedis } from '#kit/redis';
+import { createSealer } from '#kit/sealing';
+import { createTokenVerifier, type TokenAlgorithm } from '#kit/tokens';
+import { auth } from '../../services/auth';
+import { authGrpc } from '../../services/auth/grpc';
+import { openKeyRing } from '../../services/auth/keys';
+import { createThrottle } from '../../services/auth/throttle';
+import { users } from '../../services/users';
+import { ensureRoles } from '../../services/users/bootstrap';
+import { usersGrpc } from '../../services/users/grpc';
+import { callerOf } from './call';
+import { serverVariable, testDatabase, testRuntime } from './servers';
+
+const SECRET = 'a secret for this test';
+const ROOT = `${import.meta.dir}/../..`;
+
+/**
+ * Users and auth in one process, each on a database of its own and asking each other over gRPC, with a clock that can
+ * be put forward. Nothing is relayed from the outboxes: a test decides which messages arrive.
+ */
+export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAddress?: number } = {}) {
+  const clock = { aheadMs: 0 };
+  const now = () => Date.now() + clock.aheadMs;
+  const present = new Map<string, { host: string; grpc_port: number; state: 'up' }>();
+  const away = new Set<string>();
+  const registry = {
+    instances: (name: string) => {
+      const address = present.get(name);
+      return address === undefined || away.has(name) ? [] : [address];
+    },
+    onChange: () => () => undefined,
+  };
+  const settings = {
+    algorithm: options.algorithm ?? 'EdDSA',
+    issuer: 'http://issuer.test',
+    audience: 'rookery',
+    secret: 'a token secret of more than 32 characters',
+  } as const;
+  const timing = { tokenLifetimeMs: 60 * 60_000, now };
+
+  const authRuntime = testRuntime('auth');
+  const authStorage = await migrated('auth');
+  const denylist = createDenylist();
+  const keyRing = {
+    runtime: authRuntime,
+    database: authStorage.database,
+    sealer: createSealer(SECRET, 'signing-keys'),
+    settings,
+    ...timing,
+  };
+  const keys = await openKeyRing(keyRing);
+  const tokens = createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked);
+  const redis = await openRedis(authRuntime, { url: serverVariable('REDIS_URL'), required: false });
+  const authDeps = {
+    runtime: authRuntime,
+    database: authStorage.database,
+    outbox: { wake() {} },
+    denylist,
+    settings,
+    keys,
+    tokens,
+    ...timing,
+    users: createGrpcClient(authRuntime, {
+      service: 'users',
+      definition: UsersServiceDefinition,
+      registry,
+      internalSecret: SECRET,
+    }),
+    passwords: createPasswords(),
+    sealer: createSealer(SECRET, 'credentials'),
+    throttle: createThrottle(redis, options.perAddress ?? 1_000),
+    refreshSecret: new Uint8Array(randomBytes(32)),
+  };
+
+  const usersRuntime = testRuntime('users');
+  const usersStorage = await migrated('users');
+  await ensureRoles(usersStorage.database);
+  const usersDeps = {
+    runtime: usersRuntime,
+    database: usersStorage.database,
+    outbox: { wake() {} },
+    auth: createGrpcClient(usersRuntime, {
+      service: 'auth',
+      definition: AuthServiceDefinition,
+      registry,
+      internalSecret: SECRET,
+    }),
+    passwords: createPasswords(),
+    sealer: createSealer(SECRET, 'credentials'),
+    nextId: createIdGenerator(1),
+    tokens,
+  };
+  present.set('auth', await answering('auth', authRuntime, authGrpc(authDeps)));
+  present.set('users', await answering('users', usersRuntime, usersGrpc(usersDeps)));
+  const authApp = auth(authDeps);
+
+  return {
+    clock,
+    authApp,
+    authDeps,
+    usersDeps,
+    keyRing,
+    settings,
+    registry,
+    internalSecret: SECRET,
+    /** Names of the services that cannot be reached for now. */
+    away,
+    callAuth: callerOf(authApp),
+    callUsers: callerOf(users(usersDeps)),
+    async close() {
+      await usersRuntime.close();
+      await authRuntime.close();
+      await usersStorage.drop();
+      await authStorage.drop();
+    },
+  };
+}
+
+async function migrated(service: string) {
+  const storage = await testDatabase();
+  const { log, closing } = testRuntime(service);
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${ROOT}/services/${service}/migrations`,
+    log,
+    signal: closing,
+  });
+  return storage;
+}
+
+async function answering(name: string, runtime: ReturnType<typeof testRuntime>, service: GrpcService) {
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [service],
+    internalSecret: SECRET,
+    audience: name,
+  });
+  return { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
+}
