@@ -18,6 +18,12 @@ export const serviceFields = (defaultPort: number) => ({
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 });
 
+/** What a worker that calls services reads besides. */
+export const workerFields = (defaultPort: number) => ({
+  ...processFields(defaultPort),
+  INTERNAL_SECRET: secret('development-internal-secret'),
+});
+
 export const mysqlFields = {
   DB_HOST: text('127.0.0.1'),
   DB_PORT: port(13306),

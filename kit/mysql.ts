@@ -80,7 +80,7 @@ export function openMysql(
   return drizzle(pool);
 }
 
-/** MySQL: deadlock found, lock wait timeout exceeded. Both undo the transaction, so it may be run again. */
+/** MySQL: deadlock found, lock wait timeout exceeded. The transaction is undone and may be run again. */
 const RETRYABLE_ERRORS = new Set([1213, 1205]);
 const TRANSACTION_ATTEMPTS = 5;
 
@@ -111,6 +111,12 @@ export function isDuplicate(failure: unknown, key?: string): boolean {
   if (errorNumber(failure) !== DUPLICATE_ENTRY) return false;
   return key === undefined || driverError(failure)?.message.includes(key) === true;
 }
+
+/** MySQL: lock wait timeout exceeded. */
+const LOCK_TIMEOUT = 1205;
+
+/** True when somebody else held a lock for longer than `innodb_lock_wait_timeout`. */
+export const isLockTimeout = (failure: unknown): boolean => errorNumber(failure) === LOCK_TIMEOUT;
 
 const errorNumber = (failure: unknown): number | undefined => driverError(failure)?.errno;
 

@@ -1,0 +1,25 @@
+import type { Static } from '@sinclair/typebox';
+import { envelope, type JobDefinition } from '#contracts/messages';
+import type { Beanstalkd } from './beanstalkd';
+import { currentTrace } from './trace';
+
+/**
+ * Puts a job straight into its tube, for work that goes on with what a job began; what must not be lost with the
+ * change it follows from goes through the outbox.
+ *
+ * @returns once beanstalkd has it
+ * @throws BeanstalkdError when it is away or refuses
+ * @throws InvalidMessage when `data` does not satisfy the definition
+ */
+export async function putJob<Definition extends JobDefinition>(
+  beanstalkd: Pick<Beanstalkd, 'put'>,
+  definition: Definition,
+  data: Static<Definition['data']>,
+): Promise<void> {
+  const message = envelope(definition, data, { ...currentTrace(), actor: null });
+  await beanstalkd.put(definition.tube, Buffer.from(JSON.stringify(message)), {
+    priority: definition.priority,
+    ttrSeconds: definition.ttrSeconds,
+    delaySeconds: 0,
+  });
+}
