@@ -12,7 +12,9 @@ const files = Bun.spawnSync(['git', 'ls-files', '--cached', '--others', '--exclu
 const generated = (file: string) => file.startsWith('contracts/gen/') || file.includes('/migrations/');
 const sources = files.filter((file) => file.endsWith('.ts') && !generated(file));
 const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('tests/');
-const production = sources.filter((file) => !isTest(file) && !file.startsWith('bench/'));
+/** What `make new` makes a service from: tested as it is, but no process of the system. */
+const isTemplate = (file: string) => file.startsWith('scripts/service-template/');
+const production = sources.filter((file) => !isTest(file) && !isTemplate(file) && !file.startsWith('bench/'));
 
 const textOf = (file: string) => Bun.file(join(ROOT, file)).text();
 
