@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { eventually, rawClient, startTestGateway, type TestSetup } from './test-gateway';
+
+const MIB = 1024 * 1024;
+const toStop: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+async function gatewayTo(setup: TestSetup) {
+  const gateway = await startTestGateway(setup);
+  toStop.push(() => gateway.stop());
+  return gateway;
+}
+
+/** An instance in a process of its own, so that only the gateway's memory is looked at. */
+async function childUpstream(fetchSource: string): Promise<number> {
+  const source = `const server = Bun.serve({ port: 0, idleTimeout: 0, maxRequestBodySize: 2 ** 31, fetch: ${fetchSource} }); console.log(server.port);`;
+  const child = Bun.spawn([process.execPath, '-e', source], { stdout: 'pipe' });
+  toStop.push(() => child.kill());
+  const { value } = await child.stdout.getReader().read();
+  return Number(Buffer.from(value ?? []).toString());
+}
+
+/** How much resident memory grows at most while `work` runs. */
+async function growthDuring(work: () => Promise<unknown>): Promise<number> {
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  let most = before;
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage.rss());
+  }, 20);
+  await work();
+  clearInterval(watch);
+  return most - before;
+}
+
+describe('memory stays flat', () => {
+  test('while a large download goes to a slow reader', async () => {
+    const size = 200 * MIB;
+    const port = await childUpstream(`() => new Response(Buffer.alloc(${size}))`);
+    const gateway = await gatewayTo({ instances: [port] });
+    let received = 0;
+    const growth = await growthDuring(
+      () =>
+        new Promise<void>((resolve) => {
+          const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET / HTTP/1.0\r\n\r\n'));
+          socket.on('data', (bytes) => {
+            received += bytes.length;
+            socket.pause();
+            setImmediate(() => socket.resume());
+          });
+          socket.on('close', () => resolve());
+        }),
+    );
+    expect(received).toBeGreaterThan(size);
+    expect(growth).toBeLessThan(64 * MIB);
+  });
+
+  test('while a large upload comes faster than it is read', async () => {
+    const port = await childUpstream(
+      `async (request) => { let size = 0; for await (const part of request.body) { size += part.length; await Bun.sleep(1); } return new Response(String(size)); }`,
+    );
+    const gateway = await gatewayTo({ instances: [port] });
+    const [part, parts] = [Buffer.alloc(64 * 1024), 90 * 16];
+    const client = rawClient(gateway.port);
+    const growth = await growthDuring(async () => {
+      client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${part.length * parts}\r\n\r\n`);
+      for (let sent = 0; sent < parts; sent++) {
+        if (!client.socket.write(part)) await new Promise((resolve) => client.socket.once('drain', resolve));
+      }
+      await client.until((text) => text.endsWith(String(90 * MIB)));
+    });
+    expect(growth).toBeLessThan(64 * MIB);
+  });
+});
+
+describe('a stream of events', () => {
+  test('that is quiet for 12 seconds is not cut', async () => {
+    // Slow on purpose: idle timers of HTTP servers commonly run out after 5 or 10 s.
+    const server = Bun.serve({
+      port: 0,
+      idleTimeout: 0,
+      fetch: () =>
+        new Response(
+          new ReadableStream({
+            async start(controller) {
+              controller.enqueue('data: first\n\n');
+              await Bun.sleep(12_000);
+              controller.enqueue('data: second\n\n');
+              controller.close();
+            },
+          }),
+          { headers: { 'content-type': 'text/event-stream' } },
+        ),
+    });
+    toStop.push(() => server.stop(true));
+    const gateway = await gatewayTo({ instances: [server.port ?? 0], route: { requestTimeoutMs: 1_000 } });
+    const client = rawClient(gateway.port);
+    client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await client.until((text) => text.includes('first'));
+    await Bun.sleep(12_000);
+    expect(await client.untilClosed()).toContain('second');
+  }, 30_000);
+});
+
+function echoSockets() {
+  const server = Bun.serve({
+    port: 0,
+    fetch: (request, bun) =>
+      bun.upgrade(request, { headers: { 'sec-websocket-protocol': 'chat' } })
+        ? undefined
+        : new Response('no', { status: 400 }),
+    websocket: {
+      perMessageDeflate: true,
+      message: (socket, message) => {
+        if (message === 'bye') socket.close(4001, 'as you wish');
+        else socket.send(message);
+      },
+    },
+  });
+  toStop.push(() => server.stop(true));
+  return server.port ?? 0;
+}
+
+const UPGRADE = [
+  'GET /chat HTTP/1.1',
+  'Host: a',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  '\r\n',
+].join('\r\n');
+
+async function openSocket(port: number): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`, ['chat']);
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = reject;
+  });
+  return socket;
+}
+
+describe('a WebSocket', () => {
+  test('echoes 20,000 messages one after the other', async () => {
+    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const socket = await openSocket(gateway.port);
+    let echoed = 0;
+    await new Promise<void>((resolve) => {
+      socket.onmessage = ({ data }) => {
+        if (data !== `message ${echoed}`) throw new Error(`message ${echoed} came as ${data}`);
+        if (++echoed === 20_000) resolve();
+        else socket.send(`message ${echoed}`);
+      };
+      socket.send('message 0');
+    });
+    expect(echoed).toBe(20_000);
+    socket.close();
+  });
+
+  test('keeps its subprotocol and close code, and agrees on no extension', async () => {
+    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const socket = await openSocket(gateway.port);
+    const closed = new Promise<CloseEvent>((resolve) => {
+      socket.onclose = resolve;
+    });
+    expect([socket.protocol, socket.extensions]).toEqual(['chat', '']);
+    socket.send('bye');
+    const { code, reason } = await closed;
+    expect([code, reason]).toEqual([4001, 'as you wish']);
+  });
+
+  test('carries 8 MiB to a peer that takes its time', async () => {
+    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const socket = await openSocket(gateway.port);
+    const message = 'x'.repeat(8 * MIB);
+    const echo = new Promise((resolve) => {
+      socket.onmessage = ({ data }) => resolve(data === message);
+    });
+    socket.send(message);
+    expect(await echo).toBe(true);
+    socket.close();
+  });
+
+  test('leaves no descriptor behind, 2,000 times', async () => {
+    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    for (let round = 0; round < 20; round++) {
+      const sockets = await Promise.all(Array.from({ length: 50 }, () => openSocket(gateway.port)));
+      const rough = Array.from({ length: 50 }, () => rawClient(gateway.port));
+      for (const client of rough) client.send(UPGRADE);
+      await Promise.all(rough.map((client) => client.until((text) => text.startsWith('HTTP/1.1 101 '))));
+      expect(descriptors()).toBeGreaterThan(before + 300);
+      // Half of them with a closing handshake, half by breaking off.
+      for (const socket of sockets) socket.close();
+      for (const client of rough) client.socket.destroy();
+      await eventually(
+        () => descriptors() <= before + 10,
+        () => `${descriptors()} descriptors, ${before} before`,
+      );
+    }
+    expect(await gateway.metrics.metrics()).toContain('gateway_tunnels_open 0');
+    expect(gateway.outcomes).toHaveLength(2_000);
+  });
+});

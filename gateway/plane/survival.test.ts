@@ -1,0 +1,222 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import {
+  closedPort,
+  eventually,
+  rawClient,
+  rawUpstream,
+  startTestGateway,
+  type TestSetup,
+} from './test-gateway';
+
+const toStop: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+async function gatewayTo(setup: TestSetup) {
+  const gateway = await startTestGateway(setup);
+  toStop.push(() => gateway.stop());
+  return gateway;
+}
+
+function upstreamThat(...talk: Parameters<typeof rawUpstream>) {
+  const upstream = rawUpstream(...talk);
+  toStop.push(upstream.stop);
+  return upstream;
+}
+
+const saying = (status: string, body: string) =>
+  upstreamThat((_, reply) => reply(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`));
+const silent = () => upstreamThat(() => undefined);
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+describe('a request goes to another instance', () => {
+  test('when the first cannot be reached, whatever the method: it has seen nothing', async () => {
+    const second = saying('200 OK', 'second');
+    const gateway = await gatewayTo({ instances: [closedPort(), second.port] });
+    for (const method of ['GET', 'POST']) {
+      const response = await fetch(gateway.url, { method, ...(method === 'POST' && { body: 'x' }) });
+      expect(await response.text()).toBe('second');
+    }
+    expect(gateway.outcomes.map(({ ok }) => ok)).toEqual([false, true, false, true]);
+    expect(gateway.lines[0]).toMatchObject({ retries: 1, instance: 'instance-1' });
+  });
+
+  test.each([502, 503, 504])(
+    'when an idempotent one is answered with %d, its body with it',
+    async (status) => {
+      const first = saying(`${status} Bad`, 'first');
+      const second = upstreamThat((received, reply) => {
+        if (received.endsWith('body')) reply('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond');
+      });
+      const gateway = await gatewayTo({ instances: [first.port, second.port] });
+      const response = await fetch(gateway.url, { method: 'PUT', body: 'body' });
+      expect(await response.text()).toBe('second');
+    },
+  );
+
+  test('when the first does not answer within its time', async () => {
+    const second = saying('200 OK', 'second');
+    const gateway = await gatewayTo({
+      instances: [silent().port, second.port],
+      route: { tryTimeoutMs: 100 },
+    });
+    expect(await (await fetch(gateway.url)).text()).toBe('second');
+  });
+
+  test('when the first breaks off before it answers', async () => {
+    const first = upstreamThat((_, __, ___, reset) => reset());
+    const second = saying('200 OK', 'second');
+    const gateway = await gatewayTo({ instances: [first.port, second.port] });
+    expect(await (await fetch(gateway.url)).text()).toBe('second');
+  });
+
+  test('but not when it may have done something already', async () => {
+    const first = saying('503 Busy', 'first');
+    const second = saying('200 OK', 'second');
+    const gateway = await gatewayTo({ instances: [first.port, second.port] });
+    const response = await fetch(gateway.url, { method: 'POST', body: 'x' });
+    expect([response.status, await response.text()]).toEqual([503, 'first']);
+    expect(second.connections).toHaveLength(0);
+  });
+
+  test('but not when its body is larger than what is kept', async () => {
+    const first = upstreamThat((received, reply) => {
+      if (received.endsWith('end')) reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
+    });
+    const second = saying('200 OK', 'second');
+    const gateway = await gatewayTo({ instances: [first.port, second.port] });
+    const response = await fetch(gateway.url, { method: 'PUT', body: `${'x'.repeat(100_000)}end` });
+    expect(response.status).toBe(503);
+  });
+
+  test('but retries stay within a share of what is running', async () => {
+    const second = silent();
+    const gateway = await gatewayTo({ instances: [saying('503 Busy', 'first').port, second.port] });
+    const clients = Array.from({ length: 10 }, () => rawClient(gateway.port));
+    for (const client of clients) client.send(GET);
+    // Ten are running: three may be retried, seven get the answer there is.
+    await eventually(() => clients.filter((client) => client.received().includes('503')).length === 7);
+    expect(second.connections).toHaveLength(3);
+    for (const client of clients) client.socket.destroy();
+  });
+});
+
+test('a kept connection the instance has just closed costs an idempotent request nothing', async () => {
+  let answered = 0;
+  const upstream = upstreamThat((_, reply, __, reset) => {
+    // Closes exactly when the second request of a connection arrives.
+    if (answered++ === 1) reset();
+    else reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  });
+  const gateway = await gatewayTo({ instances: [upstream.port] });
+  expect(await (await fetch(gateway.url)).text()).toBe('ok');
+  expect(await (await fetch(gateway.url)).text()).toBe('ok');
+  expect(upstream.connections).toHaveLength(2);
+  expect(gateway.outcomes.every(({ ok }) => ok)).toBe(true);
+});
+
+describe('when there is no answer to give on, the client is told', () => {
+  test.each<[string, () => number, number, string]>([
+    ['no instance can be reached', closedPort, 503, 'service.unavailable'],
+    ['the answer is no HTTP', () => answeringWith('SSH-2.0-hello\r\n'), 502, 'upstream.bad-response'],
+    [
+      'a switch of protocols nobody asked for',
+      () => answeringWith('HTTP/1.1 101 Switch\r\n\r\n'),
+      502,
+      'upstream.bad-response',
+    ],
+    ['nothing comes in time', () => silent().port, 504, 'upstream.timeout'],
+  ])('%s', async (_, port, status, code) => {
+    const gateway = await gatewayTo({
+      instances: [port()],
+      route: { tryTimeoutMs: 50, requestTimeoutMs: 150 },
+    });
+    const response = await fetch(gateway.url);
+    const problem: unknown = await response.json();
+    expect(response.status).toBe(status);
+    expect(problem).toMatchObject({ code, status, request_id: response.headers.get('x-request-id') });
+    if (status === 503) expect(response.headers.get('retry-after')).toBe('1');
+  });
+});
+
+const answeringWith = (bytes: string) => upstreamThat((_, reply) => reply(bytes)).port;
+
+describe('a client', () => {
+  test('that leaves takes its request at the instance with it', async () => {
+    const upstream = silent();
+    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const leaving = new AbortController();
+    const answer = fetch(gateway.url, { signal: leaving.signal }).catch(() => 'left');
+    await eventually(() => upstream.connections.length === 1);
+    leaving.abort();
+    expect(await answer).toBe('left');
+    await eventually(() => upstream.connections[0]?.closed === true);
+    await eventually(() => gateway.lines.length === 1);
+    expect(gateway.lines[0]).toMatchObject({ status: 499 });
+    // The instance is not to blame.
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: true }]);
+  });
+
+  test('that does not finish its head in time is cut off', async () => {
+    const gateway = await gatewayTo({ instances: [], limits: { headMs: 100 } });
+    const client = rawClient(gateway.port);
+    client.send('GET / HTTP/1.1\r\n');
+    expect(await client.untilClosed()).toStartWith('HTTP/1.1 408 ');
+  });
+
+  test('that does not go on with its body is cut off', async () => {
+    const gateway = await gatewayTo({ instances: [silent().port], limits: { bodyProgressMs: 100 } });
+    const client = rawClient(gateway.port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx');
+    await client.untilClosed();
+    await eventually(() => gateway.lines.length === 1);
+  });
+
+  test('that does not read is cut off', async () => {
+    const endless = Buffer.alloc(64 * 1024 * 1024, 'x');
+    const server = Bun.serve({ port: 0, fetch: () => new Response(endless) });
+    toStop.push(() => server.stop(true));
+    const gateway = await gatewayTo({ instances: [server.port ?? 0], limits: { writeStallMs: 200 } });
+    const client = rawClient(gateway.port);
+    client.socket.pause();
+    client.send(GET);
+    await eventually(() => gateway.lines.length === 1);
+    expect(gateway.lines[0]).toMatchObject({ status: 499 });
+    client.socket.destroy();
+  });
+
+  test('that says nothing is closed when its time is up', async () => {
+    const gateway = await gatewayTo({ instances: [], limits: { headMs: 100 } });
+    expect(await rawClient(gateway.port).untilClosed()).toBe('');
+  });
+});
+
+describe('a gateway that stops', () => {
+  test('finishes what is running, closes what is idle, and says so', async () => {
+    const upstream = upstreamThat((_, reply) => {
+      setTimeout(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'), 200);
+    });
+    const gateway = await startTestGateway({ instances: [upstream.port] });
+    const [running, idle] = [rawClient(gateway.port), rawClient(gateway.port)];
+    running.send(GET);
+    await eventually(() => upstream.connections.length === 1);
+    const stopped = gateway.stop(5_000);
+    expect(await idle.untilClosed()).toBe('');
+    const text = await running.untilClosed();
+    expect(text).toContain('Connection: close\r\n');
+    expect(text).toEndWith('late');
+    await stopped;
+    await expect(rawClient(gateway.port).untilClosed()).resolves.toBe('');
+  });
+
+  test('cuts what outlasts the drain time', async () => {
+    const upstream = silent();
+    const gateway = await startTestGateway({ instances: [upstream.port] });
+    const client = rawClient(gateway.port);
+    client.send(GET);
+    await eventually(() => upstream.connections.length === 1);
+    await gateway.stop(100);
+    await client.untilClosed();
+  });
+});

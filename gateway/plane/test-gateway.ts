@@ -1,0 +1,170 @@
+import { connect, type Socket } from 'node:net';
+import { type DestinationStream, pino } from 'pino';
+import { Registry } from 'prom-client';
+import type { Attempt, Decide, Limits } from '../decision';
+import type { PlaneLimits } from './limits';
+import { type ListeningGateway, listenGateway } from './listen';
+import type { Own } from './plane';
+
+/** A gateway of this process's own in front of the given instances, with what it logged and told about its tries. */
+export interface TestGateway {
+  readonly port: number;
+  readonly url: string;
+  readonly lines: Record<string, unknown>[];
+  readonly outcomes: { instanceId: string; ok: boolean }[];
+  readonly metrics: Registry;
+  stop(drainMs?: number): Promise<void>;
+}
+
+export interface TestSetup {
+  /** Ports of the instances, tried in this order. */
+  readonly instances: readonly number[];
+  readonly route?: Partial<Limits>;
+  readonly limits?: Partial<PlaneLimits>;
+  readonly trustedProxies?: readonly string[];
+  readonly own?: Own;
+  readonly tls?: { certPath: string; keyPath: string };
+}
+
+export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
+  const lines: Record<string, unknown>[] = [];
+  const outcomes: { instanceId: string; ok: boolean }[] = [];
+  const sink: DestinationStream = { write: (line) => void lines.push(JSON.parse(line)) };
+  const metrics = new Registry();
+  const attemptAt = (port: number, index: number): Attempt => ({
+    instanceId: `instance-${index}`,
+    host: '127.0.0.1',
+    port,
+    done: ({ ok }) => void outcomes.push({ instanceId: `instance-${index}`, ok }),
+  });
+  const decide: Decide = (head) => {
+    if (head.target.startsWith('/own')) return { kind: 'own' };
+    return {
+      kind: 'forward',
+      service: 'test',
+      route: '/test',
+      target: head.target,
+      limits: { bodyBytes: 100 * 1024 * 1024, tryTimeoutMs: 5_000, requestTimeoutMs: 30_000, ...setup.route },
+      pick(tried) {
+        const index = setup.instances.findIndex((_, candidate) => !tried.has(`instance-${candidate}`));
+        const port = setup.instances[index];
+        return port === undefined ? null : attemptAt(port, index);
+      },
+    };
+  };
+  const gateway: ListeningGateway = await listenGateway({
+    host: '127.0.0.1',
+    port: 0,
+    decide,
+    own: setup.own ?? (() => Promise.resolve(new Response('own'))),
+    log: pino({ level: 'info' }, sink),
+    metrics,
+    trustedProxies: setup.trustedProxies ?? [],
+    limits: setup.limits ?? {},
+    ...(setup.tls && { tls: setup.tls }),
+  });
+  return {
+    port: gateway.port,
+    url: `${setup.tls ? 'https' : 'http'}://127.0.0.1:${gateway.port}`,
+    lines,
+    outcomes,
+    metrics,
+    stop: (drainMs = 0) => gateway.stop({ drainMs }),
+  };
+}
+
+/** A client that speaks bytes. */
+export interface RawClient {
+  readonly socket: Socket;
+  readonly received: () => string;
+  readonly ended: () => boolean;
+  send(text: string): void;
+  /** Waits until what was received satisfies the condition. */
+  until(condition: (received: string) => boolean): Promise<string>;
+  untilClosed(): Promise<string>;
+}
+
+export function rawClient(port: number): RawClient {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let text = '';
+  let over = false;
+  socket.on('data', (bytes) => {
+    text += bytes.toString('latin1');
+  });
+  socket.on('end', () => {
+    over = true;
+  });
+  // A reset is one of the ways a connection may end here; tests look at what was received.
+  socket.on('error', () => {
+    over = true;
+  });
+  const received = () => text;
+  return {
+    socket,
+    received,
+    ended: () => over,
+    send: (part) => void socket.write(part, 'latin1'),
+    async until(condition) {
+      await eventually(
+        () => condition(text),
+        () => `received: ${JSON.stringify(text.slice(0, 2_000))}`,
+      );
+      return text;
+    },
+    async untilClosed() {
+      await eventually(
+        () => over,
+        () => `still open; received: ${JSON.stringify(text.slice(0, 2_000))}`,
+      );
+      socket.destroy();
+      return text;
+    },
+  };
+}
+
+/** Polls until it holds. @throws what `seen` says when it does not within 10 s */
+export async function eventually(holds: () => boolean, seen: () => string = () => ''): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`did not come to hold within 10 s; ${seen()}`);
+    await Bun.sleep(10);
+  }
+}
+
+/** An instance that answers with bytes: `talk` is called with all that one connection has sent so far, whenever it grows. */
+export function rawUpstream(
+  talk: (received: string, reply: (text: string) => void, end: () => void, reset: () => void) => void,
+) {
+  const connections: { received: string; closed: boolean }[] = [];
+  type Connection = (typeof connections)[number];
+  const listener = Bun.listen<Connection>({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      open(socket) {
+        socket.data = { received: '', closed: false };
+        connections.push(socket.data);
+      },
+      data(socket, bytes) {
+        socket.data.received += bytes.toString('latin1');
+        talk(
+          socket.data.received,
+          (text) => void socket.write(Buffer.from(text, 'latin1')),
+          () => socket.end(),
+          () => socket.terminate(),
+        );
+      },
+      close(socket) {
+        socket.data.closed = true;
+      },
+    },
+  });
+  return { port: listener.port, connections, stop: () => listener.stop(true) };
+}
+
+/** A port nobody listens on. */
+export function closedPort(): number {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
+  listener.stop(true);
+  return listener.port;
+}
