@@ -1,7 +1,10 @@
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
+import { AuthServiceDefinition, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
 import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
 import { pause, untilItWorks } from './back-off';
 import type { Denylist, Revocation } from './denylist';
+import type { RegistryView } from './grpc-channels';
+import { createGrpcClient } from './grpc-client';
 import type { Rabbit } from './rabbit';
 import { declareRoute } from './rabbit-topology';
 import type { Runtime } from './runtime';
@@ -72,6 +75,36 @@ export function followRevocations(
     }
   }
 }
+
+/** Asks auth for what is revoked now, for `followRevocations`. */
+export function revocationsFromAuth(
+  runtime: Runtime,
+  registry: RegistryView,
+  internalSecret: string,
+): () => Promise<Revocation[]> {
+  const auth = createGrpcClient(runtime, {
+    service: 'auth',
+    definition: AuthServiceDefinition,
+    registry,
+    internalSecret,
+  });
+  return async () => {
+    if (registry.instances('auth').length === 0) throw new Error('No auth instance is registered');
+    const { revocations } = await auth.listRevocations({});
+    return revocations.flatMap(({ kind, subject, issued_until, expires_at }) => {
+      const known = KINDS.get(kind);
+      // A kind of a newer auth: its own verification knows it.
+      if (known === undefined) return [];
+      return [{ kind: known, subject, issuedUntil: issued_until, expiresAt: expires_at }];
+    });
+  };
+}
+
+const KINDS = new Map<Revocation_Kind, Revocation['kind']>([
+  [Revocation_Kind.KIND_TOKEN, 'token'],
+  [Revocation_Kind.KIND_SESSION, 'session'],
+  [Revocation_Kind.KIND_USER, 'user'],
+]);
 
 function read(bytes: Buffer): Revocation | undefined {
   try {

@@ -1,7 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createDenylist } from './denylist';
+import type { RegistryView } from './grpc-channels';
 import { DependencyUnavailable, Unauthenticated } from './problem';
+import type { Rabbit } from './rabbit';
+import { followRevocations, revocationsFromAuth } from './revocations';
 import type { Runtime } from './runtime';
 
 export type TokenAlgorithm = 'EdDSA' | 'ES256' | 'RS256' | 'HS256';
@@ -200,12 +204,26 @@ export function keysFromAuth(
   };
 }
 
-/** The verifier of a service's process: settings from the environment, keys from auth. */
-export const openTokens = (
+/**
+ * The verifier of a process: settings from the environment, keys from auth.
+ *
+ * @param revocation how it hears of tokens that are refused before their time, within moments. Without it a token is
+ *   good until it ends. While auth or RabbitMQ are away, what was heard before holds.
+ */
+export function openTokens(
   runtime: Runtime,
   env: { JWT_ALG: TokenAlgorithm; JWT_SECRET: string; JWT_ISSUER: string; JWT_AUDIENCE: string },
-  registry: Parameters<typeof keysFromAuth>[1],
-): TokenVerifier => createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry));
+  registry: Parameters<typeof keysFromAuth>[1] & RegistryView,
+  revocation?: { rabbit: Rabbit; internalSecret: string },
+): TokenVerifier {
+  const denylist = createDenylist();
+  if (revocation) {
+    const { rabbit, internalSecret } = revocation;
+    const load = revocationsFromAuth(runtime, registry, internalSecret);
+    followRevocations(runtime, rabbit, denylist, load);
+  }
+  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), denylist.isRevoked);
+}
 
 /** What tokens are pinned to, as the environment says. */
 export const tokenSettings = (env: {

@@ -56,6 +56,19 @@ export async function lockOrCreate(transaction: Transaction, userId: string): Pr
   return row;
 }
 
+/** A person's row as it is committed now; nobody changes it before this transaction ends. */
+export async function holdByUserId(
+  transaction: Transaction,
+  userId: string,
+): Promise<CredentialsRow | undefined> {
+  const [row] = await transaction
+    .select()
+    .from(credentials)
+    .where(eq(credentials.userId, userId))
+    .for('update');
+  return row;
+}
+
 export async function update(
   executor: Pick<Database, 'update'>,
   userId: string,

@@ -26,7 +26,7 @@ afterAll(() => identity.close());
 describe('signing keys', () => {
   test('are made once, however many instances start first', async () => {
     await authDeps.database.delete(signingKeys);
-    const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyRing(keyRing)));
+    const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyRing(authDeps.runtime, keyRing)));
     const kids = new Set(rings.map((ring) => ring.signingKey().kid));
     expect(kids.size).toBe(1);
     expect(await authDeps.database.select().from(signingKeys)).toHaveLength(1);
@@ -38,7 +38,7 @@ describe('signing keys', () => {
     expect(row?.publicKey).not.toHaveProperty('d');
     expect(row?.sealedPrivateKey).toMatch(/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/);
     const sealer = createSealer('quite another secret', 'signing-keys');
-    await expect(openKeyRing({ ...keyRing, sealer })).rejects.toThrow('INTERNAL_SECRET');
+    await expect(openKeyRing(authDeps.runtime, { ...keyRing, sealer })).rejects.toThrow('INTERNAL_SECRET');
   });
 
   test('turn over while tokens are signed and checked, and no check ever fails', async () => {
@@ -50,7 +50,7 @@ describe('signing keys', () => {
         cached = { keys: authDeps.keys.publicKeys(), atMs: nowMs };
       await jwtVerify(token, createLocalJWKSet(cached.keys), { currentDate: new Date(nowMs) });
     };
-    const other = await openKeyRing(keyRing);
+    const other = await openKeyRing(authDeps.runtime, keyRing);
     const kids = new Set<string | undefined>();
     const alive: { token: string; untilMs: number }[] = [];
     const untilMs = 2 * KEY_LIFETIME_MS + 120 * MINUTE_MS;
@@ -73,7 +73,7 @@ describe('signing keys', () => {
 
   test('can be turned over by an operator: the new one is published at once, and signs later', async () => {
     await authDeps.database.delete(signingKeys);
-    const ring = await openKeyRing(keyRing);
+    const ring = await openKeyRing(authDeps.runtime, keyRing);
     const before = ring.signingKey().kid;
     await ring.rotate();
     expect(ring.publicKeys().keys).toHaveLength(2);

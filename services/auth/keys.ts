@@ -35,7 +35,6 @@ export interface KeyRing {
 }
 
 export interface KeyRingDeps {
-  readonly runtime: Runtime;
   readonly database: Database;
   readonly sealer: Sealer;
   readonly settings: TokenSettings;
@@ -48,10 +47,10 @@ export interface KeyRingDeps {
  *
  * @throws when a kept key was sealed with another INTERNAL_SECRET
  */
-export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
-  const ring = deps.settings.algorithm === 'HS256' ? sharedSecret(deps.settings) : createKeyRing(deps);
+export async function openKeyRing(runtime: Runtime, deps: KeyRingDeps): Promise<KeyRing> {
+  const ring = createKeyRing(deps);
   await ring.refresh();
-  void keepFresh(deps.runtime, ring);
+  void keepFresh(runtime, ring);
   return ring;
 }
 
@@ -77,7 +76,11 @@ function sharedSecret({ secret }: TokenSettings): KeyRing {
   };
 }
 
-function createKeyRing(deps: KeyRingDeps): KeyRing {
+/** The ring as it is in the database, once it has been refreshed. */
+export const createKeyRing = (deps: KeyRingDeps): KeyRing =>
+  deps.settings.algorithm === 'HS256' ? sharedSecret(deps.settings) : keyPairs(deps);
+
+function keyPairs(deps: KeyRingDeps): KeyRing {
   const { database, sealer, settings, now } = deps;
   const opened = new Map<string, CryptoKey | Uint8Array>();
   let rows: SigningKeyRow[] = [];

@@ -47,8 +47,7 @@ const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const denylist = createDenylist();
 const timing = { tokenLifetimeMs: env.JWT_EXPIRES_MINUTES * 60_000, now: Date.now };
 const settings = tokenSettings(env);
-const keys = await openKeyRing({
-  runtime,
+const keys = await openKeyRing(runtime, {
   database,
   settings,
   sealer: createSealer(env.INTERNAL_SECRET, 'signing-keys'),

@@ -34,7 +34,8 @@ const REGISTER_DEADLINE_MS = 5_000;
 export async function register(deps: AuthDeps, input: Registration, client: Client): Promise<SignedIn> {
   const { user } = await deps.users.createUser(input, { deadlineMs: REGISTER_DEADLINE_MS });
   if (user === undefined) throw new Error('users answered a registration without the person');
-  return open(deps, { userId: user.id, username: user.username }, client);
+  const person = { userId: user.id, username: user.username };
+  return open(deps, person, { client, verifiedHash: null });
 }
 
 /**
@@ -54,11 +55,21 @@ export async function signIn(deps: AuthDeps, input: SignIn, client: Client): Pro
     throw new WrongCredentials();
   }
   await deps.throttle.succeeded(attempt);
-  if (deps.passwords.isOutdated(hash)) {
-    const to = await deps.passwords.hash(input.password);
-    await store.replaceHash(deps.database, known.userId, { from: hash, to });
-  }
-  return open(deps, { userId: known.userId, username: known.username }, client);
+  const person = { userId: known.userId, username: known.username };
+  const verifiedHash = await renewIfOutdated(deps, person.userId, hash, input.password);
+  return open(deps, person, { client, verifiedHash });
+}
+
+/** Makes the hash anew where today's parameters are others. @returns the hash that holds now */
+async function renewIfOutdated(
+  deps: AuthDeps,
+  userId: string,
+  from: string,
+  password: string,
+): Promise<string> {
+  if (!deps.passwords.isOutdated(from)) return from;
+  const to = await deps.passwords.hash(password);
+  return (await store.replaceHash(deps.database, userId, { from, to })) ? to : from;
 }
 
 function nameOf({ username, email }: SignIn): store.Name {
@@ -71,11 +82,11 @@ function nameOf({ username, email }: SignIn): store.Name {
 async function open(
   deps: AuthDeps,
   person: { userId: string; username: string },
-  client: Client,
+  from: { client: Client; verifiedHash: string | null },
 ): Promise<SignedIn> {
   const authorizations = await findAuthorizations(deps, person.userId);
   if (!authorizations.active) throw new Deactivated();
-  const tokens = await openSession(deps, person, authorizations, client);
+  const tokens = await openSession(deps, person, authorizations, from);
   return { ...tokens, user: { id: person.userId, username: person.username } };
 }
 

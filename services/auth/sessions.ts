@@ -6,8 +6,8 @@ import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
 import type { Caller } from '#kit/tokens';
 import { type AccessTokenDeps, signAccessToken } from './access-tokens';
 import { type Authorizations, type CredentialsDeps, findAuthorizations } from './credentials';
-import { findByUserId } from './credentials-store';
-import { RefreshRefused, type Session, SessionNotFound, type TokenPair } from './model';
+import { findByUserId, holdByUserId } from './credentials-store';
+import { RefreshRefused, type Session, SessionNotFound, type TokenPair, WrongCredentials } from './model';
 import { type Revoke, revoking } from './revocations';
 import { isAlive, judgeRefresh, SESSION_MS, sessionExpiry } from './rules';
 import * as store from './sessions-store';
@@ -25,12 +25,17 @@ export interface Person {
 /** Beyond this many the oldest ends: nobody has more devices, and each row has to be looked through. */
 const SESSIONS_PER_PERSON = 100;
 
-/** Signs a person in on one device. */
+/**
+ * Signs a person in on one device.
+ *
+ * @param verifiedHash what the password was held against; with it a password changed meanwhile lets nobody in
+ * @throws WrongCredentials when that is no longer the person's
+ */
 export async function openSession(
   deps: SessionsDeps,
   person: Person,
   authorizations: Authorizations,
-  client: Client,
+  { client, verifiedHash }: { client: Client; verifiedHash: string | null },
 ): Promise<TokenPair> {
   const now = deps.now();
   const endsAt = new Date(now + SESSION_MS);
@@ -47,6 +52,10 @@ export async function openSession(
   };
   const refreshToken = randomBytes(32).toString('base64url');
   await revoking(deps, person.userId, async (transaction, revoke) => {
+    if (verifiedHash !== null) {
+      const known = await holdByUserId(transaction, person.userId);
+      if (known?.passwordHash !== verifiedHash || !known.active) throw new WrongCredentials();
+    }
     const open = await store.listOpenSessionIds(transaction, person.userId);
     await end(deps, open.slice(0, -(SESSIONS_PER_PERSON - 1)), { transaction, revoke });
     await store.insertSession(transaction, session);

@@ -27,6 +27,7 @@ const table = { client: openDynamodb(runtime, env), name: env.DYNAMODB_POLLS_TAB
 await ensureTable(runtime, table.client, pollsTable(table.name));
 if (env.POLLS_KEPT_DAYS > 0) await enableExpiry(table);
 const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const deps = {
   runtime,
   table,
@@ -38,7 +39,7 @@ const deps = {
   }),
   removeAfterEndMs: env.POLLS_KEPT_DAYS === 0 ? null : env.POLLS_KEPT_DAYS * DAY_MS,
   now: Date.now,
-  tokens: openTokens(runtime, env, registry),
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
 };
-subscribe(deps, openRabbit(runtime, { url: env.AMQP_URL, required: false }));
+subscribe(deps, rabbit);
 await serveService(runtime, env, { app: polls(deps) });

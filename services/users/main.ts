@@ -50,7 +50,7 @@ const deps = {
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   nextId: createIdGenerator(randomWorker()),
-  tokens: openTokens(runtime, env, registry),
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
 };
 await ensureRoles(database);
 await ensureAdministrator(deps, {

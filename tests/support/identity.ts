@@ -51,13 +51,12 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
   const authStorage = await migrated('auth');
   const denylist = createDenylist();
   const keyRing = {
-    runtime: authRuntime,
     database: authStorage.database,
     sealer: createSealer(SECRET, 'signing-keys'),
     settings,
     ...timing,
   };
-  const keys = await openKeyRing(keyRing);
+  const keys = await openKeyRing(authRuntime, keyRing);
   const tokens = createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked);
   const redis = await openRedis(authRuntime, { url: serverVariable('REDIS_URL'), required: false });
   const authDeps = {
