@@ -7,15 +7,21 @@ import type { Caller, TokenVerifier } from './tokens';
 const BEARER = [{ bearer: [] }];
 
 const callers = new WeakMap<Request, Caller>();
+const services = new WeakMap<Request, string>();
+
+type VerifyService = (token: string | undefined) => Promise<string>;
 
 /**
- * The access rules of routes. Every route names exactly one: `public`, `optionalUser`, `user`, or `permission`.
- * All but the first give the handler `caller`.
+ * The access rules of routes. Every route names exactly one: `public`, `optionalUser`, `user`, `permission`, or
+ * `service`, for what other processes of the house ask over HTTP. All but the first and the last give the handler
+ * `caller`; the last gives it `callingService`.
  *
  * The check stands in `transform`, which runs before validation: a stranger learns that a token is needed, not what
  * is wrong with a body.
+ *
+ * @param verifyService of `createServiceTokenVerifier`, where routes name `service`
  */
-export function access(tokens: TokenVerifier) {
+export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
   return new Elysia({ name: 'access' })
     .macro('public', { detail: rule('public') })
     .macro('optionalUser', {
@@ -32,7 +38,12 @@ export function access(tokens: TokenVerifier) {
       detail: { ...rule(name), security: BEARER },
       transform: ({ request }) => mustHold(request, name, tokens),
       resolve: ({ request }) => ({ caller: knownCaller(request) }),
-    }));
+    }))
+    .macro('service', {
+      detail: { ...rule('service'), security: BEARER },
+      transform: ({ request }) => mustBeService(request, verifyService),
+      resolve: ({ request }) => ({ callingService: services.get(request) ?? '' }),
+    });
 }
 
 /** Read by `routeClaims`, so that the registry and the docs show what is enforced. */
@@ -55,14 +66,26 @@ async function mustHold(request: Request, permission: string, tokens: TokenVerif
     throw new Forbidden({ detail: `The permission ${permission} is needed.` });
 }
 
+async function mustBeService(request: Request, verifyService: VerifyService | undefined): Promise<void> {
+  if (verifyService === undefined)
+    throw new Error('A route is for services, and its app was made without a check of their tokens');
+  services.set(request, await verifyService(bearerToken(request) ?? undefined));
+}
+
 /** A token that is sent must be good, also where none is needed: silence about a bad one would mislead its sender. */
 async function readCaller(request: Request, tokens: TokenVerifier): Promise<void> {
-  const header = request.headers.get('authorization');
-  if (header === null) return;
-  const [scheme, token, ...rest] = header.split(' ');
-  if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0)
-    throw new Unauthenticated({ headers: { 'www-authenticate': 'Bearer error="invalid_request"' } });
+  const token = bearerToken(request);
+  if (token === null) return;
   const caller = await tokens.verify(token);
   noteCaller(request, caller.id);
   callers.set(request, caller);
+}
+
+function bearerToken(request: Request): string | null {
+  const header = request.headers.get('authorization');
+  if (header === null) return null;
+  const [scheme, token, ...rest] = header.split(' ');
+  if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0)
+    throw new Unauthenticated({ headers: { 'www-authenticate': 'Bearer error="invalid_request"' } });
+  return token;
 }
