@@ -39,11 +39,11 @@ export async function startSystem(name: string, environment: Record<string, stri
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
   const shared: Record<string, string> = { ...stack.environment, ...environment };
 
-  async function start(processName: string): Promise<StartedProcess> {
+  async function start(processName: string, port = '0'): Promise<StartedProcess> {
     const command = entries.find((entry) => entry.name === processName)?.command;
     const main = /\bbun (\S+)/.exec(command ?? '')?.[1];
     if (main === undefined) throw new Error(`The Procfile has no process ${processName}`);
-    const started = await startProcess(main, shared);
+    const started = await startProcess(main, { ...shared, PORT: port });
     running.get(processName)?.push(started);
     return started;
   }
@@ -77,12 +77,14 @@ export async function startSystem(name: string, environment: Record<string, stri
       stack,
       instances: (processName) => running.get(processName) ?? [],
       process: only,
-      start,
+      start: (processName) => start(processName),
       async killAndStart(processName) {
         const victim = only(processName);
         forget(processName, victim);
         await victim.kill();
-        return start(processName);
+        // Others know these two by their address; everything else is found through the registry.
+        const known = processName === 'gateway' || processName === 'registry';
+        return start(processName, known ? new URL(victim.url).port : '0');
       },
       stop,
     };
