@@ -31,6 +31,6 @@ export const PostDeleted = defineEvent({
   name: 'post.deleted',
   version: 1,
   exchange: 'posts',
-  consumers: ['users'],
+  consumers: ['likes', 'users'],
   data: Type.Object({ id: TimeOrderedId, author_id: Uuid }),
 });

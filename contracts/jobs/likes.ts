@@ -11,12 +11,12 @@ export const LikeValidate = defineJob({
   data: Type.Object({ post_id: TimeOrderedId, user_id: Uuid, liked_at: Timestamp }),
 });
 
-/** Tells the author of a like; put with a delay where several likes are to be told together. */
+/** Tells an author of the likes that have come together since the last time; put with a delay to let them. */
 export const LikeNotify = defineJob({
   name: 'like.notify',
   version: 1,
   tube: 'likes.notification',
   ttrSeconds: 60,
   maxAttempts: 15,
-  data: Type.Object({ post_id: TimeOrderedId, author_id: Uuid, user_id: Uuid, liked_at: Timestamp }),
+  data: Type.Object({ author_id: Uuid }),
 });

@@ -33,14 +33,31 @@ export interface WithdrawLikeResponse {
   withdrawn: boolean;
 }
 
-export interface ClaimNotificationsRequest {
+export interface AcceptLikeRequest {
   post_id: string;
   author_id: string;
+  user_id: string;
+}
+
+export interface AcceptLikeResponse {
+  /** False: the author has been told before, or there is no such like (any more). */
+  to_be_told: boolean;
+}
+
+export interface ClaimNotificationsRequest {
+  author_id: string;
+  /** Chosen by the caller, who calls with the same one until it has told the author and confirmed. */
   claim_id: string;
 }
 
 export interface ClaimNotificationsResponse {
-  liker_ids: string[];
+  /** Oldest first. */
+  likes: ClaimedLike[];
+}
+
+export interface ClaimedLike {
+  post_id: string;
+  user_id: string;
 }
 
 export interface ConfirmNotificationsRequest {
@@ -324,25 +341,25 @@ export const WithdrawLikeResponse: MessageFns<WithdrawLikeResponse> = {
   },
 };
 
-function createBaseClaimNotificationsRequest(): ClaimNotificationsRequest {
-  return { post_id: "", author_id: "", claim_id: "" };
+function createBaseAcceptLikeRequest(): AcceptLikeRequest {
+  return { post_id: "", author_id: "", user_id: "" };
 }
 
-export const ClaimNotificationsRequest: MessageFns<ClaimNotificationsRequest> = {
-  encode(message: ClaimNotificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const AcceptLikeRequest: MessageFns<AcceptLikeRequest> = {
+  encode(message: AcceptLikeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.post_id !== "") {
       writer.uint32(10).string(message.post_id);
     }
     if (message.author_id !== "") {
       writer.uint32(18).string(message.author_id);
     }
-    if (message.claim_id !== "") {
-      writer.uint32(26).string(message.claim_id);
+    if (message.user_id !== "") {
+      writer.uint32(26).string(message.user_id);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ClaimNotificationsRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptLikeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -351,7 +368,7 @@ export const ClaimNotificationsRequest: MessageFns<ClaimNotificationsRequest> = 
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseClaimNotificationsRequest();
+      const message = createBaseAcceptLikeRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -376,6 +393,109 @@ export const ClaimNotificationsRequest: MessageFns<ClaimNotificationsRequest> = 
               break;
             }
 
+            message.user_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAcceptLikeResponse(): AcceptLikeResponse {
+  return { to_be_told: false };
+}
+
+export const AcceptLikeResponse: MessageFns<AcceptLikeResponse> = {
+  encode(message: AcceptLikeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.to_be_told !== false) {
+      writer.uint32(8).bool(message.to_be_told);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptLikeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptLikeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.to_be_told = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseClaimNotificationsRequest(): ClaimNotificationsRequest {
+  return { author_id: "", claim_id: "" };
+}
+
+export const ClaimNotificationsRequest: MessageFns<ClaimNotificationsRequest> = {
+  encode(message: ClaimNotificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.author_id !== "") {
+      writer.uint32(10).string(message.author_id);
+    }
+    if (message.claim_id !== "") {
+      writer.uint32(18).string(message.claim_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimNotificationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimNotificationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.author_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
             message.claim_id = reader.string();
             continue;
           }
@@ -393,13 +513,13 @@ export const ClaimNotificationsRequest: MessageFns<ClaimNotificationsRequest> = 
 };
 
 function createBaseClaimNotificationsResponse(): ClaimNotificationsResponse {
-  return { liker_ids: [] };
+  return { likes: [] };
 }
 
 export const ClaimNotificationsResponse: MessageFns<ClaimNotificationsResponse> = {
   encode(message: ClaimNotificationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.liker_ids) {
-      writer.uint32(10).string(v!);
+    for (const v of message.likes) {
+      ClaimedLike.encode(v!, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -422,7 +542,64 @@ export const ClaimNotificationsResponse: MessageFns<ClaimNotificationsResponse> 
               break;
             }
 
-            message.liker_ids.push(reader.string());
+            message.likes.push(ClaimedLike.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseClaimedLike(): ClaimedLike {
+  return { post_id: "", user_id: "" };
+}
+
+export const ClaimedLike: MessageFns<ClaimedLike> = {
+  encode(message: ClaimedLike, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.post_id !== "") {
+      writer.uint32(10).string(message.post_id);
+    }
+    if (message.user_id !== "") {
+      writer.uint32(18).string(message.user_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimedLike {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimedLike();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.post_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user_id = reader.string();
             continue;
           }
         }
@@ -543,7 +720,16 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Claims the likers the author has not heard of, at once and for one claim. The same claim gets the same answer again. */
+    /** The post exists: the like stands, and its author hears of it, once. */
+    acceptLike: {
+      name: "AcceptLike",
+      requestType: AcceptLikeRequest as typeof AcceptLikeRequest,
+      requestStream: false,
+      responseType: AcceptLikeResponse as typeof AcceptLikeResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /** Claims the likes an author has not heard of, all at once. The same claim gets the same answer again. */
     claimNotifications: {
       name: "ClaimNotifications",
       requestType: ClaimNotificationsRequest as typeof ClaimNotificationsRequest,
@@ -552,7 +738,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** The author has been told of a claim's likers. */
+    /** The author has been told of a claim's likes. The claim is empty from then on. */
     confirmNotifications: {
       name: "ConfirmNotifications",
       requestType: ConfirmNotificationsRequest as typeof ConfirmNotificationsRequest,

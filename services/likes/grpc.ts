@@ -1,0 +1,50 @@
+import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import { grpcService } from '#kit/grpc-server';
+import { isUuid } from '#kit/ids';
+import { ValidationFailed } from '#kit/problem';
+import { validated } from '#kit/validation';
+import { PostIds } from './model';
+import * as service from './service';
+import { confirmClaim } from './store';
+
+/** What other services and the workers of likes ask. */
+export const likesGrpc = (deps: service.LikesDeps) =>
+  grpcService(LikesServiceDefinition, {
+    async getCounts({ post_ids, viewer_id }) {
+      validated(PostIds, { post_ids });
+      const viewer = viewer_id === undefined ? null : { id: viewer_id };
+      const counts = await service.readCounts(deps, post_ids, viewer);
+      return {
+        counts: counts.map(({ liked_by_me, ...likes }) => ({
+          ...likes,
+          liked_by_viewer: liked_by_me ?? false,
+        })),
+      };
+    },
+    async acceptLike({ post_id, author_id, user_id }) {
+      mustBeIds({ author_id, user_id });
+      const like = { postId: post_id, authorId: author_id, userId: user_id };
+      return { to_be_told: await service.acceptLike(deps, like) };
+    },
+    async withdrawLike({ post_id, user_id }) {
+      mustBeIds({ user_id });
+      return { withdrawn: await service.withdrawLike(deps, post_id, user_id) };
+    },
+    async claimNotifications({ author_id, claim_id }) {
+      mustBeIds({ author_id, claim_id });
+      const likes = await service.claimNotifications(deps, author_id, claim_id);
+      return { likes: likes.map(({ postId, userId }) => ({ post_id: postId, user_id: userId })) };
+    },
+    async confirmNotifications({ claim_id }) {
+      mustBeIds({ claim_id });
+      await confirmClaim(deps.storage, claim_id);
+      return {};
+    },
+  });
+
+function mustBeIds(ids: Record<string, string>): void {
+  const errors = Object.keys(ids)
+    .filter((field) => !isUuid(ids[field] ?? ''))
+    .map((field) => ({ field, message: 'A UUID in lower case' }));
+  if (errors.length > 0) throw new ValidationFailed({ errors });
+}

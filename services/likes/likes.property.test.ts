@@ -1,0 +1,116 @@
+import { afterAll, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { uuidv7 } from '#kit/ids';
+import { openRedis } from '#kit/redis';
+import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { rebuild } from './rebuild';
+import { type Ranking, WINDOWS } from './rules';
+import * as store from './store';
+
+const runtime = testRuntime('likes-property');
+const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
+const START_MS = Date.UTC(2026, 0, 1, 0, 30);
+const POSTS = ['101', '102', '103', '104'];
+const PEOPLE = ['ann', 'bob', 'cem', 'dee', 'eve'];
+let messages = 0;
+
+afterAll(() => runtime.close());
+
+/** Likes as anybody would write them down: who gave which when. */
+type Model = Map<string, { post: string; person: string; atMs: number }>;
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ act: fc.constant('like'), post: fc.nat(3), person: fc.nat(4) }) },
+  { weight: 5, arbitrary: fc.record({ act: fc.constant('unlike'), post: fc.nat(3), person: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('erase-person'), person: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('erase-post'), post: fc.nat(3) }) },
+  { weight: 4, arbitrary: fc.record({ act: fc.constant('wait'), minutes: fc.nat({ max: 60 * 30 }) }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('wait'), minutes: fc.nat({ max: 60 * 24 * 9 }) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
+
+test('whatever is liked, taken back and erased, and whenever: counts, lists and rankings say the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const storage = { redis, prefix: uniqueName('likes') };
+      const model: Model = new Map();
+      let nowMs = START_MS;
+      for (const one of steps) {
+        if ('minutes' in one) nowMs += one.minutes * 60_000;
+        else await act(storage, model, one, nowMs);
+      }
+      await expectSame(storage, model, nowMs);
+      await spoil(storage);
+      await rebuild(storage, () => nowMs);
+      await expectSame(storage, model, nowMs);
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
+
+async function act(storage: store.LikesStorage, model: Model, one: Step, nowMs: number) {
+  const post = 'post' in one ? (POSTS[one.post] ?? '') : '';
+  const person = 'person' in one ? (PEOPLE[one.person] ?? '') : '';
+  const key = `${post} ${person}`;
+  if (one.act === 'like') {
+    const validation = { id: String(++messages), text: uuidv7() };
+    const { first } = await store.addLike(storage, { postId: post, userId: person, nowMs, validation });
+    expect(first).toBe(!model.has(key));
+    if (!first) return;
+    const newest = Math.max(0, ...[...model.values()].filter((l) => l.person === person).map((l) => l.atMs));
+    model.set(key, { post, person, atMs: Math.max(nowMs, newest + 1) });
+  } else if (one.act === 'unlike') {
+    expect(await store.removeLike(storage, { postId: post, userId: person, nowMs })).toBe(model.delete(key));
+  } else if (one.act === 'erase-person') {
+    await store.erasePerson(storage, person, nowMs);
+    for (const [name, like] of model) if (like.person === person) model.delete(name);
+  } else {
+    await store.erasePost(storage, post, nowMs);
+    for (const [name, like] of model) if (like.post === post) model.delete(name);
+  }
+}
+
+async function expectSame(storage: store.LikesStorage, model: Model, nowMs: number) {
+  const likes = [...model.values()];
+  const counts = await store.readCounts(storage, POSTS, 'ann');
+  expect(counts).toEqual(
+    POSTS.map((postId) => ({
+      postId,
+      count: likes.filter(({ post }) => post === postId).length,
+      likedByViewer: model.has(`${postId} ann`),
+    })),
+  );
+  for (const person of PEOPLE) {
+    const listed = await store.readLikesOf(storage, { userId: person, beforeMs: null, limit: 100 });
+    const expected = likes.filter((one) => one.person === person).sort((a, b) => b.atMs - a.atMs);
+    expect(listed).toEqual(expected.map(({ post, atMs }) => ({ postId: post, likedAtMs: atMs })));
+  }
+  expect(await scores(storage, 'all', nowMs)).toEqual(scoresOf(likes, () => 1));
+  for (const { name, steps, stepMs } of WINDOWS) {
+    const stepOf = (ms: number) => Math.floor(ms / stepMs);
+    const points = (atMs: number) => Math.max(0, steps - (stepOf(nowMs) - stepOf(atMs)));
+    expect(await scores(storage, name, nowMs)).toEqual(scoresOf(likes, points));
+  }
+}
+
+async function scores({ redis, prefix }: store.LikesStorage, ranking: Ranking, nowMs: number) {
+  await store.readPopular({ redis, prefix }, { ranking, limit: 100, nowMs });
+  const ranked = await redis.zRangeWithScores(`${prefix}:popular:${ranking}`, 0, -1);
+  return Object.fromEntries(ranked.map(({ value, score }) => [value, score]));
+}
+
+function scoresOf(likes: { post: string; atMs: number }[], worth: (atMs: number) => number) {
+  const sums: Record<string, number> = {};
+  for (const { post, atMs } of likes) sums[post] = (sums[post] ?? 0) + worth(atMs);
+  return Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum > 0));
+}
+
+/** Everything but the likers of posts is lost or wrong. */
+async function spoil({ redis, prefix }: store.LikesStorage) {
+  const keys = await redis.keys(`${prefix}:*`);
+  const derived = keys.filter((key) => !key.startsWith(`${prefix}:post:`));
+  if (derived.length > 0) await redis.unlink(derived);
+  await redis.zAdd(`${prefix}:popular:all`, { value: '999', score: 5 });
+  await redis.zAdd(`${prefix}:popular:day`, { value: '999', score: 5 });
+  await redis.zAdd(`${prefix}:person:ann`, { value: '999', score: 5 });
+}

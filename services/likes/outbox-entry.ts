@@ -1,0 +1,50 @@
+import type { Static } from '@sinclair/typebox';
+import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
+import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
+import { envelope } from '#contracts/messages';
+import { currentTrace } from '#kit/trace';
+
+/** A message as a script puts it into the outbox. */
+export interface OutboxEntry {
+  /** The id of the message: it stays the same however often it is sent. */
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Everything this service sends. */
+const DEFINITIONS = [LikeValidate, LikeNotify, PostLiked, LikeWithdrawn] as const;
+type Definition = (typeof DEFINITIONS)[number];
+
+/**
+ * Makes a message for the outbox, with the trace of whatever is running now.
+ *
+ * @param delaySeconds jobs only: how long beanstalkd holds the job back, counted from now
+ */
+export function outboxEntry<Sent extends Definition>(
+  definition: Sent,
+  data: Static<Sent['data']>,
+  options: { actor: string | null; delaySeconds?: number },
+): OutboxEntry {
+  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  const dueAtMs = Date.now() + (options.delaySeconds ?? 0) * 1000;
+  return { id: message.id, text: JSON.stringify({ due_at_ms: dueAtMs, envelope: message }) };
+}
+
+/** Reads what `outboxEntry` made: its definition, the bytes to send, and how many seconds it is still to be held back. */
+export function readOutboxEntry(text: string): {
+  definition: Definition;
+  body: Buffer;
+  delaySeconds: number;
+} {
+  const { due_at_ms, envelope: message } = JSON.parse(text);
+  const definition = DEFINITIONS.find(
+    ({ name, version }) => name === message.name && version === message.version,
+  );
+  if (definition === undefined)
+    throw new Error('an entry of the outbox is none of the messages this service sends');
+  return {
+    definition,
+    body: Buffer.from(JSON.stringify(message)),
+    delaySeconds: Math.max(0, Math.ceil((due_at_ms - Date.now()) / 1000)),
+  };
+}

@@ -1,0 +1,17 @@
+import { PostDeleted } from '#contracts/events/posts';
+import { UserDeleted } from '#contracts/events/users';
+import { consumeEvents } from '#kit/consume-events';
+import type { Rabbit } from '#kit/rabbit';
+import type { LikesDeps } from './service';
+import { erasePerson, erasePost } from './store';
+
+/** Erasing twice does no more than once, so no inbox is needed. */
+export function subscribe({ runtime, storage, now }: LikesDeps, rabbit: Rabbit): void {
+  consumeEvents(runtime, rabbit, {
+    consumer: 'likes',
+    events: [UserDeleted, PostDeleted],
+    prefetch: 5,
+    handle: ({ name, data }) =>
+      name === 'user.deleted' ? erasePerson(storage, data.id, now()) : erasePost(storage, data.id, now()),
+  });
+}
