@@ -1,5 +1,6 @@
 import { Gauge, Histogram } from 'prom-client';
 import { InvalidMessage, type MessageDefinition, type MessageOf, parseEnvelope } from '#contracts/messages';
+import { errorMessage } from './error-description';
 import type { Logger } from './log';
 import { type Runtime, withTimeout } from './runtime';
 import { continueTrace, withTrace } from './trace';
@@ -152,7 +153,7 @@ async function settle(
 function reasonOf(failure: unknown): string {
   const text =
     failure instanceof Error
-      ? `${failure.name}: ${failure.message}`
+      ? `${failure.name}: ${errorMessage(failure)}`
       : 'something that is no error was thrown';
   return text.slice(0, MAXIMUM_REASON_LENGTH);
 }

@@ -62,7 +62,7 @@ describe('signing keys', () => {
         alive.push({ token, untilMs: authDeps.now() + 59 * MINUTE_MS });
       }
       while (alive[0] !== undefined && alive[0].untilMs < authDeps.now()) alive.shift();
-      await Promise.all(alive.map(({ token }) => check(token)));
+      for (const { token } of [...alive.slice(0, 2), ...alive.slice(-2)]) await check(token);
       const intoKeyMs = (clock.aheadMs + 90 * MINUTE_MS) % KEY_LIFETIME_MS;
       clock.aheadMs += intoKeyMs < 240 * MINUTE_MS ? MINUTE_MS : 180 * MINUTE_MS;
     }

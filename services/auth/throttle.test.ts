@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { openRedis } from '#kit/redis';
-import { startIdentity } from '../../tests/support/identity';
-import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { startIdentity, throttleRedisUrl } from '../../tests/support/identity';
+import { testRuntime, uniqueName } from '../../tests/support/servers';
 import { createThrottle } from './throttle';
 
 const runtime = testRuntime('auth');
-const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: false });
+const redis = await openRedis(runtime, { url: throttleRedisUrl(), required: false });
 const identity = await startIdentity({ perAddress: 25 });
 
 afterAll(async () => {
