@@ -57,11 +57,17 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });
-  // A worker whose supervisor is gone would go on for ever.
-  if (env.GATEWAY_WORKER) process.on('disconnect', () => void runtime.close());
+  if (env.GATEWAY_WORKER) endWithSupervisor(runtime);
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
   log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
   return gateway;
+}
+
+/** A worker whose supervisor is gone would go on for ever. */
+function endWithSupervisor(runtime: Runtime) {
+  process.on('disconnect', () => void runtime.close());
+  // An open channel keeps a process from ending.
+  runtime.onClose('channel to the supervisor', () => process.disconnect?.());
 }
 
 function tlsFiles({ TLS_CERT: certPath, TLS_KEY: keyPath }: GatewayEnvironment) {

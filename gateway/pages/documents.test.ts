@@ -1,0 +1,115 @@
+import { afterAll, expect, test } from 'bun:test';
+import { pino } from 'pino';
+import type { Instance } from '#contracts/registry';
+import { eventually } from '../../tests/support/eventually';
+import { createDirectory } from '../routing/directory';
+import { collectDocuments } from './documents';
+
+const DOCUMENT = {
+  openapi: '3.0.3',
+  info: { title: 'birds', version: '1' },
+  paths: { '/birds': { get: { responses: {} } } },
+};
+
+const servers: ReturnType<typeof Bun.serve>[] = [];
+const closing = new AbortController();
+afterAll(async () => {
+  closing.abort();
+  for (const server of servers) await server.stop(true);
+});
+
+/** A server whose answers to `/openapi.json` are given one after the other; the last stays. */
+function serve(...answers: (() => Response)[]) {
+  let asked = 0;
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: () => (answers[Math.min(asked++, answers.length - 1)] ?? (() => new Response()))(),
+  });
+  servers.push(server);
+  return server.port ?? 0;
+}
+
+function createScene() {
+  const services: Record<string, Instance[]> = {};
+  let tell: (names: readonly string[]) => void = () => undefined;
+  const directory = createDirectory({
+    snapshot: () => ({ epoch: 'test', revision: 1, services }),
+    instances: (name) => services[name] ?? [],
+    ageMs: () => 0,
+    onChange(listener) {
+      tell = listener;
+      return () => undefined;
+    },
+  });
+  const documents = collectDocuments(
+    directory,
+    { version: '1', url: '/' },
+    { log: pino({ level: 'silent' }), closing: closing.signal },
+  );
+  return {
+    documents,
+    paths: () => Object.keys(JSON.parse(documents.merged().text).paths),
+    set(name: string, ports: readonly number[], version = '1.0.0') {
+      services[name] = ports.map((port) => instance(name, port, version));
+      tell([name]);
+    },
+  };
+}
+
+const instance = (name: string, port: number, version: string): Instance => ({
+  instance_id: `${name}-${port}`,
+  name,
+  version,
+  host: '127.0.0.1',
+  port,
+  weight: 100,
+  metadata: {},
+  routes: [{ method: 'GET', path: '/birds', auth: 'public' }],
+  prefixes: [name],
+  state: 'up',
+  protected: false,
+  registered_at: '2026-01-01T00:00:00.000Z',
+  changed_at_revision: 1,
+});
+
+const good = () => Response.json(DOCUMENT);
+
+test('a document comes with its service and goes with it, and the entity tag tells', async () => {
+  const scene = createScene();
+  const before = scene.documents.merged().etag;
+  scene.set('birds', [serve(good)]);
+  await eventually(() => expect(scene.paths()).toEqual(['/birds']));
+  expect(scene.documents.merged().etag).not.toBe(before);
+  scene.set('birds', []);
+  expect(scene.paths()).toEqual([]);
+  expect(scene.documents.merged().etag).toBe(before);
+});
+
+test('what is no document, or too large, is asked for again until it is one', async () => {
+  const scene = createScene();
+  const port = serve(
+    () => new Response('not JSON'),
+    () => Response.json({ no: 'paths' }),
+    () => new Response(null, { status: 500 }),
+    () => new Response(' '.repeat(5 * 1024 * 1024)),
+    good,
+  );
+  scene.set('birds', [port]);
+  expect(scene.documents.missing()).toEqual(['birds']);
+  await eventually(() => expect(scene.paths()).toEqual(['/birds']), 20_000);
+  expect(scene.documents.missing()).toEqual([]);
+}, 30_000);
+
+test('a new version replaces the document, and the old one serves until it is there', async () => {
+  const scene = createScene();
+  scene.set('birds', [serve(good)]);
+  await eventually(() => expect(scene.paths()).toEqual(['/birds']));
+  scene.set(
+    'birds',
+    [serve(() => Response.json({ ...DOCUMENT, paths: { '/nests': { get: { responses: {} } } } }))],
+    '2.0.0',
+  );
+  expect(scene.paths()).toEqual(['/birds']);
+  await eventually(() => expect(scene.paths()).toEqual(['/birds/nests']));
+});

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { eventually } from '../tests/support/eventually';
+import { startTestProcess, type TestProcess } from './test-processes';
+
+let registry: TestProcess;
+beforeAll(async () => {
+  registry = await startTestProcess('../registry/main.ts', {});
+}, 30_000);
+afterAll(async () => {
+  for (const process of [...started, registry]) await process?.kill();
+});
+
+const started: TestProcess[] = [];
+
+async function start(changes: Record<string, string> = {}) {
+  const gateway = await startTestProcess('main.ts', {
+    REGISTRY_URL: registry.url,
+    GATEWAY_WORKERS: '2',
+    ...changes,
+  });
+  started.push(gateway);
+  return gateway;
+}
+
+const isServing = async (url: string) =>
+  expect((await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).status).toBe(200);
+
+/** The processes a process has started. */
+async function workersOf(pid: number): Promise<number[]> {
+  const listing = await Bun.file(`/proc/${pid}/task/${pid}/children`).text();
+  return listing
+    .split(' ')
+    .filter((part) => part !== '')
+    .map(Number);
+}
+
+const isRunning = (pid: number) => Bun.file(`/proc/${pid}/stat`).exists();
+
+test('two workers share a port, one that dies is replaced, and all end together', async () => {
+  const gateway = await start();
+  await eventually(() => isServing(gateway.url));
+  const [first = 0, second = 0] = await eventually(async () => {
+    const workers = await workersOf(gateway.pid);
+    expect(workers.length).toBe(2);
+    return workers;
+  });
+  process.kill(first, 'SIGKILL');
+  await eventually(async () => {
+    const workers = await workersOf(gateway.pid);
+    expect(workers.length).toBe(2);
+    expect(workers).not.toContain(first);
+  });
+  await eventually(() => isServing(gateway.url));
+  const port = new URL(gateway.url).port;
+  await expect(start({ PORT: port })).rejects.toThrow();
+  await gateway.stop();
+  expect(await isRunning(second)).toBe(false);
+}, 60_000);
+
+test('workers end when what started them was killed', async () => {
+  const gateway = await start();
+  await eventually(() => isServing(gateway.url));
+  const workers = await workersOf(gateway.pid);
+  await gateway.kill();
+  await eventually(async () => {
+    for (const worker of workers) expect(await isRunning(worker)).toBe(false);
+  });
+}, 60_000);
