@@ -25,6 +25,11 @@ const database = await openOwnDatabase(runtime, env, {
   migrations: `${import.meta.dir}/migrations`,
 });
 const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const deps = { runtime, database, tokens: openTokens(runtime, env, registry) };
-subscribe(deps, openRabbit(runtime, { url: env.AMQP_URL, required: false }));
+const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+const deps = {
+  runtime,
+  database,
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+};
+subscribe(deps, rabbit);
 await serveService(runtime, env, { app: exampleItems(deps) });

@@ -49,7 +49,7 @@ const deps = {
   findPerson: findPeople(users, Date.now),
   digestSeconds: env.LIKES_DIGEST_SECONDS,
   now: Date.now,
-  tokens: openTokens(runtime, env, registry),
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
 };
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: likes(deps), grpc: [likesGrpc(deps)] });
