@@ -20,7 +20,15 @@ function source(service: string, changes: JsonObject = {}, isRoot = true): Servi
         get: {
           operationId: 'getItem',
           security: [{ bearer: [] }],
-          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+          parameters: [
+            {
+              name: 'id',
+              in: 'path',
+              required: true,
+              schema: { type: 'string', examples: ['7'] },
+              examples: ['7'],
+            },
+          ],
           responses: {
             200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Item' } } } },
           },

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { completed } from './complete-operation';
 import { isRecord, type JsonObject, mapNames, type Names } from './openapi-names';
 
 /** The OpenAPI document of one service, as it came, and where its routes are reached. */
@@ -59,7 +59,7 @@ export function mergeDocuments(
     for (let count = 2; operationIds.has(operationId); count++) operationId = `${wanted}.${count}`;
     operationIds.add(operationId);
     const { servers: _, ...rest } = operation;
-    return { ...rest, responses: described(operation.responses), operationId, tags: [service] };
+    return { ...completed(rest), operationId, tags: [service] };
   }
 
   return {
@@ -71,17 +71,6 @@ export function mergeDocuments(
     components: Object.fromEntries(components),
   };
 }
-
-/** OpenAPI requires a description of every response; Elysia generates none where a route gives none. */
-const described = (responses: unknown): JsonObject =>
-  Object.fromEntries(
-    entries(responses).map(([status, response]) => [
-      status,
-      isRecord(response) && !('$ref' in response)
-        ? { description: STATUS_CODES[status] ?? status, ...response }
-        : response,
-    ]),
-  );
 
 function addComponents(document: JsonObject, components: Map<string, JsonObject>) {
   for (const [kind, members] of entries(document.components)) {
