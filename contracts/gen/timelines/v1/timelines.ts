@@ -23,6 +23,8 @@ export interface CreateAcceptedPostRequest {
     | undefined;
   /** ISO 8601 UTC with milliseconds: when it was accepted. */
   accepted_at: string;
+  /** The author's, as the token said when it was accepted. */
+  username: string;
 }
 
 export interface CreateAcceptedPostResponse {
@@ -75,6 +77,7 @@ function createBaseCreateAcceptedPostRequest(): CreateAcceptedPostRequest {
     poll_id: undefined,
     visibility: undefined,
     accepted_at: "",
+    username: "",
   };
 }
 
@@ -106,6 +109,9 @@ export const CreateAcceptedPostRequest: MessageFns<CreateAcceptedPostRequest> = 
     }
     if (message.accepted_at !== "") {
       writer.uint32(74).string(message.accepted_at);
+    }
+    if (message.username !== "") {
+      writer.uint32(82).string(message.username);
     }
     return writer;
   },
@@ -193,6 +199,14 @@ export const CreateAcceptedPostRequest: MessageFns<CreateAcceptedPostRequest> = 
             }
 
             message.accepted_at = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.username = reader.string();
             continue;
           }
         }

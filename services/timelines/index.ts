@@ -1,0 +1,152 @@
+import { Type } from '@sinclair/typebox';
+import { Elysia } from 'elysia';
+import { TimeOrderedId } from '#contracts/messages';
+import { access } from '#kit/access';
+import { noContent, paged } from '#kit/answers';
+import { conditional } from '#kit/conditional';
+import { answerOnce, idempotencyKeyOf } from '#kit/idempotency';
+import { PageQuery } from '#kit/pages';
+import { platform } from '#kit/platform';
+import type { TokenVerifier } from '#kit/tokens';
+import * as lists from './lists';
+import * as model from './model';
+import * as service from './service';
+
+const byId = { params: Type.Object({ id: TimeOrderedId }) };
+const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
+const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 100 }) }) };
+const page = { query: PageQuery, response: model.PostPage };
+const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
+const keyed = (summary: string, tag: string) => ({
+  detail: {
+    summary,
+    tags: [tag],
+    parameters: [
+      {
+        name: 'Idempotency-Key',
+        in: 'header' as const,
+        description: 'Sent again with the same body within 24 hours, it gets the first answer again',
+        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-post' },
+      },
+    ],
+  },
+});
+const requestKey = (request: Request, route: string): service.RequestKey => ({
+  key: idempotencyKeyOf(request.headers),
+  method: 'POST',
+  route,
+});
+
+export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier }) =>
+  new Elysia({ name: 'timelines' })
+    .use(platform(deps.runtime, { description: 'Posts, and the timelines they appear in.' }))
+    .use(access(deps.tokens))
+    .use(conditional)
+
+    .post(
+      '/posts',
+      ({ caller, body, request, set }) =>
+        answerOnce(set, service.createPost(deps, caller, body, requestKey(request, '/posts'))),
+      { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Post', 'Posts') },
+    )
+    .post(
+      '/posts/async',
+      ({ caller, body, request, set }) =>
+        answerOnce(set, service.acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
+      {
+        user: true,
+        body: model.NewPost,
+        response: { 202: model.QueuedPost },
+        ...keyed('Post later: taken at once, created under the same id a moment after', 'Posts'),
+      },
+    )
+    .get('/posts/id/:id', ({ params, caller }) => service.readPost(deps, params.id, caller), {
+      optionalUser: true,
+      etag: true,
+      ...byId,
+      response: model.Post,
+      ...describe('A post', 'Posts'),
+    })
+    .delete(
+      '/posts/id/:id',
+      ({ params, caller, set }) => noContent(set, service.deletePost(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Delete my post; moderators may delete any', 'Posts') },
+    )
+    .get(
+      '/posts/id/:id/replies',
+      async ({ params, caller, query, request, set }) =>
+        paged(set, request, await lists.readReplies(deps, caller, params.id, query)),
+      {
+        optionalUser: true,
+        ...byId,
+        ...page,
+        ...describe('The thread below a post, oldest first; `reply_to` tells who answers whom', 'Posts'),
+      },
+    )
+
+    .post(
+      '/posts/id/:id/bookmark',
+      ({ params, caller, set }) => noContent(set, service.addBookmark(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Bookmark; again changes nothing', 'Bookmarks') },
+    )
+    .delete(
+      '/posts/id/:id/bookmark',
+      ({ params, caller, set }) => noContent(set, service.removeBookmark(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Remove a bookmark', 'Bookmarks') },
+    )
+    .get(
+      '/posts/bookmarks',
+      async ({ caller, query, request, set }) =>
+        paged(set, request, await lists.readBookmarks(deps, caller, query)),
+      { user: true, ...page, ...describe('My bookmarks, newest first', 'Bookmarks') },
+    )
+
+    .get(
+      '/posts',
+      async ({ caller, query, request, set }) =>
+        paged(set, request, await lists.readPublic(deps, caller, query)),
+      { optionalUser: true, ...page, ...describe('Everything public, newest first', 'Timelines') },
+    )
+    .get(
+      '/posts/home/:username',
+      async ({ caller, params, query, request, set }) =>
+        paged(set, request, await lists.readHome(deps, caller, params.username, query)),
+      {
+        user: true,
+        ...byUsername,
+        ...page,
+        ...describe('My home timeline: my posts and those of the people I follow, newest first', 'Timelines'),
+      },
+    )
+    .get(
+      '/posts/tag/:tag',
+      async ({ caller, params, query, request, set }) =>
+        paged(set, request, await lists.readTagged(deps, caller, params.tag, query)),
+      {
+        optionalUser: true,
+        ...byTag,
+        ...page,
+        ...describe('Posts with a hashtag, newest first', 'Timelines'),
+      },
+    )
+    .get(
+      '/posts/search',
+      async ({ caller, query, request, set }) => paged(set, request, await lists.search(deps, caller, query)),
+      {
+        optionalUser: true,
+        query: model.SearchQuery,
+        response: model.PostPage,
+        ...describe('Posts that hold all of some words, newest first', 'Timelines'),
+      },
+    )
+    .get(
+      '/posts/:username',
+      async ({ caller, params, query, request, set }) =>
+        paged(set, request, await lists.readOfAuthor(deps, caller, params.username, query)),
+      {
+        optionalUser: true,
+        ...byUsername,
+        ...page,
+        ...describe("Somebody's posts, newest first", 'Timelines'),
+      },
+    );

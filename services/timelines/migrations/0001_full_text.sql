@@ -1,0 +1,1 @@
+ALTER TABLE `posts` ADD FULLTEXT INDEX `posts_text` (`text`);

@@ -1,0 +1,56 @@
+import { Histogram } from 'prom-client';
+import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
+import { PostFanOut } from '#contracts/jobs/posts';
+import type { Beanstalkd } from '#kit/beanstalkd';
+import type { GrpcClient } from '#kit/grpc-client';
+import { timeOfId } from '#kit/ids';
+import { putJob } from '#kit/put-job';
+import { parkWhenRefused } from '#kit/refusals';
+import type { Runtime } from '#kit/runtime';
+import type { JobWorker } from '#kit/worker';
+
+const FOLLOWERS_OF_A_JOB = 1_000;
+/** Long enough for a thousand feeds on a busy Redis, well below the time beanstalkd lets a job run. */
+const DEADLINE_MS = 10_000;
+/** Seconds; a home timeline that is minutes behind looks broken. */
+const LAG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800];
+
+/** Delivers posts into followers' feeds, a thousand followers a job; each job puts the next before it is done. */
+export function fanoutWorker(deps: {
+  runtime: Runtime;
+  timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'deliverPost'>;
+  beanstalkd: Pick<Beanstalkd, 'put'>;
+}): JobWorker<typeof PostFanOut> {
+  const lag = new Histogram({
+    name: 'fanout_lag_seconds',
+    help: 'Time from the making of a post to its delivery to the last follower',
+    buckets: LAG_BUCKETS,
+    registers: [deps.runtime.metrics],
+  });
+  return {
+    source: { jobs: [PostFanOut] },
+    concurrency: 4,
+    async handle({ data }, context) {
+      const { post_id, author_id, after_follower } = data;
+      const { delivered, next_after_follower } = await parkWhenRefused(
+        deps.timelines.deliverPost(
+          {
+            post_id,
+            author_id,
+            after_follower: after_follower ?? undefined,
+            limit: FOLLOWERS_OF_A_JOB,
+          },
+          { deadlineMs: DEADLINE_MS },
+        ),
+      );
+      context.log.debug({ post_id, delivered }, 'a batch delivered');
+      if (next_after_follower !== undefined)
+        await putJob(deps.beanstalkd, PostFanOut, {
+          post_id,
+          author_id,
+          after_follower: next_after_follower,
+        });
+      else lag.observe(Math.max(0, Date.now() - timeOfId(post_id).getTime()) / 1000);
+    },
+  };
+}
