@@ -91,11 +91,25 @@ const isBlank = (code: number) => code === SPACE || code === TAB;
 
 /** The names a Connection header lists, in lower case; null when there is no such header. */
 export function connectionOptions(fields: HeaderList): ReadonlySet<string> | null {
-  let options: Set<string> | null = null;
+  let options: ReadonlySet<string> | null = null;
   for (const [name, value] of fields) {
     if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
-    options ??= new Set();
-    for (const option of value.toLowerCase().split(',')) options.add(option.trim());
+    const listed = COMMON_OPTIONS.get(value) ?? optionsIn(value);
+    options = options === null ? listed : options.union(listed);
   }
   return options;
 }
+
+function optionsIn(value: string): ReadonlySet<string> {
+  return new Set(
+    value
+      .toLowerCase()
+      .split(',')
+      .map((option) => option.trim()),
+  );
+}
+
+/** What almost every Connection header says, taken apart once. */
+const COMMON_OPTIONS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  ['keep-alive', 'Keep-Alive', 'close', 'Upgrade'].map((value) => [value, optionsIn(value)]),
+);

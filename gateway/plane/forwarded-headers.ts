@@ -53,9 +53,8 @@ export function requestHeadText(context: RequestContext, target: string, authori
 /** Every field an instance gets but those of the connection itself: the client's that may pass, then our own. */
 export function eachRequestField(context: RequestContext, add: (name: string, value: string) => void): void {
   const { request, origin } = context;
-  const options = request.connectionOptions;
   for (const [name, value] of request.head.headers) {
-    if (mayComeFromClient(name) && !options?.has(name.toLowerCase())) {
+    if (mayComeFromClient(name) && !isListed(request.connectionOptions, name)) {
       if (context.traceContinued || name.length !== 10 || name.toLowerCase() !== 'tracestate')
         add(name, value);
     }
@@ -68,6 +67,9 @@ export function eachRequestField(context: RequestContext, add: (name: string, va
   add('traceparent', context.traceparent);
 }
 
+const isListed = (options: ReadonlySet<string> | null, name: string) =>
+  options?.has(name.toLowerCase()) ?? false;
+
 /** RFC 7239; what holds a colon must be quoted. */
 function forwardedValue({ origin }: RequestContext): string {
   const client = origin.address.includes(':') ? `"[${origin.address}]"` : origin.address;
@@ -75,21 +77,26 @@ function forwardedValue({ origin }: RequestContext): string {
   return `for=${client}${host};proto=${origin.protocol}`;
 }
 
-/** How a name was judged before, by its spelling; bounded, since clients choose the spelling. */
-const judgedNames = new Map<string, boolean>();
-const MOST_JUDGED_NAMES = 1_000;
+const mayComeFromClient = remembered((lowerCase) => {
+  // Servers that hand headers on as variables read `x_user_id` and `x-user-id` as the same.
+  if (lowerCase.includes('_') || NOT_FROM_CLIENTS.has(lowerCase)) return false;
+  return !PREFIXES_NOT_FROM_CLIENTS.some((prefix) => lowerCase.startsWith(prefix));
+});
 
-function mayComeFromClient(name: string): boolean {
-  const known = judgedNames.get(name);
-  if (known !== undefined) return known;
-  const lowerCase = name.toLowerCase();
-  const may =
-    // Servers that hand headers on as variables read `x_user_id` and `x-user-id` as the same.
-    !lowerCase.includes('_') &&
-    !NOT_FROM_CLIENTS.has(lowerCase) &&
-    !PREFIXES_NOT_FROM_CLIENTS.some((prefix) => lowerCase.startsWith(prefix));
-  if (judgedNames.size < MOST_JUDGED_NAMES) judgedNames.set(name, may);
-  return may;
+const mayComeFromUpstream = remembered((lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase));
+
+const MOST_REMEMBERED_NAMES = 1_000;
+
+/** A judgement on header names, remembered by their spelling; bounded, since others choose the spelling. */
+function remembered(judge: (lowerCaseName: string) => boolean): (name: string) => boolean {
+  const judgements = new Map<string, boolean>();
+  return (name) => {
+    const known = judgements.get(name);
+    if (known !== undefined) return known;
+    const judgement = judge(name.toLowerCase());
+    if (judgements.size < MOST_REMEMBERED_NAMES) judgements.set(name, judgement);
+    return judgement;
+  };
 }
 
 /** Trailers must not bring in what a header could not. */
@@ -103,22 +110,12 @@ export function responseHeadText(
   framing: Framing,
   connection: string | null,
 ): string {
+  // HEAD and 304 tell the length of a body that is not there.
+  const lengthPasses = framing.kind === 'none' && response.status >= 200 && response.status !== 204;
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
-  const options = response.connectionOptions;
   for (const [name, value] of response.headers) {
-    const lowerCase = name.toLowerCase();
-    if (NOT_FROM_UPSTREAMS.has(lowerCase) || options?.has(lowerCase)) {
-      // HEAD and 304 tell the length of a body that is not there.
-      if (
-        framing.kind !== 'none' ||
-        lowerCase !== 'content-length' ||
-        response.status < 200 ||
-        response.status === 204
-      ) {
-        continue;
-      }
-    }
-    text += `${name}: ${value}\r\n`;
+    const passes = mayComeFromUpstream(name) || (lengthPasses && name.toLowerCase() === 'content-length');
+    if (passes && !isListed(response.connectionOptions, name)) text += `${name}: ${value}\r\n`;
   }
   text += `X-Request-ID: ${context.requestId}\r\n`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
@@ -129,8 +126,7 @@ export function responseHeadText(
 export function interimHeadText(response: IncomingResponse): string {
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, value] of response.headers) {
-    const lowerCase = name.toLowerCase();
-    if (!NOT_FROM_UPSTREAMS.has(lowerCase) && !response.connectionOptions?.has(lowerCase))
+    if (mayComeFromUpstream(name) && !isListed(response.connectionOptions, name))
       text += `${name}: ${value}\r\n`;
   }
   if (response.status === 101) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';

@@ -65,7 +65,7 @@ function isRequestId(text: string): boolean {
 const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
 
 /** Unique by the process's random part and a count: no random bytes are drawn for it. */
-const newRequestId = () => `${PROCESS_PART}-${(requestCount++).toString(36).padStart(6, '0')}`;
+const newRequestId = () => `${PROCESS_PART}-${(requestCount++).toString(36)}`;
 
 const PROCESS_PART = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
 let requestCount = 0;
