@@ -111,15 +111,21 @@ function main([name = '']: string[]): number {
     [join(ROOT, 'node_modules', '.bin', 'biome'), ...['check', '--write', `services/${name}`]],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] },
   );
-  console.log(`services/${name} is there, on port ${port}, with a line in the Procfile and in .env.example.
+  console.log(nextSteps(name, port));
+  return format.exitCode;
+}
+
+function nextSteps(name: string, port: number): string {
+  const folder = `services/${name}`;
+  const generate = `drizzle-kit generate --dialect mysql --schema ${folder}/schema.ts --out ${folder}/migrations`;
+  return `${folder} is there, on port ${port}, with a line in the Procfile and its variables in .env.example.
 
 Next:
-  make test t=services/${name}   its tests, which pass
-  make up                        runs it with everything else: http://127.0.0.1:8080/${name}
-  services/${name}/schema.ts     is where its own tables begin; after a change:
-    bun --bun node_modules/.bin/drizzle-kit generate --dialect mysql --schema services/${name}/schema.ts --out services/${name}/migrations --name what-changed
-  contracts/events/users.ts      name it among the consumers of user.deleted, so that it misses none even before its first start`);
-  return format.exitCode;
+  make test t=${folder}
+  make up, then http://127.0.0.1:8080/${name} and, in the docs, http://127.0.0.1:8080/docs
+  Change ${folder}/schema.ts to what it really keeps, and after each change:
+    bun --bun node_modules/.bin/${generate} --name what-changed
+  Name it among the consumers of user.deleted in contracts/events/users.ts: then it misses none, even before its first start.`;
 }
 
 if (import.meta.main) process.exitCode = main(process.argv.slice(2));
