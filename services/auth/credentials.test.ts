@@ -3,11 +3,15 @@ import { AuthCredentialsSet } from '#contracts/events/auth';
 import { UserDeleted, UserUpdated } from '#contracts/events/users';
 import { envelope } from '#contracts/messages';
 import { uuidv7 } from '#kit/ids';
+import { relayOutbox } from '#kit/outbox-relay';
+import { outbox } from '#kit/outbox-tables';
+import { openRabbit } from '#kit/rabbit';
 import { startIdentity } from '../../tests/support/identity';
+import { amqpUrl, eventually } from '../../tests/support/servers';
 import { setCredentials } from './credentials';
-import { findByUserId } from './credentials-store';
+import { findByName, findByUserId } from './credentials-store';
 import { refreshTokens, sessions } from './schema';
-import { takeOver } from './subscriptions';
+import { subscribe, takeOver } from './subscriptions';
 
 const identity = await startIdentity();
 const { authDeps, callAuth } = identity;
@@ -102,6 +106,46 @@ describe('credentials', () => {
     expect(await canSignIn('wanted', 'present password')).toBe(true);
     await takeOver(authDeps, deleted(String(former), 2));
     expect(await canSignIn('wanted', 'present password')).toBe(true);
+  });
+});
+
+describe('with auth or the way to it down', () => {
+  test('registering at users succeeds, and signing in works once the message has come through', async () => {
+    identity.away.add('auth');
+    const registered = await identity.callUsers('POST', '/register', {
+      body: { username: 'patient', email: 'patient@example.com', password: 'a long password' },
+    });
+    expect(registered.status).toBe(201);
+    identity.away.delete('auth');
+    const signIn = () =>
+      callAuth('POST', '/auth/login', { body: { username: 'patient', password: 'a long password' } });
+    expect((await signIn()).status).toBe(401);
+    const { usersDeps } = identity;
+    const relaying = openRabbit(usersDeps.runtime, { url: amqpUrl(), required: false });
+    relayOutbox(usersDeps.runtime, usersDeps.database, { rabbit: relaying });
+    subscribe(authDeps, openRabbit(authDeps.runtime, { url: amqpUrl(), required: false }));
+    await eventually('the credentials are here', async () => {
+      const known = await findByName(authDeps.database, { kind: 'username', value: 'patient' });
+      return known?.passwordHash != null;
+    });
+    expect((await signIn()).status).toBe(200);
+    await eventually('nothing of the credentials is left at users', async () => {
+      const rows = await usersDeps.database.select().from(outbox);
+      const sent = rows.filter((row) => row.name === 'auth.credentials-set');
+      return sent.length > 0 && sent.every((row) => row.payload === '');
+    });
+  });
+
+  test('a session from registering lives on', async () => {
+    identity.away.add('auth');
+    const { body } = await callAuth('POST', '/auth/register', {
+      body: { username: 'early', email: 'early@example.com', password: 'a long password' },
+    });
+    const refreshed = await callAuth('POST', '/auth/refresh', {
+      body: { refresh_token: body.refresh_token },
+    });
+    identity.away.delete('auth');
+    expect(refreshed.status).toBe(200);
   });
 });
 

@@ -52,6 +52,18 @@ export function setCredentials(
   });
 }
 
+/** Notes the name of a person who has just registered, for tokens that are refreshed before anything else is heard. */
+export function expectPerson(
+  deps: CredentialsDeps,
+  { userId, username }: { userId: string; username: string },
+): Promise<void> {
+  return inTransaction(deps.database, async (transaction) => {
+    const known = await store.lockOrCreate(transaction, userId);
+    if (known.version === 0 && known.erasedAt === null)
+      await store.update(transaction, userId, { username: normalizeName(username) });
+  });
+}
+
 /** Takes over a person's name and whether they may sign in; who may not is signed out everywhere. */
 export async function updatePerson(
   deps: CredentialsDeps,

@@ -2,7 +2,7 @@ import type { Client } from '#kit/client';
 import type { Passwords } from '#kit/passwords';
 import { Forbidden, ValidationFailed } from '#kit/problem';
 import type { Caller } from '#kit/tokens';
-import { findAuthorizations } from './credentials';
+import { expectPerson, findAuthorizations } from './credentials';
 import * as store from './credentials-store';
 import {
   Deactivated,
@@ -35,6 +35,7 @@ export async function register(deps: AuthDeps, input: Registration, client: Clie
   const { user } = await deps.users.createUser(input, { deadlineMs: REGISTER_DEADLINE_MS });
   if (user === undefined) throw new Error('users answered a registration without the person');
   const person = { userId: user.id, username: user.username };
+  await expectPerson(deps, person);
   return open(deps, person, { client, verifiedHash: null });
 }
 
