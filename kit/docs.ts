@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
+import { completeDocument, isRecord } from './openapi';
 
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -24,13 +25,17 @@ export function docs(service: {
   const hidden = { hide: true, 'x-access': 'public' };
   const documents = new Elysia({ name: 'documents' });
   if (service.document) documents.get('/openapi.json', service.document, { detail: hidden });
-  else documents.use(generated(service));
+  else documents.onAfterHandle(complete).use(generated(service));
   return new Elysia({ name: 'docs' })
     .use(documents)
     .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
     .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
     .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
 }
+
+/** The generator's answer, held to the standard. */
+const complete = ({ path, responseValue }: { path: string; responseValue: unknown }) =>
+  path === '/openapi.json' && isRecord(responseValue) ? completeDocument(responseValue) : undefined;
 
 const generated = (service: { name: string; version: string; description?: string }) =>
   swagger({

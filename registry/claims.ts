@@ -44,7 +44,10 @@ export function createClaims(): Claims {
  * answer the same paths. A service's own name is always its prefix, so that no other can take it.
  */
 export function claimsOf(registration: Pick<Registration, 'name' | 'routes' | 'prefixes'>): string[] {
-  const routes = registration.routes.map(({ method, path }) => `${method} ${withoutParameterNames(path)}`);
+  // Under its service's prefix a path cannot meet another service's.
+  const routes = registration.routes
+    .filter(({ prefix_only }) => !prefix_only)
+    .map(({ method, path }) => `${method} ${withoutParameterNames(path)}`);
   const prefixes = [registration.name, ...registration.prefixes].map((prefix) => `prefix ${prefix}`);
   return [...new Set([...routes, ...prefixes])];
 }

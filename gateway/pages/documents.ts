@@ -1,9 +1,9 @@
 import type { Instance } from '#contracts/registry';
 import { backOffMs, pause } from '#kit/back-off';
 import type { Logger } from '#kit/log';
+import { isRecord, type JsonObject } from '#kit/openapi';
 import type { Directory } from '../routing/directory';
 import { mergeDocuments } from './merge-documents';
-import { isRecord, type JsonObject } from './openapi-names';
 
 const FETCH_TIMEOUT_MS = 5_000;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;

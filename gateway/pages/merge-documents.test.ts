@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import type { JsonObject } from '#kit/openapi';
 import { mergeDocuments, type ServiceDocument } from './merge-documents';
-import type { JsonObject } from './openapi-names';
 
 const GATEWAY = { version: '1.0.0', url: 'https://api.rookery.example' };
 const BEARER = { type: 'http', scheme: 'bearer' };
@@ -26,11 +26,13 @@ function source(service: string, changes: JsonObject = {}, isRoot = true): Servi
               in: 'path',
               required: true,
               schema: { type: 'string', examples: ['7'] },
-              examples: ['7'],
             },
           ],
           responses: {
-            200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Item' } } } },
+            200: {
+              description: 'OK',
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/Item' } } },
+            },
           },
         },
       },

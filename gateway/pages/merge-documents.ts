@@ -1,5 +1,5 @@
-import { completed } from './complete-operation';
-import { isRecord, type JsonObject, mapNames, type Names } from './openapi-names';
+import { isRecord, type JsonObject } from '#kit/openapi';
+import { mapNames, type Names } from './openapi-names';
 
 /** The OpenAPI document of one service, as it came, and where its routes are reached. */
 export interface ServiceDocument {
@@ -59,7 +59,7 @@ export function mergeDocuments(
     for (let count = 2; operationIds.has(operationId); count++) operationId = `${wanted}.${count}`;
     operationIds.add(operationId);
     const { servers: _, ...rest } = operation;
-    return { ...completed(rest), operationId, tags: [service] };
+    return { ...rest, operationId, tags: [service] };
   }
 
   return {

@@ -1,7 +1,4 @@
-export type JsonObject = { [key: string]: unknown };
-
-export const isRecord = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+import { isRecord, type JsonObject } from '#kit/openapi';
 
 /** The new name of a component of a kind, such as `schemas`. */
 export type Names = (kind: string, name: string) => string;
