@@ -1,6 +1,7 @@
 import { ElysiaCustomStatusResponse, type InternalRoute, type ValidationError } from 'elysia';
 import {
   BodyTooLarge,
+  DependencyUnavailable,
   type FieldError,
   InternalError,
   MalformedBody,
@@ -37,7 +38,22 @@ export function problemOf(error: unknown, code: string | number, allowed: () => 
     return new BodyTooLarge();
   if (error instanceof ElysiaCustomStatusResponse)
     return new InternalError({ cause: new Error('A route threw a bare status instead of a named problem') });
+  if (isConnectionLost(error))
+    return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: error });
   return new InternalError({ cause: error });
+}
+
+/** Node's codes of a server that cannot be reached, and mysql2's for one that has gone away in between. */
+const CONNECTION_LOST = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'],
+  ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CON_COUNT_ERROR'],
+]);
+
+/** True for a failure to reach a server, also as the cause of another: the same request may work a moment later. */
+function isConnectionLost(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if ('code' in cause && typeof cause.code === 'string' && CONNECTION_LOST.has(cause.code)) return true;
+  return false;
 }
 
 const isValidation = (error: unknown): error is ValidationError => error instanceof Error && 'all' in error;

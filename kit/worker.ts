@@ -70,5 +70,6 @@ export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: num
     insist: false,
   });
   runtime.onClose('operational routes', () => server.stop(1_000));
+  runtime.log.info(`listening on http://${env.HOST}:${server.port}`);
   return server;
 }

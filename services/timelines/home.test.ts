@@ -5,11 +5,11 @@ import { uuidv7 } from '#kit/ids';
 import { openRedis, type Redis } from '#kit/redis';
 import { callerOf } from '../../tests/support/call';
 import { eventually, testRuntime } from '../../tests/support/servers';
+import { idsOf, type Member, startTimelines } from '../../tests/support/timelines';
 import { timelines } from '.';
 import { beginFeed, deleteFeed, deliverToFeeds, finishFeed, readFeed } from './feed-store';
 import { buildFeed, deliverPost, syncFollow } from './feeds';
 import { keepFollow } from './people-store';
-import { idsOf, type Member, startTimelines } from './test-service';
 
 const runtime = testRuntime('timelines-home');
 // Small, so that every run reaches the seam between Redis and the database, and authors who are merged at read.

@@ -4,9 +4,9 @@ import { firstIdAt } from '#kit/ids';
 import { outbox } from '#kit/outbox-tables';
 import { routeClaims } from '#kit/routes';
 import { testRuntime } from '../../tests/support/servers';
+import { idsOf, startTimelines } from '../../tests/support/timelines';
 import { recount } from './recount';
 import { posts } from './schema';
-import { idsOf, startTimelines } from './test-service';
 
 const runtime = testRuntime('timelines');
 const { app, block, call, deps, join, mute, post, relate, storage, tell, tokens } =

@@ -5,12 +5,12 @@ import { createIdGenerator, uuidv7 } from '#kit/ids';
 import { migrateDatabase } from '#kit/mysql-migrations';
 import { openRedis } from '#kit/redis';
 import type { Runtime } from '#kit/runtime';
-import { type Answered, callerOf } from '../../tests/support/call';
-import { serverVariable, testDatabase } from '../../tests/support/servers';
-import { testTokens } from '../../tests/support/tokens';
-import { timelines } from '.';
-import { takeOver } from './replicas';
-import type { TimelinesDeps } from './service';
+import { timelines } from '../../services/timelines';
+import { takeOver } from '../../services/timelines/replicas';
+import type { TimelinesDeps } from '../../services/timelines/service';
+import { type Answered, callerOf } from './call';
+import { serverVariable, testDatabase } from './servers';
+import { testTokens } from './tokens';
 
 export interface Member {
   readonly id: string;
@@ -24,7 +24,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
   const tokens = await testTokens();
   await migrateDatabase({
     address: storage.address,
-    folder: `${import.meta.dir}/migrations`,
+    folder: `${import.meta.dir}/../../services/timelines/migrations`,
     log: runtime.log,
     signal: runtime.closing,
   });
