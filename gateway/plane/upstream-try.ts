@@ -5,7 +5,8 @@ import type { Framing } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
 import { createResponseHeadReader, type IncomingResponse } from '../http1/response-head';
 import type { PlaneLimits } from './limits';
-import type { UpstreamConnection, UpstreamPool, UpstreamUser } from './upstream-pool';
+import type { UpstreamConnection, UpstreamUser } from './upstream-connection';
+import type { UpstreamPool } from './upstream-pool';
 
 /** Why a try ended without a whole response. */
 export type TryFailure =
