@@ -3,7 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { SignJWT } from 'jose';
 import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
 import { eventually } from '../tests/support/eventually';
-import { startTestProcess, type TestProcess } from './test-processes';
+import { type StartedProcess, startProcess } from '../tests/support/processes';
 
 const SECRET = 'a-secret-for-tests-of-the-gateway';
 const TOKENS = {
@@ -13,17 +13,17 @@ const TOKENS = {
   JWT_AUDIENCE: 'rookery',
 };
 
-let registry: TestProcess;
-let gateway: TestProcess;
-let birds: TestProcess;
-let nests: TestProcess;
+let registry: StartedProcess;
+let gateway: StartedProcess;
+let birds: StartedProcess;
+let nests: StartedProcess;
 
 const startService = (name: string) =>
-  startTestProcess('test-service.fixture.ts', { ...TOKENS, SERVICE: name, REGISTRY_URL: registry.url });
+  startProcess('tests/support/named-service.ts', { ...TOKENS, SERVICE: name, REGISTRY_URL: registry.url });
 
 beforeAll(async () => {
-  registry = await startTestProcess('../registry/main.ts', {});
-  gateway = await startTestProcess('main.ts', { ...TOKENS, REGISTRY_URL: registry.url });
+  registry = await startProcess('registry/main.ts', {});
+  gateway = await startProcess('gateway/main.ts', { ...TOKENS, REGISTRY_URL: registry.url });
   [birds, nests] = await Promise.all([startService('birds'), startService('nests')]);
   await eventually(async () => {
     for (const name of ['birds', 'nests']) expect((await ask(`/${name}/1`)).status).toBe(200);

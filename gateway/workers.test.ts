@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eventually } from '../tests/support/eventually';
-import { startTestProcess, type TestProcess } from './test-processes';
+import { type StartedProcess, startProcess } from '../tests/support/processes';
 
-let registry: TestProcess;
+let registry: StartedProcess;
 beforeAll(async () => {
-  registry = await startTestProcess('../registry/main.ts', {});
+  registry = await startProcess('registry/main.ts', {});
 }, 30_000);
 afterAll(async () => {
   for (const process of [...started, registry]) await process?.kill();
 });
 
-const started: TestProcess[] = [];
+const started: StartedProcess[] = [];
 
 async function start(changes: Record<string, string> = {}) {
-  const gateway = await startTestProcess('main.ts', {
+  const gateway = await startProcess('gateway/main.ts', {
     REGISTRY_URL: registry.url,
     GATEWAY_WORKERS: '2',
     ...changes,

@@ -1,16 +1,19 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { ServiceChange } from '#contracts/registry';
+import { eventually, freePort, SHORT_LEASE, spawnRegistry, startRegistry } from '../tests/support/registry';
 import { callAt, enterAt, watch } from './test-calls';
-import { eventually, freePort, SHORT_LEASE, spawnRegistry, startRegistry } from './test-process';
 
 // Some promises are about seconds of standing still.
 setDefaultTimeout(30_000);
 
 describe('the process', () => {
   test('evicts nobody after it stood still for longer than a lease', async () => {
-    const child = Bun.spawn([process.execPath, `${import.meta.dir}/short-lease.fixture.ts`], {
-      stdout: 'pipe',
-    });
+    const child = Bun.spawn(
+      [process.execPath, `${import.meta.dir}/../tests/support/short-lease-registry.ts`],
+      {
+        stdout: 'pipe',
+      },
+    );
     try {
       const { value } = await child.stdout.getReader().read();
       const base = new TextDecoder().decode(value).trim();

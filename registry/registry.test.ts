@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { eventually, SHORT_LEASE, startRegistry } from '../tests/support/registry';
 import { callAt, enterAt, registration, watch } from './test-calls';
-import { eventually, SHORT_LEASE, startRegistry } from './test-process';
 
 // Some promises are about seconds of silence.
 setDefaultTimeout(30_000);

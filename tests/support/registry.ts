@@ -1,10 +1,10 @@
 import { serveHttp } from '#kit/http-server';
 import { createLogger } from '#kit/log';
 import { createRuntime } from '#kit/runtime';
-import type { LeaseRules } from './expiry';
-import { createHostRule, DEVELOPMENT_HOSTS } from './hosts';
-import { REGISTRY_BODY_BYTES, registry } from './index';
-import { openRegistry } from './service';
+import { REGISTRY_BODY_BYTES, registry } from '../../registry';
+import type { LeaseRules } from '../../registry/expiry';
+import { createHostRule, DEVELOPMENT_HOSTS } from '../../registry/hosts';
+import { openRegistry } from '../../registry/service';
 
 /** The shortest lease that whole seconds allow, so that tests of silence need not wait half a minute. */
 export const SHORT_LEASE: LeaseRules = {
@@ -37,7 +37,7 @@ export async function startRegistry(options: { token?: string; lease?: LeaseRule
 
 /** The registry's real process, started as in production of this machine, on the port given. */
 export async function spawnRegistry(port: number, environment: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/main.ts`], {
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
     env: { ...process.env, NODE_ENV: 'development', PORT: String(port), LOG_LEVEL: 'silent', ...environment },
     stdout: 'ignore',
     stderr: 'pipe',

@@ -1,4 +1,4 @@
-import { SHORT_LEASE, startRegistry } from './test-process';
+import { SHORT_LEASE, startRegistry } from './registry';
 
 const { url } = await startRegistry({ lease: SHORT_LEASE });
 console.log(url);
