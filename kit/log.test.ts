@@ -1,0 +1,33 @@
+import { expect, test } from 'bun:test';
+
+/** Logs in a process of its own, whose output is what an operator would keep. */
+async function logged(statement: string): Promise<string> {
+  const program = `import { createLogger } from '${import.meta.dir}/log'; const log = await createLogger({ name: 'test' }); ${statement}`;
+  const child = Bun.spawn([process.execPath, '-e', program], { stdout: 'pipe', stderr: 'inherit' });
+  return new Response(child.stdout).text();
+}
+
+test('a line is one JSON object with time, level and name', async () => {
+  const line = JSON.parse(await logged(`log.info({ route: '/x' }, 'request');`));
+  expect(line).toMatchObject({ level: 'info', name: 'test', route: '/x', msg: 'request' });
+  expect(Number.isNaN(Date.parse(line.time))).toBe(false);
+});
+
+test('secrets that were logged by mistake are not in the line', async () => {
+  const fields = [
+    'password',
+    'token',
+    'access_token',
+    'refresh_token',
+    'lease_secret',
+    'authorization',
+    'cookie',
+  ];
+  const secrets = JSON.stringify(Object.fromEntries(fields.map((field) => [field, 'hunter2'])));
+  const lines = await logged(
+    `log.info(${secrets}); log.info({ headers: ${secrets} }); log.info({ body: ${secrets} });`,
+  );
+  expect(lines.split('\n').filter((line) => line !== '')).toHaveLength(3);
+  expect(lines).toContain('[redacted]');
+  expect(lines).not.toContain('hunter2');
+});
