@@ -14,8 +14,9 @@ const SERVER = `
   const runtime = createRuntime({ name: 'likes', version: '1.0.0', log: await createLogger({ name: 'likes', level: 'silent' }) });
   const likes = grpcService(LikesServiceDefinition, {
     getCounts: async () => { await Bun.sleep(5); return { counts: [] }; },
+    acceptLike: () => ({ to_be_told: true }),
     withdrawLike: () => ({ withdrawn: true }),
-    claimNotifications: () => ({ liker_ids: [] }),
+    claimNotifications: () => ({ likes: [] }),
     confirmNotifications: () => ({}),
   });
   const { port } = await startGrpcServer(runtime, { host: '127.0.0.1', port: 0, services: [likes], internalSecret: '${SECRET}', audience: 'likes' });

@@ -198,6 +198,7 @@ async function serving(handlers: LikesHandlers, port = 0) {
   };
   const service = grpcService(LikesServiceDefinition, {
     getCounts: unexpected,
+    acceptLike: unexpected,
     withdrawLike: unexpected,
     claimNotifications: unexpected,
     confirmNotifications: unexpected,

@@ -1,0 +1,141 @@
+import { afterAll, expect, test } from 'bun:test';
+import { createIdGenerator, uuidv7 } from '#kit/ids';
+import { openRedis } from '#kit/redis';
+import type { Caller } from '#kit/tokens';
+import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { acceptLike, claimNotifications, type LikesDeps, like, unlike } from './service';
+import { claimMessages, confirmClaim, erasePerson } from './store';
+
+const runtime = testRuntime('likes-notifications');
+const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
+const nextPostId = createIdGenerator(1);
+const author = uuidv7();
+
+afterAll(() => runtime.close());
+
+const makeDeps = (): LikesDeps => ({
+  runtime,
+  storage: { redis, prefix: uniqueName('likes') },
+  outbox: { wake() {} },
+  findPerson: async () => author,
+  digestSeconds: 10,
+  now: Date.now,
+});
+
+const caller = (id: string): Caller => ({
+  id,
+  username: 'someone',
+  roles: [],
+  permissions: [],
+  sessionId: uuidv7(),
+  tokenId: uuidv7(),
+  issuedAt: 0,
+  expiresAt: 0,
+});
+
+/** A like whose post has been found to exist. */
+async function likeAndAccept(deps: LikesDeps, postId: string, userId: string, authorId = author) {
+  await like(deps, caller(userId), postId);
+  return acceptLike(deps, { postId, userId, authorId });
+}
+
+/** What has been sent to a broker so far, by the name of the message. */
+async function sent(deps: LikesDeps, name: string) {
+  const broker = name === 'like.notify' ? 'beanstalkd' : 'rabbitmq';
+  const messages = await claimMessages(deps.storage, { broker, limit: 10_000, heldMs: 0 });
+  return messages.map(([, text]) => JSON.parse(text).envelope).filter((message) => message.name === name);
+}
+
+test('an author is told of a like once, however often it is liked, taken back and accepted', async () => {
+  const deps = makeDeps();
+  const [postId, liker] = [nextPostId(), uuidv7()];
+  expect(await likeAndAccept(deps, postId, liker)).toBe(true);
+  expect(await acceptLike(deps, { postId, userId: liker, authorId: author })).toBe(false);
+  expect(await claimNotifications(deps, author, uuidv7())).toEqual([{ postId, userId: liker }]);
+  for (let round = 0; round < 3; round++) {
+    await unlike(deps, caller(liker), postId);
+    expect(await likeAndAccept(deps, postId, liker)).toBe(false);
+    expect(await claimNotifications(deps, author, uuidv7())).toEqual([]);
+  }
+  expect(await sent(deps, 'post.liked')).toHaveLength(1);
+});
+
+test('nobody is told of their own like, nor of one taken back before', async () => {
+  const deps = makeDeps();
+  const [postId, liker] = [nextPostId(), uuidv7()];
+  expect(await likeAndAccept(deps, postId, author)).toBe(false);
+  await likeAndAccept(deps, postId, liker);
+  await unlike(deps, caller(liker), postId);
+  expect(await acceptLike(deps, { postId, userId: liker, authorId: author })).toBe(false);
+  expect(await claimNotifications(deps, author, uuidv7())).toEqual([]);
+  expect(await sent(deps, 'post.liked')).toEqual([]);
+  // Given again it is told of after all.
+  expect(await likeAndAccept(deps, postId, liker)).toBe(true);
+  expect(await claimNotifications(deps, author, uuidv7())).toEqual([{ postId, userId: liker }]);
+});
+
+test('likes that come together bring one job, and one claim takes them all, of every post', async () => {
+  const deps = makeDeps();
+  const [first, second] = [nextPostId(), nextPostId()];
+  await Promise.all(
+    Array.from({ length: 200 }, (_, index) => likeAndAccept(deps, index % 2 ? first : second, uuidv7())),
+  );
+  await likeAndAccept(deps, nextPostId(), uuidv7(), uuidv7());
+  const jobs = await sent(deps, 'like.notify');
+  expect(jobs.filter(({ data }) => data.author_id === author)).toHaveLength(1);
+  expect(jobs).toHaveLength(2);
+  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(200);
+  expect(await sent(deps, 'post.liked')).toHaveLength(200);
+  // The next like begins anew.
+  await likeAndAccept(deps, first, uuidv7());
+  expect((await sent(deps, 'like.notify')).filter(({ data }) => data.author_id === author)).toHaveLength(2);
+});
+
+test('of claims made at the same time each like is in one', async () => {
+  const deps = makeDeps();
+  const likers = Array.from({ length: 100 }, uuidv7);
+  const postId = nextPostId();
+  await Promise.all(likers.map((liker) => likeAndAccept(deps, postId, liker)));
+  const claims = await Promise.all(
+    Array.from({ length: 20 }, () => claimNotifications(deps, author, uuidv7())),
+  );
+  expect(claims.flatMap((claim) => claim.map(({ userId }) => userId)).toSorted()).toEqual(likers.toSorted());
+});
+
+test('a claim whose worker died gets the same likes again, and none once it is confirmed', async () => {
+  const deps = makeDeps();
+  const claimId = uuidv7();
+  const postId = nextPostId();
+  await likeAndAccept(deps, postId, uuidv7());
+  await likeAndAccept(deps, postId, uuidv7());
+  const claimed = await claimNotifications(deps, author, claimId);
+  await likeAndAccept(deps, postId, uuidv7());
+  expect(await claimNotifications(deps, author, claimId)).toEqual(claimed);
+  expect(await sent(deps, 'post.liked')).toHaveLength(2);
+  await confirmClaim(deps.storage, claimId);
+  expect(await claimNotifications(deps, author, claimId)).toEqual([]);
+  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(1);
+});
+
+test('more likes than one claim takes bring another job', async () => {
+  const deps = makeDeps();
+  const postId = nextPostId();
+  for (let batch = 0; batch < 5; batch++)
+    await Promise.all(Array.from({ length: 500 }, () => likeAndAccept(deps, postId, uuidv7())));
+  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(2_000);
+  expect(await sent(deps, 'like.notify')).toHaveLength(2);
+  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(500);
+  expect(await sent(deps, 'like.notify')).toHaveLength(2);
+});
+
+test('who has left is neither told nor told of', async () => {
+  const deps = makeDeps();
+  const [postId, leaver, stayer, other] = [nextPostId(), uuidv7(), uuidv7(), uuidv7()];
+  await likeAndAccept(deps, postId, leaver);
+  await likeAndAccept(deps, postId, stayer);
+  await likeAndAccept(deps, nextPostId(), stayer, other);
+  await erasePerson(deps.storage, leaver, Date.now());
+  await erasePerson(deps.storage, other, Date.now());
+  expect(await claimNotifications(deps, author, uuidv7())).toEqual([{ postId, userId: stayer }]);
+  expect(await claimNotifications(deps, other, uuidv7())).toEqual([]);
+});

@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import { openBeanstalkd } from '#kit/beanstalkd';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { createIdGenerator, firstIdAt, uuidv7 } from '#kit/ids';
+import { openRabbit } from '#kit/rabbit';
+import { openRedis } from '#kit/redis';
+import type { Runtime } from '#kit/runtime';
+import { runJobWorker } from '#kit/worker';
+import { type Stack, startStack } from '../../infra/stack';
+import { likes } from '../../services/likes';
+import { likesGrpc } from '../../services/likes/grpc';
+import { relayOutbox } from '../../services/likes/outbox';
+import { likesNotificationWorker } from '../../workers/likes-notification';
+import { likesValidationWorker } from '../../workers/likes-validation';
+import { callerOf } from '../support/call';
+import { eventually, testRuntime } from '../support/servers';
+import { testTokens } from '../support/tokens';
+
+const folder = mkdtempSync(join(tmpdir(), 'rookery-likes-'));
+const runtimes: Runtime[] = [];
+const tokens = await testTokens();
+const internalSecret = 'a secret for this test';
+const author = uuidv7();
+const nextPostId = createIdGenerator(1);
+/** So old that nobody waits for it to appear. */
+const INVENTED = firstIdAt(new Date('2020-01-01'));
+let stack: Stack;
+let call: ReturnType<typeof callerOf>;
+
+/** Every post the validation asked for, and every mail sent: its id and the likers it told of. */
+const validated = new Set<string>();
+const mails: { id: string; text: string }[] = [];
+let mailAway = false;
+let mailsFailed = 0;
+
+beforeAll(async () => {
+  stack = await startStack({
+    folder,
+    profile: 'test',
+    portOffset: 6_000,
+    only: ['redis', 'beanstalkd', 'rabbitmq'],
+    source: {},
+  });
+  const grpcPort = await startService();
+  startWorkers(grpcPort);
+}, 120_000);
+
+afterAll(async () => {
+  for (const runtime of runtimes.reverse()) await runtime.close();
+  await stack?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+function makeRuntime(name: string): Runtime {
+  const runtime = testRuntime(name);
+  runtimes.push(runtime);
+  return runtime;
+}
+
+const openJobs = (runtime: Runtime) =>
+  openBeanstalkd(runtime, {
+    address: {
+      host: stack.environment.BEANSTALKD_HOST ?? '',
+      port: Number(stack.environment.BEANSTALKD_PORT),
+    },
+    required: true,
+  });
+
+/** Two instances relay, as two would that serve. */
+async function startService(): Promise<number> {
+  const runtime = makeRuntime('likes');
+  const redis = await openRedis(runtime, { url: stack.environment.REDIS_URL ?? '', required: true });
+  const storage = { redis, prefix: 'likes' };
+  const rabbit = openRabbit(runtime, { url: stack.environment.AMQP_URL ?? '', required: false });
+  const brokers = { beanstalkd: openJobs(runtime), rabbit };
+  const outbox = relayOutbox(runtime, storage, brokers);
+  const other = makeRuntime('likes');
+  relayOutbox(other, storage, brokers);
+  const deps = {
+    runtime,
+    storage,
+    outbox,
+    findPerson: async () => author,
+    digestSeconds: 1,
+    now: Date.now,
+    tokens: tokens.verifier,
+  };
+  call = callerOf(likes(deps));
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [likesGrpc(deps)],
+    internalSecret,
+    audience: 'likes',
+  });
+  return port;
+}
+
+/** Both workers, with timelines, users and the mail server as they would answer. */
+function startWorkers(grpcPort: number) {
+  const runtime = makeRuntime('likes-workers');
+  const client = createGrpcClient(runtime, {
+    service: 'likes',
+    definition: LikesServiceDefinition,
+    registry: {
+      instances: () => [{ host: '127.0.0.1', grpc_port: grpcPort, state: 'up' }],
+      onChange: () => undefined,
+    },
+    internalSecret,
+  });
+  const timelines = {
+    async getPosts({ ids, viewer_id }: { ids: string[]; viewer_id?: string | undefined }) {
+      const known = ids.filter((id) => id !== INVENTED);
+      for (const id of known) validated.add(`${id} ${viewer_id}`);
+      return { posts: known.map((id) => ({ id, author_id: author, excerpt: `post ${id}` })) };
+    },
+  };
+  const users = {
+    getUsers: async ({ ids }: { ids: string[] }) => ({
+      users: ids.map((id) => ({ id, username: id, display_name: '', version: 1 })),
+    }),
+    getContact: async () => ({ email: 'author@example.com', display_name: 'Author', locale: 'en' }),
+  };
+  const mailer = {
+    async send({ id, posts }: { id: string; posts: readonly unknown[] }) {
+      if (mailAway) {
+        mailsFailed++;
+        throw new Error('the mail server is away');
+      }
+      mails.push({ id, text: JSON.stringify(posts) });
+    },
+  };
+  const jobs = openJobs(runtime);
+  runJobWorker(runtime, likesValidationWorker({ timelines, likes: client, now: Date.now }), jobs);
+  runJobWorker(runtime, likesNotificationWorker({ timelines, users, likes: client, mailer }), jobs);
+}
+
+async function person() {
+  const id = uuidv7();
+  return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };
+}
+
+const countOf = async (postId: string) => (await call('GET', `/likes/${postId}/count`)).body.count;
+const giveLike = async (postId: string, by: { authorization: string }) =>
+  (await call('POST', `/likes/${postId}`, by)).status;
+
+test('with beanstalkd killed in the middle likes go on, and every one of them is validated', async () => {
+  const people = await Promise.all(Array.from({ length: 300 }, person));
+  const postId = nextPostId();
+  const statuses = await Promise.all(people.slice(0, 100).map((one) => giveLike(postId, one)));
+  await stack.server('beanstalkd').kill('SIGKILL');
+  statuses.push(...(await Promise.all(people.slice(100).map((one) => giveLike(postId, one)))));
+  expect(statuses.every((status) => status === 201)).toBe(true);
+  await stack.server('beanstalkd').restart();
+  await eventually('every like is validated', () =>
+    people.every(({ id }) => validated.has(`${postId} ${id}`)),
+  );
+  expect(await countOf(postId)).toBe(300);
+}, 60_000);
+
+test('a killed Redis comes back with every like it has acknowledged', async () => {
+  const people = await Promise.all(Array.from({ length: 100 }, person));
+  const postId = nextPostId();
+  const statuses = await Promise.all(people.map((one) => giveLike(postId, one)));
+  await stack.server('redis').kill('SIGKILL');
+  const [stranger] = people;
+  if (stranger === undefined) throw new Error('nobody is here');
+  await eventually('the outage is said', async () => {
+    const { status, headers } = await call('POST', `/likes/${nextPostId()}`, stranger);
+    return status === 503 && headers.get('retry-after') === '1';
+  });
+  await stack.server('redis').restart();
+  await eventually('the service has healed', async () => (await countOf(postId)) !== undefined);
+  expect(statuses.every((status) => status === 201)).toBe(true);
+  expect(await countOf(postId)).toBe(100);
+  await eventually('every like is validated', () =>
+    people.every(({ id }) => validated.has(`${postId} ${id}`)),
+  );
+}, 60_000);
+
+test('a Redis that hangs is not waited for, and goes on where it was', async () => {
+  const [me, postId] = [await person(), nextPostId()];
+  await eventually('Redis answers', async () => (await giveLike(postId, me)) < 300);
+  const pid = stack.server('redis').pid();
+  if (pid === undefined) throw new Error('Redis does not run');
+  process.kill(pid, 'SIGSTOP');
+  const { status, body } = await call('GET', `/likes/${postId}/count`);
+  process.kill(pid, 'SIGCONT');
+  expect([status, body.code]).toEqual([503, 'dependency.unavailable']);
+  await eventually('it answers again', async () => (await countOf(postId)) === 1);
+}, 30_000);
+
+test('a like of a post that does not exist is taken back', async () => {
+  const me = await person();
+  expect(await giveLike(INVENTED, me)).toBe(201);
+  await eventually('it is taken back', async () => (await countOf(INVENTED)) === 0);
+}, 30_000);
+
+test('an author hears of each like in one mail, though the mail server was away', async () => {
+  await eventually('earlier likes are told of', async () => mails.length > 0);
+  mailAway = true;
+  const people = await Promise.all(Array.from({ length: 9 }, person));
+  const postId = nextPostId();
+  await Promise.all(people.map((one) => giveLike(postId, one)));
+  await eventually('a mail has failed', () => mailsFailed > 0);
+  mailAway = false;
+  await eventually('the author is told', () => mails.some(({ text }) => text.includes(postId)));
+  const [me] = people;
+  if (me === undefined) throw new Error('nobody is here');
+  await call('DELETE', `/likes/${postId}`, me);
+  await giveLike(postId, me);
+  const later = nextPostId();
+  await giveLike(later, me);
+  await eventually('the author is told of what came later', () =>
+    mails.some(({ text }) => text.includes(later)),
+  );
+  const told = mails.filter(({ text }) => text.includes(postId));
+  expect(told).toHaveLength(1);
+  expect(told[0]?.text).toContain('"othersCount":7');
+}, 60_000);

@@ -1,0 +1,59 @@
+/** What is told of one post. */
+export interface PostDigest {
+  readonly excerpt: string;
+  /** Some of those who liked it, as they are to be named; at least one. */
+  readonly likers: readonly string[];
+  /** How many more there are. */
+  readonly othersCount: number;
+}
+
+interface LikeOfPost {
+  readonly post_id: string;
+  readonly user_id: string;
+}
+
+/** More posts are not told of one by one. */
+export const MOST_POSTS = 20;
+/** So many are named where there are no more; else two, and the number of the others. */
+const MOST_NAMED = 3;
+/** Asked for a few more, because some may have left. */
+const MOST_ASKED = 5;
+
+/** Likes by post; the posts with most likes first, as many as are told of. */
+export function mostLiked(likes: readonly LikeOfPost[]): Map<string, string[]> {
+  const byPost = new Map<string, string[]>();
+  for (const { post_id, user_id } of likes) byPost.set(post_id, [...(byPost.get(post_id) ?? []), user_id]);
+  const ordered = [...byPost].sort(([, one], [, other]) => other.length - one.length);
+  return new Map(ordered.slice(0, MOST_POSTS));
+}
+
+/** People whose names the digest may need. */
+export const namesNeeded = (likers: Map<string, string[]>): string[] => [
+  ...new Set([...likers.values()].flatMap((ids) => ids.slice(0, MOST_ASKED))),
+];
+
+/** Posts that are gone, and those liked only by people who have left, are not told of. */
+export function digestOf(
+  likers: Map<string, string[]>,
+  posts: readonly { id: string; excerpt: string }[],
+  names: ReadonlyMap<string, string>,
+): PostDigest[] {
+  const excerpts = new Map(posts.map(({ id, excerpt }) => [id, excerpt]));
+  return [...likers].flatMap(([postId, ids]) => {
+    const excerpt = excerpts.get(postId);
+    const found = ids.slice(0, MOST_ASKED).flatMap((id) => names.get(id) ?? []);
+    if (excerpt === undefined || found.length === 0) return [];
+    const named = found.slice(0, ids.length > MOST_NAMED ? MOST_NAMED - 1 : MOST_NAMED);
+    // Of those asked for, the ones without a name have left.
+    const present = ids.length - (Math.min(ids.length, MOST_ASKED) - found.length);
+    return [{ excerpt, likers: named, othersCount: present - named.length }];
+  });
+}
+
+/** Like "alice, bob and 7 others". */
+export function whoLiked({ likers, othersCount }: PostDigest): string {
+  const others = othersCount === 0 ? [] : [othersCount === 1 ? '1 other' : `${othersCount} others`];
+  const everybody = [...likers, ...others];
+  const last = everybody.pop() ?? '';
+  return everybody.length === 0 ? last : `${everybody.join(', ')} and ${last}`;
+}
