@@ -6,9 +6,9 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+// Its path; a bundle brings the file along.
+import descriptorsFile from '../contracts/gen/descriptors.binpb' with { type: 'file' };
 
-/** Written by scripts/generate-grpc.ts: a google.protobuf.FileDescriptorSet of every contract. */
-const DESCRIPTORS = new URL('../contracts/gen/descriptors.binpb', import.meta.url);
 /** FileDescriptorSet: `repeated FileDescriptorProto file = 1`, length-delimited. */
 const FILE_TAG = (1 << 3) | 2;
 
@@ -64,7 +64,7 @@ export function addReflection(server: Server, serviceNames: readonly string[]): 
 async function loadReflection(services: string[]): Promise<Map<string, LoadedService>> {
   const [{ ReflectionService }, descriptors] = await Promise.all([
     import('@grpc/reflection'),
-    readFile(DESCRIPTORS),
+    readFile(descriptorsFile),
   ]);
   const contracts = {
     format: 'Protocol Buffer 3 EnumDescriptorProto' as const,
