@@ -21,6 +21,7 @@ test('a token issued after its person signed out everywhere is good, also when o
   denylist.add({ kind: 'user', subject: 'ada', ...soon, issuedUntil: 50 });
   expect(denylist.isRevoked({ ...caller, issuedAt: 101 })).toBe(false);
   expect(denylist.isRevoked({ ...caller, issuedAt: 100 })).toBe(true);
+  expect([denylist.refusedUntil('ada'), denylist.refusedUntil('bob')]).toEqual([100, 0]);
 });
 
 test('a full memory forgets first what has ended, then the oldest', () => {

@@ -14,6 +14,8 @@ export interface Revocation {
 export interface Denylist {
   add(revocation: Revocation): void;
   isRevoked(caller: Pick<Caller, 'id' | 'sessionId' | 'tokenId' | 'issuedAt'>): boolean;
+  /** Up to when a person's tokens are refused, in seconds since 1970: a new one has to be of later. 0 for most. */
+  refusedUntil(personId: string): number;
 }
 
 /** Some 10 MB. Reached only when this many people sign out within the life of one access token. */
@@ -27,6 +29,8 @@ export function createDenylist(options: { most?: number; now?: () => number } = 
   const most = options.most ?? MOST_REVOCATIONS;
   const now = options.now ?? Date.now;
   const entries = new Map<string, Revocation>();
+
+  const refusedUntil = (personId: string) => entries.get(`user ${personId}`)?.issuedUntil ?? 0;
 
   function makeRoom(): void {
     const seconds = now() / 1000;
@@ -48,8 +52,8 @@ export function createDenylist(options: { most?: number; now?: () => number } = 
       // Nearly always there is nothing to look for.
       if (entries.size === 0) return false;
       if (entries.has(`token ${caller.tokenId}`) || entries.has(`session ${caller.sessionId}`)) return true;
-      const person = entries.get(`user ${caller.id}`);
-      return person !== undefined && caller.issuedAt <= person.issuedUntil;
+      return caller.issuedAt <= refusedUntil(caller.id);
     },
+    refusedUntil,
   };
 }
