@@ -21,6 +21,16 @@ export const AuthCredentialsSet = defineEvent({
   }),
 });
 
+/** A person's new address to sign in with, where the password stays. Private for being personal. */
+export const AuthEmailSet = defineEvent({
+  name: 'auth.email-set',
+  version: 1,
+  exchange: 'users',
+  routingKey: 'private.auth.email',
+  consumers: ['auth'],
+  data: Type.Object({ user_id: Uuid, email: Type.String({ maxLength: 320 }), version: AggregateVersion }),
+});
+
 /** Seconds since 1970. */
 const Seconds = Type.Integer({ minimum: 0 });
 

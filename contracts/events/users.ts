@@ -39,6 +39,25 @@ export const UserDeleted = defineEvent({
   data: Type.Object({ id: Uuid, version: AggregateVersion }),
 });
 
+/**
+ * What a person may do has changed, by their own roles or by what those permit. `reduced`: something was taken away, so
+ * access tokens from before must not be used any longer.
+ */
+export const UserAuthorizationsChanged = defineEvent({
+  name: 'user.authorizations-changed',
+  version: 1,
+  exchange: 'users',
+  consumers: ['auth'],
+  data: Type.Object({
+    user_id: Uuid,
+    roles: Type.Array(Type.String({ maxLength: 64 })),
+    permissions: Type.Array(Type.String({ maxLength: 80 })),
+    active: Type.Boolean(),
+    reduced: Type.Boolean(),
+    version: AggregateVersion,
+  }),
+});
+
 const Follow = Type.Object({
   follower_id: Uuid,
   followee_id: Uuid,

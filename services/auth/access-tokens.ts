@@ -1,4 +1,5 @@
 import { SignJWT } from 'jose';
+import type { Denylist } from '#kit/denylist';
 import { uuidv7 } from '#kit/ids';
 import { ACCESS_TOKEN_TYPE, type TokenSettings } from '#kit/tokens';
 import type { Authorizations } from './credentials';
@@ -6,6 +7,7 @@ import type { KeyRing } from './keys';
 
 export interface AccessTokenDeps {
   readonly keys: KeyRing;
+  readonly denylist: Denylist;
   readonly settings: TokenSettings;
   readonly tokenLifetimeMs: number;
   readonly now: () => number;
@@ -21,7 +23,8 @@ export function signAccessToken(
 ): Promise<string> {
   const { settings } = deps;
   const { key, kid } = deps.keys.signingKey();
-  const issuedAt = Math.floor(deps.now() / 1000);
+  // Whoever was signed out everywhere within this very second gets a token of the next.
+  const issuedAt = Math.max(Math.floor(deps.now() / 1000), deps.denylist.refusedUntil(person.userId) + 1);
   return new SignJWT({
     // Required by RFC 9068; there is one client, which is everybody's.
     client_id: settings.audience,

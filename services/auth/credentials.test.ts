@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { AuthCredentialsSet } from '#contracts/events/auth';
-import { UserDeleted, UserUpdated } from '#contracts/events/users';
+import { decodeJwt } from 'jose';
+import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
+import { UserAuthorizationsChanged, UserDeleted, UserUpdated } from '#contracts/events/users';
 import { envelope } from '#contracts/messages';
 import { uuidv7 } from '#kit/ids';
 import { relayOutbox } from '#kit/outbox-relay';
@@ -160,6 +161,44 @@ describe('a person', () => {
     expect(await canSignIn('paused', 'a long password')).toBe(true);
   });
 
+  test('from whom a right was taken has to refresh, and keeps the session', async () => {
+    const { id, authorization, refreshToken } = await joined('demoted');
+    const change = (version: number, reduced: boolean, permissions: string[]) =>
+      takeOver(
+        authDeps,
+        envelope(
+          UserAuthorizationsChanged,
+          { user_id: id, roles: ['user'], permissions, active: true, reduced, version },
+          context,
+        ),
+      );
+    const me = () => callAuth('GET', '/auth/me', { authorization });
+    await change(2, false, ['posts:moderate']);
+    expect((await me()).status).toBe(200);
+    await change(3, true, []);
+    await change(2, false, ['posts:moderate']);
+    expect((await me()).status).toBe(401);
+    expect(await findByUserId(authDeps.database, id)).toMatchObject({ permissions: [] });
+    identity.away.add('users');
+    const again = await callAuth('POST', '/auth/refresh', { body: { refresh_token: refreshToken } });
+    identity.away.delete('users');
+    expect(again.status).toBe(200);
+    const renewed = String(again.body.access_token);
+    expect(decodeJwt(renewed).permissions).toEqual([]);
+    expect((await callAuth('GET', '/auth/me', { authorization: `Bearer ${renewed}` })).status).toBe(200);
+  });
+
+  test('who has a new address signs in with it, whenever the news comes', async () => {
+    const id = uuidv7();
+    const emailSet = (email: string, version: number) =>
+      takeOver(authDeps, envelope(AuthEmailSet, { user_id: id, email, version }, context));
+    await emailSet('new@example.com', 3);
+    await takeOver(authDeps, await credentialsSet(id, 'moved', 'a long password', 1));
+    await emailSet('old@example.com', 2);
+    expect(await findByUserId(authDeps.database, id)).toMatchObject({ email: 'new@example.com' });
+    expect(await canSignIn('moved', 'a long password')).toBe(true);
+  });
+
   test('who is erased leaves nothing but an id, and nothing late brings them back', async () => {
     const { id, authorization } = await joined('erased');
     await takeOver(authDeps, deleted(id, 5));
@@ -186,5 +225,9 @@ async function joined(username: string) {
   const { body } = await callAuth('POST', '/auth/register', {
     body: { username, email: `${username}@example.com`, password: 'a long password' },
   });
-  return { id: (body.user as { id: string }).id, authorization: `Bearer ${body.access_token}` };
+  return {
+    id: (body.user as { id: string }).id,
+    authorization: `Bearer ${body.access_token}`,
+    refreshToken: String(body.refresh_token),
+  };
 }

@@ -40,9 +40,12 @@ export function setCredentials(
     const known = await store.lockOrCreate(transaction, sent.userId);
     if (known.erasedAt !== null || sent.version <= known.credentialsVersion) return false;
     await store.update(transaction, sent.userId, {
-      email: normalizeName(sent.email),
       passwordHash: sent.passwordHash,
       credentialsVersion: sent.version,
+      ...(sent.version > known.emailVersion && {
+        email: normalizeName(sent.email),
+        emailVersion: sent.version,
+      }),
       ...(sent.version > known.version && {
         username: normalizeName(sent.username),
         version: sent.version,
@@ -83,6 +86,38 @@ export async function updatePerson(
   });
 }
 
+/** Takes over the address a person signs in with. */
+export function setEmail(
+  deps: CredentialsDeps,
+  sent: { userId: string; email: string; version: number },
+): Promise<void> {
+  return inTransaction(deps.database, async (transaction) => {
+    const known = await store.lockOrCreate(transaction, sent.userId);
+    if (known.erasedAt !== null || sent.version <= known.emailVersion) return;
+    const email = normalizeName(sent.email);
+    await store.update(transaction, sent.userId, { email, emailVersion: sent.version });
+  });
+}
+
+/**
+ * Takes over what a person may do. Where something was taken away, access tokens from before are refused at once;
+ * sessions go on, and their next refresh gives tokens that say what is left.
+ */
+export async function setAuthorizations(
+  deps: CredentialsDeps,
+  sent: { userId: string; roles: string[]; permissions: string[]; reduced: boolean; version: number },
+): Promise<void> {
+  const { userId, roles, permissions } = sent;
+  await revoking(deps, userId, async (transaction, revoke) => {
+    const known = await store.lockOrCreate(transaction, userId);
+    if (known.erasedAt !== null) return;
+    if (sent.version > known.authorizationsVersion)
+      await store.update(transaction, userId, { roles, permissions, authorizationsVersion: sent.version });
+    // Also when it comes late: newer rights may be known already, but tokens with the older ones may still be about.
+    if (sent.reduced) revoke({ kind: 'user', subject: userId });
+  });
+}
+
 /** Forgets a person. The row's id and version stay, so that nothing late brings them back. */
 export async function erasePerson(
   deps: CredentialsDeps,
@@ -111,12 +146,12 @@ export async function findAuthorizations(deps: CredentialsDeps, userId: string):
   const known = await store.findByUserId(deps.database, userId);
   if (known !== undefined && (known.erasedAt !== null || !known.active)) return { ...PLAIN, active: false };
   try {
-    const { roles, permissions, active } = await deps.users.getAuthorizations(
+    const { roles, permissions, active, version } = await deps.users.getAuthorizations(
       { user_id: userId },
       { deadlineMs: AUTHORIZATIONS_DEADLINE_MS },
     );
-    const same = Bun.deepEquals([known?.roles, known?.permissions], [roles, permissions]);
-    if (known !== undefined && !same) await store.update(deps.database, userId, { roles, permissions });
+    if (!Bun.deepEquals([known?.roles, known?.permissions], [roles, permissions]))
+      await setAuthorizations(deps, { userId, roles, permissions, version, reduced: false });
     return { roles, permissions, active };
   } catch (failure) {
     if (failure instanceof Problem && failure.status === 404) return { ...PLAIN, active: false };

@@ -30,8 +30,10 @@ export const credentials = mysqlTable(
     active: boolean('active').notNull().default(true),
     /** The person's version that name and activity are of. */
     version: int('version', { unsigned: true }).notNull(),
-    /** The person's version that brought the password and address; a password changed here keeps it. */
+    /** The person's versions that brought the password, the address and the rights; each comes by itself as well. */
     credentialsVersion: int('credentials_version', { unsigned: true }).notNull().default(0),
+    emailVersion: int('email_version', { unsigned: true }).notNull().default(0),
+    authorizationsVersion: int('authorizations_version', { unsigned: true }).notNull().default(0),
     /** As the users service said last: what tokens say while it is away. */
     roles: json<string[] | null>('roles'),
     permissions: json<string[] | null>('permissions'),

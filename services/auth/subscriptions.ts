@@ -1,12 +1,26 @@
-import { AuthCredentialsSet } from '#contracts/events/auth';
-import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
+import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
+import { UserAuthorizationsChanged, UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
 import { consumeEvents } from '#kit/consume-events';
 import type { Rabbit } from '#kit/rabbit';
 import type { Sealer } from '#kit/sealing';
-import { type CredentialsDeps, erasePerson, setCredentials, updatePerson } from './credentials';
+import {
+  type CredentialsDeps,
+  erasePerson,
+  setAuthorizations,
+  setCredentials,
+  setEmail,
+  updatePerson,
+} from './credentials';
 
-const EVENTS = [AuthCredentialsSet, UserCreated, UserUpdated, UserDeleted] as const;
+const EVENTS = [
+  AuthCredentialsSet,
+  AuthEmailSet,
+  UserCreated,
+  UserUpdated,
+  UserAuthorizationsChanged,
+  UserDeleted,
+] as const;
 
 export interface SubscriptionDeps extends CredentialsDeps {
   readonly sealer: Sealer;
@@ -36,6 +50,14 @@ export async function takeOver(
       const passwordHash = await deps.sealer.open(sealed);
       await setCredentials(deps, { userId: user_id, passwordHash, ...rest });
       return;
+    }
+    case 'auth.email-set': {
+      const { user_id, ...rest } = message.data;
+      return setEmail(deps, { userId: user_id, ...rest });
+    }
+    case 'user.authorizations-changed': {
+      const { user_id, ...rest } = message.data;
+      return setAuthorizations(deps, { userId: user_id, ...rest });
     }
     case 'user.created':
     case 'user.updated':
