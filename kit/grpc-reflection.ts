@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import type {
-  Server,
-  ServerDuplexStream,
-  ServiceDefinition,
-  UntypedServiceImplementation,
+import {
+  type Server,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-// Its path; a bundle brings the file along.
-import descriptorsFile from '../contracts/gen/descriptors.binpb' with { type: 'file' };
+import descriptorsPath from '../contracts/gen/descriptors.binpb' with { type: 'file' };
+import type { Logger } from './log';
+
+/** The import gives the file's path, and makes a bundle bring it along: relative to the bundle then. */
+const DESCRIPTORS = resolve(import.meta.dir, descriptorsPath);
 
 /** FileDescriptorSet: `repeated FileDescriptorProto file = 1`, length-delimited. */
 const FILE_TAG = (1 << 3) | 2;
@@ -26,7 +31,7 @@ interface LoadedService {
  * The library is loaded at the first question: it costs more memory than the rest of gRPC, and most
  * processes are never asked.
  */
-export function addReflection(server: Server, serviceNames: readonly string[]): void {
+export function addReflection(server: Server, log: Logger, serviceNames: readonly string[]): void {
   let loading: Promise<Map<string, LoadedService>> | undefined;
   for (const service of SERVICES) {
     const path = `/${service}/${METHOD}`;
@@ -50,11 +55,20 @@ export function addReflection(server: Server, serviceNames: readonly string[]): 
       },
       {
         // Reading, and so decoding, begins when the library's handler listens.
-        [METHOD]: async (call: ServerDuplexStream<unknown, unknown>) => {
+        [METHOD]: (call: ServerDuplexStream<unknown, unknown>) => {
           loading ??= loadReflection([...serviceNames, 'grpc.health.v1.Health']);
-          loaded = (await loading).get(path);
-          const handler = loaded?.handlers[METHOD] as ((call: unknown) => void) | undefined;
-          handler?.(call);
+          loading.then(
+            (services) => {
+              loaded = services.get(path);
+              const handler = loaded?.handlers[METHOD] as ((call: unknown) => void) | undefined;
+              handler?.(call);
+            },
+            (failure: unknown) => {
+              // A tool that asks in vain must not take the service down.
+              log.error({ err: failure }, 'gRPC reflection cannot be loaded');
+              call.emit('error', { code: status.UNIMPLEMENTED, details: 'reflection is not available' });
+            },
+          );
         },
       },
     );
@@ -64,7 +78,7 @@ export function addReflection(server: Server, serviceNames: readonly string[]): 
 async function loadReflection(services: string[]): Promise<Map<string, LoadedService>> {
   const [{ ReflectionService }, descriptors] = await Promise.all([
     import('@grpc/reflection'),
-    readFile(descriptorsFile),
+    readFile(DESCRIPTORS),
   ]);
   const contracts = {
     format: 'Protocol Buffer 3 EnumDescriptorProto' as const,
