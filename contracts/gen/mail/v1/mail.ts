@@ -147,7 +147,7 @@ export interface FinishSendingRequest {
 }
 
 export interface FinishSendingResponse {
-  /** False: another has taken over since. */
+  /** False: another has taken over since, or the recipient has been erased. */
   recorded: boolean;
 }
 
@@ -493,10 +493,7 @@ export const MailServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /**
-     * Tells how sending ended. That a mail was sent is always believed; another end only from who holds the claim.
-     * NOT_FOUND `mail.not-found`.
-     */
+    /** Tells how sending ended. That a mail was sent is always believed; another end only from who holds the claim. */
     finishSending: {
       name: "FinishSending",
       requestType: FinishSendingRequest as typeof FinishSendingRequest,

@@ -1,0 +1,16 @@
+import { UserDeleted } from '#contracts/events/users';
+import { consumeEvents } from '#kit/consume-events';
+import type { Rabbit } from '#kit/rabbit';
+import { forgetPerson, type MailDeps } from './service';
+
+/** Not `mail`: that is the queue of the worker. Forgetting twice does no more than once, so no inbox is needed. */
+const CONSUMER = 'mail-records';
+
+export function subscribe(deps: MailDeps, rabbit: Rabbit): void {
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: CONSUMER,
+    events: [UserDeleted],
+    prefetch: 5,
+    handle: (message) => forgetPerson(deps, message.data.id),
+  });
+}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { InvoicePaid } from '#contracts/events/billing';
+import type { MailContent } from '#contracts/events/mail';
+import { MailRequested } from '#contracts/events/mail';
+import { envelope } from '#contracts/messages';
+import { compileMailTemplates } from '../../scripts/build-mail-templates';
+import { letterOf, peopleOf } from './letters';
+import { bodyOf, subjectOf } from './templates';
+
+const context = { requestId: 'request-1', actor: null };
+const USER = '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d4e';
+const requested = (content: MailContent) =>
+  letterOf(envelope(MailRequested, { to: { user_id: USER }, content }, context));
+const invoice = (changed: { amount?: string; currency?: string; description?: string } = {}) =>
+  letterOf(
+    envelope(
+      InvoicePaid,
+      {
+        invoice_id: USER,
+        number: '2026-17',
+        user_id: USER,
+        amount: changed.amount ?? '1234.50',
+        currency: changed.currency ?? 'EUR',
+        lines: [{ description: changed.description ?? 'Stickers', amount: changed.amount ?? '1234.50' }],
+        paid_at: '2026-11-20T09:15:01.000Z',
+      },
+      context,
+    ),
+  );
+const post = (excerpt = 'Hello', likers = ['alice'], others_count = 0) => ({
+  excerpt,
+  link: 'https://rookery.example/posts/1',
+  likers,
+  others_count,
+});
+const letters = [
+  invoice(),
+  requested({
+    template: 'password-reset',
+    values: { link: 'https://rookery.example/r?a=1&b=2', expires_at: '2026-11-20T10:15:00.000Z' },
+  }),
+  requested({ template: 'likes-digest', values: { posts: [post()] } }),
+  requested({
+    template: 'notification',
+    values: { title: 'News', text: 'One\nTwo', action: { label: 'Look', link: 'https://rookery.example/' } },
+  }),
+];
+
+describe('mail templates', () => {
+  test('are committed as they are built from their sources', async () => {
+    for (const [name, built] of await compileMailTemplates())
+      expect([name, await Bun.file(join(import.meta.dir, 'templates', name)).text()]).toEqual([name, built]);
+  });
+
+  test.each(letters.map((letter) => [letter.template, letter] as const))(
+    '%s has every placeholder filled, loads nothing from elsewhere, and says the same in text',
+    (_name, letter) => {
+      const { html, text } = bodyOf(letter, { name: 'Ada', unsubscribeUrl: 'https://rookery.example/u' });
+      for (const body of [html, text, subjectOf(letter, 'Ada')]) {
+        expect(body).not.toMatch(/\{\{|\}\}|undefined|null|\[object/);
+        expect(body.trim()).not.toBe('');
+      }
+      expect(html).not.toMatch(/\b(src|srcset|background)=|@import|<link|url\(/);
+      expect(text).not.toMatch(/<[a-z/]/i);
+      expect(text).toContain('https://rookery.example/u');
+    },
+  );
+
+  test('have a known placeholder behind every name, so that nothing is silently left blank', async () => {
+    const known: Record<string, Set<string>> = {};
+    for (const letter of letters) known[letter.template] = namesIn(letter.values);
+    for (const [file, html] of await compileMailTemplates()) {
+      const names = [...html.matchAll(/\{\{[#/^]?([a-z_.]+)\}\}/g)].map(([, name]) => name ?? '');
+      const always = new Set(['name', 'unsubscribe_url', '.']);
+      const values = known[file.replace('.html.mustache', '')] ?? new Set();
+      expect([file, names.filter((name) => !always.has(name) && !values.has(name))]).toEqual([file, []]);
+    }
+  });
+
+  test('show what people wrote as text, whatever it holds', () => {
+    const hostile = `<script>alert(1)</script>{{link}}&"'\n<img src=x onerror=y>`;
+    const letter = requested({ template: 'likes-digest', values: { posts: [post(hostile)] } });
+    const { html, text } = bodyOf(letter, { name: '<b>Ada</b>' });
+    expect(html).not.toMatch(/<script|<img|<b>/);
+    expect(html).toContain('&lt;script&gt;');
+    expect(text).toContain('<script>alert(1)</script>{{link}}&"\'');
+  });
+
+  test('make subjects of one line that nobody can break out of or turn around', () => {
+    const letter = requested({ template: 'likes-digest', values: { posts: [post('x', ['al\u202eice'])] } });
+    const values = { ...letter.values, summary: `A & B\r\nBcc: victim@example.com\u2028${'x'.repeat(300)}` };
+    expect(subjectOf(letter, '')).toBe('al ice liked your post');
+    const subject = subjectOf({ ...letter, values }, '');
+    expect(subject).toStartWith('A & B Bcc: victim@example.com xxx');
+    expect([...subject].length).toBe(200);
+    expect(subject).not.toMatch(/[\p{Cc}\u2028]/u);
+  });
+
+  test('name some people and count the others', () => {
+    expect(peopleOf({ likers: ['alice'], others_count: 0 })).toBe('alice');
+    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 0 })).toBe('alice and bob');
+    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 1 })).toBe('alice, bob and 1 other');
+    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 7 })).toBe('alice, bob and 7 others');
+    const several = requested({
+      template: 'likes-digest',
+      values: { posts: [post('Hello', ['alice', 'bob'], 7), post()] },
+    });
+    expect(subjectOf(several, '')).toBe('10 likes on 2 of your posts');
+  });
+
+  test('show money exactly, with the digits its currency has', () => {
+    const totalOf = (amount: string, currency: string) => invoice({ amount, currency }).values.total;
+    expect(totalOf('9007199254740993.01', 'EUR')).toBe('€9,007,199,254,740,993.01');
+    expect(totalOf('1200', 'JPY')).toBe('¥1,200');
+    expect(totalOf('1.234', 'KWD')).toBe('KWD\u00a01.234');
+  });
+});
+
+/** The names of all values, also of those in lists and in what is nested. */
+function namesIn(value: unknown): Set<string> {
+  if (Array.isArray(value)) return new Set(value.flatMap((item) => [...namesIn(item)]));
+  if (typeof value !== 'object' || value === null) return new Set();
+  return new Set(Object.entries(value).flatMap(([name, inner]) => [name, ...namesIn(inner)]));
+}
