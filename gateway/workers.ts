@@ -44,7 +44,7 @@ export function startWorkers(runtime: Runtime, env: GatewayEnvironment): { port:
 }
 
 const startWorker = (port: number) =>
-  Bun.spawn([process.execPath, `${import.meta.dir}/main.ts`], {
+  Bun.spawn([process.execPath, Bun.main], {
     env: { ...process.env, PORT: String(port), GATEWAY_WORKER: 'true' },
     stdout: 'inherit',
     stderr: 'inherit',
