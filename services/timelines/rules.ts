@@ -5,7 +5,8 @@ const MOST_MENTIONS = 50;
 const MOST_HASHTAGS = 30;
 const MOST_SEARCH_WORDS = 10;
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Made when the first text needs it: its tables take megabytes. */
+let graphemes: Intl.Segmenter | undefined;
 
 /** How long a text is to a reader: user-perceived characters (UAX #29), each URL counting 23. */
 export function countCharacters(text: string): number {
@@ -16,6 +17,7 @@ export function countCharacters(text: string): number {
     return ' ';
   });
   if (/^[\n\x20-\x7e]*$/.test(rest)) return inUrls + rest.length;
+  graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   let count = inUrls;
   for (const _ of graphemes.segment(rest)) count++;
   return count;
