@@ -144,7 +144,8 @@ async function claim(transaction: Transaction, id: Buffer, bodyHash: Buffer): Pr
     return true;
   } catch (failure) {
     if (isDuplicate(failure)) return false;
-    if (isLockTimeout(failure)) throw new IdempotencyInFlight({ headers: RETRY_SOON, cause: failure });
+    // Without its cause, for which the transaction would be run again and wait again.
+    if (isLockTimeout(failure)) throw new IdempotencyInFlight({ headers: RETRY_SOON });
     throw failure;
   } finally {
     // The connection goes back to the pool, and the effect may rightly wait longer.
