@@ -45,6 +45,15 @@ export const dynamodbFields = {
   AWS_SECRET_ACCESS_KEY: text('local'),
 };
 
+/** Where feature flags come from: GrowthBook where both of its variables are set, else the file. */
+export const flagFields = {
+  GROWTHBOOK_API_HOST: optionalText(),
+  GROWTHBOOK_CLIENT_KEY: optionalText(),
+  GROWTHBOOK_CACHE_FILE: text('.data/growthbook-features.json'),
+  FEATURES_FILE: text('features.json'),
+  FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
+};
+
 export const smtpFields = {
   SMTP_HOST: text('127.0.0.1'),
   SMTP_PORT: port(11025),

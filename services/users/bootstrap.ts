@@ -1,43 +1,36 @@
 import { randomBytes } from 'node:crypto';
 import { eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from '#kit/ids';
-import type { Database } from '#kit/mysql';
+import { type Database, inTransaction } from '#kit/mysql';
+import { openAccount, type UsersDeps } from './accounts';
 import { EmailTaken, UsernameTaken } from './model';
+import { anyoneHolds } from './roles-store';
+import { ADMINISTRATOR, BUILT_IN_ROLES, PERMISSIONS } from './rules';
 import { permissions, rolePermissions, roles } from './schema';
-import { register, type UsersDeps } from './service';
-import { anyoneHolds } from './store';
 
-const PERMISSIONS: Readonly<Record<string, string>> = {
-  'users:manage': 'Find, change and erase people',
-  'posts:moderate': "Delete other people's posts",
-  'gateway:read': "Read the gateway's route table",
-};
-
-const ROLES: Readonly<Record<string, { description: string; permissions: readonly string[] }>> = {
-  admin: { description: 'May do everything', permissions: Object.keys(PERMISSIONS) },
-  moderator: { description: 'Keeps the place friendly', permissions: ['posts:moderate'] },
-  user: { description: 'Everybody who registers', permissions: [] },
-};
-
-/** Brings the roles and permissions that the code knows into the tables; what operators added stays. */
+/**
+ * Brings the roles and permissions that the code knows into the tables. What operators added or took away stays, but
+ * administrators get every permission that a new version brings.
+ */
 export async function ensureRoles(database: Database): Promise<void> {
   await database
     .insert(permissions)
     .ignore()
     .values(Object.entries(PERMISSIONS).map(([name, description]) => ({ id: uuidv7(), name, description })));
-  await database
-    .insert(roles)
-    .ignore()
-    .values(Object.entries(ROLES).map(([name, { description }]) => ({ id: uuidv7(), name, description })));
-  for (const [name, role] of Object.entries(ROLES)) {
-    if (role.permissions.length === 0) continue;
-    const pairs = database
-      .select({ roleId: roles.id, permissionId: permissions.id })
-      .from(roles)
-      .innerJoin(permissions, inArray(permissions.name, [...role.permissions]))
-      .where(eq(roles.name, name));
-    await database.insert(rolePermissions).ignore().select(pairs);
-  }
+  for (const [name, role] of Object.entries(BUILT_IN_ROLES))
+    await inTransaction(database, async (transaction) => {
+      const [made] = await transaction
+        .insert(roles)
+        .ignore()
+        .values({ id: uuidv7(), name, description: role.description });
+      if (role.permissions.length === 0 || (made.affectedRows === 0 && name !== ADMINISTRATOR)) return;
+      const pairs = transaction
+        .select({ roleId: roles.id, permissionId: permissions.id })
+        .from(roles)
+        .innerJoin(permissions, inArray(permissions.name, [...role.permissions]))
+        .where(eq(roles.name, name));
+      await transaction.insert(rolePermissions).ignore().select(pairs);
+    });
 }
 
 /**
@@ -48,10 +41,14 @@ export async function ensureAdministrator(
   deps: UsersDeps,
   first: { username: string; email: string; password: string | undefined },
 ): Promise<void> {
-  if (await anyoneHolds(deps.database, 'admin')) return;
+  if (await anyoneHolds(deps.database, ADMINISTRATOR)) return;
   const password = first.password ?? randomBytes(12).toString('base64url');
   try {
-    await register(deps, { username: first.username, email: first.email, password }, ['user', 'admin']);
+    await openAccount(
+      deps,
+      { username: first.username, email: first.email, password },
+      { roles: ['user', ADMINISTRATOR] },
+    );
   } catch (failure) {
     // Another instance that starts at the same time was quicker.
     if (failure instanceof UsernameTaken || failure instanceof EmailTaken) return;

@@ -4,9 +4,10 @@ import { grpcService } from '#kit/grpc-server';
 import { ValidationFailed } from '#kit/problem';
 import type { TokenVerifier } from '#kit/tokens';
 import { validated } from '#kit/validation';
+import type { UsersDeps } from './accounts';
 import { NewUser, ProfileChange, UserNotFound } from './model';
 import { findBlocks, isFollowing, isMuted } from './relationships-store';
-import { findActive, register, type UsersDeps, updateProfile } from './service';
+import { findActive, register, updateOwnProfile } from './service';
 import * as store from './store';
 
 /** As many people as one page of anything can show, several times over. */
@@ -55,7 +56,7 @@ export const usersGrpc = (deps: UsersDeps & { tokens: TokenVerifier }) =>
     },
     async updateMe(request, call) {
       const caller = await callerOf(call, deps.tokens);
-      await updateProfile(deps, caller.id, validated(ProfileChange, request), caller.id);
+      await updateOwnProfile(deps, caller, validated(ProfileChange, request));
       return { user: profileOf(await mustFind(deps, caller.id)) };
     },
   });

@@ -7,19 +7,21 @@ import { conditional } from '#kit/conditional';
 import { PageQuery } from '#kit/pages';
 import { platform } from '#kit/platform';
 import type { TokenVerifier } from '#kit/tokens';
+import type { UsersDeps } from './accounts';
 import * as model from './model';
+import { operatorRoutes } from './operators-routes';
 import * as relationships from './relationships';
+import { roleRoutes } from './roles-routes';
 import * as service from './service';
 
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
-const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
 const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
 
-export const users = (deps: service.UsersDeps & { tokens: TokenVerifier }) =>
+export const users = (deps: UsersDeps & { tokens: TokenVerifier }) =>
   new Elysia({ name: 'users' })
     .use(
       platform(deps.runtime, {
-        description: 'People: registration, profiles, and how they stand to each other.',
+        description: 'People: registration, profiles, how they stand to each other, and what they may do.',
       }),
     )
     .use(access(deps.tokens))
@@ -50,23 +52,22 @@ export const users = (deps: service.UsersDeps & { tokens: TokenVerifier }) =>
       response: model.OwnProfile,
       ...describe('My profile', 'Profiles'),
     })
-    .put('/users/me', ({ caller, body }) => service.updateProfile(deps, caller.id, body, caller.id), {
+    .put('/users/me', ({ caller, body }) => service.updateOwnProfile(deps, caller, body), {
       user: true,
       body: model.ProfileChange,
       response: model.OwnProfile,
       ...describe('Change my profile; what is left out stays', 'Profiles'),
     })
-    .patch('/users/me', ({ caller, body }) => service.updateProfile(deps, caller.id, body, caller.id), {
+    .patch('/users/me', ({ caller, body }) => service.updateOwnProfile(deps, caller, body), {
       user: true,
       body: model.ProfileChange,
       response: model.OwnProfile,
       ...describe('Change my profile; what is left out stays', 'Profiles'),
     })
-    .delete(
-      '/users/me',
-      ({ caller, set }) => noContent(set, service.deleteAccount(deps, caller.id, caller.id)),
-      { user: true, ...describe('Erase my account, everywhere', 'Profiles') },
-    )
+    .delete('/users/me', ({ caller, set }) => noContent(set, service.deleteOwnAccount(deps, caller)), {
+      user: true,
+      ...describe('Erase my account, everywhere', 'Profiles'),
+    })
     .get('/users/me/export', ({ caller }) => service.exportAccount(deps, caller), {
       user: true,
       response: model.Export,
@@ -159,45 +160,11 @@ export const users = (deps: service.UsersDeps & { tokens: TokenVerifier }) =>
       },
     )
 
-    .get(
-      '/users',
-      async ({ query, request, set }) => paged(set, request, await service.listUsers(deps, query)),
-      {
-        permission: 'users:manage',
-        query: Type.Composite([
-          PageQuery,
-          Type.Object({ query: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) }),
-        ]),
-        response: model.OwnProfilePage,
-        ...describe('Find people by the beginning of a name or address', 'Operators'),
-      },
-    )
-    .post(
-      '/users',
-      async ({ body, set }) => {
-        const user = await service.register(deps, body);
-        return created(set, `/users/${user.username}`, user);
-      },
-      {
-        permission: 'users:manage',
-        body: model.NewUser,
-        response: { 201: model.OwnProfile },
-        ...describe('Register somebody', 'Operators'),
-      },
-    )
-    .patch(
-      '/users/id/:id',
-      ({ params, body, caller }) => service.updateProfile(deps, params.id, body, caller.id),
-      {
-        permission: 'users:manage',
-        ...byId,
-        body: model.OperatorChange,
-        response: model.OwnProfile,
-        ...describe('Change somebody, or their right to sign in', 'Operators'),
-      },
-    )
-    .delete(
-      '/users/id/:id',
-      ({ params, caller, set }) => noContent(set, service.deleteAccount(deps, params.id, caller.id)),
-      { permission: 'users:manage', ...byId, ...describe('Erase somebody', 'Operators') },
-    );
+    .get('/features', ({ caller }) => service.readFeatures(deps, caller), {
+      optionalUser: true,
+      response: model.Features,
+      ...describe('Feature flags, as they are for whoever asks', 'Features'),
+    })
+
+    .use(operatorRoutes(deps))
+    .use(roleRoutes(deps));

@@ -1,6 +1,7 @@
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { optionalText, readEnv, text } from '#kit/env';
-import { amqpFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { amqpFields, flagFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { openFlags } from '#kit/flags-source';
 import { createGrpcClient } from '#kit/grpc-client';
 import { createIdGenerator, randomWorker } from '#kit/ids';
 import { relayOutbox } from '#kit/outbox-relay';
@@ -13,6 +14,7 @@ import { createSealer } from '#kit/sealing';
 import { serveService } from '#kit/service';
 import { openTokens } from '#kit/tokens';
 import { users } from '.';
+import { announceLeftOvers } from './authorizations';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
 import { subscribe } from './subscriptions';
@@ -22,6 +24,7 @@ const env = readEnv({
   ...mysqlFields,
   ...amqpFields,
   ...tokenFields,
+  ...flagFields,
   USERS_DB_NAME: text('microblog_users'),
   USERS_DATABASE_URL: optionalText(),
   ADMIN_USERNAME: text('admin'),
@@ -49,6 +52,7 @@ const deps = {
   }),
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
+  flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
   tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
 };
@@ -59,4 +63,5 @@ await ensureAdministrator(deps, {
   password: env.ADMIN_PASSWORD,
 });
 subscribe(deps, rabbit);
+announceLeftOvers(deps);
 await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps)] });

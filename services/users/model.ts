@@ -12,20 +12,35 @@ export const EmailTaken = defineProblem(
 export const UsernameReserved = defineProblem('user.username-reserved', 422, 'This username is reserved');
 export const NotOneself = defineProblem('user.not-oneself', 422, 'This cannot be done to oneself');
 export const Blocked = defineProblem('user.blocked', 403, 'One of you has blocked the other');
+export const RegistrationClosed = defineProblem(
+  'registration.closed',
+  403,
+  'Nobody can register at the moment',
+);
+export const FollowLimitReached = defineProblem(
+  'user.follow-limit',
+  403,
+  'You follow as many people as you may',
+);
+export const LastAdministrator = defineProblem(
+  'user.last-administrator',
+  409,
+  'Somebody has to stay administrator',
+);
 
-const Username = Type.String({
+export const Username = Type.String({
   pattern: '^[A-Za-z0-9_]{3,30}$',
   error: 'Three to thirty letters, digits or underscores',
   examples: ['alice'],
 });
-const Email = Type.String({
+export const Email = Type.String({
   maxLength: 254,
   // One address, no display name, nothing that could end a mail header.
   pattern: '^[^\\s@<>()\\[\\],;:"\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\\.[A-Za-z]{2,63}$',
   error: 'An e-mail address',
   examples: ['alice@example.com'],
 });
-const Password = Type.String({
+export const Password = Type.String({
   minLength: 8,
   maxLength: 256,
   error: 'Eight to 256 characters',
@@ -139,4 +154,8 @@ export const Export = Type.Object({
   followers: Type.Array(Type.String()),
   blocked: Type.Array(Type.String()),
   muted: Type.Array(Type.String()),
+});
+
+export const Features = Type.Object({
+  features: Type.Record(Type.String(), Type.Unknown(), { examples: [{ 'registration-open': true }] }),
 });

@@ -10,16 +10,23 @@ import { inTransaction, type Transaction } from '#kit/mysql';
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/outbox';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
 import type { Caller } from '#kit/tokens';
-import { Blocked, NotOneself, type Profile, UserNotFound } from './model';
+import type { UsersDeps } from './accounts';
+import { Blocked, FollowLimitReached, NotOneself, type Profile, UserNotFound } from './model';
 import * as store from './relationships-store';
 import { blocks, mutes } from './schema';
-import { findActive, profile, type UsersDeps } from './service';
-import { lockUsers } from './store';
+import { findActive, profile } from './service';
+import { lockUsers, type UserRow } from './store';
+
+/** Mastodon's limit. The flag `follow-limit` overrules it. */
+const MOST_FOLLOWED = 7_500;
 
 export const follow = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, async (transaction, otherId) => {
+  relate(deps, caller, username, async (transaction, otherId, me) => {
     const between = await store.findBlocks(transaction, caller.id, otherId);
     if (between.byOne || between.byOther) throw new Blocked();
+    if (await store.isFollowing(transaction, caller.id, otherId)) return [];
+    const most = deps.flags.value('follow-limit', MOST_FOLLOWED, caller);
+    if (me.followeesCount >= most) throw new FollowLimitReached({ detail: `At most ${most}.` });
     return changeFollow(deps, transaction, { followerId: caller.id, followeeId: otherId, active: true });
   });
 
@@ -56,14 +63,15 @@ async function relate(
   deps: UsersDeps,
   caller: Caller,
   username: string,
-  change: (transaction: Transaction, otherId: string) => Promise<OutboxEntry[]>,
+  change: (transaction: Transaction, otherId: string, me: UserRow) => Promise<OutboxEntry[]>,
 ): Promise<void> {
   const other = await findActive(deps, username);
   if (other.id === caller.id) throw new NotOneself();
   const changed = await inTransaction(deps.database, async (transaction) => {
     const both = await lockUsers(transaction, [caller.id, other.id]);
-    if (both.size < 2) throw new UserNotFound();
-    const entries = await change(transaction, other.id);
+    const me = both.get(caller.id);
+    if (me === undefined || both.size < 2) throw new UserNotFound();
+    const entries = await change(transaction, other.id, me);
     await writeOutbox(transaction, entries);
     return entries.length > 0;
   });

@@ -4,12 +4,14 @@ import {
   date,
   index,
   int,
+  mysqlEnum,
   mysqlTable,
   primaryKey,
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, timeOrderedId, uuid } from '#kit/mysql-columns';
+import { json, moment, timeOrderedId, uuid } from '#kit/mysql-columns';
+import type { Change } from './audit-model';
 
 export { inbox, outbox } from '#kit/outbox-tables';
 
@@ -104,5 +106,47 @@ export const rolePermissions = mysqlTable(
 export const userRoles = mysqlTable(
   'user_roles',
   { userId: uuid('user_id').notNull(), roleId: uuid('role_id').notNull() },
-  (table) => [primaryKey({ columns: [table.userId, table.roleId] })],
+  (table) => [
+    primaryKey({ columns: [table.userId, table.roleId] }),
+    index('user_roles_role').on(table.roleId),
+  ],
+);
+
+/** People whose rights changed with a role of theirs, until auth has been told: a role may be everybody's. */
+export const authorizationChanges = mysqlTable('authorization_changes', {
+  userId: uuid('user_id').primaryKey(),
+  /** Whether something was taken away, so that tokens from before must not be used any longer. */
+  reduced: boolean('reduced').notNull(),
+  actorId: uuid('actor_id').notNull(),
+});
+
+/** What those in charge did. Triggers refuse every change of a row, so nothing personal may stand in it. */
+export const auditLog = mysqlTable(
+  'audit_log',
+  {
+    id: uuid('id').primaryKey(),
+    at: moment('at').notNull().default(sql`(utc_timestamp(3))`),
+    actorId: uuid('actor_id').notNull(),
+    action: varchar('action', { length: 64 }).notNull(),
+    targetType: mysqlEnum('target_type', ['user', 'role', 'permission']).notNull(),
+    targetId: uuid('target_id').notNull(),
+    requestId: varchar('request_id', { length: 128 }).notNull(),
+    /** Every changed field; with its values unless they are personal or secret. */
+    changes: json<Change[]>('changes').notNull(),
+  },
+  (table) => [
+    index('audit_log_actor').on(table.actorId, table.id),
+    index('audit_log_target').on(table.targetId, table.id),
+  ],
+);
+
+/** The personal values of an entry, which go when the person they are about is erased. */
+export const auditPersonalValues = mysqlTable(
+  'audit_personal_values',
+  {
+    entryId: uuid('entry_id').primaryKey(),
+    userId: uuid('user_id').notNull(),
+    changes: json<Change[]>('changes').notNull(),
+  },
+  (table) => [index('audit_personal_values_user').on(table.userId)],
 );

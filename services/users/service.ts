@@ -1,106 +1,35 @@
-import { AuthCredentialsSet } from '#contracts/events/auth';
-import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
-import type { AuthServiceDefinition, TokenPair } from '#contracts/gen/auth/v1/auth';
+import type { TokenPair } from '#contracts/gen/auth/v1/auth';
 import type { Client } from '#kit/client';
-import type { GrpcClient } from '#kit/grpc-client';
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Passwords } from '#kit/passwords';
+import type { FlagSubject } from '#kit/flags';
+import { inTransaction } from '#kit/mysql';
 import { ValidationFailed } from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { Sealer } from '#kit/sealing';
 import type { Caller } from '#kit/tokens';
 import {
-  EmailTaken,
+  changeAccount,
+  eraseAccount,
+  lockPerson,
+  openAccount,
+  rowOfProfile,
+  type UsersDeps,
+} from './accounts';
+import { administratorGuard } from './administrators';
+import {
   type NewUser,
-  type OperatorChange,
   type OwnProfile,
   type Profile,
   type ProfileChange,
+  RegistrationClosed,
   type SignIn,
   UserNotFound,
-  UsernameReserved,
-  UsernameTaken,
 } from './model';
-import { deleteRelationships, exportRelationships } from './relationships-store';
-import { isReservedUsername, normalizeEmail, normalizeUsername } from './rules';
+import { exportRelationships } from './relationships-store';
+import { normalizeEmail, normalizeUsername } from './rules';
 import * as store from './store';
 
-/** What this service asks auth. */
-export type AuthClient = Pick<GrpcClient<AuthServiceDefinition>, 'setCredentials' | 'login'>;
-
-export interface UsersDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-  readonly auth: AuthClient;
-  readonly passwords: Passwords;
-  readonly sealer: Sealer;
-  readonly nextId: () => string;
-}
-
-/** Registers a person: the row, the fact and the credentials for auth in one transaction. */
-export async function register(deps: UsersDeps, input: NewUser, roles = ['user']): Promise<OwnProfile> {
-  const username = normalizeUsername(input.username);
-  if (isReservedUsername(username)) throw new UsernameReserved();
-  const id = uuidv7();
-  const email = normalizeEmail(input.email);
-  const passwordHash = await deps.passwords.hash(input.password);
-  const sealed = await deps.sealer.seal(passwordHash);
-  const user = await inTransaction(deps.database, async (transaction) => {
-    await insertUnlessTaken(transaction, {
-      id,
-      username,
-      email,
-      displayName: input.display_name ?? input.username,
-      ...rowOfProfile(input),
-    });
-    for (const role of roles) await store.assignRole(transaction, id, role);
-    const created = await mustExist(store.lockUsers(transaction, [id]), id);
-    const options = { aggregate: aggregateOf(created), actor: id };
-    await writeOutbox(transaction, [
-      outboxEntry(UserCreated, replicaOf(created), options),
-      outboxEntry(
-        AuthCredentialsSet,
-        { user_id: id, username, email, version: created.version, sealed },
-        { ...options, erasePayload: true },
-      ),
-    ]);
-    return created;
-  });
-  deps.outbox.wake();
-  await offerCredentials(deps, {
-    user_id: id,
-    username,
-    email,
-    password_hash: passwordHash,
-    version: user.version,
-  });
-  return ownProfile(user);
-}
-
-async function insertUnlessTaken(transaction: Transaction, user: Parameters<typeof store.insertUser>[1]) {
-  try {
-    await store.insertUser(transaction, user);
-  } catch (failure) {
-    if (isDuplicate(failure, 'users_username')) throw new UsernameTaken({ cause: failure });
-    if (isDuplicate(failure, 'users_email')) throw new EmailTaken({ cause: failure });
-    throw failure;
-  }
-}
-
-/** Lets signing in work the moment the answer arrives. Only a short cut: the outbox brings the same to auth later. */
-async function offerCredentials(deps: UsersDeps, credentials: Parameters<AuthClient['setCredentials']>[0]) {
-  try {
-    await deps.auth.setCredentials(credentials);
-  } catch (failure) {
-    deps.runtime.log.warn(
-      { err: String(failure) },
-      'auth did not take new credentials at once; the outbox will bring them',
-    );
-  }
+/** Registers whoever comes, unless the flag `registration-open` says that nobody may come now. */
+export async function register(deps: UsersDeps, input: NewUser): Promise<OwnProfile> {
+  if (!deps.flags.value('registration-open', true, null)) throw new RegistrationClosed();
+  return ownProfile(await openAccount(deps, input, { roles: ['user'] }));
 }
 
 export async function signIn(deps: UsersDeps, input: SignIn, client: Client): Promise<TokenPair> {
@@ -140,39 +69,26 @@ async function mustFind(deps: UsersDeps, id: string): Promise<store.UserRow> {
   return user;
 }
 
-export async function updateProfile(
+export async function updateOwnProfile(
   deps: UsersDeps,
-  id: string,
-  change: OperatorChange,
-  actor: string,
+  caller: Caller,
+  change: ProfileChange,
 ): Promise<OwnProfile> {
-  const updated = await inTransaction(deps.database, async (transaction) => {
-    await mustExist(store.lockUsers(transaction, [id]), id);
-    await store.updateUser(transaction, id, {
-      ...rowOfProfile(change),
-      ...(change.display_name !== undefined && { displayName: change.display_name }),
-      ...(change.active !== undefined && { active: change.active }),
-    });
-    const user = await mustExist(store.lockUsers(transaction, [id]), id);
-    await writeOutbox(transaction, [
-      outboxEntry(UserUpdated, replicaOf(user), { aggregate: aggregateOf(user), actor }),
-    ]);
-    return user;
+  const user = await inTransaction(deps.database, async (transaction) => {
+    await lockPerson(transaction, caller.id);
+    return changeAccount(transaction, caller.id, rowOfProfile(change), caller.id);
   });
   deps.outbox.wake();
-  return ownProfile(updated);
+  return ownProfile(user);
 }
 
-/** Erases a person here, and tells every service to do the same with its part. */
-export async function deleteAccount(deps: UsersDeps, id: string, actor: string): Promise<void> {
+/** Erases the caller, everywhere. @throws LastAdministrator */
+export async function deleteOwnAccount(deps: UsersDeps, caller: Caller): Promise<void> {
+  const guard = await administratorGuard(deps.database);
   await inTransaction(deps.database, async (transaction) => {
-    const user = await mustExist(store.lockUsers(transaction, [id]), id);
-    await deleteRelationships(transaction, id);
-    await store.deleteUser(transaction, id);
-    const version = user.version + 1;
-    await writeOutbox(transaction, [
-      outboxEntry(UserDeleted, { id, version }, { aggregate: { type: 'user', id, version }, actor }),
-    ]);
+    const user = await lockPerson(transaction, caller.id);
+    await guard(transaction, caller.id);
+    await eraseAccount(transaction, user, caller.id);
   });
   deps.outbox.wake();
 }
@@ -184,45 +100,9 @@ export async function exportAccount(deps: UsersDeps, caller: Caller) {
   return { profile: ownProfile(user), roles, ...(await exportRelationships(deps.database, caller.id)) };
 }
 
-export async function listUsers(
-  deps: UsersDeps,
-  query: PageQuery & { query?: string },
-): Promise<Page<OwnProfile>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
-  const rows = await store.listUsers(deps.database, {
-    query: query.query,
-    beforeId: after?.[0] ?? null,
-    limit: limit + 1,
-  });
-  return toPage(rows, limit, (user) => [user.id], ownProfile);
-}
-
-async function mustExist(rows: Promise<Map<string, store.UserRow>>, id: string): Promise<store.UserRow> {
-  const user = (await rows).get(id);
-  if (user === undefined) throw new UserNotFound();
-  return user;
-}
-
-const rowOfProfile = (input: ProfileChange) => ({
-  ...(input.first_name !== undefined && { firstName: input.first_name }),
-  ...(input.last_name !== undefined && { lastName: input.last_name }),
-  ...(input.phone_number !== undefined && { phoneNumber: input.phone_number }),
-  ...(input.date_of_birth !== undefined && { dateOfBirth: input.date_of_birth }),
-  ...(input.bio !== undefined && { bio: input.bio }),
-  ...(input.locale !== undefined && { locale: input.locale }),
-  ...(input.avatar_url !== undefined && { avatarUrl: input.avatar_url }),
-});
-
-const aggregateOf = ({ id, version }: store.UserRow) => ({ type: 'user', id, version });
-
-/** What other services keep a copy of. */
-const replicaOf = (user: store.UserRow) => ({
-  id: user.id,
-  username: user.username,
-  display_name: user.displayName,
-  avatar_url: user.avatarUrl,
-  active: user.active,
-  version: user.version,
+/** Every feature flag, as it is for whoever asks. */
+export const readFeatures = (deps: UsersDeps, subject: FlagSubject) => ({
+  features: deps.flags.evaluate(subject),
 });
 
 export const profile = (user: store.UserRow): Profile => ({
@@ -237,7 +117,7 @@ export const profile = (user: store.UserRow): Profile => ({
   created_at: user.createdAt.toISOString(),
 });
 
-const ownProfile = (user: store.UserRow): OwnProfile => ({
+export const ownProfile = (user: store.UserRow): OwnProfile => ({
   ...profile(user),
   email: user.email,
   first_name: user.firstName,

@@ -64,6 +64,14 @@ export async function updateUser(
     .where(eq(users.id, id));
 }
 
+/** Makes people's rows newer without changing anything else in them. */
+export async function raiseVersions(transaction: Transaction, ids: readonly string[]): Promise<void> {
+  await transaction
+    .update(users)
+    .set({ version: sql`${users.version} + 1` })
+    .where(inArray(users.id, [...ids]));
+}
+
 export async function deleteUser(transaction: Transaction, id: string): Promise<void> {
   await transaction.delete(userRoles).where(eq(userRoles.userId, id));
   await transaction.delete(users).where(eq(users.id, id));
@@ -103,40 +111,33 @@ export async function listUsers(
 }
 
 /** The names of a person's roles, and of all that these permit. */
-export async function findAuthorizations(
+export async function findAuthorizations(executor: Executor, userId: string): Promise<Authorizations> {
+  return (await findAuthorizationsOf(executor, [userId]))(userId);
+}
+
+export interface Authorizations {
+  readonly roles: string[];
+  readonly permissions: string[];
+}
+
+/** The same for several people at once. */
+export async function findAuthorizationsOf(
   executor: Executor,
-  userId: string,
-): Promise<{ roles: string[]; permissions: string[] }> {
+  userIds: readonly string[],
+): Promise<(userId: string) => Authorizations> {
   const rows = await executor
-    .select({ role: roles.name, permission: permissions.name })
+    .select({ userId: userRoles.userId, role: roles.name, permission: permissions.name })
     .from(userRoles)
     .innerJoin(roles, eq(roles.id, userRoles.roleId))
     .leftJoin(rolePermissions, eq(rolePermissions.roleId, roles.id))
     .leftJoin(permissions, eq(permissions.id, rolePermissions.permissionId))
-    .where(eq(userRoles.userId, userId));
-  return {
-    roles: [...new Set(rows.map((row) => row.role))].sort(),
-    permissions: [...new Set(rows.flatMap((row) => row.permission ?? []))].sort(),
+    .where(inArray(userRoles.userId, [...userIds]));
+  const byUser = Map.groupBy(rows, (row) => row.userId);
+  return (userId) => {
+    const own = byUser.get(userId) ?? [];
+    return {
+      roles: [...new Set(own.map((row) => row.role))].sort(),
+      permissions: [...new Set(own.flatMap((row) => row.permission ?? []))].sort(),
+    };
   };
-}
-
-export async function assignRole(executor: Executor, userId: string, roleName: string): Promise<void> {
-  const role = executor.select({
-    userId: sql`${sql.param(userId, users.id)}`.as('user_id'),
-    roleId: roles.id,
-  });
-  await executor
-    .insert(userRoles)
-    .ignore()
-    .select(role.from(roles).where(eq(roles.name, roleName)));
-}
-
-export async function anyoneHolds(executor: Executor, roleName: string): Promise<boolean> {
-  const rows = await executor
-    .select({ userId: userRoles.userId })
-    .from(userRoles)
-    .innerJoin(roles, eq(roles.id, userRoles.roleId))
-    .where(eq(roles.name, roleName))
-    .limit(1);
-  return rows.length > 0;
 }

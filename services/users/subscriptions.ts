@@ -1,7 +1,7 @@
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { consumeEventsOnce } from '#kit/inbox';
 import type { Rabbit } from '#kit/rabbit';
-import type { UsersDeps } from './service';
+import type { UsersDeps } from './accounts';
 import { addToPostsCount } from './store';
 
 /** Counts people's posts as timelines tells of them. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/denylist';
+import { createFlags } from '#kit/flags';
 import { createGrpcClient } from '#kit/grpc-client';
 import { type GrpcService, startGrpcServer } from '#kit/grpc-server';
 import { createIdGenerator } from '#kit/ids';
@@ -95,6 +96,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     }),
     passwords: createPasswords(),
     sealer: createSealer(SECRET, 'credentials'),
+    flags: createFlags(),
     nextId: createIdGenerator(1),
     tokens,
   };

@@ -1,0 +1,195 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { uuidv7 } from '#kit/ids';
+import { outbox } from '#kit/outbox-tables';
+import { withTrace } from '#kit/trace';
+import { startPeople } from '../../tests/support/people';
+import { auditLog, auditPersonalValues } from './schema';
+
+const people = await startPeople();
+const { call, database, join, messagesNamed, tokens } = people;
+const boss = await join('boss');
+const authorization = await tokens.authorization(boss, ['admin:auth', 'audit:read', 'users:manage']);
+await call('PATCH', '/users/me', { ...boss, body: { bio: 'I decide' } });
+
+afterAll(people.close);
+
+interface Entry {
+  action: string;
+  changes: { field: string; before?: unknown; after?: unknown }[];
+}
+
+async function audit(query: string) {
+  const { status, body } = await call('GET', `/admin/audit?${query}`, { authorization });
+  expect(status).toBe(200);
+  return body.items as (Entry & Record<string, unknown>)[];
+}
+
+const openAccount = async (username: string, more: object = {}) => {
+  const email = `${username}@example.com`;
+  const body = { username, email, password: 'a long password', ...more };
+  const answer = await call('POST', '/admin/auth', { authorization, body });
+  expect(answer.status).toBe(201);
+  return { id: String(answer.body.user_id), answer };
+};
+const change = (id: string, body: object) => call('PUT', `/admin/auth/${id}`, { authorization, body });
+
+// Somebody who stays in charge whatever happens to the others.
+await openAccount('chief', { superuser: true });
+
+describe('accounts', () => {
+  test('are opened with the superuser and active flags, read, found, and erased', async () => {
+    const { id, answer } = await openAccount('deputy', { superuser: true, active: false });
+    const account = {
+      user_id: id,
+      username: 'deputy',
+      email: 'deputy@example.com',
+      active: false,
+      superuser: true,
+      roles: ['admin', 'user'],
+    };
+    expect(answer.body).toMatchObject(account);
+    const path = String(answer.headers.get('location'));
+    expect((await call('GET', path, { authorization })).body).toMatchObject(account);
+    const found = await call('GET', '/admin/auth?query=depu', { authorization });
+    expect(found.body.items).toMatchObject([account]);
+    const created = (await messagesNamed('user.created')).map((row) => JSON.parse(row.payload).data);
+    expect(created).toContainEqual(expect.objectContaining({ id, active: false }));
+    expect((await call('DELETE', path, { authorization })).status).toBe(204);
+    expect((await call('GET', path, { authorization })).status).toBe(404);
+  });
+
+  test('change by parts: what is left out stays, and auth is told of what it needs', async () => {
+    const { id } = await openAccount('changeable');
+    const versions = async (name: string) =>
+      (await messagesNamed(name)).filter((row) => row.aggregateId === id).map((row) => row.aggregateVersion);
+
+    expect((await change(id, {})).body).toMatchObject({ active: true, superuser: false });
+    expect(await versions('user.updated')).toEqual([]);
+
+    expect((await change(id, { email: 'New@Example.com' })).body.email).toBe('new@example.com');
+    expect(await versions('auth.email-set')).toEqual([2]);
+
+    await change(id, { password: 'another long password' });
+    expect(await versions('auth.credentials-set')).toEqual([1, 3]);
+
+    expect((await change(id, { superuser: true })).body).toMatchObject({ roles: ['admin', 'user'] });
+    expect((await change(id, { active: false })).body).toMatchObject({ superuser: true, active: false });
+    expect((await change(id, { superuser: false })).body).toMatchObject({ roles: ['user'] });
+    expect(await versions('user.authorizations-changed')).toEqual([4, 6]);
+    expect(await versions('user.updated')).toEqual([2, 3, 5]);
+  });
+
+  test('do not take an address that somebody has', async () => {
+    const { id } = await openAccount('latecomer');
+    const answer = await change(id, { email: 'BOSS@example.com', superuser: true });
+    expect([answer.status, answer.body.code]).toEqual([409, 'user.email-taken']);
+    const { body } = await call('GET', `/admin/auth/${id}`, { authorization });
+    expect(body).toMatchObject({ email: 'latecomer@example.com', superuser: false });
+  });
+});
+
+describe('the audit log', () => {
+  test('holds who did what to whom, with the values before and after, but no secret', async () => {
+    const { id } = await openAccount('watched');
+    const trace = {
+      requestId: 'a-request-of-mine',
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    };
+    await withTrace(trace, () =>
+      change(id, { email: 'seen@example.com', password: 'a new long password', superuser: true }),
+    );
+    const [entry, first] = await audit(`target=${id}`);
+    expect(entry).toMatchObject({
+      action: 'user.changed',
+      actor_id: boss.id,
+      actor_username: 'boss',
+      target_type: 'user',
+      target_id: id,
+      target_username: 'watched',
+      request_id: 'a-request-of-mine',
+    });
+    expect(entry?.changes).toEqual([
+      { field: 'email', before: 'watched@example.com', after: 'seen@example.com' },
+      { field: 'roles', before: ['user'], after: ['admin', 'user'] },
+      { field: 'password' },
+    ]);
+    expect(first?.action).toBe('user.registered');
+    for (const row of await database.select().from(auditLog))
+      expect(JSON.stringify(row)).not.toContain('long password');
+  });
+
+  test('has an entry for what operators do, and none for what people do to themselves', async () => {
+    const member = await join('ordinary');
+    await call('PATCH', '/users/me', { ...member, body: { bio: 'Mine' } });
+    expect(await audit(`target=${member.id}`)).toEqual([]);
+    await call('PATCH', `/users/id/${member.id}`, { authorization, body: { bio: 'Theirs', active: false } });
+    await call('PATCH', `/users/id/${member.id}`, { authorization, body: { bio: 'Theirs' } });
+    await call('DELETE', `/users/id/${member.id}`, { authorization });
+    const entries = await audit(`target=${member.id}`);
+    expect(entries.map(({ action }) => action)).toEqual(['user.erased', 'user.changed']);
+  });
+
+  test('forgets what was personal of somebody who is erased, and nothing else', async () => {
+    const { id } = await openAccount('vanishing');
+    await change(id, { email: 'private@example.com', active: false });
+    await call('DELETE', `/admin/auth/${id}`, { authorization });
+    const entries = await audit(`target=${id}`);
+    expect(entries.map(({ target_username }) => target_username)).toEqual([null, null, null]);
+    expect(entries[1]?.changes).toEqual([
+      { field: 'email' },
+      { field: 'active', before: true, after: false },
+    ]);
+    const rows = [
+      ...(await database.select().from(auditLog)),
+      ...(await database.select().from(auditPersonalValues)),
+    ];
+    for (const row of rows) expect(JSON.stringify(row)).not.toContain('private@example.com');
+  });
+
+  test('has no entry for an act that failed', async () => {
+    const before = await database.$count(auditLog);
+    await change(uuidv7(), { active: false });
+    await call('POST', '/admin/auth', {
+      authorization,
+      body: { username: 'boss', email: 'b@example.com', password: 'a long password' },
+    });
+    expect(await database.$count(auditLog)).toBe(before);
+  });
+
+  test('is paged newest first, without gap or double while acts go on, and narrowed by actor', async () => {
+    const { id } = await openAccount('busy');
+    for (const active of [false, true, false, true]) await change(id, { active });
+    const first = await call('GET', `/admin/audit?target=${id}&limit=2`, { authorization });
+    await change(id, { active: false });
+    const cursor = first.body.next_cursor;
+    const second = await call('GET', `/admin/audit?target=${id}&limit=100&cursor=${cursor}`, {
+      authorization,
+    });
+    const shown = [...(first.body.items as Entry[]), ...(second.body.items as Entry[])];
+    expect(shown.map(({ changes }) => changes.find(({ field }) => field === 'active')?.after)).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(second.body.next_cursor).toBeNull();
+    expect(await audit(`actor=${uuidv7()}`)).toEqual([]);
+    expect((await audit(`actor=${boss.id}&limit=1`)).length).toBe(1);
+    expect((await call('GET', '/admin/audit?actor=boss', { authorization })).status).toBe(422);
+  });
+
+  test('cannot be changed, not even by this service', async () => {
+    await openAccount('carved');
+    await expect(database.update(auditLog).set({ action: 'nothing' }).execute()).rejects.toThrow();
+    await expect(database.delete(auditLog).execute()).rejects.toThrow();
+    expect(await database.$count(auditLog)).toBeGreaterThan(0);
+  });
+});
+
+test('an address and a password on their way to auth are blanked in the outbox once they are there', async () => {
+  const rows = await database.select().from(outbox);
+  const secret = rows.filter((row) => row.name.startsWith('auth.'));
+  expect(secret.length).toBeGreaterThan(0);
+  expect(secret.every((row) => row.erasePayload)).toBe(true);
+});

@@ -1,0 +1,57 @@
+import { and, desc, eq, lt } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/mysql-core';
+import { isUuid } from '#kit/ids';
+import type { Database, Transaction } from '#kit/mysql';
+import type { Change } from './audit-model';
+import { auditLog, auditPersonalValues, users } from './schema';
+
+export async function insertEntry(
+  transaction: Transaction,
+  entry: Omit<typeof auditLog.$inferInsert, 'at'> & { id: string },
+  personal: readonly Change[],
+): Promise<void> {
+  await transaction.insert(auditLog).values(entry);
+  if (personal.length > 0)
+    await transaction
+      .insert(auditPersonalValues)
+      .values({ entryId: entry.id, userId: entry.targetId, changes: [...personal] });
+}
+
+export async function deletePersonalValues(transaction: Transaction, userId: string): Promise<void> {
+  await transaction.delete(auditPersonalValues).where(eq(auditPersonalValues.userId, userId));
+}
+
+/** Entries newest first, with the usernames of those who are still there. */
+export async function listEntries(
+  database: Database,
+  request: {
+    actorId: string | undefined;
+    targetId: string | undefined;
+    beforeId: string | null;
+    limit: number;
+  },
+) {
+  const { actorId, targetId, beforeId, limit } = request;
+  const actors = alias(users, 'actors');
+  const targets = alias(users, 'targets');
+  return database
+    .select({
+      entry: auditLog,
+      personal: auditPersonalValues.changes,
+      actorUsername: actors.username,
+      targetUsername: targets.username,
+    })
+    .from(auditLog)
+    .leftJoin(auditPersonalValues, eq(auditPersonalValues.entryId, auditLog.id))
+    .leftJoin(actors, eq(actors.id, auditLog.actorId))
+    .leftJoin(targets, eq(targets.id, auditLog.targetId))
+    .where(
+      and(
+        actorId === undefined ? undefined : eq(auditLog.actorId, actorId),
+        targetId === undefined ? undefined : eq(auditLog.targetId, targetId),
+        beforeId === null || !isUuid(beforeId) ? undefined : lt(auditLog.id, beforeId),
+      ),
+    )
+    .orderBy(desc(auditLog.id))
+    .limit(limit);
+}

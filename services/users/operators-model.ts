@@ -1,0 +1,41 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { PageOf, PageQuery } from '#kit/pages';
+import { Email, Password, Username } from './model';
+
+/** A page of people whose name or address begins with a text. */
+export const PeopleQuery = Type.Composite([
+  PageQuery,
+  Type.Object({ query: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) }),
+]);
+export type PeopleQuery = Static<typeof PeopleQuery>;
+
+/** A person as somebody who can or cannot sign in. */
+export const Account = Type.Object({
+  user_id: Type.String(),
+  username: Type.String(),
+  email: Type.String(),
+  active: Type.Boolean({ description: 'Whether the person may sign in' }),
+  superuser: Type.Boolean({ description: 'Whether the person holds the role `admin`' }),
+  roles: Type.Array(Type.String()),
+  created_at: Type.String({ format: 'date-time' }),
+});
+export type Account = Static<typeof Account>;
+
+export const AccountPage = PageOf(Account);
+
+export const NewAccount = Type.Object({
+  username: Username,
+  email: Email,
+  password: Password,
+  active: Type.Optional(Type.Boolean({ default: true })),
+  superuser: Type.Optional(Type.Boolean({ default: false })),
+});
+export type NewAccount = Static<typeof NewAccount>;
+
+export const AccountChange = Type.Object({
+  email: Type.Optional(Email),
+  password: Type.Optional(Password),
+  active: Type.Optional(Type.Boolean()),
+  superuser: Type.Optional(Type.Boolean()),
+});
+export type AccountChange = Static<typeof AccountChange>;

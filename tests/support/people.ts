@@ -1,0 +1,81 @@
+import { expect } from 'bun:test';
+import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { createFlags } from '#kit/flags';
+import { createGrpcClient } from '#kit/grpc-client';
+import { createIdGenerator } from '#kit/ids';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { outbox as outboxTable } from '#kit/outbox-tables';
+import { createPasswords } from '#kit/passwords';
+import { createSealer } from '#kit/sealing';
+import { users } from '../../services/users';
+import { ensureRoles } from '../../services/users/bootstrap';
+import { callerOf } from './call';
+import { testDatabase, testRuntime } from './servers';
+import { testTokens } from './tokens';
+
+export interface Member {
+  readonly id: string;
+  readonly username: string;
+  readonly authorization: string;
+}
+
+/**
+ * The users service on a database of its own, with an auth service that is away: what it promises has to hold without
+ * that one. Nothing is relayed from the outbox.
+ */
+export async function startPeople() {
+  const runtime = testRuntime('users');
+  const storage = await testDatabase();
+  const { database } = storage;
+  const tokens = await testTokens();
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${import.meta.dir}/../../services/users/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  await ensureRoles(database);
+  const flags = createFlags();
+  const deps = {
+    runtime,
+    database,
+    flags,
+    outbox: { wake() {} },
+    auth: createGrpcClient(runtime, {
+      service: 'auth',
+      definition: AuthServiceDefinition,
+      registry: { instances: () => [], onChange: () => () => undefined },
+      internalSecret: 'a secret for this test',
+    }),
+    passwords: createPasswords(),
+    sealer: createSealer('a secret for this test', 'credentials'),
+    nextId: createIdGenerator(1),
+    tokens: tokens.verifier,
+  };
+  const app = users(deps);
+  const call = callerOf(app);
+
+  return {
+    app,
+    call,
+    database,
+    deps,
+    flags,
+    tokens,
+    async join(username: string): Promise<Member> {
+      const { status, body } = await call('POST', '/register', {
+        body: { username, email: `${username}@example.com`, password: 'a long password' },
+      });
+      expect(status).toBe(201);
+      const id = String(body.id);
+      return { id, username, authorization: await tokens.authorization({ id, username }) };
+    },
+    /** What waits in the outbox under a name, the oldest first. */
+    messagesNamed: async (name: string) =>
+      (await database.select().from(outboxTable).orderBy(outboxTable.id)).filter((row) => row.name === name),
+    async close() {
+      await runtime.close();
+      await storage.drop();
+    },
+  };
+}
