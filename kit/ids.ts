@@ -5,6 +5,8 @@ const EPOCH_MS = Date.UTC(2015, 0, 1);
 const WORKER_BITS = 4;
 const SEQUENCE_BITS = 8;
 const WORKERS = 1 << WORKER_BITS;
+/** Processes that can make ids of one kind at the same time. */
+export const ID_WORKERS = WORKERS;
 const SEQUENCES = 1 << SEQUENCE_BITS;
 
 /**

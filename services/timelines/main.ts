@@ -11,8 +11,9 @@ import {
   tokenFields,
 } from '#kit/env-fields';
 import { createGrpcClient } from '#kit/grpc-client';
+import { openIdGenerator } from '#kit/id-worker';
 import { trimIdempotencyKeys } from '#kit/idempotency';
-import { createIdGenerator, randomWorker } from '#kit/ids';
+import { mysqlAddress } from '#kit/mysql';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
 import { startProcess } from '#kit/process';
@@ -60,7 +61,10 @@ const deps = {
   outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
   users: createGrpcClient(runtime, { service: 'users', definition: UsersServiceDefinition, ...internal }),
   likes: createGrpcClient(runtime, { service: 'likes', definition: LikesServiceDefinition, ...internal }),
-  nextId: createIdGenerator(randomWorker()),
+  nextId: await openIdGenerator(
+    runtime,
+    mysqlAddress(env, env.TIMELINES_DB_NAME, env.TIMELINES_DATABASE_URL),
+  ),
   tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
   postMaxLength: env.POST_MAX_LENGTH,
   homeSize: env.HOME_SIZE,
