@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia';
+import { bearerTokenIn } from './bearer';
 import { noteCaller } from './platform';
 import { Forbidden, Unauthenticated } from './problem';
 import type { Caller, TokenVerifier } from './tokens';
@@ -69,23 +70,17 @@ async function mustHold(request: Request, permission: string, tokens: TokenVerif
 async function mustBeService(request: Request, verifyService: VerifyService | undefined): Promise<void> {
   if (verifyService === undefined)
     throw new Error('A route is for services, and its app was made without a check of their tokens');
-  services.set(request, await verifyService(bearerToken(request) ?? undefined));
+  services.set(
+    request,
+    await verifyService(bearerTokenIn(request.headers.get('authorization')) ?? undefined),
+  );
 }
 
 /** A token that is sent must be good, also where none is needed: silence about a bad one would mislead its sender. */
 async function readCaller(request: Request, tokens: TokenVerifier): Promise<void> {
-  const token = bearerToken(request);
+  const token = bearerTokenIn(request.headers.get('authorization'));
   if (token === null) return;
   const caller = await tokens.verify(token);
   noteCaller(request, caller.id);
   callers.set(request, caller);
-}
-
-function bearerToken(request: Request): string | null {
-  const header = request.headers.get('authorization');
-  if (header === null) return null;
-  const [scheme, token, ...rest] = header.split(' ');
-  if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0)
-    throw new Unauthenticated({ headers: { 'www-authenticate': 'Bearer error="invalid_request"' } });
-  return token;
 }

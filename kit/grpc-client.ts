@@ -1,14 +1,16 @@
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { backOffMs, pause } from './back-off';
-import { type Channel, openChannels, type RegistryView } from './grpc-channels';
+import { USER_AUTHORIZATION } from './grpc-access';
+import { type Attempt, attemptCall, type CallFailure } from './grpc-attempt';
+import { openChannels, type RegistryView } from './grpc-channels';
 import {
   type GrpcDefinition,
   type GrpcMethod,
   isIdempotent,
-  methodDefinition,
   type RequestOf,
   type ResponseOf,
 } from './grpc-definition';
+import { type HttpAnswer, type HttpOrigin, setHttpOrigin } from './grpc-http';
 import { type ObserveCall, observeMade } from './grpc-metrics';
 import { problemFromStatus, RETRY_AFTER_SECONDS } from './grpc-status';
 import { DependencyUnavailable, InternalError, type Problem } from './problem';
@@ -20,8 +22,10 @@ const DEADLINE_MS = 2_000;
 /** The first and two more: enough for one instance that has just died and one that is restarting. */
 const ATTEMPTS = 3;
 const RETRY_PAUSE = { baseMs: 20, capMs: 200 };
+/** HTTP/2 allows no others in a header; a token holds none of them, so nothing of a good one is lost. */
+const NOT_IN_METADATA = /[^\x20-\x7e]/g;
 
-/** What goes with a call; an `IncomingCall` fits, and hands its trace and its deadline on. */
+/** What goes with a call; an `IncomingCall` fits, and hands its trace, its deadline and its end on. */
 export interface OutgoingCall {
   readonly requestId?: string;
   readonly traceparent?: string;
@@ -29,6 +33,18 @@ export interface OutgoingCall {
   readonly deadlineMs?: number;
   /** Milliseconds since 1970 after which nobody waits for the answer; the earlier of the two holds. */
   readonly deadline?: number;
+  /** Ends the call, here and at the callee, when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+  readonly onBehalfOf?: OnBehalfOf;
+  /** Hears what belongs to an HTTP answer besides the response. */
+  readonly answeredOverHttp?: (answer: HttpAnswer) => void;
+}
+
+/** The person a call is made for. */
+export interface OnBehalfOf {
+  /** Their `Authorization`: a scheme and an access token. */
+  readonly authorization?: string;
+  readonly origin?: HttpOrigin;
 }
 
 export type GrpcClient<Definition extends GrpcDefinition> = {
@@ -38,15 +54,12 @@ export type GrpcClient<Definition extends GrpcDefinition> = {
   ) => Promise<ResponseOf<Definition['methods'][Name]>>;
 };
 
-interface AnyCall {
-  call(request: unknown, call?: OutgoingCall): Promise<unknown>;
-}
-
 /**
  * The methods of another service as async functions. Instances come from the registry's live view; methods the
  * contract marks as idempotent are tried again on another instance when one cannot be reached.
  * Each function throws the callee's own `Problem`; `DependencyUnavailable` (503) when no instance answers;
  * `DependencyTimedOut` (504) after the deadline.
+ * A stream of requests is read only as fast as the callee takes it, and is never sent a second time.
  *
  * @param service the callee's name in the registry
  * @param deadlineMs for calls that set none: 2,000 unless said otherwise
@@ -73,10 +86,11 @@ export function createGrpcClient<Definition extends GrpcDefinition>(
     token: () => tokens.tokenFor(service),
     deadlineMs: options.deadlineMs ?? DEADLINE_MS,
     observe: observeMade(runtime),
+    seen: { away: false },
   };
-  const methods = Object.entries(definition.methods).map(([name, method]): [string, AnyCall['call']] => [
+  const methods = Object.entries(definition.methods).map(([name, method]) => [
     name,
-    (request, call = {}) => callWithRetries(caller, method, request, call),
+    (request: unknown, call: OutgoingCall = {}) => callWithRetries(caller, method, request, call),
   ]);
   // The mapped type follows from the definition, which Object.entries cannot see.
   return Object.fromEntries(methods) as GrpcClient<Definition>;
@@ -90,6 +104,7 @@ interface Caller {
   readonly token: () => Promise<string>;
   readonly deadlineMs: number;
   readonly observe: ObserveCall;
+  readonly seen: { away: boolean };
 }
 
 async function callWithRetries(caller: Caller, method: GrpcMethod, request: unknown, call: OutgoingCall) {
@@ -99,13 +114,20 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
   for (let attempt = 1; ; attempt++) {
     const channel = caller.channels.pick(tried);
     if (channel === undefined) throw noInstance(caller);
-    const outcome = await attemptCall(caller, channel, method, request, metadata, deadline);
-    if (outcome.failure === undefined) return outcome.response;
+    caller.seen.away = false;
+    const made: Attempt = { method, request, metadata, deadline, channel, signal: call.signal };
+    const outcome = await attemptCall(caller, made);
+    if (outcome.failure === undefined) {
+      call.answeredOverHttp?.(outcome.httpAnswer);
+      return outcome.response;
+    }
     const waitMs = backOffMs(attempt, RETRY_PAUSE);
     const again =
       outcome.failure.code === status.UNAVAILABLE &&
       isIdempotent(method) &&
+      !method.requestStream &&
       attempt < ATTEMPTS &&
+      call.signal?.aborted !== true &&
       Date.now() + waitMs < deadline;
     if (!again) throw problemOfFailure(caller, method, outcome.failure);
     tried.add(channel.address);
@@ -114,53 +136,25 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
 }
 
 async function metadataOf(caller: Caller, call: OutgoingCall): Promise<Metadata> {
+  const { authorization, origin } = call.onBehalfOf ?? {};
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${await caller.token()}`);
   metadata.set('x-request-id', call.requestId ?? currentTrace().requestId);
   metadata.set('traceparent', call.traceparent ?? currentTrace().traceparent);
+  if (authorization !== undefined)
+    metadata.set(USER_AUTHORIZATION, authorization.replaceAll(NOT_IN_METADATA, '?'));
+  if (origin !== undefined) setHttpOrigin(metadata, origin);
   return metadata;
 }
 
-type Outcome = { failure: ServiceError } | { failure: undefined; response: unknown };
-
-async function attemptCall(
-  caller: Caller,
-  channel: Channel,
-  method: GrpcMethod,
-  request: unknown,
-  metadata: Metadata,
-  deadline: number,
-): Promise<Outcome> {
-  const { path, requestSerialize, responseDeserialize } = methodDefinition(caller.definition, method);
-  const startedMs = performance.now();
-  channel.inFlight++;
-  const outcome = await new Promise<Outcome>((resolve) => {
-    channel.client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      metadata,
-      { deadline },
-      (failure, response) => resolve(failure ? { failure } : { failure: undefined, response }),
-    );
-  });
-  caller.channels.release(channel);
-  caller.observe({
-    service: caller.definition.fullName,
-    method: method.name,
-    code: outcome.failure?.code ?? status.OK,
-    ms: performance.now() - startedMs,
-  });
-  return outcome;
-}
-
-function noInstance({ runtime, service }: Caller): Problem {
-  runtime.log.warn({ service }, `no instance of ${service} can be called`);
+/** Told once each time it goes away: a service that can do without it may ask with every request. */
+function noInstance({ runtime, service, seen }: Caller): Problem {
+  if (!seen.away) runtime.log.warn({ service }, `no instance of ${service} can be called`);
+  seen.away = true;
   return new DependencyUnavailable({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
 }
 
-function problemOfFailure({ runtime, service }: Caller, method: GrpcMethod, failure: ServiceError): Problem {
+function problemOfFailure({ runtime, service }: Caller, method: GrpcMethod, failure: CallFailure): Problem {
   const problem = problemFromStatus(failure);
   if (problem.code !== ServiceTokenRefused.code) return problem;
   // Passed on, this 401 would tell a signed-in person to sign in.

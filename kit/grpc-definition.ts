@@ -26,7 +26,11 @@ export interface GrpcDefinition {
   readonly methods: Readonly<Record<string, GrpcMethod>>;
 }
 
-export type RequestOf<Method extends GrpcMethod> = ReturnType<Method['requestType']['decode']>;
+/** What a method is asked: one message, or many as they come. */
+export type RequestOf<Method extends GrpcMethod> = Method['requestStream'] extends true
+  ? AsyncIterable<ReturnType<Method['requestType']['decode']>>
+  : ReturnType<Method['requestType']['decode']>;
+
 export type ResponseOf<Method extends GrpcMethod> = ReturnType<Method['responseType']['decode']>;
 
 /** What grpc-js needs to know of a method. */

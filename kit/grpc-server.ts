@@ -7,7 +7,7 @@ import {
   answerCall,
   type IncomingCall,
 } from './grpc-answer';
-import { type AnswerOf, type GrpcDefinition, methodDefinition, type RequestOf } from './grpc-definition';
+import { type GrpcDefinition, methodDefinition, type RequestOf, type ResponseOf } from './grpc-definition';
 import { addHealth } from './grpc-health';
 import { observeAnswered } from './grpc-metrics';
 import { addReflection } from './grpc-reflection';
@@ -25,7 +25,7 @@ export type Handlers<Definition extends GrpcDefinition> = {
   readonly [Name in keyof Definition['methods']]: (
     request: RequestOf<Definition['methods'][Name]>,
     call: IncomingCall,
-  ) => AnswerOf<Definition['methods'][Name]> | Awaited<AnswerOf<Definition['methods'][Name]>>;
+  ) => Promise<ResponseOf<Definition['methods'][Name]>> | ResponseOf<Definition['methods'][Name]>;
 };
 
 /** A definition with the functions that fulfil it; made by `grpcService`. */
@@ -90,12 +90,13 @@ function addService(server: Server, service: GrpcService, answering: Answering):
   for (const [name, method] of Object.entries(service.definition.methods)) {
     const handle = service.handlers.get(name);
     const { fullName } = service.definition;
-    if (handle === undefined) throw new Error(`${fullName}.${method.name} needs a handler`);
+    if (handle === undefined || method.responseStream)
+      throw new Error(`${fullName}.${method.name} needs a handler, and may not answer with a stream`);
     const answered = { service: fullName, method, handle, ...answering };
     server.addService(
       { [name]: methodDefinition(service.definition, method) },
       {
-        [name]: (call: AnyServerCall, callback?: sendUnaryData<unknown>) =>
+        [name]: (call: AnyServerCall, callback: sendUnaryData<unknown>) =>
           void answerCall(answered, call, callback),
       },
     );

@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from 'bun:test';
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { pause } from './back-off';
+import type { IncomingCall } from './grpc-answer';
 import type { AddressedInstance } from './grpc-channels';
 import { createGrpcClient } from './grpc-client';
-import { grpcService, type Handlers, type IncomingCall, startGrpcServer } from './grpc-server';
+import { grpcService, type Handlers, startGrpcServer } from './grpc-server';
 import { createLogger } from './log';
 import { defineProblem, type Problem } from './problem';
 import { createRuntime, type Runtime } from './runtime';

@@ -370,13 +370,13 @@ test('over gRPC the same: sign in, refresh, who am I, verify, sign out', async (
     registry: identity.registry,
     internalSecret: identity.internalSecret,
   });
-  const name = { $case: 'username', value: username } as const;
-  const { tokens } = await client.login({ name, password: PASSWORD, client: undefined });
-  const again = await client.refresh({ refresh_token: tokens?.refresh_token ?? '', client: undefined });
+  const { signed_in } = await client.login({ username, password: PASSWORD });
+  const again = await client.refresh({ refresh_token: signed_in?.refresh_token });
   const access_token = again.tokens?.access_token ?? '';
-  expect(await client.me({ access_token })).toMatchObject({ user_id: id, username, roles: ['user'] });
+  const asThem = { onBehalfOf: { authorization: `Bearer ${access_token}` } };
+  expect(await client.me({}, asThem)).toMatchObject({ id, username, roles: ['user'] });
   expect(await client.verifyToken({ access_token })).toMatchObject({ user_id: id });
-  await client.logout({ access_token });
+  await client.logout({}, asThem);
   // Settled before it is looked at: `rejects` would hold up the server, which runs in this process too.
   const refusal = await client.verifyToken({ access_token }).catch((problem: unknown) => problem);
   expect(refusal).toMatchObject({ status: 401 });

@@ -1,15 +1,18 @@
-import { AuthServiceDefinition, type ClientOrigin, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
+import { AuthServiceDefinition, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
 import type { Client } from '#kit/client';
 import type { Revocation } from '#kit/denylist';
+import { callerOf, USER_AUTHORIZATION } from '#kit/grpc-access';
+import type { IncomingCall } from '#kit/grpc-answer';
 import { grpcService } from '#kit/grpc-server';
 import { validated } from '#kit/validation';
 import type { AuthServiceDeps } from '.';
 import { setCredentials } from './credentials';
-import { Registration, SignIn } from './model';
+import { RefreshRefused, RefreshRequest, Registration, SignIn } from './model';
+import { noRefreshCookie, readRefreshCookie, refreshCookie } from './refresh-cookie';
 import { listRevocations } from './revocations';
 import { register, signIn } from './service';
 import { refresh } from './sessions';
-import { logOut, readMe, verifyToken } from './tokens';
+import { accessTokenIn, logOut, readMe, verifyToken } from './tokens';
 
 /** What other services ask about secrets and tokens. */
 export const authGrpc = (deps: AuthServiceDeps) =>
@@ -18,25 +21,29 @@ export const authGrpc = (deps: AuthServiceDeps) =>
       const sent = { userId: user_id, username, email, passwordHash: password_hash, version };
       return { applied: await setCredentials(deps, sent) };
     },
-    async register({ client, ...input }) {
-      const { user, ...tokens } = await register(deps, validated(Registration, input), originOf(client));
-      return { user_id: user.id, tokens };
+    async register(request, call) {
+      const signedIn = await register(deps, validated(Registration, request), clientOf(call));
+      const { username } = signedIn.user;
+      return { signed_in: withCookie(call, signedIn, { status: 201, location: `/users/${username}` }) };
     },
-    async login({ name, password, client }) {
-      const input = validated(SignIn, { password, ...(name && { [name.$case]: name.value }) });
-      const { user, ...tokens } = await signIn(deps, input, originOf(client));
-      return { user_id: user.id, tokens };
+    async login(request, call) {
+      const signedIn = await signIn(deps, validated(SignIn, request), clientOf(call));
+      return { signed_in: withCookie(call, signedIn) };
     },
-    async refresh({ refresh_token }) {
-      return { tokens: await refresh(deps, refresh_token) };
+    async refresh(request, call) {
+      const token = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
+      if (token === undefined) throw new RefreshRefused();
+      return { tokens: withCookie(call, await refresh(deps, token)) };
     },
-    async logout({ refresh_token, access_token }) {
-      await logOut(deps, { refreshToken: refresh_token, accessToken: access_token });
+    async logout(request, call) {
+      const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
+      await logOut(deps, { refreshToken, accessToken: accessTokenIn(call.metadata(USER_AUTHORIZATION)) });
+      if (call.origin) call.answerOverHttp({ headers: { 'set-cookie': noRefreshCookie(call.origin) } });
       return {};
     },
-    async me({ access_token }) {
-      const { id, username, roles, permissions } = await readMe(deps, await verifyToken(deps, access_token));
-      return { user_id: id, username, roles, permissions };
+    async me(_request, call) {
+      const { email, ...me } = await readMe(deps, await callerOf(call, deps.tokens));
+      return { ...me, ...(email !== null && { email }) };
     },
     async verifyToken({ access_token }) {
       const caller = await verifyToken(deps, access_token);
@@ -56,10 +63,30 @@ export const authGrpc = (deps: AuthServiceDeps) =>
     },
   });
 
-const originOf = (client: ClientOrigin | undefined): Client => ({
-  address: client?.address ?? '',
-  ...(client?.user_agent !== undefined && { user_agent: client.user_agent }),
+const clientOf = ({ origin }: IncomingCall): Client => ({
+  address: origin?.address ?? '',
+  ...(origin?.user_agent !== undefined && { user_agent: origin.user_agent }),
 });
+
+const cookieOf = ({ origin }: IncomingCall) => (origin === undefined ? undefined : readRefreshCookie(origin));
+
+/** The same cookie as over HTTP, for a gateway that answers a browser. */
+function withCookie<Value extends { refresh_token: string }>(
+  { origin, answerOverHttp }: IncomingCall,
+  value: Value,
+  { status, location }: { status?: number; location?: string } = {},
+): Value {
+  if (origin !== undefined)
+    answerOverHttp({
+      ...(status !== undefined && { status }),
+      headers: {
+        'cache-control': 'no-store',
+        'set-cookie': refreshCookie(origin, value.refresh_token),
+        ...(location !== undefined && { location }),
+      },
+    });
+  return value;
+}
 
 const KINDS = {
   token: Revocation_Kind.KIND_TOKEN,

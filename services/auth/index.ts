@@ -8,7 +8,7 @@ import { platform } from '#kit/platform';
 import { UnsupportedMediaType } from '#kit/problem';
 import { authorizationServer } from './metadata';
 import * as model from './model';
-import { noRefreshCookie, readRefreshCookie, refreshCookie } from './refresh-cookie';
+import { noRefreshCookie, readRefreshCookie, refreshCookie, visitOf } from './refresh-cookie';
 import * as service from './service';
 import * as sessions from './sessions';
 import * as tokens from './tokens';
@@ -63,7 +63,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/refresh',
       async ({ body, request, set }) => {
-        const token = body?.refresh_token ?? readRefreshCookie(request);
+        const token = body?.refresh_token ?? readRefreshCookie(visitOf(request));
         if (token === undefined) throw new model.RefreshRefused();
         return withCookie(set, request, await sessions.refresh(deps, token));
       },
@@ -77,9 +77,9 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/logout',
       ({ body, request, set }) => {
-        set.headers['set-cookie'] = noRefreshCookie(request);
-        const refreshToken = body?.refresh_token ?? readRefreshCookie(request);
-        const accessToken = request.headers.get('authorization')?.replace(/^bearer /i, '');
+        set.headers['set-cookie'] = noRefreshCookie(visitOf(request));
+        const refreshToken = body?.refresh_token ?? readRefreshCookie(visitOf(request));
+        const accessToken = tokens.accessTokenIn(request.headers.get('authorization'));
         return noContent(set, tokens.logOut(deps, { refreshToken, accessToken }));
       },
       {
@@ -177,7 +177,7 @@ function withCookie<Value extends { refresh_token: string }>(
   value: Value,
 ): Value {
   set.headers['cache-control'] = 'no-store';
-  set.headers['set-cookie'] = refreshCookie(request, value.refresh_token);
+  set.headers['set-cookie'] = refreshCookie(visitOf(request), value.refresh_token);
   return value;
 }
 

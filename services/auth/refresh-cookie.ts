@@ -3,32 +3,47 @@ import { SESSION_IDLE_MS } from './rules';
 const NAME = 'refresh_token';
 const PLAIN_LOCALHOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
+/** What a browser sent, and how it reached this system. */
+export interface Visit {
+  /** The `Cookie` header. */
+  readonly cookie?: string | undefined;
+  readonly protocol?: 'http' | 'https' | undefined;
+  readonly host?: string | undefined;
+}
+
+/** The visit of a request that came over HTTP: what the gateway says of it where it came by one. */
+export function visitOf({ headers, url }: Request): Visit {
+  const secure = headers.get('x-forwarded-proto') === 'https' || url.startsWith('https:');
+  return {
+    cookie: headers.get('cookie') ?? undefined,
+    protocol: secure ? 'https' : 'http',
+    host: headers.get('x-forwarded-host') ?? headers.get('host') ?? new URL(url).host,
+  };
+}
+
 /** The refresh token a browser sends by itself, where it sends one. */
-export function readRefreshCookie(request: Request): string | undefined {
-  return new Bun.CookieMap(request.headers.get('cookie') ?? '').get(NAME) || undefined;
+export function readRefreshCookie(visit: Visit): string | undefined {
+  return new Bun.CookieMap(visit.cookie ?? '').get(NAME) || undefined;
 }
 
 /** `Set-Cookie` with the refresh token, out of reach of scripts and sent to this service only. */
-export const refreshCookie = (request: Request, refreshToken: string): string =>
-  cookie(request, refreshToken, SESSION_IDLE_MS / 1000);
+export const refreshCookie = (visit: Visit, refreshToken: string): string =>
+  cookie(visit, refreshToken, SESSION_IDLE_MS / 1000);
 
 /** `Set-Cookie` that removes it. */
-export const noRefreshCookie = (request: Request): string => cookie(request, '', 0);
+export const noRefreshCookie = (visit: Visit): string => cookie(visit, '', 0);
 
-const cookie = (request: Request, value: string, maxAge: number): string =>
+const cookie = (visit: Visit, value: string, maxAge: number): string =>
   new Bun.Cookie({
     name: NAME,
     value,
     path: '/auth',
     httpOnly: true,
     sameSite: 'lax',
-    secure: !isPlainLocalhost(request),
+    secure: !isPlainLocalhost(visit),
     maxAge,
   }).serialize();
 
 /** A developer's browser, which takes no secure cookie from plain http. Whoever forges it weakens only their own. */
-function isPlainLocalhost({ headers, url }: Request): boolean {
-  const secure = headers.get('x-forwarded-proto') === 'https' || url.startsWith('https:');
-  const host = headers.get('x-forwarded-host') ?? headers.get('host') ?? new URL(url).host;
-  return !secure && PLAIN_LOCALHOST.test(host);
-}
+const isPlainLocalhost = ({ protocol, host }: Visit): boolean =>
+  protocol === 'http' && host !== undefined && PLAIN_LOCALHOST.test(host);

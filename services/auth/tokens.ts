@@ -60,6 +60,10 @@ export async function revokeToken(deps: TokensDeps, token: string): Promise<void
   if (session !== undefined) await endSession(deps, session);
 }
 
+/** The access token in an `Authorization` value, good or not. */
+export const accessTokenIn = (authorization: string | null | undefined): string | undefined =>
+  authorization?.replace(/^bearer /i, '');
+
 /** Ends the sessions that the tokens belong to. Signing out always works: a token that is not good has no session left. */
 export async function logOut(
   deps: TokensDeps,

@@ -5,7 +5,7 @@ import { ValidationFailed } from '#kit/problem';
 import type { TokenVerifier } from '#kit/tokens';
 import { validated } from '#kit/validation';
 import type { UsersDeps } from './accounts';
-import { NewUser, ProfileChange, UserNotFound } from './model';
+import { NewUser, type OwnProfile, ProfileChange, UserNotFound } from './model';
 import { findBlocks, isFollowing, isMuted } from './relationships-store';
 import { findActive, register, updateOwnProfile } from './service';
 import * as store from './store';
@@ -56,8 +56,8 @@ export const usersGrpc = (deps: UsersDeps & { tokens: TokenVerifier }) =>
     },
     async updateMe(request, call) {
       const caller = await callerOf(call, deps.tokens);
-      await updateOwnProfile(deps, caller, validated(ProfileChange, request));
-      return { user: profileOf(await mustFind(deps, caller.id)) };
+      const profile = await updateOwnProfile(deps, caller, validated(ProfileChange, request));
+      return { profile: ownProfileOf(profile) };
     },
   });
 
@@ -73,4 +73,14 @@ const profileOf = (user: store.UserRow) => ({
   display_name: user.displayName,
   ...(user.avatarUrl !== null && { avatar_url: user.avatarUrl }),
   version: user.version,
+});
+
+/** Unset is to gRPC what null is to JSON. */
+const ownProfileOf = (profile: OwnProfile) => ({
+  ...profile,
+  avatar_url: profile.avatar_url ?? undefined,
+  first_name: profile.first_name ?? undefined,
+  last_name: profile.last_name ?? undefined,
+  phone_number: profile.phone_number ?? undefined,
+  date_of_birth: profile.date_of_birth ?? undefined,
 });

@@ -36,15 +36,13 @@ export async function signIn(deps: UsersDeps, input: SignIn, client: Client): Pr
   const { username, email, password } = input;
   if ((username === undefined) === (email === undefined))
     throw new ValidationFailed({ errors: [{ field: 'username', message: 'Either username or email' }] });
-  const { tokens } = await deps.auth.login({
-    name:
-      username !== undefined
-        ? { $case: 'username', value: normalizeUsername(username) }
-        : { $case: 'email', value: normalizeEmail(email ?? '') },
-    password,
-    client,
-  });
-  if (tokens === undefined) throw new Error('auth answered a sign-in without tokens');
+  const name =
+    username !== undefined
+      ? { username: normalizeUsername(username) }
+      : { email: normalizeEmail(email ?? '') };
+  const { signed_in } = await deps.auth.login({ ...name, password }, { onBehalfOf: { origin: client } });
+  if (signed_in === undefined) throw new Error('auth answered a sign-in without tokens');
+  const { user: _, ...tokens } = signed_in;
   return tokens;
 }
 

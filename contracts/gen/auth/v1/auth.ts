@@ -31,40 +31,47 @@ export interface TokenPair {
   expires_in: number;
 }
 
-/** Where a session is used from, shown in the list of sessions and used against guessing. */
-export interface ClientOrigin {
-  address: string;
-  user_agent?: string | undefined;
+export interface Person {
+  id: string;
+  username: string;
 }
 
+/** A token pair, and whom it was issued to. */
+export interface SignedIn {
+  access_token: string;
+  refresh_token: string;
+  /** Always `Bearer`. */
+  token_type: string;
+  /** Seconds until the access token ends. */
+  expires_in: number;
+  user: Person | undefined;
+}
+
+/** What is required is `optional` here too: the service tells a missing value from an empty one. */
 export interface RegisterRequest {
-  username: string;
-  email: string;
-  password: string;
+  username?: string | undefined;
+  email?: string | undefined;
+  password?: string | undefined;
   display_name?: string | undefined;
-  client: ClientOrigin | undefined;
 }
 
 export interface RegisterResponse {
-  user_id: string;
-  tokens: TokenPair | undefined;
+  signed_in: SignedIn | undefined;
 }
 
 export interface LoginRequest {
   /** One of the two names a person signs in with. */
-  name: { $case: "username"; value: string } | { $case: "email"; value: string } | undefined;
-  password: string;
-  client: ClientOrigin | undefined;
+  username?: string | undefined;
+  email?: string | undefined;
+  password?: string | undefined;
 }
 
 export interface LoginResponse {
-  user_id: string;
-  tokens: TokenPair | undefined;
+  signed_in: SignedIn | undefined;
 }
 
 export interface RefreshRequest {
-  refresh_token: string;
-  client: ClientOrigin | undefined;
+  refresh_token?: string | undefined;
 }
 
 export interface RefreshResponse {
@@ -73,21 +80,21 @@ export interface RefreshResponse {
 
 export interface LogoutRequest {
   refresh_token?: string | undefined;
-  access_token?: string | undefined;
 }
 
 export interface LogoutResponse {
 }
 
 export interface MeRequest {
-  access_token: string;
 }
 
 export interface MeResponse {
-  user_id: string;
+  id: string;
   username: string;
+  email?: string | undefined;
   roles: string[];
   permissions: string[];
+  session_id: string;
 }
 
 export interface VerifyTokenRequest {
@@ -385,22 +392,22 @@ export const TokenPair: MessageFns<TokenPair> = {
   },
 };
 
-function createBaseClientOrigin(): ClientOrigin {
-  return { address: "", user_agent: undefined };
+function createBasePerson(): Person {
+  return { id: "", username: "" };
 }
 
-export const ClientOrigin: MessageFns<ClientOrigin> = {
-  encode(message: ClientOrigin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.address !== "") {
-      writer.uint32(10).string(message.address);
+export const Person: MessageFns<Person> = {
+  encode(message: Person, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
     }
-    if (message.user_agent !== undefined) {
-      writer.uint32(18).string(message.user_agent);
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ClientOrigin {
+  decode(input: BinaryReader | Uint8Array, length?: number): Person {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -409,7 +416,7 @@ export const ClientOrigin: MessageFns<ClientOrigin> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseClientOrigin();
+      const message = createBasePerson();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -418,7 +425,7 @@ export const ClientOrigin: MessageFns<ClientOrigin> = {
               break;
             }
 
-            message.address = reader.string();
+            message.id = reader.string();
             continue;
           }
           case 2: {
@@ -426,7 +433,97 @@ export const ClientOrigin: MessageFns<ClientOrigin> = {
               break;
             }
 
-            message.user_agent = reader.string();
+            message.username = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSignedIn(): SignedIn {
+  return { access_token: "", refresh_token: "", token_type: "", expires_in: 0, user: undefined };
+}
+
+export const SignedIn: MessageFns<SignedIn> = {
+  encode(message: SignedIn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.access_token !== "") {
+      writer.uint32(10).string(message.access_token);
+    }
+    if (message.refresh_token !== "") {
+      writer.uint32(18).string(message.refresh_token);
+    }
+    if (message.token_type !== "") {
+      writer.uint32(26).string(message.token_type);
+    }
+    if (message.expires_in !== 0) {
+      writer.uint32(32).uint32(message.expires_in);
+    }
+    if (message.user !== undefined) {
+      Person.encode(message.user, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignedIn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignedIn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.access_token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refresh_token = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.token_type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expires_in = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.user = Person.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -443,25 +540,22 @@ export const ClientOrigin: MessageFns<ClientOrigin> = {
 };
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { username: "", email: "", password: "", display_name: undefined, client: undefined };
+  return { username: undefined, email: undefined, password: undefined, display_name: undefined };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
   encode(message: RegisterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.username !== "") {
+    if (message.username !== undefined) {
       writer.uint32(10).string(message.username);
     }
-    if (message.email !== "") {
+    if (message.email !== undefined) {
       writer.uint32(18).string(message.email);
     }
-    if (message.password !== "") {
+    if (message.password !== undefined) {
       writer.uint32(26).string(message.password);
     }
     if (message.display_name !== undefined) {
       writer.uint32(34).string(message.display_name);
-    }
-    if (message.client !== undefined) {
-      ClientOrigin.encode(message.client, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -511,14 +605,6 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.display_name = reader.string();
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.client = ClientOrigin.decode(reader, reader.uint32());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -533,16 +619,13 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
 };
 
 function createBaseRegisterResponse(): RegisterResponse {
-  return { user_id: "", tokens: undefined };
+  return { signed_in: undefined };
 }
 
 export const RegisterResponse: MessageFns<RegisterResponse> = {
   encode(message: RegisterResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.user_id !== "") {
-      writer.uint32(10).string(message.user_id);
-    }
-    if (message.tokens !== undefined) {
-      TokenPair.encode(message.tokens, writer.uint32(18).fork()).join();
+    if (message.signed_in !== undefined) {
+      SignedIn.encode(message.signed_in, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -565,15 +648,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
               break;
             }
 
-            message.user_id = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.tokens = TokenPair.decode(reader, reader.uint32());
+            message.signed_in = SignedIn.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -590,24 +665,19 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
 };
 
 function createBaseLoginRequest(): LoginRequest {
-  return { name: undefined, password: "", client: undefined };
+  return { username: undefined, email: undefined, password: undefined };
 }
 
 export const LoginRequest: MessageFns<LoginRequest> = {
   encode(message: LoginRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.name?.$case) {
-      case "username":
-        writer.uint32(10).string(message.name.value);
-        break;
-      case "email":
-        writer.uint32(18).string(message.name.value);
-        break;
+    if (message.username !== undefined) {
+      writer.uint32(10).string(message.username);
     }
-    if (message.password !== "") {
+    if (message.email !== undefined) {
+      writer.uint32(18).string(message.email);
+    }
+    if (message.password !== undefined) {
       writer.uint32(26).string(message.password);
-    }
-    if (message.client !== undefined) {
-      ClientOrigin.encode(message.client, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -630,7 +700,7 @@ export const LoginRequest: MessageFns<LoginRequest> = {
               break;
             }
 
-            message.name = { $case: "username", value: reader.string() };
+            message.username = reader.string();
             continue;
           }
           case 2: {
@@ -638,7 +708,7 @@ export const LoginRequest: MessageFns<LoginRequest> = {
               break;
             }
 
-            message.name = { $case: "email", value: reader.string() };
+            message.email = reader.string();
             continue;
           }
           case 3: {
@@ -647,14 +717,6 @@ export const LoginRequest: MessageFns<LoginRequest> = {
             }
 
             message.password = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.client = ClientOrigin.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -671,16 +733,13 @@ export const LoginRequest: MessageFns<LoginRequest> = {
 };
 
 function createBaseLoginResponse(): LoginResponse {
-  return { user_id: "", tokens: undefined };
+  return { signed_in: undefined };
 }
 
 export const LoginResponse: MessageFns<LoginResponse> = {
   encode(message: LoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.user_id !== "") {
-      writer.uint32(10).string(message.user_id);
-    }
-    if (message.tokens !== undefined) {
-      TokenPair.encode(message.tokens, writer.uint32(18).fork()).join();
+    if (message.signed_in !== undefined) {
+      SignedIn.encode(message.signed_in, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -703,15 +762,7 @@ export const LoginResponse: MessageFns<LoginResponse> = {
               break;
             }
 
-            message.user_id = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.tokens = TokenPair.decode(reader, reader.uint32());
+            message.signed_in = SignedIn.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -728,16 +779,13 @@ export const LoginResponse: MessageFns<LoginResponse> = {
 };
 
 function createBaseRefreshRequest(): RefreshRequest {
-  return { refresh_token: "", client: undefined };
+  return { refresh_token: undefined };
 }
 
 export const RefreshRequest: MessageFns<RefreshRequest> = {
   encode(message: RefreshRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.refresh_token !== "") {
+    if (message.refresh_token !== undefined) {
       writer.uint32(10).string(message.refresh_token);
-    }
-    if (message.client !== undefined) {
-      ClientOrigin.encode(message.client, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -761,14 +809,6 @@ export const RefreshRequest: MessageFns<RefreshRequest> = {
             }
 
             message.refresh_token = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.client = ClientOrigin.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -831,16 +871,13 @@ export const RefreshResponse: MessageFns<RefreshResponse> = {
 };
 
 function createBaseLogoutRequest(): LogoutRequest {
-  return { refresh_token: undefined, access_token: undefined };
+  return { refresh_token: undefined };
 }
 
 export const LogoutRequest: MessageFns<LogoutRequest> = {
   encode(message: LogoutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.refresh_token !== undefined) {
       writer.uint32(10).string(message.refresh_token);
-    }
-    if (message.access_token !== undefined) {
-      writer.uint32(18).string(message.access_token);
     }
     return writer;
   },
@@ -864,14 +901,6 @@ export const LogoutRequest: MessageFns<LogoutRequest> = {
             }
 
             message.refresh_token = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.access_token = reader.string();
             continue;
           }
         }
@@ -923,14 +952,11 @@ export const LogoutResponse: MessageFns<LogoutResponse> = {
 };
 
 function createBaseMeRequest(): MeRequest {
-  return { access_token: "" };
+  return {};
 }
 
 export const MeRequest: MessageFns<MeRequest> = {
-  encode(message: MeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.access_token !== "") {
-      writer.uint32(10).string(message.access_token);
-    }
+  encode(_: MeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
@@ -947,14 +973,6 @@ export const MeRequest: MessageFns<MeRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.access_token = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -969,22 +987,28 @@ export const MeRequest: MessageFns<MeRequest> = {
 };
 
 function createBaseMeResponse(): MeResponse {
-  return { user_id: "", username: "", roles: [], permissions: [] };
+  return { id: "", username: "", email: undefined, roles: [], permissions: [], session_id: "" };
 }
 
 export const MeResponse: MessageFns<MeResponse> = {
   encode(message: MeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.user_id !== "") {
-      writer.uint32(10).string(message.user_id);
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
     }
     if (message.username !== "") {
       writer.uint32(18).string(message.username);
     }
+    if (message.email !== undefined) {
+      writer.uint32(26).string(message.email);
+    }
     for (const v of message.roles) {
-      writer.uint32(26).string(v!);
+      writer.uint32(34).string(v!);
     }
     for (const v of message.permissions) {
-      writer.uint32(34).string(v!);
+      writer.uint32(42).string(v!);
+    }
+    if (message.session_id !== "") {
+      writer.uint32(50).string(message.session_id);
     }
     return writer;
   },
@@ -1007,7 +1031,7 @@ export const MeResponse: MessageFns<MeResponse> = {
               break;
             }
 
-            message.user_id = reader.string();
+            message.id = reader.string();
             continue;
           }
           case 2: {
@@ -1023,7 +1047,7 @@ export const MeResponse: MessageFns<MeResponse> = {
               break;
             }
 
-            message.roles.push(reader.string());
+            message.email = reader.string();
             continue;
           }
           case 4: {
@@ -1031,7 +1055,23 @@ export const MeResponse: MessageFns<MeResponse> = {
               break;
             }
 
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
             message.permissions.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.session_id = reader.string();
             continue;
           }
         }
@@ -1400,7 +1440,7 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Registers a person and signs them in. */
+    /** Registers a person and signs them in. Where somebody calls from stands in the call's metadata, here and below. */
     register: {
       name: "Register",
       requestType: RegisterRequest as typeof RegisterRequest,
@@ -1411,10 +1451,21 @@ export const AuthServiceDefinition = {
         _unknownFields: {
           578365826: [
             Buffer.from([
-              19,
+              30,
               58,
               1,
               42,
+              98,
+              9,
+              115,
+              105,
+              103,
+              110,
+              101,
+              100,
+              95,
+              105,
+              110,
               34,
               14,
               47,
@@ -1446,12 +1497,41 @@ export const AuthServiceDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([16, 58, 1, 42, 34, 11, 47, 97, 117, 116, 104, 47, 108, 111, 103, 105, 110]) as Buffer,
+            Buffer.from([
+              27,
+              58,
+              1,
+              42,
+              98,
+              9,
+              115,
+              105,
+              103,
+              110,
+              101,
+              100,
+              95,
+              105,
+              110,
+              34,
+              11,
+              47,
+              97,
+              117,
+              116,
+              104,
+              47,
+              108,
+              111,
+              103,
+              105,
+              110,
+            ]) as Buffer,
           ],
         },
       },
     },
-    /** A refresh token is used once; the answer holds its successor. */
+    /** A refresh token is used once; the answer holds its successor. Without one in the request, the cookie's counts. */
     refresh: {
       name: "Refresh",
       requestType: RefreshRequest as typeof RefreshRequest,
@@ -1462,10 +1542,18 @@ export const AuthServiceDefinition = {
         _unknownFields: {
           578365826: [
             Buffer.from([
-              18,
+              26,
               58,
               1,
               42,
+              98,
+              6,
+              116,
+              111,
+              107,
+              101,
+              110,
+              115,
               34,
               13,
               47,
@@ -1486,7 +1574,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** Ends the session a refresh token or an access token belongs to. */
+    /** Ends the sessions of a refresh token, from the request or the cookie, and of the caller's access token. */
     logout: {
       name: "Logout",
       requestType: LogoutRequest as typeof LogoutRequest,
@@ -1502,7 +1590,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** The person an access token was issued to. */
+    /** The person the caller's access token was issued to. */
     me: {
       name: "Me",
       requestType: MeRequest as typeof MeRequest,

@@ -100,10 +100,38 @@ export interface UpdateMeRequest {
   date_of_birth?: string | undefined;
   locale?: string | undefined;
   avatar_url?: string | undefined;
+  bio?: string | undefined;
+}
+
+/** What only the person and operators see. */
+export interface OwnProfile {
+  id: string;
+  username: string;
+  display_name: string;
+  bio: string;
+  avatar_url?: string | undefined;
+  followers_count: number;
+  followees_count: number;
+  posts_count: number;
+  /** ISO 8601, UTC, with milliseconds. */
+  created_at: string;
+  email: string;
+  first_name?: string | undefined;
+  last_name?: string | undefined;
+  phone_number?:
+    | string
+    | undefined;
+  /** ISO 8601 calendar date. */
+  date_of_birth?:
+    | string
+    | undefined;
+  /** BCP 47 language tag. */
+  locale: string;
+  active: boolean;
 }
 
 export interface UpdateMeResponse {
-  user: UserProfile | undefined;
+  profile: OwnProfile | undefined;
 }
 
 function createBaseUserProfile(): UserProfile {
@@ -959,6 +987,7 @@ function createBaseUpdateMeRequest(): UpdateMeRequest {
     date_of_birth: undefined,
     locale: undefined,
     avatar_url: undefined,
+    bio: undefined,
   };
 }
 
@@ -984,6 +1013,9 @@ export const UpdateMeRequest: MessageFns<UpdateMeRequest> = {
     }
     if (message.avatar_url !== undefined) {
       writer.uint32(58).string(message.avatar_url);
+    }
+    if (message.bio !== undefined) {
+      writer.uint32(66).string(message.bio);
     }
     return writer;
   },
@@ -1057,6 +1089,242 @@ export const UpdateMeRequest: MessageFns<UpdateMeRequest> = {
             message.avatar_url = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.bio = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwnProfile(): OwnProfile {
+  return {
+    id: "",
+    username: "",
+    display_name: "",
+    bio: "",
+    avatar_url: undefined,
+    followers_count: 0,
+    followees_count: 0,
+    posts_count: 0,
+    created_at: "",
+    email: "",
+    first_name: undefined,
+    last_name: undefined,
+    phone_number: undefined,
+    date_of_birth: undefined,
+    locale: "",
+    active: false,
+  };
+}
+
+export const OwnProfile: MessageFns<OwnProfile> = {
+  encode(message: OwnProfile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
+    }
+    if (message.display_name !== "") {
+      writer.uint32(26).string(message.display_name);
+    }
+    if (message.bio !== "") {
+      writer.uint32(34).string(message.bio);
+    }
+    if (message.avatar_url !== undefined) {
+      writer.uint32(42).string(message.avatar_url);
+    }
+    if (message.followers_count !== 0) {
+      writer.uint32(48).uint32(message.followers_count);
+    }
+    if (message.followees_count !== 0) {
+      writer.uint32(56).uint32(message.followees_count);
+    }
+    if (message.posts_count !== 0) {
+      writer.uint32(64).uint32(message.posts_count);
+    }
+    if (message.created_at !== "") {
+      writer.uint32(74).string(message.created_at);
+    }
+    if (message.email !== "") {
+      writer.uint32(82).string(message.email);
+    }
+    if (message.first_name !== undefined) {
+      writer.uint32(90).string(message.first_name);
+    }
+    if (message.last_name !== undefined) {
+      writer.uint32(98).string(message.last_name);
+    }
+    if (message.phone_number !== undefined) {
+      writer.uint32(106).string(message.phone_number);
+    }
+    if (message.date_of_birth !== undefined) {
+      writer.uint32(114).string(message.date_of_birth);
+    }
+    if (message.locale !== "") {
+      writer.uint32(122).string(message.locale);
+    }
+    if (message.active !== false) {
+      writer.uint32(128).bool(message.active);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnProfile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnProfile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.display_name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.bio = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.avatar_url = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.followers_count = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.followees_count = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.posts_count = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.created_at = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.first_name = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.last_name = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.phone_number = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.date_of_birth = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.locale = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1071,13 +1339,13 @@ export const UpdateMeRequest: MessageFns<UpdateMeRequest> = {
 };
 
 function createBaseUpdateMeResponse(): UpdateMeResponse {
-  return { user: undefined };
+  return { profile: undefined };
 }
 
 export const UpdateMeResponse: MessageFns<UpdateMeResponse> = {
   encode(message: UpdateMeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.user !== undefined) {
-      UserProfile.encode(message.user, writer.uint32(10).fork()).join();
+    if (message.profile !== undefined) {
+      OwnProfile.encode(message.profile, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -1100,7 +1368,7 @@ export const UpdateMeResponse: MessageFns<UpdateMeResponse> = {
               break;
             }
 
-            message.user = UserProfile.decode(reader, reader.uint32());
+            message.profile = OwnProfile.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1188,15 +1456,24 @@ export const UsersServiceDefinition = {
         _unknownFields: {
           578365826: [
             Buffer.from([
-              30,
+              48,
               58,
               1,
               42,
               90,
-              14,
+              23,
               58,
               1,
               42,
+              98,
+              7,
+              112,
+              114,
+              111,
+              102,
+              105,
+              108,
+              101,
               50,
               9,
               47,
@@ -1207,6 +1484,15 @@ export const UsersServiceDefinition = {
               115,
               47,
               109,
+              101,
+              98,
+              7,
+              112,
+              114,
+              111,
+              102,
+              105,
+              108,
               101,
               26,
               9,
