@@ -188,6 +188,19 @@ describe('a person', () => {
     expect((await callAuth('GET', '/auth/me', { authorization: `Bearer ${renewed}` })).status).toBe(200);
   });
 
+  test('whose password somebody in charge has replaced is signed out everywhere, and needs the new one', async () => {
+    const { id, authorization, refreshToken } = await joined('replaced');
+    await takeOver(authDeps, await credentialsSet(id, 'replaced', 'the new password', 2));
+    expect((await callAuth('GET', '/auth/me', { authorization })).status).toBe(401);
+    const refreshed = await callAuth('POST', '/auth/refresh', { body: { refresh_token: refreshToken } });
+    expect(refreshed.status).toBe(401);
+    expect(await canSignIn('replaced', 'a long password')).toBe(false);
+    expect(await canSignIn('replaced', 'the new password')).toBe(true);
+    // The same change told in two ways: the second must not be taken for an old one.
+    await takeOver(authDeps, updated(id, 'replaced', 2, false));
+    expect(await canSignIn('replaced', 'the new password')).toBe(false);
+  });
+
   test('who has a new address signs in with it, whenever the news comes', async () => {
     const id = uuidv7();
     const emailSet = (email: string, version: number) =>

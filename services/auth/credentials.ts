@@ -28,7 +28,8 @@ const PLAIN: Authorizations = { roles: ['user'], permissions: [], active: true }
 
 /**
  * Takes a person's credentials. They come twice, in any order and at any time: asked for by the users service at
- * once, and as an event. Only a newer version than the one known changes anything.
+ * once, and as an event. Only a newer version than the one known changes anything. A password that somebody in charge
+ * has replaced ends all sessions: whoever knew the old one is out.
  *
  * @returns whether anything changed
  */
@@ -36,7 +37,7 @@ export function setCredentials(
   deps: CredentialsDeps,
   sent: { userId: string; username: string; email: string; passwordHash: string; version: number },
 ): Promise<boolean> {
-  return inTransaction(deps.database, async (transaction) => {
+  return revoking(deps, sent.userId, async (transaction, revoke) => {
     const known = await store.lockOrCreate(transaction, sent.userId);
     if (known.erasedAt !== null || sent.version <= known.credentialsVersion) return false;
     await store.update(transaction, sent.userId, {
@@ -46,11 +47,12 @@ export function setCredentials(
         email: normalizeName(sent.email),
         emailVersion: sent.version,
       }),
-      ...(sent.version > known.version && {
-        username: normalizeName(sent.username),
-        version: sent.version,
-      }),
+      // The version of the name stays: an event of the same version still has to tell whether they may sign in.
+      ...(sent.version > known.version && { username: normalizeName(sent.username) }),
     });
+    if (known.passwordHash === null) return true;
+    await endAllSessions(transaction, sent.userId, new Date(deps.now()));
+    revoke({ kind: 'user', subject: sent.userId });
     return true;
   });
 }
