@@ -19,7 +19,13 @@ export const mail = (
   },
 ) =>
   new Elysia({ name: 'mail' })
-    .use(platform(deps.runtime, { description: 'What is sent by mail, and what was.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'What is sent by mail, and what was.',
+        // RFC 8058: the click in a mail program is posted as a form of either kind.
+        mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
+      }),
+    )
     .use(access(deps.tokens, deps.verifyService))
 
     .post(

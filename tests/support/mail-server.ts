@@ -1,0 +1,47 @@
+import { buffer } from 'node:stream/consumers';
+import PostalMime, { type Email } from 'postal-mime';
+import { SMTPServer } from 'smtp-server';
+
+/** How it answers: it takes mail, refuses recipients with a code, or falls silent in the middle of a mail. */
+export type Manner = 'takes' | 'stalls' | 450 | 550;
+
+/** A mail server that keeps what it takes. `manner` may be changed at any time. */
+export async function startMailServer(options: { port?: number; manner?: Manner } = {}) {
+  const mails: Email[] = [];
+  let stalled = 0;
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    // The name of a client would be looked up otherwise.
+    disableReverseLookup: true,
+    logger: false,
+    closeTimeout: 100,
+    onRcptTo(_address, _session, callback) {
+      if (typeof mailServer.manner === 'number')
+        callback(Object.assign(new Error('5.1.1 no such mailbox'), { responseCode: mailServer.manner }));
+      else callback();
+    },
+    onData(stream, _session, callback) {
+      void buffer(stream).then(async (bytes) => {
+        if (mailServer.manner === 'stalls') {
+          stalled++;
+          return;
+        }
+        mails.push(await PostalMime.parse(bytes));
+        callback();
+      });
+    },
+  });
+  server.on('error', () => undefined);
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  const address = server.server.address();
+  const mailServer = {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    manner: options.manner ?? ('takes' as Manner),
+    mails,
+    /** Mails it was sent and did not answer. */
+    stalled: () => stalled,
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+  return mailServer;
+}

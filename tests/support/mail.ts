@@ -1,0 +1,95 @@
+import { MailServiceDefinition } from '#contracts/gen/mail/v1/mail';
+import type { EventDefinition } from '#contracts/messages';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { relayOutbox } from '#kit/outbox-relay';
+import { openRabbit } from '#kit/rabbit';
+import { createSealer } from '#kit/sealing';
+import { createServiceTokens, createServiceTokenVerifier } from '#kit/service-token';
+import { mail } from '../../services/mail';
+import { mailGrpc } from '../../services/mail/grpc';
+import { callerOf } from './call';
+import { amqpUrl, eventually, testDatabase, testRuntime } from './servers';
+import { testTokens } from './tokens';
+
+const SECRET = 'a secret for this test';
+const CLAIM_MS = 1_500;
+
+/**
+ * The mail service on a database of its own, with its gRPC on a free port. Senders' claims end after 1.5 s.
+ * `client` calls it as the worker does.
+ */
+export async function startMail() {
+  const runtime = testRuntime('mail');
+  const storage = await testDatabase();
+  const { database } = storage;
+  const tokens = await testTokens();
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${import.meta.dir}/../../services/mail/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+  await eventually('RabbitMQ is connected', () => rabbit.connected);
+  const deps = {
+    runtime,
+    database,
+    outbox: { wake() {} },
+    sealer: createSealer(SECRET, 'unsubscribe'),
+    publicUrl: 'http://rookery.test',
+    claimMs: CLAIM_MS,
+    tokens: tokens.verifier,
+    verifyService: createServiceTokenVerifier({ audience: 'mail', secret: SECRET }),
+  };
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [mailGrpc(deps)],
+    internalSecret: SECRET,
+    audience: 'mail',
+  });
+  const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
+  const app = mail(deps);
+  const operator = await tokens.authorization({ id: Bun.randomUUIDv7(), username: 'operator' }, [
+    'mails:read',
+  ]);
+
+  return {
+    app,
+    call: callerOf(app),
+    database,
+    deps,
+    rabbit,
+    runtime,
+    tokens,
+    internalSecret: SECRET,
+    grpcPort: port,
+    /** `Authorization` of somebody who may read mails. */
+    operator,
+    serviceToken: async (audience: string) =>
+      `Bearer ${await createServiceTokens({ issuer: 'billing', secret: SECRET }).tokenFor(audience)}`,
+    relay: () => relayOutbox(runtime, database, { rabbit }),
+    client: createGrpcClient(runtime, {
+      service: 'mail',
+      definition: MailServiceDefinition,
+      registry: { instances: () => [address], onChange: () => () => undefined },
+      internalSecret: SECRET,
+    }),
+    async close() {
+      await runtime.close();
+      await storage.drop();
+    },
+  };
+}
+
+/** The same event on an exchange of its own, for one consumer of its own, so that tests do not hear each other. */
+export const isolated = <Definition extends EventDefinition>(
+  event: Definition,
+  name: string,
+): Definition => ({
+  ...event,
+  exchange: name,
+  consumers: [name],
+});

@@ -1,0 +1,67 @@
+import { afterAll, expect, test } from 'bun:test';
+import { registerInstance } from '#kit/registry-lease';
+import { startMail } from '../../tests/support/mail';
+import { startMailServer } from '../../tests/support/mail-server';
+import { startProcess } from '../../tests/support/processes';
+import { amqpUrl, eventually } from '../../tests/support/servers';
+
+const service = await startMail();
+const server = await startMailServer({ manner: 'stalls' });
+const registry = await startProcess('registry/main.ts', {});
+afterAll(async () => {
+  await service.close();
+  await server.close();
+  await registry.stop();
+});
+
+test('a mail whose worker is killed in the middle of sending it is sent by the next, once', async () => {
+  // The real queue, in which other tests may have left something.
+  const inspection = service.rabbit.keepChannel('inspection', async (channel) => {
+    await channel.deleteQueue('mail');
+  });
+  await inspection.opened();
+  await inspection.close();
+  registerInstance(service.runtime, {
+    urls: [registry.url],
+    token: undefined,
+    registration: {
+      name: 'mail',
+      version: 'test',
+      host: '127.0.0.1',
+      port: service.grpcPort,
+      grpc_port: service.grpcPort,
+      routes: [],
+      prefixes: ['mail'],
+    },
+  });
+  const startWorker = () =>
+    startProcess('workers/mail/main.ts', {
+      REGISTRY_URL: registry.url,
+      AMQP_URL: amqpUrl(),
+      INTERNAL_SECRET: service.internalSecret,
+      SMTP_HOST: '127.0.0.1',
+      SMTP_PORT: String(server.port),
+    });
+  const first = await startWorker();
+  service.relay();
+  const address = `${Bun.randomUUIDv7()}@example.com`;
+  const queued = await service.call('POST', '/mails', {
+    authorization: await service.serviceToken('mail'),
+    body: {
+      to: { address },
+      content: { template: 'notification', values: { title: 'News', text: 'Something happened' } },
+    },
+  });
+  expect(queued.status).toBe(202);
+  await eventually('the mail is half sent', () => server.stalled() === 1);
+  await first.kill();
+
+  server.manner = 'takes';
+  const second = await startWorker();
+  const read = async () =>
+    (await service.call('GET', `/mails/${queued.body.id}`, { authorization: service.operator })).body;
+  await eventually('the mail is sent', async () => (await read()).status === 'sent', 30_000);
+  expect(await read()).toMatchObject({ attempts: 2, address, subject: 'News', category: 'notifications' });
+  expect(server.mails.map((mail) => mail.to?.[0]?.address)).toEqual([address]);
+  await second.stop();
+}, 60_000);

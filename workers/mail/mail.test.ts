@@ -1,0 +1,233 @@
+import { afterAll, afterEach, describe, expect, test } from 'bun:test';
+import type { Static } from '@sinclair/typebox';
+import { InvoicePaid } from '#contracts/events/billing';
+import { MailRequested } from '#contracts/events/mail';
+import { type EventDefinition, envelope } from '#contracts/messages';
+import { consumeEvents } from '#kit/consume-events';
+import { Problem } from '#kit/problem';
+import { parkedQueue } from '#kit/rabbit-topology';
+import { isolated, startMail } from '../../tests/support/mail';
+import { startMailServer } from '../../tests/support/mail-server';
+import { eventually, serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { mailWorker } from '.';
+import { openSmtp } from './smtp';
+
+const service = await startMail();
+const server = await startMailServer();
+afterEach(() => {
+  server.manner = 'takes';
+});
+afterAll(async () => {
+  await service.close();
+  await server.close();
+});
+
+const newId = () => Bun.randomUUIDv7();
+const context = { requestId: 'request-1', actor: null };
+const people = new Map([
+  [newId(), { email: 'ada@example.com', display_name: 'Ada\r\nBcc: eve@example.com', locale: 'en' }],
+]);
+const [ada = ''] = people.keys();
+
+/** One worker on a queue of its own, and a way to publish to it. */
+function startWorker(smtpPort = server.port, smtpHost = '127.0.0.1') {
+  const runtime = testRuntime('mail-worker');
+  const name = uniqueName('mail-worker');
+  const worker = mailWorker({
+    mail: service.client,
+    users: {
+      async getContact({ user_id }) {
+        const contact = people.get(user_id);
+        if (contact === undefined) throw new Problem('user.not-found', 404, 'There is no such person');
+        return contact;
+      },
+    },
+    smtp: openSmtp(runtime, {
+      host: smtpHost,
+      port: smtpPort,
+      secure: false,
+      user: undefined,
+      password: undefined,
+      from: 'Rookery <no-reply@rookery.test>',
+    }),
+  });
+  const events = worker.source.events.map((event) => isolated(event, name));
+  consumeEvents(runtime, service.rabbit, {
+    consumer: name,
+    events,
+    prefetch: worker.concurrency,
+    handle: worker.handle,
+    retryDelaysMs: [50, 200, 1_000],
+    maxAttempts: 30,
+  });
+  return {
+    close: () => runtime.close(),
+    async publish<Definition extends EventDefinition>(event: Definition, data: Static<Definition['data']>) {
+      const message = envelope(event, data, context);
+      await this.publishAgain(event, message);
+      return message;
+    },
+    async publishAgain(event: EventDefinition, message: { id: string }) {
+      await service.rabbit.publish(isolated(event, name), {
+        id: newId(),
+        body: Buffer.from(JSON.stringify(message)),
+      });
+    },
+    waiting: async (queue = name) =>
+      (await (await channel()).checkQueue(queue).catch(() => ({ messageCount: 0 }))).messageCount,
+    async parkedReason() {
+      const message = await (await channel()).get(parkedQueue(name), { noAck: true });
+      return message === false ? undefined : String(message.properties.headers?.['x-parked-reason']);
+    },
+  };
+}
+
+const kept = service.rabbit.keepChannel('inspection', async () => undefined);
+const channel = async () => (await kept.opened()).channel;
+afterAll(() => kept.close());
+
+const digest = (to: Static<typeof MailRequested.data>['to'], event_id = newId()) => ({
+  to,
+  event_id,
+  content: {
+    template: 'likes-digest' as const,
+    values: {
+      posts: [
+        { excerpt: 'Hello', link: 'https://rookery.test/1', likers: ['alice', 'bob'], others_count: 7 },
+      ],
+    },
+  },
+});
+const invoice = (invoice_id = newId()) => ({
+  invoice_id,
+  number: '2026-17',
+  user_id: ada,
+  amount: '12.50',
+  currency: 'EUR',
+  lines: [{ description: 'Stickers', amount: '12.50' }],
+  paid_at: '2026-11-20T09:15:01.000Z',
+});
+const mailsTo = (address: string) => server.mails.filter((mail) => mail.to?.[0]?.address === address);
+const someAddress = () => `${newId()}@example.com`;
+const recordOf = async (to: string) => {
+  const { body } = await service.call('GET', `/mails?to=${to}`, { authorization: service.operator });
+  return (body.items as { id: string; status: string; reason: string | null; attempts: number }[])[0];
+};
+
+describe('the mail worker', () => {
+  const worker = startWorker();
+  afterAll(worker.close);
+
+  test('sends a paid invoice to who paid, as HTML and as text, to the catcher of the local stack', async () => {
+    const catcher = startWorker(Number(serverVariable('SMTP_PORT')), serverVariable('SMTP_HOST'));
+    const paid = invoice();
+    await catcher.publish(InvoicePaid, { ...paid, number: paid.invoice_id });
+    await eventually('it is in the inbox', async () => {
+      const inbox = await (await fetch(`${serverVariable('MAIL_INBOX_URL')}/email`)).json();
+      const caught = inbox.find((mail: { subject: string }) => mail.subject.includes(paid.invoice_id));
+      if (caught === undefined) return false;
+      expect(caught.to[0].address).toBe('ada@example.com');
+      expect(caught.from[0]).toEqual({ address: 'no-reply@rookery.test', name: 'Rookery' });
+      expect(caught.html).toContain('€12.50');
+      expect(caught.text).toContain('Stickers');
+      expect(caught.headers['list-unsubscribe']).toBeUndefined();
+      return true;
+    });
+    await catcher.close();
+  });
+
+  test('sends one mail for what comes five times at once, and again later in another message', async () => {
+    const address = someAddress();
+    const request = digest({ address, name: 'Bob' });
+    const message = envelope(MailRequested, request, context);
+    await Promise.all(Array.from({ length: 5 }, () => worker.publishAgain(MailRequested, message)));
+    await eventually('it is recorded', async () => (await recordOf(address))?.status === 'sent');
+    await worker.publish(MailRequested, request);
+    await worker.publish(MailRequested, digest({ address: `end-of-${address}` }));
+    await eventually('all has been handled', () => mailsTo(`end-of-${address}`).length === 1);
+    expect(mailsTo(address)).toHaveLength(1);
+    const [mail] = mailsTo(address);
+    expect(mail?.subject).toBe('alice, bob and 7 others liked your post');
+    expect(mail?.html).toContain('alice, bob and 7 others');
+    expect(mail?.text).toContain('alice, bob and 7 others');
+    expect(mail?.messageId).toBe(`<${(await recordOf(address))?.id}@rookery.test>`);
+    const headers = new Map(mail?.headers.map(({ key, value }) => [key, value]));
+    expect(headers.get('list-unsubscribe')).toMatch(
+      /^<http:\/\/rookery\.test\/mails\/unsubscribe\?token=\S+>$/,
+    );
+    expect(headers.get('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click');
+    expect(headers.get('auto-submitted')).toBe('auto-generated');
+  });
+
+  test('keeps what people call themselves out of the headers', async () => {
+    const paid = invoice();
+    await worker.publish(InvoicePaid, paid);
+    await eventually('it is sent', () => mailsTo('ada@example.com').length > 0);
+    for (const mail of mailsTo('ada@example.com')) {
+      expect([mail.bcc, mail.cc, mail.to?.length]).toEqual([undefined, undefined, 1]);
+      expect(mail.to?.[0]?.name).toBe('Ada Bcc: eve@example.com');
+      expect(mail.headers.filter(({ key }) => key === 'bcc')).toEqual([]);
+    }
+  });
+
+  test('tries again what the server puts off, under the same Message-ID', async () => {
+    const address = someAddress();
+    server.manner = 450;
+    await worker.publish(MailRequested, digest({ address }));
+    await eventually('it was tried twice', async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
+    expect((await recordOf(address))?.reason ?? '').toContain('450');
+    server.manner = 'takes';
+    await eventually('it is sent', async () => (await recordOf(address))?.status === 'sent');
+    expect(mailsTo(address).map((mail) => mail.messageId)).toEqual([
+      `<${(await recordOf(address))?.id}@rookery.test>`,
+    ]);
+  });
+
+  test('gives up what the server refuses for good: recorded, parked with the reason, and parked again when repeated', async () => {
+    const address = someAddress();
+    server.manner = 550;
+    const message = await worker.publish(MailRequested, digest({ address }));
+    await eventually('it has failed', async () => (await recordOf(address))?.status === 'failed');
+    expect(await recordOf(address)).toMatchObject({
+      attempts: 1,
+      reason: 'the mail server refused it with 550 5.1.1',
+    });
+    server.manner = 'takes';
+    const reasons: string[] = [];
+    await eventually('it is parked', async () => {
+      const reason = await worker.parkedReason();
+      if (reason !== undefined) reasons.push(reason);
+      if (reasons.length === 1 && reason !== undefined) await worker.publishAgain(MailRequested, message);
+      return reasons.length === 2;
+    });
+    expect(reasons).toEqual([
+      'PermanentError: the mail server refused it with 550 5.1.1',
+      'PermanentError: the mail server had refused it before',
+    ]);
+    expect(mailsTo(address)).toEqual([]);
+  });
+
+  test('writes to nobody in the place of a person who has been erased', async () => {
+    await worker.publish(MailRequested, digest({ user_id: newId() }));
+    const after = someAddress();
+    await worker.publish(MailRequested, digest({ address: after }));
+    await eventually('the next is sent', () => mailsTo(after).length === 1);
+    expect(await worker.parkedReason()).toBeUndefined();
+  });
+});
+
+describe('while the mail server is away', () => {
+  test('mail waits, and is delivered once it is back', async () => {
+    const away = await startMailServer();
+    await away.close();
+    const worker = startWorker(away.port);
+    const address = someAddress();
+    await worker.publish(MailRequested, digest({ address }));
+    await eventually('it was tried twice', async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
+    const back = await startMailServer({ port: away.port });
+    await eventually('it is delivered', () => back.mails.length === 1);
+    await eventually('it is recorded', async () => (await recordOf(address))?.status === 'sent');
+    await worker.close();
+    await back.close();
+  });
+});
