@@ -35,7 +35,7 @@ export const UserDeleted = defineEvent({
   name: 'user.deleted',
   version: 1,
   exchange: 'users',
-  consumers: [...keepReplicas, 'likes', 'polls'],
+  consumers: [...keepReplicas, 'likes', 'polls', 'mail-records'],
   data: Type.Object({ id: Uuid, version: AggregateVersion }),
 });
 
