@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join as pathOf } from 'node:path';
+import { join, request } from '../support/client';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const START_MS = 90_000;
+const ADMIN_PASSWORD = 'a password for the first administrator';
+let system: System;
+let folder: string;
+let admin: string;
+
+const call = (method: string, path: string, token?: string, body?: unknown) =>
+  request(system.url, method, path, {
+    ...(token !== undefined && { token }),
+    ...(body !== undefined && { body }),
+  });
+
+async function signIn(username: string, password = 'correct horse battery staple') {
+  const { status, body } = await call('POST', '/auth/login', undefined, { username, password });
+  return { status, access: String(body.access_token), refresh: String(body.refresh_token) };
+}
+
+const setFeatures = (features: object) =>
+  writeFile(pathOf(folder, 'features.json'), JSON.stringify({ features }));
+
+beforeAll(async () => {
+  folder = await mkdtemp(pathOf(tmpdir(), 'rookery-administration-'));
+  await setFeatures({});
+  system = await startSystem('administration', {
+    ADMIN_PASSWORD,
+    FEATURES_FILE: pathOf(folder, 'features.json'),
+    FEATURES_REFRESH_MS: '100',
+  });
+  admin = (await signIn('admin', ADMIN_PASSWORD)).access;
+}, START_MS);
+
+afterAll(async () => {
+  await system?.stop();
+  await rm(folder, { recursive: true, force: true });
+}, START_MS);
+
+describe('rights', () => {
+  test('given come with the next refresh, taken away they are gone everywhere at once', async () => {
+    const { id } = await join(system.url, 'helper');
+    const first = await signIn('helper');
+    expect((await call('GET', '/users', first.access)).status).toBe(403);
+    const role = { name: 'registrar', permissions: ['users:manage'] };
+    expect((await call('POST', '/roles', admin, role)).status).toBe(201);
+    expect((await call('PUT', `/users/id/${id}/roles`, admin, { roles: ['user', 'registrar'] })).status).toBe(
+      200,
+    );
+    expect((await call('GET', '/users/me', first.access)).status).toBe(200);
+    const refreshed = await call('POST', '/auth/refresh', undefined, { refresh_token: first.refresh });
+    const registrar = String(refreshed.body.access_token);
+    expect((await call('GET', '/users', registrar)).status).toBe(200);
+
+    await call('PUT', `/users/id/${id}/roles`, admin, { roles: ['user'] });
+    await eventually(async () => expect((await call('GET', '/users', registrar)).status).toBe(401));
+    await eventually(async () =>
+      expect((await call('POST', '/posts', registrar, { text: 'still here' })).status).toBe(401),
+    );
+    const again = await call('POST', '/auth/refresh', undefined, {
+      refresh_token: refreshed.body.refresh_token,
+    });
+    expect(again.status).toBe(200);
+    expect((await call('GET', '/users', String(again.body.access_token))).status).toBe(403);
+  });
+
+  test('of a role change for everybody who holds it', async () => {
+    const { id } = await join(system.url, 'keeper');
+    await call('PUT', `/users/id/${id}/roles`, admin, { roles: ['user', 'registrar'] });
+    const { access } = await signIn('keeper');
+    expect((await call('GET', '/users', access)).status).toBe(200);
+    const { body } = await call('GET', '/roles', admin);
+    const role = (body.items as { id: string; name: string }[]).find(({ name }) => name === 'registrar');
+    await call('PUT', `/roles/${role?.id}/permissions`, admin, { permissions: [] });
+    await eventually(async () => expect((await call('GET', '/users', access)).status).toBe(401));
+    expect((await call('GET', '/users', (await signIn('keeper')).access)).status).toBe(403);
+  });
+});
+
+describe('an account', () => {
+  test('gets a new password and address from an administrator, which end its sessions', async () => {
+    const { id } = await join(system.url, 'forgetful');
+    const { access, refresh } = await signIn('forgetful');
+    const password = 'a password nobody forgets';
+    const changed = await call('PUT', `/admin/auth/${id}`, admin, { password, email: 'moved@example.com' });
+    expect(changed.status).toBe(200);
+    expect((await signIn('forgetful')).status).toBe(401);
+    expect((await signIn('forgetful', password)).status).toBe(200);
+    const byEmail = { email: 'moved@example.com', password };
+    expect((await call('POST', '/auth/login', undefined, byEmail)).status).toBe(200);
+    expect((await call('POST', '/auth/refresh', undefined, { refresh_token: refresh })).status).toBe(401);
+    await eventually(async () => expect((await call('GET', '/users/me', access)).status).toBe(401));
+  });
+
+  test('that is deactivated is out at once, and can sign in again when it is not any more', async () => {
+    const { id } = await join(system.url, 'suspended');
+    const { access } = await signIn('suspended');
+    await call('PUT', `/admin/auth/${id}`, admin, { active: false });
+    expect((await signIn('suspended')).status).toBe(403);
+    await eventually(async () => expect((await call('GET', '/users/me', access)).status).toBe(401));
+    await call('PUT', `/admin/auth/${id}`, admin, { active: true });
+    await eventually(async () => expect((await signIn('suspended')).status).toBe(200));
+  });
+
+  test('and what was done to it stand in the audit log, which the only administrator cannot leave', async () => {
+    const { body } = await call('GET', '/admin/audit?limit=100', admin);
+    const actions = (body.items as { action: string; actor_username: string }[]).map(
+      ({ action, actor_username }) => `${actor_username}: ${action}`,
+    );
+    for (const action of ['user.changed', 'user.roles-set', 'role.created', 'role.permissions-set'])
+      expect(actions).toContain(`admin: ${action}`);
+    const leaving = await call('DELETE', '/users/me', admin);
+    expect([leaving.status, leaving.body.code]).toEqual([409, 'user.last-administrator']);
+  });
+});
+
+test('registration closes and opens again while everything runs, by whichever door', async () => {
+  const person = { email: 'newcomer@example.com', password: 'correct horse battery staple' };
+  await setFeatures({ 'registration-open': { defaultValue: false } });
+  await eventually(async () =>
+    expect((await call('GET', '/features')).body).toEqual({ features: { 'registration-open': false } }),
+  );
+  for (const path of ['/register', '/auth/register']) {
+    const { status, body } = await call('POST', path, undefined, { ...person, username: 'newcomer' });
+    expect([path, status, body.code]).toEqual([path, 403, 'registration.closed']);
+  }
+  await setFeatures({ 'registration-open': { defaultValue: true } });
+  await eventually(async () =>
+    expect((await call('POST', '/register', undefined, { ...person, username: 'newcomer' })).status).toBe(
+      201,
+    ),
+  );
+});
