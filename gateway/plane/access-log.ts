@@ -1,5 +1,7 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import { createAccessMetrics, type Open } from './access-metrics';
+import { createLineBuffer } from './line-buffer';
 import type { RequestContext } from './request-context';
 
 /** How one request ended. */
@@ -9,9 +11,9 @@ export interface Outcome {
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly instanceId?: string;
-  readonly retries?: number;
-  readonly code?: string;
+  readonly instanceId?: string | undefined;
+  readonly retries?: number | undefined;
+  readonly code?: string | undefined;
 }
 
 /** One line and one observation for each request, and the gauges of the data plane. */
@@ -23,118 +25,85 @@ export interface AccessLog {
   unreadable(clientAddress: string, status: number, code: string): void;
   connected(change: 1 | -1): void;
   tunnel(change: 1 | -1): void;
-}
-
-/** What is counted of one route and status class. */
-interface Observation {
-  readonly labels: { route: string; status_class: string };
-  readonly duration: { observe(seconds: number): void };
-  uncollected: number;
+  /** Writes what was gathered. */
+  close(): void;
 }
 
 /** Client Closed Request, as nginx counts it. Never sent. */
 export const CLIENT_LEFT = 499;
 
+/**
+ * Lines are the process's log lines in form, but written by hand: they have these fields and no others, none of them
+ * secret, and making them with the logger costs as much as all the rest of a request.
+ */
 export function createAccessLog(log: Logger, registry: Registry): AccessLog {
-  // A line has these fields and no others, none of them secret. Looking for secrets in it costs six times
-  // as much as writing it, for every request.
-  const lines = log.child({}, { redact: [] });
-  let activeRequests = 0;
-  let connections = 0;
-  let tunnels = 0;
-  const registers = [registry];
-  const observations = new Map<string, Observation>();
-  const labelNames = ['route', 'status_class'] as const;
-  const seconds = new Histogram({
-    name: 'gateway_request_duration_seconds',
-    help: 'From the last byte of a request head to the last byte of its response',
-    labelNames,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  });
-  new Counter({
-    name: 'gateway_requests_total',
-    help: 'Requests answered, by route pattern and status class',
-    labelNames,
-    registers,
-    collect() {
-      // Counted by number, given out when asked for: a labelled counter costs a look-up by text for each request.
-      for (const observation of observations.values()) {
-        this.inc(observation.labels, observation.uncollected);
-        observation.uncollected = 0;
-      }
-    },
-  });
-  const retries = new Counter({
-    name: 'gateway_upstream_retries_total',
-    help: 'Further tries at another instance',
-    labelNames: ['route'] as const,
-    registers,
-  });
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  gauge('gateway_requests_in_flight', 'Requests being answered now', () => activeRequests);
-  gauge('gateway_client_connections', 'Connections of clients open now', () => connections);
-  gauge('gateway_tunnels_open', 'WebSockets and the like open now', () => tunnels);
-
-  function observe(route: string, status: number, durationMs: number) {
-    const statusClass = STATUS_CLASSES[Math.floor(status / 100)] ?? 'other';
-    const key = statusClass + route;
-    let observation = observations.get(key);
-    if (observation === undefined) {
-      const labels = { route, status_class: statusClass };
-      observation = { labels, duration: seconds.labels(labels), uncollected: 0 };
-      observations.set(key, observation);
-    }
-    observation.uncollected++;
-    observation.duration.observe(durationMs / 1000);
-  }
+  const open: Open = { requests: 0, connections: 0, tunnels: 0 };
+  const metrics = createAccessMetrics(registry, open);
+  const lines = createLineBuffer(log);
+  const isWanted = log.isLevelEnabled('info');
+  const bindings = JSON.stringify(log.bindings()).slice(1, -1);
+  const constant = bindings === '' ? '' : `${bindings},`;
+  const beginning = () => `{"level":"info","time":"${isoTime()}",${constant}`;
 
   return {
     get activeRequests() {
-      return activeRequests;
+      return open.requests;
     },
     begin() {
-      activeRequests++;
+      open.requests++;
     },
     end(context, outcome) {
-      activeRequests--;
+      open.requests--;
+      const { route, status, bytesIn, bytesOut, instanceId, retries, code } = outcome;
       const durationMs = performance.now() - context.startedMs;
-      observe(outcome.route, outcome.status, durationMs);
-      if (outcome.retries) retries.inc({ route: outcome.route }, outcome.retries);
-      lines.info({
-        method: context.request.head.method,
-        route: outcome.route,
-        status: outcome.status,
-        duration_ms: Math.round(durationMs * 100) / 100,
-        bytes_in: outcome.bytesIn,
-        bytes_out: outcome.bytesOut,
-        client: context.origin.address,
-        request_id: context.requestId,
-        trace_id: context.traceId,
-        instance: outcome.instanceId,
-        retries: outcome.retries,
-        code: outcome.code,
-      });
+      metrics.observe(route, status, durationMs);
+      if (retries) metrics.retried(route, retries);
+      if (!isWanted) return;
+      // Ids and the address are of characters that need no escape: they were made or checked here.
+      lines.add(
+        `${beginning()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
+          instanceId === undefined ? '' : `,"instance":${quoted(instanceId)}`
+        }${retries === undefined ? '' : `,"retries":${retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}}`,
+      );
     },
     unreadable(clientAddress, status, code) {
-      observe('unreadable', status, 0);
-      lines.info({ route: 'unreadable', status, client: clientAddress, code });
+      metrics.observe('unreadable', status, 0);
+      if (!isWanted) return;
+      lines.add(
+        `${beginning()}"route":"unreadable","status":${status},"client":"${clientAddress}","code":${quoted(code)}}`,
+      );
     },
     connected(change) {
-      connections += change;
+      open.connections += change;
     },
     tunnel(change) {
-      tunnels += change;
+      open.tunnels += change;
     },
+    close: lines.close,
   };
 }
 
-const STATUS_CLASSES = ['other', '1xx', '2xx', '3xx', '4xx', '5xx'];
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** As JSON; what is plain ASCII, and that is nearly everything, is not looked at by a serialiser. */
+function quoted(text: string): string {
+  for (let position = 0; position < text.length; position++) {
+    const code = text.charCodeAt(position);
+    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return JSON.stringify(text);
+  }
+  return `"${text}"`;
+}
+
+let writtenMs = 0;
+let written = '';
+
+/** Requests of the same millisecond share the text. */
+function isoTime(): string {
+  const nowMs = Date.now();
+  if (nowMs !== writtenMs) {
+    writtenMs = nowMs;
+    written = new Date(nowMs).toISOString();
+  }
+  return written;
+}

@@ -214,8 +214,8 @@ export function forward(
       bytesIn,
       bytesOut,
       retries,
-      ...(instanceId !== undefined && { instanceId }),
-      ...(code !== undefined && { code }),
+      instanceId,
+      code,
     });
   }
 

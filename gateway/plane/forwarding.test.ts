@@ -303,8 +303,10 @@ test('every request is one line in the log and one observation', async () => {
   const gateway = await gatewayTo({ instances: [upstream.port] });
   const response = await fetch(`${gateway.url}/a?token=secret`);
   await response.text();
+  await eventually(() => gateway.lines.length > 0);
   expect(gateway.lines).toHaveLength(1);
   expect(gateway.lines[0]).toMatchObject({
+    level: 'info',
     method: 'GET',
     route: '/test',
     status: 200,

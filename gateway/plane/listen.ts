@@ -125,6 +125,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
       for (const client of clients) client.terminate();
       plane.pool.close();
       clock.stop();
+      accessLog.close();
     },
   };
 }

@@ -26,13 +26,7 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
   function conclude(status: number, code?: string) {
     if (over) return;
     over = true;
-    plane.accessLog.end(context, {
-      route: ROUTE,
-      status,
-      bytesIn,
-      bytesOut,
-      ...(code !== undefined && { code }),
-    });
+    plane.accessLog.end(context, { route: ROUTE, status, bytesIn, bytesOut, code });
   }
 
   function fail(problem: Problem) {

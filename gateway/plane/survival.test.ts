@@ -39,6 +39,7 @@ describe('a request goes to another instance', () => {
       expect(await response.text()).toBe('second');
     }
     expect(gateway.outcomes.map(({ ok }) => ok)).toEqual([false, true, false, true]);
+    await eventually(() => gateway.lines.length === 2);
     expect(gateway.lines[0]).toMatchObject({ retries: 1, instance: 'instance-1' });
   });
 

@@ -29,7 +29,11 @@ export interface TestSetup {
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const lines: Record<string, unknown>[] = [];
   const outcomes: { instanceId: string; ok: boolean }[] = [];
-  const sink: DestinationStream = { write: (line) => void lines.push(JSON.parse(line)) };
+  const sink: DestinationStream = {
+    write(text) {
+      for (const line of text.split('\n')) if (line !== '') lines.push(JSON.parse(line));
+    },
+  };
   const metrics = new Registry();
   const attemptAt = (port: number, index: number): Attempt => ({
     instanceId: `instance-${index}`,
