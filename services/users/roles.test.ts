@@ -233,7 +233,7 @@ describe('the last administrator', () => {
     const left = answers[0]?.status === 409 ? one : other;
     expect((await remove(left)).body.code).toBe('user.last-administrator');
     expect((await rolesOf(left.id)).roles).toContain('admin');
-    // One act was done, so at most one is written down: leaving is nobody's office.
+    // One act was done, so at most one is written down; leaving by oneself is not one of an operator.
     expect((await database.$count(auditLog)) - written).toBeLessThanOrEqual(1);
   });
 
