@@ -8,9 +8,13 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
 import { pause, untilItWorks } from './back-off';
+import { limitConcurrency } from './in-turn';
+import { DependencyUnavailable } from './problem';
 import type { Runtime } from './runtime';
 
 const CONNECT_TIMEOUT_MS = 1_000;
+/** Calls wait here rather than in the SDK, which counts its own line of waiting calls as time to connect. */
+const CALLS = { concurrent: 40, waiting: 2_000 };
 const REQUEST_TIMEOUT_MS = 2_000;
 /** The SDK's own default; it waits with jitter in between. */
 const ATTEMPTS = 3;
@@ -31,6 +35,11 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
   });
+  const inTurn = limitConcurrency(CALLS);
+  client.middlewareStack.add((next) => (call) => inTurn(() => next(call)).catch(asProblem), {
+    step: 'initialize',
+    name: 'limits',
+  });
   runtime.dependency({
     name: 'dynamodb',
     required: true,
@@ -41,6 +50,13 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
   });
   runtime.onClose('dynamodb', () => client.destroy());
   return client;
+}
+
+/** What the SDK throws when nobody answers has no code of the operating system to tell it by. */
+function asProblem(failure: unknown): never {
+  if (failure instanceof Error && failure.name === 'TimeoutError')
+    throw new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
+  throw failure;
 }
 
 /** Makes a table where there is none and waits until it can be used; waits for a server that is not up yet. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { Busy, createPasswords } from './passwords';
+import { Busy } from './in-turn';
+import { createPasswords } from './passwords';
 
 const passwords = createPasswords();
 

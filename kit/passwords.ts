@@ -1,4 +1,4 @@
-import { defineProblem } from './problem';
+import { limitConcurrency } from './in-turn';
 
 /** OWASP Password Storage Cheat Sheet: argon2id with 19 MiB of memory, 2 iterations, 1 lane. */
 const PARAMETERS = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
@@ -6,8 +6,6 @@ const PARAMETERS_IN_HASH = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost}
 
 /** Each hash takes a thread and 19 MiB for some 20 ms; more at once would starve everything else. */
 const LIMITS = { concurrent: 4, waiting: 200 };
-
-export const Busy = defineProblem('service.busy', 503, 'Too much is asked of this service at the moment');
 
 /** Hashes and checks passwords, a bounded number at a time. */
 export interface Passwords {
@@ -26,7 +24,7 @@ export interface Passwords {
 
 /** Passwords as argon2id hashes in the PHC string format, with today's parameters. */
 export function createPasswords(limits = LIMITS): Passwords {
-  const inTurn = limitConcurrency(limits.concurrent, limits.waiting);
+  const inTurn = limitConcurrency(limits);
   const dummy = Bun.password.hash('nobody has this password', PARAMETERS);
   return {
     hash: (password) => inTurn(() => Bun.password.hash(password, PARAMETERS)),
@@ -36,24 +34,5 @@ export function createPasswords(limits = LIMITS): Passwords {
         return matches && hash !== null;
       }),
     isOutdated: (hash) => !hash.startsWith('$argon2id$') || !hash.includes(PARAMETERS_IN_HASH),
-  };
-}
-
-/** Runs at most `concurrent` tasks at once and lets `waiting` more wait in line. */
-function limitConcurrency(concurrent: number, waiting: number) {
-  let free = concurrent;
-  const line: (() => void)[] = [];
-  return async <Result>(task: () => Promise<Result>): Promise<Result> => {
-    if (free > 0) free--;
-    else if (line.length < waiting) await new Promise<void>((resolve) => line.push(resolve));
-    else throw new Busy({ headers: { 'retry-after': '2' } });
-    try {
-      return await task();
-    } finally {
-      // The place goes to the next in line, or becomes free.
-      const next = line.shift();
-      if (next) next();
-      else free++;
-    }
   };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dir, '..', '..');
 const START_MS = 20_000;
 /** The end of what a process wrote, shown when it does not start. */
-const KEPT_CHARACTERS = 20_000;
+const KEPT_CHARACTERS = 200_000;
 
 /** A really started process of the house, as the Procfile would start it. */
 export interface StartedProcess {
