@@ -1,0 +1,59 @@
+import { afterAll, expect, test } from 'bun:test';
+import { PostFanOut } from '#contracts/jobs/posts';
+import { envelope, parseEnvelope } from '#contracts/messages';
+import { PermanentError } from '#kit/message-delivery';
+import { DependencyUnavailable, defineProblem } from '#kit/problem';
+import { testRuntime } from '../../tests/support/servers';
+import { fanoutWorker } from '.';
+
+const runtime = testRuntime('fanout');
+afterAll(() => runtime.close());
+
+const author = '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d4e';
+const followers = ['01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d01', '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d02'];
+const context = { attempt: 1, log: runtime.log, closing: runtime.closing };
+const job = (after_follower: string | null) =>
+  envelope(
+    PostFanOut,
+    { post_id: '1511768342528256', author_id: author, after_follower },
+    { requestId: 'a-request', actor: null },
+  );
+
+test('goes on with the next batch where one ended, puts it before this one is done, and stops at the last', async () => {
+  const put: Buffer[] = [];
+  let failing = true;
+  const { handle } = fanoutWorker({
+    runtime: testRuntime('fanout-batches'),
+    timelines: {
+      async deliverPost({ after_follower }) {
+        const at = after_follower === undefined ? 0 : followers.indexOf(after_follower) + 1;
+        return { delivered: 1, next_after_follower: followers[at] };
+      },
+    },
+    beanstalkd: {
+      async put(_tube, bytes) {
+        if (failing) throw new Error('beanstalkd is away');
+        put.push(bytes);
+        return '1';
+      },
+    },
+  });
+  await expect(handle(job(null), context)).rejects.toThrow('away');
+  failing = false;
+  await handle(job(null), context);
+  for (let index = 0; index < put.length; index++)
+    await handle(parseEnvelope([PostFanOut], put[index] ?? Buffer.alloc(0)), context);
+  expect(put.map((bytes) => parseEnvelope([PostFanOut], bytes).data.after_follower)).toEqual(followers);
+});
+
+test('parks what timelines refuses, and tries again what it cannot do now', async () => {
+  const Refused = defineProblem('test.refused', 422, 'Refused');
+  const failing = (failure: Error) =>
+    fanoutWorker({
+      runtime: testRuntime('fanout-failing'),
+      timelines: { deliverPost: () => Promise.reject(failure) },
+      beanstalkd: { put: () => Promise.reject(new Error('nothing goes on after a failure')) },
+    }).handle(job(null), context);
+  await expect(failing(new Refused())).rejects.toBeInstanceOf(PermanentError);
+  await expect(failing(new DependencyUnavailable())).rejects.toBeInstanceOf(DependencyUnavailable);
+});
