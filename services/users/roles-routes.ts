@@ -5,6 +5,7 @@ import { created, noContent, paged } from '#kit/answers';
 import { PageQuery } from '#kit/pages';
 import type { TokenVerifier } from '#kit/tokens';
 import type { UsersDeps } from './accounts';
+import * as permissions from './permissions';
 import * as roles from './roles';
 import * as model from './roles-model';
 
@@ -68,13 +69,13 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
 
     .get(
       '/permissions',
-      async ({ query, request, set }) => paged(set, request, await roles.listPermissions(deps, query)),
+      async ({ query, request, set }) => paged(set, request, await permissions.listPermissions(deps, query)),
       { permission, query: PageQuery, response: model.PermissionPage, ...describe('Permissions, by name') },
     )
     .post(
       '/permissions',
       async ({ body, caller, set }) =>
-        created(set, '/permissions', await roles.createPermission(deps, caller, body)),
+        created(set, '/permissions', await permissions.createPermission(deps, caller, body)),
       {
         permission,
         body: model.NewPermission,

@@ -10,10 +10,7 @@ import { type AuthorizationsDeps, announceChanges, replaceRoles } from './author
 import { UserNotFound } from './model';
 import {
   AdministratorsKeep,
-  type NewPermission,
   type NewRole,
-  type Permission,
-  PermissionNameTaken,
   type Role,
   RoleBuiltIn,
   type RoleChange,
@@ -157,38 +154,6 @@ export async function deleteRole(
   await announceChanges(deps);
 }
 
-export async function listPermissions(deps: AuthorizationsDeps, query: PageQuery): Promise<Page<Permission>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
-  const rows = await store.listPermissions(deps.database, {
-    afterName: after?.[0] ?? null,
-    limit: limit + 1,
-  });
-  return toPage(
-    rows,
-    limit,
-    (permission) => [permission.name],
-    (permission) => permission,
-  );
-}
-
-export async function createPermission(
-  deps: AuthorizationsDeps,
-  caller: Caller,
-  { name, description = '' }: NewPermission,
-): Promise<Permission> {
-  const permission = { id: uuidv7(), name, description };
-  await inTransaction(deps.database, async (transaction) => {
-    await unlessTaken(store.insertPermission(transaction, permission));
-    await recordAct(transaction, {
-      actor: caller,
-      action: 'permission.created',
-      target: { type: 'permission', id: permission.id },
-      changes: changesBetween({}, { name, description }),
-    });
-  });
-  return permission;
-}
-
 export async function readAuthorizations(deps: AuthorizationsDeps, userId: string): Promise<Authorizations> {
   if ((await findById(deps.database, userId)) === undefined) throw new UserNotFound();
   return findAuthorizations(deps.database, userId);
@@ -246,7 +211,6 @@ async function unlessTaken(writing: Promise<void>): Promise<void> {
     await writing;
   } catch (failure) {
     if (isDuplicate(failure, 'roles_name')) throw new RoleNameTaken({ cause: failure });
-    if (isDuplicate(failure, 'permissions_name')) throw new PermissionNameTaken({ cause: failure });
     throw failure;
   }
 }
