@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createBodyDecoder } from './body-decoder';
-import { createBodyEncoder, type Part } from './body-encoder';
+import { createBodyEncoder, type PartSink } from './body-encoder';
 import { CHUNKED, type Framing } from './framing';
 import { MalformedMessage } from './malformed-message';
 
@@ -19,8 +19,10 @@ function decode(framing: Framing, pieces: readonly string[]): Decoded | 'refused
   try {
     for (const piece of pieces) {
       const bytes = Buffer.from(piece, 'latin1');
-      const end = decoder.decode(bytes, 0, (span) => {
-        content += span.toString('latin1');
+      const end = decoder.decode(bytes, 0, {
+        content(part, from, to) {
+          content += part.toString('latin1', from, to);
+        },
       });
       rest += bytes.toString('latin1', end);
     }
@@ -38,11 +40,16 @@ function encode(
 ): string {
   const encoder = createBodyEncoder(framing);
   let text = '';
-  const push = (part: Part) => {
-    text += typeof part === 'string' ? part : part.toString('latin1');
+  const sink: PartSink = {
+    push(part) {
+      text += part;
+    },
+    pushBytes(bytes, start, end) {
+      text += bytes.toString('latin1', start, end);
+    },
   };
-  for (const span of spans) encoder.content(Buffer.from(span, 'latin1'), push);
-  encoder.end(trailers, push);
+  for (const span of spans) encoder.content(Buffer.from(span, 'latin1'), 0, span.length, sink);
+  encoder.end(trailers, sink);
   return text;
 }
 

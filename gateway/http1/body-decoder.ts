@@ -4,15 +4,20 @@ import { emptySection, type FieldLimits, readFieldLines } from './field-lines';
 import type { Framing } from './framing';
 import { MalformedMessage } from './malformed-message';
 
+/** Hears of the content of a body in order, as ranges of the bytes it came in. */
+export interface ContentReceiver {
+  content(bytes: Buffer, start: number, end: number): void;
+}
+
 /** Finds the end of one body, and takes its framing off. */
 export interface BodyDecoder {
   /**
-   * Reads on at `offset` and hands out the spans of content in order; they share memory with `bytes`.
+   * Reads on at `offset` and hands out the content.
    *
    * @returns the position of the first byte that does not belong to the body any more
    * @throws MalformedMessage
    */
-  decode(bytes: Buffer, offset: number, content: (span: Buffer) => void): number;
+  decode(bytes: Buffer, offset: number, receiver: ContentReceiver): number;
   readonly done: boolean;
   readonly trailers: HeaderList;
 }
@@ -27,31 +32,34 @@ const MOST_SIZE_DIGITS = 12;
 export function createBodyDecoder(framing: Framing): BodyDecoder {
   switch (framing.kind) {
     case 'none':
-      return lengthDecoder(0);
+      return NOTHING;
     case 'length':
-      return lengthDecoder(framing.length);
+      return new LengthDecoder(framing.length);
     case 'until-close':
-      return lengthDecoder(Number.POSITIVE_INFINITY);
+      return new LengthDecoder(Number.POSITIVE_INFINITY);
     case 'chunked':
       return chunkedDecoder();
   }
 }
 
-function lengthDecoder(length: number): BodyDecoder {
-  let left = length;
-  return {
-    get done() {
-      return left === 0;
-    },
-    trailers: NO_TRAILERS,
-    decode(bytes, offset, content) {
-      const end = Math.min(bytes.length, offset + left);
-      if (end === offset) return offset;
-      left -= end - offset;
-      content(offset === 0 && end === bytes.length ? bytes : bytes.subarray(offset, end));
-      return end;
-    },
-  };
+const NOTHING: BodyDecoder = { done: true, trailers: NO_TRAILERS, decode: (_, offset) => offset };
+
+/** A class, because there is one for almost every message: closures would be three objects more. */
+class LengthDecoder implements BodyDecoder {
+  readonly trailers = NO_TRAILERS;
+  constructor(private left: number) {}
+
+  get done() {
+    return this.left === 0;
+  }
+
+  decode(bytes: Buffer, offset: number, receiver: ContentReceiver): number {
+    const end = Math.min(bytes.length, offset + this.left);
+    if (end === offset) return offset;
+    this.left -= end - offset;
+    receiver.content(bytes, offset, end);
+    return end;
+  }
 }
 
 type ChunkPart = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers' | 'done';
@@ -116,13 +124,13 @@ function chunkedDecoder(): BodyDecoder {
     get trailers() {
       return trailers.fields;
     },
-    decode(bytes, offset, content) {
+    decode(bytes, offset, receiver) {
       let position = offset;
       while (position < bytes.length && part !== 'done') {
         if (part === 'data') {
           const end = Math.min(bytes.length, position + size);
           size -= end - position;
-          content(bytes.subarray(position, end));
+          receiver.content(bytes, position, end);
           position = end;
           if (size === 0) part = 'data-cr';
         } else if (part === 'trailers') {

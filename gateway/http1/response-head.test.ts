@@ -6,7 +6,8 @@ import { createResponseHeadReader } from './response-head';
 const LIMITS = { fieldBytes: 16 * 1024, fieldCount: 100 };
 
 function read(text: string, method = 'GET') {
-  const reader = createResponseHeadReader(method, LIMITS);
+  const reader = createResponseHeadReader(LIMITS);
+  reader.expect(method);
   const response = reader.read(Buffer.from(text, 'latin1'), 0);
   return response && { ...response, consumed: reader.consumed };
 }

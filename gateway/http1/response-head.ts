@@ -15,6 +15,8 @@ export interface IncomingResponse {
 }
 
 export interface ResponseHeadReader {
+  /** What comes next answers a request with this method. */
+  expect(method: string): void;
   /**
    * @returns the response once its head is whole, null as long as it is not (then all bytes have been taken)
    * @throws MalformedMessage
@@ -33,14 +35,18 @@ interface StatusLine {
 
 const MOST_REASON_CHARACTERS = 256;
 
-/** Reads the interim heads and the final head of one response. @param method of the request it answers */
-export function createResponseHeadReader(method: string, limits: FieldLimits): ResponseHeadReader {
+/** Reads interim and final heads, one response after the other from one connection. */
+export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReader {
   const longestHead = limits.fieldBytes + MOST_REASON_CHARACTERS + 64;
+  let method = '';
   let text = '';
   let line: StatusLine | null = null;
   let section = emptySection();
   let consumed = 0;
   return {
+    expect(requestMethod) {
+      method = requestMethod;
+    },
     get consumed() {
       return consumed;
     },

@@ -1,5 +1,5 @@
 import type { Problem } from '#kit/problem';
-import { type BodyDecoder, createBodyDecoder } from '../http1/body-decoder';
+import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../http1/body-decoder';
 import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
 import { createRequestHeadReader, type IncomingRequest } from '../http1/request-head';
@@ -13,7 +13,7 @@ import type { Arrival } from './request-context';
 
 /** What a client connection needs of its socket. */
 export interface ClientSocket {
-  write(bytes: Buffer): number;
+  write(bytes: Buffer, offset: number, length: number): number;
   pause(): void;
   resume(): void;
   shutdown(): void;
@@ -87,6 +87,7 @@ export function createClientConnection(
       return decoder === null || decoder.done;
     },
     push: outbox.push,
+    pushBytes: outbox.pushBytes,
     flush() {
       if (clientEnded && !tunnel) reading.set(limits.halfClosedMs);
       return outbox.flush();
@@ -107,6 +108,13 @@ export function createClientConnection(
     shutdown() {
       shutdownAsked = true;
       if (outbox.flush()) shutdownNow();
+    },
+  };
+
+  const body: ContentReceiver = {
+    content(bytes, start, end) {
+      bytesInWindow += end - start;
+      handler?.content(bytes, start, end);
     },
   };
 
@@ -159,10 +167,7 @@ export function createClientConnection(
 
   function readBody(bytes: Buffer, position: number): number {
     if (decoder === null) return bytes.length;
-    const next = decoder.decode(bytes, position, (span) => {
-      bytesInWindow += span.length;
-      handler?.content(span);
-    });
+    const next = decoder.decode(bytes, position, body);
     if (mode === 'body' && decoder.done) {
       mode = 'response';
       reading.clear();
@@ -223,7 +228,8 @@ export function createClientConnection(
 
   function refuseUnread(problem: Problem) {
     plane.accessLog.unreadable(arrival.address, problem.status, problem.code);
-    outbox.push(unreadableAnswer(problem, crypto.randomUUID()));
+    const answer = unreadableAnswer(problem, crypto.randomUUID());
+    outbox.pushBytes(answer, 0, answer.length);
     closeGently();
   }
 

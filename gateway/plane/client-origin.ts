@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import type { HeaderList } from '../decision';
 import type { IncomingRequest } from '../http1/request-head';
 import { isAuthority } from '../http1/target';
 import type { Arrival } from './request-context';
@@ -6,11 +7,13 @@ import type { Arrival } from './request-context';
 /** Where a request came from, as far as it can be believed. */
 export interface ClientOrigin {
   readonly address: string;
-  /** The addresses for X-Forwarded-For: the believed client first, then the proxies it came through. */
-  readonly forwardedFor: string;
   readonly protocol: 'http' | 'https';
   /** The host the client asked for; null when it named none. */
   readonly host: string | null;
+  /** What instances are told of it: `X-Forwarded-*` and `Forwarded`. */
+  readonly forwardedFields: HeaderList;
+  /** The same as it is sent. */
+  readonly forwardedLines: string;
 }
 
 /** Tells whether what an address says about the client before it is believed. */
@@ -32,17 +35,43 @@ export function trustedProxies(entries: readonly string[]): TrustedProxies {
 }
 
 export function originOf(request: IncomingRequest, arrival: Arrival, trusted: TrustedProxies): ClientOrigin {
-  const { address } = arrival;
+  const { address, lastOrigin } = arrival;
   const protocol = arrival.secure ? 'https' : 'http';
-  if (!trusted(address)) return { address, forwardedFor: address, protocol, host: request.host };
+  if (!arrival.trusted) {
+    // One connection asks for one host, mostly.
+    if (lastOrigin !== null && lastOrigin.host === request.host) return lastOrigin;
+    const origin = originFrom(address, address, protocol, request.host);
+    arrival.lastOrigin = origin;
+    return origin;
+  }
   const claims = claimsOf(request);
   const chain = believed([...claims.addresses, address], trusted);
-  return {
-    address: chain[0] ?? address,
-    forwardedFor: chain.join(', '),
-    protocol: claims.protocol ?? protocol,
-    host: claims.host ?? request.host,
-  };
+  return originFrom(
+    chain[0] ?? address,
+    chain.join(', '),
+    claims.protocol ?? protocol,
+    claims.host ?? request.host,
+  );
+}
+
+/** @param forwardedFor the believed client first, then the proxies it came through */
+function originFrom(
+  address: string,
+  forwardedFor: string,
+  protocol: 'http' | 'https',
+  host: string | null,
+): ClientOrigin {
+  // RFC 7239: what holds a colon must be quoted.
+  const node = address.includes(':') ? `"[${address}]"` : address;
+  const forwarded = `for=${node}${host === null ? '' : `;host="${host}"`};proto=${protocol}`;
+  const forwardedFields: [string, string][] = [
+    ['X-Forwarded-For', forwardedFor],
+    ['X-Forwarded-Proto', protocol],
+    ...(host === null ? [] : [['X-Forwarded-Host', host] satisfies [string, string]]),
+    ['Forwarded', forwarded],
+  ];
+  const forwardedLines = forwardedFields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return { address, protocol, host, forwardedFields, forwardedLines };
 }
 
 interface Claims {

@@ -1,17 +1,17 @@
 import type { HeaderList } from '../decision';
-import type { Part } from '../http1/body-encoder';
+import type { ContentReceiver } from '../http1/body-decoder';
+import type { PartSink } from '../http1/body-encoder';
 import type { IncomingRequest } from '../http1/request-head';
 import type { Deadline } from './deadlines';
 import type { Arrival } from './request-context';
 
 /** A client's connection as the handler of one request sees it. */
-export interface ClientSide {
+export interface ClientSide extends PartSink {
   readonly arrival: Arrival;
   /** Free for the handler's use; runs out into its `timeUp`, and is cleared when the request ends. */
   readonly deadline: Deadline;
   /** Whether the whole request has been read. */
   readonly bodyComplete: boolean;
-  push(part: Part): void;
   /** False when the client takes less than it is given: wait for `drained`. */
   flush(): boolean;
   /** Stops reading the request's body. */
@@ -28,8 +28,7 @@ export interface ClientSide {
 }
 
 /** What happens with one request from its head on. Called for one request at a time on each connection. */
-export interface RequestHandler {
-  content(span: Buffer): void;
+export interface RequestHandler extends ContentReceiver {
   /** All that one packet brought has been handed over. */
   flush(): void;
   /** The request is whole; also called for requests without a body. */

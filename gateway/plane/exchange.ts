@@ -9,7 +9,7 @@ import { interimHeadText, requestHeadText, responseHeadText, trailersFromClient 
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from './problems';
-import { createReplay } from './replay';
+import { createReplay, type Replay } from './replay';
 import type { RequestContext } from './request-context';
 import { openTunnel } from './tunnel';
 import { startTry, type TryEvents, type TryFailure, type UpstreamTry } from './upstream-try';
@@ -19,6 +19,7 @@ type Forward = Extract<Decision, { kind: 'forward' }>;
 /** RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const WORTH_ANOTHER_INSTANCE = new Set([502, 503, 504]);
+const NONE_TRIED: ReadonlySet<string> = new Set();
 
 /** Forwards one request: picks an instance, sends, tries another one where that is allowed, relays the response. */
 export function forward(
@@ -27,236 +28,274 @@ export function forward(
   decision: Forward,
   plane: Plane,
 ): RequestHandler {
-  const { request } = context;
-  const { method, httpVersion } = request.head;
-  const { limits } = decision;
-  const idempotent = IDEMPOTENT.has(method);
-  const tried = new Set<string>();
-  const replay = createReplay(plane.limits.retryBodyBytes);
-  let attempt: Attempt | null = null;
-  let current: UpstreamTry | null = null;
-  let encoder: BodyEncoder = createBodyEncoder(NO_BODY);
-  let keepAlive = false;
-  let tryStartedMs = 0;
-  let headAfterMs: number | null = null;
-  let waitingSinceMs: number | null = null;
-  let status = 0;
-  let bytesIn = 0;
-  let bytesOut = 0;
-  let retries = 0;
-  let over = false;
+  const exchange = new Exchange(client, context, decision, plane);
+  exchange.begin();
+  return exchange;
+}
 
-  const events: TryEvents = {
-    interim(response) {
-      if (response.status === 101) switchProtocols(response);
-      else if (httpVersion === '1.1') client.push(interimHeadText(response));
-    },
-    head(response) {
-      if (WORTH_ANOTHER_INSTANCE.has(response.status) && idempotent && tryAnother()) return;
-      respond(response);
-    },
-    content(span) {
-      bytesOut += span.length;
-      encoder.content(span, client.push);
-    },
-    flush() {
-      if (!client.flush()) current?.pause();
-    },
-    end(trailers) {
-      encoder.end(trailers, client.push);
-      client.flush();
-      conclude(status < 500);
-      client.finish(keepAlive);
-    },
-    failed,
-    drained: () => client.resume(),
-  };
+/**
+ * A request and what becomes of it, heard from both sides. A class where the rest is closures: there is one for every
+ * request, and closures would be two dozen objects for each.
+ */
+class Exchange implements RequestHandler, TryEvents {
+  private readonly idempotent: boolean;
+  /** Null for a request without a body: it can always be sent again. */
+  private readonly replay: Replay | null;
+  private tried: Set<string> | null = null;
+  private attempt: Attempt | null = null;
+  private current: UpstreamTry | null = null;
+  private encoder: BodyEncoder = createBodyEncoder(NO_BODY);
+  private keepAlive = false;
+  private tryStartedMs = 0;
+  private headAfterMs = -1;
+  private waitingSinceMs = -1;
+  /** Of the response, once its head is written to the client; 0 before. */
+  private status = 0;
+  private bytesIn = 0;
+  private bytesOut = 0;
+  private retries = 0;
+  private over = false;
 
-  function begin() {
-    if (request.framing.kind === 'length' && request.framing.length > limits.bodyBytes) {
-      fail(new BodyTooLarge());
-      return;
-    }
-    const first = decision.pick(tried);
-    if (first === null) {
-      fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
-      return;
-    }
-    if (request.expectsContinue) {
-      client.push('HTTP/1.1 100 Continue\r\n\r\n');
-      client.flush();
-    }
-    send(first);
+  constructor(
+    private readonly client: ClientSide,
+    private readonly context: RequestContext,
+    private readonly decision: Forward,
+    private readonly plane: Plane,
+  ) {
+    const { head, framing } = context.request;
+    this.idempotent = IDEMPOTENT.has(head.method);
+    this.replay = framing.kind === 'none' ? null : createReplay(plane.limits.retryBodyBytes);
   }
 
-  function send(next: Attempt, fresh = false) {
-    attempt = next;
-    tried.add(next.instanceId);
-    tryStartedMs = performance.now();
-    headAfterMs = null;
-    const headText = requestHeadText(context, decision.target, `${next.host}:${next.port}`);
-    current = startTry(next, { method, headText, framing: request.framing }, events, plane, fresh);
-    if (current === null) {
-      failed('unreachable');
+  begin() {
+    const { framing, expectsContinue } = this.context.request;
+    if (framing.kind === 'length' && framing.length > this.decision.limits.bodyBytes) {
+      this.fail(new BodyTooLarge());
       return;
     }
-    const flushed = replay.into(current);
-    if (!flushed) client.pause();
-    else client.resume();
-    if (waitingSinceMs !== null) awaitHead();
+    const first = this.decision.pick(NONE_TRIED);
+    if (first === null) {
+      this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
+      return;
+    }
+    if (expectsContinue) {
+      this.client.push('HTTP/1.1 100 Continue\r\n\r\n');
+      this.client.flush();
+    }
+    this.send(first, this.context.startedMs, false);
+  }
+
+  private send(next: Attempt, nowMs: number, fresh: boolean) {
+    const { request } = this.context;
+    this.attempt = next;
+    this.tryStartedMs = nowMs;
+    this.headAfterMs = -1;
+    const headText = requestHeadText(this.context, this.decision.target, next);
+    const { method } = request.head;
+    const { pool } = this.plane;
+    this.current = startTry(next, { method, headText, framing: request.framing }, this, pool, fresh);
+    if (this.current === null) {
+      this.failed('unreachable');
+      return;
+    }
+    // The first time the head goes out together with what came in the same packet, at `flush` or `end`.
+    const flushed = this.replay?.into(this.current) ?? (this.waitingSinceMs < 0 || this.current.flush());
+    if (flushed) this.client.resume();
+    else this.client.pause();
+    if (this.waitingSinceMs >= 0) this.awaitHead();
   }
 
   /** A try may take `tryTimeoutMs`, all of them together `requestTimeoutMs`, counted from the request's last byte. */
-  function awaitHead() {
-    waitingSinceMs ??= performance.now();
-    client.deadline.set(Math.min(limits.tryTimeoutMs, timeLeftMs()));
+  private awaitHead() {
+    const { tryTimeoutMs } = this.decision.limits;
+    this.client.deadline.set(Math.min(tryTimeoutMs, this.timeLeftMs()));
   }
 
-  const timeLeftMs = () =>
-    limits.requestTimeoutMs - (performance.now() - (waitingSinceMs ?? performance.now()));
+  private timeLeftMs(): number {
+    return this.decision.limits.requestTimeoutMs - (performance.now() - this.waitingSinceMs);
+  }
 
   /** Leaves the current try for another instance; false when there is none, or it must not be. */
-  function tryAnother(): boolean {
-    if (!replay.possible || (retries === 0 && !plane.retryBudget.take())) return false;
-    const next = decision.pick(tried);
+  private tryAnother(): boolean {
+    const { retryBudget } = this.plane;
+    if (this.replay?.possible === false || (this.retries === 0 && !retryBudget.take())) return false;
+    this.tried ??= new Set();
+    if (this.attempt !== null) this.tried.add(this.attempt.instanceId);
+    const next = this.decision.pick(this.tried);
     if (next === null) {
-      if (retries === 0) plane.retryBudget.give();
+      if (this.retries === 0) retryBudget.give();
       return false;
     }
-    current?.abandon();
-    endAttempt(false);
-    retries++;
-    send(next);
+    this.current?.abandon();
+    this.endAttempt(false);
+    this.retries++;
+    this.send(next, performance.now(), false);
     return true;
   }
 
-  function failed(failure: TryFailure) {
-    if (status !== 0) {
-      conclude(false);
-      client.abort();
+  // What the try tells.
+
+  interim(response: IncomingResponse) {
+    if (response.status === 101) this.switchProtocols(response);
+    else if (this.context.request.head.httpVersion === '1.1') this.client.push(interimHeadText(response));
+  }
+
+  responded(response: IncomingResponse) {
+    if (this.idempotent && WORTH_ANOTHER_INSTANCE.has(response.status) && this.tryAnother()) return;
+    const { client, context } = this;
+    client.deadline.clear();
+    this.replay?.forget();
+    this.status = response.status;
+    this.headAfterMs = performance.now() - this.tryStartedMs;
+    const framing = this.framingForClient(response.framing);
+    this.keepAlive =
+      mayKeepAlive(context.request, client, this.plane.draining()) && framing.kind !== 'until-close';
+    this.encoder = createBodyEncoder(framing);
+    client.push(
+      responseHeadText(response, context, framing, connectionValue(context.request, this.keepAlive)),
+    );
+  }
+
+  responseContent(bytes: Buffer, start: number, end: number) {
+    this.bytesOut += end - start;
+    this.encoder.content(bytes, start, end, this.client);
+  }
+
+  responseFlush() {
+    if (!this.client.flush()) this.current?.pause();
+  }
+
+  responseEnd(trailers: HeaderList) {
+    this.encoder.end(trailers, this.client);
+    this.client.flush();
+    this.conclude(this.status < 500);
+    this.client.finish(this.keepAlive);
+  }
+
+  failed(failure: TryFailure) {
+    if (this.status !== 0) {
+      this.conclude(false);
+      this.client.abort();
       return;
     }
-    if (failure === 'stale' && idempotent && replay.possible && attempt !== null) {
-      send(attempt, true);
+    if (failure === 'stale' && this.idempotent && this.replay?.possible !== false && this.attempt !== null) {
+      this.send(this.attempt, performance.now(), true);
       return;
     }
     // Where there was no connection, the instance has seen nothing: any method may go to another one.
-    if ((idempotent || failure === 'unreachable') && tryAnother()) return;
-    if (failure === 'unreachable') fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
-    else fail(new UpstreamBadResponse());
+    if ((this.idempotent || failure === 'unreachable') && this.tryAnother()) return;
+    if (failure === 'unreachable') this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
+    else this.fail(new UpstreamBadResponse());
   }
 
-  function respond(response: IncomingResponse) {
-    client.deadline.clear();
-    replay.forget();
-    status = response.status;
-    headAfterMs = performance.now() - tryStartedMs;
-    const framing = framingForClient(response.framing);
-    keepAlive = mayKeepAlive(request, client, plane.draining()) && framing.kind !== 'until-close';
-    encoder = createBodyEncoder(framing);
-    client.push(responseHeadText(response, context, framing, connectionValue(request, keepAlive)));
+  upstreamDrained() {
+    this.client.resume();
   }
 
   /** HTTP/1.0 knows no chunks; to others a body of unknown length goes in chunks, so that its end can be told from a break. */
-  function framingForClient(framing: Framing): Framing {
+  private framingForClient(framing: Framing): Framing {
     if (framing.kind === 'none' || framing.kind === 'length') return framing;
-    return httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
+    return this.context.request.head.httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
   }
 
-  function switchProtocols(response: IncomingResponse) {
-    if (!request.upgradesToWebSocket || current === null) {
-      current?.abandon();
-      failed('malformed');
+  private switchProtocols(response: IncomingResponse) {
+    if (!this.context.request.upgradesToWebSocket || this.current === null) {
+      this.current?.abandon();
+      this.failed('malformed');
       return;
     }
-    client.deadline.clear();
-    status = response.status;
-    client.push(interimHeadText(response));
-    openTunnel(client, current, plane, (bytes) => {
-      bytesIn += bytes.fromClient;
-      bytesOut += bytes.fromUpstream;
-      conclude(true);
+    this.client.deadline.clear();
+    this.status = response.status;
+    this.client.push(interimHeadText(response));
+    openTunnel(this.client, this.current, this.plane, (bytes) => {
+      this.bytesIn += bytes.fromClient;
+      this.bytesOut += bytes.fromUpstream;
+      this.conclude(true);
     });
   }
 
-  function fail(problem: Problem) {
-    current?.abandon();
-    status = problem.status;
+  // What the client's connection tells.
+
+  content(bytes: Buffer, start: number, end: number) {
+    if (this.over) return;
+    this.bytesIn += end - start;
+    if (this.bytesIn > this.decision.limits.bodyBytes) {
+      this.tooLarge();
+      return;
+    }
+    if (this.status === 0) this.replay?.keep(bytes, start, end);
+    this.current?.send(bytes, start, end);
+  }
+
+  flush() {
+    if (!this.over && this.current?.flush() === false) this.client.pause();
+  }
+
+  end(trailers: HeaderList) {
+    if (this.over) return;
+    const passing = trailers.length === 0 ? trailers : trailersFromClient(trailers);
+    this.replay?.end(passing);
+    this.current?.end(passing);
+    this.current?.flush();
+    if (this.status !== 0) return;
+    this.waitingSinceMs = performance.now();
+    this.awaitHead();
+  }
+
+  drained() {
+    this.current?.resume();
+  }
+
+  gone() {
+    if (this.over) return;
+    this.current?.abandon();
+    this.status = CLIENT_LEFT;
+    // The instance is not to blame.
+    this.conclude(true);
+  }
+
+  timeUp() {
+    if (this.over || this.status !== 0) return;
+    const isOut = this.timeLeftMs() <= 0;
+    if (!isOut && this.idempotent && this.tryAnother()) return;
+    if (isOut) this.fail(new UpstreamTimeout());
+    else this.client.deadline.set(this.timeLeftMs());
+  }
+
+  // How it ends.
+
+  private fail(problem: Problem) {
+    this.current?.abandon();
+    this.status = problem.status;
     // Counted before the answer ends this request on the connection: the next one may begin within it.
-    conclude(false, problem.code);
-    answerProblem(client, context, problem, plane);
+    this.conclude(false, problem.code);
+    answerProblem(this.client, this.context, problem, this.plane);
   }
 
-  function tooLarge() {
-    if (status === 0) {
-      fail(new BodyTooLarge());
+  private tooLarge() {
+    if (this.status === 0) {
+      this.fail(new BodyTooLarge());
       return;
     }
-    current?.abandon();
-    conclude(true, BodyTooLarge.code);
-    client.abort();
+    this.current?.abandon();
+    this.conclude(true, BodyTooLarge.code);
+    this.client.abort();
   }
 
-  function endAttempt(ok: boolean) {
-    attempt?.done({ ok, latencyMs: headAfterMs ?? performance.now() - tryStartedMs });
-    attempt = null;
+  private endAttempt(ok: boolean) {
+    const latencyMs = this.headAfterMs < 0 ? performance.now() - this.tryStartedMs : this.headAfterMs;
+    this.attempt?.done({ ok, latencyMs });
+    this.attempt = null;
   }
 
-  function conclude(ok: boolean, code?: string) {
-    if (over) return;
-    over = true;
-    const instanceId = attempt?.instanceId;
-    endAttempt(ok);
-    if (retries > 0) plane.retryBudget.give();
-    plane.accessLog.end(context, {
-      route: decision.route,
-      status,
-      bytesIn,
-      bytesOut,
-      retries,
-      instanceId,
-      code,
-    });
+  private conclude(ok: boolean, code?: string) {
+    if (this.over) return;
+    this.over = true;
+    const instanceId = this.attempt?.instanceId;
+    this.endAttempt(ok);
+    const { status, bytesIn, bytesOut, retries } = this;
+    if (retries > 0) this.plane.retryBudget.give();
+    const { route } = this.decision;
+    this.plane.accessLog.end(this.context, { route, status, bytesIn, bytesOut, retries, instanceId, code });
   }
-
-  begin();
-
-  return {
-    content(span) {
-      if (over) return;
-      bytesIn += span.length;
-      if (bytesIn > limits.bodyBytes) {
-        tooLarge();
-        return;
-      }
-      if (status === 0) replay.keep(span);
-      current?.content(span);
-    },
-    flush() {
-      if (!over && current?.flush() === false) client.pause();
-    },
-    end(trailers: HeaderList) {
-      if (over) return;
-      const passing = trailers.length === 0 ? trailers : trailersFromClient(trailers);
-      replay.end(passing);
-      current?.end(passing);
-      current?.flush();
-      if (status === 0) awaitHead();
-    },
-    drained: () => current?.resume(),
-    gone() {
-      if (over) return;
-      current?.abandon();
-      status = CLIENT_LEFT;
-      // The instance is not to blame.
-      conclude(true);
-    },
-    timeUp() {
-      if (over || status !== 0) return;
-      const out = timeLeftMs() <= 0;
-      if (!out && idempotent && tryAnother()) return;
-      if (out) fail(new UpstreamTimeout());
-      else client.deadline.set(timeLeftMs());
-    },
-  };
 }

@@ -39,61 +39,62 @@ const NOT_FROM_UPSTREAMS = new Set([
   'x-request-id',
 ]);
 
-/** The head for the instance, as text. @param authority of the instance, for clients that named no host */
-export function requestHeadText(context: RequestContext, target: string, authority: string): string {
+/** The head for the instance, as text. @param instance named as the host, for clients that named none */
+export function requestHeadText(
+  context: RequestContext,
+  target: string,
+  instance: { readonly host: string; readonly port: number },
+): string {
   const { request } = context;
-  let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${request.host ?? authority}\r\n`;
-  eachRequestField(context, (name, value) => {
-    text += `${name}: ${value}\r\n`;
-  });
+  const host = request.host ?? `${instance.host}:${instance.port}`;
+  let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
+  for (const [name, value] of request.head.headers) {
+    if (passesFromClient(context, name)) text += `${name}: ${value}\r\n`;
+  }
+  text += `${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
   if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}${framingLine(request.framing)}\r\n`;
 }
 
 /** Every field an instance gets but those of the connection itself: the client's that may pass, then our own. */
-export function eachRequestField(context: RequestContext, add: (name: string, value: string) => void): void {
-  const { request, origin } = context;
-  for (const [name, value] of request.head.headers) {
-    if (mayComeFromClient(name) && !isListed(request.connectionOptions, name)) {
-      if (context.traceContinued || name.length !== 10 || name.toLowerCase() !== 'tracestate')
-        add(name, value);
-    }
-  }
-  add('X-Forwarded-For', origin.forwardedFor);
-  add('X-Forwarded-Proto', origin.protocol);
-  if (origin.host !== null) add('X-Forwarded-Host', origin.host);
-  add('Forwarded', forwardedValue(context));
-  add('X-Request-ID', context.requestId);
-  add('traceparent', context.traceparent);
+export function requestFields(context: RequestContext): HeaderList {
+  const passing = context.request.head.headers.filter(([name]) => passesFromClient(context, name));
+  return [
+    ...passing,
+    ...context.origin.forwardedFields,
+    ['X-Request-ID', context.requestId],
+    ['traceparent', context.traceparent],
+  ];
 }
 
-const isListed = (options: ReadonlySet<string> | null, name: string) =>
-  options?.has(name.toLowerCase()) ?? false;
-
-/** RFC 7239; what holds a colon must be quoted. */
-function forwardedValue({ origin }: RequestContext): string {
-  const client = origin.address.includes(':') ? `"[${origin.address}]"` : origin.address;
-  const host = origin.host === null ? '' : `;host="${origin.host}"`;
-  return `for=${client}${host};proto=${origin.protocol}`;
+function passesFromClient({ request, traceContinued }: RequestContext, name: string): boolean {
+  const lowerCase = fromClient(name);
+  if (lowerCase === null || request.connectionOptions?.has(lowerCase)) return false;
+  return traceContinued || lowerCase !== 'tracestate';
 }
 
-const mayComeFromClient = remembered((lowerCase) => {
+const fromClient = remembered((lowerCase) => {
   // Servers that hand headers on as variables read `x_user_id` and `x-user-id` as the same.
   if (lowerCase.includes('_') || NOT_FROM_CLIENTS.has(lowerCase)) return false;
   return !PREFIXES_NOT_FROM_CLIENTS.some((prefix) => lowerCase.startsWith(prefix));
 });
 
-const mayComeFromUpstream = remembered((lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase));
+const fromUpstream = remembered((lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase));
 
 const MOST_REMEMBERED_NAMES = 1_000;
 
-/** A judgement on header names, remembered by their spelling; bounded, since others choose the spelling. */
-function remembered(judge: (lowerCaseName: string) => boolean): (name: string) => boolean {
-  const judgements = new Map<string, boolean>();
+/**
+ * A judgement on header names, remembered by their spelling; bounded, since others choose the spelling.
+ *
+ * @returns the name in lower case when it may pass, null when it may not
+ */
+function remembered(mayPass: (lowerCaseName: string) => boolean): (name: string) => string | null {
+  const judgements = new Map<string, string | null>();
   return (name) => {
     const known = judgements.get(name);
     if (known !== undefined) return known;
-    const judgement = judge(name.toLowerCase());
+    const lowerCase = name.toLowerCase();
+    const judgement = mayPass(lowerCase) ? lowerCase : null;
     if (judgements.size < MOST_REMEMBERED_NAMES) judgements.set(name, judgement);
     return judgement;
   };
@@ -101,7 +102,7 @@ function remembered(judge: (lowerCaseName: string) => boolean): (name: string) =
 
 /** Trailers must not bring in what a header could not. */
 export const trailersFromClient = (trailers: HeaderList): HeaderList =>
-  trailers.filter(([name]) => mayComeFromClient(name));
+  trailers.filter(([name]) => fromClient(name) !== null);
 
 /** The head for the client, as text. @param connection value of its Connection header, null for none */
 export function responseHeadText(
@@ -114,20 +115,25 @@ export function responseHeadText(
   const lengthPasses = framing.kind === 'none' && response.status >= 200 && response.status !== 204;
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, value] of response.headers) {
-    const passes = mayComeFromUpstream(name) || (lengthPasses && name.toLowerCase() === 'content-length');
-    if (passes && !isListed(response.connectionOptions, name)) text += `${name}: ${value}\r\n`;
+    if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
+    else if (lengthPasses && name.length === 14 && name.toLowerCase() === 'content-length')
+      text += `${name}: ${value}\r\n`;
   }
   text += `X-Request-ID: ${context.requestId}\r\n`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }
 
+function passesFromUpstream({ connectionOptions }: IncomingResponse, name: string): boolean {
+  const lowerCase = fromUpstream(name);
+  return lowerCase !== null && !connectionOptions?.has(lowerCase);
+}
+
 /** An interim head (1xx), as text. A 101 names the protocol it switches to. */
 export function interimHeadText(response: IncomingResponse): string {
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, value] of response.headers) {
-    if (mayComeFromUpstream(name) && !isListed(response.connectionOptions, name))
-      text += `${name}: ${value}\r\n`;
+    if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
   }
   if (response.status === 101) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}\r\n`;

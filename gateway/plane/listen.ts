@@ -65,7 +65,9 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
         return;
       }
       socket.setNoDelay(true);
-      const arrival = { address: plainAddress(socket.remoteAddress), secure: tls !== undefined };
+      const address = plainAddress(socket.remoteAddress);
+      const trusted = plane.trusted(address);
+      const arrival = { address, secure: tls !== undefined, trusted, lastOrigin: null };
       const client = createClientConnection(socket, arrival, plane);
       socket.data = client;
       clients.add(client);

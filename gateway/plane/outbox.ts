@@ -1,21 +1,28 @@
-import type { Part } from '../http1/body-encoder';
+import type { PartSink } from '../http1/body-encoder';
 import type { Deadline } from './deadlines';
 
 /** What an outbox needs of a socket: how many bytes were taken, -1 when it is closed. */
 export interface ByteSink {
-  write(bytes: Buffer): number;
+  write(bytes: Buffer, offset: number, length: number): number;
 }
 
-/** The sending side of a socket. Producers stop while it holds bytes, so that it never holds more than they had in hand. */
-export interface Outbox {
-  /** Gathers; nothing is sent before `flush`. Text is latin-1. */
-  push(part: Part): void;
+/**
+ * The sending side of a socket. What is pushed is gathered; nothing is sent before `flush`. Producers stop while it
+ * holds bytes, so that it never holds more than they had in hand.
+ */
+export interface Outbox extends PartSink {
   /** Sends what was gathered in one piece. False when not all was taken: wait for `onEmpty` before pushing more. */
   flush(): boolean;
   /** To be called when the socket can take bytes again. */
   drained(): void;
   readonly empty: boolean;
 }
+
+/**
+ * Heads and small bodies are put together here, by all connections in turn: within one `flush`, and nothing of it is
+ * kept. A buffer of its own for each write costs more than the write's share of everything else.
+ */
+const workbench = Buffer.allocUnsafe(64 * 1024);
 
 /**
  * @param sink null as long as there is no socket yet; what is flushed meanwhile is kept
@@ -28,44 +35,60 @@ export function createOutbox(
   stallMs: number,
   onEmpty: () => void,
 ): Outbox {
-  const gathered: Part[] = [];
+  const gathered: (string | Buffer)[] = [];
+  /** Two for each gathered part: where it starts and ends. */
+  const bounds: number[] = [];
   const kept: Buffer[] = [];
 
-  function send(bytes: Buffer): Buffer | null {
+  /** @returns where the bytes that were not taken begin */
+  function send(bytes: Buffer, start: number, end: number): number {
     const socket = sink();
-    if (socket === null) return bytes;
-    const taken = socket.write(bytes);
+    if (socket === null) return start;
+    const taken = socket.write(bytes, start, end - start);
     // A closed socket takes everything: its close event ends the exchange.
-    if (taken < 0 || taken >= bytes.length) return null;
-    return taken === 0 ? bytes : bytes.subarray(taken);
+    return taken < 0 ? end : start + taken;
+  }
+
+  function keep(bytes: Buffer, start: number, end: number) {
+    kept.push(bytes === workbench ? Buffer.from(bytes.subarray(start, end)) : bytes.subarray(start, end));
+    if (kept.length === 1) stall.set(stallMs);
+  }
+
+  function sendGathered() {
+    const [first] = gathered;
+    const alone = gathered.length === 1 && first !== undefined && typeof first !== 'string';
+    const start = alone ? (bounds[0] ?? 0) : 0;
+    const end = alone ? (bounds[1] ?? 0) : lengthOf(bounds);
+    const bytes = alone ? first : joined(gathered, bounds, end);
+    gathered.length = 0;
+    bounds.length = 0;
+    const sent = kept.length > 0 ? start : send(bytes, start, end);
+    if (sent < end) keep(bytes, sent, end);
   }
 
   return {
     get empty() {
       return kept.length === 0;
     },
-    push(part) {
-      gathered.push(part);
+    push(text) {
+      gathered.push(text);
+      bounds.push(0, text.length);
+    },
+    pushBytes(bytes, start, end) {
+      gathered.push(bytes);
+      bounds.push(start, end);
     },
     flush() {
-      if (gathered.length > 0) {
-        const bytes = joined(gathered);
-        gathered.length = 0;
-        const rest = kept.length > 0 ? bytes : send(bytes);
-        if (rest !== null) {
-          kept.push(rest);
-          if (kept.length === 1) stall.set(stallMs);
-        }
-      }
+      if (gathered.length > 0) sendGathered();
       return kept.length === 0;
     },
     drained() {
       let progress = false;
       for (let next = kept[0]; next !== undefined; next = kept[0]) {
-        const rest = send(next);
-        progress ||= rest !== next;
-        if (rest !== null) {
-          kept[0] = rest;
+        const sent = send(next, 0, next.length);
+        progress ||= sent > 0;
+        if (sent < next.length) {
+          kept[0] = next.subarray(sent);
           if (progress) stall.set(stallMs);
           return;
         }
@@ -77,17 +100,23 @@ export function createOutbox(
   };
 }
 
-function joined(parts: readonly Part[]): Buffer {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined && typeof first !== 'string') return first;
+function lengthOf(bounds: readonly number[]): number {
   let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = Buffer.allocUnsafe(length);
+  for (let index = 0; index < bounds.length; index += 2)
+    length += (bounds[index + 1] ?? 0) - (bounds[index] ?? 0);
+  return length;
+}
+
+function joined(parts: readonly (string | Buffer)[], bounds: readonly number[], length: number): Buffer {
+  const bytes = length <= workbench.length ? workbench : Buffer.allocUnsafe(length);
   let position = 0;
-  for (const part of parts) {
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index];
+    const start = bounds[index * 2] ?? 0;
+    const end = bounds[index * 2 + 1] ?? 0;
     if (typeof part === 'string') bytes.write(part, position, 'latin1');
-    else bytes.set(part, position);
-    position += part.length;
+    else part?.copy(bytes, position, start, end);
+    position += end - start;
   }
   return bytes;
 }

@@ -3,7 +3,7 @@ import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { CLIENT_LEFT } from './access-log';
 import { type ClientSide, connectionValue, mayKeepAlive, type RequestHandler } from './client-side';
-import { eachRequestField, framingLine } from './forwarded-headers';
+import { framingLine, requestFields } from './forwarded-headers';
 import type { Plane } from './plane';
 import { answerProblem, reasonOf } from './problem-answer';
 import type { RequestContext } from './request-context';
@@ -84,17 +84,17 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
       }
       const span = Buffer.from(part.value.buffer, part.value.byteOffset, part.value.byteLength);
       bytesOut += span.length;
-      encoder.content(span, client.push);
+      encoder.content(span, 0, span.length, client);
       if (!client.flush()) await new Promise<void>((resolve) => (proceed = resolve));
     }
-    encoder.end([], client.push);
+    encoder.end([], client);
   }
 
   return {
-    content(span) {
-      bytesIn += span.length;
+    content(bytes, start, end) {
+      bytesIn += end - start;
       if (bytesIn > plane.limits.ownBodyBytes) fail(new BodyTooLarge());
-      else if (!over) spans.push(span);
+      else if (!over) spans.push(bytes.subarray(start, end));
     },
     flush: () => undefined,
     end() {
@@ -118,7 +118,7 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
 function requestOf(context: RequestContext, spans: readonly Buffer[], signal: AbortSignal): Request {
   const { head } = context.request;
   const headers = new Headers();
-  eachRequestField(context, (name, value) => headers.append(name, value));
+  for (const [name, value] of requestFields(context)) headers.append(name, value);
   const target = head.target === '*' ? '/' : head.target;
   const url = `${context.origin.protocol}://${context.origin.host ?? 'localhost'}${target}`;
   const body =

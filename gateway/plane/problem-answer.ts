@@ -16,7 +16,7 @@ export function answerProblem(
   const keepAlive = mayKeepAlive(request, client, plane.draining());
   const body = problemBody(problem, pathOf(request.head.target), requestId);
   client.push(problemHead(problem, requestId, body.length, connectionValue(request, keepAlive)));
-  if (request.head.method !== 'HEAD') client.push(body);
+  if (request.head.method !== 'HEAD') client.pushBytes(body, 0, body.length);
   client.flush();
   client.finish(keepAlive);
   return body.length;

@@ -5,7 +5,7 @@ import type { UpstreamTry } from './upstream-try';
 export interface Replay {
   /** Whether all that has been read is still there. */
   readonly possible: boolean;
-  keep(span: Buffer): void;
+  keep(bytes: Buffer, start: number, end: number): void;
   end(trailers: HeaderList): void;
   forget(): void;
   /** Sends what was kept; false when the instance did not take it all at once. */
@@ -27,10 +27,10 @@ export function createReplay(mostBytes: number): Replay {
     get possible() {
       return possible;
     },
-    keep(span) {
-      bytes += span.length;
+    keep(received, start, end) {
+      bytes += end - start;
       if (bytes > mostBytes) forget();
-      else if (possible) spans.push(span);
+      else if (possible) spans.push(received.subarray(start, end));
     },
     end(received) {
       trailers = received;
@@ -39,7 +39,7 @@ export function createReplay(mostBytes: number): Replay {
     into(upstream) {
       // A first try comes here with nothing yet: its head goes out together with what follows in the same packet.
       if (spans.length === 0 && trailers === null) return true;
-      for (const span of spans) upstream.content(span);
+      for (const span of spans) upstream.send(span, 0, span.length);
       if (trailers !== null) upstream.end(trailers);
       return upstream.flush();
     },

@@ -21,6 +21,10 @@ export interface RequestContext {
 export interface Arrival {
   readonly address: string;
   readonly secure: boolean;
+  /** Whether the address is that of a proxy whose word counts. */
+  readonly trusted: boolean;
+  /** Of the request before, so that it need not be made again for the next. */
+  lastOrigin: ClientOrigin | null;
 }
 
 export function createContext(

@@ -39,7 +39,7 @@ export function openTunnel(
   function relay(bytes: Buffer) {
     fromUpstream += bytes.length;
     if (halfClosed) client.deadline.set(HALF_CLOSED_MS);
-    client.push(bytes);
+    client.pushBytes(bytes, 0, bytes.length);
     if (!client.flush()) upstream.pause();
   }
 
@@ -64,10 +64,10 @@ export function openTunnel(
   }
 
   const handler: RequestHandler = {
-    content(span) {
-      fromClient += span.length;
+    content(bytes, start, end) {
+      fromClient += end - start;
       if (halfClosed) client.deadline.set(HALF_CLOSED_MS);
-      upstream.push(span);
+      upstream.pushBytes(bytes, start, end);
     },
     flush() {
       if (!upstream.flush()) client.pause();

@@ -1,5 +1,6 @@
 import type { Socket } from 'bun';
-import type { Part } from '../http1/body-encoder';
+import type { PartSink } from '../http1/body-encoder';
+import { createResponseHeadReader, type ResponseHeadReader } from '../http1/response-head';
 import type { DeadlineClock } from './deadlines';
 import type { PlaneLimits } from './limits';
 import { createOutbox } from './outbox';
@@ -16,10 +17,11 @@ export interface UpstreamUser {
 }
 
 /** One connection to an instance, used by one request at a time. */
-export interface UpstreamConnection {
+export interface UpstreamConnection extends PartSink {
   /** Whether an earlier request used it: then the instance may be closing it just now. */
   readonly reused: boolean;
-  push(part: Part): void;
+  /** Of the responses' heads: at the beginning of one whenever a request begins. */
+  readonly reader: ResponseHeadReader;
   /** False when not all was taken: wait for `drained`. */
   flush(): boolean;
   pause(): void;
@@ -158,7 +160,9 @@ export function openUpstreamConnection(
       idle = false;
       if (state === 'open') patience.clear();
     },
+    reader: createResponseHeadReader(limits),
     push: outbox.push,
+    pushBytes: outbox.pushBytes,
     flush: outbox.flush,
     pause() {
       paused = true;

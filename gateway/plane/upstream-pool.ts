@@ -1,15 +1,16 @@
 import type { DeadlineClock } from './deadlines';
 import type { PlaneLimits } from './limits';
-import { openUpstreamConnection, type UpstreamConnection, type UpstreamUser } from './upstream-connection';
+import { openUpstreamConnection, type UpstreamConnection } from './upstream-connection';
 
 export interface UpstreamPool {
   /**
-   * Gives a connection at once: an idle one, or one that is still being opened and keeps what is written.
+   * Gives a connection at once: an idle one, or one that is still being opened and keeps what is written. Whoever takes
+   * it says with `use` who hears what happens on it.
    *
    * @param fresh to get one no request has used
    * @returns null when the instance has as many connections as it may have
    */
-  take(host: string, port: number, user: UpstreamUser, fresh?: boolean): UpstreamConnection | null;
+  take(host: string, port: number, fresh: boolean): UpstreamConnection | null;
   /** Closes the idle ones. */
   close(): void;
 }
@@ -25,46 +26,55 @@ export function createUpstreamPool(
   clock: DeadlineClock,
   report: (failure: unknown) => void,
 ): UpstreamPool {
-  const instances = new Map<string, Instance>();
+  /** By host, then by port: no text has to be made for a look-up. */
+  const hosts = new Map<string, Map<number, Instance>>();
   let closed = false;
 
-  function left(address: string, instance: Instance) {
+  function left(host: string, port: number, instance: Instance) {
     instance.open--;
-    if (instance.open === 0 && instance.idle.length === 0) instances.delete(address);
+    if (instance.open > 0 || instance.idle.length > 0) return;
+    const ports = hosts.get(host);
+    ports?.delete(port);
+    if (ports?.size === 0) hosts.delete(host);
+  }
+
+  function instanceAt(host: string, port: number): Instance {
+    const ports = hosts.get(host) ?? new Map<number, Instance>();
+    hosts.set(host, ports);
+    const instance = ports.get(port) ?? { idle: [], open: 0 };
+    ports.set(port, instance);
+    return instance;
+  }
+
+  function open(host: string, port: number): UpstreamConnection | null {
+    const instance = instanceAt(host, port);
+    if (instance.open >= limits.openPerInstance) return null;
+    instance.open++;
+    const connection = openUpstreamConnection(host, port, limits, clock, {
+      report,
+      idle() {
+        if (closed || instance.idle.length >= limits.idlePerInstance) return false;
+        instance.idle.push(connection);
+        return true;
+      },
+      left(wasIdle) {
+        if (wasIdle) instance.idle.splice(instance.idle.indexOf(connection), 1);
+        left(host, port, instance);
+      },
+    });
+    return connection;
   }
 
   return {
-    take(host, port, user, fresh = false) {
-      const address = `${host}:${port}`;
-      const instance = instances.get(address) ?? { idle: [], open: 0 };
+    take(host, port, fresh) {
       // The one used last is the least likely to be closed by the other side just now.
-      const idle = fresh ? undefined : instance.idle.pop();
-      if (idle) {
-        idle.use(user);
-        return idle;
-      }
-      if (instance.open >= limits.openPerInstance) return null;
-      instances.set(address, instance);
-      instance.open++;
-      const connection = openUpstreamConnection(host, port, limits, clock, {
-        report,
-        idle() {
-          if (closed || instance.idle.length >= limits.idlePerInstance) return false;
-          instance.idle.push(connection);
-          return true;
-        },
-        left(wasIdle) {
-          if (wasIdle) instance.idle.splice(instance.idle.indexOf(connection), 1);
-          left(address, instance);
-        },
-      });
-      connection.use(user);
-      return connection;
+      const idle = fresh ? undefined : hosts.get(host)?.get(port)?.idle.pop();
+      return idle ?? open(host, port);
     },
     close() {
       closed = true;
-      for (const instance of instances.values()) {
-        for (const connection of [...instance.idle]) connection.release(false);
+      for (const ports of hosts.values()) {
+        for (const { idle } of ports.values()) for (const connection of [...idle]) connection.release(false);
       }
     },
   };

@@ -1,10 +1,9 @@
 import type { Attempt, HeaderList } from '../decision';
-import { type BodyDecoder, createBodyDecoder } from '../http1/body-decoder';
+import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../http1/body-decoder';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import type { Framing } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
-import { createResponseHeadReader, type IncomingResponse } from '../http1/response-head';
-import type { PlaneLimits } from './limits';
+import type { IncomingResponse } from '../http1/response-head';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection';
 import type { UpstreamPool } from './upstream-pool';
 
@@ -21,27 +20,14 @@ export type TryFailure =
 export interface TryEvents {
   /** A head with a status below 200, 101 included. */
   interim(response: IncomingResponse): void;
-  head(response: IncomingResponse): void;
-  content(span: Buffer): void;
+  responded(response: IncomingResponse): void;
+  responseContent(bytes: Buffer, start: number, end: number): void;
   /** All that one packet brought has been told. */
-  flush(): void;
-  end(trailers: HeaderList): void;
+  responseFlush(): void;
+  responseEnd(trailers: HeaderList): void;
   failed(failure: TryFailure): void;
   /** More of the request body can be sent. */
-  drained(): void;
-}
-
-/** One request sent once, to one instance. */
-export interface UpstreamTry {
-  content(span: Buffer): void;
-  /** False when the instance takes the body slower than it comes: wait for `drained`. */
-  flush(): boolean;
-  end(trailers: HeaderList): void;
-  pause(): void;
-  resume(): void;
-  abandon(): void;
-  /** Hands the connection over after a 101, with the bytes already read behind it. */
-  takeOver(user: UpstreamUser): { connection: UpstreamConnection; early: Buffer };
+  upstreamDrained(): void;
 }
 
 export interface TryRequest {
@@ -50,112 +36,167 @@ export interface TryRequest {
   readonly framing: Framing;
 }
 
-/** @returns null when the instance has no connection to spare */
+/**
+ * Sends a request's head with what follows at the next `flush`.
+ *
+ * @param fresh to use a connection no request has used
+ * @returns null when the instance has no connection to spare
+ */
 export function startTry(
   attempt: Attempt,
   request: TryRequest,
   events: TryEvents,
-  plane: { readonly pool: UpstreamPool; readonly limits: PlaneLimits },
-  fresh = false,
+  pool: UpstreamPool,
+  fresh: boolean,
 ): UpstreamTry | null {
-  const reader = createResponseHeadReader(request.method, plane.limits);
-  const encoder: BodyEncoder = createBodyEncoder(request.framing);
-  let decoder: BodyDecoder | null = null;
-  let response: IncomingResponse | null = null;
-  let silent = true;
-  let sent = request.framing.kind === 'none';
-  let over = false;
-  let early: Buffer = Buffer.alloc(0);
+  const connection = pool.take(attempt.host, attempt.port, fresh);
+  if (connection === null) return null;
+  const started = new UpstreamTry(connection, request.framing, events);
+  connection.use(started);
+  connection.reader.expect(request.method);
+  connection.push(request.headText);
+  return started;
+}
 
-  const user: UpstreamUser = {
-    received(bytes) {
-      silent = false;
-      try {
-        read(bytes);
-      } catch (failure) {
-        if (!(failure instanceof MalformedMessage)) throw failure;
-        fail('malformed');
-      }
-      if (!over) events.flush();
-    },
-    drained: () => events.drained(),
-    ended() {
-      if (response?.framing.kind === 'until-close') finish();
-      else fail(failureByLoss(true));
-    },
-    lost: (connected) => fail(failureByLoss(connected)),
-  };
-  const taken = plane.pool.take(attempt.host, attempt.port, user, fresh);
-  if (taken === null) return null;
-  const connection: UpstreamConnection = taken;
+const NOTHING_EARLY = Buffer.alloc(0);
+const NO_TRAILERS: HeaderList = [];
 
-  const failureByLoss = (connected: boolean): TryFailure => {
-    if (!connected) return 'unreachable';
-    return connection.reused && silent ? 'stale' : 'lost';
-  };
+/**
+ * One request sent once, to one instance. A class, as the exchange: there is one for every request, and closures would
+ * be a dozen objects for each.
+ */
+export class UpstreamTry implements UpstreamUser, ContentReceiver {
+  private readonly encoder: BodyEncoder;
+  private decoder: BodyDecoder | null = null;
+  private response: IncomingResponse | null = null;
+  private silent = true;
+  private sent: boolean;
+  private over = false;
+  private early: Buffer = NOTHING_EARLY;
 
-  function read(bytes: Buffer) {
+  constructor(
+    private readonly connection: UpstreamConnection,
+    framing: Framing,
+    private readonly events: TryEvents,
+  ) {
+    this.encoder = createBodyEncoder(framing);
+    this.sent = framing.kind === 'none';
+  }
+
+  send(bytes: Buffer, start: number, end: number) {
+    this.encoder.content(bytes, start, end, this.connection);
+  }
+
+  /** False when the instance takes the body slower than it comes: wait for `upstreamDrained`. */
+  flush(): boolean {
+    return this.connection.flush();
+  }
+
+  end(trailers: HeaderList) {
+    this.encoder.end(trailers, this.connection);
+    this.sent = true;
+  }
+
+  pause() {
+    this.connection.pause();
+  }
+
+  resume() {
+    this.connection.resume();
+  }
+
+  abandon() {
+    if (this.over) return;
+    this.over = true;
+    this.connection.destroy();
+  }
+
+  /** Hands the connection over after a 101, with the bytes already read behind it. */
+  takeOver(next: UpstreamUser): { connection: UpstreamConnection; early: Buffer } {
+    this.over = true;
+    this.connection.detach();
+    this.connection.use(next);
+    return { connection: this.connection, early: this.early };
+  }
+
+  received(bytes: Buffer) {
+    this.silent = false;
+    try {
+      this.read(bytes);
+    } catch (failure) {
+      if (!(failure instanceof MalformedMessage)) throw failure;
+      this.fail('malformed');
+    }
+    if (!this.over) this.events.responseFlush();
+  }
+
+  drained() {
+    this.events.upstreamDrained();
+  }
+
+  ended() {
+    if (this.response?.framing.kind === 'until-close') this.finish(false);
+    else this.fail(this.failureByLoss(true));
+  }
+
+  lost(connected: boolean) {
+    this.fail(this.failureByLoss(connected));
+  }
+
+  /** Content of the response, from the decoder. */
+  content(bytes: Buffer, start: number, end: number) {
+    if (!this.over) this.events.responseContent(bytes, start, end);
+  }
+
+  private read(bytes: Buffer) {
+    let position = this.decoder === null ? this.readHeads(bytes) : 0;
+    const { decoder } = this;
+    if (this.over || decoder === null) return;
+    position = decoder.decode(bytes, position, this);
+    if (!this.over && decoder.done) this.finish(position < bytes.length);
+  }
+
+  /** @returns where the body begins, when the final head was there */
+  private readHeads(bytes: Buffer): number {
+    const { reader } = this.connection;
     let position = 0;
-    while (!over && decoder === null) {
+    while (!this.over && this.decoder === null) {
       const head = reader.read(bytes, position);
-      if (head === null) return;
+      if (head === null) return bytes.length;
       position = reader.consumed;
       if (head.status < 200) {
-        early = bytes.subarray(position);
-        events.interim(head);
+        this.early = bytes.subarray(position);
+        this.events.interim(head);
         continue;
       }
-      response = head;
-      decoder = createBodyDecoder(head.framing);
-      events.head(head);
+      this.response = head;
+      this.decoder = createBodyDecoder(head.framing);
+      this.events.responded(head);
     }
-    if (over || decoder === null) return;
-    position = decoder.decode(bytes, position, relay);
-    if (!over && decoder.done) finish(position < bytes.length);
+    return position;
   }
 
-  function relay(span: Buffer) {
-    if (!over) events.content(span);
-  }
-
-  function finish(surplus = false) {
-    if (over) return;
-    over = true;
+  private finish(surplus: boolean) {
+    if (this.over) return;
+    this.over = true;
+    const { response } = this;
     // What comes behind the response is nothing we asked for.
     const reusable =
-      sent && !surplus && response?.keepAlive === true && response.framing.kind !== 'until-close';
-    if (sent) connection.release(reusable);
-    else connection.destroy();
-    events.end(decoder?.trailers ?? []);
+      !surplus && response !== null && response.keepAlive && response.framing.kind !== 'until-close';
+    if (this.sent) this.connection.release(reusable);
+    else this.connection.destroy();
+    this.events.responseEnd(this.decoder?.trailers ?? NO_TRAILERS);
   }
 
-  function fail(failure: TryFailure) {
-    if (over) return;
-    over = true;
-    connection.destroy();
-    events.failed(failure);
+  private fail(failure: TryFailure) {
+    if (this.over) return;
+    this.over = true;
+    this.connection.destroy();
+    this.events.failed(failure);
   }
 
-  connection.push(request.headText);
-  return {
-    content: (span) => encoder.content(span, connection.push),
-    flush: () => connection.flush(),
-    end(trailers) {
-      encoder.end(trailers, connection.push);
-      sent = true;
-    },
-    pause: () => connection.pause(),
-    resume: () => connection.resume(),
-    abandon() {
-      if (over) return;
-      over = true;
-      connection.destroy();
-    },
-    takeOver(next) {
-      over = true;
-      connection.detach();
-      connection.use(next);
-      return { connection, early };
-    },
-  };
+  private failureByLoss(connected: boolean): TryFailure {
+    if (!connected) return 'unreachable';
+    return this.connection.reused && this.silent ? 'stale' : 'lost';
+  }
 }
