@@ -42,8 +42,15 @@ async function main(options: { detach: boolean; watch: boolean }): Promise<numbe
   }
   if (createEnvironmentFile(join(ROOT, '.env'))) console.log('Made .env with secrets of this machine’s own');
   if (!installServers()) return 1;
+  if (!options.watch && !makeBundles()) return 1;
   return options.detach ? detach(options.watch) : foreground(options.watch);
 }
+
+/** In a process of its own, whose memory is given back. */
+const makeBundles = () =>
+  Bun.spawnSync([process.execPath, join(ROOT, 'scripts', 'build.ts')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  }).exitCode === 0;
 
 async function foreground(watch: boolean): Promise<number> {
   const asked = listenForEnd();
@@ -78,9 +85,10 @@ async function foreground(watch: boolean): Promise<number> {
 }
 
 function startEverything(stack: Stack, watch: boolean): ProcessRunner {
-  const entries = readProcfile().map((entry) =>
-    watch ? { ...entry, command: entry.command.replace(/\bbun /, 'bun --watch ') } : entry,
-  );
+  const entries = readProcfile().map((entry) => ({
+    ...entry,
+    command: watch ? entry.command.replace(/\bbun /, 'bun --watch ') : bundled(entry.command),
+  }));
   console.log(`Starting ${entries.length} processes`);
   return runProcesses({
     entries,
@@ -91,6 +99,9 @@ function startEverything(stack: Stack, watch: boolean): ProcessRunner {
     onChange: (processes) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes }),
   });
 }
+
+/** Bundles take less memory and start faster than sources. */
+const bundled = (command: string) => command.replace(/\bbun (\S+)\/main\.ts\b/, 'bun dist/$1/main.js');
 
 /** The servers are started here already: the Procfile's own line for them is for foreman and overmind. */
 const readProcfile = () =>
