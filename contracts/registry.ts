@@ -125,6 +125,9 @@ export type Instance = Static<typeof Instance>;
  */
 export const ServicesSnapshot = Type.Object({
   epoch: Type.String(),
+  started_at: Type.String({
+    description: 'When this registry began, ISO 8601: right after it, not everybody has registered again yet',
+  }),
   revision: Type.Integer(),
   services: Type.Record(ServiceName, Type.Array(Instance)),
 });

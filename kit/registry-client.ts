@@ -18,6 +18,8 @@ export interface RegistryClient {
    * @returns stops telling it
    */
   onChange(listener: (names: readonly string[]) => void): () => void;
+  /** False before the first view, and while the only registry ever heard of may not know everybody yet. */
+  isSettled(): boolean;
   /** Milliseconds since the registry was last heard from; infinite before the first time. */
   ageMs(): number;
   /** Resolves with the first view, or when the process ends before there was one. */
@@ -73,6 +75,7 @@ export function watchRegistry(runtime: Runtime, options: { urls: readonly string
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    isSettled: view.isSettled,
     ageMs,
     ready: first.promise,
   };

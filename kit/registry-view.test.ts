@@ -2,6 +2,8 @@ import { expect, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
 import { createRegistryView, KEEP_MS } from './registry-view';
 
+const LONG_AGO = '2020-01-01T00:00:00.000Z';
+
 const instance = (name: string, id: string, more: Partial<Instance> = {}): Instance => ({
   instance_id: id,
   name,
@@ -24,6 +26,7 @@ function setUp() {
   const view = createRegistryView(() => nowMs);
   const users = [instance('users', 'a'), instance('users', 'b')];
   view.replace({
+    started_at: LONG_AGO,
     epoch: 'old',
     revision: 9,
     services: { users, posts: [instance('posts', 'p')], likes: [] },
@@ -40,7 +43,7 @@ function setUp() {
 
 test('a new registry that has heard from nobody empties no view until one lease has passed', () => {
   const { view, ids, pass } = setUp();
-  expect(view.replace({ epoch: 'new', revision: 0, services: {} })).toEqual([]);
+  expect(view.replace({ started_at: LONG_AGO, epoch: 'new', revision: 0, services: {} })).toEqual([]);
   pass(KEEP_MS - 1);
   expect(view.expire()).toEqual([]);
   expect(ids('users')).toEqual(['a', 'b']);
@@ -51,7 +54,7 @@ test('a new registry that has heard from nobody empties no view until one lease 
 
 test('instances that have not yet registered with a new registry are kept beside those that have', () => {
   const { view, ids, pass } = setUp();
-  view.replace({ epoch: 'new', revision: 0, services: {} });
+  view.replace({ started_at: LONG_AGO, epoch: 'new', revision: 0, services: {} });
   view.apply({ revision: 1, name: 'users', instances: [instance('users', 'a', { version: '2.0.0' })] });
   expect(ids('users')).toEqual(['a', 'b']);
   expect(view.instances('users')[0]?.version).toBe('2.0.0');
@@ -63,6 +66,7 @@ test('instances that have not yet registered with a new registry are kept beside
 test('an instance that a new registry has spoken of leaves when it says so', () => {
   const { view, ids } = setUp();
   view.replace({
+    started_at: LONG_AGO,
     epoch: 'new',
     revision: 1,
     services: { users: [instance('users', 'a'), instance('users', 'c')] },
@@ -76,23 +80,55 @@ test('an explicit empty list empties at once, from the same registry and from a 
   const { view, ids } = setUp();
   expect(view.apply({ revision: 10, name: 'posts', instances: [] })).toEqual(['posts']);
   expect(ids('posts')).toEqual([]);
-  expect(view.replace({ epoch: 'new', revision: 3, services: { users: [] } })).toEqual(['users']);
+  expect(view.replace({ started_at: LONG_AGO, epoch: 'new', revision: 3, services: { users: [] } })).toEqual([
+    'users',
+  ]);
   expect(ids('users')).toEqual([]);
   expect(view.snapshot().services.users).toEqual([]);
 });
 
 test('a second restart within one lease loses nothing either', () => {
   const { view, ids } = setUp();
-  view.replace({ epoch: 'new', revision: 1, services: { users: [instance('users', 'a')] } });
-  view.replace({ epoch: 'newer', revision: 0, services: {} });
+  view.replace({
+    started_at: LONG_AGO,
+    epoch: 'new',
+    revision: 1,
+    services: { users: [instance('users', 'a')] },
+  });
+  view.replace({ started_at: LONG_AGO, epoch: 'newer', revision: 0, services: {} });
   expect(ids('users')).toEqual(['a', 'b']);
 });
 
 test('a fresh table of the same registry replaces everything', () => {
   const { view, ids } = setUp();
   expect(
-    view.replace({ epoch: 'old', revision: 12, services: { users: [instance('users', 'b')] } }).sort(),
+    view
+      .replace({
+        started_at: LONG_AGO,
+        epoch: 'old',
+        revision: 12,
+        services: { users: [instance('users', 'b')] },
+      })
+      .sort(),
   ).toEqual(['posts', 'users']);
   expect(ids('users')).toEqual(['b']);
   expect(ids('posts')).toEqual([]);
+});
+
+test('a registry that has just begun is given the time everybody needs to register, an old one is believed at once', () => {
+  let nowMs = 0;
+  const startedAt = Date.parse('2026-01-01T00:00:00.000Z');
+  const snapshot = { started_at: new Date(startedAt).toISOString(), epoch: 'one', revision: 1, services: {} };
+  const view = createRegistryView(
+    () => nowMs,
+    () => startedAt + 1_000,
+  );
+  expect(view.isSettled()).toBe(false);
+  view.replace(snapshot);
+  expect(view.isSettled()).toBe(false);
+  nowMs = 6_000;
+  expect(view.isSettled()).toBe(true);
+  // The next registry is not waited for: what the first one knew still serves.
+  view.replace({ ...snapshot, epoch: 'two' });
+  expect(view.isSettled()).toBe(true);
 });

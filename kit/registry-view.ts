@@ -12,9 +12,14 @@ export interface RegistryView {
   expire(): string[];
   instances(name: string): readonly Instance[];
   snapshot(): ServicesSnapshot;
+  /** False while the only registry ever heard of is so new that it may not know everybody. */
+  isSettled(): boolean;
   /** Where a stream may resume; the epoch is empty before the first table. */
   position(): { readonly epoch: string; readonly revision: number };
 }
+
+/** A heartbeat of 5 s with its jitter, and a moment to register: by then a new registry knows who is there. */
+const SETTLE_MS = 7_000;
 
 interface Kept {
   readonly untilMs: number;
@@ -29,9 +34,12 @@ interface Kept {
  * that it is empty. So a restart empties no view, and "all gone" still takes effect at once.
  *
  * @param now monotonic milliseconds
+ * @param wallClock milliseconds since 1970
  */
-export function createRegistryView(now: () => number): RegistryView {
+export function createRegistryView(now: () => number, wallClock: () => number = Date.now): RegistryView {
   let epoch = '';
+  let startedAt = '';
+  let settledAtMs = Number.POSITIVE_INFINITY;
   let revision = 0;
   let told = new Map<string, readonly Instance[]>();
   const merged = new Map<string, readonly Instance[]>();
@@ -40,7 +48,9 @@ export function createRegistryView(now: () => number): RegistryView {
   function replace(snapshot: ServicesSnapshot): string[] {
     const isOtherRegistry = epoch !== '' && snapshot.epoch !== epoch;
     if (isOtherRegistry) kept = { untilMs: now() + KEEP_MS, services: indexed(merged) };
+    if (epoch === '') settledAtMs = now() + settlesInMs(snapshot, wallClock());
     epoch = snapshot.epoch;
+    startedAt = snapshot.started_at;
     revision = snapshot.revision;
     told = new Map(Object.entries(snapshot.services));
     for (const [name, instances] of told) forgetSpokenOf(name, instances);
@@ -85,12 +95,20 @@ export function createRegistryView(now: () => number): RegistryView {
     expire,
     position: () => ({ epoch, revision }),
     instances: (name) => merged.get(name) ?? [],
+    isSettled: () => now() >= settledAtMs,
     snapshot: () => ({
       epoch,
+      started_at: startedAt,
       revision,
       services: Object.fromEntries([...merged].map(([name, instances]) => [name, [...instances]])),
     }),
   };
+}
+
+/** Clocks of two hosts may differ: whatever they say, a registry is not waited for longer than it takes to settle. */
+function settlesInMs(snapshot: ServicesSnapshot, wallClockMs: number): number {
+  const ageMs = Math.max(0, wallClockMs - Date.parse(snapshot.started_at));
+  return Math.max(0, SETTLE_MS - ageMs);
 }
 
 const indexed = (services: ReadonlyMap<string, readonly Instance[]>) =>

@@ -72,6 +72,7 @@ export function createTable(options: TableOptions): Table {
   const { epoch, lease } = options;
   const clock = createLeaseClock(options.now, options.sweepMs);
   const rows = createRows(options.limits);
+  const startedAt = options.timestamp();
 
   function register(registration: Registration, secret?: string): RegisterResult {
     const { name, instance_id: instanceId = randomUUID() } = registration;
@@ -180,6 +181,7 @@ export function createTable(options: TableOptions): Table {
     service: rows.service,
     snapshot: () => ({
       epoch,
+      started_at: startedAt,
       revision: rows.revision(),
       services: Object.fromEntries(rows.all().map(({ name, instances }) => [name, instances])),
     }),
