@@ -39,6 +39,16 @@ export type Decision =
       /** Chooses an instance that is not in `tried`; null when none is left. */
       pick(tried: ReadonlySet<string>): Attempt | null;
     }
+  | {
+      /** The service answers over gRPC, and the gateway makes an HTTP answer of that. */
+      readonly kind: 'transcode';
+      readonly service: string;
+      readonly route: string;
+      readonly limits: Limits;
+      /** Whether `answer` reads the body as it comes, instead of getting it whole. */
+      readonly streams: boolean;
+      answer(request: Request, clientAddress: string): Promise<Response>;
+    }
   | { readonly kind: 'own' }
   | { readonly kind: 'refuse'; readonly problem: Problem };
 

@@ -8,6 +8,9 @@ import { listenGateway } from './plane/listen';
 import { createDecide } from './routing/decide';
 import { createDirectory } from './routing/directory';
 import type { GatewayEnvironment } from './settings';
+import { readContracts } from './transcoding/contracts';
+import { findTranscodedIn, transcodedRoutes } from './transcoding/rules';
+import { createTranscoder } from './transcoding/transcode';
 
 /** Before the first view every address would be unavailable: worth a short wait, but not for a registry that is away. */
 const FIRST_VIEW_MS = 3_000;
@@ -22,7 +25,10 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const { log, metrics } = runtime;
   const tls = tlsFiles(env);
   const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-  const directory = createDirectory(registry);
+  const tokens = openTokens(runtime, env, registry);
+  const transcoded = transcodedRoutes(await readContracts());
+  const findTranscoded = findTranscodedIn(transcoded);
+  const directory = createDirectory(registry, findTranscoded);
   const app = pages(runtime, {
     directory,
     documents: collectDocuments(
@@ -30,7 +36,8 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
       { version: runtime.version, url: env.PUBLIC_URL ?? '/' },
       { log: log.child({ part: 'documents' }), closing: runtime.closing },
     ),
-    tokens: openTokens(runtime, env, registry),
+    tokens,
+    findTranscoded,
     registryAgeMs: registry.ageMs,
   });
   runtime.dependency({
@@ -49,6 +56,12 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     decide: createDecide(
       directory,
       app.routes.map(({ path }) => path),
+      createTranscoder(runtime, {
+        routes: transcoded,
+        registry,
+        internalSecret: env.INTERNAL_SECRET,
+        tokens,
+      }),
     ),
     own: async (request) => app.fetch(request),
     log,

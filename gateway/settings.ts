@@ -1,10 +1,12 @@
-import { type Environment, type Field, flag, integer, optionalText } from '#kit/env';
+import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
 import { processFields, tokenFields } from '#kit/env-fields';
 
 /** What the gateway's process reads from its environment. */
 export const gatewayFields = {
   ...processFields(8080),
   ...tokenFields,
+  /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
+  INTERNAL_SECRET: secret('development-internal-secret'),
   /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */
   PUBLIC_URL: optionalText(),
   TLS_CERT: optionalText(),

@@ -37,6 +37,7 @@ function createScene() {
     snapshot: () => ({ epoch: 'test', revision: 1, services }),
     instances: (name) => services[name] ?? [],
     ageMs: () => 0,
+    isSettled: () => true,
     onChange(listener) {
       tell = listener;
       return () => undefined;

@@ -4,6 +4,7 @@ import { platform } from '#kit/platform';
 import type { Runtime } from '#kit/runtime';
 import type { TokenVerifier } from '#kit/tokens';
 import type { Directory } from '../routing/directory';
+import type { FindTranscoded } from '../transcoding/rules';
 import type { Documents } from './documents';
 import { START_PAGE_HEADERS, startPage } from './start-page';
 import { type GatewayStatus, gatewayStatus, RouteListing, routeListing } from './status';
@@ -12,6 +13,7 @@ export interface PagesDeps {
   readonly directory: Directory;
   readonly documents: Documents;
   readonly tokens: TokenVerifier;
+  readonly findTranscoded: FindTranscoded;
   /** Since the registry was last heard from. */
   readonly registryAgeMs: () => number;
 }
@@ -41,7 +43,7 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
       },
       { public: true, detail: { summary: 'What this server understands at all' } },
     )
-    .get('/routes', () => routeListing(directory, deps.registryAgeMs()), {
+    .get('/routes', () => routeListing(directory, deps.findTranscoded, deps.registryAgeMs()), {
       permission: 'gateway:read',
       response: { 200: RouteListing },
       detail: { summary: 'The live table of routes, with owners and instances' },

@@ -1,6 +1,7 @@
 import { type Static, t } from 'elysia';
 import { InstanceState } from '#contracts/registry';
 import type { Directory, KnownService } from '../routing/directory';
+import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 
 /** How a whole service is: as good as its best instance. */
 const ServiceState = t.UnionEnum(['up', 'starting', 'draining', 'unhealthy', 'gone']);
@@ -34,6 +35,9 @@ export const RouteListing = t.Object({
       path: t.String({ description: 'Where the gateway answers it' }),
       service: t.String(),
       auth: t.String(),
+      grpc_method: t.Optional(
+        t.String({ description: 'Answered by this method of the service, called over gRPC' }),
+      ),
       body_bytes: t.Optional(t.Integer()),
       timeout_ms: t.Optional(t.Integer()),
     }),
@@ -94,16 +98,21 @@ export const gatewayStatus = (
 });
 
 /** What operators see: every route with its owner, every instance with its load. */
-export function routeListing(directory: Directory, registryAgeMs: number): RouteListing {
+export function routeListing(
+  directory: Directory,
+  findTranscoded: FindTranscoded,
+  registryAgeMs: number,
+): RouteListing {
   const table = directory.routes();
   return {
     registry_age_ms: wholeMs(registryAgeMs),
-    routes: directory.services().flatMap(({ name, routes }) =>
+    routes: directory.services().flatMap(({ name, routes, answersGrpc }) =>
       routes.map(({ method, path, prefix_only: _, ...claim }) => ({
         method,
         path: table.isRoot(name, method, path) ? path : `/${name}${path}`,
         service: name,
         ...claim,
+        ...(answersGrpc && grpcMethodOf(findTranscoded(name, { method, path }))),
       })),
     ),
     services: byName(directory, (service) => ({
@@ -122,6 +131,9 @@ export function routeListing(directory: Directory, registryAgeMs: number): Route
     })),
   };
 }
+
+const grpcMethodOf = (route: TranscodedRoute | undefined) =>
+  route && { grpc_method: `${route.rpc.parent.typeName}/${route.rpc.name}` };
 
 const BEST_FIRST: readonly InstanceState[] = ['up', 'starting', 'draining', 'unhealthy'];
 

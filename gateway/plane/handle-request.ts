@@ -2,7 +2,7 @@ import type { Problem } from '#kit/problem';
 import type { IncomingRequest } from '../http1/request-head';
 import type { ClientSide, RequestHandler } from './client-side';
 import { forward } from './exchange';
-import { answerOwn } from './own-answer';
+import { answerOwn, answerTranscoded } from './own-answer';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
 import { createContext, type RequestContext } from './request-context';
@@ -15,6 +15,8 @@ export function handleRequest(client: ClientSide, request: IncomingRequest, plan
   switch (decision.kind) {
     case 'forward':
       return forward(client, context, decision, plane);
+    case 'transcode':
+      return answerTranscoded(client, context, decision, plane);
     case 'own':
       return answerOwn(client, context, plane);
     case 'refuse':

@@ -1,23 +1,69 @@
-import { BodyTooLarge, InternalError, type Problem } from '#kit/problem';
+import { BodyTooLarge, InternalError, Problem } from '#kit/problem';
+import type { Decision } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { CLIENT_LEFT } from './access-log';
 import { type ClientSide, connectionValue, mayKeepAlive, type RequestHandler } from './client-side';
 import { framingLine, requestFields } from './forwarded-headers';
-import type { Plane } from './plane';
+import type { Own, Plane } from './plane';
 import { answerProblem, reasonOf } from './problem-answer';
+import { UpstreamTimeout } from './problems';
+import { createBodyStream } from './request-body';
 import type { RequestContext } from './request-context';
 
 /** Until the gateway's own handler answers; what it answers may then take its time. */
 const OWN_ANSWER_MS = 30_000;
-const ROUTE = 'own';
+
+/** Who in this process answers, and within which bounds. */
+interface Answering {
+  readonly route: string;
+  readonly bodyBytes: number;
+  /** From the last byte of the request to the answer. */
+  readonly timeoutMs: number;
+  /** Asked at once, with the body as it comes; otherwise asked when the body is whole. */
+  readonly streams: boolean;
+  readonly answer: Own;
+  readonly late: () => Problem;
+}
 
 /** Has the gateway itself answer a request: builds a `Request` of it, and writes the `Response`. */
-export function answerOwn(client: ClientSide, context: RequestContext, plane: Plane): RequestHandler {
+export const answerOwn = (client: ClientSide, context: RequestContext, plane: Plane): RequestHandler =>
+  answerHere(client, context, plane, {
+    route: 'own',
+    bodyBytes: plane.limits.ownBodyBytes,
+    timeoutMs: OWN_ANSWER_MS,
+    streams: false,
+    answer: plane.own,
+    late: () => new InternalError({ cause: new Error(`It took longer than ${OWN_ANSWER_MS} ms`) }),
+  });
+
+/** Has a request answered that goes to its service by gRPC. */
+export const answerTranscoded = (
+  client: ClientSide,
+  context: RequestContext,
+  { route, limits, streams, answer }: Extract<Decision, { kind: 'transcode' }>,
+  plane: Plane,
+): RequestHandler =>
+  answerHere(client, context, plane, {
+    route,
+    bodyBytes: limits.bodyBytes,
+    timeoutMs: limits.requestTimeoutMs,
+    streams,
+    answer,
+    late: () => new UpstreamTimeout(),
+  });
+
+function answerHere(
+  client: ClientSide,
+  context: RequestContext,
+  plane: Plane,
+  answering: Answering,
+): RequestHandler {
   const { request } = context;
   const { method, httpVersion } = request.head;
   const left = new AbortController();
   const spans: Buffer[] = [];
+  const streamed = answering.streams ? createBodyStream(client) : null;
   let bytesIn = 0;
   let bytesOut = 0;
   let over = false;
@@ -26,27 +72,35 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
   function conclude(status: number, code?: string) {
     if (over) return;
     over = true;
-    plane.accessLog.end(context, { route: ROUTE, status, bytesIn, bytesOut, code });
+    plane.accessLog.end(context, { route: answering.route, status, bytesIn, bytesOut, code });
   }
 
   function fail(problem: Problem) {
     if (over) return;
     conclude(problem.status, problem.code);
     answerProblem(client, context, problem, plane);
+    stop('The request was refused');
+  }
+
+  function stop(reason: string) {
     left.abort();
+    streamed?.fail(new Error(reason));
   }
 
   function failed(failure: unknown) {
     if (over) return;
-    plane.log.error(
-      { err: failure, request_id: context.requestId },
-      'an answer of the gateway itself failed',
-    );
-    fail(new InternalError());
+    const problem = failure instanceof Problem ? failure : new InternalError({ cause: failure });
+    if (problem.code === InternalError.code)
+      plane.log.error(
+        { err: problem.cause, request_id: context.requestId },
+        'an answer of the gateway itself failed',
+      );
+    fail(problem);
   }
 
   async function answer() {
-    const response = await plane.own(requestOf(context, spans, left.signal), context.origin.address);
+    const body = streamed?.stream ?? (spans.length > 0 ? Buffer.concat(spans) : null);
+    const response = await answering.answer(requestOf(context, body, left.signal), context.origin.address);
     if (over) {
       await response.body?.cancel();
       return;
@@ -90,17 +144,34 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
     encoder.end([], client);
   }
 
+  function begin() {
+    if (request.framing.kind === 'length' && request.framing.length > answering.bodyBytes) {
+      fail(new BodyTooLarge());
+      return;
+    }
+    if (request.expectsContinue) {
+      client.push('HTTP/1.1 100 Continue\r\n\r\n');
+      client.flush();
+    }
+    if (streamed !== null) answer().catch(failed);
+  }
+
+  begin();
+
   return {
     content(bytes, start, end) {
       bytesIn += end - start;
-      if (bytesIn > plane.limits.ownBodyBytes) fail(new BodyTooLarge());
-      else if (!over) spans.push(bytes.subarray(start, end));
+      if (over) return;
+      if (bytesIn > answering.bodyBytes) fail(new BodyTooLarge());
+      else if (streamed !== null) streamed.push(bytes.subarray(start, end));
+      else spans.push(bytes.subarray(start, end));
     },
     flush: () => undefined,
     end() {
       if (over) return;
-      client.deadline.set(OWN_ANSWER_MS);
-      answer().catch(failed);
+      client.deadline.set(answering.timeoutMs);
+      if (streamed !== null) streamed.end();
+      else answer().catch(failed);
     },
     drained() {
       proceed?.();
@@ -108,22 +179,21 @@ export function answerOwn(client: ClientSide, context: RequestContext, plane: Pl
     },
     gone() {
       conclude(CLIENT_LEFT);
-      left.abort();
+      stop('The client has left');
       proceed?.();
     },
-    timeUp: () => failed(new Error(`${method} ${request.head.target} took longer than ${OWN_ANSWER_MS} ms`)),
+    timeUp: () => failed(answering.late()),
   };
 }
 
-function requestOf(context: RequestContext, spans: readonly Buffer[], signal: AbortSignal): Request {
+function requestOf(context: RequestContext, body: BodyInit | null, signal: AbortSignal): Request {
   const { head } = context.request;
   const headers = new Headers();
   for (const [name, value] of requestFields(context)) headers.append(name, value);
   const target = head.target === '*' ? '/' : head.target;
   const url = `${context.origin.protocol}://${context.origin.host ?? 'localhost'}${target}`;
-  const body =
-    spans.length > 0 && head.method !== 'GET' && head.method !== 'HEAD' ? Buffer.concat(spans) : null;
-  return new Request(url, { method: head.method, headers, body, signal });
+  const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
+  return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
 
 function framingOf(response: Response, method: string, httpVersion: '1.0' | '1.1'): Framing {

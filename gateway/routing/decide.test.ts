@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import type { Instance, RouteClaim } from '#contracts/registry';
 import type { Decision } from '../decision';
+import { readContracts } from '../transcoding/contracts';
+import { findTranscodedIn, transcodedRoutes } from '../transcoding/rules';
 import { createDecide } from './decide';
 import { createDirectory } from './directory';
+
+const findTranscoded = findTranscodedIn(transcodedRoutes(await readContracts()));
 
 const OWN_PATHS = ['/', '/health', '/docs', '/docs/assets/:name'];
 
@@ -21,6 +25,7 @@ function createRegistry() {
       return () => undefined;
     },
     ageMs: () => (isHeard ? 10 : Number.POSITIVE_INFINITY),
+    isSettled: () => isHeard,
     setHeard: (heard: boolean) => {
       isHeard = heard;
     },
@@ -69,7 +74,8 @@ const USERS = [
 
 function createScene() {
   const registry = createRegistry();
-  const decide = createDecide(createDirectory(registry), OWN_PATHS);
+  const directory = createDirectory(registry, findTranscoded);
+  const decide = createDecide(directory, OWN_PATHS, async ({ target }) => new Response(target));
   registry.set('users', [instance('users', USERS)]);
   registry.set('media', [
     instance(
@@ -101,6 +107,7 @@ function said(decision: Decision): string {
     const { status, code, headers } = decision.problem;
     return [status, code, headers.allow].filter((part) => part !== undefined).join(' ');
   }
+  if (decision.kind === 'transcode') return `${decision.service} ${decision.route} by gRPC`;
   return `${decision.service} ${decision.route} ${decision.target}`;
 }
 
@@ -245,5 +252,38 @@ describe('as instances come and go', () => {
     registry.set('old', []);
     registry.set('new', [instance('new', ['GET /shared'], { registered_at: '2026-02-01T00:00:00.000Z' })]);
     expect(said(ask('GET /shared'))).toBe('new /shared /shared');
+  });
+});
+
+describe('a route the contracts know', () => {
+  const ROUTES = ['PUT /users/me', 'GET /users/:username'];
+  const { registry, ask } = createScene();
+  const grpc = { grpc_port: 5150 };
+
+  test('goes by gRPC where an instance answers it, at its own path, below a prefix and under a version', async () => {
+    registry.set('users', [instance('users', ROUTES, grpc)]);
+    for (const path of ['/users/me', '/users/users/me', '/v1/users/me']) {
+      const decision = ask(`PUT ${path}?x=1`);
+      expect(said(decision)).toBe('users /users/me by gRPC');
+      if (decision.kind !== 'transcode') throw new Error('not transcoded');
+      const answer = await decision.answer(new Request('http://gateway'), '127.0.0.1');
+      expect(await answer.text()).toBe('/users/me?x=1');
+    }
+    expect(said(ask('GET /users/alice'))).toBe('users /users/:username /users/alice');
+  });
+
+  test('goes over HTTP while no instance answers gRPC, and is unavailable with none at all', () => {
+    registry.set('users', [
+      instance('users', ROUTES),
+      instance('users', ROUTES, { ...grpc, instance_id: 'users-2', state: 'draining' }),
+    ]);
+    expect(said(ask('PUT /users/me'))).toBe('users /users/me /users/me');
+    registry.set('users', []);
+    expect(said(ask('PUT /users/me'))).toBe('503 service.unavailable');
+  });
+
+  test('is reached only where its service claims it', () => {
+    registry.set('users', [instance('users', ['GET /users/:username'], grpc)]);
+    expect(said(ask('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
   });
 });

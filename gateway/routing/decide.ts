@@ -1,8 +1,11 @@
 import { defineProblem, MethodNotAllowed, type Problem, RouteNotFound } from '#kit/problem';
 import type { Decide, Decision } from '../decision';
 import { RETRY_AFTER, ServiceUnavailable } from '../plane/problems';
+import type { TranscodedRoute } from '../transcoding/rules';
+import type { Transcode } from '../transcoding/transcode';
 import type { Directory } from './directory';
 import { readTarget } from './path';
+import type { Match } from './route-table';
 import { createRouter } from './router';
 
 export const PathRefused = defineProblem(
@@ -14,9 +17,15 @@ export const PathRefused = defineProblem(
 /**
  * Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting.
  *
+ * A route that the contracts know goes by gRPC where an instance answers that, and over HTTP where none does.
+ *
  * @param ownPaths patterns of what the gateway answers itself: no service can take them
  */
-export function createDecide(directory: Directory, ownPaths: readonly string[]): Decide {
+export function createDecide(
+  directory: Directory,
+  ownPaths: readonly string[],
+  transcode: Transcode,
+): Decide {
   const own = createRouter<true>();
   for (const pattern of ownPaths) own.add('ALL', pattern, true);
 
@@ -29,17 +38,37 @@ export function createDecide(directory: Directory, ownPaths: readonly string[]):
     if (own.find(method, path, 0)) return OWN;
     const routes = directory.routes();
     const match = routes.find(method, path);
-    if (match === undefined) return directory.isReady() ? unmatched(routes.methods(path)) : NOT_READY;
-    const balancer = directory.service(match.service)?.balancer;
-    if (!balancer?.isAvailable()) return UNAVAILABLE;
+    if (match === undefined) return directory.isSettled() ? unmatched(routes.methods(path)) : NOT_READY;
+    const service = directory.service(match.service);
+    if (!service?.balancer.isAvailable()) return UNAVAILABLE;
+    const passedOn = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
+    if (match.transcoded !== undefined && service.answersGrpc)
+      return transcoding(match, match.transcoded, passedOn, transcode);
     return {
       kind: 'forward',
       service: match.service,
       route: match.pattern,
-      target: match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query,
+      target: passedOn,
       limits: match.limits,
-      pick: balancer.pick,
+      pick: service.balancer.pick,
     };
+  };
+}
+
+function transcoding(
+  { service, pattern, limits, auth }: Match,
+  route: TranscodedRoute,
+  target: string,
+  transcode: Transcode,
+): Decision {
+  const transcoded = { route, auth, target, timeoutMs: limits.requestTimeoutMs };
+  return {
+    kind: 'transcode',
+    service,
+    route: pattern,
+    limits,
+    streams: route.upload !== null,
+    answer: (request, clientAddress) => transcode(transcoded, request, clientAddress),
   };
 }
 

@@ -1,24 +1,30 @@
 import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
+import type { FindTranscoded } from '../transcoding/rules';
 import { type Balancer, createBalancer } from './balancer';
 import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
 
 /** What the gateway needs of the registry's client. */
 export interface RegistrySource {
-  snapshot(): ServicesSnapshot;
+  snapshot(): Pick<ServicesSnapshot, 'services'>;
   instances(name: string): readonly Instance[];
   onChange(listener: (names: readonly string[]) => void): () => void;
   ageMs(): number;
+  isSettled(): boolean;
 }
 
 export interface KnownService extends RoutedService {
   readonly instances: readonly Instance[];
   readonly balancer: Balancer;
+  /** Whether some instance can be called by gRPC now. */
+  readonly answersGrpc: boolean;
 }
 
 /** The registry's view, made ready for routing. */
 export interface Directory {
   /** False until the registry was heard from: nothing is known then, so nothing is unknown either. */
   isReady(): boolean;
+  /** False while a registry that has just begun may not know everybody: an unknown address may be known in a moment. */
+  isSettled(): boolean;
   /** Replaced as a whole when what services claim has changed. */
   routes(): RouteTable;
   service(name: string): KnownService | undefined;
@@ -39,14 +45,17 @@ export interface Chance {
  *
  * A service whose instances are all gone keeps its routes for as long as the registry remembers it: a known address
  * without an instance is unavailable, not unknown.
+ *
+ * @param findTranscoded which of the routes services claim are answered by gRPC
  */
 export function createDirectory(
   registry: RegistrySource,
+  findTranscoded: FindTranscoded = () => undefined,
   chance: Chance = { now: () => performance.now(), random: Math.random },
 ): Directory {
   const known = new Map<string, KnownService>();
   const listeners = new Set<(names: readonly string[]) => void>();
-  let table = createRouteTable([]);
+  let table = createRouteTable([], findTranscoded);
 
   registry.onChange((names) => {
     apply(names);
@@ -67,7 +76,7 @@ export function createDirectory(
       }
       claimsChanged ||= !Bun.deepEquals(claimsOf(before), claimsOf(after));
     }
-    if (claimsChanged) table = createRouteTable([...known.values()].sort(byAge));
+    if (claimsChanged) table = createRouteTable([...known.values()].sort(byAge), findTranscoded);
   }
 
   function updated(
@@ -78,17 +87,22 @@ export function createDirectory(
     const balancer = before?.balancer ?? createBalancer(chance);
     balancer.update(instances);
     const claims = instances.length > 0 ? unionOf(instances) : (before ?? EVERYTHING_BELOW_ITS_NAME);
-    return { name, instances, balancer, routes: claims.routes, prefixes: claims.prefixes };
+    const { routes, prefixes } = claims;
+    return { name, instances, balancer, answersGrpc: instances.some(answersGrpc), routes, prefixes };
   }
 
   return {
     isReady: () => Number.isFinite(registry.ageMs()),
+    isSettled: () => registry.isSettled(),
     routes: () => table,
     service: (name) => known.get(name),
     services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),
     onChange: (listener) => void listeners.add(listener),
   };
 }
+
+const answersGrpc = ({ grpc_port, state }: Instance) =>
+  grpc_port !== undefined && (state === 'up' || state === 'unhealthy');
 
 /** Of a service that was gone before this gateway started: whatever is asked of it is unavailable, not unknown. */
 const EVERYTHING_BELOW_ITS_NAME: Pick<RoutedService, 'routes' | 'prefixes'> = {

@@ -1,6 +1,7 @@
 import type { RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/operations';
 import type { Limits } from '../decision';
+import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './limits';
 import { createRouter, type Router } from './router';
 
@@ -15,6 +16,10 @@ export interface Match {
   readonly service: string;
   readonly pattern: string;
   readonly limits: Limits;
+  /** Who may call it, as the service claims. */
+  readonly auth: string;
+  /** The gRPC method that answers it, where the contracts name one. */
+  readonly transcoded: TranscodedRoute | undefined;
   /** So many characters at the start of the path are the gateway's (a version, a prefix) and are not sent on. */
   readonly cut: number;
 }
@@ -41,7 +46,10 @@ const SHOWN_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flat
  *
  * @param services of two that claim the same, the first has it
  */
-export function createRouteTable(services: readonly RoutedService[]): RouteTable {
+export function createRouteTable(
+  services: readonly RoutedService[],
+  findTranscoded: FindTranscoded,
+): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
   const rooted = new Set<string>();
@@ -49,12 +57,12 @@ export function createRouteTable(services: readonly RoutedService[]): RouteTable
   for (const { name, routes } of services) {
     for (const claim of routes) {
       const { method, path } = claim;
-      const match = { service: name, pattern: path, limits: limitsOf(claim), cut: 0 };
-      if (!claim.prefix_only && root.add(method, path, match)) rooted.add(`${name} ${method} ${path}`);
+      if (!claim.prefix_only && root.add(method, path, matchOf(name, claim, findTranscoded)))
+        rooted.add(`${name} ${method} ${path}`);
     }
   }
   for (const service of services) {
-    const router = routerBelowPrefix(service);
+    const router = routerBelowPrefix(service, findTranscoded);
     for (const prefix of [service.name, ...service.prefixes]) {
       if (prefixed.has(prefix)) continue;
       prefixed.set(prefix, router);
@@ -90,23 +98,28 @@ export function createRouteTable(services: readonly RoutedService[]): RouteTable
 }
 
 /** Everything a service answers below its prefixes. */
-function routerBelowPrefix({ name, routes }: RoutedService): Router<Match> {
+function routerBelowPrefix({ name, routes }: RoutedService, findTranscoded: FindTranscoded): Router<Match> {
   const router = createRouter<Match>();
-  for (const claim of routes)
-    router.add(claim.method, claim.path, {
-      service: name,
-      pattern: claim.path,
-      limits: limitsOf(claim),
-      cut: 0,
-    });
+  for (const claim of routes) router.add(claim.method, claim.path, matchOf(name, claim, findTranscoded));
   for (const page of SHOWN_PAGES) router.add('GET', page, pageOf(name, page));
   return router;
 }
+
+const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTranscoded): Match => ({
+  service,
+  pattern: claim.path,
+  limits: limitsOf(claim),
+  auth: claim.auth,
+  transcoded: findTranscoded(service, claim),
+  cut: 0,
+});
 
 const pageOf = (service: string, pattern: string): Match => ({
   service,
   pattern,
   limits: limitsOf({}),
+  auth: 'public',
+  transcoded: undefined,
   cut: 0,
 });
 

@@ -1,0 +1,166 @@
+import { callerOf } from '#kit/grpc-access';
+import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc-client';
+import type { GrpcDefinition } from '#kit/grpc-definition';
+import type { HttpAnswer, HttpOrigin } from '#kit/grpc-http';
+import { DependencyTimedOut } from '#kit/grpc-status';
+import {
+  DependencyUnavailable,
+  InternalError,
+  MalformedBody,
+  UnsupportedMediaType,
+  ValidationFailed,
+} from '#kit/problem';
+import type { RegistryClient } from '#kit/registry-client';
+import type { Runtime } from '#kit/runtime';
+import type { TokenVerifier } from '#kit/tokens';
+import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../plane/problems';
+import { uploadMessages } from './form';
+import { grpcDefinitionOf } from './grpc-definition-of';
+import { requestMessage } from './request-message';
+import { responseJson } from './response-json';
+import type { TranscodedRoute } from './rules';
+
+/** An upload may take as long as the client's line needs; a client that sends nothing is cut off before. */
+const UPLOAD_MS = 600_000;
+/** What a host and a browser's name may be at most, so that neither fills a call's metadata. */
+const MOST_CHARACTERS = 255;
+
+/** A request of one route, as far as it is known before its body. */
+export interface TranscodedRequest {
+  readonly route: TranscodedRoute;
+  /** Who may call the route, as its service claims. */
+  readonly auth: string;
+  /** Path and query, as the service knows them. */
+  readonly target: string;
+  readonly timeoutMs: number;
+}
+
+/** Answers a request with what its service says over gRPC. Throws the problem where there is one. */
+export type Transcode = (
+  transcoded: TranscodedRequest,
+  request: Request,
+  clientAddress: string,
+) => Promise<Response>;
+
+/** Opens a client for each service that some route goes to. */
+export function createTranscoder(
+  runtime: Runtime,
+  options: {
+    routes: readonly TranscodedRoute[];
+    registry: Pick<RegistryClient, 'instances' | 'onChange'>;
+    internalSecret: string;
+    tokens: TokenVerifier;
+  },
+): Transcode {
+  const clients = new Map<string, GrpcClient<GrpcDefinition>>();
+  for (const { service, rpc } of options.routes) {
+    if (clients.has(rpc.parent.typeName)) continue;
+    const { registry, internalSecret } = options;
+    const definition = grpcDefinitionOf(rpc.parent);
+    clients.set(
+      rpc.parent.typeName,
+      createGrpcClient(runtime, { service, definition, registry, internalSecret }),
+    );
+  }
+
+  return async (transcoded, request, clientAddress) => {
+    const { route, timeoutMs } = transcoded;
+    const message = await readMessage(transcoded, request, options.tokens);
+    const call = clients.get(route.rpc.parent.typeName)?.[route.rpc.name];
+    if (call === undefined) throw new Error(`There is no client for ${route.rpc.toString()}`);
+    const deadlineMs = route.upload === null ? timeoutMs : UPLOAD_MS;
+    const startedMs = performance.now();
+    let httpAnswer: HttpAnswer = {};
+    try {
+      const response = await call(message, {
+        ...outgoing(request, clientAddress),
+        deadlineMs,
+        answeredOverHttp(answer) {
+          httpAnswer = answer;
+        },
+      });
+      return httpResponse(route, response, httpAnswer);
+    } catch (failure) {
+      throw seenFromOutside(failure, performance.now() - startedMs >= deadlineMs);
+    }
+  };
+}
+
+async function readMessage(
+  { route, auth, target }: TranscodedRequest,
+  request: Request,
+  tokens: TokenVerifier,
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  if (route.upload !== null) return uploadMessages(route, route.upload, request);
+  const body = route.body === null ? undefined : await readJson(request);
+  const queryStart = target.indexOf('?');
+  const path = queryStart === -1 ? target : target.slice(0, queryStart);
+  const query = new URLSearchParams(queryStart === -1 ? '' : target.slice(queryStart));
+  try {
+    return requestMessage(route, { path, query, body });
+  } catch (failure) {
+    // As in the services: a stranger learns that a token is needed, not what is wrong with a body.
+    if (failure instanceof ValidationFailed && auth !== 'public' && auth !== 'optional')
+      await callerOf({ metadata: () => request.headers.get('authorization') ?? undefined }, tokens);
+    throw failure;
+  }
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  const text = await request.text();
+  if (text === '') return undefined;
+  const [mediaType = ''] = (request.headers.get('content-type') ?? '').split(';');
+  if (mediaType.trim().toLowerCase() !== 'application/json')
+    throw new UnsupportedMediaType({ detail: 'Send application/json.' });
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message holds what was sent.
+    throw new MalformedBody();
+  }
+}
+
+function outgoing({ headers, signal }: Request, clientAddress: string): OutgoingCall {
+  const authorization = headers.get('authorization');
+  const requestId = headers.get('x-request-id');
+  const traceparent = headers.get('traceparent');
+  return {
+    signal,
+    ...(requestId !== null && { requestId }),
+    ...(traceparent !== null && { traceparent }),
+    onBehalfOf: {
+      ...(authorization !== null && { authorization }),
+      origin: originOf(headers, clientAddress),
+    },
+  };
+}
+
+/** The gateway's own `X-Forwarded-*`: what a client says there has been taken out. */
+function originOf(headers: Headers, address: string): HttpOrigin {
+  const userAgent = headers.get('user-agent');
+  const host = headers.get('x-forwarded-host');
+  const cookie = headers.get('cookie');
+  return {
+    address,
+    protocol: headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http',
+    ...(userAgent !== null && { user_agent: userAgent.slice(0, MOST_CHARACTERS) }),
+    ...(host !== null && host.length <= MOST_CHARACTERS && { host }),
+    ...(cookie !== null && { cookie }),
+  };
+}
+
+function httpResponse(route: TranscodedRoute, response: unknown, { status, headers }: HttpAnswer): Response {
+  if (!(response instanceof Uint8Array)) throw new TypeError('The client gave no encoded response');
+  const body = responseJson(route, response);
+  const own = { ...headers, 'x-content-type-options': 'nosniff' };
+  if (body === undefined) return new Response(null, { status: status ?? 204, headers: own });
+  return Response.json(body, { status: status ?? 200, headers: own });
+}
+
+/** What only says that gRPC did not work out has the gateway's own names; a service's own problem stays as it is. */
+function seenFromOutside(failure: unknown, isLate: boolean): unknown {
+  if (isLate || failure instanceof DependencyTimedOut) return new UpstreamTimeout({ cause: failure });
+  if (failure instanceof DependencyUnavailable)
+    return new ServiceUnavailable({ headers: RETRY_AFTER, cause: failure });
+  return failure instanceof InternalError ? new UpstreamBadResponse({ cause: failure }) : failure;
+}

@@ -1,0 +1,289 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type Reply, request } from './support/client';
+import { eventually } from './support/eventually';
+import { throttleRedisUrl } from './support/identity';
+import { type StartedProcess, startProcess } from './support/processes';
+import { testDatabase, uniqueName } from './support/servers';
+
+/** The routes that the gateway answers by gRPC, asked through it and at the service itself: nobody can tell which. */
+
+const PASSWORD = 'correct horse battery staple';
+
+const processes: StartedProcess[] = [];
+const databases: Awaited<ReturnType<typeof testDatabase>>[] = [];
+let gateway: StartedProcess;
+let auth: StartedProcess;
+let users: StartedProcess;
+
+beforeAll(async () => {
+  databases.push(await testDatabase(), await testDatabase());
+  const start = async (main: string, environment: Record<string, string>) => {
+    const started = await startProcess(main, environment);
+    processes.push(started);
+    return started;
+  };
+  const { url: REGISTRY_URL } = await start('registry/main.ts', {});
+  const shared = { REGISTRY_URL, REDIS_URL: throttleRedisUrl(), SIGN_INS_PER_ADDRESS: '1000' };
+  [gateway, users, auth] = await Promise.all([
+    start('gateway/main.ts', shared),
+    start('services/users/main.ts', { ...shared, USERS_DATABASE_URL: databases[0]?.url ?? '' }),
+    start('services/auth/main.ts', { ...shared, AUTH_DATABASE_URL: databases[1]?.url ?? '' }),
+  ]);
+  await eventually(async () => {
+    const { body } = await request(gateway.url, 'GET', '/');
+    expect(Object.keys(Object(body.services)).sort()).toEqual(['auth', 'users']);
+    await register(gateway.url);
+  }, 20_000);
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(processes.toReversed().map((process) => process.stop()));
+  await Promise.all(databases.map(({ drop }) => drop()));
+}, 30_000);
+
+interface Asked {
+  readonly body?: unknown;
+  readonly token?: string;
+  readonly headers?: Record<string, string>;
+}
+
+async function register(base: string) {
+  const username = uniqueName('person').replace('-', '_');
+  const body = { username, email: `${username}@example.com`, password: PASSWORD };
+  const reply = await request(base, 'POST', '/auth/register', { body });
+  expect(reply.status).toBe(201);
+  return {
+    username,
+    reply,
+    token: String(reply.body.access_token),
+    refreshToken: String(reply.body.refresh_token),
+  };
+}
+
+/** Everything of an answer that is the same for two people. */
+const seen = ({ status, headers, body }: Reply) => ({
+  status,
+  headers: Object.fromEntries(
+    ['content-type', 'cache-control', 'location', 'set-cookie', 'www-authenticate', 'x-content-type-options']
+      .filter((name) => !(name === 'x-content-type-options' && status >= 400))
+      .map((name) => [name, withoutNames(headers.get(name) ?? '')]),
+  ),
+  body: status >= 400 ? refusalIn(body) : shapeOf(body),
+});
+
+const withoutNames = (text: string) =>
+  text.replace(/person_\w+/, '<username>').replace(/refresh_token=[\w-]+/, 'refresh_token=<token>');
+
+const refusalIn = ({ title, code, detail, errors, instance, type }: Record<string, unknown>) => ({
+  title,
+  code,
+  detail,
+  instance,
+  type,
+  fields: Array.isArray(errors) ? errors.map((error) => String(Object(error).field)).sort() : null,
+});
+
+/** Names and types, and the values that do not differ from person to person. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([name, inner]) => [name, shapeOf(inner)]),
+    );
+  return typeof value === 'string' ? 'text' : value;
+}
+
+/** The same request to the gateway and to the service, each with a person of its own where it needs one. */
+async function expectSame(
+  service: () => StartedProcess,
+  method: string,
+  path: string,
+  ask: (base: string) => Promise<Asked> | Asked,
+): Promise<Reply> {
+  const throughGateway = await request(gateway.url, method, path, await ask(gateway.url));
+  const direct = await request(service().url, method, path, await ask(service().url));
+  expect(seen(throughGateway)).toEqual(seen(direct));
+  return throughGateway;
+}
+
+const inAuth = () => auth;
+const inUsers = () => users;
+
+describe('registering and signing in', () => {
+  test('registering answers 201 with where the person is and a cookie no script can read', async () => {
+    const { reply } = await register(gateway.url);
+    const { reply: direct } = await register(auth.url);
+    expect(seen(reply)).toEqual(seen(direct));
+    expect(reply.headers.get('set-cookie')).toContain('HttpOnly');
+    expect(reply.headers.get('location')).toStartWith('/users/person_');
+  });
+
+  test('signing in by username and by address, with more than is known', async () => {
+    for (const named of ['username', 'email']) {
+      const reply = await expectSame(inAuth, 'POST', '/auth/login', async (base) => {
+        const { username } = await register(base);
+        const name = named === 'email' ? { email: `${username}@example.com` } : { username };
+        return { body: { ...name, password: PASSWORD, remember: true, client: { address: '1.2.3.4' } } };
+      });
+      expect(reply.status).toBe(200);
+    }
+  });
+
+  test('a wrong password, a name twice, and whatever is no sign-in at all', async () => {
+    const cases: [Asked, string][] = [
+      [{ body: { username: uniqueName('nobody'), password: 'wrong' } }, 'auth.wrong-credentials'],
+      [{ body: { username: 'a', email: 'a@b.example', password: 'x' } }, 'request.invalid'],
+      [{ body: { username: 7, password: PASSWORD } }, 'request.invalid'],
+      [{ body: { username: null, password: PASSWORD } }, 'request.invalid'],
+      [{ body: { username: 'alice', password: '' } }, 'request.invalid'],
+      [{ body: { username: 'alice', password: 'p'.repeat(300) } }, 'request.invalid'],
+      [{ body: {} }, 'request.invalid'],
+      [{ body: '{"username":' }, 'request.malformed'],
+      [
+        { body: 'username=alice', headers: { 'content-type': 'text/plain' } },
+        'request.unsupported-media-type',
+      ],
+      [{ body: { username: 'alice', password: 'p'.repeat(1_100_000) } }, 'request.too-large'],
+    ];
+    for (const [asked, code] of cases) {
+      const reply = await expectSame(inAuth, 'POST', '/auth/login', () => asked);
+      expect(reply.body.code).toBe(code);
+      expect(JSON.stringify(reply.body)).not.toContain(PASSWORD);
+    }
+  }, 30_000);
+
+  test('a name that is taken, and a registration that is none', async () => {
+    const { username } = await register(gateway.url);
+    const again = { username, email: 'else@example.com', password: PASSWORD };
+    const taken = await expectSame(inAuth, 'POST', '/auth/register', () => ({ body: again }));
+    expect(taken.body.code).toBe('user.username-taken');
+    for (const body of [
+      {},
+      { ...again, username: 'x' },
+      { ...again, password: 'short' },
+      { ...again, email: 5 },
+    ]) {
+      const refused = await expectSame(inAuth, 'POST', '/auth/register', () => ({ body }));
+      expect(refused.body.code).toBe('request.invalid');
+    }
+  });
+});
+
+describe('sessions', () => {
+  const cookieOf = (refreshToken: string) => ({ cookie: `theme=dark; refresh_token=${refreshToken}; a=b` });
+
+  test('are renewed by the cookie, by the body, and not at all without a good token', async () => {
+    const byCookie = await expectSame(inAuth, 'POST', '/auth/refresh', async (base) => ({
+      headers: cookieOf((await register(base)).refreshToken),
+    }));
+    expect(byCookie.status).toBe(200);
+    expect(byCookie.headers.get('set-cookie')).toContain(`refresh_token=${byCookie.body.refresh_token}`);
+    const byBody = await expectSame(inAuth, 'POST', '/auth/refresh', async (base) => ({
+      body: { refresh_token: (await register(base)).refreshToken },
+    }));
+    expect(byBody.status).toBe(200);
+    const without = await expectSame(inAuth, 'POST', '/auth/refresh', () => ({}));
+    expect(without.body.code).toBe('auth.refresh-refused');
+    const empty = await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ body: { refresh_token: '' } }));
+    expect(empty.body.code).toBe('request.invalid');
+    await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ headers: cookieOf('unknown') }));
+  });
+
+  test('end with 204, no body and no cookie, and then nothing of them is good', async () => {
+    let ended = { token: '', refreshToken: '' };
+    const reply = await expectSame(inAuth, 'POST', '/auth/logout', async (base) => {
+      ended = await register(base);
+      return { token: ended.token, headers: cookieOf(ended.refreshToken) };
+    });
+    expect(reply.status).toBe(204);
+    expect(reply.headers.get('set-cookie')).toContain('Max-Age=0');
+    const me = await expectSame(inAuth, 'GET', '/auth/me', () => ({ token: ended.token }));
+    expect(me.status).toBe(401);
+    await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ headers: cookieOf(ended.refreshToken) }));
+    expect((await expectSame(inAuth, 'POST', '/auth/logout', () => ({}))).status).toBe(204);
+  });
+
+  test('say who I am, to HEAD as well, and not to strangers', async () => {
+    const me = await expectSame(inAuth, 'GET', '/auth/me', async (base) => ({
+      token: (await register(base)).token,
+    }));
+    expect(me.body).toMatchObject({ roles: ['user'], email: expect.stringContaining('@') });
+    await expectSame(inAuth, 'GET', '/auth/me', () => ({}));
+    await expectSame(inAuth, 'GET', '/auth/me', () => ({ token: 'nonsense' }));
+    for (const authorization of ['Bearer', 'Basic YTpi', 'Bearer a b', 'Bearer \xe9'])
+      await expectSame(inAuth, 'GET', '/auth/me', () => ({ headers: { authorization } }));
+    const { token } = await register(gateway.url);
+    const head = await fetch(`${gateway.url}/auth/me`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  test("remember the client's true address and browser", async () => {
+    const { token } = await register(gateway.url);
+    const { body } = await request(gateway.url, 'GET', '/auth/sessions', {
+      token,
+      headers: { 'user-agent': 'another' },
+    });
+    expect(body.items).toMatchObject([{ address: '127.0.0.1', user_agent: expect.stringContaining('Bun') }]);
+  });
+});
+
+describe('my profile', () => {
+  const change = { display_name: 'Käthe ☀', bio: 'Birds', locale: 'de-CH', date_of_birth: '1990-02-28' };
+
+  test('is changed with PUT and PATCH, and comes back whole', async () => {
+    for (const method of ['PUT', 'PATCH']) {
+      const reply = await expectSame(inUsers, method, '/users/me', async () => ({
+        token: (await register(gateway.url)).token,
+        body: { ...change, unknown: 1 },
+      }));
+      expect(reply.status).toBe(200);
+      expect(reply.body).toMatchObject({ ...change, followers_count: 0, avatar_url: null, active: true });
+    }
+  });
+
+  test('is refused to strangers before its body is looked at, and to what is no profile', async () => {
+    const stranger = await expectSame(inUsers, 'PUT', '/users/me', () => ({ body: { display_name: 5 } }));
+    expect(stranger.body.code).toBe('auth.unauthenticated');
+    const { token } = await register(gateway.url);
+    for (const body of [
+      { display_name: 5, bio: [] },
+      { locale: '!' },
+      { avatar_url: null },
+      { bio: 'b'.repeat(501) },
+    ]) {
+      const refused = await expectSame(inUsers, 'PUT', '/users/me', () => ({ token, body }));
+      expect(refused.body.code).toBe('request.invalid');
+    }
+    const unchanged = await expectSame(inUsers, 'PATCH', '/users/me', () => ({ token, body: {} }));
+    expect(unchanged.status).toBe(200);
+  });
+});
+
+test('the service is asked by gRPC', async () => {
+  await register(gateway.url);
+  const measured = async ({ url }: StartedProcess) => (await fetch(`${url}/metrics`)).text();
+  expect(await measured(gateway)).toMatch(/grpc_client_handling_seconds_count\{[^}]*grpc_method="Register"/);
+  expect(await measured(auth)).toMatch(/grpc_server_handling_seconds_count\{[^}]*grpc_method="Register"/);
+});
+
+test('one request id goes through all processes', async () => {
+  const headers = { 'x-request-id': 'request-of-this-test' };
+  const reply = await request(gateway.url, 'GET', '/auth/me', { headers });
+  expect(reply.headers.get('x-request-id')).toBe('request-of-this-test');
+  expect(reply.body.request_id).toBe('request-of-this-test');
+  await eventually(() => expect(auth.output()).toContain('request-of-this-test'));
+});
+
+test('with no instance left the answer is the gateway’s own 503', async () => {
+  const stopping = processes.indexOf(auth);
+  await auth.stop();
+  processes.splice(stopping, 1);
+  const reply = await request(gateway.url, 'GET', '/auth/me');
+  expect(reply.body).toMatchObject({ status: 503, code: 'service.unavailable' });
+  expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
+});
