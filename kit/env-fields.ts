@@ -54,6 +54,16 @@ export const flagFields = {
   FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
 };
 
+/** Where files are kept: an S3-compatible server where its endpoint is set, else a folder. */
+export const storageFields = {
+  MEDIA_STORAGE: text('.data/media'),
+  S3_ENDPOINT: optionalText(),
+  S3_BUCKET: text('rookery-media'),
+  S3_REGION: text('us-east-1'),
+  S3_ACCESS_KEY_ID: optionalText(),
+  S3_SECRET_ACCESS_KEY: optionalText(),
+};
+
 export const smtpFields = {
   SMTP_HOST: text('127.0.0.1'),
   SMTP_PORT: port(11025),

@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './registry';
+
+const START_MS = 15_000;
+
+/** An S3-compatible server in a process of its own, on a free port and an empty folder. */
+export async function startObjectStore() {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-s3-'));
+  const port = freePort();
+  const program = join(import.meta.dir, '..', '..', 'node_modules', 's3rver', 'bin', 's3rver.js');
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      program,
+      '--directory',
+      folder,
+      '--address',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--silent',
+    ],
+    { stdout: 'ignore', stderr: 'pipe' },
+  );
+  const endpoint = `http://127.0.0.1:${port}`;
+  const until = Date.now() + START_MS;
+  while (
+    !(await fetch(endpoint).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    if (child.exitCode !== null || Date.now() > until)
+      throw new Error(`the object store did not start: ${await new Response(child.stderr).text()}`);
+    await Bun.sleep(50);
+  }
+  return {
+    settings: { endpoint, region: 'us-east-1', accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
+    async stop() {
+      child.kill();
+      await child.exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
