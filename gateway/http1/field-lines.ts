@@ -1,6 +1,7 @@
 import type { HeaderList } from '../decision';
 import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
 import { MalformedMessage } from './malformed-message';
+import { repeatedText } from './names';
 
 export interface FieldLimits {
   readonly fieldBytes: number;
@@ -75,7 +76,7 @@ function readFieldLine(
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
   if (section.fields.length >= limits.fieldCount)
     throw new MalformedMessage(431, 'There are too many header lines');
-  section.fields.push([text.substring(start, nameEnd), trimmed(text, nameEnd + 1, valueEnd)]);
+  section.fields.push([repeatedText(text, start, nameEnd), trimmed(text, nameEnd + 1, valueEnd)]);
   return valueEnd + 2;
 }
 
@@ -89,11 +90,24 @@ function trimmed(text: string, start: number, end: number): string {
 
 const isBlank = (code: number) => code === SPACE || code === TAB;
 
+/** Whether a header has this name, in whatever spelling. @param usual as it is nearly always spelled */
+export const isField = (name: string, usual: string): boolean =>
+  name === usual ||
+  (name.length === usual.length &&
+    (name.charCodeAt(0) | 0x20) === (usual.charCodeAt(0) | 0x20) &&
+    name.toLowerCase() === usual.toLowerCase());
+
+/** The value of a header that may be there once. @throws MalformedMessage when it was there before */
+export function only(before: string | null, value: string, name: string): string {
+  if (before !== null) throw new MalformedMessage(400, `There must be only one ${name} header`);
+  return value;
+}
+
 /** The names a Connection header lists, in lower case; null when there is no such header. */
 export function connectionOptions(fields: HeaderList): ReadonlySet<string> | null {
   let options: ReadonlySet<string> | null = null;
   for (const [name, value] of fields) {
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    if (!isField(name, 'Connection')) continue;
     const listed = COMMON_OPTIONS.get(value) ?? optionsIn(value);
     options = options === null ? listed : options.union(listed);
   }

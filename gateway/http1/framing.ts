@@ -1,4 +1,4 @@
-import { DIGIT, madeOf } from './characters';
+import { DIGIT, DIGIT_ZERO, madeOf } from './characters';
 import { MalformedMessage } from './malformed-message';
 
 /** How the end of a body is known (RFC 9112, 6.3). */
@@ -38,12 +38,15 @@ export function declaredFraming(
     throw new MalformedMessage(400, 'The last transfer coding must be chunked');
   }
   if (contentLength === null) return null;
-  if (
-    contentLength.length === 0 ||
-    contentLength.length > MOST_LENGTH_DIGITS ||
-    !madeOf(DIGIT, contentLength, 0, contentLength.length)
-  ) {
+  return { kind: 'length', length: lengthFrom(contentLength) };
+}
+
+/** Digit by digit: `Number` would have to be given a text of its own, and reads more than digits. */
+function lengthFrom(text: string): number {
+  if (text.length === 0 || text.length > MOST_LENGTH_DIGITS || !madeOf(DIGIT, text, 0, text.length))
     throw new MalformedMessage(400, 'Content-Length must be one number');
-  }
-  return { kind: 'length', length: Number(contentLength) };
+  let length = 0;
+  for (let position = 0; position < text.length; position++)
+    length = length * 10 + text.charCodeAt(position) - DIGIT_ZERO;
+  return length;
 }

@@ -1,5 +1,12 @@
 import type { HeaderList, RequestHead } from '../decision';
-import { connectionOptions, emptySection, type FieldLimits, readFieldLines } from './field-lines';
+import {
+  connectionOptions,
+  emptySection,
+  type FieldLimits,
+  isField,
+  only,
+  readFieldLines,
+} from './field-lines';
 import { declaredFraming, type Framing, NO_BODY } from './framing';
 import { MalformedMessage } from './malformed-message';
 import { emptyLineBefore, type RequestLine, readRequestLine } from './request-line';
@@ -98,28 +105,26 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
   let upgrade: string | null = null;
   let connection = false;
   for (const [name, value] of fields) {
-    // By length first: most names need not be put into lower case at all.
+    // By length first: most names need not be compared at all.
     switch (name.length) {
       case 4:
-        if (name.toLowerCase() === 'host') host = only(host, value, 'Host');
+        if (isField(name, 'Host')) host = only(host, value, 'Host');
         break;
       case 6:
-        if (name.toLowerCase() === 'expect') expect = only(expect, value, 'Expect');
+        if (isField(name, 'Expect')) expect = only(expect, value, 'Expect');
         break;
       case 7:
-        if (name.toLowerCase() === 'upgrade') upgrade = value.toLowerCase();
+        if (isField(name, 'Upgrade')) upgrade = value.toLowerCase();
         break;
       case 10:
-        connection ||= name.toLowerCase() === 'connection';
+        connection ||= isField(name, 'Connection');
         break;
       case 14:
-        if (name.toLowerCase() === 'content-length')
-          contentLength = only(contentLength, value, 'Content-Length');
+        if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
         break;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') {
+        if (isField(name, 'Transfer-Encoding'))
           transferEncoding = only(transferEncoding, value, 'Transfer-Encoding');
-        }
         break;
     }
   }
@@ -153,8 +158,3 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
 }
 
 const hasUpgrade = (options: ReadonlySet<string> | null) => options?.has('upgrade') ?? false;
-
-function only(before: string | null, value: string, name: string): string {
-  if (before !== null) throw new MalformedMessage(400, `There must be only one ${name} header`);
-  return value;
-}

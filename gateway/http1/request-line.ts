@@ -1,5 +1,6 @@
 import { CR, LF, SPACE, TARGET, TOKEN } from './characters';
 import { MalformedMessage } from './malformed-message';
+import { repeatedText } from './names';
 
 export interface RequestLine {
   readonly method: string;
@@ -41,7 +42,7 @@ export function readRequestLine(text: string, start: number, targetBytes: number
 
   const httpVersion = readVersion(text, targetEnd);
   if (httpVersion === null) return null;
-  const method = text.substring(start, methodEnd);
+  const method = repeatedText(text, start, methodEnd);
   if (method === 'CONNECT' || method === 'TRACE') {
     throw new MalformedMessage(405, 'CONNECT and TRACE are not answered here');
   }

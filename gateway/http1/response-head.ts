@@ -1,8 +1,16 @@
 import type { HeaderList } from '../decision';
-import { CR, DIGIT, FIELD_VALUE, LF, SPACE } from './characters';
-import { connectionOptions, emptySection, type FieldLimits, readFieldLines } from './field-lines';
+import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
+import {
+  connectionOptions,
+  emptySection,
+  type FieldLimits,
+  isField,
+  only,
+  readFieldLines,
+} from './field-lines';
 import { declaredFraming, type Framing, NO_BODY, UNTIL_CLOSE } from './framing';
 import { MalformedMessage } from './malformed-message';
+import { repeatedText } from './names';
 
 /** The head of an upstream's response with what it says about the connection and the body. */
 export interface IncomingResponse {
@@ -81,14 +89,15 @@ function readStatusLine(text: string): StatusLine | null {
       throw new MalformedMessage(400, 'A response must begin with HTTP/1.1 or HTTP/1.0');
     return null;
   }
-  const minor = text.charCodeAt(7) - 0x30;
+  const minor = text.charCodeAt(7) - DIGIT_ZERO;
   if (!text.startsWith('HTTP/1.') || (minor !== 0 && minor !== 1) || text.charCodeAt(8) !== SPACE) {
     throw new MalformedMessage(400, 'A response must begin with HTTP/1.1 or HTTP/1.0');
   }
-  const status = Number(text.slice(9, 12));
+  let status = 0;
   for (let position = 9; position < 12; position++) {
-    if (DIGIT[text.charCodeAt(position)] !== 1)
-      throw new MalformedMessage(400, 'A status must have three digits');
+    const code = text.charCodeAt(position);
+    if (DIGIT[code] !== 1) throw new MalformedMessage(400, 'A status must have three digits');
+    status = status * 10 + code - DIGIT_ZERO;
   }
   if (status < 100 || status > 599) throw new MalformedMessage(400, 'A status must be between 100 and 599');
   let end = 12;
@@ -102,7 +111,12 @@ function readStatusLine(text: string): StatusLine | null {
   ) {
     throw new MalformedMessage(400, 'The status line is malformed');
   }
-  return { status, reason: text.slice(13, end), httpVersion: minor === 1 ? '1.1' : '1.0', end: end + 2 };
+  return {
+    status,
+    reason: repeatedText(text, Math.min(13, end), end),
+    httpVersion: minor === 1 ? '1.1' : '1.0',
+    end: end + 2,
+  };
 }
 
 function interpret(method: string, line: StatusLine, headers: HeaderList): IncomingResponse {
@@ -111,16 +125,17 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
   let transferEncoding: string | null = null;
   let connection = false;
   for (const [name, value] of headers) {
-    if (name.length === 10) {
-      connection ||= name.toLowerCase() === 'connection';
-    } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      if (contentLength !== null)
-        throw new MalformedMessage(400, 'There must be only one Content-Length header');
-      contentLength = value;
-    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
-      if (transferEncoding !== null)
-        throw new MalformedMessage(400, 'There must be only one Transfer-Encoding header');
-      transferEncoding = value;
+    switch (name.length) {
+      case 10:
+        connection ||= isField(name, 'Connection');
+        break;
+      case 14:
+        if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
+        break;
+      case 17:
+        if (isField(name, 'Transfer-Encoding'))
+          transferEncoding = only(transferEncoding, value, 'Transfer-Encoding');
+        break;
     }
   }
   const declared = declaredFraming(contentLength, transferEncoding);

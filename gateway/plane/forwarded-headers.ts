@@ -1,4 +1,5 @@
 import type { HeaderList } from '../decision';
+import { isField } from '../http1/field-lines';
 import type { Framing } from '../http1/framing';
 import type { IncomingResponse } from '../http1/response-head';
 import type { RequestContext } from './request-context';
@@ -116,8 +117,7 @@ export function responseHeadText(
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, value] of response.headers) {
     if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
-    else if (lengthPasses && name.length === 14 && name.toLowerCase() === 'content-length')
-      text += `${name}: ${value}\r\n`;
+    else if (lengthPasses && isField(name, 'Content-Length')) text += `${name}: ${value}\r\n`;
   }
   text += `X-Request-ID: ${context.requestId}\r\n`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;

@@ -89,14 +89,15 @@ function validTraceparent(value: string | null): string | null {
 
 const RANDOM_BYTES_AT_ONCE = 24 * 256;
 const randomBytes = Buffer.alloc(RANDOM_BYTES_AT_ONCE);
-let randomUsed = RANDOM_BYTES_AT_ONCE;
+let randomText = '';
+let randomUsed = 0;
 
-/** 24 random bytes in hexadecimal, drawn many at a time. */
+/** 24 random bytes in hexadecimal, drawn and written many at a time. */
 function randomHex(): string {
-  if (randomUsed === RANDOM_BYTES_AT_ONCE) {
-    randomFillSync(randomBytes);
+  if (randomUsed === randomText.length) {
+    randomText = randomFillSync(randomBytes).toString('hex');
     randomUsed = 0;
   }
-  randomUsed += 24;
-  return randomBytes.toString('hex', randomUsed - 24, randomUsed);
+  randomUsed += 48;
+  return randomText.substring(randomUsed - 48, randomUsed);
 }
