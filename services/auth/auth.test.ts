@@ -242,7 +242,14 @@ describe('a refresh token', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get('set-cookie')).toContain(`refresh_token=${answer.body.refresh_token}`);
     expect((await callAuth('POST', '/auth/refresh')).status).toBe(401);
-    expect((await refresh('unknown')).status).toBe(401);
+    const unknown = await refresh('unknown');
+    expect([unknown.status, unknown.headers.get('set-cookie')]).toEqual([401, null]);
+  });
+
+  test('that a browser keeps sending although it was refused is taken from it', async () => {
+    const answer = await callAuth('POST', '/auth/refresh', { headers: { cookie: 'refresh_token=stale' } });
+    expect(codeOf(answer)).toEqual([401, 'auth.refresh-refused']);
+    expect(answer.headers.get('set-cookie')).toMatch(/^refresh_token=;.*Path=\/auth;.*Max-Age=0/);
   });
 });
 

@@ -54,7 +54,13 @@ describe('credentials', () => {
     const id = uuidv7();
     const message = await credentialsSet(id, 'twice', 'first password', 1);
     await Promise.all(Array.from({ length: 5 }, () => takeOver(authDeps, message)));
-    const again = { userId: id, username: 'twice', email: 'twice@example.com', version: 1 };
+    const again = {
+      userId: id,
+      username: 'twice',
+      email: 'twice@example.com',
+      version: 1,
+      setAt: new Date(),
+    };
     expect(await setCredentials(authDeps, { ...again, passwordHash: await hash('other') })).toBe(false);
     expect(await canSignIn('twice', 'first password')).toBe(true);
   });
@@ -107,6 +113,20 @@ describe('credentials', () => {
     expect(await canSignIn('wanted', 'present password')).toBe(true);
     await takeOver(authDeps, deleted(String(former), 2));
     expect(await canSignIn('wanted', 'present password')).toBe(true);
+  });
+});
+
+describe('news of a name', () => {
+  test('older than credentials that came first does not bring an old name back', async () => {
+    const id = uuidv7();
+    await takeOver(authDeps, await credentialsSet(id, 'name_of_three', 'a password', 3));
+    await takeOver(authDeps, updated(id, 'name_of_two', 2));
+    expect(await findByUserId(authDeps.database, id)).toMatchObject({ username: 'name_of_three' });
+    // Of the same version, and still worth hearing for whether they may sign in.
+    await takeOver(authDeps, updated(id, 'name_of_three', 3, false));
+    expect(await findByUserId(authDeps.database, id)).toMatchObject({ active: false });
+    await takeOver(authDeps, updated(id, 'name_of_four', 4));
+    expect(await findByUserId(authDeps.database, id)).toMatchObject({ username: 'name_of_four' });
   });
 });
 

@@ -3,6 +3,7 @@ import type { GrpcClient } from '#kit/grpc-client';
 import { inTransaction } from '#kit/mysql';
 import { Problem } from '#kit/problem';
 import * as store from './credentials-store';
+import { deleteResets } from './password-resets-store';
 import { type RevocationDeps, revoking } from './revocations';
 import { normalizeName } from './rules';
 import { endAllSessions, eraseSessions } from './sessions-store';
@@ -29,33 +30,48 @@ const PLAIN: Authorizations = { roles: ['user'], permissions: [], active: true }
 /**
  * Takes a person's credentials. They come twice, in any order and at any time: asked for by the users service at
  * once, and as an event. Only a newer version than the one known changes anything. A password that somebody in charge
- * has replaced ends all sessions: whoever knew the old one is out.
+ * has replaced ends all sessions: whoever knew the old one is out. One that was set before its owner reset it is not
+ * taken: of the two, the owner's is the later.
  *
  * @returns whether anything changed
  */
 export function setCredentials(
   deps: CredentialsDeps,
-  sent: { userId: string; username: string; email: string; passwordHash: string; version: number },
+  sent: {
+    userId: string;
+    username: string;
+    email: string;
+    passwordHash: string;
+    version: number;
+    setAt: Date;
+  },
 ): Promise<boolean> {
   return revoking(deps, sent.userId, async (transaction, revoke) => {
     const known = await store.lockOrCreate(transaction, sent.userId);
     if (known.erasedAt !== null || sent.version <= known.credentialsVersion) return false;
+    const resetSince = known.passwordResetAt !== null && sent.setAt <= known.passwordResetAt;
     await store.update(transaction, sent.userId, {
-      passwordHash: sent.passwordHash,
       credentialsVersion: sent.version,
-      ...(sent.version > known.emailVersion && {
-        email: normalizeName(sent.email),
-        emailVersion: sent.version,
-      }),
-      // The version of the name stays: an event of the same version still has to tell whether they may sign in.
-      ...(sent.version > known.version && { username: normalizeName(sent.username) }),
+      ...(!resetSince && { passwordHash: sent.passwordHash }),
+      ...emailIn(sent, known),
+      ...usernameIn(sent, known),
     });
-    if (known.passwordHash === null) return true;
+    if (known.passwordHash === null || resetSince) return true;
+    await deleteResets(transaction, sent.userId);
     await endAllSessions(transaction, sent.userId, new Date(deps.now()));
     revoke({ kind: 'user', subject: sent.userId });
     return true;
   });
 }
+
+const usernameIn = (sent: { username: string; version: number }, known: store.CredentialsRow) =>
+  sent.version > known.usernameVersion && {
+    username: normalizeName(sent.username),
+    usernameVersion: sent.version,
+  };
+
+const emailIn = (sent: { email: string; version: number }, known: store.CredentialsRow) =>
+  sent.version > known.emailVersion && { email: normalizeName(sent.email), emailVersion: sent.version };
 
 /** Notes the name of a person who has just registered, for tokens that are refreshed before anything else is heard. */
 export function expectPerson(
@@ -64,7 +80,7 @@ export function expectPerson(
 ): Promise<void> {
   return inTransaction(deps.database, async (transaction) => {
     const known = await store.lockOrCreate(transaction, userId);
-    if (known.version === 0 && known.erasedAt === null)
+    if (known.usernameVersion === 0 && known.erasedAt === null)
       await store.update(transaction, userId, { username: normalizeName(username) });
   });
 }
@@ -78,8 +94,8 @@ export async function updatePerson(
     const known = await store.lockOrCreate(transaction, sent.id);
     if (known.erasedAt !== null || sent.version <= known.version) return;
     await store.update(transaction, sent.id, {
-      username: normalizeName(sent.username),
       version: sent.version,
+      ...usernameIn(sent, known),
       ...(sent.active !== undefined && { active: sent.active }),
     });
     if (sent.active !== false) return;
@@ -88,7 +104,7 @@ export async function updatePerson(
   });
 }
 
-/** Takes over the address a person signs in with. */
+/** Takes over the address a person signs in with. Links mailed to the one before are good for nothing. */
 export function setEmail(
   deps: CredentialsDeps,
   sent: { userId: string; email: string; version: number },
@@ -96,8 +112,8 @@ export function setEmail(
   return inTransaction(deps.database, async (transaction) => {
     const known = await store.lockOrCreate(transaction, sent.userId);
     if (known.erasedAt !== null || sent.version <= known.emailVersion) return;
-    const email = normalizeName(sent.email);
-    await store.update(transaction, sent.userId, { email, emailVersion: sent.version });
+    await store.update(transaction, sent.userId, { ...emailIn(sent, known) });
+    await deleteResets(transaction, sent.userId);
   });
 }
 
@@ -139,6 +155,7 @@ export async function erasePerson(
       erasedAt: new Date(deps.now()),
     });
     await eraseSessions(transaction, sent.id);
+    await deleteResets(transaction, sent.id);
     revoke({ kind: 'user', subject: sent.id });
   });
 }

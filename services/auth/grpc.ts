@@ -7,8 +7,8 @@ import { grpcService } from '#kit/grpc-server';
 import { validated } from '#kit/validation';
 import type { AuthServiceDeps } from '.';
 import { setCredentials } from './credentials';
-import { RefreshRefused, RefreshRequest, Registration, SignIn } from './model';
-import { noRefreshCookie, readRefreshCookie, refreshCookie } from './refresh-cookie';
+import { RefreshRequest, Registration, SignIn } from './model';
+import { noRefreshCookie, readRefreshCookie, refreshCookie, withRefreshToken } from './refresh-cookie';
 import { listRevocations } from './revocations';
 import { register, signIn } from './service';
 import { refresh } from './sessions';
@@ -18,7 +18,8 @@ import { accessTokenIn, logOut, readMe, verifyToken } from './tokens';
 export const authGrpc = (deps: AuthServiceDeps) =>
   grpcService(AuthServiceDefinition, {
     async setCredentials({ user_id, username, email, password_hash, version }) {
-      const sent = { userId: user_id, username, email, passwordHash: password_hash, version };
+      const setAt = new Date(deps.now());
+      const sent = { userId: user_id, username, email, passwordHash: password_hash, version, setAt };
       return { applied: await setCredentials(deps, sent) };
     },
     async register(request, call) {
@@ -31,9 +32,9 @@ export const authGrpc = (deps: AuthServiceDeps) =>
       return { signed_in: withCookie(call, signedIn) };
     },
     async refresh(request, call) {
-      const token = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
-      if (token === undefined) throw new RefreshRefused();
-      return { tokens: withCookie(call, await refresh(deps, token)) };
+      const sent = validated(RefreshRequest, request)?.refresh_token;
+      const tokens = await withRefreshToken(call.origin ?? {}, sent, (token) => refresh(deps, token));
+      return { tokens: withCookie(call, tokens) };
     },
     async logout(request, call) {
       const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);

@@ -8,12 +8,19 @@ import { platform } from '#kit/platform';
 import { UnsupportedMediaType } from '#kit/problem';
 import { authorizationServer } from './metadata';
 import * as model from './model';
-import { noRefreshCookie, readRefreshCookie, refreshCookie, visitOf } from './refresh-cookie';
+import * as resets from './password-resets';
+import {
+  noRefreshCookie,
+  readRefreshCookie,
+  refreshCookie,
+  visitOf,
+  withRefreshToken,
+} from './refresh-cookie';
 import * as service from './service';
 import * as sessions from './sessions';
 import * as tokens from './tokens';
 
-export type AuthServiceDeps = service.AuthDeps & tokens.TokensDeps;
+export type AuthServiceDeps = service.AuthDeps & tokens.TokensDeps & resets.PasswordResetDeps;
 
 const FORM = 'application/x-www-form-urlencoded';
 /** RFC 7009 and RFC 7662 send forms. Elsewhere a form could be sent by any page a browser is on. */
@@ -63,9 +70,9 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/refresh',
       async ({ body, request, set }) => {
-        const token = body?.refresh_token ?? readRefreshCookie(visitOf(request));
-        if (token === undefined) throw new model.RefreshRefused();
-        return withCookie(set, request, await sessions.refresh(deps, token));
+        const exchange = (token: string) => sessions.refresh(deps, token);
+        const tokens = await withRefreshToken(visitOf(request), body?.refresh_token, exchange);
+        return withCookie(set, request, tokens);
       },
       {
         public: true,
@@ -88,6 +95,26 @@ export const auth = (deps: AuthServiceDeps) =>
         ...describe('End the session of the tokens sent', 'Signing in'),
       },
     )
+    .post(
+      '/auth/password/forgot',
+      async ({ body, request, server, set }) => {
+        await resets.requestReset(deps, body, clientOf(request, server));
+        set.status = 202;
+      },
+      {
+        public: true,
+        body: model.ForgottenPassword,
+        ...describe(
+          'Have a link mailed to set a new password; the same answer for every address',
+          'Signing in',
+        ),
+      },
+    )
+    .post('/auth/password/reset', ({ body, set }) => noContent(set, resets.resetPassword(deps, body)), {
+      public: true,
+      body: model.PasswordReset,
+      ...describe('Set a new password with the token of such a link, and end all sessions', 'Signing in'),
+    })
 
     .get('/auth/me', ({ caller }) => tokens.readMe(deps, caller), {
       user: true,

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/denylist';
-import { integer, optionalText, readEnv, text } from '#kit/env';
+import { integer, optionalText, readEnv, text, url } from '#kit/env';
 import { amqpFields, mysqlFields, redisFields, serviceFields, tokenFields } from '#kit/env-fields';
 import { createGrpcClient } from '#kit/grpc-client';
 import { relayOutbox } from '#kit/outbox-relay';
@@ -16,12 +16,13 @@ import { createSealer } from '#kit/sealing';
 import { serveService } from '#kit/service';
 import { createTokenVerifier, tokenSettings } from '#kit/tokens';
 import { auth } from '.';
+import { createAfterwards } from './afterwards';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys';
 import { listRevocations } from './revocations';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
-import { createThrottle } from './throttle';
+import { createResetThrottle, createThrottle } from './throttle';
 
 const env = readEnv({
   ...serviceFields(5300),
@@ -33,6 +34,7 @@ const env = readEnv({
   AUTH_DATABASE_URL: optionalText(),
   JWT_EXPIRES_MINUTES: integer(60, { min: 1, max: 1_440 }),
   SIGN_INS_PER_ADDRESS: integer(25, { min: 1, max: 1_000_000 }),
+  PUBLIC_URL: url('http://127.0.0.1:8080'),
 });
 
 const runtime = await startProcess('auth', env);
@@ -70,6 +72,9 @@ const deps = {
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   throttle: createThrottle(redis, env.SIGN_INS_PER_ADDRESS),
+  resetThrottle: createResetThrottle(redis),
+  afterwards: createAfterwards(runtime),
+  publicUrl: env.PUBLIC_URL,
   refreshSecret: new Uint8Array(hkdfSync('sha256', env.INTERNAL_SECRET, 'rookery', 'refresh tokens', 32)),
   tokens: createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked),
 };

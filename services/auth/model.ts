@@ -11,7 +11,7 @@ export const Deactivated = defineProblem('auth.deactivated', 403, 'This account 
 export const TooManyAttempts = defineProblem(
   'auth.too-many-attempts',
   429,
-  'Too many attempts to sign in: wait a little',
+  'Too many attempts: wait a little',
 );
 export const RefreshRefused = defineProblem(
   'auth.refresh-refused',
@@ -19,6 +19,11 @@ export const RefreshRefused = defineProblem(
   'This session has ended: sign in again',
 );
 export const WrongPassword = defineProblem('auth.wrong-password', 403, 'The current password is wrong');
+export const ResetRefused = defineProblem(
+  'auth.reset-refused',
+  410,
+  'This link has been used or is too old: ask for another',
+);
 export const SessionNotFound = defineProblem('auth.session-not-found', 404, 'You have no such session');
 
 const Secret = Type.String({ minLength: 1, maxLength: 256 });
@@ -63,6 +68,17 @@ export const TokenRequest = Type.Object({
 
 export const PasswordChange = Type.Object({ current_password: Secret, new_password: NewPassword });
 export type PasswordChange = Static<typeof PasswordChange>;
+
+export const ForgottenPassword = Type.Object({
+  email: Type.String({ minLength: 3, maxLength: 320, examples: ['alice@example.com'] }),
+});
+export type ForgottenPassword = Static<typeof ForgottenPassword>;
+
+export const PasswordReset = Type.Object({
+  token: Type.String({ minLength: 1, maxLength: 256, description: 'From the link in the mail' }),
+  new_password: NewPassword,
+});
+export type PasswordReset = Static<typeof PasswordReset>;
 
 export const TokenPair = Type.Object({
   access_token: Type.String(),

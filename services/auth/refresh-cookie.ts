@@ -1,3 +1,4 @@
+import { RefreshRefused } from './model';
 import { SESSION_IDLE_MS } from './rules';
 
 const NAME = 'refresh_token';
@@ -24,6 +25,28 @@ export function visitOf({ headers, url }: Request): Visit {
 /** The refresh token a browser sends by itself, where it sends one. */
 export function readRefreshCookie(visit: Visit): string | undefined {
   return new Bun.CookieMap(visit.cookie ?? '').get(NAME) || undefined;
+}
+
+/**
+ * Exchanges the refresh token that was sent, or else the cookie's. A cookie that is refused is removed: the browser would
+ * go on sending it.
+ *
+ * @throws RefreshRefused also when there is neither
+ */
+export async function withRefreshToken<Result>(
+  visit: Visit,
+  sent: string | undefined,
+  exchange: (refreshToken: string) => Promise<Result>,
+): Promise<Result> {
+  const refreshToken = sent ?? readRefreshCookie(visit);
+  if (refreshToken === undefined) throw new RefreshRefused();
+  try {
+    return await exchange(refreshToken);
+  } catch (failure) {
+    if (failure instanceof RefreshRefused && sent === undefined)
+      throw new RefreshRefused({ headers: { 'set-cookie': noRefreshCookie(visit) } });
+    throw failure;
+  }
 }
 
 /** `Set-Cookie` with the refresh token, out of reach of scripts and sent to this service only. */

@@ -9,6 +9,9 @@ export const SESSION_MS = 30 * DAY_MS;
 /** Two tabs that use one refresh token within this time both get its successor; later use is theft. */
 export const REFRESH_GRACE_MS = 10_000;
 
+/** How long a link to reset a password is good. */
+export const RESET_LINK_MS = 30 * MINUTE_MS;
+
 /** A key signs for thirty days, and is published fifteen minutes before: longer than verifiers keep a key set. */
 export const KEY_LIFETIME_MS = 30 * DAY_MS;
 export const KEY_PUBLISHED_AHEAD_MS = 15 * MINUTE_MS;

@@ -28,15 +28,18 @@ export const credentials = mysqlTable(
     /** argon2id, PHC string format. Null until the credentials arrive, and once the person is erased. */
     passwordHash: varchar('password_hash', { length: 255 }),
     active: boolean('active').notNull().default(true),
-    /** The person's version that name and activity are of. */
+    /** The person's version that says whether they may sign in. */
     version: int('version', { unsigned: true }).notNull(),
-    /** The person's versions that brought the password, the address and the rights; each comes by itself as well. */
+    /** The person's versions that brought the name, the password, the address and the rights; each comes by itself. */
+    usernameVersion: int('username_version', { unsigned: true }).notNull().default(0),
     credentialsVersion: int('credentials_version', { unsigned: true }).notNull().default(0),
     emailVersion: int('email_version', { unsigned: true }).notNull().default(0),
     authorizationsVersion: int('authorizations_version', { unsigned: true }).notNull().default(0),
     /** As the users service said last: what tokens say while it is away. */
     roles: json<string[] | null>('roles'),
     permissions: json<string[] | null>('permissions'),
+    /** Credentials that were set before do not replace a password that its owner has reset since. */
+    passwordResetAt: moment('password_reset_at'),
     erasedAt: moment('erased_at'),
   },
   (table) => [index('credentials_username').on(table.username), index('credentials_email').on(table.email)],
@@ -87,6 +90,21 @@ export const refreshTokens = mysqlTable(
     usedAt: moment('used_at'),
   },
   (table) => [index('refresh_tokens_session').on(table.sessionId)],
+);
+
+/** Links mailed to people who forgot their password. A row goes when its link is used. */
+export const passwordResets = mysqlTable(
+  'password_resets',
+  {
+    /** SHA-256 of the token in the link, in hexadecimal: the token itself is only in the mail. */
+    hash: char('hash', { length: 64 }).primaryKey(),
+    userId: uuid('user_id').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+  },
+  (table) => [
+    index('password_resets_user').on(table.userId),
+    index('password_resets_expires').on(table.expiresAt),
+  ],
 );
 
 /** The record of access tokens that are refused before their time; processes hold a copy in memory. */

@@ -13,6 +13,7 @@ import {
   WrongCredentials,
   WrongPassword,
 } from './model';
+import { deleteResets } from './password-resets-store';
 import { revoking } from './revocations';
 import { normalizeName } from './rules';
 import { endOtherSessions, openSession, type SessionsDeps } from './sessions';
@@ -119,6 +120,7 @@ export async function changePassword(
   await revoking(deps, caller.id, async (transaction, revoke) => {
     const changed = await store.replaceHash(transaction, caller.id, { from, to });
     if (!changed) throw new WrongPassword({ detail: 'It was changed a moment ago.' });
+    await deleteResets(transaction, caller.id);
     await endOtherSessions(deps, caller, { transaction, revoke });
   });
 }

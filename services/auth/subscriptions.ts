@@ -48,7 +48,8 @@ export async function takeOver(
     case 'auth.credentials-set': {
       const { user_id, sealed, ...rest } = message.data;
       const passwordHash = await deps.sealer.open(sealed);
-      await setCredentials(deps, { userId: user_id, passwordHash, ...rest });
+      const setAt = new Date(message.occurred_at);
+      await setCredentials(deps, { userId: user_id, passwordHash, setAt, ...rest });
       return;
     }
     case 'auth.email-set': {

@@ -1,6 +1,7 @@
 import { pause } from '#kit/back-off';
 import { type Database, inTransaction } from '#kit/mysql';
 import type { Runtime } from '#kit/runtime';
+import { deleteExpiredResets } from './password-resets-store';
 import { deleteEndedRevocations } from './revocations';
 import { deleteExpiredSessions } from './sessions-store';
 
@@ -29,5 +30,6 @@ export async function sweepOnce(deps: { database: Database; now: () => number })
     deleteExpiredSessions(transaction, now, BATCH_ROWS),
   );
   const revocations = await deleteEndedRevocations(deps.database, now, BATCH_ROWS);
-  return sessions === BATCH_ROWS || revocations === BATCH_ROWS;
+  const resets = await deleteExpiredResets(deps.database, now, BATCH_ROWS);
+  return [sessions, revocations, resets].includes(BATCH_ROWS);
 }

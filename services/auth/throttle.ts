@@ -10,6 +10,9 @@ const PER_ACCOUNT = { points: 25, duration: 3_600 };
 /** Wrong passwords in a row are forgotten after a day without one. */
 const IN_A_ROW = { points: 1_000_000, duration: 86_400 };
 const REST = { points: 1, duration: 1 };
+/** Each may bring a mail: enough for somebody who looks for it, too few to fill a mailbox. */
+const RESETS_PER_ACCOUNT = { points: 3, duration: 900 };
+const RESETS_PER_ADDRESS = { points: 10, duration: 900 };
 
 export interface Attempt {
   /** Anything that tells accounts apart, whether they exist or not. */
@@ -29,6 +32,14 @@ export interface Throttle {
   succeeded(attempt: Attempt): Promise<void>;
   /** Lets the account rest for longer with each wrong password. */
   failed(attempt: Attempt): Promise<void>;
+  /** Ends an account's rest: its owner has proved to be that, and has a new password. */
+  forget(account: string): Promise<void>;
+}
+
+/** Bounds how often a reset is asked for. */
+export interface ResetThrottle {
+  /** @throws TooManyAttempts with the seconds to wait in `Retry-After` */
+  admit(attempt: Attempt): Promise<void>;
 }
 
 /**
@@ -37,15 +48,7 @@ export interface Throttle {
  * @param perAddress attempts from one address in five minutes
  */
 export function createThrottle(redis: Redis, perAddress: number): Throttle {
-  const limiter = (name: string, limits: { points: number; duration: number }) =>
-    new RateLimiterRedis({
-      ...limits,
-      storeClient: redis,
-      useRedisPackage: true,
-      rejectIfRedisNotReady: true,
-      keyPrefix: `auth:sign-in:${name}`,
-      insuranceLimiter: new RateLimiterMemory({ ...limits, keyPrefix: name }),
-    });
+  const limiter = (name: string, limits: Limits) => createLimiter(redis, `auth:sign-in:${name}`, limits);
   const byAddress = limiter('address', { points: perAddress, duration: PER_ADDRESS_SECONDS });
   const byAccount = limiter('account', PER_ACCOUNT);
   const inARow = limiter('in-a-row', IN_A_ROW);
@@ -69,8 +72,39 @@ export function createThrottle(redis: Redis, perAddress: number): Throttle {
       const seconds = restAfterFailures(consumedPoints);
       if (seconds > 0) await rest.block(account, seconds);
     },
+    async forget(account) {
+      await Promise.all([inARow.delete(digest(account)), rest.delete(digest(account))]);
+    },
   };
 }
+
+/** Counts like `createThrottle`; nothing is given back, as each time costs a mail. */
+export function createResetThrottle(redis: Redis): ResetThrottle {
+  const byAddress = createLimiter(redis, 'auth:reset:address', RESETS_PER_ADDRESS);
+  const byAccount = createLimiter(redis, 'auth:reset:account', RESETS_PER_ACCOUNT);
+  return {
+    async admit(attempt) {
+      const { account, address } = keysOf(attempt);
+      await refuseBeyond(byAddress.consume(address));
+      await refuseBeyond(byAccount.consume(account));
+    },
+  };
+}
+
+interface Limits {
+  readonly points: number;
+  readonly duration: number;
+}
+
+const createLimiter = (redis: Redis, keyPrefix: string, limits: Limits) =>
+  new RateLimiterRedis({
+    ...limits,
+    storeClient: redis,
+    useRedisPackage: true,
+    rejectIfRedisNotReady: true,
+    keyPrefix,
+    insuranceLimiter: new RateLimiterMemory({ ...limits, keyPrefix }),
+  });
 
 async function refuseBeyond(consuming: Promise<unknown>): Promise<void> {
   try {

@@ -12,9 +12,10 @@ import { openRedis } from '#kit/redis';
 import { createSealer } from '#kit/sealing';
 import { createTokenVerifier, type TokenAlgorithm } from '#kit/tokens';
 import { auth } from '../../services/auth';
+import { createAfterwards } from '../../services/auth/afterwards';
 import { authGrpc } from '../../services/auth/grpc';
 import { openKeyRing } from '../../services/auth/keys';
-import { createThrottle } from '../../services/auth/throttle';
+import { createResetThrottle, createThrottle } from '../../services/auth/throttle';
 import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import { usersGrpc } from '../../services/users/grpc';
@@ -78,6 +79,9 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     passwords: createPasswords(),
     sealer: createSealer(SECRET, 'credentials'),
     throttle: createThrottle(redis, options.perAddress ?? 1_000),
+    resetThrottle: createResetThrottle(redis),
+    afterwards: createAfterwards(authRuntime),
+    publicUrl: 'https://rookery.example',
     refreshSecret: new Uint8Array(randomBytes(32)),
   };
 
