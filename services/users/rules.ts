@@ -33,6 +33,9 @@ export const PERMISSIONS: Readonly<Record<string, string>> = {
   'admin:auth': 'Manage accounts: addresses, passwords, who may sign in, who is an administrator',
   'audit:read': 'Read what those in charge have done',
   'posts:moderate': "Delete other people's posts",
+  'resumes:read': "Read everybody's résumés",
+  'videos:disturb': 'Make the stand-in for a video platform slow and unreliable, outside of production',
+  'mails:read': 'Read what was sent by mail',
   'gateway:read': "Read the gateway's route table",
 };
 

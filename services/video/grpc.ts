@@ -1,0 +1,20 @@
+import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
+import { grpcService } from '#kit/grpc-server';
+import { validated } from '#kit/validation';
+import { Lookup } from './model';
+import { lookupVideos, type VideoDeps } from './service';
+
+export const videoGrpc = (deps: VideoDeps) =>
+  grpcService(VideoServiceDefinition, {
+    async lookupVideos(request, call) {
+      const { items } = await lookupVideos(deps, validated(Lookup, request), call.signal);
+      return {
+        videos: items.map(({ id, title, channel, duration_seconds }) => ({
+          id,
+          title,
+          channel,
+          duration_seconds,
+        })),
+      };
+    },
+  });

@@ -1,0 +1,77 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { PageOf, PageQuery } from '#kit/pages';
+import { defineProblem } from '#kit/problem';
+
+export const VideoNotFound = defineProblem('video.not-found', 404, 'There is no such video');
+export const ToldToFail = defineProblem(
+  'video.told-to-fail',
+  503,
+  'The video service was told to fail now and then',
+);
+
+const EXAMPLE = {
+  id: '01682885-aa80-7d3c-9a41-5e0d1f6b7c22',
+  title: 'A Winter in Tromsø',
+  description: 'Two sisters, one inheritance, and a long Winter.',
+  genre: 'drama',
+  channel: 'Second Reel',
+  duration_seconds: 5_240,
+  published_at: '2019-01-07T18:00:00.000Z',
+};
+
+export const Video = Type.Object(
+  {
+    id: Type.String(),
+    title: Type.String(),
+    description: Type.String(),
+    genre: Type.String(),
+    channel: Type.String(),
+    duration_seconds: Type.Integer(),
+    published_at: Type.String({ format: 'date-time' }),
+  },
+  { examples: [EXAMPLE] },
+);
+export type Video = Static<typeof Video>;
+
+export const VideoPage = PageOf(Video);
+
+export const VideoQuery = Type.Composite([
+  PageQuery,
+  Type.Object({
+    query: Type.Optional(
+      Type.String({ maxLength: 100, description: 'Words, all of which have to occur', examples: ['winter'] }),
+    ),
+  }),
+]);
+export type VideoQuery = Static<typeof VideoQuery>;
+
+export const Lookup = Type.Object({
+  ids: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    maxItems: 100,
+    error: 'At most 100 ids',
+    examples: [[EXAMPLE.id]],
+  }),
+});
+export type Lookup = Static<typeof Lookup>;
+
+export const Found = Type.Object({
+  items: Type.Array(Video, { description: 'In the order asked for' }),
+  unknown_ids: Type.Array(Type.String()),
+});
+export type Found = Static<typeof Found>;
+
+export const Failures = Type.Object({
+  latency_ms: Type.Integer({
+    minimum: 0,
+    maximum: 60_000,
+    description: 'Every answer waits so long, in milliseconds',
+    examples: [500],
+  }),
+  error_percent: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    description: 'So many of a hundred requests fail with 503',
+    examples: [20],
+  }),
+});
+export type Failures = Static<typeof Failures>;

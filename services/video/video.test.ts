@@ -1,0 +1,167 @@
+import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { uuidv7 } from '#kit/ids';
+import { routeClaims } from '#kit/routes';
+import { createRuntime } from '#kit/runtime';
+import { callerOf } from '../../tests/support/call';
+import { testRuntime } from '../../tests/support/servers';
+import { testTokens } from '../../tests/support/tokens';
+import { video } from '.';
+import { createCatalogue } from './catalogue';
+import { videoGrpc } from './grpc';
+
+const SECRET = 'a secret for this test';
+const CALM = { latency_ms: 0, error_percent: 0 };
+
+const runtime = testRuntime('video');
+const tokens = await testTokens();
+const catalogue = createCatalogue();
+const deps = { runtime, catalogue, failures: CALM, tokens: tokens.verifier };
+const call = callerOf(video(deps));
+const grpc = await startGrpcServer(runtime, {
+  host: '127.0.0.1',
+  port: 0,
+  services: [videoGrpc(deps)],
+  internalSecret: SECRET,
+  audience: 'video',
+});
+const address = { host: '127.0.0.1', grpc_port: grpc.port, state: 'up' as const };
+const client = createGrpcClient(runtime, {
+  service: 'video',
+  definition: VideoServiceDefinition,
+  registry: { instances: () => [address], onChange: () => () => undefined },
+  internalSecret: SECRET,
+});
+const somebody = await tokens.authorization({ id: uuidv7(), username: 'ada' });
+const operator = await tokens.authorization({ id: uuidv7(), username: 'operator' }, ['videos:disturb']);
+
+beforeEach(() => {
+  deps.failures = CALM;
+});
+afterAll(() => runtime.close());
+
+const [newest, second] = catalogue.videos;
+if (newest === undefined || second === undefined) throw new Error('the catalogue is empty');
+
+describe('the catalogue', () => {
+  test('is the same every time it is made, with no title and no id twice', () => {
+    expect(createCatalogue().videos).toEqual(catalogue.videos);
+    expect(catalogue.videos.length).toBeGreaterThanOrEqual(300);
+    for (const field of ['id', 'title'] as const)
+      expect(new Set(catalogue.videos.map((each) => each[field])).size).toBe(catalogue.videos.length);
+  });
+
+  test('has no gap left in a title, and no two videos of one moment', () => {
+    for (const { title, description } of catalogue.videos)
+      expect(`${title} ${description}`).not.toMatch(/[{}]/);
+    const times = catalogue.videos.map((each) => each.published_at);
+    expect(times).toEqual([...new Set(times)].toSorted().toReversed());
+  });
+});
+
+describe('reading', () => {
+  test('pages through all videos, newest first, none twice', async () => {
+    const seen: unknown[] = [];
+    let path = '/videos?limit=100';
+    for (;;) {
+      const { body, headers } = await call('GET', path);
+      seen.push(...(body.items as { id: string }[]).map((item) => item.id));
+      if (body.next_cursor === null) break;
+      expect(headers.get('link')).toContain('rel="next"');
+      path = `/videos?limit=100&cursor=${body.next_cursor}`;
+    }
+    expect(seen).toEqual(catalogue.videos.map((each) => each.id));
+  });
+
+  test('finds by words, in whatever case and order, and nothing by nonsense', async () => {
+    const words = encodeURIComponent(newest.title.toUpperCase().split(' ').toReversed().join('  '));
+    const { body } = await call('GET', `/videos?query=${words}`);
+    expect((body.items as { id: string }[]).map((item) => item.id)).toContain(newest.id);
+    expect((await call('GET', '/videos?query=qqqqzzzz')).body).toEqual({ items: [], next_cursor: null });
+  });
+
+  test('answers one by its id, and 404 for another', async () => {
+    expect((await call('GET', `/videos/${newest.id}`)).body).toEqual({ ...newest });
+    expect((await call('GET', `/videos/${uuidv7()}`)).body).toMatchObject({
+      status: 404,
+      code: 'video.not-found',
+    });
+  });
+
+  test('looks up many: those there are in the order asked for, each once, and the others by name', async () => {
+    const ids = [second.id, 'unknown', newest.id, second.id];
+    const { body } = await call('POST', '/videos/lookup', { body: { ids } });
+    expect(body).toEqual({ items: [second, newest], unknown_ids: ['unknown'] });
+    const { videos } = await client.lookupVideos({ ids });
+    expect(videos.map((each) => each.title)).toEqual([second.title, newest.title]);
+  });
+
+  test.each([
+    ['a page of none', 'GET', '/videos?limit=0', undefined],
+    ['a page too long', 'GET', '/videos?limit=101', undefined],
+    ['a cursor of nobody', 'GET', '/videos?cursor=nonsense', undefined],
+    ['a search too long', 'GET', `/videos?query=${'a'.repeat(101)}`, undefined],
+    ['no ids', 'POST', '/videos/lookup', {}],
+    ['ids that are no list', 'POST', '/videos/lookup', { ids: 'all' }],
+    ['an empty id', 'POST', '/videos/lookup', { ids: [''] }],
+    ['too many ids', 'POST', '/videos/lookup', { ids: Array.from({ length: 101 }, () => newest.id) }],
+  ])('refuses %s', async (_what, method, path, body) => {
+    expect((await call(method, path, { body })).status).toBe(422);
+  });
+
+  test('more than 100 ids are refused over gRPC too', async () => {
+    const ids = Array.from({ length: 101 }, () => newest.id);
+    await expect(client.lookupVideos({ ids })).rejects.toMatchObject({ status: 422 });
+  });
+});
+
+describe('failures', () => {
+  test('are switched by those who may, seen in every answer, and end when told', async () => {
+    const path = '/videos/failures';
+    expect((await call('GET', path)).status).toBe(401);
+    expect((await call('PUT', path, { body: CALM, authorization: somebody })).status).toBe(403);
+    const failing = { latency_ms: 1, error_percent: 100 };
+    expect((await call('PUT', path, { body: failing, authorization: operator })).body).toEqual(failing);
+    for (const [method, target] of [
+      ['GET', '/videos'],
+      ['GET', `/videos/${newest.id}`],
+      ['POST', '/videos/lookup'],
+    ] as const) {
+      const body = method === 'POST' ? { ids: [newest.id] } : undefined;
+      expect((await call(method, target, { body })).body).toMatchObject({
+        status: 503,
+        code: 'video.told-to-fail',
+      });
+    }
+    await expect(client.lookupVideos({ ids: [newest.id] })).rejects.toMatchObject({
+      code: 'video.told-to-fail',
+    });
+    expect((await call('GET', '/healthz')).status).toBe(200);
+    await call('PUT', path, { body: CALM, authorization: operator });
+    expect((await call('GET', `/videos/${newest.id}`)).status).toBe(200);
+  });
+
+  test('a slow answer comes late for whoever set a deadline', async () => {
+    deps.failures = { latency_ms: 60_000, error_percent: 0 };
+    await expect(client.lookupVideos({ ids: [newest.id] }, { deadlineMs: 50 })).rejects.toMatchObject({
+      status: 504,
+    });
+  });
+
+  test('cannot be switched in production', async () => {
+    const production = createRuntime({ name: 'video', version: 'test', log: runtime.log, production: true });
+    const app = video({ ...deps, runtime: production });
+    expect(routeClaims(app).map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /videos',
+      'GET /videos/:id',
+      'POST /videos/lookup',
+    ]);
+    const inProduction = callerOf(app);
+    expect(
+      (await inProduction('PUT', '/videos/failures', { body: CALM, authorization: operator })).status,
+    ).toBe(405);
+    await production.close();
+  });
+});
