@@ -24,12 +24,17 @@ export interface File {
   id: string;
   owner_id: string;
   file_name: string;
-  content_type: string;
+  /** Media type, as found in the bytes. */
+  type: string;
   /** Bytes. */
   size: number;
   url: string;
   /** ISO 8601, UTC, with milliseconds. */
   created_at: string;
+  /** SHA-256 of the bytes, in hexadecimal. */
+  checksum: string;
+  /** `processing`, `ready` or `rejected`. */
+  status: string;
 }
 
 export interface UploadAvatarResponse {
@@ -51,6 +56,49 @@ export interface DeleteFileRequest {
 }
 
 export interface DeleteFileResponse {
+}
+
+/** One of the sizes a picture is served in. */
+export interface PictureSize {
+  /** `thumb`, `small`, `medium` or `large`. */
+  name: string;
+  /** Media type. */
+  type: string;
+  /** SHA-256 of its bytes, in hexadecimal: where they are in the storage. */
+  checksum: string;
+  /** Bytes. */
+  size: number;
+  width: number;
+  height: number;
+}
+
+export interface CompleteProcessingRequest {
+  id: string;
+  version: number;
+  /** Pixels, upright. */
+  width: number;
+  height: number;
+  frames: number;
+  thumbhash: Buffer;
+  /** Like `#1a2b3c`. */
+  dominant_color: string;
+  sizes: PictureSize[];
+}
+
+export interface CompleteProcessingResponse {
+  /** False: that was recorded before, or the file is gone. */
+  recorded: boolean;
+}
+
+export interface RejectPictureRequest {
+  id: string;
+  version: number;
+  /** Why, like `picture.too-many-pixels`. */
+  code: string;
+}
+
+export interface RejectPictureResponse {
+  recorded: boolean;
 }
 
 function createBaseUploadStart(): UploadStart {
@@ -170,7 +218,7 @@ export const UploadAvatarRequest: MessageFns<UploadAvatarRequest> = {
 };
 
 function createBaseFile(): File {
-  return { id: "", owner_id: "", file_name: "", content_type: "", size: 0, url: "", created_at: "" };
+  return { id: "", owner_id: "", file_name: "", type: "", size: 0, url: "", created_at: "", checksum: "", status: "" };
 }
 
 export const File: MessageFns<File> = {
@@ -184,8 +232,8 @@ export const File: MessageFns<File> = {
     if (message.file_name !== "") {
       writer.uint32(26).string(message.file_name);
     }
-    if (message.content_type !== "") {
-      writer.uint32(34).string(message.content_type);
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
     }
     if (message.size !== 0) {
       writer.uint32(40).uint32(message.size);
@@ -195,6 +243,12 @@ export const File: MessageFns<File> = {
     }
     if (message.created_at !== "") {
       writer.uint32(58).string(message.created_at);
+    }
+    if (message.checksum !== "") {
+      writer.uint32(66).string(message.checksum);
+    }
+    if (message.status !== "") {
+      writer.uint32(74).string(message.status);
     }
     return writer;
   },
@@ -241,7 +295,7 @@ export const File: MessageFns<File> = {
               break;
             }
 
-            message.content_type = reader.string();
+            message.type = reader.string();
             continue;
           }
           case 5: {
@@ -266,6 +320,22 @@ export const File: MessageFns<File> = {
             }
 
             message.created_at = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.checksum = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.status = reader.string();
             continue;
           }
         }
@@ -511,6 +581,399 @@ export const DeleteFileResponse: MessageFns<DeleteFileResponse> = {
   },
 };
 
+function createBasePictureSize(): PictureSize {
+  return { name: "", type: "", checksum: "", size: 0, width: 0, height: 0 };
+}
+
+export const PictureSize: MessageFns<PictureSize> = {
+  encode(message: PictureSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.checksum !== "") {
+      writer.uint32(26).string(message.checksum);
+    }
+    if (message.size !== 0) {
+      writer.uint32(32).uint32(message.size);
+    }
+    if (message.width !== 0) {
+      writer.uint32(40).uint32(message.width);
+    }
+    if (message.height !== 0) {
+      writer.uint32(48).uint32(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PictureSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePictureSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.checksum = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.size = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.width = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCompleteProcessingRequest(): CompleteProcessingRequest {
+  return {
+    id: "",
+    version: 0,
+    width: 0,
+    height: 0,
+    frames: 0,
+    thumbhash: Buffer.alloc(0),
+    dominant_color: "",
+    sizes: [],
+  };
+}
+
+export const CompleteProcessingRequest: MessageFns<CompleteProcessingRequest> = {
+  encode(message: CompleteProcessingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
+    }
+    if (message.width !== 0) {
+      writer.uint32(24).uint32(message.width);
+    }
+    if (message.height !== 0) {
+      writer.uint32(32).uint32(message.height);
+    }
+    if (message.frames !== 0) {
+      writer.uint32(40).uint32(message.frames);
+    }
+    if (message.thumbhash.length !== 0) {
+      writer.uint32(50).bytes(message.thumbhash);
+    }
+    if (message.dominant_color !== "") {
+      writer.uint32(58).string(message.dominant_color);
+    }
+    for (const v of message.sizes) {
+      PictureSize.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteProcessingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteProcessingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.width = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.frames = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.thumbhash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dominant_color = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sizes.push(PictureSize.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCompleteProcessingResponse(): CompleteProcessingResponse {
+  return { recorded: false };
+}
+
+export const CompleteProcessingResponse: MessageFns<CompleteProcessingResponse> = {
+  encode(message: CompleteProcessingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recorded !== false) {
+      writer.uint32(8).bool(message.recorded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteProcessingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteProcessingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.recorded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRejectPictureRequest(): RejectPictureRequest {
+  return { id: "", version: 0, code: "" };
+}
+
+export const RejectPictureRequest: MessageFns<RejectPictureRequest> = {
+  encode(message: RejectPictureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
+    }
+    if (message.code !== "") {
+      writer.uint32(26).string(message.code);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectPictureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectPictureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRejectPictureResponse(): RejectPictureResponse {
+  return { recorded: false };
+}
+
+export const RejectPictureResponse: MessageFns<RejectPictureResponse> = {
+  encode(message: RejectPictureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recorded !== false) {
+      writer.uint32(8).bool(message.recorded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectPictureResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectPictureResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.recorded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Files and pictures. */
 export type MediaServiceDefinition = typeof MediaServiceDefinition;
 export const MediaServiceDefinition = {
@@ -594,6 +1057,27 @@ export const MediaServiceDefinition = {
           578365826: [Buffer.from([13, 42, 11, 47, 102, 105, 108, 101, 115, 47, 123, 105, 100, 125]) as Buffer],
         },
       },
+    },
+    /**
+     * Records what was made of a picture. Its worker calls it once the bytes of all sizes are stored.
+     * FAILED_PRECONDITION `file.bytes-missing`.
+     */
+    completeProcessing: {
+      name: "CompleteProcessing",
+      requestType: CompleteProcessingRequest as typeof CompleteProcessingRequest,
+      requestStream: false,
+      responseType: CompleteProcessingResponse as typeof CompleteProcessingResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /** Records that a picture cannot be used. */
+    rejectPicture: {
+      name: "RejectPicture",
+      requestType: RejectPictureRequest as typeof RejectPictureRequest,
+      requestStream: false,
+      responseType: RejectPictureResponse as typeof RejectPictureResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;

@@ -1,0 +1,30 @@
+import { Type } from '@sinclair/typebox';
+import { defineEvent, Uuid } from '#contracts/messages';
+
+/** A picture was stored and has not been looked at: its sizes are to be made. Its bytes are in the storage under `sha256`. */
+export const PictureUploaded = defineEvent({
+  name: 'picture.uploaded',
+  version: 1,
+  exchange: 'media',
+  consumers: ['media'],
+  data: Type.Object({
+    media_id: Uuid,
+    /** Of the file: each upload under one id is a version. */
+    version: Type.Integer({ minimum: 1 }),
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    /** Media type, as found in the bytes. */
+    type: Type.String({ minLength: 1, maxLength: 100 }),
+  }),
+});
+
+/** Somebody's avatar is another one, or gone. */
+export const AvatarChanged = defineEvent({
+  name: 'avatar.changed',
+  version: 1,
+  exchange: 'media',
+  consumers: ['users-avatars'],
+  data: Type.Object({
+    user_id: Uuid,
+    avatar_url: Type.Union([Type.String({ maxLength: 2048 }), Type.Null()]),
+  }),
+});
