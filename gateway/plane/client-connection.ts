@@ -3,19 +3,17 @@ import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../ht
 import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
 import { createRequestHeadReader, type IncomingRequest } from '../http1/request-head';
-import type { ClientSide, RequestHandler } from './client-side';
+import { type ClientSide, CONTINUE_HEAD, type RequestHandler } from './client-side';
 import { handleRequest } from './handle-request';
-import { createOutbox } from './outbox';
+import { createIntake, type PausableSocket } from './intake';
+import { type ByteSink, createOutbox } from './outbox';
 import type { Plane } from './plane';
 import { unreadableAnswer } from './problem-answer';
 import { problemOf, RequestTimeout } from './problems';
 import type { Arrival } from './request-context';
 
 /** What a client connection needs of its socket. */
-export interface ClientSocket {
-  write(bytes: Buffer, offset: number, length: number): number;
-  pause(): void;
-  resume(): void;
+export interface ClientSocket extends ByteSink, PausableSocket {
   shutdown(): void;
   end(): void;
   terminate(): void;
@@ -56,12 +54,10 @@ export function createClientConnection(
   let mode: Mode = 'head';
   let decoder: BodyDecoder | null = null;
   let handler: RequestHandler | null = null;
-  /** Read, but not looked at before the running request has ended. */
-  let ahead: Buffer | null = null;
   let processing = false;
-  let paused = false;
-  let handlerPaused = false;
   let clientEnded = false;
+  /** Whether an interim response can be sent: to HTTP/1.1, and before anything of the response has been. */
+  let mayProbe = false;
   let tunnel = false;
   let shutdownAsked = false;
   let headStarted = true;
@@ -70,6 +66,8 @@ export function createClientConnection(
   const reading = clock.create(readingTookTooLong);
   const answering = clock.create(() => handler?.timeUp());
   const stall = clock.create(() => terminate());
+  /** Holds what comes behind the running request until that has ended. */
+  const intake = createIntake(socket);
   const outbox = createOutbox(
     () => socket,
     stall,
@@ -89,11 +87,11 @@ export function createClientConnection(
     push: outbox.push,
     pushBytes: outbox.pushBytes,
     flush() {
-      if (clientEnded && !tunnel) reading.set(limits.halfClosedMs);
+      mayProbe = false;
       return outbox.flush();
     },
-    pause,
-    resume,
+    pause: intake.pause,
+    resume: intake.resume,
     finish,
     abort: terminate,
     becomeTunnel(next) {
@@ -134,10 +132,7 @@ export function createClientConnection(
     } finally {
       processing = false;
     }
-    if (position < bytes.length && mode === 'response') {
-      ahead = bytes.subarray(position);
-    }
-    pauseOrResume();
+    if (position < bytes.length && mode === 'response') intake.hold(bytes.subarray(position));
   }
 
   function readHead(bytes: Buffer, position: number): number {
@@ -156,7 +151,9 @@ export function createClientConnection(
     decoder = bodyless ? null : createBodyDecoder(request.framing);
     mode = bodyless || decoder?.done ? 'response' : 'body';
     bytesInWindow = 0;
+    mayProbe = request.head.httpVersion === '1.1';
     if (mode === 'body') reading.set(limits.bodyProgressMs);
+    else if (clientEnded) reading.set(limits.probeMs);
     else reading.clear();
     const started = handleRequest(side, request, plane);
     // Refused requests have ended by now.
@@ -178,10 +175,10 @@ export function createClientConnection(
 
   function finish(keepAlive: boolean) {
     handler = null;
-    handlerPaused = false;
     answering.clear();
     if (mode === 'closed') return;
-    if (!keepAlive || plane.draining() || mode !== 'response' || (clientEnded && ahead === null)) {
+    intake.resume();
+    if (!keepAlive || plane.draining() || mode !== 'response' || (clientEnded && !intake.holding)) {
       closeGently();
       return;
     }
@@ -193,19 +190,18 @@ export function createClientConnection(
   }
 
   function processAhead() {
-    const bytes = ahead;
-    ahead = null;
+    const bytes = intake.take();
     if (bytes !== null) process(bytes);
-    pauseOrResume();
+    intake.settle();
   }
 
   /** Writes what is left, ends our side, and reads on for a while: closing with bytes unread would take the answer back. */
   function closeGently() {
     mode = 'linger';
     bytesInWindow = 0;
-    ahead = null;
+    intake.take();
     reading.clear();
-    resume();
+    intake.resume();
     side.shutdown();
   }
 
@@ -236,29 +232,24 @@ export function createClientConnection(
   function readingTookTooLong() {
     if (mode === 'head' && reader.started) refuseUnread(new RequestTimeout());
     else if (mode === 'head') closeGently();
-    else if (mode === 'body' && (paused || bytesInWindow >= limits.bodyProgressBytes)) {
+    else if (mode === 'body' && (intake.paused || bytesInWindow >= limits.bodyProgressBytes)) {
       // While we are the one who is not reading, the client is not slow.
       bytesInWindow = 0;
       reading.set(limits.bodyProgressMs);
-    } else terminate();
+    } else if (mode === 'response') probe();
+    else terminate();
   }
 
-  function pause() {
-    handlerPaused = true;
-    pauseOrResume();
-  }
-
-  function resume() {
-    handlerPaused = false;
-    pauseOrResume();
-  }
-
-  function pauseOrResume() {
-    const shouldPause = handlerPaused || ahead !== null;
-    if (shouldPause === paused || mode === 'closed') return;
-    paused = shouldPause;
-    if (shouldPause) socket.pause();
-    else socket.resume();
+  /**
+   * A client that has sent FIN waits for its answer or has left altogether: TCP does not tell. One that has left resets
+   * the connection when something is sent to it, and the only thing that can be sent before the answer is an interim
+   * response, which every HTTP/1.1 client reads over (RFC 9110, 15.2). Later, the response itself is what is sent.
+   */
+  function probe() {
+    if (!mayProbe || !outbox.empty) return;
+    outbox.push(CONTINUE_HEAD);
+    outbox.flush();
+    reading.set(limits.probeMs);
   }
 
   function terminate() {
@@ -282,8 +273,7 @@ export function createClientConnection(
     received(bytes) {
       if (mode === 'head' || mode === 'body') process(bytes);
       else if (mode === 'response') {
-        ahead = ahead === null ? bytes : Buffer.concat([ahead, bytes]);
-        pauseOrResume();
+        intake.hold(bytes);
       } else if (mode === 'linger') {
         bytesInWindow += bytes.length;
         if (bytesInWindow > MOST_LINGERING_BYTES) terminate();
@@ -293,7 +283,7 @@ export function createClientConnection(
     ended() {
       clientEnded = true;
       if (tunnel) handler?.end([]);
-      else if (mode === 'response') reading.set(limits.halfClosedMs);
+      else if (mode === 'response') reading.set(limits.probeMs);
       else if (mode === 'head' && !reader.started) closeGently();
       else if (mode === 'linger') {
         if (outbox.empty) socket.end();

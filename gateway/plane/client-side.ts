@@ -40,6 +40,9 @@ export interface RequestHandler extends ContentReceiver {
   timeUp(): void;
 }
 
+/** RFC 9110, 15.2.1. */
+export const CONTINUE_HEAD = 'HTTP/1.1 100 Continue\r\n\r\n';
+
 /** Whether the connection can serve another request behind the response that is about to be written. */
 export const mayKeepAlive = (request: IncomingRequest, client: ClientSide, draining: boolean): boolean =>
   request.keepAlive && client.bodyComplete && !draining;

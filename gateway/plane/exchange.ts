@@ -4,7 +4,13 @@ import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import type { IncomingResponse } from '../http1/response-head';
 import { CLIENT_LEFT } from './access-log';
-import { type ClientSide, connectionValue, mayKeepAlive, type RequestHandler } from './client-side';
+import {
+  type ClientSide,
+  CONTINUE_HEAD,
+  connectionValue,
+  mayKeepAlive,
+  type RequestHandler,
+} from './client-side';
 import { interimHeadText, requestHeadText, responseHeadText, trailersFromClient } from './forwarded-headers';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
@@ -79,7 +85,7 @@ class Exchange implements RequestHandler, TryEvents {
       return;
     }
     if (expectsContinue) {
-      this.client.push('HTTP/1.1 100 Continue\r\n\r\n');
+      this.client.push(CONTINUE_HEAD);
       this.client.flush();
     }
     this.send(first, this.context.startedMs, false);

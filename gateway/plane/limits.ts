@@ -13,11 +13,8 @@ export interface PlaneLimits extends HeadLimits {
   readonly bodyProgressMs: number;
   /** A peer that takes no byte for so long is cut off. */
   readonly writeStallMs: number;
-  /**
-   * A client that sent FIN may only have closed its sending side, or have left altogether: TCP does not tell.
-   * If nothing could be sent to it for so long, it counts as gone.
-   */
-  readonly halfClosedMs: number;
+  /** How often a client that sent FIN and waits for its answer is asked whether it is still there. */
+  readonly probeMs: number;
   /** How long a connection is read on after its last response, so that a client still sending gets to see it. */
   readonly lingerMs: number;
   readonly connectMs: number;
@@ -41,7 +38,7 @@ export const DEFAULT_LIMITS: PlaneLimits = {
   bodyProgressBytes: 1024,
   bodyProgressMs: 10_000,
   writeStallMs: 30_000,
-  halfClosedMs: 2_000,
+  probeMs: 2_000,
   lingerMs: 2_000,
   connectMs: 2_000,
   upstreamIdleMs: 4_000,

@@ -65,6 +65,8 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
         return;
       }
       socket.setNoDelay(true);
+      // Finds out about clients that vanished while nothing is sent to them.
+      socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
       const address = plainAddress(socket.remoteAddress);
       const trusted = plane.trusted(address);
       const arrival = { address, secure: tls !== undefined, trusted, lastOrigin: null };
@@ -110,7 +112,8 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
       // The port is shared for a moment: the new listener is there before the old one stops accepting.
       const before = listener;
       listener = listen(port, true);
-      before.stop(false);
+      // Whoever waits at the old one is accepted first: closing it would reset them.
+      setTimeout(() => before.stop(false), ACCEPT_MS);
     });
 
   return {
@@ -133,6 +136,8 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
 }
 
 const STOP_POLL_MS = 20;
+const ACCEPT_MS = 20;
+const KEEP_ALIVE_PROBE_MS = 30_000;
 
 /** An IPv4 client on a dual-stack socket is written as an IPv4 address. */
 const plainAddress = (address: string) =>

@@ -3,7 +3,13 @@ import type { Decision } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { CLIENT_LEFT } from './access-log';
-import { type ClientSide, connectionValue, mayKeepAlive, type RequestHandler } from './client-side';
+import {
+  type ClientSide,
+  CONTINUE_HEAD,
+  connectionValue,
+  mayKeepAlive,
+  type RequestHandler,
+} from './client-side';
 import { framingLine, requestFields } from './forwarded-headers';
 import type { Own, Plane } from './plane';
 import { answerProblem, reasonOf } from './problem-answer';
@@ -150,7 +156,7 @@ function answerHere(
       return;
     }
     if (request.expectsContinue) {
-      client.push('HTTP/1.1 100 Continue\r\n\r\n');
+      client.push(CONTINUE_HEAD);
       client.flush();
     }
     if (streamed !== null) answer().catch(failed);

@@ -159,6 +159,34 @@ describe('a client', () => {
     expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: true }]);
   });
 
+  test('that has closed its sending side gets its answer, however long the instance is quiet', async () => {
+    let answer: () => void = () => undefined;
+    const upstream = upstreamThat((_, reply) => {
+      answer = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate');
+    });
+    const gateway = await gatewayTo({ instances: [upstream.port], limits: { probeMs: 50 } });
+    const client = rawClient(gateway.port);
+    client.socket.end(GET);
+    await client.until((text) => text.split('100 Continue').length > 3);
+    answer();
+    const text = await client.untilClosed();
+    expect(text).toContain('HTTP/1.1 200 OK\r\n');
+    expect(text).toEndWith('late');
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: true }]);
+  });
+
+  test('that first closes its sending side and then leaves takes its request with it', async () => {
+    const upstream = silent();
+    const gateway = await gatewayTo({ instances: [upstream.port], limits: { probeMs: 50 } });
+    const client = rawClient(gateway.port);
+    client.socket.end(GET);
+    await eventually(() => upstream.connections.length === 1);
+    client.socket.destroy();
+    await eventually(() => upstream.connections[0]?.closed === true);
+    await eventually(() => gateway.lines.length === 1);
+    expect(gateway.lines[0]).toMatchObject({ status: 499 });
+  });
+
   test('that does not finish its head in time is cut off', async () => {
     const gateway = await gatewayTo({ instances: [], limits: { headMs: 100 } });
     const client = rawClient(gateway.port);
