@@ -4,6 +4,7 @@ import { SignJWT } from 'jose';
 import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
 import { eventually } from '../tests/support/eventually';
 import { type StartedProcess, startProcess } from '../tests/support/processes';
+import { testDatabase } from '../tests/support/servers';
 
 const SECRET = 'a-secret-for-tests-of-the-gateway';
 const TOKENS = {
@@ -15,6 +16,8 @@ const TOKENS = {
 
 let registry: StartedProcess;
 let gateway: StartedProcess;
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let auth: StartedProcess;
 let birds: StartedProcess;
 let nests: StartedProcess;
 
@@ -24,15 +27,23 @@ const startService = (name: string) =>
 beforeAll(async () => {
   registry = await startProcess('registry/main.ts', {});
   gateway = await startProcess('gateway/main.ts', { ...TOKENS, REGISTRY_URL: registry.url });
-  [birds, nests] = await Promise.all([startService('birds'), startService('nests')]);
+  database = await testDatabase();
+  // Tokens are believed once it has told which are revoked.
+  const environment = { ...TOKENS, REGISTRY_URL: registry.url, AUTH_DATABASE_URL: database.url };
+  [auth, birds, nests] = await Promise.all([
+    startProcess('services/auth/main.ts', environment),
+    startService('birds'),
+    startService('nests'),
+  ]);
   await eventually(async () => {
     for (const name of ['birds', 'nests']) expect((await ask(`/${name}/1`)).status).toBe(200);
   });
 }, 30_000);
 
 afterAll(async () => {
-  await Promise.all([gateway?.stop(), birds?.stop(), nests?.stop()]);
+  await Promise.all([gateway?.stop(), auth?.stop(), birds?.stop(), nests?.stop()]);
   await registry?.stop();
+  await database?.drop();
 }, 30_000);
 
 const ask = (path: string, init: RequestInit = {}) =>

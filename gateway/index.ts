@@ -1,4 +1,5 @@
 import { pause } from '#kit/back-off';
+import { openRabbit } from '#kit/rabbit';
 import { watchRegistry } from '#kit/registry-client';
 import type { Runtime } from '#kit/runtime';
 import { openTokens } from '#kit/tokens';
@@ -25,7 +26,9 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const { log, metrics } = runtime;
   const tls = tlsFiles(env);
   const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-  const tokens = openTokens(runtime, env, registry);
+  // For revoked tokens only; without it they are known within half a minute.
+  const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+  const tokens = openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
   const directory = createDirectory(registry, findTranscoded);

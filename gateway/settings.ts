@@ -1,9 +1,10 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
-import { processFields, tokenFields } from '#kit/env-fields';
+import { amqpFields, processFields, tokenFields } from '#kit/env-fields';
 
 /** What the gateway's process reads from its environment. */
 export const gatewayFields = {
   ...processFields(8080),
+  ...amqpFields,
   ...tokenFields,
   /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
   INTERNAL_SECRET: secret('development-internal-secret'),

@@ -23,13 +23,13 @@ async function startProcess(load: () => Promise<readonly Revocation[]> = async (
   const denylist = createDenylist();
   const loaded = Promise.withResolvers<void>();
   let loads = 0;
-  followRevocations(runtime, rabbit, denylist, async () => {
+  const isRevoked = followRevocations(runtime, rabbit, denylist, async () => {
     // The first is at the start; the second tells that the queue is bound.
     if (++loads === 2) loaded.resolve();
     return load();
   });
   await loaded.promise;
-  return { rabbit, denylist };
+  return { rabbit, denylist, isRevoked };
 }
 
 const callerOf = (wish: { id?: string; sessionId?: string; tokenId?: string }) => ({
@@ -79,4 +79,22 @@ test('what cannot be understood is left out, and the next is heard', async () =>
   const caller = callerOf({});
   await publish(rabbit, TokenRevoked, { token_id: caller.tokenId, user_id: uuidv7(), expires_at });
   await eventually('the next is heard', () => denylist.isRevoked(caller));
+});
+
+test('a process that starts while auth is away believes no token, and all that are good once auth has answered', async () => {
+  const runtime = testRuntime('listener');
+  runtimes.push(runtime);
+  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: false });
+  const [revoked, good] = [callerOf({}), callerOf({})];
+  let away = true;
+  const isRevoked = followRevocations(runtime, rabbit, createDenylist(), async () => {
+    if (away) throw new Error('auth is away');
+    return [{ kind: 'session', subject: revoked.sessionId, issuedUntil: 0, expiresAt: expires_at }];
+  });
+  const refusal = await Promise.resolve(isRevoked(good)).catch((failure: unknown) => failure);
+  expect(refusal).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
+  const [asked, askedOfRevoked] = [isRevoked(good), isRevoked(revoked)];
+  away = false;
+  expect(await Promise.all([asked, askedOfRevoked])).toEqual([false, true]);
+  expect(isRevoked(good)).toBe(false);
 });

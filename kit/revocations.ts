@@ -5,13 +5,19 @@ import { pause, untilItWorks } from './back-off';
 import type { Denylist, Revocation } from './denylist';
 import type { RegistryView } from './grpc-channels';
 import { createGrpcClient } from './grpc-client';
+import { DependencyUnavailable } from './problem';
 import type { Rabbit } from './rabbit';
 import { declareRoute } from './rabbit-topology';
-import type { Runtime } from './runtime';
+import { type Runtime, withTimeout } from './runtime';
 
 const EVENTS = [TokenRevoked, SessionRevoked, UserTokensRevoked] as const;
 /** What holds even while RabbitMQ is away. */
 const RELOAD_EVERY_MS = 30_000;
+/** A process that starts has the list after some milliseconds where auth is there at all. */
+const FIRST_LIST_MS = 2_000;
+
+/** Whether a token is refused before its time. */
+export type IsRevoked = (caller: Parameters<Denylist['isRevoked']>[0]) => boolean | Promise<boolean>;
 
 /**
  * Tells this process's memory of every revocation. Events come through a queue of this process alone, which lives as
@@ -19,14 +25,18 @@ const RELOAD_EVERY_MS = 30_000;
  * that nothing is missed in between.
  *
  * @param load answers all that is revoked now, from auth's record; its failures are tried again
+ * @returns asks that memory. Before the whole list has been read once it waits for it, and after two seconds throws
+ *   DependencyUnavailable: a process that has just started must not believe what all others refuse
  */
 export function followRevocations(
   runtime: Runtime,
   rabbit: Rabbit,
   denylist: Denylist,
   load: () => Promise<readonly Revocation[]>,
-): void {
+): IsRevoked {
   const { closing, log } = runtime;
+  const firstList = Promise.withResolvers<void>();
+  let isKnown = false;
   let away = false;
 
   const loadOnce = () =>
@@ -42,6 +52,8 @@ export function followRevocations(
       (revocations) => {
         away = false;
         for (const revocation of revocations) denylist.add(revocation);
+        isKnown = true;
+        firstList.resolve();
       },
       // Only the end of the process stops the attempts.
       () => undefined,
@@ -67,6 +79,21 @@ export function followRevocations(
   });
   runtime.onClose('revocations', () => kept.close());
   void reloadAgainAndAgain();
+
+  return (caller) => (isKnown ? denylist.isRevoked(caller) : afterFirstList(caller));
+
+  async function afterFirstList(caller: Parameters<IsRevoked>[0]): Promise<boolean> {
+    await withTimeout(firstList.promise, FIRST_LIST_MS, 'waiting for the list of revoked tokens').catch(
+      (cause: unknown) => {
+        throw new DependencyUnavailable({
+          detail: 'Tokens cannot be checked until the auth service answers.',
+          headers: { 'retry-after': '2' },
+          cause,
+        });
+      },
+    );
+    return denylist.isRevoked(caller);
+  }
 
   async function reloadAgainAndAgain() {
     while (!closing.aborted) {

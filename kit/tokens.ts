@@ -5,7 +5,7 @@ import { createDenylist } from './denylist';
 import type { RegistryView } from './grpc-channels';
 import { DependencyUnavailable, Unauthenticated } from './problem';
 import type { Rabbit } from './rabbit';
-import { followRevocations, revocationsFromAuth } from './revocations';
+import { followRevocations, type IsRevoked, revocationsFromAuth } from './revocations';
 import type { Runtime } from './runtime';
 
 export type TokenAlgorithm = 'EdDSA' | 'ES256' | 'RS256' | 'HS256';
@@ -48,7 +48,7 @@ export interface Caller {
 export interface TokenVerifier {
   /**
    * @throws Unauthenticated when the token is not good
-   * @throws DependencyUnavailable when it cannot be told, because no key could be fetched yet
+   * @throws DependencyUnavailable when it cannot be told, because auth has not answered its keys or what is revoked yet
    */
   verify(token: string): Promise<Caller>;
 }
@@ -76,7 +76,7 @@ const TOKEN_LENGTH = 8_192;
 export function createTokenVerifier(
   settings: TokenSettings,
   fetchKeys: () => Promise<JSONWebKeySet>,
-  isRevoked: (caller: Caller) => boolean = () => false,
+  isRevoked: IsRevoked = () => false,
 ): TokenVerifier {
   const key =
     settings.algorithm === 'HS256' ? new TextEncoder().encode(settings.secret) : cachedKeys(fetchKeys);
@@ -117,7 +117,7 @@ export function createTokenVerifier(
         if (remembered.size >= REMEMBERED_TOKENS) remembered.clear();
         remembered.set(hash, { caller, untilMs: Math.min(now + REMEMBER_MS, caller.expiresAt * 1000) });
       }
-      if (isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
+      if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
       return caller;
     },
   };
@@ -207,22 +207,18 @@ export function keysFromAuth(
 /**
  * The verifier of a process: settings from the environment, keys from auth.
  *
- * @param revocation how it hears of tokens that are refused before their time, within moments. Without it a token is
- *   good until it ends. While auth or RabbitMQ are away, what was heard before holds.
+ * @param revocation how it hears of tokens that are refused before their time, within moments. While auth or RabbitMQ
+ *   are away, what was heard before holds.
  */
 export function openTokens(
   runtime: Runtime,
   env: { JWT_ALG: TokenAlgorithm; JWT_SECRET: string; JWT_ISSUER: string; JWT_AUDIENCE: string },
   registry: Parameters<typeof keysFromAuth>[1] & RegistryView,
-  revocation?: { rabbit: Rabbit; internalSecret: string },
+  { rabbit, internalSecret }: { rabbit: Rabbit; internalSecret: string },
 ): TokenVerifier {
-  const denylist = createDenylist();
-  if (revocation) {
-    const { rabbit, internalSecret } = revocation;
-    const load = revocationsFromAuth(runtime, registry, internalSecret);
-    followRevocations(runtime, rabbit, denylist, load);
-  }
-  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), denylist.isRevoked);
+  const load = revocationsFromAuth(runtime, registry, internalSecret);
+  const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);
+  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked);
 }
 
 /** What tokens are pinned to, as the environment says. */

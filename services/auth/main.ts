@@ -55,6 +55,9 @@ const keys = await openKeyRing(runtime, {
   sealer: createSealer(env.INTERNAL_SECRET, 'signing-keys'),
   ...timing,
 });
+const isRevoked = followRevocations(runtime, rabbit, denylist, () =>
+  listRevocations({ database, ...timing }),
+);
 const deps = {
   runtime,
   database,
@@ -76,9 +79,8 @@ const deps = {
   afterwards: createAfterwards(runtime),
   publicUrl: env.PUBLIC_URL,
   refreshSecret: new Uint8Array(hkdfSync('sha256', env.INTERNAL_SECRET, 'rookery', 'refresh tokens', 32)),
-  tokens: createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked),
+  tokens: createTokenVerifier(settings, async () => keys.publicKeys(), isRevoked),
 };
 subscribe(deps, rabbit);
-followRevocations(runtime, rabbit, denylist, () => listRevocations(deps));
 sweepExpired(deps);
 await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps)] });

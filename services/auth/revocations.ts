@@ -74,7 +74,7 @@ function announcementOf({ kind, subject, issuedUntil, expiresAt }: Revocation, u
 }
 
 /** All that is revoked and could still be used: what a process starts its memory with. */
-export async function listRevocations(deps: RevocationDeps): Promise<Revocation[]> {
+export async function listRevocations(deps: Pick<RevocationDeps, 'database' | 'now'>): Promise<Revocation[]> {
   const rows = await deps.database
     .select()
     .from(revokedTokens)

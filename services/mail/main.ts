@@ -43,7 +43,7 @@ const deps = {
   sealer: createSealer(env.INTERNAL_SECRET, 'unsubscribe'),
   publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
   claimMs: CLAIM_MS,
-  tokens: openTokens(runtime, env, registry),
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
   verifyService: createServiceTokenVerifier({ audience: 'mail', secret: env.INTERNAL_SECRET }),
 };
 trimMails(deps, env.MAILS_KEPT_DAYS);

@@ -50,7 +50,12 @@ beforeAll(async () => {
   shared = { ...stack.environment, JWT_ALG: 'HS256', JWT_SECRET };
   await start('registry', 'registry/main.ts');
   shared.REGISTRY_URL = String(running.get('registry')?.url);
-  await Promise.all([start('timelines', TIMELINES), start('posts', POSTS_WORKER)]);
+  // Timelines believes no token before auth has told it once which are revoked.
+  await Promise.all([
+    start('auth', 'services/auth/main.ts'),
+    start('timelines', TIMELINES),
+    start('posts', POSTS_WORKER),
+  ]);
 }, START_MS);
 
 afterAll(async () => {
