@@ -44,7 +44,7 @@ afterAll(() => system?.stop(), SYSTEM_MS);
 async function postUntilAcknowledged(path: '/posts' | '/posts/async', text: string): Promise<void> {
   while (posting) {
     const reply = await author
-      .post(path, { text }, { 'idempotency-key': text })
+      .post(path, { text }, { 'idempotency-key': text.replaceAll(' ', '-') })
       .catch((): Reply => ({ status: 0, headers: new Headers(), body: {} }));
     if (reply.status === 201 || reply.status === 202) {
       acknowledged.set(text, String(reply.body.id));

@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { markOf } from '../../infra/processes';
 import { type Stack, startStack } from '../../infra/stack';
 import { parseProcfile } from '../../scripts/procfile';
 import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 
 const ROOT = join(import.meta.dir, '..', '..');
-/** Away from the stack the other tests use, whose servers nobody may kill. */
-const PORT_OFFSET = 4_000;
+/** Away from the stack the other tests use, whose servers nobody may kill; systems of different names apart. */
+const portOffsetOf = (name: string) => 4_000 + (Bun.hash.crc32(name) % 40) * 100;
 
 export interface System {
   /** The gateway's address. */
@@ -31,13 +32,13 @@ export interface System {
  */
 export async function startSystem(name: string, environment: Record<string, string> = {}): Promise<System> {
   const folder = join(ROOT, '.data', `system-${name}`);
-  await rm(folder, { recursive: true, force: true });
-  const stack = await startStack({ folder, profile: 'test', portOffset: PORT_OFFSET, source: {} });
+  const stack = await startStack({ folder, profile: 'test', portOffset: portOffsetOf(name), source: {} });
   const entries = parseProcfile(await Bun.file(join(ROOT, 'Procfile')).text()).filter(
     (entry) => entry.name !== 'infra',
   );
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
-  const shared: Record<string, string> = { ...stack.environment, ...environment };
+  // The mark lets whoever uses the folder next find what a test that was broken off has left behind.
+  const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...environment };
 
   async function start(processName: string, port = '0'): Promise<StartedProcess> {
     const command = entries.find((entry) => entry.name === processName)?.command;
