@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { readJson, writeJson } from '../infra/state';
 import { parseProcfile } from './procfile';
+import { slimSourceMap } from './source-map';
 
 /**
  * Bundles every process of the Procfile into `dist/<its folder>/main.js`, to be run from there: `bun
@@ -13,7 +14,10 @@ const DIST = join(ROOT, 'dist');
 /** Read files of their own package at run time, so they have to stay where they are; loaded only when asked for. */
 const LEFT_IN_NODE_MODULES = ['@grpc/reflection', 'pino-pretty', 'swagger-ui-dist'];
 /** A change of one of these may change every bundle: the packages, and how bundles are made. */
-const INPUTS_OF_ALL = ['bun.lock', 'package.json', 'tsconfig.json', relative(ROOT, import.meta.path)];
+const INPUTS_OF_ALL = [
+  ...['bun.lock', 'package.json', 'tsconfig.json'],
+  ...['build.ts', 'source-map.ts'].map((name) => relative(ROOT, join(import.meta.dir, name))),
+];
 
 /** What a bundle was made from: files from the project's root, with the hash of their content. */
 interface BuildRecord {
@@ -59,6 +63,7 @@ async function bundle(folder: string): Promise<boolean> {
     for (const log of logs) console.error(`  ${log}`);
     return false;
   }
+  await slimSourceMap(join(outdir, 'main.js.map'));
   writeRecord(folder, Object.keys(metafile?.inputs ?? {}));
   const bytes = outputs.find(({ kind }) => kind === 'entry-point')?.size ?? 0;
   const ms = Math.round(performance.now() - started);
