@@ -1,6 +1,8 @@
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { InstanceLease } from '#kit/registry-lease';
 import { proxyConfiguration, upstreamConfiguration } from './peers/nginx';
+import { ownProcesses, registerUpstream } from './stack';
 
 /** A proxy in front of the upstream, running on a processor of its own. */
 export interface Contestant {
@@ -18,16 +20,18 @@ export interface Stable {
 }
 
 const here = import.meta.dir;
+/** What is asked for: a route with a parameter, among many others. */
+const PATH = '/greetings/42';
 
 /** Starts the upstream and all proxies, and waits until each answers. */
 export async function startAll(folder: string, cores: { proxy: number; load: number }): Promise<Stable> {
   const started: Bun.Subprocess[] = [];
   const quiet = openSync('/dev/null', 'w');
-  const run = (core: number, command: string[]) => {
+  const run = (core: number, command: string[], env: Record<string, string> = {}) => {
     const options = {
       stdout: quiet,
       stderr: 'inherit',
-      env: { ...process.env, NODE_ENV: 'production' },
+      env: { ...process.env, NODE_ENV: 'production', ...env },
     } as const;
     const child = Bun.spawn(['taskset', '-c', String(core), ...command], options);
     started.push(child);
@@ -41,42 +45,44 @@ export async function startAll(folder: string, cores: { proxy: number; load: num
     return run(core, ['nginx', '-e', 'stderr', '-p', join(folder, name), '-c', path]);
   };
 
-  const [upstream = 0, ours = 0, nginxPort = 0, fastify = 0, httpProxy = 0] = freePorts(5);
-  const upstreamUrl = `http://127.0.0.1:${upstream}`;
+  const [registryPort = 0, ours = 0, nginxPort = 0, fastify = 0, httpProxy = 0, ...upstreams] = freePorts(7);
+  const upstreamUrl = `http://127.0.0.1:${upstreams[0]}`;
   const upstreamPid = nginx(
     cores.load,
     'upstream',
-    upstreamConfiguration(join(folder, 'upstream'), upstream),
+    upstreamConfiguration(join(folder, 'upstream'), upstreams),
   );
   const node = (script: string, port: number) =>
     run(cores.proxy, ['node', join(here, 'peers', script), String(port), upstreamUrl]);
-  const local = (port: number) => `http://127.0.0.1:${port}`;
+  const local = (port: number) => `http://127.0.0.1:${port}${PATH}`;
+  const own = ownProcesses({ registry: registryPort, gateway: ours });
+  run(cores.load, own.registry.command, own.registry.env);
   const contestants: Contestant[] = [
-    {
-      name: 'rookery',
-      url: local(ours),
-      pid: run(cores.proxy, [process.execPath, join(here, 'rookery.ts'), String(ours), String(upstream)]),
-    },
+    { name: 'rookery', url: local(ours), pid: run(cores.proxy, own.gateway.command, own.gateway.env) },
     {
       name: 'nginx',
       url: local(nginxPort),
-      pid: nginx(cores.proxy, 'proxy', proxyConfiguration(join(folder, 'proxy'), nginxPort, upstream)),
+      pid: nginx(cores.proxy, 'proxy', proxyConfiguration(join(folder, 'proxy'), nginxPort, upstreams)),
     },
     { name: '@fastify/http-proxy', url: local(fastify), pid: node('fastify-http-proxy.mjs', fastify) },
     { name: 'http-proxy', url: local(httpProxy), pid: node('http-proxy.mjs', httpProxy) },
   ];
+  const leases: InstanceLease[] = [];
   const stopAll = async () => {
+    await Promise.all(leases.map((lease) => lease.deregister()));
     for (const child of started) child.kill('SIGTERM');
     await Promise.all(started.map((child) => child.exited));
   };
   try {
+    await untilItAnswers(`${own.registryUrl}/health`);
+    leases.push(...(await registerUpstream(own.registryUrl, upstreams)));
     for (const url of [upstreamUrl, ...contestants.map((contestant) => contestant.url)])
       await untilItAnswers(url);
   } catch (failure) {
     await stopAll();
     throw failure;
   }
-  return { contestants, upstreamUrl, upstreamPid, stopAll };
+  return { contestants, upstreamUrl: upstreamUrl + PATH, upstreamPid, stopAll };
 }
 
 /** Held open together, so that no two are the same. */

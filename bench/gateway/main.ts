@@ -10,6 +10,8 @@ import { type Measured, measure, median } from './load';
  */
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const SECONDS = Number(process.env.SECONDS ?? 4);
+/** A just-in-time compiler needs some ten thousand requests. */
+const WARM_UP_SECONDS = 5;
 const CONNECTIONS = 64;
 const CORES = { proxy: 0, load: 1 };
 
@@ -35,7 +37,7 @@ type Round = ReadonlyMap<string, Measured>;
 
 async function race(contestants: readonly Contestant[]): Promise<Round[]> {
   const load = { connections: CONNECTIONS, seconds: SECONDS, core: CORES.load };
-  for (const { url, pid } of contestants) await measure(url, pid, { ...load, seconds: 2 });
+  for (const { url, pid } of contestants) await measure(url, pid, { ...load, seconds: WARM_UP_SECONDS });
   const rounds: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const measured = new Map<string, Measured>();

@@ -19,21 +19,21 @@ http {
 `;
 
 /** The trivial upstream of all: a small JSON answer. */
-export const upstreamConfiguration = (folder: string, port: number) =>
+export const upstreamConfiguration = (folder: string, ports: readonly number[]) =>
   frame(
     folder,
     `server {
-      listen 127.0.0.1:${port};
+      ${ports.map((port) => `listen 127.0.0.1:${port};`).join(' ')}
       location / { default_type application/json; return 200 '{"greeting":"hello from upstream"}'; }
     }`,
   );
 
 /** A reverse proxy with kept upstream connections, a log line for each request and the usual forwarded headers. */
-export const proxyConfiguration = (folder: string, port: number, upstreamPort: number) =>
+export const proxyConfiguration = (folder: string, port: number, upstreams: readonly number[]) =>
   frame(
     folder,
     `access_log /dev/null combined;
-    upstream behind { server 127.0.0.1:${upstreamPort}; keepalive 128; keepalive_requests 1000000000; }
+    upstream behind { ${upstreams.map((upstream) => `server 127.0.0.1:${upstream};`).join(' ')} keepalive 128; keepalive_requests 1000000000; }
     server {
       listen 127.0.0.1:${port};
       location / {

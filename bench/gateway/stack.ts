@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { createLogger } from '#kit/log';
+import { type InstanceLease, registerInstance } from '#kit/registry-lease';
+import { createRuntime } from '#kit/runtime';
+
+/** What our own processes need to run as in production, apart from everything else on the machine. */
+const SETTINGS = {
+  JWT_ALG: 'HS256',
+  JWT_SECRET: 'a-secret-for-the-benchmark-of-32-characters',
+  INTERNAL_SECRET: 'another-secret-for-the-benchmark',
+  REGISTRY_TOKEN: 'a-token-for-the-benchmark',
+  REGISTRY_ALLOWED_HOSTS: '127.0.0.1',
+};
+
+const ROOT = join(import.meta.dir, '..', '..');
+
+/** Our gateway as it is deployed: it learns from a registry what there is, and nothing of it is switched off. */
+export function ownProcesses(ports: { registry: number; gateway: number }) {
+  const registryUrl = `http://127.0.0.1:${ports.registry}`;
+  const run = (main: string, port: number) => ({
+    command: [process.execPath, join(ROOT, main)],
+    env: { ...SETTINGS, PORT: String(port), REGISTRY_URL: registryUrl },
+  });
+  return {
+    registryUrl,
+    registry: run('registry/main.ts', ports.registry),
+    gateway: run('gateway/main.ts', ports.gateway),
+  };
+}
+
+/** Enters the upstream as a service among others, an instance for each of its ports, for as long as the lease is kept. */
+export async function registerUpstream(
+  registryUrl: string,
+  ports: readonly number[],
+): Promise<InstanceLease[]> {
+  const log = await createLogger({ name: 'bench', level: 'silent' });
+  const runtime = createRuntime({ name: 'bench', version: '0.0.0', log });
+  const register = (name: string, port: number) =>
+    registerInstance(runtime, {
+      urls: [registryUrl],
+      token: SETTINGS.REGISTRY_TOKEN,
+      registration: {
+        name,
+        version: '0.0.0',
+        host: '127.0.0.1',
+        port,
+        prefixes: [],
+        routes: ['GET', 'PUT', 'DELETE'].flatMap((method) => [
+          { method, path: `/${name}`, auth: 'public' },
+          { method, path: `/${name}/:id`, auth: 'public' },
+          { method, path: `/${name}/:id/comments/:comment`, auth: 'public' },
+        ]),
+      },
+    });
+  const others = Array.from({ length: 14 }, (_, number) => register(`others-${number}`, ports[0] ?? 0));
+  const leases = [...ports.map((port) => register('greetings', port)), ...others];
+  await Promise.all(leases.map(({ registered }) => registered));
+  return leases;
+}
