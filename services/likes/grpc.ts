@@ -5,7 +5,6 @@ import { ValidationFailed } from '#kit/problem';
 import { validated } from '#kit/validation';
 import { PostIds } from './model';
 import * as service from './service';
-import { confirmClaim } from './store';
 
 /** What other services and the workers of likes ask. */
 export const likesGrpc = (deps: service.LikesDeps) =>
@@ -35,9 +34,9 @@ export const likesGrpc = (deps: service.LikesDeps) =>
       const likes = await service.claimNotifications(deps, author_id, claim_id);
       return { likes: likes.map(({ postId, userId }) => ({ post_id: postId, user_id: userId })) };
     },
-    async confirmNotifications({ claim_id }) {
-      mustBeIds({ claim_id });
-      await confirmClaim(deps.storage, claim_id);
+    async confirmNotifications({ claim_id, author_id, posts }) {
+      mustBeIds({ claim_id, author_id });
+      await service.confirmNotifications(deps, { claimId: claim_id, authorId: author_id, posts });
       return {};
     },
   });

@@ -3,8 +3,15 @@ import { createIdGenerator, uuidv7 } from '#kit/ids';
 import { openRedis } from '#kit/redis';
 import type { Caller } from '#kit/tokens';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
-import { acceptLike, claimNotifications, type LikesDeps, like, unlike } from './service';
-import { claimMessages, confirmClaim, erasePerson } from './store';
+import {
+  acceptLike,
+  claimNotifications,
+  confirmNotifications,
+  type LikesDeps,
+  like,
+  unlike,
+} from './service';
+import { claimMessages, erasePerson } from './store';
 
 const runtime = testRuntime('likes-notifications');
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
@@ -43,7 +50,10 @@ async function likeAndAccept(deps: LikesDeps, postId: string, userId: string, au
 async function sent(deps: LikesDeps, name: string) {
   const broker = name === 'like.notify' ? 'beanstalkd' : 'rabbitmq';
   const messages = await claimMessages(deps.storage, { broker, limit: 10_000, heldMs: 0 });
-  return messages.map(([, text]) => JSON.parse(text).envelope).filter((message) => message.name === name);
+  return messages
+    .map(([, text]) => JSON.parse(text))
+    .filter(({ envelope }) => envelope.name === name)
+    .map(({ envelope, due_at_ms }) => ({ ...envelope, due_at_ms }));
 }
 
 test('an author is told of a like once, however often it is liked, taken back and accepted', async () => {
@@ -112,7 +122,7 @@ test('a claim whose worker died gets the same likes again, and none once it is c
   await likeAndAccept(deps, postId, uuidv7());
   expect(await claimNotifications(deps, author, claimId)).toEqual(claimed);
   expect(await sent(deps, 'post.liked')).toHaveLength(2);
-  await confirmClaim(deps.storage, claimId);
+  await confirmNotifications(deps, { claimId, authorId: author, posts: [] });
   expect(await claimNotifications(deps, author, claimId)).toEqual([]);
   expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(1);
 });
@@ -138,4 +148,50 @@ test('who has left is neither told nor told of', async () => {
   await erasePerson(deps.storage, other, Date.now());
   expect(await claimNotifications(deps, author, uuidv7())).toEqual([{ postId, userId: stayer }]);
   expect(await claimNotifications(deps, other, uuidv7())).toEqual([]);
+});
+
+test('one mail is asked for each claim, however often it is confirmed, and none where nothing is left to tell', async () => {
+  const deps = makeDeps();
+  const [claimId, emptyClaimId] = [uuidv7(), uuidv7()];
+  const posts = [
+    { excerpt: 'A post', link: 'https://rookery.example/posts/id/1', likers: ['ada'], others_count: 0 },
+  ];
+  await likeAndAccept(deps, nextPostId(), uuidv7());
+  await claimNotifications(deps, author, claimId);
+  await Promise.all(
+    Array.from({ length: 5 }, () => confirmNotifications(deps, { claimId, authorId: author, posts })),
+  );
+  await likeAndAccept(deps, nextPostId(), uuidv7());
+  await claimNotifications(deps, author, emptyClaimId);
+  await confirmNotifications(deps, { claimId: emptyClaimId, authorId: author, posts: [] });
+  const mails = await sent(deps, 'mail.requested');
+  expect(mails).toHaveLength(1);
+  expect(mails[0].data).toEqual({
+    to: { user_id: author },
+    content: { template: 'likes-digest', values: { posts } },
+    event_id: claimId,
+  });
+});
+
+test('while likes keep coming they are told of ever more rarely, at most once an hour, and for nobody else', async () => {
+  const clock = { ms: Date.now() };
+  const deps = { ...makeDeps(), now: () => clock.ms };
+  const seconds: number[] = [];
+  for (let mail = 0; mail < 12; mail++) {
+    const before = (await sent(deps, 'like.notify')).map(({ id }) => id);
+    await likeAndAccept(deps, nextPostId(), uuidv7());
+    const [job] = (await sent(deps, 'like.notify')).filter(({ id }) => !before.includes(id));
+    seconds.push((job.due_at_ms - clock.ms) / 1000);
+    await claimNotifications(deps, author, uuidv7());
+  }
+  expect(seconds).toEqual([10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600]);
+  // The time before a pause is forgotten with the pause.
+  const pause = await redis.ttl(`${deps.storage.prefix}:digest-window:${author}`);
+  expect(pause).toBeGreaterThan(3_590);
+  expect(pause).toBeLessThanOrEqual(3_600);
+  const other = uuidv7();
+  await likeAndAccept(deps, nextPostId(), uuidv7(), other);
+  const jobs = await sent(deps, 'like.notify');
+  const ofOther = jobs.find(({ data }) => data.author_id === other);
+  expect((ofOther.due_at_ms - clock.ms) / 1000).toBe(10);
 });

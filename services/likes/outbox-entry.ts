@@ -1,5 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
+import { MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
 import { currentTrace } from '#kit/trace';
@@ -12,25 +13,30 @@ export interface OutboxEntry {
 }
 
 /** Everything this service sends. */
-const DEFINITIONS = [LikeValidate, LikeNotify, PostLiked, LikeWithdrawn] as const;
+const DEFINITIONS = [LikeValidate, LikeNotify, PostLiked, LikeWithdrawn, MailRequested] as const;
 type Definition = (typeof DEFINITIONS)[number];
 
-/**
- * Makes a message for the outbox, with the trace of whatever is running now.
- *
- * @param delaySeconds jobs only: how long beanstalkd holds the job back, counted from now
- */
+/** Makes a message for the outbox, to be sent at once, with the trace of whatever is running now. */
 export function outboxEntry<Sent extends Definition>(
   definition: Sent,
   data: Static<Sent['data']>,
-  options: { actor: string | null; delaySeconds?: number },
+  options: { actor: string | null },
 ): OutboxEntry {
-  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
-  const dueAtMs = Date.now() + (options.delaySeconds ?? 0) * 1000;
-  return { id: message.id, text: JSON.stringify({ due_at_ms: dueAtMs, envelope: message }) };
+  const { id, text } = jobEntry(definition, data, options);
+  return { id, text: `{"due_at_ms":${Date.now()},"envelope":${text}}` };
 }
 
-/** Reads what `outboxEntry` made: its definition, the bytes to send, and how many seconds it is still to be held back. */
+/** The same for a script that decides itself when it is due, and writes that down. */
+export function jobEntry<Sent extends Definition>(
+  definition: Sent,
+  data: Static<Sent['data']>,
+  options: { actor: string | null },
+): OutboxEntry {
+  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  return { id: message.id, text: JSON.stringify(message) };
+}
+
+/** Reads what was put into the outbox: its definition, the bytes to send, and how many seconds it is still to be held back. */
 export function readOutboxEntry(text: string): {
   definition: Definition;
   body: Buffer;

@@ -1,5 +1,5 @@
 import { redisScript } from '#kit/redis-script';
-import { WINDOWS } from './rules';
+import { LONGEST_DIGEST_SECONDS, LOST_JOB_SECONDS, WINDOWS } from './rules';
 
 /**
  * Every change of likes is one of these scripts, so that a post's likers, a person's list, the rankings and the
@@ -15,7 +15,8 @@ import { WINDOWS } from './rules';
  *   step:<window>                the step up to which the window has been brought
  *   told:<person>                set: posts whose authors have been, or are about to be, told of this person's like
  *   untold:<author>              list: messages about likes the author has not been told of
- *   digest:<author>              exists while a job that will tell the author is under way
+ *   digest:<author>              while a job that will tell the author is under way: after how many seconds it does
+ *   digest-window:<author>       while likes keep coming: seconds until the next job tells of them
  *   claim:<claim>                what one job tells of
  *   outbox:<broker>              sorted set: message -> time from which it may be sent
  *   outbox:<broker>:messages     hash: message -> what is sent
@@ -99,6 +100,13 @@ local function send(broker, id, message)
   redis.call('HSET', key('outbox', broker, 'messages'), id, message)
   redis.call('ZADD', key('outbox', broker), 0, id)
 end
+
+-- Puts the job that tells an author after so many seconds; should it be lost, a like after an hour more brings another.
+local function tell_later(author, seconds, now, id, envelope)
+  redis.call('SET', key('digest', author), seconds, 'EX', seconds + ${LOST_JOB_SECONDS})
+  local due = string.format('%d', now + seconds * 1000)
+  send('beanstalkd', id, '{"due_at_ms":' .. due .. ',"envelope":' .. envelope .. '}')
+end
 `;
 
 /** A script that can use the functions above. */
@@ -156,7 +164,9 @@ local posts = redis.call('ZRANGE', key('person', person), 0, ARGV[4] - 1)
 for _, post in ipairs(posts) do
   if remove(post, person, now) == 0 then redis.call('ZREM', key('person', person), post) end
 end
-if #posts == 0 then redis.call('UNLINK', key('told', person), key('untold', person), key('digest', person)) end
+if #posts == 0 then
+  redis.call('UNLINK', key('told', person), key('untold', person), key('digest', person), key('digest-window', person))
+end
 return #posts
 `);
 
@@ -170,18 +180,20 @@ end
 return #people
 `);
 
-/** `post, person, author, message, job id, job, seconds`: 1 when the author is to be told of it. */
+/** `post, person, author, message, now, seconds, job id, job`: 1 when the author is to be told of it. */
 export const ACCEPT_LIKE = script(`
 local post, person, author = ARGV[2], ARGV[3], ARGV[4]
 if not redis.call('ZSCORE', key('post', post), person) then return 0 end
 if redis.call('SADD', key('told', person), post) == 0 then return 0 end
 redis.call('RPUSH', key('untold', author), ARGV[5])
--- One job tells of all; should it be lost, a like after so many seconds brings another.
-if redis.call('SET', key('digest', author), 1, 'NX', 'EX', ARGV[8]) then send('beanstalkd', ARGV[6], ARGV[7]) end
+if redis.call('EXISTS', key('digest', author)) == 0 then
+  local seconds = tonumber(redis.call('GET', key('digest-window', author)) or ARGV[7])
+  tell_later(author, seconds, tonumber(ARGV[6]), ARGV[8], ARGV[9])
+end
 return 1
 `);
 
-/** `author, claim, limit, seconds kept, job id, job`: post and person of each like claimed. */
+/** `author, claim, limit, seconds kept, now, seconds, job id, job`: post and person of each like claimed. */
 export const CLAIM_UNTOLD = script(`
 local author, claim = ARGV[2], key('claim', ARGV[3])
 local held = redis.call('GET', claim)
@@ -198,18 +210,26 @@ for _, message in ipairs(redis.call('LPOP', key('untold', author), ARGV[4]) or {
     redis.call('SREM', key('told', person), post)
   end
 end
+local waited = tonumber(redis.call('GET', key('digest', author)) or ARGV[7])
 if redis.call('EXISTS', key('untold', author)) == 1 then
-  send('beanstalkd', ARGV[6], ARGV[7])
+  tell_later(author, waited, tonumber(ARGV[6]), ARGV[8], ARGV[9])
 else
   redis.call('DEL', key('digest', author))
 end
-if #likes > 0 then redis.call('SET', claim, cjson.encode(likes), 'EX', ARGV[5]) end
+if #likes > 0 then
+  redis.call('SET', claim, cjson.encode(likes), 'EX', ARGV[5])
+  local window = math.min(2 * waited, ${LONGEST_DIGEST_SECONDS})
+  if window > 0 then redis.call('SET', key('digest-window', author), window, 'EX', window) end
+end
 return likes
 `);
 
-/** `claim, seconds`: the claim is empty for so long, then forgotten. */
+/** `claim, seconds[, message id, message]`: the claim is empty for so long; the message is sent if it was not before. */
 export const CONFIRM_CLAIM = script(`
-redis.call('SET', key('claim', ARGV[2]), '[]', 'EX', ARGV[3])
+local claim = key('claim', ARGV[2])
+local held = redis.call('GET', claim)
+if held and held ~= '[]' and ARGV[4] then send('rabbitmq', ARGV[4], ARGV[5]) end
+redis.call('SET', claim, '[]', 'EX', ARGV[3])
 return 1
 `);
 

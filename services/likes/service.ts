@@ -1,13 +1,15 @@
 import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
+import { type MailContent, MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
 import { isTimeOrderedId } from '#kit/ids';
 import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
 import { ValidationFailed } from '#kit/problem';
 import type { Runtime } from '#kit/runtime';
 import type { Caller } from '#kit/tokens';
+import { validated } from '#kit/validation';
 import type { Like, PopularQuery, PostLikes } from './model';
 import type { OutboxRelay } from './outbox';
-import { outboxEntry } from './outbox-entry';
+import { jobEntry, outboxEntry } from './outbox-entry';
 import * as store from './store';
 
 export interface LikesDeps {
@@ -20,9 +22,6 @@ export interface LikesDeps {
   readonly digestSeconds: number;
   readonly now: () => number;
 }
-
-/** Should the job that tells an author be lost, a like after so much more than the digest's time brings another. */
-const LOST_JOB_SECONDS = 60 * 60;
 
 /** Accepts a like at once; whether its post exists is found out later. `first` is false when it was there before. */
 export async function like(
@@ -114,8 +113,7 @@ export async function acceptLike(
   const toBeTold = await store.acceptLike(deps.storage, {
     ...like,
     telling: outboxEntry(PostLiked, data, { actor: userId }),
-    job: notificationJob(deps, authorId),
-    jobSeconds: deps.digestSeconds + LOST_JOB_SECONDS,
+    ...nextJob(deps, authorId),
   });
   if (toBeTold) deps.outbox.wake();
   return toBeTold;
@@ -127,14 +125,36 @@ export async function claimNotifications(
   authorId: string,
   claimId: string,
 ): Promise<{ postId: string; userId: string }[]> {
-  const nextJob = notificationJob(deps, authorId);
-  const likes = await store.claimUntold(deps.storage, { authorId, claimId, nextJob });
+  const likes = await store.claimUntold(deps.storage, { authorId, claimId, ...nextJob(deps, authorId) });
   deps.outbox.wake();
   return likes;
 }
 
-const notificationJob = ({ digestSeconds }: LikesDeps, authorId: string) =>
-  outboxEntry(LikeNotify, { author_id: authorId }, { actor: null, delaySeconds: digestSeconds });
+/** The job that tells an author, and when: the scripts put it where there is none yet. */
+const nextJob = ({ digestSeconds, now }: LikesDeps, authorId: string) => ({
+  job: jobEntry(LikeNotify, { author_id: authorId }, { actor: null }),
+  nowMs: now(),
+  digestSeconds,
+});
+
+/** Asks for the mail that tells an author of a claim's likes, once for each claim, however often it is confirmed. */
+export async function confirmNotifications(
+  deps: LikesDeps,
+  claim: { claimId: string; authorId: string; posts: LikesDigest },
+): Promise<void> {
+  const { claimId, authorId, posts } = claim;
+  if (posts.length === 0) return store.confirmClaim(deps.storage, claimId);
+  const data = {
+    to: { user_id: authorId },
+    content: { template: 'likes-digest', values: { posts } },
+    event_id: claimId,
+  } as const;
+  const mail = outboxEntry(MailRequested, validated(MailRequested.data, data), { actor: null });
+  await store.confirmClaim(deps.storage, claimId, mail);
+  deps.outbox.wake();
+}
+
+type LikesDigest = Extract<MailContent, { template: 'likes-digest' }>['values']['posts'];
 
 function mustBePostId(postId: string): void {
   if (!isTimeOrderedId(postId))

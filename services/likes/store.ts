@@ -127,38 +127,46 @@ export async function erasePost(storage: LikesStorage, postId: string, nowMs: nu
   while ((await run(storage, scripts.ERASE_POST, postId, nowMs, ERASE_BATCH))[0] !== '0');
 }
 
+/** The job that tells an author, sent where none is under way. */
+interface NextJob {
+  readonly job: OutboxEntry;
+  readonly nowMs: number;
+  /** Until it tells, where likes do not keep coming. */
+  readonly digestSeconds: number;
+}
+
 /** @returns whether the author is to be told: the like stands, and they have not been told of it before */
 export async function acceptLike(
   storage: LikesStorage,
-  like: {
-    postId: string;
-    userId: string;
-    authorId: string;
-    telling: OutboxEntry;
-    job: OutboxEntry;
-    jobSeconds: number;
-  },
+  like: NextJob & { postId: string; userId: string; authorId: string; telling: OutboxEntry },
 ): Promise<boolean> {
-  const { postId, userId, authorId, telling, job, jobSeconds } = like;
-  const args = [postId, userId, authorId, telling.text, job.id, job.text, jobSeconds];
+  const { postId, userId, authorId, telling } = like;
+  const args = [postId, userId, authorId, telling.text, ...jobArguments(like)];
   return (await run(storage, scripts.ACCEPT_LIKE, ...args))[0] === '1';
 }
 
-/** @param nextJob sent when there are more likes than one claim takes */
+/** The job is sent when there are more likes than one claim takes. */
 export async function claimUntold(
   storage: LikesStorage,
-  claim: { authorId: string; claimId: string; nextJob: OutboxEntry },
+  claim: NextJob & { authorId: string; claimId: string },
 ): Promise<{ postId: string; userId: string }[]> {
-  const { authorId, claimId, nextJob } = claim;
-  const args = [authorId, claimId, CLAIM_LIKES, CLAIM_SECONDS, nextJob.id, nextJob.text];
+  const args = [claim.authorId, claim.claimId, CLAIM_LIKES, CLAIM_SECONDS, ...jobArguments(claim)];
   return pairs(await run(storage, scripts.CLAIM_UNTOLD, ...args)).map(([postId, userId]) => ({
     postId,
     userId,
   }));
 }
 
-export async function confirmClaim(storage: LikesStorage, claimId: string): Promise<void> {
-  await run(storage, scripts.CONFIRM_CLAIM, claimId, CONFIRMED_SECONDS);
+const jobArguments = ({ job, nowMs, digestSeconds }: NextJob) => [nowMs, digestSeconds, job.id, job.text];
+
+/** @param mail sent unless the claim has been confirmed before */
+export async function confirmClaim(
+  storage: LikesStorage,
+  claimId: string,
+  mail?: OutboxEntry,
+): Promise<void> {
+  const message = mail === undefined ? [] : [mail.id, mail.text];
+  await run(storage, scripts.CONFIRM_CLAIM, claimId, CONFIRMED_SECONDS, ...message);
 }
 
 /** Messages for a broker that nobody else gets for `heldMs`: id and text of each. */

@@ -1,20 +1,34 @@
 import { expect, test } from 'bun:test';
-import { digestOf, mostLiked, namesNeeded, whoLiked } from './digest';
+import { digestOf, mostLiked, namesNeeded, shownName } from './digest';
 
 const likesOf = (post_id: string, people: readonly string[]) =>
   people.map((user_id) => ({ post_id, user_id }));
 const people = (number: number) => Array.from({ length: number }, (_, index) => `p${index}`);
 const names = new Map(people(100).map((id) => [id, `name of ${id}`]));
 
+const linkOf = (postId: string) => `https://rookery.example/posts/id/${postId}`;
+
 test.each([
-  [1, 'name of p0'],
-  [2, 'name of p0 and name of p1'],
-  [3, 'name of p0, name of p1 and name of p2'],
-  [4, 'name of p0, name of p1 and 2 others'],
-  [9, 'name of p0, name of p1 and 7 others'],
-])('%i who like a post are told of as one sentence', (number, sentence) => {
-  const [digest] = digestOf(mostLiked(likesOf('1', people(number))), [{ id: '1', excerpt: 'A post' }], names);
-  expect(digest && whoLiked(digest)).toBe(sentence);
+  [1, 1, 0],
+  [2, 2, 0],
+  [3, 3, 0],
+  [4, 2, 2],
+  [9, 2, 7],
+])('of %i who like a post %i are named and %i counted', (number, named, others) => {
+  const likers = mostLiked(likesOf('1', people(number)));
+  expect(digestOf(likers, [{ id: '1', excerpt: 'A post' }], names, linkOf)).toEqual([
+    {
+      excerpt: 'A post',
+      link: 'https://rookery.example/posts/id/1',
+      likers: people(named).map((id) => `name of ${id}`),
+      others_count: others,
+    },
+  ]);
+});
+
+test('a name stands on one line and is never empty', () => {
+  const named = (display_name: string) => shownName({ display_name, username: 'ada' });
+  expect([named('Ada\r\nBcc: eve'), named('\u2028'), named('')]).toEqual(['Ada Bcc: eve', 'ada', 'ada']);
 });
 
 test('people who have left and posts that are gone are not told of', () => {
@@ -27,8 +41,8 @@ test('people who have left and posts that are gone are not told of', () => {
     { id: '1', excerpt: 'one' },
     { id: '2', excerpt: 'two' },
   ];
-  expect(digestOf(likers, posts, names)).toEqual([
-    { excerpt: 'one', likers: ['name of p1'], othersCount: 0 },
+  expect(digestOf(likers, posts, names, linkOf)).toEqual([
+    { excerpt: 'one', link: linkOf('1'), likers: ['name of p1'], others_count: 0 },
   ]);
 });
 

@@ -1,11 +1,4 @@
-/** What is told of one post. */
-export interface PostDigest {
-  readonly excerpt: string;
-  /** Some of those who liked it, as they are to be named; at least one. */
-  readonly likers: readonly string[];
-  /** How many more there are. */
-  readonly othersCount: number;
-}
+import type { LikedPost } from '#contracts/gen/likes/v1/likes';
 
 interface LikeOfPost {
   readonly post_id: string;
@@ -32,12 +25,20 @@ export const namesNeeded = (likers: Map<string, string[]>): string[] => [
   ...new Set([...likers.values()].flatMap((ids) => ids.slice(0, MOST_ASKED))),
 ];
 
+/** On one line, as it may come to stand in a mail's subject. */
+export const shownName = (user: { display_name: string; username: string }): string =>
+  (user.display_name || user.username)
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
+    .slice(0, 200) || user.username;
+
 /** Posts that are gone, and those liked only by people who have left, are not told of. */
 export function digestOf(
   likers: Map<string, string[]>,
   posts: readonly { id: string; excerpt: string }[],
   names: ReadonlyMap<string, string>,
-): PostDigest[] {
+  linkOf: (postId: string) => string,
+): LikedPost[] {
   const excerpts = new Map(posts.map(({ id, excerpt }) => [id, excerpt]));
   return [...likers].flatMap(([postId, ids]) => {
     const excerpt = excerpts.get(postId);
@@ -46,14 +47,6 @@ export function digestOf(
     const named = found.slice(0, ids.length > MOST_NAMED ? MOST_NAMED - 1 : MOST_NAMED);
     // Of those asked for, the ones without a name have left.
     const present = ids.length - (Math.min(ids.length, MOST_ASKED) - found.length);
-    return [{ excerpt, likers: named, othersCount: present - named.length }];
+    return [{ excerpt, link: linkOf(postId), likers: named, others_count: present - named.length }];
   });
-}
-
-/** Like "alice, bob and 7 others". */
-export function whoLiked({ likers, othersCount }: PostDigest): string {
-  const others = othersCount === 0 ? [] : [othersCount === 1 ? '1 other' : `${othersCount} others`];
-  const everybody = [...likers, ...others];
-  const last = everybody.pop() ?? '';
-  return everybody.length === 0 ? last : `${everybody.join(', ')} and ${last}`;
 }

@@ -62,6 +62,18 @@ export interface ClaimedLike {
 
 export interface ConfirmNotificationsRequest {
   claim_id: string;
+  author_id: string;
+  /** What the mail tells; none: there is nothing left to tell, and nobody is written to. */
+  posts: LikedPost[];
+}
+
+export interface LikedPost {
+  excerpt: string;
+  link: string;
+  /** Some of those who liked it, as they are to be named. */
+  likers: string[];
+  /** How many more there are. */
+  others_count: number;
 }
 
 export interface ConfirmNotificationsResponse {
@@ -616,13 +628,19 @@ export const ClaimedLike: MessageFns<ClaimedLike> = {
 };
 
 function createBaseConfirmNotificationsRequest(): ConfirmNotificationsRequest {
-  return { claim_id: "" };
+  return { claim_id: "", author_id: "", posts: [] };
 }
 
 export const ConfirmNotificationsRequest: MessageFns<ConfirmNotificationsRequest> = {
   encode(message: ConfirmNotificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.claim_id !== "") {
       writer.uint32(10).string(message.claim_id);
+    }
+    if (message.author_id !== "") {
+      writer.uint32(18).string(message.author_id);
+    }
+    for (const v of message.posts) {
+      LikedPost.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -646,6 +664,101 @@ export const ConfirmNotificationsRequest: MessageFns<ConfirmNotificationsRequest
             }
 
             message.claim_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.author_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.posts.push(LikedPost.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLikedPost(): LikedPost {
+  return { excerpt: "", link: "", likers: [], others_count: 0 };
+}
+
+export const LikedPost: MessageFns<LikedPost> = {
+  encode(message: LikedPost, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.excerpt !== "") {
+      writer.uint32(10).string(message.excerpt);
+    }
+    if (message.link !== "") {
+      writer.uint32(18).string(message.link);
+    }
+    for (const v of message.likers) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.others_count !== 0) {
+      writer.uint32(32).uint32(message.others_count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LikedPost {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLikedPost();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.excerpt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.likers.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.others_count = reader.uint32();
             continue;
           }
         }
@@ -738,7 +851,10 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** The author has been told of a claim's likes. The claim is empty from then on. */
+    /**
+     * The author is to be told of a claim's likes by mail, which is asked for at the same moment. The claim is empty from
+     * then on: confirming again asks for nothing.
+     */
     confirmNotifications: {
       name: "ConfirmNotifications",
       requestType: ConfirmNotificationsRequest as typeof ConfirmNotificationsRequest,
