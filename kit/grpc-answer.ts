@@ -7,11 +7,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { GrpcMethod } from './grpc-definition';
+import { END_OF_REQUESTS, type GrpcMethod } from './grpc-definition';
 import { type HttpAnswer, type HttpOrigin, httpOriginIn, trailersOf } from './grpc-http';
 import type { ObserveCall } from './grpc-metrics';
 import { DependencyTimedOut, statusFromProblem } from './grpc-status';
-import { InternalError, Problem } from './problem';
+import { DependencyUnavailable, InternalError, Problem } from './problem';
 import { continueTrace, type Trace, withTrace } from './trace';
 
 /** For callers that set no deadline of their own, or a longer one. */
@@ -99,8 +99,21 @@ export async function answerCall(
 
 const isStream = (call: AnyServerCall): call is ServerReadableStream<unknown, unknown> => 'resume' in call;
 
-/** A stream is read as the handler asks for it, one message after the other. */
-const requestOf = (call: AnyServerCall): unknown => (isStream(call) ? call : call.request);
+const requestOf = (call: AnyServerCall): unknown => (isStream(call) ? messagesOf(call) : call.request);
+
+/**
+ * Reads a stream as the handler asks for it, one message after the other.
+ *
+ * @throws DependencyUnavailable when the caller broke it off: what came is not whole then
+ */
+async function* messagesOf(call: ServerReadableStream<unknown, unknown>): AsyncGenerator<unknown> {
+  let whole = false;
+  for await (const message of call) {
+    if (message === END_OF_REQUESTS) whole = true;
+    else yield message;
+  }
+  if (!whole) throw new DependencyUnavailable();
+}
 
 function logFailure({ log, service, method }: Answered, trace: Trace, problem: Problem): void {
   const about = {

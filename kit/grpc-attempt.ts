@@ -7,7 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Channel } from './grpc-channels';
-import { type GrpcDefinition, type GrpcMethod, methodDefinition } from './grpc-definition';
+import { END_OF_REQUESTS, type GrpcDefinition, type GrpcMethod, methodDefinition } from './grpc-definition';
 import { type HttpAnswer, httpAnswerIn } from './grpc-http';
 import type { ObserveCall } from './grpc-metrics';
 
@@ -124,6 +124,7 @@ async function sendAll(
       if (!stream.write(message))
         await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), ended]);
     }
+    if (!over) stream.write(END_OF_REQUESTS);
     stream.end();
   } catch (failure) {
     stream.cancel();

@@ -33,6 +33,13 @@ export type RequestOf<Method extends GrpcMethod> = Method['requestStream'] exten
 
 export type ResponseOf<Method extends GrpcMethod> = ReturnType<Method['responseType']['decode']>;
 
+/**
+ * The last message of every stream of requests is an empty one. On Bun 1.4.4 a stream that was broken off ends as one
+ * that is whole does, and its cancellation is told some milliseconds later: without this, half a file would pass for
+ * a file.
+ */
+export const END_OF_REQUESTS = Symbol('end of requests');
+
 /** What grpc-js needs to know of a method. */
 export function methodDefinition(
   definition: GrpcDefinition,
@@ -43,8 +50,10 @@ export function methodDefinition(
     path: `/${definition.fullName}/${method.name}`,
     requestStream: method.requestStream,
     responseStream: method.responseStream,
-    requestSerialize: (message) => bytesOf(requestType, message),
-    requestDeserialize: (bytes) => requestType.decode(bytes),
+    requestSerialize: (message) =>
+      message === END_OF_REQUESTS ? Buffer.alloc(0) : bytesOf(requestType, message),
+    requestDeserialize: (bytes) =>
+      method.requestStream && bytes.length === 0 ? END_OF_REQUESTS : requestType.decode(bytes),
     responseSerialize: (message) => bytesOf(responseType, message),
     responseDeserialize: (bytes) => responseType.decode(bytes),
   };

@@ -36,21 +36,21 @@ export function uploadMessages(
   if (!/^multipart\/form-data *;/i.test(contentType))
     throw new UnsupportedMediaType({ detail: 'Send multipart/form-data.' });
   if (request.body === null) throw new MalformedBody();
-  return messagesOf(route, upload, { contentType, body: request.body });
+  const fields = new Map<string, string>();
+  return messagesOf(route, upload, readForm({ contentType, body: request.body }, fields), fields);
 }
 
 async function* messagesOf(
   { rpc }: TranscodedRoute,
   { start, startMessage, data }: UploadFields,
-  form: ReceivedForm,
+  reading: ReadingForm,
+  fields: Map<string, string>,
 ): AsyncGenerator<Uint8Array> {
   const messageWith = (field: DescField, value: unknown) => {
     const message = reflect(rpc.input, create(rpc.input));
     message.set(field, value);
     return toBinary(rpc.input, message.message);
   };
-  const fields = new Map<string, string>();
-  const reading = readForm(form, fields);
   try {
     const file = await reading.file;
     if (file.name !== undefined) fields.set('file_name', file.name);
@@ -84,7 +84,7 @@ interface ReadingForm {
 function readForm({ contentType, body }: ReceivedForm, fields: Map<string, string>): ReadingForm {
   const file = Promise.withResolvers<FilePart>();
   const stopping = new AbortController();
-  const form = new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS });
+  const form = formReader(contentType);
   form.on('field', (name, value) => void fields.set(name, value));
   form.on('file', (_field, stream, name, _encoding, type) => {
     // Told by the form too; without a listener it would end the process.
@@ -99,4 +99,13 @@ function readForm({ contentType, body }: ReceivedForm, fields: Map<string, strin
   // Whoever waits for it gets it all the same; unheard it would end the process.
   file.promise.catch(() => undefined);
   return { file: file.promise, whole, stop: () => stopping.abort() };
+}
+
+/** @throws MalformedBody when the type names no boundary */
+function formReader(contentType: string) {
+  try {
+    return new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS });
+  } catch (failure) {
+    throw new MalformedBody({ cause: failure });
+  }
 }

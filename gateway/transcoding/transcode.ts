@@ -1,4 +1,5 @@
 import { callerOf } from '#kit/grpc-access';
+import type { RegistryView } from '#kit/grpc-channels';
 import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc-client';
 import type { GrpcDefinition } from '#kit/grpc-definition';
 import type { HttpAnswer, HttpOrigin } from '#kit/grpc-http';
@@ -10,7 +11,6 @@ import {
   UnsupportedMediaType,
   ValidationFailed,
 } from '#kit/problem';
-import type { RegistryClient } from '#kit/registry-client';
 import type { Runtime } from '#kit/runtime';
 import type { TokenVerifier } from '#kit/tokens';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../plane/problems';
@@ -47,7 +47,7 @@ export function createTranscoder(
   runtime: Runtime,
   options: {
     routes: readonly TranscodedRoute[];
-    registry: Pick<RegistryClient, 'instances' | 'onChange'>;
+    registry: RegistryView;
     internalSecret: string;
     tokens: TokenVerifier;
   },
