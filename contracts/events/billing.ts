@@ -1,8 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
-
-/** A decimal number with as many digits after the point as the currency has, like `12.50`. */
-const Amount = Type.String({ pattern: '^-?[0-9]{1,16}(\\.[0-9]{1,4})?$' });
+import { Amount, Currency } from '#contracts/money';
 
 /** Published once for each invoice. */
 export const InvoicePaid = defineEvent({
@@ -17,8 +15,7 @@ export const InvoicePaid = defineEvent({
     /** Who paid, and is written to. */
     user_id: Uuid,
     amount: Amount,
-    /** ISO 4217. */
-    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    currency: Currency,
     lines: Type.Array(Type.Object({ description: Type.String({ maxLength: 300 }), amount: Amount }), {
       minItems: 1,
       maxItems: 100,

@@ -18,7 +18,7 @@ export const UserCreated = defineEvent({
   name: 'user.created',
   version: 1,
   exchange: 'users',
-  consumers: keepReplicas,
+  consumers: [...keepReplicas, 'accounts'],
   data: Person,
 });
 

@@ -36,6 +36,10 @@ export const PERMISSIONS: Readonly<Record<string, string>> = {
   'resumes:read': "Read everybody's résumés",
   'videos:disturb': 'Make the stand-in for a video platform slow and unreliable, outside of production',
   'mails:read': 'Read what was sent by mail',
+  'accounts:deposit': 'Bring money in from outside',
+  'accounts:read': "See everybody's balances and transactions",
+  'payments:manage': "See everybody's payments, and give them back",
+  'invoices:manage': "Write invoices to people, and see everybody's",
   'gateway:read': "Read the gateway's route table",
 };
 

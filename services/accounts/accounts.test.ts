@@ -1,0 +1,332 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { sql } from 'drizzle-orm';
+import { Problem } from '#kit/problem';
+import { routeClaims } from '#kit/routes';
+import { type Holder, startAccounts } from '../../tests/support/accounts';
+import { eventually } from '../../tests/support/servers';
+import { usernameOf } from './people';
+import { closeAccountsOf, expireTransactions, openAccount } from './service';
+
+const people = new Map<string, { id: string; username: string; display_name: string; version: number }>();
+const service = await startAccounts({
+  users: {
+    async createUser({ username }) {
+      const taken = [...people.values()].some((person) => person.username === username);
+      if (taken) throw new Problem('user.username-taken', 409, 'This username is taken');
+      const user = { id: Bun.randomUUIDv7(), username, display_name: username, version: 1 };
+      people.set(user.id, user);
+      return { user };
+    },
+    getUsers: async ({ ids }) => ({ users: ids.flatMap((id) => people.get(id) ?? []) }),
+  },
+});
+const { app, call, client, database, deps, operator, tokens } = service;
+afterAll(async () => {
+  expect(await service.audit()).toEqual([]);
+  await service.close();
+});
+
+const send = (from: Holder, to: Holder, amount: unknown, more: object = {}, key?: string) =>
+  call('POST', '/transactions', {
+    body: { sender_id: from.accountId, receiver_id: to.accountId, amount, ...more },
+    authorization: from.authorization,
+    ...(key !== undefined && { headers: { 'idempotency-key': key } }),
+  });
+const act = (holder: Holder, id: unknown, what: 'post' | 'void') =>
+  call('POST', `/transactions/${id}/${what}`, { authorization: holder.authorization });
+
+const refusalOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'done',
+    (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure)),
+  );
+
+describe('sending money', () => {
+  test('takes it from one account and puts it on the other, and both statements tell', async () => {
+    const [ada, bela] = [await service.holder('100.00'), await service.holder()];
+    const sent = await send(ada, bela, '30.05', { description: 'Seeds' });
+    expect(sent.status).toBe(201);
+    expect(sent.headers.get('location')).toBe(`/transactions/${sent.body.id}`);
+    expect(sent.body).toMatchObject({ amount: '30.05', currency: 'EUR', state: 'posted', kind: 'transfer' });
+    expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['69.95', '30.05']);
+    const { body } = await call('GET', `/accounts/${ada.accountId}/entries`, {
+      authorization: ada.authorization,
+    });
+    expect(body.items).toMatchObject([
+      { amount: '-30.05', balance_after: '69.95', counterparty_id: bela.accountId, description: 'Seeds' },
+      { amount: '100.00', balance_after: '100.00' },
+    ]);
+    for (const holder of [ada, bela])
+      expect(
+        (await call('GET', `/transactions/${sent.body.id}`, { authorization: holder.authorization })).body,
+      ).toEqual(sent.body);
+  });
+
+  test('more than there is is refused, and nothing moves', async () => {
+    const [ada, bela] = [await service.holder('10.00'), await service.holder()];
+    const refused = await send(ada, bela, '10.01');
+    expect([refused.status, refused.body.code]).toEqual([409, 'account.insufficient-funds']);
+    expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['10.00', '0.00']);
+  });
+
+  test('is for the owner of the sending account only', async () => {
+    const [ada, bela] = [await service.holder('10.00'), await service.holder()];
+    const { status } = await call('POST', '/transactions', {
+      body: { sender_id: ada.accountId, receiver_id: bela.accountId, amount: '1.00' },
+      authorization: bela.authorization,
+    });
+    expect(status).toBe(403);
+  });
+
+  test('in the digits of other currencies is exact', async () => {
+    for (const [currency, start, amount, left] of [
+      ['JPY', '1000', '999', '1'],
+      ['KWD', '1.000', '0.001', '0.999'],
+    ] as const) {
+      const [ada, bela] = [await service.holder(start, currency), await service.holder(undefined, currency)];
+      expect((await send(ada, bela, amount)).body).toMatchObject({ amount, currency });
+      expect(await service.balanceOf(ada)).toBe(left);
+    }
+  });
+
+  test.each([
+    ['nothing', '0', {}],
+    ['nothing with digits', '0.00', {}],
+    ['less than nothing', '-1', {}],
+    ['too many decimals', '1.001', {}],
+    ['a JSON number', 1, {}],
+    ['too much', '1'.repeat(20), {}],
+    ['no number', 'lots', {}],
+    ['a currency that is none', '1', { currency: 'ZZZ' }],
+    ['a currency in small letters', '1', { currency: 'eur' }],
+    ['another currency than the account', '1', { currency: 'USD' }],
+    ['a description of two lines', '1', { description: 'a\nb' }],
+    ['an account id that is none', '1', { receiver_id: 'x' }],
+    ['an end before the beginning', '1', { pending: true, expires_in_seconds: 0 }],
+  ])('%s is refused with 422', async (_what, amount, more) => {
+    const [ada, bela] = [await service.holder('5.00'), await service.holder()];
+    expect((await send(ada, bela, amount, more)).status).toBe(422);
+    expect(await service.balanceOf(ada)).toBe('5.00');
+  });
+
+  test('to oneself, to an account of another currency or to nobody is refused', async () => {
+    const ada = await service.holder('5.00');
+    const yen = await service.holder(undefined, 'JPY');
+    expect((await send(ada, ada, '1')).body.code).toBe('transaction.same-account');
+    expect((await send(ada, yen, '1')).body.code).toBe('transaction.currency-mismatch');
+    const nobody = { ...ada, accountId: Bun.randomUUIDv7() };
+    expect((await send(ada, nobody, '1')).body.code).toBe('account.not-found');
+  });
+
+  test('under one Idempotency-Key happens once, at the same time and later', async () => {
+    const [ada, bela] = [await service.holder('100.00'), await service.holder()];
+    const key = Bun.randomUUIDv7();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => send(ada, bela, '7.00', {}, key)));
+    const answered = answers.filter(({ status }) => status === 201);
+    expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
+    expect(new Set(answered.map(({ body }) => body.id)).size).toBe(1);
+    expect((await send(ada, bela, '7.00', {}, key)).headers.get('idempotency-replayed')).toBe('true');
+    expect((await send(ada, bela, '8.00', {}, key)).body.code).toBe('idempotency.key-reused');
+    expect(await service.balanceOf(bela)).toBe('7.00');
+  });
+});
+
+describe('a pending transaction', () => {
+  const reserve = async (more: object = {}) => {
+    const [ada, bela] = [await service.holder('10.00'), await service.holder()];
+    const { body } = await send(ada, bela, '6.00', { pending: true, ...more });
+    return { ada, bela, id: body.id };
+  };
+
+  test('holds money back until it is posted; posting again changes nothing', async () => {
+    const { ada, bela, id } = await reserve();
+    const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: ada.authorization });
+    expect(body).toMatchObject({ balance: '10.00', available: '4.00' });
+    expect((await send(ada, bela, '4.01')).status).toBe(409);
+    expect((await act(bela, id, 'post')).status).toBe(403);
+    const posted = await Promise.all(Array.from({ length: 5 }, () => act(ada, id, 'post')));
+    expect(posted.map(({ body: { state } }) => state)).toEqual(Array(5).fill('posted'));
+    expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['4.00', '6.00']);
+    expect((await act(ada, id, 'void')).body.code).toBe('transaction.not-pending');
+  });
+
+  test('is undone by either side', async () => {
+    for (const side of ['ada', 'bela'] as const) {
+      const made = await reserve();
+      expect((await act(made[side], made.id, 'void')).body.state).toBe('voided');
+      const { body } = await call('GET', `/accounts/${made.ada.accountId}`, {
+        authorization: made.ada.authorization,
+      });
+      expect(body).toMatchObject({ balance: '10.00', available: '10.00' });
+      expect((await act(made.ada, made.id, 'post')).status).toBe(409);
+    }
+  });
+
+  test('expires by itself, and cannot be posted from that moment on', async () => {
+    const { ada, id } = await reserve();
+    await database.execute(
+      sql`update transfers set expires_at = utc_timestamp(3) where id = ${Buffer.from(String(id).replaceAll('-', ''), 'hex')}`,
+    );
+    expect((await act(ada, id, 'post')).body.code).toBe('transaction.not-pending');
+    expireTransactions(deps);
+    await eventually('it is expired', async () => {
+      const { body } = await call('GET', `/transactions/${id}`, { authorization: ada.authorization });
+      return body.state === 'expired';
+    });
+    const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: ada.authorization });
+    expect(body.available).toBe('10.00');
+  });
+});
+
+describe('an account', () => {
+  test('is there once for each person and currency, however often it is opened', async () => {
+    const id = Bun.randomUUIDv7();
+    const authorization = await tokens.authorization({ id, username: 'ada' });
+    const open = (currency: string) => call('POST', '/accounts', { body: { currency }, authorization });
+    const opened = await Promise.all(Array.from({ length: 10 }, () => open('CHF')));
+    expect(new Set(opened.map(({ body }) => body.id)).size).toBe(1);
+    expect(opened[0]?.status).toBe(201);
+    const found = await call('GET', `/accounts/user/${id}?currency=CHF`, { authorization });
+    expect(found.body).toEqual(opened[0]?.body ?? {});
+    expect((await open('XXX')).status).toBe(422);
+  });
+
+  test('shows balances and entries to its owner and to operators, and to others that it is there', async () => {
+    const [ada, bela] = [await service.holder('1.00'), await service.holder()];
+    const seenBy = (authorization: string, path = '') =>
+      call('GET', `/accounts/${ada.accountId}${path}`, { authorization });
+    expect((await seenBy(operator)).body.balance).toBe('1.00');
+    const seen = await seenBy(bela.authorization);
+    expect(seen.body).toMatchObject({ id: ada.accountId, user_id: ada.id, currency: 'EUR' });
+    expect(seen.body).not.toHaveProperty('balance');
+    expect((await seenBy(bela.authorization, '/entries')).status).toBe(403);
+    const { body } = await call('GET', `/accounts/${ada.accountId}/entries`, { authorization: operator });
+    const [entry] = body.items as { transaction_id: string }[];
+    const path = `/transactions/${entry?.transaction_id}`;
+    expect((await call('GET', path, { authorization: bela.authorization })).status).toBe(404);
+  });
+
+  test('statements come page by page, newest first, without a gap', async () => {
+    const ada = await service.holder();
+    for (let number = 1; number <= 5; number++)
+      await call('POST', `/accounts/${ada.accountId}/deposits`, {
+        body: { amount: String(number) },
+        authorization: operator,
+      });
+    const amounts: unknown[] = [];
+    let cursor: unknown;
+    do {
+      const next = cursor === undefined ? '' : `&cursor=${cursor}`;
+      const { body } = await call('GET', `/accounts/${ada.accountId}/entries?limit=2${next}`, {
+        authorization: ada.authorization,
+      });
+      amounts.push(...(body.items as { amount: string }[]).map(({ amount }) => amount));
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+    expect(amounts).toEqual(['5.00', '4.00', '3.00', '2.00', '1.00']);
+  });
+
+  test('of an erased person is closed and nobody’s; the ledger stays, and nothing opens it again', async () => {
+    const [ada, bela] = [await service.holder('3.00'), await service.holder()];
+    await send(ada, bela, '1.00', { description: 'from Ada' });
+    await closeAccountsOf(deps, ada.id);
+    await closeAccountsOf(deps, ada.id);
+    const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: operator });
+    expect(body).toMatchObject({ user_id: null, status: 'closed', balance: '2.00' });
+    expect((await send(bela, ada, '1.00')).body.code).toBe('account.closed');
+    expect(await refusalOf(openAccount(deps, ada.id, 'EUR'))).toBe('account.closed');
+  });
+});
+
+describe('over gRPC', () => {
+  test('a transfer happens once for its external id, and can be asked for', async () => {
+    const ada = await service.holder();
+    const external_id = Bun.randomUUIDv7();
+    const asked = { external_id, receiver_id: ada.accountId, amount: '5', currency: 'EUR', description: '' };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => client.transfer(asked)));
+    expect(new Set(answers.map(({ transfer }) => transfer?.id)).size).toBe(1);
+    expect((await client.getTransfer({ external_id })).transfer).toEqual(answers[0]?.transfer);
+    expect(await service.balanceOf(ada)).toBe('5.00');
+    expect(await refusalOf(client.transfer({ ...asked, amount: '6' }))).toBe(
+      'transaction.external-id-reused',
+    );
+    expect(await refusalOf(client.getTransfer({ external_id: Bun.randomUUIDv7() }))).toBe(
+      'transaction.not-found',
+    );
+  });
+
+  test('a transfer is moved back once, and only when the money is still there', async () => {
+    const [ada, bela] = [await service.holder(), await service.holder()];
+    const external_id = Bun.randomUUIDv7();
+    const asked = { external_id, receiver_id: ada.accountId, amount: '5', currency: 'EUR', description: '' };
+    await client.transfer(asked);
+    await send(ada, bela, '1.00');
+    const reverse = (id: string) =>
+      client.reverseTransfer({ external_id: id, reversed_external_id: external_id });
+    const reversal = Bun.randomUUIDv7();
+    expect(await refusalOf(reverse(reversal))).toBe('account.insufficient-funds');
+    await send(bela, ada, '1.00');
+    const [first, second] = await Promise.all([reverse(reversal), reverse(reversal)]);
+    expect(first).toEqual(second);
+    expect(await refusalOf(reverse(Bun.randomUUIDv7()))).toBe('transaction.not-reversible');
+    expect(await service.balanceOf(ada)).toBe('0.00');
+  });
+});
+
+describe('registering with a phone number', () => {
+  const register = (phone_number: string) =>
+    call('POST', '/users', {
+      body: { phone_number, password: 'a long password', date_of_birth: '1990-12-31' },
+    });
+
+  test('opens an account; the number registers once, however it is written, and is nowhere to be seen', async () => {
+    const { status, body } = await register('+49 30 123456');
+    expect(status).toBe(201);
+    expect(body.account).toMatchObject({ balance: '0.00', currency: 'EUR', user_id: body.id });
+    expect(JSON.stringify(body)).not.toContain('123456');
+    expect((await register('0049 (30) 12-34 56')).body.code).toBe('account.phone-number-taken');
+    const authorization = await tokens.authorization({ id: String(body.id), username: 'ada' });
+    expect((await call('GET', '/users/me', { authorization })).body).toEqual(body);
+    const stranger = (await service.holder()).authorization;
+    const seen = await call('GET', `/users/${body.id}`, { authorization: stranger });
+    expect(seen.body.account).not.toHaveProperty('balance');
+  });
+
+  test('the username made of it is one users takes', () => {
+    expect(usernameOf('secret', '+49 30 123456')).toMatch(/^[A-Za-z0-9_]{3,30}$/);
+    expect(usernameOf('secret', '1')).not.toBe(usernameOf('other secret', '1'));
+  });
+
+  test.each([
+    ['no number', { phone_number: 'call me' }],
+    ['a short password', { password: 'short' }],
+    ['no such day', { date_of_birth: '1990-13-01' }],
+  ])('with %s is refused', async (_what, changed) => {
+    const body = {
+      phone_number: '030 1',
+      password: 'a long password',
+      date_of_birth: '1990-12-31',
+      ...changed,
+    };
+    expect((await call('POST', '/users', { body })).status).toBe(422);
+  });
+});
+
+test('the keys to check tokens with are answered as auth has them', async () => {
+  const { status, body } = await call('GET', '/.well-known/jwks.json');
+  expect([status, body]).toEqual([200, { keys: [{ kty: 'OKP', kid: 'test' }] }]);
+});
+
+test('who is not signed in gets 401, and who may not bring money in 403', async () => {
+  for (const { method, path, auth } of routeClaims(app)) {
+    if (auth === 'public') continue;
+    const called = path.replace(/:\w+/, Bun.randomUUIDv7());
+    expect([path, (await call(method, called)).status]).toEqual([path, 401]);
+  }
+  const ada = await service.holder();
+  const { status } = await call('POST', `/accounts/${ada.accountId}/deposits`, {
+    body: { amount: '1' },
+    authorization: ada.authorization,
+  });
+  expect(status).toBe(403);
+});
