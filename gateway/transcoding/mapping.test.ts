@@ -1,0 +1,244 @@
+import { describe, expect, test } from 'bun:test';
+import { create, createFileRegistry, type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import {
+  DescriptorProtoSchema,
+  FieldDescriptorProto_Type,
+  FieldDescriptorProtoSchema,
+  FileDescriptorProtoSchema,
+  MethodDescriptorProtoSchema,
+  MethodOptionsSchema,
+  ServiceDescriptorProtoSchema,
+} from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import { MeResponse, RefreshResponse } from '#contracts/gen/auth/v1/auth';
+import { HttpRule } from '#contracts/gen/google/api/http';
+import { Problem } from '#kit/problem';
+import { readContracts } from './contracts';
+import { fittingFields } from './expected-types';
+import { messageOfTexts, requestMessage } from './request-message';
+import { responseJson } from './response-json';
+import { findTranscodedIn, transcodedRoutes } from './rules';
+
+const contracts = await readContracts();
+const routes = transcodedRoutes(contracts);
+const find = findTranscodedIn(routes);
+
+function routeFor(request: string) {
+  const [method = '', path = ''] = request.split(' ');
+  const found = find(path.split('/')[1] === 'files' ? 'media' : (path.split('/')[1] ?? ''), { method, path });
+  if (found === undefined) throw new Error(`no route for ${request}`);
+  return found;
+}
+
+function messageNamed(name: string): DescMessage {
+  const message = contracts.getMessage(name);
+  if (message === undefined) throw new Error(`no message ${name}`);
+  return message;
+}
+
+/** The message that was sent, as JSON. */
+function sent(request: string, asked: { body?: unknown; path?: string; query?: string }) {
+  const route = routeFor(request);
+  const bytes = requestMessage(route, {
+    path: asked.path ?? request.split(' ')[1] ?? '',
+    query: new URLSearchParams(asked.query),
+    body: asked.body,
+  });
+  return toJson(route.rpc.input, fromBinary(route.rpc.input, bytes), { useProtoFieldName: true });
+}
+
+function refusal(attempt: () => unknown): Problem {
+  try {
+    attempt();
+  } catch (failure) {
+    if (failure instanceof Problem) return failure;
+    throw failure;
+  }
+  throw new Error('It should have been refused');
+}
+
+describe('the routes of the contracts', () => {
+  test('are those of their annotations, additional ones included', () => {
+    const listed = routes.map(
+      ({ service, method, pattern, rpc }) => `${service}: ${method} ${pattern} ${rpc.name}`,
+    );
+    expect(listed).toEqual(
+      expect.arrayContaining([
+        'auth: POST /auth/register Register',
+        'auth: POST /auth/login Login',
+        'auth: POST /auth/refresh Refresh',
+        'auth: GET /auth/me Me',
+        'auth: POST /auth/logout Logout',
+        'users: PUT /users/me UpdateMe',
+        'users: PATCH /users/me UpdateMe',
+        'media: POST /files/upload/avatar UploadAvatar',
+        'media: GET /files/:id/url GetFileUrl',
+        'media: DELETE /files/:id DeleteFile',
+      ]),
+    );
+  });
+
+  test('are found whatever a service calls its parameters, and for their own service only', () => {
+    expect(find('media', { method: 'GET', path: '/files/:file_id/url' })?.rpc.name).toBe('GetFileUrl');
+    expect(find('users', { method: 'GET', path: '/files/:id/url' })).toBeUndefined();
+    expect(find('media', { method: 'GET', path: '/files/:id' })).toBeUndefined();
+  });
+
+  test.each([
+    [{ get: '/things/{name=**}' }, 'has the segment {name=**}'],
+    [{ get: '/things/{missing}' }, 'names missing'],
+    [{ post: '/things', body: 'missing' }, 'names missing'],
+  ])('that cannot be followed are refused when the gateway starts: %j', (rule, sentence) => {
+    expect(() => transcodedRoutes(contractWith(rule))).toThrow(sentence);
+  });
+});
+
+describe('a request', () => {
+  test('takes what the contract has a field for, and nothing else', () => {
+    const body = {
+      username: 'alice',
+      password: 'p',
+      extra: 1,
+      displayName: 'x',
+      __proto__: null,
+      client: {},
+    };
+    expect(sent('POST /auth/login', { body })).toEqual({ username: 'alice', password: 'p' });
+    expect(sent('POST /auth/login', { body: {} })).toEqual({});
+    expect(sent('POST /auth/refresh', {})).toEqual({});
+    expect(sent('GET /files/:id/url', { path: '/files/a%20b/url', query: 'id=other' })).toEqual({
+      id: 'a b',
+    });
+  });
+
+  test('tells an empty value from one that is not there', () => {
+    expect(sent('PUT /users/me', { body: { bio: '' } })).toEqual({ bio: '' });
+  });
+
+  test('is refused with the names of all fields that are of another type', () => {
+    const problem = refusal(() =>
+      sent('PUT /users/me', {
+        body: { bio: ['secret'], locale: null, display_name: 5, first_name: 'Alice' },
+      }),
+    );
+    expect(problem).toMatchObject({ status: 422, code: 'request.invalid' });
+    expect(problem.errors?.map(({ field, message }) => `${field}: ${message}`).sort()).toEqual([
+      'bio: Expected string',
+      'display_name: Expected string',
+      'locale: Expected string',
+    ]);
+    for (const body of [5, 'text', null, []])
+      expect(refusal(() => sent('PUT /users/me', { body })).errors).toEqual([
+        { field: 'body', message: 'Expected object' },
+      ]);
+  });
+
+  test('holds numbers, lists, choices and messages in messages to their types', () => {
+    const list = messageNamed('auth.v1.ListRevocationsResponse');
+    const names = (json: Record<string, unknown>) => {
+      const errors: { field: string; message: string }[] = [];
+      fittingFields(list, json, errors);
+      return errors.map(({ field }) => field);
+    };
+    expect(names({ revocations: [{ kind: 'KIND_USER', subject: 'a', issued_until: 7 }] })).toEqual([]);
+    expect(names({ revocations: [{ kind: 3, subject: 1, issued_until: 1.5 }, 7] })).toEqual([
+      'revocations.0.kind',
+      'revocations.0.subject',
+      'revocations.0.issued_until',
+      'revocations.1',
+    ]);
+    expect(names({ revocations: {} })).toEqual(['revocations']);
+  });
+
+  test('reads a query by the types of the fields', () => {
+    const message = messageNamed('auth.v1.SetCredentialsRequest');
+    const read = (query: string) => toJson(message, messageOfTexts(message, new URLSearchParams(query)));
+    expect(read('version=12&username=5&other=x')).toEqual({ version: 12, username: '5' });
+    expect(refusal(() => read('version=twelve')).errors).toEqual([
+      { field: 'version', message: 'Expected integer' },
+    ]);
+    expect(refusal(() => read('version=99999999999')).errors).toEqual([
+      { field: 'version', message: 'Not valid' },
+    ]);
+    const ids = messageNamed('users.v1.GetUsersRequest');
+    expect(toJson(ids, messageOfTexts(ids, new URLSearchParams('ids=a&ids=b')))).toEqual({ ids: ['a', 'b'] });
+  });
+
+  test('whatever it holds is either sent or refused, and a refusal repeats nothing of it', () => {
+    const value = fc.oneof(fc.jsonValue(), fc.string({ minLength: 12 }));
+    const body = fc.record(
+      { display_name: value, bio: value, locale: value, other: value },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(body, (json) => {
+        try {
+          sent('PUT /users/me', { body: json });
+        } catch (failure) {
+          if (!(failure instanceof Problem)) throw failure;
+          expect(failure.status).toBe(422);
+          for (const { field, message } of failure.errors ?? []) {
+            expect(['display_name', 'bio', 'locale']).toContain(field);
+            expect(['Expected string', 'Not valid']).toContain(message);
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe('an answer', () => {
+  const encoded = (message: { finish(): Uint8Array }) => message.finish();
+
+  test('has every field: null where it is unset, empty where it is a list', () => {
+    const me = { id: '1', username: 'alice', email: undefined, roles: [], permissions: [], session_id: '' };
+    expect(responseJson(routeFor('GET /auth/me'), encoded(MeResponse.encode(me)))).toEqual({
+      ...me,
+      email: null,
+    });
+  });
+
+  test('is the field the contract names, and an error when the service left that out', () => {
+    const tokens = { access_token: 'a', refresh_token: 'r', token_type: 'Bearer', expires_in: 3600 };
+    const route = routeFor('POST /auth/refresh');
+    expect(responseJson(route, encoded(RefreshResponse.encode({ tokens })))).toEqual(tokens);
+    expect(() => responseJson(route, new Uint8Array())).toThrow('answered without tokens');
+  });
+
+  test('has no body where there is nothing to say', () => {
+    expect(responseJson(routeFor('POST /auth/logout'), new Uint8Array())).toBeUndefined();
+  });
+});
+
+/** A contract with one method, annotated like that. */
+function contractWith({ get, post, body = '' }: { get?: string; post?: string; body?: string }) {
+  const rule = HttpRule.encode({
+    selector: '',
+    pattern: get === undefined ? { $case: 'post', value: post ?? '' } : { $case: 'get', value: get },
+    body,
+    response_body: '',
+    additional_bindings: [],
+  }).finish();
+  const options = create(MethodOptionsSchema);
+  options.$unknown = [{ no: 72295728, wireType: 2, data: new BinaryWriter().bytes(rule).finish() }];
+  const field = create(FieldDescriptorProtoSchema, {
+    name: 'name',
+    number: 1,
+    type: FieldDescriptorProto_Type.STRING,
+  });
+  const method = create(MethodDescriptorProtoSchema, {
+    name: 'Do',
+    inputType: '.things.v1.Thing',
+    outputType: '.things.v1.Thing',
+    options,
+  });
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'things.proto',
+    package: 'things.v1',
+    syntax: 'proto3',
+    messageType: [create(DescriptorProtoSchema, { name: 'Thing', field: [field] })],
+    service: [create(ServiceDescriptorProtoSchema, { name: 'Things', method: [method] })],
+  });
+  return createFileRegistry(file, () => undefined);
+}
