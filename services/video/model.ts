@@ -9,28 +9,17 @@ export const ToldToFail = defineProblem(
   'The video service was told to fail now and then',
 );
 
-const EXAMPLE = {
-  id: '01682885-aa80-7d3c-9a41-5e0d1f6b7c22',
-  title: 'A Winter in Tromsø',
-  description: 'Two sisters, one inheritance, and a long Winter.',
-  genre: 'drama',
-  channel: 'Second Reel',
-  duration_seconds: 5_240,
-  published_at: '2019-01-07T18:00:00.000Z',
-};
+const ID = '01682885-aa80-7d3c-9a41-5e0d1f6b7c22';
 
-export const Video = Type.Object(
-  {
-    id: Type.String(),
-    title: Type.String(),
-    description: Type.String(),
-    genre: Type.String(),
-    channel: Type.String(),
-    duration_seconds: Type.Integer(),
-    published_at: Type.String({ format: 'date-time' }),
-  },
-  { examples: [EXAMPLE] },
-);
+export const Video = Type.Object({
+  id: Type.String({ examples: [ID] }),
+  title: Type.String({ examples: ['A Winter in Tromsø'] }),
+  description: Type.String({ examples: ['Two sisters, one inheritance, and a long winter.'] }),
+  genre: Type.String({ examples: ['drama'] }),
+  channel: Type.String({ examples: ['Second Reel'] }),
+  duration_seconds: Type.Integer({ examples: [5_240] }),
+  published_at: Type.String({ format: 'date-time', examples: ['2019-01-07T18:00:00.000Z'] }),
+});
 export type Video = Static<typeof Video>;
 
 export const VideoPage = PageOf(Video);
@@ -49,7 +38,7 @@ export const Lookup = Type.Object({
   ids: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
     maxItems: 100,
     error: 'At most 100 ids',
-    examples: [[EXAMPLE.id]],
+    examples: [[ID]],
   }),
 });
 export type Lookup = Static<typeof Lookup>;

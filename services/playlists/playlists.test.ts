@@ -1,0 +1,416 @@
+import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import { count } from 'drizzle-orm';
+import { uuidv7 } from '#kit/ids';
+import { inTransaction } from '#kit/mysql';
+import { routeClaims } from '#kit/routes';
+import type { Answered } from '../../tests/support/call';
+import { startPlaylists } from '../../tests/support/playlists';
+import { spreadEvenly } from './rules';
+import { owners, playlists, playlistVideos } from './schema';
+import { deleteAllOf, placeVideos, updatePlaylist } from './store';
+
+const { app, call, close, deadlineMs, deps, freshVideos, person, video } = await startPlaylists();
+afterAll(close);
+beforeEach(() => {
+  video.failures = { latency_ms: 0, error_percent: 0 };
+  video.away = false;
+});
+
+const ada = await person();
+const bob = await person();
+/** Asked for once, so that they are known in every test. */
+const [first = '', second = '', third = '', fourth = ''] = freshVideos(4);
+
+async function make(body: object = {}, owner = ada): Promise<Answered> {
+  const made = await call('POST', '/playlists', { ...owner, body: { name: 'A list', ...body } });
+  expect(made.status).toBe(201);
+  return made;
+}
+const pathOf = (answer: Answered) => String(answer.headers.get('location'));
+const videosIn = async (path: string) =>
+  ((await call('GET', path, ada)).body.videos as { video_id: string }[]).map((each) => each.video_id);
+const ifMatch = (etag: unknown) => ({ headers: { 'if-match': String(etag) } });
+
+describe('a playlist', () => {
+  test('is made, read where the answer says, replaced, changed and deleted', async () => {
+    const made = await make({
+      name: 'Évenings 🎬',
+      description: 'Long',
+      visibility: 'public',
+      video_ids: [second, first],
+    });
+    const path = pathOf(made);
+    expect(made.body).toMatchObject({
+      name: 'Évenings 🎬',
+      owner_id: ada.id,
+      visibility: 'public',
+      videos_count: 2,
+    });
+    expect((await call('GET', path, ada)).body).toEqual(made.body);
+    expect(await videosIn(path)).toEqual([second, first]);
+
+    const changed = await call('PATCH', path, { ...ada, body: { visibility: 'unlisted' } });
+    expect(changed.body).toMatchObject({ name: 'Évenings 🎬', description: 'Long', visibility: 'unlisted' });
+    const replaced = await call('PUT', path, { ...ada, body: { name: 'Mornings' } });
+    expect(replaced.body).toMatchObject({
+      name: 'Mornings',
+      description: '',
+      visibility: 'private',
+      videos_count: 2,
+    });
+
+    expect((await call('DELETE', path, ada)).status).toBe(204);
+    expect((await call('GET', path, ada)).status).toBe(404);
+    expect((await call('DELETE', path, ada)).status).toBe(404);
+  });
+
+  test('sent again under the same Idempotency-Key is made once', async () => {
+    const owner = await person();
+    const request = { ...owner, body: { name: 'Once' }, headers: { 'idempotency-key': uuidv7() } };
+    const answers = [await call('POST', '/playlists', request), await call('POST', '/playlists', request)];
+    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+    expect(answers[1]?.body).toEqual(answers[0]?.body ?? {});
+    expect((await call('GET', '/playlists', owner)).body.items).toHaveLength(1);
+  });
+
+  test('is copied with its videos in their order, and the copy is its maker’s own', async () => {
+    const original = await make({
+      name: 'x'.repeat(200),
+      visibility: 'public',
+      video_ids: [third, first, second],
+    });
+    const copy = await call('POST', `${pathOf(original)}/duplicate`, bob);
+    expect(copy.status).toBe(201);
+    expect(copy.body).toMatchObject({ owner_id: bob.id, visibility: 'private', videos_count: 3 });
+    expect(String(copy.body.name)).toHaveLength(200);
+    await call('DELETE', `${pathOf(original)}/videos/${first}`, ada);
+    const copied = (await call('GET', pathOf(copy), bob)).body.videos as { video_id: string }[];
+    expect(copied.map((each) => each.video_id)).toEqual([third, first, second]);
+    const named = await call('POST', `${pathOf(original)}/duplicate`, {
+      ...ada,
+      body: { name: 'Mine', visibility: 'public' },
+    });
+    expect(named.body).toMatchObject({ name: 'Mine', visibility: 'public' });
+  });
+});
+
+describe('who sees and changes what', () => {
+  test('private is for its owner, unlisted for those with its address, public for all', async () => {
+    const owner = await person();
+    const seen: Record<string, number> = {};
+    for (const visibility of ['public', 'unlisted', 'private'] as const) {
+      const path = pathOf(await make({ visibility }, owner));
+      seen[visibility] = (await call('GET', path)).status;
+      expect((await call('GET', path, bob)).status).toBe(seen[visibility]);
+      expect((await call('GET', path, owner)).status).toBe(200);
+      const changes: [string, string, object?][] = [
+        ['PUT', path, { name: 'Theirs' }],
+        ['PATCH', path, { name: 'Theirs' }],
+        ['POST', `${path}/videos`, { video_id: first }],
+        ['DELETE', `${path}/videos/${first}`],
+        ['POST', `${path}/reorder`, { video_ids: [] }],
+        ['DELETE', path],
+      ];
+      for (const [method, target, body] of changes)
+        expect((await call(method, target, { ...bob, body })).status).toBe(
+          visibility === 'private' ? 404 : 403,
+        );
+      expect((await call('GET', path, owner)).body).toMatchObject({ name: 'A list', version: 1 });
+    }
+    expect(seen).toEqual({ public: 200, unlisted: 200, private: 404 });
+    const of = async (viewer: object) =>
+      (
+        (await call('GET', `/playlists?owner=${owner.id}`, viewer)).body.items as { visibility: string }[]
+      ).map((item) => item.visibility);
+    expect(await of(owner)).toEqual(['private', 'unlisted', 'public']);
+    expect(await of(bob)).toEqual(['public']);
+    expect(await of({})).toEqual(['public']);
+  });
+
+  test('every change needs somebody who is signed in, and so does a list of nobody’s', async () => {
+    const claims = routeClaims(app);
+    expect(claims.map(({ method, path, auth }) => `${method} ${path} ${auth}`).toSorted()).toEqual([
+      'DELETE /playlists/:id user',
+      'DELETE /playlists/:id/videos/:video_id user',
+      'GET /playlists optional',
+      'GET /playlists/:id optional',
+      'PATCH /playlists/:id user',
+      'POST /playlists user',
+      'POST /playlists/:id/duplicate user',
+      'POST /playlists/:id/reorder user',
+      'POST /playlists/:id/videos user',
+      'PUT /playlists/:id user',
+    ]);
+    for (const { method, path, auth } of claims) {
+      const target = path.replace(':id', uuidv7()).replace(':video_id', first);
+      expect((await call(method, target, { authorization: 'Bearer nonsense' })).status).toBe(401);
+      if (auth === 'user') expect((await call(method, target)).status).toBe(401);
+    }
+    expect((await call('GET', '/playlists')).status).toBe(401);
+  });
+});
+
+test('lists are paged, newest first, none twice', async () => {
+  const owner = await person();
+  for (const name of ['one', 'two', 'three']) await make({ name }, owner);
+  const names: unknown[] = [];
+  let cursor: unknown;
+  do {
+    const next = cursor === undefined ? '' : `&cursor=${cursor}`;
+    const { body } = await call('GET', `/playlists?limit=2${next}`, owner);
+    names.push(...(body.items as { name: string }[]).map((item) => item.name));
+    cursor = body.next_cursor;
+  } while (cursor !== null);
+  expect(names).toEqual(['three', 'two', 'one']);
+});
+
+describe('videos', () => {
+  test('are added where they are wanted, moved, brought into another order and removed', async () => {
+    const path = pathOf(await make());
+    const add = (body: object) => call('POST', `${path}/videos`, { ...ada, body });
+    const reorder = (body: object) => call('POST', `${path}/reorder`, { ...ada, body });
+    expect((await add({ video_id: first })).status).toBe(201);
+    await add({ video_ids: [second, third], position: 0 });
+    expect((await add({ video_id: fourth, position: 1_000 })).body.videos_count).toBe(4);
+    expect(await videosIn(path)).toEqual([second, third, first, fourth]);
+    expect((await reorder({ video_id: fourth, position: 1 })).status).toBe(200);
+    expect(await videosIn(path)).toEqual([second, fourth, third, first]);
+    await reorder({ video_ids: [first, second, third, fourth] });
+    expect(await videosIn(path)).toEqual([first, second, third, fourth]);
+    expect((await call('DELETE', `${path}/videos/${second}`, ada)).status).toBe(204);
+    expect(await videosIn(path)).toEqual([first, third, fourth]);
+    expect((await call('DELETE', `${path}/videos/${second}`, ada)).body.code).toBe(
+      'playlist.video-not-there',
+    );
+    expect((await add({ video_id: first })).body.code).toBe('playlist.video-already-there');
+    expect((await reorder({ video_ids: [first, third] })).body.code).toBe('playlist.other-videos');
+    expect((await reorder({ video_ids: [first, third, second] })).body.code).toBe('playlist.other-videos');
+    expect((await reorder({ video_id: second, position: 0 })).body.code).toBe('playlist.video-not-there');
+  });
+
+  test('that there are not are refused by their place, and nothing is stored', async () => {
+    const path = pathOf(await make());
+    const [known = ''] = freshVideos(1);
+    const one = await call('POST', `${path}/videos`, { ...ada, body: { video_id: 'no-such-video' } });
+    expect(one).toMatchObject({
+      status: 422,
+      body: { code: 'video.unknown', errors: [{ field: 'video_id' }] },
+    });
+    const several = await call('POST', `${path}/videos`, {
+      ...ada,
+      body: { video_ids: [known, 'no-such-video'] },
+    });
+    expect(several).toMatchObject({ status: 422, body: { errors: [{ field: 'video_ids.1' }] } });
+    expect(JSON.stringify([one.body, several.body])).not.toContain('no-such-video');
+    expect(await videosIn(path)).toEqual([]);
+    const owner = await person();
+    const made = await call('POST', '/playlists', {
+      ...owner,
+      body: { name: 'A list', video_ids: ['no-such-video'] },
+    });
+    expect(made.body.code).toBe('video.unknown');
+    expect((await call('GET', '/playlists', owner)).body.items).toEqual([]);
+  });
+
+  test.each([
+    [
+      'away',
+      () => {
+        video.away = true;
+      },
+    ],
+    [
+      'failing',
+      () => {
+        video.failures = { latency_ms: 0, error_percent: 100 };
+      },
+    ],
+    [
+      'slow',
+      () => {
+        video.failures = { latency_ms: 60_000, error_percent: 0 };
+      },
+    ],
+  ])(
+    'are not added while the video service is %s: 503 within the deadline, and nothing is stored',
+    async (_how, fail) => {
+      const path = pathOf(await make());
+      const ids = freshVideos(2);
+      const owner = await person();
+      fail();
+      const started = performance.now();
+      const added = await call('POST', `${path}/videos`, { ...ada, body: { video_ids: ids } });
+      // Far more than the deadline, for a busy machine, and far less than the service would have taken.
+      expect(performance.now() - started).toBeLessThan(deadlineMs + 10_000);
+      expect(added).toMatchObject({ status: 503, body: { code: 'video.unavailable' } });
+      expect(added.headers.get('retry-after')).toBe('1');
+      const made = await call('POST', '/playlists', { ...owner, body: { name: 'A list', video_ids: ids } });
+      expect(made.status).toBe(503);
+      expect(await videosIn(path)).toEqual([]);
+      expect((await call('GET', path, ada)).body.version).toBe(1);
+      expect((await call('GET', '/playlists', owner)).body.items).toEqual([]);
+    },
+  );
+
+  test('known from a moment ago are added also while the video service is away', async () => {
+    const [id = ''] = freshVideos(1);
+    await make({ video_ids: [id] });
+    video.away = true;
+    expect((await make({ video_ids: [id] })).body.videos_count).toBe(1);
+  });
+});
+
+describe('versions', () => {
+  test('are strong ETags that grow with every change, and 304 for those who hold the present one', async () => {
+    const made = await make();
+    const path = pathOf(made);
+    expect(made.headers.get('etag')).toBe('"1"');
+    const added = await call('POST', `${path}/videos`, { ...ada, body: { video_id: first } });
+    expect(added.headers.get('etag')).toBe('"2"');
+    const read = await call('GET', path, { ...ada, headers: { 'if-none-match': '"2"' } });
+    expect([read.status, read.headers.get('etag')]).toEqual([304, '"2"']);
+    expect((await call('GET', path, { ...ada, headers: { 'if-none-match': '"1"' } })).status).toBe(200);
+  });
+
+  test('hold every change to what its client has read', async () => {
+    const path = pathOf(await make({ video_ids: [first, second] }));
+    await call('PATCH', path, { ...ada, body: { name: 'Newer' } });
+    const stale = ifMatch('"1"');
+    const changes: [string, string, object?][] = [
+      ['PUT', path, { name: 'Stale' }],
+      ['PATCH', path, { name: 'Stale' }],
+      ['POST', `${path}/videos`, { video_id: third }],
+      ['DELETE', `${path}/videos/${first}`],
+      ['POST', `${path}/reorder`, { video_ids: [third, second] }],
+      ['DELETE', path],
+    ];
+    const before = await call('GET', path, ada);
+    for (const [method, target, body] of changes)
+      expect(await call(method, target, { ...ada, body, ...stale })).toMatchObject({
+        status: 412,
+        body: { code: 'request.version-conflict' },
+      });
+    expect((await call('GET', path, ada)).body).toEqual(before.body);
+    for (const [method, target, body] of changes) {
+      const { headers } = await call('GET', path, ada);
+      const answer = await call(method, target, { ...ada, body, ...ifMatch(headers.get('etag')) });
+      expect(answer.status).toBeLessThan(300);
+    }
+  });
+
+  test('let one of two reorder at once; the other is told, reads again, and then may', async () => {
+    const path = pathOf(await make({ video_ids: [first, second, third] }));
+    const { headers } = await call('GET', path, ada);
+    const wishes = [{ video_id: third, position: 0 }, { video_ids: [second, third, first] }];
+    const reorder = (body: object, etag: unknown) =>
+      call('POST', `${path}/reorder`, { ...ada, body, ...ifMatch(etag) });
+    const answers = await Promise.all(wishes.map((wish) => reorder(wish, headers.get('etag'))));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+    const orders = [
+      [third, first, second],
+      [second, third, first],
+    ];
+    const winner = answers.findIndex(({ status }) => status === 200);
+    expect(await videosIn(path)).toEqual(orders[winner] ?? []);
+    const now = (await call('GET', path, ada)).headers.get('etag');
+    expect((await reorder(wishes[1 - winner] ?? {}, now)).status).toBe(200);
+  });
+
+  test('lose no change of many at once without If-Match', async () => {
+    const path = pathOf(await make());
+    const ids = freshVideos(12);
+    const answers = await Promise.all(
+      ids.map((video_id) => call('POST', `${path}/videos`, { ...ada, body: { video_id, position: 0 } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 201));
+    expect((await call('GET', path, ada)).body).toMatchObject({ videos_count: 12, version: 13 });
+    expect((await videosIn(path)).toSorted()).toEqual(ids.toSorted());
+  });
+});
+
+describe('limits', () => {
+  test('500 playlists a person, also when the last are asked for at once', async () => {
+    const owner = await person();
+    await deps.database.insert(owners).values({ id: owner.id, playlistsCount: 498 });
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => call('POST', '/playlists', { ...owner, body: { name: 'One more' } })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 409, 409, 409]);
+    const path = pathOf(answers.find(({ status }) => status === 201) as Answered);
+    expect((await call('POST', `${path}/duplicate`, owner)).body.code).toBe('playlist.too-many');
+    await call('DELETE', path, owner);
+    await make({}, owner);
+  });
+
+  test('1,000 videos a playlist', async () => {
+    const made = await make();
+    const positions = spreadEvenly(Array.from({ length: 999 }, (_, index) => `video-${index}`));
+    await inTransaction(deps.database, async (transaction) => {
+      await placeVideos(transaction, String(made.body.id), positions);
+      await updatePlaylist(transaction, String(made.body.id), {});
+    });
+    const add = (body: object) => call('POST', `${pathOf(made)}/videos`, { ...ada, body });
+    expect((await add({ video_ids: [first, second] })).body.code).toBe('playlist.too-many-videos');
+    expect((await add({ video_id: first, position: 500 })).body.videos_count).toBe(1_000);
+    expect((await videosIn(pathOf(made)))[500]).toBe(first);
+    expect((await add({ video_id: second })).body.code).toBe('playlist.too-many-videos');
+  });
+});
+
+describe('what is refused', () => {
+  test.each([
+    ['no name', {}],
+    ['an empty name', { name: '' }],
+    ['a name of blanks', { name: '   ' }],
+    ['a name too long', { name: 'n'.repeat(201) }],
+    ['a name that is no text', { name: 5 }],
+    ['a description too long', { name: 'n', description: 'd'.repeat(2_001) }],
+    ['an unknown visibility', { name: 'n', visibility: 'secret' }],
+    ['an id that cannot be one', { name: 'n', video_ids: ["'; drop table playlists"] }],
+    ['an id twice', { name: 'n', video_ids: [first, first] }],
+    ['101 ids', { name: 'n', video_ids: Array.from({ length: 101 }, (_, index) => `id-${index}`) }],
+  ])('making one with %s', async (_what, body) => {
+    expect((await call('POST', '/playlists', { ...ada, body })).status).toBe(422);
+  });
+
+  test.each([
+    ['neither one video nor several', 'videos', {}],
+    ['one video and several', 'videos', { video_id: first, video_ids: [second] }],
+    ['a position below zero', 'videos', { video_id: first, position: -1 }],
+    ['a position between two', 'videos', { video_id: first, position: 1.5 }],
+    ['no videos', 'videos', { video_ids: [] }],
+    ['an order of nothing', 'reorder', {}],
+    ['a video without its position', 'reorder', { video_id: first }],
+    ['a position without its video', 'reorder', { position: 1 }],
+    ['both kinds of order', 'reorder', { video_id: first, position: 0, video_ids: [first] }],
+    ['an order with one video twice', 'reorder', { video_ids: [first, first] }],
+  ])('changing what is in one with %s', async (_what, route, body) => {
+    const path = pathOf(await make());
+    expect((await call('POST', `${path}/${route}`, { ...ada, body })).status).toBe(422);
+  });
+
+  test('an empty change, an owner that is no id, a body that is no JSON, an id that is none', async () => {
+    const path = pathOf(await make());
+    expect((await call('PATCH', path, { ...ada, body: {} })).status).toBe(422);
+    expect((await call('GET', '/playlists?owner=ada')).status).toBe(422);
+    expect((await call('POST', '/playlists', { ...ada, body: '{' })).status).toBe(400);
+    expect((await call('GET', '/playlists/nonsense')).status).toBe(404);
+  });
+});
+
+test('what belongs to a person goes with them, and nothing of others', async () => {
+  const leaving = await person();
+  const staying = pathOf(await make({ video_ids: [first] }));
+  const gone = pathOf(await make({ visibility: 'public', video_ids: [first, second] }, leaving));
+  const rowsOf = async () =>
+    (await deps.database.select({ rows: count() }).from(playlistVideos))[0]?.rows ?? 0;
+  const before = await rowsOf();
+  for (let delivery = 0; delivery < 2; delivery++)
+    await inTransaction(deps.database, (transaction) => deleteAllOf(transaction, leaving.id));
+  expect((await call('GET', gone)).status).toBe(404);
+  expect(await videosIn(staying)).toEqual([first]);
+  expect(await rowsOf()).toBe(before - 2);
+  expect((await deps.database.select().from(playlists)).some(({ ownerId }) => ownerId === leaving.id)).toBe(
+    false,
+  );
+});

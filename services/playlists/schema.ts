@@ -1,0 +1,48 @@
+import { customType, index, int, mysqlEnum, mysqlTable, primaryKey, varchar } from 'drizzle-orm/mysql-core';
+import { moment, uuid } from '#kit/mysql-columns';
+
+export { idempotencyKeys } from '#kit/idempotency-table';
+
+/** Compared byte by byte, as the order of positions and the ids of others need it. */
+const ascii = customType<{ data: string; config: { length: number } }>({
+  dataType: (config) => `varchar(${config?.length}) character set ascii collate ascii_bin`,
+});
+
+/** A row for each owner: locked while a playlist is made, so that nobody gets past the limit by asking twice at once. */
+export const owners = mysqlTable('owners', {
+  id: uuid('id').primaryKey(),
+  playlistsCount: int('playlists_count', { unsigned: true }).notNull(),
+});
+
+export const playlists = mysqlTable(
+  'playlists',
+  {
+    /** UUIDv7: in the order of time, so that it is the sort key of lists too. */
+    id: uuid('id').primaryKey(),
+    ownerId: uuid('owner_id').notNull(),
+    name: varchar('name', { length: 200 }).notNull(),
+    description: varchar('description', { length: 2000 }).notNull(),
+    visibility: mysqlEnum('visibility', ['public', 'unlisted', 'private']).notNull(),
+    /** Grows with every change of the playlist or of what is in it. Who changes something locks this row first. */
+    version: int('version', { unsigned: true }).notNull(),
+    videosCount: int('videos_count', { unsigned: true }).notNull(),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [index('playlists_of_owner').on(table.ownerId, table.id)],
+);
+
+export const playlistVideos = mysqlTable(
+  'playlist_videos',
+  {
+    playlistId: uuid('playlist_id').notNull(),
+    videoId: ascii('video_id', { length: 64 }).notNull(),
+    /** A fractional index (see `rules`): a video that moves gets another one, its neighbours keep theirs. */
+    position: ascii('position', { length: 255 }).notNull(),
+    addedAt: moment('added_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.playlistId, table.videoId] }),
+    index('playlist_videos_in_order').on(table.playlistId, table.position),
+  ],
+);

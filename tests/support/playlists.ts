@@ -1,0 +1,86 @@
+import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { uuidv7 } from '#kit/ids';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { playlists } from '../../services/playlists';
+import { videosOf } from '../../services/playlists/videos';
+import { createCatalogue } from '../../services/video/catalogue';
+import { videoGrpc } from '../../services/video/grpc';
+import { callerOf } from './call';
+import { testDatabase, testRuntime } from './servers';
+import { testTokens } from './tokens';
+
+const SECRET = 'a secret for this test';
+const DEADLINE_MS = 400;
+
+/**
+ * The playlists service on a database of its own, with the video service's gRPC on a free port. `video.failures` makes
+ * that one slow or failing, `video.away` takes it out of the registry.
+ */
+export async function startPlaylists() {
+  const runtime = testRuntime('playlists');
+  const storage = await testDatabase();
+  const tokens = await testTokens();
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${import.meta.dir}/../../services/playlists/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  const video = {
+    runtime,
+    catalogue: createCatalogue(),
+    failures: { latency_ms: 0, error_percent: 0 },
+    away: false,
+  };
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [videoGrpc(video)],
+    internalSecret: SECRET,
+    audience: 'video',
+  });
+  const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
+  const client = createGrpcClient(runtime, {
+    service: 'video',
+    definition: VideoServiceDefinition,
+    registry: { instances: () => (video.away ? [] : [address]), onChange: () => () => undefined },
+    internalSecret: SECRET,
+  });
+  const deps = {
+    runtime,
+    database: storage.database,
+    videos: videosOf(client, DEADLINE_MS),
+    tokens: tokens.verifier,
+  };
+  const app = playlists(deps);
+
+  return {
+    app,
+    call: callerOf(app),
+    client,
+    deps,
+    video,
+    deadlineMs: DEADLINE_MS,
+    /** Ids of so many videos there are, none of which the service has asked for yet in another call of this. */
+    freshVideos: takeFrom(video.catalogue.videos.map(({ id }) => id)),
+    async person() {
+      const id = uuidv7();
+      return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };
+    },
+    async close() {
+      await runtime.close();
+      await storage.drop();
+    },
+  };
+}
+
+function takeFrom(ids: readonly string[]) {
+  let taken = 0;
+  return (count: number): string[] => {
+    taken += count;
+    if (taken > ids.length) throw new Error('the catalogue has no more videos for this test');
+    return ids.slice(taken - count, taken);
+  };
+}
