@@ -3,12 +3,12 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate test format lint types build bench new
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build bench new
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' Makefile
 
-up: ## Install what is missing and run everything (d=1: in the background)
+up: ## Install what is missing and run everything, bundled (d=1: in the background)
 	$(BUN) scripts/up.ts $(if $(d),--detach)
 
 dev: ## Like up, and every process reloads when its code changes
@@ -31,6 +31,9 @@ seed: ## Add people to the running system (n=200: how many)
 
 migrate: ## Bring every database to its newest migration
 	$(BUN) scripts/migrate.ts
+
+migration: ## Write the migration for a changed schema.ts (name=users as=add-nickname)
+	$(BUN) scripts/migration.ts "$(name)" "$(as)"
 
 db-%: ## Open a SQL shell in one service's database
 	$(BUN) scripts/database-shell.ts $*

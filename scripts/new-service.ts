@@ -117,14 +117,13 @@ function main([name = '']: string[]): number {
 
 function nextSteps(name: string, port: number): string {
   const folder = `services/${name}`;
-  const generate = `drizzle-kit generate --dialect mysql --schema ${folder}/schema.ts --out ${folder}/migrations`;
   return `${folder} is there, on port ${port}, with a line in the Procfile and its variables in .env.example.
 
 Next:
   make test t=${folder}
   make up, then http://127.0.0.1:8080/${name} and, in the docs, http://127.0.0.1:8080/docs
   Change ${folder}/schema.ts to what it really keeps, and after each change:
-    bun --bun node_modules/.bin/${generate} --name what-changed
+    make migration name=${name} as=what-changed
   Name it among the consumers of user.deleted in contracts/events/users.ts: then it misses none, even before its first start.`;
 }
 
