@@ -8,6 +8,7 @@ import { testDatabase, uniqueName } from './support/servers';
 /** The routes that the gateway answers by gRPC, asked through it and at the service itself: nobody can tell which. */
 
 const PASSWORD = 'correct horse battery staple';
+const ADMIN = 'transcoding_admin';
 
 const processes: StartedProcess[] = [];
 const databases: Awaited<ReturnType<typeof testDatabase>>[] = [];
@@ -26,7 +27,12 @@ beforeAll(async () => {
   const shared = { REGISTRY_URL, REDIS_URL: throttleRedisUrl(), SIGN_INS_PER_ADDRESS: '1000' };
   [gateway, users, auth] = await Promise.all([
     start('gateway/main.ts', shared),
-    start('services/users/main.ts', { ...shared, USERS_DATABASE_URL: databases[0]?.url ?? '' }),
+    start('services/users/main.ts', {
+      ...shared,
+      USERS_DATABASE_URL: databases[0]?.url ?? '',
+      ADMIN_USERNAME: ADMIN,
+      ADMIN_PASSWORD: PASSWORD,
+    }),
     start('services/auth/main.ts', { ...shared, AUTH_DATABASE_URL: databases[1]?.url ?? '' }),
   ]);
   await eventually(async () => {
@@ -142,7 +148,7 @@ describe('registering and signing in', () => {
       [{ body: {} }, 'request.invalid'],
       [{ body: '{"username":' }, 'request.malformed'],
       [
-        { body: 'username=alice', headers: { 'content-type': 'text/plain' } },
+        { body: 'username=alice', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
         'request.unsupported-media-type',
       ],
       [{ body: { username: 'alice', password: 'p'.repeat(1_100_000) } }, 'request.too-large'],
@@ -269,6 +275,29 @@ test('the service is asked by gRPC', async () => {
   const measured = async ({ url }: StartedProcess) => (await fetch(`${url}/metrics`)).text();
   expect(await measured(gateway)).toMatch(/grpc_client_handling_seconds_count\{[^}]*grpc_method="Register"/);
   expect(await measured(auth)).toMatch(/grpc_server_handling_seconds_count\{[^}]*grpc_method="Register"/);
+});
+
+test('operators see which method answers a route, and the document shows it like every other', async () => {
+  const { body } = await eventually(async () => {
+    const signedIn = await request(gateway.url, 'POST', '/auth/login', {
+      body: { username: ADMIN, password: PASSWORD },
+    });
+    expect(signedIn.status).toBe(200);
+    return signedIn;
+  });
+  const { body: table } = await request(gateway.url, 'GET', '/routes', { token: String(body.access_token) });
+  expect(table.routes).toContainEqual(
+    expect.objectContaining({
+      method: 'PATCH',
+      path: '/users/me',
+      grpc_method: 'users.v1.UsersService/UpdateMe',
+    }),
+  );
+  await eventually(async () => {
+    const { body: document } = await request(gateway.url, 'GET', '/openapi.json');
+    for (const path of ['/auth/register', '/auth/me', '/users/me'])
+      expect(Object.keys(Object(document.paths))).toContain(path);
+  });
 });
 
 test('one request id goes through all processes', async () => {
