@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build bench new
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build docs bench new
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ types: ## Check the types
 
 build: ## Bundle every process into dist/
 	$(BUN) scripts/build.ts
+
+docs: ## Write docs/events.md and docs/errors.md anew from the code
+	$(BUN) scripts/generate-docs.ts
 
 bench: ## Run the benchmarks
 	$(BUN) bench/main.ts

@@ -1,0 +1,60 @@
+import type { TSchema } from '@sinclair/typebox';
+import { TimeOrderedId, Timestamp, Uuid } from '#contracts/messages';
+
+/** One field of a message as its documentation lists it. */
+export interface Field {
+  /** Like `posts[].likers`. */
+  readonly path: string;
+  readonly type: string;
+  readonly required: boolean;
+}
+
+/** Types that are told apart by their pattern alone. */
+const NAMED = new Map([
+  [Uuid.pattern, 'UUID'],
+  [TimeOrderedId.pattern, 'time-ordered id'],
+  [Timestamp.pattern, 'time (ISO 8601, UTC, milliseconds)'],
+]);
+
+/** Lists the fields of an object's schema, those of objects and lists within it as well. */
+export function fieldsOf(schema: TSchema, prefix = ''): Field[] {
+  const required: readonly string[] = schema.required ?? [];
+  const properties: Record<string, TSchema> = schema.properties ?? {};
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const path = `${prefix}${name}`;
+    const field = { path, type: typeOf(property), required: required.includes(name) };
+    return [field, ...fieldsWithin(property, path)];
+  });
+}
+
+function fieldsWithin(schema: TSchema, path: string): Field[] {
+  if (schema.type === 'array') return fieldsWithin(schema.items, `${path}[]`);
+  const alternatives: readonly TSchema[] = schema.anyOf ?? [schema];
+  return alternatives.flatMap((alternative) => fieldsOf(alternative, `${path}.`));
+}
+
+/** What a value may be, in words. */
+export function typeOf(schema: TSchema): string {
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
+  if (schema.anyOf !== undefined) return [...new Set<string>(schema.anyOf.map(typeOf))].join(' or ');
+  switch (schema.type) {
+    case 'array':
+      return `list of ${typeOf(schema.items)}${boundsOf(schema.minItems, schema.maxItems, '')}`;
+    case 'string':
+      return (
+        NAMED.get(schema.pattern) ?? `text${boundsOf(schema.minLength, schema.maxLength, ' characters')}`
+      );
+    case 'integer':
+    case 'number':
+      return `${schema.type}${boundsOf(schema.minimum, schema.maximum, '')}`;
+    default:
+      return String(schema.type ?? 'anything');
+  }
+}
+
+function boundsOf(least: number | undefined, most: number | undefined, unit: string): string {
+  if (least === undefined && most === undefined) return '';
+  if (least === undefined) return `, at most ${most}${unit}`;
+  if (most === undefined) return `, at least ${least}${unit}`;
+  return `, ${least} to ${most}${unit}`;
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { errorsPage } from './docs/errors-page';
+import { eventsPage } from './docs/events-page';
+
+const ROOT = join(import.meta.dir, '..');
+
+/** The pages of `docs/` that follow from the code, by their path. */
+export async function generateDocs(): Promise<Record<string, string>> {
+  return { 'docs/events.md': await eventsPage(ROOT), 'docs/errors.md': await errorsPage(ROOT) };
+}
+
+if (import.meta.main)
+  for (const [path, text] of Object.entries(await generateDocs())) {
+    await Bun.write(join(ROOT, path), text);
+    console.log(`${path} written`);
+  }
