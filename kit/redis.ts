@@ -1,4 +1,4 @@
-import { createClient } from '@redis/client';
+import { createClient } from 'redis';
 import { backOffMs } from './back-off';
 import type { Runtime } from './runtime';
 import { withTimeout } from './runtime';

@@ -1,4 +1,4 @@
-import { ErrorReply } from '@redis/client';
+import { ErrorReply } from 'redis';
 import { DependencyUnavailable } from '#kit/problem';
 import type { Redis } from '#kit/redis';
 import type { redisScript } from '#kit/redis-script';
