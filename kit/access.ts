@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia';
 import { bearerTokenIn } from './bearer';
-import { noteCaller } from './platform';
 import { Forbidden, Unauthenticated } from './problem';
+import { noteCaller } from './requests';
 import type { Caller, TokenVerifier } from './tokens';
 
 /** What the docs and the registry show for a route's access rule. */

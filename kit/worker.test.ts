@@ -1,14 +1,18 @@
-import { afterEach, expect, test } from 'bun:test';
+import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
 import { defineEvent, defineJob, envelope } from '#contracts/messages';
 import { openBeanstalkd } from '#kit/beanstalkd';
 import { openRabbit } from '#kit/rabbit';
+import type { Runtime } from '#kit/runtime';
 import { currentTrace } from '#kit/trace';
 import { type EventWorker, type JobWorker, runEventWorker, runJobWorker, serveOperations } from '#kit/worker';
 import { amqpUrl, beanstalkdAddress, eventually, testRuntime, uniqueName } from '../tests/support/servers';
 
 const Count = Type.Object({ number: Type.Integer() });
-const runtime = testRuntime('worker-test');
+let runtime: Runtime;
+beforeEach(() => {
+  runtime = testRuntime('worker-test');
+});
 afterEach(() => runtime.close());
 
 test('a worker works on jobs and events alike, within the trace they carry, and answers for its health', async () => {
@@ -64,4 +68,16 @@ test('a worker works on jobs and events alike, within the trace they carry, and 
       (metrics.match(/message_handling_duration_seconds_count\{.*outcome="done".*\} 1/g) ?? []).length === 2
     );
   });
+});
+
+test('a worker answers what it does not know with a problem document and the id of the request', async () => {
+  const { port } = serveOperations(runtime, { HOST: '127.0.0.1', PORT: 0 });
+  const address = `http://127.0.0.1:${port}`;
+  const headers = { 'x-request-id': 'request-of-the-test' };
+  const unknown = await fetch(`${address}/nothing`, { headers });
+  const wrong = await fetch(`${address}/health`, { method: 'POST', headers });
+  expect([unknown.status, wrong.status, wrong.headers.get('allow')]).toEqual([404, 405, 'GET, HEAD']);
+  expect(unknown.headers.get('content-type')).toBe('application/problem+json');
+  expect(unknown.headers.get('x-request-id')).toBe('request-of-the-test');
+  expect(await unknown.json()).toMatchObject({ code: 'route.not-found', request_id: 'request-of-the-test' });
 });

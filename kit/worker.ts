@@ -1,3 +1,4 @@
+import { Elysia } from 'elysia';
 import type { EventDefinition, JobDefinition, MessageDefinition, MessageOf } from '#contracts/messages';
 import type { Beanstalkd } from './beanstalkd';
 import { consumeEvents } from './consume-events';
@@ -6,6 +7,7 @@ import { serveHttp } from './http-server';
 import type { MessageContext } from './message-delivery';
 import { operations } from './operations';
 import type { Rabbit } from './rabbit';
+import { requests } from './requests';
 import type { Runtime } from './runtime';
 
 /** Jobs of one tube. */
@@ -62,9 +64,15 @@ export function runEventWorker<Definition extends EventDefinition>(
   });
 }
 
-/** Answers `/health`, `/healthz`, `/readyz` and `/metrics` for a process that has no routes of its own. */
+/**
+ * Answers `/health`, `/healthz`, `/readyz` and `/metrics` for a process that has no routes of its own, and everything
+ * else with a problem document.
+ */
 export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: number }): { port: number } {
-  const server = serveHttp(runtime, operations(runtime), {
+  // There is nothing to send to a worker.
+  const rules = { mediaTypes: [], bodyBytes: 0 };
+  const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
+  const server = serveHttp(runtime, app, {
     hostname: env.HOST,
     port: env.PORT,
     insist: false,

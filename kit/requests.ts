@@ -1,0 +1,99 @@
+import type { Elysia } from 'elysia';
+import { requestDurations } from './metrics';
+import { BodyTooLarge, problemResponse, UnsupportedMediaType } from './problem';
+import { allowedMethods, problemOf } from './problem-of';
+import type { Runtime } from './runtime';
+import { continueTrace, type Trace, traceIdOf } from './trace';
+
+export interface RequestRules {
+  /** Media types that are read. */
+  readonly mediaTypes: readonly string[];
+  readonly bodyBytes: number;
+}
+
+interface Exchange {
+  readonly trace: Trace;
+  readonly startedMs: number;
+  userId?: string;
+}
+
+const exchanges = new WeakMap<Request, Exchange>();
+
+/** Notes who is asking, for the log line of the request. */
+export function noteCaller(request: Request, userId: string): void {
+  const exchange = exchanges.get(request);
+  if (exchange) exchange.userId = userId;
+}
+
+function exchangeOf(request: Request): Exchange {
+  let exchange = exchanges.get(request);
+  if (exchange === undefined) {
+    const { headers } = request;
+    const trace = continueTrace({
+      requestId: headers.get('x-request-id'),
+      traceparent: headers.get('traceparent'),
+    });
+    exchange = { trace, startedMs: performance.now() };
+    exchanges.set(request, exchange);
+  }
+  return exchange;
+}
+
+/** Problem documents, request ids, one log line and one measurement for each request, whatever answers it. */
+export function requests(runtime: Runtime, rules: RequestRules) {
+  const durations = requestDurations(runtime);
+  const mediaTypes = new Set(rules.mediaTypes);
+  return (app: Elysia) =>
+    app
+      .onRequest(({ request, set }) => {
+        set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
+        set.headers['x-content-type-options'] = 'nosniff';
+        if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
+          throw new BodyTooLarge({ detail: `At most ${rules.bodyBytes} bytes are accepted.` });
+      })
+      .onParse(({ request, contentType }) => {
+        // Without a body there is nothing whose type could be wrong: most DELETEs, and POSTs that only do something.
+        if (request.body !== null && !mediaTypes.has(contentType))
+          throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
+      })
+      .onError(({ request, code, error, set }) => {
+        const path = pathOf(request.url);
+        const problem = problemOf(error, code, () => allowedMethods(app.routes, path));
+        const { trace } = exchangeOf(request);
+        if (problem.status >= 500)
+          runtime.log.error(
+            { err: problem.cause ?? problem.message, request_id: trace.requestId },
+            `${request.method} ${path} failed`,
+          );
+        set.status = problem.status;
+        return problemResponse(problem, { path, requestId: trace.requestId });
+      })
+      .onAfterResponse(({ request, route, set, responseValue }) => {
+        const exchange = exchangeOf(request);
+        const status = statusOf(responseValue, set.status);
+        const seconds = (performance.now() - exchange.startedMs) / 1000;
+        const pattern = route || 'unmatched';
+        durations.observe({ method: request.method, route: pattern, status: String(status) }, seconds);
+        runtime.log.info(
+          {
+            method: request.method,
+            route: pattern,
+            status,
+            duration_ms: Math.round(seconds * 100_000) / 100,
+            request_id: exchange.trace.requestId,
+            trace_id: traceIdOf(exchange.trace),
+            ...(exchange.userId !== undefined && { user_id: exchange.userId }),
+          },
+          'request',
+        );
+      });
+}
+
+const statusOf = (response: unknown, set: number | string | undefined): number =>
+  response instanceof Response ? response.status : typeof set === 'number' ? set : 200;
+
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('//') + 2);
+  const end = url.indexOf('?', start);
+  return end === -1 ? url.slice(start) : url.slice(start, end);
+}
