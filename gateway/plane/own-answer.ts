@@ -150,9 +150,11 @@ function answerHere(
     encoder.end([], client);
   }
 
+  const tooLarge = () => new BodyTooLarge({ detail: `At most ${answering.bodyBytes} bytes are accepted.` });
+
   function begin() {
     if (request.framing.kind === 'length' && request.framing.length > answering.bodyBytes) {
-      fail(new BodyTooLarge());
+      fail(tooLarge());
       return;
     }
     if (request.expectsContinue) {
@@ -168,7 +170,7 @@ function answerHere(
     content(bytes, start, end) {
       bytesIn += end - start;
       if (over) return;
-      if (bytesIn > answering.bodyBytes) fail(new BodyTooLarge());
+      if (bytesIn > answering.bodyBytes) fail(tooLarge());
       else if (streamed !== null) streamed.push(bytes.subarray(start, end));
       else spans.push(bytes.subarray(start, end));
     },
