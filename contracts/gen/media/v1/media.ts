@@ -980,7 +980,10 @@ export const MediaServiceDefinition = {
   name: "MediaService",
   fullName: "media.v1.MediaService",
   methods: {
-    /** Stores a picture as the caller's avatar; at most 5 MB. What it is called and what it is comes first, then its bytes. */
+    /**
+     * Stores a picture as the caller's avatar; at most 5 MB. What it is called and what it is comes first, then its bytes,
+     * then an empty message: a stream that ends without one was broken off.
+     */
     uploadAvatar: {
       name: "UploadAvatar",
       requestType: UploadAvatarRequest as typeof UploadAvatarRequest,
