@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build docs bench new
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs bench new
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,12 @@ types: ## Check the types
 
 build: ## Bundle every process into dist/
 	$(BUN) scripts/build.ts
+
+parked: ## List what could not be done, with the reasons (q=mail: of one more queue)
+	$(BUN) scripts/parked.ts list $(q)
+
+replay: ## Have what is parked in a queue tried again (q=mail: which)
+	$(BUN) scripts/parked.ts replay $(q)
 
 docs: ## Write docs/events.md and docs/errors.md anew from the code
 	$(BUN) scripts/generate-docs.ts

@@ -1,17 +1,15 @@
-import { join } from 'node:path';
-import type { EventDefinition, JobDefinition, MessageDefinition } from '#contracts/messages';
-import { envelopeSchema } from '#contracts/messages';
+import {
+  type EventDefinition,
+  envelopeSchema,
+  type JobDefinition,
+  type MessageDefinition,
+} from '#contracts/messages';
+import { findDefinitions } from '../message-definitions';
 import { type Field, fieldsOf } from './describe-schema';
-
-interface Documented {
-  readonly definition: MessageDefinition;
-  /** The comment above it. */
-  readonly comment: string;
-}
 
 /** Describes every event and job that is defined in `contracts/`. */
 export async function eventsPage(root: string): Promise<string> {
-  const documented = await collectDefinitions(root);
+  const documented = await findDefinitions(root);
   const events = documented.flatMap(({ definition, comment }) =>
     definition.kind === 'event' ? [eventSection(definition, comment)] : [],
   );
@@ -44,37 +42,6 @@ Work for one worker. After the last attempt a job is parked in \`<tube>.parked\`
 
 ${jobs.join('\n\n')}
 `;
-}
-
-async function collectDefinitions(root: string): Promise<Documented[]> {
-  const files = [...new Bun.Glob('contracts/{events,jobs}/*.ts').scanSync(root)]
-    .filter((file) => !file.endsWith('.test.ts'))
-    .sort();
-  const found: Documented[] = [];
-  for (const file of files) {
-    const source = await Bun.file(join(root, file)).text();
-    const exported: Record<string, unknown> = await import(join(root, file));
-    for (const [name, value] of Object.entries(exported))
-      if (isDefinition(value)) found.push({ definition: value, comment: commentAbove(source, name) });
-  }
-  const key = ({ definition }: Documented) => `${definition.name} ${definition.version}`;
-  return found.sort((one, other) => key(one).localeCompare(key(other)));
-}
-
-const isDefinition = (value: unknown): value is MessageDefinition =>
-  typeof value === 'object' &&
-  value !== null &&
-  'kind' in value &&
-  (value.kind === 'event' || value.kind === 'job');
-
-function commentAbove(source: string, name: string): string {
-  const comment =
-    new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s*export const ${name}\\b`).exec(source)?.[1] ?? '';
-  return comment
-    .split('\n')
-    .map((line) => line.replace(/^\s*\*?\s?/, '').trim())
-    .join(' ')
-    .trim();
 }
 
 function eventSection(event: EventDefinition, comment: string): string {

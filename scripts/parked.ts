@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import type { JobDefinition } from '#contracts/messages';
+import { readState } from '../infra/state';
+import { findDefinitions } from './message-definitions';
+import { listParkedJobs, replayJobs } from './parked/beanstalkd';
+import type { ParkedQueue } from './parked/parked-message';
+import { listParkedEvents, replayEvents } from './parked/rabbit';
+
+const ROOT = join(import.meta.dir, '..');
+
+/** Where the brokers are. */
+export interface Brokers {
+  readonly amqpUrl: string;
+  readonly beanstalkd: { readonly host: string; readonly port: number };
+}
+
+/** Lists what could not be done, of every consumer and tube that `contracts/` names, and of `others`. */
+export async function listParked(brokers: Brokers, others: readonly string[] = []): Promise<ParkedQueue[]> {
+  const { consumers, tubes } = await knownQueues();
+  const [events, jobs] = await Promise.all([
+    listParkedEvents(brokers.amqpUrl, [...new Set([...consumers, ...others])]),
+    listParkedJobs(brokers.beanstalkd, [...tubes.keys()]),
+  ]);
+  return [...events, ...jobs];
+}
+
+/** Has everything that is parked in a queue tried again. @returns how many messages were moved back */
+export async function replayParked(brokers: Brokers, queue: string): Promise<number> {
+  const job = (await knownQueues()).tubes.get(queue);
+  return job === undefined ? replayEvents(brokers.amqpUrl, queue) : replayJobs(brokers.beanstalkd, job);
+}
+
+async function knownQueues() {
+  const definitions = (await findDefinitions(ROOT)).map(({ definition }) => definition);
+  const consumers = new Set<string>();
+  const tubes = new Map<string, JobDefinition>();
+  for (const definition of definitions) {
+    if (definition.kind === 'job') tubes.set(definition.tube, definition);
+    else for (const consumer of definition.consumers) consumers.add(consumer);
+  }
+  return { consumers: [...consumers].sort(), tubes };
+}
+
+function show(queues: readonly ParkedQueue[]): void {
+  if (queues.length === 0) console.log('Nothing is parked.');
+  for (const { name, broker, count, shown, note } of queues) {
+    console.log(`${name} (${broker}): ${count}`);
+    for (const message of shown)
+      console.log(
+        `  ${message.parkedAt ?? 'some time ago'}  ${message.name} ${message.id}: ${message.reason}`,
+      );
+    if (count > shown.length) console.log(`  and ${count - shown.length} more`);
+    if (note !== undefined) console.log(`  ${note}`);
+  }
+  for (const { name } of queues.slice(0, 1)) console.log(`Have them tried again: make replay q=${name}`);
+}
+
+async function main([command, queue]: string[]): Promise<number> {
+  const source = { ...readState()?.environment, ...process.env };
+  const brokers = {
+    amqpUrl: source.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:15673',
+    beanstalkd: {
+      host: source.BEANSTALKD_HOST ?? '127.0.0.1',
+      port: Number(source.BEANSTALKD_PORT ?? 21300),
+    },
+  };
+  if (command === 'list') {
+    show(await listParked(brokers, queue === undefined ? [] : [queue]));
+    return 0;
+  }
+  if (command !== 'replay' || queue === undefined) {
+    console.error('Which queue? `make parked` lists them; for example: make replay q=mail');
+    return 2;
+  }
+  console.log(`${await replayParked(brokers, queue)} messages of ${queue} are tried again`);
+  return 0;
+}
+
+if (import.meta.main)
+  process.exitCode = await main(process.argv.slice(2)).catch((failure: unknown) => {
+    console.error(`${failure instanceof Error ? failure.message : failure}: is everything up? (make up)`);
+    return 1;
+  });
