@@ -2,6 +2,7 @@ import type { AnyElysia } from 'elysia';
 import { JSON_BODY_BYTES } from './platform';
 import type { Runtime } from './runtime';
 import { continueTrace, withTrace } from './trace';
+import { type WebSocketEvents, webSocketHandler } from './websockets';
 
 /** Room for a request's framing above what the platform counts, so that the platform's own answer comes first. */
 const BODY_SLACK_BYTES = 64 * 1024;
@@ -29,7 +30,7 @@ export function serveHttp(
   // has another path answered than the one the gateway let through.
   app.config.handler = { ...app.config.handler, standardHostname: false };
   const listen = (port: number) =>
-    Bun.serve({
+    Bun.serve<WebSocketEvents>({
       hostname: options.hostname,
       port,
       idleTimeout: IDLE_TIMEOUT_SECONDS,
@@ -45,6 +46,7 @@ export function serveHttp(
         });
         return withTrace(trace, () => app.fetch(request));
       },
+      websocket: webSocketHandler,
       error(failure) {
         runtime.log.error({ err: failure }, 'a request failed outside of every route');
         return new Response(null, { status: 500 });

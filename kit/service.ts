@@ -31,6 +31,8 @@ export interface ServiceParts {
   /** Prefixes the gateway strips, besides the service's own name. */
   readonly aliases?: readonly string[];
   readonly bodyBytes?: number;
+  /** Ends what would not end by itself, like WebSockets, once the gateways send nobody here any more. */
+  readonly drain?: () => Promise<void>;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function serveService(
     ...(parts.bodyBytes !== undefined && { bodyBytes: parts.bodyBytes }),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
+  if (parts.drain) runtime.onClose('connections', parts.drain);
   const grpc = parts.grpc
     ? await startGrpcServer(runtime, {
         host: env.HOST,

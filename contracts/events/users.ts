@@ -35,7 +35,16 @@ export const UserDeleted = defineEvent({
   name: 'user.deleted',
   version: 1,
   exchange: 'users',
-  consumers: [...keepReplicas, 'likes', 'polls', 'mail-records', 'media-records', 'playlists', 'resumes'],
+  consumers: [
+    ...keepReplicas,
+    'likes',
+    'polls',
+    'chat',
+    'mail-records',
+    'media-records',
+    'playlists',
+    'resumes',
+  ],
   data: Type.Object({ id: Uuid, version: AggregateVersion }),
 });
 

@@ -1,0 +1,14 @@
+import { UserDeleted } from '#contracts/events/users';
+import { consumeEvents } from '#kit/consume-events';
+import type { Rabbit } from '#kit/rabbit';
+import { type ChatDeps, forgetPerson } from './service';
+
+/** Forgetting twice does no more than once, so no inbox is needed. */
+export function subscribe(deps: ChatDeps, rabbit: Rabbit): void {
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: 'chat',
+    events: [UserDeleted],
+    prefetch: 2,
+    handle: (message) => forgetPerson(deps, message.data.id),
+  });
+}

@@ -1,0 +1,134 @@
+import { SignJWT } from 'jose';
+import { uuidv7 } from '#kit/ids';
+import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { type StartedProcess, startProcess } from './processes';
+import { startRegistry } from './registry';
+import { eventually, testDatabase } from './servers';
+
+const SECRET = 'a token secret of more than 32 characters';
+const ISSUER = 'http://issuer.test';
+
+export interface Frame {
+  readonly type: string;
+  readonly seq?: number;
+  readonly [field: string]: unknown;
+}
+
+/** Somebody in a room: keeps every frame they got, in order. */
+export interface Talker {
+  readonly socket: WebSocket;
+  readonly frames: readonly Frame[];
+  /** The code it was closed with; 1006 when it never opened. */
+  readonly closed: Promise<number>;
+  /** Frames of the room's sequence. */
+  sequence(): Frame[];
+  say(message: string, clientId?: string): void;
+  sendRaw(text: string): void;
+  /** The first frame of a type that fits. */
+  got(type: string, fits?: (frame: Frame) => boolean): Promise<Frame>;
+  close(): void;
+}
+
+const SEQUENCED = new Set(['message', 'edited', 'deleted']);
+
+/** Enters a room; resolves when the first frame, its own `joined`, is there, or the connection is refused. */
+export async function enterRoom(
+  base: string,
+  room: string,
+  options: { query?: string; headers?: Record<string, string>; protocols?: string[] } = {},
+): Promise<Talker> {
+  const { query = '', headers = {}, protocols = [] } = options;
+  const url = `${base.replace('http', 'ws')}/ws/${encodeURIComponent(room)}${query}`;
+  const socket = new WebSocket(url, { headers, protocols });
+  const frames: Frame[] = [];
+  const closed = Promise.withResolvers<number>();
+  const opened = Promise.withResolvers<void>();
+  socket.addEventListener('message', ({ data }) => {
+    frames.push(JSON.parse(String(data)));
+    opened.resolve();
+  });
+  socket.addEventListener('close', ({ code }) => {
+    closed.resolve(code);
+    opened.resolve();
+  });
+  await opened.promise;
+  return {
+    socket,
+    frames,
+    closed: closed.promise,
+    sequence: () => frames.filter(({ type }) => SEQUENCED.has(type)),
+    say: (message, clientId) =>
+      socket.send(JSON.stringify({ message, ...(clientId !== undefined && { client_id: clientId }) })),
+    sendRaw: (text) => socket.send(text),
+    async got(type, fits = () => true) {
+      const find = () => frames.find((frame) => frame.type === type && fits(frame));
+      await eventually(`a frame ${type}`, () => find() !== undefined);
+      return find() as Frame;
+    },
+    close: () => socket.close(),
+  };
+}
+
+export interface Person {
+  readonly id: string;
+  readonly username: string;
+  readonly token: string;
+  readonly headers: Record<string, string>;
+}
+
+/** Somebody with an access token that chat processes of `startChat` take. */
+export async function person(
+  username: string,
+  options: { lifetimeSeconds?: number; permissions?: string[] } = {},
+): Promise<Person> {
+  const { lifetimeSeconds = 600, permissions = [] } = options;
+  const id = uuidv7();
+  const now = Math.floor(Date.now() / 1000);
+  const token = await new SignJWT({ username, sid: uuidv7(), roles: ['user'], permissions })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
+    .setSubject(id)
+    .setJti(uuidv7())
+    .setIssuer(ISSUER)
+    .setAudience('rookery')
+    .setIssuedAt(now)
+    .setExpirationTime(now + lifetimeSeconds)
+    .sign(new TextEncoder().encode(SECRET));
+  return { id, username, token, headers: { authorization: `Bearer ${token}` } };
+}
+
+/**
+ * Really started chat processes on one database of their own, with the registry and the auth service they ask which
+ * tokens are revoked.
+ */
+export async function startChat(environment: Record<string, string> = {}) {
+  const [storage, authStorage, registry] = await Promise.all([
+    testDatabase(),
+    testDatabase(),
+    startRegistry(),
+  ]);
+  const running: StartedProcess[] = [];
+  const start = async (main: string, more: Record<string, string>): Promise<StartedProcess> => {
+    const started = await startProcess(main, {
+      JWT_ALG: 'HS256',
+      JWT_SECRET: SECRET,
+      JWT_ISSUER: ISSUER,
+      REGISTRY_URL: registry.url,
+      ...more,
+    });
+    running.push(started);
+    return started;
+  };
+  const auth = await start('services/auth/main.ts', { AUTH_DATABASE_URL: authStorage.url });
+  return {
+    storage,
+    auth,
+    start: (more: Record<string, string> = {}) =>
+      start('services/chat/main.ts', { CHAT_DATABASE_URL: storage.url, ...environment, ...more }),
+    startGateway: () => start('gateway/main.ts', {}),
+    async stop() {
+      await Promise.all(running.map((one) => one.kill()));
+      await registry.close();
+      await Promise.all([storage.drop(), authStorage.drop()]);
+    },
+  };
+}
