@@ -37,7 +37,9 @@ beforeAll(async () => {
   ]);
   await eventually(async () => {
     for (const name of ['birds', 'nests']) expect((await ask(`/${name}/1`)).status).toBe(200);
-  });
+    // An unknown address is unavailable for as long as a registry that has just begun may not know everybody.
+    expect((await ask('/nowhere')).status).toBe(404);
+  }, 20_000);
 }, 30_000);
 
 afterAll(async () => {
@@ -161,6 +163,7 @@ describe('the merged OpenAPI document', () => {
     expect(Object.keys(Object(document.paths))).toContain('/nests/things-of-nests/{id}');
     const { schemas, securitySchemes } = Object(document.components);
     expect(Object.keys(schemas).sort()).toEqual([
+      'Problem',
       'birds.NewThing',
       'birds.Thing',
       'nests.NewThing',

@@ -30,7 +30,7 @@ export function mergeDocuments(
   for (const source of sources) {
     const { service } = source;
     const names: Names = (kind, name) =>
-      kind === 'securitySchemes' && isShared(name, sources) ? name : `${service}.${componentName(name)}`;
+      mayBeShared(kind, name) && isShared(kind, name, sources) ? name : `${service}.${componentName(name)}`;
     const document = mapNames(source.document, names);
     addComponents(document, components);
     for (const [path, item] of entries(document.paths)) {
@@ -78,12 +78,15 @@ function addComponents(document: JsonObject, components: Map<string, JsonObject>
   }
 }
 
-/** A security scheme that all services describe alike is one scheme: signing in once must do for all. */
-function isShared(name: string, sources: readonly ServiceDocument[]): boolean {
+/** Signing in once must do for all services, and all of them answer the same kind of problem. */
+const mayBeShared = (kind: string, name: string) => kind === 'securitySchemes' || name === 'Problem';
+
+/** True for a component that every service describes alike. */
+function isShared(kind: string, name: string, sources: readonly ServiceDocument[]): boolean {
   const described = sources
-    .map(({ document }) => record(record(document.components).securitySchemes)[name])
-    .filter((scheme) => scheme !== undefined);
-  return described.every((scheme) => Bun.deepEquals(scheme, described[0]));
+    .map(({ document }) => record(record(document.components)[kind])[name])
+    .filter((component) => component !== undefined);
+  return described.every((component) => Bun.deepEquals(component, described[0]));
 }
 
 const descriptionOf = (document: JsonObject) => {

@@ -33,8 +33,8 @@ function mapValue(value: unknown, names: Names): unknown {
   );
 }
 
-/** Below these stand names somebody chose, `default` and `security` among them. */
-const CHOSEN_NAMES = new Set(['properties', 'patternProperties', '$defs', 'schemas']);
+/** Below these stand names somebody chose, `default` and `security` among them, or what a status is called. */
+const CHOSEN_NAMES = new Set(['properties', 'patternProperties', '$defs', 'schemas', 'responses']);
 
 /** What is given as a value may look like anything. */
 const VALUES = new Set(['example', 'examples', 'default', 'const', 'enum']);

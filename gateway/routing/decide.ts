@@ -38,7 +38,10 @@ export function createDecide(
     if (own.find(method, path, 0)) return OWN;
     const routes = directory.routes();
     const match = routes.find(method, path);
-    if (match === undefined) return directory.isSettled() ? unmatched(routes.methods(path)) : NOT_READY;
+    if (match === undefined) {
+      const methods = routes.methods(path);
+      return methods.length > 0 || directory.isSettled() ? unmatched(methods) : NOT_READY;
+    }
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
     const passedOn = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
@@ -84,7 +87,7 @@ const NOT_FOUND = refuse(new RouteNotFound());
 const UNAVAILABLE = refuse(new ServiceUnavailable({ headers: RETRY_AFTER }));
 const NOT_READY = refuse(
   new ServiceUnavailable({
-    detail: 'The gateway has not heard from the registry yet.',
+    detail: 'The registry has just begun and may not know every service yet.',
     headers: RETRY_AFTER,
   }),
 );
