@@ -178,7 +178,7 @@ describe('the merged OpenAPI document', () => {
       expect(Object.keys(Object(document.components)[kind])).toContain(name);
     const ids = [...text.matchAll(/"operationId":"([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.length).toBe(8);
+    expect(ids.length).toBeGreaterThanOrEqual(8);
   });
 
   test('is answered with 304 to who has it', async () => {
