@@ -1,0 +1,59 @@
+import { integer, optionalText, readEnv, text, url } from '#kit/env';
+import { amqpFields, mysqlFields, serviceFields, storageFields, tokenFields } from '#kit/env-fields';
+import { trimIdempotencyKeys } from '#kit/idempotency';
+import { openStorage } from '#kit/open-storage';
+import { relayOutbox } from '#kit/outbox-relay';
+import { openOwnDatabase } from '#kit/own-database';
+import { startProcess } from '#kit/process';
+import { openRabbit } from '#kit/rabbit';
+import { watchRegistry } from '#kit/registry-client';
+import { serveService } from '#kit/service';
+import { openTokens } from '#kit/tokens';
+import { media } from '.';
+import { createFileUrls } from './file-urls';
+import { mediaGrpc } from './grpc';
+import { UPLOAD_BODY_BYTES } from './model';
+import { sweep } from './processing';
+import { subscribe } from './subscriptions';
+
+const env = readEnv({
+  ...serviceFields(5500),
+  ...mysqlFields,
+  ...amqpFields,
+  ...tokenFields,
+  ...storageFields,
+  MEDIA_DB_NAME: text('rookery_media'),
+  MEDIA_DATABASE_URL: optionalText(),
+  MEDIA_QUOTA_MB: integer(1_024, { min: 1, max: 1_048_576 }),
+  PUBLIC_URL: url('http://127.0.0.1:8080'),
+});
+
+const runtime = await startProcess('media', env);
+const database = await openOwnDatabase(runtime, env, {
+  name: env.MEDIA_DB_NAME,
+  url: env.MEDIA_DATABASE_URL,
+  migrations: `${import.meta.dir}/migrations`,
+});
+const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+const deps = {
+  runtime,
+  database,
+  storage: await openStorage(runtime, env),
+  outbox: relayOutbox(runtime, database, { rabbit }),
+  urls: createFileUrls({
+    publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+    internalSecret: env.INTERNAL_SECRET,
+  }),
+  quotaBytes: env.MEDIA_QUOTA_MB * 1024 * 1024,
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+};
+trimIdempotencyKeys(runtime, database);
+sweep(deps);
+subscribe(deps, rabbit);
+await serveService(runtime, env, {
+  app: media(deps),
+  grpc: [mediaGrpc(deps)],
+  aliases: ['basement'],
+  bodyBytes: UPLOAD_BODY_BYTES,
+});

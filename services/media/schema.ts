@@ -1,0 +1,149 @@
+import {
+  bigint,
+  customType,
+  index,
+  int,
+  mysqlEnum,
+  mysqlTable,
+  primaryKey,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core';
+import { moment, uuid } from '#kit/mysql-columns';
+
+export { idempotencyKeys } from '#kit/idempotency-table';
+export { outbox } from '#kit/outbox-tables';
+
+/** 32 bytes in the table, hexadecimal text in the code. */
+const sha256 = customType<{ data: string; driverData: Buffer }>({
+  dataType: () => 'binary(32)',
+  toDriver: (text) => Buffer.from(text, 'hex'),
+  fromDriver: (bytes) => bytes.toString('hex'),
+});
+
+const bytes = (name: string) => bigint(name, { mode: 'number', unsigned: true });
+const pixels = (name: string) => int(name, { unsigned: true });
+
+/** A file under an id that stays, whatever is uploaded under it later. */
+export const media = mysqlTable(
+  'media',
+  {
+    id: uuid('id').primaryKey(),
+    ownerId: uuid('owner_id').notNull(),
+    bucketName: varchar('bucket_name', { length: 63 }).notNull(),
+    categoryId: uuid('category_id'),
+    visibility: mysqlEnum('visibility', ['public', 'private']).notNull(),
+    /** The version that is shown. */
+    currentVersion: int('current_version', { unsigned: true }).notNull(),
+    /** The newest version there has been; the next one has the number after it. */
+    latestVersion: int('latest_version', { unsigned: true }).notNull(),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [
+    index('media_owner').on(table.ownerId, table.id),
+    index('media_category').on(table.categoryId, table.id),
+    index('media_visibility').on(table.visibility, table.id),
+  ],
+);
+
+export const mediaVersions = mysqlTable(
+  'media_version',
+  {
+    mediaId: uuid('media_id').notNull(),
+    version: int('version', { unsigned: true }).notNull(),
+    fileName: varchar('file_name', { length: 255 }).notNull(),
+    sha256: sha256('sha256').notNull(),
+    size: bytes('size').notNull(),
+    /** Media type, as found in the bytes. */
+    type: varchar('type', { length: 100 }).notNull(),
+    status: mysqlEnum('status', ['processing', 'ready', 'rejected']).notNull(),
+    /** Why it was rejected. */
+    code: varchar('code', { length: 64 }),
+    width: pixels('width'),
+    height: pixels('height'),
+    frames: int('frames', { unsigned: true }),
+    /** Base64. */
+    thumbhash: varchar('thumbhash', { length: 64 }),
+    /** Like `#1a2b3c`. */
+    dominantColor: varchar('dominant_color', { length: 7 }),
+    createdAt: moment('created_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.mediaId, table.version] }),
+    index('media_version_status').on(table.status, table.createdAt),
+  ],
+);
+
+/** What was made of a picture: each size in WebP and in a format that everything shows. */
+export const mediaSizes = mysqlTable(
+  'media_size',
+  {
+    mediaId: uuid('media_id').notNull(),
+    version: int('version', { unsigned: true }).notNull(),
+    name: mysqlEnum('name', ['thumb', 'small', 'medium', 'large']).notNull(),
+    type: varchar('type', { length: 32 }).notNull(),
+    sha256: sha256('sha256').notNull(),
+    size: bytes('size').notNull(),
+    width: pixels('width').notNull(),
+    height: pixels('height').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.mediaId, table.version, table.name, table.type] })],
+);
+
+export const mediaTags = mysqlTable(
+  'media_tag',
+  { id: uuid('id').primaryKey(), name: varchar('name', { length: 64 }).notNull() },
+  (table) => [uniqueIndex('media_tag_name').on(table.name)],
+);
+
+export const mediaTagsMedia = mysqlTable(
+  'media_tags_media',
+  { mediaId: uuid('media_id').notNull(), tagId: uuid('tag_id').notNull() },
+  (table) => [
+    primaryKey({ columns: [table.mediaId, table.tagId] }),
+    index('media_tags_media_tag').on(table.tagId, table.mediaId),
+  ],
+);
+
+/** Bytes in the storage, with how many versions and sizes they are. Without any they are deleted, then this row. */
+export const mediaBlobs = mysqlTable(
+  'media_blob',
+  {
+    sha256: sha256('sha256').primaryKey(),
+    size: bytes('size').notNull(),
+    referenceCount: int('reference_count', { unsigned: true }).notNull(),
+  },
+  (table) => [index('media_blob_references').on(table.referenceCount)],
+);
+
+/** Bytes of all versions of a person's files: what counts towards their quota. */
+export const mediaUsage = mysqlTable('media_usage', {
+  ownerId: uuid('owner_id').primaryKey(),
+  bytes: bytes('bytes').notNull(),
+});
+
+/** The file that is, or once it is ready becomes, a person's avatar. */
+export const mediaAvatars = mysqlTable('media_avatar', {
+  ownerId: uuid('owner_id').primaryKey(),
+  mediaId: uuid('media_id').notNull(),
+});
+
+export const categories = mysqlTable(
+  'category',
+  {
+    id: uuid('id').primaryKey(),
+    parentId: uuid('parent_id'),
+    /** The parent's id, all zeros at the top: a unique index takes no two nulls for the same. */
+    siblingsOf: uuid('siblings_of').notNull(),
+    title: varchar('title', { length: 120 }).notNull(),
+    slug: varchar('slug', { length: 80 }).notNull(),
+    /** 0 at the top. */
+    level: int('level', { unsigned: true }).notNull(),
+    /** Slugs from the top down to this one, like `animals/birds`. */
+    path: varchar('path', { length: 1000 }).notNull(),
+    createdBy: uuid('created_by').notNull(),
+    createdAt: moment('created_at').notNull(),
+  },
+  (table) => [uniqueIndex('category_slug').on(table.siblingsOf, table.slug)],
+);

@@ -1,0 +1,155 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { and, eq, inArray } from 'drizzle-orm';
+import { pino } from 'pino';
+import { PictureUploaded } from '#contracts/events/media';
+import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
+import { parseEnvelope } from '#contracts/messages';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { serveHttp } from '#kit/http-server';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { outbox } from '#kit/outbox-tables';
+import { openFolderStorage } from '#kit/storage-folder';
+import { media } from '../../services/media';
+import { createFileUrls } from '../../services/media/file-urls';
+import { mediaGrpc } from '../../services/media/grpc';
+import { UPLOAD_BODY_BYTES } from '../../services/media/model';
+import { mediaWorker } from '../../workers/media';
+import { renderInProcess } from '../../workers/media/rendering';
+import { callerOf } from './call';
+import { testDatabase, testRuntime } from './servers';
+import { testTokens } from './tokens';
+
+const SECRET = 'a secret for this test';
+export const QUOTA_BYTES = 300 * 1024 * 1024;
+
+/**
+ * The media service on a database and a folder of its own, listening on free ports, with the worker beside it: it works
+ * when `process` is called.
+ */
+export async function startMedia() {
+  const runtime = testRuntime('media');
+  const databaseServer = await testDatabase();
+  const { database } = databaseServer;
+  const tokens = await testTokens();
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-media-test-'));
+  await migrateDatabase({
+    address: databaseServer.address,
+    folder: `${import.meta.dir}/../../services/media/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  const storage = openFolderStorage(folder);
+  const deps = {
+    runtime,
+    database,
+    storage,
+    outbox: { wake() {} },
+    urls: createFileUrls({ publicUrl: 'http://rookery.test', internalSecret: SECRET }),
+    quotaBytes: QUOTA_BYTES,
+    tokens: tokens.verifier,
+  };
+  const app = media(deps);
+  const http = serveHttp(runtime, app, {
+    hostname: '127.0.0.1',
+    port: 0,
+    insist: true,
+    bodyBytes: UPLOAD_BODY_BYTES,
+  });
+  runtime.onClose('http', () => http.stop(100));
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [mediaGrpc(deps)],
+    internalSecret: SECRET,
+    audience: 'media',
+  });
+  const client = createGrpcClient(runtime, {
+    service: 'media',
+    definition: MediaServiceDefinition,
+    registry: {
+      instances: () => [{ host: '127.0.0.1', grpc_port: port, state: 'up' as const }],
+      onChange: () => () => undefined,
+    },
+    internalSecret: SECRET,
+  });
+  const worker = mediaWorker({
+    storage,
+    media: client,
+    render: renderInProcess,
+    folder: join(folder, 'in-work'),
+  });
+  const url = `http://127.0.0.1:${http.port}`;
+  const newPerson = (permissions: string[] = []) =>
+    tokens.authorization({ id: Bun.randomUUIDv7(), username: 'ada' }, permissions);
+
+  return {
+    call: callerOf(app),
+    client,
+    database,
+    deps,
+    folder,
+    internalSecret: SECRET,
+    grpcPort: port,
+    runtime,
+    storage,
+    tokens,
+    url,
+    worker,
+    newPerson,
+    /** Does what waits for the worker about some files. @returns why pictures were parked */
+    async process(...ids: string[]): Promise<string[]> {
+      const waiting = await database
+        .select()
+        .from(outbox)
+        .where(
+          and(
+            eq(outbox.name, PictureUploaded.name),
+            eq(outbox.attempts, 0),
+            inArray(outbox.aggregateId, ids),
+          ),
+        );
+      const reasons: string[] = [];
+      for (const row of waiting) {
+        const message = parseEnvelope([PictureUploaded], Buffer.from(row.payload));
+        const context = { attempt: 1, log: pino({ level: 'silent' }), closing: runtime.closing };
+        await worker.handle(message, context).catch((failure: Error) => reasons.push(failure.message));
+        await database.update(outbox).set({ attempts: 1 }).where(eq(outbox.id, row.id));
+      }
+      return reasons;
+    },
+    upload(
+      authorization: string,
+      content: Uint8Array<ArrayBuffer>,
+      options: {
+        name?: string;
+        type?: string;
+        path?: string;
+        fields?: Record<string, string>;
+        headers?: Record<string, string>;
+      } = {},
+    ): Promise<Response> {
+      const form = new FormData();
+      for (const [name, value] of Object.entries(options.fields ?? {})) form.append(name, value);
+      const file = new File([content], options.name ?? 'picture.png', { type: options.type ?? '' });
+      form.append('file', file, options.name ?? 'picture.png');
+      return fetch(`${url}${options.path ?? '/files/upload'}`, {
+        method: 'POST',
+        headers: { authorization, ...options.headers },
+        body: form,
+      });
+    },
+    /** How much is stored, and how much is still arriving. */
+    async stored() {
+      const incoming = await readdir(join(folder, 'incoming')).catch(() => []);
+      return { kept: (await Array.fromAsync(storage.list())).length, incoming: incoming.length };
+    },
+    async close() {
+      await runtime.close();
+      await databaseServer.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
