@@ -65,6 +65,9 @@ replay: ## Have what is parked in a queue tried again (q=mail: which)
 docs: ## Write docs/events.md and docs/errors.md anew from the code
 	$(BUN) scripts/generate-docs.ts
 
+deployment: ## Write what deploy/ says of each process anew, after a change of the Procfile
+	$(BUN) scripts/deployment.ts
+
 bench: ## Run the benchmarks
 	$(BUN) bench/main.ts
 

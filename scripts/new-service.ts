@@ -1,5 +1,6 @@
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDeployment } from './deployment';
 import { parseProcfile } from './procfile';
 
 const ROOT = join(import.meta.dir, '..');
@@ -106,6 +107,7 @@ function main([name = '']: string[]): number {
     console.error('For example: make new name=bookmarks');
     return 2;
   }
+  writeDeployment();
   // Names differ in length, and so does where lines break.
   const format = Bun.spawnSync(
     [join(ROOT, 'node_modules', '.bin', 'biome'), ...['check', '--write', `services/${name}`]],

@@ -1,0 +1,6 @@
+# Read by the image of MariaDB when it makes its data folder: each service makes its own database.
+mariadb --user=root --password="$MARIADB_ROOT_PASSWORD" <<SQL
+create user 'rookery'@'%' identified by '$DB_PASSWORD';
+grant all privileges on \`rookery\\_%\`.* to 'rookery'@'%';
+grant all privileges on \`microblog\\_%\`.* to 'rookery'@'%';
+SQL
