@@ -20,6 +20,11 @@ export const IdempotencyKeyInvalid = defineProblem(
   400,
   'An Idempotency-Key is 1 to 255 visible characters',
 );
+export const IdempotencyKeyMissing = defineProblem(
+  'idempotency.key-missing',
+  400,
+  'An Idempotency-Key header is needed here',
+);
 export const IdempotencyKeyReused = defineProblem(
   'idempotency.key-reused',
   422,
@@ -73,6 +78,17 @@ export function idempotencyKeyOf(headers: Headers): string | null {
   if (sent === undefined) return null;
   const key = /^"(.*)"$/.exec(sent)?.[1]?.replace(/\\(["\\])/g, '$1') ?? sent;
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new IdempotencyKeyInvalid();
+  return key;
+}
+
+/**
+ * Like `idempotencyKeyOf`, for requests nobody should send without a key.
+ *
+ * @throws IdempotencyKeyMissing, IdempotencyKeyInvalid
+ */
+export function requiredIdempotencyKeyOf(headers: Headers): string {
+  const key = idempotencyKeyOf(headers);
+  if (key === null) throw new IdempotencyKeyMissing();
   return key;
 }
 

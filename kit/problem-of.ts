@@ -38,7 +38,7 @@ export function problemOf(error: unknown, code: string | number, allowed: () => 
     return new BodyTooLarge();
   if (error instanceof ElysiaCustomStatusResponse)
     return new InternalError({ cause: new Error('A route threw a bare status instead of a named problem') });
-  if (isConnectionLost(error))
+  if (isConnectionLost(error) || isQueueFull(error))
     return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: error });
   return new InternalError({ cause: error });
 }
@@ -53,6 +53,13 @@ const CONNECTION_LOST = new Set([
 function isConnectionLost(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if ('code' in cause && typeof cause.code === 'string' && CONNECTION_LOST.has(cause.code)) return true;
+  return false;
+}
+
+/** True when more are waiting for a connection to the database than may: mysql2 has no code for it. */
+function isQueueFull(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause.message === 'Queue limit reached.') return true;
   return false;
 }
 

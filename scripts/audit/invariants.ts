@@ -95,3 +95,48 @@ export const ledgerInvariants: readonly Invariant[] = LEDGER.map((each) => ({
   ...each,
   service: 'accounts',
 }));
+
+const PAYMENTS: readonly Omit<Invariant, 'service'>[] = [
+  {
+    promise: 'every payment has been through its states one by one',
+    violations: `select hex(payments.id) as payment from payments
+      left join payment_events on payment_id = payments.id
+      group by payments.id
+      having count(payment_events.version) <> max(payments.version)
+        or max(payments.state) <> max(if(payment_events.version = payments.version, payment_events.state, ''))`,
+  },
+  {
+    promise: 'no payment has been in one state twice',
+    violations: `select hex(payment_id) as payment from payment_events
+      group by payment_id, state having count(*) > 1`,
+  },
+  {
+    promise: 'the provider has charged what succeeded, and given back what was given back',
+    violations: `select hex(payments.id) as payment from payments
+      left join provider_charges on idempotency_key = payments.id
+      where (payments.state = 'succeeded' and (provider_charges.state is null
+          or provider_charges.state not in ('succeeded', 'refunded')))
+        or (payments.state = 'succeeded' and provider_charges.state = 'refunded' and not exists (
+          select * from refunds where payment_id = payments.id and refunds.state = 'pending'))
+        or (payments.state = 'refunded' and provider_charges.state <> 'refunded')
+        or (payments.state in ('failed', 'canceled', 'pending') and provider_charges.state = 'succeeded')`,
+  },
+  {
+    promise: 'every charge belongs to a payment, of its amount',
+    violations: `select hex(idempotency_key) as charge from provider_charges
+      left join payments on payments.id = idempotency_key
+      where payments.id is null or payments.currency <> provider_charges.currency`,
+  },
+  {
+    promise: 'a payment was given back by one refund, and no other one was',
+    violations: `select hex(payments.id) as payment from payments
+      left join refunds on payment_id = payments.id and refunds.state = 'succeeded'
+      group by payments.id having count(refunds.id) <> if(max(payments.state) = 'refunded', 1, 0)`,
+  },
+];
+
+/** What is true of payments and of what the provider did for them. */
+export const paymentInvariants: readonly Invariant[] = PAYMENTS.map((each) => ({
+  ...each,
+  service: 'payments',
+}));

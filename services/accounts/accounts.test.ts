@@ -47,7 +47,7 @@ describe('sending money', () => {
     const sent = await send(ada, bela, '30.05', { description: 'Seeds' });
     expect(sent.status).toBe(201);
     expect(sent.headers.get('location')).toBe(`/transactions/${sent.body.id}`);
-    expect(sent.body).toMatchObject({ amount: '30.05', currency: 'EUR', state: 'posted', kind: 'transfer' });
+    expect(sent.body).toMatchObject({ amount: '30.05', currency: 'EUR', status: 'posted', kind: 'transfer' });
     expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['69.95', '30.05']);
     const { body } = await call('GET', `/accounts/${ada.accountId}/entries`, {
       authorization: ada.authorization,
@@ -145,7 +145,7 @@ describe('a pending transaction', () => {
     expect((await send(ada, bela, '4.01')).status).toBe(409);
     expect((await act(bela, id, 'post')).status).toBe(403);
     const posted = await Promise.all(Array.from({ length: 5 }, () => act(ada, id, 'post')));
-    expect(posted.map(({ body: { state } }) => state)).toEqual(Array(5).fill('posted'));
+    expect(posted.map(({ body: { status } }) => status)).toEqual(Array(5).fill('posted'));
     expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['4.00', '6.00']);
     expect((await act(ada, id, 'void')).body.code).toBe('transaction.not-pending');
   });
@@ -153,7 +153,7 @@ describe('a pending transaction', () => {
   test('is undone by either side', async () => {
     for (const side of ['ada', 'bela'] as const) {
       const made = await reserve();
-      expect((await act(made[side], made.id, 'void')).body.state).toBe('voided');
+      expect((await act(made[side], made.id, 'void')).body.status).toBe('voided');
       const { body } = await call('GET', `/accounts/${made.ada.accountId}`, {
         authorization: made.ada.authorization,
       });
@@ -171,7 +171,7 @@ describe('a pending transaction', () => {
     expireTransactions(deps);
     await eventually('it is expired', async () => {
       const { body } = await call('GET', `/transactions/${id}`, { authorization: ada.authorization });
-      return body.state === 'expired';
+      return body.status === 'expired';
     });
     const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: ada.authorization });
     expect(body.available).toBe('10.00');

@@ -130,7 +130,7 @@ export const Transaction = Type.Object({
   amount: Money('A decimal number'),
   currency: Type.String(),
   description: Type.String(),
-  state: Type.Union([
+  status: Type.Union([
     Type.Literal('pending'),
     Type.Literal('posted'),
     Type.Literal('voided'),

@@ -246,7 +246,7 @@ const transactionView = (transfer: store.TransferRow): Transaction => ({
   amount: formatAmount(transfer.amount, transfer.currency),
   currency: transfer.currency,
   description: transfer.description,
-  state: transfer.state,
+  status: transfer.state,
   reverses: transfer.reverses,
   expires_at: transfer.expiresAt?.toISOString() ?? null,
   created_at: transfer.createdAt.toISOString(),

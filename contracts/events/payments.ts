@@ -1,0 +1,96 @@
+import { Type } from '@sinclair/typebox';
+import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
+import { Amount, Currency } from '#contracts/money';
+
+const payment = { payment_id: Uuid, user_id: Uuid, amount: Amount, currency: Currency };
+
+/** Why something failed, like `card.declined` or `account.insufficient-funds`. */
+const FailureCode = Type.String({ pattern: '^[a-z-]+\\.[a-z-]+$', maxLength: 80 });
+
+/** The queue of the worker that carries payments through their states. */
+const worker = ['payments'];
+
+export const PaymentCreated = defineEvent({
+  name: 'payment.created',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object(payment),
+});
+
+export const PaymentProcessing = defineEvent({
+  name: 'payment.processing',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object(payment),
+});
+
+/** The money is on the account: once for each payment. */
+export const PaymentSucceeded = defineEvent({
+  name: 'payment.succeeded',
+  version: 1,
+  exchange: 'payments',
+  consumers: ['billing'],
+  data: Type.Object({
+    ...payment,
+    description: Type.String({ maxLength: 300 }),
+    transfer_id: Uuid,
+    succeeded_at: Timestamp,
+  }),
+});
+
+export const PaymentFailed = defineEvent({
+  name: 'payment.failed',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object({ ...payment, failure_code: FailureCode }),
+});
+
+export const PaymentCanceled = defineEvent({
+  name: 'payment.canceled',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object(payment),
+});
+
+/** It should have ended long ago: whoever carries it through looks at it again. */
+export const PaymentOverdue = defineEvent({
+  name: 'payment.overdue',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object({ payment_id: Uuid }),
+});
+
+const refund = { ...payment, refund_id: Uuid };
+
+export const PaymentRefundRequested = defineEvent({
+  name: 'payment.refund-requested',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object(refund),
+});
+
+export const PaymentRefundFailed = defineEvent({
+  name: 'payment.refund-failed',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object({ ...refund, failure_code: FailureCode }),
+});
+
+export const PaymentRefundOverdue = defineEvent({
+  name: 'payment.refund-overdue',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object({ refund_id: Uuid }),
+});
+
+/** The money is back where it came from: once for each payment. */
+export const PaymentRefunded = defineEvent({
+  name: 'payment.refunded',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object(refund),
+});

@@ -1,0 +1,100 @@
+import { asc, eq } from 'drizzle-orm';
+import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
+import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startGrpcServer } from '#kit/grpc-server';
+import { createMysqlPool } from '#kit/mysql';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import { outbox } from '#kit/outbox-tables';
+import type { Runtime } from '#kit/runtime';
+import { findViolations } from '../../scripts/audit/check';
+import { paymentInvariants } from '../../scripts/audit/invariants';
+import { payments } from '../../services/payments';
+import { paymentsGrpc } from '../../services/payments/grpc';
+import { mockProvider } from '../../services/payments/mock-provider';
+import { callerOf } from './call';
+import { testDatabase, testRuntime } from './servers';
+import { testTokens } from './tokens';
+
+const SECRET = 'a secret for this test';
+/** The provider's silence is cut short, so that tests do not wait for it. */
+const PROVIDER_DEADLINE_MS = 700;
+
+/**
+ * The payments service with the mock of a provider, on a database of its own. Nothing is relayed from the outbox: a
+ * test decides which messages arrive.
+ */
+export async function startPayments() {
+  const runtime = testRuntime('payments');
+  const storage = await testDatabase();
+  const { database } = storage;
+  const tokens = await testTokens();
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${import.meta.dir}/../../services/payments/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  const deps = { runtime, database, outbox: { wake() {} }, tokens: tokens.verifier };
+  const { port } = await startGrpcServer(runtime, {
+    host: '127.0.0.1',
+    port: 0,
+    services: [paymentsGrpc(deps), mockProvider(deps)],
+    internalSecret: SECRET,
+    audience: 'payments',
+  });
+  const app = payments(deps);
+  const call = callerOf(app);
+  const auditPool = createMysqlPool(storage.address, 1);
+
+  return {
+    app,
+    call,
+    database,
+    deps,
+    runtime,
+    tokens,
+    auditPool,
+    internalSecret: SECRET,
+    grpcPort: port,
+    ...paymentClients(runtime, port),
+    async person(permissions: string[] = []) {
+      const id = Bun.randomUUIDv7();
+      return { id, authorization: await tokens.authorization({ id, username: 'payer' }, permissions) };
+    },
+    /** The envelopes of what was told of a payment or a refund, the oldest first. */
+    async told(aggregateId: string) {
+      const rows = await database
+        .select()
+        .from(outbox)
+        .where(eq(outbox.aggregateId, aggregateId))
+        .orderBy(asc(outbox.id));
+      return rows.map((row) => JSON.parse(row.payload));
+    },
+    /** What the audit finds; nothing when all is well. */
+    audit: () => findViolations(auditPool, paymentInvariants),
+    async close() {
+      await auditPool.end();
+      await runtime.close();
+      await storage.drop();
+    },
+  };
+}
+
+/** Clients of payments and of its mock of a provider, at a port. */
+export function paymentClients(runtime: Runtime, port: number) {
+  const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
+  const options = {
+    service: 'payments',
+    registry: { instances: () => [address], onChange: () => () => undefined },
+    internalSecret: SECRET,
+  };
+  return {
+    client: createGrpcClient(runtime, { definition: PaymentsServiceDefinition, ...options }),
+    provider: createGrpcClient(runtime, {
+      definition: ProviderServiceDefinition,
+      deadlineMs: PROVIDER_DEADLINE_MS,
+      ...options,
+    }),
+  };
+}

@@ -1,0 +1,45 @@
+import { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
+import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
+import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
+import { readEnv } from '#kit/env';
+import { amqpFields, workerFields } from '#kit/env-fields';
+import { createGrpcClient } from '#kit/grpc-client';
+import { startProcess } from '#kit/process';
+import { openRabbit } from '#kit/rabbit';
+import { watchRegistry } from '#kit/registry-client';
+import { runEventWorker, serveOperations } from '#kit/worker';
+import { paymentsWorker } from '.';
+import { grpcProvider } from './provider';
+
+/** A card may take longer to answer than anything of the house; then it is asked what became of the charge. */
+const PROVIDER_DEADLINE_MS = 3_000;
+
+const env = readEnv({ ...workerFields(7106), ...amqpFields });
+const runtime = await startProcess('payments-worker', env);
+const services = {
+  registry: watchRegistry(runtime, { urls: env.REGISTRY_URL }),
+  internalSecret: env.INTERNAL_SECRET,
+};
+const worker = paymentsWorker({
+  payments: createGrpcClient(runtime, {
+    service: 'payments',
+    definition: PaymentsServiceDefinition,
+    ...services,
+  }),
+  accounts: createGrpcClient(runtime, {
+    service: 'accounts',
+    definition: AccountsServiceDefinition,
+    ...services,
+  }),
+  // The mock of a provider answers beside payments.
+  provider: grpcProvider(
+    createGrpcClient(runtime, {
+      service: 'payments',
+      definition: ProviderServiceDefinition,
+      deadlineMs: PROVIDER_DEADLINE_MS,
+      ...services,
+    }),
+  ),
+});
+runEventWorker(runtime, worker, openRabbit(runtime, { url: env.AMQP_URL, required: true }));
+serveOperations(runtime, env);
