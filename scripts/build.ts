@@ -12,7 +12,7 @@ import { slimSourceMap } from './source-map';
 const ROOT = join(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
 /** Read files of their own package at run time, so they have to stay where they are; loaded only when asked for. */
-const LEFT_IN_NODE_MODULES = ['@grpc/reflection', 'pino-pretty', 'swagger-ui-dist'];
+const LEFT_IN_NODE_MODULES = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
 /** A change of one of these may change every bundle: the packages, and how bundles are made. */
 const INPUTS_OF_ALL = [
   ...['bun.lock', 'package.json', 'tsconfig.json'],
@@ -45,9 +45,14 @@ async function main(): Promise<number> {
 async function bundle(folder: string): Promise<boolean> {
   const started = performance.now();
   const outdir = join(DIST, folder);
+  if (!existsSync(join(ROOT, folder, 'main.ts'))) {
+    console.error(`The Procfile names ${folder}/main.ts, which is not there`);
+    return false;
+  }
   rmSync(outdir, { recursive: true, force: true });
   const { success, logs, outputs, metafile } = await Bun.build({
-    entrypoints: [join(ROOT, folder, 'main.ts')],
+    // What it starts as processes of their own stands beside `main`.
+    entrypoints: [join(ROOT, folder, 'main.ts'), ...globSync(join(ROOT, folder, '*-process.ts'))],
     outdir,
     root: join(ROOT, folder),
     target: 'bun',
