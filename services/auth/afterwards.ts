@@ -1,25 +1,27 @@
-import { Busy } from '#kit/in-turn';
+import { Busy, limitConcurrency } from '#kit/in-turn';
 import type { Runtime } from '#kit/runtime';
 
-/** More waiting would be of an attack that the throttle has let through. */
-const MOST_RUNNING = 50;
+/** Few, so that they leave the database's connections to requests somebody waits for. */
+const AT_ONCE = 4;
+const MOST_WAITING = 1_000;
 
 /**
  * Does something once the answer is on its way, so that the time of the answer does not tell what was found. The end of
- * the process waits for what is running.
+ * the process waits for what has been accepted.
  *
- * @throws Busy when too much is running
+ * @throws Busy when too much is waiting
  */
 export type Afterwards = (what: string, work: () => Promise<void>) => void;
 
 export function createAfterwards(runtime: Runtime): Afterwards {
-  const running = new Set<Promise<void>>();
-  runtime.onClose('work after answers', async () => void (await Promise.all(running)));
+  const inTurn = limitConcurrency({ concurrent: AT_ONCE, waiting: MOST_WAITING });
+  const accepted = new Set<Promise<void>>();
+  runtime.onClose('work after answers', async () => void (await Promise.all(accepted)));
   return (what, work) => {
-    if (running.size >= MOST_RUNNING) throw new Busy({ headers: { 'retry-after': '2' } });
-    const worked = work()
+    if (accepted.size >= MOST_WAITING) throw new Busy({ headers: { 'retry-after': '2' } });
+    const done = inTurn(work)
       .catch((failure: unknown) => runtime.log.error({ err: failure }, `${what} failed`))
-      .finally(() => running.delete(worked));
-    running.add(worked);
+      .finally(() => accepted.delete(done));
+    accepted.add(done);
   };
 }
