@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { readJson, writeJson } from '../infra/state';
 import { parseProcfile } from './procfile';
@@ -68,7 +68,7 @@ async function bundle(folder: string): Promise<boolean> {
     for (const log of logs) console.error(`  ${log}`);
     return false;
   }
-  await slimSourceMap(join(outdir, 'main.js.map'));
+  for (const { kind, path } of outputs) if (kind === 'sourcemap') await slimSourceMap(path);
   writeRecord(folder, Object.keys(metafile?.inputs ?? {}));
   const bytes = outputs.find(({ kind }) => kind === 'entry-point')?.size ?? 0;
   const ms = Math.round(performance.now() - started);
