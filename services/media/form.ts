@@ -57,10 +57,12 @@ export async function receiveForm(
     const signal = AbortSignal.any([stopping.signal, request.signal]);
     await pipeline(body, form, { signal });
   } catch (failure) {
+    // Before the file is broken off as well, which would look like a reason.
+    const reason = reasonOf(stopping.signal, failure);
     arriving?.stream.destroy(failure instanceof Error ? failure : new Error('the form broke off'));
-    const kept = await arriving?.received.catch(() => undefined);
-    await kept?.discard();
-    throw reasonOf(stopping.signal, failure);
+    const received = await arriving?.received.catch(() => undefined);
+    await received?.discard();
+    throw reason;
   }
   if (arriving === undefined)
     throw new ValidationFailed({ errors: [{ field: 'file', message: 'Expected a file' }] });

@@ -33,6 +33,7 @@ export const PERMISSIONS: Readonly<Record<string, string>> = {
   'admin:auth': 'Manage accounts: addresses, passwords, who may sign in, who is an administrator',
   'audit:read': 'Read what those in charge have done',
   'posts:moderate': "Delete other people's posts",
+  'files:manage': "Read, change and delete other people's files",
   'resumes:read': "Read everybody's résumés",
   'videos:disturb': 'Make the stand-in for a video platform slow and unreliable, outside of production',
   'mails:read': 'Read what was sent by mail',

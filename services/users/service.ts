@@ -1,7 +1,7 @@
 import type { TokenPair } from '#contracts/gen/auth/v1/auth';
 import type { Client } from '#kit/client';
 import type { FlagSubject } from '#kit/flags';
-import { inTransaction } from '#kit/mysql';
+import { inTransaction, type Transaction } from '#kit/mysql';
 import { ValidationFailed } from '#kit/problem';
 import type { Caller } from '#kit/tokens';
 import {
@@ -78,6 +78,16 @@ export async function updateOwnProfile(
   });
   deps.outbox.wake();
   return ownProfile(user);
+}
+
+/** Shows the avatar that a person has uploaded, wherever they are shown. Somebody erased since has none. */
+export async function takeOverAvatar(
+  transaction: Transaction,
+  id: string,
+  avatarUrl: string | null,
+): Promise<void> {
+  if (!(await store.lockUsers(transaction, [id])).has(id)) return;
+  await changeAccount(transaction, id, { avatarUrl }, id);
 }
 
 /** Erases the caller, everywhere. @throws LastAdministrator */

@@ -1,10 +1,12 @@
+import { AvatarChanged } from '#contracts/events/media';
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { consumeEventsOnce } from '#kit/inbox';
 import type { Rabbit } from '#kit/rabbit';
 import type { UsersDeps } from './accounts';
+import { takeOverAvatar } from './service';
 import { addToPostsCount } from './store';
 
-/** Counts people's posts as timelines tells of them. */
+/** Counts people's posts as timelines tells of them, and shows the avatars that media tells of. */
 export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users',
@@ -12,5 +14,12 @@ export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {
     prefetch: 20,
     handle: (message, transaction) =>
       addToPostsCount(transaction, message.data.author_id, message.name === 'post.created' ? 1 : -1),
+  });
+  consumeEventsOnce(deps.runtime, rabbit, deps.database, {
+    consumer: 'users-avatars',
+    events: [AvatarChanged],
+    // In the order they were published: the last one stays.
+    prefetch: 1,
+    handle: ({ data }, transaction) => takeOverAvatar(transaction, data.user_id, data.avatar_url),
   });
 }

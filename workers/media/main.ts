@@ -13,7 +13,7 @@ import { runEventWorker, serveOperations } from '#kit/worker';
 import { mediaWorker } from '.';
 import { renderInProcess } from './rendering';
 
-const env = readEnv({ ...workerFields(7106), ...amqpFields, ...storageFields });
+const env = readEnv({ ...workerFields(7105), ...amqpFields, ...storageFields });
 const runtime = await startProcess('media-worker', env);
 const folder = join(tmpdir(), `rookery-media-${process.pid}`);
 runtime.onClose('pictures in work', () => rm(folder, { recursive: true, force: true }));
