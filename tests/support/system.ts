@@ -29,12 +29,17 @@ export interface System {
  * Everything of the Procfile as real processes, on servers of its own that a test may kill.
  *
  * @param name tells the folders of two systems apart
+ * @param only starts these of the Procfile; everything by default
  */
-export async function startSystem(name: string, environment: Record<string, string> = {}): Promise<System> {
+export async function startSystem(
+  name: string,
+  environment: Record<string, string> = {},
+  only?: readonly string[],
+): Promise<System> {
   const folder = join(ROOT, '.data', `system-${name}`);
   const stack = await startStack({ folder, profile: 'test', portOffset: portOffsetOf(name), source: {} });
   const entries = parseProcfile(await Bun.file(join(ROOT, 'Procfile')).text()).filter(
-    (entry) => entry.name !== 'infra',
+    (entry) => entry.name !== 'infra' && (only === undefined || only.includes(entry.name)),
   );
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
   // The mark lets whoever uses the folder next find what a test that was broken off has left behind.
@@ -62,7 +67,7 @@ export async function startSystem(name: string, environment: Record<string, stri
     await rm(folder, { recursive: true, force: true });
   }
 
-  const only = (processName: string): StartedProcess => {
+  const theOnly = (processName: string): StartedProcess => {
     const [first] = running.get(processName) ?? [];
     if (first === undefined) throw new Error(`${processName} is not running`);
     return first;
@@ -71,16 +76,16 @@ export async function startSystem(name: string, environment: Record<string, stri
   try {
     shared.REGISTRY_URL = (await start('registry')).url;
     await Promise.all(entries.filter((entry) => entry.name !== 'registry').map((entry) => start(entry.name)));
-    const url = only('gateway').url;
+    const url = theOnly('gateway').url;
     await eventually(() => mustAnswer(url, running), 30_000);
     return {
       url,
       stack,
       instances: (processName) => running.get(processName) ?? [],
-      process: only,
+      process: theOnly,
       start: (processName) => start(processName),
       async killAndStart(processName) {
-        const victim = only(processName);
+        const victim = theOnly(processName);
         forget(processName, victim);
         await victim.kill();
         // Others know these two by their address; everything else is found through the registry.

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { createMysqlPool } from '#kit/mysql';
+import { request } from '../support/client';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const START_MS = 90_000;
+const TEST_MS = 300_000;
+const PASSWORD = 'a password of this test';
+/** More show more, and take longer: each hashes and checks a password. */
+const SIGN_INS = Number(process.env.SIGN_INS ?? 100);
+const CONCURRENCY = 8;
+/** How long RabbitMQ is away while people register. */
+const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? 5_000);
+
+let system: System;
+let made = 0;
+
+beforeAll(async () => {
+  system = await startSystem('identity', { SIGN_INS_PER_ADDRESS: '1000000' }, [
+    'registry',
+    'gateway',
+    'users',
+    'auth',
+  ]);
+}, START_MS);
+
+afterAll(() => system?.stop(), START_MS);
+
+const register = (username: string) =>
+  request(system.url, 'POST', '/register', {
+    body: { username, email: `${username}@example.com`, password: PASSWORD },
+  });
+
+const signIn = async (username: string) =>
+  (await request(system.url, 'POST', '/auth/login', { body: { username, password: PASSWORD } })).status;
+
+test(
+  'whoever has registered can sign in at once, every time',
+  async () => {
+    const answers: string[] = [];
+    let begun = 0;
+    const clients = Array.from({ length: CONCURRENCY }, async () => {
+      while (begun++ < SIGN_INS) {
+        const username = `prompt_${++made}`;
+        const { status } = await register(username);
+        answers.push(`${status} ${await signIn(username)}`);
+      }
+    });
+    await Promise.all(clients);
+    expect(answers).toEqual(Array(SIGN_INS).fill('201 200'));
+  },
+  TEST_MS,
+);
+
+test(
+  'registering goes on while auth is away, and signing in works once it is back',
+  async () => {
+    const people = Array.from({ length: 10 }, () => `patient_${++made}`);
+    await system.instances('auth')[0]?.kill();
+    for (const username of people) expect((await register(username)).status).toBe(201);
+    await system.killAndStart('auth');
+    for (const username of people)
+      await eventually(async () => expect(await signIn(username)).toBe(200), 30_000);
+  },
+  TEST_MS,
+);
+
+test(
+  'with RabbitMQ killed and auth away while people register, every one of them reaches auth, and once',
+  async () => {
+    const registered: string[] = [];
+    let away = true;
+    await system.stack.server('rabbitmq').kill('SIGKILL');
+    await system.instances('auth')[0]?.kill();
+    const clients = Array.from({ length: 4 }, async () => {
+      while (away) {
+        const username = `outlasting_${++made}`;
+        if ((await register(username)).status === 201) registered.push(username);
+      }
+    });
+    await Bun.sleep(OUTAGE_MS);
+    away = false;
+    await Promise.all(clients);
+    expect(registered.length).toBeGreaterThan(10);
+    await Promise.all([system.stack.server('rabbitmq').restart(), system.killAndStart('auth')]);
+    await eventually(
+      async () => expect(await countCredentials()).toEqual(registered.map((name) => `${name} 1`).sort()),
+      90_000,
+    );
+    await eventually(async () => expect(await countUnsent()).toBe(0), 30_000);
+    for (const username of registered.slice(0, 10)) expect(await signIn(username)).toBe(200);
+  },
+  TEST_MS,
+);
+
+/** People of the last test whose password auth has, each with the number of rows about them. */
+const countCredentials = () =>
+  query(
+    'rookery_auth',
+    `select concat(username, ' ', count(*)) as line from credentials
+     where username like 'outlasting%' and password_hash is not null and version > 0 group by username`,
+    ({ line }) => String(line),
+  ).then((lines) => lines.sort());
+
+const countUnsent = async () =>
+  (
+    await query('microblog_users', 'select count(*) as unsent from outbox where sent_at is null', (row) =>
+      Number(row.unsent),
+    )
+  )[0];
+
+async function query<Result>(
+  database: string,
+  statement: string,
+  read: (row: Record<string, unknown>) => Result,
+): Promise<Result[]> {
+  const { DB_HOST, DB_PORT, DB_USER, DB_PASSWORD } = system.stack.environment;
+  const address = { host: String(DB_HOST), port: Number(DB_PORT), user: String(DB_USER) };
+  const pool = createMysqlPool({ ...address, password: DB_PASSWORD ?? '', database }, 1);
+  try {
+    const [rows] = await pool.query(statement);
+    return Array.isArray(rows) ? rows.map((row) => read({ ...row })) : [];
+  } finally {
+    await pool.end();
+  }
+}
