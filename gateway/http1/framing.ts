@@ -50,3 +50,12 @@ function lengthFrom(text: string): number {
     length = length * 10 + text.charCodeAt(position) - DIGIT_ZERO;
   return length;
 }
+
+/**
+ * How a response's body goes on to a client: HTTP/1.0 knows no chunks; to others a body of unknown length goes in
+ * chunks, so that its end can be told from a break.
+ */
+export function framingForClient(framing: Framing, httpVersion: '1.0' | '1.1'): Framing {
+  if (framing.kind === 'none' || framing.kind === 'length') return framing;
+  return httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
+}

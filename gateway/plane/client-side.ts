@@ -43,6 +43,13 @@ export interface RequestHandler extends ContentReceiver {
 /** RFC 9110, 15.2.1. */
 export const CONTINUE_HEAD = 'HTTP/1.1 100 Continue\r\n\r\n';
 
+/** Tells a client that waits for it to send the body. */
+export function continueIfExpected(client: ClientSide, request: IncomingRequest): void {
+  if (!request.expectsContinue) return;
+  client.push(CONTINUE_HEAD);
+  client.flush();
+}
+
 /** Whether the connection can serve another request behind the response that is about to be written. */
 export const mayKeepAlive = (request: IncomingRequest, client: ClientSide, draining: boolean): boolean =>
   request.keepAlive && client.bodyComplete && !draining;

@@ -1,13 +1,13 @@
 import { BodyTooLarge, type Problem } from '#kit/problem';
 import type { Attempt, Decision, HeaderList } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
-import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { framingForClient, NO_BODY } from '../http1/framing';
 import type { IncomingResponse } from '../http1/response-head';
 import { CLIENT_LEFT } from './access-log';
 import {
   type ClientSide,
-  CONTINUE_HEAD,
   connectionValue,
+  continueIfExpected,
   mayKeepAlive,
   type RequestHandler,
 } from './client-side';
@@ -74,7 +74,7 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   begin() {
-    const { framing, expectsContinue } = this.context.request;
+    const { framing } = this.context.request;
     if (framing.kind === 'length' && framing.length > this.decision.limits.bodyBytes) {
       this.fail(new BodyTooLarge());
       return;
@@ -84,10 +84,7 @@ class Exchange implements RequestHandler, TryEvents {
       this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
       return;
     }
-    if (expectsContinue) {
-      this.client.push(CONTINUE_HEAD);
-      this.client.flush();
-    }
+    continueIfExpected(this.client, this.context.request);
     this.send(first, this.context.startedMs, false);
   }
 
@@ -153,7 +150,7 @@ class Exchange implements RequestHandler, TryEvents {
     this.replay?.forget();
     this.status = response.status;
     this.headAfterMs = performance.now() - this.tryStartedMs;
-    const framing = this.framingForClient(response.framing);
+    const framing = framingForClient(response.framing, context.request.head.httpVersion);
     this.keepAlive =
       mayKeepAlive(context.request, client, this.plane.draining()) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);
@@ -196,12 +193,6 @@ class Exchange implements RequestHandler, TryEvents {
 
   upstreamDrained() {
     this.client.resume();
-  }
-
-  /** HTTP/1.0 knows no chunks; to others a body of unknown length goes in chunks, so that its end can be told from a break. */
-  private framingForClient(framing: Framing): Framing {
-    if (framing.kind === 'none' || framing.kind === 'length') return framing;
-    return this.context.request.head.httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
   }
 
   private switchProtocols(response: IncomingResponse) {

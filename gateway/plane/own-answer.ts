@@ -5,8 +5,8 @@ import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { CLIENT_LEFT } from './access-log';
 import {
   type ClientSide,
-  CONTINUE_HEAD,
   connectionValue,
+  continueIfExpected,
   mayKeepAlive,
   type RequestHandler,
 } from './client-side';
@@ -157,10 +157,7 @@ function answerHere(
       fail(tooLarge());
       return;
     }
-    if (request.expectsContinue) {
-      client.push(CONTINUE_HEAD);
-      client.flush();
-    }
+    continueIfExpected(client, request);
     if (streamed !== null) answer().catch(failed);
   }
 
