@@ -4,6 +4,7 @@ import { createGrpcClient } from '#kit/grpc-client';
 import { startGrpcServer } from '#kit/grpc-server';
 import { createMysqlPool } from '#kit/mysql';
 import { migrateDatabase } from '#kit/mysql-migrations';
+import type { Runtime } from '#kit/runtime';
 import { findViolations } from '../../scripts/audit/check';
 import { ledgerInvariants } from '../../scripts/audit/invariants';
 import { accounts } from '../../services/accounts';
@@ -49,7 +50,6 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     internalSecret: SECRET,
     audience: 'accounts',
   });
-  const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
   const app = accounts(deps);
   const call = callerOf(app);
   const operator = await tokens.authorization({ id: Bun.randomUUIDv7(), username: 'operator' }, [
@@ -67,12 +67,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     tokens,
     internalSecret: SECRET,
     grpcPort: port,
-    client: createGrpcClient(runtime, {
-      service: 'accounts',
-      definition: AccountsServiceDefinition,
-      registry: { instances: () => [address], onChange: () => () => undefined },
-      internalSecret: SECRET,
-    }),
+    client: accountsClient(runtime, port),
     /** Somebody with an account, and money on it where an amount is given. */
     async holder(amount?: string, currency = 'EUR'): Promise<Holder> {
       const id = Bun.randomUUIDv7();
@@ -90,6 +85,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     async balanceOf({ accountId, authorization }: Holder): Promise<unknown> {
       return (await call('GET', `/accounts/${accountId}`, { authorization })).body.balance;
     },
+    auditPool,
     /** What the audit finds; nothing when all is well. */
     audit: () => findViolations(auditPool, ledgerInvariants),
     async close() {
@@ -98,6 +94,17 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
       await storage.drop();
     },
   };
+}
+
+/** A client of accounts at a port. */
+export function accountsClient(runtime: Runtime, port: number) {
+  const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
+  return createGrpcClient(runtime, {
+    service: 'accounts',
+    definition: AccountsServiceDefinition,
+    registry: { instances: () => [address], onChange: () => () => undefined },
+    internalSecret: SECRET,
+  });
 }
 
 const nobody: UsersClient = {

@@ -1,0 +1,248 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { PaymentCreated, PaymentRefundRequested } from '#contracts/events/payments';
+import type { EventDefinition } from '#contracts/messages';
+import { consumeEvents } from '#kit/consume-events';
+import { openRabbit } from '#kit/rabbit';
+import { compareBookings } from '../../scripts/audit/bookings';
+import { closeAccountsOf } from '../../services/accounts/service';
+import { providerCharges } from '../../services/payments/schema';
+import { startAccounts } from '../../tests/support/accounts';
+import { isolated } from '../../tests/support/mail';
+import { startPayments } from '../../tests/support/payments';
+import { amqpUrl, eventually, testRuntime, uniqueName } from '../../tests/support/servers';
+import { type PaymentsWorkerDeps, paymentsWorker } from '.';
+import { grpcProvider } from './provider';
+
+const [accounts, payments] = await Promise.all([startAccounts(), startPayments()]);
+const rabbit = openRabbit(payments.runtime, { url: amqpUrl(), required: true });
+await eventually('RabbitMQ is connected', () => rabbit.connected);
+const deps: PaymentsWorkerDeps = {
+  payments: payments.client,
+  accounts: accounts.client,
+  provider: grpcProvider(payments.provider),
+};
+const queue = uniqueName('payments-worker');
+const runtime = testRuntime('payments-worker');
+work(queue);
+afterAll(async () => {
+  expect(await accounts.audit()).toEqual([]);
+  expect(await payments.audit()).toEqual([]);
+  expect(await compareBookings(payments.auditPool, accounts.auditPool)).toEqual([]);
+  await runtime.close();
+  await payments.close();
+  await accounts.close();
+});
+
+/** Works through a queue of this test's own, with short pauses between attempts. */
+function work(name: string): void {
+  const worker = paymentsWorker(deps);
+  consumeEvents(runtime, rabbit, {
+    consumer: name,
+    events: worker.source.events.map((event) => isolated(event, name)),
+    prefetch: worker.concurrency,
+    handle: worker.handle,
+    retryDelaysMs: [50, 200, 1_000],
+  });
+}
+
+interface Payer {
+  readonly id: string;
+  readonly authorization: string;
+}
+
+async function pay(payer: Payer, body: object = {}): Promise<string> {
+  const taken = await payments.call('POST', '/payments', {
+    body: { amount: '12.50', currency: 'EUR', description: 'Stickers', ...body },
+    authorization: payer.authorization,
+    headers: { 'idempotency-key': Bun.randomUUIDv7() },
+  });
+  expect(taken.status).toBe(202);
+  return String(taken.body.id);
+}
+
+async function askBack(payer: Payer, id: string): Promise<void> {
+  const { status } = await payments.call('POST', `/payments/${id}/refunds`, {
+    authorization: payer.authorization,
+  });
+  expect(status).toBe(202);
+}
+
+/** Hands the worker what was told last of a payment under a name. */
+async function tell(name: string, event: EventDefinition, id: string): Promise<void> {
+  const message = (await payments.told(id)).findLast((each) => each.name === event.name);
+  await rabbit.publish(isolated(event, name), {
+    id: Bun.randomUUIDv7(),
+    body: Buffer.from(JSON.stringify(message)),
+  });
+}
+
+const read = async (payer: Payer, id: string) =>
+  (await payments.call('GET', `/payments/${id}`, { authorization: payer.authorization })).body;
+const ended = (payer: Payer, id: string, status: string) =>
+  eventually(`the payment is ${status}`, async () => (await read(payer, id)).status === status, 20_000);
+async function balanceOf({ id }: Payer): Promise<unknown> {
+  // Each of the two services under test believes an issuer of its own.
+  const authorization = await accounts.tokens.authorization({ id, username: 'payer' });
+  return (await accounts.call('GET', `/accounts/user/${id}`, { authorization })).body.balance;
+}
+const chargesOf = (id: string) =>
+  payments.database.select().from(providerCharges).where(eq(providerCharges.idempotencyKey, id));
+
+async function paid(body: object = {}, name = queue) {
+  const payer = await payments.person();
+  const id = await pay(payer, body);
+  await tell(name, PaymentCreated, id);
+  return { payer, id };
+}
+
+describe('a payment', () => {
+  test.each(['pm_ok', 'pm_timeout', 'pm_flaky'])(
+    'with %s succeeds, charged and booked once',
+    async (method) => {
+      const { payer, id } = await paid({ payment_method: method });
+      await ended(payer, id, 'succeeded');
+      await tell(queue, PaymentCreated, id);
+      const after = await paid();
+      await ended(after.payer, after.id, 'succeeded');
+      expect(await balanceOf(payer)).toBe('12.50');
+      expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
+      const names = (await payments.told(id)).map(({ name }) => name);
+      expect(names).toEqual(['payment.created', 'payment.processing', 'payment.succeeded']);
+    },
+  );
+
+  test('with pm_declined fails, and nothing is booked', async () => {
+    const { payer, id } = await paid({ payment_method: 'pm_declined' });
+    await ended(payer, id, 'failed');
+    expect(await read(payer, id)).toMatchObject({ failure_code: 'card.declined', transaction_id: null });
+    expect(await balanceOf(payer)).toBe('0.00');
+  });
+
+  test('into an account of somebody else, of another currency or of nobody fails before anything is charged', async () => {
+    const other = await accounts.holder();
+    const { payer, id } = await paid({ account_id: other.accountId });
+    await ended(payer, id, 'failed');
+    expect((await read(payer, id)).failure_code).toBe('account.not-found');
+    const lost = await paid({ account_id: Bun.randomUUIDv7() });
+    await ended(lost.payer, lost.id, 'failed');
+    expect(await chargesOf(id)).toEqual([]);
+    expect(await chargesOf(lost.id)).toEqual([]);
+  });
+
+  test('that was charged when its account was closed is given back by the provider', async () => {
+    const payer = await payments.person();
+    const { account } = await accounts.client.openAccount({ user_id: payer.id, currency: 'EUR' });
+    const id = await pay(payer, { account_id: account?.id });
+    await deps.payments.beginPayment({ payment_id: id });
+    await deps.provider.charge({ key: id, paymentMethod: 'pm_ok', amount: '12.50', currency: 'EUR' });
+    await closeAccountsOf(accounts.deps, payer.id);
+    await tell(queue, PaymentCreated, id);
+    await ended(payer, id, 'failed');
+    expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
+  });
+
+  test('that was canceled in time is left alone', async () => {
+    const payer = await payments.person();
+    const id = await pay(payer);
+    await payments.call('POST', `/payments/${id}/cancel`, { authorization: payer.authorization });
+    await tell(queue, PaymentCreated, id);
+    const after = await paid();
+    await ended(after.payer, after.id, 'succeeded');
+    expect((await read(payer, id)).status).toBe('canceled');
+    expect(await chargesOf(id)).toEqual([]);
+  });
+});
+
+describe('a refund', () => {
+  test('takes the money off the account and gives it back, once', async () => {
+    const { payer, id } = await paid();
+    await ended(payer, id, 'succeeded');
+    await askBack(payer, id);
+    await Promise.all([1, 2, 3].map(() => tell(queue, PaymentRefundRequested, id)));
+    await ended(payer, id, 'refunded');
+    expect(await balanceOf(payer)).toBe('0.00');
+    expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
+  });
+
+  test('of money that has been spent fails, and the payment stays', async () => {
+    const { payer, id } = await paid();
+    await ended(payer, id, 'succeeded');
+    const { account } = await accounts.client.openAccount({ user_id: payer.id, currency: 'EUR' });
+    await accounts.client.transfer({
+      external_id: Bun.randomUUIDv7(),
+      sender_id: account?.id,
+      receiver_id: (await accounts.holder()).accountId,
+      amount: '0.01',
+      currency: 'EUR',
+      description: '',
+    });
+    await askBack(payer, id);
+    await tell(queue, PaymentRefundRequested, id);
+    await eventually('the refund failed', async () => {
+      const { status, refunds } = await read(payer, id);
+      const [refund] = refunds as { status: string; failure_code: string }[];
+      return status === 'succeeded' && refund?.failure_code === 'account.insufficient-funds';
+    });
+    expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
+  });
+});
+
+describe('a worker that is killed', () => {
+  /** Starts a worker that dies at its n-th call, and returns when it is dead. */
+  async function dieAt(step: number, name: string): Promise<void> {
+    const worker = Bun.spawn(
+      [
+        process.execPath,
+        `${import.meta.dir}/../../tests/support/dying-payments-worker.ts`,
+        ...[name, String(step), String(accounts.grpcPort), String(payments.grpcPort)],
+      ],
+      { stdout: 'inherit', stderr: 'inherit', timeout: 40_000 },
+    );
+    await worker.exited;
+    expect(worker.signalCode).toBe('SIGKILL');
+  }
+
+  test.each([
+    ['was begun', 1],
+    ['has its account', 2],
+    ['is charged', 3],
+    ['is booked', 4],
+    ['is done and not acknowledged', 5],
+  ])(
+    'just after a payment %s is followed by one that ends it right',
+    async (_what, step) => {
+      const name = uniqueName('killed');
+      const dying = dieAt(step, name);
+      const { payer, id } = await paid({ amount: '7.00' }, name);
+      await dying;
+      work(name);
+      await ended(payer, id, 'succeeded');
+      expect(await balanceOf(payer)).toBe('7.00');
+      expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
+    },
+    60_000,
+  );
+
+  test.each([
+    ['was looked up', 1],
+    ['is booked', 2],
+    ['is given back by the provider', 3],
+    ['is done and not acknowledged', 4],
+  ])(
+    'just after a refund %s is followed by one that ends it right',
+    async (_what, step) => {
+      const name = uniqueName('killed');
+      const { payer, id } = await paid();
+      await ended(payer, id, 'succeeded');
+      await askBack(payer, id);
+      const dying = dieAt(step, name);
+      await tell(name, PaymentRefundRequested, id);
+      await dying;
+      work(name);
+      await ended(payer, id, 'refunded');
+      expect(await balanceOf(payer)).toBe('0.00');
+    },
+    60_000,
+  );
+});
