@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import type { Instance } from '#contracts/registry';
+import { request } from '../support/client';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const START_MS = 180_000;
+const TEST_MS = 120_000;
+const PASSWORD = 'a password of this test';
+/** A value no rule of a path could stumble over before who asks is looked at. */
+const ANY_VALUE = '1';
+
+interface ProtectedRoute {
+  readonly service: string;
+  readonly address: string;
+  readonly method: string;
+  readonly path: string;
+  readonly auth: string;
+}
+
+let system: System;
+let services: Record<string, Instance[]>;
+let routes: ProtectedRoute[];
+let made = 0;
+
+beforeAll(async () => {
+  system = await startSystem('protection', { SIGN_INS_PER_ADDRESS: '1000000' });
+  const listing = await request(system.process('registry').url, 'GET', '/services');
+  services = listing.body.services as Record<string, Instance[]>;
+  routes = Object.entries(services).flatMap(([service, [instance]]) =>
+    (instance?.routes ?? [])
+      .filter(({ auth }) => auth !== 'public' && auth !== 'optional')
+      .map(({ method, path, auth }) => ({
+        service,
+        address: `http://${instance?.host}:${instance?.port}`,
+        method,
+        path: path.replaceAll(/:[^/]+|\*$/g, ANY_VALUE),
+        auth,
+      })),
+  );
+}, START_MS);
+
+afterAll(() => system?.stop(), START_MS);
+
+async function joined() {
+  const username = `protected_${++made}`;
+  const body = { username, email: `${username}@example.com`, password: PASSWORD };
+  const registered = await request(system.url, 'POST', '/auth/register', { body });
+  expect(registered.status).toBe(201);
+  return {
+    id: String((registered.body.user as { id: string }).id),
+    username,
+    token: String(registered.body.access_token),
+  };
+}
+
+/** What each route answers, one line each, so that a failure names the route. */
+const answersOf = (asked: readonly ProtectedRoute[], token?: string): Promise<string[]> =>
+  Promise.all(
+    asked.map(async ({ service, address, method, path, auth }) => {
+      const { status } = await request(address, method, path, token === undefined ? {} : { token });
+      return `${service}: ${method} ${path} (${auth}): ${status}`;
+    }),
+  );
+
+const allAnswering = (asked: readonly ProtectedRoute[], status: number): string[] =>
+  asked.map(({ service, method, path, auth }) => `${service}: ${method} ${path} (${auth}): ${status}`);
+
+test('every service of the system tells the registry its routes, and most of them are protected', () => {
+  for (const name of ['users', 'auth', 'timelines', 'likes', 'polls', 'mail'])
+    expect(services[name]?.length).toBe(1);
+  expect(routes.length).toBeGreaterThan(60);
+});
+
+test(
+  'no protected route of any service answers a stranger, nor somebody with a token that is none',
+  async () => {
+    expect(await answersOf(routes)).toEqual(allAnswering(routes, 401));
+    expect(await answersOf(routes, 'not.a.token')).toEqual(allAnswering(routes, 401));
+  },
+  TEST_MS,
+);
+
+test(
+  'no route that needs a permission answers somebody without it, and none for services a person',
+  async () => {
+    const { token } = await joined();
+    const ofServices = routes.filter(({ auth }) => auth === 'service');
+    const ofPermissions = routes.filter(({ auth }) => auth !== 'user' && auth !== 'service');
+    expect(ofPermissions.length).toBeGreaterThan(15);
+    expect(await answersOf(ofPermissions, token)).toEqual(allAnswering(ofPermissions, 403));
+    expect(await answersOf(ofServices, token)).toEqual(allAnswering(ofServices, 401));
+    const own = await request(system.url, 'GET', '/routes');
+    const ownWithToken = await request(system.url, 'GET', '/routes', { token });
+    expect([own.status, ownWithToken.status]).toEqual([401, 403]);
+  },
+  TEST_MS,
+);
+
+/** One route of each service that only looks, and the gateway's own. */
+const oneOfEach = (): ProtectedRoute[] => [
+  ...new Map(
+    routes
+      .filter(({ method, auth }) => method === 'GET' && auth !== 'service')
+      .map((route) => [route.service, route]),
+  ).values(),
+  { service: 'gateway', address: system.url, method: 'GET', path: '/routes', auth: 'gateway:read' },
+];
+
+test.each([
+  ['signing out', (person: Person) => request(system.url, 'POST', '/auth/logout', { token: person.token })],
+  ['another password', (person: Person) => changePassword(person)],
+])(
+  '%s ends a token at every service',
+  async (_what, end) => {
+    const person = await joined();
+    const asked = oneOfEach();
+    for (const answer of await answersOf(asked, person.token)) expect(answer).not.toEndWith(': 401');
+    expect((await end(person)).status).toBe(204);
+    await eventually(
+      async () => expect(await answersOf(asked, person.token)).toEqual(allAnswering(asked, 401)),
+      1_000,
+    );
+  },
+  TEST_MS,
+);
+
+type Person = Awaited<ReturnType<typeof joined>>;
+
+/** From another session of theirs: that one goes on, all others end. */
+async function changePassword(person: Person) {
+  const body = { username: person.username, password: PASSWORD };
+  const other = await request(system.url, 'POST', '/auth/login', { body });
+  return request(system.url, 'PATCH', `/auth/users/${person.id}`, {
+    token: String(other.body.access_token),
+    body: { current_password: PASSWORD, new_password: 'another password of this test' },
+  });
+}
