@@ -11,7 +11,8 @@ import { openRabbit, type Rabbit } from '#kit/rabbit';
 import { publisherOn } from '#kit/rabbit-publisher';
 import { parkedQueue } from '#kit/rabbit-topology';
 import type { Runtime } from '#kit/runtime';
-import { amqpUrl, eventually, testDatabase, testRuntime, uniqueName } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { amqpUrl, testDatabase, testRuntime, uniqueName } from '../tests/support/servers';
 import { createTables } from '../tests/support/tables';
 
 const DELAYS_MS = [50, 100];
@@ -33,7 +34,7 @@ describe('a consumer of events', () => {
     const { event, publish } = setUp();
     await publish(1);
     const got = consume(event);
-    await eventually('it arrives', () => got.length === 1);
+    await eventually(() => got.length === 1);
   });
 
   test('tries again after the delays, with its attempts counted', async () => {
@@ -44,7 +45,7 @@ describe('a consumer of events', () => {
       if (context.attempt < 3) throw new Error('not yet');
     });
     await publish(1);
-    await eventually('three attempts are made', () => attempts.length === 3);
+    await eventually(() => attempts.length === 3);
     expect(attempts).toEqual([1, 2, 3]);
   });
 
@@ -84,7 +85,7 @@ describe('a consumer of events', () => {
     await held.promise;
     const got = consume(event);
     await lost.close();
-    await eventually('the other gets it', () => got.length === 1);
+    await eventually(() => got.length === 1);
   });
 
   test('finishes what is running when it ends, and acknowledges it', async () => {
@@ -106,7 +107,7 @@ describe('a consumer of events', () => {
     expect(done).toEqual([1]);
     const later = consume(event);
     await publish(2);
-    await eventually('the next arrives', () => later.length === 1);
+    await eventually(() => later.length === 1);
     expect(later[0]?.data.number).toBe(2);
   });
 
@@ -114,18 +115,14 @@ describe('a consumer of events', () => {
     const { event, publish, consumer } = setUp();
     await publish(1);
     const got = consume(event);
-    await eventually('it is subscribed', () => got.length === 1);
+    await eventually(() => got.length === 1);
     const connection = await connect(amqpUrl());
     await (await connection.createChannel()).deleteQueue(consumer);
     await connection.close();
-    await eventually(
-      'what is published arrives again',
-      async () => {
-        await publish(2).catch(() => undefined);
-        return got.length > 1;
-      },
-      30_000,
-    );
+    await eventually(async () => {
+      await publish(2).catch(() => undefined);
+      return got.length > 1;
+    }, 30_000);
   }, 40_000);
 });
 
@@ -168,7 +165,7 @@ describe('the inbox', () => {
     const message = envelope(event, { number: 1 }, { requestId: 'request-1', actor: null });
     const last = envelope(event, { number: 2 }, { requestId: 'request-1', actor: null });
     for (const sent of [message, message, message, last]) await publishMessage(sent);
-    await eventually('the last is done', async () => (await effectsOf(last.id)) === 1);
+    await eventually(async () => (await effectsOf(last.id)) === 1);
     expect(await effectsOf(message.id)).toBe(1);
     expect(calls).toBe(2);
   });
@@ -215,7 +212,7 @@ function setUp() {
   const event = defineCounted(consumer);
   const rabbit: Rabbit = openRabbit(makeRuntime(), { url: amqpUrl(), required: true });
   async function publishMessage(message: MessageOf<Counted>) {
-    await eventually('RabbitMQ is connected', () => rabbit.connected);
+    await eventually(() => rabbit.connected);
     await rabbit.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
     return message.id;
   }

@@ -7,7 +7,8 @@ import { consumeJobs } from '#kit/consume-jobs';
 import { parkedTube } from '#kit/job-delivery';
 import { type MessageContext, PermanentError, RetryableError } from '#kit/message-delivery';
 import type { Runtime } from '#kit/runtime';
-import { beanstalkdAddress, eventually, testRuntime, uniqueName } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';
 
 const runtimes: Runtime[] = [];
 afterEach(async () => {
@@ -21,8 +22,8 @@ describe('a consumer of jobs', () => {
     consume(job, async (message) => void done.push(message.data.number));
     await put(1);
     await put(2);
-    await eventually('both are done', () => done.length === 2);
-    await eventually('nothing is left', async () => empty(await statistics()));
+    await eventually(() => done.length === 2);
+    await eventually(async () => empty(await statistics()));
     expect(done.toSorted()).toEqual([1, 2]);
   });
 
@@ -34,7 +35,7 @@ describe('a consumer of jobs', () => {
       if (context.attempt < 3) throw new Error('not yet');
     });
     await put(1);
-    await eventually('it is done', async () => attempts.length === 3 && empty(await statistics()));
+    await eventually(async () => attempts.length === 3 && empty(await statistics()));
     expect(attempts).toEqual([1, 2, 3]);
   });
 
@@ -77,7 +78,7 @@ describe('a consumer of jobs', () => {
       throw new RetryableError('come back later', { afterMs: 500_000 });
     });
     await put(1);
-    await eventually('it is delayed', async () => (await statistics()).delayed === 1);
+    await eventually(async () => (await statistics()).delayed === 1);
   });
 
   test('keeps its hold on a job that takes longer than its time to run', async () => {
@@ -92,13 +93,10 @@ describe('a consumer of jobs', () => {
     consume(job, slow);
     const startedAt = Date.now();
     await put(1);
-    await eventually(
-      'twice its time to run has passed',
-      () => Date.now() - startedAt > job.ttrSeconds * 2_000,
-    );
+    await eventually(() => Date.now() - startedAt > job.ttrSeconds * 2_000);
     expect(started).toBe(1);
     finish.resolve();
-    await eventually('nothing is left', async () => empty(await statistics()));
+    await eventually(async () => empty(await statistics()));
   });
 
   test('finishes what is running when it ends, and takes nothing new', async () => {
@@ -110,7 +108,7 @@ describe('a consumer of jobs', () => {
       done.push(message.data.number);
     });
     await put(1);
-    await eventually('it is running', async () => (await statistics()).reserved === 1);
+    await eventually(async () => (await statistics()).reserved === 1);
     const closing = runtime.close();
     await put(2);
     finish.resolve();
@@ -141,9 +139,7 @@ describe('a consumer of jobs', () => {
     });
     await put(1);
     const parked = `queue_messages{source="${job.tube}",state="parked"} 1`;
-    await eventually('the parked job is counted', async () =>
-      (await runtime.metrics.metrics()).includes(parked),
-    );
+    await eventually(async () => (await runtime.metrics.metrics()).includes(parked));
     expect(await runtime.metrics.metrics()).toContain(`outcome="parked"`);
   });
 });
@@ -186,7 +182,7 @@ function setUp() {
   const job = defineCount();
   const beanstalkd = open(makeRuntime());
   async function putRaw(body: string) {
-    await eventually('beanstalkd is connected', () => beanstalkd.connected);
+    await eventually(() => beanstalkd.connected);
     await beanstalkd.put(job.tube, Buffer.from(body), {
       priority: job.priority,
       delaySeconds: 0,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
-import { pause } from './back-off';
+import { eventually } from '../tests/support/eventually';
 import type { IncomingCall } from './grpc-answer';
 import type { AddressedInstance } from './grpc-channels';
 import { createGrpcClient } from './grpc-client';
@@ -237,16 +237,3 @@ const problemOf = (call: Promise<unknown>): Promise<Problem> =>
     () => Promise.reject(new Error('the call should have failed')),
     (problem: Problem) => problem,
   );
-
-async function eventually(attempt: () => Promise<unknown>): Promise<void> {
-  const deadlineMs = Date.now() + 5_000;
-  for (;;) {
-    try {
-      await attempt();
-      return;
-    } catch (failure) {
-      if (Date.now() > deadlineMs) throw failure;
-      await pause(20);
-    }
-  }
-}

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { openIdGenerator } from '#kit/id-worker';
-import { eventually, testDatabase, testRuntime } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { testDatabase, testRuntime } from '../tests/support/servers';
 
 const storage = await testDatabase();
 afterAll(() => storage.drop());
@@ -22,7 +23,7 @@ test('processes that share a database never make ids of the same worker, also af
   };
   const first = await holder();
   await storage.database.execute(sql`kill ${sql.raw(String(first))}`);
-  await eventually('it is held again', async () => ![0, first].includes(await holder()));
+  await eventually(async () => ![0, first].includes(await holder()));
   expect(new Set(workers()).size).toBe(16);
   await Promise.all(runtimes.map((runtime) => runtime.close()));
 });

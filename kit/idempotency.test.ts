@@ -4,7 +4,8 @@ import { type IdempotentRequest, idempotencyKeyOf, idempotent, trimIdempotencyKe
 import { idempotencyKeys } from '#kit/idempotency-table';
 import type { Transaction } from '#kit/mysql';
 import { defineProblem, Problem } from '#kit/problem';
-import { eventually, testDatabase, testRuntime } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { testDatabase, testRuntime } from '../tests/support/servers';
 import { createTables } from '../tests/support/tables';
 
 const runtime = testRuntime('idempotency-test');
@@ -106,10 +107,7 @@ test('keys are forgotten after a day, and not before', async () => {
     sql`update idempotency_keys set created_at = utc_timestamp(3) - interval 25 hour where body like ${`%${(await send('old')).body.id}}`}`,
   );
   trimIdempotencyKeys(runtime, mysql.database);
-  await eventually(
-    'the old one is gone',
-    async () => !('idempotency-replayed' in (await send('old')).headers),
-  );
+  await eventually(async () => !('idempotency-replayed' in (await send('old')).headers));
   expect((await send('young')).body).toEqual(young.body);
 });
 

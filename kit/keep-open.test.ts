@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { pino } from 'pino';
 import { keepOpen } from '#kit/keep-open';
-import { eventually } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
 
 const log = pino({ level: 'silent' });
 
@@ -33,7 +33,7 @@ test('what is kept open is opened again after it ended', async () => {
   const { kept, end } = countingOpener();
   expect(await kept.opened()).toBe(1);
   end();
-  await eventually('it is open again', () => kept.current === 2);
+  await eventually(() => kept.current === 2);
   await kept.close();
 });
 

@@ -10,14 +10,8 @@ import { relayOutbox } from '#kit/outbox-relay';
 import { inbox, outbox } from '#kit/outbox-tables';
 import { openRabbit } from '#kit/rabbit';
 import type { Runtime } from '#kit/runtime';
-import {
-  amqpUrl,
-  beanstalkdAddress,
-  eventually,
-  testDatabase,
-  testRuntime,
-  uniqueName,
-} from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { amqpUrl, beanstalkdAddress, testDatabase, testRuntime, uniqueName } from '../tests/support/servers';
 import { createTables } from '../tests/support/tables';
 
 const consumer = uniqueName('outbox-test');
@@ -62,10 +56,10 @@ describe('the outbox', () => {
     const relay = startRelay();
     await write(counted({ type: 'thing', id: 'early', version: 1 }, 7));
     relay.wake();
-    await eventually('everything is sent', async () => (await unsent()) === 0);
+    await eventually(async () => (await unsent()) === 0);
 
     const got = startConsumer('early');
-    await eventually('the event arrives', () => got.length === 1);
+    await eventually(() => got.length === 1);
     expect(got[0]?.data).toEqual({ thing: 'early', number: 7 });
   });
 
@@ -97,7 +91,7 @@ describe('the outbox', () => {
       );
     const relays = [startRelay(), startRelay()];
     for (const relay of relays) relay.wake();
-    await eventually('everything arrives', () => got.length >= things * each, 30_000);
+    await eventually(() => got.length >= things * each, 30_000);
 
     const byThing = Map.groupBy(got, (message) => message.data.thing);
     for (const messages of byThing.values())
@@ -119,7 +113,7 @@ describe('the outbox', () => {
     expect(before?.payload).toContain('secret');
 
     startRelay().wake();
-    await eventually('everything is sent', async () => (await unsent()) === 0);
+    await eventually(async () => (await unsent()) === 0);
     const rows = await mysql.database.select().from(outbox).orderBy(outbox.id);
     expect(rows.map((row) => row.payload.length > 0)).toEqual([false, true]);
   });
@@ -139,8 +133,8 @@ describe('the outbox', () => {
       .where(sql`json_value(${outbox.payload}, '$.data.number') = 1`);
     startRelay().wake();
 
-    await eventually('the refusal is noted', async () => (await rowsOf('refused'))[0]?.lastError !== null);
-    await eventually('the other aggregate is sent', async () => (await rowsOf('other'))[0]?.sentAt !== null);
+    await eventually(async () => (await rowsOf('refused'))[0]?.lastError !== null);
+    await eventually(async () => (await rowsOf('other'))[0]?.sentAt !== null);
     const [first, second] = await rowsOf('refused');
     expect(first?.sentAt).toBeNull();
     expect(first?.attempts).toBeGreaterThan(0);
@@ -155,11 +149,11 @@ describe('the outbox', () => {
       begin if new.sent_at is not null then signal sqlstate '45000'; end if; end`);
     await write(counted({ type: 'thing', id: 'twice', version: 1 }, 1));
     startRelay();
-    await eventually('it has arrived', () => got.length > 0);
+    await eventually(() => got.length > 0);
     expect(await unsent()).toBe(1);
     await mysql.database.execute(sql`drop trigger cannot_mark`);
-    await eventually('it is sent', async () => (await unsent()) === 0);
-    await eventually('it has arrived again', () => got.length > 1);
+    await eventually(async () => (await unsent()) === 0);
+    await eventually(() => got.length > 1);
     expect(new Set(got.map((message) => message.id)).size).toBe(1);
   });
 
@@ -167,7 +161,7 @@ describe('the outbox', () => {
     const aggregate = { type: 'thing', id: 'unheard', version: 1 };
     await write(outboxEntry(Unheard, {}, { aggregate, actor: null }));
     startRelay().wake();
-    await eventually('it is sent', async () => (await unsent()) === 0);
+    await eventually(async () => (await unsent()) === 0);
   });
 
   test('puts jobs with their delay', async () => {
@@ -181,7 +175,7 @@ describe('the outbox', () => {
         { aggregate: { type: 'thing', id: 'job', version: 1 }, actor: null, delaySeconds },
       );
     await write(job(0), job(600));
-    await eventually('both are put', async () => (await unsent()) === 0);
+    await eventually(async () => (await unsent()) === 0);
     expect(await beanstalkd.tubeStatistics(tube)).toMatchObject({ ready: 1, delayed: 1 });
   });
 

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'bun:test';
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
 import { type EventDefinition, envelope } from '#contracts/messages';
-import { amqpUrl, eventually, testRuntime } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { amqpUrl, testRuntime } from '../tests/support/servers';
 import { createDenylist, type Revocation } from './denylist';
 import { uuidv7 } from './ids';
 import { openRabbit } from './rabbit';
@@ -57,7 +58,7 @@ test('what is revoked is refused by every process of every service', async () =>
   await publish(rabbit, UserTokensRevoked, { user_id, issued_until: 100, expires_at });
   await publish(rabbit, SessionRevoked, { session_id: callers[1].sessionId, user_id, expires_at });
   await publish(rabbit, TokenRevoked, { token_id: callers[2].tokenId, user_id, expires_at });
-  await eventually('all three are refused everywhere', () =>
+  await eventually(() =>
     processes.every(({ denylist }) => callers.every((caller) => denylist.isRevoked(caller))),
   );
   for (const { denylist } of processes) expect(denylist.isRevoked(callerOf({}))).toBe(false);
@@ -70,7 +71,7 @@ test('a process that starts later learns what was revoked before, even when auth
     if (++asked < 3) throw new Error('auth is away');
     return [{ kind: 'session', subject: caller.sessionId, issuedUntil: 0, expiresAt: expires_at }];
   });
-  await eventually('it is refused', () => denylist.isRevoked(caller));
+  await eventually(() => denylist.isRevoked(caller));
 });
 
 test('what cannot be understood is left out, and the next is heard', async () => {
@@ -78,7 +79,7 @@ test('what cannot be understood is left out, and the next is heard', async () =>
   await rabbit.publish(TokenRevoked, { id: uuidv7(), body: Buffer.from('no message') });
   const caller = callerOf({});
   await publish(rabbit, TokenRevoked, { token_id: caller.tokenId, user_id: uuidv7(), expires_at });
-  await eventually('the next is heard', () => denylist.isRevoked(caller));
+  await eventually(() => denylist.isRevoked(caller));
 });
 
 test('a process that starts while auth is away believes no token, and all that are good once auth has answered', async () => {

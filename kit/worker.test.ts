@@ -6,7 +6,8 @@ import { openRabbit } from '#kit/rabbit';
 import type { Runtime } from '#kit/runtime';
 import { currentTrace } from '#kit/trace';
 import { type EventWorker, type JobWorker, runEventWorker, runJobWorker, serveOperations } from '#kit/worker';
-import { amqpUrl, beanstalkdAddress, eventually, testRuntime, uniqueName } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';
 
 const Count = Type.Object({ number: Type.Integer() });
 let runtime: Runtime;
@@ -47,14 +48,14 @@ test('a worker works on jobs and events alike, within the trace they carry, and 
   runEventWorker(runtime, events, rabbit);
   const { port } = serveOperations(runtime, { HOST: '127.0.0.1', PORT: 0 });
 
-  await eventually('both brokers are connected', () => rabbit.connected && beanstalkd.connected);
+  await eventually(() => rabbit.connected && beanstalkd.connected);
   const context = { requestId: 'request-of-the-test', actor: null };
   const bytes = (message: unknown) => Buffer.from(JSON.stringify(message));
   const job = envelope(CountThing, { number: 1 }, context);
   await beanstalkd.put(CountThing.tube, bytes(job), { priority: 1, delaySeconds: 0, ttrSeconds: 5 });
   const event = envelope(ThingCounted, { number: 2 }, context);
   await rabbit.publish(ThingCounted, { id: event.id, body: bytes(event) });
-  await eventually('both are handled', () => seen.length === 2);
+  await eventually(() => seen.length === 2);
 
   expect(seen.toSorted()).toEqual([
     'thing.count 1 request-of-the-test',
@@ -62,7 +63,7 @@ test('a worker works on jobs and events alike, within the trace they carry, and 
   ]);
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect([ready.status, Object.keys((await ready.json()).dependencies).length]).toEqual([200, 2]);
-  await eventually('they are counted', async () => {
+  await eventually(async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     return (
       (metrics.match(/message_handling_duration_seconds_count\{.*outcome="done".*\} 1/g) ?? []).length === 2

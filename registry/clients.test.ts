@@ -5,7 +5,8 @@ import { readiness } from '#kit/readiness';
 import { watchRegistry } from '#kit/registry-client';
 import { registerInstance } from '#kit/registry-lease';
 import { createRuntime, type Runtime } from '#kit/runtime';
-import { eventually, freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
+import { eventually } from '../tests/support/eventually';
+import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 
 // A restart is healed within one heartbeat of five seconds.
 setDefaultTimeout(30_000);

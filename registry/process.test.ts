@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { ServiceChange } from '#contracts/registry';
-import { eventually, freePort, SHORT_LEASE, spawnRegistry, startRegistry } from '../tests/support/registry';
+import { eventually } from '../tests/support/eventually';
+import { freePort, SHORT_LEASE, spawnRegistry, startRegistry } from '../tests/support/registry';
 import { callAt, enterAt, watch } from './test-calls';
 
 // Some promises are about seconds of standing still.

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
-import { eventually, SHORT_LEASE, startRegistry } from '../tests/support/registry';
+import { eventually } from '../tests/support/eventually';
+import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
 import { callAt, enterAt, registration, watch } from './test-calls';
 
 // Some promises are about seconds of silence.

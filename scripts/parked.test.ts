@@ -9,7 +9,8 @@ import { createIdGenerator, uuidv7 } from '#kit/ids';
 import { PermanentError } from '#kit/message-delivery';
 import { putJob } from '#kit/put-job';
 import { openRabbit } from '#kit/rabbit';
-import { amqpUrl, beanstalkdAddress, eventually, testRuntime, uniqueName } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';
 import { listParked, replayParked } from './parked';
 
 const runtime = testRuntime('parked');
@@ -45,10 +46,10 @@ test('events that could not be done are listed with their reasons, stay, and are
   const messages = Array.from({ length: 15 }, (_, number) =>
     envelope(Happened, { number }, { requestId: 'a-request-of-a-test', actor: null }),
   );
-  await eventually('RabbitMQ is there', () => rabbit.connected);
+  await eventually(() => rabbit.connected);
   for (const message of messages)
     await rabbit.publish(Happened, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
-  await eventually('all are parked', async () => (await parkedIn(consumer))?.count === 15);
+  await eventually(async () => (await parkedIn(consumer))?.count === 15);
   const parked = await parkedIn(consumer);
   expect(parked?.shown).toHaveLength(10);
   for (const message of parked?.shown ?? []) {
@@ -61,10 +62,10 @@ test('events that could not be done are listed with their reasons, stay, and are
   }
   // Still broken: each is tried once more and parked again, and the replay ends.
   expect(await replayParked(brokers, consumer)).toBe(15);
-  await eventually('they are parked again', async () => (await parkedIn(consumer))?.count === 15);
+  await eventually(async () => (await parkedIn(consumer))?.count === 15);
   broken = false;
   expect(await replayParked(brokers, consumer)).toBe(15);
-  await eventually('all are done', () => done.length === 15);
+  await eventually(() => done.length === 15);
   expect(done.toSorted((one, other) => one - other)).toEqual(messages.map(({ data }) => data.number));
   expect(await parkedIn(consumer)).toBeUndefined();
 }, 60_000);
@@ -84,15 +85,15 @@ test('jobs that could not be done are listed, stay, and are tried again when ask
       done.add(data.post_id);
     },
   });
-  await eventually('beanstalkd is there', () => beanstalkd.connected);
+  await eventually(() => beanstalkd.connected);
   for (const post_id of liked)
     await putJob(beanstalkd, LikeValidate, {
       post_id,
       user_id: uuidv7(),
       liked_at: new Date().toISOString(),
     });
-  await eventually('all were tried', () => liked.every((id) => handled.has(id)));
-  await eventually('all are parked', async () => ((await parkedIn(LikeValidate.tube))?.count ?? 0) >= 12);
+  await eventually(() => liked.every((id) => handled.has(id)));
+  await eventually(async () => ((await parkedIn(LikeValidate.tube))?.count ?? 0) >= 12);
   const parked = await parkedIn(LikeValidate.tube);
   expect(parked?.shown).toHaveLength(10);
   expect(parked?.shown[0]).toMatchObject({
@@ -101,7 +102,7 @@ test('jobs that could not be done are listed, stay, and are tried again when ask
   });
   broken = false;
   await replayParked(brokers, LikeValidate.tube);
-  await eventually('all are done', () => liked.every((id) => done.has(id)));
+  await eventually(() => liked.every((id) => done.has(id)));
   expect(await parkedIn(LikeValidate.tube)).toBeUndefined();
 }, 60_000);
 

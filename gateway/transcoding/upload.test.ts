@@ -6,7 +6,7 @@ import { grpcService, type Handlers, startGrpcServer } from '#kit/grpc-server';
 import { defineProblem } from '#kit/problem';
 import { createTokenVerifier } from '#kit/tokens';
 import { eventually } from '../../tests/support/eventually';
-import { testRuntime } from '../../tests/support/runtime';
+import { testRuntime } from '../../tests/support/servers';
 import { listenGateway } from '../plane/listen';
 import { readContracts } from './contracts';
 import { transcodedRoutes } from './rules';
@@ -24,7 +24,7 @@ const DEFINITION = {
 
 type Upload = Handlers<typeof DEFINITION>['uploadAvatar'];
 
-const runtime = await testRuntime('uploads');
+const runtime = testRuntime('uploads');
 /** What the service does with an upload; each test says it anew. */
 let upload: Upload;
 const gateway = await startGateway();

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { Problem } from '#kit/problem';
 import { routeClaims } from '#kit/routes';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
-import { eventually } from '../../tests/support/servers';
+import { eventually } from '../../tests/support/eventually';
 import { usernameOf } from './people';
 import { closeAccountsOf, expireTransactions, openAccount } from './service';
 
@@ -169,7 +169,7 @@ describe('a pending transaction', () => {
     );
     expect((await act(ada, id, 'post')).body.code).toBe('transaction.not-pending');
     expireTransactions(deps);
-    await eventually('it is expired', async () => {
+    await eventually(async () => {
       const { body } = await call('GET', `/transactions/${id}`, { authorization: ada.authorization });
       return body.status === 'expired';
     });

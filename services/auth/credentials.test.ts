@@ -7,8 +7,9 @@ import { uuidv7 } from '#kit/ids';
 import { relayOutbox } from '#kit/outbox-relay';
 import { outbox } from '#kit/outbox-tables';
 import { openRabbit } from '#kit/rabbit';
+import { eventually } from '../../tests/support/eventually';
 import { startIdentity } from '../../tests/support/identity';
-import { amqpUrl, eventually } from '../../tests/support/servers';
+import { amqpUrl } from '../../tests/support/servers';
 import { setCredentials } from './credentials';
 import { findByName, findByUserId } from './credentials-store';
 import { refreshTokens, sessions } from './schema';
@@ -145,12 +146,12 @@ describe('with auth or the way to it down', () => {
     const relaying = openRabbit(usersDeps.runtime, { url: amqpUrl(), required: false });
     relayOutbox(usersDeps.runtime, usersDeps.database, { rabbit: relaying });
     subscribe(authDeps, openRabbit(authDeps.runtime, { url: amqpUrl(), required: false }));
-    await eventually('the credentials are here', async () => {
+    await eventually(async () => {
       const known = await findByName(authDeps.database, { kind: 'username', value: 'patient' });
       return known?.passwordHash != null;
     });
     expect((await signIn()).status).toBe(200);
-    await eventually('nothing of the credentials is left at users', async () => {
+    await eventually(async () => {
       const rows = await usersDeps.database.select().from(outbox);
       const sent = rows.filter((row) => row.name === 'auth.credentials-set');
       return sent.length > 0 && sent.every((row) => row.payload === '');

@@ -4,8 +4,9 @@ import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { MailRequested } from '#contracts/events/mail';
 import { envelope, parseEnvelope } from '#contracts/messages';
 import { outbox } from '#kit/outbox-tables';
+import { eventually } from '../../tests/support/eventually';
 import { startIdentity } from '../../tests/support/identity';
-import { eventually, uniqueName } from '../../tests/support/servers';
+import { uniqueName } from '../../tests/support/servers';
 import { resetPassword } from './password-resets';
 import { RESET_LINK_MS } from './rules';
 import { credentials, passwordResets } from './schema';
@@ -56,7 +57,7 @@ const mails = async (userId: string) => {
 async function mailedToken(person: { id: string; email: string }): Promise<string> {
   const before = (await mails(person.id)).length;
   expect((await forget(person.email)).status).toBe(202);
-  await eventually('a mail is asked for', async () => (await mails(person.id)).length > before);
+  await eventually(async () => (await mails(person.id)).length > before);
   const mail = (await mails(person.id)).at(-1);
   const { to, content } = parseEnvelope([MailRequested], Buffer.from(mail?.payload ?? '')).data;
   expect(mail?.erasePayload).toBe(true);

@@ -5,8 +5,8 @@ import { Decision, Outcome } from '#contracts/gen/mail/v1/mail';
 import { parseEnvelope } from '#contracts/messages';
 import { outbox } from '#kit/outbox-tables';
 import { routeClaims } from '#kit/routes';
+import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
-import { eventually } from '../../tests/support/servers';
 import { mails } from './schema';
 import { forgetPerson } from './service';
 import { deleteOlderThan } from './store';
@@ -184,7 +184,7 @@ describe('sending', () => {
     });
     const second = await client.beginSending(request);
     expect([second.decision, second.attempt]).toEqual([Decision.DECISION_SEND, 2]);
-    await eventually('the claim has ended', async () => {
+    await eventually(async () => {
       const third = await client.beginSending(request);
       return third.decision === Decision.DECISION_SEND && third.attempt === 3;
     });

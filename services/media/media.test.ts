@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import sharp from 'sharp';
+import { eventually } from '../../tests/support/eventually';
 import { startMedia } from '../../tests/support/media';
-import { eventually } from '../../tests/support/servers';
 
 const service = await startMedia();
 afterAll(service.close);
@@ -114,9 +114,9 @@ describe('an upload', () => {
       `POST /files/upload HTTP/1.1\r\nhost: x\r\nauthorization: ${ada}\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 9000000\r\n\r\n${head}`,
     );
     socket.write(Buffer.alloc(500_000, 1));
-    await eventually('it is arriving', async () => (await service.stored()).incoming > before.incoming);
+    await eventually(async () => (await service.stored()).incoming > before.incoming);
     socket.terminate();
-    await eventually('it is removed', async () => (await service.stored()).incoming === before.incoming);
+    await eventually(async () => (await service.stored()).incoming === before.incoming);
     expect(await service.stored()).toEqual(before);
   });
 

@@ -20,7 +20,8 @@ import { relayOutbox } from '../../services/likes/outbox';
 import { likesNotificationWorker } from '../../workers/likes-notification';
 import { likesValidationWorker } from '../../workers/likes-validation';
 import { callerOf } from '../support/call';
-import { eventually, testRuntime } from '../support/servers';
+import { eventually } from '../support/eventually';
+import { testRuntime } from '../support/servers';
 import { testTokens } from '../support/tokens';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-likes-'));
@@ -163,9 +164,7 @@ test('with beanstalkd killed in the middle likes go on, and every one of them is
   statuses.push(...(await Promise.all(people.slice(100).map((one) => giveLike(postId, one)))));
   expect(statuses.every((status) => status === 201)).toBe(true);
   await stack.server('beanstalkd').restart();
-  await eventually('every like is validated', () =>
-    people.every(({ id }) => validated.has(`${postId} ${id}`)),
-  );
+  await eventually(() => people.every(({ id }) => validated.has(`${postId} ${id}`)));
   expect(await countOf(postId)).toBe(300);
 }, 60_000);
 
@@ -176,59 +175,53 @@ test('a killed Redis comes back with every like it has acknowledged', async () =
   await stack.server('redis').kill('SIGKILL');
   const [stranger] = people;
   if (stranger === undefined) throw new Error('nobody is here');
-  await eventually('the outage is said', async () => {
+  await eventually(async () => {
     const { status, headers } = await call('POST', `/likes/${nextPostId()}`, stranger);
     return status === 503 && headers.get('retry-after') === '1';
   });
   await stack.server('redis').restart();
-  await eventually('the service has healed', async () => (await countOf(postId)) !== undefined);
+  await eventually(async () => (await countOf(postId)) !== undefined);
   expect(statuses.every((status) => status === 201)).toBe(true);
   expect(await countOf(postId)).toBe(100);
-  await eventually('every like is validated', () =>
-    people.every(({ id }) => validated.has(`${postId} ${id}`)),
-  );
+  await eventually(() => people.every(({ id }) => validated.has(`${postId} ${id}`)));
 }, 60_000);
 
 test('a Redis that hangs is not waited for, and goes on where it was', async () => {
   const [me, postId] = [await person(), nextPostId()];
-  await eventually('Redis answers', async () => (await giveLike(postId, me)) < 300);
+  await eventually(async () => (await giveLike(postId, me)) < 300);
   const pid = stack.server('redis').pid();
   if (pid === undefined) throw new Error('Redis does not run');
   process.kill(pid, 'SIGSTOP');
   const { status, body } = await call('GET', `/likes/${postId}/count`);
   process.kill(pid, 'SIGCONT');
   expect([status, body.code]).toEqual([503, 'dependency.unavailable']);
-  await eventually('it answers again', async () => (await countOf(postId)) === 1);
+  await eventually(async () => (await countOf(postId)) === 1);
 }, 30_000);
 
 test('a like of a post that does not exist is taken back', async () => {
   const me = await person();
   expect(await giveLike(INVENTED, me)).toBe(201);
-  await eventually('it is taken back', async () => (await countOf(INVENTED)) === 0);
+  await eventually(async () => (await countOf(INVENTED)) === 0);
 }, 30_000);
 
 test('an author hears of each like in one mail, though users and RabbitMQ were away', async () => {
-  await eventually('earlier likes are told of', () => mails.length > 0);
+  await eventually(() => mails.length > 0);
   usersAway = true;
   const people = await Promise.all(Array.from({ length: 9 }, person));
   const postId = nextPostId();
   await Promise.all(people.map((one) => giveLike(postId, one)));
-  await eventually('names were asked for in vain', () => askedInVain > 0);
+  await eventually(() => askedInVain > 0);
   await stack.server('rabbitmq').kill('SIGKILL');
   usersAway = false;
   await stack.server('rabbitmq').restart();
-  await eventually('the author is told', () => mails.some(({ text }) => text.includes(postId)), 60_000);
+  await eventually(() => mails.some(({ text }) => text.includes(postId)), 60_000);
   const [me] = people;
   if (me === undefined) throw new Error('nobody is here');
   await call('DELETE', `/likes/${postId}`, me);
   await giveLike(postId, me);
   const later = nextPostId();
   await giveLike(later, me);
-  await eventually(
-    'the author is told of what came later',
-    () => mails.some(({ text }) => text.includes(later)),
-    60_000,
-  );
+  await eventually(() => mails.some(({ text }) => text.includes(later)), 60_000);
   // Repeated after a lost confirm, perhaps, but always as the same mail.
   const told = mails.filter(({ text }) => text.includes(postId));
   expect(new Set(told.map(({ id }) => id)).size).toBe(1);

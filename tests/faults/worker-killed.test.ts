@@ -3,7 +3,8 @@ import { envelope } from '#contracts/messages';
 import { openBeanstalkd } from '#kit/beanstalkd';
 import { openRabbit } from '#kit/rabbit';
 import { runEventWorker, runJobWorker } from '#kit/worker';
-import { amqpUrl, beanstalkdAddress, eventually, testRuntime, uniqueName } from '../support/servers';
+import { eventually } from '../support/eventually';
+import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../support/servers';
 import { definitionsFor } from './stuck-worker';
 
 const runtime = testRuntime('worker-killed');
@@ -14,7 +15,7 @@ test('what a worker was doing when it was killed is done by the next', async () 
   const { job, event } = definitionsFor(name);
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
   const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
-  await eventually('both brokers are connected', () => rabbit.connected && beanstalkd.connected);
+  await eventually(() => rabbit.connected && beanstalkd.connected);
   const context = { requestId: 'request-1', actor: null };
   const sentJob = envelope(job, {}, context);
   const sentEvent = envelope(event, {}, context);
@@ -39,6 +40,6 @@ test('what a worker was doing when it was killed is done by the next', async () 
   const handle = async (message: { id: string }) => void done.push(message.id);
   runJobWorker(runtime, { source: { jobs: [job] }, concurrency: 1, handle }, beanstalkd);
   runEventWorker(runtime, { source: { consumer: name, events: [event] }, concurrency: 1, handle }, rabbit);
-  await eventually('both are done', () => done.length === 2);
+  await eventually(() => done.length === 2);
   expect(done.toSorted()).toEqual([sentJob.id, sentEvent.id].toSorted());
 }, 40_000);

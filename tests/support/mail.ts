@@ -10,7 +10,8 @@ import { createServiceTokens, createServiceTokenVerifier } from '#kit/service-to
 import { mail } from '../../services/mail';
 import { mailGrpc } from '../../services/mail/grpc';
 import { callerOf } from './call';
-import { amqpUrl, eventually, testDatabase, testRuntime } from './servers';
+import { eventually } from './eventually';
+import { amqpUrl, testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
 const SECRET = 'a secret for this test';
@@ -32,7 +33,7 @@ export async function startMail() {
     signal: runtime.closing,
   });
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
-  await eventually('RabbitMQ is connected', () => rabbit.connected);
+  await eventually(() => rabbit.connected);
   const deps = {
     runtime,
     database,

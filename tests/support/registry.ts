@@ -5,6 +5,7 @@ import { REGISTRY_BODY_BYTES, registry } from '../../registry';
 import type { LeaseRules } from '../../registry/expiry';
 import { createHostRule, DEVELOPMENT_HOSTS } from '../../registry/hosts';
 import { openRegistry } from '../../registry/service';
+import { eventually } from './eventually';
 
 /** The shortest lease that whole seconds allow, so that tests of silence need not wait half a minute. */
 export const SHORT_LEASE: LeaseRules = {
@@ -63,20 +64,4 @@ export function freePort(): number {
   void server.stop(true);
   if (port === undefined) throw new Error('no free port');
   return port;
-}
-
-/** Asks until it is true; fails with the last reason after `withinMs`. */
-export async function eventually(isTrue: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
-  const deadlineMs = performance.now() + withinMs;
-  let reason: unknown;
-  while (performance.now() < deadlineMs) {
-    try {
-      if (await isTrue()) return;
-      reason = undefined;
-    } catch (failure) {
-      reason = failure;
-    }
-    await Bun.sleep(20);
-  }
-  throw new Error(`Not within ${withinMs} ms`, { cause: reason });
 }

@@ -1,9 +1,10 @@
 import { afterAll, expect, test } from 'bun:test';
 import { registerInstance } from '#kit/registry-lease';
+import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
 import { startMailServer } from '../../tests/support/mail-server';
 import { startProcess } from '../../tests/support/processes';
-import { amqpUrl, eventually } from '../../tests/support/servers';
+import { amqpUrl } from '../../tests/support/servers';
 
 const service = await startMail();
 const server = await startMailServer({ manner: 'stalls' });
@@ -53,14 +54,14 @@ test('a mail whose worker is killed in the middle of sending it is sent by the n
     },
   });
   expect(queued.status).toBe(202);
-  await eventually('the mail is half sent', () => server.stalled() === 1);
+  await eventually(() => server.stalled() === 1);
   await first.kill();
 
   server.manner = 'takes';
   const second = await startWorker();
   const read = async () =>
     (await service.call('GET', `/mails/${queued.body.id}`, { authorization: service.operator })).body;
-  await eventually('the mail is sent', async () => (await read()).status === 'sent', 30_000);
+  await eventually(async () => (await read()).status === 'sent', 30_000);
   expect(await read()).toMatchObject({ attempts: 2, address, subject: 'News', category: 'notifications' });
   expect(server.mails.map((mail) => mail.to?.[0]?.address)).toEqual([address]);
   await second.stop();

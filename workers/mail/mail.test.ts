@@ -6,9 +6,10 @@ import { type EventDefinition, envelope } from '#contracts/messages';
 import { consumeEvents } from '#kit/consume-events';
 import { Problem } from '#kit/problem';
 import { parkedQueue } from '#kit/rabbit-topology';
+import { eventually } from '../../tests/support/eventually';
 import { isolated, startMail } from '../../tests/support/mail';
 import { startMailServer } from '../../tests/support/mail-server';
-import { eventually, serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { mailWorker } from '.';
 import { openSmtp } from './smtp';
 
@@ -122,7 +123,7 @@ describe('the mail worker', () => {
     const catcher = startWorker(Number(serverVariable('SMTP_PORT')), serverVariable('SMTP_HOST'));
     const paid = invoice();
     await catcher.publish(InvoicePaid, { ...paid, number: paid.invoice_id });
-    await eventually('it is in the inbox', async () => {
+    await eventually(async () => {
       const inbox = await (await fetch(`${serverVariable('MAIL_INBOX_URL')}/email`)).json();
       const caught = inbox.find((mail: { subject: string }) => mail.subject.includes(paid.invoice_id));
       if (caught === undefined) return false;
@@ -141,10 +142,10 @@ describe('the mail worker', () => {
     const request = digest({ address, name: 'Bob' });
     const message = envelope(MailRequested, request, context);
     await Promise.all(Array.from({ length: 5 }, () => worker.publishAgain(MailRequested, message)));
-    await eventually('it is recorded', async () => (await recordOf(address))?.status === 'sent');
+    await eventually(async () => (await recordOf(address))?.status === 'sent');
     await worker.publish(MailRequested, request);
     await worker.publish(MailRequested, digest({ address: `end-of-${address}` }));
-    await eventually('all has been handled', () => mailsTo(`end-of-${address}`).length === 1);
+    await eventually(() => mailsTo(`end-of-${address}`).length === 1);
     expect(mailsTo(address)).toHaveLength(1);
     const [mail] = mailsTo(address);
     expect(mail?.subject).toBe('alice, bob and 7 others liked your post');
@@ -162,7 +163,7 @@ describe('the mail worker', () => {
   test('keeps what people call themselves out of the headers', async () => {
     const paid = invoice();
     await worker.publish(InvoicePaid, paid);
-    await eventually('it is sent', () => mailsTo('ada@example.com').length > 0);
+    await eventually(() => mailsTo('ada@example.com').length > 0);
     for (const mail of mailsTo('ada@example.com')) {
       expect([mail.bcc, mail.cc, mail.to?.length]).toEqual([undefined, undefined, 1]);
       expect(mail.to?.[0]?.name).toBe('Ada Bcc: eve@example.com');
@@ -174,10 +175,10 @@ describe('the mail worker', () => {
     const address = someAddress();
     server.manner = 450;
     await worker.publish(MailRequested, digest({ address }));
-    await eventually('it was tried twice', async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
+    await eventually(async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
     expect((await recordOf(address))?.reason ?? '').toContain('450');
     server.manner = 'takes';
-    await eventually('it is sent', async () => (await recordOf(address))?.status === 'sent');
+    await eventually(async () => (await recordOf(address))?.status === 'sent');
     expect(mailsTo(address).map((mail) => mail.messageId)).toEqual([
       `<${(await recordOf(address))?.id}@rookery.test>`,
     ]);
@@ -187,14 +188,14 @@ describe('the mail worker', () => {
     const address = someAddress();
     server.manner = 550;
     const message = await worker.publish(MailRequested, digest({ address }));
-    await eventually('it has failed', async () => (await recordOf(address))?.status === 'failed');
+    await eventually(async () => (await recordOf(address))?.status === 'failed');
     expect(await recordOf(address)).toMatchObject({
       attempts: 1,
       reason: 'the mail server refused it with 550 5.1.1',
     });
     server.manner = 'takes';
     const reasons: string[] = [];
-    await eventually('it is parked', async () => {
+    await eventually(async () => {
       const reason = await worker.parkedReason();
       if (reason !== undefined) reasons.push(reason);
       if (reasons.length === 1 && reason !== undefined) await worker.publishAgain(MailRequested, message);
@@ -211,7 +212,7 @@ describe('the mail worker', () => {
     await worker.publish(MailRequested, digest({ user_id: newId() }));
     const after = someAddress();
     await worker.publish(MailRequested, digest({ address: after }));
-    await eventually('the next is sent', () => mailsTo(after).length === 1);
+    await eventually(() => mailsTo(after).length === 1);
     expect(await worker.parkedReason()).toBeUndefined();
   });
 });
@@ -223,10 +224,10 @@ describe('while the mail server is away', () => {
     const worker = startWorker(away.port);
     const address = someAddress();
     await worker.publish(MailRequested, digest({ address }));
-    await eventually('it was tried twice', async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
+    await eventually(async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
     const back = await startMailServer({ port: away.port });
-    await eventually('it is delivered', () => back.mails.length === 1);
-    await eventually('it is recorded', async () => (await recordOf(address))?.status === 'sent');
+    await eventually(() => back.mails.length === 1);
+    await eventually(async () => (await recordOf(address))?.status === 'sent');
     await worker.close();
     await back.close();
   });
