@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'bun:test';
+import { checkedResume } from './json-resume';
+import { resumePage } from './page';
+
+const show = async (document: object, title = 'A title') => {
+  const response = resumePage({ document: checkedResume(document), title, visibility: 'link' });
+  return { html: await response.text(), headers: response.headers };
+};
+
+const TAGS = /<\/?([a-z0-9]+)/g;
+const tagsIn = (html: string) => new Set([...html.matchAll(TAGS)].map(([, name]) => name));
+const known = tagsIn((await show({ basics: { name: 'Ada', label: 'x', url: 'https://ada.example' } })).html);
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "' onmouseover='alert(1)",
+  '</style><style>*{display:none}</style>',
+  '<!--',
+  '&lt;script&gt;',
+];
+
+/** The same text wherever a résumé holds one. */
+const filledWith = (text: string) => ({
+  basics: {
+    name: text,
+    label: text,
+    image: text,
+    phone: text,
+    summary: text,
+    location: { city: text, region: text },
+  },
+  work: [
+    { name: text, position: text, location: text, description: text, summary: text, highlights: [text] },
+  ],
+  volunteer: [{ organization: text, position: text, summary: text, highlights: [text] }],
+  education: [
+    { institution: text, area: text, studyType: text, score: text, courses: [text], summary: text },
+  ],
+  awards: [{ title: text, awarder: text, summary: text }],
+  certificates: [{ name: text, issuer: text }],
+  publications: [{ name: text, publisher: text, summary: text }],
+  skills: [{ name: text, level: text, keywords: [text] }],
+  languages: [{ language: text, fluency: text }],
+  interests: [{ name: text, keywords: [text] }],
+  references: [{ name: text, reference: text }],
+  projects: [
+    { name: text, description: text, highlights: [text], keywords: [text], roles: [text], entity: text },
+  ],
+});
+
+describe('the page of a résumé', () => {
+  test.each(HOSTILE)('shows %p as the text it is, wherever it stands', async (text) => {
+    const { html } = await show(filledWith(text), text);
+    expect(html).not.toContain(text);
+    // With the digits of the other, which make a telephone number.
+    const harmless = `harmless ${text.replaceAll(/\D/g, '')}`;
+    const plain = await show(filledWith(harmless), harmless);
+    expect(tagsIn(html)).toEqual(tagsIn(plain.html));
+    const attributes = (page: string) =>
+      new Set([...page.matchAll(/\s([a-z-]+)="/g)].map(([, name]) => name));
+    expect(attributes(html)).toEqual(attributes(plain.html));
+    expect(html.match(/<style>/g)).toHaveLength(1);
+  });
+
+  test('takes no text for a part of its template', async () => {
+    expect((await show({ basics: { name: '{{page_title}}', summary: '{{{heading}}}' } })).html).toContain(
+      '<h1 dir="auto">{{page_title}}</h1>',
+    );
+  });
+
+  test.each([
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    'data:text/html,<script>alert(1)</script>',
+    'vbscript:x',
+    'file:///etc/passwd',
+  ])('makes no link of %p', async (url) => {
+    const { html } = await show({
+      basics: { name: 'Ada', url, profiles: [{ network: 'Net', url }] },
+      work: [{ name: 'A job', url }],
+      projects: [{ name: 'A project', url }],
+    });
+    expect(html).not.toContain('href');
+  });
+
+  test('links to addresses on the web, to mail and to a telephone', async () => {
+    const { html } = await show({
+      basics: {
+        email: 'ada@example.com',
+        phone: '+353 (91) 555-0117',
+        url: 'https://ada.example/?a=1&b="2"',
+      },
+    });
+    const links = [...html.matchAll(/href="([^"]*)"/g)].map(([, link]) =>
+      link?.replaceAll('&#x2F;', '/').replaceAll('&#x3D;', '=').replaceAll('&amp;', '&'),
+    );
+    expect(links).toEqual([
+      'mailto:ada%40example.com',
+      'tel:+353915550117',
+      'https://ada.example/?a=1&b=%222%22',
+    ]);
+  });
+
+  test('lets nothing run and nothing be loaded, tells nobody its address, and stays out of search engines', async () => {
+    const { html, headers } = await show({});
+    const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? '';
+    const hash = new Bun.CryptoHasher('sha256').update(style).digest('base64');
+    const policy = headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain(`style-src 'sha256-${hash}'`);
+    expect(policy).not.toContain('unsafe');
+    expect(html).not.toMatch(/\b(src|url\()|style="/);
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('x-robots-tag')).toBe('noindex');
+  });
+
+  test('shows an entry without a name without the name of the person', async () => {
+    const { html } = await show({
+      basics: { name: 'Ada Byron' },
+      work: [{ summary: 'Did things' }],
+      skills: [{}],
+    });
+    expect(html.match(/Ada Byron/g)).toHaveLength(2);
+    expect(html).toContain('Did things');
+    expect(html).not.toContain('Skills');
+  });
+
+  test('leaves out what is not of the expected type where no schema says so', async () => {
+    const { html } = await show({
+      education: [{ institution: 'A school', summary: { deep: true } }],
+      extra: [1],
+    });
+    expect(html).toContain('A school');
+    expect(html).not.toContain('object Object');
+  });
+
+  test('has every part of a résumé, and dates as months', async () => {
+    expect(known.has('h1')).toBe(true);
+    const { html } = await show({
+      ...filledWith('harmless'),
+      work: [
+        { name: 'x', startDate: '2020-02-01', endDate: '2021' },
+        { name: 'y', startDate: '2021-11' },
+      ],
+    });
+    for (const heading of [
+      'Experience',
+      'Projects',
+      'Education',
+      'Volunteering',
+      'Publications',
+      'Certificates',
+      'Awards',
+      'References',
+      'Skills',
+      'Languages',
+      'Interests',
+    ])
+      expect(html).toContain(`<h2>${heading}</h2>`);
+    expect(html).toContain('Feb 2020 – 2021');
+    expect(html).toContain('Nov 2021 – now');
+  });
+});
