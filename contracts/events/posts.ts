@@ -12,7 +12,7 @@ export const PostCreated = defineEvent({
   name: 'post.created',
   version: 1,
   exchange: 'posts',
-  consumers: ['users'],
+  consumers: ['users', 'timelines-stream'],
   data: Type.Object({
     id: TimeOrderedId,
     author_id: Uuid,

@@ -4,11 +4,13 @@ import { TimeOrderedId } from '#contracts/messages';
 import { access } from '#kit/access';
 import { noContent, paged } from '#kit/answers';
 import { conditional } from '#kit/conditional';
+import { tokenIsGood } from '#kit/event-streams';
 import { answerOnce, idempotencyKeyOf } from '#kit/idempotency';
 import { PageQuery } from '#kit/pages';
 import { platform } from '#kit/platform';
 import type { TokenVerifier } from '#kit/tokens';
 import * as lists from './lists';
+import type { LiveTimelines } from './live';
 import * as model from './model';
 import * as service from './service';
 
@@ -31,13 +33,34 @@ const keyed = (summary: string, tag: string) => ({
     ],
   },
 });
+const describeStream = (summary: string) => ({
+  detail: {
+    summary,
+    tags: ['Timelines'],
+    description:
+      'Server-sent events: `post` with a post as data; `reload` when too much was missed to be sent one by one',
+    parameters: [
+      {
+        name: 'Last-Event-ID',
+        in: 'header' as const,
+        description: 'The id of the last event that arrived: goes on after it, and nothing is missed',
+        schema: { type: 'string' as const, maxLength: 20, example: '4711' },
+      },
+    ],
+  },
+});
 const requestKey = (request: Request, route: string): service.RequestKey => ({
   key: idempotencyKeyOf(request.headers),
   method: 'POST',
   route,
 });
 
-export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier }) =>
+const streamed = (tokens: TokenVerifier, request: Request) => ({
+  lastEventId: request.headers.get('last-event-id'),
+  mayGoOn: tokenIsGood(tokens, request),
+});
+
+export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier; live: LiveTimelines }) =>
   new Elysia({ name: 'timelines' })
     .use(platform(deps.runtime, { description: 'Posts, and the timelines they appear in.' }))
     .use(access(deps.tokens))
@@ -106,6 +129,22 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
       async ({ caller, query, request, set }) =>
         paged(set, request, await lists.readPublic(deps, caller, query)),
       { optionalUser: true, ...page, ...describe('Everything public, newest first', 'Timelines') },
+    )
+    .get(
+      '/posts/stream',
+      ({ caller, request, server }) => {
+        server?.timeout(request, 0);
+        return deps.live.openPublic(caller, streamed(deps.tokens, request));
+      },
+      { optionalUser: true, ...describeStream('Everything public as it is posted') },
+    )
+    .get(
+      '/posts/home/:username/stream',
+      ({ caller, params, request, server }) => {
+        server?.timeout(request, 0);
+        return deps.live.openHome(caller, params.username, streamed(deps.tokens, request));
+      },
+      { user: true, ...byUsername, ...describeStream('My home timeline as it grows') },
     )
     .get(
       '/posts/home/:username',

@@ -23,11 +23,16 @@ export async function readHome(
   username: string,
   query: PageQuery,
 ): Promise<Page<Post>> {
-  if (username.toLowerCase() !== caller.username.toLowerCase())
-    throw new Forbidden({ detail: 'A home timeline is shown to its owner only.' });
+  mustBeOwner(caller, username);
   const list: List = async (slice) =>
     (await listHomeIds(deps, caller.id, slice)).map((id) => ({ key: id, id }));
   return readPage(deps, caller, query, list, (post) => belongsHome(post, caller.id));
+}
+
+/** @throws Forbidden */
+export function mustBeOwner(caller: Caller, username: string): void {
+  if (username.toLowerCase() !== caller.username.toLowerCase())
+    throw new Forbidden({ detail: 'A home timeline is shown to its owner only.' });
 }
 
 export const readPublic = (deps: TimelinesDeps, viewer: Caller | null, query: PageQuery) =>

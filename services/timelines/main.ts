@@ -24,6 +24,7 @@ import { serveService } from '#kit/service';
 import { openTokens } from '#kit/tokens';
 import { timelines } from '.';
 import { timelinesGrpc } from './grpc';
+import { createLiveTimelines } from './live';
 import { recountNightly } from './recount';
 import { subscribe } from './subscriptions';
 
@@ -38,6 +39,7 @@ const env = readEnv({
   TIMELINES_DATABASE_URL: optionalText(),
   POST_MAX_LENGTH: integer(500, { min: 1, max: 5_000 }),
   HOME_SIZE: integer(800, { min: 100, max: 1_000 }),
+  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
   FANOUT_FOLLOWERS_LIMIT: integer(10_000, { min: 1, max: 10_000_000 }),
 });
 
@@ -73,4 +75,9 @@ const deps = {
 trimIdempotencyKeys(runtime, database);
 recountNightly(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: timelines(deps), grpc: [timelinesGrpc(deps)] });
+const live = createLiveTimelines(deps, { maximumStreams: env.STREAMS_MAX });
+await serveService(runtime, env, {
+  app: timelines({ ...deps, live }),
+  grpc: [timelinesGrpc(deps)],
+  drain: live.drain,
+});

@@ -1,4 +1,5 @@
 import {
+  bigint,
   boolean,
   customType,
   index,
@@ -132,3 +133,19 @@ export const bookmarks = mysqlTable(
     index('bookmarks_of_post').on(table.postId),
   ],
 );
+
+/**
+ * Posts in the order in which they became known here, which live timelines resume by: posts taken to be created later
+ * have older ids than what was shown before them. Positions have no gaps, and a later one is never seen before an
+ * earlier one, because each is given under the lock of the head.
+ */
+export const streamEntries = mysqlTable('stream_entries', {
+  position: bigint('position', { mode: 'number', unsigned: true }).primaryKey(),
+  postId: timeOrderedId('post_id').notNull().unique(),
+});
+
+/** One row, written by the migration: the last position given. */
+export const streamHead = mysqlTable('stream_head', {
+  id: int('id', { unsigned: true }).primaryKey(),
+  position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
+});

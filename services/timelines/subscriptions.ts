@@ -1,3 +1,4 @@
+import { PostCreated } from '#contracts/events/posts';
 import {
   UserBlocked,
   UserCreated,
@@ -13,8 +14,9 @@ import { consumeEvents } from '#kit/consume-events';
 import type { Rabbit } from '#kit/rabbit';
 import { takeOver } from './replicas';
 import type { TimelinesDeps } from './service';
+import { appendEntry } from './stream-store';
 
-/** Keeps copies of people and of how they stand to each other. No inbox: the versions tell what is new. */
+/** Keeps copies of people and of how they stand to each other, and streams posts. No inbox: versions and ids tell what is new. */
 export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines',
@@ -31,5 +33,12 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
     ],
     prefetch: 20,
     handle: (message) => takeOver(deps, message),
+  });
+  // Not in the transaction of the post: the positions' lock would make all who post wait for one another.
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: 'timelines-stream',
+    events: [PostCreated],
+    prefetch: 20,
+    handle: (message) => appendEntry(deps.database, message.data.id),
   });
 }

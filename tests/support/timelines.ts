@@ -6,6 +6,7 @@ import { migrateDatabase } from '#kit/mysql-migrations';
 import { openRedis } from '#kit/redis';
 import type { Runtime } from '#kit/runtime';
 import { timelines } from '../../services/timelines';
+import { createLiveTimelines } from '../../services/timelines/live';
 import { takeOver } from '../../services/timelines/replicas';
 import type { TimelinesDeps } from '../../services/timelines/service';
 import { type Answered, callerOf } from './call';
@@ -44,7 +45,8 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     fanoutFollowersLimit: 10_000,
     ...parts,
   };
-  const app = timelines(deps);
+  const live = createLiveTimelines(deps, { maximumStreams: 4 });
+  const app = timelines({ ...deps, live });
   const call = callerOf(app);
   let version = 1;
 
@@ -64,6 +66,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     tokens,
     deps,
     app,
+    live,
     call,
     tell,
     async join(username: string): Promise<Member> {

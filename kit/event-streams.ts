@@ -1,0 +1,214 @@
+import { Gauge } from 'prom-client';
+import { bearerTokenIn } from './bearer';
+import { limitConcurrency } from './in-turn';
+import { defineProblem, Unauthenticated } from './problem';
+import type { Runtime } from './runtime';
+import type { TokenVerifier } from './tokens';
+
+export const TooManyStreams = defineProblem(
+  'stream.too-many',
+  503,
+  'No further stream can be opened here at the moment',
+);
+
+/** Quiet streams are cut after about 10 s by servers and proxies on the way: something is sent sooner than that. */
+const COMMENT_EVERY_MS = 5_000;
+/** A reader that takes nothing for so long is dropped; it resumes where it was when it comes back. */
+const STALLED_MS = 15_000;
+const TICK_MS = 1_000;
+const RECONNECT_MS = 1_000;
+/** Streams that are all told of the same thing read it a few at a time: requests need the database too. */
+const READS_AT_ONCE = 8;
+
+export interface StreamEvent {
+  readonly id: string;
+  readonly name: string;
+  /** Sent as JSON. */
+  readonly data: unknown;
+}
+
+export interface StreamBatch {
+  readonly events: readonly StreamEvent[];
+  /** Up to where was read, whether or not the reader got to see it: the id to resume from. */
+  readonly position: string;
+  /** There is more already. */
+  readonly more: boolean;
+}
+
+export interface StreamSource {
+  /** Whom `wake` may name. */
+  readonly topic: string;
+  /** `Last-Event-ID` of a reader that comes back. */
+  readonly lastEventId: string | null;
+  /** What came after a position; null asks where the end is now. Its failure ends the stream, to be resumed. */
+  readonly read: (position: string | null) => Promise<StreamBatch>;
+  /** Asked every few seconds; false ends the stream. */
+  readonly mayGoOn: () => Promise<boolean>;
+}
+
+interface OpenStream {
+  readonly source: StreamSource;
+  wake(): void;
+  /** Sends a comment when it is time for one, and drops a reader that takes nothing. */
+  tick(nowMs: number): void;
+  end(): void;
+}
+
+/**
+ * Server-sent events (WHATWG HTML, section 9.2) that miss nothing: a stream reads what came after its position from a
+ * record, whenever it is woken and its reader has taken what it was sent. No backlog is kept for anybody.
+ *
+ * @param options.maximum streams open at a time in this process
+ */
+export function createEventStreams(runtime: Runtime, options: { maximum: number }) {
+  const streams = new Set<OpenStream>();
+  const inTurn = limitConcurrency({ concurrent: READS_AT_ONCE, waiting: options.maximum });
+  let ending = false;
+  const ticking = setInterval(() => {
+    for (const stream of streams) stream.tick(performance.now());
+  }, TICK_MS);
+  new Gauge({
+    name: 'event_streams_open',
+    help: 'Streams of server-sent events that are open',
+    registers: [runtime.metrics],
+    collect() {
+      this.set(streams.size);
+    },
+  });
+  runtime.onClose('event streams', end);
+
+  async function end() {
+    ending = true;
+    clearInterval(ticking);
+    for (const stream of streams) stream.end();
+  }
+
+  return {
+    /** @throws TooManyStreams when there are as many as there may be, or the process is about to end */
+    open(source: StreamSource): Response {
+      if (ending || streams.size >= options.maximum)
+        throw new TooManyStreams({ headers: { 'retry-after': '2' } });
+      return eventStreamResponse(openStream(runtime, source, { streams, inTurn }));
+    },
+    /** Lets streams look for something new: those of one topic, or all. */
+    wake(topic?: string): void {
+      for (const stream of streams) if (topic === undefined || stream.source.topic === topic) stream.wake();
+    },
+    count: () => streams.size,
+    /** Ends all streams, whose readers come back to another instance; for `serveService`. */
+    drain: end,
+  };
+}
+
+function openStream(
+  runtime: Runtime,
+  source: StreamSource,
+  shared: { streams: Set<OpenStream>; inTurn: ReturnType<typeof limitConcurrency> },
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let position = source.lastEventId;
+  let isDue = true;
+  let ended = false;
+  let bell = Promise.withResolvers<void>();
+  let sentAtMs = performance.now();
+  let fullSinceMs: number | undefined;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+
+  const hasRoom = () => (controller.desiredSize ?? 0) > 0;
+  const send = (text: string) => {
+    sentAtMs = performance.now();
+    controller.enqueue(encoder.encode(text));
+  };
+  const finish = (how: () => void) => {
+    if (ended) return;
+    ended = true;
+    shared.streams.delete(stream);
+    bell.resolve();
+    how();
+  };
+
+  const stream: OpenStream = {
+    source,
+    wake() {
+      isDue = true;
+      bell.resolve();
+    },
+    tick(nowMs) {
+      if (!hasRoom()) {
+        fullSinceMs ??= nowMs;
+        if (nowMs - fullSinceMs > STALLED_MS)
+          finish(() => controller.error(new Error('This reader has not taken what it was sent')));
+        return;
+      }
+      fullSinceMs = undefined;
+      if (nowMs - sentAtMs < COMMENT_EVERY_MS) return;
+      // With the position, so that a reader who is shown nothing for long does not come back to ask for all of it.
+      send(position === null ? ':\n\n' : `:\nid: ${position}\n\n`);
+      source.mayGoOn().then(
+        (may) => may || stream.end(),
+        (failure: unknown) => runtime.log.warn({ err: failure }, 'whether a stream may go on is not known'),
+      );
+    },
+    end: () => finish(() => controller.close()),
+  };
+
+  async function run() {
+    while (!ended) {
+      if (!isDue || !hasRoom()) {
+        await bell.promise;
+        bell = Promise.withResolvers();
+        continue;
+      }
+      isDue = false;
+      const batch = await shared.inTurn(() => source.read(position));
+      if (ended) return;
+      const isFirst = position === null;
+      position = batch.position;
+      if (batch.more) isDue = true;
+      if (batch.events.length > 0) send(batch.events.map(frameOf).join(''));
+      else if (isFirst) send(`id: ${position}\n\n`);
+    }
+  }
+
+  return new ReadableStream<Uint8Array>({
+    start(opened) {
+      controller = opened;
+      shared.streams.add(stream);
+      send(`retry: ${RECONNECT_MS}\n\n`);
+      run().catch((failure: unknown) => {
+        runtime.log.warn({ err: failure }, 'a stream was ended, to be resumed');
+        stream.end();
+      });
+    },
+    pull: () => bell.resolve(),
+    cancel: () => finish(() => undefined),
+  });
+}
+
+const frameOf = ({ id, name, data }: StreamEvent): string =>
+  `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+
+/** `no-transform` and `x-accel-buffering` keep proxies from holding events back. */
+const eventStreamResponse = (stream: ReadableStream<Uint8Array>) =>
+  new Response(stream, {
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    },
+  });
+
+/** For `mayGoOn`: whether the token a request came with, if any, is still good. */
+export function tokenIsGood(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
+  const token = bearerTokenIn(request.headers.get('authorization'));
+  return async () => {
+    if (token === null) return true;
+    try {
+      await tokens.verify(token);
+      return true;
+    } catch (failure) {
+      if (failure instanceof Unauthenticated) return false;
+      throw failure;
+    }
+  };
+}
