@@ -32,9 +32,9 @@ const MOST_ERRORS = 20;
  * @throws ResumeTooLarge beyond 64 KiB
  */
 export function checkedResume(document: unknown): JsonResume {
-  if (Buffer.byteLength(JSON.stringify(document)) > LONGEST_BYTES) throw new ResumeTooLarge();
   const fault = faultOfKeeping(document, [], 1);
   if (fault !== undefined) throw new InvalidResume({ errors: [fault] });
+  if (Buffer.byteLength(JSON.stringify(document)) > LONGEST_BYTES) throw new ResumeTooLarge();
   if (!isResume(document)) throw new InvalidResume({ errors: faultsOfSchema(document) });
   return document;
 }

@@ -267,7 +267,7 @@ describe('JSON Resume', () => {
     expect(JSON.stringify(refused.body)).not.toContain('secret-value');
     for (const [body, status] of [
       ['{', 400],
-      [`{"own":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, 422],
+      [`{"own":${'['.repeat(48_000)}${']'.repeat(48_000)}}`, 422],
       ['[]', 422],
       ['"text"', 422],
       ['null', 422],
