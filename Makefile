@@ -35,6 +35,9 @@ migrate: ## Bring every database to its newest migration
 migration: ## Write the migration for a changed schema.ts (name=users as=add-nickname)
 	$(BUN) scripts/migration.ts "$(name)" "$(as)"
 
+audit: ## Prove that no money has appeared or is lost
+	$(BUN) scripts/audit.ts
+
 db-%: ## Open a SQL shell in one service's database
 	$(BUN) scripts/database-shell.ts $*
 

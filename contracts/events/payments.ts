@@ -2,6 +2,9 @@ import { Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
 import { Amount, Currency } from '#contracts/money';
 
+/** Stands as the payer's id once they have been erased. */
+export const ERASED_PAYER = '00000000-0000-0000-0000-000000000000';
+
 const payment = { payment_id: Uuid, user_id: Uuid, amount: Amount, currency: Currency };
 
 /** Why something failed, like `card.declined` or `account.insufficient-funds`. */

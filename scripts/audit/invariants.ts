@@ -2,16 +2,14 @@
 export interface Invariant {
   /** What is true, as it is printed. */
   readonly promise: string;
-  /** The service whose database is asked. */
-  readonly service: string;
   readonly violations: string;
 }
 
 /** The UUID of the outside world's accounts, whose balances are what came in and went out. */
 const WORLD = "x'00000000000000000000000000000000'";
 const BALANCE = '(credits_posted - debits_posted)';
-/** Sums of BIGINTs are exact decimals in MySQL. */
-const LEDGER: readonly Omit<Invariant, 'service'>[] = [
+/** What is true of the ledger at any moment. Sums of BIGINTs are exact decimals in MySQL. */
+export const ledgerInvariants: readonly Invariant[] = [
   {
     promise: 'in every currency all balances together are zero, posted and pending',
     violations: `select currency, sum(${BALANCE}) as posted, sum(credits_pending - debits_pending) as pending
@@ -90,13 +88,8 @@ const LEDGER: readonly Omit<Invariant, 'service'>[] = [
   },
 ];
 
-/** What is true of the ledger at any moment. */
-export const ledgerInvariants: readonly Invariant[] = LEDGER.map((each) => ({
-  ...each,
-  service: 'accounts',
-}));
-
-const PAYMENTS: readonly Omit<Invariant, 'service'>[] = [
+/** What is true of payments and of what the provider did for them. */
+export const paymentInvariants: readonly Invariant[] = [
   {
     promise: 'every payment has been through its states one by one',
     violations: `select hex(payments.id) as payment from payments
@@ -135,8 +128,15 @@ const PAYMENTS: readonly Omit<Invariant, 'service'>[] = [
   },
 ];
 
-/** What is true of payments and of what the provider did for them. */
-export const paymentInvariants: readonly Invariant[] = PAYMENTS.map((each) => ({
-  ...each,
-  service: 'payments',
-}));
+/** What is true of invoices. */
+export const invoiceInvariants: readonly Invariant[] = [
+  {
+    promise: 'invoices are numbered without a gap',
+    violations: `select year, last from invoice_numbers
+      where last <> (select count(*) from invoices where number like concat(year, '-%'))`,
+  },
+  {
+    promise: 'what is paid has a time at which it was, and nothing else has',
+    violations: `select number from invoices where (state = 'paid') <> (paid_at is not null)`,
+  },
+];

@@ -1,4 +1,5 @@
 import {
+  ERASED_PAYER,
   PaymentCanceled,
   PaymentCreated,
   PaymentFailed,
@@ -18,9 +19,6 @@ export interface Outcome {
   readonly failureCode?: string;
   readonly refundId?: string;
 }
-
-/** Where erased people's ids stood. */
-const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Takes a locked payment one step further: state, history and event in the transaction given. A payment that has been
@@ -77,7 +75,7 @@ export function eventOf(payment: store.PaymentRow, actor: string | null, refundI
 
 export const factsOf = (payment: store.PaymentRow) => ({
   payment_id: payment.id,
-  user_id: payment.userId ?? NOBODY,
+  user_id: payment.userId ?? ERASED_PAYER,
   amount: formatAmount(payment.amount, payment.currency),
   currency: payment.currency,
 });

@@ -1,0 +1,48 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { Uuid } from '#contracts/messages';
+import { Currency } from '#contracts/money';
+import { PageOf } from '#kit/pages';
+import { defineProblem } from '#kit/problem';
+
+export const InvoiceNotFound = defineProblem('invoice.not-found', 404, 'There is no such invoice');
+
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()]);
+const Moment = Type.String({ format: 'date-time' });
+
+const Line = Type.Object({
+  description: Type.String({
+    minLength: 1,
+    maxLength: 300,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+    error: 'One to 300 characters on one line',
+    examples: ['Rookery Plus, one year'],
+  }),
+  amount: Type.String({
+    maxLength: 32,
+    error: 'A positive decimal number as text, like "12.50"',
+    examples: ['12.50'],
+  }),
+});
+
+export const NewInvoice = Type.Object({
+  user_id: Type.Optional(Uuid),
+  currency: Currency,
+  lines: Type.Array(Line, { minItems: 1, maxItems: 100 }),
+});
+export type NewInvoice = Static<typeof NewInvoice>;
+
+export const Invoice = Type.Object({
+  id: Type.String(),
+  number: Type.String({ examples: ['2026-000017'] }),
+  user_id: Nullable(Type.String()),
+  payment_id: Nullable(Type.String()),
+  status: Type.Union([Type.Literal('open'), Type.Literal('paid')]),
+  amount: Type.String({ examples: ['12.50'] }),
+  currency: Type.String(),
+  lines: Type.Array(Type.Object({ description: Type.String(), amount: Type.String() })),
+  created_at: Moment,
+  paid_at: Nullable(Moment),
+});
+export type Invoice = Static<typeof Invoice>;
+export const InvoicePage = PageOf(Invoice);

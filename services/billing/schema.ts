@@ -1,0 +1,54 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  char,
+  index,
+  int,
+  mysqlEnum,
+  mysqlTable,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core';
+import { json, moment, uuid } from '#kit/mysql-columns';
+
+export { idempotencyKeys } from '#kit/idempotency-table';
+export { outbox } from '#kit/outbox-tables';
+
+const now = sql`(utc_timestamp(3))`;
+
+export interface Line {
+  readonly description: string;
+  /** A decimal string in the invoice's currency. */
+  readonly amount: string;
+}
+
+export const invoices = mysqlTable(
+  'invoices',
+  {
+    id: uuid('id').primaryKey(),
+    /** As people read it, like `2026-000017`. */
+    number: varchar('number', { length: 40 }).notNull(),
+    /** Who pays; null once the person has been erased. */
+    userId: uuid('user_id'),
+    /** The payment it is about, where it was written for one. */
+    paymentId: uuid('payment_id'),
+    /** Minor units: the sum of the lines. */
+    amount: bigint('amount', { mode: 'bigint' }).notNull(),
+    currency: char('currency', { length: 3 }).notNull(),
+    lines: json<Line[]>('lines').notNull(),
+    state: mysqlEnum('state', ['open', 'paid']).notNull(),
+    createdAt: moment('created_at').notNull().default(now),
+    paidAt: moment('paid_at'),
+  },
+  (table) => [
+    uniqueIndex('invoices_number').on(table.number),
+    uniqueIndex('invoices_of_payment').on(table.paymentId),
+    index('invoices_of_user').on(table.userId, table.id),
+  ],
+);
+
+/** The last number of each year: invoices are numbered without a gap. */
+export const invoiceNumbers = mysqlTable('invoice_numbers', {
+  year: int('year').primaryKey(),
+  last: int('last', { unsigned: true }).notNull(),
+});

@@ -1,0 +1,187 @@
+import { InvoicePaid } from '#contracts/events/billing';
+import { ERASED_PAYER, type PaymentSucceeded } from '#contracts/events/payments';
+import type { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
+import type { MessageOf } from '#contracts/messages';
+import type { GrpcClient } from '#kit/grpc-client';
+import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/idempotency';
+import { uuidv7 } from '#kit/ids';
+import { formatAmount, parseAmount } from '#kit/money';
+import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql';
+import { outboxEntry, writeOutbox } from '#kit/outbox';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
+import { Forbidden } from '#kit/problem';
+import type { Runtime } from '#kit/runtime';
+import type { Caller } from '#kit/tokens';
+import { type Invoice, InvoiceNotFound, type NewInvoice } from './model';
+import * as store from './store';
+
+export interface BillingDeps {
+  readonly runtime: Runtime;
+  readonly database: Database;
+  readonly outbox: { wake(): void };
+  readonly accounts: Pick<GrpcClient<AccountsServiceDefinition>, 'openAccount' | 'transfer'>;
+}
+
+/** What a request says of itself besides its body. */
+export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
+
+/** May write invoices to others, and see everybody's. */
+const MANAGE = 'invoices:manage';
+
+/** Writes an invoice: to the caller, or by those who may to anybody. */
+export async function createInvoice(
+  deps: BillingDeps,
+  caller: Caller,
+  input: NewInvoice,
+  request: RequestKey,
+): Promise<KeptAnswer<Invoice>> {
+  const userId = input.user_id ?? caller.id;
+  if (userId !== caller.id && !caller.permissions.includes(MANAGE))
+    throw new Forbidden({ detail: `Invoices to others need the permission ${MANAGE}.` });
+  const { currency } = input;
+  const lines = input.lines.map((line, index) => ({
+    description: line.description,
+    minor: parseAmount(line.amount, currency, `lines.${index}.amount`),
+  }));
+  const keyed = { ...request, caller: caller.id, body: input };
+  return idempotent(deps.database, keyed, async () => async (transaction) => {
+    const invoice = await writeInvoice(transaction, {
+      userId,
+      paymentId: null,
+      currency,
+      amount: lines.reduce((sum, line) => sum + line.minor, 0n),
+      lines: lines.map(({ description, minor }) => ({ description, amount: formatAmount(minor, currency) })),
+      state: 'open',
+      paidAt: null,
+    });
+    return { status: 201, headers: { location: `/invoices/${invoice.id}` }, body: invoiceView(invoice) };
+  });
+}
+
+export async function readInvoice(deps: BillingDeps, caller: Caller, id: string): Promise<Invoice> {
+  return invoiceView(await mustSee(deps, caller, id));
+}
+
+export async function listInvoices(
+  deps: BillingDeps,
+  caller: Caller,
+  query: PageQuery,
+): Promise<Page<Invoice>> {
+  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const rows = await store.listInvoices(deps.database, {
+    userId: caller.id,
+    beforeId: after?.[0] ?? null,
+    limit: limit + 1,
+  });
+  return toPage(rows, limit, (row) => [row.id], invoiceView);
+}
+
+/**
+ * Pays an invoice from the caller's account. The money moves under the invoice's id: paid again, or by somebody whose
+ * answer got lost, it moves once.
+ */
+export async function payInvoice(deps: BillingDeps, caller: Caller, id: string): Promise<Invoice> {
+  const invoice = await mustSee(deps, caller, id);
+  if (invoice.userId !== caller.id) throw new Forbidden({ detail: 'Only who it is written to may pay it.' });
+  if (invoice.state === 'paid') return invoiceView(invoice);
+  const { account } = await deps.accounts.openAccount({ user_id: caller.id, currency: invoice.currency });
+  await deps.accounts.transfer({
+    external_id: id,
+    sender_id: account?.id,
+    amount: formatAmount(invoice.amount, invoice.currency),
+    currency: invoice.currency,
+    description: `Invoice ${invoice.number}`,
+  });
+  const paid = await inTransaction(deps.database, async (transaction) => {
+    const locked = await mustFind(store.lockInvoice(transaction, id));
+    if (locked.state === 'paid') return locked;
+    await store.markPaid(transaction, id);
+    const marked = await mustFind(store.findInvoice(transaction, id));
+    await tellPaid(transaction, marked);
+    return marked;
+  });
+  deps.outbox.wake();
+  return invoiceView(paid);
+}
+
+/** Writes the invoice of a payment, paid as it is; asked again, there is one already. */
+export async function billPayment(
+  deps: Pick<BillingDeps, 'database' | 'outbox'>,
+  payment: MessageOf<typeof PaymentSucceeded>['data'],
+): Promise<void> {
+  if ((await store.findByPayment(deps.database, payment.payment_id)) !== undefined) return;
+  try {
+    await inTransaction(deps.database, async (transaction) => {
+      const invoice = await writeInvoice(transaction, {
+        userId: payment.user_id === ERASED_PAYER ? null : payment.user_id,
+        paymentId: payment.payment_id,
+        currency: payment.currency,
+        amount: parseAmount(payment.amount, payment.currency),
+        lines: [{ description: payment.description, amount: payment.amount }],
+        state: 'paid',
+        paidAt: new Date(payment.succeeded_at),
+      });
+      await tellPaid(transaction, invoice);
+    });
+  } catch (failure) {
+    // Another instance had the same message.
+    if (!isDuplicate(failure, 'invoices_of_payment')) throw failure;
+  }
+  deps.outbox.wake();
+}
+
+async function writeInvoice(
+  transaction: Transaction,
+  row: Omit<store.InvoiceRow, 'id' | 'number' | 'createdAt'>,
+): Promise<store.InvoiceRow> {
+  const id = uuidv7();
+  await store.insertInvoice(transaction, { ...row, id, number: await store.nextNumber(transaction) });
+  return mustFind(store.findInvoice(transaction, id));
+}
+
+async function tellPaid(transaction: Transaction, invoice: store.InvoiceRow): Promise<void> {
+  const { id, userId, paidAt } = invoice;
+  // Nobody to write to any more.
+  if (userId === null || paidAt === null) return;
+  await writeOutbox(transaction, [
+    outboxEntry(
+      InvoicePaid,
+      {
+        invoice_id: id,
+        number: invoice.number,
+        user_id: userId,
+        amount: formatAmount(invoice.amount, invoice.currency),
+        currency: invoice.currency,
+        lines: invoice.lines.map(({ description, amount }) => ({ description, amount })),
+        paid_at: paidAt.toISOString(),
+      },
+      { aggregate: { type: 'invoice', id, version: 2 }, actor: userId },
+    ),
+  ]);
+}
+
+/** @throws InvoiceNotFound, also for an invoice to somebody else */
+async function mustSee(deps: BillingDeps, caller: Caller, id: string): Promise<store.InvoiceRow> {
+  const invoice = await mustFind(store.findInvoice(deps.database, id));
+  if (invoice.userId !== caller.id && !caller.permissions.includes(MANAGE)) throw new InvoiceNotFound();
+  return invoice;
+}
+
+async function mustFind(found: Promise<store.InvoiceRow | undefined>): Promise<store.InvoiceRow> {
+  const invoice = await found;
+  if (invoice === undefined) throw new InvoiceNotFound();
+  return invoice;
+}
+
+const invoiceView = (invoice: store.InvoiceRow): Invoice => ({
+  id: invoice.id,
+  number: invoice.number,
+  user_id: invoice.userId,
+  payment_id: invoice.paymentId,
+  status: invoice.state,
+  amount: formatAmount(invoice.amount, invoice.currency),
+  currency: invoice.currency,
+  lines: invoice.lines.map(({ description, amount }) => ({ description, amount })),
+  created_at: invoice.createdAt.toISOString(),
+  paid_at: invoice.paidAt?.toISOString() ?? null,
+});

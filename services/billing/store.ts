@@ -1,0 +1,73 @@
+import { and, desc, eq, lt, sql } from 'drizzle-orm';
+import { isUuid } from '#kit/ids';
+import type { Executor, Transaction } from '#kit/mysql';
+import { DATABASE_NOW } from '#kit/outbox-tables';
+import { invoiceNumbers, invoices } from './schema';
+
+export type InvoiceRow = typeof invoices.$inferSelect;
+
+/** The next number of this year, without gaps: whoever writes an invoice at the same time waits for this one's end. */
+export async function nextNumber(transaction: Transaction): Promise<string> {
+  const [counted] = await transaction
+    .insert(invoiceNumbers)
+    .values({ year: sql`year(${DATABASE_NOW})`, last: 1 })
+    .onDuplicateKeyUpdate({ set: { last: sql`${invoiceNumbers.last} + 1` } });
+  if (counted.affectedRows === 0) throw new Error('an invoice got no number');
+  const [row] = await transaction
+    .select()
+    .from(invoiceNumbers)
+    .where(eq(invoiceNumbers.year, sql`year(${DATABASE_NOW})`));
+  if (row === undefined) throw new Error('an invoice got no number');
+  return `${row.year}-${String(row.last).padStart(6, '0')}`;
+}
+
+export async function insertInvoice(
+  transaction: Transaction,
+  row: Omit<typeof invoices.$inferInsert, 'createdAt'>,
+): Promise<void> {
+  await transaction.insert(invoices).values(row);
+}
+
+export async function findInvoice(executor: Executor, id: string): Promise<InvoiceRow | undefined> {
+  if (!isUuid(id)) return undefined;
+  const [row] = await executor.select().from(invoices).where(eq(invoices.id, id));
+  return row;
+}
+
+export async function findByPayment(executor: Executor, paymentId: string): Promise<InvoiceRow | undefined> {
+  const [row] = await executor.select().from(invoices).where(eq(invoices.paymentId, paymentId));
+  return row;
+}
+
+export async function lockInvoice(transaction: Transaction, id: string): Promise<InvoiceRow | undefined> {
+  const [row] = await transaction.select().from(invoices).where(eq(invoices.id, id)).for('update');
+  return row;
+}
+
+export async function markPaid(transaction: Transaction, id: string): Promise<void> {
+  await transaction.update(invoices).set({ state: 'paid', paidAt: DATABASE_NOW }).where(eq(invoices.id, id));
+}
+
+/** Newest first. */
+export async function listInvoices(
+  executor: Executor,
+  request: { userId: string; beforeId: string | null; limit: number },
+): Promise<InvoiceRow[]> {
+  const { userId, beforeId, limit } = request;
+  return executor
+    .select()
+    .from(invoices)
+    .where(
+      and(
+        eq(invoices.userId, userId),
+        beforeId === null || !isUuid(beforeId) ? undefined : lt(invoices.id, beforeId),
+      ),
+    )
+    .orderBy(desc(invoices.id))
+    .limit(limit);
+}
+
+/** Invoices have to be kept; whose they were does not. */
+export async function forgetPerson(executor: Executor, userId: string): Promise<void> {
+  await executor.update(invoices).set({ userId: null }).where(eq(invoices.userId, userId));
+}
