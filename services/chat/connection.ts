@@ -96,8 +96,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     },
     end({ code, reason }) {
       if (ended) return;
-      ended = true;
-      wakeDrained?.();
+      leave();
       if (socket !== undefined) closeSocket(socket, code, reason);
     },
     tick() {
@@ -124,6 +123,14 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     if (token === null || nowMs - checkedMs < TOKEN_CHECK_MS) return;
     checkedMs = nowMs;
     void checkToken(token);
+  }
+
+  /** At once, although the socket may yet take a while to close. */
+  function leave(): void {
+    if (ended) return;
+    ended = true;
+    wakeDrained?.();
+    options.closed(connection);
   }
 
   function nextDrain(withinMs: number): Promise<void> {
@@ -198,11 +205,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     drain() {
       wakeDrained?.();
     },
-    close() {
-      ended = true;
-      wakeDrained?.();
-      options.closed(connection);
-    },
+    close: leave,
   };
   return Object.assign(connection, { events });
 }

@@ -9,10 +9,10 @@ import type { Connection } from './connection';
 const Attendance = Type.Object({ connections: Type.Integer(), members: Type.Array(Type.String()) });
 type Attendance = Static<typeof Attendance>;
 
-/** What an instance has said holds so long: then it must have died. */
-const HELD_SECONDS = 15;
+/** What an instance has said holds so long; then it must have died. */
+const HELD_SECONDS = 8;
 /** Well within what holds. */
-export const PRESENCE_REFRESH_MS = 5_000;
+export const PRESENCE_REFRESH_MS = 2_500;
 /** Names shown of a room; its count goes on. */
 const MOST_MEMBERS = 1_000;
 const INSTANCES_KEY = 'chat:instances';

@@ -1,0 +1,422 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { enterRoom, person, startChat } from '../../tests/support/chat';
+import { eventually } from '../../tests/support/servers';
+import { addMembers, findRoom } from './rooms-store';
+import { forgetPerson } from './service';
+
+let chat: Awaited<ReturnType<typeof startChat>>;
+/** Two instances. */
+let one: string;
+let other: string;
+
+beforeAll(async () => {
+  chat = await startChat();
+  [one, other] = (await Promise.all([chat.start(), chat.start()])).map(({ url }) => url) as [string, string];
+}, 60_000);
+afterAll(() => chat.stop(), 30_000);
+
+let rooms = 0;
+const newRoom = () => `room-${++rooms}`;
+
+async function call(
+  base: string,
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string> } = {},
+) {
+  const response = await fetch(`${base}${path}`, {
+    method,
+    headers: {
+      ...(options.body !== undefined && { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? {} : JSON.parse(text), headers: response.headers };
+}
+
+/** The status a handshake is answered with. */
+async function handshake(base: string, room: string, headers: Record<string, string> = {}, query = '') {
+  const { status, body } = await call(base, 'GET', `/ws/${room}${query}`, {
+    headers: {
+      upgrade: 'websocket',
+      connection: 'Upgrade',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      ...headers,
+    },
+  });
+  return { status, code: body.code };
+}
+
+describe('talking', () => {
+  test('everybody in the room, the sender too, gets each message with the same number, on every instance', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const here = await enterRoom(one, room, { headers: ada.headers });
+    const there = await enterRoom(other, room);
+    here.sendRaw(
+      JSON.stringify({
+        message: 'Hi',
+        phone_number: '+34600000000',
+        avatar: 'https://a.example/1.png',
+        client_id: 'c1',
+      }),
+    );
+    const message = await there.got('message');
+    expect(message).toEqual({
+      type: 'message',
+      id: expect.any(String),
+      seq: 1,
+      room,
+      message: 'Hi',
+      phone_number: '+34600000000',
+      avatar: 'https://a.example/1.png',
+      user: { id: ada.id, username: 'ada' },
+      sent_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      client_id: 'c1',
+    });
+    expect(await here.got('message')).toEqual(message);
+    there.say('Hello');
+    expect(await here.got('message', ({ seq }) => seq === 2)).toMatchObject({ message: 'Hello' });
+    expect(here.frames[0]).toMatchObject({ type: 'joined', room, seq: 0, user: { username: 'ada' } });
+  });
+
+  test('who comes, goes and types is told', async () => {
+    const room = newRoom();
+    const watcher = await enterRoom(one, room);
+    const ada = await person('ada');
+    const visitor = await enterRoom(other, room, { headers: ada.headers });
+    await watcher.got('joined', ({ user }) => user !== undefined);
+    visitor.sendRaw('{"type":"typing"}');
+    expect(await watcher.got('typing')).toMatchObject({ room, user: { username: 'ada' } });
+    visitor.close();
+    expect(await watcher.got('left')).toMatchObject({ room, user: { username: 'ada' } });
+  });
+
+  test('a message that is sent again with its client id is said once, and its sender told its number', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const first = await enterRoom(one, room, { headers: ada.headers });
+    first.say('once', 'same');
+    first.say('once', 'same');
+    const again = await enterRoom(other, room, { headers: ada.headers, query: '?after_seq=0' });
+    again.say('once', 'same');
+    expect(await again.got('duplicate')).toMatchObject({ seq: 1, client_id: 'same' });
+    const somebody = await enterRoom(one, room, { headers: (await person('eve')).headers });
+    somebody.say('mine', 'same');
+    await again.got('message', ({ seq }) => seq === 2);
+    expect(again.sequence().map(({ message }) => message)).toEqual(['once', 'mine']);
+    expect(first.frames.filter(({ type }) => type === 'duplicate')).toHaveLength(1);
+  });
+
+  test('what is said at once on two instances is one sequence, the same for all', async () => {
+    const room = newRoom();
+    const talkers = await Promise.all([one, other, one, other].map((base) => enterRoom(base, room)));
+    for (let count = 0; count < 25; count++) for (const talker of talkers) talker.say(`message ${count}`);
+    const expected = Array.from({ length: 100 }, (_, index) => index + 1);
+    for (const talker of talkers) {
+      await talker.got('message', ({ seq }) => seq === 100);
+      expect(talker.sequence().map(({ seq }) => seq)).toEqual(expected);
+      expect(talker.sequence()).toEqual(talkers[0]?.sequence() ?? []);
+    }
+  });
+
+  test('frames that cannot be understood are answered with an error that repeats nothing, and too many end it', async () => {
+    const talker = await enterRoom(one, newRoom());
+    talker.sendRaw('{"message": "secret');
+    const error = await talker.got('error');
+    expect(error).toMatchObject({ code: 'chat.invalid-frame' });
+    expect(JSON.stringify(error)).not.toContain('secret');
+    for (let count = 0; count < 25; count++) talker.sendRaw('nonsense');
+    expect(await talker.closed).toBe(3509);
+  });
+
+  test('who says too much at once is refused the rest, with the client id, and nobody else hears it', async () => {
+    const room = newRoom();
+    const talker = await enterRoom(one, room);
+    for (let count = 0; count < 60; count++) talker.say('again', String(count));
+    const refused = await talker.got('error');
+    expect(refused).toMatchObject({ code: 'chat.rate-limited', client_id: expect.any(String) });
+    await talker.got('message', ({ seq }) => seq === 40);
+    expect(talker.sequence().map(({ client_id }) => client_id)).not.toContain(refused.client_id);
+  });
+
+  test('text comes back as it was sent, and 64 KiB fit', async () => {
+    const room = newRoom();
+    const talker = await enterRoom(one, room);
+    const texts = ['ñandú 🐦 \u0000 "quoted" \\', 'a'.repeat(65_000)];
+    for (const text of texts) talker.say(text);
+    await talker.got('message', ({ seq }) => seq === 2);
+    expect(talker.sequence().map(({ message }) => message)).toEqual(texts);
+    const { body } = await call(other, 'GET', `/rooms/${room}/messages`);
+    expect(body.items.map(({ message }: { message: string }) => message)).toEqual(texts);
+  });
+});
+
+describe('coming back', () => {
+  test('with after_seq gets exactly what was missed, edits and deletions too, then what comes', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const talker = await enterRoom(one, room, { headers: ada.headers });
+    for (const text of ['one', 'two', 'three']) talker.say(text);
+    const third = await talker.got('message', ({ seq }) => seq === 3);
+    await call(one, 'PATCH', `/rooms/${room}/messages/${third.id}`, {
+      body: { message: 'drei' },
+      headers: ada.headers,
+    });
+    await talker.got('edited');
+    const back = await enterRoom(other, room, { query: '?after_seq=1' });
+    await back.got('edited');
+    talker.say('five');
+    await back.got('message', ({ seq }) => seq === 5);
+    expect(back.frames[1]).toMatchObject({ type: 'recovered', recovered: true });
+    expect(back.sequence().map(({ type, seq, message }) => [type, seq, message])).toEqual([
+      ['message', 2, 'two'],
+      // Whoever was away gets it as it is now, and hears in its turn that it was edited.
+      ['message', 3, 'drei'],
+      ['edited', 4, 'drei'],
+      ['message', 5, 'five'],
+    ]);
+  });
+
+  test('to another room of the name, or with a number that never was, is told to fetch anew', async () => {
+    const room = newRoom();
+    const talker = await enterRoom(one, room);
+    talker.say('hello');
+    await talker.got('message');
+    const epoch = String(talker.frames[0]?.epoch);
+    for (const [query, recovered] of [
+      [`?after_seq=1&epoch=${epoch}`, true],
+      ['?after_seq=1&epoch=another', false],
+      ['?after_seq=99', false],
+    ] as const) {
+      const back = await enterRoom(other, room, { query });
+      expect(await back.got('recovered')).toMatchObject({ recovered, seq: 1, epoch });
+    }
+  });
+
+  test('after more than can be made up for is told to fetch anew, and then hears what comes', async () => {
+    const room = newRoom();
+    const { url } = await chat.start({ CHAT_RECOVERY_LIMIT: '3' });
+    const talker = await enterRoom(one, room);
+    for (let count = 0; count < 5; count++) talker.say('hello');
+    await talker.got('message', ({ seq }) => seq === 5);
+    const late = await enterRoom(url, room, { query: '?after_seq=1' });
+    expect(await late.got('recovered')).toMatchObject({ recovered: false, seq: 5 });
+    talker.say('six');
+    await late.got('message');
+    expect(late.sequence().map(({ seq }) => seq)).toEqual([6]);
+    const soon = await enterRoom(url, room, { query: '?after_seq=3' });
+    await soon.got('message', ({ seq }) => seq === 6);
+    expect(soon.sequence().map(({ seq }) => seq)).toEqual([4, 5, 6]);
+  });
+
+  test('history is read in pages in either direction, each message once', async () => {
+    const room = newRoom();
+    const talker = await enterRoom(one, room);
+    for (let count = 1; count <= 7; count++) talker.say(String(count));
+    await talker.got('message', ({ seq }) => seq === 7);
+    const readAll = async (query: string) => {
+      const pages: number[][] = [];
+      let cursor = '';
+      for (;;) {
+        const { body } = await call(other, 'GET', `/rooms/${room}/messages?limit=3&${query}${cursor}`);
+        pages.push(body.items.map(({ seq }: { seq: number }) => seq));
+        if (body.next_cursor === null) return pages;
+        cursor = `&cursor=${body.next_cursor}`;
+      }
+    };
+    expect(await readAll('')).toEqual([[5, 6, 7], [2, 3, 4], [1]]);
+    expect(await readAll('after_seq=2')).toEqual([
+      [3, 4, 5],
+      [6, 7],
+    ]);
+    expect(await readAll('before_seq=3')).toEqual([[1, 2]]);
+  });
+});
+
+describe('changing what was said', () => {
+  test('is for its author; a moderator may delete; the room hears it, and the text is gone', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const eve = await person('eve');
+    const moderator = await person('mod', { permissions: ['chat:moderate'] });
+    const talker = await enterRoom(one, room, { headers: ada.headers });
+    talker.say('original');
+    const { id } = await talker.got('message');
+    const path = `/rooms/${room}/messages/${id}`;
+    const edit = { body: { message: 'changed' } };
+    expect((await call(one, 'PATCH', path, edit)).status).toBe(401);
+    expect((await call(one, 'PATCH', path, { ...edit, headers: eve.headers })).body.code).toBe(
+      'chat.not-the-author',
+    );
+    expect((await call(one, 'DELETE', path, { headers: eve.headers })).status).toBe(403);
+    const edited = await call(other, 'PATCH', path, { ...edit, headers: ada.headers });
+    expect(edited.body).toMatchObject({ message: 'changed', seq: 1, edited_at: expect.any(String) });
+    expect(await talker.got('edited')).toMatchObject({ seq: 2, id, message_seq: 1, message: 'changed' });
+    expect((await call(other, 'DELETE', path, { headers: moderator.headers })).status).toBe(204);
+    expect(await talker.got('deleted')).toMatchObject({ seq: 3, id, message_seq: 1 });
+    expect((await call(other, 'DELETE', path, { headers: ada.headers })).status).toBe(404);
+    const { body } = await call(one, 'GET', `/rooms/${room}/messages`);
+    expect(body.items).toMatchObject([{ seq: 1, message: '', deleted_at: expect.any(String) }]);
+  });
+
+  test('an erased person’s words stay without them', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const talker = await enterRoom(one, room, { headers: ada.headers });
+    for (const clientId of ['a', 'b'])
+      talker.sendRaw(
+        JSON.stringify({ message: 'words', phone_number: '+34', avatar: 'x', client_id: clientId }),
+      );
+    await talker.got('message', ({ seq }) => seq === 2);
+    await forgetPerson({ database: chat.storage.database }, ada.id);
+    const { body } = await call(one, 'GET', `/rooms/${room}/messages`);
+    expect(JSON.stringify(body)).not.toContain(ada.id);
+    expect(body.items).toMatchObject([
+      { message: 'words', phone_number: null, avatar: null },
+      { message: 'words', phone_number: null, avatar: null },
+    ]);
+    expect(body.items[0]).not.toHaveProperty('user');
+  });
+});
+
+describe('who is there', () => {
+  test('is counted over all instances, and a killed instance’s count vanishes', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const third = await chat.start();
+    const info = async (base: string) => (await call(base, 'GET', `/rooms/${room}/info`)).body;
+    expect(await info(one)).toMatchObject({ room, active_connections: 0, members: [] });
+    const leaving = await enterRoom(one, room);
+    await enterRoom(other, room, { headers: ada.headers });
+    await enterRoom(third.url, room, { headers: ada.headers });
+    for (const base of [one, other, third.url])
+      await eventually('three are counted', async () => (await info(base)).active_connections === 3);
+    expect((await info(one)).members).toEqual(['ada']);
+    leaving.close();
+    await third.kill();
+    await eventually('one is left', async () => (await info(one)).active_connections === 1, 25_000);
+  }, 40_000);
+});
+
+describe('private rooms', () => {
+  test('are for their members, who lose their connections with their membership, on every instance', async () => {
+    const name = newRoom();
+    const [owner, eve] = [await person('owner'), await person('eve')];
+    const made = await call(one, 'POST', '/rooms', { body: { name, private: true }, headers: owner.headers });
+    expect(made.status).toBe(201);
+    expect(made.headers.get('location')).toBe(`/rooms/${name}/info`);
+    expect((await call(one, 'POST', '/rooms', { body: { name }, headers: eve.headers })).status).toBe(409);
+    expect(await handshake(one, name)).toEqual({ status: 401, code: 'auth.unauthenticated' });
+    expect(await handshake(one, name, eve.headers)).toEqual({ status: 403, code: 'chat.not-a-member' });
+    for (const path of ['info', 'messages', 'members'])
+      expect((await call(one, 'GET', `/rooms/${name}/${path}`, { headers: eve.headers })).status).toBe(403);
+    const listed = async (headers: Record<string, string>) =>
+      (await call(one, 'GET', '/rooms?limit=100', { headers })).body.items.map(
+        (room: { name: string }) => room.name,
+      );
+    expect(await listed(eve.headers)).not.toContain(name);
+    expect(await listed(owner.headers)).toContain(name);
+
+    const room = await findRoom(chat.storage.database, name);
+    await addMembers(chat.storage.database, room?.id ?? 0, [eve]);
+    const guest = await enterRoom(other, name, { headers: eve.headers });
+    const host = await enterRoom(one, name, { headers: owner.headers });
+    host.say('for members');
+    await guest.got('message');
+    const remove = (headers: Record<string, string>, username: string) =>
+      call(one, 'DELETE', `/rooms/${name}/members/${username}`, { headers });
+    expect((await remove(eve.headers, 'owner')).status).toBe(403);
+    expect((await remove(owner.headers, 'owner')).status).toBe(403);
+    expect((await remove(owner.headers, 'eve')).status).toBe(204);
+    expect(await guest.closed).toBe(3507);
+    expect((await handshake(other, name, eve.headers)).status).toBe(403);
+    // Members are found through the users service, which is away here.
+    expect((await call(one, 'PUT', `/rooms/${name}/members/eve`, { headers: owner.headers })).status).toBe(
+      503,
+    );
+  });
+});
+
+describe('who may connect', () => {
+  test('a token is taken from the header, the query or a subprotocol; a bad one is refused', async () => {
+    const room = newRoom();
+    const { token, headers } = await person('ada');
+    const ways = [
+      { headers },
+      { query: `?token=${token}` },
+      { protocols: ['rookery.chat', `rookery.token.${token}`] },
+      { protocols: ['bearer', token] },
+    ];
+    for (const way of ways)
+      expect((await enterRoom(one, room, way)).frames[0]).toMatchObject({ user: { username: 'ada' } });
+    const { socket } = await enterRoom(one, room, { protocols: ['rookery.chat', `rookery.token.${token}`] });
+    expect(socket.protocol).toBe('rookery.chat');
+    for (const [sent, query] of [
+      [{ authorization: 'Bearer nonsense' }, ''],
+      [{}, '?token=nonsense'],
+    ] as const)
+      expect(await handshake(one, room, sent, query)).toEqual({ status: 401, code: 'auth.unauthenticated' });
+  });
+
+  test('a connection ends with its token, and soon after its token was revoked', async () => {
+    const room = newRoom();
+    const short = await person('short', { lifetimeSeconds: 2 });
+    const ending = await enterRoom(one, room, { headers: short.headers });
+    expect(await ending.closed).toBe(3005);
+    const ada = await person('ada');
+    const revoked = await enterRoom(other, room, { headers: ada.headers });
+    expect((await call(chat.auth.url, 'POST', '/auth/revoke', { body: { token: ada.token } })).status).toBe(
+      200,
+    );
+    expect(await revoked.closed).toBe(3500);
+  });
+
+  test('pages of other origins and, in production, people who are not signed in may not', async () => {
+    const room = newRoom();
+    const mayEnter = async (base: string, headers: Record<string, string>) =>
+      expect((await enterRoom(base, room, { headers })).frames[0]).toMatchObject({ type: 'joined' });
+    expect(await handshake(one, room, { origin: 'https://evil.example' })).toEqual({
+      status: 403,
+      code: 'chat.origin-refused',
+    });
+    await mayEnter(one, { origin: one });
+    const production = { CHAT_ALLOWED_ORIGINS: 'https://app.example.com' };
+    const closed = await chat.startInProduction(production);
+    const ada = await person('ada');
+    expect((await handshake(closed.url, room)).status).toBe(401);
+    expect((await call(closed.url, 'GET', `/rooms/${room}/messages`)).status).toBe(401);
+    expect(
+      (await handshake(closed.url, room, { ...ada.headers, origin: 'http://localhost:3000' })).status,
+    ).toBe(403);
+    await mayEnter(closed.url, { ...ada.headers, origin: 'https://app.example.com' });
+    const open = await chat.startInProduction({ ...production, CHAT_ALLOW_ANONYMOUS: 'true' });
+    await mayEnter(open.url, {});
+  });
+});
+
+test('through the gateway it is the same, at /ws and at /chat/ws', async () => {
+  const room = newRoom();
+  const gateway = await chat.startGateway();
+  await eventually(
+    'the gateway knows chat',
+    async () => (await fetch(`${gateway.url}/rooms`)).status === 200,
+  );
+  const { token } = await person('ada');
+  const root = await enterRoom(gateway.url, room, { protocols: ['rookery.chat', `rookery.token.${token}`] });
+  expect(root.socket.protocol).toBe('rookery.chat');
+  const prefixed = await enterRoom(`${gateway.url}/chat`, room);
+  for (const text of ['one', 'two']) root.say(text);
+  await prefixed.got('message', ({ seq }) => seq === 2);
+  expect(prefixed.sequence()).toEqual(root.sequence());
+  const back = await enterRoom(gateway.url, room, { query: '?after_seq=1' });
+  expect(await back.got('message')).toMatchObject({ seq: 2 });
+  for (let count = 0; count < 25; count++) prefixed.sendRaw('nonsense');
+  expect(await prefixed.closed).toBe(3509);
+  expect(
+    (await call(gateway.url, 'GET', `/chat/rooms/${room}/info`)).body.active_connections,
+  ).toBeGreaterThan(0);
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'bun:test';
+import { createRateLimit, isAllowedOrigin, parseInbound, readProtocols } from './rules';
+
+const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln-_';
+
+describe('subprotocols', () => {
+  test.each([
+    ['rookery.chat, rookery.token.'.concat(TOKEN), 'rookery.chat', TOKEN],
+    [`bearer, ${TOKEN}`, 'bearer', TOKEN],
+    [`${TOKEN}, chat`, 'chat', TOKEN],
+    ['chat', 'chat', null],
+    [null, null, null],
+    // A browser gives up when none is chosen; then its own token goes back to where it came from.
+    [`rookery.token.${TOKEN}`, `rookery.token.${TOKEN}`, TOKEN],
+  ])('%p', (header, protocol, token) => {
+    expect(readProtocols(header)).toEqual({ protocol, token });
+  });
+});
+
+describe('pages that may connect', () => {
+  const rule = { allowed: ['https://app.example.com'], loopback: false };
+  const allowed = (headers: Record<string, string>, loopback = false) =>
+    isAllowedOrigin({ ...rule, loopback }, new Headers(headers));
+
+  test('are those listed and those of the same host, also behind the gateway', () => {
+    expect(allowed({ origin: 'https://app.example.com', host: 'chat' })).toBe(true);
+    expect(allowed({ origin: 'https://chat.example.com', host: 'chat.example.com' })).toBe(true);
+    expect(
+      allowed({
+        origin: 'https://rookery.example',
+        host: '10.0.0.1:5800',
+        'x-forwarded-host': 'rookery.example',
+      }),
+    ).toBe(true);
+  });
+
+  test('are no others; programs need no origin', () => {
+    expect(allowed({ host: 'chat' })).toBe(true);
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      'https://app.example.com.evil.example',
+      'http://app.example.com',
+    ])
+      expect(allowed({ origin, host: 'chat' })).toBe(false);
+  });
+
+  test('of this machine only outside of production', () => {
+    expect(allowed({ origin: 'http://localhost:3000', host: 'chat' }, true)).toBe(true);
+    expect(allowed({ origin: 'http://localhost:3000', host: 'chat' })).toBe(false);
+  });
+});
+
+test.each([
+  ['not JSON', '{'],
+  ['no message', '{"text":"hi"}'],
+  ['an empty message', '{"message":""}'],
+  ['a number', '{"message":1}'],
+  ['a long client id', JSON.stringify({ message: 'a', client_id: 'a'.repeat(65) })],
+  ['null', 'null'],
+  ['an unknown type', '{"type":"shout","message":"a"}'],
+])('a frame with %s is refused', (_what, text) => {
+  expect(parseInbound(text)).toBeUndefined();
+});
+
+test('frames of the first chat, with null for what is not known, are understood', () => {
+  expect(parseInbound('{"message":"a","phone_number":null,"avatar":null}')).toBeDefined();
+  expect(
+    parseInbound('{"message":"a","phone_number":"+34600000000","avatar":"https://a.example/1.png"}'),
+  ).toBeDefined();
+});
+
+test('a rate is kept on average, and twice of it at once', () => {
+  let nowMs = 0;
+  const allow = createRateLimit(10, () => nowMs);
+  const taken = (times: number) => Array.from({ length: times }, allow).filter(Boolean).length;
+  expect(taken(50)).toBe(20);
+  nowMs = 500;
+  expect(taken(50)).toBe(5);
+  nowMs = 60_000;
+  expect(taken(50)).toBe(20);
+});

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startStack } from '../../infra/stack';
+import { startChat } from './chat';
+import { differencesIn, joinCrowd } from './chat-crowd';
+import { eventually } from './servers';
+
+/** Away from the stack the other tests use, whose servers nobody may kill. */
+const PORT_OFFSET = 4_000;
+const HEAR_DEADLINE_MS = 60_000;
+
+export interface Outcome {
+  /** Who has something else than the same gapless sequence as all others of the room. */
+  readonly wrong: readonly string[];
+  readonly reconnects: number;
+  readonly seconds: number;
+  readonly heardPerSecond: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  /** Resident memory of the instance that was not killed. */
+  readonly residentMegabytes: number;
+}
+
+/**
+ * A crowd talks in many rooms through two instances. On the way one instance is killed, and started again; then Redis is.
+ *
+ * @param perSecond messages of all together
+ */
+export async function talkWhileServersDie(size: {
+  connections: number;
+  rooms: number;
+  messages: number;
+  perSecond: number;
+}): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'rookery-chat-'));
+  const stack = await startStack({
+    folder,
+    profile: 'test',
+    portOffset: PORT_OFFSET,
+    only: ['redis'],
+    source: {},
+  });
+  const chat = await startChat({ ...stack.environment, LOG_LEVEL: 'info' });
+  try {
+    const steady = await chat.start();
+    let mortal = await chat.start();
+    const bases = () => [steady.url, mortal.url];
+    const crowd = Array.from({ length: size.connections }, (_, number) =>
+      joinCrowd(bases, `room-${number % size.rooms}`, number),
+    );
+    await eventually('all are in', () => crowd.every(({ reconnects }) => reconnects === 0), HEAR_DEADLINE_MS);
+    const at = (share: number) => Math.floor(size.messages * share);
+    const redis = stack.server('redis');
+    const happening: Promise<unknown>[] = [];
+    const events = new Map<number, () => Promise<unknown>>([
+      [at(0.25), () => mortal.kill()],
+      [
+        at(0.45),
+        async () => {
+          mortal = await chat.start();
+        },
+      ],
+      [at(0.6), () => redis.kill()],
+      [at(0.8), () => redis.restart()],
+    ]);
+    const saidIn = new Map<string, number>();
+    const startedMs = performance.now();
+    for (let count = 0; count < size.messages; count++) {
+      const event = events.get(count);
+      if (event !== undefined) happening.push(event());
+      const member = crowd[count % crowd.length];
+      if (member === undefined) continue;
+      member.say(String(count));
+      saidIn.set(member.room, (saidIn.get(member.room) ?? 0) + 1);
+      const earlyMs = (count / size.perSecond) * 1_000 - (performance.now() - startedMs);
+      if (earlyMs > 1) await Bun.sleep(earlyMs);
+    }
+    await Promise.all(happening);
+    const wrong = await differencesIn(crowd, (room) => saidIn.get(room) ?? 0, HEAR_DEADLINE_MS);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const latencies = crowd.flatMap(({ latenciesMs }) => latenciesMs).sort((left, right) => left - right);
+    const heard = crowd.reduce((sum, { seen }) => sum + seen.length, 0);
+    const metrics = await (await fetch(`${steady.url}/metrics`)).text();
+    const resident = Number(/^process_resident_memory_bytes (\d+)/m.exec(metrics)?.[1]);
+    for (const member of crowd) member.leave();
+    return {
+      wrong,
+      reconnects: crowd.reduce((sum, { reconnects }) => sum + reconnects, 0),
+      seconds,
+      heardPerSecond: heard / seconds,
+      medianMs: latencies[Math.floor(latencies.length / 2)] ?? 0,
+      p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
+      residentMegabytes: resident / 1024 / 1024,
+    };
+  } finally {
+    await chat.stop();
+    await stack.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
