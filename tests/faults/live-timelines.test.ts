@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { type Client, request, signIn } from '../support/client';
+import { type Listener, listenTo } from '../support/event-stream';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const SYSTEM_MS = 120_000;
+const TEST_MS = 120_000;
+const HEAL_MS = 60_000;
+const PASSWORD = 'correct horse battery staple';
+const PROCESSES = ['registry', 'gateway', 'users', 'auth', 'timelines'];
+
+let system: System;
+let author: Client;
+let reader: Client;
+let authorization: string;
+
+beforeAll(async () => {
+  system = await startSystem('live-timelines', {}, PROCESSES);
+  [author, reader] = [await member('author'), await member('reader')];
+  expect((await reader.post('/users/follow/author')).status).toBeLessThan(300);
+  authorization = await eventually(async () => {
+    const { status, body } = await request(system.url, 'POST', '/login', {
+      body: { username: 'reader', password: PASSWORD },
+    });
+    expect(status).toBe(200);
+    return `Bearer ${body.access_token}`;
+  }, HEAL_MS);
+}, SYSTEM_MS);
+
+afterAll(() => system?.stop(), SYSTEM_MS);
+
+async function member(username: string): Promise<Client> {
+  const body = { username, email: `${username}@example.com`, password: PASSWORD };
+  expect((await request(system.url, 'POST', '/register', { body })).status).toBe(201);
+  return eventually(() => signIn(system.url, username), HEAL_MS);
+}
+
+/** As a browser does: again, with the last id, until it is let in. */
+const listen = (lastEventId?: string): Promise<Listener> =>
+  eventually(async () => {
+    const listener = await listenTo(`${system.url}/posts/home/reader/stream`, { authorization, lastEventId });
+    if (listener.status !== 200) {
+      listener.close();
+      throw new Error(`the stream was answered with ${listener.status}`);
+    }
+    await eventually(() => expect(listener.lastEventId()).toBeDefined());
+    return listener;
+  }, HEAL_MS);
+
+const post = (text: string): Promise<string> =>
+  eventually(async () => {
+    const reply = await author.post('/posts', { text }, { 'idempotency-key': text.replaceAll(' ', '-') });
+    expect(reply.status).toBe(201);
+    return String(reply.body.id);
+  }, HEAL_MS);
+
+const idsIn = (listener: Listener) => listener.received.map((event) => event.data.id);
+
+test(
+  'a follower hears of every post once, though timelines and the gateway are killed while they listen',
+  async () => {
+    const first = await listen();
+    const seen = await eventually(async () => {
+      const id = await post('while all is well');
+      await eventually(() => expect(idsIn(first)).toEqual([id]), HEAL_MS);
+      return id;
+    }, HEAL_MS);
+
+    await system.killAndStart('timelines');
+    await first.ended;
+    const missed = [await post('after timelines was killed'), await post('and one more')];
+    const second = await listen(first.lastEventId());
+    await eventually(() => expect(idsIn(second)).toEqual(missed), HEAL_MS);
+
+    await system.killAndStart('gateway');
+    await second.ended;
+    const late = await post('after the gateway was killed');
+    const third = await listen(second.lastEventId());
+    await eventually(() => expect(idsIn(third)).toEqual([late]), HEAL_MS);
+    expect(new Set([seen, ...missed, late]).size).toBe(4);
+    third.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'an instance that is asked to end sends its listeners to another, who miss nothing',
+  async () => {
+    await system.start('timelines');
+    const [ending] = system.instances('timelines');
+    const listeners = await Promise.all(Array.from({ length: 6 }, () => listen()));
+    await ending?.stop();
+    const id = await post('while instances change');
+    const moved = await Promise.all(
+      listeners.map(async (listener) => {
+        const isEnded = await Promise.race([
+          listener.ended.then(() => true),
+          Bun.sleep(2_000).then(() => false),
+        ]);
+        return isEnded ? listen(listener.lastEventId()) : listener;
+      }),
+    );
+    for (const listener of moved) await eventually(() => expect(idsIn(listener)).toEqual([id]), HEAL_MS);
+    for (const listener of moved) listener.close();
+  },
+  TEST_MS,
+);
