@@ -55,7 +55,7 @@ const generated = (service: { name: string; version: string; description?: strin
   });
 
 /** Swagger UI's page, pointing at the document beside it. */
-export function documentationPage(
+function documentationPage(
   title: string,
   set: { headers: Record<string, string | number | undefined> },
 ): string {
@@ -80,7 +80,7 @@ export function documentationPage(
 }
 
 /** One of Swagger UI's two files, from its package. */
-export function documentationAsset(name: string): Response {
+function documentationAsset(name: string): Response {
   const contentType = ASSETS[name];
   if (contentType === undefined) return new Response(null, { status: 404 });
   const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));

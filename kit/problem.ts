@@ -46,8 +46,6 @@ export interface ProblemClass {
   readonly title: string;
 }
 
-const defined = new Map<string, ProblemClass>();
-
 /**
  * Names a failure once.
  *
@@ -56,7 +54,7 @@ const defined = new Map<string, ProblemClass>();
  * @param title one sentence, the same for every occurrence
  */
 export function defineProblem(code: string, status: number, title: string): ProblemClass {
-  const problemClass = class extends Problem {
+  return class extends Problem {
     static readonly code = code;
     static readonly status = status;
     static readonly title = title;
@@ -64,13 +62,7 @@ export function defineProblem(code: string, status: number, title: string): Prob
       super(code, status, title, options);
     }
   };
-  defined.set(code, problemClass);
-  return problemClass;
 }
-
-/** Every problem defined by the modules loaded so far, in the order of their codes. */
-export const definedProblems = (): ProblemClass[] =>
-  [...defined.values()].sort((left, right) => left.code.localeCompare(right.code));
 
 export const ValidationFailed = defineProblem('request.invalid', 422, 'Some of what was sent is not valid');
 export const MalformedBody = defineProblem(
