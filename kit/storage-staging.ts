@@ -10,6 +10,11 @@ export interface StagedFile {
 }
 
 const SUFFIX = '.part';
+/**
+ * Bun 1.4.4 lets the pieces of a body lie for long: 90 MB that stream through leave up to 54 MB of garbage resident. With
+ * a collection at every so many bytes, a few milliseconds each, it is 16 MB.
+ */
+const COLLECT_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Writes bytes as they come into a new file of a folder, and to the disk before it returns.
@@ -26,6 +31,7 @@ export async function stageFile(
   const file = await open(path, 'wx', 0o600);
   const hash = createHash('sha256');
   let size = 0;
+  let collectedAt = 0;
   try {
     for await (const bytes of source) {
       size += bytes.byteLength;
@@ -33,6 +39,10 @@ export async function stageFile(
         throw new BodyTooLarge({ detail: `A file may have at most ${maximumBytes} bytes.` });
       hash.update(bytes);
       await writeAll(file, bytes);
+      if (size - collectedAt >= COLLECT_EVERY_BYTES) {
+        Bun.gc(true);
+        collectedAt = size;
+      }
     }
     await file.sync();
   } catch (failure) {

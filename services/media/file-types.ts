@@ -43,7 +43,7 @@ const SNIFFED_BYTES = 4_100;
 
 export interface Claim {
   readonly fileName: string;
-  /** As the sender says; nothing and `application/octet-stream` claim nothing. */
+  /** As the sender says. */
   readonly contentType: string | undefined;
 }
 
@@ -76,16 +76,19 @@ async function readHead(path: string): Promise<Buffer> {
 /** The first element is `svg`, after nothing but what XML allows before it. */
 function isSvg(head: Buffer): boolean {
   const text = head.toString('utf8').replace(/^\ufeff/, '');
-  return /^(?:\s|<\?[^>]*>|<!--[\s\S]*?-->|<!DOCTYPE[^>[]*(?:\[[^\]]*\]\s*)?>)*<(?:svg:)?svg[\s>/]/i.test(
+  return /^(?:\s|<\?[^>]*>|<!--[\s\S]*?-->|<!DOCTYPE\s+svg[^>[]*(?:\[[^\]]*\]\s*)?>)*<(?:svg:)?svg[\s>/]/i.test(
     text,
   );
 }
 
 const normalized = (type: string): string => ALIASES.get(type) ?? type;
 
+/** What programs say that do not know; `text/plain` is what a part of a form is where it says nothing (RFC 7578). */
+const CLAIMS_NOTHING = new Set(['', 'application/octet-stream', 'text/plain']);
+
 function claimedType(contentType: string | undefined): string | undefined {
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  return type === '' || type === 'application/octet-stream' ? undefined : normalized(type);
+  return CLAIMS_NOTHING.has(type) ? undefined : normalized(type);
 }
 
 /** Endings of kinds that are not stored claim as well: `photo.exe` is not a picture. */

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Metadata, type OutputInfo } from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
@@ -41,8 +42,9 @@ export async function renderPicture(request: {
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: [kind.loader] });
   const header = await readHeader(request.path);
-  const rejected = header === undefined ? 'picture.unreadable' : reasonToReject(header);
-  if (header === undefined || rejected !== undefined) return { rejected: rejected ?? 'picture.unreadable' };
+  if (header === undefined) return { rejected: 'picture.unreadable' };
+  const rejected = reasonToReject(header, await gifScreenPixels(request));
+  if (rejected !== undefined) return { rejected };
   const pixels = await decode(request.path);
   if (pixels === undefined) return { rejected: 'picture.unreadable' };
   request.onDecoded();
@@ -62,12 +64,24 @@ const readHeader = (path: string): Promise<Metadata | undefined> =>
 
 const framesOf = (header: Metadata): number => header.pages ?? 1;
 
-function reasonToReject(header: Metadata): string | undefined {
+function reasonToReject(header: Metadata, screenPixels: number): string | undefined {
   const frames = framesOf(header);
-  const height = header.pageHeight ?? header.height;
+  const pixels = Math.max(header.width * (header.pageHeight ?? header.height), screenPixels);
   if (frames > MOST_FRAMES) return 'picture.too-many-frames';
-  if (header.width * height * frames > MOST_PIXELS) return 'picture.too-many-pixels';
+  if (pixels * frames > MOST_PIXELS) return 'picture.too-many-pixels';
   return undefined;
+}
+
+/** What a GIF claims: this decoder makes a smaller picture of a claim it does not believe, those of readers may not. */
+async function gifScreenPixels({ path, type }: { path: string; type: string }): Promise<number> {
+  if (type !== 'image/gif') return 0;
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(10), 0, 10, 0);
+    return buffer.readUInt16LE(6) * buffer.readUInt16LE(8);
+  } finally {
+    await file.close();
+  }
 }
 
 interface Pixels {

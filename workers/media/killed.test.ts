@@ -1,0 +1,75 @@
+import { afterAll, expect, test } from 'bun:test';
+import sharp from 'sharp';
+import { relayOutbox } from '#kit/outbox-relay';
+import { openRabbit } from '#kit/rabbit';
+import { registerInstance } from '#kit/registry-lease';
+import { startMedia } from '../../tests/support/media';
+import { startProcess } from '../../tests/support/processes';
+import { amqpUrl, eventually } from '../../tests/support/servers';
+
+const service = await startMedia();
+const registry = await startProcess('registry/main.ts', {});
+afterAll(async () => {
+  await service.close();
+  await registry.stop();
+});
+
+test('a picture whose worker is killed in the middle of it is ready by the next, once', async () => {
+  const { runtime } = service;
+  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+  await eventually('RabbitMQ is connected', () => rabbit.connected);
+  // The real queue, in which other tests may have left something.
+  const inspection = rabbit.keepChannel('inspection', async (channel) => {
+    await channel.deleteQueue('media');
+  });
+  await inspection.opened();
+  await inspection.close();
+  registerInstance(runtime, {
+    urls: [registry.url],
+    token: undefined,
+    registration: {
+      name: 'media',
+      version: 'test',
+      host: '127.0.0.1',
+      port: service.grpcPort,
+      grpc_port: service.grpcPort,
+      routes: [],
+      prefixes: ['media'],
+    },
+  });
+  const startWorker = () =>
+    startProcess('workers/media/main.ts', {
+      REGISTRY_URL: registry.url,
+      AMQP_URL: amqpUrl(),
+      INTERNAL_SECRET: service.internalSecret,
+      MEDIA_STORAGE: service.folder,
+    });
+  const first = await startWorker();
+  relayOutbox(runtime, service.database, { rabbit });
+  const ada = await service.newPerson();
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  const bytes = await sharp({
+    create: { width: 5_000, height: 4_000, channels: 3, background: '#888', noise },
+  })
+    .jpeg()
+    .toBuffer();
+  const response = await service.upload(ada, bytes, { name: 'big.jpg' });
+  const { id } = await response.json();
+  // Its sizes take seconds; the original is copied when rendering begins.
+  await eventually('it is being rendered', async () => renderers(first.pid) > 0);
+  await first.kill();
+  const read = async () => (await service.call('GET', `/files/${id}`, { authorization: ada })).body;
+  expect((await read()).status).toBe('processing');
+
+  const second = await startWorker();
+  await eventually('it is ready', async () => (await read()).status === 'ready', 60_000);
+  expect((await read()).sizes).toHaveLength(4);
+  await second.stop();
+}, 120_000);
+
+/** Processes that a process has started. */
+const renderers = (pid: number): number =>
+  Bun.spawnSync(['pgrep', '-P', String(pid)])
+    .stdout.toString()
+    .split('\n')
+    .filter(Boolean).length;
