@@ -3,6 +3,7 @@ import { optionalText, readEnv, text } from '#kit/env';
 import { amqpFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
 import { createGrpcClient } from '#kit/grpc-client';
 import { trimIdempotencyKeys } from '#kit/idempotency';
+import { minorDigitsOf } from '#kit/money';
 import { openOwnDatabase } from '#kit/own-database';
 import { startProcess } from '#kit/process';
 import { openRabbit } from '#kit/rabbit';
@@ -11,7 +12,7 @@ import { serveService } from '#kit/service';
 import { keysFromAuth, openTokens } from '#kit/tokens';
 import { accounts } from '.';
 import { accountsGrpc } from './grpc';
-import { expireTransactions, worldAccount } from './service';
+import { expireTransactions } from './service';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -23,6 +24,9 @@ const env = readEnv({
   ACCOUNTS_DATABASE_URL: optionalText(),
   ACCOUNTS_CURRENCY: text('EUR'),
 });
+
+// Ends the process at once when it is none.
+minorDigitsOf(env.ACCOUNTS_CURRENCY);
 
 const runtime = await startProcess('accounts', env);
 const database = await openOwnDatabase(runtime, env, {
@@ -46,8 +50,6 @@ const deps = {
   fetchKeys: keysFromAuth(runtime, registry),
   tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
 };
-// Also tells at once when ACCOUNTS_CURRENCY is no currency.
-await worldAccount(deps, env.ACCOUNTS_CURRENCY);
 trimIdempotencyKeys(runtime, database);
 expireTransactions(deps);
 subscribe(deps, rabbit);

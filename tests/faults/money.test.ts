@@ -1,0 +1,260 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { SignJWT } from 'jose';
+import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { audit } from '../../scripts/audit';
+import { type Client, join, type Reply, request } from '../support/client';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const SYSTEM_MS = 120_000;
+const TEST_MS = 240_000;
+const HEAL_MS = 60_000;
+const TRANSFERS = 2_000;
+const HOLDERS = 50;
+const PAYERS = 5;
+const PAYMENTS_EACH = 10;
+const AT_ONCE = 10;
+/** Payments are begun all over the load. */
+const PAUSE_MS = 2_000;
+const METHODS = ['pm_ok', 'pm_ok', 'pm_declined', 'pm_timeout', 'pm_flaky'];
+/** With a shared secret a test can sign people in by itself: fifty passwords take long to hash. */
+const TOKENS = { JWT_ALG: 'HS256', JWT_SECRET: 'a token secret of more than 32 characters' };
+
+let system: System;
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+const random = randomFrom(seed);
+/** Transfers that have an answer for good. */
+let answered = 0;
+
+beforeAll(async () => {
+  system = await startSystem('money', TOKENS);
+  await eventually(async () => {
+    for (const path of ['/accounts/users/me', '/payments', '/invoices'])
+      expect([path, (await request(system.url, 'GET', path)).status]).toEqual([path, 401]);
+  }, HEAL_MS);
+}, SYSTEM_MS);
+
+afterAll(() => system?.stop(), SYSTEM_MS);
+
+test(
+  'who pays has the money on their account, an invoice, and a mail that tells of it',
+  async () => {
+    const ada = await join(system.url, 'ada');
+    const taken = await pay(ada, 'pm_ok', 'story');
+    expect(taken.status).toBe(202);
+    const paid = await settled(ada, String(taken.body.id));
+    expect(paid).toMatchObject({ status: 'succeeded', amount: '12.50' });
+    const account = await ada.get(`/accounts/user/${ada.id}`);
+    expect(account.body).toMatchObject({ balance: '12.50', user_id: ada.id });
+    const { body } = await ada.get(`/transactions/${paid.transaction_id}`);
+    expect(body).toMatchObject({ amount: '12.50', status: 'posted', receiver_id: account.body.id });
+    const [invoice] = await eventually(async () => {
+      const found = await invoicesOf(ada);
+      expect(found).toHaveLength(1);
+      return found;
+    });
+    expect(invoice).toMatchObject({ payment_id: paid.id, amount: '12.50', status: 'paid' });
+    const page = await ada.get(`/invoices/${invoice?.id}.html`);
+    expect(String(page.body.text)).toContain(`Invoice ${invoice?.number}`);
+    await eventually(async () => expect(await mailsAbout(invoice?.number)).toBe(1), HEAL_MS);
+  },
+  TEST_MS,
+);
+
+test(
+  'money moves once and none is lost, though workers, services and servers are killed all the time',
+  async () => {
+    console.log(`seed ${seed}`);
+    const payers = await Promise.all(
+      Array.from({ length: PAYERS }, (_, number) => join(system.url, `payer_${number}`)),
+    );
+    const holders = await inTurns(Array.from({ length: HOLDERS }), openHolder);
+    const victims = [
+      'payments-worker',
+      'accounts',
+      'mariadb',
+      'payments',
+      'rabbitmq',
+      'payments-worker',
+      'billing',
+    ];
+    let killed = 0;
+    const load = Promise.all([
+      inTurns(Array.from({ length: TRANSFERS }), (_, number) => transfer(holders, number)),
+      inTurns(
+        payers.flatMap((payer) => Array.from({ length: PAYMENTS_EACH }, () => payer)),
+        async (payer, number) => {
+          await Bun.sleep(random(PAUSE_MS));
+          const method = METHODS[number % METHODS.length] ?? '';
+          const taken = await untilAnswered(() => pay(payer, method, `payment-${number}`));
+          return { payer, method, id: String(taken.body.id) };
+        },
+      ),
+    ]);
+    for (const victim of victims) {
+      // Spread over the whole load, however fast the machine is.
+      const share = (TRANSFERS * (killed + 1)) / (victims.length + 2);
+      await eventually(() => expect(answered).toBeGreaterThan(share), HEAL_MS);
+      await kill(victim);
+      killed++;
+    }
+    expect(answered).toBeLessThan(TRANSFERS);
+    const [outcomes, payments] = await load;
+    for (const { payer, method, id } of payments) {
+      const ended = await settled(payer, id);
+      expect([method, ended.status]).toEqual([method, method === 'pm_declined' ? 'failed' : 'succeeded']);
+    }
+    await eventually(async () => expect(await audit(system.stack.environment)).toEqual([]), HEAL_MS);
+    expect(new Set(payments.map(({ id }) => id)).size).toBe(PAYERS * PAYMENTS_EACH);
+    await everyInvoiceIsMailedOnce(payers, payments);
+
+    const done = outcomes.filter(({ status }) => status === 201);
+    expect(new Set(done.map(({ body }) => body.id)).size).toBe(done.length);
+    expect(done.length).toBeGreaterThan(TRANSFERS / 4);
+    const held = await inTurns(holders, async (holder) =>
+      Number((await holder.get(holder.path)).body.balance),
+    );
+    expect(held.reduce((sum, balance) => sum + Math.round(balance * 100), 0)).toBe(HOLDERS * 100_00);
+    expect(held.every((balance) => balance >= 0)).toBe(true);
+  },
+  TEST_MS,
+);
+
+interface Holder {
+  readonly accountId: string;
+  readonly path: string;
+  get(path: string): Promise<Reply>;
+  send(body: unknown, key: string): Promise<Reply>;
+}
+
+/** Somebody nobody has registered, with an account and 100 euro on it. */
+async function openHolder(): Promise<Holder> {
+  const id = Bun.randomUUIDv7();
+  const token = await tokenOf(id);
+  const account = await request(system.url, 'POST', '/accounts', { token, body: { currency: 'EUR' } });
+  expect(account.status).toBe(201);
+  const path = `/accounts/${account.body.id}`;
+  const deposited = await request(system.url, 'POST', `${path}/deposits`, { token, body: { amount: '100' } });
+  expect(deposited.status).toBe(201);
+  return {
+    accountId: String(account.body.id),
+    path,
+    get: (of) => request(system.url, 'GET', of, { token }),
+    send: (body, key) =>
+      request(system.url, 'POST', '/transactions', { token, body, headers: { 'idempotency-key': key } }),
+  };
+}
+
+async function transfer(holders: readonly Holder[], number: number): Promise<Reply> {
+  const [from, to] = [holders[random(HOLDERS)], holders[random(HOLDERS)]];
+  if (from === undefined || to === undefined) throw new Error('nobody to send from or to');
+  const cents = 1 + random(60_00);
+  const amount = `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+  const body = { sender_id: from.accountId, receiver_id: to.accountId, amount };
+  const answer = await untilAnswered(() => from.send(body, `transfer-${number}`));
+  answered++;
+  if (answer.status !== 201)
+    expect(['account.insufficient-funds', 'transaction.same-account']).toContain(String(answer.body.code));
+  return answer;
+}
+
+const pay = (payer: Client, payment_method: string, key: string) =>
+  payer.post(
+    '/payments',
+    { amount: '12.50', currency: 'EUR', description: `Stickers, ${key}`, payment_method },
+    { 'idempotency-key': key },
+  );
+
+/** Asks until something answers that is about the request, as a careful client does: with one key for all attempts. */
+async function untilAnswered(ask: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await ask().catch((): Reply => ({ status: 0, headers: new Headers(), body: {} }));
+    const again =
+      [0, 500, 502, 503, 504].includes(reply.status) || reply.body.code === 'idempotency.in-flight';
+    if (!again) return reply;
+    await Bun.sleep(100);
+  }
+}
+
+const settled = (payer: Client, id: string) =>
+  eventually(async () => {
+    const { body } = await payer.get(`/payments/${id}`);
+    expect(['succeeded', 'failed']).toContain(String(body.status));
+    return body;
+  }, HEAL_MS);
+
+const invoicesOf = async (payer: Client) =>
+  (await payer.get('/invoices?limit=100')).body.items as { id: string; number: string; payment_id: string }[];
+
+async function everyInvoiceIsMailedOnce(
+  payers: readonly Client[],
+  payments: readonly { method: string; id: string }[],
+): Promise<void> {
+  const succeeded = payments.filter(({ method }) => method !== 'pm_declined').map(({ id }) => id);
+  const invoices = await eventually(async () => {
+    const found = (await Promise.all(payers.map(invoicesOf))).flat();
+    expect(found.map((invoice) => invoice.payment_id).sort()).toEqual(succeeded.sort());
+    return found;
+  }, HEAL_MS);
+  for (const { number } of invoices)
+    await eventually(async () => expect([number, await mailsAbout(number)]).toEqual([number, 1]), HEAL_MS);
+}
+
+/** How many mails in the catcher tell of an invoice. */
+async function mailsAbout(number: string | undefined): Promise<number> {
+  const inbox = `${system.stack.environment.MAIL_INBOX_URL}/email`;
+  const mails = (await (await fetch(inbox, { signal: AbortSignal.timeout(10_000) })).json()) as {
+    subject: string;
+  }[];
+  return mails.filter(({ subject }) => subject === `Invoice ${number} is paid`).length;
+}
+
+async function kill(victim: string): Promise<void> {
+  if (victim !== 'mariadb' && victim !== 'rabbitmq') {
+    await system.killAndStart(victim);
+    return;
+  }
+  const server = system.stack.server(victim);
+  await server.kill('SIGKILL');
+  await server.restart();
+}
+
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item, number: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const lane = async () => {
+    for (const [number, item] of queue) results[number] = await work(item, number);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  return results;
+}
+
+const tokenOf = (id: string): Promise<string> =>
+  new SignJWT({
+    username: 'holder',
+    sid: Bun.randomUUIDv7(),
+    roles: ['user'],
+    permissions: ['accounts:deposit'],
+  })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
+    .setSubject(id)
+    .setJti(Bun.randomUUIDv7())
+    .setIssuer('http://127.0.0.1:8080')
+    .setAudience('rookery')
+    .setIssuedAt()
+    .setExpirationTime('30m')
+    .sign(new TextEncoder().encode(TOKENS.JWT_SECRET));
+
+/** Mulberry32: the same numbers for the same seed. */
+function randomFrom(start: number): (below: number) => number {
+  let state = start;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
