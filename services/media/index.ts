@@ -8,6 +8,8 @@ import { categoryRoutes } from './categories-routes';
 import { readContent } from './content';
 import * as model from './model';
 import { receiveAvatar, receiveFile, receiveVersion } from './receive';
+import type { AnswerResumable } from './resumable';
+import { resumableRoutes } from './resumable-routes';
 import * as service from './service';
 import { listVersions, restoreVersion } from './versions';
 
@@ -41,12 +43,12 @@ const FORM = {
   },
 };
 
-export const media = (deps: service.MediaDeps & { tokens: TokenVerifier }) =>
+export const media = (deps: service.MediaDeps & { tokens: TokenVerifier; resumable: AnswerResumable }) =>
   new Elysia({ name: 'media' })
     .use(
       platform(deps.runtime, {
         description: 'Files and pictures: kept by their content, looked at before they are shown.',
-        mediaTypes: ['application/json', 'multipart/form-data'],
+        mediaTypes: ['application/json', 'multipart/form-data', 'application/offset+octet-stream'],
         bodyBytes: model.UPLOAD_BODY_BYTES,
       }),
     )
@@ -164,4 +166,5 @@ export const media = (deps: service.MediaDeps & { tokens: TokenVerifier }) =>
       },
     )
 
+    .use(resumableRoutes(deps))
     .use(categoryRoutes(deps));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { integer, optionalText, readEnv, text, url } from '#kit/env';
 import { amqpFields, mysqlFields, serviceFields, storageFields, tokenFields } from '#kit/env-fields';
 import { trimIdempotencyKeys } from '#kit/idempotency';
@@ -14,6 +15,7 @@ import { createFileUrls } from './file-urls';
 import { mediaGrpc } from './grpc';
 import { UPLOAD_BODY_BYTES } from './model';
 import { sweep } from './processing';
+import { openResumable } from './resumable';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -52,7 +54,7 @@ trimIdempotencyKeys(runtime, database);
 sweep(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
-  app: media(deps),
+  app: media({ ...deps, resumable: openResumable(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
   grpc: [mediaGrpc(deps)],
   aliases: ['basement'],
   bodyBytes: UPLOAD_BODY_BYTES,

@@ -44,7 +44,8 @@ export async function receiveVersion(
   return createVersion(deps, id, { upload, idempotencyKey }, caller);
 }
 
-function fieldsOf(fields: ReadonlyMap<string, readonly string[]>): UploadFields {
+/** @throws ValidationFailed */
+export function fieldsOf(fields: ReadonlyMap<string, readonly string[]>): UploadFields {
   const last = (name: string) => fields.get(name)?.at(-1) || undefined;
   const tags = (fields.get('file_tags') ?? []).flatMap((value) => value.split(','));
   return validated(UploadFields, {

@@ -16,6 +16,7 @@ import { media } from '../../services/media';
 import { createFileUrls } from '../../services/media/file-urls';
 import { mediaGrpc } from '../../services/media/grpc';
 import { UPLOAD_BODY_BYTES } from '../../services/media/model';
+import { openResumable } from '../../services/media/resumable';
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
@@ -51,7 +52,7 @@ export async function startMedia() {
     quotaBytes: QUOTA_BYTES,
     tokens: tokens.verifier,
   };
-  const app = media(deps);
+  const app = media({ ...deps, resumable: openResumable(deps, join(folder, 'resumable')) });
   const http = serveHttp(runtime, app, {
     hostname: '127.0.0.1',
     port: 0,
