@@ -71,8 +71,8 @@ docs: ## Write docs/events.md and docs/errors.md anew from the code
 deployment: ## Write what deploy/ says of each process anew, after a change of the Procfile
 	$(BUN) scripts/deployment.ts
 
-bench: ## Run the benchmarks
-	$(BUN) bench/main.ts
+bench: ## Run the benchmarks (b=gateway: this one only)
+	$(BUN) bench/main.ts $(b)
 
 new: ## Make a new service (name=bookmarks)
 	$(BUN) scripts/new-service.ts $(name)
