@@ -3,7 +3,7 @@ import type { Registered } from '#contracts/registry';
 
 /**
  * The registry with many instances and many watchers: what steady heartbeats cost, and how long a change takes to
- * reach everybody. Run: `bun bench/registry/many-watchers.ts [instances] [watchers] [seconds]`
+ * reach everybody. Run: `bun bench/registry/main.ts [instances] [watchers] [seconds]`
  */
 const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15] = process.argv.slice(2).map(Number);
 const SERVICES = 20;
