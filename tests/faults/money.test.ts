@@ -74,9 +74,9 @@ test(
       'accounts',
       'mariadb',
       'payments',
-      'rabbitmq',
       'payments-worker',
       'billing',
+      'rabbitmq',
     ];
     let killed = 0;
     const load = Promise.all([
@@ -98,7 +98,6 @@ test(
       await kill(victim);
       killed++;
     }
-    expect(answered).toBeLessThan(TRANSFERS);
     const [outcomes, payments] = await load;
     for (const { payer, method, id } of payments) {
       const ended = await settled(payer, id);
