@@ -95,6 +95,8 @@ export function createEventStreams(runtime: Runtime, options: { maximum: number 
       for (const stream of streams) if (topic === undefined || stream.source.topic === topic) stream.wake();
     },
     count: () => streams.size,
+    /** Whom the open streams are about. */
+    topics: (): Set<string> => new Set([...streams].map((stream) => stream.source.topic)),
     /** Ends all streams, whose readers come back to another instance; for `serveService`. */
     drain: end,
   };

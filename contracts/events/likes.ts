@@ -6,6 +6,7 @@ export const PostLiked = defineEvent({
   name: 'post.liked',
   version: 1,
   exchange: 'likes',
+  consumers: ['notifications'],
   data: Type.Object({ post_id: TimeOrderedId, author_id: Uuid, user_id: Uuid, liked_at: Timestamp }),
 });
 
@@ -14,5 +15,6 @@ export const LikeWithdrawn = defineEvent({
   name: 'like.withdrawn',
   version: 1,
   exchange: 'likes',
+  consumers: ['notifications'],
   data: Type.Object({ post_id: TimeOrderedId, user_id: Uuid, withdrawn_at: Timestamp }),
 });

@@ -33,7 +33,7 @@ export const PaymentSucceeded = defineEvent({
   name: 'payment.succeeded',
   version: 1,
   exchange: 'payments',
-  consumers: ['billing'],
+  consumers: ['billing', 'notifications'],
   data: Type.Object({
     ...payment,
     description: Type.String({ maxLength: 300 }),
@@ -46,6 +46,7 @@ export const PaymentFailed = defineEvent({
   name: 'payment.failed',
   version: 1,
   exchange: 'payments',
+  consumers: ['notifications'],
   data: Type.Object({ ...payment, failure_code: FailureCode }),
 });
 
@@ -95,5 +96,6 @@ export const PaymentRefunded = defineEvent({
   name: 'payment.refunded',
   version: 1,
   exchange: 'payments',
+  consumers: ['notifications'],
   data: Type.Object(refund),
 });

@@ -12,7 +12,7 @@ export const PostCreated = defineEvent({
   name: 'post.created',
   version: 1,
   exchange: 'posts',
-  consumers: ['users', 'timelines-stream'],
+  consumers: ['users', 'timelines-stream', 'notifications'],
   data: Type.Object({
     id: TimeOrderedId,
     author_id: Uuid,
@@ -31,6 +31,6 @@ export const PostDeleted = defineEvent({
   name: 'post.deleted',
   version: 1,
   exchange: 'posts',
-  consumers: ['likes', 'users'],
+  consumers: ['likes', 'users', 'notifications-records'],
   data: Type.Object({ id: TimeOrderedId, author_id: Uuid }),
 });

@@ -12,7 +12,7 @@ const Person = Type.Object({
   version: AggregateVersion,
 });
 
-const keepReplicas = ['auth', 'timelines'];
+const keepReplicas = ['auth', 'timelines', 'notifications-records'];
 
 export const UserCreated = defineEvent({
   name: 'user.created',
@@ -77,7 +77,7 @@ export const UserFollowed = defineEvent({
   name: 'user.followed',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines'],
+  consumers: ['timelines', 'notifications'],
   data: Follow,
 });
 
@@ -95,7 +95,7 @@ export const UserBlocked = defineEvent({
   name: 'user.blocked',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines'],
+  consumers: ['timelines', 'notifications-records'],
   data: Block,
 });
 
@@ -103,7 +103,7 @@ export const UserUnblocked = defineEvent({
   name: 'user.unblocked',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines'],
+  consumers: ['timelines', 'notifications-records'],
   data: Block,
 });
 
@@ -113,7 +113,7 @@ export const UserMuted = defineEvent({
   name: 'user.muted',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines'],
+  consumers: ['timelines', 'notifications-records'],
   data: Mute,
 });
 
@@ -121,6 +121,6 @@ export const UserUnmuted = defineEvent({
   name: 'user.unmuted',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines'],
+  consumers: ['timelines', 'notifications-records'],
   data: Mute,
 });

@@ -1,0 +1,60 @@
+import { integer, optionalText, readEnv, text, url } from '#kit/env';
+import { amqpFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { openIdGenerator } from '#kit/id-worker';
+import { mysqlAddress } from '#kit/mysql';
+import { relayOutbox } from '#kit/outbox-relay';
+import { openOwnDatabase } from '#kit/own-database';
+import { startProcess } from '#kit/process';
+import { openRabbit } from '#kit/rabbit';
+import { watchRegistry } from '#kit/registry-client';
+import { serveService } from '#kit/service';
+import { openTokens } from '#kit/tokens';
+import { notifications } from '.';
+import { sendDigests } from './digests';
+import { notificationsGrpc } from './grpc';
+import { createLiveNotifications } from './live';
+import { trimHourly } from './service';
+import { subscribe } from './subscriptions';
+
+const env = readEnv({
+  ...serviceFields(6400),
+  ...mysqlFields,
+  ...amqpFields,
+  ...tokenFields,
+  NOTIFICATIONS_DB_NAME: text('rookery_notifications'),
+  NOTIFICATIONS_DATABASE_URL: optionalText(),
+  NOTIFICATIONS_DIGEST_SECONDS: integer(900, { min: 1, max: 86_400 }),
+  NOTIFICATIONS_KEPT_DAYS: integer(90, { min: 1, max: 3_650 }),
+  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
+  PUBLIC_URL: url('http://127.0.0.1:8080'),
+});
+
+const runtime = await startProcess('notifications', env);
+const database = await openOwnDatabase(runtime, env, {
+  name: env.NOTIFICATIONS_DB_NAME,
+  url: env.NOTIFICATIONS_DATABASE_URL,
+  migrations: `${import.meta.dir}/migrations`,
+});
+const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+const deps = {
+  runtime,
+  database,
+  outbox: relayOutbox(runtime, database, { rabbit }),
+  nextId: await openIdGenerator(
+    runtime,
+    mysqlAddress(env, env.NOTIFICATIONS_DB_NAME, env.NOTIFICATIONS_DATABASE_URL),
+  ),
+  digestSeconds: env.NOTIFICATIONS_DIGEST_SECONDS,
+  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+};
+const live = createLiveNotifications(deps, { maximumStreams: env.STREAMS_MAX });
+trimHourly(deps, env.NOTIFICATIONS_KEPT_DAYS);
+sendDigests(deps);
+subscribe(deps, rabbit);
+await serveService(runtime, env, {
+  app: notifications({ ...deps, live }),
+  grpc: [notificationsGrpc({ ...deps, live })],
+  drain: live.drain,
+});

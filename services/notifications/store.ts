@@ -1,0 +1,212 @@
+import { and, count, desc, eq, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
+import type { Database, Executor, Transaction } from '#kit/mysql';
+import { DATABASE_NOW } from '#kit/outbox-tables';
+import { DEFAULT_SETTINGS, type Delivery, MOST_SHOWN, type NotificationType, type Settings } from './rules';
+import { notificationActors, notifications, recipients, settings } from './schema';
+
+export type NotificationRow = typeof notifications.$inferSelect;
+export type NotificationKey = Pick<NotificationRow, 'userId' | 'type' | 'objectId' | 'reason'>;
+
+const now = sql<Date>`${DATABASE_NOW}`;
+
+/** Locks a person's notifications until the transaction ends. @returns their position */
+export async function lockRecipient(transaction: Transaction, userId: string): Promise<number> {
+  await transaction
+    .insert(recipients)
+    .values({ userId, position: 0 })
+    .onDuplicateKeyUpdate({ set: { userId: sql`${recipients.userId}` } });
+  const [row] = await transaction
+    .select({ position: recipients.position })
+    .from(recipients)
+    .where(eq(recipients.userId, userId))
+    .for('update');
+  return row?.position ?? 0;
+}
+
+/** @param mailInSeconds where a mail is to be sent: in so many seconds, unless one is due sooner */
+export async function moveRecipient(
+  transaction: Transaction,
+  userId: string,
+  position: number,
+  mailInSeconds: number | null,
+): Promise<void> {
+  const due = sql`coalesce(${recipients.mailDueAt}, ${DATABASE_NOW} + interval ${mailInSeconds} second)`;
+  await transaction
+    .update(recipients)
+    .set({ position, ...(mailInSeconds !== null && { mailDueAt: due }) })
+    .where(eq(recipients.userId, userId));
+}
+
+export async function findByKey(
+  transaction: Transaction,
+  { userId, type, objectId, reason }: NotificationKey,
+): Promise<NotificationRow | undefined> {
+  const [row] = await transaction
+    .select()
+    .from(notifications)
+    .where(
+      and(
+        eq(notifications.userId, userId),
+        eq(notifications.type, type),
+        eq(notifications.objectId, objectId),
+        eq(notifications.reason, reason),
+      ),
+    );
+  return row;
+}
+
+export async function insertNotification(
+  transaction: Transaction,
+  row: Omit<NotificationRow, 'actorsCount' | 'latestActors' | 'unread' | 'changedAt'>,
+  actorId: string | null,
+): Promise<void> {
+  const latestActors = actorId === null ? [] : [actorId];
+  const made = { ...row, actorsCount: latestActors.length, latestActors, unread: true, changedAt: now };
+  await transaction.insert(notifications).values(made);
+  if (actorId !== null)
+    await transaction
+      .insert(notificationActors)
+      .values({ notificationId: row.id, actorId, position: row.position });
+}
+
+/** Adds somebody who did the same. @returns false when they had done it before */
+export async function addActor(
+  transaction: Transaction,
+  row: NotificationRow,
+  added: { actorId: string; position: number; subjectId: string | null; mailPending: boolean },
+): Promise<boolean> {
+  const { actorId, position, subjectId, mailPending } = added;
+  const [inserted] = await transaction
+    .insert(notificationActors)
+    .ignore()
+    .values({ notificationId: row.id, actorId, position });
+  if (inserted.affectedRows === 0) return false;
+  await transaction
+    .update(notifications)
+    .set({
+      actorsCount: row.actorsCount + 1,
+      latestActors: [actorId, ...row.latestActors].slice(0, MOST_SHOWN),
+      unread: true,
+      mailPending,
+      position,
+      subjectId,
+      changedAt: now,
+    })
+    .where(eq(notifications.id, row.id));
+  return true;
+}
+
+export interface ListFilter {
+  readonly userId: string;
+  readonly unread: boolean | undefined;
+  readonly type: NotificationType | undefined;
+}
+
+/** The newest first, below a position. */
+export async function listNotifications(
+  database: Database,
+  { userId, unread, type }: ListFilter,
+  slice: { before: string | null; limit: number },
+): Promise<NotificationRow[]> {
+  const conditions: (SQL | undefined)[] = [
+    eq(notifications.userId, userId),
+    unread === undefined ? undefined : eq(notifications.unread, unread),
+    type === undefined ? undefined : eq(notifications.type, type),
+    slice.before === null ? undefined : lt(notifications.position, Number(slice.before)),
+  ];
+  return database
+    .select()
+    .from(notifications)
+    .where(and(...conditions))
+    .orderBy(desc(notifications.position))
+    .limit(slice.limit);
+}
+
+/** What has changed after a position, in that order. */
+export async function listChanged(
+  database: Database,
+  userId: string,
+  after: number,
+  limit: number,
+): Promise<NotificationRow[]> {
+  return database
+    .select()
+    .from(notifications)
+    .where(and(eq(notifications.userId, userId), gt(notifications.position, after)))
+    .orderBy(notifications.position)
+    .limit(limit);
+}
+
+export async function readPosition(database: Database, userId: string): Promise<number> {
+  return (await readPositions(database, [userId])).get(userId) ?? 0;
+}
+
+export async function readPositions(
+  database: Database,
+  userIds: readonly string[],
+): Promise<Map<string, number>> {
+  if (userIds.length === 0) return new Map();
+  const rows = await database
+    .select({ userId: recipients.userId, position: recipients.position })
+    .from(recipients)
+    .where(inArray(recipients.userId, [...userIds]));
+  return new Map(rows.map((row) => [row.userId, row.position]));
+}
+
+export async function countUnread(database: Database, userId: string): Promise<number> {
+  const [counted] = await database
+    .select({ unread: count() })
+    .from(notifications)
+    .where(and(eq(notifications.userId, userId), eq(notifications.unread, true)));
+  return counted?.unread ?? 0;
+}
+
+export async function markRead(database: Database, userId: string, ids: readonly string[]): Promise<void> {
+  await database
+    .update(notifications)
+    .set({ unread: false, mailPending: false })
+    .where(and(eq(notifications.userId, userId), inArray(notifications.id, [...ids])));
+}
+
+export async function markReadUpTo(database: Database, userId: string, position: number): Promise<void> {
+  await database
+    .update(notifications)
+    .set({ unread: false, mailPending: false })
+    .where(
+      and(
+        eq(notifications.userId, userId),
+        eq(notifications.unread, true),
+        lte(notifications.position, position),
+      ),
+    );
+}
+
+export async function findNotification(
+  database: Database,
+  userId: string,
+  id: string,
+): Promise<NotificationRow | undefined> {
+  const [row] = await database
+    .select()
+    .from(notifications)
+    .where(and(eq(notifications.id, id), eq(notifications.userId, userId)));
+  return row;
+}
+
+export async function readSettings(executor: Executor, userId: string): Promise<Settings> {
+  const rows = await executor.select().from(settings).where(eq(settings.userId, userId));
+  const own = Object.fromEntries(rows.map((row) => [row.type, row.delivery]));
+  return { ...DEFAULT_SETTINGS, ...own };
+}
+
+export async function keepSetting(
+  transaction: Transaction,
+  userId: string,
+  type: NotificationType,
+  delivery: Delivery,
+): Promise<void> {
+  await transaction
+    .insert(settings)
+    .values({ userId, type, delivery })
+    .onDuplicateKeyUpdate({ set: { delivery } });
+}

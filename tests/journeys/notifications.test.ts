@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { type Client, request, signIn } from '../support/client';
+import { listenTo } from '../support/event-stream';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+const SYSTEM_MS = 120_000;
+const TEST_MS = 120_000;
+const HEAL_MS = 60_000;
+const PASSWORD = 'correct horse battery staple';
+const PROCESSES = [
+  ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications'],
+  ...['likes-validation', 'likes-notification', 'notifications-worker'],
+];
+
+let system: System;
+let author: Client;
+let friend: Client;
+let stranger: Client;
+
+beforeAll(async () => {
+  system = await startSystem('notifications', { LIKES_DIGEST_SECONDS: '1' }, PROCESSES);
+  [author, friend, stranger] = [await member('author'), await member('friend'), await member('stranger')];
+}, SYSTEM_MS);
+
+afterAll(() => system?.stop(), SYSTEM_MS);
+
+async function member(username: string): Promise<Client> {
+  const body = { username, email: `${username}@example.com`, password: PASSWORD };
+  expect((await request(system.url, 'POST', '/register', { body })).status).toBe(201);
+  return eventually(() => signIn(system.url, username), HEAL_MS);
+}
+
+async function post(by: Client, body: object): Promise<string> {
+  const reply = await by.post('/posts', body);
+  expect(reply.status).toBe(201);
+  return String(reply.body.id);
+}
+
+async function textsOf(person: Client): Promise<string[]> {
+  const { body } = await person.get('/notifications');
+  return (body.items as { text: string }[]).map((item) => item.text);
+}
+
+test(
+  'what others do is told of in the app, as it happens, and not what may not be seen',
+  async () => {
+    const { body } = await request(system.url, 'POST', '/login', {
+      body: { username: 'author', password: PASSWORD },
+    });
+    const authorization = `Bearer ${body.access_token}`;
+    const stream = await listenTo(`${system.url}/notifications/stream`, { authorization });
+    expect(stream.status).toBe(200);
+
+    const id = await post(author, { text: 'something to talk about' });
+    expect((await friend.post('/users/follow/author')).status).toBeLessThan(300);
+    await post(friend, { text: 'well said', reply_to: id });
+    for (const person of [friend, stranger]) expect((await person.post(`/likes/${id}`)).status).toBe(201);
+    await post(stranger, { text: 'a secret about @author', visibility: 'followers' });
+    await post(stranger, { text: 'for all to see, @author' });
+
+    const expected = [
+      'friend followed you',
+      'friend replied to your post',
+      expect.stringMatching(/^(friend and stranger|stranger and friend) liked your post$/),
+      'stranger mentioned you',
+    ];
+    await eventually(async () => {
+      const texts = await textsOf(author);
+      expect(texts).toHaveLength(4);
+      expect(texts).toEqual(expect.arrayContaining(expected));
+    }, HEAL_MS);
+    const streamed = () => stream.received.map((event) => event.data.text);
+    await eventually(() => expect(streamed()).toEqual(expect.arrayContaining(expected)), HEAL_MS);
+    expect((await author.get('/notifications/unread-count')).body).toEqual({ unread_count: 4 });
+    stream.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'what happens while the worker and the service are away is told of once they are back',
+  async () => {
+    await system.process('notifications').kill();
+    await system.process('notifications-worker').kill();
+    await post(author, { text: 'hello @friend' });
+    await system.start('notifications');
+    await system.start('notifications-worker');
+    await eventually(async () => expect(await textsOf(friend)).toEqual(['author mentioned you']), HEAL_MS);
+  },
+  TEST_MS,
+);

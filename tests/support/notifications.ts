@@ -1,0 +1,63 @@
+import { createIdGenerator, uuidv7 } from '#kit/ids';
+import { migrateDatabase } from '#kit/mysql-migrations';
+import type { Runtime } from '#kit/runtime';
+import { notifications } from '../../services/notifications';
+import { createLiveNotifications } from '../../services/notifications/live';
+import { takeOver } from '../../services/notifications/replicas';
+import { callerOf } from './call';
+import { testDatabase } from './servers';
+import { testTokens } from './tokens';
+
+export interface Member {
+  readonly id: string;
+  readonly username: string;
+  readonly authorization: string;
+}
+
+/** The service on a database of its own. Nothing is relayed from its outbox. */
+export async function startNotifications(runtime: Runtime) {
+  const storage = await testDatabase();
+  const tokens = await testTokens();
+  await migrateDatabase({
+    address: storage.address,
+    folder: `${import.meta.dir}/../../services/notifications/migrations`,
+    log: runtime.log,
+    signal: runtime.closing,
+  });
+  const deps = {
+    runtime,
+    database: storage.database,
+    outbox: { wake() {} },
+    nextId: createIdGenerator(1),
+    digestSeconds: 900,
+    publicUrl: 'https://rookery.example',
+    tokens: tokens.verifier,
+  };
+  const live = createLiveNotifications(deps, { maximumStreams: 10 });
+  const app = notifications({ ...deps, live });
+
+  const tell = (name: string, data: object) =>
+    takeOver(deps, {
+      id: uuidv7(),
+      version: 1,
+      occurred_at: new Date().toISOString(),
+      trace: { request_id: 'a-request-of-the-test' },
+      actor: null,
+      name,
+      data,
+    } as Parameters<typeof takeOver>[1]);
+
+  return {
+    storage,
+    deps,
+    live,
+    app,
+    call: callerOf(app),
+    tell,
+    async join(username: string): Promise<Member> {
+      const id = uuidv7();
+      await tell('user.created', { id, username, display_name: username, avatar_url: null, version: 1 });
+      return { id, username, authorization: await tokens.authorization({ id, username }) };
+    },
+  };
+}

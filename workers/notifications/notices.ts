@@ -1,0 +1,67 @@
+import type { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
+import type { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
+import type { PostCreated } from '#contracts/events/posts';
+import type { UserFollowed } from '#contracts/events/users';
+import type { Notice } from '#contracts/gen/notifications/v1/notifications';
+import type { MessageOf } from '#contracts/messages';
+
+export type NotifyingEvent = MessageOf<
+  | typeof PostCreated
+  | typeof PostLiked
+  | typeof LikeWithdrawn
+  | typeof UserFollowed
+  | typeof PaymentSucceeded
+  | typeof PaymentFailed
+  | typeof PaymentRefunded
+>;
+
+/** Who is to be told of what. */
+export function noticesOf(event: NotifyingEvent): Notice[] {
+  switch (event.name) {
+    case 'post.created':
+      return noticesOfPost(event.data);
+    case 'post.liked': {
+      const { post_id, author_id, user_id } = event.data;
+      return [notice('like', author_id, { actor_id: user_id, object_id: post_id })];
+    }
+    case 'like.withdrawn':
+      return [notice('like-withdrawn', event.data.user_id, { object_id: event.data.post_id })];
+    case 'user.followed': {
+      const { follower_id, followee_id } = event.data;
+      return [notice('follow', followee_id, { actor_id: follower_id, object_id: followee_id })];
+    }
+    case 'payment.succeeded':
+    case 'payment.failed':
+    case 'payment.refunded': {
+      const reason = event.name.slice('payment.'.length);
+      return [notice('payment', event.data.user_id, { object_id: event.data.payment_id, reason })];
+    }
+  }
+}
+
+/** Whoever is answered or reposted is not told once more that they were mentioned. */
+function noticesOfPost(post: MessageOf<typeof PostCreated>['data']): Notice[] {
+  const about = { actor_id: post.author_id, subject_id: post.id };
+  const told = new Map<string, Notice>();
+  const tell = (userId: string | null | undefined, type: string, objectId: string | null) => {
+    if (userId && objectId && userId !== post.author_id && !told.has(userId))
+      told.set(userId, notice(type, userId, { ...about, object_id: objectId }));
+  };
+  tell(post.reply_to_author_id, 'reply', post.reply_to);
+  tell(post.repost_of_author_id, 'repost', post.repost_of);
+  for (const mentioned of post.mentions) tell(mentioned, 'mention', post.id);
+  return [...told.values()];
+}
+
+const notice = (
+  type: string,
+  userId: string,
+  rest: Pick<Notice, 'object_id'> & Partial<Omit<Notice, 'object_id'>>,
+): Notice => ({
+  actor_id: undefined,
+  subject_id: undefined,
+  reason: undefined,
+  ...rest,
+  type,
+  user_id: userId,
+});
