@@ -395,6 +395,8 @@ describe('who may connect', () => {
     await mayEnter(closed.url, { ...ada.headers, origin: 'https://app.example.com' });
     const open = await chat.startInProduction({ ...production, CHAT_ALLOW_ANONYMOUS: 'true' });
     await mayEnter(open.url, {});
+    // The gateway must not send anybody there later.
+    await Promise.all([closed.stop(), open.stop()]);
   });
 });
 

@@ -44,8 +44,8 @@ export async function openFanOut(
   const heardBy = new Map<string, (news: News) => void>();
 
   const receive = (text: string, channel: string) => {
-    const parsed: unknown = JSON.parse(text);
-    if (!notice.Check(parsed)) runtime.log.warn('something else than chat’s own was published to a room');
+    const parsed = readNotice(text);
+    if (parsed === undefined) runtime.log.warn('something else than chat’s own was published to a room');
     else if (parsed.instance !== instance) heardBy.get(channel)?.(parsed);
   };
   const listenTo = (channels: string[]) =>
@@ -96,4 +96,13 @@ export async function openFanOut(
       if (subscriber.isReady) subscriber.unsubscribe(channel).catch(() => undefined);
     },
   };
+}
+
+function readNotice(text: string): Notice | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return notice.Check(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

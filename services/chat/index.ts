@@ -6,6 +6,7 @@ import { platform } from '#kit/platform';
 import { upgradeToWebSocket } from '#kit/websockets';
 import { type EntranceDeps, enter } from './entrance';
 import * as model from './model';
+import * as ownedRooms from './owned-rooms';
 import * as service from './service';
 
 const byRoom = { params: model.RoomParameters };
@@ -15,7 +16,7 @@ const describe = (summary: string, tag = 'Rooms') => ({ detail: { summary, tags:
 
 const SOCKET = `Frames are JSON texts of at most 64 KiB. Send \`{"message","phone_number"?,"avatar"?,"client_id"?}\` or
 \`{"type":"typing"}\`. Everybody in the room gets \`message\`, \`edited\` and \`deleted\`, numbered together by \`seq\` without
-gaps, and \`joined\`, \`left\`, \`typing\`; the sender alone \`error\`, and \`duplicate\` for a \`client_id\` that was said before.
+gaps, and \`joined\` and \`left\` (in rooms of up to 100 connections) and \`typing\`; the sender alone \`error\`, and \`duplicate\` for a \`client_id\` that was said before.
 The first frame is your own \`joined\` with \`seq\` and \`epoch\`. With \`?after_seq=\` the answer is \`recovered\`: true, and
 all that was missed follows; false, and it is to be fetched from \`/rooms/{room_name}/messages\`.
 
@@ -58,7 +59,7 @@ export const chat = (deps: EntranceDeps) =>
     .post(
       '/rooms',
       async ({ caller, body, set }) => {
-        const room = await service.createRoom(deps, caller, body);
+        const room = await ownedRooms.createRoom(deps, caller, body);
         return created(set, `/rooms/${encodeURIComponent(room.name)}/info`, room);
       },
       {
@@ -114,7 +115,7 @@ export const chat = (deps: EntranceDeps) =>
     .get(
       '/rooms/:room_name/members',
       async ({ caller, params, query, request, set }) =>
-        paged(set, request, await service.listMembers(deps, caller, params.room_name, query)),
+        paged(set, request, await ownedRooms.listMembers(deps, caller, params.room_name, query)),
       {
         user: true,
         ...byRoom,
@@ -128,7 +129,7 @@ export const chat = (deps: EntranceDeps) =>
       ({ caller, params, set }) =>
         noContent(
           set,
-          service.addMember(deps, caller, { room: params.room_name, username: params.username }),
+          ownedRooms.addMember(deps, caller, { room: params.room_name, username: params.username }),
         ),
       { user: true, ...byMember, ...describe('Add a member to my room; again changes nothing', 'Members') },
     )
@@ -137,7 +138,7 @@ export const chat = (deps: EntranceDeps) =>
       ({ caller, params, set }) =>
         noContent(
           set,
-          service.removeMember(deps, caller, { room: params.room_name, username: params.username }),
+          ownedRooms.removeMember(deps, caller, { room: params.room_name, username: params.username }),
         ),
       { user: true, ...byMember, ...describe('Leave a room, or remove a member of mine', 'Members') },
     );

@@ -1,7 +1,7 @@
 import { isUuid, uuidv7 } from '#kit/ids';
-import { type Database, inTransaction } from '#kit/mysql';
+import type { Database } from '#kit/mysql';
 import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { Forbidden, Unauthenticated } from '#kit/problem';
+import { Unauthenticated } from '#kit/problem';
 import { repeatEvery } from '#kit/repeat';
 import type { Runtime } from '#kit/runtime';
 import type { Caller } from '#kit/tokens';
@@ -9,16 +9,12 @@ import { changeFrame, messageView, NOBODY } from './frames';
 import type { LiveRooms } from './live-rooms';
 import * as messages from './messages-store';
 import {
-  type Member,
   type Message,
   MessageNotFound,
   type MessageQuery,
-  type NewRoom,
   NotAMember,
   NotTheAuthor,
-  NotTheOwner,
   type Room,
-  RoomExists,
   type RoomInfo,
   RoomNotFound,
 } from './model';
@@ -38,7 +34,7 @@ export interface ChatDeps {
 const MODERATE = 'chat:moderate';
 
 /** Two spellings that look alike are one name. */
-const normalName = (name: string): string => name.normalize('NFC');
+export const normalName = (name: string): string => name.normalize('NFC');
 
 /** @throws Unauthenticated, NotAMember */
 async function findReadable(
@@ -52,7 +48,12 @@ async function findReadable(
   return room;
 }
 
-async function readableRoom(deps: ChatDeps, caller: Caller | null, name: string): Promise<rooms.RoomRow> {
+/** @throws RoomNotFound, Unauthenticated, NotAMember */
+export async function readableRoom(
+  deps: ChatDeps,
+  caller: Caller | null,
+  name: string,
+): Promise<rooms.RoomRow> {
   const room = await findReadable(deps, caller, name);
   if (room === undefined) throw new RoomNotFound();
   return room;
@@ -73,28 +74,6 @@ export async function enterableRoom(
   const fresh = { name: normalName(name), epoch: uuidv7(), isPrivate: false, ownerId: null };
   await rooms.insertRoom(deps.database, fresh);
   return readableRoom(deps, caller, name);
-}
-
-export async function createRoom(deps: ChatDeps, caller: Caller, input: NewRoom): Promise<Room> {
-  const people = await Promise.all(
-    [...new Set(input.members ?? [])].map(async (username) => ({
-      id: await deps.findPerson(username),
-      username,
-    })),
-  );
-  const name = normalName(input.name);
-  await inTransaction(deps.database, async (transaction) => {
-    const made = await rooms.insertRoom(transaction, {
-      name,
-      epoch: uuidv7(),
-      isPrivate: input.private ?? false,
-      ownerId: caller.id,
-    });
-    const room = made ? await rooms.findRoom(transaction, name) : undefined;
-    if (room === undefined) throw new RoomExists();
-    await rooms.addMembers(transaction, room.id, [{ id: caller.id, username: caller.username }, ...people]);
-  });
-  return roomView(await readableRoom(deps, caller, name));
 }
 
 export async function listRooms(
@@ -202,52 +181,6 @@ async function change(
   deps.live.spread(room, [changeFrame(room, changed)]);
 }
 
-export async function listMembers(
-  deps: ChatDeps,
-  caller: Caller,
-  name: string,
-  query: PageQuery,
-): Promise<Page<Member>> {
-  const room = await readableRoom(deps, caller, name);
-  const { limit, after } = readPageQuery<[string]>(query, 1);
-  const rows = await rooms.listMembers(deps.database, room.id, {
-    afterUserId: after?.[0] ?? null,
-    limit: limit + 1,
-  });
-  return toPage(
-    rows,
-    limit,
-    (row) => [row.userId],
-    (row) => ({ username: row.username, added_at: row.addedAt.toISOString() }),
-  );
-}
-
-export async function addMember(
-  deps: ChatDeps,
-  caller: Caller,
-  target: { room: string; username: string },
-): Promise<void> {
-  const room = await readableRoom(deps, caller, target.room);
-  if (room.ownerId !== caller.id) throw new NotTheOwner();
-  const id = await deps.findPerson(target.username);
-  await rooms.addMembers(deps.database, room.id, [{ id, username: target.username.toLowerCase() }]);
-}
-
-/** Members may leave; the owner may send away anybody else. Removing again changes nothing. */
-export async function removeMember(
-  deps: ChatDeps,
-  caller: Caller,
-  target: { room: string; username: string },
-): Promise<void> {
-  const room = await readableRoom(deps, caller, target.room);
-  const isSelf = target.username.toLowerCase() === caller.username.toLowerCase();
-  if (isSelf && room.ownerId === caller.id)
-    throw new Forbidden({ detail: 'The owner of a room stays its member.' });
-  if (!isSelf && room.ownerId !== caller.id) throw new NotTheOwner();
-  const removed = await rooms.removeMember(deps.database, room.id, target.username);
-  if (room.isPrivate && removed.length > 0) deps.live.expel(room, removed);
-}
-
 /** What an erased person said stays, as nobody's. */
 export async function forgetPerson(deps: Pick<ChatDeps, 'database'>, userId: string): Promise<void> {
   await messages.anonymise(deps.database, userId, NOBODY);
@@ -276,7 +209,7 @@ async function mustBeMember(deps: ChatDeps, caller: Caller | null, room: rooms.R
   if (!(await rooms.isMember(deps.database, room.id, caller.id))) throw new NotAMember();
 }
 
-const roomView = (row: rooms.RoomRow): Room => ({
+export const roomView = (row: rooms.RoomRow): Room => ({
   name: row.name,
   private: row.isPrivate,
   last_seq: row.lastSeq,

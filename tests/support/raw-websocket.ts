@@ -52,7 +52,7 @@ export async function openRawWebSocket(base: string, path: string): Promise<RawW
   let isOpen = false;
   socket.on('error', () => undefined);
   socket.on('data', (chunk) => {
-    bytes = Buffer.concat([bytes, chunk]);
+    bytes = Buffer.concat([bytes, typeof chunk === 'string' ? Buffer.from(chunk) : chunk]);
     if (!isOpen) {
       const end = bytes.indexOf('\r\n\r\n');
       if (end === -1) return;
