@@ -114,6 +114,7 @@ describe('an invoice', () => {
     ['a JSON number', { lines: [{ description: 'x', amount: 1 }] }],
     ['a description of two lines', { lines: [{ description: 'x\ny', amount: '1' }] }],
     ['an unknown currency', { currency: 'ZZZ' }],
+    ['a sum nobody could pay', { lines: Array(2).fill({ description: 'x', amount: '99999999999.99' }) }],
     ['too many lines', { lines: Array(101).fill(LINES[0]) }],
   ])('with %s is refused', async (_what, body) => {
     expect((await write((await accounts.holder()).authorization, body)).status).toBe(422);

@@ -43,13 +43,16 @@ export async function createInvoice(
     description: line.description,
     minor: parseAmount(line.amount, currency, `lines.${index}.amount`),
   }));
+  const total = lines.reduce((sum, line) => sum + line.minor, 0n);
+  // What could not be paid is not written.
+  const amount = parseAmount(formatAmount(total, currency), currency, 'lines');
   const keyed = { ...request, caller: caller.id, body: input };
   return idempotent(deps.database, keyed, async () => async (transaction) => {
     const invoice = await writeInvoice(transaction, {
       userId,
       paymentId: null,
       currency,
-      amount: lines.reduce((sum, line) => sum + line.minor, 0n),
+      amount,
       lines: lines.map(({ description, minor }) => ({ description, amount: formatAmount(minor, currency) })),
       state: 'open',
       paidAt: null,
