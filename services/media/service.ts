@@ -10,6 +10,7 @@ import { mustExist } from './categories-store';
 import type { FileUrls } from './file-urls';
 import { type File, type FileChange, FileNotFound, type FileQuery, type FileUrl } from './model';
 import * as store from './store';
+import * as tagsStore from './tags-store';
 import { viewOf, viewsOf } from './views';
 
 export interface MediaDeps extends BlobsDeps {
@@ -111,7 +112,7 @@ export async function replaceTags(
 ): Promise<File> {
   await inTransaction(deps.database, async (transaction) => {
     mustManage(await store.lockMedia(transaction, id), caller);
-    await store.replaceTags(transaction, id, tags);
+    await tagsStore.replaceTags(transaction, id, tags);
     await store.updateMedia(transaction, id, {});
   });
   return readFile(deps, id, caller);

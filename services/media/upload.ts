@@ -20,6 +20,7 @@ import {
 import { safeFileName } from './rules';
 import { type MediaDeps, mustManage, readFile } from './service';
 import * as store from './store';
+import { replaceTags } from './tags-store';
 
 /** Bytes that have arrived, with what their sender says about them. */
 export interface Upload {
@@ -71,7 +72,7 @@ export async function createFile(deps: MediaDeps, input: NewFile, caller: Caller
           visibility: avatar ? 'public' : fields.visibility,
         });
         if (avatar) await setAvatar(transaction, caller.id, id);
-        await store.replaceTags(transaction, id, fields.file_tags);
+        await replaceTags(transaction, id, fields.file_tags);
         await storeVersion(deps, transaction, { mediaId: id, version: 1, content, upload, caller });
         return { status: 201, headers: {}, body: { id } };
       };

@@ -1,12 +1,13 @@
 import type { File, FileVersion } from './model';
 import type { MediaDeps } from './service';
 import * as store from './store';
+import { findTags } from './tags-store';
 
 /** Files as they are answered. */
 export async function viewsOf(deps: MediaDeps, files: readonly store.FileRow[]): Promise<File[]> {
   const ids = files.map(({ media }) => media.id);
   const [tags, sizes] = await Promise.all([
-    store.findTags(deps.database, ids),
+    findTags(deps.database, ids),
     store.findSizes(deps.database, ids),
   ]);
   return Promise.all(
