@@ -45,6 +45,9 @@ export const changeFrame = (room: Pick<RoomRow, 'name'>, change: ChangeRow): Seq
   }),
 });
 
+/** Told by its text, because frames come from other instances as text. */
+export const isDeletion = ({ text }: SequencedFrame): boolean => text.startsWith('{"type":"deleted"');
+
 /** The first frame of a connection; others in the room get it without a position. */
 export const joinedFrame = (room: RoomRow, user: Sender | undefined, position?: { seq: number }): string =>
   JSON.stringify({

@@ -1,4 +1,4 @@
-import type { SequencedFrame } from './frames';
+import { isDeletion, type SequencedFrame } from './frames';
 
 const MOST_FRAMES = 1_000;
 const MOST_CHARACTERS = 256 * 1024;
@@ -26,6 +26,11 @@ export function createRecentFrames(): RecentFrames {
 
   return {
     add(frame) {
+      // What was deleted may be among them. The database no longer has it.
+      if (isDeletion(frame)) {
+        frames = [];
+        characters = 0;
+      }
       frames.push(frame);
       characters += frame.text.length;
       // By halves, so that it is not done again at the next.

@@ -33,6 +33,7 @@ export const PERMISSIONS: Readonly<Record<string, string>> = {
   'admin:auth': 'Manage accounts: addresses, passwords, who may sign in, who is an administrator',
   'audit:read': 'Read what those in charge have done',
   'posts:moderate': "Delete other people's posts",
+  'chat:moderate': "Edit and delete other people's messages",
   'files:manage': "Read, change and delete other people's files",
   'resumes:read': "Read everybody's résumés",
   'videos:disturb': 'Make the stand-in for a video platform slow and unreliable, outside of production',
@@ -49,7 +50,7 @@ export const BUILT_IN_ROLES: Readonly<
   Record<string, { description: string; permissions: readonly string[] }>
 > = {
   [ADMINISTRATOR]: { description: 'May do everything', permissions: Object.keys(PERMISSIONS) },
-  moderator: { description: 'Keeps the place friendly', permissions: ['posts:moderate'] },
+  moderator: { description: 'Keeps the place friendly', permissions: ['posts:moderate', 'chat:moderate'] },
   user: { description: 'Everybody who registers', permissions: [] },
 };
 
