@@ -4,6 +4,7 @@ import { outbox } from '#kit/outbox-tables';
 import { listenTo } from '../../tests/support/event-stream';
 import { type Member, startNotifications } from '../../tests/support/notifications';
 import { eventually, testRuntime } from '../../tests/support/servers';
+import { listDue } from './digest-store';
 import { sendDigest } from './digests';
 import type { Notice, Notification } from './model';
 import { record } from './service';
@@ -157,6 +158,24 @@ test('what is off is not recorded, and what is to be mailed goes out once, toget
       },
     },
   ]);
+});
+
+test('a mail waits for more to go with it, and not for ever', async () => {
+  const [reader, friend] = [await join('waiting'), await join('waited_for')];
+  await call('PUT', '/notifications/settings', { ...reader, body: { mention: 'mail' } });
+  const mention = () => [
+    { user_id: reader.id, actor_id: friend.id, type: 'mention' as const, object_id: newObject() },
+  ];
+  const due = () => listDue(deps.database, 100);
+  await record(deps, mention());
+  expect(await due()).not.toContain(reader.id);
+  await sendDigest(deps, reader.id);
+  await record({ ...deps, digestSeconds: 0 }, mention());
+  // What comes later does not put off what waits.
+  await record(deps, mention());
+  await eventually('it is due', async () => (await due()).includes(reader.id));
+  await sendDigest(deps, reader.id);
+  expect(await due()).not.toContain(reader.id);
 });
 
 test('a mail for likes cannot be asked for here: they have one of their own', async () => {

@@ -262,7 +262,7 @@ describe('a home timeline', () => {
   test('is answered from the database while Redis is away, and by nobody’s fault', async () => {
     const elsewhere = testRuntime('timelines-without-redis');
     const redis = await openRedis(elsewhere, { url: 'redis://127.0.0.1:1', required: false });
-    const without = callerOf(timelines({ ...deps, live: service.live, runtime: elsewhere, redis }));
+    const without = callerOf(timelines({ ...deps, runtime: elsewhere, redis }, service.live));
     const [reader, author] = [await join('without_redis'), await join('without_redis_author')];
     await relate('followed', reader, author);
     const ids = [await post(author), await post(author)].reverse();

@@ -60,7 +60,7 @@ const streamed = (tokens: TokenVerifier, request: Request) => ({
   mayGoOn: tokenIsGood(tokens, request),
 });
 
-export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier; live: LiveTimelines }) =>
+export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier }, live: LiveTimelines) =>
   new Elysia({ name: 'timelines' })
     .use(platform(deps.runtime, { description: 'Posts, and the timelines they appear in.' }))
     .use(access(deps.tokens))
@@ -134,7 +134,7 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier;
       '/posts/stream',
       ({ caller, request, server }) => {
         server?.timeout(request, 0);
-        return deps.live.openPublic(caller, streamed(deps.tokens, request));
+        return live.openPublic(caller, streamed(deps.tokens, request));
       },
       { optionalUser: true, ...describeStream('Everything public as it is posted') },
     )
@@ -142,7 +142,7 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier;
       '/posts/home/:username/stream',
       ({ caller, params, request, server }) => {
         server?.timeout(request, 0);
-        return deps.live.openHome(caller, params.username, streamed(deps.tokens, request));
+        return live.openHome(caller, params.username, streamed(deps.tokens, request));
       },
       { user: true, ...byUsername, ...describeStream('My home timeline as it grows') },
     )

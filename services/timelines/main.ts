@@ -77,7 +77,7 @@ recountNightly(deps);
 subscribe(deps, rabbit);
 const live = createLiveTimelines(deps, { maximumStreams: env.STREAMS_MAX });
 await serveService(runtime, env, {
-  app: timelines({ ...deps, live }),
+  app: timelines(deps, live),
   grpc: [timelinesGrpc(deps)],
   drain: live.drain,
 });

@@ -46,7 +46,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     ...parts,
   };
   const live = createLiveTimelines(deps, { maximumStreams: 4 });
-  const app = timelines({ ...deps, live });
+  const app = timelines(deps, live);
   const call = callerOf(app);
   let version = 1;
 
