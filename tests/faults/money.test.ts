@@ -36,6 +36,30 @@ beforeAll(async () => {
 
 afterAll(() => system?.stop(), SYSTEM_MS);
 
+test('who registers with a phone number has an account, and signs in with the name they were given', async () => {
+  const password = 'correct horse battery staple';
+  const registered = await request(system.url, 'POST', '/accounts/users', {
+    body: { phone_number: '+49 30 123456', password, date_of_birth: '1990-12-31' },
+  });
+  expect(registered.status).toBe(201);
+  const { username } = registered.body;
+  const signedIn = await eventually(async () => {
+    const answer = await request(system.url, 'POST', '/login', { body: { username, password } });
+    expect(answer.status).toBe(200);
+    return answer;
+  });
+  const token = String(signedIn.body.access_token);
+  const me = await request(system.url, 'GET', '/accounts/users/me', { token });
+  expect(me.body).toEqual(registered.body);
+  const person = await request(system.url, 'GET', '/users/me', { token });
+  expect(person.body).toMatchObject({ id: registered.body.id, phone_number: '+49 30 123456' });
+  const keys = await request(system.url, 'GET', '/accounts/.well-known/jwks.json');
+  expect([keys.status, keys.body]).toEqual([
+    200,
+    (await request(system.url, 'GET', '/.well-known/jwks.json')).body,
+  ]);
+});
+
 test(
   'who pays has the money on their account, an invoice, and a mail that tells of it',
   async () => {
