@@ -52,7 +52,7 @@ export async function startMedia() {
     quotaBytes: QUOTA_BYTES,
     tokens: tokens.verifier,
   };
-  const app = media({ ...deps, resumable: openResumable(deps, join(folder, 'resumable')) });
+  const app = media(Object.assign(deps, { resumable: openResumable(deps, join(folder, 'resumable')) }));
   const http = serveHttp(runtime, app, {
     hostname: '127.0.0.1',
     port: 0,
