@@ -41,12 +41,18 @@ const fields = {
 export const Category = Type.Object(fields);
 export type Category = Static<typeof Category>;
 
-export const CategoryTree = Type.Recursive((Self) => Type.Object({ ...fields, children: Type.Array(Self) }));
-export type CategoryTree = Static<typeof CategoryTree>;
+export interface CategoryTree extends Category {
+  children: CategoryTree[];
+}
+/** Not as a recursive schema: documents of several services are merged, in which a relative `$ref` leads nowhere. */
+const CategoryNode = Type.Object({
+  ...fields,
+  children: Type.Array(Type.Unknown(), { description: 'Categories below it, each like this one' }),
+});
 
 /** All of them: there are few enough. */
 export const Categories = Type.Object({
-  items: Type.Array(Type.Union([CategoryTree, Category])),
+  items: Type.Array(Type.Union([CategoryNode, Category])),
   next_cursor: Type.Null(),
 });
 
