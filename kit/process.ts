@@ -1,6 +1,9 @@
 import { version } from '../package.json';
-import { createLogger } from './log';
+import { createLogger, type Logger } from './log';
 import { createRuntime, type Runtime } from './runtime';
+
+/** After everything is closed a process ends by itself; one that does not is ended after so long. */
+const LINGER_MS = 3_000;
 
 /**
  * The runtime of a real process: a log, an orderly end at SIGTERM or SIGINT, and a quick one after a failure that
@@ -19,15 +22,23 @@ export async function startProcess(
     if (asked) process.exit(1);
     asked = true;
     log.info({ signal }, 'ending: finishing what is running');
-    void runtime.close();
+    void runtime.close().then(() => setTimeout(() => endLate(log), LINGER_MS).unref());
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
   const fail = (failure: unknown) => {
+    // What was being waited for when the end was asked for does not come any more: that is no failure.
+    if (runtime.closing.aborted) return;
     log.fatal({ err: failure }, 'ending after a failure that nobody handled');
     process.exit(1);
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   return runtime;
+}
+
+/** Everything is closed; whatever still keeps the process alive is nothing anybody waits for. */
+function endLate(log: Logger): void {
+  log.warn('something was left open: ending all the same');
+  process.exit(0);
 }

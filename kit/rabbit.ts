@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { type Kept, keepOpen } from './keep-open';
 import { PublishFailed, publisherOn } from './rabbit-publisher';
@@ -28,6 +29,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const HEARTBEAT_SECONDS = 15;
 /** Declaring a consumer's quorum queues takes tens of milliseconds; a broker that just started is slower. */
 const DECLARE_TIMEOUT_MS = 10_000;
+/** A broker that ends at the same moment never says goodbye, and the library would wait for it for ever. */
+const CLOSE_MS = 2_000;
 
 /**
  * Opens RabbitMQ. Returns at once, connects and reconnects for ever; while it is away, publishing is refused.
@@ -40,7 +43,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     what: 'RabbitMQ',
     log: runtime.log,
     open: () => openConnection(runtime, options.url),
-    close: (open) => open.close().catch(() => undefined),
+    close: closeConnection,
   });
 
   const keepChannel: Rabbit['keepChannel'] = (what, prepare) =>
@@ -48,7 +51,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
       what,
       log: runtime.log,
       open: async (signal) => openChannel(await openedUnless(signal, connection), prepare),
-      close: ({ channel }) => channel.close().catch(() => undefined),
+      close: ({ channel }) => withTimeout(channel.close(), CLOSE_MS, what).catch(() => undefined),
     });
 
   const publishing = keepChannel('RabbitMQ publisher', async (channel) => ({
@@ -138,6 +141,13 @@ async function openChannel<Prepared>(
     await channel.close().catch(() => undefined);
     throw failure;
   }
+}
+
+async function closeConnection(open: ChannelModel): Promise<void> {
+  await withTimeout(open.close(), CLOSE_MS, 'closing the connection').catch(() => {
+    const { connection } = open;
+    if ('stream' in connection && connection.stream instanceof Socket) connection.stream.destroy();
+  });
 }
 
 /** Resolves when it has closed, with its last error where there was one. */
