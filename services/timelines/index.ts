@@ -38,7 +38,8 @@ const describeStream = (summary: string) => ({
     summary,
     tags: ['Timelines'],
     description:
-      'Server-sent events: `post` with a post as data; `reload` when too much was missed to be sent one by one',
+      'Server-sent events: `post` with a post as data, in the order in which posts became known, which is not always ' +
+      'that of their ids; `reload` when too much was missed to be sent one by one',
     parameters: [
       {
         name: 'Last-Event-ID',
