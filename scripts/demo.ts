@@ -21,6 +21,7 @@ interface Request {
   readonly path: string;
   readonly as?: Visitor;
   readonly body?: unknown;
+  readonly idempotencyKey?: string;
 }
 
 /** A step that did not go as the story tells. */
@@ -42,7 +43,8 @@ async function main(): Promise<void> {
   await postLater(api, ada);
   await like(api, ada, bela, postId);
   await vote(api, ada, bela);
-  await receiveMail(inbox, ada, bela);
+  await pay(api, inbox, bela);
+  await hearOfLike(inbox, ada, bela);
   console.log(`\nThat is the story. Every route: ${api.url}/docs`);
 }
 
@@ -139,18 +141,46 @@ async function vote(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
   await step(api, 'a second vote is refused', ballot, { status: 409 });
 }
 
+/** A payment is taken at once, moved by a worker, booked, invoiced, and the invoice comes by mail. */
+async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
+  const payment: Request = {
+    method: 'POST',
+    path: '/payments',
+    as: payer,
+    body: { amount: '12.50', currency: 'EUR', description: 'A season of bird seed', payment_method: 'pm_ok' },
+    idempotencyKey: `demo-${payer.username}`,
+  };
+  const { body } = await step(api, `${payer.username} pays`, payment, { status: 202 });
+  await step(api, 'sent again by mistake, it is still one payment', payment, { status: 202 });
+  await eventually(
+    api,
+    'the payment has succeeded',
+    { method: 'GET', path: `/payments/${textField(body, 'id')}`, as: payer },
+    (paid) => field(paid, 'status') === 'succeeded',
+  );
+  await receiveMail(inbox, payer, 'gets the invoice', (mail) => tellsOf(mail, '12.50'));
+}
+
+const hearOfLike = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>
+  receiveMail(inbox, author, 'hears of the like', (mail) => tellsOf(mail, liker.username));
+
 /** The catcher takes every mail of a development system and shows it (maildev's `GET /email`). */
-async function receiveMail(inbox: string, author: Visitor, liker: Visitor): Promise<void> {
-  const address = `${author.username}@example.com`;
+async function receiveMail(
+  inbox: string,
+  receiver: Visitor,
+  what: string,
+  isMeant: (mail: unknown) => boolean,
+): Promise<void> {
+  const address = `${receiver.username}@example.com`;
   const url = `${inbox.replace(/\/+$/, '')}/email`;
   let subject: string | undefined;
   await waitFor(`a mail to ${address} at ${url}`, MAIL_WAIT_MS, async () => {
     const mails: unknown = await (await fetch(url, { signal: AbortSignal.timeout(WAIT_MS) })).json();
-    const mail = listOf(mails).find((each) => isTo(each, address) && tellsOf(each, liker.username));
+    const mail = listOf(mails).find((each) => isTo(each, address) && isMeant(each));
     if (mail !== undefined) subject = String(field(mail, 'subject'));
     return mail !== undefined;
   });
-  show(`${author.username} hears of the like by mail`, `curl ${url}`, `“${subject}”`);
+  show(`${receiver.username} ${what} by mail`, `curl ${url}`, `“${subject}”`);
 }
 
 const isTo = (mail: unknown, address: string) =>
@@ -203,11 +233,12 @@ async function waitFor(what: string, timeoutMs: number, holds: () => Promise<boo
 }
 
 /** The answer, also when it is a refusal: some steps are there to be refused. */
-async function send(api: Api, { method, path, as, body }: Request): Promise<Answer> {
+async function send(api: Api, { method, path, as, body, idempotencyKey }: Request): Promise<Answer> {
   try {
     return await api.call(method, path, {
       ...(as && { token: as.token }),
       ...(body !== undefined && { body }),
+      ...(idempotencyKey !== undefined && { headers: { 'idempotency-key': idempotencyKey } }),
     });
   } catch (failure) {
     if (!(failure instanceof ApiFailure)) throw failure;
@@ -217,9 +248,10 @@ async function send(api: Api, { method, path, as, body }: Request): Promise<Answ
   }
 }
 
-function curl(api: Api, { method, path, as, body }: Request): string {
+function curl(api: Api, { method, path, as, body, idempotencyKey }: Request): string {
   const parts = ['curl -s', method === 'GET' ? [] : `-X ${method}`, quote(`${api.url}${path}`)];
   if (as) parts.push(`-H "authorization: Bearer $${as.variable}"`);
+  if (idempotencyKey !== undefined) parts.push(`-H 'idempotency-key: ${idempotencyKey}'`);
   if (body !== undefined) parts.push(`-H 'content-type: application/json' -d ${quote(JSON.stringify(body))}`);
   return parts.flat().join(' ');
 }

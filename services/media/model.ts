@@ -44,6 +44,30 @@ export const RangeNotSatisfiable = defineProblem(
   416,
   'The file does not have these bytes',
 );
+export const TooManyUploads = defineProblem(
+  'upload.too-many',
+  409,
+  'You have begun as many uploads as you may',
+);
+export const UploadNotFound = defineProblem('upload.not-found', 404, 'There is no such upload');
+export const UploadAtWrongOffset = defineProblem(
+  'upload.wrong-offset',
+  409,
+  'The upload goes on at another byte',
+);
+export const UploadGone = defineProblem('upload.gone', 410, 'This upload is over');
+export const UploadOfWrongVersion = defineProblem(
+  'upload.wrong-version',
+  412,
+  'Only version 1.0.0 of tus is spoken here',
+);
+export const UploadTooLarge = defineProblem('upload.too-large', 413, 'The upload is larger than allowed');
+export const UploadOfWrongType = defineProblem(
+  'upload.wrong-type',
+  415,
+  'Send application/offset+octet-stream',
+);
+export const UploadRefused = defineProblem('upload.refused', 400, 'This is not how tus uploads work');
 
 /** Of one file, and of the body around it. */
 export const UPLOAD_BYTES = 100 * 1024 * 1024;

@@ -2,10 +2,21 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { FileConfigstore, FileStore } from '@tus/file-store';
 import { Server, type Upload } from '@tus/server';
-import { defineProblem, Problem, type ProblemClass } from '#kit/problem';
+import { Problem, type ProblemClass } from '#kit/problem';
 import { repeatEvery } from '#kit/repeat';
 import type { Caller } from '#kit/tokens';
-import { FileNotFound, QuotaExceeded } from './model';
+import {
+  FileNotFound,
+  QuotaExceeded,
+  TooManyUploads,
+  UploadAtWrongOffset,
+  UploadGone,
+  UploadNotFound,
+  UploadOfWrongType,
+  UploadOfWrongVersion,
+  UploadRefused,
+  UploadTooLarge,
+} from './model';
 import { fieldsOf } from './receive';
 import type { MediaDeps } from './service';
 import * as store from './store';
@@ -23,18 +34,15 @@ const EXPIRE_EVERY_MS = 60 * 60_000;
 /** Begun and not finished, for each person. */
 const OPEN_UPLOADS = 10;
 
-const TooManyUploads = defineProblem('upload.too-many', 409, 'You have begun as many uploads as you may');
-
 /** What the protocol's own answers mean here. */
 const REFUSALS: ReadonlyMap<number, ProblemClass> = new Map([
-  [404, defineProblem('upload.not-found', 404, 'There is no such upload')],
-  [409, defineProblem('upload.wrong-offset', 409, 'The upload goes on at another byte')],
-  [410, defineProblem('upload.gone', 410, 'This upload is over')],
-  [412, defineProblem('upload.wrong-version', 412, 'Only version 1.0.0 of tus is spoken here')],
-  [413, defineProblem('upload.too-large', 413, 'The upload is larger than allowed')],
-  [415, defineProblem('upload.wrong-type', 415, 'Send application/offset+octet-stream')],
+  [404, UploadNotFound],
+  [409, UploadAtWrongOffset],
+  [410, UploadGone],
+  [412, UploadOfWrongVersion],
+  [413, UploadTooLarge],
+  [415, UploadOfWrongType],
 ]);
-const UploadRefused = defineProblem('upload.refused', 400, 'This is not how tus uploads work');
 
 /** Answers one request of the protocol. */
 export type AnswerResumable = (request: Request, caller: Caller | null) => Promise<Response>;
