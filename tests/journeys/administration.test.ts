@@ -34,7 +34,12 @@ beforeAll(async () => {
     FEATURES_FILE: pathOf(folder, 'features.json'),
     FEATURES_REFRESH_MS: '100',
   });
-  admin = (await signIn('admin', ADMIN_PASSWORD)).access;
+  // The first administrator's credentials may reach auth a moment after both have started.
+  admin = await eventually(async () => {
+    const { status, access } = await signIn('admin', ADMIN_PASSWORD);
+    expect(status).toBe(200);
+    return access;
+  });
 }, START_MS);
 
 afterAll(async () => {
