@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { eventually, rawClient, startTestGateway, type TestSetup } from './test-gateway';
 
@@ -15,35 +15,49 @@ async function gatewayTo(setup: TestSetup) {
   return gateway;
 }
 
-/** An instance in a process of its own, so that only the gateway's memory is looked at. */
-async function childUpstream(fetchSource: string): Promise<number> {
-  const source = `const server = Bun.serve({ port: 0, idleTimeout: 0, maxRequestBodySize: 2 ** 31, fetch: ${fetchSource} }); console.log(server.port);`;
+/** Runs a program in a process of its own, so that only one part's memory is looked at; it says its port first. */
+async function inOwnProcess(source: string): Promise<{ port: number; pid: number }> {
   const child = Bun.spawn([process.execPath, '-e', source], { stdout: 'pipe' });
   toStop.push(() => child.kill());
   const { value } = await child.stdout.getReader().read();
-  return Number(Buffer.from(value ?? []).toString());
+  return { port: Number(Buffer.from(value ?? []).toString()), pid: child.pid };
 }
 
-/** How much resident memory grows at most while `work` runs. */
-async function growthDuring(work: () => Promise<unknown>): Promise<number> {
-  Bun.gc(true);
-  const before = process.memoryUsage.rss();
+const upstreamAlone = (fetchSource: string) =>
+  inOwnProcess(
+    `const server = Bun.serve({ port: 0, idleTimeout: 0, maxRequestBodySize: 2 ** 31, fetch: ${fetchSource} }); console.log(server.port);`,
+  );
+
+const gatewayAlone = (instance: number) =>
+  inOwnProcess(
+    `import { startTestGateway } from '${import.meta.dir}/test-gateway'; const gateway = await startTestGateway({ instances: [${instance}] }); console.log(gateway.port);`,
+  );
+
+/** How much a process's resident memory grows at most while `work` runs, in bytes. */
+async function growthDuring(pid: number, work: () => Promise<unknown>): Promise<number> {
+  const before = residentBytes(pid);
   let most = before;
   const watch = setInterval(() => {
-    most = Math.max(most, process.memoryUsage.rss());
+    most = Math.max(most, residentBytes(pid));
   }, 20);
   await work();
   clearInterval(watch);
   return most - before;
 }
 
+function residentBytes(pid: number): number {
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
 describe('memory stays flat', () => {
   test('while a large download goes to a slow reader', async () => {
     const size = 200 * MIB;
-    const port = await childUpstream(`() => new Response(Buffer.alloc(${size}))`);
-    const gateway = await gatewayTo({ instances: [port] });
+    const upstream = await upstreamAlone(`() => new Response(Buffer.alloc(${size}))`);
+    const gateway = await gatewayAlone(upstream.port);
     let received = 0;
     const growth = await growthDuring(
+      gateway.pid,
       () =>
         new Promise<void>((resolve) => {
           const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET / HTTP/1.0\r\n\r\n'));
@@ -60,13 +74,13 @@ describe('memory stays flat', () => {
   });
 
   test('while a large upload comes faster than it is read', async () => {
-    const port = await childUpstream(
+    const upstream = await upstreamAlone(
       `async (request) => { let size = 0; for await (const part of request.body) { size += part.length; await Bun.sleep(1); } return new Response(String(size)); }`,
     );
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await gatewayAlone(upstream.port);
     const [part, parts] = [Buffer.alloc(64 * 1024), 90 * 16];
     const client = rawClient(gateway.port);
-    const growth = await growthDuring(async () => {
+    const growth = await growthDuring(gateway.pid, async () => {
       client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${part.length * parts}\r\n\r\n`);
       for (let sent = 0; sent < parts; sent++) {
         if (!client.socket.write(part)) await new Promise((resolve) => client.socket.once('drain', resolve));
