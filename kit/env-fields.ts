@@ -10,9 +10,11 @@ export const processFields = (defaultPort: number) => ({
   REGISTRY_TOKEN: optionalText(),
 });
 
-/** What a service that registers and answers gRPC reads besides. */
+/** What a service reads besides: it registers, answers gRPC, hears events and checks access tokens. */
 export const serviceFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
+  ...amqpFields,
+  ...tokenFields,
   ADVERTISED_HOST: optionalText(),
   INTERNAL_SECRET: secret('development-internal-secret'),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),

@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/denylist';
 import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { amqpFields, mysqlFields, redisFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { mysqlFields, redisFields, serviceFields } from '#kit/env-fields';
 import { createGrpcClient } from '#kit/grpc-client';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
@@ -27,9 +27,7 @@ import { createResetThrottle, createThrottle } from './throttle';
 const env = readEnv({
   ...serviceFields(5300),
   ...mysqlFields,
-  ...amqpFields,
   ...redisFields,
-  ...tokenFields,
   AUTH_DB_NAME: text('rookery_auth'),
   AUTH_DATABASE_URL: optionalText(),
   JWT_EXPIRES_MINUTES: integer(60, { min: 1, max: 1_440 }),

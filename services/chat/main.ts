@@ -1,14 +1,10 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/env';
-import { amqpFields, mysqlFields, redisFields, serviceFields, tokenFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { mysqlFields, redisFields, serviceFields } from '#kit/env-fields';
 import { openOwnDatabase } from '#kit/own-database';
-import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
 import { openRedis } from '#kit/redis';
-import { watchRegistry } from '#kit/registry-client';
 import { serveService } from '#kit/service';
-import { openTokens } from '#kit/tokens';
+import { startService } from '#kit/service-process';
 import { chat } from '.';
 import { messageFrame } from './frames';
 import { openLiveRooms } from './live-rooms';
@@ -21,8 +17,6 @@ const env = readEnv({
   ...serviceFields(5800),
   ...mysqlFields,
   ...redisFields,
-  ...amqpFields,
-  ...tokenFields,
   CHAT_DB_NAME: text('rookery_chat'),
   CHAT_DATABASE_URL: optionalText(),
   CHAT_ALLOW_ANONYMOUS: flag(false),
@@ -32,28 +26,21 @@ const env = readEnv({
   CHAT_RECOVERY_LIMIT: integer(5_000, { min: 0, max: 1_000_000 }),
 });
 
-const runtime = await startProcess('chat', env);
+const { runtime, rabbit, tokens, clientOf } = await startService('chat', env);
 const database = await openOwnDatabase(runtime, env, {
   name: env.CHAT_DB_NAME,
   url: env.CHAT_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
-const users = createGrpcClient(runtime, {
-  service: 'users',
-  definition: UsersServiceDefinition,
-  registry,
-  internalSecret: env.INTERNAL_SECRET,
-});
+const users = clientOf('users', UsersServiceDefinition);
 const live = await openLiveRooms(runtime, database, redis);
 const deps = {
   runtime,
   database,
   live,
   findPerson: findPeople(users),
-  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+  tokens,
   writer: createMessageWriter(runtime, database, (room, rows) =>
     live.spread(
       room,

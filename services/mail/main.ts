@@ -1,14 +1,11 @@
 import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { amqpFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { mysqlFields, serviceFields } from '#kit/env-fields';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
-import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
 import { createSealer } from '#kit/sealing';
 import { serveService } from '#kit/service';
+import { startService } from '#kit/service-process';
 import { createServiceTokenVerifier } from '#kit/service-token';
-import { openTokens } from '#kit/tokens';
 import { mail } from '.';
 import { mailGrpc } from './grpc';
 import { trimMails } from './service';
@@ -20,22 +17,18 @@ const CLAIM_MS = 90_000;
 const env = readEnv({
   ...serviceFields(6100),
   ...mysqlFields,
-  ...amqpFields,
-  ...tokenFields,
   MAIL_DB_NAME: text('rookery_mail'),
   MAIL_DATABASE_URL: optionalText(),
   MAILS_KEPT_DAYS: integer(90, { min: 1, max: 3650 }),
   PUBLIC_URL: url('http://127.0.0.1:8080'),
 });
 
-const runtime = await startProcess('mail', env);
+const { runtime, rabbit, tokens } = await startService('mail', env);
 const database = await openOwnDatabase(runtime, env, {
   name: env.MAIL_DB_NAME,
   url: env.MAIL_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const deps = {
   runtime,
   database,
@@ -43,7 +36,7 @@ const deps = {
   sealer: createSealer(env.INTERNAL_SECRET, 'unsubscribe'),
   publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
   claimMs: CLAIM_MS,
-  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+  tokens,
   verifyService: createServiceTokenVerifier({ audience: 'mail', secret: env.INTERNAL_SECRET }),
 };
 trimMails(deps, env.MAILS_KEPT_DAYS);

@@ -1,15 +1,12 @@
 import { join } from 'node:path';
 import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { amqpFields, mysqlFields, serviceFields, storageFields, tokenFields } from '#kit/env-fields';
+import { mysqlFields, serviceFields, storageFields } from '#kit/env-fields';
 import { trimIdempotencyKeys } from '#kit/idempotency';
 import { openStorage } from '#kit/open-storage';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
-import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
 import { serveService } from '#kit/service';
-import { openTokens } from '#kit/tokens';
+import { startService } from '#kit/service-process';
 import { media } from '.';
 import { createFileUrls } from './file-urls';
 import { mediaGrpc } from './grpc';
@@ -21,8 +18,6 @@ import { subscribe } from './subscriptions';
 const env = readEnv({
   ...serviceFields(5500),
   ...mysqlFields,
-  ...amqpFields,
-  ...tokenFields,
   ...storageFields,
   MEDIA_DB_NAME: text('rookery_media'),
   MEDIA_DATABASE_URL: optionalText(),
@@ -30,14 +25,12 @@ const env = readEnv({
   PUBLIC_URL: url('http://127.0.0.1:8080'),
 });
 
-const runtime = await startProcess('media', env);
+const { runtime, rabbit, tokens } = await startService('media', env);
 const database = await openOwnDatabase(runtime, env, {
   name: env.MEDIA_DB_NAME,
   url: env.MEDIA_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const deps = {
   runtime,
   database,
@@ -48,7 +41,7 @@ const deps = {
     internalSecret: env.INTERNAL_SECRET,
   }),
   quotaBytes: env.MEDIA_QUOTA_MB * 1024 * 1024,
-  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+  tokens,
 };
 trimIdempotencyKeys(runtime, database);
 sweep(deps);

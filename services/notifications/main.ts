@@ -1,14 +1,11 @@
 import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { amqpFields, mysqlFields, serviceFields, tokenFields } from '#kit/env-fields';
+import { mysqlFields, serviceFields } from '#kit/env-fields';
 import { openIdGenerator } from '#kit/id-worker';
 import { mysqlAddress } from '#kit/mysql';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
-import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
 import { serveService } from '#kit/service';
-import { openTokens } from '#kit/tokens';
+import { startService } from '#kit/service-process';
 import { notifications } from '.';
 import { sendDigests } from './digests';
 import { notificationsGrpc } from './grpc';
@@ -19,8 +16,6 @@ import { subscribe } from './subscriptions';
 const env = readEnv({
   ...serviceFields(6400),
   ...mysqlFields,
-  ...amqpFields,
-  ...tokenFields,
   NOTIFICATIONS_DB_NAME: text('rookery_notifications'),
   NOTIFICATIONS_DATABASE_URL: optionalText(),
   NOTIFICATIONS_DIGEST_SECONDS: integer(900, { min: 1, max: 86_400 }),
@@ -29,14 +24,12 @@ const env = readEnv({
   PUBLIC_URL: url('http://127.0.0.1:8080'),
 });
 
-const runtime = await startProcess('notifications', env);
+const { runtime, rabbit, tokens } = await startService('notifications', env);
 const database = await openOwnDatabase(runtime, env, {
   name: env.NOTIFICATIONS_DB_NAME,
   url: env.NOTIFICATIONS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const deps = {
   runtime,
   database,
@@ -47,7 +40,7 @@ const deps = {
   ),
   digestSeconds: env.NOTIFICATIONS_DIGEST_SECONDS,
   publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
-  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+  tokens,
 };
 const live = createLiveNotifications(deps, { maximumStreams: env.STREAMS_MAX });
 trimHourly(deps, env.NOTIFICATIONS_KEPT_DAYS);

@@ -2,26 +2,15 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { openBeanstalkd } from '#kit/beanstalkd';
 import { integer, optionalText, readEnv, text } from '#kit/env';
-import {
-  amqpFields,
-  beanstalkdFields,
-  mysqlFields,
-  redisFields,
-  serviceFields,
-  tokenFields,
-} from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { beanstalkdFields, mysqlFields, redisFields, serviceFields } from '#kit/env-fields';
 import { openIdGenerator } from '#kit/id-worker';
 import { trimIdempotencyKeys } from '#kit/idempotency';
 import { mysqlAddress } from '#kit/mysql';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openOwnDatabase } from '#kit/own-database';
-import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
 import { openRedis } from '#kit/redis';
-import { watchRegistry } from '#kit/registry-client';
 import { serveService } from '#kit/service';
-import { openTokens } from '#kit/tokens';
+import { startService } from '#kit/service-process';
 import { timelines } from '.';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live';
@@ -32,9 +21,7 @@ const env = readEnv({
   ...serviceFields(5200),
   ...mysqlFields,
   ...redisFields,
-  ...amqpFields,
   ...beanstalkdFields,
-  ...tokenFields,
   TIMELINES_DB_NAME: text('microblog_timelines'),
   TIMELINES_DATABASE_URL: optionalText(),
   POST_MAX_LENGTH: integer(500, { min: 1, max: 5_000 }),
@@ -43,31 +30,28 @@ const env = readEnv({
   FANOUT_FOLLOWERS_LIMIT: integer(10_000, { min: 1, max: 10_000_000 }),
 });
 
-const runtime = await startProcess('timelines', env);
+const { runtime, rabbit, tokens, clientOf } = await startService('timelines', env);
 const database = await openOwnDatabase(runtime, env, {
   name: env.TIMELINES_DB_NAME,
   url: env.TIMELINES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
-const internal = { registry, internalSecret: env.INTERNAL_SECRET };
 const deps = {
   runtime,
   database,
   redis: await openRedis(runtime, { url: env.REDIS_URL, required: false }),
   outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
-  users: createGrpcClient(runtime, { service: 'users', definition: UsersServiceDefinition, ...internal }),
-  likes: createGrpcClient(runtime, { service: 'likes', definition: LikesServiceDefinition, ...internal }),
+  users: clientOf('users', UsersServiceDefinition),
+  likes: clientOf('likes', LikesServiceDefinition),
   nextId: await openIdGenerator(
     runtime,
     mysqlAddress(env, env.TIMELINES_DB_NAME, env.TIMELINES_DATABASE_URL),
   ),
-  tokens: openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET }),
+  tokens,
   postMaxLength: env.POST_MAX_LENGTH,
   homeSize: env.HOME_SIZE,
   fanoutFollowersLimit: env.FANOUT_FOLLOWERS_LIMIT,

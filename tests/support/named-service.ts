@@ -2,14 +2,14 @@ import { Elysia, t } from 'elysia';
 import { access } from '#kit/access';
 import { pause } from '#kit/back-off';
 import { readEnv, text } from '#kit/env';
-import { serviceFields, tokenFields } from '#kit/env-fields';
+import { serviceFields } from '#kit/env-fields';
 import { platform } from '#kit/platform';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 import { createTokenVerifier, tokenSettings } from '#kit/tokens';
 
 /** A small real service, for tests of the gateway: run as a process of its own, with `SERVICE` as its name. */
-const env = readEnv({ ...serviceFields(0), ...tokenFields, SERVICE: text() });
+const env = readEnv({ ...serviceFields(0), SERVICE: text() });
 const runtime = await startProcess(env.SERVICE, env);
 const name = env.SERVICE;
 const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }));
