@@ -35,8 +35,14 @@ export async function request(
     }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
+  const type = response.headers.get('content-type') ?? '';
+  // A stream has no end to wait for.
+  if (type.startsWith('text/event-stream')) {
+    await response.body?.cancel();
+    return { status: response.status, headers: response.headers, body: {} };
+  }
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  const isJson = type.includes('json');
   return {
     status: response.status,
     headers: response.headers,
