@@ -9,7 +9,7 @@ import { type System, startSystem } from '../support/system';
 const SYSTEM_MS = 120_000;
 const TEST_MS = 240_000;
 const HEAL_MS = 60_000;
-const TRANSFERS = 2_000;
+const TRANSFERS = 10_000;
 const HOLDERS = 50;
 const PAYERS = 5;
 const PAYMENTS_EACH = 10;
@@ -134,6 +134,9 @@ test(
     const done = outcomes.filter(({ status }) => status === 201);
     expect(new Set(done.map(({ body }) => body.id)).size).toBe(done.length);
     expect(done.length).toBeGreaterThan(TRANSFERS / 4);
+    console.log(
+      `${done.length} of ${TRANSFERS} transfers made, ${payments.length} payments, ${killed} kills`,
+    );
     const held = await inTurns(holders, async (holder) =>
       Number((await holder.get(holder.path)).body.balance),
     );
