@@ -67,6 +67,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
       }),
     ),
     own: async (request) => app.fetch(request),
+    revision: directory.revision,
     log,
     metrics,
     trustedProxies: env.TRUSTED_PROXIES,

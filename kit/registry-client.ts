@@ -18,6 +18,8 @@ export interface RegistryClient {
    * @returns stops telling it
    */
   onChange(listener: (names: readonly string[]) => void): () => void;
+  /** Of the registry last heard; 0 before the first view. */
+  revision(): number;
   /** False before the first view, and while the only registry ever heard of may not know everybody yet. */
   isSettled(): boolean;
   /** Milliseconds since the registry was last heard from; infinite before the first time. */
@@ -75,6 +77,7 @@ export function watchRegistry(runtime: Runtime, options: { urls: readonly string
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    revision: () => view.position().revision,
     isSettled: view.isSettled,
     ageMs,
     ready: first.promise,

@@ -36,6 +36,7 @@ function createScene() {
   const directory = createDirectory({
     snapshot: () => ({ epoch: 'test', revision: 1, services }),
     instances: (name) => services[name] ?? [],
+    revision: () => 1,
     ageMs: () => 0,
     isSettled: () => true,
     onChange(listener) {

@@ -37,6 +37,7 @@ const NOT_FROM_UPSTREAMS = new Set([
   ...HOP_BY_HOP,
   'content-length',
   'sec-websocket-extensions',
+  'x-registry-revision',
   'x-request-id',
 ]);
 
@@ -119,7 +120,7 @@ export function responseHeadText(
     if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
     else if (lengthPasses && isField(name, 'Content-Length')) text += `${name}: ${value}\r\n`;
   }
-  text += `X-Request-ID: ${context.requestId}\r\n`;
+  text += `X-Request-ID: ${context.requestId}\r\n${context.responseLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }

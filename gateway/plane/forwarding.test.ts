@@ -298,6 +298,13 @@ test('a request that cannot be read is refused as a problem document, and the co
   expect(text).toContain('Connection: close\r\n');
 });
 
+test('whoever answers says by which revision of the registry it was routed', async () => {
+  const gateway = await gatewayTo({ instances: [echoHead().port] });
+  const unavailable = await gatewayTo({ instances: [] });
+  for (const url of [`${gateway.url}/a`, `${gateway.url}/own`, `${unavailable.url}/a`])
+    expect((await fetch(url)).headers.get('x-registry-revision')).toBe('1');
+});
+
 test('every request is one line in the log and one observation', async () => {
   const upstream = echoHead();
   const gateway = await gatewayTo({ instances: [upstream.port] });

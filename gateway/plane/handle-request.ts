@@ -11,6 +11,7 @@ import { createContext, type RequestContext } from './request-context';
 export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
   const context = createContext(request, client.arrival, plane.trusted);
   const decision = plane.decide(request.head);
+  context.responseLines = plane.revisionLine();
   plane.accessLog.begin();
   switch (decision.kind) {
     case 'forward':

@@ -18,6 +18,8 @@ export interface GatewayOptions {
   readonly port: number;
   readonly decide: Decide;
   readonly own: Own;
+  /** The registry's revision that `decide` goes by. */
+  readonly revision: () => number;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly tls?: TlsFiles;
@@ -55,6 +57,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     accessLog,
     trusted: trustedProxies(options.trustedProxies ?? []),
     log,
+    revisionLine: createRevisionLine(options.revision),
     draining: () => draining,
   };
 
@@ -132,6 +135,20 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
       clock.stop();
       accessLog.close();
     },
+  };
+}
+
+/** Made once for each revision, not for each request. */
+function createRevisionLine(revision: () => number): () => string {
+  let madeFor = -1;
+  let line = '';
+  return () => {
+    const present = revision();
+    if (present !== madeFor) {
+      madeFor = present;
+      line = `X-Registry-Revision: ${present}\r\n`;
+    }
+    return line;
   };
 }
 

@@ -230,7 +230,7 @@ function headText(
   response.headers.forEach((value, name) => {
     if (!OWN_TO_CONNECTION.has(name)) text += `${name}: ${value}\r\n`;
   });
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n`;
+  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${context.responseLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }

@@ -12,10 +12,11 @@ export function answerProblem(
   problem: Problem,
   plane: Plane,
 ): number {
-  const { request, requestId } = context;
+  const { request, requestId, responseLines } = context;
   const keepAlive = mayKeepAlive(request, client, plane.draining());
   const body = problemBody(problem, pathOf(request.head.target), requestId);
-  client.push(problemHead(problem, requestId, body.length, connectionValue(request, keepAlive)));
+  const connection = connectionValue(request, keepAlive);
+  client.push(problemHead(problem, { requestId, length: body.length, connection, responseLines }));
   if (request.head.method !== 'HEAD') client.pushBytes(body, 0, body.length);
   client.flush();
   client.finish(keepAlive);
@@ -25,18 +26,28 @@ export function answerProblem(
 /** The whole answer to bytes that are no request, behind which the connection is closed. */
 export function unreadableAnswer(problem: Problem, requestId: string): Buffer {
   const body = problemBody(problem, '/', requestId);
-  return Buffer.concat([Buffer.from(problemHead(problem, requestId, body.length, 'close'), 'latin1'), body]);
+  const head = problemHead(problem, {
+    requestId,
+    length: body.length,
+    connection: 'close',
+    responseLines: '',
+  });
+  return Buffer.concat([Buffer.from(head, 'latin1'), body]);
 }
 
 function problemBody(problem: Problem, path: string, requestId: string): Buffer {
   return Buffer.from(JSON.stringify(problemDocument(problem, { path, requestId })));
 }
 
-function problemHead(problem: Problem, requestId: string, length: number, connection: string | null): string {
+function problemHead(
+  problem: Problem,
+  rest: { requestId: string; length: number; connection: string | null; responseLines: string },
+): string {
+  const { requestId, length, connection, responseLines } = rest;
   let text = `HTTP/1.1 ${problem.status} ${reasonOf(problem.status)}\r\n`;
   for (const [name, value] of Object.entries(problem.headers)) text += `${name}: ${value}\r\n`;
   text += `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${length}\r\nCache-Control: no-store\r\n`;
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${requestId}\r\n`;
+  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${requestId}\r\n${responseLines}`;
   return `${text}${connection === null ? '' : `Connection: ${connection}\r\n`}\r\n`;
 }
 

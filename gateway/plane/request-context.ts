@@ -15,6 +15,8 @@ export interface RequestContext {
   /** Whether the caller's trace goes on, so that its `tracestate` still means something. */
   readonly traceContinued: boolean;
   readonly startedMs: number;
+  /** Header lines of the gateway's own for the response, whoever gives it; each ends with CR LF. */
+  responseLines: string;
 }
 
 /** The connection a request came by. */
@@ -46,6 +48,7 @@ export function createContext(
     traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
     traceContinued: caller !== null,
     startedMs: performance.now(),
+    responseLines: '',
   };
 }
 

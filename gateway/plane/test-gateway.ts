@@ -60,6 +60,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     host: '127.0.0.1',
     port: 0,
     decide,
+    revision: () => 1,
     own: setup.own ?? (() => Promise.resolve(new Response('own'))),
     log: pino({ level: 'info' }, sink),
     metrics,

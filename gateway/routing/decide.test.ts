@@ -24,6 +24,7 @@ function createRegistry() {
       tell = listener;
       return () => undefined;
     },
+    revision: () => 1,
     ageMs: () => (isHeard ? 10 : Number.POSITIVE_INFINITY),
     isSettled: () => isHeard,
     setHeard: (heard: boolean) => {

@@ -8,6 +8,7 @@ export interface RegistrySource {
   snapshot(): Pick<ServicesSnapshot, 'services'>;
   instances(name: string): readonly Instance[];
   onChange(listener: (names: readonly string[]) => void): () => void;
+  revision(): number;
   ageMs(): number;
   isSettled(): boolean;
 }
@@ -25,6 +26,8 @@ export interface Directory {
   isReady(): boolean;
   /** False while a registry that has just begun may not know everybody: an unknown address may be known in a moment. */
   isSettled(): boolean;
+  /** The registry's revision that is routed by now. */
+  revision(): number;
   /** Replaced as a whole when what services claim has changed. */
   routes(): RouteTable;
   service(name: string): KnownService | undefined;
@@ -94,6 +97,7 @@ export function createDirectory(
   return {
     isReady: () => Number.isFinite(registry.ageMs()),
     isSettled: () => registry.isSettled(),
+    revision: () => registry.revision(),
     routes: () => table,
     service: (name) => known.get(name),
     services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),

@@ -78,6 +78,7 @@ async function startGateway() {
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),
     }),
     own: () => Promise.reject(new Error('Only uploads are tried here')),
+    revision: () => 1,
     log: runtime.log,
     metrics: runtime.metrics,
     trustedProxies: [],
