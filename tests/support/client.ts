@@ -2,6 +2,7 @@
 export interface Client {
   readonly username: string;
   readonly id: string;
+  readonly token: string;
   get(path: string): Promise<Reply>;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   delete(path: string): Promise<Reply>;
@@ -69,6 +70,7 @@ export async function signIn(base: string, username: string): Promise<Client> {
   return {
     username,
     id: String(me.body.id),
+    token,
     get: (path) => request(base, 'GET', path, { token }),
     post: (path, sent, headers) =>
       request(base, 'POST', path, {

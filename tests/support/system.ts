@@ -22,6 +22,8 @@ export interface System {
   start(name: string): Promise<StartedProcess>;
   /** Ends an instance at once and starts another in its place. */
   killAndStart(name: string): Promise<StartedProcess>;
+  /** Starts another instance, and once the gateway knows it asks the only one there was to end. */
+  replace(name: string): Promise<StartedProcess>;
   stop(): Promise<void>;
 }
 
@@ -92,12 +94,29 @@ export async function startSystem(
         const known = processName === 'gateway' || processName === 'registry';
         return start(processName, known ? new URL(victim.url).port : '0');
       },
+      async replace(processName) {
+        const old = theOnly(processName);
+        const next = await start(processName);
+        await eventually(async () => hasInstances(url, processName, 2), 30_000);
+        forget(processName, old);
+        await old.stop();
+        return next;
+      },
       stop,
     };
   } catch (failure) {
     await stop();
     throw failure;
   }
+}
+
+/** So many instances of a service are up, as the gateway sees it. */
+async function hasInstances(url: string, service: string, count: number): Promise<boolean> {
+  const response = await fetch(url, { headers: { accept: 'application/json' } });
+  const { services } = (await response.json()) as {
+    services: Record<string, { instances: { state: string }[] }>;
+  };
+  return services[service]?.instances.filter(({ state }) => state === 'up').length === count;
 }
 
 /** Every service that registers routes is seen by the gateway. */
