@@ -50,8 +50,10 @@ export function sentenceOf(
 }
 
 function whoDidIt([first, second]: readonly string[], count: number): string {
-  if (first === undefined) return count === 1 ? 'Somebody' : `${count} people`;
+  if (first === undefined) return count === 1 ? 'Somebody' : `${inWords.format(count)} people`;
   if (count === 1) return first;
   if (count === 2) return `${first} and ${second ?? 'somebody else'}`;
-  return `${first} and ${count - 1} others`;
+  return `${first} and ${inWords.format(count - 1)} others`;
 }
+
+const inWords = new Intl.NumberFormat('en');

@@ -57,7 +57,7 @@ function likesDigest({ posts }: ValuesOf<'likes-digest'>): Letter {
   const summary =
     posts.length === 1 && first !== undefined
       ? `${peopleOf(first)} liked your post`
-      : `${likes} likes on ${posts.length} of your posts`;
+      : `${inWords.format(likes)} likes on ${posts.length} of your posts`;
   return {
     template: 'likes-digest',
     category: 'likes',
@@ -86,12 +86,14 @@ const notification = ({ title, text, action }: ValuesOf<'notification'>): Letter
   },
 });
 
+const inWords = new Intl.NumberFormat('en');
 const enumerate = new Intl.ListFormat('en-GB', { type: 'conjunction' });
 
 /** "alice", "alice and bob", "alice, bob and 7 others" */
 export function peopleOf(post: { likers: readonly string[]; others_count: number }): string {
   const { likers, others_count } = post;
-  const others = others_count === 0 ? [] : [others_count === 1 ? '1 other' : `${others_count} others`];
+  const others =
+    others_count === 0 ? [] : [others_count === 1 ? '1 other' : `${inWords.format(others_count)} others`];
   return enumerate.format([...likers, ...others]);
 }
 

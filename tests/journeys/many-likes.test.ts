@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { inParallel } from '../../scripts/in-parallel';
+import { join, request } from '../support/client';
+import { CROWD_ENVIRONMENT, makeCrowd } from '../support/crowd';
+import { eventually } from '../support/eventually';
+import { type System, startSystem } from '../support/system';
+
+/**
+ * Many people like one post, through the gateway. How many: `LIKES=10000 make test t=tests/journeys/many-likes.test.ts`;
+ * the figures are written out.
+ */
+const LIKES = Number(process.env.LIKES ?? 300);
+/** The first mail waits so long for more likes: longer than it takes until all have been accepted. */
+const DIGEST_SECONDS = Math.max(8, Math.ceil(LIKES / 60));
+const CONCURRENCY = 16;
+const START_MS = 120_000;
+const TOLD_MS = 60_000 + LIKES * 30;
+const PROCESSES = [
+  ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications', 'mail'],
+  ...['likes-validation', 'likes-notification', 'notifications-worker', 'mail-worker'],
+];
+
+let system: System;
+
+beforeAll(async () => {
+  const environment = { ...CROWD_ENVIRONMENT, LIKES_DIGEST_SECONDS: String(DIGEST_SECONDS) };
+  system = await startSystem('many-likes', environment, PROCESSES);
+}, START_MS);
+
+afterAll(() => system?.stop(), START_MS);
+
+test(
+  `${LIKES} likes of one post are one notification and one mail to its author, and nothing to anybody else`,
+  async () => {
+    const author = await eventually(() => join(system.url, 'author'), 30_000);
+    const names = Array.from({ length: LIKES }, (_, number) => `liker_${number}`);
+    const crowd = await makeCrowd(system.stack.environment, names);
+    const post = String((await author.post('/posts', { text: 'liked by everybody' })).body.id);
+
+    const startedMs = performance.now();
+    const likes = await inParallel('likes', crowd, CONCURRENCY, ({ token }) =>
+      request(system.url, 'POST', `/likes/${post}`, { token }),
+    );
+    const acceptedMs = performance.now();
+    expect(likes.filter(({ status }) => status !== 201)).toEqual([]);
+
+    const notification = await eventually(async () => {
+      const { items } = (await author.get('/notifications')).body as { items: Record<string, unknown>[] };
+      expect(items).toHaveLength(1);
+      expect(items[0]).toMatchObject({
+        type: 'like',
+        object_id: post,
+        actors_count: LIKES,
+        text: expect.stringMatching(
+          new RegExp(`^liker_\\d+ and ${inWords(LIKES - 1)} others liked your post$`),
+        ),
+      });
+      return items[0];
+    }, TOLD_MS);
+    const toldMs = performance.now();
+    const mails = await eventually(async () => {
+      const all = await mailsTo('author@example.com');
+      expect(all).not.toEqual([]);
+      return all;
+    }, TOLD_MS);
+    expect(mails.map(({ subject }) => subject)).toEqual([
+      expect.stringMatching(
+        new RegExp(`^liker_\\d+, liker_\\d+ and ${inWords(LIKES - 2)} others liked your post$`),
+      ),
+    ]);
+
+    await allIsQuiet();
+    expect((await author.get('/notifications')).body.items).toEqual([notification]);
+    expect((await author.get('/notifications/unread-count')).body).toEqual({ unread_count: 1 });
+    expect(await mailsTo('author@example.com')).toHaveLength(1);
+    expect(await allMails()).toHaveLength(1);
+    for (const { token } of [crowd[0], crowd.at(-1)].filter((one) => one !== undefined))
+      expect((await request(system.url, 'GET', '/notifications', { token })).body.items).toEqual([]);
+    console.log({
+      likes: LIKES,
+      acceptedInSeconds: (acceptedMs - startedMs) / 1_000,
+      likesPerSecond: LIKES / ((acceptedMs - startedMs) / 1_000),
+      digestSeconds: DIGEST_SECONDS,
+      toldSecondsAfterTheFirst: (toldMs - startedMs) / 1_000,
+    });
+  },
+  START_MS + 2 * TOLD_MS,
+);
+
+const inWords = (count: number) => new Intl.NumberFormat('en').format(count);
+
+interface Mail {
+  readonly subject: string;
+  readonly to: readonly { readonly address: string }[];
+}
+
+async function allMails(): Promise<Mail[]> {
+  return (await fetch(`${system.stack.environment.MAIL_INBOX_URL}/email`)).json() as Promise<Mail[]>;
+}
+
+async function mailsTo(address: string): Promise<Mail[]> {
+  return (await allMails()).filter(({ to }) => to.some((recipient) => recipient.address === address));
+}
+
+/** Nothing waits anywhere, so that nobody is going to be told of anything more. */
+async function allIsQuiet(): Promise<void> {
+  await eventually(async () => {
+    for (const name of PROCESSES) {
+      const metrics = await (await fetch(`${system.process(name).url}/metrics`)).text();
+      const waiting = metrics.match(/^(queue_messages|outbox_unsent_rows)\{.*\} [1-9].*$/gm);
+      expect([name, waiting]).toEqual([name, null]);
+    }
+  }, TOLD_MS);
+}
