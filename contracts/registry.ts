@@ -6,6 +6,14 @@ export const RouteAccess = Type.String({
   description: '`public`, `optional`, `user`, `service`, or the permission needed, like `posts:moderate`',
 });
 
+/** The strict limits of the gateway that a route can ask for; how many requests each allows is the gateway's to say. */
+export const RateLimitName = Type.Union([
+  Type.Literal('sign-in'),
+  Type.Literal('registration'),
+  Type.Literal('password-reset'),
+]);
+export type RateLimitName = Static<typeof RateLimitName>;
+
 export const RouteClaim = Type.Object({
   method: Type.String({ pattern: '^[A-Z]{1,16}$' }),
   path: Type.String({
@@ -33,6 +41,7 @@ export const RouteClaim = Type.Object({
       description: 'Answered below the prefixes of its service only: claims nothing at the root',
     }),
   ),
+  rate_limit: Type.Optional(RateLimitName),
 });
 export type RouteClaim = Static<typeof RouteClaim>;
 

@@ -55,6 +55,14 @@ describe('an environment', () => {
     );
   });
 
+  test('of production asks for a choice where there is no safe default, and takes any', () => {
+    const limited = { LIMIT: { ...integer(0, { min: 0, max: 10 }), chosenInProduction: true } };
+    const problemsOf = (source: NodeJS.ProcessEnv) => parseEnvironment(limited, source).problems;
+    expect(problemsOf({})).toEqual([]);
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual(['LIMIT must be set in production']);
+    expect(problemsOf({ NODE_ENV: 'production', LIMIT: '0' })).toEqual([]);
+  });
+
   test('counts an empty variable as not set', () => {
     expect(parseEnvironment(fields, { NEEDED: '' }).problems).toEqual(['NEEDED must be set']);
   });

@@ -3,6 +3,8 @@ export interface Field<Value> {
   readonly parse: (text: string) => Value | { readonly problem: string };
   readonly fallback: Value | undefined;
   readonly developmentOnly?: boolean;
+  /** In production it has to be set, to whatever value: nobody should run with this default unawares. */
+  readonly chosenInProduction?: boolean;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -43,7 +45,8 @@ export function parseEnvironment<const F extends Fields>(
     if (text === undefined || text === '') {
       values[name] = field.fallback;
       if (field.fallback === undefined && !isOptional(field)) problems.push(`${name} must be set`);
-      else if (production && field.developmentOnly) problems.push(`${name} must be set in production`);
+      else if (production && (field.developmentOnly || field.chosenInProduction))
+        problems.push(`${name} must be set in production`);
       continue;
     }
     const parsed = field.parse(text);

@@ -32,6 +32,7 @@ const keyed = (summary: string) => ({
     ],
   },
 });
+const registering = belowPrefix('Register with a phone number, and open an account', 'People').detail;
 const requestKey = (request: Request, route: string): service.RequestKey => ({
   key: idempotencyKeyOf(request.headers),
   method: 'POST',
@@ -53,7 +54,7 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
         public: true,
         body: model.NewPerson,
         response: { 201: model.Person },
-        ...belowPrefix('Register with a phone number, and open an account', 'People'),
+        detail: { ...registering, 'x-rate-limit': 'registration' },
       },
     )
     .get('/users/me', ({ caller }) => people.readPerson(deps, caller, caller.id), {

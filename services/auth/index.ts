@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import type { RateLimitName } from '#contracts/registry';
 import { access } from '#kit/access';
 import { type Answer, created, noContent, paged } from '#kit/answers';
 import { clientOf } from '#kit/client';
@@ -28,6 +29,10 @@ const FORM_PATHS = new Set(['/auth/introspect', '/auth/revoke']);
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
 const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
+/** A route on which secrets are guessed or mail is sent: the gateway lets one address ask only so often. */
+const describeLimited = (rateLimit: RateLimitName, summary: string) => ({
+  detail: { summary, tags: ['Signing in'], 'x-rate-limit': rateLimit },
+});
 
 export const auth = (deps: AuthServiceDeps) =>
   new Elysia({ name: 'auth' })
@@ -53,7 +58,7 @@ export const auth = (deps: AuthServiceDeps) =>
         public: true,
         body: model.Registration,
         response: { 201: model.SignedIn },
-        ...describe('Register and sign in', 'Signing in'),
+        ...describeLimited('registration', 'Register and sign in'),
       },
     )
     .post(
@@ -64,7 +69,7 @@ export const auth = (deps: AuthServiceDeps) =>
         public: true,
         body: model.SignIn,
         response: model.SignedIn,
-        ...describe('Sign in', 'Signing in'),
+        ...describeLimited('sign-in', 'Sign in'),
       },
     )
     .post(
@@ -104,16 +109,19 @@ export const auth = (deps: AuthServiceDeps) =>
       {
         public: true,
         body: model.ForgottenPassword,
-        ...describe(
+        ...describeLimited(
+          'password-reset',
           'Have a link mailed to set a new password; the same answer for every address',
-          'Signing in',
         ),
       },
     )
     .post('/auth/password/reset', ({ body, set }) => noContent(set, resets.resetPassword(deps, body)), {
       public: true,
       body: model.PasswordReset,
-      ...describe('Set a new password with the token of such a link, and end all sessions', 'Signing in'),
+      ...describeLimited(
+        'password-reset',
+        'Set a new password with the token of such a link, and end all sessions',
+      ),
     })
 
     .get('/auth/me', ({ caller }) => tokens.readMe(deps, caller), {

@@ -1,5 +1,3 @@
-import { isIPv6 } from 'node:net';
-
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -65,19 +63,6 @@ export function nextKeyDue(keys: readonly ScheduledKey[], nowMs: number): Date |
 
 const inOrder = <Key extends ScheduledKey>(keys: readonly Key[]): Key[] =>
   keys.toSorted((left, right) => left.activeFrom.getTime() - right.activeFrom.getTime());
-
-/** What guesses are counted by: an IPv4 address, or an IPv6 /64, which is what one household gets. */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail = ''] = address.toLowerCase().split('%')[0]?.split('::') ?? [];
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === '' ? [] : tail.split(':');
-  const gap = address.includes('::') ? Math.max(0, 8 - left.length - right.length) : 0;
-  const groups = [...left, ...Array<string>(gap).fill('0'), ...right].slice(0, 4);
-  return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`;
-}
 
 /** Guesses that cost nothing, as people mistype. */
 const FREE_FAILURES = 4;

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
 import RateLimiterRedis from 'rate-limiter-flexible/lib/RateLimiterRedis.js';
 import RateLimiterRes from 'rate-limiter-flexible/lib/RateLimiterRes.js';
+import { networkOf } from '#kit/network';
 import type { Redis } from '#kit/redis';
 import { TooManyAttempts } from './model';
-import { networkOf, restAfterFailures } from './rules';
+import { restAfterFailures } from './rules';
 
 /** Mastodon's: 25 sign-ins in five minutes from an address, 25 in an hour for an account. Good ones are given back. */
 const PER_ADDRESS_SECONDS = 300;

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import type { RateLimitName } from '#contracts/registry';
 import { access } from '#kit/access';
 import { created, noContent, paged } from '#kit/answers';
 import { clientOf } from '#kit/client';
@@ -16,6 +17,10 @@ import * as service from './service';
 
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
 const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
+/** The gateway lets one address ask only so often. */
+const describeLimited = (rateLimit: RateLimitName, summary: string) => ({
+  detail: { summary, tags: ['Joining'], 'x-rate-limit': rateLimit },
+});
 
 export const users = (deps: UsersDeps & { tokens: TokenVerifier }) =>
   new Elysia({ name: 'users' })
@@ -37,14 +42,14 @@ export const users = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         public: true,
         body: model.NewUser,
         response: { 201: model.OwnProfile },
-        ...describe('Register', 'Joining'),
+        ...describeLimited('registration', 'Register'),
       },
     )
     .post('/login', ({ body, request, server }) => service.signIn(deps, body, clientOf(request, server)), {
       public: true,
       body: model.SignIn,
       response: { 200: model.TokenPair },
-      ...describe('Sign in', 'Joining'),
+      ...describeLimited('sign-in', 'Sign in'),
     })
 
     .get('/users/me', ({ caller }) => service.readOwnProfile(deps, caller), {
