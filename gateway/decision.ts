@@ -1,3 +1,4 @@
+import type { RateLimitName } from '#contracts/registry';
 import type { Problem } from '#kit/problem';
 
 /** Header names and values in the order they came, names as sent, values as latin-1 text without outer blanks. */
@@ -53,3 +54,8 @@ export type Decision =
   | { readonly kind: 'refuse'; readonly problem: Problem };
 
 export type Decide = (head: RequestHead) => Decision;
+      /** The strict limit its route asks for, besides the one every request is held to. */
+      readonly rateLimit?: RateLimitName | undefined;
+      readonly rateLimit?: RateLimitName | undefined;
+  /** Asked with OPTIONS what a path answers: its methods, as `Allow` has them. */
+  | { readonly kind: 'options'; readonly allow: string }

@@ -58,7 +58,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     port: env.PORT,
     decide: createDecide(
       directory,
-      app.routes.map(({ path }) => path),
+      app.routes,
       createTranscoder(runtime, {
         routes: transcoded,
         registry,

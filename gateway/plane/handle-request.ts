@@ -1,5 +1,6 @@
 import type { Problem } from '#kit/problem';
 import type { IncomingRequest } from '../http1/request-head';
+import { answerBodyless } from './bodyless-answer';
 import type { ClientSide, RequestHandler } from './client-side';
 import { forward } from './exchange';
 import { answerOwn, answerTranscoded } from './own-answer';
@@ -20,6 +21,14 @@ export function handleRequest(client: ClientSide, request: IncomingRequest, plan
       return answerTranscoded(client, context, decision, plane);
     case 'own':
       return answerOwn(client, context, plane);
+    case 'options':
+      answerBodyless(
+        client,
+        context,
+        { status: 204, lines: `Allow: ${decision.allow}\r\n`, route: 'options' },
+        plane,
+      );
+      return ANSWERED;
     case 'refuse':
       return refuse(client, context, decision.problem, plane);
   }

@@ -8,7 +8,7 @@ import { createDirectory } from './directory';
 
 const findTranscoded = findTranscodedIn(transcodedRoutes(await readContracts()));
 
-const OWN_PATHS = ['/', '/health', '/docs', '/docs/assets/:name'];
+const OWN_ROUTES = ['/', '/health', '/docs', '/docs/assets/:name'].map((path) => ({ method: 'GET', path }));
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -76,7 +76,7 @@ const USERS = [
 function createScene() {
   const registry = createRegistry();
   const directory = createDirectory(registry, findTranscoded);
-  const decide = createDecide(directory, OWN_PATHS, async ({ target }) => new Response(target));
+  const decide = createDecide(directory, OWN_ROUTES, async ({ target }) => new Response(target));
   registry.set('users', [instance('users', USERS)]);
   registry.set('media', [
     instance(
@@ -104,6 +104,7 @@ function createScene() {
 /** What a decision comes to, in a line. */
 function said(decision: Decision): string {
   if (decision.kind === 'own') return 'own';
+  if (decision.kind === 'options') return `options ${decision.allow}`;
   if (decision.kind === 'refuse') {
     const { status, code, headers } = decision.problem;
     return [status, code, headers.allow].filter((part) => part !== undefined).join(' ');
@@ -120,6 +121,10 @@ describe('where a request goes', () => {
     ['GET /docs/assets/swagger-ui.css', 'own'],
     ['POST /health', 'own'],
     ['OPTIONS *', 'own'],
+    ['OPTIONS /health', 'options GET, HEAD, OPTIONS'],
+    ['OPTIONS /users/alice', 'options GET, HEAD, OPTIONS'],
+    ['OPTIONS /accounts/users', 'options POST, OPTIONS'],
+    ['OPTIONS /unknown', '404 route.not-found'],
     ['GET /users/alice', 'users /users/:username /users/alice'],
     ['HEAD /users/alice', 'users /users/:username /users/alice'],
     ['GET /users/alice?fields=name', 'users /users/:username /users/alice?fields=name'],

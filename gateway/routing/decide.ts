@@ -3,6 +3,7 @@ import type { Decide, Decision } from '../decision';
 import { RETRY_AFTER, ServiceUnavailable } from '../plane/problems';
 import type { TranscodedRoute } from '../transcoding/rules';
 import type { Transcode } from '../transcoding/transcode';
+import { createAllowedMethods, type OwnRoute } from './allowed-methods';
 import type { Directory } from './directory';
 import { readTarget } from './path';
 import type { Match } from './route-table';
@@ -19,15 +20,18 @@ export const PathRefused = defineProblem(
  *
  * A route that the contracts know goes by gRPC where an instance answers that, and over HTTP where none does.
  *
- * @param ownPaths patterns of what the gateway answers itself: no service can take them
+ * @param ownRoutes what the gateway answers itself: no service can take these paths, with whatever method
  */
 export function createDecide(
   directory: Directory,
-  ownPaths: readonly string[],
+  ownRoutes: readonly OwnRoute[],
   transcode: Transcode,
 ): Decide {
-  const own = createRouter<true>();
-  for (const pattern of ownPaths) own.add('ALL', pattern, true);
+  const own = createRouter<OwnRoute>();
+  for (const route of ownRoutes) own.add('ALL', route.path, route);
+  const answersOptions = (path: string) =>
+    ownRoutes.some((route) => route.method === 'OPTIONS' && route.path === path);
+  const allowed = createAllowedMethods(directory, ownRoutes);
 
   return ({ method, target }) => {
     // Asks about the server as a whole (RFC 9110, 9.3.7).
@@ -35,12 +39,15 @@ export function createDecide(
     const read = readTarget(target);
     if (read === null) return PATH_REFUSED;
     const { path, query } = read;
-    if (own.find(method, path, 0)) return OWN;
+    const ownRoute = own.find(method, path, 0);
+    if (ownRoute !== undefined)
+      return method !== 'OPTIONS' || answersOptions(ownRoute.path) ? OWN : options(allowed(path));
     const routes = directory.routes();
     const match = routes.find(method, path);
     if (match === undefined) {
       const methods = routes.methods(path);
-      return methods.length > 0 || directory.isSettled() ? unmatched(methods) : NOT_READY;
+      if (methods.length === 0) return directory.isSettled() ? NOT_FOUND : NOT_READY;
+      return method === 'OPTIONS' ? options(allowed(path)) : notAllowed(methods);
     }
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
@@ -53,13 +60,14 @@ export function createDecide(
       route: match.pattern,
       target: passedOn,
       limits: match.limits,
+      rateLimit: match.rateLimit,
       pick: service.balancer.pick,
     };
   };
 }
 
 function transcoding(
-  { service, pattern, limits, auth }: Match,
+  { service, pattern, limits, rateLimit, auth }: Match,
   route: TranscodedRoute,
   target: string,
   transcode: Transcode,
@@ -70,6 +78,7 @@ function transcoding(
     service,
     route: pattern,
     limits,
+    rateLimit,
     streams: route.upload !== null,
     answer: (request, clientAddress) => transcode(transcoded, request, clientAddress),
   };
@@ -77,8 +86,11 @@ function transcoding(
 
 const belowPrefix = (rest: string) => (rest === '' ? '/' : rest);
 
-const unmatched = (methods: readonly string[]): Decision =>
-  methods.length === 0 ? NOT_FOUND : refuse(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
+const notAllowed = (methods: readonly string[]): Decision =>
+  refuse(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
+
+/** RFC 9110, 9.3.7; a service that has registered OPTIONS is asked itself. */
+const options = (methods: readonly string[]): Decision => ({ kind: 'options', allow: methods.join(', ') });
 
 const refuse = (problem: Problem): Decision => ({ kind: 'refuse', problem });
 

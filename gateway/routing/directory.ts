@@ -136,8 +136,10 @@ function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' |
 function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   const bodyBytes = Math.max(left.body_bytes ?? 0, right.body_bytes ?? 0);
   const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
+  const rateLimit = left.rate_limit ?? right.rate_limit;
   return {
     ...left,
+    ...(rateLimit !== undefined && { rate_limit: rateLimit }),
     ...(bodyBytes > 0 && { body_bytes: bodyBytes }),
     ...(timeoutMs > 0 && { timeout_ms: timeoutMs }),
   };

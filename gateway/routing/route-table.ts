@@ -1,4 +1,4 @@
-import type { RouteClaim } from '#contracts/registry';
+import type { RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/operations';
 import type { Limits } from '../decision';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
@@ -18,6 +18,7 @@ export interface Match {
   readonly limits: Limits;
   /** Who may call it, as the service claims. */
   readonly auth: string;
+  readonly rateLimit: RateLimitName | undefined;
   /** The gRPC method that answers it, where the contracts name one. */
   readonly transcoded: TranscodedRoute | undefined;
   /** So many characters at the start of the path are the gateway's (a version, a prefix) and are not sent on. */
@@ -110,6 +111,7 @@ const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTransco
   pattern: claim.path,
   limits: limitsOf(claim),
   auth: claim.auth,
+  rateLimit: claim.rate_limit,
   transcoded: findTranscoded(service, claim),
   cut: 0,
 });
@@ -119,6 +121,7 @@ const pageOf = (service: string, pattern: string): Match => ({
   pattern,
   limits: limitsOf({}),
   auth: 'public',
+  rateLimit: undefined,
   transcoded: undefined,
   cut: 0,
 });
