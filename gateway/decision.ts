@@ -19,12 +19,41 @@ export interface Limits {
   readonly tryTimeoutMs: number;
 }
 
+/** How a try ended, as far as it tells something about the instance. */
+export type TryResult =
+  /** With a status below 500. */
+  | 'answered'
+  /** With a 500 or the like: the application's failure with this request, not the instance's with every one. */
+  | 'application-error'
+  /** With 502, 503 or 504. */
+  | 'unavailable'
+  | 'unreachable'
+  | 'timeout'
+  /** The answer broke off, or was no HTTP. */
+  | 'broken'
+  /** Nobody waited for its end: the client left, or another try was faster. */
+  | 'abandoned';
+
+/** One of the instances drawn for a try, with what decided: the lowest score takes the request. */
+export interface Considered {
+  readonly instanceId: string;
+  readonly score: number;
+}
+
 /** One try at one instance: `done` is called exactly once, so that in-flight counts and latencies stay true. */
 export interface Attempt {
   readonly instanceId: string;
   readonly host: string;
   readonly port: number;
-  done(outcome: { readonly ok: boolean; readonly latencyMs: number }): void;
+  /** The one or two instances this one was chosen from, itself first. Made when asked for. */
+  readonly considered: readonly Considered[];
+  /** Null until `done`. */
+  readonly result: TryResult | null;
+  /** To the head of the answer, or to the end of a try without one; 0 until `done`. */
+  readonly latencyMs: number;
+  done(result: TryResult, latencyMs: number): void;
+  /** It has become a stream without an end of its own (a tunnel, server-sent events): no drain waits for it. */
+  detach(): void;
 }
 
 /** What the gateway does with a request, decided from its head alone. */
@@ -37,6 +66,8 @@ export type Decision =
       /** Path and query to send upstream. */
       readonly target: string;
       readonly limits: Limits;
+      /** The strict limit its route asks for, besides the one every request is held to. */
+      readonly rateLimit?: RateLimitName | undefined;
       /** Chooses an instance that is not in `tried`; null when none is left. */
       pick(tried: ReadonlySet<string>): Attempt | null;
     }
@@ -46,16 +77,14 @@ export type Decision =
       readonly service: string;
       readonly route: string;
       readonly limits: Limits;
+      readonly rateLimit?: RateLimitName | undefined;
       /** Whether `answer` reads the body as it comes, instead of getting it whole. */
       readonly streams: boolean;
       answer(request: Request, clientAddress: string): Promise<Response>;
     }
   | { readonly kind: 'own' }
+  /** Asked with OPTIONS what a path answers: its methods, as `Allow` has them. */
+  | { readonly kind: 'options'; readonly allow: string }
   | { readonly kind: 'refuse'; readonly problem: Problem };
 
 export type Decide = (head: RequestHead) => Decision;
-      /** The strict limit its route asks for, besides the one every request is held to. */
-      readonly rateLimit?: RateLimitName | undefined;
-      readonly rateLimit?: RateLimitName | undefined;
-  /** Asked with OPTIONS what a path answers: its methods, as `Allow` has them. */
-  | { readonly kind: 'options'; readonly allow: string }

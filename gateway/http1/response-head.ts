@@ -43,6 +43,12 @@ interface StatusLine {
 
 const MOST_REASON_CHARACTERS = 256;
 
+/** Server-sent events: they go on until one side has had enough. */
+export const isEventStream = ({ headers }: IncomingResponse): boolean =>
+  headers.some(
+    ([name, value]) => isField(name, 'Content-Type') && value.toLowerCase().startsWith('text/event-stream'),
+  );
+
 /** Reads interim and final heads, one response after the other from one connection. */
 export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReader {
   const longestHead = limits.fieldBytes + MOST_REASON_CHARACTERS + 64;

@@ -1,8 +1,8 @@
 import { BodyTooLarge, type Problem } from '#kit/problem';
-import type { Attempt, Decision, HeaderList } from '../decision';
+import type { Attempt, Decision, HeaderList, TryResult } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';
-import type { IncomingResponse } from '../http1/response-head';
+import { type IncomingResponse, isEventStream } from '../http1/response-head';
 import { CLIENT_LEFT } from './access-log';
 import {
   type ClientSide,
@@ -76,12 +76,12 @@ class Exchange implements RequestHandler, TryEvents {
   begin() {
     const { framing } = this.context.request;
     if (framing.kind === 'length' && framing.length > this.decision.limits.bodyBytes) {
-      this.fail(new BodyTooLarge());
+      this.fail(new BodyTooLarge(), 'abandoned');
       return;
     }
     const first = this.decision.pick(NONE_TRIED);
     if (first === null) {
-      this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
+      this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }), 'unreachable');
       return;
     }
     continueIfExpected(this.client, this.context.request);
@@ -119,7 +119,7 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   /** Leaves the current try for another instance; false when there is none, or it must not be. */
-  private tryAnother(): boolean {
+  private tryAnother(result: TryResult): boolean {
     const { retryBudget } = this.plane;
     if (this.replay?.possible === false || (this.retries === 0 && !retryBudget.take())) return false;
     this.tried ??= new Set();
@@ -130,7 +130,7 @@ class Exchange implements RequestHandler, TryEvents {
       return false;
     }
     this.current?.abandon();
-    this.endAttempt(false);
+    this.endAttempt(result);
     this.retries++;
     this.send(next, performance.now(), false);
     return true;
@@ -144,7 +144,8 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   responded(response: IncomingResponse) {
-    if (this.idempotent && WORTH_ANOTHER_INSTANCE.has(response.status) && this.tryAnother()) return;
+    if (this.idempotent && WORTH_ANOTHER_INSTANCE.has(response.status) && this.tryAnother('unavailable'))
+      return;
     const { client, context } = this;
     client.deadline.clear();
     this.replay?.forget();
@@ -154,6 +155,8 @@ class Exchange implements RequestHandler, TryEvents {
     this.keepAlive =
       mayKeepAlive(context.request, client, this.plane.draining()) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);
+    // One whose length is said has an end.
+    if (framing.kind !== 'length' && isEventStream(response)) this.attempt?.detach();
     client.push(
       responseHeadText(response, context, framing, connectionValue(context.request, this.keepAlive)),
     );
@@ -171,13 +174,13 @@ class Exchange implements RequestHandler, TryEvents {
   responseEnd(trailers: HeaderList) {
     this.encoder.end(trailers, this.client);
     this.client.flush();
-    this.conclude(this.status < 500);
+    this.conclude(resultOf(this.status));
     this.client.finish(this.keepAlive);
   }
 
   failed(failure: TryFailure) {
     if (this.status !== 0) {
-      this.conclude(false);
+      this.conclude('broken');
       this.client.abort();
       return;
     }
@@ -186,9 +189,10 @@ class Exchange implements RequestHandler, TryEvents {
       return;
     }
     // Where there was no connection, the instance has seen nothing: any method may go to another one.
-    if ((this.idempotent || failure === 'unreachable') && this.tryAnother()) return;
-    if (failure === 'unreachable') this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }));
-    else this.fail(new UpstreamBadResponse());
+    const result = failure === 'unreachable' ? 'unreachable' : 'broken';
+    if ((this.idempotent || result === 'unreachable') && this.tryAnother(result)) return;
+    if (result === 'unreachable') this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }), result);
+    else this.fail(new UpstreamBadResponse(), result);
   }
 
   upstreamDrained() {
@@ -204,10 +208,11 @@ class Exchange implements RequestHandler, TryEvents {
     this.client.deadline.clear();
     this.status = response.status;
     this.client.push(interimHeadText(response));
+    this.attempt?.detach();
     openTunnel(this.client, this.current, this.plane, (bytes) => {
       this.bytesIn += bytes.fromClient;
       this.bytesOut += bytes.fromUpstream;
-      this.conclude(true);
+      this.conclude('answered');
     });
   }
 
@@ -217,7 +222,7 @@ class Exchange implements RequestHandler, TryEvents {
     if (this.over) return;
     this.bytesIn += end - start;
     if (this.bytesIn > this.decision.limits.bodyBytes) {
-      this.tooLarge();
+      this.refuse(new BodyTooLarge());
       return;
     }
     if (this.status === 0) this.replay?.keep(bytes, start, end);
@@ -247,52 +252,57 @@ class Exchange implements RequestHandler, TryEvents {
     if (this.over) return;
     this.current?.abandon();
     this.status = CLIENT_LEFT;
-    // The instance is not to blame.
-    this.conclude(true);
+    this.conclude('abandoned');
+  }
+
+  refuse(problem: Problem) {
+    if (this.over) return;
+    this.current?.abandon();
+    const begun = this.status !== 0;
+    if (!begun) this.status = problem.status;
+    // The instance is not to blame: clients could have it ejected.
+    this.conclude('abandoned', problem.code);
+    if (begun) this.client.abort();
+    else answerProblem(this.client, this.context, problem, this.plane);
   }
 
   timeUp() {
     if (this.over || this.status !== 0) return;
     const isOut = this.timeLeftMs() <= 0;
-    if (!isOut && this.idempotent && this.tryAnother()) return;
-    if (isOut) this.fail(new UpstreamTimeout());
+    if (!isOut && this.idempotent && this.tryAnother('timeout')) return;
+    if (isOut) this.fail(new UpstreamTimeout(), 'timeout');
     else this.client.deadline.set(this.timeLeftMs());
   }
 
   // How it ends.
 
-  private fail(problem: Problem) {
+  private fail(problem: Problem, result: TryResult) {
     this.current?.abandon();
     this.status = problem.status;
     // Counted before the answer ends this request on the connection: the next one may begin within it.
-    this.conclude(false, problem.code);
+    this.conclude(result, problem.code);
     answerProblem(this.client, this.context, problem, this.plane);
   }
 
-  private tooLarge() {
-    if (this.status === 0) {
-      this.fail(new BodyTooLarge());
-      return;
-    }
-    this.current?.abandon();
-    this.conclude(true, BodyTooLarge.code);
-    this.client.abort();
-  }
-
-  private endAttempt(ok: boolean) {
+  private endAttempt(result: TryResult) {
     const latencyMs = this.headAfterMs < 0 ? performance.now() - this.tryStartedMs : this.headAfterMs;
-    this.attempt?.done({ ok, latencyMs });
+    this.attempt?.done(result, latencyMs);
     this.attempt = null;
   }
 
-  private conclude(ok: boolean, code?: string) {
+  private conclude(result: TryResult, code?: string) {
     if (this.over) return;
     this.over = true;
     const instanceId = this.attempt?.instanceId;
-    this.endAttempt(ok);
+    this.endAttempt(result);
     const { status, bytesIn, bytesOut, retries } = this;
     if (retries > 0) this.plane.retryBudget.give();
     const { route } = this.decision;
     this.plane.accessLog.end(this.context, { route, status, bytesIn, bytesOut, retries, instanceId, code });
   }
+}
+
+function resultOf(status: number): TryResult {
+  if (status < 500) return 'answered';
+  return WORTH_ANOTHER_INSTANCE.has(status) ? 'unavailable' : 'application-error';
 }

@@ -210,7 +210,7 @@ describe('a response', () => {
     const client = rawClient(gateway.port);
     client.send(GET);
     expect(await client.untilClosed()).not.toContain('0\r\n\r\n');
-    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: false }]);
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'broken' }]);
   });
 
   test('stays compressed as it came', async () => {

@@ -38,7 +38,12 @@ describe('a request goes to another instance', () => {
       const response = await fetch(gateway.url, { method, ...(method === 'POST' && { body: 'x' }) });
       expect(await response.text()).toBe('second');
     }
-    expect(gateway.outcomes.map(({ ok }) => ok)).toEqual([false, true, false, true]);
+    expect(gateway.outcomes.map(({ result }) => result)).toEqual([
+      'unreachable',
+      'answered',
+      'unreachable',
+      'answered',
+    ]);
     await eventually(() => gateway.lines.length === 2);
     expect(gateway.lines[0]).toMatchObject({ retries: 1, instance: 'instance-1' });
   });
@@ -114,7 +119,7 @@ test('a kept connection the instance has just closed costs an idempotent request
   expect(await (await fetch(gateway.url)).text()).toBe('ok');
   expect(await (await fetch(gateway.url)).text()).toBe('ok');
   expect(upstream.connections).toHaveLength(2);
-  expect(gateway.outcomes.every(({ ok }) => ok)).toBe(true);
+  expect(gateway.outcomes.every(({ result }) => result === 'answered')).toBe(true);
 });
 
 describe('when there is no answer to give on, the client is told', () => {
@@ -156,7 +161,7 @@ describe('a client', () => {
     await eventually(() => gateway.lines.length === 1);
     expect(gateway.lines[0]).toMatchObject({ status: 499 });
     // The instance is not to blame.
-    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: true }]);
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'abandoned' }]);
   });
 
   test('that has closed its sending side gets its answer, however long the instance is quiet', async () => {
@@ -172,7 +177,7 @@ describe('a client', () => {
     const text = await client.untilClosed();
     expect(text).toContain('HTTP/1.1 200 OK\r\n');
     expect(text).toEndWith('late');
-    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', ok: true }]);
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'answered' }]);
   });
 
   test('that first closes its sending side and then leaves takes its request with it', async () => {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
-import type { Attempt, Decide, Limits } from '../decision';
+import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import type { PlaneLimits } from './limits';
 import { type ListeningGateway, listenGateway } from './listen';
 import type { Own } from './plane';
@@ -11,7 +11,7 @@ export interface TestGateway {
   readonly port: number;
   readonly url: string;
   readonly lines: Record<string, unknown>[];
-  readonly outcomes: { instanceId: string; ok: boolean }[];
+  readonly outcomes: { instanceId: string; result: TryResult }[];
   readonly metrics: Registry;
   stop(drainMs?: number): Promise<void>;
 }
@@ -28,7 +28,7 @@ export interface TestSetup {
 
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const lines: Record<string, unknown>[] = [];
-  const outcomes: { instanceId: string; ok: boolean }[] = [];
+  const outcomes: { instanceId: string; result: TryResult }[] = [];
   const sink: DestinationStream = {
     write(text) {
       for (const line of text.split('\n')) if (line !== '') lines.push(JSON.parse(line));
@@ -39,7 +39,11 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     instanceId: `instance-${index}`,
     host: '127.0.0.1',
     port,
-    done: ({ ok }) => void outcomes.push({ instanceId: `instance-${index}`, ok }),
+    considered: [],
+    result: null,
+    latencyMs: 0,
+    done: (result) => void outcomes.push({ instanceId: `instance-${index}`, result }),
+    detach: () => undefined,
   });
   const decide: Decide = (head) => {
     if (head.target.startsWith('/own')) return { kind: 'own' };

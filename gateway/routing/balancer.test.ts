@@ -47,7 +47,7 @@ function createScene(seed = 1) {
       if (attempt === null) continue;
       counts[attempt.instanceId] = (counts[attempt.instanceId] ?? 0) + 1;
       clock.ms += 1;
-      attempt.done({ ok: isOk(attempt.instanceId), latencyMs: latencyOf(attempt.instanceId) });
+      attempt.done(isOk(attempt.instanceId) ? 'answered' : 'broken', latencyOf(attempt.instanceId));
     }
     return counts;
   }
@@ -115,7 +115,7 @@ describe('traffic avoids what is slow or fails', () => {
     const open: Attempt[] = [];
     for (let request = 0; request < 100; request++) {
       const attempt = balancer.pick(NONE);
-      if (attempt?.instanceId === 'b') attempt.done({ ok: true, latencyMs: 30 });
+      if (attempt?.instanceId === 'b') attempt.done('answered', 30);
       else if (attempt) open.push(attempt);
     }
     expect(open.length).toBeLessThan(20);
@@ -148,7 +148,7 @@ describe('states', () => {
     const attempt = balancer.pick(NONE);
     balancer.update([]);
     expect(balancer.pick(NONE)).toBeNull();
-    attempt?.done({ ok: true, latencyMs: 5 });
+    attempt?.done('answered', 5);
     expect(balancer.loads()).toEqual([]);
   });
 });
@@ -193,7 +193,7 @@ test('counts stay true, and picks come only from what is live, whatever happens'
         } else if (now.kind === 'wait') clock.ms += now.ms;
         else if (now.kind === 'done') {
           const known = attempts[now.which];
-          known?.attempt.done({ ok: now.ok, latencyMs: now.latencyMs });
+          known?.attempt.done(now.ok ? 'answered' : 'broken', now.latencyMs);
           if (known) known.isDone = true;
         } else {
           const tried = new Set(now.tried);

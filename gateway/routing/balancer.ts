@@ -1,5 +1,5 @@
 import type { Instance } from '#contracts/registry';
-import type { Attempt } from '../decision';
+import type { Attempt, Considered, TryResult } from '../decision';
 import { createLatency, type Latency } from './latency';
 import { createWeightedPool, type Drawn, type WeightedPool } from './weighted-pool';
 
@@ -8,6 +8,14 @@ export interface InstanceLoad {
   readonly instance: Instance;
   readonly inFlight: number;
   readonly costMs: number;
+  /** How much longer it gets no requests because it failed too often; 0 when it is not ejected. */
+  readonly ejectedForMs: number;
+  /** How often it was ejected lately. */
+  readonly ejections: number;
+  /** Whether it was ejected, its time is over, and it gets one request at a time until one succeeds. */
+  readonly probing: boolean;
+  /** What it gets of its share while it starts slowly, from 0.1 to 1. */
+  readonly slowStartShare: number;
 }
 
 /** Chooses among the instances of one service. */
@@ -18,6 +26,8 @@ export interface Balancer {
   isAvailable(): boolean;
   /** An instance that is not in `tried`, counted as in flight until its `done`; null when none is left. */
   pick(tried: ReadonlySet<string>): Attempt | null;
+  /** Requests of one instance that run and will end: streams without an end of their own are not among them. */
+  unfinished(instanceId: string): number;
   loads(): InstanceLoad[];
 }
 
@@ -26,6 +36,8 @@ interface Backend {
   weight: number;
   readonly latency: Latency;
   inFlight: number;
+  /** Those in flight that have become streams. */
+  detached: number;
 }
 
 /**
@@ -45,7 +57,13 @@ export function createBalancer(clock: { now: () => number; random: () => number 
     const next = new Map<string, Backend>();
     for (const instance of instances) {
       const known = backends.get(instance.instance_id);
-      const backend = known ?? { instance, weight: 0, latency: createLatency(clock.now), inFlight: 0 };
+      const backend = known ?? {
+        instance,
+        weight: 0,
+        latency: createLatency(clock.now),
+        inFlight: 0,
+        detached: 0,
+      };
       backend.instance = instance;
       backend.weight = instance.weight;
       next.set(instance.instance_id, backend);
@@ -57,29 +75,38 @@ export function createBalancer(clock: { now: () => number; random: () => number 
     unhealthy = inState('unhealthy');
   }
 
-  function choose(pool: WeightedPool<Backend>, tried: ReadonlySet<string>): Backend | null {
+  function choose(pool: WeightedPool<Backend>, tried: ReadonlySet<string>): Attempt | null {
     // A retry is rare enough to look through the pool.
     const untried =
       tried.size === 0 ? pool : createWeightedPool(pool.members.filter((one) => !isTried(one, tried)));
     const drawn = untried.drawTwo(clock.random);
     if (drawn === null) return null;
     const { first, second } = drawn;
-    if (first === second) return first.member;
-    return score(first, clock.random) <= score(second, clock.random) ? first.member : second.member;
+    const firstScore = score(first, clock.random);
+    if (first === second) return new BackendAttempt(first.member, firstScore, null, 0);
+    const secondScore = score(second, clock.random);
+    return firstScore <= secondScore
+      ? new BackendAttempt(first.member, firstScore, second.member, secondScore)
+      : new BackendAttempt(second.member, secondScore, first.member, firstScore);
   }
 
   return {
     update,
     isAvailable: () => up.members.length + unhealthy.members.length > 0,
-    pick(tried) {
-      const backend = choose(up, tried) ?? choose(unhealthy, tried);
-      return backend && begin(backend);
+    pick: (tried) => choose(up, tried) ?? choose(unhealthy, tried),
+    unfinished(instanceId) {
+      const backend = backends.get(instanceId);
+      return backend === undefined ? 0 : backend.inFlight - backend.detached;
     },
     loads: () =>
       [...backends.values()].map(({ instance, inFlight, latency }) => ({
         instance,
         inFlight,
         costMs: latency.costMs(),
+        ejectedForMs: 0,
+        ejections: 0,
+        probing: false,
+        slowStartShare: 1,
       })),
   };
 }
@@ -95,19 +122,51 @@ function score({ member, share }: Drawn<Backend>, random: () => number): number 
   return member.latency.costMs() * (member.inFlight - Math.log(1 - random())) * (1 - share);
 }
 
-function begin(backend: Backend): Attempt {
-  const { instance_id: instanceId, host, port } = backend.instance;
-  let isDone = false;
-  backend.inFlight++;
-  return {
-    instanceId,
-    host,
-    port,
-    done(outcome) {
-      if (isDone) return;
-      isDone = true;
-      backend.inFlight--;
-      backend.latency.observe(outcome);
-    },
-  };
+/** A class, because there is one for every request: what was considered costs two fields, and no closure is made. */
+class BackendAttempt implements Attempt {
+  result: TryResult | null = null;
+  latencyMs = 0;
+  private isDetached = false;
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly score: number,
+    private readonly other: Backend | null,
+    private readonly otherScore: number,
+  ) {
+    backend.inFlight++;
+  }
+
+  get instanceId() {
+    return this.backend.instance.instance_id;
+  }
+
+  get host() {
+    return this.backend.instance.host;
+  }
+
+  get port() {
+    return this.backend.instance.port;
+  }
+
+  get considered(): readonly Considered[] {
+    const chosen = { instanceId: this.instanceId, score: this.score };
+    if (this.other === null) return [chosen];
+    return [chosen, { instanceId: this.other.instance.instance_id, score: this.otherScore }];
+  }
+
+  done(result: TryResult, latencyMs: number) {
+    if (this.result !== null) return;
+    this.result = result;
+    this.latencyMs = latencyMs;
+    this.backend.inFlight--;
+    if (this.isDetached) this.backend.detached--;
+    this.backend.latency.observe(result === 'answered' || result === 'abandoned', latencyMs);
+  }
+
+  detach() {
+    if (this.isDetached || this.result !== null) return;
+    this.isDetached = true;
+    this.backend.detached++;
+  }
 }

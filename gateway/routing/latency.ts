@@ -9,7 +9,7 @@ const FLOOR_MS = 0.1;
 
 /** How long an instance takes to answer, as a moving mean that believes bad news at once and good news slowly. */
 export interface Latency {
-  observe(outcome: { readonly ok: boolean; readonly latencyMs: number }): void;
+  observe(ok: boolean, latencyMs: number): void;
   /** Milliseconds, fading while nothing is observed: what was slow gets another chance. */
   costMs(): number;
 }
@@ -26,7 +26,7 @@ export function createLatency(now: () => number): Latency {
   const remaining = () => Math.exp(-Math.max(0, now() - observedAtMs) / DECAY_MS);
 
   return {
-    observe({ ok, latencyMs }) {
+    observe(ok, latencyMs) {
       const sampleMs = ok ? latencyMs : Math.max(latencyMs, FAILURE_MS);
       const old = remaining();
       meanMs = sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
