@@ -4,6 +4,7 @@ import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
 import { createRequestHeadReader, type IncomingRequest } from '../http1/request-head';
 import { type ClientSide, CONTINUE_HEAD, type RequestHandler } from './client-side';
+import { createClosing, type EndableSocket } from './closing';
 import { handleRequest } from './handle-request';
 import { createIntake, type PausableSocket } from './intake';
 import { type ByteSink, createOutbox } from './outbox';
@@ -13,9 +14,7 @@ import { problemOf, RequestTimeout } from './problems';
 import type { Arrival } from './request-context';
 
 /** What a client connection needs of its socket. */
-export interface ClientSocket extends ByteSink, PausableSocket {
-  shutdown(): void;
-  end(): void;
+export interface ClientSocket extends ByteSink, PausableSocket, EndableSocket {
   terminate(): void;
 }
 
@@ -27,11 +26,10 @@ export interface ClientConnection {
   closed(): void;
   /** Closes it when no request is running; a running one is the last. */
   closeWhenIdle(): void;
+  /** Closes it at once when it is between two requests, to make room. False when it is not. */
+  giveWay(): boolean;
   terminate(): void;
 }
-
-/** What a client may still send behind its last response before it is cut off. */
-const MOST_LINGERING_BYTES = 1024 * 1024;
 
 type Mode =
   /** Between requests, or within a head. */
@@ -59,7 +57,8 @@ export function createClientConnection(
   /** Whether an interim response can be sent: to HTTP/1.1, and before anything of the response has been. */
   let mayProbe = false;
   let tunnel = false;
-  let shutdownAsked = false;
+  /** Whether the next request waits until the response before it has been sent: a client that does not read gets no more. */
+  let unsent = false;
   let headStarted = true;
   let bytesInWindow = 0;
 
@@ -73,10 +72,12 @@ export function createClientConnection(
     stall,
     limits.writeStallMs,
     () => {
-      if (shutdownAsked) shutdownNow();
+      if (closing.sent()) return;
+      if (unsent) nextRequest();
       else handler?.drained();
     },
   );
+  const closing = createClosing(socket, outbox, reading, limits.lingerMs, () => clientEnded, terminate);
 
   const side: ClientSide = {
     arrival,
@@ -103,10 +104,7 @@ export function createClientConnection(
       if (!processing) processAhead();
       if (clientEnded) next.end([]);
     },
-    shutdown() {
-      shutdownAsked = true;
-      if (outbox.flush()) shutdownNow();
-    },
+    shutdown: closing.shutdown,
   };
 
   const body: ContentReceiver = {
@@ -128,11 +126,18 @@ export function createClientConnection(
       if (mode === 'body') handler?.flush();
     } catch (failure) {
       if (!(failure instanceof MalformedMessage)) throw failure;
-      malformed(failure);
+      refuse(problemOf(failure));
     } finally {
       processing = false;
     }
     if (position < bytes.length && mode === 'response') intake.hold(bytes.subarray(position));
+    else if (clientEnded) nothingFollows();
+  }
+
+  /** What is not whole by now never will be. */
+  function nothingFollows() {
+    if (mode === 'head' && !reader.started) closeGently();
+    else if (mode === 'head' || (mode === 'body' && !tunnel)) terminate();
   }
 
   function readHead(bytes: Buffer, position: number): number {
@@ -157,7 +162,7 @@ export function createClientConnection(
     else reading.clear();
     const started = handleRequest(side, request, plane);
     // Refused requests have ended by now.
-    if (mode !== 'response' && mode !== 'body') return;
+    if (unsent || (mode !== 'response' && mode !== 'body')) return;
     handler = started;
     if (mode === 'response') handler.end([]);
   }
@@ -178,15 +183,20 @@ export function createClientConnection(
     answering.clear();
     if (mode === 'closed') return;
     intake.resume();
-    if (!keepAlive || plane.draining() || mode !== 'response' || (clientEnded && !intake.holding)) {
-      closeGently();
-      return;
-    }
+    if (!keepAlive || plane.draining() || mode !== 'response') closeGently();
+    else if (outbox.empty) nextRequest();
+    else unsent = true;
+  }
+
+  function nextRequest() {
+    unsent = false;
     decoder = null;
     mode = 'head';
     headStarted = false;
     reading.set(limits.keepAliveMs);
-    if (!processing) processAhead();
+    if (processing) return;
+    processAhead();
+    if (clientEnded) nothingFollows();
   }
 
   function processAhead() {
@@ -195,34 +205,20 @@ export function createClientConnection(
     intake.settle();
   }
 
-  /** Writes what is left, ends our side, and reads on for a while: closing with bytes unread would take the answer back. */
   function closeGently() {
     mode = 'linger';
-    bytesInWindow = 0;
     intake.take();
     reading.clear();
     intake.resume();
-    side.shutdown();
+    closing.linger();
   }
 
-  function shutdownNow() {
-    if (mode === 'linger') reading.set(limits.lingerMs);
-    if (clientEnded) socket.end();
-    else socket.shutdown();
-  }
-
-  function malformed(failure: MalformedMessage) {
-    const running = handler;
-    if (running !== null) {
-      // The head was well-formed and is being answered; its body is not, so there is no way on.
-      running.gone();
-      terminate();
+  /** There is no way on: neither behind a head that cannot be read, nor within a body that cannot. */
+  function refuse(problem: Problem) {
+    if (handler !== null) {
+      handler.refuse(problem);
       return;
     }
-    refuseUnread(problemOf(failure));
-  }
-
-  function refuseUnread(problem: Problem) {
     plane.accessLog.unreadable(arrival.address, problem.status, problem.code);
     const answer = unreadableAnswer(problem, crypto.randomUUID());
     outbox.pushBytes(answer, 0, answer.length);
@@ -230,13 +226,14 @@ export function createClientConnection(
   }
 
   function readingTookTooLong() {
-    if (mode === 'head' && reader.started) refuseUnread(new RequestTimeout());
+    if (mode === 'head' && reader.started) refuse(new RequestTimeout());
     else if (mode === 'head') closeGently();
     else if (mode === 'body' && (intake.paused || bytesInWindow >= limits.bodyProgressBytes)) {
       // While we are the one who is not reading, the client is not slow.
       bytesInWindow = 0;
       reading.set(limits.bodyProgressMs);
     } else if (mode === 'response') probe();
+    else if (mode === 'body') refuse(new RequestTimeout());
     else terminate();
   }
 
@@ -274,24 +271,24 @@ export function createClientConnection(
       if (mode === 'head' || mode === 'body') process(bytes);
       else if (mode === 'response') {
         intake.hold(bytes);
-      } else if (mode === 'linger') {
-        bytesInWindow += bytes.length;
-        if (bytesInWindow > MOST_LINGERING_BYTES) terminate();
-      }
+      } else if (mode === 'linger') closing.readOver(bytes);
     },
     drained: () => outbox.drained(),
     ended() {
       clientEnded = true;
       if (tunnel) handler?.end([]);
       else if (mode === 'response') reading.set(limits.probeMs);
-      else if (mode === 'head' && !reader.started) closeGently();
-      else if (mode === 'linger') {
-        if (outbox.empty) socket.end();
-      } else terminate();
+      else if (mode === 'linger') closing.clientEnded();
+      else nothingFollows();
     },
     closed,
     closeWhenIdle() {
       if (mode === 'head' && !reader.started) closeGently();
+    },
+    giveWay() {
+      if (mode !== 'head' || headStarted) return false;
+      socket.end();
+      return true;
     },
     terminate,
   };

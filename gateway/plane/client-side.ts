@@ -1,3 +1,4 @@
+import type { Problem } from '#kit/problem';
 import type { HeaderList } from '../decision';
 import type { ContentReceiver } from '../http1/body-decoder';
 import type { PartSink } from '../http1/body-encoder';
@@ -37,6 +38,8 @@ export interface RequestHandler extends ContentReceiver {
   drained(): void;
   /** The client has left. */
   gone(): void;
+  /** The client broke its own request off in a way that can be answered: with this, where no answer has begun. */
+  refuse(problem: Problem): void;
   timeUp(): void;
 }
 

@@ -48,5 +48,6 @@ const ANSWERED: RequestHandler = {
   end: nothing,
   drained: nothing,
   gone: nothing,
+  refuse: nothing,
   timeUp: nothing,
 };

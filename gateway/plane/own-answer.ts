@@ -73,6 +73,7 @@ function answerHere(
   let bytesIn = 0;
   let bytesOut = 0;
   let over = false;
+  let begun = false;
   let proceed: (() => void) | null = null;
 
   function conclude(status: number, code?: string) {
@@ -115,6 +116,7 @@ function answerHere(
     const framing = framingOf(response, method, httpVersion);
     const keepAlive = mayKeepAlive(request, client, plane.draining()) && framing.kind !== 'until-close';
     client.push(headText(response, context, framing, connectionValue(request, keepAlive)));
+    begun = true;
     try {
       if (framing.kind === 'none') await response.body?.cancel();
       else await writeBody(response, createBodyEncoder(framing));
@@ -152,6 +154,12 @@ function answerHere(
 
   const tooLarge = () => new BodyTooLarge({ detail: `At most ${answering.bodyBytes} bytes are accepted.` });
 
+  function gone() {
+    conclude(CLIENT_LEFT);
+    stop('The client has left');
+    proceed?.();
+  }
+
   function begin() {
     if (request.framing.kind === 'length' && request.framing.length > answering.bodyBytes) {
       fail(tooLarge());
@@ -182,10 +190,13 @@ function answerHere(
       proceed?.();
       proceed = null;
     },
-    gone() {
-      conclude(CLIENT_LEFT);
-      stop('The client has left');
-      proceed?.();
+    gone,
+    refuse(problem) {
+      if (!begun) fail(problem);
+      else if (!over) {
+        gone();
+        client.abort();
+      }
     },
     timeUp: () => failed(answering.late()),
   };

@@ -81,6 +81,7 @@ export function openTunnel(
       upstream.release(false);
       end();
     },
+    refuse: cut,
     timeUp: cut,
   };
   plane.accessLog.tunnel(1);
