@@ -3,8 +3,10 @@ import { openRabbit } from '#kit/rabbit';
 import { watchRegistry } from '#kit/registry-client';
 import type { Runtime } from '#kit/runtime';
 import { openTokens } from '#kit/tokens';
+import { createRecentRequests } from './explain/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
+import { describeOperatorPages, operatorPages } from './pages/operators';
 import { listenGateway } from './plane/listen';
 import { createDecide } from './routing/decide';
 import { createDirectory } from './routing/directory';
@@ -12,6 +14,8 @@ import type { GatewayEnvironment } from './settings';
 import { readContracts } from './transcoding/contracts';
 import { findTranscodedIn, transcodedRoutes } from './transcoding/rules';
 import { createTranscoder } from './transcoding/transcode';
+import { createKnowledge } from './workers/knowledge';
+import { openSiblings } from './workers/siblings';
 
 /** Before the first view every address would be unavailable: worth a short wait, but not for a registry that is away. */
 const FIRST_VIEW_MS = 3_000;
@@ -32,16 +36,23 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
   const directory = createDirectory(registry, findTranscoded);
+  const recent = createRecentRequests();
+  const siblings = openSiblings(runtime, createKnowledge({ directory, recent, metrics }), env.GATEWAY_WORKER);
+  const registryAgeMs = registry.ageMs;
+  const operators = operatorPages({ directory, tokens, findTranscoded, siblings, registryAgeMs });
+  const own = await describeOperatorPages(operators, runtime.version);
+  const documents = collectDocuments(
+    directory,
+    { version: runtime.version, url: env.PUBLIC_URL ?? '/', own },
+    { log: log.child({ part: 'documents' }), closing: runtime.closing },
+  );
   const app = pages(runtime, {
     directory,
-    documents: collectDocuments(
-      directory,
-      { version: runtime.version, url: env.PUBLIC_URL ?? '/' },
-      { log: log.child({ part: 'documents' }), closing: runtime.closing },
-    ),
+    documents,
     tokens,
-    findTranscoded,
-    registryAgeMs: registry.ageMs,
+    operators,
+    metrics: siblings.metrics,
+    registryAgeMs,
   });
   runtime.dependency({
     name: 'routes',
@@ -70,21 +81,15 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     revision: directory.revision,
     log,
     metrics,
+    recent,
     trustedProxies: env.TRUSTED_PROXIES,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });
-  if (env.GATEWAY_WORKER) endWithSupervisor(runtime);
+  siblings.listening();
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
   log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
   return gateway;
-}
-
-/** A worker whose supervisor is gone would go on for ever. */
-function endWithSupervisor(runtime: Runtime) {
-  process.on('disconnect', () => void runtime.close());
-  // An open channel keeps a process from ending.
-  runtime.onClose('channel to the supervisor', () => process.disconnect?.());
 }
 
 function tlsFiles({ TLS_CERT: certPath, TLS_KEY: keyPath }: GatewayEnvironment) {

@@ -2,7 +2,7 @@ import { readEnv } from '#kit/env';
 import { startProcess } from '#kit/process';
 import { serveGateway } from '.';
 import { gatewayFields } from './settings';
-import { startWorkers } from './workers';
+import { startWorkers } from './workers/supervisor';
 
 const env = readEnv(gatewayFields);
 const runtime = await startProcess('gateway', env);

@@ -32,6 +32,8 @@ export function observeProcess(runtime: Runtime): void {
   new Gauge({
     name: 'process_uptime_seconds',
     help: 'Time since the process started',
+    // Of processes that are told of as one.
+    aggregator: 'max',
     registers,
     collect() {
       this.set(process.uptime());
@@ -40,6 +42,7 @@ export function observeProcess(runtime: Runtime): void {
   new Gauge({
     name: 'event_loop_lag_seconds',
     help: 'Highest event-loop delay since it was last asked for',
+    aggregator: 'max',
     registers,
     collect() {
       this.set(lag.max / 1e9);

@@ -6,8 +6,15 @@ import type { Runtime } from './runtime';
 /** The paths every process answers for whoever runs it; they are not part of its public API. */
 export const OPERATIONAL_PATHS = ['/health', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'];
 
-/** `/health`, `/healthz`, `/readyz` and `/metrics`, the same for services and workers. */
-export function operations(runtime: Runtime) {
+/**
+ * `/health`, `/healthz`, `/readyz` and `/metrics`, the same for services and workers.
+ *
+ * @param metrics what `/metrics` answers, in Prometheus' text format, where it is not what this process alone counts
+ */
+export function operations(
+  runtime: Runtime,
+  metrics: () => Promise<string> = () => runtime.metrics.metrics(),
+) {
   observeProcess(runtime);
   const hidden = { hide: true, 'x-access': 'public' };
   const alive = () => ({ status: 'ok', name: runtime.name, version: runtime.version });
@@ -27,7 +34,7 @@ export function operations(runtime: Runtime) {
       '/metrics',
       async ({ set }) => {
         set.headers['content-type'] = runtime.metrics.contentType;
-        return runtime.metrics.metrics();
+        return metrics();
       },
       { detail: hidden },
     );

@@ -15,6 +15,8 @@ export interface PlatformOptions {
   readonly bodyBytes?: number;
   /** Answers `/openapi.json` instead of the document generated from this app's routes. */
   readonly document?: DocumentHandler;
+  /** Answers `/metrics` for several processes that are one to the outside. */
+  readonly metrics?: () => Promise<string>;
 }
 
 /**
@@ -29,7 +31,7 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
   return (app: Elysia) =>
     app
       .use(requests(runtime, rules))
-      .use(operations(runtime))
+      .use(operations(runtime, options.metrics))
       .use(
         docs({
           name: runtime.name,

@@ -46,7 +46,7 @@ function createScene() {
   });
   const documents = collectDocuments(
     directory,
-    { version: '1', url: '/' },
+    { version: '1', url: '/', own: { paths: {} } },
     { log: pino({ level: 'silent' }), closing: closing.signal },
   );
   return {

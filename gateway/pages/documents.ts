@@ -29,10 +29,11 @@ interface Held {
  * them when somebody asks and something has changed.
  *
  * @param gateway.url what the document's `servers` points at
+ * @param gateway.own of what the gateway itself answers
  */
 export function collectDocuments(
   directory: Directory,
-  gateway: { readonly version: string; readonly url: string },
+  gateway: { readonly version: string; readonly url: string; readonly own: JsonObject },
   process: { readonly log: Logger; readonly closing: AbortSignal },
 ): Documents {
   const held = new Map<string, Held>();
@@ -87,7 +88,8 @@ export function collectDocuments(
       const isRoot = (method: string, pattern: string) => routes.isRoot(name, method, pattern);
       return [{ service: name, document, isRoot }];
     });
-    const text = JSON.stringify(mergeDocuments(sources, gateway));
+    const own = { service: 'gateway', document: gateway.own, isRoot: () => true };
+    const text = JSON.stringify(mergeDocuments([own, ...sources], gateway));
     return { text, etag: `"${Bun.hash(text).toString(36)}"` };
   }
 

@@ -4,16 +4,18 @@ import { platform } from '#kit/platform';
 import type { Runtime } from '#kit/runtime';
 import type { TokenVerifier } from '#kit/tokens';
 import type { Directory } from '../routing/directory';
-import type { FindTranscoded } from '../transcoding/rules';
 import type { Documents } from './documents';
+import type { operatorPages } from './operators';
 import { START_PAGE_HEADERS, startPage } from './start-page';
-import { type GatewayStatus, gatewayStatus, RouteListing, routeListing } from './status';
+import { type GatewayStatus, gatewayStatus } from './status';
 
 export interface PagesDeps {
   readonly directory: Directory;
   readonly documents: Documents;
   readonly tokens: TokenVerifier;
-  readonly findTranscoded: FindTranscoded;
+  readonly operators: ReturnType<typeof operatorPages>;
+  /** Of all processes of this gateway. */
+  readonly metrics: () => Promise<string>;
   /** Since the registry was last heard from. */
   readonly registryAgeMs: () => number;
 }
@@ -29,8 +31,14 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
   };
   // Without `standardHostname: false`, paths are read wrongly where a client's Host is shorter than four characters.
   return new Elysia({ name: 'gateway', handler: { standardHostname: false } })
-    .use(platform(quiet, { document: ({ request }) => answerDocument(documents, request) }))
+    .use(
+      platform(quiet, {
+        document: ({ request }) => answerDocument(documents, request),
+        metrics: deps.metrics,
+      }),
+    )
     .use(access(deps.tokens))
+    .use(deps.operators)
     .get('/', ({ request }) => (wantsPage(request) ? page(status()) : json(status())), {
       public: true,
       detail: { summary: 'Every service and how it is' },
@@ -42,12 +50,7 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
         set.headers.allow = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
       },
       { public: true, detail: { summary: 'What this server understands at all' } },
-    )
-    .get('/routes', () => routeListing(directory, deps.findTranscoded, deps.registryAgeMs()), {
-      permission: 'gateway:read',
-      response: { 200: RouteListing },
-      detail: { summary: 'The live table of routes, with owners and instances' },
-    });
+    );
 }
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);

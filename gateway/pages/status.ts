@@ -2,6 +2,7 @@ import { type Static, t } from 'elysia';
 import { InstanceState } from '#contracts/registry';
 import type { Directory, KnownService } from '../routing/directory';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
+import type { Gathered } from '../workers/messages';
 
 /** How a whole service is: as good as its best instance. */
 const ServiceState = t.UnionEnum(['up', 'starting', 'draining', 'unhealthy', 'gone']);
@@ -55,14 +56,33 @@ export const RouteListing = t.Object({
           state: InstanceState,
           protected: t.Boolean(),
           weight: t.Integer(),
-          in_flight: t.Integer(),
+          in_flight: t.Integer({ description: 'In all workers together' }),
           latency_ms: t.Number({
-            description: 'What the balancer reckons with: peaks count at once, and fade',
+            description:
+              'What the balancer reckons with: peaks count at once, and fade. Of several workers the highest',
           }),
+          workers: t.Array(
+            t.Object({
+              worker: t.Integer(),
+              in_flight: t.Integer(),
+              latency_ms: t.Number(),
+              ejected_for_ms: t.Integer({
+                description: 'How much longer it gets no requests because it failed too often',
+              }),
+              ejections: t.Integer({ description: 'How often it was ejected lately' }),
+              probing: t.Boolean({
+                description: 'Ejected before, and now given one request at a time until one succeeds',
+              }),
+            }),
+            { description: 'Each worker process learns by itself which instances are slow or fail' },
+          ),
         }),
       ),
     }),
   ),
+  silent_workers: t.Array(t.Integer(), {
+    description: 'Worker processes that did not answer in time: what they know is missing here',
+  }),
 });
 export type RouteListing = Static<typeof RouteListing>;
 
@@ -73,6 +93,7 @@ const LINKS = {
   ready: '/readyz',
   metrics: '/metrics',
   routes: '/routes',
+  explain: '/explain/{request_id}',
 };
 
 /** What everybody may know: which services there are and how they are, but no address. */
@@ -97,13 +118,15 @@ export const gatewayStatus = (
   links: LINKS,
 });
 
-/** What operators see: every route with its owner, every instance with its load. */
+/** What operators see: every route with its owner, every instance with its load in all processes of this gateway. */
 export function routeListing(
   directory: Directory,
   findTranscoded: FindTranscoded,
   registryAgeMs: number,
+  gathered: Gathered,
 ): RouteListing {
   const table = directory.routes();
+  const loads = loadsByInstance(gathered);
   return {
     registry_age_ms: wholeMs(registryAgeMs),
     routes: directory.services().flatMap(({ name, routes, answersGrpc }) =>
@@ -118,18 +141,41 @@ export function routeListing(
     services: byName(directory, (service) => ({
       state: stateOf(service),
       prefixes: [...service.prefixes],
-      instances: service.balancer.loads().map(({ instance, inFlight, costMs }) => ({
-        instance_id: instance.instance_id,
-        version: instance.version,
-        address: `${instance.host}:${instance.port}`,
-        state: instance.state,
-        protected: instance.protected,
-        weight: instance.weight,
-        in_flight: inFlight,
-        latency_ms: Math.round(costMs * 100) / 100,
-      })),
+      instances: service.instances.map((instance) => {
+        const workers = loads.get(instance.instance_id) ?? [];
+        return {
+          instance_id: instance.instance_id,
+          version: instance.version,
+          address: `${instance.host}:${instance.port}`,
+          state: instance.state,
+          protected: instance.protected,
+          weight: instance.weight,
+          in_flight: workers.reduce((sum, one) => sum + one.in_flight, 0),
+          latency_ms: Math.max(0, ...workers.map((one) => one.latency_ms)),
+          workers,
+        };
+      }),
     })),
+    silent_workers: [...gathered.silent],
   };
+}
+
+type WorkerLoad = RouteListing['services'][string]['instances'][number]['workers'][number];
+
+function loadsByInstance({ answers }: Gathered): Map<string, WorkerLoad[]> {
+  const known = answers.flatMap(({ worker, knowledge: { loads = [] } }) =>
+    loads.map(({ instanceId, inFlight, costMs, ejectedForMs, ejections, probing }) => ({
+      instanceId,
+      worker,
+      in_flight: inFlight,
+      latency_ms: Math.round(costMs * 100) / 100,
+      ejected_for_ms: Math.round(ejectedForMs),
+      ejections,
+      probing,
+    })),
+  );
+  const byInstance = Map.groupBy(known, ({ instanceId }) => instanceId);
+  return new Map([...byInstance].map(([id, loads]) => [id, loads.map(({ instanceId: _, ...load }) => load)]));
 }
 
 const grpcMethodOf = (route: TranscodedRoute | undefined) =>

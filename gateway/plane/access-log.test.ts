@@ -1,13 +1,14 @@
 import { expect, test } from 'bun:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { createRecentRequests } from '../explain/recent-requests';
 import { createAccessLog } from './access-log';
 import { createAccessMetrics } from './access-metrics';
 
 function accessLogTo(level = 'info') {
   const written: string[] = [];
   const log = pino({ name: 'gateway', level }, { write: (text: string) => void written.push(text) });
-  return { accessLog: createAccessLog(log, new Registry()), written };
+  return { accessLog: createAccessLog(log, new Registry(), createRecentRequests(1)), written };
 }
 
 test('lines are gathered, none is lost at the end, and what others chose stays one value of one line', () => {

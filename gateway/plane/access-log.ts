@@ -1,22 +1,18 @@
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import type { RecentRequests, RoutedRequest } from '../explain/recent-requests';
 import { createAccessMetrics, type Open } from './access-metrics';
 import { createLineBuffer } from './line-buffer';
 import type { RequestContext } from './request-context';
 
 /** How one request ended. */
-export interface Outcome {
-  readonly route: string;
-  /** 499 when the client left before the response was whole. */
-  readonly status: number;
+export interface Outcome extends RoutedRequest {
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly instanceId?: string | undefined;
   readonly retries?: number | undefined;
-  readonly code?: string | undefined;
 }
 
-/** One line and one observation for each request, and the gauges of the data plane. */
+/** One line, one observation and one place among the recent requests for each request, and the gauges of the data plane. */
 export interface AccessLog {
   readonly activeRequests: number;
   begin(): void;
@@ -36,7 +32,7 @@ export const CLIENT_LEFT = 499;
  * Lines are the process's log lines in form, but written by hand: they have these fields and no others, none of them
  * secret, and making them with the logger costs as much as all the rest of a request.
  */
-export function createAccessLog(log: Logger, registry: Registry): AccessLog {
+export function createAccessLog(log: Logger, registry: Registry, recent: RecentRequests): AccessLog {
   const open: Open = { requests: 0, connections: 0, tunnels: 0 };
   const metrics = createAccessMetrics(registry, open);
   const lines = createLineBuffer(log);
@@ -54,15 +50,16 @@ export function createAccessLog(log: Logger, registry: Registry): AccessLog {
     },
     end(context, outcome) {
       open.requests--;
-      const { route, status, bytesIn, bytesOut, instanceId, retries, code } = outcome;
+      const { route, status, bytesIn, bytesOut, attempt, retries, code } = outcome;
       const durationMs = performance.now() - context.startedMs;
       metrics.observe(route, status, durationMs);
       if (retries) metrics.retried(route, retries);
+      recent.add(context, durationMs, outcome);
       if (!isWanted) return;
       // Ids and the address are of characters that need no escape: they were made or checked here.
       lines.add(
         `${beginning()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
-          instanceId === undefined ? '' : `,"instance":${quoted(instanceId)}`
+          attempt ? `,"instance":${quoted(attempt.instanceId)}` : ''
         }${retries === undefined ? '' : `,"retries":${retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}}`,
       );
     },

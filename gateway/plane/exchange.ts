@@ -1,5 +1,6 @@
 import { BodyTooLarge, type Problem } from '#kit/problem';
 import type { Attempt, Decision, HeaderList, TryResult } from '../decision';
+import { type RoutedTry, withRetry } from '../explain/routed-tries';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';
 import { type IncomingResponse, isEventStream } from '../http1/response-head';
@@ -48,6 +49,8 @@ class Exchange implements RequestHandler, TryEvents {
   /** Null for a request without a body: it can always be sent again. */
   private readonly replay: Replay | null;
   private tried: Set<string> | null = null;
+  /** All tries, when there is more than one. */
+  private tries: RoutedTry[] | null = null;
   private attempt: Attempt | null = null;
   private current: UpstreamTry | null = null;
   private encoder: BodyEncoder = createBodyEncoder(NO_BODY);
@@ -119,7 +122,7 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   /** Leaves the current try for another instance; false when there is none, or it must not be. */
-  private tryAnother(result: TryResult): boolean {
+  private tryAnother(result: TryResult, status = 0): boolean {
     const { retryBudget } = this.plane;
     if (this.replay?.possible === false || (this.retries === 0 && !retryBudget.take())) return false;
     this.tried ??= new Set();
@@ -130,6 +133,7 @@ class Exchange implements RequestHandler, TryEvents {
       return false;
     }
     this.current?.abandon();
+    if (this.attempt) this.tries = withRetry(this.tries, this.attempt, status, next, retryBudget);
     this.endAttempt(result);
     this.retries++;
     this.send(next, performance.now(), false);
@@ -144,7 +148,11 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   responded(response: IncomingResponse) {
-    if (this.idempotent && WORTH_ANOTHER_INSTANCE.has(response.status) && this.tryAnother('unavailable'))
+    if (
+      this.idempotent &&
+      WORTH_ANOTHER_INSTANCE.has(response.status) &&
+      this.tryAnother('unavailable', response.status)
+    )
       return;
     const { client, context } = this;
     client.deadline.clear();
@@ -293,12 +301,12 @@ class Exchange implements RequestHandler, TryEvents {
   private conclude(result: TryResult, code?: string) {
     if (this.over) return;
     this.over = true;
-    const instanceId = this.attempt?.instanceId;
+    const { status, bytesIn, bytesOut, retries, attempt, tries } = this;
     this.endAttempt(result);
-    const { status, bytesIn, bytesOut, retries } = this;
     if (retries > 0) this.plane.retryBudget.give();
-    const { route } = this.decision;
-    this.plane.accessLog.end(this.context, { route, status, bytesIn, bytesOut, retries, instanceId, code });
+    const { route, service } = this.decision;
+    const outcome = { route, service, status, bytesIn, bytesOut, retries, attempt, tries, code };
+    this.plane.accessLog.end(this.context, outcome);
   }
 }
 

@@ -10,7 +10,7 @@ import { createContext, type RequestContext } from './request-context';
 
 /** From a request's head to whoever answers it. */
 export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
-  const context = createContext(request, client.arrival, plane.trusted);
+  const context = createContext(request, client.arrival, plane.trusted, plane.revision());
   const decision = plane.decide(request.head);
   context.responseLines = plane.revisionLine();
   plane.accessLog.begin();

@@ -2,6 +2,7 @@ import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
 import type { Decide } from '../decision';
+import type { RecentRequests } from '../explain/recent-requests';
 import { createAccessLog } from './access-log';
 import { type ClientConnection, createClientConnection } from './client-connection';
 import { trustedProxies } from './client-origin';
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   readonly revision: () => number;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Where every request is kept for a while, to be explained. */
+  readonly recent: RecentRequests;
   readonly tls?: TlsFiles;
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
   readonly trustedProxies?: readonly string[];
@@ -43,7 +46,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
   const { log, tls } = options;
   const limits: PlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = createDeadlineClock();
-  const accessLog = createAccessLog(log, options.metrics);
+  const accessLog = createAccessLog(log, options.metrics, options.recent);
   const report = (failure: unknown) => log.error({ err: failure }, 'a connection handler failed');
   const clients = new Set<ClientConnection>();
   let draining = false;
@@ -57,6 +60,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     accessLog,
     trusted: trustedProxies(options.trustedProxies ?? []),
     log,
+    revision: options.revision,
     revisionLine: createRevisionLine(options.revision),
     draining: () => draining,
   };

@@ -23,6 +23,7 @@ const OWN_ANSWER_MS = 30_000;
 /** Who in this process answers, and within which bounds. */
 interface Answering {
   readonly route: string;
+  readonly service?: string;
   readonly bodyBytes: number;
   /** From the last byte of the request to the answer. */
   readonly timeoutMs: number;
@@ -47,11 +48,12 @@ export const answerOwn = (client: ClientSide, context: RequestContext, plane: Pl
 export const answerTranscoded = (
   client: ClientSide,
   context: RequestContext,
-  { route, limits, streams, answer }: Extract<Decision, { kind: 'transcode' }>,
+  { route, service, limits, streams, answer }: Extract<Decision, { kind: 'transcode' }>,
   plane: Plane,
 ): RequestHandler =>
   answerHere(client, context, plane, {
     route,
+    service,
     bodyBytes: limits.bodyBytes,
     timeoutMs: limits.requestTimeoutMs,
     streams,
@@ -79,7 +81,8 @@ function answerHere(
   function conclude(status: number, code?: string) {
     if (over) return;
     over = true;
-    plane.accessLog.end(context, { route: answering.route, status, bytesIn, bytesOut, code });
+    const { route, service } = answering;
+    plane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code });
   }
 
   function fail(problem: Problem) {

@@ -21,6 +21,8 @@ export interface Plane {
   readonly accessLog: AccessLog;
   readonly trusted: TrustedProxies;
   readonly log: Logger;
+  /** The registry's revision that `decide` goes by. */
+  revision(): number;
   /** The header line that says by which of the registry's revisions a request is routed. */
   revisionLine(): string;
   /** True from the moment it has been asked to stop: responses then say `Connection: close`. */

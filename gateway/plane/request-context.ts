@@ -15,6 +15,8 @@ export interface RequestContext {
   /** Whether the caller's trace goes on, so that its `tracestate` still means something. */
   readonly traceContinued: boolean;
   readonly startedMs: number;
+  /** Of the registry's view it is routed by. */
+  readonly revision: number;
   /** Header lines of the gateway's own for the response, whoever gives it; each ends with CR LF. */
   responseLines: string;
 }
@@ -33,6 +35,7 @@ export function createContext(
   request: IncomingRequest,
   arrival: Arrival,
   trusted: TrustedProxies,
+  revision: number,
 ): RequestContext {
   const { headers } = request.head;
   const caller = validTraceparent(singleValue(headers, 'traceparent'));
@@ -48,6 +51,7 @@ export function createContext(
     traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
     traceContinued: caller !== null,
     startedMs: performance.now(),
+    revision,
     responseLines: '',
   };
 }

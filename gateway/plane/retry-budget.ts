@@ -4,6 +4,10 @@ export interface RetryBudget {
   take(): boolean;
   /** Gives the place back when the retried request has ended. */
   give(): void;
+  /** Retries running now. */
+  inUse(): number;
+  /** How many may run now. */
+  allowed(): number;
 }
 
 /** Envoy's defaults for a retry budget. */
@@ -13,9 +17,12 @@ const ALWAYS_ALLOWED = 3;
 /** @param activeRequests how many requests are running now, the asking one included */
 export function createRetryBudget(activeRequests: () => number): RetryBudget {
   let retrying = 0;
+  const allowed = () => Math.max(ALWAYS_ALLOWED, Math.ceil(activeRequests() * SHARE_OF_ACTIVE));
   return {
+    inUse: () => retrying,
+    allowed,
     take() {
-      if (retrying >= Math.max(ALWAYS_ALLOWED, activeRequests() * SHARE_OF_ACTIVE)) return false;
+      if (retrying >= allowed()) return false;
       retrying++;
       return true;
     },

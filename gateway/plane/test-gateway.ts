@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
+import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
 import type { PlaneLimits } from './limits';
 import { type ListeningGateway, listenGateway } from './listen';
 import type { Own } from './plane';
@@ -13,6 +14,7 @@ export interface TestGateway {
   readonly lines: Record<string, unknown>[];
   readonly outcomes: { instanceId: string; result: TryResult }[];
   readonly metrics: Registry;
+  readonly recent: RecentRequests;
   stop(drainMs?: number): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     },
   };
   const metrics = new Registry();
+  const recent = createRecentRequests(100);
   const attemptAt = (port: number, index: number): Attempt => ({
     instanceId: `instance-${index}`,
     host: '127.0.0.1',
@@ -68,6 +71,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     own: setup.own ?? (() => Promise.resolve(new Response('own'))),
     log: pino({ level: 'info' }, sink),
     metrics,
+    recent,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
     ...(setup.tls && { tls: setup.tls }),
@@ -78,6 +82,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     lines,
     outcomes,
     metrics,
+    recent,
     stop: (drainMs = 0) => gateway.stop({ drainMs }),
   };
 }

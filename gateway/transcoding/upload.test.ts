@@ -7,6 +7,7 @@ import { defineProblem } from '#kit/problem';
 import { createTokenVerifier } from '#kit/tokens';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';
+import { createRecentRequests } from '../explain/recent-requests';
 import { listenGateway } from '../plane/listen';
 import { readContracts } from './contracts';
 import { transcodedRoutes } from './rules';
@@ -81,6 +82,7 @@ async function startGateway() {
     revision: () => 1,
     log: runtime.log,
     metrics: runtime.metrics,
+    recent: createRecentRequests(1),
     trustedProxies: [],
   });
 }

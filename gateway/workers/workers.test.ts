@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { eventually } from '../tests/support/eventually';
-import { type StartedProcess, startProcess } from '../tests/support/processes';
+import { eventually } from '../../tests/support/eventually';
+import { type StartedProcess, startProcess } from '../../tests/support/processes';
 
 let registry: StartedProcess;
 beforeAll(async () => {

@@ -1,0 +1,83 @@
+import { type Static, t } from 'elysia';
+
+const Considered = t.Object({
+  instance_id: t.String(),
+  score: t.Number({ description: 'Latency × load at that moment; the lower one takes the request' }),
+});
+
+const LeftOut = t.Object({
+  instance_id: t.String(),
+  reason: t.String({ description: 'Like `ejected`, `draining`, `starting`, `unhealthy`, `already-tried`' }),
+  until: t.Optional(t.String({ format: 'date-time', description: 'When an ejected one is probed again' })),
+});
+
+/** One try at one instance. */
+export const Try = t.Object({
+  kind: t.UnionEnum(['first', 'retry', 'hedge'], {
+    description: 'A hedge is sent while the try before it is still running',
+  }),
+  instance_id: t.String({ description: 'The instance that was chosen' }),
+  considered: t.Array(Considered, {
+    description: 'The instances that were compared: two drawn by weight, or the only one there was',
+  }),
+  left_out: t.Array(LeftOut, { description: 'Instances that could not be drawn, as it was then' }),
+  outcome: t.String({
+    description:
+      '`answered`, `application-error` (500 and the like), `unavailable` (502, 503, 504), `unreachable`, `timeout`, `broken` (the answer broke off or was no HTTP), `abandoned` (nobody waited for its end: the client left, or another try was faster)',
+  }),
+  status: t.Optional(t.Integer({ description: 'What the instance answered with' })),
+  latency_ms: t.Number({ description: 'Until the head of its response, or until it was given up' }),
+  retry_budget: t.Optional(
+    t.Object({
+      in_use: t.Integer({ description: 'Retries running in this process, this one included' }),
+      allowed: t.Integer({ description: 'How many may run at the same time for the load of then' }),
+    }),
+  ),
+});
+export type Try = Static<typeof Try>;
+
+/** How one request was routed. Of what the client sent it tells the method, and nothing else. */
+export const Explanation = t.Object({
+  method: t.String(),
+  route: t.String({
+    description: 'The pattern that matched; `own` and `refused` for what the gateway answered',
+  }),
+  service: t.Nullable(t.String()),
+  status: t.Integer({ description: '499 when the client left before the response was whole' }),
+  code: t.Optional(t.String({ description: "Of the gateway's own problem document" })),
+  started_at: t.String({ format: 'date-time' }),
+  duration_ms: t.Number(),
+  registry_revision: t.Integer({ description: 'Of the view of the registry it was routed by' }),
+  queued_ms: t.Optional(t.Number({ description: 'How long the circuit breaker held it back' })),
+  tries: t.Array(Try, {
+    description:
+      'In the order they ended; none where no instance was asked over HTTP: over gRPC the client picks',
+  }),
+  tries_not_kept: t.Optional(t.Integer()),
+});
+export type Explanation = Static<typeof Explanation>;
+
+/** What one process knows of a request. */
+export interface Explained {
+  readonly requests: Explanation[];
+  /** How many requests it remembers, and since when it remembers all that ended; null before the first. */
+  readonly kept: { readonly requests: number; readonly since: string | null };
+}
+
+/** All that is known of the requests that had one id. */
+export const ExplainedRequest = t.Object({
+  request_id: t.String(),
+  kept: t.Object({
+    requests: t.Integer({ description: 'How many requests are remembered at the moment' }),
+    since: t.Nullable(
+      t.String({ format: 'date-time', description: 'All that have ended since then are remembered' }),
+    ),
+  }),
+  silent_workers: t.Array(t.Integer(), {
+    description: 'Worker processes that did not answer in time: what they know is missing here',
+  }),
+  requests: t.Array(t.Composite([t.Object({ worker: t.Integer() }), Explanation]), {
+    description: 'Newest first; several when a client has sent the same X-Request-ID more than once',
+  }),
+});
+export type ExplainedRequest = Static<typeof ExplainedRequest>;

@@ -1,0 +1,146 @@
+import type { Attempt } from '../decision';
+import type { RequestContext } from '../plane/request-context';
+import type { Explained, Explanation, Try } from './explanation';
+import type { RoutedTry } from './routed-tries';
+
+/** What a request came to, as far as it explains how it was routed. */
+export interface RoutedRequest {
+  readonly route: string;
+  /** 499 when the client left before the response was whole. */
+  readonly status: number;
+  readonly service?: string | undefined;
+  readonly code?: string | undefined;
+  /** The last try. */
+  readonly attempt?: Attempt | null | undefined;
+  /** All tries where there were several. */
+  readonly tries?: readonly RoutedTry[] | null | undefined;
+  /** How long the circuit breaker held it back. */
+  readonly queuedMs?: number | undefined;
+}
+
+/** The requests that ended last, for `GET /explain/{request_id}`. */
+export interface RecentRequests {
+  add(context: RequestContext, tookMs: number, routed: RoutedRequest): void;
+  /** Newest first. */
+  explain(requestId: string): Explained;
+}
+
+const KEPT_REQUESTS = 10_000;
+/** As long as a request id may be. */
+const ID_BYTES = 128;
+/** One id may be sent with every request. */
+const MOST_TOLD = 100;
+/** With many instances away at once a request may have had many tries. */
+const MOST_TRIES = 20;
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/**
+ * A ring of columns made once: to add a request is to write a few numbers and references to what lives anyway. The id
+ * is copied byte by byte, and the method by its place in a list, because a text cut out of a request's head would keep
+ * all of that head.
+ */
+export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentRequests {
+  const ids = Buffer.alloc(kept * ID_BYTES);
+  const idLengths = new Uint8Array(kept);
+  const methods = new Int8Array(kept);
+  const statuses = new Uint16Array(kept);
+  const revisions = new Float64Array(kept);
+  const startedMs = new Float64Array(kept);
+  const durationMs = new Float64Array(kept);
+  const queuedMs = new Float64Array(kept);
+  const routes: string[] = Array.from({ length: kept }, () => '');
+  const services: (string | undefined)[] = Array.from({ length: kept }, () => undefined);
+  const codes: (string | undefined)[] = Array.from({ length: kept }, () => undefined);
+  const attempts: (Attempt | null | undefined)[] = Array.from({ length: kept }, () => null);
+  const tries: (readonly RoutedTry[] | null | undefined)[] = Array.from({ length: kept }, () => null);
+  let next = 0;
+  let held = 0;
+
+  const at = (column: Float64Array, slot: number) => column[slot] ?? 0;
+
+  function explanationAt(slot: number): Explanation {
+    const attempt = attempts[slot];
+    const status = statuses[slot] ?? 0;
+    const only: RoutedTry[] = attempt ? [{ kind: 'first', attempt, status, budget: null }] : [];
+    const ended = tries[slot] ?? only;
+    const code = codes[slot];
+    const queued = at(queuedMs, slot);
+    return {
+      method: METHODS[methods[slot] ?? -1] ?? 'other',
+      route: routes[slot] ?? '',
+      service: services[slot] ?? null,
+      status,
+      ...(code !== undefined && { code }),
+      started_at: timeOf(at(startedMs, slot)),
+      duration_ms: hundredths(at(durationMs, slot)),
+      registry_revision: at(revisions, slot),
+      ...(queued > 0 && { queued_ms: hundredths(queued) }),
+      tries: ended
+        .slice(0, MOST_TRIES)
+        .map((one) => tried(one, one.attempt === attempt ? status : one.status)),
+      ...(ended.length > MOST_TRIES && { tries_not_kept: ended.length - MOST_TRIES }),
+    };
+  }
+
+  /** When the one that ended first of all that are held has ended. */
+  function keptSince(): string | null {
+    if (held === 0) return null;
+    const oldest = held < kept ? 0 : next;
+    return timeOf(at(startedMs, oldest) + at(durationMs, oldest));
+  }
+
+  return {
+    add(context, tookMs, routed) {
+      const slot = next;
+      next = slot + 1 === kept ? 0 : slot + 1;
+      if (held < kept) held++;
+      idLengths[slot] = ids.write(context.requestId, slot * ID_BYTES, ID_BYTES, 'latin1');
+      methods[slot] = METHODS.indexOf(context.request.head.method);
+      statuses[slot] = routed.status;
+      revisions[slot] = context.revision;
+      startedMs[slot] = context.startedMs;
+      durationMs[slot] = tookMs;
+      queuedMs[slot] = routed.queuedMs ?? 0;
+      routes[slot] = routed.route;
+      services[slot] = routed.service;
+      codes[slot] = routed.code;
+      attempts[slot] = routed.attempt;
+      tries[slot] = routed.tries;
+    },
+    explain(requestId) {
+      const wanted = Buffer.from(requestId, 'latin1');
+      const requests: Explanation[] = [];
+      for (let back = 1; back <= held && requests.length < MOST_TOLD; back++) {
+        const slot = (next - back + kept) % kept;
+        const start = slot * ID_BYTES;
+        const isWanted =
+          idLengths[slot] === wanted.length &&
+          ids.compare(wanted, 0, wanted.length, start, start + wanted.length) === 0;
+        if (isWanted) requests.push(explanationAt(slot));
+      }
+      return { requests, kept: { requests: held, since: keptSince() } };
+    },
+  };
+}
+
+function tried({ kind, attempt, budget }: RoutedTry, status: number): Try {
+  const { instanceId, considered, result, latencyMs } = attempt;
+  return {
+    kind,
+    instance_id: instanceId,
+    considered: considered.map((one) => ({ instance_id: one.instanceId, score: hundredths(one.score) })),
+    left_out: [],
+    outcome: result ?? 'abandoned',
+    ...(hasAnswer(result) && status > 0 && { status }),
+    latency_ms: hundredths(latencyMs),
+    ...(budget !== null && { retry_budget: { in_use: budget.inUse, allowed: budget.allowed } }),
+  };
+}
+
+const hasAnswer = (result: Attempt['result']) =>
+  result === 'answered' || result === 'application-error' || result === 'unavailable';
+
+const timeOf = (monotonicMs: number) => new Date(performance.timeOrigin + monotonicMs).toISOString();
+
+const hundredths = (value: number) => Math.round(value * 100) / 100;
