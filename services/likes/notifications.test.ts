@@ -1,8 +1,10 @@
 import { afterAll, expect, test } from 'bun:test';
+import { LikeNotify } from '#contracts/jobs/likes';
 import { createIdGenerator, uuidv7 } from '#kit/ids';
 import { openRedis } from '#kit/redis';
 import type { Caller } from '#kit/tokens';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { jobEntry } from './outbox-entry';
 import {
   acceptLike,
   claimNotifications,
@@ -11,7 +13,7 @@ import {
   like,
   unlike,
 } from './service';
-import { claimMessages, erasePerson } from './store';
+import { claimMessages, claimUntold, erasePerson } from './store';
 
 const runtime = testRuntime('likes-notifications');
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
@@ -127,15 +129,33 @@ test('a claim whose worker died gets the same likes again, and none once it is c
   expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(1);
 });
 
-test('more likes than one claim takes bring another job', async () => {
+test('thousands of likes are one claim; more than one claim takes bring another job', async () => {
   const deps = makeDeps();
   const postId = nextPostId();
-  for (let batch = 0; batch < 5; batch++)
-    await Promise.all(Array.from({ length: 500 }, () => likeAndAccept(deps, postId, uuidv7())));
-  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(2_000);
-  expect(await sent(deps, 'like.notify')).toHaveLength(2);
-  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(500);
-  expect(await sent(deps, 'like.notify')).toHaveLength(2);
+  const likeOften = async (batches: number) => {
+    for (let batch = 0; batch < batches; batch++)
+      await Promise.all(Array.from({ length: 500 }, () => likeAndAccept(deps, postId, uuidv7())));
+  };
+  await likeOften(5);
+  expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(2_500);
+  expect(await sent(deps, 'like.notify')).toHaveLength(1);
+  await likeOften(3);
+  const claim = (claimId: string) =>
+    claimUntold(deps.storage, {
+      authorId: author,
+      claimId,
+      most: 1_000,
+      job: jobEntry(LikeNotify, { author_id: author }, { actor: null }),
+      nowMs: Date.now(),
+      digestSeconds: 10,
+    });
+  const claimId = uuidv7();
+  const claimed = await claim(claimId);
+  expect(claimed).toHaveLength(1_000);
+  expect(await claim(claimId)).toEqual(claimed);
+  expect(await sent(deps, 'like.notify')).toHaveLength(3);
+  expect(await claim(uuidv7())).toHaveLength(500);
+  expect(await sent(deps, 'like.notify')).toHaveLength(3);
 });
 
 test('who has left is neither told nor told of', async () => {

@@ -17,7 +17,8 @@ import { LONGEST_DIGEST_SECONDS, LOST_JOB_SECONDS, WINDOWS } from './rules';
  *   untold:<author>              list: messages about likes the author has not been told of
  *   digest:<author>              while a job that will tell the author is under way: after how many seconds it does
  *   digest-window:<author>       while likes keep coming: seconds until the next job tells of them
- *   claim:<claim>                what one job tells of
+ *   claim:<claim>                list: post and person of each like one job tells of, the oldest first
+ *   claim:<claim>:state          `whole` once nothing is added to it any more, `confirmed` once it was told of
  *   outbox:<broker>              sorted set: message -> time from which it may be sent
  *   outbox:<broker>:messages     hash: message -> what is sent
  *
@@ -193,43 +194,50 @@ end
 return 1
 `);
 
-/** `author, claim, limit, seconds kept, now, seconds, job id, job`: post and person of each like claimed. */
+/**
+ * `author, claim, limit, most, seconds kept, now, seconds, job id, job`: takes up to `limit` likes into the claim. 1 when
+ * that was all, or the claim has as many as it may, and 0 when it is to be called again: Redis answers nobody meanwhile.
+ */
 export const CLAIM_UNTOLD = script(`
-local author, claim = ARGV[2], key('claim', ARGV[3])
-local held = redis.call('GET', claim)
-if held then return cjson.decode(held) end
+local author, claim, state = ARGV[2], key('claim', ARGV[3]), key('claim', ARGV[3], 'state')
+if redis.call('EXISTS', state) == 1 then return 1 end
 local likes = {}
 for _, message in ipairs(redis.call('LPOP', key('untold', author), ARGV[4]) or {}) do
   local envelope = cjson.decode(message).envelope
   local post, person = envelope.data.post_id, envelope.data.user_id
   if redis.call('ZSCORE', key('post', post), person) then
-    likes[#likes + 1] = post
-    likes[#likes + 1] = person
+    likes[#likes + 1] = post .. ' ' .. person
     send('rabbitmq', envelope.id, message)
   else
     redis.call('SREM', key('told', person), post)
   end
 end
-local waited = tonumber(redis.call('GET', key('digest', author)) or ARGV[7])
-if redis.call('EXISTS', key('untold', author)) == 1 then
-  tell_later(author, waited, tonumber(ARGV[6]), ARGV[8], ARGV[9])
+if #likes > 0 then
+  redis.call('RPUSH', claim, unpack(likes))
+  redis.call('EXPIRE', claim, ARGV[6])
+end
+local claimed, more = redis.call('LLEN', claim), redis.call('EXISTS', key('untold', author)) == 1
+if more and claimed < tonumber(ARGV[5]) then return 0 end
+local waited = tonumber(redis.call('GET', key('digest', author)) or ARGV[8])
+if more then
+  tell_later(author, waited, tonumber(ARGV[7]), ARGV[9], ARGV[10])
 else
   redis.call('DEL', key('digest', author))
 end
-if #likes > 0 then
-  redis.call('SET', claim, cjson.encode(likes), 'EX', ARGV[5])
+if claimed > 0 then
+  redis.call('SET', state, 'whole', 'EX', ARGV[6])
   local window = math.min(2 * waited, ${LONGEST_DIGEST_SECONDS})
   if window > 0 then redis.call('SET', key('digest-window', author), window, 'EX', window) end
 end
-return likes
+return 1
 `);
 
 /** `claim, seconds[, message id, message]`: the claim is empty for so long; the message is sent if it was not before. */
 export const CONFIRM_CLAIM = script(`
 local claim = key('claim', ARGV[2])
-local held = redis.call('GET', claim)
-if held and held ~= '[]' and ARGV[4] then send('rabbitmq', ARGV[4], ARGV[5]) end
-redis.call('SET', claim, '[]', 'EX', ARGV[3])
+if redis.call('EXISTS', claim) == 1 and ARGV[4] then send('rabbitmq', ARGV[4], ARGV[5]) end
+redis.call('DEL', claim)
+redis.call('SET', key('claim', ARGV[2], 'state'), 'confirmed', 'EX', ARGV[3])
 return 1
 `);
 

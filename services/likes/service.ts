@@ -119,13 +119,21 @@ export async function acceptLike(
   return toBeTold;
 }
 
+/** Likes one mail tells of: with their ids well within what one gRPC message holds. */
+const CLAIM_LIKES = 20_000;
+
 /** Everything an author has not been told of; from now on nobody else gets it. Also publishes it for the app. */
 export async function claimNotifications(
   deps: LikesDeps,
   authorId: string,
   claimId: string,
 ): Promise<{ postId: string; userId: string }[]> {
-  const likes = await store.claimUntold(deps.storage, { authorId, claimId, ...nextJob(deps, authorId) });
+  const likes = await store.claimUntold(deps.storage, {
+    authorId,
+    claimId,
+    most: CLAIM_LIKES,
+    ...nextJob(deps, authorId),
+  });
   deps.outbox.wake();
   return likes;
 }

@@ -25,8 +25,8 @@ const RETRY_AFTER_SECONDS = 1;
 const NOT_NOW = /^(LOADING|OOM|BUSY|MISCONF|READONLY|MASTERDOWN|NOREPLICAS) /;
 /** Likes taken back by one script: Redis answers nobody else meanwhile. */
 const ERASE_BATCH = 100;
-/** Likes one mail tells of at most. */
-const CLAIM_LIKES = 2_000;
+/** Likes claimed by one script: Redis answers nobody else meanwhile. */
+const CLAIM_BATCH = 500;
 /** A claim whose job has been parked is kept for as long as somebody may look at it. */
 const CLAIM_SECONDS = 14 * 24 * 60 * 60;
 /** A confirmed claim is remembered for longer than its job could be handed out again. */
@@ -145,16 +145,23 @@ export async function acceptLike(
   return (await run(storage, scripts.ACCEPT_LIKE, ...args))[0] === '1';
 }
 
-/** The job is sent when there are more likes than one claim takes. */
+/**
+ * Claims likes an author has not been told of, the oldest first; the same claim gets the same again. The job is sent when
+ * there are more than one claim takes.
+ */
 export async function claimUntold(
   storage: LikesStorage,
-  claim: NextJob & { authorId: string; claimId: string },
+  claim: NextJob & { authorId: string; claimId: string; most: number },
 ): Promise<{ postId: string; userId: string }[]> {
-  const args = [claim.authorId, claim.claimId, CLAIM_LIKES, CLAIM_SECONDS, ...jobArguments(claim)];
-  return pairs(await run(storage, scripts.CLAIM_UNTOLD, ...args)).map(([postId, userId]) => ({
-    postId,
-    userId,
-  }));
+  const { authorId, claimId, most } = claim;
+  const args = [authorId, claimId, CLAIM_BATCH, most, CLAIM_SECONDS, ...jobArguments(claim)];
+  let isWhole = false;
+  while (!isWhole) isWhole = (await run(storage, scripts.CLAIM_UNTOLD, ...args))[0] === '1';
+  const claimed = await answered(storage.redis.lRange(`${storage.prefix}:claim:${claimId}`, 0, -1));
+  return claimed.map((like) => {
+    const [postId = '', userId = ''] = like.split(' ');
+    return { postId, userId };
+  });
 }
 
 const jobArguments = ({ job, nowMs, digestSeconds }: NextJob) => [nowMs, digestSeconds, job.id, job.text];

@@ -13,7 +13,7 @@ export const NotificationNotFound = defineProblem(
 const MOST_IDS = 100;
 const MOST_NOTICES = 200;
 
-const NotificationType = Type.Union(
+export const NotificationType = Type.Union(
   [
     Type.Literal('like'),
     Type.Literal('reply'),
@@ -22,6 +22,7 @@ const NotificationType = Type.Union(
     Type.Literal('follow'),
     Type.Literal('payment'),
     Type.Literal('like-withdrawn'),
+    Type.Literal('poll-ended'),
   ],
   { error: 'A type of notification' },
 );
@@ -30,11 +31,16 @@ export const Notification = Type.Object({
   id: Type.String({ examples: ['1536462838005760'] }),
   type: NotificationType,
   text: Type.String({ examples: ['alice and 7 others liked your post'] }),
-  object_id: Type.String({ description: 'What it is about: a post, a person or a payment' }),
+  object_id: Type.String({ description: 'What it is about: a post, a person, a payment or a poll' }),
   subject_id: Type.Optional(
     Type.String({ description: 'Where to look, as the reply: of the newest of them' }),
   ),
-  reason: Type.Optional(Type.String({ description: 'What happened to a payment', examples: ['succeeded'] })),
+  reason: Type.Optional(
+    Type.String({
+      description: 'What happened to a payment, or what somebody has to do with a poll: `asked` or `voted`',
+      examples: ['succeeded'],
+    }),
+  ),
   actors: Type.Array(
     Type.Object({
       id: Type.String(),
@@ -78,12 +84,6 @@ export const UnreadCount = Type.Object({ unread_count: Type.Integer({ examples: 
 const Delivery = Type.Union([Type.Literal('app'), Type.Literal('mail'), Type.Literal('off')], {
   error: 'One of app, mail, off',
 });
-/** Likes have a digest of their own, from which a link in it unsubscribes. */
-const WithoutMail = Type.Union([Type.Literal('app'), Type.Literal('off')], {
-  description: 'Likes are told of by a digest mail of their own',
-  error: 'One of app, off',
-});
-
 export const SettingsView = Type.Object(
   {
     like: Delivery,
@@ -93,15 +93,15 @@ export const SettingsView = Type.Object(
     follow: Delivery,
     payment: Delivery,
     'like-withdrawn': Delivery,
+    'poll-ended': Delivery,
   },
   {
-    description: '`app`: in the app; `mail`: in the app, and together with others by mail; `off`: not at all',
+    description:
+      '`app`: in the app; `mail`: in the app, and together with others by mail (likes in a digest of their own); ' +
+      '`off`: not at all',
   },
 );
-export const SettingsChange = Type.Partial(
-  Type.Composite([Type.Omit(SettingsView, ['like']), Type.Object({ like: WithoutMail })]),
-  { minProperties: 1 },
-);
+export const SettingsChange = Type.Partial(SettingsView, { minProperties: 1 });
 export type SettingsChange = Static<typeof SettingsChange>;
 
 /** What the worker asks to be recorded. */
@@ -117,3 +117,12 @@ export const Notices = Type.Array(
   { maxItems: MOST_NOTICES },
 );
 export type Notice = Static<typeof Notices>[number];
+
+const MOST_ACTORS = 1_000;
+
+/** What is asked before somebody is told of many people in another way. */
+export const HearingQuestion = Type.Object({
+  user_id: Uuid,
+  type: NotificationType,
+  actor_ids: Type.Array(Uuid, { maxItems: MOST_ACTORS }),
+});

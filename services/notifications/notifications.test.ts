@@ -7,7 +7,8 @@ import { eventually, testRuntime } from '../../tests/support/servers';
 import { listDue } from './digest-store';
 import { sendDigest } from './digests';
 import type { Notice, Notification } from './model';
-import { record } from './service';
+import { record } from './recording';
+import { readHearing } from './service';
 
 const runtime = testRuntime('notifications');
 const service = await startNotifications(runtime);
@@ -129,7 +130,7 @@ test('what is off is not recorded, and what is to be mailed goes out once, toget
     ...reader,
     body: { follow: 'off', mention: 'mail', reply: 'mail' },
   });
-  expect(chosen.body).toMatchObject({ follow: 'off', mention: 'mail', like: 'app' });
+  expect(chosen.body).toMatchObject({ follow: 'off', mention: 'mail', like: 'mail' });
   const by = { user_id: reader.id, actor_id: friend.id };
   const read = newObject();
   await record(deps, [
@@ -178,12 +179,38 @@ test('a mail waits for more to go with it, and not for ever', async () => {
   expect(await due()).not.toContain(reader.id);
 });
 
-test('a mail for likes cannot be asked for here: they have one of their own', async () => {
-  const { status } = await call('PUT', '/notifications/settings', {
-    ...(await join('likes_mail')),
-    body: { like: 'mail' },
-  });
-  expect(status).toBe(422);
+test('likes, which have a mail of their own, do not go into the others, and the setting says whether that comes', async () => {
+  const [author, muted, blocker, friend] = await people('hearing', 4);
+  if (!author || !muted || !blocker || !friend) throw new Error('four people were made');
+  const actorIds = [muted.id, blocker.id, friend.id];
+  const hearing = () => readHearing(deps, { userId: author.id, type: 'like', actorIds });
+  expect(await hearing()).toEqual({ delivery: 'mail', unheardIds: [] });
+  await record({ ...deps, digestSeconds: 0 }, [like(author, friend, newObject())]);
+  expect(await listDue(deps.database, 100)).not.toContain(author.id);
+  await tell('user.muted', { muter_id: author.id, muted_id: muted.id, version: 1 });
+  await tell('user.blocked', { blocker_id: blocker.id, blocked_id: author.id, version: 1 });
+  for (const setting of ['app', 'off'] as const) {
+    await call('PUT', '/notifications/settings', { ...author, body: { like: setting } });
+    const { delivery, unheardIds } = await hearing();
+    expect([delivery, unheardIds.toSorted()]).toEqual([setting, [muted.id, blocker.id].toSorted()]);
+  }
+});
+
+test('the end of a poll is told of once, and not to voters who do not hear whoever asked', async () => {
+  const [asker, voter, muting] = await people('poll', 3);
+  if (!asker || !voter || !muting) throw new Error('three people were made');
+  await tell('user.muted', { muter_id: muting.id, muted_id: asker.id, version: 1 });
+  const ended = { type: 'poll-ended' as const, object_id: newObject() };
+  const notices = [
+    { ...ended, user_id: asker.id, reason: 'asked' },
+    ...[voter, muting].map(({ id }) => ({ ...ended, user_id: id, actor_id: asker.id, reason: 'voted' })),
+  ];
+  await record(deps, notices);
+  await record(deps, [...notices, ...notices]);
+  const texts = async (to: Member) => (await shown(to, '?type=poll-ended')).map(({ text }) => text);
+  expect(await texts(asker)).toEqual(['Your poll has ended']);
+  expect(await texts(voter)).toEqual([`The poll of ${asker.username} has ended`]);
+  expect(await texts(muting)).toEqual([]);
 });
 
 test('a stream tells what is new at once, and whoever comes back gets what has changed, once each', async () => {

@@ -57,25 +57,34 @@ export async function keepDecision(
     });
 }
 
-/** Whether somebody hears of another: no block between them, and not muted. */
-export async function hears(executor: Executor, userId: string, actorId: string): Promise<boolean> {
+/** Those somebody does not hear of: there is a block between them, or they are muted. */
+export async function unheardAmong(
+  executor: Executor,
+  userId: string,
+  actorIds: readonly string[],
+): Promise<Set<string>> {
+  if (actorIds.length === 0) return new Set();
+  const among = [...actorIds];
   const blocked = await executor
-    .select({ active: blocks.active })
+    .select({ userId: blocks.userId, otherId: blocks.otherId })
     .from(blocks)
     .where(
       and(
         eq(blocks.active, true),
         or(
-          and(eq(blocks.userId, userId), eq(blocks.otherId, actorId)),
-          and(eq(blocks.userId, actorId), eq(blocks.otherId, userId)),
+          and(eq(blocks.userId, userId), inArray(blocks.otherId, among)),
+          and(eq(blocks.otherId, userId), inArray(blocks.userId, among)),
         ),
       ),
     );
   const muted = await executor
-    .select({ active: mutes.active })
+    .select({ otherId: mutes.otherId })
     .from(mutes)
-    .where(and(eq(mutes.active, true), eq(mutes.userId, userId), eq(mutes.otherId, actorId)));
-  return blocked.length === 0 && muted.length === 0;
+    .where(and(eq(mutes.active, true), eq(mutes.userId, userId), inArray(mutes.otherId, among)));
+  return new Set([
+    ...blocked.map((row) => (row.userId === userId ? row.otherId : row.userId)),
+    ...muted.map((row) => row.otherId),
+  ]);
 }
 
 /** Takes an erased person out of every relation. */

@@ -1,14 +1,14 @@
 import { timeOfId } from '#kit/ids';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
+import { type Database, inTransaction } from '#kit/mysql';
 import { type Page, readPageQuery, toPage } from '#kit/pages';
 import { repeatEvery } from '#kit/repeat';
 import type { Runtime } from '#kit/runtime';
 import type { Caller } from '#kit/tokens';
-import type { Notice, Notification, NotificationQuery, Read, SettingsChange } from './model';
+import type { Notification, NotificationQuery, Read, SettingsChange } from './model';
 import { NotificationNotFound } from './model';
-import { findPeople, hears } from './people-store';
+import { findPeople, unheardAmong } from './people-store';
 import { trimNotifications } from './removal-store';
-import { type Settings, sentenceOf, TYPES } from './rules';
+import { type Delivery, type NotificationType, type Settings, sentenceOf, TYPES } from './rules';
 import * as store from './store';
 
 export interface NotificationsDeps {
@@ -20,44 +20,6 @@ export interface NotificationsDeps {
   readonly digestSeconds: number;
   /** Where people reach this system, without a slash at the end. */
   readonly publicUrl: string;
-}
-
-/** Records what people are told of. @returns whose notifications have changed, for each notice that did */
-export async function record(deps: NotificationsDeps, notices: readonly Notice[]): Promise<string[]> {
-  const changed: string[] = [];
-  for (const notice of notices) {
-    const isNew = await inTransaction(deps.database, (transaction) => recordOne(deps, transaction, notice));
-    if (isNew) changed.push(notice.user_id);
-  }
-  return changed;
-}
-
-/** @returns false where it is known, unwanted, or from somebody the recipient does not hear */
-async function recordOne(
-  deps: NotificationsDeps,
-  transaction: Transaction,
-  notice: Notice,
-): Promise<boolean> {
-  const { user_id: userId, type } = notice;
-  const actorId = notice.actor_id ?? null;
-  if (actorId === userId) return false;
-  // First: whoever blocks somebody waits for this lock, and then removes what was recorded before.
-  const position = (await store.lockRecipient(transaction, userId)) + 1;
-  const delivery = (await store.readSettings(transaction, userId))[type];
-  if (delivery === 'off') return false;
-  const people = await findPeople(transaction, actorId === null ? [userId] : [userId, actorId]);
-  if ([...people.values()].some((person) => person.deleted)) return false;
-  if (actorId !== null && !(await hears(transaction, userId, actorId))) return false;
-
-  const key = { userId, type, objectId: notice.object_id, reason: notice.reason ?? '' };
-  const change = { position, subjectId: notice.subject_id ?? null, mailPending: delivery === 'mail' };
-  const existing = await store.findByKey(transaction, key);
-  if (existing === undefined)
-    await store.insertNotification(transaction, { id: deps.nextId(), ...key, ...change }, actorId);
-  else if (actorId === null || !(await store.addActor(transaction, existing, { actorId, ...change })))
-    return false;
-  await store.moveRecipient(transaction, userId, position, change.mailPending ? deps.digestSeconds : null);
-  return true;
 }
 
 export async function listNotifications(
@@ -148,6 +110,16 @@ export async function changeSettings(
     }
   });
   return readSettings(deps, caller);
+}
+
+/** How somebody is told of a type, and which of some people they do not hear of at all. */
+export async function readHearing(
+  deps: NotificationsDeps,
+  asked: { userId: string; type: NotificationType; actorIds: readonly string[] },
+): Promise<{ delivery: Delivery; unheardIds: string[] }> {
+  const settings = await store.readSettings(deps.database, asked.userId);
+  const unheard = await unheardAmong(deps.database, asked.userId, asked.actorIds);
+  return { delivery: settings[asked.type], unheardIds: [...unheard] };
 }
 
 const TRIM_EVERY_MS = 60 * 60_000;

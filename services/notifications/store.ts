@@ -1,7 +1,7 @@
 import { and, count, desc, eq, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql';
 import { DATABASE_NOW } from '#kit/outbox-tables';
-import { DEFAULT_SETTINGS, type Delivery, MOST_SHOWN, type NotificationType, type Settings } from './rules';
+import { DEFAULT_SETTINGS, type Delivery, type NotificationType, type Settings } from './rules';
 import { notificationActors, notifications, recipients, settings } from './schema';
 
 export type NotificationRow = typeof notifications.$inferSelect;
@@ -57,43 +57,51 @@ export async function findByKey(
 
 export async function insertNotification(
   transaction: Transaction,
-  row: Omit<NotificationRow, 'actorsCount' | 'latestActors' | 'unread' | 'changedAt'>,
-  actorId: string | null,
+  row: Omit<NotificationRow, 'unread' | 'changedAt'>,
 ): Promise<void> {
-  const latestActors = actorId === null ? [] : [actorId];
-  const made = { ...row, actorsCount: latestActors.length, latestActors, unread: true, changedAt: now };
-  await transaction.insert(notifications).values(made);
-  if (actorId !== null)
-    await transaction
-      .insert(notificationActors)
-      .values({ notificationId: row.id, actorId, position: row.position });
+  await transaction.insert(notifications).values({ ...row, unread: true, changedAt: now });
 }
 
-/** Adds somebody who did the same. @returns false when they had done it before */
-export async function addActor(
+/** Somebody new has done the same: it is unread again. */
+export async function changeNotification(
   transaction: Transaction,
-  row: NotificationRow,
-  added: { actorId: string; position: number; subjectId: string | null; mailPending: boolean },
-): Promise<boolean> {
-  const { actorId, position, subjectId, mailPending } = added;
-  const [inserted] = await transaction
-    .insert(notificationActors)
-    .ignore()
-    .values({ notificationId: row.id, actorId, position });
-  if (inserted.affectedRows === 0) return false;
+  id: string,
+  change: Pick<NotificationRow, 'actorsCount' | 'latestActors' | 'position' | 'subjectId' | 'mailPending'>,
+): Promise<void> {
   await transaction
     .update(notifications)
-    .set({
-      actorsCount: row.actorsCount + 1,
-      latestActors: [actorId, ...row.latestActors].slice(0, MOST_SHOWN),
-      unread: true,
-      mailPending,
-      position,
-      subjectId,
-      changedAt: now,
-    })
-    .where(eq(notifications.id, row.id));
-  return true;
+    .set({ ...change, unread: true, changedAt: now })
+    .where(eq(notifications.id, id));
+}
+
+/** Those of some people who are known to have done it. */
+export async function actorsAmong(
+  transaction: Transaction,
+  notificationId: string,
+  actorIds: readonly string[],
+): Promise<Set<string>> {
+  const rows = await transaction
+    .select({ actorId: notificationActors.actorId })
+    .from(notificationActors)
+    .where(
+      and(
+        eq(notificationActors.notificationId, notificationId),
+        inArray(notificationActors.actorId, [...actorIds]),
+      ),
+    );
+  return new Set(rows.map((row) => row.actorId));
+}
+
+/** @param firstPosition of the first of them; the others follow */
+export async function insertActors(
+  transaction: Transaction,
+  notificationId: string,
+  actorIds: readonly string[],
+  firstPosition: number,
+): Promise<void> {
+  await transaction
+    .insert(notificationActors)
+    .values(actorIds.map((actorId, index) => ({ notificationId, actorId, position: firstPosition + index })));
 }
 
 export interface ListFilter {

@@ -5,6 +5,7 @@ import { dynamodbFields, serviceFields } from '#kit/env-fields';
 import { serveService } from '#kit/service';
 import { startService } from '#kit/service-process';
 import { polls } from '.';
+import { tellOfEndings } from './endings';
 import { enableExpiry, pollsTable } from './store';
 import { subscribe } from './subscriptions';
 
@@ -29,4 +30,5 @@ const deps = {
   tokens,
 };
 subscribe(deps, rabbit);
+tellOfEndings({ ...deps, rabbit });
 await serveService(runtime, env, { app: polls(deps) });

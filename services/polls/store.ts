@@ -13,6 +13,7 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { keyOfCounter, keyOfEnding, keyOfPoll, keyOfVote } from './keys';
 
 export interface PollRecord {
   readonly id: string;
@@ -39,10 +40,6 @@ const COUNTERS = 8;
 /** Stands for "never" where an item must hold an end to be compared. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 const BY_PERSON = 'by-person';
-
-const pollKey = (id: string) => ({ pk: `POLL#${id}`, sk: 'POLL' });
-const voteKey = (id: string, personId: string) => ({ pk: `POLL#${id}`, sk: `VOTE#${personId}` });
-const counterKey = (id: string, number: number) => ({ pk: `POLL#${id}`, sk: `COUNTER#${number}` });
 
 /** One table: a poll, its counters and its votes share a partition; an index finds what belongs to a person. */
 export const pollsTable = (name: string): CreateTableCommandInput & { TableName: string } => ({
@@ -89,10 +86,16 @@ export async function insertPoll(
   const ends_at = poll.expires_at ?? NEVER;
   const counts = Object.fromEntries(poll.options.map((_, index) => [`votes_${index}`, 0]));
   const counters = Array.from({ length: COUNTERS }, (_, number) =>
-    put(name, { ...counterKey(poll.id, number), ...counts, voters: 0, ends_at, ...removal }),
+    put(name, { ...keyOfCounter(poll.id, number), ...counts, voters: 0, ends_at, ...removal }),
   );
-  const item = { ...pollKey(poll.id), ...poll, person_id: poll.author_id, ...removal };
-  await client.send(new TransactWriteItemsCommand({ TransactItems: [put(name, item), ...counters] }));
+  const item = { ...keyOfPoll(poll.id), ...poll, person_id: poll.author_id, ...removal };
+  const ending =
+    poll.expires_at === null ? [] : [keyOfEnding({ pollId: poll.id, endsAtMs: poll.expires_at })];
+  await client.send(
+    new TransactWriteItemsCommand({
+      TransactItems: [put(name, item), ...counters, ...ending.map((key) => put(name, key))],
+    }),
+  );
 }
 
 /** The database counts time to live in seconds. */
@@ -107,7 +110,7 @@ const put = (table: string, item: Record<string, unknown>): TransactWriteItem =>
 
 export async function findPoll({ client, name }: PollsTable, id: string): Promise<PollRecord | undefined> {
   const { Item } = await client.send(
-    new GetItemCommand({ TableName: name, Key: marshall(pollKey(id)), ConsistentRead: true }),
+    new GetItemCommand({ TableName: name, Key: marshall(keyOfPoll(id)), ConsistentRead: true }),
   );
   return Item && pollOf(Item);
 }
@@ -122,7 +125,7 @@ export async function hasVoted({ client, name }: PollsTable, id: string, personI
   const { Item } = await client.send(
     new GetItemCommand({
       TableName: name,
-      Key: marshall(voteKey(id, personId)),
+      Key: marshall(keyOfVote(id, personId)),
       ProjectionExpression: 'pk',
       ConsistentRead: true,
     }),
@@ -145,14 +148,14 @@ export async function countVote(
   const counter: TransactWriteItem = {
     Update: {
       TableName: name,
-      Key: marshall(counterKey(pollId, Math.floor(Math.random() * COUNTERS))),
+      Key: marshall(keyOfCounter(pollId, Math.floor(Math.random() * COUNTERS))),
       UpdateExpression: `ADD ${additions.map((column) => `${column} :one`).join(', ')}`,
       ConditionExpression: 'ends_at > :now',
       ExpressionAttributeValues: marshall({ ':one': 1, ':now': nowMs }),
     },
   };
   try {
-    const ballot = put(name, { ...voteKey(pollId, personId), person_id: personId, voted_at: nowMs });
+    const ballot = put(name, { ...keyOfVote(pollId, personId), person_id: personId, voted_at: nowMs });
     await client.send(new TransactWriteItemsCommand({ TransactItems: [ballot, counter] }));
     return 'counted';
   } catch (failure) {
@@ -169,7 +172,7 @@ export async function readCounts(
   { client, name }: PollsTable,
   poll: PollRecord,
 ): Promise<{ voters: number; votes: number[] }> {
-  const keys = Array.from({ length: COUNTERS }, (_, number) => marshall(counterKey(poll.id, number)));
+  const keys = Array.from({ length: COUNTERS }, (_, number) => marshall(keyOfCounter(poll.id, number)));
   const { Responses } = await client.send(
     new BatchGetItemCommand({ RequestItems: { [name]: { Keys: keys, ConsistentRead: true } } }),
   );

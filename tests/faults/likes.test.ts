@@ -138,11 +138,22 @@ function startWorkers(grpcPort: number) {
       throw new Error('users is away');
     },
   };
+  const notifications = {
+    async getHearing() {
+      return { delivery: 'mail', unheard_ids: [] };
+    },
+  };
   const jobs = openJobs(runtime);
   runJobWorker(runtime, likesValidationWorker({ timelines, likes: client, now: Date.now }), jobs);
   runJobWorker(
     runtime,
-    likesNotificationWorker({ timelines, users, likes: client, publicUrl: 'https://rookery.example' }),
+    likesNotificationWorker({
+      notifications,
+      timelines,
+      users,
+      likes: client,
+      publicUrl: 'https://rookery.example',
+    }),
     jobs,
   );
 }

@@ -14,10 +14,11 @@ const MOST_ASKED = 5;
 
 /** Likes by post; the posts with most likes first, as many as are told of. */
 export function mostLiked(likes: readonly LikeOfPost[]): Map<string, string[]> {
-  const byPost = new Map<string, string[]>();
-  for (const { post_id, user_id } of likes) byPost.set(post_id, [...(byPost.get(post_id) ?? []), user_id]);
+  const byPost = Map.groupBy(likes, ({ post_id }) => post_id);
   const ordered = [...byPost].sort(([, one], [, other]) => other.length - one.length);
-  return new Map(ordered.slice(0, MOST_POSTS));
+  return new Map(
+    ordered.slice(0, MOST_POSTS).map(([postId, some]) => [postId, some.map(({ user_id }) => user_id)]),
+  );
 }
 
 /** People whose names the digest may need. */

@@ -1,4 +1,5 @@
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { openBeanstalkd } from '#kit/beanstalkd';
@@ -20,6 +21,11 @@ const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
 const found = { registry, internalSecret: env.INTERNAL_SECRET };
 const deps = {
   likes: createGrpcClient(runtime, { service: 'likes', definition: LikesServiceDefinition, ...found }),
+  notifications: createGrpcClient(runtime, {
+    service: 'notifications',
+    definition: NotificationsServiceDefinition,
+    ...found,
+  }),
   timelines: createGrpcClient(runtime, {
     service: 'timelines',
     definition: TimelinesServiceDefinition,

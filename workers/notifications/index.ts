@@ -1,5 +1,6 @@
 import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
+import { PollEnded } from '#contracts/events/polls';
 import { PostCreated } from '#contracts/events/posts';
 import { UserFollowed } from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
@@ -8,12 +9,14 @@ import type { GrpcClient } from '#kit/grpc-client';
 import { parkWhenRefused } from '#kit/refusals';
 import type { EventWorker } from '#kit/worker';
 import { type NotifyingEvent, noticesOf } from './notices';
+import { recordTogether } from './record-together';
 
 const EVENTS = [
   PostCreated,
   PostLiked,
   LikeWithdrawn,
   UserFollowed,
+  PollEnded,
   PaymentSucceeded,
   PaymentFailed,
   PaymentRefunded,
@@ -24,17 +27,23 @@ export interface NotificationsWorkerDeps {
   readonly timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'getPosts'>;
 }
 
+/** So many events may share one call, which is a transaction for each person they are about. */
+const EVENTS_AT_ONCE = 200;
+
 /** Turns events into people's notifications, which are recorded once however often an event comes. */
-export const notificationsWorker = (deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> => ({
-  source: { consumer: 'notifications', events: EVENTS },
-  concurrency: 10,
-  async handle(event, context) {
-    const notices = await thoseWhoMaySee(deps, event, noticesOf(event));
-    if (notices.length === 0) return;
-    const { recorded } = await parkWhenRefused(deps.notifications.record({ notices }));
-    context.log.debug({ notices: notices.length, recorded }, 'had people told');
-  },
-});
+export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> {
+  const record = recordTogether(async (notices) => {
+    await parkWhenRefused(deps.notifications.record({ notices: [...notices] }));
+  });
+  return {
+    source: { consumer: 'notifications', events: EVENTS },
+    concurrency: EVENTS_AT_ONCE,
+    async handle(event) {
+      const notices = await thoseWhoMaySee(deps, event, noticesOf(event));
+      if (notices.length > 0) await record(notices);
+    },
+  };
+}
 
 /** Nobody is told of a post they may not read: whom it mentions need not follow its author. */
 async function thoseWhoMaySee(

@@ -46,3 +46,26 @@ test('nobody is told of what they did themselves', () => {
   const alone = { reply_to: '1', reply_to_author_id: author, mentions: [author] };
   expect(told(created(alone))).toEqual([]);
 });
+
+test('of a poll that has ended whoever asked and all who voted are told, the one who did both once', () => {
+  const ended = (author_id: string | null): NotifyingEvent => ({
+    ...created({}),
+    name: 'poll.ended',
+    data: {
+      poll_id: 'the poll',
+      author_id,
+      voter_ids: [answered, author],
+      ended_at: '2026-11-20T10:00:00.000Z',
+    },
+  });
+  const toldOfPoll = (event: NotifyingEvent) =>
+    noticesOf(event).map(({ user_id, actor_id, reason }) => [user_id, actor_id, reason]);
+  expect(toldOfPoll(ended(author))).toEqual([
+    [author, undefined, 'asked'],
+    [answered, author, 'voted'],
+  ]);
+  expect(toldOfPoll(ended(null))).toEqual([
+    [answered, undefined, 'voted'],
+    [author, undefined, 'voted'],
+  ]);
+});

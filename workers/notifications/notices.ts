@@ -1,5 +1,6 @@
 import type { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import type { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
+import type { PollEnded } from '#contracts/events/polls';
 import type { PostCreated } from '#contracts/events/posts';
 import type { UserFollowed } from '#contracts/events/users';
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
@@ -10,6 +11,7 @@ export type NotifyingEvent = MessageOf<
   | typeof PostLiked
   | typeof LikeWithdrawn
   | typeof UserFollowed
+  | typeof PollEnded
   | typeof PaymentSucceeded
   | typeof PaymentFailed
   | typeof PaymentRefunded
@@ -30,6 +32,8 @@ export function noticesOf(event: NotifyingEvent): Notice[] {
       const { follower_id, followee_id } = event.data;
       return [notice('follow', followee_id, { actor_id: follower_id, object_id: followee_id })];
     }
+    case 'poll.ended':
+      return noticesOfPoll(event.data);
     case 'payment.succeeded':
     case 'payment.failed':
     case 'payment.refunded': {
@@ -51,6 +55,17 @@ function noticesOfPost(post: MessageOf<typeof PostCreated>['data']): Notice[] {
   tell(post.repost_of_author_id, 'repost', post.repost_of);
   for (const mentioned of post.mentions) tell(mentioned, 'mention', post.id);
   return [...told.values()];
+}
+
+/** Whoever asked has done nothing now; to voters it is that one's poll, of which those who have muted them do not hear. */
+function noticesOfPoll({ poll_id, author_id, voter_ids }: MessageOf<typeof PollEnded>['data']): Notice[] {
+  const about = { object_id: poll_id };
+  const voters = voter_ids.filter((id) => id !== author_id);
+  const byAsker = author_id === null ? {} : { actor_id: author_id };
+  return [
+    ...(author_id === null ? [] : [notice('poll-ended', author_id, { ...about, reason: 'asked' })]),
+    ...voters.map((id) => notice('poll-ended', id, { ...about, ...byAsker, reason: 'voted' })),
+  ];
 }
 
 const notice = (

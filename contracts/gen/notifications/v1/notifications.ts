@@ -14,13 +14,13 @@ export interface RecordRequest {
 export interface Notice {
   /** Who is told. */
   user_id: string;
-  /** `like`, `reply`, `mention`, `repost`, `follow`, `payment` or `like-withdrawn`. */
+  /** `like`, `reply`, `mention`, `repost`, `follow`, `payment`, `like-withdrawn` or `poll-ended`. */
   type: string;
   /** Who did it; unset where nobody did. */
   actor_id?:
     | string
     | undefined;
-  /** What it is about: a post, a person, a payment. Notices about the same are one notification. */
+  /** What it is about: a post, a person, a payment, a poll. Notices about the same are one notification. */
   object_id: string;
   /** Where to look, when that is not the object: the reply itself. */
   subject_id?:
@@ -33,6 +33,21 @@ export interface Notice {
 export interface RecordResponse {
   /** Fewer than were sent: some were known, unwanted, or from people the recipient does not hear. */
   recorded: number;
+}
+
+export interface GetHearingRequest {
+  user_id: string;
+  /** As in a notice. */
+  type: string;
+  /** Who is to be told of; at most 1,000. */
+  actor_ids: string[];
+}
+
+export interface GetHearingResponse {
+  /** `app`, `mail` (in the app, and by mail) or `off`. */
+  delivery: string;
+  /** Those of the actors who are muted, or between whom and this person there is a block. */
+  unheard_ids: string[];
 }
 
 function createBaseRecordRequest(): RecordRequest {
@@ -228,6 +243,131 @@ export const RecordResponse: MessageFns<RecordResponse> = {
   },
 };
 
+function createBaseGetHearingRequest(): GetHearingRequest {
+  return { user_id: "", type: "", actor_ids: [] };
+}
+
+export const GetHearingRequest: MessageFns<GetHearingRequest> = {
+  encode(message: GetHearingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user_id !== "") {
+      writer.uint32(10).string(message.user_id);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    for (const v of message.actor_ids) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHearingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHearingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor_ids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetHearingResponse(): GetHearingResponse {
+  return { delivery: "", unheard_ids: [] };
+}
+
+export const GetHearingResponse: MessageFns<GetHearingResponse> = {
+  encode(message: GetHearingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delivery !== "") {
+      writer.uint32(10).string(message.delivery);
+    }
+    for (const v of message.unheard_ids) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHearingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHearingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delivery = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unheard_ids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** What people are told of in the app. */
 export type NotificationsServiceDefinition = typeof NotificationsServiceDefinition;
 export const NotificationsServiceDefinition = {
@@ -245,6 +385,15 @@ export const NotificationsServiceDefinition = {
       responseType: RecordResponse as typeof RecordResponse,
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /** How somebody wants to be told of a type of notification, and whom they do not hear, for what is told in another way. */
+    getHearing: {
+      name: "GetHearing",
+      requestType: GetHearingRequest as typeof GetHearingRequest,
+      requestStream: false,
+      responseType: GetHearingResponse as typeof GetHearingResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
   },
 } as const;

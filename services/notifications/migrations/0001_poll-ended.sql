@@ -1,0 +1,2 @@
+ALTER TABLE `notifications` MODIFY COLUMN `type` enum('like','reply','mention','repost','follow','payment','like-withdrawn','poll-ended') NOT NULL;--> statement-breakpoint
+ALTER TABLE `settings` MODIFY COLUMN `type` enum('like','reply','mention','repost','follow','payment','like-withdrawn','poll-ended') NOT NULL;
