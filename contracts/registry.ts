@@ -142,6 +142,28 @@ export const ServicesSnapshot = Type.Object({
 });
 export type ServicesSnapshot = Static<typeof ServicesSnapshot>;
 
+/** What `GET /watch?acknowledges=true` sends first, as `event: watcher`. */
+export const WatcherAnnouncement = Type.Object({
+  token: Type.String({ description: 'Proves what this watcher acknowledges, as long as its stream is open' }),
+});
+
+/** What an acknowledging watcher posts to `/drained/{name}/{instance_id}`. */
+export const DrainAcknowledgement = Type.Object(
+  { revision: Type.Integer({ minimum: 0, description: 'The `changed_at_revision` that was acted upon' }) },
+  { additionalProperties: false },
+);
+export type DrainAcknowledgement = Static<typeof DrainAcknowledgement>;
+
+/** The answer to `DELETE /deregister/{instance_id}?wait=drained` where it is not known that all requests have ended. */
+export const Undrained = Type.Object({
+  drained: Type.Literal(false),
+  acknowledged_by: Type.Integer({ description: 'Gateways that have let go of the instance' }),
+  waiting_for: Type.Integer({
+    description: 'Gateways that have not; 0 together with 0 above: no gateway that acknowledges is connected',
+  }),
+});
+export type Undrained = Static<typeof Undrained>;
+
 /** What `GET /watch` sends as `event: change`; the SSE id is `<epoch>:<revision>`. */
 export const ServiceChange = Type.Object({
   revision: Type.Integer(),

@@ -11,7 +11,8 @@ export interface RegistryAnswer {
 /**
  * One call of the registry.
  *
- * @throws when it does not answer within two seconds
+ * @param request.timeoutMs two seconds unless said otherwise
+ * @throws when it does not answer in time
  */
 export async function callRegistry(
   url: string,
@@ -20,9 +21,10 @@ export async function callRegistry(
     path: string;
     bearer?: string | undefined;
     body?: object | undefined;
+    timeoutMs?: number;
   },
 ): Promise<RegistryAnswer> {
-  const { method, path, bearer, body } = request;
+  const { method, path, bearer, body, timeoutMs = CALL_TIMEOUT_MS } = request;
   const response = await fetch(new URL(path, url), {
     method,
     headers: {
@@ -30,7 +32,7 @@ export async function callRegistry(
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   });
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   const answer: unknown = isJson ? await response.json() : await response.text();

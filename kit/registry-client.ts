@@ -1,5 +1,6 @@
 import type { Instance, ServicesSnapshot } from '#contracts/registry';
 import { DependencyUnavailable } from './problem';
+import { acknowledgeDrains, type IsDrained, type OwnWatcher } from './registry-drains';
 import { followRegistry } from './registry-follow';
 import { createRegistryView } from './registry-view';
 import type { Runtime } from './runtime';
@@ -18,6 +19,11 @@ export interface RegistryClient {
    * @returns stops telling it
    */
   onChange(listener: (names: readonly string[]) => void): () => void;
+  /**
+   * For whoever sends requests to instances: from now on the registry is told when a draining instance is let go of,
+   * and answers those that wait for it. To be called once, and only with `acknowledges`.
+   */
+  acknowledgeDrains(isDrained: IsDrained): void;
   /** Of the registry last heard; 0 before the first view. */
   revision(): number;
   /** False before the first view, and while the only registry ever heard of may not know everybody yet. */
@@ -33,12 +39,19 @@ export interface RegistryClient {
  * the last view goes on serving and `/readyz` says how old it is.
  *
  * @param urls registries, tried in turn
+ * @param acknowledges that drains wait for this process; with the REGISTRY_TOKEN, where the registry asks for one
  */
-export function watchRegistry(runtime: Runtime, options: { urls: readonly string[] }): RegistryClient {
+export function watchRegistry(
+  runtime: Runtime,
+  options: { urls: readonly string[]; acknowledges?: { token: string | undefined } },
+): RegistryClient {
   const now = () => performance.now();
   const view = createRegistryView(now);
   const listeners = new Set<(names: readonly string[]) => void>();
   const first = Promise.withResolvers<void>();
+  const log = runtime.log.child({ part: 'registry-client' });
+  let watcher: OwnWatcher | undefined;
+  let drains: ReturnType<typeof acknowledgeDrains> | undefined;
   let heardAtMs = Number.NEGATIVE_INFINITY;
 
   const ageMs = () => now() - heardAtMs;
@@ -46,17 +59,20 @@ export function watchRegistry(runtime: Runtime, options: { urls: readonly string
   function tell(names: readonly string[]) {
     if (names.length === 0) return;
     for (const listener of listeners) listener(names);
+    // Last: what it says depends on what the listeners do.
+    drains?.changed(names);
   }
 
   const keptCheck = setInterval(() => tell(view.expire()), KEPT_CHECK_MS);
   runtime.closing.addEventListener('abort', () => {
     clearInterval(keptCheck);
+    drains?.stop();
     first.resolve();
   });
   runtime.dependency({ name: 'registry', required: false, check: async () => describeAge(ageMs()) });
 
   void followRegistry(options.urls, {
-    log: runtime.log.child({ part: 'registry-client' }),
+    log,
     signal: runtime.closing,
     position: view.position,
     heard: () => {
@@ -68,6 +84,15 @@ export function watchRegistry(runtime: Runtime, options: { urls: readonly string
       first.resolve();
     },
     apply: (change) => tell(view.apply(change)),
+    ...(options.acknowledges && {
+      acknowledging: {
+        token: options.acknowledges.token,
+        watching(own) {
+          watcher = own;
+          drains?.watching(own);
+        },
+      },
+    }),
   });
 
   return {
@@ -76,6 +101,11 @@ export function watchRegistry(runtime: Runtime, options: { urls: readonly string
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    acknowledgeDrains(isDrained) {
+      drains = acknowledgeDrains({ log, instances: view.instances, isDrained });
+      drains.changed(Object.keys(view.snapshot().services));
+      drains.watching(watcher);
     },
     revision: () => view.position().revision,
     isSettled: view.isSettled,

@@ -1,8 +1,9 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { ServiceChange, ServicesSnapshot, WatcherAnnouncement } from '#contracts/registry';
 import { backOffMs, pause } from './back-off';
 import type { Logger } from './log';
+import type { OwnWatcher } from './registry-drains';
 
 /** The registry comments at least every 8 s: a stream silent for longer is dead. */
 const SILENCE_MS = 20_000;
@@ -10,6 +11,8 @@ const SILENCE_MS = 20_000;
 const FIRST_EVENT_MS = 5_000;
 const POLL_WAIT_SECONDS = 25;
 const POLL_TIMEOUT_MS = 30_000;
+/** Before the first answer: a registry that stands still is left for the next one. */
+const FIRST_POLL_TIMEOUT_MS = 5_000;
 /** While streams do not work, they are tried again this often. */
 const STREAM_RETRY_MS = 60_000;
 
@@ -23,12 +26,20 @@ export interface Follower {
   heardSince(ms: number): boolean;
   replace(snapshot: ServicesSnapshot): void;
   apply(change: ServiceChange): void;
+  /** Where drains are acknowledged: with which REGISTRY_TOKEN, and who hears of each stream and its end. */
+  readonly acknowledging?: {
+    readonly token: string | undefined;
+    watching(watcher: OwnWatcher | undefined): void;
+  };
 }
 
-/** Follows whichever registry answers until the signal aborts. Never throws. */
+/**
+ * Follows whichever registry answers until the signal aborts: any of them first, so that many clients spread, and the
+ * next one as soon as one is lost. Never throws.
+ */
 export async function followRegistry(urls: readonly string[], follower: Follower): Promise<void> {
   let failures = 0;
-  for (let turn = 0; !follower.signal.aborted; ) {
+  for (let turn = Math.floor(Math.random() * urls.length); !follower.signal.aborted; turn++) {
     const url = urls[turn % urls.length] ?? '';
     const startedMs = performance.now();
     const failure = await watchOrPoll(url, follower).then(
@@ -36,14 +47,14 @@ export async function followRegistry(urls: readonly string[], follower: Follower
       (reason: unknown) => reason,
     );
     if (follower.signal.aborted) return;
-    // One that has answered is tried again before the next.
     if (follower.heardSince(startedMs)) failures = 0;
-    else turn++;
     // One warning for each time it goes away, not one for each attempt.
     if (failures === 0)
       follower.log.warn({ err: failure, url }, 'lost the registry: going on with the last view');
     failures++;
-    await pause(backOffMs(failures, { baseMs: 200, capMs: 5_000 }), follower.signal);
+    // The first round through all of them is a quick one; its jitter spreads those that have lost the same registry.
+    const round = Math.ceil(failures / urls.length);
+    await pause(backOffMs(round, { baseMs: 200, capMs: 5_000 }), follower.signal);
   }
 }
 
@@ -60,18 +71,21 @@ async function watchOrPoll(url: string, follower: Follower): Promise<void> {
 /** Follows one registry's stream until it ends. */
 async function watch(url: string, follower: Follower): Promise<void> {
   const silence = createWatchdog(follower.signal);
-  const parser = createParser({ onEvent: (event) => take(event, follower), onComment: follower.heard });
+  const parser = createParser({ onEvent: (event) => take(event, url, follower), onComment: follower.heard });
   const decoder = new TextDecoder();
   const { epoch, revision } = follower.position();
   try {
     silence.within(FIRST_EVENT_MS);
-    const response = await fetch(new URL('/watch', url), {
+    const { acknowledging } = follower;
+    const response = await fetch(new URL(acknowledging ? '/watch?acknowledges=true' : '/watch', url), {
       headers: {
         accept: 'text/event-stream',
+        ...(acknowledging?.token !== undefined && { authorization: `Bearer ${acknowledging.token}` }),
         ...(epoch !== '' && { 'last-event-id': `${epoch}:${revision}` }),
       },
       signal: silence.signal,
     });
+    if (response.status === 401) follower.log.error('set REGISTRY_TOKEN to the token of the registry');
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
     if (!response.ok || !response.body || !isStream)
       throw new Error(`The registry answered /watch with ${response.status} and no event stream`);
@@ -81,34 +95,43 @@ async function watch(url: string, follower: Follower): Promise<void> {
     }
   } finally {
     silence.stop();
+    follower.acknowledging?.watching(undefined);
   }
 }
 
-function take(event: EventSourceMessage, follower: Follower): void {
+function take(event: EventSourceMessage, url: string, follower: Follower): void {
   const data: unknown = JSON.parse(event.data);
   if (event.event === 'snapshot') follower.replace(mustBe(isSnapshot, data));
   else if (event.event === 'change') follower.apply(mustBe(isChange, data));
+  else if (event.event === 'watcher')
+    follower.acknowledging?.watching({ url, token: mustBe(isAnnouncement, data).token });
   follower.heard();
 }
 
 /** Asks again and again, each time held until something changes, until it is time to try the stream. */
 async function poll(url: string, follower: Follower): Promise<void> {
   const untilMs = performance.now() + STREAM_RETRY_MS;
+  let isFirst = true;
   while (performance.now() < untilMs) {
     const { epoch, revision } = follower.position();
     const address = new URL('/services', url);
-    if (epoch !== '') address.search = `index=${revision}&epoch=${epoch}&wait=${POLL_WAIT_SECONDS}s`;
+    if (!isFirst) address.search = `index=${revision}&epoch=${epoch}&wait=${POLL_WAIT_SECONDS}s`;
     const response = await fetch(address, {
-      signal: AbortSignal.any([follower.signal, AbortSignal.timeout(POLL_TIMEOUT_MS)]),
+      signal: AbortSignal.any([
+        follower.signal,
+        AbortSignal.timeout(isFirst ? FIRST_POLL_TIMEOUT_MS : POLL_TIMEOUT_MS),
+      ]),
     });
     if (!response.ok) throw new Error(`The registry answered /services with ${response.status}`);
     follower.replace(mustBe(isSnapshot, await response.json()));
     follower.heard();
+    isFirst = false;
   }
 }
 
 const isSnapshot = TypeCompiler.Compile(ServicesSnapshot);
 const isChange = TypeCompiler.Compile(ServiceChange);
+const isAnnouncement = TypeCompiler.Compile(WatcherAnnouncement);
 
 function mustBe<Value>(check: { Check(value: unknown): value is Value }, value: unknown): Value {
   if (!check.Check(value)) throw new Error('The registry sent something that is not of its contract');

@@ -8,6 +8,8 @@ import type { Runtime } from './runtime';
 
 /** Beats of many instances spread over time instead of keeping step: each interval is off by up to a tenth. */
 const HEARTBEAT_JITTER = 0.1;
+/** How long the answer to a leaving may take, besides what it waits for. */
+const ANSWER_MS = 2_000;
 /** A refusal that needs a human (claim taken, token wrong) is tried again this often. */
 const REFUSED_RETRY_MS = 15_000;
 
@@ -18,8 +20,13 @@ export interface InstanceLease {
   readonly registered: Promise<void>;
   /** Says so at once; every later beat repeats it. Never throws. */
   setState(state: NonNullable<Heartbeat['state']>): Promise<void>;
-  /** Leaves the registry and stops beating. Never throws: a lease that cannot be ended lapses. */
-  deregister(): Promise<void>;
+  /**
+   * Leaves the registry and stops beating. Never throws: a lease that cannot be ended lapses.
+   *
+   * @param drainMs waits at most so long for the gateways to let go of this instance
+   * @returns true when it has waited, and every gateway has said that no request of its runs here any more
+   */
+  deregister(drainMs?: number): Promise<boolean>;
 }
 
 /**
@@ -46,11 +53,12 @@ export function registerInstance(
   let secret: string | undefined;
   let state: Heartbeat['state'];
   let heartbeatMs = 0;
-  let turn = 0;
+  let turn = Math.floor(Math.random() * options.urls.length);
   let failures = 0;
 
-  const call = (method: 'POST' | 'DELETE', path: string, bearer?: string, body?: object) =>
-    callRegistry(options.urls[turn % options.urls.length] ?? '', { method, path, bearer, body });
+  const url = () => options.urls[turn % options.urls.length] ?? '';
+  const call = (path: string, bearer?: string, body?: object) =>
+    callRegistry(url(), { method: 'POST', path, bearer, body });
 
   /** One step of the lease's life; returns how long to wait before the next. */
   async function step(): Promise<number> {
@@ -65,7 +73,7 @@ export function registerInstance(
   async function register(): Promise<RegistryAnswer> {
     const starting = state === 'starting' || state === 'up' ? { state } : {};
     const body = { ...registration, instance_id: instanceId, ...starting };
-    const answer = await call('POST', '/register', options.token, body);
+    const answer = await call('/register', options.token, body);
     if (answer.status >= 300) return answer;
     if (!isRegistered.Check(answer.body)) throw new Error('The registry answered outside of its contract');
     secret = answer.body.lease_secret;
@@ -76,7 +84,7 @@ export function registerInstance(
   }
 
   const beat = (bearer: string) =>
-    call('POST', `/heartbeat/${instanceId}`, bearer, state === undefined ? {} : { state });
+    call(`/heartbeat/${instanceId}`, bearer, state === undefined ? {} : { state });
 
   function waitAfter({ status, detail }: RegistryAnswer): number {
     if (status < 300) return jittered(heartbeatMs);
@@ -102,7 +110,9 @@ export function registerInstance(
         if (failures === 0) log.warn({ err: failure }, 'cannot reach the registry: trying on');
         failures++;
         turn++;
-        return backOffMs(failures, { baseMs: 500, capMs: 5_000 });
+        // The others are asked at once.
+        if (failures < options.urls.length) return 0;
+        return backOffMs(Math.ceil(failures / options.urls.length), { baseMs: 500, capMs: 5_000 });
       });
       await pause(waitMs, leaving.signal);
     }
@@ -110,17 +120,34 @@ export function registerInstance(
 
   const keeping = keep();
 
-  async function leave(): Promise<void> {
+  async function leave(drainMs: number | undefined): Promise<boolean> {
     leaving.abort();
     await keeping;
     first.resolve();
-    if (secret === undefined) return;
-    await call('DELETE', `/deregister/${instanceId}`, secret).catch((failure: unknown) =>
-      log.warn({ err: failure }, 'could not deregister: the lease will lapse'),
-    );
+    if (secret === undefined) return false;
+    const waiting = drainMs === undefined ? '' : `?wait=drained&timeout=${drainMs}ms`;
+    const path = `/deregister/${instanceId}${waiting}`;
+    const timeoutMs = ANSWER_MS + (drainMs ?? 0);
+    for (const _ of options.urls) {
+      try {
+        const { status, body } = await callRegistry(url(), {
+          method: 'DELETE',
+          path,
+          bearer: secret,
+          timeoutMs,
+        });
+        if (status === 200) log.warn({ answer: body }, 'left before every gateway has let go');
+        return drainMs !== undefined && status === 204;
+      } catch (failure) {
+        turn++;
+        log.warn({ err: failure }, 'a registry did not answer this leaving');
+      }
+    }
+    log.warn('could not deregister: the lease will lapse');
+    return false;
   }
 
-  let left: Promise<void> | undefined;
+  let left: Promise<boolean> | undefined;
 
   return {
     instanceId: () => instanceId,
@@ -130,8 +157,8 @@ export function registerInstance(
       if (secret === undefined) return;
       await beat(secret).catch((failure: unknown) => sayLater(log, failure));
     },
-    deregister() {
-      left ??= leave();
+    deregister(drainMs) {
+      left ??= leave(drainMs);
       return left;
     },
   };

@@ -6,9 +6,11 @@ import { registerInstance } from './registry-lease';
 import { routeClaims } from './routes';
 import type { Runtime } from './runtime';
 
+/** Gateways let go of a leaving instance within milliseconds; for their longest requests they may take so long. */
+const DRAIN_MS = 10_000;
 /**
- * Between "take me out" and the last accepted request: by then every gateway has heard from the registry, and what
- * was already on its way has arrived.
+ * Where no gateway could say that it has let go: by then every gateway has heard from the registry, and what was
+ * already on its way has arrived.
  */
 const LEAVE_GRACE_MS = 500;
 
@@ -37,7 +39,8 @@ export interface ServiceParts {
 
 /**
  * Puts a service on the network: listens, answers gRPC, registers with its routes, keeps its lease, and at the end
- * leaves in the order that loses no request: out of the registry first, then the running requests, then the doors.
+ * leaves in the order that loses no request: out of the registry first, where the gateways say that they have let go,
+ * then the running requests, then the doors.
  *
  * @returns the port it listens on
  */
@@ -78,8 +81,8 @@ export async function serveService(
     },
   });
   runtime.onClose('registration', async () => {
-    await lease.deregister();
-    await pause(LEAVE_GRACE_MS);
+    const drained = await lease.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
+    if (!drained) await pause(LEAVE_GRACE_MS);
   });
   runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
   return { port: http.port };

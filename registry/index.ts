@@ -1,9 +1,12 @@
 import { Elysia, t } from 'elysia';
-import { Heartbeat, Registered, Registration } from '#contracts/registry';
+import { DrainAcknowledgement, Heartbeat, Registered, Registration, Undrained } from '#contracts/registry';
 import { platform } from '#kit/platform';
 import type { Runtime } from '#kit/runtime';
+import { acknowledgeDrain, deregister, watch } from './leaving';
 import {
   Beaten,
+  DeregisterQuery,
+  DrainedParams,
   InstanceParams,
   PrometheusTargets,
   ServiceListing,
@@ -11,17 +14,10 @@ import {
   ServiceQuery,
   ServicesQuery,
   Status,
+  WatchQuery,
 } from './model';
-import {
-  deregister,
-  heartbeat,
-  prometheusTargets,
-  type RegistryDeps,
-  readService,
-  readServices,
-  register,
-  status,
-} from './service';
+import type { RegistryDeps } from './open-registry';
+import { heartbeat, prometheusTargets, readService, readServices, register, status } from './service';
 
 export const REGISTRY_BODY_BYTES = 64 * 1024;
 
@@ -50,11 +46,14 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
     })
     .get(
       '/watch',
-      ({ request, server }) => {
+      ({ query, request, server }) => {
         server?.timeout(request, 0);
-        return eventStream(deps.watchers.open(request.headers.get('last-event-id')));
+        return eventStream(watch(deps, query, bearerOf(request), request.headers.get('last-event-id')));
       },
-      { detail: open('A snapshot, then every change, as server-sent events') },
+      {
+        query: WatchQuery,
+        detail: open('A snapshot, then every change, as server-sent events'),
+      },
     )
     .post(
       '/register',
@@ -81,11 +80,32 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
     )
     .delete(
       '/deregister/:instance_id',
-      ({ params, request, set }) => {
-        deregister(deps, params.instance_id, bearerOf(request));
+      async ({ params, query, request, set }) => {
+        const undrained = await deregister(deps, params.instance_id, bearerOf(request), query);
+        set.status = undrained ? 200 : 204;
+        return undrained;
+      },
+      {
+        params: InstanceParams,
+        query: DeregisterQuery,
+        response: { 200: Undrained, 204: t.Undefined() },
+        detail: proven(
+          'Leave at once, or once no gateway has a request there any more (204; 200 when that is not known)',
+          'lease-secret',
+        ),
+      },
+    )
+    .post(
+      '/drained/:name/:instance_id',
+      ({ params, body, request, set }) => {
+        acknowledgeDrain(deps, params, bearerOf(request), body.revision);
         set.status = 204;
       },
-      { params: InstanceParams, detail: proven('Leave at once', 'lease-secret') },
+      {
+        params: DrainedParams,
+        body: DrainAcknowledgement,
+        detail: proven('Say that a draining instance gets nothing more from this watcher', 'watcher-token'),
+      },
     )
     .get('/sd/prometheus', () => prometheusTargets(deps), {
       response: { 200: PrometheusTargets },

@@ -4,7 +4,7 @@ import { serveHttp } from '#kit/http-server';
 import { startProcess } from '#kit/process';
 import { createHostRule } from './hosts';
 import { REGISTRY_BODY_BYTES, registry } from './index';
-import { openRegistry } from './service';
+import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
 
 const env = readEnv({ ...processFields(8006), ...registryFields });

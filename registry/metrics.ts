@@ -1,13 +1,14 @@
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { Instance, InstanceState } from '#contracts/registry';
 import type { Runtime } from '#kit/runtime';
+import type { Drains } from './drains';
 import type { Table } from './table';
 import type { Watchers } from './watchers';
 
 /** Measured when they are asked for: what the table holds, and who watches it. */
 export function observeRegistry(
   runtime: Runtime,
-  deps: { readonly table: Table; readonly watchers: Watchers },
+  deps: { readonly table: Table; readonly watchers: Watchers; readonly drains: Drains },
 ): void {
   const registers = [runtime.metrics];
   new Gauge({
@@ -37,6 +38,14 @@ export function observeRegistry(
     },
   });
   new Gauge({
+    name: 'registry_acknowledging_watchers',
+    help: 'Open streams of gateways, which drains wait for',
+    registers,
+    collect() {
+      this.set(deps.drains.watchers());
+    },
+  });
+  new Gauge({
     name: 'registry_revision',
     help: 'Changes of the table since the start',
     registers,
@@ -45,6 +54,15 @@ export function observeRegistry(
     },
   });
 }
+
+/** Counts instances that left with `wait=drained`, by how that ended. */
+export const countDrains = (runtime: Runtime) =>
+  new Counter({
+    name: 'registry_drains_total',
+    help: 'Instances that waited to be let go of: drained, timed-out, or unacknowledged where no gateway was there',
+    labelNames: ['outcome'],
+    registers: [runtime.metrics],
+  });
 
 /** All instances of all services. */
 export const instancesOf = (table: Table): Instance[] => Object.values(table.snapshot().services).flat();

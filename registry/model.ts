@@ -44,23 +44,57 @@ export const TooManyWatchers = defineProblem(
   'This registry serves as many watchers as it can',
 );
 
+export const WatcherUnknown = defineProblem(
+  'registry.watcher-unknown',
+  404,
+  'No open stream has this token: watch again, and use the token that stream begins with',
+);
+
 export const InstanceParams = Type.Object({
   instance_id: Type.String({ minLength: 1, maxLength: 100, examples: ['users-0198c1de'] }),
 });
 
 export const ServiceParams = Type.Object({ name: ServiceName });
 
+export const DrainedParams = Type.Object({
+  name: ServiceName,
+  instance_id: Type.String({ minLength: 1, maxLength: 100, examples: ['users-0198c1de'] }),
+});
+
+export const WatchQuery = Type.Object({
+  acknowledges: Type.Optional(
+    t.Boolean({
+      default: false,
+      description: 'This watcher says of every draining instance when it has let go of it, and is waited for',
+    }),
+  ),
+});
+export type WatchQuery = Static<typeof WatchQuery>;
+
+const Duration = (description: string, example: string) =>
+  Type.Optional(Type.String({ pattern: '^[0-9]{1,6}(ms|s|m)?$', description, examples: [example] }));
+
+/** What `Duration` lets through, in milliseconds; nothing is 0. */
+export function millisecondsOf(duration: string | undefined): number {
+  const [, amount = '0', unit = 's'] = duration?.match(/^(\d+)(ms|s|m)?$/) ?? [];
+  return Number(amount) * (unit === 'ms' ? 1 : unit === 's' ? 1_000 : 60_000);
+}
+
+export const DeregisterQuery = Type.Object({
+  wait: Type.Optional(
+    Type.Literal('drained', {
+      description: 'Answer when every gateway has taken the instance out and its requests have ended',
+    }),
+  ),
+  timeout: Duration('Remove the instance after this long all the same, at most 60s; 10s unless said', '10s'),
+});
+export type DeregisterQuery = Static<typeof DeregisterQuery>;
+
 export const ServicesQuery = Type.Object({
   index: Type.Optional(
     t.Integer({ minimum: 0, description: 'Answer once the revision has passed this one', examples: [42] }),
   ),
-  wait: Type.Optional(
-    Type.String({
-      pattern: '^[0-9]{1,6}(ms|s|m)?$',
-      description: 'Answer after this long all the same, at most 60s',
-      examples: ['30s'],
-    }),
-  ),
+  wait: Duration('Answer after this long all the same, at most 60s', '30s'),
   epoch: Type.Optional(
     Type.String({
       maxLength: 64,
@@ -94,6 +128,7 @@ export const Status = Type.Object({
     instances: Type.Integer(),
   }),
   watchers: Type.Integer(),
+  acknowledging_watchers: Type.Integer({ description: 'Those of the watchers that drains wait for' }),
 });
 
 /** Prometheus' HTTP service discovery: https://prometheus.io/docs/prometheus/latest/http_sd/ */

@@ -191,13 +191,13 @@ describe('a watch', () => {
     await eventually(() => first.events.length === 1);
     first.stop();
     await enter('missed');
-    const resumed = await watch(url, first.events[0]?.id);
+    const resumed = await watch(url, { lastEventId: first.events[0]?.id });
     await eventually(() => resumed.events.length === 1);
     resumed.stop();
     expect(resumed.events[0]).toMatchObject({ event: 'change' });
     expect(JSON.parse(resumed.events[0]?.data ?? '')).toMatchObject({ name: 'missed' });
     for (const id of ['another-epoch:1', 'nonsense', ':']) {
-      const anew = await watch(url, id);
+      const anew = await watch(url, { lastEventId: id });
       await eventually(() => anew.events.length === 1);
       anew.stop();
       expect(anew.events[0]).toMatchObject({ event: 'snapshot' });

@@ -52,6 +52,9 @@ export interface Table {
   remove(instanceId: string, secret: string): RemoveResult;
   /** Moves silent instances on and out. To be called every `sweepMs`. */
   expire(now?: number): void;
+  instance(name: string, instanceId: string): Instance | undefined;
+  /** The instance whose secret this is. */
+  find(instanceId: string, secret: string): Instance | 'unknown' | 'wrong-secret';
   /** One service, or nothing for a name never seen. Empty when all of its instances are gone. */
   service(name: string): ServiceChange | undefined;
   snapshot(): ServicesSnapshot;
@@ -178,6 +181,11 @@ export function createTable(options: TableOptions): Table {
     drain: (instanceId, secret) => beat(instanceId, secret, { state: 'draining' }),
     remove,
     expire,
+    instance: (name, instanceId) => rows.get(name, instanceId)?.view,
+    find(instanceId, secret) {
+      const entry = rows.find(instanceId, secret);
+      return typeof entry === 'string' ? entry : entry.view;
+    },
     service: rows.service,
     snapshot: () => ({
       epoch,

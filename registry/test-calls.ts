@@ -29,11 +29,15 @@ export async function enterAt(base: string, name: string, more: object = {}): Pr
 }
 
 /** Reads a watch in the background. */
-export async function watch(base: string, lastEventId?: string) {
+export async function watch(
+  base: string,
+  options: { lastEventId?: string | undefined; acknowledges?: boolean } = {},
+) {
+  const { lastEventId, acknowledges = false } = options;
   const stop = new AbortController();
   const events: EventSourceMessage[] = [];
   const comments: string[] = [];
-  const response = await fetch(`${base}/watch`, {
+  const response = await fetch(`${base}/watch${acknowledges ? '?acknowledges=true' : ''}`, {
     signal: stop.signal,
     headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
   });

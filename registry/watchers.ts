@@ -15,7 +15,15 @@ const BYTES_PER_MS = 250_000;
 const REST_MAXIMUM_MS = 1_000;
 const RECONNECT_MS = 1_000;
 
+/** What one watcher is told before anything else, and who hears that its stream has ended. */
+export interface Greeting {
+  readonly event: string;
+  readonly data: object;
+  readonly ended: () => void;
+}
+
 interface Watcher {
+  readonly ended: (() => void) | undefined;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   /** The revision it has been told; what came after is looked up when it can take more. */
   toldRevision: number;
@@ -42,15 +50,22 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
   let restUntilMs = 0;
   let timer: Timer | undefined;
 
-  function open(lastEventId: string | null): ReadableStream<Uint8Array> {
+  function open(lastEventId: string | null, greeting?: Greeting): ReadableStream<Uint8Array> {
     makeRoom();
     let watcher: Watcher | undefined;
     return new ReadableStream<Uint8Array>({
       start(controller) {
         const toldRevision = revisionOf(lastEventId, table) ?? -1;
-        watcher = { controller, toldRevision, commentAtMs: nextComment(now()), stalledAtMs: undefined };
+        watcher = {
+          controller,
+          toldRevision,
+          commentAtMs: nextComment(now()),
+          stalledAtMs: undefined,
+          ended: greeting?.ended,
+        };
         watchers.add(watcher);
         controller.enqueue(encoder.encode(`retry: ${RECONNECT_MS}\n\n`));
+        if (greeting) controller.enqueue(encoder.encode(frameOf(greeting)));
         const frames = eventFrames.owedSince(toldRevision);
         for (const frame of frames) controller.enqueue(frame);
         if (frames.length === 0) controller.enqueue(encoder.encode(': nothing missed\n\n'));
@@ -60,7 +75,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
         if (watcher && watcher.toldRevision < table.revision()) tellSoon();
       },
       cancel() {
-        if (watcher) watchers.delete(watcher);
+        if (watcher) forget(watcher);
       },
     });
   }
@@ -137,8 +152,13 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
   }
 
   function drop(watcher: Watcher) {
-    watchers.delete(watcher);
+    forget(watcher);
     watcher.controller.error(new Error('This watcher has not taken what it was sent'));
+  }
+
+  function forget(watcher: Watcher) {
+    watchers.delete(watcher);
+    watcher.ended?.();
   }
 
   function makeRoom() {
@@ -148,13 +168,18 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
 
   function close(): void {
     clearTimeout(timer);
-    for (const { controller } of watchers) controller.close();
-    watchers.clear();
+    for (const watcher of [...watchers]) {
+      watcher.controller.close();
+      forget(watcher);
+    }
     for (const done of [...waiters]) done();
   }
 
   return { open, changeWithin, notify, tick, close, count: () => watchers.size + waiters.size };
 }
+
+/** Without an id: it is nothing to resume from. */
+const frameOf = ({ event, data }: Greeting) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 const canTake = ({ controller }: Watcher) => (controller.desiredSize ?? 0) > 0;
 

@@ -4,7 +4,7 @@ import { createRuntime } from '#kit/runtime';
 import { REGISTRY_BODY_BYTES, registry } from '../../registry';
 import type { LeaseRules } from '../../registry/expiry';
 import { createHostRule, DEVELOPMENT_HOSTS } from '../../registry/hosts';
-import { openRegistry } from '../../registry/service';
+import { openRegistry } from '../../registry/open-registry';
 import { eventually } from './eventually';
 
 /** The shortest lease that whole seconds allow, so that tests of silence need not wait half a minute. */
