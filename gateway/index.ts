@@ -29,13 +29,17 @@ const FIRST_VIEW_MS = 3_000;
 export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): Promise<{ port: number }> {
   const { log, metrics } = runtime;
   const tls = tlsFiles(env);
-  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+  const registry = watchRegistry(runtime, {
+    urls: env.REGISTRY_URL,
+    acknowledges: { token: env.REGISTRY_TOKEN },
+  });
   // For revoked tokens only; without it they are known within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
   const tokens = openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
   const directory = createDirectory(registry, findTranscoded);
+  registry.acknowledgeDrains(directory.isDrained);
   const recent = createRecentRequests();
   const siblings = openSiblings(runtime, createKnowledge({ directory, recent, metrics }), env.GATEWAY_WORKER);
   const registryAgeMs = registry.ageMs;

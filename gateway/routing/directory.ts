@@ -31,6 +31,8 @@ export interface Directory {
   /** Replaced as a whole when what services claim has changed. */
   routes(): RouteTable;
   service(name: string): KnownService | undefined;
+  /** True when an instance gets no new request from here, and those it had have ended. */
+  isDrained(name: string, instanceId: string): boolean;
   /** Every service heard of, those without an instance included, by name. */
   services(): KnownService[];
   /** @param listener gets the names of the services that changed, when routes and instances are in place */
@@ -100,6 +102,12 @@ export function createDirectory(
     revision: () => registry.revision(),
     routes: () => table,
     service: (name) => known.get(name),
+    isDrained(name, instanceId) {
+      const service = known.get(name);
+      const instance = service?.instances.find((one) => one.instance_id === instanceId);
+      if (service === undefined || instance === undefined) return true;
+      return instance.state === 'draining' && service.balancer.unfinished(instanceId) === 0;
+    },
     services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),
     onChange: (listener) => void listeners.add(listener),
   };
