@@ -1,7 +1,10 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from 'bun';
 
-/** One WebSocket as the server sees it, told by its own `WebSocketEvents`. */
-export type ServerSocket = ServerWebSocket<WebSocketEvents>;
+/** One WebSocket as the server sees it, told by its own `WebSocketEvents`: what services need of Bun's. */
+export type ServerSocket = Pick<
+  ServerWebSocket<WebSocketEvents>,
+  'readyState' | 'getBufferedAmount' | 'send' | 'ping' | 'close' | 'terminate'
+> & { cork(work: (socket: ServerSocket) => unknown): unknown };
 
 /** What happens to one connection. Each is called in the order of the bytes, never at the same time as another. */
 export interface WebSocketEvents {

@@ -18,6 +18,7 @@ export const CLOSE = {
   noPong: { code: 3012, reason: 'no pong' },
   tokenRevoked: { code: 3500, reason: 'token revoked' },
   notText: { code: 3501, reason: 'text frames only' },
+  tooManyConnections: { code: 3504, reason: 'too many connections' },
   notAMember: { code: 3507, reason: 'not a member' },
   tooManyErrors: { code: 3509, reason: 'too many errors' },
   tooManyMessages: { code: 3510, reason: 'too many messages' },

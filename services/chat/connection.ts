@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly tokens: TokenVerifier;
   readonly position: number;
   readonly messagesPerSecond: number;
+  /** Monotonic, in milliseconds. */
+  readonly now: () => number;
   /** What it sees first. */
   opened(connection: Connection): void;
   closed(connection: Connection): void;
@@ -51,17 +53,17 @@ export interface ConnectionOptions {
 }
 
 export function createConnection(options: ConnectionOptions): Connection & { events: WebSocketEvents } {
-  const { caller, token, tokens } = options;
-  const mayEnter = createRateLimit(options.messagesPerSecond, () => performance.now());
+  const { caller, token, tokens, now } = options;
+  const mayEnter = createRateLimit(options.messagesPerSecond, now);
   let socket: ServerSocket | undefined;
   let ended = false;
   let position = options.position;
   let errors = 0;
   let refused = 0;
   let typedMs = Number.NEGATIVE_INFINITY;
-  let pingedMs = performance.now();
+  let pingedMs = now();
   let isAnswered = true;
-  let checkedMs = performance.now();
+  let checkedMs = now();
   let wakeDrained: (() => void) | undefined;
 
   const connection: Connection = {
@@ -87,9 +89,9 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
       });
     },
     async drained() {
-      const deadline = performance.now() + CATCH_UP_DEADLINE_MS;
+      const deadline = now() + CATCH_UP_DEADLINE_MS;
       while (connection.isOpen && (socket?.getBufferedAmount() ?? 0) > LITTLE_WAITING_BYTES) {
-        const leftMs = deadline - performance.now();
+        const leftMs = deadline - now();
         if (leftMs <= 0) connection.end(CLOSE.slow);
         else await nextDrain(leftMs);
       }
@@ -101,7 +103,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     },
     tick() {
       if (!connection.isOpen) return;
-      const nowMs = performance.now();
+      const nowMs = now();
       const isLate = !isAnswered && nowMs - pingedMs > PONG_DEADLINE_MS;
       if (caller !== null && Date.now() >= caller.expiresAt * 1000) connection.end(CLOSE.tokenEnded);
       else if (isLate) connection.end(CLOSE.noPong);
@@ -181,7 +183,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
   }
 
   function receiveTyping(): void {
-    const nowMs = performance.now();
+    const nowMs = now();
     if (nowMs - typedMs < TYPING_REST_MS) return;
     typedMs = nowMs;
     options.typing();

@@ -1,46 +1,158 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
-import { enterRoom, startChat } from '../../tests/support/chat';
+import { enterRoom, person, startChat } from '../../tests/support/chat';
+import { eventually } from '../../tests/support/eventually';
 import type { StartedProcess } from '../../tests/support/processes';
-import { openRawWebSocket, PING, rawFrame, TEXT } from '../../tests/support/raw-websocket';
-import { eventually } from '../../tests/support/servers';
+import { CLOSE, openRawWebSocket, PING, rawFrame, TEXT } from '../../tests/support/raw-websocket';
 
 let chat: Awaited<ReturnType<typeof startChat>>;
 let instance: StartedProcess;
+let gateway: StartedProcess;
 
 beforeAll(async () => {
   chat = await startChat({ CHAT_MESSAGES_PER_SECOND: '10000' });
-  instance = await chat.start();
+  [instance, gateway] = await Promise.all([chat.start(), chat.startGateway()]);
+  await eventually(async () => (await fetch(`${gateway.url}/rooms`)).status === 200);
 }, 60_000);
 afterAll(() => chat.stop(), 30_000);
 
 const descriptors = () => readdirSync(`/proc/${instance.pid}/fd`).length;
 const said = (message: string) => JSON.stringify({ message });
+const closing = (code: number, reason: string | Buffer = '') =>
+  rawFrame(CLOSE, Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]));
 
-describe('broken frames end their connection with the code RFC 6455 has for them', () => {
-  test.each([
-    ['more than 64 KiB', rawFrame(TEXT, 'a'.repeat(65_537)), 1009],
-    [
-      'more than 64 KiB in parts',
-      Buffer.concat([rawFrame(TEXT, 'a'.repeat(40_000), { final: false }), rawFrame(0, 'a'.repeat(40_000))]),
-      1009,
-    ],
-    ['text that is not UTF-8', rawFrame(TEXT, Buffer.from([0xff, 0xfe])), 1007],
-    ['no mask', rawFrame(TEXT, said('hi'), { masked: false }), 1002],
-    ['a reserved bit', rawFrame(TEXT, said('hi'), { reserved: 0x40 }), 1002],
-    ['an unknown opcode', rawFrame(3, said('hi')), 1002],
-    ['a control frame in parts', rawFrame(PING, 'hi', { final: false }), 1002],
-    ['a continuation of nothing', rawFrame(0, 'hi'), 1002],
-    ['a long ping', rawFrame(PING, 'a'.repeat(126)), 1002],
-    ['a close code nobody may send', rawFrame(8, Buffer.from([1005 >> 8, 1005 & 0xff])), 1002],
-    ['bytes instead of text', rawFrame(2, 'hi'), 3501],
-  ])('%s', async (_what, bytes, code) => {
-    const raw = await openRawWebSocket(instance.url, '/ws/broken');
+const ways = { directly: () => instance.url, 'through the gateway': () => gateway.url } as const;
+type Way = keyof typeof ways;
+
+describe.each(Object.keys(ways) as Way[])('%s', (way) => {
+  describe('broken frames end their connection with the code RFC 6455 has for them', () => {
+    test.each([
+      ['more than 64 KiB', rawFrame(TEXT, 'a'.repeat(65_537)), 1009],
+      [
+        'more than 64 KiB in parts',
+        Buffer.concat([
+          rawFrame(TEXT, 'a'.repeat(40_000), { final: false }),
+          rawFrame(0, 'a'.repeat(40_000)),
+        ]),
+        1009,
+      ],
+      ['text that is not UTF-8', rawFrame(TEXT, Buffer.from([0xff, 0xfe])), 1007],
+      [
+        'text that is not UTF-8 where its parts meet',
+        Buffer.concat([
+          rawFrame(TEXT, Buffer.from([0xc3]), { final: false }),
+          rawFrame(0, Buffer.from([0x28])),
+        ]),
+        1007,
+      ],
+      ['no mask', rawFrame(TEXT, said('hi'), { masked: false }), 1002],
+      ['the first reserved bit, without compression', rawFrame(TEXT, said('hi'), { reserved: 0x40 }), 1002],
+      ['the second reserved bit', rawFrame(TEXT, said('hi'), { reserved: 0x20 }), 1002],
+      ['the third reserved bit', rawFrame(TEXT, said('hi'), { reserved: 0x10 }), 1002],
+      ['an unknown opcode', rawFrame(3, said('hi')), 1002],
+      ['an unknown control opcode', rawFrame(11, 'hi'), 1002],
+      ['a control frame in parts', rawFrame(PING, 'hi', { final: false }), 1002],
+      ['a continuation of nothing', rawFrame(0, 'hi'), 1002],
+      [
+        'a new message within another',
+        Buffer.concat([rawFrame(TEXT, 'a', { final: false }), rawFrame(TEXT, 'b')]),
+        1002,
+      ],
+      ['a long ping', rawFrame(PING, 'a'.repeat(126)), 1002],
+      ['bytes instead of text', rawFrame(2, 'hi'), 3501],
+    ])('%s', (_what, bytes, code) => isAnsweredBy(bytes, code));
+  });
+
+  describe('a close frame that may not be sent is a broken one', () => {
+    test.each([
+      ['0', closing(0)],
+      ['999', closing(999)],
+      ['1004', closing(1004)],
+      ['1005', closing(1005)],
+      ['1006', closing(1006)],
+      ['1015', closing(1015)],
+      ['1016', closing(1016)],
+      ['2999', closing(2999)],
+      ['5000', closing(5000)],
+      ['65535', closing(65_535)],
+      ['one byte', rawFrame(CLOSE, Buffer.from([3]))],
+    ])('%s', (_what, bytes) => isAnsweredBy(bytes, 1002));
+
+    test('a reason that is not UTF-8', () => isAnsweredBy(closing(1000, Buffer.from([0xff])), 1007));
+  });
+
+  test.each([1000, 1001, 1003, 3000, 3999, 4000, 4999])('who closes with %i is answered by it', (code) =>
+    isAnsweredBy(closing(code, 'goodbye'), code),
+  );
+
+  async function isAnsweredBy(bytes: Buffer, code: number): Promise<void> {
+    const raw = await openRawWebSocket(ways[way](), '/ws/broken');
     raw.socket.write(bytes);
     expect(await raw.closeCode()).toBe(code);
     raw.socket.destroy();
-  });
+  }
+
+  test('a reader that stops is closed with 3008, and the room goes on without it', async () => {
+    const base = ways[way]();
+    const room = `busy-${way.length}`;
+    const slow = await openRawWebSocket(base, `/ws/${room}`);
+    const dead = await openRawWebSocket(base, `/ws/${room}`);
+    const [talker, listener] = await Promise.all([enterRoom(base, room), enterRoom(base, room)]);
+    slow.socket.pause();
+    dead.socket.pause();
+    await openAllThatStays();
+    const before = descriptors();
+    const text = 'a'.repeat(60_000);
+    let sent = 0;
+    const active = async () =>
+      (await (await fetch(`${instance.url}/rooms/${room}/info`)).json()).active_connections;
+    // One after the other has to arrive while others do not read: the room is not slowed to their pace.
+    while (sent < 800 && (await active()) > 2) {
+      talker.say(text);
+      sent++;
+      await listener.got('message', ({ seq }) => seq === sent);
+    }
+    expect(sent).toBeGreaterThan(0);
+    expect(await active()).toBe(2);
+    // Everything that was sent before, in order, and then why.
+    slow.socket.resume();
+    expect(await slow.closeCode()).toBe(3008);
+    // The other never reads again: it is cut, and leaves nothing behind.
+    await eventually(() => descriptors() <= before - 2, 45_000);
+    expect(listener.sequence().map(({ seq }) => seq)).toEqual(
+      Array.from({ length: sent }, (_, index) => index + 1),
+    );
+  }, 90_000);
 });
+
+test('nobody takes the place of all others: more connections of one person, or of one address, are closed with 3504', async () => {
+  const limited = await chat.start({
+    CHAT_CONNECTIONS_PER_PERSON: '2',
+    CHAT_CONNECTIONS_PER_ADDRESS: '3',
+  });
+  const [ada, bob] = await Promise.all([person('ada'), person('bob')]);
+  const enter = (headers: Record<string, string> = {}) => enterRoom(limited.url, 'crowded', { headers });
+  const stays = async (headers?: Record<string, string>) => {
+    const talker = await enter(headers);
+    expect(talker.frames[0]).toMatchObject({ type: 'joined' });
+    return talker;
+  };
+  const [first] = [await stays(ada.headers), await stays(ada.headers)];
+  const third = await enter(ada.headers);
+  expect([await third.closed, third.frames]).toEqual([3504, []]);
+  await stays(bob.headers);
+  // The gateway vouches for the address of who is behind it.
+  const from = (address: string) => ({ 'x-forwarded-for': address });
+  for (let count = 0; count < 3; count++) await stays(from('203.0.113.7'));
+  expect(await (await enter(from('203.0.113.7'))).closed).toBe(3504);
+  await stays(from('203.0.113.8'));
+  first?.close();
+  await eventually(async () => {
+    const again = await enter(ada.headers);
+    return again.frames[0]?.type === 'joined';
+  });
+  await limited.stop();
+}, 30_000);
 
 test('a text that comes byte by byte and in parts, with a ping in between, is understood', async () => {
   const raw = await openRawWebSocket(instance.url, '/ws/slow-writer');
@@ -51,42 +163,10 @@ test('a text that comes byte by byte and in parts, with a ping in between, is un
     rawFrame(0, text.subarray(16)),
   ]);
   for (const byte of bytes) raw.socket.write(Buffer.from([byte]));
-  await eventually('the message', () => raw.frames.some(({ payload }) => payload.includes('größer')));
+  await eventually(() => raw.frames.some(({ payload }) => payload.includes('größer')));
   expect(raw.frames.find(({ opcode }) => opcode === 10)?.payload.toString()).toBe('still there?');
   raw.socket.destroy();
 });
-
-test('a reader that stops is closed with 3008, and the room goes on without it', async () => {
-  const slow = await openRawWebSocket(instance.url, '/ws/busy');
-  const dead = await openRawWebSocket(instance.url, '/ws/busy');
-  const [talker, listener] = await Promise.all([
-    enterRoom(instance.url, 'busy'),
-    enterRoom(instance.url, 'busy'),
-  ]);
-  slow.socket.pause();
-  dead.socket.pause();
-  await openAllThatStays();
-  const before = descriptors();
-  const text = 'a'.repeat(60_000);
-  let sent = 0;
-  const active = async () =>
-    (await (await fetch(`${instance.url}/rooms/busy/info`)).json()).active_connections;
-  // One after the other has to arrive while others do not read: the room is not slowed to their pace.
-  while (sent < 400 && (await active()) > 2) {
-    talker.say(text);
-    sent++;
-    await listener.got('message', ({ seq }) => seq === sent);
-  }
-  expect(sent).toBeGreaterThan(0);
-  // Everything that was sent before, in order, and then why.
-  slow.socket.resume();
-  expect(await slow.closeCode()).toBe(3008);
-  // The other never reads again: it is cut, and leaves nothing behind.
-  await eventually('both are gone', () => descriptors() <= before - 2);
-  expect(listener.sequence().map(({ seq }) => seq)).toEqual(
-    Array.from({ length: sent }, (_, index) => index + 1),
-  );
-}, 30_000);
 
 test('a thousand connections that come and go leave no descriptor behind', async () => {
   const open = async () => {
@@ -96,20 +176,21 @@ test('a thousand connections that come and go leave no descriptor behind', async
     else raw.socket.destroy();
   };
   const round = () => Promise.all(Array.from({ length: 50 }, open));
-  const allGone = () => eventually('all are gone', async () => (await connections()) === 2);
+  const staying = await connections();
+  const allGone = () => eventually(async () => (await connections()) === staying);
   await openAllThatStays();
   await round();
   await allGone();
   const before = descriptors();
   for (let count = 0; count < 20; count++) await round();
   await allGone();
-  await eventually('no more descriptors than before', () => descriptors() <= before + 2);
+  await eventually(() => descriptors() <= before + 2);
 }, 30_000);
 
 /** Connections to the database are opened as they are needed, and stay. */
 async function openAllThatStays(): Promise<void> {
   await Promise.all(
-    Array.from({ length: 50 }, async () => (await fetch(`${instance.url}/rooms/busy/messages`)).text()),
+    Array.from({ length: 50 }, async () => (await fetch(`${instance.url}/rooms/empty/messages`)).text()),
   );
 }
 

@@ -9,6 +9,7 @@ import type { LiveRoom } from './live-room';
 import type { MessageWriter } from './message-writer';
 import type { Draft } from './messages-store';
 import { ChatFull, type Handshake, HandshakeNeeded, type Inbound, OriginRefused, type Sender } from './model';
+import { type Places, whereThereIsPlace } from './places';
 import type { RoomRow } from './rooms-store';
 import { isAllowedOrigin, type OriginRule, readProtocols } from './rules';
 import { type ChatDeps, enterableRoom } from './service';
@@ -18,6 +19,7 @@ export interface EntranceDeps extends ChatDeps {
   readonly writer: MessageWriter;
   readonly origins: OriginRule;
   readonly maxConnections: number;
+  readonly places: Places;
   readonly messagesPerSecond: number;
   /** Who missed more than so many numbers has to fetch them. */
   readonly recoveryLimit: number;
@@ -33,9 +35,9 @@ const ANNOUNCED_UP_TO = 100;
  */
 export async function enter(
   deps: EntranceDeps,
-  request: { headers: Headers; roomName: string; query: Handshake },
+  request: { headers: Headers; address: string; roomName: string; query: Handshake },
 ): Promise<{ events: WebSocketEvents; protocol: string | null }> {
-  const { headers, query } = request;
+  const { headers, address, query } = request;
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket')
     throw new HandshakeNeeded({ headers: { upgrade: 'websocket', connection: 'Upgrade' } });
   if (!isAllowedOrigin(deps.origins, headers)) throw new OriginRefused();
@@ -53,6 +55,7 @@ export async function enter(
     tokens: deps.tokens,
     position: start.position,
     messagesPerSecond: deps.messagesPerSecond,
+    now: () => performance.now(),
     opened: (connection) => opened(deps, live, connection, start.recovered),
     closed(connection) {
       deps.live.left(live, connection);
@@ -69,7 +72,8 @@ export async function enter(
         signFrame('typing', room, caller === null ? undefined : { id: caller.id, username: caller.username }),
       ),
   });
-  return { events, protocol };
+  const take = () => deps.places.take({ personId: caller?.id, address });
+  return { events: whereThereIsPlace(events, take), protocol };
 }
 
 /** @returns `recovered` undefined when nothing was asked for */

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/access';
 import { created, noContent, paged } from '#kit/answers';
+import { clientOf } from '#kit/client';
 import { PageQuery } from '#kit/pages';
 import { platform } from '#kit/platform';
 import { upgradeToWebSocket } from '#kit/websockets';
@@ -21,7 +22,8 @@ The first frame is your own \`joined\` with \`seq\` and \`epoch\`. With \`?after
 all that was missed follows; false, and it is to be fetched from \`/rooms/{room_name}/messages\`.
 
 Close codes: 3001 this instance ends, 3004 the room was renewed, 3005 the token has ended, 3008 read too slowly, 3010 the
-history is away, 3012 no pong: connect again. 3500 token revoked, 3501 not text, 3507 not a member, 3509 too many invalid
+history is away, 3012 no pong: connect again. 3500 token revoked, 3501 not text, 3504 too many
+connections of this person, or this address without one, 3507 not a member, 3509 too many invalid
 frames, 3510 too many messages: do not.
 
 A token goes into \`Authorization\`, \`?token=\`, or a subprotocol: \`rookery.chat, rookery.token.<token>\`.`;
@@ -34,7 +36,9 @@ export const chat = (deps: EntranceDeps) =>
     .get(
       '/ws/:room_name',
       async ({ request, server, params, query }) => {
-        const entered = await enter(deps, { headers: request.headers, roomName: params.room_name, query });
+        const { address } = clientOf(request, server);
+        const asked = { headers: request.headers, address, roomName: params.room_name, query };
+        const entered = await enter(deps, asked);
         if (!upgradeToWebSocket(request, server, entered)) throw new model.HandshakeNeeded();
       },
       {

@@ -10,6 +10,7 @@ import { messageFrame } from './frames';
 import { openLiveRooms } from './live-rooms';
 import { createMessageWriter } from './message-writer';
 import { findPeople } from './people';
+import { createPlaces } from './places';
 import { sweepUnusedRooms } from './service';
 import { subscribe } from './subscriptions';
 
@@ -22,6 +23,8 @@ const env = readEnv({
   CHAT_ALLOW_ANONYMOUS: flag(false),
   CHAT_ALLOWED_ORIGINS: optionalText(),
   CHAT_MAX_CONNECTIONS: integer(10_000, { min: 1, max: 1_000_000 }),
+  CHAT_CONNECTIONS_PER_PERSON: integer(20, { min: 1, max: 1_000_000 }),
+  CHAT_CONNECTIONS_PER_ADDRESS: integer(100, { min: 1, max: 1_000_000 }),
   CHAT_MESSAGES_PER_SECOND: integer(20, { min: 1, max: 10_000 }),
   CHAT_RECOVERY_LIMIT: integer(5_000, { min: 0, max: 1_000_000 }),
 });
@@ -53,6 +56,10 @@ const deps = {
     loopback: !runtime.production,
   },
   maxConnections: env.CHAT_MAX_CONNECTIONS,
+  places: createPlaces({
+    perPerson: env.CHAT_CONNECTIONS_PER_PERSON,
+    perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
+  }),
   messagesPerSecond: env.CHAT_MESSAGES_PER_SECOND,
   recoveryLimit: env.CHAT_RECOVERY_LIMIT,
 };

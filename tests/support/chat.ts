@@ -122,7 +122,13 @@ export async function startChat(environment: Record<string, string> = {}) {
   };
   const auth = await start('services/auth/main.ts', { AUTH_DATABASE_URL: authStorage.url });
   const startOne = (more: Record<string, string> = {}) =>
-    start('services/chat/main.ts', { CHAT_DATABASE_URL: storage.url, ...environment, ...more });
+    start('services/chat/main.ts', {
+      CHAT_DATABASE_URL: storage.url,
+      // All of them come from this machine.
+      CHAT_CONNECTIONS_PER_ADDRESS: '100000',
+      ...environment,
+      ...more,
+    });
   return {
     storage,
     auth,
@@ -130,7 +136,7 @@ export async function startChat(environment: Record<string, string> = {}) {
     startInProduction: (more: Record<string, string>) =>
       // Not used, since the whole address is given; but production takes no development password.
       startOne({ NODE_ENV: 'production', DB_PASSWORD: 'a password for this test', ...more }),
-    startGateway: () => start('gateway/main.ts', {}),
+    startGateway: (more: Record<string, string> = {}) => start('gateway/main.ts', more),
     async stop() {
       await Promise.all(running.map((one) => one.kill()));
       await registry.close();
