@@ -37,7 +37,7 @@ export async function explainRequest(siblings: Siblings, requestId: string): Pro
 function whatIsKept(kept: ExplainedRequest['kept'], silent: readonly number[]): string {
   const since =
     kept.since === null
-      ? 'None has ended yet.'
+      ? 'Nothing is known.'
       : `Remembered are the ${kept.requests} that ended since ${kept.since}.`;
   const missing = silent.length === 0 ? '' : ` Workers that did not answer: ${silent.join(', ')}.`;
   return `${since} A request is told of once it has ended.${missing}`;

@@ -2,7 +2,9 @@ import { type Static, t } from 'elysia';
 
 const Considered = t.Object({
   instance_id: t.String(),
-  score: t.Number({ description: 'Latency × load at that moment; the lower one takes the request' }),
+  score: t.Number({
+    description: 'Latency × load at that moment; the lower one takes the request. 0 where there was but one',
+  }),
 });
 
 const LeftOut = t.Object({
@@ -60,8 +62,8 @@ export type Explanation = Static<typeof Explanation>;
 /** What one process knows of a request. */
 export interface Explained {
   readonly requests: Explanation[];
-  /** How many requests it remembers, and since when it remembers all that ended; null before the first. */
-  readonly kept: { readonly requests: number; readonly since: string | null };
+  /** How many requests it remembers, and since when all that have ended. */
+  readonly kept: { readonly requests: number; readonly since: string };
 }
 
 /** All that is known of the requests that had one id. */

@@ -26,8 +26,6 @@ export interface RecentRequests {
 }
 
 const KEPT_REQUESTS = 10_000;
-/** As long as a request id may be. */
-const ID_BYTES = 128;
 /** One id may be sent with every request. */
 const MOST_TOLD = 100;
 /** With many instances away at once a request may have had many tries. */
@@ -36,13 +34,11 @@ const MOST_TRIES = 20;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /**
- * A ring of columns made once: to add a request is to write a few numbers and references to what lives anyway. The id
- * is copied byte by byte, and the method by its place in a list, because a text cut out of a request's head would keep
- * all of that head.
+ * A ring of columns made once: to add a request is to write a few numbers and references to what lives anyway. Of a
+ * method only the place in a list is kept, because a piece of a request's head would keep all of that head.
  */
 export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentRequests {
-  const ids = Buffer.alloc(kept * ID_BYTES);
-  const idLengths = new Uint8Array(kept);
+  const ids: string[] = Array.from({ length: kept }, () => '');
   const methods = new Int8Array(kept);
   const statuses = new Uint16Array(kept);
   const revisions = new Float64Array(kept);
@@ -83,19 +79,15 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
     };
   }
 
-  /** When the one that ended first of all that are held has ended. */
-  function keptSince(): string | null {
-    if (held === 0) return null;
-    const oldest = held < kept ? 0 : next;
-    return timeOf(at(startedMs, oldest) + at(durationMs, oldest));
-  }
+  /** The end of the oldest; before the first was forgotten, the beginning of the process. */
+  const keptSince = () => (held < kept ? timeOf(0) : timeOf(at(startedMs, next) + at(durationMs, next)));
 
   return {
     add(context, tookMs, routed) {
       const slot = next;
       next = slot + 1 === kept ? 0 : slot + 1;
       if (held < kept) held++;
-      idLengths[slot] = ids.write(context.requestId, slot * ID_BYTES, ID_BYTES, 'latin1');
+      ids[slot] = context.requestId;
       methods[slot] = METHODS.indexOf(context.request.head.method);
       statuses[slot] = routed.status;
       revisions[slot] = context.revision;
@@ -109,15 +101,10 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
       tries[slot] = routed.tries;
     },
     explain(requestId) {
-      const wanted = Buffer.from(requestId, 'latin1');
       const requests: Explanation[] = [];
       for (let back = 1; back <= held && requests.length < MOST_TOLD; back++) {
         const slot = (next - back + kept) % kept;
-        const start = slot * ID_BYTES;
-        const isWanted =
-          idLengths[slot] === wanted.length &&
-          ids.compare(wanted, 0, wanted.length, start, start + wanted.length) === 0;
-        if (isWanted) requests.push(explanationAt(slot));
+        if (ids[slot] === requestId) requests.push(explanationAt(slot));
       }
       return { requests, kept: { requests: held, since: keptSince() } };
     },

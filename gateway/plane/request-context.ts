@@ -46,7 +46,7 @@ export function createContext(
   return {
     request,
     origin: originOf(request, arrival, trusted),
-    requestId: givenId !== null && isRequestId(givenId) ? givenId : newRequestId(),
+    requestId: givenId !== null && isRequestId(givenId) ? copyOf(givenId) : newRequestId(),
     traceId,
     traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
     traceContinued: caller !== null,
@@ -72,6 +72,9 @@ function isRequestId(text: string): boolean {
   }
   return true;
 }
+
+/** Ids are remembered for a while, and a piece of a text keeps all of that text: the whole head it was sent in. */
+const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1');
 
 const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
 
