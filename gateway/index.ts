@@ -3,6 +3,7 @@ import { openRabbit } from '#kit/rabbit';
 import { watchRegistry } from '#kit/registry-client';
 import type { Runtime } from '#kit/runtime';
 import { openTokens } from '#kit/tokens';
+import { openRateLimits } from './admission/rate-limits';
 import { createRecentRequests } from './explain/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
@@ -86,6 +87,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     log,
     metrics,
     recent,
+    rateLimits: await openRateLimits(runtime, env, tokens),
     trustedProxies: env.TRUSTED_PROXIES,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),

@@ -1,11 +1,14 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
-import { amqpFields, processFields, tokenFields } from '#kit/env-fields';
+import { amqpFields, processFields, redisFields, tokenFields } from '#kit/env-fields';
+import { rateLimitFields } from './admission/settings';
 
 /** What the gateway's process reads from its environment. */
 export const gatewayFields = {
   ...processFields(8080),
   ...amqpFields,
+  ...redisFields,
   ...tokenFields,
+  ...rateLimitFields,
   /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
   INTERNAL_SECRET: secret('development-internal-secret'),
   /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */

@@ -74,6 +74,14 @@ const COMPOSE_PROCESS = {
 /** Compose fills in the values of `deploy/production.env`, and refuses to start where a secret is missing. */
 const needed = (name: string) => `\${${name}:?set it in deploy/production.env}`;
 
+/** Requests a minute of one user or address: in all, and where a password hash or a mail is to be had. */
+const RATE_LIMITS = {
+  RATE_LIMIT_PER_MINUTE: `\${RATE_LIMIT_PER_MINUTE:-1200}`,
+  RATE_LIMIT_SIGN_IN_PER_MINUTE: `\${RATE_LIMIT_SIGN_IN_PER_MINUTE:-20}`,
+  RATE_LIMIT_REGISTRATION_PER_MINUTE: `\${RATE_LIMIT_REGISTRATION_PER_MINUTE:-10}`,
+  RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: `\${RATE_LIMIT_PASSWORD_RESET_PER_MINUTE:-5}`,
+};
+
 const COMPOSE_ENVIRONMENT = {
   NODE_ENV: 'production',
   LOG_LEVEL: `\${LOG_LEVEL:-info}`,
@@ -85,6 +93,8 @@ const COMPOSE_ENVIRONMENT = {
   JWT_SECRET: needed('JWT_SECRET'),
   JWT_ISSUER: needed('PUBLIC_URL'),
   PUBLIC_URL: needed('PUBLIC_URL'),
+  ...RATE_LIMITS,
+  TRUSTED_PROXIES: `\${TRUSTED_PROXIES:-}`,
   DB_HOST: `\${DB_HOST:-mariadb}`,
   DB_PORT: `\${DB_PORT:-3306}`,
   DB_USER: `\${DB_USER:-rookery}`,

@@ -1,4 +1,8 @@
 import type { Problem } from '#kit/problem';
+import { hold } from '../admission/hold';
+import type { RateLimits } from '../admission/rate-limits';
+import type { Verdict } from '../admission/strict-limits';
+import type { Decision } from '../decision';
 import type { IncomingRequest } from '../http1/request-head';
 import { answerBodyless } from './bodyless-answer';
 import type { ClientSide, RequestHandler } from './client-side';
@@ -14,6 +18,43 @@ export function handleRequest(client: ClientSide, request: IncomingRequest, plan
   const decision = plane.decide(request.head);
   context.responseLines = plane.revisionLine();
   plane.accessLog.begin();
+  if (plane.rateLimits !== null) return answerWithin(plane.rateLimits, client, context, decision, plane);
+  return answer(client, context, decision, plane);
+}
+
+/** Kubernetes and the like ask these from addresses that clients may share with them. */
+const NEVER_LIMITED = new Set(['/health', '/healthz', '/readyz']);
+
+function answerWithin(
+  limits: RateLimits,
+  client: ClientSide,
+  context: RequestContext,
+  decision: Decision,
+  plane: Plane,
+): RequestHandler {
+  if (decision.kind === 'own' && NEVER_LIMITED.has(context.request.head.target))
+    return answer(client, context, decision, plane);
+  const problem = limits.admit(context);
+  if (problem !== null) return refuse(client, context, problem, plane);
+  const name = 'rateLimit' in decision ? decision.rateLimit : undefined;
+  const verdict = name === undefined ? null : limits.ask(name, context.origin.address);
+  if (verdict === null) return answer(client, context, decision, plane);
+  const proceed = ({ lines, problem }: Verdict) => {
+    context.responseLines += lines;
+    if (problem !== null) return refuse(client, context, problem, plane);
+    return answer(client, context, decision, plane);
+  };
+  if (!(verdict instanceof Promise)) return proceed(verdict);
+  const decided = verdict.then((known) => () => proceed(known));
+  return hold(client, context, decided, plane);
+}
+
+function answer(
+  client: ClientSide,
+  context: RequestContext,
+  decision: Decision,
+  plane: Plane,
+): RequestHandler {
   switch (decision.kind) {
     case 'forward':
       return forward(client, context, decision, plane);

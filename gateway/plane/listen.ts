@@ -1,6 +1,7 @@
 import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import type { RateLimits } from '../admission/rate-limits';
 import type { Decide } from '../decision';
 import type { RecentRequests } from '../explain/recent-requests';
 import { createAccessLog } from './access-log';
@@ -25,6 +26,7 @@ export interface GatewayOptions {
   readonly metrics: Registry;
   /** Where every request is kept for a while, to be explained. */
   readonly recent: RecentRequests;
+  readonly rateLimits?: RateLimits | null;
   readonly tls?: TlsFiles;
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
   readonly trustedProxies?: readonly string[];
@@ -57,6 +59,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     clock,
     pool: createUpstreamPool(limits, clock, report),
     retryBudget: createRetryBudget(() => accessLog.activeRequests),
+    rateLimits: options.rateLimits ?? null,
     accessLog,
     trusted: trustedProxies(options.trustedProxies ?? []),
     log,

@@ -1,4 +1,5 @@
 import type { Logger } from '#kit/log';
+import type { RateLimits } from '../admission/rate-limits';
 import type { Decide } from '../decision';
 import type { AccessLog } from './access-log';
 import type { TrustedProxies } from './client-origin';
@@ -18,6 +19,8 @@ export interface Plane {
   readonly clock: DeadlineClock;
   readonly pool: UpstreamPool;
   readonly retryBudget: RetryBudget;
+  /** Null where requests are not limited. */
+  readonly rateLimits: RateLimits | null;
   readonly accessLog: AccessLog;
   readonly trusted: TrustedProxies;
   readonly log: Logger;

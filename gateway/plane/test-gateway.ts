@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
+import type { RateLimits } from '../admission/rate-limits';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
 import type { PlaneLimits } from './limits';
@@ -28,6 +29,8 @@ export interface TestSetup {
   readonly tls?: { certPath: string; keyPath: string };
 }
 
+  /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
+  readonly rateLimits?: RateLimits;
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const lines: Record<string, unknown>[] = [];
   const outcomes: { instanceId: string; result: TryResult }[] = [];
@@ -64,6 +67,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     };
   };
   const gateway: ListeningGateway = await listenGateway({
+      rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
     host: '127.0.0.1',
     port: 0,
     decide,
@@ -91,6 +95,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
 export interface RawClient {
   readonly socket: Socket;
   readonly received: () => string;
+    rateLimits: setup.rateLimits ?? null,
   readonly ended: () => boolean;
   send(text: string): void;
   /** Waits until what was received satisfies the condition. */

@@ -1,0 +1,13 @@
+import { defineProblem, type Problem } from '#kit/problem';
+import type { RatePolicy } from './rate-policy';
+
+export const RateLimited = defineProblem('rate.limited', 429, 'Too many requests: wait a little');
+
+export const rateLimited = ({ name, perMinute }: RatePolicy, retryAfterSeconds: number): Problem =>
+  new RateLimited({
+    detail: `The limit "${name}" allows ${perMinute} requests a minute.`,
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
+
+/** Seconds as `Retry-After` has them: whole, and never so few that the next request would be refused again. */
+export const retryAfterSeconds = (waitMs: number): number => Math.max(1, Math.ceil(waitMs / 1_000));

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { createMeters } from './meters';
+import { createRateHeaders } from './rate-headers';
+import { createRatePolicy, type Meter, remaining, take, waitMs } from './rate-policy';
+
+const newMeter = (): Meter => createMeters().of('somebody');
+
+/** How many of requests at these times are admitted. */
+function admittedOf(perMinute: number, timesMs: readonly number[]): number[] {
+  const policy = createRatePolicy('test', perMinute);
+  const meter = newMeter();
+  return timesMs.filter((timeMs) => take(meter, policy, timeMs));
+}
+
+const limits = fc.integer({ min: 1, max: 100_000 });
+
+describe('a rate limit', () => {
+  test('of 1,200 a minute admits 600 at once, and then one every 50 ms', () => {
+    expect(admittedOf(1_200, Array(1_000).fill(5))).toHaveLength(600);
+    const everyMs = Array.from({ length: 1_000 }, (_, ms) => ms);
+    expect(admittedOf(1_200, [...Array(600).fill(0), ...everyMs])).toHaveLength(600 + 19);
+  });
+
+  test('in no minute admits more than its number and the burst', () => {
+    const gaps = fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 300 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), gaps, (perMinute, gapsMs) => {
+        let nowMs = 0;
+        const admitted = admittedOf(
+          perMinute,
+          gapsMs.map((gapMs) => (nowMs += gapMs)),
+        );
+        const { burst } = createRatePolicy('test', perMinute);
+        for (const [index, fromMs] of admitted.entries()) {
+          const within = admitted.slice(index).filter((atMs) => atMs < fromMs + 60_000);
+          expect(within.length).toBeLessThanOrEqual(perMinute + burst);
+        }
+      }),
+    );
+  });
+
+  test('never refuses who keeps to its pace, however that falls on the clock', () => {
+    fc.assert(
+      fc.property(limits, fc.double({ min: 0, max: 1e9, noNaN: true }), (perMinute, fromMs) => {
+        const times = Array.from({ length: 200 }, (_, count) => fromMs + count * (60_000 / perMinute));
+        expect(admittedOf(perMinute, times)).toHaveLength(200);
+      }),
+    );
+  });
+
+  test('says how many are left and how long to wait, and keeps its word', () => {
+    fc.assert(
+      fc.property(limits, fc.integer({ min: 0, max: 300 }), (perMinute, used) => {
+        const policy = createRatePolicy('test', perMinute);
+        const meter = newMeter();
+        for (let count = 0; count < used; count++) take(meter, policy, 1_000);
+        const left = remaining(meter, policy, 1_000);
+        for (let count = 0; count < Math.min(left, 500); count++)
+          expect(take(meter, policy, 1_000)).toBe(true);
+        if (left > 500) return;
+        expect(remaining(meter, policy, 1_000)).toBe(0);
+        const wait = waitMs(meter, policy, 1_000);
+        expect(wait).toBeGreaterThan(0);
+        expect(take(meter, policy, 1_000 + wait * 0.99)).toBe(false);
+        expect(take(meter, policy, 1_000 + wait + 0.001)).toBe(true);
+      }),
+    );
+  });
+
+  test('is told in the header fields of the draft', () => {
+    const headers = createRateHeaders(createRatePolicy('default', 1_200));
+    const policyLine = 'RateLimit-Policy: "default";q=600;w=30\r\n';
+    expect(headers.admitted(600)).toBe(`${policyLine}RateLimit: "default";r=600;t=0\r\n`);
+    expect(headers.admitted(590)).toBe(`${policyLine}RateLimit: "default";r=590;t=1\r\n`);
+    expect(headers.admitted(0)).toBe(`${policyLine}RateLimit: "default";r=0;t=30\r\n`);
+    expect(headers.refused(1)).toBe(`${policyLine}RateLimit: "default";r=0;t=1\r\n`);
+  });
+});
+
+describe('meters', () => {
+  test('are bounded: the oldest goes', () => {
+    const meters = createMeters(3);
+    const first = meters.of('a');
+    for (const key of ['b', 'c', 'd']) meters.of(key);
+    expect(meters.size).toBe(3);
+    expect(meters.of('a')).not.toBe(first);
+  });
+
+  test('are swept once they say nothing any more', () => {
+    const policy = createRatePolicy('test', 60);
+    const meters = createMeters();
+    take(meters.of('a'), policy, 0);
+    meters.of('b');
+    meters.sweep(500);
+    expect(meters.size).toBe(1);
+    meters.sweep(1_000);
+    expect(meters.size).toBe(0);
+  });
+});
