@@ -26,11 +26,11 @@ export interface TestSetup {
   readonly limits?: Partial<PlaneLimits>;
   readonly trustedProxies?: readonly string[];
   readonly own?: Own;
+  /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
+  readonly rateLimits?: RateLimits;
   readonly tls?: { certPath: string; keyPath: string };
 }
 
-  /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
-  readonly rateLimits?: RateLimits;
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const lines: Record<string, unknown>[] = [];
   const outcomes: { instanceId: string; result: TryResult }[] = [];
@@ -56,6 +56,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     return {
       kind: 'forward',
       service: 'test',
+      rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
       route: '/test',
       target: head.target,
       limits: { bodyBytes: 100 * 1024 * 1024, tryTimeoutMs: 5_000, requestTimeoutMs: 30_000, ...setup.route },
@@ -67,7 +68,6 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     };
   };
   const gateway: ListeningGateway = await listenGateway({
-      rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
     host: '127.0.0.1',
     port: 0,
     decide,
@@ -76,6 +76,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     log: pino({ level: 'info' }, sink),
     metrics,
     recent,
+    rateLimits: setup.rateLimits ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
     ...(setup.tls && { tls: setup.tls }),
@@ -95,7 +96,6 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
 export interface RawClient {
   readonly socket: Socket;
   readonly received: () => string;
-    rateLimits: setup.rateLimits ?? null,
   readonly ended: () => boolean;
   send(text: string): void;
   /** Waits until what was received satisfies the condition. */
