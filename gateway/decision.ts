@@ -1,8 +1,11 @@
 import type { RateLimitName } from '#contracts/registry';
 import type { Problem } from '#kit/problem';
 
-/** Header names and values in the order they came, names as sent, values as latin-1 text without outer blanks. */
-export type HeaderList = readonly (readonly [name: string, value: string])[];
+/** Its name as sent, its value as latin-1 text without outer blanks, and the whole line as it is written to others. */
+export type HeaderLine = readonly [name: string, value: string, line: string];
+
+/** Header lines in the order they came. */
+export type HeaderList = readonly HeaderLine[];
 
 /** The head of one request as the reader gives it, already held to RFC 9112's grammar. */
 export interface RequestHead {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import type { HeaderList } from '../decision';
 import { createBodyDecoder } from './body-decoder';
 import { createBodyEncoder, type PartSink } from './body-encoder';
 import { CHUNKED, type Framing } from './framing';
@@ -7,7 +8,7 @@ import { MalformedMessage } from './malformed-message';
 
 interface Decoded {
   content: string;
-  trailers: readonly (readonly [string, string])[];
+  trailers: HeaderList;
   rest: string;
   done: boolean;
 }
@@ -33,11 +34,7 @@ function decode(framing: Framing, pieces: readonly string[]): Decoded | 'refused
   return { content, trailers: decoder.trailers, rest, done: decoder.done };
 }
 
-function encode(
-  framing: Framing,
-  spans: readonly string[],
-  trailers: readonly (readonly [string, string])[],
-): string {
+function encode(framing: Framing, spans: readonly string[], trailers: HeaderList): string {
   const encoder = createBodyEncoder(framing);
   let text = '';
   const sink: PartSink = {
@@ -77,7 +74,7 @@ describe('a body ends where its framing says', () => {
     const text = '3;name="value";x\r\nabc\r\n0\r\nChecksum: 1\r\n\r\nnext';
     expect(decode(CHUNKED, [text])).toEqual({
       content: 'abc',
-      trailers: [['Checksum', '1']],
+      trailers: [['Checksum', '1', 'Checksum: 1\r\n']],
       rest: 'next',
       done: true,
     });
@@ -88,7 +85,7 @@ describe('a body ends where its framing says', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 10 });
     fc.assert(
       fc.property(spans, sizes, fc.boolean(), (contents, pieceSizes, withTrailer) => {
-        const trailers: [string, string][] = withTrailer ? [['X-Sum', '7']] : [];
+        const trailers: HeaderList = withTrailer ? [['X-Sum', '7', 'X-Sum: 7\r\n']] : [];
         const text = `${encode(CHUNKED, contents, trailers)}GET /`;
         const expected = { content: contents.join(''), trailers, rest: 'GET /', done: true };
         expect(decode(CHUNKED, cutAt(text, pieceSizes))).toEqual(expected);

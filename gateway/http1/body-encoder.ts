@@ -35,7 +35,7 @@ const chunkedEncoder: BodyEncoder = {
   },
   end(trailers, sink) {
     let text = '0\r\n';
-    for (const [name, value] of trailers) text += `${name}: ${value}\r\n`;
+    for (const [, , line] of trailers) text += line;
     sink.push(`${text}\r\n`);
   },
 };

@@ -1,5 +1,6 @@
-import type { HeaderList } from '../decision';
+import type { HeaderLine } from '../decision';
 import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
+import { knownLine, rememberLine } from './known-lines';
 import { MalformedMessage } from './malformed-message';
 import { repeatedText } from './names';
 
@@ -10,7 +11,7 @@ export interface FieldLimits {
 
 /** A header or trailer section while it is being read. */
 export interface FieldSection {
-  readonly fields: [name: string, value: string][];
+  readonly fields: HeaderLine[];
   /** Length of the lines read so far, line ends included. */
   bytes: number;
   complete: boolean;
@@ -59,6 +60,14 @@ function readFieldLine(
     section.complete = true;
     return start + 2;
   }
+  const lineEnd = text.indexOf('\r', start);
+  if (lineEnd !== -1 && lineEnd + 1 < end) {
+    const known = knownLine(text, start, lineEnd);
+    if (known !== null) {
+      add(known, section, limits);
+      return lineEnd + 2;
+    }
+  }
   let nameEnd = start;
   while (nameEnd < end && TOKEN[text.charCodeAt(nameEnd)] === 1) nameEnd++;
   if (nameEnd >= end) return start;
@@ -74,10 +83,16 @@ function readFieldLine(
   }
   if (valueEnd + 1 >= end) return start;
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
+  const name = repeatedText(text, start, nameEnd);
+  const value = trimmed(text, nameEnd + 1, valueEnd);
+  add(rememberLine(text, start, valueEnd, [name, value, `${name}: ${value}\r\n`]), section, limits);
+  return valueEnd + 2;
+}
+
+function add(line: HeaderLine, section: FieldSection, limits: FieldLimits) {
   if (section.fields.length >= limits.fieldCount)
     throw new MalformedMessage(431, 'There are too many header lines');
-  section.fields.push([repeatedText(text, start, nameEnd), trimmed(text, nameEnd + 1, valueEnd)]);
-  return valueEnd + 2;
+  section.fields.push(line);
 }
 
 function trimmed(text: string, start: number, end: number): string {
@@ -103,15 +118,10 @@ export function only(before: string | null, value: string, name: string): string
   return value;
 }
 
-/** The names a Connection header lists, in lower case; null when there is no such header. */
-export function connectionOptions(fields: HeaderList): ReadonlySet<string> | null {
-  let options: ReadonlySet<string> | null = null;
-  for (const [name, value] of fields) {
-    if (!isField(name, 'Connection')) continue;
-    const listed = COMMON_OPTIONS.get(value) ?? optionsIn(value);
-    options = options === null ? listed : options.union(listed);
-  }
-  return options;
+/** The names that Connection headers list, in lower case. @param before what those before this one listed */
+export function connectionOptions(before: ReadonlySet<string> | null, value: string): ReadonlySet<string> {
+  const listed = COMMON_OPTIONS.get(value) ?? optionsIn(value);
+  return before === null ? listed : before.union(listed);
 }
 
 function optionsIn(value: string): ReadonlySet<string> {

@@ -103,7 +103,7 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
   let transferEncoding: string | null = null;
   let expect: string | null = null;
   let upgrade: string | null = null;
-  let connection = false;
+  let options: ReadonlySet<string> | null = null;
   for (const [name, value] of fields) {
     // By length first: most names need not be compared at all.
     switch (name.length) {
@@ -117,7 +117,7 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
         if (isField(name, 'Upgrade')) upgrade = value.toLowerCase();
         break;
       case 10:
-        connection ||= isField(name, 'Connection');
+        if (isField(name, 'Connection')) options = connectionOptions(options, value);
         break;
       case 14:
         if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
@@ -139,7 +139,6 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
     throw new MalformedMessage(417, 'The only expectation known here is 100-continue');
   }
   const framing = declaredFraming(contentLength, transferEncoding) ?? NO_BODY;
-  const options = connection ? connectionOptions(fields) : null;
   return {
     head: { method, target: target.path, httpVersion, headers: fields },
     framing,

@@ -35,6 +35,8 @@ export interface ResponseHeadReader {
 }
 
 interface StatusLine {
+  /** As it stood there, line end included. */
+  readonly sent: string;
   readonly status: number;
   readonly reason: string;
   readonly httpVersion: '1.0' | '1.1';
@@ -55,6 +57,8 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
   let method = '';
   let text = '';
   let line: StatusLine | null = null;
+  /** One connection's responses begin alike, mostly. */
+  let lastLine: StatusLine | null = null;
   let section = emptySection();
   let consumed = 0;
   return {
@@ -69,7 +73,8 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
       text += bytes.toString('latin1', offset, end);
       let position = 0;
       if (line === null) {
-        line = readStatusLine(text);
+        line = lastLine !== null && text.startsWith(lastLine.sent) ? lastLine : readStatusLine(text);
+        lastLine = line ?? lastLine;
         position = line?.end ?? 0;
       }
       if (line !== null) position = readFieldLines(text, position, section, limits);
@@ -118,6 +123,7 @@ function readStatusLine(text: string): StatusLine | null {
     throw new MalformedMessage(400, 'The status line is malformed');
   }
   return {
+    sent: text.slice(0, end + 2),
     status,
     reason: repeatedText(text, Math.min(13, end), end),
     httpVersion: minor === 1 ? '1.1' : '1.0',
@@ -129,11 +135,11 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
   const { status, reason } = line;
   let contentLength: string | null = null;
   let transferEncoding: string | null = null;
-  let connection = false;
+  let options: ReadonlySet<string> | null = null;
   for (const [name, value] of headers) {
     switch (name.length) {
       case 10:
-        connection ||= isField(name, 'Connection');
+        if (isField(name, 'Connection')) options = connectionOptions(options, value);
         break;
       case 14:
         if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
@@ -146,7 +152,6 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
   }
   const declared = declaredFraming(contentLength, transferEncoding);
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
-  const options = connection ? connectionOptions(headers) : null;
   return {
     status,
     reason,

@@ -1,5 +1,4 @@
 import { BlockList, isIP } from 'node:net';
-import type { HeaderList } from '../decision';
 import type { IncomingRequest } from '../http1/request-head';
 import { isAuthority } from '../http1/target';
 import type { Arrival } from './request-context';
@@ -11,7 +10,7 @@ export interface ClientOrigin {
   /** The host the client asked for; null when it named none. */
   readonly host: string | null;
   /** What instances are told of it: `X-Forwarded-*` and `Forwarded`. */
-  readonly forwardedFields: HeaderList;
+  readonly forwardedFields: readonly (readonly [name: string, value: string])[];
   /** The same as it is sent. */
   readonly forwardedLines: string;
 }

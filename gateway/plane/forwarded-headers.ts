@@ -50,8 +50,8 @@ export function requestHeadText(
   const { request } = context;
   const host = request.host ?? `${instance.host}:${instance.port}`;
   let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
-  for (const [name, value] of request.head.headers) {
-    if (passesFromClient(context, name)) text += `${name}: ${value}\r\n`;
+  for (const [name, , line] of request.head.headers) {
+    if (passesFromClient(context, name)) text += line;
   }
   text += `${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
   if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
@@ -59,8 +59,10 @@ export function requestHeadText(
 }
 
 /** Every field an instance gets but those of the connection itself: the client's that may pass, then our own. */
-export function requestFields(context: RequestContext): HeaderList {
-  const passing = context.request.head.headers.filter(([name]) => passesFromClient(context, name));
+export function requestFields(context: RequestContext): (readonly [name: string, value: string])[] {
+  const passing = context.request.head.headers
+    .filter(([name]) => passesFromClient(context, name))
+    .map(([name, value]) => [name, value] as const);
   return [
     ...passing,
     ...context.origin.forwardedFields,
@@ -116,9 +118,9 @@ export function responseHeadText(
   // HEAD and 304 tell the length of a body that is not there.
   const lengthPasses = framing.kind === 'none' && response.status >= 200 && response.status !== 204;
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
-  for (const [name, value] of response.headers) {
-    if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
-    else if (lengthPasses && isField(name, 'Content-Length')) text += `${name}: ${value}\r\n`;
+  for (const [name, , line] of response.headers) {
+    if (passesFromUpstream(response, name)) text += line;
+    else if (lengthPasses && isField(name, 'Content-Length')) text += line;
   }
   text += `X-Request-ID: ${context.requestId}\r\n${context.responseLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
@@ -133,8 +135,8 @@ function passesFromUpstream({ connectionOptions }: IncomingResponse, name: strin
 /** An interim head (1xx), as text. A 101 names the protocol it switches to. */
 export function interimHeadText(response: IncomingResponse): string {
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
-  for (const [name, value] of response.headers) {
-    if (passesFromUpstream(response, name)) text += `${name}: ${value}\r\n`;
+  for (const [name, , line] of response.headers) {
+    if (passesFromUpstream(response, name)) text += line;
   }
   if (response.status === 101) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}\r\n`;

@@ -79,10 +79,21 @@ const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1');
 const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
 
 /** Unique by the process's random part and a count: no random bytes are drawn for it. */
-const newRequestId = () => `${PROCESS_PART}-${(requestCount++).toString(36)}`;
+function newRequestId(): string {
+  if (blockUsed === BLOCK) {
+    blockUsed = 0;
+    blockPart = `${PROCESS_PART}-${(blockCount++).toString(36)}`;
+  }
+  return blockPart + (LAST_PARTS[blockUsed++] ?? '');
+}
 
 const PROCESS_PART = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
-let requestCount = 0;
+/** The last two places of the count are written once: making a number's text costs more than the rest of an id. */
+const BLOCK = 36 ** 2;
+const LAST_PARTS = Array.from({ length: BLOCK }, (_, count) => count.toString(36).padStart(2, '0'));
+let blockCount = 0;
+let blockUsed = BLOCK;
+let blockPart = '';
 
 /** W3C Trace Context, 3.2: version 00, ids in lower case hexadecimal, not all zero. */
 function validTraceparent(value: string | null): string | null {
