@@ -28,11 +28,20 @@ export const upstreamConfiguration = (folder: string, ports: readonly number[]) 
     }`,
   );
 
-/** A reverse proxy with kept upstream connections, a log line for each request and the usual forwarded headers. */
+/** What our access log says of a request, as far as nginx knows it. */
+const LOG_FORMAT = `'{"level":"info","time":"$time_iso8601","method":"$request_method","route":"$uri","status":$status,'
+      '"duration_ms":$request_time,"bytes_in":$request_length,"bytes_out":$body_bytes_sent,"client":"$remote_addr",'
+      '"request_id":"$request_id","trace_id":"$request_id","instance":"$upstream_addr"}'`;
+
+/**
+ * A reverse proxy that does what ours does to every request: kept upstream connections, the same header lines to the
+ * instance and to the client, and the same line in the log, gathered before it is written.
+ */
 export const proxyConfiguration = (folder: string, port: number, upstreams: readonly number[]) =>
   frame(
     folder,
-    `access_log /dev/null combined;
+    `log_format whole escape=json ${LOG_FORMAT};
+    access_log /dev/null whole buffer=64k flush=1s;
     upstream behind { ${upstreams.map((upstream) => `server 127.0.0.1:${upstream};`).join(' ')} keepalive 128; keepalive_requests 1000000000; }
     server {
       listen 127.0.0.1:${port};
@@ -40,10 +49,15 @@ export const proxyConfiguration = (folder: string, port: number, upstreams: read
         proxy_pass http://behind;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
-        proxy_set_header Host $host;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header Forwarded 'for=$remote_addr;host="$http_host";proto=$scheme';
         proxy_set_header X-Request-ID $request_id;
+        proxy_set_header traceparent 00-$request_id-00f067aa0ba902b7-01;
+        add_header X-Request-ID $request_id always;
+        add_header X-Registry-Revision 1 always;
       }
     }`,
   );
