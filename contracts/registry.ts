@@ -36,6 +36,14 @@ export const RouteClaim = Type.Object({
       description: 'Longest wait for an answer; 30 s where it is not said',
     }),
   ),
+  hedge_ms: Type.Optional(
+    Type.Integer({
+      minimum: 10,
+      maximum: 10_000,
+      description:
+        'GET only: a second instance is asked when the first has not begun to answer after so long',
+    }),
+  ),
   prefix_only: Type.Optional(
     Type.Boolean({
       description: 'Answered below the prefixes of its service only: claims nothing at the root',
@@ -137,6 +145,12 @@ export const ServicesSnapshot = Type.Object({
   started_at: Type.String({
     description: 'When this registry began, ISO 8601: right after it, not everybody has registered again yet',
   }),
+  complete: Type.Optional(
+    Type.Boolean({
+      description:
+        'Replicas share this table: whoever is not in it is not there, however new this registry is',
+    }),
+  ),
   revision: Type.Integer(),
   services: Type.Record(ServiceName, Type.Array(Instance)),
 });

@@ -1,5 +1,7 @@
 import type { RateLimitName } from '#contracts/registry';
 import type { Problem } from '#kit/problem';
+import type { CircuitBreaker } from './routing/circuit-breaker';
+import type { RetryBudget } from './routing/retry-budget';
 
 /** Its name as sent, its value as latin-1 text without outer blanks, and the whole line as it is written to others. */
 export type HeaderLine = readonly [name: string, value: string, line: string];
@@ -20,6 +22,8 @@ export interface Limits {
   readonly bodyBytes: number;
   readonly requestTimeoutMs: number;
   readonly tryTimeoutMs: number;
+  /** When no head has come after so long, a second instance is asked as well; 0 where the route does not want that. */
+  readonly hedgeMs: number;
 }
 
 /** How a try ended, as far as it tells something about the instance. */
@@ -48,12 +52,18 @@ export interface Attempt {
   readonly instanceId: string;
   readonly host: string;
   readonly port: number;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
   /** The one or two instances this one was chosen from, itself first. Made when asked for. */
   readonly considered: readonly Considered[];
+  /** Whether it finds out if an ejected instance is well again. */
+  readonly isProbe: boolean;
   /** Null until `done`. */
   readonly result: TryResult | null;
-  /** To the head of the answer, or to the end of a try without one; 0 until `done`. */
+  /** To the head of the answer, or to the end of a try without one; 0 until either. */
   readonly latencyMs: number;
+  /** The head of an answer below 500 has come. */
+  answered(latencyMs: number): void;
   done(result: TryResult, latencyMs: number): void;
   /** It has become a stream without an end of its own (a tunnel, server-sent events): no drain waits for it. */
   detach(): void;
@@ -71,8 +81,15 @@ export type Decision =
       readonly limits: Limits;
       /** The strict limit its route asks for, besides the one every request is held to. */
       readonly rateLimit?: RateLimitName | undefined;
-      /** Chooses an instance that is not in `tried`; null when none is left. */
-      pick(tried: ReadonlySet<string>): Attempt | null;
+      /** Of the service. */
+      readonly breaker: CircuitBreaker;
+      readonly retryBudget: RetryBudget;
+      /**
+       * Chooses an instance that is not in `tried`; null when none is left.
+       *
+       * @param repeatable whether the request may be sent to another instance when this one fails it
+       */
+      pick(tried: ReadonlySet<string>, repeatable: boolean): Attempt | null;
     }
   | {
       /** The service answers over gRPC, and the gateway makes an HTTP answer of that. */
@@ -86,8 +103,8 @@ export type Decision =
       answer(request: Request, clientAddress: string): Promise<Response>;
     }
   | { readonly kind: 'own' }
-  /** Asked with OPTIONS what a path answers: its methods, as `Allow` has them. */
-  | { readonly kind: 'options'; readonly allow: string }
+  /** Asked with OPTIONS what a path answers: said in these header lines, each ending with CR LF. */
+  | { readonly kind: 'options'; readonly lines: string }
   | { readonly kind: 'refuse'; readonly problem: Problem };
 
 export type Decide = (head: RequestHead) => Decision;

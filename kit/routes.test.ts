@@ -5,7 +5,13 @@ import { routeClaims } from './routes';
 const appWith = (detail: object) => new Elysia().post('/things', () => 'made', { detail });
 
 test('a route tells the gateway what it needs besides its access rule', () => {
-  const detail = { 'x-access': 'public', 'x-body-bytes': 5, 'x-timeout-ms': 100, 'x-rate-limit': 'sign-in' };
+  const detail = {
+    'x-access': 'public',
+    'x-body-bytes': 5,
+    'x-timeout-ms': 100,
+    'x-hedge-ms': 50,
+    'x-rate-limit': 'sign-in',
+  };
   expect(routeClaims(appWith(detail))).toEqual([
     {
       method: 'POST',
@@ -13,6 +19,7 @@ test('a route tells the gateway what it needs besides its access rule', () => {
       auth: 'public',
       body_bytes: 5,
       timeout_ms: 100,
+      hedge_ms: 50,
       rate_limit: 'sign-in',
     },
   ]);

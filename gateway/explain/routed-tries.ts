@@ -1,5 +1,5 @@
 import type { Attempt } from '../decision';
-import type { RetryBudget } from '../plane/retry-budget';
+import type { RetryBudget } from '../routing/retry-budget';
 import type { Try } from './explanation';
 
 /** One of several tries of a request; for a request with one try it is not made. */
@@ -16,19 +16,20 @@ export interface RoutedTry {
  * The tries of a request with one more.
  *
  * @param tries null while there was but one
- * @param status what the try that is left was answered with; 0 without an answer
+ * @param status what the try before it was answered with; 0 without an answer
  */
-export function withRetry(
+export function withTry(
   tries: RoutedTry[] | null,
-  left: Attempt,
+  kind: 'retry' | 'hedge',
+  before: Attempt,
   status: number,
   next: Attempt,
   retryBudget: RetryBudget,
 ): RoutedTry[] {
-  const known: RoutedTry[] = tries ?? [{ kind: 'first', attempt: left, status: 0, budget: null }];
+  const known: RoutedTry[] = tries ?? [{ kind: 'first', attempt: before, status: 0, budget: null }];
   const last = known.at(-1);
   if (last !== undefined) last.status = status;
   const budget = { inUse: retryBudget.inUse(), allowed: retryBudget.allowed() };
-  known.push({ kind: 'retry', attempt: next, status: 0, budget });
+  known.push({ kind, attempt: next, status: 0, budget });
   return known;
 }

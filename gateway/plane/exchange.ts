@@ -1,6 +1,5 @@
 import { BodyTooLarge, type Problem } from '#kit/problem';
-import type { Attempt, Decision, HeaderList, TryResult } from '../decision';
-import { type RoutedTry, withRetry } from '../explain/routed-tries';
+import type { HeaderList, TryResult } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';
 import { type IncomingResponse, isEventStream } from '../http1/response-head';
@@ -12,21 +11,21 @@ import {
   mayKeepAlive,
   type RequestHandler,
 } from './client-side';
-import { interimHeadText, requestHeadText, responseHeadText, trailersFromClient } from './forwarded-headers';
+import { interimHeadText, responseHeadText, trailersFromClient } from './forwarded-headers';
+import { Place, type Placed } from './place';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
-import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from './problems';
-import { createReplay, type Replay } from './replay';
+import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from './problems';
 import type { RequestContext } from './request-context';
+import { type Forward, Tries } from './tries';
 import { openTunnel } from './tunnel';
-import { startTry, type TryEvents, type TryFailure, type UpstreamTry } from './upstream-try';
-
-type Forward = Extract<Decision, { kind: 'forward' }>;
+import type { TryEvents, TryFailure, UpstreamTry } from './upstream-try';
 
 /** RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const WORTH_ANOTHER_INSTANCE = new Set([502, 503, 504]);
-const NONE_TRIED: ReadonlySet<string> = new Set();
+/** A try whose time is up, and which finds the retry budget spent, is waited for a little longer. */
+const ASK_AGAIN_MS = 200;
 
 /** Forwards one request: picks an instance, sends, tries another one where that is allowed, relays the response. */
 export function forward(
@@ -44,25 +43,18 @@ export function forward(
  * A request and what becomes of it, heard from both sides. A class where the rest is closures: there is one for every
  * request, and closures would be two dozen objects for each.
  */
-class Exchange implements RequestHandler, TryEvents {
+class Exchange implements RequestHandler, TryEvents, Placed {
   private readonly idempotent: boolean;
-  /** Null for a request without a body: it can always be sent again. */
-  private readonly replay: Replay | null;
-  private tried: Set<string> | null = null;
-  /** All tries, when there is more than one. */
-  private tries: RoutedTry[] | null = null;
-  private attempt: Attempt | null = null;
-  private current: UpstreamTry | null = null;
+  private readonly place: Place;
+  private readonly tries: Tries;
   private encoder: BodyEncoder = createBodyEncoder(NO_BODY);
   private keepAlive = false;
-  private tryStartedMs = 0;
-  private headAfterMs = -1;
+  /** Since when the whole request is here; negative before. */
   private waitingSinceMs = -1;
   /** Of the response, once its head is written to the client; 0 before. */
   private status = 0;
   private bytesIn = 0;
   private bytesOut = 0;
-  private retries = 0;
   private over = false;
 
   constructor(
@@ -71,44 +63,32 @@ class Exchange implements RequestHandler, TryEvents {
     private readonly decision: Forward,
     private readonly plane: Plane,
   ) {
-    const { head, framing } = context.request;
-    this.idempotent = IDEMPOTENT.has(head.method);
-    this.replay = framing.kind === 'none' ? null : createReplay(plane.limits.retryBodyBytes);
+    this.idempotent = IDEMPOTENT.has(context.request.head.method);
+    this.place = new Place(decision.breaker, client.deadline, this);
+    this.tries = new Tries(this, client, context, decision, plane, this.idempotent);
   }
 
   begin() {
     const { framing } = this.context.request;
-    if (framing.kind === 'length' && framing.length > this.decision.limits.bodyBytes) {
+    if (framing.kind === 'length' && framing.length > this.decision.limits.bodyBytes)
       this.fail(new BodyTooLarge(), 'abandoned');
-      return;
-    }
-    const first = this.decision.pick(NONE_TRIED);
-    if (first === null) {
-      this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }), 'unreachable');
+    else this.place.enter();
+  }
+
+  start() {
+    if (!this.tries.begin()) {
+      this.unavailable();
       return;
     }
     continueIfExpected(this.client, this.context.request);
-    this.send(first, this.context.startedMs, false);
+    if (this.waitingSinceMs < 0) return;
+    // It has become whole in the queue.
+    this.place.take();
+    this.awaitHead();
   }
 
-  private send(next: Attempt, nowMs: number, fresh: boolean) {
-    const { request } = this.context;
-    this.attempt = next;
-    this.tryStartedMs = nowMs;
-    this.headAfterMs = -1;
-    const headText = requestHeadText(this.context, this.decision.target, next);
-    const { method } = request.head;
-    const { pool } = this.plane;
-    this.current = startTry(next, { method, headText, framing: request.framing }, this, pool, fresh);
-    if (this.current === null) {
-      this.failed('unreachable');
-      return;
-    }
-    // The first time the head goes out together with what came in the same packet, at `flush` or `end`.
-    const flushed = this.replay?.into(this.current) ?? (this.waitingSinceMs < 0 || this.current.flush());
-    if (flushed) this.client.resume();
-    else this.client.pause();
-    if (this.waitingSinceMs >= 0) this.awaitHead();
+  unavailable() {
+    this.fail(serviceUnavailable(this.decision.breaker.retryAfterSeconds()), 'unreachable');
   }
 
   /** A try may take `tryTimeoutMs`, all of them together `requestTimeoutMs`, counted from the request's last byte. */
@@ -121,53 +101,44 @@ class Exchange implements RequestHandler, TryEvents {
     return this.decision.limits.requestTimeoutMs - (performance.now() - this.waitingSinceMs);
   }
 
-  /** Leaves the current try for another instance; false when there is none, or it must not be. */
   private tryAnother(result: TryResult, status = 0): boolean {
-    const { retryBudget } = this.plane;
-    if (this.replay?.possible === false || (this.retries === 0 && !retryBudget.take())) return false;
-    this.tried ??= new Set();
-    if (this.attempt !== null) this.tried.add(this.attempt.instanceId);
-    const next = this.decision.pick(this.tried);
-    if (next === null) {
-      if (this.retries === 0) retryBudget.give();
-      return false;
-    }
-    this.current?.abandon();
-    if (this.attempt) this.tries = withRetry(this.tries, this.attempt, status, next, retryBudget);
-    this.endAttempt(result);
-    this.retries++;
-    this.send(next, performance.now(), false);
+    if (!this.tries.another(result, status)) return false;
+    if (this.waitingSinceMs >= 0) this.awaitHead();
     return true;
   }
 
-  // What the try tells.
+  // What a try tells.
 
-  interim(response: IncomingResponse) {
-    if (response.status === 101) this.switchProtocols(response);
+  interim(from: UpstreamTry, response: IncomingResponse) {
+    if (response.status === 101) this.switchProtocols(from, response);
     else if (this.context.request.head.httpVersion === '1.1') this.client.push(interimHeadText(response));
   }
 
-  responded(response: IncomingResponse) {
-    if (
-      this.idempotent &&
-      WORTH_ANOTHER_INSTANCE.has(response.status) &&
-      this.tryAnother('unavailable', response.status)
-    )
-      return;
-    const { client, context } = this;
-    client.deadline.clear();
-    this.replay?.forget();
-    this.status = response.status;
-    this.headAfterMs = performance.now() - this.tryStartedMs;
+  responded(from: UpstreamTry, response: IncomingResponse) {
+    const { client, context, tries } = this;
+    const { status } = response;
+    if (this.idempotent && WORTH_ANOTHER_INSTANCE.has(status)) {
+      if (tries.dropOne(from, 'unavailable') || this.tryAnother('unavailable', status)) return;
+    }
+    this.answerBegins(from, status);
     const framing = framingForClient(response.framing, context.request.head.httpVersion);
     this.keepAlive =
       mayKeepAlive(context.request, client, this.plane.draining()) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);
     // One whose length is said has an end.
-    if (framing.kind !== 'length' && isEventStream(response)) this.attempt?.detach();
+    if (framing.kind !== 'length' && isEventStream(response)) from.attempt.detach();
     client.push(
       responseHeadText(response, context, framing, connectionValue(context.request, this.keepAlive)),
     );
+    this.place.leave('answered');
+  }
+
+  /** From here on nothing can be sent again. */
+  private answerBegins(from: UpstreamTry, status: number) {
+    this.status = status;
+    this.client.deadline.clear();
+    this.tries.choose(from);
+    if (status < 500) from.attempt.answered(performance.now() - from.attempt.startedMs);
   }
 
   responseContent(bytes: Buffer, start: number, end: number) {
@@ -176,7 +147,7 @@ class Exchange implements RequestHandler, TryEvents {
   }
 
   responseFlush() {
-    if (!this.client.flush()) this.current?.pause();
+    if (!this.client.flush()) this.tries.current?.pause();
   }
 
   responseEnd(trailers: HeaderList) {
@@ -186,20 +157,18 @@ class Exchange implements RequestHandler, TryEvents {
     this.client.finish(this.keepAlive);
   }
 
-  failed(failure: TryFailure) {
+  failed(from: UpstreamTry, failure: TryFailure) {
     if (this.status !== 0) {
       this.conclude('broken');
       this.client.abort();
       return;
     }
-    if (failure === 'stale' && this.idempotent && this.replay?.possible !== false && this.attempt !== null) {
-      this.send(this.attempt, performance.now(), true);
-      return;
-    }
-    // Where there was no connection, the instance has seen nothing: any method may go to another one.
+    if (failure === 'stale' && this.tries.afresh(from)) return;
     const result = failure === 'unreachable' ? 'unreachable' : 'broken';
+    if (this.tries.dropOne(from, result)) return;
+    // Where there was no connection, the instance has seen nothing: any method may go to another one.
     if ((this.idempotent || result === 'unreachable') && this.tryAnother(result)) return;
-    if (result === 'unreachable') this.fail(new ServiceUnavailable({ headers: RETRY_AFTER }), result);
+    if (result === 'unreachable') this.unavailable();
     else this.fail(new UpstreamBadResponse(), result);
   }
 
@@ -207,17 +176,17 @@ class Exchange implements RequestHandler, TryEvents {
     this.client.resume();
   }
 
-  private switchProtocols(response: IncomingResponse) {
-    if (!this.context.request.upgradesToWebSocket || this.current === null) {
-      this.current?.abandon();
-      this.failed('malformed');
+  private switchProtocols(from: UpstreamTry, response: IncomingResponse) {
+    if (!this.context.request.upgradesToWebSocket) {
+      from.abandon();
+      this.failed(from, 'malformed');
       return;
     }
-    this.client.deadline.clear();
-    this.status = response.status;
+    this.answerBegins(from, response.status);
     this.client.push(interimHeadText(response));
-    this.attempt?.detach();
-    openTunnel(this.client, this.current, this.plane, (bytes) => {
+    from.attempt.detach();
+    this.place.leave('answered');
+    openTunnel(this.client, from, this.plane, (bytes) => {
       this.bytesIn += bytes.fromClient;
       this.bytesOut += bytes.fromUpstream;
       this.conclude('answered');
@@ -233,39 +202,38 @@ class Exchange implements RequestHandler, TryEvents {
       this.refuse(new BodyTooLarge());
       return;
     }
-    if (this.status === 0) this.replay?.keep(bytes, start, end);
-    this.current?.send(bytes, start, end);
+    this.tries.content(bytes, start, end);
   }
 
   flush() {
-    if (!this.over && this.current?.flush() === false) this.client.pause();
+    if (this.over) return;
+    if (this.place.queued || !this.tries.flush()) this.client.pause();
   }
 
   end(trailers: HeaderList) {
     if (this.over) return;
-    const passing = trailers.length === 0 ? trailers : trailersFromClient(trailers);
-    this.replay?.end(passing);
-    this.current?.end(passing);
-    this.current?.flush();
+    this.tries.bodyEnd(trailers.length === 0 ? trailers : trailersFromClient(trailers));
     if (this.status !== 0) return;
     this.waitingSinceMs = performance.now();
+    if (this.place.queued) return;
+    this.place.take();
     this.awaitHead();
+    const { hedgeMs } = this.decision.limits;
+    if (hedgeMs > 0) this.tries.hedgeAfter(hedgeMs);
   }
 
   drained() {
-    this.current?.resume();
+    this.tries.current?.resume();
   }
 
   gone() {
     if (this.over) return;
-    this.current?.abandon();
     this.status = CLIENT_LEFT;
     this.conclude('abandoned');
   }
 
   refuse(problem: Problem) {
     if (this.over) return;
-    this.current?.abandon();
     const begun = this.status !== 0;
     if (!begun) this.status = problem.status;
     // The instance is not to blame: clients could have it ejected.
@@ -276,37 +244,36 @@ class Exchange implements RequestHandler, TryEvents {
 
   timeUp() {
     if (this.over || this.status !== 0) return;
-    const isOut = this.timeLeftMs() <= 0;
-    if (!isOut && this.idempotent && this.tryAnother('timeout')) return;
-    if (isOut) this.fail(new UpstreamTimeout(), 'timeout');
-    else this.client.deadline.set(this.timeLeftMs());
+    if (this.place.queued) {
+      this.unavailable();
+      return;
+    }
+    const leftMs = this.timeLeftMs();
+    if (leftMs <= 0) this.fail(new UpstreamTimeout(), 'timeout');
+    else if (!this.idempotent) this.client.deadline.set(leftMs);
+    else if (!this.tryAnother('timeout')) this.client.deadline.set(Math.min(leftMs, ASK_AGAIN_MS));
   }
 
   // How it ends.
 
   private fail(problem: Problem, result: TryResult) {
-    this.current?.abandon();
     this.status = problem.status;
     // Counted before the answer ends this request on the connection: the next one may begin within it.
     this.conclude(result, problem.code);
     answerProblem(this.client, this.context, problem, this.plane);
   }
 
-  private endAttempt(result: TryResult) {
-    const latencyMs = this.headAfterMs < 0 ? performance.now() - this.tryStartedMs : this.headAfterMs;
-    this.attempt?.done(result, latencyMs);
-    this.attempt = null;
-  }
-
   private conclude(result: TryResult, code?: string) {
     if (this.over) return;
     this.over = true;
-    const { status, bytesIn, bytesOut, retries, attempt, tries } = this;
-    this.endAttempt(result);
-    if (retries > 0) this.plane.retryBudget.give();
+    this.place.leave(result === 'abandoned' ? 'unknown' : 'failed');
+    this.tries.end(result);
+    const { status, bytesIn, bytesOut } = this;
+    const { queuedMs } = this.place;
+    const { attempt, retries, told: tries } = this.tries;
     const { route, service } = this.decision;
-    const outcome = { route, service, status, bytesIn, bytesOut, retries, attempt, tries, code };
-    this.plane.accessLog.end(this.context, outcome);
+    const ended = { route, service, status, bytesIn, bytesOut, retries, attempt, tries, code, queuedMs };
+    this.plane.accessLog.end(this.context, ended);
   }
 }
 

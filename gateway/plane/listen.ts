@@ -1,6 +1,7 @@
 import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { Decide } from '../decision';
 import type { RecentRequests } from '../explain/recent-requests';
@@ -10,7 +11,6 @@ import { trustedProxies } from './client-origin';
 import { createDeadlineClock } from './deadlines';
 import { DEFAULT_LIMITS, type PlaneLimits } from './limits';
 import type { Own, Plane } from './plane';
-import { createRetryBudget } from './retry-budget';
 import { readCertificate, type TlsFiles, watchCertificate } from './tls-files';
 import { createUpstreamPool } from './upstream-pool';
 
@@ -26,8 +26,9 @@ export interface GatewayOptions {
   readonly metrics: Registry;
   /** Where every request is kept for a while, to be explained. */
   readonly recent: RecentRequests;
-  readonly rateLimits?: RateLimits | null;
   readonly tls?: TlsFiles;
+  readonly crossOrigin?: CrossOrigin | null;
+  readonly rateLimits?: RateLimits | null;
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<PlaneLimits>;
@@ -58,10 +59,10 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     limits,
     clock,
     pool: createUpstreamPool(limits, clock, report),
-    retryBudget: createRetryBudget(() => accessLog.activeRequests),
-    rateLimits: options.rateLimits ?? null,
     accessLog,
     trusted: trustedProxies(options.trustedProxies ?? []),
+    crossOrigin: options.crossOrigin ?? null,
+    rateLimits: options.rateLimits ?? null,
     log,
     revision: options.revision,
     revisionLine: createRevisionLine(options.revision),

@@ -1,11 +1,11 @@
 import type { Logger } from '#kit/log';
+import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { Decide } from '../decision';
 import type { AccessLog } from './access-log';
 import type { TrustedProxies } from './client-origin';
 import type { DeadlineClock } from './deadlines';
 import type { PlaneLimits } from './limits';
-import type { RetryBudget } from './retry-budget';
 import type { UpstreamPool } from './upstream-pool';
 
 /** Answers a request the gateway does not forward. */
@@ -18,11 +18,12 @@ export interface Plane {
   readonly limits: PlaneLimits;
   readonly clock: DeadlineClock;
   readonly pool: UpstreamPool;
-  readonly retryBudget: RetryBudget;
-  /** Null where requests are not limited. */
-  readonly rateLimits: RateLimits | null;
   readonly accessLog: AccessLog;
   readonly trusted: TrustedProxies;
+  /** Null where pages of other origins are not provided for. */
+  readonly crossOrigin: CrossOrigin | null;
+  /** Null where requests are not limited. */
+  readonly rateLimits: RateLimits | null;
   readonly log: Logger;
   /** The registry's revision that `decide` goes by. */
   revision(): number;

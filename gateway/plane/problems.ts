@@ -17,6 +17,10 @@ export const RequestTimeout = defineProblem('request.timeout', 408, 'The request
 /** Said with every 503, in seconds. */
 export const RETRY_AFTER = { 'retry-after': '1' };
 
+/** @param seconds after which asking again makes sense */
+export const serviceUnavailable = (seconds: number): Problem =>
+  new ServiceUnavailable({ headers: { 'retry-after': String(seconds) } });
+
 const TITLES: Record<MalformedMessage['status'], string> = {
   400: 'This is not a request that can be understood',
   405: 'This address does not answer that method',

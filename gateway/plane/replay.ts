@@ -17,6 +17,7 @@ export function createReplay(mostBytes: number): Replay {
   let bytes = 0;
   let possible = true;
   let trailers: HeaderList | null = null;
+  let isSent = false;
 
   function forget() {
     possible = false;
@@ -29,7 +30,8 @@ export function createReplay(mostBytes: number): Replay {
     },
     keep(received, start, end) {
       bytes += end - start;
-      if (bytes > mostBytes) forget();
+      // Before the first try there is no other copy.
+      if (bytes > mostBytes && isSent) forget();
       else if (possible) spans.push(received.subarray(start, end));
     },
     end(received) {
@@ -37,10 +39,12 @@ export function createReplay(mostBytes: number): Replay {
     },
     forget,
     into(upstream) {
+      isSent = true;
       // A first try comes here with nothing yet: its head goes out together with what follows in the same packet.
       if (spans.length === 0 && trailers === null) return true;
       for (const span of spans) upstream.send(span, 0, span.length);
       if (trailers !== null) upstream.end(trailers);
+      if (bytes > mostBytes) forget();
       return upstream.flush();
     },
   };

@@ -4,6 +4,8 @@ import { Registry } from 'prom-client';
 import type { RateLimits } from '../admission/rate-limits';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
+import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
+import { createRetryBudget } from '../routing/retry-budget';
 import type { PlaneLimits } from './limits';
 import { type ListeningGateway, listenGateway } from './listen';
 import type { Own } from './plane';
@@ -24,6 +26,7 @@ export interface TestSetup {
   readonly instances: readonly number[];
   readonly route?: Partial<Limits>;
   readonly limits?: Partial<PlaneLimits>;
+  readonly bounds?: Partial<BreakerBounds>;
   readonly trustedProxies?: readonly string[];
   readonly own?: Own;
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
@@ -41,13 +44,21 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   };
   const metrics = new Registry();
   const recent = createRecentRequests(100);
+  const breaker = createCircuitBreaker({ ...DEFAULT_BOUNDS, ...setup.bounds }, () => performance.now());
+  const retryBudget = createRetryBudget(
+    () => breaker.inFlight,
+    () => breaker.begun,
+  );
   const attemptAt = (port: number, index: number): Attempt => ({
     instanceId: `instance-${index}`,
     host: '127.0.0.1',
     port,
+    startedMs: performance.now(),
     considered: [],
+    isProbe: false,
     result: null,
     latencyMs: 0,
+    answered: () => undefined,
     done: (result) => void outcomes.push({ instanceId: `instance-${index}`, result }),
     detach: () => undefined,
   });
@@ -59,7 +70,15 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
       route: '/test',
       target: head.target,
-      limits: { bodyBytes: 100 * 1024 * 1024, tryTimeoutMs: 5_000, requestTimeoutMs: 30_000, ...setup.route },
+      limits: {
+        bodyBytes: 100 * 1024 * 1024,
+        tryTimeoutMs: 5_000,
+        requestTimeoutMs: 30_000,
+        hedgeMs: 0,
+        ...setup.route,
+      },
+      breaker,
+      retryBudget,
       pick(tried) {
         const index = setup.instances.findIndex((_, candidate) => !tried.has(`instance-${candidate}`));
         const port = setup.instances[index];

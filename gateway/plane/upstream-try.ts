@@ -16,16 +16,19 @@ export type TryFailure =
   | 'lost'
   | 'malformed';
 
-/** What a try tells the exchange it is made for. Nothing is told after the end, a failure or `abandon`. */
+/**
+ * What a try tells the exchange it is made for. Nothing is told after the end, a failure or `abandon`; only the first
+ * three can come from one of two tries that are running at the same time.
+ */
 export interface TryEvents {
   /** A head with a status below 200, 101 included. */
-  interim(response: IncomingResponse): void;
-  responded(response: IncomingResponse): void;
+  interim(from: UpstreamTry, response: IncomingResponse): void;
+  responded(from: UpstreamTry, response: IncomingResponse): void;
+  failed(from: UpstreamTry, failure: TryFailure): void;
   responseContent(bytes: Buffer, start: number, end: number): void;
   /** All that one packet brought has been told. */
   responseFlush(): void;
   responseEnd(trailers: HeaderList): void;
-  failed(failure: TryFailure): void;
   /** More of the request body can be sent. */
   upstreamDrained(): void;
 }
@@ -51,7 +54,7 @@ export function startTry(
 ): UpstreamTry | null {
   const connection = pool.take(attempt.host, attempt.port, fresh);
   if (connection === null) return null;
-  const started = new UpstreamTry(connection, request.framing, events);
+  const started = new UpstreamTry(attempt, connection, request.framing, events);
   connection.use(started);
   connection.reader.expect(request.method);
   connection.push(request.headText);
@@ -60,6 +63,8 @@ export function startTry(
 
 const NOTHING_EARLY = Buffer.alloc(0);
 const NO_TRAILERS: HeaderList = [];
+/** As much of an answer is kept until it is whole. */
+const MOST_GATHERED_BYTES = 64 * 1024;
 
 /**
  * One request sent once, to one instance. A class, as the exchange: there is one for every request, and closures would
@@ -73,8 +78,10 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
   private sent: boolean;
   private over = false;
   private early: Buffer = NOTHING_EARLY;
+  private gathered: Gathered | null = null;
 
   constructor(
+    readonly attempt: Attempt,
     private readonly connection: UpstreamConnection,
     framing: Framing,
     private readonly events: TryEvents,
@@ -149,31 +156,55 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
   }
 
   private read(bytes: Buffer) {
-    let position = this.decoder === null ? this.readHeads(bytes) : 0;
+    if (this.gathered !== null) {
+      this.gather(this.gathered, bytes);
+      return;
+    }
+    const position = this.decoder === null ? this.readHeads(bytes) : 0;
+    this.readBody(bytes, position);
+  }
+
+  private readBody(bytes: Buffer, position: number) {
     const { decoder } = this;
     if (this.over || decoder === null) return;
-    position = decoder.decode(bytes, position, this);
-    if (!this.over && decoder.done) this.finish(position < bytes.length);
+    const end = decoder.decode(bytes, position, this);
+    if (!this.over && decoder.done) this.finish(end < bytes.length);
   }
 
   /** @returns where the body begins, when the final head was there */
   private readHeads(bytes: Buffer): number {
     const { reader } = this.connection;
     let position = 0;
-    while (!this.over && this.decoder === null) {
+    while (!this.over && this.response === null) {
       const head = reader.read(bytes, position);
       if (head === null) return bytes.length;
       position = reader.consumed;
       if (head.status < 200) {
         this.early = bytes.subarray(position);
-        this.events.interim(head);
+        this.events.interim(this, head);
         continue;
       }
       this.response = head;
-      this.decoder = createBodyDecoder(head.framing);
-      this.events.responded(head);
+      const missing = this.sent ? missingOf(head, bytes.length - position) : 0;
+      if (missing > 0) this.gathered = { head, parts: [bytes.subarray(position)], missing };
+      else this.respond(head);
     }
     return position;
+  }
+
+  private respond(head: IncomingResponse) {
+    this.decoder = createBodyDecoder(head.framing);
+    this.events.responded(this, head);
+  }
+
+  /** A small answer is told when it is whole: one that breaks off before can still be asked for elsewhere. */
+  private gather(gathered: Gathered, bytes: Buffer) {
+    gathered.parts.push(bytes);
+    gathered.missing -= bytes.length;
+    if (gathered.missing > 0) return;
+    this.gathered = null;
+    this.respond(gathered.head);
+    this.readBody(Buffer.concat(gathered.parts), 0);
   }
 
   private finish(surplus: boolean) {
@@ -192,7 +223,7 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
     if (this.over) return;
     this.over = true;
     this.connection.destroy();
-    this.events.failed(failure);
+    this.events.failed(this, failure);
   }
 
   private failureByLoss(connected: boolean): TryFailure {
@@ -200,3 +231,15 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
     return this.connection.reused && this.silent ? 'stale' : 'lost';
   }
 }
+
+/** A head whose body has not come as a whole. */
+interface Gathered {
+  readonly head: IncomingResponse;
+  readonly parts: Buffer[];
+  /** Bytes. */
+  missing: number;
+}
+
+/** What has not come of an answer that is small enough to be gathered, in bytes. */
+const missingOf = ({ framing }: IncomingResponse, come: number) =>
+  framing.kind === 'length' && framing.length <= MOST_GATHERED_BYTES ? framing.length - come : 0;

@@ -43,7 +43,7 @@ function createScene(seed = 1) {
   function serve(requests: number, latencyOf: (id: string) => number, isOk = (_: string) => true) {
     const counts: Record<string, number> = {};
     for (let request = 0; request < requests; request++) {
-      const attempt = balancer.pick(NONE);
+      const attempt = balancer.pick(NONE, true);
       if (attempt === null) continue;
       counts[attempt.instanceId] = (counts[attempt.instanceId] ?? 0) + 1;
       clock.ms += 1;
@@ -114,7 +114,7 @@ describe('traffic avoids what is slow or fails', () => {
     balancer.update([instance('a'), instance('b')]);
     const open: Attempt[] = [];
     for (let request = 0; request < 100; request++) {
-      const attempt = balancer.pick(NONE);
+      const attempt = balancer.pick(NONE, true);
       if (attempt?.instanceId === 'b') attempt.done('answered', 30);
       else if (attempt) open.push(attempt);
     }
@@ -132,22 +132,23 @@ describe('states', () => {
   test('starting and draining instances get nothing', () => {
     const balancer = only('starting', 'draining');
     expect(balancer.isAvailable()).toBe(false);
-    expect(balancer.pick(NONE)).toBeNull();
+    expect(balancer.pick(NONE, true)).toBeNull();
   });
 
   test('an unhealthy instance is asked when there is no other', () => {
-    expect(only('unhealthy', 'draining').pick(NONE)?.instanceId).toBe('unhealthy-0');
+    expect(only('unhealthy', 'draining').pick(NONE, true)?.instanceId).toBe('unhealthy-0');
     const balancer = only('unhealthy', 'up');
-    for (let request = 0; request < 100; request++) expect(balancer.pick(NONE)?.instanceId).toBe('up-1');
-    expect(balancer.pick(new Set(['up-1']))?.instanceId).toBe('unhealthy-0');
+    for (let request = 0; request < 100; request++)
+      expect(balancer.pick(NONE, true)?.instanceId).toBe('up-1');
+    expect(balancer.pick(new Set(['up-1']), true)?.instanceId).toBe('unhealthy-0');
   });
 
   test('what is removed is gone at once, and its running request may still end', () => {
     const { balancer } = createScene();
     balancer.update([instance('a')]);
-    const attempt = balancer.pick(NONE);
+    const attempt = balancer.pick(NONE, true);
     balancer.update([]);
-    expect(balancer.pick(NONE)).toBeNull();
+    expect(balancer.pick(NONE, true)).toBeNull();
     attempt?.done('answered', 5);
     expect(balancer.loads()).toEqual([]);
   });
@@ -200,7 +201,7 @@ test('counts stay true, and picks come only from what is live, whatever happens'
           const open = (state: InstanceState) =>
             live.filter((one) => one.state === state && one.weight > 0 && !tried.has(one.instance_id));
           const expected = open('up').length > 0 ? open('up') : open('unhealthy');
-          const attempt = balancer.pick(tried);
+          const attempt = balancer.pick(tried, true);
           expect(attempt === null).toBe(expected.length === 0);
           if (attempt === null) continue;
           expect(expected.map((one) => one.instance_id)).toContain(attempt.instanceId);

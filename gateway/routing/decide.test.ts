@@ -104,7 +104,7 @@ function createScene() {
 /** What a decision comes to, in a line. */
 function said(decision: Decision): string {
   if (decision.kind === 'own') return 'own';
-  if (decision.kind === 'options') return `options ${decision.allow}`;
+  if (decision.kind === 'options') return `options ${decision.lines.trim()}`;
   if (decision.kind === 'refuse') {
     const { status, code, headers } = decision.problem;
     return [status, code, headers.allow].filter((part) => part !== undefined).join(' ');
@@ -121,9 +121,9 @@ describe('where a request goes', () => {
     ['GET /docs/assets/swagger-ui.css', 'own'],
     ['POST /health', 'own'],
     ['OPTIONS *', 'own'],
-    ['OPTIONS /health', 'options GET, HEAD, OPTIONS'],
-    ['OPTIONS /users/alice', 'options GET, HEAD, OPTIONS'],
-    ['OPTIONS /accounts/users', 'options POST, OPTIONS'],
+    ['OPTIONS /health', 'options Allow: GET, HEAD, OPTIONS'],
+    ['OPTIONS /users/alice', 'options Allow: GET, HEAD, OPTIONS'],
+    ['OPTIONS /accounts/users', 'options Allow: POST, OPTIONS'],
     ['OPTIONS /unknown', '404 route.not-found'],
     ['GET /users/alice', 'users /users/:username /users/alice'],
     ['HEAD /users/alice', 'users /users/:username /users/alice'],
@@ -166,11 +166,13 @@ test('limits are those the route says, else the usual ones', () => {
     bodyBytes: 5_000_000,
     requestTimeoutMs: 60_000,
     tryTimeoutMs: 60_000,
+    hedgeMs: 0,
   });
   expect(read.kind === 'forward' && read.limits).toEqual({
     bodyBytes: 1024 * 1024,
     requestTimeoutMs: 30_000,
     tryTimeoutMs: 5_000,
+    hedgeMs: 0,
   });
 });
 
@@ -187,18 +189,18 @@ describe('as instances come and go', () => {
     const second = instance('users', USERS, { instance_id: 'users-2', port: 5101 });
     registry.set('users', [second]);
     const decision = ask('GET /users/alice');
-    expect(decision.kind === 'forward' && decision.pick(NONE)).toMatchObject({
+    expect(decision.kind === 'forward' && decision.pick(NONE, true)).toMatchObject({
       instanceId: 'users-2',
       port: 5101,
     });
-    expect(decision.kind === 'forward' && decision.pick(new Set(['users-2']))).toBeNull();
+    expect(decision.kind === 'forward' && decision.pick(new Set(['users-2']), true)).toBeNull();
   });
 
   test('what was decided before an instance went still picks from what is live now', () => {
     const { registry, ask } = createScene();
     const decision = ask('GET /users/alice');
     registry.set('users', []);
-    expect(decision.kind === 'forward' && decision.pick(NONE)).toBeNull();
+    expect(decision.kind === 'forward' && decision.pick(NONE, true)).toBeNull();
   });
 
   test('a service whose instances are all gone is unavailable, until the registry forgets it', () => {

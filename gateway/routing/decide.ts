@@ -61,6 +61,8 @@ export function createDecide(
       target: passedOn,
       limits: match.limits,
       rateLimit: match.rateLimit,
+      breaker: service.breaker,
+      retryBudget: service.retryBudget,
       pick: service.balancer.pick,
     };
   };
@@ -90,7 +92,10 @@ const notAllowed = (methods: readonly string[]): Decision =>
   refuse(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
 
 /** RFC 9110, 9.3.7; a service that has registered OPTIONS is asked itself. */
-const options = (methods: readonly string[]): Decision => ({ kind: 'options', allow: methods.join(', ') });
+const options = (methods: readonly string[]): Decision => ({
+  kind: 'options',
+  lines: `Allow: ${methods.join(', ')}\r\n`,
+});
 
 const refuse = (problem: Problem): Decision => ({ kind: 'refuse', problem });
 

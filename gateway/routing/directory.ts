@@ -1,6 +1,13 @@
 import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
 import type { FindTranscoded } from '../transcoding/rules';
-import { type Balancer, createBalancer } from './balancer';
+import { type Balancer, createBalancer, type EjectionNews } from './balancer';
+import {
+  type BreakerBounds,
+  type CircuitBreaker,
+  createCircuitBreaker,
+  DEFAULT_BOUNDS,
+} from './circuit-breaker';
+import { createRetryBudget, type RetryBudget } from './retry-budget';
 import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
 
 /** What the gateway needs of the registry's client. */
@@ -16,6 +23,8 @@ export interface RegistrySource {
 export interface KnownService extends RoutedService {
   readonly instances: readonly Instance[];
   readonly balancer: Balancer;
+  readonly breaker: CircuitBreaker;
+  readonly retryBudget: RetryBudget;
   /** Whether some instance can be called by gRPC now. */
   readonly answersGrpc: boolean;
 }
@@ -45,6 +54,13 @@ export interface Chance {
   readonly random: () => number;
 }
 
+/** How services are kept from failing as a whole. */
+export interface Survival {
+  readonly bounds: BreakerBounds;
+  /** Hears of ejections and returns. */
+  readonly tell: (news: EjectionNews) => void;
+}
+
 /**
  * Follows the registry. Instances come and go at once; the route table is built anew only when claims have changed.
  *
@@ -57,6 +73,7 @@ export function createDirectory(
   registry: RegistrySource,
   findTranscoded: FindTranscoded = () => undefined,
   chance: Chance = { now: () => performance.now(), random: Math.random },
+  survival: Survival = { bounds: DEFAULT_BOUNDS, tell: () => undefined },
 ): Directory {
   const known = new Map<string, KnownService>();
   const listeners = new Set<(names: readonly string[]) => void>();
@@ -89,11 +106,31 @@ export function createDirectory(
     before: KnownService | undefined,
     instances: readonly Instance[],
   ): KnownService {
-    const balancer = before?.balancer ?? createBalancer(chance);
+    const { balancer, breaker, retryBudget } = before ?? createSurvival();
     balancer.update(instances);
+    breaker.instancesChanged();
     const claims = instances.length > 0 ? unionOf(instances) : (before ?? EVERYTHING_BELOW_ITS_NAME);
     const { routes, prefixes } = claims;
-    return { name, instances, balancer, answersGrpc: instances.some(answersGrpc), routes, prefixes };
+    return {
+      name,
+      instances,
+      balancer,
+      breaker,
+      retryBudget,
+      answersGrpc: instances.some(answersGrpc),
+      routes,
+      prefixes,
+    };
+  }
+
+  /** What is learned of a service, and stays while its instances come and go. */
+  function createSurvival() {
+    const breaker = createCircuitBreaker(survival.bounds, chance.now);
+    const retryBudget = createRetryBudget(
+      () => breaker.inFlight,
+      () => breaker.begun,
+    );
+    return { balancer: createBalancer(chance, survival.tell), breaker, retryBudget };
   }
 
   return {
@@ -144,12 +181,14 @@ function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' |
 function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   const bodyBytes = Math.max(left.body_bytes ?? 0, right.body_bytes ?? 0);
   const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
+  const hedgeMs = Math.max(left.hedge_ms ?? 0, right.hedge_ms ?? 0);
   const rateLimit = left.rate_limit ?? right.rate_limit;
   return {
     ...left,
     ...(rateLimit !== undefined && { rate_limit: rateLimit }),
     ...(bodyBytes > 0 && { body_bytes: bodyBytes }),
     ...(timeoutMs > 0 && { timeout_ms: timeoutMs }),
+    ...(hedgeMs > 0 && { hedge_ms: hedgeMs }),
   };
 }
 

@@ -9,29 +9,48 @@ const FLOOR_MS = 0.1;
 
 /** How long an instance takes to answer, as a moving mean that believes bad news at once and good news slowly. */
 export interface Latency {
-  observe(ok: boolean, latencyMs: number): void;
+  /** A request was sent, and its answer is awaited. */
+  sent(nowMs: number): void;
+  /** @param heard whether it was answered, and not given up */
+  settled(heard: boolean, nowMs: number): void;
+  observe(ok: boolean, latencyMs: number, nowMs: number): void;
   /** Milliseconds, fading while nothing is observed: what was slow gets another chance. */
-  costMs(): number;
+  costMs(nowMs: number): number;
 }
 
 /**
- * Peak-EWMA (Finagle, linkerd): a latency above the mean replaces it, one below moves it by its age.
+ * Peak-EWMA (Finagle, linkerd): a latency above the mean replaces it, one below moves it by its age. An instance that
+ * owes answers and has given none for longer than its mean costs as much as it has been silent: one that hangs is
+ * left long before the first of its requests has run out of time.
  *
- * @param now monotonic milliseconds
+ * @param bornMs monotonic milliseconds
  */
-export function createLatency(now: () => number): Latency {
+export function createLatency(bornMs: number): Latency {
   let meanMs = START_MS;
-  let observedAtMs = now();
+  let observedAtMs = bornMs;
+  let awaited = 0;
+  let heardAtMs = bornMs;
 
-  const remaining = () => Math.exp(-Math.max(0, now() - observedAtMs) / DECAY_MS);
+  const remaining = (nowMs: number) => Math.exp(-Math.max(0, nowMs - observedAtMs) / DECAY_MS);
 
   return {
-    observe(ok, latencyMs) {
-      const sampleMs = ok ? latencyMs : Math.max(latencyMs, FAILURE_MS);
-      const old = remaining();
-      meanMs = sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
-      observedAtMs = now();
+    sent(nowMs) {
+      if (awaited === 0) heardAtMs = nowMs;
+      awaited++;
     },
-    costMs: () => Math.max(FLOOR_MS, meanMs * remaining()),
+    settled(heard, nowMs) {
+      awaited--;
+      if (heard) heardAtMs = nowMs;
+    },
+    observe(ok, latencyMs, nowMs) {
+      const sampleMs = ok ? latencyMs : Math.max(latencyMs, FAILURE_MS);
+      const old = remaining(nowMs);
+      meanMs = sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
+      observedAtMs = nowMs;
+    },
+    costMs(nowMs) {
+      const silentMs = awaited === 0 ? 0 : nowMs - heardAtMs;
+      return Math.max(FLOOR_MS, meanMs * remaining(nowMs), silentMs);
+    },
   };
 }

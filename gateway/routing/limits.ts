@@ -9,8 +9,9 @@ const TRY_TIMEOUT_MS = 5_000;
  * The limits of a route. One that says how long it may take says it for each try too: its answer is slow by nature,
  * not because an instance hangs.
  */
-export const limitsOf = ({ body_bytes, timeout_ms }: Partial<RouteClaim>): Limits => ({
+export const limitsOf = ({ body_bytes, timeout_ms, hedge_ms }: Partial<RouteClaim>): Limits => ({
   bodyBytes: body_bytes ?? JSON_BODY_BYTES,
   requestTimeoutMs: timeout_ms ?? REQUEST_TIMEOUT_MS,
   tryTimeoutMs: timeout_ms ?? TRY_TIMEOUT_MS,
+  hedgeMs: hedge_ms ?? 0,
 });

@@ -73,7 +73,7 @@ async function startGateway() {
       kind: 'transcode',
       service: 'media',
       route: route.pattern,
-      limits: { bodyBytes: MOST_BYTES, requestTimeoutMs: 5_000, tryTimeoutMs: 5_000 },
+      limits: { bodyBytes: MOST_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
       streams: true,
       answer: (request, address) =>
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),
