@@ -28,6 +28,12 @@ const NO_TRAILERS: HeaderList = [];
 const MOST_SIZE_LINE_BYTES = 256;
 /** Twelve hexadecimal digits stay exact as a JavaScript number. */
 const MOST_SIZE_DIGITS = 12;
+/**
+ * Of a chunk's size line so much costs nothing, and twice its content; what all lines have beyond that is bounded: a body
+ * could be nearly nothing but extensions otherwise. The rule of Go's net/http (CVE-2023-39326).
+ */
+const FREE_SIZE_LINE_BYTES = 16;
+const MOST_EXCESS_BYTES = 16 * 1024;
 
 export function createBodyDecoder(framing: Framing): BodyDecoder {
   switch (framing.kind) {
@@ -70,6 +76,7 @@ function chunkedDecoder(): BodyDecoder {
   let size = 0;
   let digits = 0;
   let lineBytes = 0;
+  let excessBytes = 0;
   let trailerText = '';
   const trailers = emptySection();
 
@@ -78,6 +85,9 @@ function chunkedDecoder(): BodyDecoder {
     if (part === 'size-lf') {
       if (code !== LF) throw new MalformedMessage(400, 'A chunk size must end with CR LF');
       part = size === 0 ? 'trailers' : 'data';
+      excessBytes = Math.max(0, excessBytes + lineBytes - FREE_SIZE_LINE_BYTES - 2 * size);
+      if (excessBytes > MOST_EXCESS_BYTES)
+        throw new MalformedMessage(400, 'There is more of chunk extensions than of content');
       return;
     }
     const digit = part === 'size' ? (HEX_VALUE[code] ?? -1) : -1;

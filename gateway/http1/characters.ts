@@ -24,7 +24,6 @@ export const TARGET = tableWhere(
 
 /** Narrower than RFC 3986's reg-name: what names and IPv4 addresses in use are made of. */
 export const HOST_NAME = tableOf(`${LETTERS_AND_DIGITS}.-_`);
-export const IPV6_ADDRESS = tableOf('0123456789abcdefABCDEF:.');
 export const DIGIT = tableOf('0123456789');
 
 /** The value of a hexadecimal digit by its code, -1 for every other code. */

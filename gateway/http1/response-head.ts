@@ -150,6 +150,9 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
         break;
     }
   }
+  // A server that old did not mean what this means since (RFC 9112, 6.1).
+  if (transferEncoding !== null && line.httpVersion === '1.0')
+    throw new MalformedMessage(400, 'HTTP/1.0 knows no Transfer-Encoding');
   const declared = declaredFraming(contentLength, transferEncoding);
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
   return {

@@ -1,4 +1,5 @@
-import { DIGIT, HOST_NAME, IPV6_ADDRESS, madeOf } from './characters';
+import { isIPv6 } from 'node:net';
+import { DIGIT, HOST_NAME, madeOf } from './characters';
 import { MalformedMessage } from './malformed-message';
 
 /** A request target in origin-form, and the authority an absolute-form target named. */
@@ -35,11 +36,18 @@ export function isAuthority(text: string): boolean {
   const bracketed = text.charCodeAt(0) === 0x5b;
   const hostEnd = bracketed ? text.indexOf(']') + 1 : portStart(text);
   const host = bracketed
-    ? hostEnd > 2 && madeOf(IPV6_ADDRESS, text, 1, hostEnd - 1)
+    ? isIPv6(text.slice(1, hostEnd - 1))
     : hostEnd > 0 && hostEnd <= 255 && madeOf(HOST_NAME, text, 0, hostEnd);
   if (!host || hostEnd === text.length) return host;
-  const digits = text.length - hostEnd - 1;
-  return text[hostEnd] === ':' && digits >= 1 && digits <= 5 && madeOf(DIGIT, text, hostEnd + 1, text.length);
+  return text[hostEnd] === ':' && isPort(text, hostEnd + 1);
+}
+
+const MOST_PORT = 65_535;
+
+function isPort(text: string, start: number): boolean {
+  const digits = text.length - start;
+  if (digits < 1 || digits > 5 || !madeOf(DIGIT, text, start, text.length)) return false;
+  return digits < 5 || Number(text.slice(start)) <= MOST_PORT;
 }
 
 function portStart(text: string): number {

@@ -11,7 +11,12 @@ import {
   mayKeepAlive,
   type RequestHandler,
 } from './client-side';
-import { interimHeadText, responseHeadText, trailersFromClient } from './forwarded-headers';
+import {
+  interimHeadText,
+  responseHeadText,
+  trailersFromClient,
+  trailersFromUpstream,
+} from './forwarded-headers';
 import { Place, type Placed } from './place';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
@@ -151,7 +156,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
   }
 
   responseEnd(trailers: HeaderList) {
-    this.encoder.end(trailers, this.client);
+    this.encoder.end(trailersFromUpstream(trailers), this.client);
     this.client.flush();
     this.conclude(resultOf(this.status));
     this.client.finish(this.keepAlive);
@@ -212,7 +217,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
 
   end(trailers: HeaderList) {
     if (this.over) return;
-    this.tries.bodyEnd(trailers.length === 0 ? trailers : trailersFromClient(trailers));
+    this.tries.bodyEnd(trailersFromClient(trailers, this.context.request.connectionOptions));
     if (this.status !== 0) return;
     this.waitingSinceMs = performance.now();
     if (this.place.queued) return;

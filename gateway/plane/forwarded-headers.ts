@@ -7,6 +7,7 @@ import type { RequestContext } from './request-context';
 /** For one hop only (RFC 9110, 7.6.1, and what RFC 2616, 13.5.1 named besides); never passed on. */
 const HOP_BY_HOP = [
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
@@ -19,6 +20,9 @@ const HOP_BY_HOP = [
 /** Never taken from a client: each is written anew, or stands for something only we may say. */
 const NOT_FROM_CLIENTS = new Set([
   ...HOP_BY_HOP,
+  // Where a request came from is for us to say, under whatever name a server looks for it.
+  'cf-connecting-ip',
+  'client-ip',
   'content-length',
   'expect',
   'forwarded',
@@ -28,10 +32,19 @@ const NOT_FROM_CLIENTS = new Set([
   // Extensions change the bytes of frames, and are agreed on by the two ends of one connection.
   'sec-websocket-extensions',
   'traceparent',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-host',
+  // A request is for the method and path it was matched by, and no other.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
   'x-real-ip',
   'x-request-id',
+  'x-rewrite-url',
 ]);
-const PREFIXES_NOT_FROM_CLIENTS = ['x-forwarded-', 'x-internal-', 'x-user-'];
+const PREFIXES_NOT_FROM_CLIENTS = ['x-forwarded', 'x-internal-', 'x-original-', 'x-user-'];
 
 const NOT_FROM_UPSTREAMS = new Set([
   ...HOP_BY_HOP,
@@ -78,9 +91,10 @@ function passesFromClient({ request, traceContinued }: RequestContext, name: str
 }
 
 const fromClient = remembered((lowerCase) => {
-  // Servers that hand headers on as variables read `x_user_id` and `x-user-id` as the same.
-  if (lowerCase.includes('_') || NOT_FROM_CLIENTS.has(lowerCase)) return false;
-  return !PREFIXES_NOT_FROM_CLIENTS.some((prefix) => lowerCase.startsWith(prefix));
+  // Servers that hand headers on as variables read `x_user_id`, `x.user.id` and `x-user-id` as the same.
+  const asVariable = lowerCase.replaceAll(/[^a-z0-9]/g, '-');
+  if (lowerCase.includes('_') || NOT_FROM_CLIENTS.has(asVariable)) return false;
+  return !PREFIXES_NOT_FROM_CLIENTS.some((prefix) => asVariable.startsWith(prefix));
 });
 
 const fromUpstream = remembered((lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase));
@@ -105,8 +119,55 @@ function remembered(mayPass: (lowerCaseName: string) => boolean): (name: string)
 }
 
 /** Trailers must not bring in what a header could not. */
-export const trailersFromClient = (trailers: HeaderList): HeaderList =>
-  trailers.filter(([name]) => fromClient(name) !== null);
+export function trailersFromClient(
+  trailers: HeaderList,
+  connectionOptions: ReadonlySet<string> | null,
+): HeaderList {
+  if (trailers.length === 0) return trailers;
+  return trailers.filter(([name]) => {
+    const lowerCase = fromClient(name);
+    return lowerCase !== null && mayTrail(lowerCase) && !connectionOptions?.has(lowerCase);
+  });
+}
+
+/** As `trailersFromClient`. */
+export function trailersFromUpstream(trailers: HeaderList): HeaderList {
+  if (trailers.length === 0) return trailers;
+  return trailers.filter(([name]) => {
+    const lowerCase = fromUpstream(name);
+    return lowerCase !== null && mayTrail(lowerCase);
+  });
+}
+
+/**
+ * What is decided by before the content is read (RFC 9110, 6.5.1): a reader that merges trailers into the headers would
+ * change its mind by them.
+ */
+const NEVER_TRAILERS = new Set([
+  'age',
+  'authorization',
+  'cache-control',
+  'cookie',
+  'date',
+  'expires',
+  'idempotency-key',
+  'location',
+  'max-forwards',
+  'origin',
+  'pragma',
+  'range',
+  'retry-after',
+  'set-cookie',
+  'tracestate',
+  'trailer',
+  'vary',
+  'www-authenticate',
+]);
+const NEVER_TRAILER_PREFIXES = ['accept', 'access-control-', 'content-', 'if-', 'sec-'];
+
+const mayTrail = (lowerCaseName: string) =>
+  !NEVER_TRAILERS.has(lowerCaseName) &&
+  !NEVER_TRAILER_PREFIXES.some((prefix) => lowerCaseName.startsWith(prefix));
 
 /** The head for the client, as text. @param connection value of its Connection header, null for none */
 export function responseHeadText(

@@ -2,7 +2,9 @@ import { BodyTooLarge, InternalError, Problem } from '#kit/problem';
 import type { Decision } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { readTarget } from '../routing/path';
 import { CLIENT_LEFT } from './access-log';
+import type { ClientOrigin } from './client-origin';
 import {
   type ClientSide,
   connectionValue,
@@ -209,8 +211,7 @@ function requestOf(context: RequestContext, body: BodyInit | null, signal: Abort
   const { head } = context.request;
   const headers = new Headers();
   for (const [name, value] of requestFields(context)) headers.append(name, value);
-  const target = head.target === '*' ? '/' : head.target;
-  const url = `${context.origin.protocol}://${context.origin.host ?? 'localhost'}${target}`;
+  const url = urlOf(context.origin, head.target);
   const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
   return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
@@ -222,6 +223,15 @@ function framingOf(response: Response, method: string, httpVersion: '1.0' | '1.1
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   if (Number.isSafeInteger(length)) return { kind: 'length', length };
   return httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
+}
+
+/** With the path as it was matched. */
+function urlOf({ protocol, host }: ClientOrigin, target: string): string {
+  const read = readTarget(target);
+  const path = read === null ? '/' : read.path + read.query;
+  const url = `${protocol}://${host ?? 'localhost'}${path}`;
+  // Not every name that may be asked for is one in a URL: `1.2.3.4.5` would be an IPv4 address there.
+  return URL.canParse(url) ? url : `${protocol}://localhost${path}`;
 }
 
 /** Fields that belong to the connection are written by this side. */

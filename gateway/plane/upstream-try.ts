@@ -65,6 +65,8 @@ const NOTHING_EARLY = Buffer.alloc(0);
 const NO_TRAILERS: HeaderList = [];
 /** As much of an answer is kept until it is whole. */
 const MOST_GATHERED_BYTES = 64 * 1024;
+/** Before the final head: an instance could go on with them for ever. */
+const MOST_INTERIM_HEADS = 16;
 
 /**
  * One request sent once, to one instance. A class, as the exchange: there is one for every request, and closures would
@@ -75,6 +77,7 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
   private decoder: BodyDecoder | null = null;
   private response: IncomingResponse | null = null;
   private silent = true;
+  private interimHeads = 0;
   private sent: boolean;
   private over = false;
   private early: Buffer = NOTHING_EARLY;
@@ -180,6 +183,8 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
       if (head === null) return bytes.length;
       position = reader.consumed;
       if (head.status < 200) {
+        if (++this.interimHeads > MOST_INTERIM_HEADS)
+          throw new MalformedMessage(400, 'There are too many interim responses');
         this.early = bytes.subarray(position);
         this.events.interim(this, head);
         continue;
@@ -212,8 +217,7 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
     this.over = true;
     const { response } = this;
     // What comes behind the response is nothing we asked for.
-    const reusable =
-      !surplus && response !== null && response.keepAlive && response.framing.kind !== 'until-close';
+    const reusable = !surplus && response !== null && mayServeAnother(response);
     if (this.sent) this.connection.release(reusable);
     else this.connection.destroy();
     this.events.responseEnd(this.decoder?.trailers ?? NO_TRAILERS);
@@ -243,3 +247,12 @@ interface Gathered {
 /** What has not come of an answer that is small enough to be gathered, in bytes. */
 const missingOf = ({ framing }: IncomingResponse, come: number) =>
   framing.kind === 'length' && framing.length <= MOST_GATHERED_BYTES ? framing.length - come : 0;
+
+/**
+ * Whether the end of the response is beyond doubt. It is not behind the answer to HEAD: a server that sends a body with
+ * it, and some do, may send it a moment later, as the answer to whoever comes next.
+ */
+function mayServeAnother({ keepAlive, framing, status }: IncomingResponse): boolean {
+  if (!keepAlive || framing.kind === 'until-close') return false;
+  return framing.kind !== 'none' || status === 204 || status === 304;
+}

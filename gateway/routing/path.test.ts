@@ -47,6 +47,17 @@ describe('what two readers could understand differently is refused', () => {
     '/users/{x}',
     '/users/`x`',
     '/users/^x',
+    '/users/..;/admin',
+    '/users/.;/admin',
+    '/users/..;a=b',
+    '/users/%2e%2e;/admin',
+    '/users/..%3b/admin',
+    '/users/..%253b/admin',
+    '/users/%c0%ae%c0%ae/admin',
+    '/users/%c1%9c',
+    '/users/%e0%80%af',
+    '/users/%f0%80%80%af',
+    '/users/%25c0%25ae',
   ];
   for (const target of refused) test(JSON.stringify(target), () => expect(readTarget(target)).toBeNull());
 });

@@ -9,7 +9,8 @@ export interface RequestTarget {
 /**
  * Reads an origin-form target, normalising its path once (RFC 3986, 6.2.2: unreserved characters are not encoded,
  * hexadecimal digits are upper case). Everything two readers could understand differently is refused: `.` and `..`
- * segments, empty segments, encoded slashes, backslashes and control characters, and the same encoded twice.
+ * segments (also with `;parameters`), empty segments, encoded slashes, backslashes and control characters, characters
+ * written in more bytes than UTF-8 has for them, and all of that encoded twice.
  *
  * @returns null when the target is refused
  */
@@ -25,6 +26,7 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 const PERCENT = 0x25;
 const HASH = 0x23;
+const SEMICOLON = 0x3b;
 
 /** Every segment is checked where it ends; the `/` at the very end closes a last, empty one. */
 function isSafePath(path: string): boolean {
@@ -43,18 +45,37 @@ function isSafePath(path: string): boolean {
 }
 
 function isSafeSegment(path: string, start: number, end: number): boolean {
-  const length = end - start;
-  if (length === 0) return false;
-  if (length > 2 || path.charCodeAt(start) !== DOT) return true;
-  return length === 2 && path.charCodeAt(start + 1) !== DOT;
+  if (start === end) return false;
+  if (path.charCodeAt(start) !== DOT) return true;
+  const dotsEnd = path.charCodeAt(start + 1) === DOT ? start + 2 : start + 1;
+  return dotsEnd < end && !beginsParameters(path, dotsEnd);
+}
+
+/** Some servers take `;` and what follows off a segment, and only then look at its dots (CVE-2018-1271 and its kin). */
+function beginsParameters(path: string, position: number): boolean {
+  const code = path.charCodeAt(position);
+  if (code !== PERCENT) return code === SEMICOLON;
+  const octet = octetAt(path, position);
+  return octet === SEMICOLON || (octet === PERCENT && hexadecimalPair(path, position + 3) === SEMICOLON);
 }
 
 /** Whether an encoded octet, decoded once or twice, would change what the path means. */
 function isHidden(path: string, percent: number): boolean {
   const octet = octetAt(path, percent);
-  if (octet !== PERCENT) return changesMeaning(octet);
+  if (octet !== PERCENT) return changesMeaning(octet) || isOverlong(path, percent, octet);
   const inner = hexadecimalPair(path, percent + 3);
-  return inner === PERCENT || inner === DOT || (inner !== -1 && changesMeaning(inner));
+  return inner === PERCENT || inner === DOT || inner === 0xc0 || (inner !== -1 && changesMeaning(inner));
+}
+
+/**
+ * Whether a character begins here in more bytes than it needs. No valid UTF-8 does that (RFC 3629, 3), but lenient
+ * decoders read `%C0%AE` as a dot.
+ */
+function isOverlong(path: string, percent: number, octet: number): boolean {
+  if (octet === 0xc0 || octet === 0xc1) return true;
+  if (octet !== 0xe0 && octet !== 0xf0) return false;
+  const next = path.charCodeAt(percent + 3) === PERCENT ? octetAt(path, percent + 3) : -1;
+  return next >= 0x80 && next < (octet === 0xe0 ? 0xa0 : 0x90);
 }
 
 const BACKSLASH = 0x5c;

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type RawConnection, rawConnection } from '../support/raw-http';
+import { connections, HANDSHAKE } from './cases/connections';
+import { chunks, contentLength, transferEncoding } from './cases/framing';
+import { forwarding, headers } from './cases/headers';
+import { hosts } from './cases/host';
+import { paths, requestLine } from './cases/request-line';
+import { type Case, chunked, expectProblem, get, post, runCase, seenIn } from './support/cases';
+import { type ConformanceSystem, startSystem } from './support/system';
+
+/** HTTP/1.1 as RFC 9112 has it, asked of the real gateway in bytes. */
+
+let system: ConformanceSystem;
+const opened: RawConnection[] = [];
+beforeAll(async () => {
+  system = await startSystem();
+}, 60_000);
+afterAll(async () => {
+  for (const connection of opened) connection.end();
+  await system?.stop();
+}, 20_000);
+
+const TABLES: Record<string, readonly Case[]> = {
+  'the request line': requestLine,
+  'the path': paths,
+  Host: hosts,
+  headers,
+  'what is passed on': forwarding,
+  'Content-Length': contentLength,
+  'Transfer-Encoding': transferEncoding,
+  chunks,
+  connections,
+};
+
+for (const [table, cases] of Object.entries(TABLES)) {
+  describe(table, () => {
+    for (const one of cases) {
+      test.concurrent(`${one.name} (${one.rfc})`, () => runCase(system.port, one));
+    }
+  });
+}
+
+test('a WebSocket is opened, and carries what is sent behind the handshake (RFC 6455 4.2)', async () => {
+  const connection = open();
+  // The frame `hi`, masked with zeros, in the same packet as the handshake.
+  connection.send(`${get('/echo-socket', HANDSHAKE)}\x81\x82\x00\x00\x00\x00hi`);
+  const [response] = await connection.responses(([first]) => first?.status === 101);
+  expect(response?.headers.get('sec-websocket-accept')).toBe('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+  await connection.responses(() => connection.text().endsWith('\x81\x02hi'));
+});
+
+describe('a body', () => {
+  const MOST = 1024 * 1024;
+
+  test('announced as larger than 1 MiB is refused before it is sent (9110 15.5.14)', async () => {
+    const connection = open();
+    connection.send(post(`Content-Length: ${MOST + 1}\r\nExpect: 100-continue\r\n`));
+    const responses = await connection.responses(() => false);
+    expect(responses.map(({ status }) => status)).toEqual([413]);
+    expect(connection.text()).not.toContain('100 Continue');
+    for (const response of responses) expectProblem(response);
+  });
+
+  test('that turns out larger than 1 MiB in chunks is refused (9110 15.5.14)', async () => {
+    const connection = open();
+    connection.send(chunked(`10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(17)));
+    expect((await connection.responses(() => false)).map(({ status }) => status)).toEqual([413]);
+  });
+
+  test('of 1 MiB is taken, by length and in chunks', async () => {
+    const connection = open();
+    connection.send(post(`Content-Length: ${MOST}\r\n`, 'x'.repeat(MOST)));
+    connection.send(chunked(`${MOST.toString(16)}\r\n${'y'.repeat(MOST)}\r\n0\r\n\r\n`));
+    const responses = await connection.responses((all) => all.length === 2);
+    expect(responses.map((response) => seenIn(response).body.length)).toEqual([MOST, MOST]);
+  }, 20_000);
+
+  test('is asked for with 100 only once its request is good (9110 10.1.1)', async () => {
+    const connection = open();
+    connection.send(post('Content-Length: 5\r\nExpect: 100-continue\r\n'));
+    await connection.responses(() => connection.text().startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
+    connection.send('hello');
+    const [response] = await connection.responses((all) => all.length === 1);
+    expect(seenIn(response).body).toBe('hello');
+  });
+});
+
+describe('a client that closes its sending side', () => {
+  test('is answered whatever it sent whole (9.6)', async () => {
+    const connection = open();
+    connection.socket.end(get('/echo/1') + chunked('0\r\n\r\n') + get('/echo/..') + get('/echo/4'));
+    const responses = await connection.responses(() => false);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 400, 200]);
+  });
+
+  test.each([
+    ['nothing at all', ''],
+    ['half a head', 'GET /echo HTTP/1.1\r\nHo'],
+    ['half a body', post('Content-Length: 10\r\n', 'hello')],
+    ['half a chunk', chunked('5\r\nhel')],
+  ])('is answered nothing to %s (8)', async (_, sent) => {
+    const connection = open();
+    connection.socket.end(sent);
+    expect(await connection.responses(() => false)).toEqual([]);
+  });
+});
+
+describe('cut into two packets at any byte', () => {
+  const REPRESENTATIVE: [name: string, bytes: string, status: number][] = [
+    ['a plain request', get('/echo?x=1', 'X-Test: y\r\n'), 200],
+    ['a body by its length', post('Content-Length: 5\r\n', 'hello'), 200],
+    ['chunks with an extension and a trailer', chunked('5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n'), 200],
+    ['absolute-form', get('http://b:80/echo'), 200],
+    ['an empty line before', `\r\n${get()}`, 200],
+    ['two framings', post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'), 400],
+    ['a bare LF', 'GET /echo HTTP/1.1\r\nHost: a\nX: y\r\n\r\n', 400],
+    ['a folded line', get('/echo', 'X: y\r\n z\r\n'), 400],
+    ['a broken chunk', chunked('5\r\nhello!\r\n'), 400],
+  ];
+
+  test.each(REPRESENTATIVE)('%s is answered the same (2.2)', async (_, bytes, status) => {
+    const cuts = Array.from({ length: bytes.length - 1 }, (__, index) => index + 1);
+    const answered = new Set<number | undefined>();
+    await inParallel(32, cuts, async (cut) => {
+      const connection = open();
+      connection.send(bytes.slice(0, cut));
+      // The second packet must not be sent together with the first.
+      await Bun.sleep(2);
+      connection.send(bytes.slice(cut));
+      const [response] = await connection.responses((all) => all.length === 1);
+      answered.add(response?.status);
+      connection.end();
+    });
+    expect([...answered]).toEqual([status]);
+  });
+});
+
+function open(): RawConnection {
+  const connection = rawConnection(system.port);
+  opened.push(connection);
+  return connection;
+}
+
+async function inParallel<Item>(workers: number, items: Item[], work: (item: Item) => Promise<void>) {
+  const left = [...items];
+  await Promise.all(
+    Array.from({ length: workers }, async () => {
+      for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+    }),
+  );
+}
