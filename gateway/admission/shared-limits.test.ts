@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { openRedis, type Redis } from '#kit/redis';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { headerLine } from '../http1/field-lines';
 import { NO_BODY } from '../http1/framing';
 import { createContext, type RequestContext } from '../plane/request-context';
 import { createGeneralLimit } from './general-limit';
@@ -23,7 +24,7 @@ afterAll(() => runtime.close());
 const newSecret = () => uniqueName('secret');
 
 function requestFrom(address: string, authorization?: string): RequestContext {
-  const headers = authorization === undefined ? [] : [['Authorization', authorization] as const];
+  const headers = authorization === undefined ? [] : [headerLine('Authorization', authorization)];
   const head = { method: 'GET', target: '/', httpVersion: '1.1', headers } as const;
   const rest = { keepAlive: true, expectsContinue: false, upgradesToWebSocket: false };
   const request = { head, framing: NO_BODY, host: 'a', ...rest, connectionOptions: null };

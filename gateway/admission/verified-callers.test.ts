@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { SignJWT } from 'jose';
 import { ACCESS_TOKEN_TYPE, createTokenVerifier } from '#kit/tokens';
 import { eventually } from '../../tests/support/eventually';
+import { headerLine } from '../http1/field-lines';
 import { authorizationIn, createVerifiedCallers } from './verified-callers';
 
 const SECRET = 'a-secret-for-tests-of-the-callers';
@@ -90,7 +91,7 @@ describe('who is behind a token', () => {
   });
 
   test('is read from the Authorization header, however it is spelled', () => {
-    const headers = [['Content-Type', 'a/b'] as const, ['authorization', 'Bearer x'] as const];
+    const headers = [headerLine('Content-Type', 'a/b'), headerLine('authorization', 'Bearer x')];
     expect(authorizationIn(headers)).toBe('Bearer x');
     expect(authorizationIn([])).toBeNull();
   });

@@ -85,9 +85,11 @@ function readFieldLine(
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
   const name = repeatedText(text, start, nameEnd);
   const value = trimmed(text, nameEnd + 1, valueEnd);
-  add(rememberLine(text, start, valueEnd, [name, value, `${name}: ${value}\r\n`]), section, limits);
+  add(rememberLine(text, start, valueEnd, headerLine(name, value)), section, limits);
   return valueEnd + 2;
 }
+
+export const headerLine = (name: string, value: string): HeaderLine => [name, value, `${name}: ${value}\r\n`];
 
 function add(line: HeaderLine, section: FieldSection, limits: FieldLimits) {
   if (section.fields.length >= limits.fieldCount)
