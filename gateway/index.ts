@@ -94,6 +94,8 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   });
   siblings.listening();
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
+  // It was asked to end before there was anything to stop.
+  if (runtime.closing.aborted) await gateway.stop({ drainMs: 0 });
   log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
   return gateway;
 }
