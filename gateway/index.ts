@@ -3,12 +3,14 @@ import { openRabbit } from '#kit/rabbit';
 import { watchRegistry } from '#kit/registry-client';
 import type { Runtime } from '#kit/runtime';
 import { openTokens } from '#kit/tokens';
+import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createRecentRequests } from './explain/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
 import { describeOperatorPages, operatorPages } from './pages/operators';
 import { listenGateway } from './plane/listen';
+import { createAllowedMethods } from './routing/allowed-methods';
 import { createDecide } from './routing/decide';
 import { createDirectory } from './routing/directory';
 import type { GatewayEnvironment } from './settings';
@@ -87,6 +89,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     log,
     metrics,
     recent,
+    crossOrigin: createCrossOrigin(env, createAllowedMethods(directory, app.routes)),
     rateLimits: await openRateLimits(runtime, env, tokens),
     trustedProxies: env.TRUSTED_PROXIES,
     reusePort: env.GATEWAY_WORKER,

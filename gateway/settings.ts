@@ -1,6 +1,7 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
 import { amqpFields, processFields, redisFields, tokenFields } from '#kit/env-fields';
-import { rateLimitFields } from './admission/settings';
+import { crossOriginFields, rateLimitFields } from './admission/settings';
+import { DEFAULT_BOUNDS } from './routing/circuit-breaker';
 
 /** What the gateway's process reads from its environment. */
 export const gatewayFields = {
@@ -9,6 +10,7 @@ export const gatewayFields = {
   ...redisFields,
   ...tokenFields,
   ...rateLimitFields,
+  ...crossOriginFields,
   /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
   INTERNAL_SECRET: secret('development-internal-secret'),
   /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */
@@ -20,6 +22,10 @@ export const gatewayFields = {
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the gateway for the processes it starts. */
   GATEWAY_WORKER: flag(false),
+  /** Requests of one service that wait for its answer at the same time, in each process. */
+  BREAKER_CONCURRENCY: integer(DEFAULT_BOUNDS.concurrency, { min: 1, max: 100_000 }),
+  /** Further ones that wait up to a second for a place. */
+  BREAKER_QUEUE: integer(DEFAULT_BOUNDS.queue, { min: 0, max: 100_000 }),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 };
 

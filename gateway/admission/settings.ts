@@ -1,4 +1,5 @@
-import { type Field, integer } from '#kit/env';
+import { type Field, flag, integer } from '#kit/env';
+import { ANY_ORIGIN } from './cross-origin';
 
 /** How many requests a minute pass; 0 for all. Production has to say which: none of these suits everybody. */
 export const rateLimitFields = {
@@ -11,4 +12,43 @@ export const rateLimitFields = {
 /** @param fallback for development, where one machine is everybody */
 function perMinute(fallback: number): Field<number> {
   return { ...integer(fallback, { min: 0, max: 60_000_000 }), chosenInProduction: true };
+}
+
+/** Which pages of other sites may read what is answered, and what they may send. */
+export const crossOriginFields = {
+  CORS_ORIGINS: origins(),
+  CORS_CREDENTIALS: flag(false),
+  CORS_ALLOWED_HEADERS: headerNames([
+    ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID'],
+    ...['X-Request-ID', 'traceparent', 'tracestate'],
+    ...['Tus-Resumable', 'Upload-Length', 'Upload-Offset', 'Upload-Metadata', 'Upload-Defer-Length'],
+    ...['Upload-Concat', 'X-HTTP-Method-Override'],
+  ]),
+};
+
+const partsOf = (value: string) => value.split(',').map((part) => part.trim());
+
+function origins(): Field<readonly string[]> {
+  return {
+    parse: (value) => {
+      const parts = partsOf(value);
+      const areOrigins = parts.every((part) => URL.canParse(part) && new URL(part).origin === part);
+      return areOrigins || (parts.length === 1 && parts[0] === ANY_ORIGIN)
+        ? parts
+        : { problem: 'must be origins like https://app.example.com separated by commas, or * alone' };
+    },
+    fallback: [],
+  };
+}
+
+function headerNames(fallback: readonly string[]): Field<readonly string[]> {
+  return {
+    parse: (value) => {
+      const parts = partsOf(value);
+      return parts.every((part) => /^[\w!#$%&'*+.^`|~-]+$/.test(part))
+        ? parts
+        : { problem: 'must be header names separated by commas' };
+    },
+    fallback,
+  };
 }

@@ -99,6 +99,11 @@ const fromClient = remembered((lowerCase) => {
 
 const fromUpstream = remembered((lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase));
 
+/** For a gateway that says itself which pages may read a response. */
+const fromUpstreamWithoutCrossOrigin = remembered(
+  (lowerCase) => !NOT_FROM_UPSTREAMS.has(lowerCase) && !lowerCase.startsWith('access-control-'),
+);
+
 const MOST_REMEMBERED_NAMES = 1_000;
 
 /**
@@ -178,9 +183,10 @@ export function responseHeadText(
 ): string {
   // HEAD and 304 tell the length of a body that is not there.
   const lengthPasses = framing.kind === 'none' && response.status >= 200 && response.status !== 204;
+  const judge = context.decidesCrossOrigin ? fromUpstreamWithoutCrossOrigin : fromUpstream;
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, , line] of response.headers) {
-    if (passesFromUpstream(response, name)) text += line;
+    if (passesFromUpstream(response, name, judge)) text += line;
     else if (lengthPasses && isField(name, 'Content-Length')) text += line;
   }
   text += `X-Request-ID: ${context.requestId}\r\n${context.responseLines}`;
@@ -188,8 +194,12 @@ export function responseHeadText(
   return `${text}${framingLine(framing)}\r\n`;
 }
 
-function passesFromUpstream({ connectionOptions }: IncomingResponse, name: string): boolean {
-  const lowerCase = fromUpstream(name);
+function passesFromUpstream(
+  { connectionOptions }: IncomingResponse,
+  name: string,
+  judge = fromUpstream,
+): boolean {
+  const lowerCase = judge(name);
   return lowerCase !== null && !connectionOptions?.has(lowerCase);
 }
 

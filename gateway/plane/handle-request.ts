@@ -15,8 +15,9 @@ import { createContext, type RequestContext } from './request-context';
 /** From a request's head to whoever answers it. */
 export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
   const context = createContext(request, client.arrival, plane.trusted, plane.revision());
-  const decision = plane.decide(request.head);
+  const decided = plane.decide(request.head);
   context.responseLines = plane.revisionLine();
+  const decision = plane.crossOrigin === null ? decided : plane.crossOrigin.apply(context, decided);
   plane.accessLog.begin();
   if (plane.rateLimits !== null) return answerWithin(plane.rateLimits, client, context, decision, plane);
   return answer(client, context, decision, plane);
@@ -63,12 +64,7 @@ function answer(
     case 'own':
       return answerOwn(client, context, plane);
     case 'options':
-      answerBodyless(
-        client,
-        context,
-        { status: 204, lines: `Allow: ${decision.allow}\r\n`, route: 'options' },
-        plane,
-      );
+      answerBodyless(client, context, { status: 204, lines: decision.lines, route: 'options' }, plane);
       return ANSWERED;
     case 'refuse':
       return refuse(client, context, decision.problem, plane);

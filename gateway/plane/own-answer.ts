@@ -252,6 +252,7 @@ function headText(
 ): string {
   let text = `HTTP/1.1 ${response.status} ${reasonOf(response.status)}\r\n`;
   response.headers.forEach((value, name) => {
+    if (context.decidesCrossOrigin && name.startsWith('access-control-')) return;
     if (!OWN_TO_CONNECTION.has(name)) text += `${name}: ${value}\r\n`;
   });
   text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${context.responseLines}`;

@@ -19,6 +19,8 @@ export interface RequestContext {
   readonly revision: number;
   /** Header lines of the gateway's own for the response, whoever gives it; each ends with CR LF. */
   responseLines: string;
+  /** Whether the gateway says which pages may read a response; then what an instance says of that is dropped. */
+  decidesCrossOrigin: boolean;
 }
 
 /** The connection a request came by. */
@@ -53,6 +55,7 @@ export function createContext(
     startedMs: performance.now(),
     revision,
     responseLines: '',
+    decidesCrossOrigin: false,
   };
 }
 

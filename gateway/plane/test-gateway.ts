@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
+import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
@@ -29,6 +30,7 @@ export interface TestSetup {
   readonly bounds?: Partial<BreakerBounds>;
   readonly trustedProxies?: readonly string[];
   readonly own?: Own;
+  readonly crossOrigin?: CrossOrigin | null;
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
   readonly rateLimits?: RateLimits;
   readonly tls?: { certPath: string; keyPath: string };
@@ -95,6 +97,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     log: pino({ level: 'info' }, sink),
     metrics,
     recent,
+    crossOrigin: setup.crossOrigin ?? null,
     rateLimits: setup.rateLimits ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},

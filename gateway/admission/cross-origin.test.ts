@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { parseEnvironment } from '#kit/env';
+import {
+  type RawClient,
+  rawClient,
+  rawUpstream,
+  startTestGateway,
+  type TestGateway,
+} from '../plane/test-gateway';
+import { createCrossOrigin } from './cross-origin';
+import { crossOriginFields } from './settings';
+
+const APP = 'https://app.example.com';
+
+const settingsFor = (variables: Record<string, string>) =>
+  parseEnvironment(crossOriginFields, variables).values;
+const crossOrigin = (variables: Record<string, string>) =>
+  createCrossOrigin(settingsFor(variables), (path) => (path === '/known' ? ['GET', 'PUT', 'OPTIONS'] : []));
+
+/** An instance with a mind of its own about other origins. */
+const upstream = rawUpstream((received, reply) => {
+  if (!received.endsWith('\r\n\r\n')) return;
+  reply(
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\nok',
+  );
+});
+const gateways: Record<string, TestGateway> = {};
+
+beforeAll(async () => {
+  const variables = {
+    off: {},
+    listed: { CORS_ORIGINS: `${APP}, http://127.0.0.1:3000`, CORS_CREDENTIALS: 'true' },
+    open: { CORS_ORIGINS: '*' },
+  };
+  for (const [name, set] of Object.entries(variables))
+    gateways[name] = await startTestGateway({ instances: [upstream.port], crossOrigin: crossOrigin(set) });
+});
+afterAll(async () => {
+  upstream.stop();
+  await Promise.all(Object.values(gateways).map((gateway) => gateway.stop()));
+});
+
+async function ask(name: string, method: string, target: string, headers: Record<string, string> = {}) {
+  const client: RawClient = rawClient(gateways[name]?.port ?? 0);
+  const lines = Object.entries(headers).map(([field, value]) => `${field}: ${value}\r\n`);
+  client.send(`${method} ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines.join('')}\r\n`);
+  return client.untilClosed();
+}
+const preflight = (name: string, origin: string, target = '/known') =>
+  ask(name, 'OPTIONS', target, { Origin: origin, 'Access-Control-Request-Method': 'PUT' });
+
+describe('with listed origins', () => {
+  test('their pages may read answers, with cookies, and what an instance says of that is dropped', async () => {
+    const answer = await ask('listed', 'GET', '/known', { Origin: APP });
+    expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual([`Access-Control-Allow-Origin: ${APP}`]);
+    expect(answer).toContain('Access-Control-Allow-Credentials: true\r\n');
+    expect(answer).toMatch(/Access-Control-Expose-Headers: .*\bETag\b.*\bRateLimit\b.*\bUpload-Offset\b/);
+    expect(answer).toContain('Vary: Accept\r\n');
+    expect(answer).toContain('Vary: Origin\r\n');
+  });
+
+  test('pages of others may not, but their requests go on, and no cache mixes them up', async () => {
+    for (const headers of [{ Origin: 'https://app.example.com.evil' }, { Origin: 'null' }, {}]) {
+      const answer = await ask('listed', 'GET', '/known', headers);
+      expect(answer).toStartWith('HTTP/1.1 200 OK');
+      expect(answer).not.toContain('Access-Control-');
+      expect(answer).toContain('Vary: Origin\r\n');
+    }
+  });
+
+  test('a preflight is answered here, with the methods of the path', async () => {
+    const before = upstream.connections.length;
+    const answer = await preflight('listed', APP);
+    expect(answer).toStartWith('HTTP/1.1 204 No Content');
+    expect(answer).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
+    expect(answer).toContain('Access-Control-Allow-Methods: GET, PUT, OPTIONS\r\n');
+    expect(answer).toMatch(/Access-Control-Allow-Headers: Authorization, .*Idempotency-Key.*Upload-Offset/);
+    expect(answer).toContain('Access-Control-Max-Age: 600\r\n');
+    expect(answer).not.toContain('Content-Length');
+    expect(upstream.connections).toHaveLength(before);
+  });
+
+  test('a preflight of somebody else is an OPTIONS like any other', async () => {
+    const before = upstream.connections.length;
+    expect(await preflight('listed', 'https://elsewhere.example')).not.toContain('Access-Control-');
+    expect(await preflight('listed', APP, '/unknown')).not.toContain('Access-Control-Allow-Methods');
+    expect(await ask('listed', 'OPTIONS', '/known', { Origin: APP })).not.toContain('Allow-Methods');
+    expect(upstream.connections).toHaveLength(before + 3);
+  });
+
+  test('refusals can be read as well', async () => {
+    const answer = await ask('listed', 'POST', '/known', { Origin: APP, 'Content-Length': '999999999' });
+    expect(answer).toStartWith('HTTP/1.1 413');
+    expect(answer).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
+  });
+});
+
+describe('with every origin', () => {
+  test('all pages may read answers, and all answers are the same', async () => {
+    for (const headers of [{ Origin: 'https://anywhere.example' }, {}]) {
+      const answer = await ask('open', 'GET', '/known', headers);
+      expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual(['Access-Control-Allow-Origin: *']);
+      expect(answer).not.toContain('Credentials');
+      expect(answer).not.toContain('Vary: Origin');
+    }
+    expect(await preflight('open', 'https://anywhere.example')).toContain('Allow-Methods: GET, PUT, OPTIONS');
+  });
+
+  test('cookies may not come: any page could act for whoever looks at it', () => {
+    expect(() => crossOrigin({ CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' })).toThrow('CORS_ORIGINS');
+  });
+});
+
+test('without any, nothing is said and what an instance says passes', async () => {
+  const answer = await ask('off', 'GET', '/known', { Origin: APP });
+  expect(answer.match(/Access-Control-.*/g)).toEqual(['Access-Control-Allow-Origin: *']);
+  expect(answer).not.toContain('Vary: Origin');
+});
+
+test('what is no origin is refused at the start', () => {
+  const problemsOf = (origins: string) =>
+    parseEnvironment(crossOriginFields, { CORS_ORIGINS: origins }).problems;
+  for (const wrong of ['app.example.com', 'https://a.example/', 'https://a.example, *', 'null'])
+    expect(problemsOf(wrong)).toHaveLength(1);
+  expect(problemsOf('https://a.example, http://b.example:8080')).toEqual([]);
+  expect(parseEnvironment(crossOriginFields, { CORS_ALLOWED_HEADERS: 'A, b c' }).problems).toHaveLength(1);
+});
