@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
-import { eventually, testRuntime } from '../tests/support/servers';
+import { eventually } from '../tests/support/eventually';
+import { testRuntime } from '../tests/support/servers';
 import { createEventStreams } from './event-streams';
 
 const runtime = testRuntime('event-streams');
@@ -62,13 +63,10 @@ test('only those who are woken look, and what comes while they look is not misse
     })(),
     b.text(),
   ]);
-  await eventually('both stand at the end', () => text.includes('id: 0') && reads.b === 1);
+  await eventually(() => text.includes('id: 0') && reads.b === 1);
   record.a = 1;
   streams.wake('a');
-  await eventually(
-    'both events arrive',
-    () => text.includes('id: 1\nevent') && text.includes('id: 2\nevent'),
-  );
+  await eventually(() => text.includes('id: 1\nevent') && text.includes('id: 2\nevent'));
   expect(reads.b).toBe(1);
   await streams.drain();
   await reading;

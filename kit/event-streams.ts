@@ -102,25 +102,28 @@ export function createEventStreams(runtime: Runtime, options: { maximum: number 
   };
 }
 
-function openStream(
-  runtime: Runtime,
-  source: StreamSource,
-  shared: { streams: Set<OpenStream>; inTurn: ReturnType<typeof limitConcurrency> },
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
+interface Shared {
+  readonly streams: Set<OpenStream>;
+  readonly inTurn: ReturnType<typeof limitConcurrency>;
+}
+
+function openStream(runtime: Runtime, source: StreamSource, shared: Shared): ReadableStream<Uint8Array> {
+  let stream: ReturnType<typeof startStream>;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      stream = startStream(runtime, source, shared, createOutlet(controller));
+    },
+    pull: () => stream.goOn(),
+    cancel: () => stream.left(),
+  });
+}
+
+function startStream(runtime: Runtime, source: StreamSource, shared: Shared, outlet: Outlet) {
   let position = source.lastEventId;
   let isDue = true;
   let ended = false;
   let bell = Promise.withResolvers<void>();
-  let sentAtMs = performance.now();
-  let fullSinceMs: number | undefined;
-  let controller: ReadableStreamDefaultController<Uint8Array>;
 
-  const hasRoom = () => (controller.desiredSize ?? 0) > 0;
-  const send = (text: string) => {
-    sentAtMs = performance.now();
-    controller.enqueue(encoder.encode(text));
-  };
   const finish = (how: () => void) => {
     if (ended) return;
     ended = true;
@@ -128,35 +131,29 @@ function openStream(
     bell.resolve();
     how();
   };
-
-  const stream: OpenStream = {
+  const stream = {
     source,
     wake() {
       isDue = true;
       bell.resolve();
     },
-    tick(nowMs) {
-      if (!hasRoom()) {
-        fullSinceMs ??= nowMs;
-        if (nowMs - fullSinceMs > STALLED_MS)
-          finish(() => controller.error(new Error('This reader has not taken what it was sent')));
-        return;
+    tick(nowMs: number) {
+      if (outlet.stalledMs(nowMs) > STALLED_MS)
+        finish(() => outlet.fail(new Error('This reader has not taken what it was sent')));
+      else if (outlet.hasRoom() && outlet.quietMs(nowMs) >= COMMENT_EVERY_MS) {
+        outlet.send(commentOf(position));
+        void endUnlessItMayGoOn(runtime, stream);
       }
-      fullSinceMs = undefined;
-      if (nowMs - sentAtMs < COMMENT_EVERY_MS) return;
-      // With the position, so that a reader who is shown nothing for long does not come back to ask for all of it.
-      send(position === null ? ':\n\n' : `:\nid: ${position}\n\n`);
-      source.mayGoOn().then(
-        (may) => may || stream.end(),
-        (failure: unknown) => runtime.log.warn({ err: failure }, 'whether a stream may go on is not known'),
-      );
     },
-    end: () => finish(() => controller.close()),
+    end: () => finish(outlet.close),
+    /** The reader has taken something. */
+    goOn: () => bell.resolve(),
+    left: () => finish(() => undefined),
   };
 
   async function run() {
     while (!ended) {
-      if (!isDue || !hasRoom()) {
+      if (!isDue || !outlet.hasRoom()) {
         await bell.promise;
         bell = Promise.withResolvers();
         continue;
@@ -167,25 +164,57 @@ function openStream(
       const isFirst = position === null;
       position = batch.position;
       if (batch.more) isDue = true;
-      if (batch.events.length > 0) send(batch.events.map(frameOf).join(''));
-      else if (isFirst) send(`id: ${position}\n\n`);
+      if (batch.events.length > 0) outlet.send(batch.events.map(frameOf).join(''));
+      else if (isFirst) outlet.send(`id: ${position}\n\n`);
     }
   }
 
-  return new ReadableStream<Uint8Array>({
-    start(opened) {
-      controller = opened;
-      shared.streams.add(stream);
-      send(`retry: ${RECONNECT_MS}\n\n`);
-      run().catch((failure: unknown) => {
-        runtime.log.warn({ err: failure }, 'a stream was ended, to be resumed');
-        stream.end();
-      });
-    },
-    pull: () => bell.resolve(),
-    cancel: () => finish(() => undefined),
+  shared.streams.add(stream);
+  outlet.send(`retry: ${RECONNECT_MS}\n\n`);
+  run().catch((failure: unknown) => {
+    runtime.log.warn({ err: failure }, 'a stream was ended, to be resumed');
+    stream.end();
   });
+  return stream;
 }
+
+async function endUnlessItMayGoOn(runtime: Runtime, stream: OpenStream): Promise<void> {
+  try {
+    if (!(await stream.source.mayGoOn())) stream.end();
+  } catch (failure) {
+    runtime.log.warn({ err: failure }, 'whether a stream may go on is not known');
+  }
+}
+
+type Outlet = ReturnType<typeof createOutlet>;
+
+/** Where a stream's text goes, and how its reader takes it. */
+function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
+  const encoder = new TextEncoder();
+  let sentAtMs = performance.now();
+  let fullSinceMs: number | undefined;
+  const hasRoom = () => (controller.desiredSize ?? 0) > 0;
+  return {
+    hasRoom,
+    send(text: string) {
+      sentAtMs = performance.now();
+      controller.enqueue(encoder.encode(text));
+    },
+    quietMs: (nowMs: number) => nowMs - sentAtMs,
+    /** How long the reader has been seen to take nothing. */
+    stalledMs(nowMs: number) {
+      if (hasRoom()) fullSinceMs = undefined;
+      else fullSinceMs ??= nowMs;
+      return fullSinceMs === undefined ? 0 : nowMs - fullSinceMs;
+    },
+    close: () => controller.close(),
+    fail: (reason: Error) => controller.error(reason),
+  };
+}
+
+/** With the position, so that a reader who is shown nothing for long does not come back to ask for all of it. */
+const commentOf = (position: string | null): string =>
+  position === null ? ':\n\n' : `:\nid: ${position}\n\n`;
 
 const frameOf = ({ id, name, data }: StreamEvent): string =>
   `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

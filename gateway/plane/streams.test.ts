@@ -199,6 +199,34 @@ describe('a WebSocket', () => {
     socket.close();
   });
 
+  test('whose client takes nothing any more is let go, though the instance has cut it meanwhile', async () => {
+    const cut = Promise.withResolvers<void>();
+    const server = Bun.serve({
+      port: 0,
+      fetch: (request, bun) => (bun.upgrade(request) ? undefined : new Response('no', { status: 400 })),
+      websocket: {
+        message: () => undefined,
+        open(socket) {
+          for (let sent = 0; sent < 32; sent++) socket.send('x'.repeat(MIB));
+          // As chat does with whoever reads too slowly.
+          setTimeout(() => {
+            socket.terminate();
+            cut.resolve();
+          }, 50);
+        },
+      },
+    });
+    toStop.push(() => server.stop(true));
+    const gateway = await gatewayTo({ instances: [server.port ?? 0], limits: { writeStallMs: 300 } });
+    const client = rawClient(gateway.port);
+    client.socket.pause();
+    client.send(UPGRADE);
+    await cut.promise;
+    await eventually(() => gateway.outcomes.length === 1);
+    expect(await gateway.metrics.metrics()).toContain('gateway_tunnels_open 0');
+    client.socket.destroy();
+  });
+
   test('leaves no descriptor behind, 2,000 times', async () => {
     const gateway = await gatewayTo({ instances: [echoSockets()] });
     const descriptors = () => readdirSync('/proc/self/fd').length;

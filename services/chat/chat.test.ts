@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { enterRoom, person, startChat } from '../../tests/support/chat';
-import { eventually } from '../../tests/support/servers';
+import { eventually } from '../../tests/support/eventually';
 import { addMembers, findRoom } from './rooms-store';
 import { forgetPerson } from './service';
 
@@ -294,11 +294,11 @@ describe('who is there', () => {
     await enterRoom(other, room, { headers: ada.headers });
     await enterRoom(third.url, room, { headers: ada.headers });
     for (const base of [one, other, third.url])
-      await eventually('three are counted', async () => (await info(base)).active_connections === 3);
+      await eventually(async () => (await info(base)).active_connections === 3);
     expect((await info(one)).members).toEqual(['ada']);
     leaving.close();
     await third.kill();
-    await eventually('one is left', async () => (await info(one)).active_connections === 1, 25_000);
+    await eventually(async () => (await info(one)).active_connections === 1, 25_000);
   }, 40_000);
 });
 
@@ -403,10 +403,7 @@ describe('who may connect', () => {
 test('through the gateway it is the same, at /ws and at /chat/ws', async () => {
   const room = newRoom();
   const gateway = await chat.startGateway();
-  await eventually(
-    'the gateway knows chat',
-    async () => (await fetch(`${gateway.url}/rooms`)).status === 200,
-  );
+  await eventually(async () => (await fetch(`${gateway.url}/rooms`)).status === 200);
   const { token } = await person('ada');
   const root = await enterRoom(gateway.url, room, { protocols: ['rookery.chat', `rookery.token.${token}`] });
   expect(root.socket.protocol).toBe('rookery.chat');

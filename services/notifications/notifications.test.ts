@@ -2,8 +2,9 @@ import { afterAll, expect, test } from 'bun:test';
 import { serveHttp } from '#kit/http-server';
 import { outbox } from '#kit/outbox-tables';
 import { listenTo } from '../../tests/support/event-stream';
+import { eventually } from '../../tests/support/eventually';
 import { type Member, startNotifications } from '../../tests/support/notifications';
-import { eventually, testRuntime } from '../../tests/support/servers';
+import { testRuntime } from '../../tests/support/servers';
 import { listDue } from './digest-store';
 import { sendDigest } from './digests';
 import type { Notice, Notification } from './model';
@@ -174,7 +175,7 @@ test('a mail waits for more to go with it, and not for ever', async () => {
   await record({ ...deps, digestSeconds: 0 }, mention());
   // What comes later does not put off what waits.
   await record(deps, mention());
-  await eventually('it is due', async () => (await due()).includes(reader.id));
+  await eventually(async () => (await due()).includes(reader.id));
   await sendDigest(deps, reader.id);
   expect(await due()).not.toContain(reader.id);
 });
@@ -217,19 +218,19 @@ test('a stream tells what is new at once, and whoever comes back gets what has c
   const [reader, one, other] = [await join('streaming'), await join('stream_a'), await join('stream_b')];
   const url = `http://127.0.0.1:${port}/notifications/stream`;
   const first = await listenTo(url, reader);
-  await eventually('it stands', () => first.lastEventId() === '0');
+  await eventually(() => first.lastEventId() === '0');
   const [post, second] = [newObject(), newObject()];
   live.tell(await record(deps, [like(reader, one, post)]));
-  await eventually('it arrives', () => first.received.length === 1);
+  await eventually(() => first.received.length === 1);
   expect(first.received[0]).toMatchObject({ name: 'notification', data: { object_id: post } });
   first.close();
   await first.ended;
   // As another instance would: this one is not told, and looks.
   await record(deps, [like(reader, one, second), like(reader, other, second)]);
   const back = await listenTo(url, { ...reader, lastEventId: first.lastEventId() });
-  await eventually('the missed arrives', () => back.received.length === 1);
+  await eventually(() => back.received.length === 1);
   await record(deps, [like(reader, other, post)]);
-  await eventually('the next arrives', () => back.received.length === 2);
+  await eventually(() => back.received.length === 2);
   expect(back.received.map((event) => [event.data.object_id, event.data.actors_count])).toEqual([
     [second, 2],
     [post, 2],

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { uuidv7 } from '#kit/ids';
 import { openRedis, type Redis } from '#kit/redis';
 import { callerOf } from '../../tests/support/call';
-import { eventually, testRuntime } from '../../tests/support/servers';
+import { eventually } from '../../tests/support/eventually';
+import { testRuntime } from '../../tests/support/servers';
 import { idsOf, type Member, startTimelines } from '../../tests/support/timelines';
 import { timelines } from '.';
 import { beginFeed, deleteFeed, deliverToFeeds, finishFeed, readFeed } from './feed-store';
@@ -277,7 +278,6 @@ describe('a home timeline', () => {
     const id = await post(reader);
     expect(await readAll(reader, 20)).toEqual([id]);
     await eventually(
-      'the feed is there',
       async () => (await readFeed(deps.redis, reader.id, { after: null, limit: 5 }))?.ids[0] === id,
     );
   });

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { serveHttp } from '#kit/http-server';
 import { type Listener, listenTo } from '../../tests/support/event-stream';
-import { eventually, testRuntime } from '../../tests/support/servers';
+import { eventually } from '../../tests/support/eventually';
+import { testRuntime } from '../../tests/support/servers';
 import { type Member, startTimelines } from '../../tests/support/timelines';
 import { appendEntry, readHead } from './stream-store';
 
@@ -17,7 +18,7 @@ afterAll(async () => {
 
 const open = async (path: string, reader?: Member, lastEventId?: string): Promise<Listener> => {
   const listener = await listenTo(`http://127.0.0.1:${port}${path}`, { ...reader, lastEventId });
-  await eventually('the stream has said where it stands', () => listener.lastEventId() !== undefined);
+  await eventually(() => listener.lastEventId() !== undefined);
   return listener;
 };
 const homeOf = (reader: Member) => `/posts/home/${reader.username}/stream`;
@@ -45,7 +46,7 @@ test('a home stream shows what its home timeline would, as it is posted, and not
   await publish(stranger);
   await publish(muted);
   const shown = await publish(friend, { text: 'for followers', visibility: 'followers' });
-  await eventually('both posts arrive', () => stream.received.length === 2);
+  await eventually(() => stream.received.length === 2);
   expect(idsIn(stream)).toEqual([own, shown]);
   expect(stream.received[1]).toMatchObject({ name: 'post', data: { text: 'for followers' } });
   stream.close();
@@ -58,10 +59,7 @@ test('the public stream holds back what is not public, and what a block stands b
   await publish(author, { text: 'hidden', visibility: 'followers' });
   const shown = await publish(author);
   const last = await publish(blocker);
-  await eventually(
-    'everything has arrived',
-    () => idsIn(anonymous).length === 2 && idsIn(blocked).length === 1,
-  );
+  await eventually(() => idsIn(anonymous).length === 2 && idsIn(blocked).length === 1);
   expect([idsIn(anonymous), idsIn(blocked)]).toEqual([[shown, last], [last]]);
   anonymous.close();
   blocked.close();
@@ -72,14 +70,14 @@ test('whoever comes back is sent what was missed, once each, also posts with old
   const late = await post(author);
   const stream = await open('/posts/stream');
   const seen = await publish(author);
-  await eventually('the first arrives', () => stream.received.length === 1);
+  await eventually(() => stream.received.length === 1);
   stream.close();
   await stream.ended;
   const missed = [late, ...(await Promise.all(Array.from({ length: 150 }, () => post(author))))];
   await Promise.all([...missed, seen, late].map((id) => appendEntry(deps.database, id)));
   const again = await open('/posts/stream', undefined, stream.lastEventId());
   const live = await publish(author);
-  await eventually('the missed and the new arrive', () => idsIn(again).includes(live));
+  await eventually(() => idsIn(again).includes(live));
   expect(idsIn(again).toSorted()).toEqual([...missed, live].toSorted());
   expect(again.received.map((event) => Number(event.id))).toEqual(
     again.received.map((_, index) => Number(stream.lastEventId()) + 1 + index),
@@ -92,7 +90,7 @@ test('whoever was shown nothing for long does not come back to where they began'
   const stream = await open(homeOf(reader), reader);
   await publish(stranger);
   const head = await readHead(deps.database);
-  await eventually('a comment tells the position', () => stream.lastEventId() === String(head));
+  await eventually(() => stream.lastEventId() === String(head));
   expect(stream.received).toEqual([]);
   stream.close();
 });
@@ -101,7 +99,7 @@ test.each(['999999999', 'not-of-ours'])(
   'a position that was never given (%s) means to load anew',
   async (id) => {
     const stream = await open('/posts/stream', undefined, id);
-    await eventually('it is told', () => stream.received.length === 1);
+    await eventually(() => stream.received.length === 1);
     expect(stream.received).toEqual([
       { id: String(await readHead(deps.database)), name: 'reload', data: {} },
     ]);
@@ -120,7 +118,7 @@ test('there are no more streams than allowed, and a closed one makes room', asyn
   const refused = await call('GET', '/posts/stream');
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
   streams[0]?.close();
-  await eventually('there is room again', async () => {
+  await eventually(async () => {
     const stream = await listenTo(`http://127.0.0.1:${port}/posts/stream`);
     stream.close();
     return stream.status === 200;
@@ -129,7 +127,7 @@ test('there are no more streams than allowed, and a closed one makes room', asyn
 });
 
 test('streams end when the process is about to, so that their readers go elsewhere', async () => {
-  await eventually('earlier streams are gone', async () => {
+  await eventually(async () => {
     const { body } = await fetch(`http://127.0.0.1:${port}/metrics`).then(async (answer) => ({
       body: await answer.text(),
     }));

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { openDynamodb } from '#kit/dynamodb';
+import { uuidv7 } from '#kit/ids';
+import { insertPoll } from '../../services/polls/store';
 import { type Client, request, signIn } from '../support/client';
 import { listenTo } from '../support/event-stream';
 import { eventually } from '../support/eventually';
+import { testRuntime } from '../support/servers';
 import { type System, startSystem } from '../support/system';
 
 const SYSTEM_MS = 120_000;
@@ -9,7 +13,7 @@ const TEST_MS = 120_000;
 const HEAL_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';
 const PROCESSES = [
-  ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications'],
+  ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications', 'polls'],
   ...['likes-validation', 'likes-notification', 'notifications-worker'],
 ];
 
@@ -90,3 +94,55 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  'the end of a poll reaches whoever asked and all who voted once, though polls is killed when it comes',
+  async () => {
+    const id = await pollThatEndsIn(4_000, author.id);
+    for (const voter of [friend, stranger])
+      expect((await voter.post(`/polls/${id}/vote`, { option: 'Tea' })).status).toBe(200);
+    await system.start('polls');
+    await eventually(async () => {
+      expect((await friend.get(`/polls/${id}`)).body.closed).toBe(true);
+    }, HEAL_MS);
+    for (const instance of system.instances('polls')) await instance.kill();
+    await system.start('polls');
+    await eventually(async () => {
+      expect(await textsOf(author)).toContain('Your poll has ended');
+      for (const voter of [friend, stranger])
+        expect(await textsOf(voter)).toContain('The poll of author has ended');
+    }, HEAL_MS);
+    const ended = await Promise.all(
+      [author, friend, stranger].map((person) => person.get('/notifications?type=poll-ended')),
+    );
+    expect(ended.map(({ body }) => body.items)).toEqual(
+      Array(3).fill([expect.objectContaining({ object_id: id })]),
+    );
+  },
+  TEST_MS,
+);
+
+/** As it stands after somebody has asked, but sooner to end than may be asked for. */
+async function pollThatEndsIn(ms: number, authorId: string): Promise<string> {
+  const runtime = testRuntime('poll-of-the-journey');
+  const client = openDynamodb(runtime, {
+    DYNAMODB_URL: system.stack.environment.DYNAMODB_URL ?? '',
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+  });
+  const now = Date.now();
+  const poll = {
+    id: uuidv7(),
+    author_id: authorId,
+    question: 'Tea or coffee?',
+    options: ['Tea', 'Coffee'],
+    multiple: false,
+    hide_results_until_end: false,
+    created_at: now,
+    expires_at: now + ms,
+  };
+  await insertPoll({ client, name: 'polls' }, poll, null);
+  await runtime.close();
+  return poll.id;
+}

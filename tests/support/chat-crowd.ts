@@ -1,6 +1,6 @@
 import { pause } from '#kit/back-off';
 import type { Frame } from './chat';
-import { eventually } from './servers';
+import { eventually } from './eventually';
 
 /** A client as it should be: comes back by itself with what it has seen, and says again what was not answered. */
 export interface CrowdMember {
@@ -98,7 +98,7 @@ export async function differencesIn(
   deadlineMs: number,
 ): Promise<string[]> {
   const complete = () => crowd.every(({ room, seen }) => seen.length >= saidIn(room));
-  await eventually('everybody has heard everything', complete, deadlineMs).catch(() => undefined);
+  await eventually(complete, deadlineMs).catch(() => undefined);
   const first = new Map<string, string>();
   return crowd.flatMap(({ room, seen }, index) => {
     const sequence = JSON.stringify(seen);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startStack } from '../../infra/stack';
 import { startChat } from './chat';
 import { differencesIn, joinCrowd } from './chat-crowd';
-import { eventually } from './servers';
+import { eventually } from './eventually';
 
 /** Away from the stack the other tests use, whose servers nobody may kill. */
 const PORT_OFFSET = 4_000;
@@ -49,7 +49,7 @@ export async function talkWhileServersDie(size: {
     const crowd = Array.from({ length: size.connections }, (_, number) =>
       joinCrowd(bases, `room-${number % size.rooms}`, number),
     );
-    await eventually('all are in', () => crowd.every(({ reconnects }) => reconnects === 0), HEAR_DEADLINE_MS);
+    await eventually(() => crowd.every(({ reconnects }) => reconnects === 0), HEAR_DEADLINE_MS);
     const at = (share: number) => Math.floor(size.messages * share);
     const redis = stack.server('redis');
     const happening: Promise<unknown>[] = [];

@@ -1,9 +1,10 @@
 import { SignJWT } from 'jose';
 import { uuidv7 } from '#kit/ids';
 import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 import { startRegistry } from './registry';
-import { eventually, testDatabase } from './servers';
+import { testDatabase } from './servers';
 
 const SECRET = 'a token secret of more than 32 characters';
 const ISSUER = 'http://issuer.test';
@@ -63,7 +64,7 @@ export async function enterRoom(
     sendRaw: (text) => socket.send(text),
     async got(type, fits = () => true) {
       const find = () => frames.find((frame) => frame.type === type && fits(frame));
-      await eventually(`a frame ${type}`, () => find() !== undefined);
+      await eventually(() => find() !== undefined);
       return find() as Frame;
     },
     close: () => socket.close(),

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { eventually } from './servers';
+import { eventually } from './eventually';
 
 export const TEXT = 1;
 export const CLOSE = 8;
@@ -64,13 +64,13 @@ export async function openRawWebSocket(base: string, path: string): Promise<RawW
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
   );
-  await eventually('the handshake is answered', () => isOpen);
+  await eventually(() => isOpen);
   return {
     socket,
     frames,
     async closeCode(deadlineMs) {
       const find = () => frames.find(({ opcode }) => opcode === CLOSE);
-      await eventually('a close frame', () => find() !== undefined, deadlineMs);
+      await eventually(() => find() !== undefined, deadlineMs);
       return find()?.payload.readUInt16BE(0) ?? 0;
     },
   };

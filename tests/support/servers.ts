@@ -59,16 +59,3 @@ export async function testDatabase(): Promise<{
     },
   };
 }
-
-/** Asks until the answer is true, without a fixed wait. Fails after `deadlineMs`. */
-export async function eventually(
-  what: string,
-  holds: () => Promise<boolean> | boolean,
-  deadlineMs = 15_000,
-): Promise<void> {
-  const until = Date.now() + deadlineMs;
-  while (!(await holds())) {
-    if (Date.now() > until) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await Bun.sleep(20);
-  }
-}

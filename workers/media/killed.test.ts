@@ -3,9 +3,10 @@ import sharp from 'sharp';
 import { relayOutbox } from '#kit/outbox-relay';
 import { openRabbit } from '#kit/rabbit';
 import { registerInstance } from '#kit/registry-lease';
+import { eventually } from '../../tests/support/eventually';
 import { startMedia } from '../../tests/support/media';
 import { startProcess } from '../../tests/support/processes';
-import { amqpUrl, eventually } from '../../tests/support/servers';
+import { amqpUrl } from '../../tests/support/servers';
 
 const service = await startMedia();
 const registry = await startProcess('registry/main.ts', {});
@@ -17,7 +18,7 @@ afterAll(async () => {
 test('a picture whose worker is killed in the middle of it is ready by the next, once', async () => {
   const { runtime } = service;
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
-  await eventually('RabbitMQ is connected', () => rabbit.connected);
+  await eventually(() => rabbit.connected);
   // The real queue, in which other tests may have left something.
   const inspection = rabbit.keepChannel('inspection', async (channel) => {
     await channel.deleteQueue('media');
@@ -56,13 +57,13 @@ test('a picture whose worker is killed in the middle of it is ready by the next,
   const response = await service.upload(ada, bytes, { name: 'big.jpg' });
   const { id } = await response.json();
   // Its sizes take seconds; the original is copied when rendering begins.
-  await eventually('it is being rendered', async () => renderers(first.pid) > 0);
+  await eventually(async () => renderers(first.pid) > 0);
   await first.kill();
   const read = async () => (await service.call('GET', `/files/${id}`, { authorization: ada })).body;
   expect((await read()).status).toBe('processing');
 
   const second = await startWorker();
-  await eventually('it is ready', async () => (await read()).status === 'ready', 60_000);
+  await eventually(async () => (await read()).status === 'ready', 60_000);
   expect((await read()).sizes).toHaveLength(4);
   await second.stop();
 }, 120_000);

@@ -8,15 +8,16 @@ import { compareBookings } from '../../scripts/audit/bookings';
 import { closeAccountsOf } from '../../services/accounts/service';
 import { providerCharges } from '../../services/payments/schema';
 import { startAccounts } from '../../tests/support/accounts';
+import { eventually } from '../../tests/support/eventually';
 import { isolated } from '../../tests/support/mail';
 import { startPayments } from '../../tests/support/payments';
-import { amqpUrl, eventually, testRuntime, uniqueName } from '../../tests/support/servers';
+import { amqpUrl, testRuntime, uniqueName } from '../../tests/support/servers';
 import { type PaymentsWorkerDeps, paymentsWorker } from '.';
 import { grpcProvider } from './provider';
 
 const [accounts, payments] = await Promise.all([startAccounts(), startPayments()]);
 const rabbit = openRabbit(payments.runtime, { url: amqpUrl(), required: true });
-await eventually('RabbitMQ is connected', () => rabbit.connected);
+await eventually(() => rabbit.connected);
 const deps: PaymentsWorkerDeps = {
   payments: payments.client,
   accounts: accounts.client,
@@ -80,7 +81,7 @@ async function tell(name: string, event: EventDefinition, id: string): Promise<v
 const read = async (payer: Payer, id: string) =>
   (await payments.call('GET', `/payments/${id}`, { authorization: payer.authorization })).body;
 const ended = (payer: Payer, id: string, status: string) =>
-  eventually(`the payment is ${status}`, async () => (await read(payer, id)).status === status, 20_000);
+  eventually(async () => (await read(payer, id)).status === status, 20_000);
 async function balanceOf({ id }: Payer): Promise<unknown> {
   // Each of the two services under test believes an issuer of its own.
   const authorization = await accounts.tokens.authorization({ id, username: 'payer' });
@@ -179,7 +180,7 @@ describe('a refund', () => {
     });
     await askBack(payer, id);
     await tell(queue, PaymentRefundRequested, id);
-    await eventually('the refund failed', async () => {
+    await eventually(async () => {
       const { status, refunds } = await read(payer, id);
       const [refund] = refunds as { status: string; failure_code: string }[];
       return status === 'succeeded' && refund?.failure_code === 'account.insufficient-funds';
