@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Instance, InstanceState } from '#contracts/registry';
-import type { Attempt } from '../decision';
-import { createBalancer } from './balancer';
+import type { Attempt, TryResult } from '../decision';
+import { createBalancer, type EjectionNews, type InstanceLoad } from './balancer';
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -38,7 +38,11 @@ function seeded(seed: number): () => number {
 
 function createScene(seed = 1) {
   const clock = { ms: 0 };
-  const balancer = createBalancer({ now: () => clock.ms, random: seeded(seed) });
+  const news: EjectionNews[] = [];
+  const balancer = createBalancer(
+    { now: () => clock.ms, random: seeded(seed) },
+    (one) => void news.push(one),
+  );
   /** One request after the other, each taking what `latencyOf` says; how many each instance got. */
   function serve(requests: number, latencyOf: (id: string) => number, isOk = (_: string) => true) {
     const counts: Record<string, number> = {};
@@ -51,7 +55,7 @@ function createScene(seed = 1) {
     }
     return counts;
   }
-  return { balancer, clock, serve };
+  return { balancer, clock, serve, news };
 }
 
 describe('traffic follows weight', () => {
@@ -154,6 +158,142 @@ describe('states', () => {
   });
 });
 
+describe('an instance that fails one request after the other', () => {
+  /** Has requests run at one instance, all at the same time. */
+  function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: TryResult) {
+    const others = new Set(scene.balancer.loads().map((load) => load.instance.instance_id));
+    others.delete(id);
+    const attempts = Array.from({ length: count }, () => scene.balancer.pick(others, true));
+    for (const attempt of attempts) attempt?.done(result, 1);
+  }
+
+  test('gets nothing for 30 s, is then found out about by one request, and starts slowly when that succeeds', () => {
+    const scene = createScene();
+    const { balancer, clock, serve, news } = scene;
+    balancer.update([instance('good'), instance('bad')]);
+    clock.ms = 20_000;
+    runAt(scene, 'bad', 5, 'unreachable');
+    expect(news).toMatchObject([{ change: 'ejected', result: 'unreachable', forMs: 30_000, ejections: 1 }]);
+    expect(serve(1_000, () => 5)).toEqual({ good: 1_000 });
+    expect(balancer.loads()).toMatchObject([{ ejectedForMs: 0 }, { ejectedForMs: 29_000, ejections: 1 }]);
+    clock.ms = 50_000;
+    const probe = balancer.pick(NONE, true);
+    expect(probe).toMatchObject({ instanceId: 'bad', isProbe: true });
+    expect(balancer.loads()).toMatchObject([{ probing: false }, { probing: true }]);
+    expect(serve(1_000, () => 5)).toEqual({ good: 1_000 });
+    probe?.done('answered', 5);
+    expect(news.at(-1)).toMatchObject({ change: 'returned' });
+    expect(balancer.loads()).toMatchObject([{ slowStartShare: 1 }, { probing: false, slowStartShare: 0.1 }]);
+  });
+
+  test('gets nothing for longer when the one request fails as well', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('good'), instance('bad')]);
+    runAt(scene, 'bad', 5, 'timeout');
+    scene.clock.ms = 30_000;
+    scene.balancer.pick(NONE, true)?.done('timeout', 5_000);
+    expect(scene.news.at(-1)).toMatchObject({ change: 'ejected', forMs: 60_000, ejections: 2 });
+  });
+
+  test('may be found out about by another request when the client of the first has left', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('good'), instance('bad')]);
+    runAt(scene, 'bad', 5, 'broken');
+    scene.clock.ms = 30_000;
+    scene.balancer.pick(NONE, true)?.done('abandoned', 5);
+    expect(scene.balancer.pick(NONE, true)).toMatchObject({ instanceId: 'bad', isProbe: true });
+  });
+
+  test.each<[TryResult, number]>([
+    ['unavailable', 1],
+    ['unreachable', 1],
+    ['timeout', 1],
+    ['broken', 1],
+    ['answered', 0],
+    ['abandoned', 0],
+    // Every instance would fail that request: whoever finds one could have half of a service ejected.
+    ['application-error', 0],
+  ])('is one whose requests end as %s: %d', (result, ejections) => {
+    const scene = createScene();
+    scene.balancer.update([instance('a'), instance('b')]);
+    runAt(scene, 'a', 10, result);
+    expect(scene.news).toHaveLength(ejections);
+  });
+
+  test('is the only one ejected of three, and none is of one', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('a'), instance('b'), instance('c')]);
+    for (const id of ['a', 'b', 'c']) runAt(scene, id, 10, 'broken');
+    expect(scene.news).toHaveLength(1);
+    scene.balancer.update([instance('a')]);
+    expect(scene.balancer.pick(NONE, true)?.instanceId).toBe('a');
+  });
+});
+
+describe('slow start', () => {
+  const shareOfNew = (scene: ReturnType<typeof createScene>) => {
+    // All at one moment, each alike: what an instance gets is its share.
+    const count = 4_000;
+    let found = 0;
+    for (let request = 0; request < count; request++) {
+      const attempt = scene.balancer.pick(NONE, true);
+      if (attempt?.instanceId === 'new') found++;
+      attempt?.done('abandoned', 30);
+    }
+    return found / count;
+  };
+
+  test('a newcomer gets a tenth of its share first, and all of it after ten seconds', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('old')]);
+    scene.clock.ms = 60_000;
+    scene.balancer.update([instance('old'), instance('new')]);
+    for (const load of scene.balancer.loads()) expect(load.costMs).toBeGreaterThan(0);
+    // An old instance that was idle costs less than a new one; after one observation each they are alike.
+    for (const other of ['new', 'old']) scene.balancer.pick(new Set([other]), true)?.done('answered', 30);
+    expect(shareOfNew(scene)).toBeCloseTo(0.1 / 1.1, 1);
+    scene.clock.ms += 5_000;
+    expect(shareOfNew(scene)).toBeCloseTo(0.5 / 1.5, 1);
+    scene.clock.ms += 5_000;
+    expect(shareOfNew(scene)).toBeCloseTo(0.5, 1);
+  });
+
+  test('where all are new, all get their share', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('one')]);
+    scene.clock.ms = 3_000;
+    scene.balancer.update([instance('one'), instance('new')]);
+    for (const other of ['new', 'one']) scene.balancer.pick(new Set([other]), true)?.done('answered', 30);
+    expect(scene.balancer.loads().map((load) => load.slowStartShare)).toEqual([1, 1]);
+    expect(shareOfNew(scene)).toBeCloseTo(0.5, 1);
+  });
+
+  test('one that was unhealthy starts slowly as well', () => {
+    const scene = createScene();
+    scene.balancer.update([instance('old'), instance('new', { state: 'unhealthy' })]);
+    scene.clock.ms = 60_000;
+    scene.balancer.update([instance('old'), instance('new')]);
+    expect(scene.balancer.loads().map((load) => load.slowStartShare)).toEqual([1, 0.1]);
+  });
+});
+
+test('an instance that goes silent is left at once, not after the first of its requests has timed out', () => {
+  const { balancer, clock, serve } = createScene();
+  balancer.update([instance('a'), instance('b'), instance('silent')]);
+  serve(2_000, () => 5);
+  let stuck = 0;
+  for (let request = 0; request < 5_000; request++) {
+    clock.ms += 1;
+    const attempt = balancer.pick(NONE, true);
+    if (attempt?.instanceId === 'silent') stuck++;
+    else attempt?.done('answered', 5);
+  }
+  expect(stuck).toBeGreaterThan(0);
+  expect(stuck).toBeLessThan(8);
+});
+
+const isLeftOut = (load: InstanceLoad) => load.ejectedForMs > 0 || load.probing;
+
 test('counts stay true, and picks come only from what is live, whatever happens', () => {
   const ids = ['a', 'b', 'c', 'd'];
   const step = fc.oneof(
@@ -172,13 +312,13 @@ test('counts stay true, and picks come only from what is live, whatever happens'
     fc.record({
       kind: fc.constant('done' as const),
       which: fc.nat(20),
-      ok: fc.boolean(),
+      ok: fc.integer({ min: 0, max: 9 }).map((chance) => chance > 7),
       latencyMs: fc.nat(9_000),
     }),
     fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(60_000) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(), (steps, seed) => {
+    fc.property(fc.array(step, { maxLength: 150 }), fc.nat(), (steps, seed) => {
       const { balancer, clock } = createScene(seed);
       let live: Instance[] = [];
       const attempts: { attempt: Attempt; isDone: boolean; backendOf: number }[] = [];
@@ -198,13 +338,23 @@ test('counts stay true, and picks come only from what is live, whatever happens'
           if (known) known.isDone = true;
         } else {
           const tried = new Set(now.tried);
+          const ejected = new Set(
+            balancer
+              .loads()
+              .filter(isLeftOut)
+              .map((load) => load.instance.instance_id),
+          );
           const open = (state: InstanceState) =>
-            live.filter((one) => one.state === state && one.weight > 0 && !tried.has(one.instance_id));
+            live
+              .filter((one) => one.state === state && one.weight > 0)
+              .map((one) => one.instance_id)
+              .filter((id) => !tried.has(id) && (state !== 'up' || !ejected.has(id)));
           const expected = open('up').length > 0 ? open('up') : open('unhealthy');
           const attempt = balancer.pick(tried, true);
           expect(attempt === null).toBe(expected.length === 0);
           if (attempt === null) continue;
-          expect(expected.map((one) => one.instance_id)).toContain(attempt.instanceId);
+          if (attempt.isProbe) expect(ejected).toContain(attempt.instanceId);
+          else expect(expected).toContain(attempt.instanceId);
           attempts.push({ attempt, isDone: false, backendOf: generations.get(attempt.instanceId) ?? 0 });
         }
         for (const load of balancer.loads()) {

@@ -60,8 +60,13 @@ const OPEN_MS = 2_000;
  * While the circuit is open nobody is asked for two seconds, then one request at a time until one is answered.
  *
  * @param now monotonic milliseconds
+ * @param tell hears when it opens and when it has closed
  */
-export function createCircuitBreaker(bounds: BreakerBounds, now: () => number): CircuitBreaker {
+export function createCircuitBreaker(
+  bounds: BreakerBounds,
+  now: () => number,
+  tell: (isOpen: boolean) => void = () => undefined,
+): CircuitBreaker {
   const queue = new Set<Waiter>();
   let inFlight = 0;
   let begun = 0;
@@ -87,6 +92,7 @@ export function createCircuitBreaker(bounds: BreakerBounds, now: () => number): 
   }
 
   function open() {
+    if (openUntilMs === null) tell(true);
     openUntilMs = now() + OPEN_MS;
     windowEndMs = Number.NEGATIVE_INFINITY;
     for (const waiter of queue) {
@@ -113,6 +119,7 @@ export function createCircuitBreaker(bounds: BreakerBounds, now: () => number): 
       else if (ending === 'failed' && opensBy()) open();
     } else if (ending === 'answered') {
       openUntilMs = null;
+      tell(false);
     } else if (probing && ending === 'failed') open();
     probing = false;
   }

@@ -1,13 +1,15 @@
 import { defineProblem, MethodNotAllowed, type Problem, RouteNotFound } from '#kit/problem';
 import type { Decide, Decision } from '../decision';
-import { RETRY_AFTER, ServiceUnavailable } from '../plane/problems';
+import { RETRY_AFTER, ServiceUnavailable, serviceUnavailable, UpstreamTimeout } from '../plane/problems';
 import type { TranscodedRoute } from '../transcoding/rules';
 import type { Transcode } from '../transcoding/transcode';
 import { createAllowedMethods, type OwnRoute } from './allowed-methods';
+import type { CircuitBreaker, Ending } from './circuit-breaker';
 import type { Directory } from './directory';
 import { readTarget } from './path';
 import type { Match } from './route-table';
 import { createRouter } from './router';
+import { withPlace } from './with-place';
 
 export const PathRefused = defineProblem(
   'request.path-refused',
@@ -53,7 +55,7 @@ export function createDecide(
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
     const passedOn = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
     if (match.transcoded !== undefined && service.answersGrpc)
-      return transcoding(match, match.transcoded, passedOn, transcode);
+      return transcoding(match, match.transcoded, passedOn, service.breaker, transcode);
     return {
       kind: 'forward',
       service: match.service,
@@ -72,6 +74,7 @@ function transcoding(
   { service, pattern, limits, rateLimit, auth }: Match,
   route: TranscodedRoute,
   target: string,
+  breaker: CircuitBreaker,
   transcode: Transcode,
 ): Decision {
   const transcoded = { route, auth, target, timeoutMs: limits.requestTimeoutMs };
@@ -82,9 +85,18 @@ function transcoding(
     limits,
     rateLimit,
     streams: route.upload !== null,
-    answer: (request, clientAddress) => transcode(transcoded, request, clientAddress),
+    answer: (request, clientAddress) =>
+      withPlace(
+        breaker,
+        () => transcode(transcoded, request, clientAddress),
+        (failure) => (request.signal.aborted ? 'unknown' : endingOf(failure)),
+        () => serviceUnavailable(breaker.retryAfterSeconds()),
+      ),
   };
 }
+
+const endingOf = (failure: unknown): Ending =>
+  failure instanceof ServiceUnavailable || failure instanceof UpstreamTimeout ? 'failed' : 'answered';
 
 const belowPrefix = (rest: string) => (rest === '' ? '/' : rest);
 

@@ -58,8 +58,12 @@ export interface Chance {
 export interface Survival {
   readonly bounds: BreakerBounds;
   /** Hears of ejections and returns. */
-  readonly tell: (news: EjectionNews) => void;
+  readonly ejection: (news: EjectionNews) => void;
+  /** Hears when a service's circuit opens, and when it has closed. */
+  readonly circuit: (service: string, isOpen: boolean) => void;
 }
+
+const UNTOLD: Survival = { bounds: DEFAULT_BOUNDS, ejection: () => undefined, circuit: () => undefined };
 
 /**
  * Follows the registry. Instances come and go at once; the route table is built anew only when claims have changed.
@@ -73,7 +77,7 @@ export function createDirectory(
   registry: RegistrySource,
   findTranscoded: FindTranscoded = () => undefined,
   chance: Chance = { now: () => performance.now(), random: Math.random },
-  survival: Survival = { bounds: DEFAULT_BOUNDS, tell: () => undefined },
+  survival: Survival = UNTOLD,
 ): Directory {
   const known = new Map<string, KnownService>();
   const listeners = new Set<(names: readonly string[]) => void>();
@@ -106,7 +110,7 @@ export function createDirectory(
     before: KnownService | undefined,
     instances: readonly Instance[],
   ): KnownService {
-    const { balancer, breaker, retryBudget } = before ?? createSurvival();
+    const { balancer, breaker, retryBudget } = before ?? createSurvival(name);
     balancer.update(instances);
     breaker.instancesChanged();
     const claims = instances.length > 0 ? unionOf(instances) : (before ?? EVERYTHING_BELOW_ITS_NAME);
@@ -124,13 +128,15 @@ export function createDirectory(
   }
 
   /** What is learned of a service, and stays while its instances come and go. */
-  function createSurvival() {
-    const breaker = createCircuitBreaker(survival.bounds, chance.now);
+  function createSurvival(name: string) {
+    const breaker = createCircuitBreaker(survival.bounds, chance.now, (isOpen) =>
+      survival.circuit(name, isOpen),
+    );
     const retryBudget = createRetryBudget(
       () => breaker.inFlight,
       () => breaker.begun,
     );
-    return { balancer: createBalancer(chance, survival.tell), breaker, retryBudget };
+    return { balancer: createBalancer(chance, survival.ejection), breaker, retryBudget };
   }
 
   return {
