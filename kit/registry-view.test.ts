@@ -132,3 +132,20 @@ test('a registry that has just begun is given the time everybody needs to regist
   view.replace({ ...snapshot, epoch: 'two' });
   expect(view.isSettled()).toBe(true);
 });
+
+test('a replica that shares its table knows everybody: what it does not list is gone, and it is believed at once', () => {
+  const { view, ids } = setUp();
+  const users = [instance('users', 'b', { changed_at_revision: 77 })];
+  const justNow = new Date().toISOString();
+  expect(
+    view
+      .replace({ started_at: justNow, epoch: 'replica', complete: true, revision: 2, services: { users } })
+      .sort(),
+  ).toEqual(['posts', 'users']);
+  expect(ids('users')).toEqual(['b']);
+  expect(ids('posts')).toEqual([]);
+
+  const fresh = createRegistryView(() => 0);
+  fresh.replace({ started_at: justNow, epoch: 'replica', complete: true, revision: 2, services: { users } });
+  expect(fresh.isSettled()).toBe(true);
+});

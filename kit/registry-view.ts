@@ -31,7 +31,8 @@ interface Kept {
  *
  * A new registry (another epoch) has heard from nobody yet. What the earlier one knew is kept beside the new table
  * for one lease: an instance until the new registry has spoken of it, a service until the new registry says
- * that it is empty. So a restart empties no view, and "all gone" still takes effect at once.
+ * that it is empty. So a restart empties no view, and "all gone" still takes effect at once. A replica that shares its
+ * table with others knows everybody, however new it is, and is believed at once.
  *
  * @param now monotonic milliseconds
  * @param wallClock milliseconds since 1970
@@ -49,6 +50,10 @@ export function createRegistryView(now: () => number, wallClock: () => number = 
     const isOtherRegistry = epoch !== '' && snapshot.epoch !== epoch;
     if (isOtherRegistry) kept = { untilMs: now() + KEEP_MS, services: indexed(merged) };
     if (epoch === '') settledAtMs = now() + settlesInMs(snapshot, wallClock());
+    if (snapshot.complete) {
+      kept = undefined;
+      settledAtMs = Math.min(settledAtMs, now());
+    }
     epoch = snapshot.epoch;
     startedAt = snapshot.started_at;
     revision = snapshot.revision;

@@ -1,43 +1,70 @@
-import type { Registration } from '#contracts/registry';
+import type { Instance, Registration } from '#contracts/registry';
 
 export interface ClaimConflict {
   readonly claim: string;
   readonly owner: string;
 }
 
+/** Who lays a claim; the oldest owns it. */
+export type Holder = Pick<Instance, 'name' | 'instance_id' | 'registered_at'>;
+
 /** Which service owns which route and prefix. A claim lives as long as an instance of the service holds it. */
 export interface Claims {
   conflict(service: string, wanted: readonly string[]): ClaimConflict | undefined;
-  hold(service: string, wanted: readonly string[]): void;
-  release(held: readonly string[]): void;
+  hold(holder: Holder, wanted: readonly string[]): void;
+  release(holder: Holder, held: readonly string[]): void;
 }
 
+/**
+ * One registry never lets two services hold one claim. Two replicas may, each not knowing of the other's: then the
+ * service with the oldest instance owns it, everywhere.
+ */
 export function createClaims(): Claims {
-  const owners = new Map<string, { service: string; holders: number }>();
+  /** By claim, then by service: its instances that hold it. */
+  const holders = new Map<string, Map<string, Map<string, Holder>>>();
+
+  function ownerOf(claim: string): string | undefined {
+    const services = holders.get(claim);
+    if (services === undefined) return undefined;
+    const [first] = services.keys();
+    if (services.size === 1) return first;
+    return [...services.values()].flatMap((own) => [...own.values()]).sort(byAge)[0]?.name;
+  }
 
   return {
     conflict(service, wanted) {
       for (const claim of wanted) {
-        const owner = owners.get(claim);
-        if (owner && owner.service !== service) return { claim, owner: owner.service };
+        const owner = ownerOf(claim);
+        if (owner !== undefined && owner !== service) return { claim, owner };
       }
       return undefined;
     },
-    hold(service, wanted) {
+    hold(holder, wanted) {
+      // Of a whole instance only what is needed is kept.
+      const { name, instance_id, registered_at } = holder;
+      const kept = { name, instance_id, registered_at };
       for (const claim of wanted) {
-        const owner = owners.get(claim);
-        if (owner) owner.holders++;
-        else owners.set(claim, { service, holders: 1 });
+        const services = holders.get(claim) ?? new Map<string, Map<string, Holder>>();
+        const own = services.get(name) ?? new Map<string, Holder>();
+        holders.set(claim, services.set(name, own.set(instance_id, kept)));
       }
     },
-    release(held) {
+    release(holder, held) {
       for (const claim of held) {
-        const owner = owners.get(claim);
-        if (owner && --owner.holders === 0) owners.delete(claim);
+        const services = holders.get(claim);
+        const own = services?.get(holder.name);
+        own?.delete(holder.instance_id);
+        if (own?.size === 0) services?.delete(holder.name);
+        if (services?.size === 0) holders.delete(claim);
       }
     },
   };
 }
+
+const byAge = (left: Holder, right: Holder) =>
+  compare(left.registered_at, right.registered_at) || compare(left.instance_id, right.instance_id);
+
+const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);
 
 /**
  * What a registration lays claim to. Parameter names do not tell routes apart: `/posts/:id` and `/posts/:post`

@@ -10,7 +10,7 @@ export interface EventFrames {
 export function createEventFrames(table: Table): EventFrames {
   const encoder = new TextEncoder();
   const changes = new Map<string, { revision: number; frame: Uint8Array }>();
-  let snapshot: { revision: number; frame: Uint8Array } | undefined;
+  let snapshot: { revision: number; complete: boolean | undefined; frame: Uint8Array } | undefined;
 
   const encode = (event: string, revision: number, data: object) =>
     encoder.encode(`id: ${table.epoch}:${revision}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -25,8 +25,9 @@ export function createEventFrames(table: Table): EventFrames {
 
   function snapshotFrame(): Uint8Array {
     const revision = table.revision();
-    if (snapshot?.revision !== revision)
-      snapshot = { revision, frame: encode('snapshot', revision, table.snapshot()) };
+    const complete = table.isComplete();
+    if (snapshot?.revision !== revision || snapshot.complete !== complete)
+      snapshot = { revision, complete, frame: encode('snapshot', revision, table.snapshot()) };
     return snapshot.frame;
   }
 

@@ -34,15 +34,16 @@ export async function deregister(
   deps.table.remove(instanceId, secret);
   deps.watchers.notify();
   if (progress === undefined) return undefined;
-  const outcome = outcomeOf(progress);
+  const outcome = outcomeOf(progress, deps.sharing?.status().working ?? true);
   deps.countDrain(outcome);
   if (outcome === 'drained') return undefined;
   return { drained: false, acknowledged_by: progress.acknowledgedBy, waiting_for: progress.waitingFor };
 }
 
-function outcomeOf({ acknowledgedBy, waitingFor }: DrainProgress) {
+/** @param othersKnown false when other replicas may have gateways that nobody could ask */
+function outcomeOf({ acknowledgedBy, waitingFor }: DrainProgress, othersKnown: boolean) {
   if (waitingFor > 0) return 'timed-out';
-  return acknowledgedBy > 0 ? 'drained' : 'unacknowledged';
+  return acknowledgedBy > 0 && othersKnown ? 'drained' : 'unacknowledged';
 }
 
 /** A caller that goes away meanwhile changes nothing: the instance is on its way out. */

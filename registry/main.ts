@@ -10,9 +10,12 @@ import { registryFields } from './settings';
 const env = readEnv({ ...processFields(8006), ...registryFields });
 const runtime = await startProcess('registry', env);
 
-const deps = openRegistry(runtime, {
+const deps = await openRegistry(runtime, {
   token: env.REGISTRY_TOKEN || undefined,
   hostRule: createHostRule(env.REGISTRY_ALLOWED_HOSTS),
+  ...(env.REGISTRY_REDIS_URL && {
+    redis: { url: env.REGISTRY_REDIS_URL, group: env.REGISTRY_GROUP },
+  }),
 });
 const app = registry(runtime, deps);
 const server = serveHttp(runtime, app, {

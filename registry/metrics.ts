@@ -1,14 +1,20 @@
-import { Counter, Gauge } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Instance, InstanceState } from '#contracts/registry';
 import type { Runtime } from '#kit/runtime';
 import type { Drains } from './drains';
+import type { Sharing } from './sharing';
 import type { Table } from './table';
 import type { Watchers } from './watchers';
 
 /** Measured when they are asked for: what the table holds, and who watches it. */
 export function observeRegistry(
   runtime: Runtime,
-  deps: { readonly table: Table; readonly watchers: Watchers; readonly drains: Drains },
+  deps: {
+    readonly table: Table;
+    readonly watchers: Watchers;
+    readonly drains: Drains;
+    readonly sharing: Sharing | undefined;
+  },
 ): void {
   const registers = [runtime.metrics];
   new Gauge({
@@ -45,12 +51,32 @@ export function observeRegistry(
       this.set(deps.drains.watchers());
     },
   });
+  if (deps.sharing) observeSharing(deps.sharing, registers);
   new Gauge({
     name: 'registry_revision',
     help: 'Changes of the table since the start',
     registers,
     collect() {
       this.set(deps.table.revision());
+    },
+  });
+}
+
+function observeSharing(sharing: Sharing, registers: Registry[]): void {
+  new Gauge({
+    name: 'registry_replicas',
+    help: 'Replicas that share the table and were heard of lately, this one included',
+    registers,
+    collect() {
+      this.set(sharing.status().replicas);
+    },
+  });
+  new Gauge({
+    name: 'registry_sharing',
+    help: '1 while the table is shared, 0 while this replica goes on alone',
+    registers,
+    collect() {
+      this.set(sharing.status().working ? 1 : 0);
     },
   });
 }

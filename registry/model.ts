@@ -129,6 +129,16 @@ export const Status = Type.Object({
   }),
   watchers: Type.Integer(),
   acknowledging_watchers: Type.Integer({ description: 'Those of the watchers that drains wait for' }),
+  sharing: Type.Optional(
+    Type.Object(
+      {
+        working: Type.Boolean({ description: 'False while Redis is away: this replica goes on alone' }),
+        replicas: Type.Integer({ description: 'That were heard of lately, this one included' }),
+        complete: Type.Boolean({ description: 'Whether whoever is not in the table is not there' }),
+      },
+      { description: 'Where replicas share the table' },
+    ),
+  ),
 });
 
 /** Prometheus' HTTP service discovery: https://prometheus.io/docs/prometheus/latest/http_sd/ */

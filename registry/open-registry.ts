@@ -5,6 +5,7 @@ import { DEFAULT_LEASE, type LeaseRules } from './expiry';
 import type { HostRule } from './hosts';
 import { countDrains, observeRegistry } from './metrics';
 import { DEFAULT_LIMITS } from './rows';
+import { createSharing, type Sharing } from './sharing';
 import { createTable, type Table } from './table';
 import { createWatchers, type Watchers } from './watchers';
 
@@ -21,6 +22,8 @@ export interface RegistryDeps {
   readonly watchers: Watchers;
   readonly drains: Drains;
   readonly countDrain: (outcome: 'drained' | 'timed-out' | 'unacknowledged') => void;
+  /** Where replicas share the table. */
+  readonly sharing: Sharing | undefined;
   readonly lease: LeaseRules;
   readonly hostRule: HostRule;
   /** Needed for a first registration, where it is set. */
@@ -30,27 +33,35 @@ export interface RegistryDeps {
   readonly close: () => void;
 }
 
-/** Opens an empty table, with the sweep that expires leases and the watchers that hear of it. */
-export function openRegistry(
+/**
+ * Opens a table, with the sweep that expires leases and the watchers that hear of it. It begins empty, or where replicas
+ * share it, with what they know.
+ *
+ * @param options.redis where replicas share it: the Redis between them, and the group of those that share one table
+ */
+export async function openRegistry(
   runtime: Runtime,
-  options: { token: string | undefined; hostRule: HostRule; lease?: LeaseRules },
-): RegistryDeps {
+  options: {
+    token: string | undefined;
+    hostRule: HostRule;
+    lease?: LeaseRules;
+    redis?: { url: string; group: string } | undefined;
+  },
+): Promise<RegistryDeps> {
   const now = () => performance.now();
   const lease = options.lease ?? DEFAULT_LEASE;
   const sweepMs = lease.heartbeatMs / SWEEPS_IN_HEARTBEAT;
   const timestamp = () => new Date().toISOString();
-  const table = createTable({
-    now,
-    timestamp,
-    epoch: uuidv7(),
-    lease,
-    limits: DEFAULT_LIMITS,
-    sweepMs,
-  });
+  const epoch = uuidv7();
+  const { redis, token, hostRule } = options;
+  const sharing = redis && createSharing(runtime, { ...redis, replica: epoch, lease, now });
+  const share = sharing?.share;
+  const table = createTable({ now, timestamp, epoch, lease, limits: DEFAULT_LIMITS, sweepMs, share });
   const watchers = createWatchers(table, { now, maximum: MAXIMUM_WATCHERS });
-  const drains = createDrains(table);
+  const drains = createDrains(table, sharing?.remote);
+  await sharing?.begin({ table, drains, changed: watchers.notify });
   const sweep = setInterval(() => {
-    table.expire();
+    table.expire(undefined, sharing?.othersAreFrozen() ? 'frozen' : 'heard');
     drains.tick();
     watchers.notify();
     watchers.tick();
@@ -69,8 +80,10 @@ export function openRegistry(
     watchers,
     drains,
     countDrain: (outcome: string) => drainCounter.inc({ outcome }),
+    sharing,
     lease,
-    ...options,
+    token,
+    hostRule,
     listing: createListing(table, now),
     close,
   };

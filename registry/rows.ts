@@ -24,9 +24,13 @@ export const DEFAULT_LIMITS: TableLimits = {
 export interface Entry extends Leased {
   /** Replaced, never changed: listings already handed out must not move under their reader. */
   view: Instance;
-  readonly secretHash: Buffer;
+  secretHash: Buffer;
   claims: readonly string[];
   heardAt: number;
+  /** False when another replica heard it, or nobody yet since this one has begun. */
+  heardHere: boolean;
+  /** Of its record, where replicas share it. */
+  version: string;
   reported: Leased['reported'];
   protectedAt: number | undefined;
 }
@@ -59,7 +63,7 @@ export function createRows(limits: TableLimits) {
     services.set(name, service);
     service.entries.set(instanceId, entry);
     entriesById.set(instanceId, (entriesById.get(instanceId) ?? new Set()).add(entry));
-    claims.hold(name, entry.claims);
+    claims.hold(entry.view, entry.claims);
     instanceCount++;
   }
 
@@ -71,7 +75,7 @@ export function createRows(limits: TableLimits) {
     const namesakes = entriesById.get(instanceId);
     namesakes?.delete(entry);
     if (namesakes?.size === 0) entriesById.delete(instanceId);
-    claims.release(entry.claims);
+    claims.release(entry.view, entry.claims);
     instanceCount--;
   }
 

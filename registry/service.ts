@@ -109,6 +109,7 @@ export function status(deps: RegistryDeps) {
     },
     watchers: deps.watchers.count(),
     acknowledging_watchers: deps.drains.watchers(),
+    ...(deps.sharing && { sharing: deps.sharing.status() }),
   };
 }
 

@@ -1,10 +1,14 @@
-import type { Field } from '#kit/env';
+import { type Field, optionalText, text } from '#kit/env';
 import { DEVELOPMENT_HOSTS, unreadableHost } from './hosts';
 
-/** What the registry reads besides what every process does. In production both must be set. */
+/** What the registry reads besides what every process does. In production the first two must be set. */
 export const registryFields = {
   REGISTRY_TOKEN: registrationToken(),
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
+  /** Replicas share their table through it; unset, this registry is alone. */
+  REGISTRY_REDIS_URL: optionalText(),
+  /** Replicas of one group share one table, where several systems use one Redis. */
+  REGISTRY_GROUP: text('rookery'),
 };
 
 /** Empty: none is asked for, as in development. */

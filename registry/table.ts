@@ -11,7 +11,9 @@ import { type ClaimConflict, claimsOf } from './claims';
 import { judge, type LeaseRules } from './expiry';
 import { createLeaseClock } from './lease-clock';
 import { hashSecret, isSecret, newLeaseSecret } from './lease-secret';
+import { createMerging, type MergeResult, type ShareOptions } from './merge';
 import { createRows, type Entry, type TableLimits } from './rows';
+import type { InstanceKey, SharedRecord } from './shared-records';
 
 export interface TableOptions {
   /** Monotonic milliseconds; wall clocks jump. */
@@ -24,6 +26,8 @@ export interface TableOptions {
   readonly limits: TableLimits;
   /** How often `expire` is called. */
   readonly sweepMs: number;
+  /** Where replicas share the table. */
+  readonly share?: ShareOptions | undefined;
 }
 
 export type RegisterResult =
@@ -50,14 +54,30 @@ export interface Table {
   /** A beat that says the instance takes no new work and will leave. */
   drain(instanceId: string, secret: string): BeatResult;
   remove(instanceId: string, secret: string): RemoveResult;
-  /** Moves silent instances on and out. To be called every `sweepMs`. */
-  expire(now?: number): void;
+  /**
+   * Moves silent instances on and out. To be called every `sweepMs`.
+   *
+   * @param others `frozen` while nothing can be heard of what other replicas hear: no time passes for what they heard
+   */
+  expire(now?: number, others?: 'heard' | 'frozen'): void;
+  /** Takes over what another replica knows of an instance. */
+  merge(record: SharedRecord): MergeResult;
+  /** Another replica has heard this instance. False when nothing is known of it here. */
+  heardElsewhere(key: InstanceKey, load: number | undefined): boolean;
+  /** What other replicas are to know of an instance. */
+  record(key: InstanceKey): SharedRecord | undefined;
+  /** Of its record; empty when nothing is known of it. */
+  versionOf(key: InstanceKey): string;
+  /** All instances that are, and those that were lately. */
+  keys(): InstanceKey[];
   instance(name: string, instanceId: string): Instance | undefined;
   /** The instance whose secret this is. */
   find(instanceId: string, secret: string): Instance | 'unknown' | 'wrong-secret';
   /** One service, or nothing for a name never seen. Empty when all of its instances are gone. */
   service(name: string): ServiceChange | undefined;
   snapshot(): ServicesSnapshot;
+  /** Whether whoever is not in the table is not there; undefined where it is not shared. */
+  isComplete(): boolean | undefined;
   /**
    * What changed after a revision, each service once with its present instances, oldest change first.
    * Nothing is kept for this but each service's last revision, so it is as bounded as the table.
@@ -76,6 +96,14 @@ export function createTable(options: TableOptions): Table {
   const clock = createLeaseClock(options.now, options.sweepMs);
   const rows = createRows(options.limits);
   const startedAt = options.timestamp();
+  const merging = createMerging(rows, options.share, {
+    time: () => clock.read(),
+    hear,
+    show,
+    enter,
+    unhealthyMs: lease.unhealthyMs,
+  });
+  let sweptAt = clock.read();
 
   function register(registration: Registration, secret?: string): RegisterResult {
     const { name, instance_id: instanceId = randomUUID() } = registration;
@@ -89,46 +117,45 @@ export function createTable(options: TableOptions): Table {
     if (conflict) return { outcome: 'claimed', ...conflict };
 
     if (known && secret !== undefined) {
-      rows.claims.hold(name, claims);
-      rows.claims.release(known.claims);
+      rows.claims.release(known.view, known.claims);
+      rows.claims.hold(known.view, claims);
       known.claims = claims;
-      hear(known, registration.state ?? 'up');
+      hear(known, registration.state ?? 'up', true);
       show(known, viewOf(registration, instanceId, known.view));
+      merging.changedHere(known);
       return { outcome: 'renewed', instanceId, secret };
     }
     const newSecret = newLeaseSecret();
     const view = viewOf(registration, instanceId, { registered_at: options.timestamp() });
-    enter(view, newSecret, claims);
+    const reported = registration.state ?? 'up';
+    const secretHash = hashSecret(newSecret);
+    merging.changedHere(enter({ view, secretHash, claims, reported, version: '', heardHere: true }));
     return { outcome: 'registered', instanceId, secret: newSecret };
   }
 
-  function enter(view: Instance, secret: string, claims: readonly string[]) {
-    const reported = view.state === 'starting' ? 'starting' : 'up';
-    const secretHash = hashSecret(secret);
-    const entry: Entry = {
-      view,
-      secretHash,
-      claims,
-      heardAt: clock.read(),
-      reported,
-      protectedAt: undefined,
-    };
+  function enter(known: Omit<Entry, 'heardAt' | 'protectedAt'>): Entry {
+    const entry: Entry = { ...known, heardAt: clock.read(), protectedAt: undefined };
     rows.add(entry);
-    entry.view = { ...view, changed_at_revision: rows.changed(view.name, clock.read()) };
+    entry.view = { ...entry.view, changed_at_revision: rows.changed(entry.view.name, clock.read()) };
+    return entry;
   }
 
   function beat(instanceId: string, secret: string, heartbeat: Heartbeat = {}): BeatResult {
     const entry = rows.find(instanceId, secret);
     if (typeof entry === 'string') return { outcome: entry };
-    hear(entry, heartbeat.state ?? entry.reported);
+    const before = entry.reported;
+    hear(entry, heartbeat.state ?? before, true);
     // Load moves with every beat: listings show it, but it is no change that watchers are told of.
     if (heartbeat.load !== undefined) entry.view = { ...entry.view, load: heartbeat.load };
     show(entry, { ...entry.view, state: entry.reported, protected: false });
+    if (entry.reported === before) merging.heardHere(entry);
+    else merging.changedHere(entry);
     return { outcome: 'beaten', state: entry.reported };
   }
 
-  function hear(entry: Entry, reported: Entry['reported']) {
+  function hear(entry: Entry, reported: Entry['reported'], here: boolean) {
     entry.heardAt = clock.read();
+    entry.heardHere = here;
     entry.reported = reported;
     entry.protectedAt = undefined;
   }
@@ -136,16 +163,25 @@ export function createTable(options: TableOptions): Table {
   function remove(instanceId: string, secret: string): RemoveResult {
     const entry = rows.find(instanceId, secret);
     if (typeof entry === 'string') return { outcome: entry };
+    merging.goneHere(entry, 'left');
     rows.drop(entry);
     rows.changed(entry.view.name, clock.read());
     return { outcome: 'removed' };
   }
 
-  function expire(now?: number): void {
+  function expire(now?: number, others: 'heard' | 'frozen' = 'heard'): void {
     const time = clock.tick(now);
+    const passedMs = time - sweptAt;
+    sweptAt = time;
     for (const name of rows.names()) {
+      if (others === 'frozen')
+        for (const entry of rows.entriesOf(name))
+          if (!entry.heardHere) entry.heardAt = Math.min(time, entry.heardAt + passedMs);
       const { removed, newlyProtected } = judge(rows.entriesOf(name), lease, time);
-      for (const entry of removed) rows.drop(entry);
+      for (const entry of removed) {
+        merging.goneHere(entry, 'expired');
+        rows.drop(entry);
+      }
       for (const entry of newlyProtected) entry.protectedAt = time;
       const moved = rows.entriesOf(name).filter((entry) => isOutdated(entry, time));
       if (removed.length + moved.length === 0) continue;
@@ -161,6 +197,7 @@ export function createTable(options: TableOptions): Table {
       }
     }
     rows.forgetTombstones(time);
+    merging.forget();
   }
 
   const isOutdated = ({ heardAt, protectedAt, view }: Entry, time: number) =>
@@ -181,6 +218,11 @@ export function createTable(options: TableOptions): Table {
     drain: (instanceId, secret) => beat(instanceId, secret, { state: 'draining' }),
     remove,
     expire,
+    merge: merging.merge,
+    heardElsewhere: merging.heardElsewhere,
+    record: merging.record,
+    versionOf: merging.versionOf,
+    keys: merging.keys,
     instance: (name, instanceId) => rows.get(name, instanceId)?.view,
     find(instanceId, secret) {
       const entry = rows.find(instanceId, secret);
@@ -190,9 +232,11 @@ export function createTable(options: TableOptions): Table {
     snapshot: () => ({
       epoch,
       started_at: startedAt,
+      ...(options.share && { complete: options.share.isComplete() }),
       revision: rows.revision(),
       services: Object.fromEntries(rows.all().map(({ name, instances }) => [name, instances])),
     }),
+    isComplete: () => options.share?.isComplete(),
     since: rows.since,
   };
 }

@@ -16,14 +16,17 @@ export const SHORT_LEASE: LeaseRules = {
 };
 
 /** A whole registry in this process, on a free port. */
-export async function startRegistry(options: { token?: string; lease?: LeaseRules } = {}) {
+export async function startRegistry(
+  options: { token?: string; lease?: LeaseRules; redis?: { url: string; group: string } } = {},
+) {
   const log = await createLogger({ name: 'registry', level: 'silent' });
   const runtime = createRuntime({ name: 'registry', version: '0.0.0', log });
-  const { lease, token } = options;
-  const deps = openRegistry(runtime, {
+  const { lease, token, redis } = options;
+  const deps = await openRegistry(runtime, {
     token,
     hostRule: createHostRule(DEVELOPMENT_HOSTS),
     ...(lease && { lease }),
+    ...(redis && { redis }),
   });
   const server = serveHttp(runtime, registry(runtime, deps), {
     hostname: '127.0.0.1',
