@@ -18,9 +18,14 @@ export interface RoutedRequest {
   readonly queuedMs?: number | undefined;
 }
 
+/** What is taken of a request's context. */
+export type TimedRequest = Pick<RequestContext, 'requestId' | 'startedMs' | 'revision'> & {
+  readonly request: { readonly head: { readonly method: string } };
+};
+
 /** The requests that ended last, for `GET /explain/{request_id}`. */
 export interface RecentRequests {
-  add(context: RequestContext, tookMs: number, routed: RoutedRequest): void;
+  add(context: TimedRequest, tookMs: number, routed: RoutedRequest): void;
   /** Newest first. */
   explain(requestId: string): Explained;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eventually } from '../../tests/support/eventually';
-import { type StartedProcess, startProcess } from '../../tests/support/processes';
+import { childrenOf, type StartedProcess, startProcess } from '../../tests/support/processes';
 
 let registry: StartedProcess;
 beforeAll(async () => {
@@ -25,28 +25,19 @@ async function start(changes: Record<string, string> = {}) {
 const isServing = async (url: string) =>
   expect((await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).status).toBe(200);
 
-/** The processes a process has started. */
-async function workersOf(pid: number): Promise<number[]> {
-  const listing = await Bun.file(`/proc/${pid}/task/${pid}/children`).text();
-  return listing
-    .split(' ')
-    .filter((part) => part !== '')
-    .map(Number);
-}
-
 const isRunning = (pid: number) => Bun.file(`/proc/${pid}/stat`).exists();
 
 test('two workers share a port, one that dies is replaced, and all end together', async () => {
   const gateway = await start();
   await eventually(() => isServing(gateway.url));
   const [first = 0, second = 0] = await eventually(async () => {
-    const workers = await workersOf(gateway.pid);
+    const workers = await childrenOf(gateway.pid);
     expect(workers.length).toBe(2);
     return workers;
   });
   process.kill(first, 'SIGKILL');
   await eventually(async () => {
-    const workers = await workersOf(gateway.pid);
+    const workers = await childrenOf(gateway.pid);
     expect(workers.length).toBe(2);
     expect(workers).not.toContain(first);
   });
@@ -60,7 +51,7 @@ test('two workers share a port, one that dies is replaced, and all end together'
 test('workers end when what started them was killed', async () => {
   const gateway = await start();
   await eventually(() => isServing(gateway.url));
-  const workers = await workersOf(gateway.pid);
+  const workers = await childrenOf(gateway.pid);
   await gateway.kill();
   await eventually(async () => {
     for (const worker of workers) expect(await isRunning(worker)).toBe(false);

@@ -64,3 +64,12 @@ export async function startProcess(
     output: () => output,
   };
 }
+
+/** The processes a process has started. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const listing = await Bun.file(`/proc/${pid}/task/${pid}/children`).text();
+  return listing
+    .split(' ')
+    .filter((part) => part !== '')
+    .map(Number);
+}

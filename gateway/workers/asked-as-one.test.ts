@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { SignJWT } from 'jose';
+import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { eventually } from '../../tests/support/eventually';
+import { childrenOf, type StartedProcess, startProcess } from '../../tests/support/processes';
+import { testDatabase } from '../../tests/support/servers';
+import type { ExplainedRequest } from '../explain/explanation';
+
+const SECRET = 'a-secret-for-tests-of-several-workers';
+const TOKENS = {
+  JWT_ALG: 'HS256',
+  JWT_SECRET: SECRET,
+  JWT_ISSUER: 'http://issuer.test',
+  JWT_AUDIENCE: 'rookery',
+};
+
+let registry: StartedProcess;
+let gateway: StartedProcess;
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let auth: StartedProcess;
+let birds: StartedProcess;
+let operator: string;
+
+const startBirds = () =>
+  startProcess('tests/support/named-service.ts', { ...TOKENS, SERVICE: 'birds', REGISTRY_URL: registry.url });
+
+beforeAll(async () => {
+  registry = await startProcess('registry/main.ts', {});
+  gateway = await startProcess('gateway/main.ts', {
+    ...TOKENS,
+    REGISTRY_URL: registry.url,
+    GATEWAY_WORKERS: '2',
+  });
+  database = await testDatabase();
+  // Tokens are believed once it has told which are revoked.
+  auth = await startProcess('services/auth/main.ts', {
+    ...TOKENS,
+    REGISTRY_URL: registry.url,
+    AUTH_DATABASE_URL: database.url,
+  });
+  birds = await startBirds();
+  operator = await tokenOf(['gateway:read']);
+  await eventually(async () => {
+    // Each of the workers, by connections of their own.
+    for (let time = 0; time < 10; time++) expect((await ask('/birds/1')).status).toBe(200);
+    for (let time = 0; time < 10; time++) expect((await askAsOperator('/routes')).status).toBe(200);
+    expect(await metric('gateway_workers')).toBe(2);
+  }, 20_000);
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all([gateway?.stop(), auth?.stop(), birds?.stop()]);
+  await registry?.stop();
+  await database?.drop();
+}, 30_000);
+
+/** Longer than the workers wait for each other. */
+const ANSWER_MS = 2_000;
+
+/** By a connection of its own, so that it may reach any of the workers. */
+const ask = (path: string, headers: Record<string, string> = {}) =>
+  fetch(gateway.url + path, {
+    headers: { ...headers, connection: 'close' },
+    keepalive: false,
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+
+const askAsOperator = (path: string) => ask(path, { authorization: operator });
+
+async function explained(requestId: string): Promise<ExplainedRequest> {
+  const answer = await askAsOperator(`/explain/${requestId}`);
+  expect(answer.status).toBe(200);
+  return answer.json();
+}
+
+async function metricsText(): Promise<string> {
+  const answer = await ask('/metrics');
+  expect(answer.status).toBe(200);
+  return answer.text();
+}
+
+const metric = async (name: string, labels: readonly string[] = []) =>
+  sumOf(await metricsText(), name, labels);
+
+/** The sum of a metric's samples that have all of these labels. */
+function sumOf(text: string, name: string, labels: readonly string[] = []): number {
+  const samples = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return samples
+    .filter((line) => labels.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+const BIRDS = ['route="/birds/:id"'];
+const birdsCounted = () => metric('gateway_requests_total', BIRDS);
+
+/** Sends requests, each by a connection and with an id of its own. */
+async function send(requests: number, name: string): Promise<string[]> {
+  const ids = Array.from({ length: requests }, (_, number) => `${name}-number-${number}`);
+  for (let start = 0; start < requests; start += 16) {
+    const together = ids.slice(start, start + 16);
+    const answers = await Promise.all(together.map((id) => ask('/birds/1', { 'x-request-id': id })));
+    expect(answers.map(({ status }) => status)).toEqual(together.map(() => 200));
+  }
+  return ids;
+}
+
+test('whichever worker is asked, what all of them have answered is counted and explained', async () => {
+  const before = await birdsCounted();
+  const ids = await send(96, 'counted');
+  expect((await birdsCounted()) - before).toBe(96);
+  expect(await metric('gateway_request_duration_seconds_count', BIRDS)).toBe(before + 96);
+
+  const workers = new Set<number>();
+  for (const id of ids) {
+    const { requests, silent_workers, kept } = await explained(id);
+    expect(silent_workers).toEqual([]);
+    expect(kept.requests).toBeGreaterThanOrEqual(96);
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toMatchObject({
+      method: 'GET',
+      route: '/birds/:id',
+      service: 'birds',
+      status: 200,
+      tries: [{ kind: 'first', outcome: 'answered', status: 200, considered: [{}] }],
+    });
+    for (const { worker } of requests) workers.add(worker);
+  }
+  expect([...workers].sort()).toEqual([0, 1]);
+
+  const again = await ask('/birds/1', { 'x-request-id': ids[0] ?? '' });
+  const revision = Number(again.headers.get('x-registry-revision'));
+  const both = (await explained(ids[0] ?? '')).requests;
+  expect(both).toHaveLength(2);
+  expect(both[0]?.registry_revision).toBe(revision);
+}, 30_000);
+
+test('what is not remembered says how far back is', async () => {
+  const answer = await askAsOperator('/explain/never-was-such-a-request');
+  expect(answer.status).toBe(404);
+  const problem = await answer.json();
+  expect(problem).toMatchObject({ code: 'explain.unknown-request' });
+  expect(problem.detail).toMatch(/\d+ that ended since \d{4}-\d\d-\d\dT/);
+  expect((await ask('/explain/never-was-such-a-request')).status).toBe(401);
+  const stranger = { authorization: await tokenOf([]) };
+  expect((await ask('/explain/never-was-such-a-request', stranger)).status).toBe(403);
+});
+
+test('how a retry came about is explained: who was considered, who failed it, what the budget was', async () => {
+  const second = await startBirds();
+  const instances = async () => {
+    const { services } = await (await askAsOperator('/routes')).json();
+    return services.birds.instances.length;
+  };
+  await eventually(async () => expect(await instances()).toBe(2));
+  // Its lease runs on for a while: until then requests are sent to it.
+  await second.kill();
+  const retried = await eventually(async () => {
+    for (const id of await send(16, crypto.randomUUID())) {
+      const [request] = (await explained(id)).requests;
+      if (request !== undefined && request.tries.length > 1) return request;
+    }
+    throw new Error('No request was retried yet');
+  });
+  const [first, retry] = retried.tries;
+  expect(retried).toMatchObject({ status: 200, service: 'birds' });
+  expect(first).toMatchObject({ kind: 'first', outcome: 'unreachable' });
+  expect(first?.retry_budget).toBeUndefined();
+  expect(retry).toMatchObject({ kind: 'retry', outcome: 'answered', status: 200 });
+  expect(retry?.instance_id).not.toBe(first?.instance_id);
+  expect(retry?.retry_budget?.in_use).toBeGreaterThanOrEqual(1);
+  expect(retry?.retry_budget?.allowed).toBeGreaterThanOrEqual(retry?.retry_budget?.in_use ?? 0);
+}, 30_000);
+
+test('a worker that hangs keeps nobody from an answer, and is named in it', async () => {
+  const [hanging = 0] = await childrenOf(gateway.pid);
+  const before = await birdsCounted();
+  process.kill(hanging, 'SIGSTOP');
+  try {
+    // A connection may be given to the one that hangs: then another is tried.
+    const asked = await eventually(() => explained('counted-number-1'), 30_000);
+    expect(asked.silent_workers).toHaveLength(1);
+    const text = await eventually(metricsText, 30_000);
+    expect(sumOf(text, 'gateway_workers_silent')).toBe(1);
+    expect(sumOf(text, 'gateway_requests_total', BIRDS)).toBeGreaterThanOrEqual(before);
+  } finally {
+    process.kill(hanging, 'SIGCONT');
+  }
+  await eventually(async () => expect(await metric('gateway_workers_silent')).toBe(0));
+}, 60_000);
+
+test('a worker that was killed is started again; the rest serve, and the counts go on', async () => {
+  await send(32, 'before');
+  const before = await birdsCounted();
+  const [killed = 0] = await childrenOf(gateway.pid);
+  process.kill(killed, 'SIGKILL');
+  await eventually(async () => expect(await metric('gateway_workers')).toBe(2));
+  expect(await metric('gateway_worker_restarts_total')).toBe(1);
+  expect(await birdsCounted()).toBe(before);
+  await eventually(async () => void (await send(32, 'after')));
+  expect(await birdsCounted()).toBeGreaterThanOrEqual(before + 32);
+}, 30_000);
+
+async function tokenOf(permissions: readonly string[]): Promise<string> {
+  const token = await new SignJWT({ username: 'operator', sid: 'session', roles: [], permissions })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
+    .setSubject('1')
+    .setJti('token')
+    .setIssuer(TOKENS.JWT_ISSUER)
+    .setAudience(TOKENS.JWT_AUDIENCE)
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(new TextEncoder().encode(SECRET));
+  return `Bearer ${token}`;
+}
