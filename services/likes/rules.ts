@@ -5,7 +5,7 @@ const HOUR_MS = 60 * 60_000;
  * as before, at most these. A pause of that length brings the short time back.
  */
 export const LONGEST_DIGEST_SECONDS = 60 * 60;
-/** Should the job that tells an author be lost, a like after so much more than its time brings another. */
+/** Should the job that writes to an author be lost, a like after so much more than its time brings another. */
 export const LOST_JOB_SECONDS = 60 * 60;
 
 /**

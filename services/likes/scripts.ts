@@ -13,8 +13,8 @@ import { LONGEST_DIGEST_SECONDS, LOST_JOB_SECONDS, WINDOWS } from './rules';
  *   standing:<window>            sorted set: post -> likes within the window
  *   standing:<window>:<step>     sorted set: post -> those of one step of the window
  *   step:<window>                the step up to which the window has been brought
- *   told:<person>                set: posts whose authors have been, or are about to be, told of this person's like
- *   untold:<author>              list: messages about likes the author has not been told of
+ *   told:<person>                set: posts whose authors have been told of this person's like in the app
+ *   untold:<author>              list: post and person of each like the author has not been told of by mail
  *   digest:<author>              while a job that will tell the author is under way: after how many seconds it does
  *   digest-window:<author>       while likes keep coming: seconds until the next job tells of them
  *   claim:<claim>                list: post and person of each like one job tells of, the oldest first
@@ -102,7 +102,7 @@ local function send(broker, id, message)
   redis.call('ZADD', key('outbox', broker), 0, id)
 end
 
--- Puts the job that tells an author after so many seconds; should it be lost, a like after an hour more brings another.
+-- Puts the job that writes to an author after so many seconds; should it be lost, a like after an hour more brings another.
 local function tell_later(author, seconds, now, id, envelope)
   redis.call('SET', key('digest', author), seconds, 'EX', seconds + ${LOST_JOB_SECONDS})
   local due = string.format('%d', now + seconds * 1000)
@@ -181,15 +181,16 @@ end
 return #people
 `);
 
-/** `post, person, author, message, now, seconds, job id, job`: 1 when the author is to be told of it. */
+/** `post, person, author, message id, message, now, seconds, job id, job`: 1 when the author is told of it. */
 export const ACCEPT_LIKE = script(`
 local post, person, author = ARGV[2], ARGV[3], ARGV[4]
 if not redis.call('ZSCORE', key('post', post), person) then return 0 end
 if redis.call('SADD', key('told', person), post) == 0 then return 0 end
-redis.call('RPUSH', key('untold', author), ARGV[5])
+send('rabbitmq', ARGV[5], ARGV[6])
+redis.call('RPUSH', key('untold', author), post .. ' ' .. person)
 if redis.call('EXISTS', key('digest', author)) == 0 then
-  local seconds = tonumber(redis.call('GET', key('digest-window', author)) or ARGV[7])
-  tell_later(author, seconds, tonumber(ARGV[6]), ARGV[8], ARGV[9])
+  local seconds = tonumber(redis.call('GET', key('digest-window', author)) or ARGV[8])
+  tell_later(author, seconds, tonumber(ARGV[7]), ARGV[9], ARGV[10])
 end
 return 1
 `);
@@ -202,15 +203,9 @@ export const CLAIM_UNTOLD = script(`
 local author, claim, state = ARGV[2], key('claim', ARGV[3]), key('claim', ARGV[3], 'state')
 if redis.call('EXISTS', state) == 1 then return 1 end
 local likes = {}
-for _, message in ipairs(redis.call('LPOP', key('untold', author), ARGV[4]) or {}) do
-  local envelope = cjson.decode(message).envelope
-  local post, person = envelope.data.post_id, envelope.data.user_id
-  if redis.call('ZSCORE', key('post', post), person) then
-    likes[#likes + 1] = post .. ' ' .. person
-    send('rabbitmq', envelope.id, message)
-  else
-    redis.call('SREM', key('told', person), post)
-  end
+for _, like in ipairs(redis.call('LPOP', key('untold', author), ARGV[4]) or {}) do
+  local post, person = string.match(like, '^(%S+) (%S+)$')
+  if redis.call('ZSCORE', key('post', post), person) then likes[#likes + 1] = like end
 end
 if #likes > 0 then
   redis.call('RPUSH', claim, unpack(likes))

@@ -18,7 +18,7 @@ export interface LikesDeps {
   readonly outbox: OutboxRelay;
   /** The id behind a username. */
   readonly findPerson: (username: string) => Promise<string>;
-  /** Likes of an author's posts are collected for so long before they are told of. */
+  /** Likes of an author's posts are collected for so long before a mail tells of them. */
   readonly digestSeconds: number;
   readonly now: () => number;
 }
@@ -100,7 +100,10 @@ export async function withdrawLike(deps: LikesDeps, postId: string, userId: stri
   return withdrawn;
 }
 
-/** The post exists: its author is to be told, unless the like is their own or they have been told before. */
+/**
+ * The post exists: its author is told in the app at once, and by mail with what comes soon, unless the like is their own
+ * or they have been told of it before.
+ */
 export async function acceptLike(
   deps: LikesDeps,
   like: { postId: string; userId: string; authorId: string },
@@ -122,7 +125,7 @@ export async function acceptLike(
 /** Likes one mail tells of: with their ids well within what one gRPC message holds. */
 const CLAIM_LIKES = 20_000;
 
-/** Everything an author has not been told of; from now on nobody else gets it. Also publishes it for the app. */
+/** Everything an author has not been told of by mail; from now on nobody else gets it. */
 export async function claimNotifications(
   deps: LikesDeps,
   authorId: string,
@@ -138,7 +141,7 @@ export async function claimNotifications(
   return likes;
 }
 
-/** The job that tells an author, and when: the scripts put it where there is none yet. */
+/** The job that writes to an author, and when: the scripts put it where there is none yet. */
 const nextJob = ({ digestSeconds, now }: LikesDeps, authorId: string) => ({
   job: jobEntry(LikeNotify, { author_id: authorId }, { actor: null }),
   nowMs: now(),

@@ -127,7 +127,7 @@ export async function erasePost(storage: LikesStorage, postId: string, nowMs: nu
   while ((await run(storage, scripts.ERASE_POST, postId, nowMs, ERASE_BATCH))[0] !== '0');
 }
 
-/** The job that tells an author, sent where none is under way. */
+/** The job that writes to an author, sent where none is under way. */
 interface NextJob {
   readonly job: OutboxEntry;
   readonly nowMs: number;
@@ -141,13 +141,13 @@ export async function acceptLike(
   like: NextJob & { postId: string; userId: string; authorId: string; telling: OutboxEntry },
 ): Promise<boolean> {
   const { postId, userId, authorId, telling } = like;
-  const args = [postId, userId, authorId, telling.text, ...jobArguments(like)];
+  const args = [postId, userId, authorId, telling.id, telling.text, ...jobArguments(like)];
   return (await run(storage, scripts.ACCEPT_LIKE, ...args))[0] === '1';
 }
 
 /**
- * Claims likes an author has not been told of, the oldest first; the same claim gets the same again. The job is sent when
- * there are more than one claim takes.
+ * Claims likes an author has not been told of by mail, the oldest first; the same claim gets the same again. The job is
+ * sent when there are more than one claim takes.
  */
 export async function claimUntold(
   storage: LikesStorage,

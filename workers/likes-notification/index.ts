@@ -21,8 +21,8 @@ export interface LikesNotificationDeps {
 const ASKED_AT_ONCE = 1_000;
 
 /**
- * Has authors told of new likes. The claim makes the likes this job's own and has them published for the app; its id is
- * the job's, so that after a crash the same likes are told of again. Confirming it asks for the mail, once.
+ * Has authors written to about new likes, of which they know from the app. The claim makes the likes this job's own; its id
+ * is the job's, so that after a crash the same likes are told of again. Confirming it asks for the mail, once.
  */
 export const likesNotificationWorker = (deps: LikesNotificationDeps): JobWorker<typeof LikeNotify> => ({
   source: { jobs: [LikeNotify] },

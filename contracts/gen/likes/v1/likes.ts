@@ -833,7 +833,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** The post exists: the like stands, and its author hears of it, once. */
+    /** The post exists: the like stands, and its author hears of it, once: in the app at once, by mail with others. */
     acceptLike: {
       name: "AcceptLike",
       requestType: AcceptLikeRequest as typeof AcceptLikeRequest,
@@ -842,7 +842,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Claims the likes an author has not heard of, all at once. The same claim gets the same answer again. */
+    /** Claims the likes an author has not heard of by mail, all at once. The same claim gets the same answer again. */
     claimNotifications: {
       name: "ClaimNotifications",
       requestType: ClaimNotificationsRequest as typeof ClaimNotificationsRequest,
