@@ -47,6 +47,17 @@ export interface Considered {
   readonly score: number;
 }
 
+/** An instance that could not be drawn for a try, or less often than its weight says. */
+export interface HeldBack {
+  readonly instanceId: string;
+  /** `unhealthy` ones are asked when there is no other. */
+  readonly reason: 'ejected' | 'starting' | 'draining' | 'unhealthy' | 'no-weight' | 'slow-start';
+  /** When an ejected one may be probed, in monotonic milliseconds. */
+  readonly untilMs?: number;
+  /** What one that starts slowly gets of its share. */
+  readonly share?: number;
+}
+
 /** One try at one instance: `done` is called exactly once, so that in-flight counts and latencies stay true. */
 export interface Attempt {
   readonly instanceId: string;
@@ -56,6 +67,8 @@ export interface Attempt {
   readonly startedMs: number;
   /** The one or two instances this one was chosen from, itself first. Made when asked for. */
   readonly considered: readonly Considered[];
+  /** As it was when the instance was chosen; the same list for all tries until something changes. */
+  readonly heldBack: readonly HeldBack[];
   /** Whether it finds out if an ejected instance is well again. */
   readonly isProbe: boolean;
   /** Null until `done`. */

@@ -7,10 +7,21 @@ const Considered = t.Object({
   }),
 });
 
-const LeftOut = t.Object({
+const HeldBack = t.Object({
   instance_id: t.String(),
-  reason: t.String({ description: 'Like `ejected`, `draining`, `starting`, `unhealthy`, `already-tried`' }),
-  until: t.Optional(t.String({ format: 'date-time', description: 'When an ejected one is probed again' })),
+  reason: t.String({
+    description:
+      '`ejected` (it failed too often), `starting`, `draining`, `unhealthy` (asked when there is no other), `no-weight`, `slow-start` (it is new, or has come back), `already-tried`',
+  }),
+  until: t.Optional(t.String({ format: 'date-time', description: 'When an ejected one may be probed' })),
+  share: t.Optional(t.Number({ description: 'What one that starts slowly gets of its share' })),
+});
+
+const RetryBudget = t.Object({
+  in_use: t.Integer({
+    description: 'Retries and hedges of the service in this process then, this one included',
+  }),
+  allowed: t.Integer({ description: 'How many there may be for the load of then' }),
 });
 
 /** One try at one instance. */
@@ -22,19 +33,19 @@ export const Try = t.Object({
   considered: t.Array(Considered, {
     description: 'The instances that were compared: two drawn by weight, or the only one there was',
   }),
-  left_out: t.Array(LeftOut, { description: 'Instances that could not be drawn, as it was then' }),
+  held_back: t.Array(HeldBack, {
+    description: 'Instances that were not drawn as their weight says, as it was then',
+  }),
+  probe: t.Optional(
+    t.Boolean({ description: 'It found out whether an instance that had been ejected is well again' }),
+  ),
   outcome: t.String({
     description:
       '`answered`, `application-error` (500 and the like), `unavailable` (502, 503, 504), `unreachable`, `timeout`, `broken` (the answer broke off or was no HTTP), `abandoned` (nobody waited for its end: the client left, or another try was faster)',
   }),
   status: t.Optional(t.Integer({ description: 'What the instance answered with' })),
   latency_ms: t.Number({ description: 'Until the head of its response, or until it was given up' }),
-  retry_budget: t.Optional(
-    t.Object({
-      in_use: t.Integer({ description: 'Retries running in this process, this one included' }),
-      allowed: t.Integer({ description: 'How many may run at the same time for the load of then' }),
-    }),
-  ),
+  retry_budget: t.Optional(RetryBudget),
 });
 export type Try = Static<typeof Try>;
 
@@ -50,6 +61,14 @@ export const Explanation = t.Object({
   started_at: t.String({ format: 'date-time' }),
   duration_ms: t.Number(),
   registry_revision: t.Integer({ description: 'Of the view of the registry it was routed by' }),
+  not_retried: t.Optional(
+    t.Object({
+      reason: t.UnionEnum(['retry-budget', 'no-other-instance'], {
+        description: 'Why the last try, which failed, was not followed by another',
+      }),
+      retry_budget: RetryBudget,
+    }),
+  ),
   queued_ms: t.Optional(t.Number({ description: 'How long the circuit breaker held it back' })),
   tries: t.Array(Try, {
     description:

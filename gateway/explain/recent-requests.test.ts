@@ -111,6 +111,7 @@ const attemptOf = (score: number): Attempt => ({
   port: 1,
   considered: [{ instanceId: 'birds-1', score }],
   startedMs: 0,
+  heldBack: [],
   isProbe: false,
   result: 'answered',
   latencyMs: 1,

@@ -1,7 +1,7 @@
-import type { Attempt } from '../decision';
+import type { Attempt, HeldBack } from '../decision';
 import type { RequestContext } from '../plane/request-context';
 import type { Explained, Explanation, Try } from './explanation';
-import type { RoutedTry } from './routed-tries';
+import type { Budget, NotRetried, RoutedTry } from './routed-tries';
 
 /** What a request came to, as far as it explains how it was routed. */
 export interface RoutedRequest {
@@ -14,6 +14,7 @@ export interface RoutedRequest {
   readonly attempt?: Attempt | null | undefined;
   /** All tries where there were several. */
   readonly tries?: readonly RoutedTry[] | null | undefined;
+  readonly notRetried?: NotRetried | null | undefined;
   /** How long the circuit breaker held it back. */
   readonly queuedMs?: number | undefined;
 }
@@ -55,6 +56,7 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
   const codes: (string | undefined)[] = Array.from({ length: kept }, () => undefined);
   const attempts: (Attempt | null | undefined)[] = Array.from({ length: kept }, () => null);
   const tries: (readonly RoutedTry[] | null | undefined)[] = Array.from({ length: kept }, () => null);
+  const refusals: (NotRetried | null | undefined)[] = Array.from({ length: kept }, () => null);
   let next = 0;
   let held = 0;
 
@@ -67,6 +69,7 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
     const ended = tries[slot] ?? only;
     const code = codes[slot];
     const queued = at(queuedMs, slot);
+    const notRetried = refusals[slot];
     return {
       method: METHODS[methods[slot] ?? -1] ?? 'other',
       route: routes[slot] ?? '',
@@ -76,10 +79,15 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
       started_at: timeOf(at(startedMs, slot)),
       duration_ms: hundredths(at(durationMs, slot)),
       registry_revision: at(revisions, slot),
+      ...(notRetried && {
+        not_retried: { reason: notRetried.reason, retry_budget: toldBudget(notRetried.budget) },
+      }),
       ...(queued > 0 && { queued_ms: hundredths(queued) }),
       tries: ended
         .slice(0, MOST_TRIES)
-        .map((one) => tried(one, one.attempt === attempt ? status : one.status)),
+        .map((one, place) =>
+          tried(one, ended.slice(0, place), one.attempt === attempt ? status : one.status),
+        ),
       ...(ended.length > MOST_TRIES && { tries_not_kept: ended.length - MOST_TRIES }),
     };
   }
@@ -104,6 +112,7 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
       codes[slot] = routed.code;
       attempts[slot] = routed.attempt;
       tries[slot] = routed.tries;
+      refusals[slot] = routed.notRetried;
     },
     explain(requestId) {
       const requests: Explanation[] = [];
@@ -116,19 +125,33 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
   };
 }
 
-function tried({ kind, attempt, budget }: RoutedTry, status: number): Try {
+function tried({ kind, attempt, budget }: RoutedTry, before: readonly RoutedTry[], status: number): Try {
   const { instanceId, considered, result, latencyMs } = attempt;
+  const alreadyTried = new Set(before.map((one) => one.attempt.instanceId));
   return {
     kind,
     instance_id: instanceId,
     considered: considered.map((one) => ({ instance_id: one.instanceId, score: hundredths(one.score) })),
-    left_out: [],
+    held_back: [
+      ...[...alreadyTried].map((instance_id) => ({ instance_id, reason: 'already-tried' })),
+      ...attempt.heldBack.filter((one) => !alreadyTried.has(one.instanceId)).map(toldHeldBack),
+    ],
+    ...(attempt.isProbe && { probe: true }),
     outcome: result ?? 'abandoned',
     ...(hasAnswer(result) && status > 0 && { status }),
     latency_ms: hundredths(latencyMs),
-    ...(budget !== null && { retry_budget: { in_use: budget.inUse, allowed: budget.allowed } }),
+    ...(budget !== null && { retry_budget: toldBudget(budget) }),
   };
 }
+
+const toldHeldBack = ({ instanceId, reason, untilMs, share }: HeldBack): Try['held_back'][number] => ({
+  instance_id: instanceId,
+  reason,
+  ...(untilMs !== undefined && { until: timeOf(untilMs) }),
+  ...(share !== undefined && { share: hundredths(share) }),
+});
+
+const toldBudget = ({ inUse, allowed }: Budget) => ({ in_use: inUse, allowed });
 
 const hasAnswer = (result: Attempt['result']) =>
   result === 'answered' || result === 'application-error' || result === 'unavailable';

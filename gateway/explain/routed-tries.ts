@@ -9,7 +9,19 @@ export interface RoutedTry {
   /** What the instance answered; 0 without an answer, and of the last one, whose is the request's. */
   status: number;
   /** The retry budget when it was begun; null for the first. */
-  readonly budget: { readonly inUse: number; readonly allowed: number } | null;
+  readonly budget: Budget | null;
+}
+
+/** Why a request that failed was not sent once more. */
+export interface NotRetried {
+  readonly reason: 'retry-budget' | 'no-other-instance';
+  readonly budget: Budget;
+}
+
+/** A service's retry budget at one moment: what was sent in addition then, and how much of that may be. */
+export interface Budget {
+  readonly inUse: number;
+  readonly allowed: number;
 }
 
 /**
@@ -29,7 +41,11 @@ export function withTry(
   const known: RoutedTry[] = tries ?? [{ kind: 'first', attempt: before, status: 0, budget: null }];
   const last = known.at(-1);
   if (last !== undefined) last.status = status;
-  const budget = { inUse: retryBudget.inUse(), allowed: retryBudget.allowed() };
-  known.push({ kind, attempt: next, status: 0, budget });
+  known.push({ kind, attempt: next, status: 0, budget: budgetNow(retryBudget) });
   return known;
 }
+
+export const budgetNow = (retryBudget: RetryBudget): Budget => ({
+  inUse: retryBudget.inUse(),
+  allowed: retryBudget.allowed(),
+});

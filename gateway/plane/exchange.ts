@@ -275,10 +275,21 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     this.tries.end(result);
     const { status, bytesIn, bytesOut } = this;
     const { queuedMs } = this.place;
-    const { attempt, retries, told: tries } = this.tries;
+    const { attempt, retries, told: tries, notRetried } = this.tries;
     const { route, service } = this.decision;
-    const ended = { route, service, status, bytesIn, bytesOut, retries, attempt, tries, code, queuedMs };
-    this.plane.accessLog.end(this.context, ended);
+    this.plane.accessLog.end(this.context, {
+      route,
+      service,
+      status,
+      code,
+      bytesIn,
+      bytesOut,
+      retries,
+      attempt,
+      tries,
+      notRetried,
+      queuedMs,
+    });
   }
 }
 

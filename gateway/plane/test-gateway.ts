@@ -57,6 +57,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     port,
     startedMs: performance.now(),
     considered: [],
+    heldBack: [],
     isProbe: false,
     result: null,
     latencyMs: 0,

@@ -1,5 +1,5 @@
 import type { Attempt, Decision, HeaderList, TryResult } from '../decision';
-import { type RoutedTry, withTry } from '../explain/routed-tries';
+import { budgetNow, type NotRetried, type RoutedTry, withTry } from '../explain/routed-tries';
 import type { ClientSide } from './client-side';
 import { requestHeadText } from './forwarded-headers';
 import type { Plane } from './plane';
@@ -21,6 +21,8 @@ export class Tries {
   retries = 0;
   /** All of them, when there is more than one. */
   told: RoutedTry[] | null = null;
+  /** Why there was no further one, where one was wanted. */
+  notRetried: NotRetried | null = null;
   /** Of the last one, or of the one whose answer is relayed. */
   attempt: Attempt | null = null;
   /** Null for a request without a body: it can always be sent again. */
@@ -154,13 +156,13 @@ export class Tries {
   private pickFurther(kind: 'retry' | 'hedge', status: number): Attempt | null {
     const { retryBudget, pick } = this.decision;
     const heldPlace = this.holdsPlace;
-    if (!retryBudget.take(heldPlace)) return null;
+    if (!retryBudget.take(heldPlace)) return this.refuseFurther(kind, 'retry-budget');
     this.tried ??= new Set();
     if (this.attempt !== null) this.tried.add(this.attempt.instanceId);
     const next = pick(this.tried, this.repeatable);
     if (next === null) {
       retryBudget.giveBack(heldPlace);
-      return null;
+      return this.refuseFurther(kind, 'no-other-instance');
     }
     this.holdsPlace = true;
     if (this.attempt !== null) this.told = withTry(this.told, kind, this.attempt, status, next, retryBudget);
@@ -177,6 +179,12 @@ export class Tries {
     if (flushed) this.client.resume();
     else this.client.pause();
     return true;
+  }
+
+  private refuseFurther(kind: 'retry' | 'hedge', reason: NotRetried['reason']): null {
+    // Without a hedge a request goes on as it is.
+    if (kind === 'retry') this.notRetried = { reason, budget: budgetNow(this.decision.retryBudget) };
+    return null;
   }
 
   /** Null when the instance has no connection to spare. */

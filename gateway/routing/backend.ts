@@ -1,6 +1,6 @@
 import type { Instance } from '#contracts/registry';
 import { createStanding, type Standing } from '#kit/outlier-ejection';
-import type { Attempt, Considered, TryResult } from '../decision';
+import type { Attempt, Considered, HeldBack, TryResult } from '../decision';
 import { createLatency, type Latency } from './latency';
 
 /** What the balancer keeps of one instance. */
@@ -20,6 +20,8 @@ export interface Backend {
 /** What a try needs of its balancer. */
 export interface TryOwner {
   readonly now: () => number;
+  /** As it is now; replaced as a whole when it changes. */
+  readonly heldBack: () => readonly HeldBack[];
   tried(backend: Backend, result: TryResult, wasProbe: boolean, nowMs: number): void;
 }
 
@@ -35,6 +37,7 @@ export const createBackend = (instance: Instance, nowMs: number): Backend => ({
 
 /** A class, because there is one for every request: what was considered costs two fields, and no closure is made. */
 export class BackendAttempt implements Attempt {
+  readonly heldBack: readonly HeldBack[];
   result: TryResult | null = null;
   latencyMs = 0;
   private isDetached = false;
@@ -49,6 +52,7 @@ export class BackendAttempt implements Attempt {
     readonly isProbe: boolean,
     readonly startedMs: number,
   ) {
+    this.heldBack = owner.heldBack();
     backend.inFlight++;
     backend.latency.sent(startedMs);
   }

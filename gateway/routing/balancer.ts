@@ -6,8 +6,9 @@ import {
   type Standing,
   type StandingChange,
 } from '#kit/outlier-ejection';
-import type { Attempt, TryResult } from '../decision';
+import type { Attempt, HeldBack, TryResult } from '../decision';
 import { type Backend, BackendAttempt, createBackend, type TryOwner } from './backend';
+import { heldBackOf } from './held-back';
 import { SLOW_START_STEP_MS, slowStartShare } from './slow-start';
 import { createWeightedPool, type Drawn, type WeightedPool } from './weighted-pool';
 
@@ -76,6 +77,7 @@ export function createBalancer(
   let up = createWeightedPool<Backend>([]);
   let unhealthy = createWeightedPool<Backend>([]);
   let ejected: Backend[] = [];
+  let heldBack: readonly HeldBack[] = [];
   /** When the pools have to be made anew, because somebody starts slowly. */
   let stepAtMs = Number.POSITIVE_INFINITY;
 
@@ -107,12 +109,14 @@ export function createBalancer(
       backend.weight = backend.instance.weight * (spares ? shareOf(backend, nowMs) : 1);
     const isStarting = taking.some((backend) => shareOf(backend, nowMs) < 1);
     stepAtMs = isStarting ? nowMs + SLOW_START_STEP_MS : Number.POSITIVE_INFINITY;
+    heldBack = heldBackOf(backends.values(), spares ? nowMs : null);
     up = createWeightedPool(taking);
     unhealthy = createWeightedPool(inState('unhealthy'));
   }
 
   const owner: TryOwner = {
     now: clock.now,
+    heldBack: () => heldBack,
     tried(backend, result, wasProbe, nowMs) {
       const { standing, instance } = backend;
       if (result === 'abandoned') {
