@@ -1,4 +1,3 @@
-import type { HeaderList } from '../decision';
 import { CLIENT_LEFT } from '../plane/access-log';
 import type { ClientSide, RequestHandler } from '../plane/client-side';
 import type { Plane } from '../plane/plane';
@@ -18,7 +17,7 @@ export function hold(
   plane: Plane,
 ): RequestHandler {
   const spans: Buffer[] = [];
-  let trailers: HeaderList | null = null;
+  let isWhole = false;
   let next: RequestHandler | null = null;
   let over = false;
 
@@ -29,7 +28,7 @@ export function hold(
     next = handler;
     for (const span of spans) handler.content(span, 0, span.length);
     if (spans.length > 0) handler.flush();
-    if (trailers !== null) handler.end(trailers);
+    if (isWhole) handler.end();
     spans.length = 0;
   }
 
@@ -56,9 +55,9 @@ export function hold(
       else if (!over) spans.push(bytes.subarray(start, end));
     },
     flush: () => next?.flush(),
-    end(received) {
-      if (next === null) trailers = received;
-      else next.end(received);
+    end() {
+      if (next === null) isWhole = true;
+      else next.end();
     },
     drained: () => next?.drained(),
     gone() {

@@ -47,8 +47,7 @@ describe('a client that asks and asks and does not read', () => {
     expect(asked).toBeGreaterThan(1);
     expect(asked).toBeLessThan(REQUESTS / 2);
     client.socket.resume();
-    await eventually(() => received > REQUESTS * large.length);
-    expect(asked).toBe(REQUESTS);
+    await eventually(() => asked === REQUESTS && received > REQUESTS * large.length);
   }, 20_000);
 
   test('also when the answers are refusals', async () => {

@@ -102,7 +102,7 @@ export function createClientConnection(
       decoder = createBodyDecoder(UNTIL_CLOSE);
       reading.clear();
       if (!processing) processAhead();
-      if (clientEnded) next.end([]);
+      if (clientEnded) next.end();
     },
     shutdown: closing.shutdown,
   };
@@ -164,7 +164,7 @@ export function createClientConnection(
     // Refused requests have ended by now.
     if (unsent || (mode !== 'response' && mode !== 'body')) return;
     handler = started;
-    if (mode === 'response') handler.end([]);
+    if (mode === 'response') handler.end();
   }
 
   function readBody(bytes: Buffer, position: number): number {
@@ -173,7 +173,7 @@ export function createClientConnection(
     if (mode === 'body' && decoder.done) {
       mode = 'response';
       reading.clear();
-      handler?.end(decoder.trailers);
+      handler?.end();
     }
     return next;
   }
@@ -276,7 +276,7 @@ export function createClientConnection(
     drained: () => outbox.drained(),
     ended() {
       clientEnded = true;
-      if (tunnel) handler?.end([]);
+      if (tunnel) handler?.end();
       else if (mode === 'response') reading.set(limits.probeMs);
       else if (mode === 'linger') closing.clientEnded();
       else nothingFollows();

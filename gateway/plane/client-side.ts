@@ -1,5 +1,4 @@
 import type { Problem } from '#kit/problem';
-import type { HeaderList } from '../decision';
 import type { ContentReceiver } from '../http1/body-decoder';
 import type { PartSink } from '../http1/body-encoder';
 import type { IncomingRequest } from '../http1/request-head';
@@ -32,8 +31,8 @@ export interface ClientSide extends PartSink {
 export interface RequestHandler extends ContentReceiver {
   /** All that one packet brought has been handed over. */
   flush(): void;
-  /** The request is whole; also called for requests without a body. */
-  end(trailers: HeaderList): void;
+  /** The request is whole; also called for requests without a body. Its trailers are read over. */
+  end(): void;
   /** The client can be sent more. */
   drained(): void;
   /** The client has left. */

@@ -11,12 +11,7 @@ import {
   mayKeepAlive,
   type RequestHandler,
 } from './client-side';
-import {
-  interimHeadText,
-  responseHeadText,
-  trailersFromClient,
-  trailersFromUpstream,
-} from './forwarded-headers';
+import { interimHeadText, responseHeadText, trailersFromUpstream } from './forwarded-headers';
 import { Place, type Placed } from './place';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
@@ -215,9 +210,9 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     if (this.place.queued || !this.tries.flush()) this.client.pause();
   }
 
-  end(trailers: HeaderList) {
+  end() {
     if (this.over) return;
-    this.tries.bodyEnd(trailersFromClient(trailers, this.context.request.connectionOptions));
+    this.tries.bodyEnd();
     if (this.status !== 0) return;
     this.waitingSinceMs = performance.now();
     if (this.place.queued) return;

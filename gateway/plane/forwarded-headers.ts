@@ -124,18 +124,6 @@ function remembered(mayPass: (lowerCaseName: string) => boolean): (name: string)
 }
 
 /** Trailers must not bring in what a header could not. */
-export function trailersFromClient(
-  trailers: HeaderList,
-  connectionOptions: ReadonlySet<string> | null,
-): HeaderList {
-  if (trailers.length === 0) return trailers;
-  return trailers.filter(([name]) => {
-    const lowerCase = fromClient(name);
-    return lowerCase !== null && mayTrail(lowerCase) && !connectionOptions?.has(lowerCase);
-  });
-}
-
-/** As `trailersFromClient`. */
 export function trailersFromUpstream(trailers: HeaderList): HeaderList {
   if (trailers.length === 0) return trailers;
   return trailers.filter(([name]) => {
@@ -150,25 +138,18 @@ export function trailersFromUpstream(trailers: HeaderList): HeaderList {
  */
 const NEVER_TRAILERS = new Set([
   'age',
-  'authorization',
   'cache-control',
-  'cookie',
   'date',
   'expires',
-  'idempotency-key',
   'location',
-  'max-forwards',
-  'origin',
   'pragma',
-  'range',
   'retry-after',
   'set-cookie',
-  'tracestate',
   'trailer',
   'vary',
   'www-authenticate',
 ]);
-const NEVER_TRAILER_PREFIXES = ['accept', 'access-control-', 'content-', 'if-', 'sec-'];
+const NEVER_TRAILER_PREFIXES = ['accept-', 'access-control-', 'content-', 'sec-'];
 
 const mayTrail = (lowerCaseName: string) =>
   !NEVER_TRAILERS.has(lowerCaseName) &&

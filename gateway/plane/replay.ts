@@ -1,4 +1,3 @@
-import type { HeaderList } from '../decision';
 import type { UpstreamTry } from './upstream-try';
 
 /** What has been read of a request's body, kept as long as the request may have to be sent once more. */
@@ -6,7 +5,7 @@ export interface Replay {
   /** Whether all that has been read is still there. */
   readonly possible: boolean;
   keep(bytes: Buffer, start: number, end: number): void;
-  end(trailers: HeaderList): void;
+  end(): void;
   forget(): void;
   /** Sends what was kept; false when the instance did not take it all at once. */
   into(upstream: UpstreamTry): boolean;
@@ -16,7 +15,7 @@ export function createReplay(mostBytes: number): Replay {
   const spans: Buffer[] = [];
   let bytes = 0;
   let possible = true;
-  let trailers: HeaderList | null = null;
+  let isWhole = false;
   let isSent = false;
 
   function forget() {
@@ -34,16 +33,16 @@ export function createReplay(mostBytes: number): Replay {
       if (bytes > mostBytes && isSent) forget();
       else if (possible) spans.push(received.subarray(start, end));
     },
-    end(received) {
-      trailers = received;
+    end() {
+      isWhole = true;
     },
     forget,
     into(upstream) {
       isSent = true;
       // A first try comes here with nothing yet: its head goes out together with what follows in the same packet.
-      if (spans.length === 0 && trailers === null) return true;
+      if (spans.length === 0 && !isWhole) return true;
       for (const span of spans) upstream.send(span, 0, span.length);
-      if (trailers !== null) upstream.end(trailers);
+      if (isWhole) upstream.end();
       if (bytes > mostBytes) forget();
       return upstream.flush();
     },

@@ -1,4 +1,4 @@
-import type { Attempt, Decision, HeaderList, TryResult } from '../decision';
+import type { Attempt, Decision, TryResult } from '../decision';
 import { budgetNow, type NotRetried, type RoutedTry, withTry } from '../explain/routed-tries';
 import type { ClientSide } from './client-side';
 import { requestHeadText } from './forwarded-headers';
@@ -109,10 +109,10 @@ export class Tries {
     return this.current?.flush() !== false;
   }
 
-  bodyEnd(trailers: HeaderList): void {
+  bodyEnd(): void {
     this.whole = true;
-    this.replay?.end(trailers);
-    this.current?.end(trailers);
+    this.replay?.end();
+    this.current?.end();
     this.current?.flush();
   }
 

@@ -102,8 +102,12 @@ export class UpstreamTry implements UpstreamUser, ContentReceiver {
     return this.connection.flush();
   }
 
-  end(trailers: HeaderList) {
-    this.encoder.end(trailers, this.connection);
+  /**
+   * Trailers a client sent go no further: RFC 9110, 6.5.1 allows that, and Bun's server, which most services stand on,
+   * takes them for the next request (oven-sh/bun#32887), whose answer would then go to somebody else.
+   */
+  end() {
+    this.encoder.end(NO_TRAILERS, this.connection);
     this.sent = true;
   }
 
