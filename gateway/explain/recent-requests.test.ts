@@ -4,6 +4,7 @@ import { headerLine } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/request-head';
 import { createContext } from '../plane/request-context';
 import { createRecentRequests, type TimedRequest } from './recent-requests';
+import type { SentTries } from './routed-tries';
 
 const ASKED: IncomingRequest = {
   head: {
@@ -73,7 +74,7 @@ test('the whole ring costs a few megabytes, however long requests go on', () => 
   const recent = createRecentRequests();
   const fill = (requests: number) => {
     for (let request = 0; request < requests; request++)
-      recent.add(contextOf(`request-number-${request}`), 1, { ...ANSWERED, attempt: attemptOf(request) });
+      recent.add(contextOf(`request-number-${request}`), 1, { ...ANSWERED, tries: triesOf(request) });
     return heapUsed();
   };
   const full = fill(10_000);
@@ -104,6 +105,13 @@ function heapUsed(): number {
   Bun.gc(true);
   return process.memoryUsage().heapUsed;
 }
+
+const triesOf = (score: number): SentTries => ({
+  attempt: attemptOf(score),
+  told: null,
+  retries: 0,
+  notRetried: null,
+});
 
 const attemptOf = (score: number): Attempt => ({
   instanceId: 'birds-1',

@@ -1,7 +1,7 @@
 import type { Attempt, HeldBack } from '../decision';
 import type { RequestContext } from '../plane/request-context';
 import type { Explained, Explanation, Try } from './explanation';
-import type { Budget, NotRetried, RoutedTry } from './routed-tries';
+import type { Budget, NotRetried, RoutedTry, SentTries } from './routed-tries';
 
 /** What a request came to, as far as it explains how it was routed. */
 export interface RoutedRequest {
@@ -10,11 +10,8 @@ export interface RoutedRequest {
   readonly status: number;
   readonly service?: string | undefined;
   readonly code?: string | undefined;
-  /** The last try. */
-  readonly attempt?: Attempt | null | undefined;
-  /** All tries where there were several. */
-  readonly tries?: readonly RoutedTry[] | null | undefined;
-  readonly notRetried?: NotRetried | null | undefined;
+  /** Where it was sent; undefined for what was not forwarded. */
+  readonly tries?: SentTries | undefined;
   /** How long the circuit breaker held it back. */
   readonly queuedMs?: number | undefined;
 }
@@ -110,9 +107,9 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
       routes[slot] = routed.route;
       services[slot] = routed.service;
       codes[slot] = routed.code;
-      attempts[slot] = routed.attempt;
-      tries[slot] = routed.tries;
-      refusals[slot] = routed.notRetried;
+      attempts[slot] = routed.tries?.attempt;
+      tries[slot] = routed.tries?.told;
+      refusals[slot] = routed.tries?.notRetried;
     },
     explain(requestId) {
       const requests: Explanation[] = [];

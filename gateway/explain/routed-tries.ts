@@ -12,6 +12,16 @@ export interface RoutedTry {
   readonly budget: Budget | null;
 }
 
+/** All that was sent of one request. */
+export interface SentTries {
+  /** The last one, or the one whose answer was relayed; null when there was none to be asked. */
+  readonly attempt: Attempt | null;
+  /** All of them, where there were several. */
+  readonly told: readonly RoutedTry[] | null;
+  readonly retries: number;
+  readonly notRetried: NotRetried | null;
+}
+
 /** Why a request that failed was not sent once more. */
 export interface NotRetried {
   readonly reason: 'retry-budget' | 'no-other-instance';

@@ -9,7 +9,6 @@ import type { RequestContext } from './request-context';
 export interface Outcome extends RoutedRequest {
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly retries?: number | undefined;
 }
 
 /** One line, one observation and one place among the recent requests for each request, and the gauges of the data plane. */
@@ -50,17 +49,17 @@ export function createAccessLog(log: Logger, registry: Registry, recent: RecentR
     },
     end(context, outcome) {
       open.requests--;
-      const { route, status, bytesIn, bytesOut, attempt, retries, code } = outcome;
+      const { route, status, bytesIn, bytesOut, tries, code } = outcome;
       const durationMs = performance.now() - context.startedMs;
       metrics.observe(route, status, durationMs);
-      if (retries) metrics.retried(route, retries);
+      if (tries !== undefined && tries.retries > 0) metrics.retried(route, tries.retries);
       recent.add(context, durationMs, outcome);
       if (!isWanted) return;
       // Ids and the address are of characters that need no escape: they were made or checked here.
       lines.add(
         `${beginning()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
-          attempt ? `,"instance":${quoted(attempt.instanceId)}` : ''
-        }${retries === undefined ? '' : `,"retries":${retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}}`,
+          tries?.attempt ? `,"instance":${quoted(tries.attempt.instanceId)}` : ''
+        }${tries === undefined ? '' : `,"retries":${tries.retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}}`,
       );
     },
     unreadable(clientAddress, status, code) {

@@ -270,21 +270,10 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     this.tries.end(result);
     const { status, bytesIn, bytesOut } = this;
     const { queuedMs } = this.place;
-    const { attempt, retries, told: tries, notRetried } = this.tries;
     const { route, service } = this.decision;
-    this.plane.accessLog.end(this.context, {
-      route,
-      service,
-      status,
-      code,
-      bytesIn,
-      bytesOut,
-      retries,
-      attempt,
-      tries,
-      notRetried,
-      queuedMs,
-    });
+    const { tries } = this;
+    const ended = { route, service, status, bytesIn, bytesOut, code, tries, queuedMs };
+    this.plane.accessLog.end(this.context, ended);
   }
 }
 
