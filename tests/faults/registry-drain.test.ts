@@ -129,15 +129,13 @@ test('instances of a service are replaced under load, and not one request is los
   const asked = Promise.all(
     [1, 2, 3, 4].flatMap((id) => [ask(`/rolled/${id}`), ask(`/rolled/${id}/slowly`)]),
   );
-  for (let round = 0; round < 2; round++) {
-    const fresh: StartedProcess[] = [];
-    for (const old of instances) {
-      fresh.push(await start());
-      await old.stop();
-      expect(old.output()).not.toContain('left before every gateway');
-    }
-    instances = fresh;
+  const fresh: StartedProcess[] = [];
+  for (const old of instances) {
+    fresh.push(await start());
+    await old.stop();
+    expect(old.output().includes('left before every gateway')).toBe(false);
   }
+  instances = fresh;
   asking = false;
   await asked;
   expect([...statuses.keys()]).toEqual([200]);

@@ -15,13 +15,13 @@ export const SHORT_LEASE: LeaseRules = {
   protectionMs: 600_000,
 };
 
-/** A whole registry in this process, on a free port. */
+/** A whole registry in this process, on a free port unless one is given. */
 export async function startRegistry(
-  options: { token?: string; lease?: LeaseRules; redis?: { url: string; group: string } } = {},
+  options: { token?: string; lease?: LeaseRules; redis?: { url: string; group: string }; port?: number } = {},
 ) {
   const log = await createLogger({ name: 'registry', level: 'silent' });
   const runtime = createRuntime({ name: 'registry', version: '0.0.0', log });
-  const { lease, token, redis } = options;
+  const { lease, token, redis, port = 0 } = options;
   const deps = await openRegistry(runtime, {
     token,
     hostRule: createHostRule(DEVELOPMENT_HOSTS),
@@ -30,7 +30,7 @@ export async function startRegistry(
   });
   const server = serveHttp(runtime, registry(runtime, deps), {
     hostname: '127.0.0.1',
-    port: 0,
+    port,
     insist: true,
     bodyBytes: REGISTRY_BODY_BYTES,
   });
@@ -39,9 +39,17 @@ export async function startRegistry(
   return { url: `http://127.0.0.1:${server.port}`, close: runtime.close };
 }
 
-/** The registry's real process, started as in production of this machine, on the port given. */
-export async function spawnRegistry(port: number, environment: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
+/**
+ * The registry as a process of its own on the port given: the real one, as in production of this machine, or one whose
+ * leases are short.
+ */
+export async function spawnRegistry(
+  port: number,
+  environment: Record<string, string> = {},
+  lease: 'default' | 'short' = 'default',
+) {
+  const main = lease === 'short' ? 'tests/support/short-lease-registry.ts' : 'registry/main.ts';
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/../../${main}`], {
     env: { ...process.env, NODE_ENV: 'development', PORT: String(port), LOG_LEVEL: 'silent', ...environment },
     stdout: 'ignore',
     stderr: 'pipe',

@@ -1,4 +1,3 @@
 import { SHORT_LEASE, startRegistry } from './registry';
 
-const { url } = await startRegistry({ lease: SHORT_LEASE });
-console.log(url);
+await startRegistry({ lease: SHORT_LEASE, port: Number(process.env.PORT) });
