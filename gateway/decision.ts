@@ -111,6 +111,8 @@ export type Decision =
       readonly route: string;
       readonly limits: Limits;
       readonly rateLimit?: RateLimitName | undefined;
+      /** Path and query as the service knows them. */
+      readonly target: string;
       /** Whether `answer` reads the body as it comes, instead of getting it whole. */
       readonly streams: boolean;
       answer(request: Request, clientAddress: string): Promise<Response>;

@@ -5,6 +5,7 @@ import type { Runtime } from '#kit/runtime';
 import { openTokens } from '#kit/tokens';
 import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
+import { createResponseCache } from './admission/response-cache';
 import { createRecentRequests } from './explain/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
@@ -95,6 +96,8 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     recent,
     crossOrigin: createCrossOrigin(env, createAllowedMethods(directory, app.routes)),
     rateLimits: await openRateLimits(runtime, env, tokens),
+    responseCache:
+      env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, metrics) : null,
     trustedProxies: env.TRUSTED_PROXIES,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),

@@ -1,6 +1,6 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
 import { amqpFields, processFields, redisFields, tokenFields } from '#kit/env-fields';
-import { crossOriginFields, rateLimitFields } from './admission/settings';
+import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
 import { DEFAULT_BOUNDS } from './routing/circuit-breaker';
 
 /** What the gateway's process reads from its environment. */
@@ -11,6 +11,7 @@ export const gatewayFields = {
   ...tokenFields,
   ...rateLimitFields,
   ...crossOriginFields,
+  ...responseCacheFields,
   /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
   INTERNAL_SECRET: secret('development-internal-secret'),
   /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */

@@ -26,6 +26,11 @@ export const crossOriginFields = {
   ]),
 };
 
+export const responseCacheFields = {
+  /** What each process may keep of responses that may be given to everybody; 0: nothing. */
+  RESPONSE_CACHE_BYTES: integer(0, { min: 0, max: 8 * 1024 ** 3 }),
+};
+
 const partsOf = (value: string) => value.split(',').map((part) => part.trim());
 
 function origins(): Field<readonly string[]> {

@@ -18,12 +18,12 @@ import { answerProblem } from './problem-answer';
 import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from './problems';
 import type { RequestContext } from './request-context';
 import { type Forward, Tries } from './tries';
+import { resultOf, WORTH_ANOTHER_INSTANCE } from './try-result';
 import { openTunnel } from './tunnel';
 import type { TryEvents, TryFailure, UpstreamTry } from './upstream-try';
 
 /** RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-const WORTH_ANOTHER_INSTANCE = new Set([502, 503, 504]);
 /** A try whose time is up, and which finds the retry budget spent, is waited for a little longer. */
 const ASK_AGAIN_MS = 200;
 
@@ -130,6 +130,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     client.push(
       responseHeadText(response, context, framing, connectionValue(context.request, this.keepAlive)),
     );
+    context.recorder?.begin(response);
     this.place.leave('answered');
   }
 
@@ -144,6 +145,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
   responseContent(bytes: Buffer, start: number, end: number) {
     this.bytesOut += end - start;
     this.encoder.content(bytes, start, end, this.client);
+    this.context.recorder?.content(bytes, start, end);
   }
 
   responseFlush() {
@@ -153,6 +155,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
   responseEnd(trailers: HeaderList) {
     this.encoder.end(trailersFromUpstream(trailers), this.client);
     this.client.flush();
+    this.context.recorder?.end(trailers);
     this.conclude(resultOf(this.status));
     this.client.finish(this.keepAlive);
   }
@@ -275,9 +278,4 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     const ended = { route, service, status, bytesIn, bytesOut, code, tries, queuedMs };
     this.plane.accessLog.end(this.context, ended);
   }
-}
-
-function resultOf(status: number): TryResult {
-  if (status < 500) return 'answered';
-  return WORTH_ANOTHER_INSTANCE.has(status) ? 'unavailable' : 'application-error';
 }

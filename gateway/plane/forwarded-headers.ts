@@ -175,6 +175,26 @@ export function responseHeadText(
   return `${text}${framingLine(framing)}\r\n`;
 }
 
+/**
+ * The lines of a response that are the same for everybody it may be given to, as clients get them.
+ *
+ * @param only names in lower case; all that may pass where it is left out
+ */
+export function lastingLines(
+  response: IncomingResponse,
+  context: RequestContext,
+  only?: ReadonlySet<string>,
+): string {
+  const judge = context.decidesCrossOrigin ? fromUpstreamWithoutCrossOrigin : fromUpstream;
+  let text = '';
+  for (const [name, , line] of response.headers) {
+    // How old it is has to be said anew each time.
+    if (!passesFromUpstream(response, name, judge) || isField(name, 'Age')) continue;
+    if (only === undefined || only.has(name.toLowerCase())) text += line;
+  }
+  return text;
+}
+
 function passesFromUpstream(
   { connectionOptions }: IncomingResponse,
   name: string,

@@ -1,6 +1,8 @@
 import type { Problem } from '#kit/problem';
+import { answerCached } from '../admission/cached-answer';
 import { hold } from '../admission/hold';
 import type { RateLimits } from '../admission/rate-limits';
+import { NothingCached, type ResponseCache } from '../admission/response-cache';
 import type { Verdict } from '../admission/strict-limits';
 import type { Decision } from '../decision';
 import type { IncomingRequest } from '../http1/request-head';
@@ -11,6 +13,9 @@ import { answerOwn, answerTranscoded } from './own-answer';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
 import { createContext, type RequestContext } from './request-context';
+import type { Forward } from './tries';
+
+type Transcode = Extract<Decision, { kind: 'transcode' }>;
 
 /** From a request's head to whoever answers it. */
 export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
@@ -58,9 +63,11 @@ function answer(
 ): RequestHandler {
   switch (decision.kind) {
     case 'forward':
-      return forward(client, context, decision, plane);
+      if (plane.responseCache === null) return forward(client, context, decision, plane);
+      return answerOrForward(plane.responseCache, client, context, decision, plane);
     case 'transcode':
-      return answerTranscoded(client, context, decision, plane);
+      if (plane.responseCache === null) return answerTranscoded(client, context, decision, plane);
+      return answerTranscoded(client, context, heardBy(plane.responseCache, context, decision), plane);
     case 'own':
       return answerOwn(client, context, plane);
     case 'options':
@@ -70,6 +77,33 @@ function answer(
       return refuse(client, context, decision.problem, plane);
   }
 }
+
+function answerOrForward(
+  cache: ResponseCache,
+  client: ClientSide,
+  context: RequestContext,
+  decision: Forward,
+  plane: Plane,
+): RequestHandler {
+  const found = cache.lookup(context, decision);
+  if (found.kind === 'nothing-kept') return refuse(client, context, new NothingCached(), plane);
+  if (found.kind === 'forward') {
+    context.recorder = found.recorder;
+    return forward(client, context, decision, plane);
+  }
+  answerCached(client, context, decision, found, plane);
+  return ANSWERED;
+}
+
+/** Answers over gRPC are not kept, but they may make untrue what is. */
+const heardBy = (cache: ResponseCache, context: RequestContext, decision: Transcode): Transcode => ({
+  ...decision,
+  async answer(request, clientAddress) {
+    const response = await decision.answer(request, clientAddress);
+    cache.answered(context.request.head.method, decision.target, response.status);
+    return response;
+  },
+});
 
 function refuse(client: ClientSide, context: RequestContext, problem: Problem, plane: Plane): RequestHandler {
   const { status, code } = problem;

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
+import type { ResponseCache } from '../admission/response-cache';
 import type { Decide } from '../decision';
 import type { RecentRequests } from '../explain/recent-requests';
 import { createAccessLog } from './access-log';
@@ -29,6 +30,7 @@ export interface GatewayOptions {
   readonly tls?: TlsFiles;
   readonly crossOrigin?: CrossOrigin | null;
   readonly rateLimits?: RateLimits | null;
+  readonly responseCache?: ResponseCache | null;
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<PlaneLimits>;
@@ -63,6 +65,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     trusted: trustedProxies(options.trustedProxies ?? []),
     crossOrigin: options.crossOrigin ?? null,
     rateLimits: options.rateLimits ?? null,
+    responseCache: options.responseCache ?? null,
     log,
     revision: options.revision,
     revisionLine: createRevisionLine(options.revision),

@@ -1,6 +1,7 @@
 import type { Logger } from '#kit/log';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
+import type { ResponseCache } from '../admission/response-cache';
 import type { Decide } from '../decision';
 import type { AccessLog } from './access-log';
 import type { TrustedProxies } from './client-origin';
@@ -24,6 +25,8 @@ export interface Plane {
   readonly crossOrigin: CrossOrigin | null;
   /** Null where requests are not limited. */
   readonly rateLimits: RateLimits | null;
+  /** Null where no responses are kept. */
+  readonly responseCache: ResponseCache | null;
   readonly log: Logger;
   /** The registry's revision that `decide` goes by. */
   revision(): number;

@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import type { ResponseRecorder } from '../admission/response-cache';
 import type { HeaderList } from '../decision';
 import { TOKEN } from '../http1/characters';
 import type { IncomingRequest } from '../http1/request-head';
@@ -21,6 +22,8 @@ export interface RequestContext {
   responseLines: string;
   /** Whether the gateway says which pages may read a response; then what an instance says of that is dropped. */
   decidesCrossOrigin: boolean;
+  /** Hears a response that is forwarded, for the cache. */
+  recorder: ResponseRecorder | null;
 }
 
 /** The connection a request came by. */
@@ -56,6 +59,7 @@ export function createContext(
     revision,
     responseLines: '',
     decidesCrossOrigin: false,
+    recorder: null,
   };
 }
 

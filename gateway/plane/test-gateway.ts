@@ -3,6 +3,7 @@ import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
+import type { ResponseCache } from '../admission/response-cache';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
 import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
@@ -33,6 +34,7 @@ export interface TestSetup {
   readonly crossOrigin?: CrossOrigin | null;
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
   readonly rateLimits?: RateLimits;
+  readonly responseCache?: ResponseCache;
   readonly tls?: { certPath: string; keyPath: string };
 }
 
@@ -100,6 +102,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     recent,
     crossOrigin: setup.crossOrigin ?? null,
     rateLimits: setup.rateLimits ?? null,
+    responseCache: setup.responseCache ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
     ...(setup.tls && { tls: setup.tls }),

@@ -84,6 +84,7 @@ function transcoding(
     route: pattern,
     limits,
     rateLimit,
+    target,
     streams: route.upload !== null,
     answer: (request, clientAddress) =>
       withPlace(

@@ -74,6 +74,7 @@ async function startGateway() {
       service: 'media',
       route: route.pattern,
       limits: { bodyBytes: MOST_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
+      target,
       streams: true,
       answer: (request, address) =>
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),

@@ -1,0 +1,256 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { Registry } from 'prom-client';
+import { headerLine } from '../http1/field-lines';
+import { rawClient, rawUpstream, startTestGateway, type TestGateway } from '../plane/test-gateway';
+import { cacheDirectives, sharedSeconds } from './cache-directives';
+import { createCachedResponses } from './cached-responses';
+import { createResponseCache } from './response-cache';
+
+interface Scene {
+  readonly gateway: TestGateway;
+  /** Requests that came through to the instance, as `GET /path`. */
+  readonly forwarded: string[];
+  later(ms: number): void;
+  ask(
+    request: string,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; head: string; body: string }>;
+}
+
+let close: () => Promise<void> = async () => undefined;
+afterEach(() => close());
+
+/** A gateway with a cache, before an instance that answers each request with these lines and the number of the answer. */
+async function scene(
+  lines: string | ((received: string) => string),
+  { bytes = 1_000_000, body = (count: number) => `answer ${count}` } = {},
+): Promise<Scene> {
+  const forwarded: string[] = [];
+  const upstream = rawUpstream((received, reply) => {
+    if (!received.endsWith('\r\n\r\n')) return;
+    forwarded.push(received.split(' ').slice(0, 2).join(' '));
+    const text = body(forwarded.length);
+    const more = typeof lines === 'string' ? lines : lines(received);
+    const status = more.startsWith('HTTP/') ? '' : 'HTTP/1.1 200 OK\r\n';
+    reply(`${status}${more}Content-Length: ${text.length}\r\nConnection: close\r\n\r\n`);
+    if (!received.startsWith('HEAD')) reply(text);
+  });
+  let aheadMs = 0;
+  const responseCache = createResponseCache(bytes, new Registry(), () => performance.now() + aheadMs);
+  const gateway = await startTestGateway({ instances: [upstream.port], responseCache });
+  close = async () => {
+    upstream.stop();
+    await gateway.stop();
+  };
+  return {
+    gateway,
+    forwarded,
+    later: (ms) => {
+      aheadMs += ms;
+    },
+    async ask(request, headers = {}) {
+      const client = rawClient(gateway.port);
+      const fields = Object.entries({ Host: 'a', ...headers }).map(
+        ([name, value]) => `${name}: ${value}\r\n`,
+      );
+      client.send(`${request} HTTP/1.1\r\nConnection: close\r\n${fields.join('')}\r\n`);
+      const [head = '', text = ''] = (await client.untilClosed()).split('\r\n\r\n');
+      return { status: Number(head.split(' ')[1]), head, body: text };
+    },
+  };
+}
+
+const PUBLIC = 'Cache-Control: public, max-age=60\r\nETag: "one"\r\n';
+
+describe('a response that says everybody may have it', () => {
+  test('is given to the next who asks, with its age and an id of their own', async () => {
+    const { ask, forwarded, later } = await scene(`${PUBLIC}X-Request-ID: of-the-first\r\nX-Colour: red\r\n`);
+    expect((await ask('GET /thing', { 'X-Request-ID': 'first-request' })).body).toBe('answer 1');
+    later(5_000);
+    const second = await ask('GET /thing', { 'X-Request-ID': 'second-request' });
+    expect(second).toMatchObject({ status: 200, body: 'answer 1' });
+    expect(second.head).toMatch(/\r\nAge: 5\r\n/);
+    expect(second.head).toContain('X-Colour: red\r\n');
+    expect(second.head).toContain('X-Request-ID: second-request\r\n');
+    expect(second.head).not.toContain('first');
+    expect(second.head.match(/X-Registry-Revision/g)).toHaveLength(1);
+    expect(await ask('HEAD /thing')).toMatchObject({ status: 200, body: '' });
+    expect(forwarded).toEqual(['GET /thing']);
+  });
+
+  test('is asked for again when its time is over', async () => {
+    const { ask, later } = await scene(PUBLIC);
+    await ask('GET /thing');
+    later(60_001);
+    expect((await ask('GET /thing')).body).toBe('answer 2');
+    expect((await ask('GET /thing')).body).toBe('answer 2');
+  });
+
+  test('counts what it was old already, and prefers the time for shared caches', async () => {
+    const { ask, later } = await scene('Cache-Control: public, max-age=9, s-maxage=60\r\nAge: 50\r\n');
+    await ask('GET /thing');
+    expect((await ask('GET /thing')).head).toMatch(/\r\nAge: 50\r\n/);
+    later(11_000);
+    expect((await ask('GET /thing')).body).toBe('answer 2');
+  });
+
+  test('answers with 304 who has it', async () => {
+    const { ask, forwarded } = await scene(`${PUBLIC}Content-Type: text/plain\r\n`);
+    await ask('GET /thing');
+    for (const tags of ['"one"', 'W/"one"', '"two", "one"', '*']) {
+      const answer = await ask('GET /thing', { 'If-None-Match': tags });
+      expect(answer).toMatchObject({ status: 304, body: '' });
+      expect(answer.head).toContain('ETag: "one"\r\n');
+      expect(answer.head).not.toContain('Content-');
+    }
+    expect((await ask('GET /thing', { 'If-None-Match': '"two"' })).status).toBe(200);
+    expect(forwarded).toHaveLength(1);
+  });
+
+  test('is one for each query, host and value of what it varies by', async () => {
+    const { ask } = await scene(`${PUBLIC}Vary: Accept-Encoding\r\n`);
+    const bodies = async (requests: [string, Record<string, string>?][]) => {
+      const answers: string[] = [];
+      for (const [request, headers] of requests) answers.push((await ask(request, headers)).body);
+      return answers;
+    };
+    const different: [string, Record<string, string>?][] = [
+      ['GET /thing'],
+      ['GET /thing?x=1'],
+      ['GET /thing', { Host: 'b' }],
+      ['GET /thing', { 'Accept-Encoding': 'gzip' }],
+    ];
+    expect(await bodies(different)).toEqual(['answer 1', 'answer 2', 'answer 3', 'answer 4']);
+    expect(await bodies(different)).toEqual(['answer 1', 'answer 2', 'answer 3', 'answer 4']);
+  });
+
+  test('is forgotten when something is written to its path, whatever the query', async () => {
+    const { ask, forwarded } = await scene((received) =>
+      received.startsWith('PUT') ? 'HTTP/1.1 409 Conflict\r\n' : PUBLIC,
+    );
+    await ask('GET /thing?x=1');
+    await ask('PUT /thing');
+    await ask('GET /thing?x=1');
+    expect(forwarded).toEqual(['GET /thing?x=1', 'PUT /thing']);
+    await ask('DELETE /thing');
+    await ask('GET /thing?x=1');
+    expect(forwarded).toHaveLength(4);
+  });
+});
+
+describe('what a request asks', () => {
+  test('is done: nothing kept, nothing older, only what is kept', async () => {
+    const { ask, forwarded, later } = await scene(PUBLIC);
+    const nothing = await ask('GET /thing', { 'Cache-Control': 'only-if-cached' });
+    expect([nothing.status, JSON.parse(nothing.body).code]).toEqual([504, 'cache.nothing-kept']);
+    await ask('GET /thing', { 'Cache-Control': 'no-store' });
+    await ask('GET /thing');
+    expect(forwarded).toHaveLength(2);
+    expect((await ask('GET /thing', { 'Cache-Control': 'only-if-cached' })).body).toBe('answer 2');
+    expect((await ask('GET /thing', { 'Cache-Control': 'no-cache' })).body).toBe('answer 3');
+    expect((await ask('GET /thing', { Pragma: 'no-cache' })).body).toBe('answer 4');
+    later(10_000);
+    expect((await ask('GET /thing', { 'Cache-Control': 'max-age=20' })).body).toBe('answer 4');
+    expect((await ask('GET /thing', { 'Cache-Control': 'max-age=5' })).body).toBe('answer 5');
+    later(10_000);
+    expect((await ask('GET /thing', { 'Cache-Control': 'min-fresh=55' })).body).toBe('answer 6');
+    expect((await ask('GET /thing', { Range: 'bytes=0-1' })).body).toBe('answer 7');
+  });
+});
+
+describe('never kept', () => {
+  const cases: [string, string][] = [
+    ['without a word about it', 'ETag: "one"\r\n'],
+    ['with a time, but not for everybody', 'Cache-Control: max-age=60\r\n'],
+    ['private', 'Cache-Control: public, max-age=60, private\r\n'],
+    ['no-store', 'Cache-Control: public, max-age=60\r\nCache-Control: no-store\r\n'],
+    ['no-cache', 'Cache-Control: public, no-cache, max-age=60\r\n'],
+    ['with a cookie', `${PUBLIC}Set-Cookie: a=b\r\n`],
+    ['varying by everything', `${PUBLIC}Vary: Accept, *\r\n`],
+    ['with a time that is no number', 'Cache-Control: public, max-age=soon\r\n'],
+    ['too old already', `${PUBLIC}Age: 60\r\n`],
+    ['of yesterday', `${PUBLIC}Date: ${new Date(Date.now() - 86_400_000).toUTCString()}\r\n`],
+    ['not found', `HTTP/1.1 404 Not Found\r\n${PUBLIC}`],
+    ['a part', `HTTP/1.1 206 Partial Content\r\n${PUBLIC}`],
+  ];
+  for (const [what, lines] of cases)
+    test(what, async () => {
+      const { ask, forwarded } = await scene(lines);
+      await ask('GET /thing');
+      await ask('GET /thing');
+      expect(forwarded).toHaveLength(2);
+    });
+
+  test('larger than 256 KiB, said beforehand or not', async () => {
+    const { ask, forwarded } = await scene(PUBLIC, { body: () => 'x'.repeat(256 * 1024 + 1), bytes: 1e8 });
+    await ask('GET /thing');
+    await ask('GET /thing');
+    expect(forwarded).toHaveLength(2);
+  });
+
+  test('broken off', async () => {
+    const upstream = rawUpstream((received, reply, _end, reset) => {
+      if (!received.endsWith('\r\n\r\n')) return;
+      reply(`HTTP/1.1 200 OK\r\n${PUBLIC}Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n`);
+      setTimeout(reset, 20);
+    });
+    const responseCache = createResponseCache(1_000_000, new Registry());
+    const gateway = await startTestGateway({ instances: [upstream.port], responseCache });
+    close = async () => {
+      upstream.stop();
+      await gateway.stop();
+    };
+    for (let count = 1; count <= 2; count++) {
+      const client = rawClient(gateway.port);
+      client.send('GET /thing HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.untilClosed();
+      expect(upstream.connections).toHaveLength(count);
+    }
+  });
+});
+
+test('what is kept is bounded, and what was not asked for the longest goes', () => {
+  const kept = createCachedResponses(10_000);
+  const response = {
+    service: 'things',
+    route: '/:id',
+    authority: 'http://a',
+    variedBy: [],
+    lines: '',
+    notModifiedLines: '',
+    etag: null,
+    lastModified: null,
+    body: Buffer.alloc(2_000),
+    madeAtMs: 0,
+    freshUntilMs: 1,
+  };
+  const every = () => true;
+  for (const name of ['a', 'b', 'c']) kept.keep(`/${name}`, '', response, every);
+  expect(kept.find('/a', '', every)).toBe(response);
+  kept.keep('/d', '', response, every);
+  expect(['a', 'b', 'c', 'd'].map((name) => kept.find(`/${name}`, '', every) !== undefined)).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
+  expect(kept.bytes).toBeLessThanOrEqual(10_000);
+  for (let count = 0; count < 20; count++)
+    kept.keep('/e', '', { ...response, body: Buffer.alloc(1) }, () => false);
+  for (const name of ['a', 'c', 'd', 'e']) kept.forget(`/${name}`);
+  expect([kept.count, kept.bytes]).toEqual([0, 0]);
+});
+
+test('directives are read as they are written, and in doubt make less cacheable', () => {
+  const seconds = (...values: string[]) =>
+    sharedSeconds(cacheDirectives(values.map((value) => headerLine('cache-control', value))));
+  expect(seconds('public, max-age=60')).toBe(60);
+  expect(seconds('PUBLIC', 'Max-Age="60"')).toBe(60);
+  expect(seconds('s-maxage=5')).toBe(5);
+  expect(seconds('public, max-age=60, max-age=70')).toBe(60);
+  expect(seconds('public, max-age=60, no-cache="Set-Cookie"')).toBe(0);
+  expect(seconds('public, max-age=-1')).toBe(0);
+  expect(seconds('public')).toBe(0);
+  expect(seconds('max-age=60')).toBe(0);
+  expect(seconds('community="public", max-age=60')).toBe(0);
+});
