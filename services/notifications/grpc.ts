@@ -2,11 +2,13 @@ import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/
 import { grpcService } from '#kit/grpc-server';
 import { validated } from '#kit/validation';
 import type { LiveNotifications } from './live';
-import { HearingQuestion, Notices } from './model';
+import { HearingQuestion, ListQuestion, Notices } from './model';
 import { record } from './recording';
-import { type NotificationsDeps, readHearing } from './service';
+import { listNotifications, type NotificationsDeps, readHearing, readSettings } from './service';
 
-/** What the workers ask that tell people of things. */
+const MOST_OF_A_PAGE = 100;
+
+/** What the workers ask that tell people of things, and users for the copy of their data. */
 export const notificationsGrpc = (deps: NotificationsDeps & { live: LiveNotifications }) =>
   grpcService(NotificationsServiceDefinition, {
     async record({ notices }) {
@@ -18,5 +20,18 @@ export const notificationsGrpc = (deps: NotificationsDeps & { live: LiveNotifica
       const { user_id: userId, type, actor_ids: actorIds } = validated(HearingQuestion, request);
       const { delivery, unheardIds } = await readHearing(deps, { userId, type, actorIds });
       return { delivery, unheard_ids: unheardIds };
+    },
+    async listNotifications(request) {
+      const { user_id: id, cursor } = validated(ListQuestion, request);
+      const page = await listNotifications(
+        deps,
+        { id },
+        { limit: MOST_OF_A_PAGE, ...(cursor && { cursor }) },
+      );
+      return {
+        notifications: page.items,
+        next_cursor: page.next_cursor ?? undefined,
+        settings: await readSettings(deps, { id }),
+      };
     },
   });

@@ -126,3 +126,8 @@ export const HearingQuestion = Type.Object({
   type: NotificationType,
   actor_ids: Type.Array(Uuid, { maxItems: MOST_ACTORS }),
 });
+
+export const ListQuestion = Type.Object({
+  user_id: Uuid,
+  cursor: Type.Optional(Type.String({ maxLength: 200 })),
+});

@@ -24,7 +24,7 @@ export interface NotificationsDeps {
 
 export async function listNotifications(
   deps: NotificationsDeps,
-  caller: Caller,
+  caller: Pick<Caller, 'id'>,
   query: NotificationQuery,
 ): Promise<Page<Notification>> {
   const { limit, after } = readPageQuery<[position: string]>(query, 1);
@@ -95,7 +95,7 @@ export async function markRead(
   return countUnread(deps, caller);
 }
 
-export const readSettings = (deps: NotificationsDeps, caller: Caller): Promise<Settings> =>
+export const readSettings = (deps: NotificationsDeps, caller: Pick<Caller, 'id'>): Promise<Settings> =>
   store.readSettings(deps.database, caller.id);
 
 export async function changeSettings(

@@ -1,6 +1,7 @@
 import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
 import type { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import type { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { Flags } from '#kit/flags';
 import type { GrpcClient } from '#kit/grpc-client';
 import { uuidv7 } from '#kit/ids';
@@ -31,6 +32,7 @@ export interface UsersDeps {
   readonly database: Database;
   readonly outbox: { wake(): void };
   readonly auth: AuthClient;
+  readonly notifications: Pick<GrpcClient<NotificationsServiceDefinition>, 'listNotifications'>;
   readonly passwords: Passwords;
   readonly sealer: Sealer;
   readonly flags: Flags;

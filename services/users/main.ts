@@ -1,4 +1,5 @@
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { optionalText, readEnv, text } from '#kit/env';
 import { flagFields, mysqlFields, serviceFields } from '#kit/env-fields';
 import { openFlags } from '#kit/flags-source';
@@ -37,6 +38,7 @@ const deps = {
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
   auth: clientOf('auth', AuthServiceDefinition),
+  notifications: clientOf('notifications', NotificationsServiceDefinition),
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   flags: openFlags(runtime, env),

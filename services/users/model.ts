@@ -154,7 +154,20 @@ export const Export = Type.Object({
   followers: Type.Array(Type.String()),
   blocked: Type.Array(Type.String()),
   muted: Type.Array(Type.String()),
+  notifications: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      type: Type.String({ examples: ['like'] }),
+      text: Type.String({ examples: ['alice and 7 others liked your post'] }),
+      object_id: Type.String(),
+      unread: Type.Boolean(),
+      created_at: Type.String(),
+      updated_at: Type.String(),
+    }),
+  ),
+  notification_settings: Type.Record(Type.String(), Type.String(), { examples: [{ like: 'mail' }] }),
 });
+export type Export = Static<typeof Export>;
 
 export const Features = Type.Object({
   features: Type.Record(Type.String(), Type.Unknown(), { examples: [{ 'registration-open': true }] }),

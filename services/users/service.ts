@@ -14,6 +14,7 @@ import {
 } from './accounts';
 import { administratorGuard } from './administrators';
 import {
+  type Export,
   type NewUser,
   type OwnProfile,
   type Profile,
@@ -101,11 +102,27 @@ export async function deleteOwnAccount(deps: UsersDeps, caller: Caller): Promise
   deps.outbox.wake();
 }
 
-/** Everything this service holds about a person. */
-export async function exportAccount(deps: UsersDeps, caller: Caller) {
+/**
+ * Everything this service holds about a person, and what notifications has told them.
+ *
+ * @throws DependencyUnavailable while notifications is away: a copy that lacks a part would not say so
+ */
+export async function exportAccount(deps: UsersDeps, caller: Caller): Promise<Export> {
   const user = await mustFind(deps, caller.id);
   const { roles } = await store.findAuthorizations(deps.database, caller.id);
-  return { profile: ownProfile(user), roles, ...(await exportRelationships(deps.database, caller.id)) };
+  const relationships = await exportRelationships(deps.database, caller.id);
+  return { profile: ownProfile(user), roles, ...relationships, ...(await exportNotifications(deps, caller)) };
+}
+
+async function exportNotifications({ notifications }: UsersDeps, { id }: Caller) {
+  const told: Export['notifications'] = [];
+  let cursor: string | undefined;
+  for (;;) {
+    const page = await notifications.listNotifications({ user_id: id, cursor });
+    told.push(...page.notifications);
+    cursor = page.next_cursor;
+    if (cursor === undefined) return { notifications: told, notification_settings: page.settings };
+  }
 }
 
 /** Every feature flag, as it is for whoever asks. */

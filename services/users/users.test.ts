@@ -168,7 +168,12 @@ describe('a profile', () => {
     await join('exported');
     await call('POST', '/users/follow/exported', me);
     const { body } = await call('GET', '/users/me/export', me);
-    expect(body).toMatchObject({ followees: ['exported'], roles: ['user'] });
+    expect(body).toMatchObject({
+      followees: ['exported'],
+      roles: ['user'],
+      notifications: [{ id: '2' }, { id: '1' }],
+      notification_settings: { like: 'mail' },
+    });
   });
 });
 

@@ -77,6 +77,11 @@ test(
     const streamed = () => stream.received.map((event) => event.data.text);
     await eventually(() => expect(streamed()).toEqual(expect.arrayContaining(expected)), HEAL_MS);
     expect((await author.get('/notifications/unread-count')).body).toEqual({ unread_count: 4 });
+    const { body: copy } = await author.get('/users/me/export');
+    expect((copy.notifications as { text: string }[]).map(({ text }) => text)).toEqual(
+      expect.arrayContaining(expected),
+    );
+    expect(copy.notification_settings).toMatchObject({ like: 'mail', reply: 'app' });
     stream.close();
   },
   TEST_MS,

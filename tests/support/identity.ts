@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/denylist';
 import { createFlags } from '#kit/flags';
@@ -95,6 +96,13 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     auth: createGrpcClient(usersRuntime, {
       service: 'auth',
       definition: AuthServiceDefinition,
+      registry,
+      internalSecret: SECRET,
+    }),
+    // Nobody answers for it here.
+    notifications: createGrpcClient(usersRuntime, {
+      service: 'notifications',
+      definition: NotificationsServiceDefinition,
       registry,
       internalSecret: SECRET,
     }),

@@ -47,6 +47,14 @@ export async function startPeople() {
       registry: { instances: () => [], onChange: () => () => undefined },
       internalSecret: 'a secret for this test',
     }),
+    notifications: {
+      async listNotifications({ cursor }: { cursor?: string | undefined }) {
+        const page = { settings: { like: 'mail' } };
+        return cursor === undefined
+          ? { ...page, notifications: [told('2')], next_cursor: 'there is more' }
+          : { ...page, notifications: [told('1')], next_cursor: undefined };
+      },
+    },
     passwords: createPasswords(),
     sealer: createSealer('a secret for this test', 'credentials'),
     nextId: createIdGenerator(1),
@@ -79,3 +87,14 @@ export async function startPeople() {
     },
   };
 }
+
+/** What notifications would show of one. */
+const told = (id: string) => ({
+  id,
+  type: 'follow',
+  text: 'somebody followed you',
+  object_id: id,
+  unread: true,
+  created_at: '2026-11-20T10:00:00.000Z',
+  updated_at: '2026-11-20T10:00:00.000Z',
+});
