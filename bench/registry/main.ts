@@ -3,9 +3,12 @@ import type { Registered } from '#contracts/registry';
 
 /**
  * The registry with many instances and many watchers: what steady heartbeats cost, and how long a change takes to
- * reach everybody. Run: `bun bench/registry/main.ts [instances] [watchers] [seconds]`
+ * reach everybody. With several replicas, which share the table through a Redis of their own, watchers and heartbeats
+ * spread over them. Run: `bun bench/registry/main.ts [instances] [watchers] [seconds] [replicas]`
  */
-const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15] = process.argv.slice(2).map(Number);
+const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15, replicaCount = 1] = process.argv
+  .slice(2)
+  .map(Number);
 const SERVICES = 20;
 const ROUTES = 10;
 const CHANGES = 30;
@@ -17,28 +20,61 @@ const CALLS_AT_ONCE = 32;
 /** The kernel counts processor time in hundredths of a second (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
-const port = freePort();
-const url = `http://127.0.0.1:${port}`;
-const registry = Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
-  env: { ...process.env, PORT: String(port), LOG_LEVEL: 'warn' },
-  stdout: 'inherit',
-});
+const redis = replicaCount > 1 ? startRedis() : undefined;
+const replicas = Array.from({ length: replicaCount }, () => startReplica());
 try {
-  await untilHealthy();
-  const seen = Array.from({ length: watcherCount }, () => ({ revision: 0, bytes: 0 }));
+  await Promise.all(replicas.map(untilHealthy));
+  const seen = Array.from({ length: watcherCount }, (_, number) => ({
+    replica: replicaFor(number),
+    revision: 0,
+    bytes: 0,
+  }));
   for (const watcher of seen) watch(watcher);
   report('idle, watchers connected');
   const leases = await timed('registering all', registerAll);
-  await timed('until every watcher has seen the last of them', () => untilSeen(seen, leases.length));
+  await timed('until every watcher has seen the last of them', () => untilSeen(seen));
   report('after registering');
   await steady(leases);
   await changes(leases, seen);
   report('at the end');
 } finally {
-  registry.kill();
-  await registry.exited;
+  for (const { process: running } of replicas) running.kill();
+  await Promise.all(replicas.map(({ process: running }) => running.exited));
+  redis?.process.kill();
 }
 process.exit(0);
+
+interface Replica {
+  readonly url: string;
+  readonly process: Bun.Subprocess;
+}
+
+function startRedis() {
+  const port = freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    process: Bun.spawn(['redis-server', ...args], { stdout: 'ignore' }),
+  };
+}
+
+function startReplica(): Replica {
+  const port = freePort();
+  const sharing = redis ? { REGISTRY_REDIS_URL: redis.url } : {};
+  return {
+    url: `http://127.0.0.1:${port}`,
+    process: Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
+      env: { ...process.env, ...sharing, PORT: String(port), LOG_LEVEL: 'warn' },
+      stdout: 'inherit',
+    }),
+  };
+}
+
+function replicaFor(number: number): Replica {
+  const replica = replicas[number % replicas.length];
+  if (!replica) throw new Error('There is no replica');
+  return replica;
+}
 
 async function registerAll(): Promise<Registered[]> {
   const leases: Registered[] = [];
@@ -50,7 +86,7 @@ async function registerAll(): Promise<Registered[]> {
       auth: 'public',
     }));
     const body = { name, version: '1.0.0', host: '127.0.0.1', port: 1_024 + index, routes, prefixes: [name] };
-    leases.push((await (await post('/register', undefined, body)).json()) as Registered);
+    leases.push((await (await post(index, '/register', undefined, body)).json()) as Registered);
   });
   return leases;
 }
@@ -64,13 +100,17 @@ async function steady(leases: readonly Registered[]): Promise<void> {
     await inParallel(dueBeats, async () => {
       const lease = leases[beats++ % leases.length];
       if (lease)
-        await (await post(`/heartbeat/${lease.instance_id}`, lease.lease_secret, { load: 0.5 })).text();
+        await (
+          await post(beats, `/heartbeat/${lease.instance_id}`, lease.lease_secret, { load: 0.5 })
+        ).text();
     });
     await Bun.sleep(10);
   }
   const seconds = (performance.now() - startedMs) / 1_000;
-  const share = ((processorSeconds() - before) / seconds) * 100;
-  console.log(`steady: ${(beats / seconds).toFixed(0)} heartbeats/s cost ${share.toFixed(1)} % of one core`);
+  const shares = processorSeconds().map((after, index) => ((after - (before[index] ?? 0)) / seconds) * 100);
+  console.log(
+    `steady: ${(beats / seconds).toFixed(0)} heartbeats/s cost ${shares.map((share) => share.toFixed(1)).join(' and ')} % of one core`,
+  );
 }
 
 async function changes(leases: readonly Registered[], seen: readonly Watched[]): Promise<void> {
@@ -80,19 +120,21 @@ async function changes(leases: readonly Registered[], seen: readonly Watched[]):
   for (let change = 0; change < CHANGES; change++) {
     const lease = leases[change];
     if (!lease) break;
+    // Each replica counts its own changes.
+    const awaited = new Map<Replica, number>();
+    for (const replica of replicas) awaited.set(replica, (await revisionOf(replica)) + 1);
+    const isSeen = (watcher: Watched) => watcher.revision >= (awaited.get(watcher.replica) ?? 0);
     const startedMs = performance.now();
-    const answer = post(`/heartbeat/${lease.instance_id}`, lease.lease_secret, { state: 'draining' });
-    const response = await answer;
+    const state = { state: 'draining' };
+    const response = await post(change, `/heartbeat/${lease.instance_id}`, lease.lease_secret, state);
     if (!response.ok) throw new Error(`A heartbeat was answered with ${response.status}`);
-    const { revision } = (await response.json()) as { revision: number };
-    const isSeen = (watcher: Watched) => watcher.revision >= revision;
     while (!seen.some(isSeen)) await Bun.sleep(0);
     firstMs.push(performance.now() - startedMs);
     while (!seen.every(isSeen)) await Bun.sleep(0);
     lastMs.push(performance.now() - startedMs);
     await Bun.sleep(BETWEEN_CHANGES_MS);
   }
-  const cost = ((processorSeconds() - before) / CHANGES) * 1_000;
+  const cost = ((sum(processorSeconds()) - sum(before)) / CHANGES) * 1_000;
   console.log(
     `a change reaches the first watcher in ${median(firstMs)} ms, all ${seen.length} in ${median(lastMs)} ms (medians)`,
   );
@@ -102,13 +144,14 @@ async function changes(leases: readonly Registered[], seen: readonly Watched[]):
 }
 
 interface Watched {
+  readonly replica: Replica;
   revision: number;
   bytes: number;
 }
 
 function watch(watched: Watched): void {
   void (async () => {
-    const response = await fetch(`${url}/watch`);
+    const response = await fetch(`${watched.replica.url}/watch`);
     let begun = 0;
     for await (const chunk of response.body ?? []) {
       watched.bytes += chunk.length;
@@ -121,9 +164,11 @@ function watch(watched: Watched): void {
   })().catch((failure: unknown) => console.error('a watcher ended', failure));
 }
 
-async function untilSeen(seen: readonly Watched[], revision: number): Promise<void> {
-  while (!seen.every((watcher) => watcher.revision >= revision)) await Bun.sleep(5);
-  const bytes = seen.reduce((sum, watcher) => sum + watcher.bytes, 0);
+async function untilSeen(seen: readonly Watched[]): Promise<void> {
+  // An instance is one change at every replica.
+  for (const replica of replicas) while ((await revisionOf(replica)) < instanceCount) await Bun.sleep(5);
+  while (!seen.every((watcher) => watcher.revision >= instanceCount)) await Bun.sleep(5);
+  const bytes = sum(seen.map((watcher) => watcher.bytes));
   console.log(`watchers have read ${(bytes / 1e6).toFixed(0)} MB in all`);
 }
 
@@ -140,19 +185,25 @@ async function timed<Result>(what: string, work: () => Promise<Result>): Promise
   const before = processorSeconds();
   const result = await work();
   const ms = performance.now() - startedMs;
-  console.log(`${what}: ${ms.toFixed(0)} ms, ${(processorSeconds() - before).toFixed(2)} s of processor`);
+  console.log(
+    `${what}: ${ms.toFixed(0)} ms, ${(sum(processorSeconds()) - sum(before)).toFixed(2)} s of processor`,
+  );
   return result;
 }
 
-function post(path: string, bearer: string | undefined, body: object): Promise<Response> {
-  return fetch(url + path, {
+async function revisionOf({ url }: Replica): Promise<number> {
+  return ((await (await fetch(`${url}/status`)).json()) as { revision: number }).revision;
+}
+
+function post(number: number, path: string, bearer: string | undefined, body: object): Promise<Response> {
+  return fetch(replicaFor(number).url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) },
     body: JSON.stringify(body),
   });
 }
 
-async function untilHealthy(): Promise<void> {
+async function untilHealthy({ url }: Replica): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
   while (performance.now() < deadlineMs) {
     if (
@@ -167,14 +218,24 @@ async function untilHealthy(): Promise<void> {
   throw new Error('The registry did not start within 10 s');
 }
 
-function processorSeconds(): number {
-  const fields = readFileSync(`/proc/${registry.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+/** Of each replica. */
+function processorSeconds(): number[] {
+  return replicas.map(({ process: { pid } }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function report(when: string): void {
-  const kilobytes = readFileSync(`/proc/${registry.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)?.[1];
-  console.log(`${when}: ${(Number(kilobytes) / 1_024).toFixed(0)} MB resident`);
+  const megabytes = replicas.map(({ process: { pid } }) => {
+    const kilobytes = readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)?.[1];
+    return (Number(kilobytes) / 1_024).toFixed(0);
+  });
+  console.log(`${when}: ${megabytes.join(' and ')} MB resident`);
 }
 
 function median(values: readonly number[]): string {
