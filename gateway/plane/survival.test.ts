@@ -108,6 +108,40 @@ describe('a request goes to another instance', () => {
   });
 });
 
+test.each<[string, (reply: (text: string) => void, end: () => void, reset: () => void) => void]>([
+  ['ends', (_, end) => end()],
+  ['is reset', (_, __, reset) => reset()],
+])('a small answer that %s before it is whole is asked for elsewhere', async (_, stop) => {
+  const first = upstreamThat((_, reply, end, reset) => {
+    reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
+    setTimeout(() => stop(reply, end, reset), 20);
+  });
+  const gateway = await gatewayTo({ instances: [first.port, saying('200 OK', 'whole').port] });
+  expect(await (await fetch(gateway.url)).text()).toBe('whole');
+  expect(gateway.outcomes.map(({ result }) => result)).toEqual(['broken', 'answered']);
+});
+
+test('a small answer that comes in pieces is the same answer, and the next one begins behind it', async () => {
+  const pieces = ['HTTP/1.1 200 OK\r\nContent-Le', 'ngth: 6\r\n\r\n', 'ab', 'c', 'def'];
+  const upstream = upstreamThat((_, reply) => {
+    for (const [index, piece] of pieces.entries()) setTimeout(() => reply(piece), index * 10);
+  });
+  const gateway = await gatewayTo({ instances: [upstream.port] });
+  for (let request = 0; request < 3; request++)
+    expect(await (await fetch(gateway.url)).text()).toBe('abcdef');
+  expect(upstream.connections).toHaveLength(1);
+});
+
+test('a try whose time is up while the budget is spent goes to another instance when there is room', async () => {
+  const second = saying('200 OK', 'second');
+  const gateway = await gatewayTo({ instances: [silent().port, second.port], route: { tryTimeoutMs: 50 } });
+  // Ten at once: three may be retried at the same time, the others a moment later.
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, async () => (await fetch(gateway.url)).text()),
+  );
+  expect(answers).toEqual(Array.from({ length: 10 }, () => 'second'));
+});
+
 test('a kept connection the instance has just closed costs an idempotent request nothing', async () => {
   let answered = 0;
   const upstream = upstreamThat((_, reply, __, reset) => {

@@ -6,8 +6,13 @@ import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
 import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
-import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
-import { createRetryBudget } from '../routing/retry-budget';
+import {
+  type BreakerBounds,
+  type CircuitBreaker,
+  createCircuitBreaker,
+  DEFAULT_BOUNDS,
+} from '../routing/circuit-breaker';
+import { createRetryBudget, type RetryBudget } from '../routing/retry-budget';
 import type { PlaneLimits } from './limits';
 import { type ListeningGateway, listenGateway } from './listen';
 import type { Own } from './plane';
@@ -20,6 +25,8 @@ export interface TestGateway {
   readonly outcomes: { instanceId: string; result: TryResult }[];
   readonly metrics: Registry;
   readonly recent: RecentRequests;
+  readonly breaker: CircuitBreaker;
+  readonly retryBudget: RetryBudget;
   stop(drainMs?: number): Promise<void>;
 }
 
@@ -47,7 +54,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     },
   };
   const metrics = new Registry();
-  const recent = createRecentRequests(100);
+  const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
   const breaker = createCircuitBreaker({ ...DEFAULT_BOUNDS, ...setup.bounds }, () => performance.now());
   const retryBudget = createRetryBudget(
     () => breaker.inFlight,
@@ -114,6 +121,8 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     outcomes,
     metrics,
     recent,
+    breaker,
+    retryBudget,
     stop: (drainMs = 0) => gateway.stop({ drainMs }),
   };
 }

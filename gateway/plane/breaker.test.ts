@@ -1,0 +1,179 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import {
+  closedPort,
+  eventually,
+  rawClient,
+  rawUpstream,
+  startTestGateway,
+  type TestSetup,
+} from './test-gateway';
+
+const toStop: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+async function gatewayTo(setup: TestSetup) {
+  const gateway = await startTestGateway(setup);
+  toStop.push(() => gateway.stop());
+  return gateway;
+}
+
+/** An instance that answers each request when it is told to. */
+function patientUpstream() {
+  const answers: (() => void)[] = [];
+  const upstream = rawUpstream((received, reply) => {
+    if (received.endsWith('\r\n\r\n') || received.endsWith('body'))
+      answers.push(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+  });
+  toStop.push(upstream.stop);
+  return { ...upstream, answers };
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+function clientOf(gateway: { port: number }, text = GET) {
+  const client = rawClient(gateway.port);
+  toStop.push(() => client.socket.destroy());
+  client.send(text);
+  return client;
+}
+
+describe('a service with no place left', () => {
+  test('has requests wait, in their order, and refuses those for which there is no room to wait', async () => {
+    const upstream = patientUpstream();
+    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    const first = clientOf(gateway);
+    await eventually(() => upstream.answers.length === 1);
+    const second = clientOf(gateway, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
+    await eventually(() => gateway.breaker.queued === 1);
+    const third = clientOf(gateway);
+    const refusal = await third.until((text) => text.includes('service.unavailable'));
+    expect(refusal).toStartWith('HTTP/1.1 503 ');
+    expect(refusal).toContain('retry-after: 1\r\n');
+    expect(upstream.answers).toHaveLength(1);
+    upstream.answers[0]?.();
+    await first.until((text) => text.endsWith('ok'));
+    await eventually(() => upstream.answers.length === 2);
+    upstream.answers[1]?.();
+    await second.until((text) => text.endsWith('ok'));
+    expect(gateway.breaker).toMatchObject({ inFlight: 0, queued: 0 });
+  });
+
+  test('takes a body that came while the request waited, also when it is larger than what is kept of others', async () => {
+    const upstream = patientUpstream();
+    const gateway = await gatewayTo({
+      instances: [upstream.port],
+      bounds: { concurrency: 1, queue: 1 },
+      limits: { retryBodyBytes: 16 },
+    });
+    clientOf(gateway);
+    await eventually(() => upstream.answers.length === 1);
+    const body = `${'x'.repeat(300_000)}body`;
+    const waiting = clientOf(
+      gateway,
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await eventually(() => gateway.breaker.queued === 1);
+    upstream.answers[0]?.();
+    await eventually(() => upstream.answers.length === 2);
+    expect(upstream.connections.some(({ received }) => received.endsWith(`\r\n\r\n${body}`))).toBe(true);
+    upstream.answers[1]?.();
+    await waiting.until((text) => text.endsWith('ok'));
+  });
+
+  test('tells those who waited for a second', async () => {
+    const upstream = patientUpstream();
+    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    clientOf(gateway);
+    await eventually(() => upstream.answers.length === 1);
+    const waiting = clientOf(gateway);
+    expect(await waiting.until((text) => text.includes('service.unavailable'))).toStartWith('HTTP/1.1 503 ');
+    expect(gateway.breaker).toMatchObject({ inFlight: 1, queued: 0 });
+  });
+
+  test('forgets those who leave while they wait', async () => {
+    const upstream = patientUpstream();
+    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    clientOf(gateway);
+    await eventually(() => upstream.answers.length === 1);
+    const leaving = clientOf(gateway);
+    await eventually(() => gateway.breaker.queued === 1);
+    leaving.socket.destroy();
+    await eventually(() => gateway.lines.length === 1);
+    expect(gateway.breaker).toMatchObject({ inFlight: 1, queued: 0 });
+  });
+});
+
+describe('no place is held', () => {
+  const oneRoom = { concurrency: 1, queue: 0 };
+
+  test('by those who only listen or are slow to take their answer', async () => {
+    const upstream = rawUpstream((received, reply) => {
+      if (received.includes('Upgrade'))
+        reply('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      else if (received.includes('/events'))
+        reply('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n');
+      else reply('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf');
+    });
+    toStop.push(upstream.stop);
+    const gateway = await gatewayTo({ instances: [upstream.port], bounds: oneRoom });
+    const tunnel = clientOf(
+      gateway,
+      'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    await tunnel.until((text) => text.includes('101 Switching'));
+    await clientOf(gateway, 'GET /events HTTP/1.1\r\nHost: a\r\n\r\n').until((text) =>
+      text.includes(': hello'),
+    );
+    await clientOf(gateway).until((text) => text.endsWith('half'));
+    expect(gateway.breaker).toMatchObject({ inFlight: 0, begun: 3 });
+  });
+
+  test('by those who are slow to send their request', async () => {
+    const upstream = patientUpstream();
+    const gateway = await gatewayTo({ instances: [upstream.port], bounds: oneRoom });
+    const slow = clientOf(gateway, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo');
+    await eventually(() => upstream.connections.length === 1);
+    expect(gateway.breaker.inFlight).toBe(0);
+    slow.send('dy');
+    await eventually(() => upstream.answers.length === 1);
+    expect(gateway.breaker.inFlight).toBe(1);
+  });
+
+  test('by a request whose client has left, or that failed', async () => {
+    const silent = patientUpstream();
+    const gateway = await gatewayTo({ instances: [silent.port], bounds: oneRoom });
+    const leaving = clientOf(gateway);
+    await eventually(() => gateway.breaker.inFlight === 1);
+    leaving.socket.destroy();
+    await eventually(() => gateway.breaker.inFlight === 0);
+    const gone = await gatewayTo({ instances: [closedPort()], bounds: oneRoom });
+    await clientOf(gone).until((text) => text.includes('service.unavailable'));
+    expect(gone.breaker.inFlight).toBe(0);
+  });
+});
+
+test('a service that does not answer any more is not asked for a while, and clients are told for how long', async () => {
+  const port = closedPort();
+  const gateway = await gatewayTo({ instances: [port] });
+  for (let request = 0; request < 20; request++) await (await fetch(gateway.url)).text();
+  expect(gateway.breaker.isOpen).toBe(true);
+  const asked = gateway.outcomes.length;
+  const refused = await fetch(gateway.url);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+  expect(gateway.outcomes).toHaveLength(asked);
+});
+
+test('a retry storm does not happen: with all instances failing, no more than a fifth is asked in addition, and ten', async () => {
+  const failing = () => {
+    const upstream = rawUpstream((_, reply) => reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n'));
+    toStop.push(upstream.stop);
+    return upstream;
+  };
+  const gateway = await gatewayTo({ instances: [failing().port, failing().port, failing().port] });
+  // One after the other: the share of what is running then allows three at any time, so that alone would double them.
+  for (let request = 0; request < 100; request++) expect((await fetch(gateway.url)).status).toBe(503);
+  expect(gateway.outcomes.length).toBeLessThanOrEqual(130);
+  expect(gateway.outcomes.length).toBeGreaterThanOrEqual(110);
+});
