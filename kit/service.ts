@@ -13,6 +13,8 @@ const DRAIN_MS = 10_000;
  * already on its way has arrived.
  */
 const LEAVE_GRACE_MS = 500;
+/** Other services, which call over gRPC, heard of it in the same moment as the gateways, but are not waited for. */
+const CALLERS_GRACE_MS = 100;
 
 /** gRPC listens this far above HTTP where that port is free. */
 const GRPC_PORT_OFFSET = 50;
@@ -83,6 +85,7 @@ export async function serveService(
   runtime.onClose('registration', async () => {
     const drained = await lease.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
     if (!drained) await pause(LEAVE_GRACE_MS);
+    else if (grpc) await pause(CALLERS_GRACE_MS);
   });
   runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
   return { port: http.port };

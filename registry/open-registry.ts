@@ -54,7 +54,7 @@ export async function openRegistry(
   const timestamp = () => new Date().toISOString();
   const epoch = uuidv7();
   const { redis, token, hostRule } = options;
-  const sharing = redis && createSharing(runtime, { ...redis, replica: epoch, lease, now });
+  const sharing = redis && createSharing(runtime, { ...redis, replica: epoch, lease, hostRule, now });
   const share = sharing?.share;
   const table = createTable({ now, timestamp, epoch, lease, limits: DEFAULT_LIMITS, sweepMs, share });
   const watchers = createWatchers(table, { now, maximum: MAXIMUM_WATCHERS });

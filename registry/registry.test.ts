@@ -78,6 +78,45 @@ describe('a registration', () => {
   });
 });
 
+describe('an instance', () => {
+  test('is in the hands of whoever holds its secret: its id, another service or the token give no power over it', async () => {
+    const guarded = await startRegistry({ token: TOKEN });
+    try {
+      const enterWith = async (name: string) => {
+        const body = registration(name, { instance_id: 'same' });
+        const response = await call('/register', 'POST', TOKEN, body, guarded.url);
+        expect(response.status).toBe(201);
+        return ((await response.json()) as Registered).lease_secret;
+      };
+      const own = await enterWith('own');
+      const foreign = await enterWith('foreign');
+      const rename = registration('own', { instance_id: 'same', host: '127.0.0.66' });
+      for (const bearer of [foreign, TOKEN, 'guess'])
+        expect((await call('/register', 'POST', bearer, rename, guarded.url)).status).toBe(403);
+      for (const bearer of [TOKEN, 'guess']) {
+        expect(
+          (await call('/heartbeat/same', 'POST', bearer, { state: 'draining' }, guarded.url)).status,
+        ).toBe(403);
+        expect((await call('/deregister/same', 'DELETE', bearer, undefined, guarded.url)).status).toBe(403);
+        expect(
+          (await call('/deregister/same?wait=drained', 'DELETE', bearer, undefined, guarded.url)).status,
+        ).toBe(403);
+      }
+      // What the foreigner does with the id it shares happens to the foreigner.
+      expect(
+        (await call('/heartbeat/same', 'POST', foreign, { state: 'draining' }, guarded.url)).status,
+      ).toBe(200);
+      expect((await call('/deregister/same', 'DELETE', foreign, undefined, guarded.url)).status).toBe(204);
+      expect(await (await fetch(`${guarded.url}/services/own`)).json()).toMatchObject({
+        instances: [{ instance_id: 'same', host: '127.0.0.1', state: 'up' }],
+      });
+      expect((await call('/heartbeat/same', 'POST', own, {}, guarded.url)).status).toBe(200);
+    } finally {
+      await guarded.close();
+    }
+  });
+});
+
 describe('a lease', () => {
   test('is renewed with its secret: 200, 401 without, 403 with another, 404 when unknown', async () => {
     const { instance_id: id, lease_secret: secret } = await enter('beating');

@@ -1,4 +1,5 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
+import { createClient } from 'redis';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
@@ -160,4 +161,39 @@ test('leaving waits for the gateways of every replica, and what they say may com
   expect(await there(a)).toBe(204);
   await left;
   expect(status).toBe(204);
+});
+
+test('what somebody else writes into Redis is not taken for a replica’s word', async () => {
+  const redis = { url: serverVariable('REDIS_URL'), group: uniqueName('registry') };
+  const replica = await startRegistry({ redis });
+  opened.push(replica.close);
+  const writer = createClient({ url: redis.url });
+  await writer.connect();
+  opened.push(async () => writer.destroy());
+  const version = `${String(Date.now()).padStart(15, '0')}-0198c1de-0000-7000-8000-00000000000a`;
+  const record = (name: string, host: string) => ({
+    name,
+    instance_id: 'r1',
+    version,
+    secret_hash: 'none',
+    reported: 'up',
+    instance: {
+      ...registration(name, { instance_id: 'r1', host }),
+      weight: 100,
+      metadata: {},
+      registered_at: new Date().toISOString(),
+    },
+  });
+  const tell = (records: object[]) =>
+    writer.publish(
+      `${redis.group}:registry`,
+      JSON.stringify({ from: 'somebody', records, beats: [], drains: [], acknowledgements: [] }),
+    );
+  await writer.publish(`${redis.group}:registry`, 'not even JSON');
+  await tell([{ ...record('shapeless', '127.0.0.1'), instance: {} }]);
+  await tell([record('thief', '169.254.169.254')]);
+  await tell([record('neighbour', '127.0.0.1')]);
+  await everywhere([replica.url], 'neighbour', { r1: 'up' });
+  expect(await states(replica.url, 'thief')).toEqual({});
+  expect(await states(replica.url, 'shapeless')).toEqual({});
 });

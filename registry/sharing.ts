@@ -5,6 +5,7 @@ import { withTimeout } from '#kit/runtime';
 import type { Drains, RemoteDrains } from './drains';
 import type { LeaseRules } from './expiry';
 import { GONE_KEPT_MS } from './gone-records';
+import type { HostRule } from './hosts';
 import type { ShareOptions } from './merge';
 import { createReplicas, REPLICA_LAPSE_MS } from './replicas';
 import { instanceOf, keyOf, millisecondsOfVersion, type SharedRecord } from './shared-records';
@@ -41,18 +42,24 @@ export interface Sharing {
   status(): SharingStatus;
 }
 
+interface SharingOptions {
+  readonly url: string;
+  /** Replicas of one group share one table. */
+  readonly group: string;
+  /** The epoch of this replica's table. */
+  readonly replica: string;
+  readonly lease: LeaseRules;
+  readonly hostRule: HostRule;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
 /**
  * Replicas of one registry, each with the whole table in memory. A change goes to the others as a record with a version,
  * heartbeats in batches; Redis carries both and keeps the records for a replica that begins. Without Redis every replica
  * goes on alone, and nothing expires that another one may have heard.
- *
- * @param replica the epoch of its table
- * @param now monotonic milliseconds
  */
-export function createSharing(
-  runtime: Runtime,
-  options: { url: string; group: string; replica: string; lease: LeaseRules; now: () => number },
-): Sharing {
+export function createSharing(runtime: Runtime, options: SharingOptions): Sharing {
   const { replica, lease, now } = options;
   const log = runtime.log.child({ part: 'sharing' });
   const replicas = createReplicas(now);
@@ -147,6 +154,14 @@ export function createSharing(
   }
 
   function takeOver(record: SharedRecord, table: Table) {
+    const refusal = 'instance' in record ? options.hostRule(record.instance.host) : undefined;
+    if (refusal) {
+      log.warn(
+        { service: record.name, refusal },
+        'a replica let a host register that may not here: left out',
+      );
+      return;
+    }
     const { conflict } = table.merge(record);
     if (conflict)
       log.warn(
