@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { eventually } from '../../tests/support/eventually';
+import { type StartedProcess, startProcess } from '../../tests/support/processes';
+import { serverVariable } from '../../tests/support/servers';
+
+const APP = 'https://app.example.com';
+const TOKENS = { JWT_ALG: 'HS256', JWT_SECRET: 'a-secret-for-tests-of-admission-ok' };
+const STYLE = '/birds/docs/assets/swagger-ui.css';
+
+let registry: StartedProcess;
+let gateway: StartedProcess;
+let birds: StartedProcess;
+
+beforeAll(async () => {
+  registry = await startProcess('registry/main.ts', {});
+  const environment = { ...TOKENS, REGISTRY_URL: registry.url };
+  [gateway, birds] = await Promise.all([
+    startProcess('gateway/main.ts', {
+      ...environment,
+      REDIS_URL: serverVariable('REDIS_URL'),
+      RATE_LIMIT_PER_MINUTE: '6000',
+      CORS_ORIGINS: APP,
+      RESPONSE_CACHE_BYTES: '10000000',
+    }),
+    startProcess('tests/support/named-service.ts', { ...environment, SERVICE: 'birds' }),
+  ]);
+  await eventually(async () => {
+    expect((await ask('/birds/1')).status).toBe(200);
+    // An unknown address is unavailable for as long as a registry that has just begun may not know everybody.
+    expect((await ask('/nowhere')).status).toBe(404);
+  });
+}, 30_000);
+
+afterAll(async () => {
+  await Promise.all([gateway?.stop(), birds?.stop()]);
+  await registry?.stop();
+}, 30_000);
+
+const ask = (path: string, init: RequestInit = {}) =>
+  fetch(gateway.url + path, { ...init, signal: AbortSignal.timeout(10_000) });
+const metric = async (pattern: RegExp) =>
+  Number(pattern.exec(await (await ask('/metrics')).text())?.[1] ?? Number.NaN);
+
+test('a page of a listed origin may read answers of services, of the gateway itself, and refusals', async () => {
+  for (const path of ['/birds/1', '/', '/nowhere']) {
+    const { headers } = await ask(path, { headers: { origin: APP } });
+    expect(headers.get('access-control-allow-origin')).toBe(APP);
+    expect(headers.get('vary')).toContain('Origin');
+    expect(headers.get('ratelimit')).toMatch(/^"default";r=\d+;t=\d+$/);
+  }
+});
+
+test('a preflight learns the methods of a route, below a prefix as well', async () => {
+  const asked = { origin: APP, 'access-control-request-method': 'POST' };
+  const preflight = (path: string) => ask(path, { method: 'OPTIONS', headers: asked });
+  const answer = await preflight('/birds');
+  expect(answer.status).toBe(204);
+  expect(answer.headers.get('access-control-allow-methods')).toBe('POST, OPTIONS');
+  expect((await preflight('/birds-too/birds/1')).headers.get('access-control-allow-methods')).toBe(
+    'GET, HEAD, OPTIONS',
+  );
+  expect((await preflight('/nowhere')).status).toBe(404);
+  const plain = await ask('/birds/1', { method: 'OPTIONS' });
+  expect([plain.status, plain.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+});
+
+test("a service's public files are kept, and what is not public is asked for each time", async () => {
+  const first = await ask(STYLE);
+  const text = await first.text();
+  expect(first.headers.get('cache-control')).toContain('public');
+  const again = await ask(STYLE, { headers: { 'x-request-id': 'of-the-second' } });
+  expect(again.headers.get('cache-status')).toBe('rookery; hit');
+  expect(again.headers.get('x-request-id')).toBe('of-the-second');
+  expect(await again.text()).toBe(text);
+  await ask('/birds/1');
+  expect((await ask('/birds/1')).headers.get('cache-status')).toBeNull();
+  expect(await metric(/gateway_response_cache_lookups_total\{result="hit"\} (\d+)/)).toBe(1);
+  expect(await metric(/^gateway_response_cache_bytes (\d+)/m)).toBeGreaterThan(10_000);
+});
