@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the system packages of the local stack's servers: only the missing ones, and only those that no
 # variable (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
+# With `tests` as its argument also what only tests need: other proxies, which read behind the gateway what it read.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -9,6 +10,10 @@ missing=''
 [ -n "${REDIS_URL:-}" ] || command -v redis-server >/dev/null || missing="$missing redis-server"
 [ -n "${AMQP_URL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 [ -n "${BEANSTALKD_HOST:-}" ] || command -v beanstalkd >/dev/null || missing="$missing beanstalkd"
+if [ "${1:-}" = tests ]; then
+  command -v nginx >/dev/null || missing="$missing nginx-light"
+  command -v haproxy >/dev/null || missing="$missing haproxy"
+fi
 [ -n "$missing" ] || exit 0
 
 cannot() {

@@ -22,7 +22,7 @@ const CHECKS = [
 
 /** Checks and tests everything on a stack of its own; the last line printed is `N passed, N failed`. */
 async function main(testArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
-  if (!installServers()) return finish({ passed: 0, failed: 1 });
+  if (!installServers({ forTests: true })) return finish({ passed: 0, failed: 1 });
   const starting = startTestStack(signal);
   // Looked at below; until then a failure must not end the process.
   starting.catch(() => undefined);

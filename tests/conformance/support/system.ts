@@ -12,6 +12,7 @@ const TOKENS = {
 export interface ConformanceSystem {
   readonly gateway: StartedProcess;
   readonly port: number;
+  readonly registryUrl: string;
   stop(): Promise<void>;
 }
 
@@ -25,6 +26,7 @@ export async function startSystem(environment: Record<string, string> = {}): Pro
   await eventually(async () => (await fetch(`${gateway.url}/echo`)).status === 200);
   return {
     gateway,
+    registryUrl: registry.url,
     port: Number(new URL(gateway.url).port),
     async stop() {
       await Promise.all([gateway.stop(), echo.stop()]);
