@@ -6,6 +6,8 @@ const ROOT = join(import.meta.dir, '..');
 const MADE_BY = '# Made from the Procfile by `make deployment`; change scripts/deployment.ts instead.\n';
 /** Reached by clients and by the others under their name; everything else is found through the registry. */
 const NAMED = new Set(['gateway', 'registry']);
+/** They share their table, and one may go without anyone noticing. */
+const REGISTRIES = 2;
 
 interface Deployed {
   readonly name: string;
@@ -48,6 +50,7 @@ function compose(processes: readonly Deployed[]): string {
     '    <<: *process',
     `    command: [${folder}]`,
     `    environment: { <<: *environment, PORT: "${port}" }`,
+    ...(name === 'registry' ? [`    deploy: { replicas: ${REGISTRIES} }`] : []),
     ...(name === 'gateway' ? [`    ports: ["\${GATEWAY_PORT:-8080}:${port}"]`] : []),
   ]);
   return [common, 'services:', ...services].join('\n');
@@ -66,8 +69,8 @@ const COMPOSE_PROCESS = {
   pids_limit: 200,
   mem_limit: '512m',
   cpus: 1,
-  // Longer than running requests may take to finish (SHUTDOWN_TIMEOUT_MS).
-  stop_grace_period: '25s',
+  // Longer than gateways may take to let go (10 s) and running requests to finish (SHUTDOWN_TIMEOUT_MS).
+  stop_grace_period: '35s',
   logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
 };
 
@@ -89,6 +92,8 @@ const COMPOSE_ENVIRONMENT = {
   REGISTRY_TOKEN: needed('REGISTRY_TOKEN'),
   // The ranges Docker takes its networks from.
   REGISTRY_ALLOWED_HOSTS: `\${REGISTRY_ALLOWED_HOSTS:-172.16.0.0/12,192.168.0.0/16,10.0.0.0/8}`,
+  // Empty, each registry would be alone: then there may be only one.
+  REGISTRY_REDIS_URL: `\${REGISTRY_REDIS_URL-redis://redis:6379}`,
   INTERNAL_SECRET: needed('INTERNAL_SECRET'),
   JWT_SECRET: needed('JWT_SECRET'),
   JWT_ISSUER: needed('PUBLIC_URL'),
@@ -122,9 +127,7 @@ function kubernetes(process: Deployed): object[] {
     kind: 'Deployment',
     metadata: { name, namespace: 'rookery', labels: { app: name } },
     spec: {
-      // The registry keeps its table in memory: two would each know a half.
-      replicas: 1,
-      ...(name === 'registry' && { strategy: { type: 'Recreate' } }),
+      replicas: name === 'registry' ? REGISTRIES : 1,
       selector: { matchLabels: { app: name } },
       template: {
         metadata: {
@@ -156,8 +159,8 @@ function podOf({ name, folder, port }: Deployed) {
     timeoutSeconds: 5,
   });
   return {
-    // Longer than running requests may take to finish (SHUTDOWN_TIMEOUT_MS).
-    terminationGracePeriodSeconds: 25,
+    // Longer than gateways may take to let go (10 s) and running requests to finish (SHUTDOWN_TIMEOUT_MS).
+    terminationGracePeriodSeconds: 35,
     enableServiceLinks: false,
     automountServiceAccountToken: false,
     securityContext: { runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000 },
