@@ -39,7 +39,7 @@ type Settled = { failure: CallFailure } | { failure: undefined; response: unknow
 export async function attemptCall(
   caller: {
     readonly definition: GrpcDefinition;
-    readonly channels: { release(channel: Channel): void };
+    readonly channels: { release(channel: Channel, code: status, begunMs: number): void };
     readonly observe: ObserveCall;
   },
   attempt: Attempt,
@@ -53,7 +53,7 @@ export async function attemptCall(
     code = outcome.failure?.code ?? status.OK;
     return outcome;
   } finally {
-    caller.channels.release(channel);
+    caller.channels.release(channel, code, startedMs);
     const ms = performance.now() - startedMs;
     caller.observe({ service: caller.definition.fullName, method: method.name, code, ms });
   }

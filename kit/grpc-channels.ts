@@ -1,5 +1,6 @@
-import { type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
+import { type ChannelOptions, Client, connectivityState, credentials, status } from '@grpc/grpc-js';
 import type { InstanceState } from '#contracts/registry';
+import { createOutlierEjection, createStanding, mayProbe, type Standing } from './outlier-ejection';
 
 /** What clients need of the registry's live view; `watchRegistry` gives it. */
 export interface RegistryView {
@@ -17,8 +18,12 @@ export interface AddressedInstance {
 export interface Channel {
   readonly address: string;
   readonly client: Client;
+  readonly standing: Standing;
   inFlight: number;
 }
+
+/** What says that the instance did not answer, not that it answered badly. */
+const FAILURES: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED]);
 
 /** A restarted instance is found again within a second; the library's own longest wait is two minutes. */
 const CHANNEL_OPTIONS: ChannelOptions = {
@@ -35,9 +40,18 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 
 /**
  * The connections to one service: one for each instance the registry lists, opened at its first call and
- * closed once the instance is gone and its last call has ended.
+ * closed once the instance is gone and its last call has ended. An instance that fails five calls in a row is left
+ * out for a while, as the gateway does it.
+ *
+ * @param now monotonic milliseconds
  */
-export function openChannels(service: string, registry: RegistryView) {
+export function openChannels(
+  service: string,
+  registry: RegistryView,
+  now: () => number = () => performance.now(),
+) {
+  const ejection = createOutlierEjection();
+  let members: readonly Channel[] = [];
   const channels = new Map<string, Channel>();
   const leaving = new Set<Channel>();
   let turn = 0;
@@ -46,7 +60,7 @@ export function openChannels(service: string, registry: RegistryView) {
     const present = channels.get(address);
     if (present !== undefined) return present;
     const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    const channel: Channel = { address, client, inFlight: 0 };
+    const channel: Channel = { address, client, standing: createStanding(), inFlight: 0 };
     channels.set(address, channel);
     return channel;
   }
@@ -55,6 +69,14 @@ export function openChannels(service: string, registry: RegistryView) {
     channels.delete(channel.address);
     if (channel.inFlight === 0) channel.client.close();
     else leaving.add(channel);
+  }
+
+  function learn(standing: Standing, code: status, begunMs: number) {
+    const wasProbe = standing.ejectedUntilMs !== null && begunMs >= standing.ejectedUntilMs;
+    if (code === status.CANCELLED) {
+      if (wasProbe) standing.probing = false;
+    } else if (FAILURES.has(code)) ejection.failed(standing, wasProbe, now());
+    else ejection.succeeded(standing, wasProbe, now());
   }
 
   registry.onChange(() => {
@@ -66,12 +88,25 @@ export function openChannels(service: string, registry: RegistryView) {
     /**
      * The connection for the next call: to an instance not yet tried, connected before broken, least busy, in turn.
      * Undefined when no instance may be called.
+     *
+     * @param repeatable whether the call can be made again elsewhere: such a one may find out about an ejected instance
      */
-    pick(tried: ReadonlySet<string>): Channel | undefined {
+    pick(tried: ReadonlySet<string>, repeatable: boolean): Channel | undefined {
       const candidates = callable(registry.instances(service)).map(channelTo);
-      const fresh = candidates.filter((channel) => !tried.has(channel.address));
+      if (!Bun.deepEquals(candidates.map(addressIn), members.map(addressIn))) {
+        members = candidates;
+        ejection.setMembers(members.map(({ standing }) => standing));
+      }
+      const isFresh = ({ address }: Channel) => !tried.has(address);
+      const due = candidates.filter(isFresh).find(({ standing }) => mayProbe(standing, now(), repeatable));
+      if (due !== undefined) {
+        due.standing.probing = true;
+        return due;
+      }
+      const taking = candidates.filter(takesPart);
+      const fresh = taking.filter(isFresh);
       const start = turn++;
-      const rotated = (fresh.length > 0 ? fresh : candidates).map(
+      const rotated = (fresh.length > 0 ? fresh : taking).map(
         (_, index, all) => all[(start + index) % all.length],
       );
       return rotated.reduce(
@@ -80,8 +115,10 @@ export function openChannels(service: string, registry: RegistryView) {
         undefined,
       );
     },
-    release(channel: Channel): void {
+    /** @param begunMs when the call was made, by the clock given */
+    release(channel: Channel, code: status, begunMs: number): void {
       channel.inFlight--;
+      learn(channel.standing, code, begunMs);
       if (channel.inFlight === 0 && leaving.delete(channel)) channel.client.close();
     },
     close(): void {
@@ -101,6 +138,9 @@ function callable(instances: readonly AddressedInstance[]): string[] {
 
 const addressOf = ({ host, grpc_port: port }: AddressedInstance) =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+const addressIn = ({ address }: Channel) => address;
+const takesPart = ({ standing }: Channel) => standing.ejectedUntilMs === null;
 
 /** Calls running; a connection that cannot be made at present comes after all that can. */
 function burden(channel: Channel): number {

@@ -111,8 +111,9 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
   const deadline = Math.min(call.deadline ?? Infinity, Date.now() + (call.deadlineMs ?? caller.deadlineMs));
   const metadata = await metadataOf(caller, call);
   const tried = new Set<string>();
+  const repeatable = isIdempotent(method) && !method.requestStream;
   for (let attempt = 1; ; attempt++) {
-    const channel = caller.channels.pick(tried);
+    const channel = caller.channels.pick(tried, repeatable);
     if (channel === undefined) throw noInstance(caller);
     caller.seen.away = false;
     const made: Attempt = { method, request, metadata, deadline, channel, signal: call.signal };
@@ -124,8 +125,7 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
     const waitMs = backOffMs(attempt, RETRY_PAUSE);
     const again =
       outcome.failure.code === status.UNAVAILABLE &&
-      isIdempotent(method) &&
-      !method.requestStream &&
+      repeatable &&
       attempt < ATTEMPTS &&
       call.signal?.aborted !== true &&
       Date.now() + waitMs < deadline;
