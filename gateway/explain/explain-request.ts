@@ -1,6 +1,6 @@
 import { defineProblem } from '#kit/problem';
 import type { Siblings } from '../workers/siblings';
-import type { ExplainedRequest } from './explanation';
+import type { ExplainedRequest, Kept } from './explanation';
 
 export const UnknownRequest = defineProblem(
   'explain.unknown-request',
@@ -18,15 +18,13 @@ export async function explainRequest(siblings: Siblings, requestId: string): Pro
   const known = answers.flatMap(({ worker, knowledge: { explained } }) =>
     explained ? [{ worker, ...explained }] : [],
   );
-  const kept = {
-    requests: known.reduce((sum, one) => sum + one.kept.requests, 0),
-    // What ended before this may be forgotten by one of them already.
-    since:
-      known
-        .map((one) => one.kept.since)
-        .sort(compare)
-        .at(-1) ?? null,
-  };
+  const kept =
+    known.length === 0
+      ? null
+      : {
+          ordinary: together(known.map((one) => one.kept.ordinary)),
+          troubled: together(known.map((one) => one.kept.troubled)),
+        };
   const requests = known
     .flatMap(({ worker, requests }) => requests.map((request) => ({ worker, ...request })))
     .sort((left, right) => compare(right.started_at, left.started_at));
@@ -34,14 +32,23 @@ export async function explainRequest(siblings: Siblings, requestId: string): Pro
   return { request_id: requestId, kept, silent_workers: [...silent], requests };
 }
 
+/** What ended before the latest of these moments may be forgotten by one of them already. */
+const together = (kept: readonly Kept[]): Kept => ({
+  requests: kept.reduce((sum, one) => sum + one.requests, 0),
+  since:
+    kept
+      .map(({ since }) => since)
+      .sort()
+      .at(-1) ?? '',
+});
+
 function whatIsKept(kept: ExplainedRequest['kept'], silent: readonly number[]): string {
-  const since =
-    kept.since === null
+  const told =
+    kept === null
       ? 'Nothing is known.'
-      : `Remembered are the ${kept.requests} that ended since ${kept.since}.`;
+      : `Remembered are the ${kept.ordinary.requests} that ended since ${kept.ordinary.since}, and the ${kept.troubled.requests} that were retried, had to wait or failed since ${kept.troubled.since}.`;
   const missing = silent.length === 0 ? '' : ` Workers that did not answer: ${silent.join(', ')}.`;
-  return `${since} A request is told of once it has ended.${missing}`;
+  return `${told} A request is told of once it has ended.${missing}`;
 }
 
-const compare = (left: string | null, right: string | null) =>
-  (left ?? '') < (right ?? '') ? -1 : (left ?? '') > (right ?? '') ? 1 : 0;
+const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);

@@ -78,21 +78,29 @@ export const Explanation = t.Object({
 });
 export type Explanation = Static<typeof Explanation>;
 
+const Kept = t.Object({
+  requests: t.Integer({ description: 'How many are remembered at the moment' }),
+  since: t.String({ format: 'date-time', description: 'All that have ended since then are remembered' }),
+});
+export type Kept = Static<typeof Kept>;
+
 /** What one process knows of a request. */
 export interface Explained {
   readonly requests: Explanation[];
-  /** How many requests it remembers, and since when all that have ended. */
-  readonly kept: { readonly requests: number; readonly since: string };
+  readonly kept: {
+    /** Of the requests that went as they should. */
+    readonly ordinary: Kept;
+    /** Of those that needed more than one try, had to wait or failed. */
+    readonly troubled: Kept;
+  };
 }
 
 /** All that is known of the requests that had one id. */
 export const ExplainedRequest = t.Object({
   request_id: t.String(),
-  kept: t.Object({
-    requests: t.Integer({ description: 'How many requests are remembered at the moment' }),
-    since: t.Nullable(
-      t.String({ format: 'date-time', description: 'All that have ended since then are remembered' }),
-    ),
+  kept: t.Nullable(t.Object({ ordinary: Kept, troubled: Kept }), {
+    description:
+      'How far back requests are remembered: those that went as they should, and those that needed more than one try, had to wait or failed; null when no worker answered',
   }),
   silent_workers: t.Array(t.Integer(), {
     description: 'Worker processes that did not answer in time: what they know is missing here',

@@ -21,17 +21,20 @@ const ASKED: IncomingRequest = {
   connectionOptions: null,
 };
 
+/** Each begins a millisecond after the one before. */
+let startedMs = 0;
+
 const contextOf = (requestId: string, revision = 7): TimedRequest => ({
   request: ASKED,
   requestId,
-  startedMs: performance.now(),
+  startedMs: startedMs++,
   revision,
 });
 
 const ANSWERED = { route: '/birds/:id', service: 'birds', status: 200 };
 
 test('requests with one id are told newest first, each by the revision it was routed by', () => {
-  const recent = createRecentRequests(10);
+  const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
   recent.add(contextOf('the-same-id', 1), 5, ANSWERED);
   recent.add(contextOf('another-id', 2), 5, ANSWERED);
   recent.add(contextOf('the-same-id', 3), 5, { ...ANSWERED, status: 503, code: 'service.unavailable' });
@@ -44,26 +47,63 @@ test('requests with one id are told newest first, each by the revision it was ro
 });
 
 test('the oldest are forgotten, and it is told since when all are remembered', () => {
-  const recent = createRecentRequests(100);
-  const begun = recent.explain('').kept;
+  const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
+  const begun = recent.explain('').kept.ordinary;
   expect(begun).toEqual({ requests: 0, since: new Date(performance.timeOrigin).toISOString() });
   for (let request = 0; request < 250; request++) recent.add(contextOf(`request-${request}`), 0, ANSWERED);
   const remembered = Array.from({ length: 250 }, (_, request) => recent.explain(`request-${request}`));
   expect(remembered.findIndex(({ requests }) => requests.length > 0)).toBe(150);
   expect(remembered.filter(({ requests }) => requests.length === 1)).toHaveLength(100);
-  const { kept } = recent.explain('');
+  const kept = recent.explain('').kept.ordinary;
   expect(kept.requests).toBe(100);
   expect(kept.since).toBe(remembered[150]?.requests[0]?.started_at ?? '');
 });
 
+test('the many that go well do not make it forget the few that do not', () => {
+  const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
+  recent.add(contextOf('retried-one'), 1, { ...ANSWERED, tries: RETRIED });
+  recent.add(contextOf('queued-one'), 1, { ...ANSWERED, queuedMs: 3 });
+  recent.add(contextOf('failed-one'), 1, { ...ANSWERED, status: 502 });
+  recent.add(contextOf('ordinary-one'), 1, ANSWERED);
+  for (let request = 0; request < 1_000; request++) recent.add(contextOf('another'), 1, ANSWERED);
+  const told = (id: string) => recent.explain(id).requests;
+  expect(told('ordinary-one')).toEqual([]);
+  expect(told('failed-one')).toMatchObject([{ status: 502, tries: [] }]);
+  expect(told('queued-one')).toMatchObject([{ queued_ms: 3 }]);
+  expect(told('retried-one')).toMatchObject([
+    {
+      tries: [
+        { kind: 'first', instance_id: 'birds-1', outcome: 'unavailable', status: 503, held_back: [] },
+        {
+          kind: 'retry',
+          instance_id: 'birds-2',
+          outcome: 'answered',
+          status: 200,
+          retry_budget: { in_use: 1, allowed: 3 },
+          held_back: [
+            { instance_id: 'birds-1', reason: 'already-tried' },
+            {
+              instance_id: 'birds-3',
+              reason: 'ejected',
+              until: new Date(performance.timeOrigin + 5_000).toISOString(),
+            },
+            { instance_id: 'birds-4', reason: 'slow-start', share: 0.25 },
+          ],
+        },
+      ],
+    },
+  ]);
+  expect(recent.explain('').kept).toMatchObject({ ordinary: { requests: 10 }, troubled: { requests: 3 } });
+});
+
 test('of one id that comes with every request a bounded number is told', () => {
-  const recent = createRecentRequests(1_000);
+  const recent = createRecentRequests({ ordinary: 1_000, troubled: 1 });
   for (let request = 0; request < 1_000; request++) recent.add(contextOf('always-the-same'), 0, ANSWERED);
   expect(recent.explain('always-the-same').requests).toHaveLength(100);
 });
 
 test('nothing of what was sent is told but the method', () => {
-  const recent = createRecentRequests(1);
+  const recent = createRecentRequests({ ordinary: 1, troubled: 1 });
   recent.add(contextOf('some-request'), 0, ANSWERED);
   const told = JSON.stringify(recent.explain('some-request'));
   expect(told).toContain('"method":"GET"');
@@ -74,7 +114,7 @@ test('the whole ring costs a few megabytes, however long requests go on', () => 
   const recent = createRecentRequests();
   const fill = (requests: number) => {
     for (let request = 0; request < requests; request++)
-      recent.add(contextOf(`request-number-${request}`), 1, { ...ANSWERED, tries: triesOf(request) });
+      recent.add(contextOf(`request-number-${request}`), 1, { ...ANSWERED, tries: triesOf() });
     return heapUsed();
   };
   const full = fill(10_000);
@@ -83,7 +123,7 @@ test('the whole ring costs a few megabytes, however long requests go on', () => 
 });
 
 test('an id a client has sent does not keep the rest of what it has sent', () => {
-  const recent = createRecentRequests(2_000);
+  const recent = createRecentRequests({ ordinary: 2_000, troubled: 1 });
   const before = heapUsed();
   for (let request = 0; request < 2_000; request++) {
     const head = `client-chosen-id-${String(request).padStart(8, '0')}${'x'.repeat(16_000)}`;
@@ -106,24 +146,38 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-const triesOf = (score: number): SentTries => ({
-  attempt: attemptOf(score),
-  told: null,
-  retries: 0,
-  notRetried: null,
-});
-
-const attemptOf = (score: number): Attempt => ({
-  instanceId: 'birds-1',
+const attemptAt = (instanceId: string, changes: Partial<Attempt> = {}): Attempt => ({
+  instanceId,
   host: '127.0.0.1',
   port: 1,
-  considered: [{ instanceId: 'birds-1', score }],
-  startedMs: 0,
+  considered: [{ instanceId, score: 1 }],
   heldBack: [],
   isProbe: false,
+  startedMs: 0,
   result: 'answered',
   latencyMs: 1,
   answered: () => undefined,
   done: () => undefined,
   detach: () => undefined,
+  ...changes,
 });
+
+const SENT_ONCE = { told: null, retries: 0, notRetried: null };
+const triesOf = (): SentTries => ({ ...SENT_ONCE, attempt: attemptAt('birds-1') });
+
+const FAILED_FIRST = attemptAt('birds-1', { result: 'unavailable' });
+const ANSWERED_THEN = attemptAt('birds-2', {
+  heldBack: [
+    { instanceId: 'birds-3', reason: 'ejected', untilMs: 5_000 },
+    { instanceId: 'birds-4', reason: 'slow-start', share: 0.25 },
+  ],
+});
+const RETRIED: SentTries = {
+  attempt: ANSWERED_THEN,
+  told: [
+    { kind: 'first', attempt: FAILED_FIRST, status: 503, budget: null },
+    { kind: 'retry', attempt: ANSWERED_THEN, status: 0, budget: { inUse: 1, allowed: 3 } },
+  ],
+  retries: 1,
+  notRetried: null,
+};

@@ -1,6 +1,6 @@
 import type { Attempt, HeldBack } from '../decision';
 import type { RequestContext } from '../plane/request-context';
-import type { Explained, Explanation, Try } from './explanation';
+import type { Explained, Explanation, Kept, Try } from './explanation';
 import type { Budget, NotRetried, RoutedTry, SentTries } from './routed-tries';
 
 /** What a request came to, as far as it explains how it was routed. */
@@ -28,7 +28,37 @@ export interface RecentRequests {
   explain(requestId: string): Explained;
 }
 
-const KEPT_REQUESTS = 10_000;
+/** How many are remembered of those that went as they should, and of those that did not. */
+export interface KeptRequests {
+  readonly ordinary: number;
+  readonly troubled: number;
+}
+
+/** A busy gateway forgets the ordinary ones within a second, and it is the others that are asked about. */
+const KEPT: KeptRequests = { ordinary: 10_000, troubled: 2_000 };
+
+/** Remembers requests that needed more than one try, had to wait or failed apart from the many others. */
+export function createRecentRequests(kept: KeptRequests = KEPT): RecentRequests {
+  const ordinary = createRing(kept.ordinary);
+  const troubled = createRing(kept.troubled);
+  return {
+    add(context, tookMs, routed) {
+      const ring = isTroubled(routed) ? troubled : ordinary;
+      ring.add(context, tookMs, routed);
+    },
+    explain(requestId) {
+      const [among, amongTroubled] = [ordinary.find(requestId), troubled.find(requestId)];
+      const requests = [...among, ...amongTroubled].sort((left, right) =>
+        left.started_at < right.started_at ? 1 : left.started_at > right.started_at ? -1 : 0,
+      );
+      return { requests, kept: { ordinary: ordinary.kept(), troubled: troubled.kept() } };
+    },
+  };
+}
+
+const isTroubled = ({ status, tries, queuedMs }: RoutedRequest) =>
+  status >= 500 || (tries !== undefined && tries.told !== null) || (queuedMs !== undefined && queuedMs > 0);
+
 /** One id may be sent with every request. */
 const MOST_TOLD = 100;
 /** With many instances away at once a request may have had many tries. */
@@ -40,7 +70,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
  * A ring of columns made once: to add a request is to write a few numbers and references to what lives anyway. Of a
  * method only the place in a list is kept, because a piece of a request's head would keep all of that head.
  */
-export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentRequests {
+function createRing(kept: number) {
   const ids: string[] = Array.from({ length: kept }, () => '');
   const methods = new Int8Array(kept);
   const statuses = new Uint16Array(kept);
@@ -89,11 +119,8 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
     };
   }
 
-  /** The end of the oldest; before the first was forgotten, the beginning of the process. */
-  const keptSince = () => (held < kept ? timeOf(0) : timeOf(at(startedMs, next) + at(durationMs, next)));
-
   return {
-    add(context, tookMs, routed) {
+    add(context: TimedRequest, tookMs: number, routed: RoutedRequest): void {
       const slot = next;
       next = slot + 1 === kept ? 0 : slot + 1;
       if (held < kept) held++;
@@ -111,14 +138,20 @@ export function createRecentRequests(kept: number = KEPT_REQUESTS): RecentReques
       tries[slot] = routed.tries?.told;
       refusals[slot] = routed.tries?.notRetried;
     },
-    explain(requestId) {
+    /** Newest first. */
+    find(requestId: string): Explanation[] {
       const requests: Explanation[] = [];
       for (let back = 1; back <= held && requests.length < MOST_TOLD; back++) {
         const slot = (next - back + kept) % kept;
         if (ids[slot] === requestId) requests.push(explanationAt(slot));
       }
-      return { requests, kept: { requests: held, since: keptSince() } };
+      return requests;
     },
+    /** Since the end of the oldest; before the first was forgotten, since the beginning of the process. */
+    kept: (): Kept => ({
+      requests: held,
+      since: held < kept ? timeOf(0) : timeOf(at(startedMs, next) + at(durationMs, next)),
+    }),
   };
 }
 

@@ -8,7 +8,10 @@ import { createAccessMetrics } from './access-metrics';
 function accessLogTo(level = 'info') {
   const written: string[] = [];
   const log = pino({ name: 'gateway', level }, { write: (text: string) => void written.push(text) });
-  return { accessLog: createAccessLog(log, new Registry(), createRecentRequests(1)), written };
+  return {
+    accessLog: createAccessLog(log, new Registry(), createRecentRequests({ ordinary: 1, troubled: 1 })),
+    written,
+  };
 }
 
 test('lines are gathered, none is lost at the end, and what others chose stays one value of one line', () => {

@@ -83,7 +83,7 @@ async function startGateway() {
     revision: () => 1,
     log: runtime.log,
     metrics: runtime.metrics,
-    recent: createRecentRequests(1),
+    recent: createRecentRequests({ ordinary: 1, troubled: 1 }),
     trustedProxies: [],
   });
 }

@@ -12,6 +12,8 @@ export function createKnowledge(process: {
 }): Know {
   return async (question) => {
     switch (question.about) {
+      case 'presence':
+        return {};
       case 'request':
         return { explained: process.recent.explain(question.requestId) };
       case 'loads':

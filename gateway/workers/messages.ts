@@ -3,6 +3,8 @@ import type { Explained } from '../explain/explanation';
 
 /** What may be asked of every process of a gateway. */
 export type Question =
+  /** Whether it answers at all. */
+  | { readonly about: 'presence' }
   | { readonly about: 'request'; readonly requestId: string }
   | { readonly about: 'loads' }
   | { readonly about: 'metrics' };

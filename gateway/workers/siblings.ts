@@ -50,6 +50,16 @@ function siblingsOverSupervisor(runtime: Runtime, know: Know): Siblings {
   // An open channel keeps a process from ending.
   runtime.onClose('channel to the supervisor', () => process.disconnect?.());
 
+  runtime.dependency({
+    name: 'workers',
+    required: false,
+    async check() {
+      const { answers, silent } = await askAll({ about: 'presence' });
+      if (silent.length > 0) throw new Error(`Workers that do not answer: ${silent.join(', ')}`);
+      return `${answers.length} serve`;
+    },
+  });
+
   async function answer(id: number, question: Question) {
     try {
       send({ kind: 'answer', id, knowledge: await know(question) });
@@ -74,11 +84,13 @@ function siblingsOverSupervisor(runtime: Runtime, know: Know): Siblings {
     }
   }
 
+  async function askAll(question: Question): Promise<Gathered> {
+    const reply = await ask(question);
+    return reply.kind === 'gathered' ? reply.gathered : NOTHING;
+  }
+
   return {
-    async ask(question) {
-      const reply = await ask(question);
-      return reply.kind === 'gathered' ? reply.gathered : NOTHING;
-    },
+    ask: askAll,
     async metrics() {
       const reply = await ask({ about: 'metrics' });
       return reply.kind === 'metrics' ? reply.text : '';
