@@ -16,6 +16,8 @@ export function createSharing(log: Logger, registry: Registry): Sharing {
     name: 'gateway_rate_limits_shared',
     help: '1 while gateways count requests together through Redis, 0 while each counts by itself',
     registers: [registry],
+    // Of several workers: whether all do.
+    aggregator: 'min',
     collect() {
       this.set(works ? 1 : 0);
     },
