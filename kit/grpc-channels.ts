@@ -93,7 +93,7 @@ export function openChannels(
      */
     pick(tried: ReadonlySet<string>, repeatable: boolean): Channel | undefined {
       const candidates = callable(registry.instances(service)).map(channelTo);
-      if (!Bun.deepEquals(candidates.map(addressIn), members.map(addressIn))) {
+      if (candidates.length !== members.length || candidates.some((one, index) => one !== members[index])) {
         members = candidates;
         ejection.setMembers(members.map(({ standing }) => standing));
       }
@@ -139,7 +139,6 @@ function callable(instances: readonly AddressedInstance[]): string[] {
 const addressOf = ({ host, grpc_port: port }: AddressedInstance) =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-const addressIn = ({ address }: Channel) => address;
 const takesPart = ({ standing }: Channel) => standing.ejectedUntilMs === null;
 
 /** Calls running; a connection that cannot be made at present comes after all that can. */
