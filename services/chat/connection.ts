@@ -46,7 +46,8 @@ export interface ConnectionOptions {
   readonly now: () => number;
   /** What it sees first. */
   opened(connection: Connection): void;
-  closed(connection: Connection): void;
+  /** @param why undefined when the other side left */
+  closed(connection: Connection, why: Closing | undefined): void;
   /** Takes a message; what it answers is sent to this connection alone. */
   say(message: Exclude<Inbound, { type: 'typing' }>): Promise<string | undefined>;
   typing(): void;
@@ -96,10 +97,10 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
         else await nextDrain(leftMs);
       }
     },
-    end({ code, reason }) {
+    end(closing) {
       if (ended) return;
-      leave();
-      if (socket !== undefined) closeSocket(socket, code, reason);
+      leave(closing);
+      if (socket !== undefined) closeSocket(socket, closing.code, closing.reason);
     },
     tick() {
       if (!connection.isOpen) return;
@@ -128,11 +129,11 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
   }
 
   /** At once, although the socket may yet take a while to close. */
-  function leave(): void {
+  function leave(why?: Closing): void {
     if (ended) return;
     ended = true;
     wakeDrained?.();
-    options.closed(connection);
+    options.closed(connection, why);
   }
 
   function nextDrain(withinMs: number): Promise<void> {
@@ -207,7 +208,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     drain() {
       wakeDrained?.();
     },
-    close: leave,
+    close: () => leave(),
   };
   return Object.assign(connection, { events });
 }

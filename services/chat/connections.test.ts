@@ -146,6 +146,8 @@ test('nobody takes the place of all others: more connections of one person, or o
   for (let count = 0; count < 3; count++) await stays(from('203.0.113.7'));
   expect(await (await enter(from('203.0.113.7'))).closed).toBe(3504);
   await stays(from('203.0.113.8'));
+  const metrics = await (await fetch(`${limited.url}/metrics`)).text();
+  expect(metrics).toMatch(/^chat_connections_ended_total\{code="3504"\} 2$/m);
   first?.close();
   await eventually(async () => {
     const again = await enter(ada.headers);

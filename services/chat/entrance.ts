@@ -57,8 +57,8 @@ export async function enter(
     messagesPerSecond: deps.messagesPerSecond,
     now: () => performance.now(),
     opened: (connection) => opened(deps, live, connection, start.recovered),
-    closed(connection) {
-      deps.live.left(live, connection);
+    closed(connection, why) {
+      deps.live.left(live, connection, why);
       if (isAnnounced(live)) deps.live.sign(room, signFrame('left', room, connection.user));
     },
     async say(message) {
@@ -73,7 +73,7 @@ export async function enter(
       ),
   });
   const take = () => deps.places.take({ personId: caller?.id, address });
-  return { events: whereThereIsPlace(events, take), protocol };
+  return { events: whereThereIsPlace(events, take, deps.live.countEnded), protocol };
 }
 
 /** @returns `recovered` undefined when nothing was asked for */

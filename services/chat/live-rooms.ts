@@ -4,7 +4,7 @@ import type { Database } from '#kit/mysql';
 import type { Redis } from '#kit/redis';
 import { repeatEvery } from '#kit/repeat';
 import type { Runtime } from '#kit/runtime';
-import { CLOSE } from './close-codes';
+import { CLOSE, type Closing } from './close-codes';
 import type { Connection } from './connection';
 import { openFanOut } from './fan-out';
 import { changeFrame, messageFrame, type SequencedFrame } from './frames';
@@ -32,7 +32,10 @@ export interface LiveRooms {
   /** The room for a connection that is about to come. */
   open(room: RoomRow): Promise<LiveRoom>;
   entered(live: LiveRoom): void;
-  left(live: LiveRoom, connection: Connection): void;
+  /** @param why undefined when the other side left */
+  left(live: LiveRoom, connection: Connection, why: Closing | undefined): void;
+  /** Counts the end of a connection that was in no room. */
+  countEnded(why: Closing): void;
   /** New frames, kept by this instance: to everybody here and on other instances. */
   spread(room: RoomRow, frames: readonly SequencedFrame[]): void;
   /** Something that is not kept, to everybody. */
@@ -59,6 +62,12 @@ export async function openLiveRooms(runtime: Runtime, database: Database, redis:
     collect() {
       this.set(connections);
     },
+  });
+  const ended = new Counter({
+    name: 'chat_connections_ended_total',
+    help: 'WebSockets that ended, by the close code they were sent; those that left by themselves as "left"',
+    labelNames: ['code'] as const,
+    registers: [runtime.metrics],
   });
   const fanOut = await openFanOut(runtime, redis, () => void look().catch(warn));
   const presence = createPresence(
@@ -165,11 +174,13 @@ export async function openLiveRooms(runtime: Runtime, database: Database, redis:
       if (!lives.has(live.room.epoch)) lives.set(live.room.epoch, live);
       presence.changed(live.room.epoch);
     },
-    left(live, connection) {
+    left(live, connection, why) {
       connections--;
+      ended.inc({ code: why?.code ?? 'left' });
       live.leave(connection);
       presence.changed(live.room.epoch);
     },
+    countEnded: ({ code }) => ended.inc({ code }),
     spread(room, frames) {
       lives.get(room.epoch)?.accept(frames);
       fanOut.publish(channelOf(room), { sequence: [...frames] });

@@ -1,6 +1,6 @@
 import type { ServerSocket, WebSocketEvents } from '#kit/websockets';
 import { closeSocket } from '#kit/websockets';
-import { CLOSE } from './close-codes';
+import { CLOSE, type Closing } from './close-codes';
 
 /** Connections of this instance by who holds them, so that nobody can take the place of all others. */
 export interface Places {
@@ -30,14 +30,16 @@ export function createPlaces(limits: { perPerson: number; perAddress: number }):
 export function whereThereIsPlace(
   events: WebSocketEvents,
   take: () => (() => void) | undefined,
+  refused: (why: Closing) => void,
 ): WebSocketEvents {
   let giveBack: (() => void) | undefined;
   return {
     open(socket: ServerSocket) {
       giveBack = take();
+      if (giveBack !== undefined) return events.open(socket);
       const { code, reason } = CLOSE.tooManyConnections;
-      if (giveBack === undefined) closeSocket(socket, code, reason);
-      else events.open(socket);
+      refused(CLOSE.tooManyConnections);
+      closeSocket(socket, code, reason);
     },
     message(message) {
       if (giveBack !== undefined) events.message(message);

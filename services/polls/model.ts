@@ -34,7 +34,8 @@ export const NewPoll = Type.Object({
     Type.Integer({
       minimum: MINUTE,
       maximum: 90 * DAY,
-      description: 'Seconds until it ends; without it the poll stays open',
+      description:
+        'Seconds until it ends, and you and all who voted are told; without it the poll stays open',
     }),
   ),
   hide_results_until_end: Type.Optional(Type.Boolean()),
