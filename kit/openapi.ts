@@ -65,6 +65,10 @@ function completeOperation(operation: unknown): unknown {
   };
 }
 
+/** A part of a schema that is a list lands in the response itself. */
+const onlyOfResponses = ({ headers, content, links }: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries({ headers, content, links }).filter(([, value]) => value !== undefined));
+
 /** A description is required of every response; the generator names every media type a value could travel as. */
 const described = (responses: unknown): JsonObject =>
   isRecord(responses)
@@ -73,7 +77,7 @@ const described = (responses: unknown): JsonObject =>
           status,
           isRecord(response) && !('$ref' in response)
             ? {
-                ...response,
+                ...onlyOfResponses(response),
                 description: response.description ?? STATUS_CODES[status] ?? status,
                 ...(isRecord(response.content) && { content: asJson(response.content) }),
               }

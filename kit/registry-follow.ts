@@ -6,7 +6,7 @@ import type { Logger } from './log';
 import type { OwnWatcher } from './registry-drains';
 
 /** The registry comments at least every 8 s: a stream silent for longer is dead. */
-const SILENCE_MS = 20_000;
+const SILENCE_MS = 12_000;
 /** The first event comes at once, unless something on the way holds streams back. */
 const FIRST_EVENT_MS = 5_000;
 const POLL_WAIT_SECONDS = 25;

@@ -104,6 +104,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         params: DrainedParams,
         body: DrainAcknowledgement,
+        response: { 204: t.Undefined() },
         detail: proven('Say that a draining instance gets nothing more from this watcher', 'watcher-token'),
       },
     )

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
@@ -179,6 +180,16 @@ describe('a listing', () => {
       protection: { on: false },
     });
   });
+});
+
+test('the document of all this is a valid OpenAPI document', async () => {
+  const document = await (await fetch(`${url}/openapi.json`)).json();
+  expect(await new Validator().validate(document)).toEqual({ valid: true });
+  expect(document.paths['/deregister/{instance_id}'].delete.responses).toContainAllKeys([
+    '200',
+    '204',
+    'default',
+  ]);
 });
 
 describe('a long poll', () => {
