@@ -1,3 +1,5 @@
+import { ancestorsOf } from './recent-writes';
+
 /** A response as it was when it came, without anything of the request that brought it. */
 export interface CachedResponse {
   /** Whom it is from: a path that has moved to another service, or to another of its routes, is another one. */
@@ -36,8 +38,8 @@ export interface CachedResponses {
     response: CachedResponse,
     replaces: (other: CachedResponse) => boolean,
   ): void;
-  /** Forgets everything at a path, whatever the query. */
-  forget(path: string): void;
+  /** Forgets everything at a path, whatever the query. @param below and what is below it as well */
+  forget(path: string, below: boolean): void;
 }
 
 /** What a response takes besides its bytes, roughly. */
@@ -54,6 +56,8 @@ interface Entry {
 
 export function createCachedResponses(mostBytes: number): CachedResponses {
   const paths = new Map<string, Map<string, Entry[]>>();
+  /** The paths with something kept below a path. */
+  const pathsBelow = new Map<string, Set<string>>();
   /** In the order they were last asked for. */
   const recency = new Set<Entry>();
   let bytes = 0;
@@ -65,7 +69,32 @@ export function createCachedResponses(mostBytes: number): CachedResponses {
     const left = queries?.get(entry.query)?.filter((other) => other !== entry) ?? [];
     if (left.length > 0) queries?.set(entry.query, left);
     else queries?.delete(entry.query);
-    if (queries?.size === 0) paths.delete(entry.path);
+    if (queries?.size === 0) removePath(entry.path);
+  }
+
+  function removePath(path: string) {
+    paths.delete(path);
+    for (const ancestor of ancestorsOf(path)) {
+      const below = pathsBelow.get(ancestor);
+      below?.delete(path);
+      if (below?.size === 0) pathsBelow.delete(ancestor);
+    }
+  }
+
+  function queriesAt(path: string): Map<string, Entry[]> {
+    const known = paths.get(path);
+    if (known !== undefined) return known;
+    const queries = new Map<string, Entry[]>();
+    paths.set(path, queries);
+    for (const ancestor of ancestorsOf(path)) {
+      const below = pathsBelow.get(ancestor) ?? new Set();
+      pathsBelow.set(ancestor, below.add(path));
+    }
+    return queries;
+  }
+
+  function forgetAt(path: string) {
+    for (const entries of [...(paths.get(path)?.values() ?? [])]) for (const entry of entries) remove(entry);
   }
 
   return {
@@ -92,8 +121,7 @@ export function createCachedResponses(mostBytes: number): CachedResponses {
       if (oldest !== undefined && others.length >= MOST_VARIANTS) remove(oldest);
       const size = OVERHEAD_BYTES + path.length + query.length + response.lines.length + response.body.length;
       const entry = { path, query, response, bytes: size };
-      const queries = paths.get(path) ?? new Map<string, Entry[]>();
-      paths.set(path, queries);
+      const queries = queriesAt(path);
       queries.set(query, [...(queries.get(query) ?? []), entry]);
       recency.add(entry);
       bytes += size;
@@ -102,9 +130,9 @@ export function createCachedResponses(mostBytes: number): CachedResponses {
         remove(longestUnasked);
       }
     },
-    forget(path) {
-      for (const entries of [...(paths.get(path)?.values() ?? [])])
-        for (const entry of entries) remove(entry);
+    forget(path, below) {
+      forgetAt(path);
+      if (below) for (const lower of [...(pathsBelow.get(path) ?? [])]) forgetAt(lower);
     },
   };
 }

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { Registry } from 'prom-client';
+import { eventually } from '../../tests/support/eventually';
 import { headerLine } from '../http1/field-lines';
 import { rawClient, rawUpstream, startTestGateway, type TestGateway } from '../plane/test-gateway';
 import { cacheDirectives, sharedSeconds } from './cache-directives';
 import { createCachedResponses } from './cached-responses';
+import { createRecentWrites } from './recent-writes';
 import { createResponseCache } from './response-cache';
 
 interface Scene {
@@ -138,6 +140,76 @@ describe('a response that says everybody may have it', () => {
   });
 });
 
+test('what is below a thing goes with it, and stays when something is added to it', async () => {
+  const { ask, forwarded } = await scene(PUBLIC);
+  await ask('GET /files/7/content?v=1');
+  await ask('GET /files/70/content');
+  await ask('POST /files/7');
+  await ask('PATCH /files/70/other');
+  await ask('GET /files/7/content?v=1');
+  expect(forwarded).toHaveLength(4);
+  await ask('DELETE /files/7');
+  await ask('GET /files/7/content?v=1');
+  await ask('GET /files/70/content');
+  expect(forwarded.slice(4)).toEqual(['DELETE /files/7', 'GET /files/7/content?v=1']);
+});
+
+test('an answer that was under way while its thing was changed is not kept', async () => {
+  const waiting: (() => void)[] = [];
+  let answers = 0;
+  const upstream = rawUpstream((received, reply) => {
+    if (!received.endsWith('\r\n\r\n')) return;
+    const answer = `answer ${++answers}`;
+    const say = () =>
+      reply(
+        `HTTP/1.1 200 OK\r\n${PUBLIC}Content-Length: ${answer.length}\r\nConnection: close\r\n\r\n${answer}`,
+      );
+    if (answers === 1) waiting.push(say);
+    else say();
+  });
+  const responseCache = createResponseCache(1_000_000, new Registry());
+  const gateway = await startTestGateway({ instances: [upstream.port], responseCache });
+  close = async () => {
+    upstream.stop();
+    await gateway.stop();
+  };
+  const before = fetch(`${gateway.url}/files/7/content`);
+  await eventually(() => expect(waiting).toHaveLength(1));
+  await fetch(`${gateway.url}/files/7`, { method: 'DELETE' });
+  waiting[0]?.();
+  expect(await (await before).text()).toBe('answer 1');
+  expect(await (await fetch(`${gateway.url}/files/7/content`)).text()).toBe('answer 3');
+  expect(await (await fetch(`${gateway.url}/files/7/content`)).text()).toBe('answer 3');
+});
+
+test('of writes only the last are known; what was asked before them is not kept either', () => {
+  const writes = createRecentWrites();
+  writes.note('/files/7', true, 10);
+  writes.note('/posts', false, 10);
+  const changed = (path: string, sinceMs: number) => writes.changedSince(path, sinceMs);
+  expect([changed('/files/7', 10), changed('/files/7/content', 5), changed('/posts', 5)]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect([changed('/files/7', 11), changed('/posts/1', 5), changed('/files', 5)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  for (let count = 0; count < 1_000; count++) writes.note(`/others/${count}`, false, 20);
+  expect([changed('/anything', 10), changed('/anything', 15)]).toEqual([true, false]);
+});
+
+test('nothing is kept longer than ten minutes: another gateway may have heard that it is gone', async () => {
+  const { ask, later } = await scene('Cache-Control: public, max-age=31536000, immutable\r\n');
+  await ask('GET /thing');
+  later(599_000);
+  expect((await ask('GET /thing')).body).toBe('answer 1');
+  later(2_000);
+  expect((await ask('GET /thing')).body).toBe('answer 2');
+});
+
 describe('what a request asks', () => {
   test('is done: nothing kept, nothing older, only what is kept', async () => {
     const { ask, forwarded, later } = await scene(PUBLIC);
@@ -237,7 +309,7 @@ test('what is kept is bounded, and what was not asked for the longest goes', () 
   expect(kept.bytes).toBeLessThanOrEqual(10_000);
   for (let count = 0; count < 20; count++)
     kept.keep('/e', '', { ...response, body: Buffer.alloc(1) }, () => false);
-  for (const name of ['a', 'c', 'd', 'e']) kept.forget(`/${name}`);
+  for (const name of ['a', 'c', 'd', 'e']) kept.forget(`/${name}`, false);
   expect([kept.count, kept.bytes]).toEqual([0, 0]);
 });
 

@@ -7,6 +7,7 @@ import type { RequestContext } from '../plane/request-context';
 import type { Forward } from '../plane/tries';
 import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
 import { type CachedResponse, type CachedResponses, createCachedResponses } from './cached-responses';
+import { createRecentWrites } from './recent-writes';
 
 export const NothingCached = defineProblem('cache.nothing-kept', 504, 'Nothing of this is kept here');
 
@@ -38,13 +39,18 @@ export type Lookup =
  */
 export interface ResponseCache {
   lookup(context: RequestContext, decision: Forward): Lookup;
-  /** RFC 9111, 4.4: what was written to a path makes what is kept of it untrue. */
+  /**
+   * What was written to a path makes what is kept of it untrue (RFC 9111, 4.4), and where a thing was changed or is gone,
+   * what is below it: `DELETE /files/7` is about `/files/7/content`. Something new below a path changes nothing there.
+   */
   answered(method: string, target: string, status: number): void;
 }
 
 /** RFC 9110, 9.2.1. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const MOST_BODY_BYTES = 256 * 1024;
+/** Whatever a response says: it may have been deleted through another gateway. */
+const MOST_KEPT_MS = 600_000;
 /** What a 304 repeats of the response it stands for (RFC 9110, 15.4.5). */
 const WITHOUT_CONTENT = new Set(['cache-control', 'content-location', 'date', 'etag', 'expires', 'vary']);
 const GO_ON: Lookup = { kind: 'forward', recorder: null };
@@ -56,6 +62,7 @@ export function createResponseCache(
   clock: () => number = () => performance.now(),
 ): ResponseCache {
   const kept = createCachedResponses(mostBytes);
+  const writes = createRecentWrites();
   const counts = countedIn(registry, kept);
 
   function lookup(context: RequestContext, decision: Forward): Lookup {
@@ -82,12 +89,18 @@ export function createResponseCache(
     counts.misses++;
     if (asked.has('only-if-cached')) return { kind: 'nothing-kept' };
     if (method === 'HEAD' || asked.has('no-store')) return GO_ON;
-    const keep = (response: CachedResponse) => kept.keep(path, query, response, isMeant);
+    const keep = (response: CachedResponse) => {
+      if (!writes.changedSince(path, nowMs)) kept.keep(path, query, response, isMeant);
+    };
     return { kind: 'forward', recorder: recorderFor(context, decision, authority, keep) };
   }
 
   function answered(method: string, target: string, status: number) {
-    if (!SAFE.has(method) && status >= 200 && status < 400) kept.forget(partsOf(target)[0]);
+    if (SAFE.has(method) || status < 200 || status >= 400) return;
+    const [path] = partsOf(target);
+    const below = method !== 'POST';
+    writes.note(path, below, clock());
+    kept.forget(path, below);
   }
 
   const watching = (method: string, target: string): ResponseRecorder => ({
@@ -219,6 +232,6 @@ function timesOf(
   const sinceDateMs = Date.now() - Date.parse(listOf(headers, 'Date') ?? '');
   const correctedAgeMs = Number(listOf(headers, 'Age') ?? 0) * 1_000 + (nowMs - askedAtMs);
   const madeAtMs = nowMs - Math.max(Number.isNaN(sinceDateMs) ? 0 : sinceDateMs, correctedAgeMs);
-  const freshUntilMs = madeAtMs + seconds * 1_000;
+  const freshUntilMs = Math.min(madeAtMs + seconds * 1_000, nowMs + MOST_KEPT_MS);
   return freshUntilMs > nowMs ? { madeAtMs, freshUntilMs } : null;
 }
