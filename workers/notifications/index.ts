@@ -6,6 +6,7 @@ import { UserFollowed } from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import type { GrpcClient } from '#kit/grpc-client';
+import { limitConcurrency } from '#kit/in-turn';
 import { parkWhenRefused } from '#kit/refusals';
 import type { EventWorker } from '#kit/worker';
 import { type NotifyingEvent, noticesOf } from './notices';
@@ -29,9 +30,12 @@ export interface NotificationsWorkerDeps {
 
 /** So many events may share one call, which is a transaction for each person they are about. */
 const EVENTS_AT_ONCE = 200;
+/** Posts that not everybody may read, and of which timelines is asked for each person. */
+const LOOKS_AT_ONCE = 10;
 
 /** Turns events into people's notifications, which are recorded once however often an event comes. */
 export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> {
+  const inTurn = limitConcurrency({ concurrent: LOOKS_AT_ONCE, waiting: EVENTS_AT_ONCE });
   const record = recordTogether(async (notices) => {
     await parkWhenRefused(deps.notifications.record({ notices: [...notices] }));
   });
@@ -39,23 +43,27 @@ export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<
     source: { consumer: 'notifications', events: EVENTS },
     concurrency: EVENTS_AT_ONCE,
     async handle(event) {
-      const notices = await thoseWhoMaySee(deps, event, noticesOf(event));
+      const all = noticesOf(event);
+      const postId = postNotForAll(event);
+      const notices = postId === undefined ? all : await inTurn(() => thoseWhoMaySee(deps, postId, all));
       if (notices.length > 0) await record(notices);
     },
   };
 }
 
+const postNotForAll = (event: NotifyingEvent): string | undefined =>
+  event.name === 'post.created' && event.data.visibility !== 'public' ? event.data.id : undefined;
+
 /** Nobody is told of a post they may not read: whom it mentions need not follow its author. */
 async function thoseWhoMaySee(
   deps: NotificationsWorkerDeps,
-  event: NotifyingEvent,
+  postId: string,
   notices: readonly Notice[],
 ): Promise<Notice[]> {
-  if (event.name !== 'post.created' || event.data.visibility === 'public') return [...notices];
-  const ids = [event.data.id];
   const told: Notice[] = [];
   for (const notice of notices) {
-    const { posts } = await parkWhenRefused(deps.timelines.getPosts({ ids, viewer_id: notice.user_id }));
+    const asked = { ids: [postId], viewer_id: notice.user_id };
+    const { posts } = await parkWhenRefused(deps.timelines.getPosts(asked));
     if (posts.length > 0) told.push(notice);
   }
   return told;

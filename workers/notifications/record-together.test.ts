@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
+import { DependencyUnavailable } from '#kit/problem';
 import { recordTogether } from './record-together';
 
 const noticesOf = (...objects: string[]): Notice[] =>
@@ -40,4 +41,18 @@ test('what is wrong with one is not held against those that share its call', asy
   );
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   expect(recorded).toEqual(['first', 'good', 'fine']);
+});
+
+test('while the service is away what shares a call fails together, and is not asked for one by one', async () => {
+  let calls = 0;
+  const record = recordTogether(async () => {
+    calls++;
+    await Promise.resolve();
+    throw new DependencyUnavailable();
+  });
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 201 }, (_, number) => record(noticesOf(String(number)))),
+  );
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['rejected']));
+  expect(calls).toBe(2);
 });

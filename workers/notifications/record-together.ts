@@ -1,4 +1,5 @@
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
+import { Problem } from '#kit/problem';
 
 /** What the service takes in one call. */
 const MOST_NOTICES = 200;
@@ -14,8 +15,8 @@ interface Waiting {
  * Records what events tell together: those that come while a call is running share the next one. Of thousands who like
  * one post each would else wait for a transaction of its own on the same row.
  *
- * @param record takes at most 200 notices; when a call that several events share fails, each is recorded by itself, so
- *   that what is wrong with one is not held against the others
+ * @param record takes at most 200 notices; when a call that several events share is answered with a failure, each is
+ *   recorded by itself, so that what is wrong with one is not held against the others
  * @returns settles for each caller as the recording of its own notices did
  */
 export function recordTogether(record: RecordNotices): RecordNotices {
@@ -33,8 +34,8 @@ export function recordTogether(record: RecordNotices): RecordNotices {
       await record(batch.flatMap(({ notices }) => notices));
       for (const { settle } of batch) settle.resolve();
     } catch (failure) {
-      if (batch.length === 1) batch[0]?.settle.reject(failure);
-      else for (const waiting of batch) await recordBatch([waiting]);
+      if (batch.length > 1 && !isOutage(failure)) for (const waiting of batch) await recordBatch([waiting]);
+      else for (const { settle } of batch) settle.reject(failure);
     }
   }
 
@@ -45,6 +46,10 @@ export function recordTogether(record: RecordNotices): RecordNotices {
     return settle.promise;
   };
 }
+
+/** Nobody answered: asking for each by itself would only take the time of all. */
+const isOutage = (failure: unknown): boolean =>
+  failure instanceof Problem && (failure.status === 503 || failure.status === 504);
 
 /** At least one, whose notices are as many as they are. */
 function takeBatch(queue: Waiting[]): Waiting[] {
