@@ -58,6 +58,8 @@ describe('what two readers could understand differently is refused', () => {
     '/users/%e0%80%af',
     '/users/%f0%80%80%af',
     '/users/%25c0%25ae',
+    '/%2561dmin',
+    '/%2541dmin',
   ];
   for (const target of refused) test(JSON.stringify(target), () => expect(readTarget(target)).toBeNull());
 });

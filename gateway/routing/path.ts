@@ -64,7 +64,8 @@ function isHidden(path: string, percent: number): boolean {
   const octet = octetAt(path, percent);
   if (octet !== PERCENT) return changesMeaning(octet) || isOverlong(path, percent, octet);
   const inner = hexadecimalPair(path, percent + 3);
-  return inner === PERCENT || inner === DOT || inner === 0xc0 || (inner !== -1 && changesMeaning(inner));
+  if (inner === -1) return false;
+  return inner === PERCENT || UNRESERVED[inner] === 1 || inner === 0xc0 || changesMeaning(inner);
 }
 
 /**

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { decodedOnce, hostileTargets } from '../../gateway/routing/test-targets';
 import { type RawConnection, rawConnection } from '../support/raw-http';
 import { connections, HANDSHAKE } from './cases/connections';
 import { chunks, contentLength, transferEncoding } from './cases/framing';
@@ -85,6 +87,22 @@ describe('a body', () => {
   });
 });
 
+test('whatever path is asked for, the service is asked for that or not at all: 1,000 of them', async () => {
+  const targets = fc.sample(hostileTargets, 1_000).map((target) => `/echo${target}`);
+  const statuses = new Map<number | undefined, number>();
+  await inParallel(32, targets, async (target) => {
+    const connection = open();
+    connection.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    const [response] = await connection.responses(() => false);
+    const status = response?.status;
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    if (status !== 200) return expect({ target, status }).toEqual({ target, status: 400 });
+    const asked = decodedOnce(pathOf(target));
+    expect({ target, path: decodedOnce(pathOf(seenIn(response).path)) }).toEqual({ target, path: asked });
+  });
+  expect([...statuses.keys()].sort()).toEqual([200, 400]);
+}, 20_000);
+
 describe('a client that closes its sending side', () => {
   test('is answered whatever it sent whole (9.6)', async () => {
     const connection = open();
@@ -140,6 +158,8 @@ function open(): RawConnection {
   opened.push(connection);
   return connection;
 }
+
+const pathOf = (target: string) => target.split('?')[0] ?? '';
 
 async function inParallel<Item>(workers: number, items: Item[], work: (item: Item) => Promise<void>) {
   const left = [...items];
