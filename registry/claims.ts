@@ -61,8 +61,9 @@ export function createClaims(): Claims {
   };
 }
 
+/** As gateways decide between two services that answer one path. */
 const byAge = (left: Holder, right: Holder) =>
-  compare(left.registered_at, right.registered_at) || compare(left.instance_id, right.instance_id);
+  compare(left.registered_at, right.registered_at) || compare(left.name, right.name);
 
 const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);
 
