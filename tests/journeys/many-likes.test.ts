@@ -9,9 +9,9 @@ import { type System, startSystem } from '../support/system';
  * Many people like one post, through the gateway. How many: `LIKES=10000 make test t=tests/journeys/many-likes.test.ts`;
  * the figures are written out.
  */
-const LIKES = Number(process.env.LIKES ?? 300);
+const LIKES = Number(process.env.LIKES ?? 200);
 /** The first mail waits so long for more likes: longer than it takes until all have been accepted. */
-const DIGEST_SECONDS = Math.max(8, Math.ceil(LIKES / 60));
+const DIGEST_SECONDS = Math.max(10, Math.ceil(LIKES / 60));
 const CONCURRENCY = 16;
 const START_MS = 120_000;
 const TOLD_MS = 60_000 + LIKES * 30;
