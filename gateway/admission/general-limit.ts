@@ -27,7 +27,7 @@ export interface GeneralLimit {
 }
 
 /** So many users and addresses are told of in one round; those behind them in the next. */
-const MOST_IN_A_ROUND = 1_000;
+const MOST_IN_A_ROUND = 5_000;
 
 /** @param clock milliseconds, ever increasing: the one that requests' `startedMs` is taken from */
 export function createGeneralLimit(
@@ -40,13 +40,16 @@ export function createGeneralLimit(
   const addressKey = createAddressKey();
   let unshared: Meter[] = [];
 
-  async function tell(meter: Meter) {
-    const usedMs = meter.unsharedMs;
+  async function tell(group: readonly Meter[]) {
     const askedAtMs = clock();
-    meter.unsharedMs = 0;
-    const aheadMs = await sharing.attempt(() => shared.add(meter, policy, usedMs));
-    // Counted from when it was asked, so that the way to Redis and back is never held against anybody.
-    meter.restoredAtMs = Math.max(meter.restoredAtMs, askedAtMs + aheadMs + meter.unsharedMs);
+    const asked = shared.add(group, policy);
+    for (const meter of group) meter.unsharedMs = 0;
+    const aheadMs = await asked;
+    for (const [index, meter] of group.entries()) {
+      // Counted from when it was asked, so that the way to Redis and back is never held against anybody.
+      const restoredAtMs = askedAtMs + (aheadMs[index] ?? 0) + meter.unsharedMs;
+      meter.restoredAtMs = Math.max(meter.restoredAtMs, restoredAtMs);
+    }
   }
 
   return {
@@ -75,7 +78,8 @@ export function createGeneralLimit(
         unshared = [];
       }
       // What fails is known to `sharing`; it was counted here, and is not told again.
-      await Promise.allSettled(round.map(tell));
+      const groups = shared.groups(round, policy);
+      await Promise.allSettled(groups.map((group) => sharing.attempt(() => tell(group))));
     },
     sweep: () => meters.sweep(clock()),
   };

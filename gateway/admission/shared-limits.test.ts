@@ -104,6 +104,24 @@ test('a verified user is counted wherever they come from, a forged token where i
   expect(learned).toHaveLength(10);
 });
 
+test('many who ask are told of in few calls, each with what is theirs', async () => {
+  const secret = newSecret();
+  const { shared } = gateway(secret);
+  const meters = Array.from({ length: 500 }, (_, index) => ({
+    key: `user-${index}`,
+    restoredAtMs: 0,
+    unsharedMs: 1_000 + index,
+    sharedKey: '',
+  }));
+  const groups = shared.groups(meters, TEN_AT_ONCE);
+  expect(groups.length).toBeLessThanOrEqual(64);
+  expect(groups.flat()).toHaveLength(500);
+  for (const group of groups) {
+    const ahead = await shared.add(group, TEN_AT_ONCE);
+    expect(ahead.map(Math.round)).toEqual(group.map(({ unsharedMs }) => unsharedMs));
+  }
+});
+
 const PER_MINUTE = { 'sign-in': 20, registration: 0, 'password-reset': 5 };
 
 test('a strict limit is exact over all gateways, however many ask at once', async () => {
@@ -152,9 +170,9 @@ test('Redis learns neither addresses nor users, and forgets who has everything b
   const limit = createGeneralLimit(policy, { ...gateway(secret), callers: nobody });
   limit.admit(requestFrom('203.0.113.77'));
   const { shared } = gateway(secret);
-  const meter = { key: '203.0.113.77', restoredAtMs: 0, unsharedMs: 0, sharedKey: '' };
-  await shared.add(meter, TEN_AT_ONCE, 2_000);
-  expect(meter.sharedKey).toMatch(/^gateway:rate:\{default:[\w-]{22}\}$/);
+  const meter = { key: '203.0.113.77', restoredAtMs: 0, unsharedMs: 2_000, sharedKey: '' };
+  await shared.add([meter], TEN_AT_ONCE);
+  expect(meter.sharedKey).toMatch(/^gateway:rate:\{[\w-]\}:default:[\w-]{22}$/);
   const leftMs = await redis.pTTL(meter.sharedKey);
   expect(leftMs).toBeGreaterThan(500);
   expect(leftMs).toBeLessThanOrEqual(2_000);
