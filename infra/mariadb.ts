@@ -13,7 +13,10 @@ export const mariadb = defineServer({
   ports: { mariadb: 13306 },
   async plan({ folder, profile, ports }) {
     const data = join(folder, 'data');
-    await installDatabase(folder, data);
+    // In the shared folder for temporary files two servers can take the same name.
+    const temporary = { TMPDIR: join(folder, 'temporary') };
+    mkdirSync(temporary.TMPDIR, { recursive: true });
+    await installDatabase(folder, data, temporary);
     const accounts = join(folder, 'accounts.sql');
     writeFileSync(
       accounts,
@@ -36,6 +39,7 @@ export const mariadb = defineServer({
             ...['--default-time-zone=+00:00', '--max-connections=300', '--performance-schema=off'],
             ...tuning(profile),
           ],
+          environment: temporary,
         },
       ],
       // The server greets a client only after it has run the init file.
@@ -60,7 +64,7 @@ const tuning = (profile: Profile) =>
     : ['--innodb-buffer-pool-size=128M'];
 
 /** Done beside the final folder and moved there whole: an interrupted installation leaves nothing half-made. */
-async function installDatabase(folder: string, data: string) {
+async function installDatabase(folder: string, data: string, environment: Record<string, string>) {
   if (existsSync(data)) return;
   const unfinished = join(folder, 'unfinished');
   rmSync(unfinished, { recursive: true, force: true });
@@ -73,7 +77,7 @@ async function installDatabase(folder: string, data: string) {
       ...asRoot(),
       ...['--auth-root-authentication-method=socket', '--skip-test-db', '--skip-name-resolve'],
     ],
-    { stdout: 'pipe', stderr: 'pipe' },
+    { env: { ...process.env, ...environment }, stdout: 'pipe', stderr: 'pipe' },
   );
   const [output, failure] = await Promise.all([
     new Response(install.stdout).text(),
