@@ -99,6 +99,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     responseCache:
       env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, metrics) : null,
     trustedProxies: env.TRUSTED_PROXIES,
+    limits: { clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS },
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });

@@ -1,6 +1,7 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
 import { amqpFields, processFields, redisFields, tokenFields } from '#kit/env-fields';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
+import { DEFAULT_LIMITS } from './plane/limits';
 import { DEFAULT_BOUNDS } from './routing/circuit-breaker';
 
 /** What the gateway's process reads from its environment. */
@@ -19,6 +20,8 @@ export const gatewayFields = {
   TLS_CERT: optionalText(),
   TLS_KEY: optionalText(),
   TRUSTED_PROXIES: list(),
+  /** Connections of one address at once, in each process; those of trusted proxies are not bounded. */
+  CLIENT_CONNECTIONS_PER_ADDRESS: integer(DEFAULT_LIMITS.clientsPerAddress, { min: 1, max: 1_000_000 }),
   /** Processes that share the port, one for each core to be used. */
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the gateway for the processes it starts. */

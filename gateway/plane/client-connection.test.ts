@@ -120,6 +120,67 @@ describe('a body that breaks its framing', () => {
   });
 });
 
+describe.each([
+  ['all places', { clients: 4 }],
+  ['all places of an address', { clientsPerAddress: 4 }],
+])('with %s taken', (_, limits) => {
+  const slow = () =>
+    upstreamThat((received, reply) => {
+      const reply200 = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      if (received.includes('/slow')) return;
+      if (received.endsWith('\r\n\r\n')) reply200();
+    });
+
+  test('a newcomer gets the place of one between two requests, and none that is busy loses its own', async () => {
+    const gateway = await gatewayTo({ instances: [slow().port], limits });
+    const busy = rawClient(gateway.port);
+    busy.send(GET.replace(' / ', ' /slow '));
+    const started = rawClient(gateway.port);
+    started.send('GET / HTTP/1.1\r\n');
+    const idle = [rawClient(gateway.port), rawClient(gateway.port)];
+    for (const client of idle) {
+      client.send(GET);
+      await client.until((text) => text.endsWith('\r\n\r\n'));
+    }
+    for (let newcomers = 0; newcomers < 2; newcomers++) {
+      const newcomer = rawClient(gateway.port);
+      newcomer.send(GET.replace(' / ', ' /slow '));
+      await eventually(() => idle.filter((client) => client.ended()).length === newcomers + 1);
+    }
+    expect([busy.ended(), started.ended()]).toEqual([false, false]);
+    started.send('Host: a\r\n\r\n');
+    expect(await started.until((text) => text.endsWith('\r\n\r\n'))).toStartWith('HTTP/1.1 200 ');
+  });
+
+  test('a newcomer is turned away where everybody is busy, and counted', async () => {
+    const upstream = slow();
+    const gateway = await gatewayTo({ instances: [upstream.port], limits });
+    const busy = Array.from({ length: 4 }, () => rawClient(gateway.port));
+    for (const client of busy) client.send(GET.replace(' / ', ' /slow '));
+    await eventually(() => upstream.connections.length === 4);
+    const newcomer = rawClient(gateway.port);
+    newcomer.send(GET);
+    expect(await newcomer.untilClosed()).toBe('');
+    expect(await gateway.metrics.metrics()).toMatch(/gateway_client_connections_refused_total{full="\w+"} 1/);
+    expect(busy.some((client) => client.ended())).toBe(false);
+  });
+});
+
+test('a trusted proxy has as many connections as it needs', async () => {
+  const gateway = await gatewayTo({
+    instances: [],
+    limits: { clientsPerAddress: 1 },
+    trustedProxies: ['127.0.0.1'],
+    own: () => Promise.resolve(new Response('own')),
+  });
+  const clients = Array.from({ length: 5 }, () => rawClient(gateway.port));
+  for (const client of clients) {
+    client.send(GET.replace(' / ', ' /own '));
+    await client.until((text) => text.includes('own'));
+  }
+  expect(clients.some((client) => client.ended())).toBe(false);
+});
+
 /** Waits until a count has stopped growing. */
 async function still(count: () => number) {
   let before = -1;

@@ -3,6 +3,7 @@ import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../ht
 import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
 import { createRequestHeadReader, type IncomingRequest } from '../http1/request-head';
+import type { Yielding } from './client-places';
 import { type ClientSide, CONTINUE_HEAD, type RequestHandler } from './client-side';
 import { createClosing, type EndableSocket } from './closing';
 import { handleRequest } from './handle-request';
@@ -19,15 +20,14 @@ export interface ClientSocket extends ByteSink, PausableSocket, EndableSocket {
 }
 
 /** Events of one client's socket, and what a draining gateway asks of it. */
-export interface ClientConnection {
+export interface ClientConnection extends Yielding {
+  readonly arrival: Arrival;
   received(bytes: Buffer): void;
   drained(): void;
   ended(): void;
   closed(): void;
   /** Closes it when no request is running; a running one is the last. */
   closeWhenIdle(): void;
-  /** Closes it at once when it is between two requests, to make room. False when it is not. */
-  giveWay(): boolean;
   terminate(): void;
 }
 
@@ -267,6 +267,7 @@ export function createClientConnection(
 
   reading.set(limits.headMs);
   return {
+    arrival,
     received(bytes) {
       if (mode === 'head' || mode === 'body') process(bytes);
       else if (mode === 'response') {
@@ -288,6 +289,7 @@ export function createClientConnection(
     giveWay() {
       if (mode !== 'head' || headStarted) return false;
       socket.end();
+      closed();
       return true;
     },
     terminate,

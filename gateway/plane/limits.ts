@@ -2,8 +2,10 @@ import type { HeadLimits } from '../http1/request-head';
 
 /** Everything the data plane bounds by itself; what differs by route comes with the decision. */
 export interface PlaneLimits extends HeadLimits {
-  /** Clients connected at once; further ones are closed at once. */
+  /** Clients connected at once; for further ones those give way that are between two requests. */
   readonly clients: number;
+  /** The same of one address, where it is no trusted proxy. */
+  readonly clientsPerAddress: number;
   /** From the first byte of a head (on a new connection: from its opening) to the last. */
   readonly headMs: number;
   /** Between two requests on one connection. */
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: PlaneLimits = {
   fieldBytes: 16 * 1024,
   fieldCount: 100,
   clients: 20_000,
+  clientsPerAddress: 2_000,
   headMs: 10_000,
   keepAliveMs: 60_000,
   bodyProgressBytes: 1024,

@@ -9,6 +9,7 @@ import type { RecentRequests } from '../explain/recent-requests';
 import { createAccessLog } from './access-log';
 import { type ClientConnection, createClientConnection } from './client-connection';
 import { trustedProxies } from './client-origin';
+import { createClientPlaces } from './client-places';
 import { createDeadlineClock } from './deadlines';
 import { DEFAULT_LIMITS, type PlaneLimits } from './limits';
 import type { Own, Plane } from './plane';
@@ -53,7 +54,11 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
   const clock = createDeadlineClock();
   const accessLog = createAccessLog(log, options.metrics, options.recent);
   const report = (failure: unknown) => log.error({ err: failure }, 'a connection handler failed');
-  const clients = new Set<ClientConnection>();
+  const clients = createClientPlaces<ClientConnection>(
+    limits.clients,
+    limits.clientsPerAddress,
+    options.metrics,
+  );
   let draining = false;
   const plane: Plane = {
     decide: options.decide,
@@ -74,19 +79,19 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
 
   const handlers = {
     open(socket: GatewaySocket) {
-      if (clients.size >= limits.clients || draining) {
+      const address = plainAddress(socket.remoteAddress);
+      const trusted = plane.trusted(address);
+      const arrival = { address, secure: tls !== undefined, trusted, lastOrigin: null };
+      if (draining || !clients.admits(arrival)) {
         socket.terminate();
         return;
       }
       socket.setNoDelay(true);
       // Finds out about clients that vanished while nothing is sent to them.
       socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-      const address = plainAddress(socket.remoteAddress);
-      const trusted = plane.trusted(address);
-      const arrival = { address, secure: tls !== undefined, trusted, lastOrigin: null };
       const client = createClientConnection(socket, arrival, plane);
       socket.data = client;
-      clients.add(client);
+      clients.take(client, arrival);
       accessLog.connected(1);
     },
     // With this handler there, `open` comes before the handshake, and the time limit covers it.
@@ -98,7 +103,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
       const client = socket.data;
       if (client === undefined) return;
       client.closed();
-      if (clients.delete(client)) accessLog.connected(-1);
+      if (clients.leave(client, client.arrival)) accessLog.connected(-1);
     },
     error(socket: GatewaySocket, failure: Error) {
       report(failure);
