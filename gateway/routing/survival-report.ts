@@ -30,7 +30,7 @@ export function createSurvivalReport(
       if (change === 'returned') log.info(fields, 'an instance is well again and takes part');
       else
         log.warn(
-          { ...fields, result, ejections: news.ejections, for_seconds: forMs / 1_000 },
+          { ...fields, result, ejections: news.ejections, for_seconds: Math.round(forMs / 1_000) },
           reasonOf(news),
         );
     },

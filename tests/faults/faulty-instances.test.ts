@@ -65,24 +65,30 @@ async function closeService({ proxies, leases }: { proxies: FaultProxy[]; leases
   for (const proxy of proxies) proxy.stop();
 }
 
-/** Asks so often, by clients that each ask again when they have an answer. */
+/**
+ * Asks at least so often, by clients that each ask again when they have an answer, and until all of these are answered:
+ * as long as some wait for a silent instance, the others go on.
+ */
 async function ask(url: string, requests: number) {
   const failures: string[] = [];
   const tookMs: number[] = [];
-  let left = requests;
+  let begun = 0;
+  let awaited = requests;
   const client = async () => {
-    while (left-- > 0) {
+    while (awaited > 0) {
+      const isAwaited = begun++ < requests;
       const startedMs = performance.now();
       const outcome = await fetch(url, { signal: AbortSignal.timeout(40_000) })
         .then(async (response) => (await response.text()) && `${response.status}`)
         .catch((failure: unknown) => String(failure));
       tookMs.push(performance.now() - startedMs);
       if (outcome !== '200') failures.push(outcome);
+      if (isAwaited) awaited--;
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
   tookMs.sort((left, right) => left - right);
-  return { failures, p99Ms: tookMs[Math.floor(tookMs.length * 0.99)] ?? 0 };
+  return { failures, requests: begun, p99Ms: tookMs[Math.floor(tookMs.length * 0.99)] ?? 0 };
 }
 
 const askedOf = (proxies: readonly FaultProxy[]) => proxies.reduce((sum, proxy) => sum + proxy.requests(), 0);
@@ -107,8 +113,8 @@ describe('with one of three instances faulty, reads succeed and are not multipli
       const [faulty] = proxies;
       if (fault === 'gone') faulty?.stop();
       else faulty?.suffer(fault);
-      const { failures, p99Ms } = await ask(url, REQUESTS);
-      const upstream = (askedOf(proxies) - askedBefore) / REQUESTS;
+      const { failures, requests, p99Ms } = await ask(url, REQUESTS);
+      const upstream = (askedOf(proxies) - askedBefore) / requests;
       if (FULL) {
         const well = await openService(`well-${name}`);
         await ask(well.url, REQUESTS / 8);
@@ -116,12 +122,12 @@ describe('with one of three instances faulty, reads succeed and are not multipli
         const [healthy, after] = await Promise.all([ask(well.url, REQUESTS), ask(url, REQUESTS)]);
         const p99 = { first: p99Ms, healthy: healthy.p99Ms, after: after.p99Ms };
         process.stdout.write(
-          `${JSON.stringify({ fault, failures, failedAfter: after.failures, upstream, p99 })}\n`,
+          `${JSON.stringify({ fault, requests, failures, failedAfter: after.failures, upstream, p99 })}\n`,
         );
         expect(after.p99Ms).toBeLessThanOrEqual(2 * healthy.p99Ms);
         await closeService(well);
       }
-      expect(1 - failures.length / REQUESTS).toBeGreaterThanOrEqual(LEAST_SUCCESS);
+      expect(1 - failures.length / requests).toBeGreaterThanOrEqual(LEAST_SUCCESS);
       expect(upstream).toBeLessThanOrEqual(1 + MOST_SENT_AGAIN);
       await closeService(service);
     },
@@ -133,11 +139,15 @@ describe('with all instances faulty', () => {
   test('a storm of retries does not happen, and those who ask are told when to come back', async () => {
     const service = await openService('birds-all-resetting');
     for (const proxy of service.proxies) proxy.suffer({ kind: 'reset' });
-    const { failures } = await ask(service.url, REQUESTS / 4);
-    expect(failures).toHaveLength(REQUESTS / 4);
-    expect(askedOf(service.proxies)).toBeLessThanOrEqual((REQUESTS / 4) * (1 + MOST_SENT_AGAIN));
-    const refused = await fetch(service.url);
-    expect(refused.status).toBe(503);
+    const { failures, requests } = await ask(service.url, REQUESTS / 4);
+    expect(failures).toHaveLength(requests);
+    expect(askedOf(service.proxies)).toBeLessThanOrEqual(requests * (1 + MOST_SENT_AGAIN));
+    const refused = await eventually(async () => {
+      const response = await fetch(service.url);
+      // A request of each two seconds finds out whether it is well again, and gets a 502.
+      expect(response.status).toBe(503);
+      return response;
+    });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     await closeService(service);
   }, 60_000);
@@ -153,7 +163,7 @@ describe('with all instances faulty', () => {
     expect(await refused.json()).toMatchObject({ code: 'service.unavailable' });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     const asked = askedOf(service.proxies);
-    expect((await ask(service.url, 50)).failures).toEqual(Array.from({ length: 50 }, () => '503'));
+    expect(new Set((await ask(service.url, 50)).failures)).toEqual(new Set(['503']));
     expect(askedOf(service.proxies)).toBe(asked);
     await closeService(service);
   }, 60_000);
