@@ -80,6 +80,8 @@ export function createSharing(runtime: Runtime, options: SharingOptions): Sharin
   let telling: Promise<void> = Promise.resolve();
   /** Whether a telling has yet to begin: it takes along whatever comes until then. */
   let isQueued = false;
+  /** One warning for each time it fails, not one for each attempt. */
+  let saidFailing = false;
 
   const isWorking = () => now() - echoAtMs < REPLICA_LAPSE_MS;
   const isComplete = () => knowsEverybody && isReconciled && isWorking();
@@ -121,8 +123,10 @@ export function createSharing(runtime: Runtime, options: SharingOptions): Sharin
     };
     try {
       await store.tell(message, isComplete() ? lease.removedMs : 0);
+      saidFailing = false;
     } catch (failure) {
-      log.debug({ err: failure }, 'the other replicas were not told');
+      if (!saidFailing) log.warn({ err: failure }, 'the other replicas cannot be told: trying on');
+      saidFailing = true;
       // Later ones hold. What was acknowledged meanwhile is too late for whoever waited.
       for (const key of taken.changed) changed.add(key);
       for (const [key, load] of taken.beats) if (!beats.has(key)) beats.set(key, load);
@@ -193,7 +197,8 @@ export function createSharing(runtime: Runtime, options: SharingOptions): Sharin
       parts.changed();
       if (changed.size > 0) tellSoon();
     } catch (failure) {
-      log.debug({ err: failure }, 'the records could not be compared');
+      if (!saidFailing) log.warn({ err: failure }, 'the records cannot be compared: trying on');
+      saidFailing = true;
     }
   }
 
@@ -243,6 +248,7 @@ export function createSharing(runtime: Runtime, options: SharingOptions): Sharin
         await withTimeout(firstEcho.promise, FIRST_ECHO_MS, 'the first echo').catch(() => undefined);
       await reconcile();
       wasWorking = isWorking();
+      if (!wasWorking) log.warn('Redis is away: beginning alone');
       const timer = setInterval(tick, TELL_MS);
       runtime.dependency({ name: 'replicas', required: false, check: async () => describe() });
       runtime.onClose('sharing', async () => {
