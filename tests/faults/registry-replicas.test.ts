@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
 import { type RegistryClient, watchRegistry } from '#kit/registry-client';
+import { registerInstance } from '#kit/registry-lease';
 import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { type Registries, startRegistries } from '../support/registries';
@@ -10,10 +11,11 @@ setDefaultTimeout(120_000);
 
 const PORT_OFFSET = 9_700;
 /**
- * In full, so that a lease that nobody has renewed would have lapsed: REGISTRY_REDIS_AWAY_MS=40000, and for every
- * instance to beat while a replica is away, REGISTRY_REPLICA_AWAY_MS=6000.
+ * In full, so that a lease that nobody has renewed would have lapsed: REGISTRY_REDIS_AWAY_MS=40000 and
+ * REGISTRY_PAUSED_MS=40000, and for every instance to beat while a replica is away, REGISTRY_REPLICA_AWAY_MS=6000.
  */
 const REDIS_AWAY_MS = Number(process.env.REGISTRY_REDIS_AWAY_MS ?? 300);
+const PAUSED_MS = Number(process.env.REGISTRY_PAUSED_MS ?? 1_000);
 const REPLICA_AWAY_MS = Number(process.env.REGISTRY_REPLICA_AWAY_MS ?? 1_500);
 
 let registries: Registries;
@@ -103,15 +105,6 @@ test('each replica is killed and comes back: no watcher misses an instance, and 
 test('while Redis is away every replica goes on alone, and what was missed is shared when it is back', async () => {
   const redis = registries.stack.server('redis');
   const [first = '', second = ''] = registries.urls;
-  const body = {
-    name: 'late',
-    version: '1.0.0',
-    host: '127.0.0.1',
-    port: 5101,
-    instance_id: 'late-1',
-    routes: [],
-    prefixes: [],
-  };
   const late = async (url: string) => (await fetch(`${url}/services/late`)).status;
   const seen = await during(async () => {
     await redis.kill('SIGKILL');
@@ -120,16 +113,36 @@ test('while Redis is away every replica goes on alone, and what was missed is sh
         expect(await statusOf(url)).toMatchObject({ sharing: { working: false } });
       }
     });
-    const registered = await fetch(`${first}/register`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+    const lease = registerInstance(runtime, {
+      urls: [first],
+      registration: {
+        name: 'late',
+        version: '1.0.0',
+        host: '127.0.0.1',
+        port: 5101,
+        routes: [],
+        prefixes: [],
+      },
     });
-    expect(registered.status).toBe(201);
+    await lease.registered;
     await Bun.sleep(REDIS_AWAY_MS);
     expect(await late(second)).toBe(404);
     await redis.restart();
     await eventually(async () => (await late(second)) === 200);
+    await lease.deregister();
+  });
+  expect(seen).toEqual({ statuses: [200], fewest: 3 });
+});
+
+test('a replica that stands still is one less, and is one of them again when it goes on', async () => {
+  const { child, url } = registries.replica(0);
+  const seen = await during(async () => {
+    child.kill('SIGSTOP');
+    await Bun.sleep(PAUSED_MS);
+    child.kill('SIGCONT');
+    await eventually(async () =>
+      expect(await statusOf(url)).toMatchObject({ instances: { up: 3 }, ...ALL_SHARE }),
+    );
   });
   expect(seen).toEqual({ statuses: [200], fewest: 3 });
 });
