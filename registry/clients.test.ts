@@ -147,6 +147,40 @@ test('a route that another service holds is won as soon as that service has left
   expect(await listed(url, 'rival')).toEqual([rival.instanceId()]);
 });
 
+test('whoever acknowledges is waited for, and says so once it has let go', async () => {
+  const { url, close } = await startRegistry();
+  opened.push(close);
+  const lease = await join('leaving', [url]);
+  const client = watchRegistry(await newRuntime('gateway'), {
+    urls: [url],
+    acknowledges: { token: undefined },
+  });
+  let letGoOf = '';
+  client.acknowledgeDrains((service) => service === letGoOf);
+  await eventually(() => client.instances('leaving').length === 1);
+  const left = lease.deregister(20_000);
+  await eventually(() => client.instances('leaving')[0]?.state === 'draining');
+  letGoOf = 'leaving';
+  expect(await left).toBe(true);
+  await eventually(() => client.instances('leaving').length === 0);
+});
+
+test('a registry that dies while somebody waits there to leave holds nobody', async () => {
+  const running = await registryOn(freePort());
+  const lease = await join('leaving', [running.url, `http://127.0.0.1:${freePort()}`]);
+  await lease.registered;
+  const client = watchRegistry(await newRuntime('gateway'), {
+    urls: [running.url],
+    acknowledges: { token: undefined },
+  });
+  client.acknowledgeDrains(() => false);
+  await client.ready;
+  const left = lease.deregister(60_000);
+  await eventually(() => client.instances('leaving')[0]?.state === 'draining');
+  await running.kill();
+  expect(await left).toBe(false);
+});
+
 test('where streams are not answered, long polls bring the view and its changes', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
