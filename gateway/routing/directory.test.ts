@@ -1,0 +1,74 @@
+import { expect, test } from 'bun:test';
+import type { Instance } from '#contracts/registry';
+import { createDirectory } from './directory';
+
+const instance = (state: Instance['state']): Instance => ({
+  instance_id: 'a',
+  name: 'users',
+  version: '1.0.0',
+  host: '127.0.0.1',
+  port: 5100,
+  weight: 100,
+  metadata: {},
+  routes: [],
+  prefixes: ['users'],
+  state,
+  protected: false,
+  registered_at: '2026-01-01T00:00:00.000Z',
+  changed_at_revision: 1,
+});
+
+function setUp() {
+  let users = [instance('up')];
+  const listeners: ((names: readonly string[]) => void)[] = [];
+  const directory = createDirectory({
+    snapshot: () => ({ services: { users } }),
+    instances: () => users,
+    onChange(listener) {
+      listeners.push(listener);
+      return () => undefined;
+    },
+    revision: () => 1,
+    ageMs: () => 0,
+    isSettled: () => true,
+  });
+  return {
+    isDrained: () => directory.isDrained('users', 'a'),
+    request() {
+      const attempt = directory.service('users')?.balancer.pick(new Set(), true);
+      if (!attempt) throw new Error('No instance was picked');
+      return attempt;
+    },
+    become(...states: Instance['state'][]) {
+      users = states.map(instance);
+      for (const listener of listeners) listener(['users']);
+    },
+  };
+}
+
+test('an instance is let go of when it drains and the last request that will end has ended', () => {
+  const { isDrained, request, become } = setUp();
+  expect(isDrained()).toBe(false);
+  const [first, second, tunnel] = [request(), request(), request()];
+  become('draining');
+  expect(isDrained()).toBe(false);
+  tunnel.detach();
+  first.done('answered', 10);
+  first.done('answered', 10);
+  expect(isDrained()).toBe(false);
+  second.done('abandoned', 10);
+  expect(isDrained()).toBe(true);
+  tunnel.done('answered', 10);
+  expect(isDrained()).toBe(true);
+});
+
+test('one that is listed no more gets nothing, and one that comes back gets requests again', () => {
+  const { isDrained, request, become } = setUp();
+  become('draining');
+  expect(isDrained()).toBe(true);
+  become('up');
+  expect(isDrained()).toBe(false);
+  request().done('answered', 10);
+  become();
+  expect(isDrained()).toBe(true);
+});
