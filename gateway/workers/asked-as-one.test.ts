@@ -55,7 +55,7 @@ afterAll(async () => {
 }, 30_000);
 
 /** Longer than the workers wait for each other. */
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 3_000;
 
 /** By a connection of its own, so that it may reach any of the workers. */
 const ask = (path: string, headers: Record<string, string> = {}) =>
@@ -66,6 +66,10 @@ const ask = (path: string, headers: Record<string, string> = {}) =>
   });
 
 const askAsOperator = (path: string) => ask(path, { authorization: operator });
+
+/** The kernel gives connections also to a worker that hangs: of so many, one goes to another. */
+const byAnyConnection = <Answer>(asking: () => Promise<Answer>): Promise<Answer> =>
+  Promise.any(Array.from({ length: 8 }, asking));
 
 async function explained(requestId: string): Promise<ExplainedRequest> {
   const answer = await askAsOperator(`/explain/${requestId}`);
@@ -154,8 +158,9 @@ test('how a retry came about is explained: who was considered, who failed it, wh
     return services.birds.instances.length;
   };
   await eventually(async () => expect(await instances()).toBe(2));
-  // Its lease runs on for a while: until then requests are sent to it.
-  await second.kill();
+  // The one that is known to be fast is preferred, also for the moments until it is known to be gone.
+  await birds.kill();
+  birds = second;
   const retried = await eventually(async () => {
     for (const id of await send(16, crypto.randomUUID())) {
       const [request] = (await explained(id)).requests;
@@ -174,20 +179,16 @@ test('how a retry came about is explained: who was considered, who failed it, wh
 }, 30_000);
 
 test('a worker that hangs keeps nobody from an answer, and is named in it', async () => {
+  await Promise.all(Array.from({ length: 16 }, () => ask('/birds/1', { 'x-request-id': 'known-to-both' })));
   const [hanging = 0] = await childrenOf(gateway.pid);
   const before = await birdsCounted();
   process.kill(hanging, 'SIGSTOP');
   try {
-    // A connection may be given to the one that hangs: then another is tried.
-    const asked = await eventually(() => explained('counted-number-1'), 30_000);
+    const asked = await byAnyConnection(() => explained('known-to-both'));
     expect(asked.silent_workers).toHaveLength(1);
-    const ready = await eventually(() => ask('/readyz'), 30_000);
-    expect(ready.status).toBe(200);
-    expect(await ready.json()).toMatchObject({
-      status: 'degraded',
-      dependencies: { workers: { status: 'down' } },
-    });
-    const text = await eventually(metricsText, 30_000);
+    const ready = await byAnyConnection(async () => (await ask('/readyz')).json());
+    expect(ready).toMatchObject({ status: 'degraded', dependencies: { workers: { status: 'down' } } });
+    const text = await byAnyConnection(metricsText);
     expect(sumOf(text, 'gateway_workers_silent')).toBe(1);
     expect(sumOf(text, 'gateway_requests_total', BIRDS)).toBeGreaterThanOrEqual(before);
   } finally {
