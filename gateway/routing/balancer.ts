@@ -127,7 +127,10 @@ export function createBalancer(
         ? ejection.failed(standing, wasProbe, nowMs)
         : ejection.succeeded(standing, wasProbe, nowMs);
       if (change === null) return;
-      if (change === 'returned') backend.upSinceMs = nowMs;
+      if (change === 'returned') {
+        backend.upSinceMs = nowMs;
+        backend.latency.forget();
+      }
       makePools(nowMs);
       tell({ instance, change, result, forMs: ejectedForMs(standing, nowMs), ejections: standing.ejections });
     },

@@ -14,6 +14,8 @@ export interface Latency {
   /** @param heard whether it was answered, and not given up */
   settled(heard: boolean, nowMs: number): void;
   observe(ok: boolean, latencyMs: number, nowMs: number): void;
+  /** What was observed is not true any more: it costs as much as one of which nothing is known. */
+  forget(): void;
   /** Milliseconds, fading while nothing is observed: what was slow gets another chance. */
   costMs(nowMs: number): number;
 }
@@ -27,6 +29,8 @@ export interface Latency {
  */
 export function createLatency(bornMs: number): Latency {
   let meanMs = START_MS;
+  /** Until something was observed the mean is a guess, and the first observation replaces it. */
+  let isGuess = true;
   let observedAtMs = bornMs;
   let awaited = 0;
   let heardAtMs = bornMs;
@@ -45,8 +49,13 @@ export function createLatency(bornMs: number): Latency {
     observe(ok, latencyMs, nowMs) {
       const sampleMs = ok ? latencyMs : Math.max(latencyMs, FAILURE_MS);
       const old = remaining(nowMs);
-      meanMs = sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
+      meanMs = isGuess || sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
+      isGuess = false;
       observedAtMs = nowMs;
+    },
+    forget() {
+      meanMs = START_MS;
+      isGuess = true;
     },
     costMs(nowMs) {
       const silentMs = awaited === 0 ? 0 : nowMs - heardAtMs;

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { createLatency, FAILURE_MS, START_MS } from './latency';
+
+describe('what an instance costs', () => {
+  test('is a guess until it has answered once, and then what that took', () => {
+    const latency = createLatency(0);
+    expect(latency.costMs(0)).toBe(START_MS);
+    latency.observe(true, 2, 10);
+    expect(latency.costMs(10)).toBe(2);
+  });
+
+  test('rises at once with a slow answer, and falls slowly with quick ones', () => {
+    const latency = createLatency(0);
+    latency.observe(true, 5, 0);
+    latency.observe(true, 800, 1);
+    expect(latency.costMs(1)).toBe(800);
+    latency.observe(true, 5, 2);
+    expect(latency.costMs(2)).toBeGreaterThan(790);
+    for (let nowMs = 1_000; nowMs <= 100_000; nowMs += 1_000) latency.observe(true, 5, nowMs);
+    expect(latency.costMs(100_000)).toBeCloseTo(5, 0);
+  });
+
+  test('is never low because it fails fast', () => {
+    const latency = createLatency(0);
+    latency.observe(false, 0, 0);
+    expect(latency.costMs(0)).toBe(FAILURE_MS);
+  });
+
+  test('is its silence, while it owes an answer and gives none', () => {
+    const latency = createLatency(0);
+    latency.observe(true, 5, 0);
+    latency.sent(100);
+    latency.sent(150);
+    expect(latency.costMs(600)).toBe(500);
+    latency.settled(true, 600);
+    expect(latency.costMs(601)).toBeLessThan(6);
+    expect(latency.costMs(900)).toBe(300);
+    latency.settled(false, 900);
+    expect(latency.costMs(901)).toBeLessThan(6);
+  });
+
+  test('is a guess again when what was observed is forgotten', () => {
+    const latency = createLatency(0);
+    latency.observe(false, 1, 0);
+    latency.forget();
+    expect(latency.costMs(0)).toBe(START_MS);
+    latency.observe(true, 3, 0);
+    expect(latency.costMs(0)).toBe(3);
+  });
+
+  test('is above nothing and no more than the worst that was seen, whatever happens', () => {
+    const step = fc.record({ ok: fc.boolean(), latencyMs: fc.nat(9_000), waitMs: fc.nat(60_000) });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const latency = createLatency(0);
+        let nowMs = 0;
+        let worstMs = START_MS;
+        for (const { ok, latencyMs, waitMs } of steps) {
+          nowMs += waitMs;
+          latency.observe(ok, latencyMs, nowMs);
+          worstMs = Math.max(worstMs, ok ? latencyMs : Math.max(latencyMs, FAILURE_MS));
+          expect(latency.costMs(nowMs)).toBeGreaterThan(0);
+          expect(latency.costMs(nowMs)).toBeLessThanOrEqual(worstMs + 1e-9);
+        }
+      }),
+    );
+  });
+});
