@@ -13,8 +13,8 @@ export interface DrainProgress {
 /** The gateways that watch other replicas of this registry. */
 export interface RemoteDrains {
   progress(key: string, version: string): DrainProgress;
-  /** Hands on what was said here by a watcher of another replica. */
-  forward(acknowledgement: ReplicaMessage['acknowledgements'][number]): void;
+  /** Hands on what was said here by a watcher of another replica; false when that is none that is known. */
+  forward(replica: string, acknowledgement: ReplicaMessage['acknowledgements'][number]): boolean;
   /** Something that the others wait for may have come to pass. */
   progressed(): void;
 }
@@ -65,10 +65,8 @@ export function createDrains(table: Table, remote?: RemoteDrains) {
     const watcher = hashed(token);
     const key = keyOf(instance);
     // Behind one name a call may reach another replica than the stream does.
-    if (remote && !token.startsWith(`${table.epoch}.`)) {
-      remote.forward({ watcher, key, revision });
-      return true;
-    }
+    const [replica = ''] = token.split('.');
+    if (remote && replica !== table.epoch) return remote.forward(replica, { watcher, key, revision });
     return noteAcknowledged(watcher, key, revision);
   }
 

@@ -44,6 +44,7 @@ export function createReplicas(now: () => number) {
       }
       return { acknowledgedBy, waitingFor };
     },
+    has: (id: string) => others.has(id),
     count: () => others.size,
   };
 }

@@ -149,6 +149,8 @@ test('leaving waits for the gateways of every replica, and what they say may com
     return letGo;
   };
   const [here, there] = [await gateway(a), await gateway(b)];
+  const guess = await callAt(a, '/drained/leaving/l1', 'POST', 'somewhere.guess', { revision: 1 });
+  expect(guess.status).toBe(404);
   const { lease_secret: secret } = await enterAt(c, 'leaving', { instance_id: 'l1' });
   await everywhere([a, b], 'leaving', { l1: 'up' });
   let status: number | undefined;

@@ -232,9 +232,11 @@ export function createSharing(runtime: Runtime, options: SharingOptions): Sharin
     },
     remote: {
       progress: replicas.progress,
-      forward(acknowledgement) {
+      forward(other, acknowledgement) {
+        if (!replicas.has(other)) return false;
         acknowledgements.push(acknowledgement);
         tellSoon();
+        return true;
       },
       progressed: tellSoon,
     },
