@@ -131,12 +131,13 @@ function createRing(kept: number) {
       startedMs[slot] = context.startedMs;
       durationMs[slot] = tookMs;
       queuedMs[slot] = routed.queuedMs ?? 0;
-      routes[slot] = routed.route;
-      services[slot] = routed.service;
-      codes[slot] = routed.code;
       attempts[slot] = routed.tries?.attempt;
-      tries[slot] = routed.tries?.told;
-      refusals[slot] = routed.tries?.notRetried;
+      // Mostly the same as there: a reference that is not written is nothing the garbage collector has to look at.
+      replace(routes, slot, routed.route);
+      replace(services, slot, routed.service);
+      replace(codes, slot, routed.code);
+      replace(tries, slot, routed.tries?.told);
+      replace(refusals, slot, routed.tries?.notRetried);
     },
     /** Newest first. */
     find(requestId: string): Explanation[] {
@@ -153,6 +154,10 @@ function createRing(kept: number) {
       since: held < kept ? timeOf(0) : timeOf(at(startedMs, next) + at(durationMs, next)),
     }),
   };
+}
+
+function replace<Value>(column: Value[], slot: number, value: Value): void {
+  if (column[slot] !== value) column[slot] = value;
 }
 
 function tried({ kind, attempt, budget }: RoutedTry, before: readonly RoutedTry[], status: number): Try {
