@@ -16,18 +16,22 @@ const RUNS = Number(process.env.PATH_FUZZ_RUNS ?? 100_000);
 const TABLES = 100;
 const seed = Number(process.env.PATH_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-test(`a path is matched as it is sent, or refused: ${RUNS} targets (seed ${seed})`, () => {
-  const tables = fc.sample(routeTables, { numRuns: TABLES, seed }).map(decideBy);
-  let forwarded = 0;
-  fc.assert(
-    fc.property(fc.nat({ max: TABLES - 1 }), hostileTargets, (number, target) => {
-      if (checked(tables[number], target)) forwarded++;
-    }),
-    { numRuns: RUNS, seed, verbose: 0 },
-  );
-  // A check of nothing but refusals would hold as well.
-  expect(forwarded).toBeGreaterThan(RUNS / 20);
-}, Math.max(60_000, RUNS / 2));
+test(
+  `a path is matched as it is sent, or refused: ${RUNS} targets (seed ${seed})`,
+  () => {
+    const tables = fc.sample(routeTables, { numRuns: TABLES, seed }).map(decideBy);
+    let forwarded = 0;
+    fc.assert(
+      fc.property(fc.nat({ max: TABLES - 1 }), hostileTargets, (number, target) => {
+        if (checked(tables[number], target)) forwarded++;
+      }),
+      { numRuns: RUNS, seed, verbose: 0 },
+    );
+    // A check of nothing but refusals would hold as well.
+    expect(forwarded).toBeGreaterThan(RUNS / 20);
+  },
+  Math.max(60_000, RUNS / 2),
+);
 
 /** @returns whether it was forwarded */
 function checked(decide: Decide | undefined, target: string): boolean {
