@@ -75,8 +75,8 @@ export interface Attempt {
   readonly result: TryResult | null;
   /** To the head of the answer, or to the end of a try without one; 0 until either. */
   readonly latencyMs: number;
-  /** The head of an answer below 500 has come. */
-  answered(latencyMs: number): void;
+  /** The head of an answer below 500 has come, at this monotonic time. */
+  answered(nowMs: number): void;
   done(result: TryResult, latencyMs: number): void;
   /** It has become a stream without an end of its own (a tunnel, server-sent events): no drain waits for it. */
   detach(): void;

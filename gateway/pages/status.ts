@@ -41,6 +41,7 @@ export const RouteListing = t.Object({
       ),
       body_bytes: t.Optional(t.Integer()),
       timeout_ms: t.Optional(t.Integer()),
+      hedge_ms: t.Optional(t.Integer()),
     }),
   ),
   services: t.Record(

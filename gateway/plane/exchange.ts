@@ -84,7 +84,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     if (this.waitingSinceMs < 0) return;
     // It has become whole in the queue.
     this.place.take();
-    this.awaitHead();
+    this.awaitHead(this.timeLeftMs());
   }
 
   unavailable() {
@@ -92,9 +92,8 @@ class Exchange implements RequestHandler, TryEvents, Placed {
   }
 
   /** A try may take `tryTimeoutMs`, all of them together `requestTimeoutMs`, counted from the request's last byte. */
-  private awaitHead() {
-    const { tryTimeoutMs } = this.decision.limits;
-    this.client.deadline.set(Math.min(tryTimeoutMs, this.timeLeftMs()));
+  private awaitHead(leftMs: number) {
+    this.client.deadline.set(Math.min(this.decision.limits.tryTimeoutMs, leftMs));
   }
 
   private timeLeftMs(): number {
@@ -103,7 +102,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
 
   private tryAnother(result: TryResult, status = 0): boolean {
     if (!this.tries.another(result, status)) return false;
-    if (this.waitingSinceMs >= 0) this.awaitHead();
+    if (this.waitingSinceMs >= 0) this.awaitHead(this.timeLeftMs());
     return true;
   }
 
@@ -139,7 +138,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     this.status = status;
     this.client.deadline.clear();
     this.tries.choose(from);
-    if (status < 500) from.attempt.answered(performance.now() - from.attempt.startedMs);
+    if (status < 500) from.attempt.answered(performance.now());
   }
 
   responseContent(bytes: Buffer, start: number, end: number) {
@@ -220,8 +219,8 @@ class Exchange implements RequestHandler, TryEvents, Placed {
     this.waitingSinceMs = performance.now();
     if (this.place.queued) return;
     this.place.take();
-    this.awaitHead();
-    const { hedgeMs } = this.decision.limits;
+    const { hedgeMs, requestTimeoutMs } = this.decision.limits;
+    this.awaitHead(requestTimeoutMs);
     if (hedgeMs > 0) this.tries.hedgeAfter(hedgeMs);
   }
 

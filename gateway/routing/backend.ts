@@ -75,13 +75,12 @@ export class BackendAttempt implements Attempt {
     return [chosen, { instanceId: this.other.instance.instance_id, score: this.otherScore }];
   }
 
-  answered(latencyMs: number) {
+  answered(nowMs: number) {
     if (this.isAnswered || this.result !== null) return;
-    const nowMs = this.owner.now();
     this.isAnswered = true;
-    this.latencyMs = latencyMs;
+    this.latencyMs = nowMs - this.startedMs;
     this.backend.latency.settled(true, nowMs);
-    this.backend.latency.observe(true, latencyMs, nowMs);
+    this.backend.latency.observe(true, this.latencyMs, nowMs);
   }
 
   done(result: TryResult, latencyMs: number) {
