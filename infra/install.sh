@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the system packages of the local stack's servers: only the missing ones, and only those that no
 # variable (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
-# With `tests` as its argument also what only tests need: other proxies, which read behind the gateway what it read.
+# With `tests` as its argument also what only tests need: other proxies, which read behind the gateway what it
+# read, and a load generator.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -13,6 +14,7 @@ missing=''
 if [ "${1:-}" = tests ]; then
   command -v nginx >/dev/null || missing="$missing nginx-light"
   command -v haproxy >/dev/null || missing="$missing haproxy"
+  command -v wrk >/dev/null || missing="$missing wrk"
 fi
 [ -n "$missing" ] || exit 0
 
