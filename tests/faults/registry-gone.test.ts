@@ -7,10 +7,10 @@ import { testRuntime } from '../support/servers';
 
 /**
  * In full, with the leases of every day: REGISTRY_PAUSED_MS=60000 REGISTRY_GONE_MS=600000. By default leases are short,
- * and both take a little longer than those.
+ * and standing still takes a little longer than those.
  */
 const PAUSED_MS = Number(process.env.REGISTRY_PAUSED_MS ?? SHORT_LEASE.removedMs * 1.5);
-const GONE_MS = Number(process.env.REGISTRY_GONE_MS ?? SHORT_LEASE.removedMs * 1.5);
+const GONE_MS = Number(process.env.REGISTRY_GONE_MS ?? 1_000);
 const lease = process.env.REGISTRY_PAUSED_MS === undefined ? 'short' : 'default';
 
 setDefaultTimeout(PAUSED_MS + GONE_MS + 60_000);

@@ -16,7 +16,7 @@ const PORT_OFFSET = 9_700;
  */
 const REDIS_AWAY_MS = Number(process.env.REGISTRY_REDIS_AWAY_MS ?? 300);
 const PAUSED_MS = Number(process.env.REGISTRY_PAUSED_MS ?? 1_000);
-const REPLICA_AWAY_MS = Number(process.env.REGISTRY_REPLICA_AWAY_MS ?? 1_500);
+const REPLICA_AWAY_MS = Number(process.env.REGISTRY_REPLICA_AWAY_MS ?? 500);
 
 let registries: Registries;
 let instances: StartedProcess[];
