@@ -16,7 +16,7 @@ export type Fault =
 /** A TCP proxy in front of one instance, on a port of its own. */
 export interface FaultProxy {
   readonly port: number;
-  /** How many requests have come to it so far, whether they got through or not. */
+  /** How many of the requests that count have come to it so far, whether they got through or not. */
   requests(): number;
   /** From now on, for the connections there are and for new ones; null makes it well. */
   suffer(fault: Fault | null): void;
@@ -24,12 +24,14 @@ export interface FaultProxy {
   stop(): void;
 }
 
-const REQUEST_LINE_END = ' HTTP/1.1\r\n';
 const MISSING_BYTES = 10;
 const THROTTLE_STEP_MS = 20;
 
-/** @param target port of the instance */
-export async function startFaultProxy(target: number): Promise<FaultProxy> {
+/**
+ * @param target port of the instance
+ * @param counted what the request lines begin with that count, like `GET /birds/`
+ */
+export async function startFaultProxy(target: number, counted: string): Promise<FaultProxy> {
   const clients = new Set<Socket>();
   let fault: Fault | null = null;
   let requests = 0;
@@ -39,7 +41,7 @@ export async function startFaultProxy(target: number): Promise<FaultProxy> {
     clients.add(client);
     const both = [client, instance];
     client.on('data', (bytes) => {
-      requests += bytes.toString('latin1').split(REQUEST_LINE_END).length - 1;
+      requests += bytes.toString('latin1').split(counted).length - 1;
       if (fault?.kind === 'reset') for (const socket of both) socket.resetAndDestroy();
       else if (fault?.kind !== 'half-open') instance.write(bytes);
     });
