@@ -1,4 +1,15 @@
-import { choice, integer, optionalText, port, secret, text, url, urls } from './env';
+import { choice, fraction, integer, optionalText, optionalUrl, port, secret, text, url, urls } from './env';
+
+/** Named and meant as in OpenTelemetry's specification of its environment. Without the endpoint no spans are made. */
+const traceFields = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl(),
+  OTEL_SERVICE_NAME: optionalText(),
+  OTEL_TRACES_SAMPLER: choice(
+    ['parentbased_always_on', 'parentbased_traceidratio', 'parentbased_always_off'],
+    'parentbased_always_on',
+  ),
+  OTEL_TRACES_SAMPLER_ARG: fraction(1),
+};
 
 /** What every process reads. Development defaults point at the local stack on loopback. */
 export const processFields = (defaultPort: number) => ({
@@ -8,6 +19,7 @@ export const processFields = (defaultPort: number) => ({
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
   REGISTRY_URL: urls('http://127.0.0.1:8006'),
   REGISTRY_TOKEN: optionalText(),
+  ...traceFields,
 });
 
 /** What a service reads besides: it registers, answers gRPC, hears events and checks access tokens. */

@@ -134,6 +134,24 @@ export function urls(fallback: string): Field<string[]> {
   };
 }
 
+/** An absolute URL, kept as text; `undefined` where the variable is left out. */
+export function optionalUrl(): Field<string | undefined> {
+  const field: Field<string | undefined> = { ...url(), fallback: undefined };
+  optionalFields.add(field);
+  return field;
+}
+
+/** A share of a whole, from 0 to 1, both included. */
+export function fraction(fallback: number): Field<number> {
+  return {
+    parse: (value) => {
+      const number = Number(value);
+      return number >= 0 && number <= 1 ? number : { problem: 'must be a number from 0 to 1' };
+    },
+    fallback,
+  };
+}
+
 /** A secret with a value for development, which production refuses, set or unset. */
 export function secret(developmentValue: string): Field<string> {
   return {

@@ -1,4 +1,6 @@
+import { Registry } from 'prom-client';
 import { version } from '../package.json';
+import { exportSpans, type TraceEnvironment } from './export-spans';
 import { createLogger, type Logger } from './log';
 import { createRuntime, type Runtime } from './runtime';
 
@@ -13,10 +15,15 @@ const LINGER_MS = 3_000;
  */
 export async function startProcess(
   name: string,
-  env: { readonly LOG_LEVEL: string; readonly NODE_ENV: string },
+  env: TraceEnvironment & { readonly LOG_LEVEL: string; readonly NODE_ENV: string },
 ): Promise<Runtime> {
   const log = await createLogger({ name, level: env.LOG_LEVEL });
-  const runtime = createRuntime({ name, version, log, production: env.NODE_ENV === 'production' });
+  const metrics = new Registry();
+  const spans = await exportSpans({ name, version, log, metrics }, env);
+  const production = env.NODE_ENV === 'production';
+  const runtime = createRuntime({ name, version, log, production, metrics, spans });
+  // Registered first, so closed last: the spans of the end are sent as well.
+  if (spans !== null) runtime.onClose('traces', spans.close);
   let asked = false;
   const end = (signal: NodeJS.Signals) => {
     if (asked) process.exit(1);

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import type { Logger } from './log';
+import type { Spans } from './spans';
 
 /** A thing this process leans on, asked about by `/readyz`. */
 export interface Dependency {
@@ -17,6 +18,8 @@ export interface Runtime {
   readonly production: boolean;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Where spans go; null when none are made. */
+  readonly spans: Spans | null;
   readonly dependencies: readonly Dependency[];
   dependency(dependency: Dependency): void;
   /** Runs `close` when the process ends, the last registered first. */
@@ -36,6 +39,8 @@ export function createRuntime(options: {
   version: string;
   log: Logger;
   production?: boolean;
+  metrics?: Registry;
+  spans?: Spans | null;
 }): Runtime {
   const { name, version, log } = options;
   const dependencies: Dependency[] = [];
@@ -60,7 +65,8 @@ export function createRuntime(options: {
     version,
     production: options.production ?? false,
     log,
-    metrics: new Registry(),
+    metrics: options.metrics ?? new Registry(),
+    spans: options.spans ?? null,
     dependencies,
     dependency: (dependency) => void dependencies.push(dependency),
     onClose: (closerName, close) => void closers.push({ name: closerName, close }),

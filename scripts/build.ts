@@ -13,7 +13,14 @@ import { slimSourceMap } from './source-map';
 const ROOT = join(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
 /** Read files of their own package at run time, so they have to stay where they are; loaded only when asked for. */
-const LEFT_IN_NODE_MODULES = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
+const READ_THEIR_OWN_FILES = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
+/** Loaded only where traces are sent somewhere: otherwise not even their text should be in memory. */
+const SELDOM_LOADED = [
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace',
+];
 /**
  * Parts of packages that nothing here calls, for the page of Scalar and for the modules of Redis Stack, with the
  * validators and commands they bring: 8 MB in each process (measured).
@@ -66,7 +73,7 @@ async function bundle(folder: string): Promise<boolean> {
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: 'linked',
     metafile: true,
-    external: LEFT_IN_NODE_MODULES,
+    external: [...READ_THEIR_OWN_FILES, ...SELDOM_LOADED],
     plugins: [leaveOut],
     throw: false,
   });

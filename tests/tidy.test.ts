@@ -133,7 +133,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|integer|flag|choice|url|urls|secret|list|allowedHosts|registrationToken|perMinute|origins|headerNames)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registrationToken|perMinute|origins|headerNames)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
