@@ -10,9 +10,11 @@ import type { Logger } from 'pino';
 import { END_OF_REQUESTS, type GrpcMethod } from './grpc-definition';
 import { type HttpAnswer, type HttpOrigin, httpOriginIn, trailersOf } from './grpc-http';
 import type { ObserveCall } from './grpc-metrics';
+import { callSpan } from './grpc-span';
 import { DependencyTimedOut, statusFromProblem } from './grpc-status';
 import { DependencyUnavailable, InternalError, Problem } from './problem';
-import { continueTrace, type Trace, withTrace } from './trace';
+import { endSpan, receiveTrace, type Spans } from './spans';
+import { type Trace, withTrace } from './trace';
 
 /** For callers that set no deadline of their own, or a longer one. */
 const LONGEST_CALL_MS = 30_000;
@@ -44,6 +46,7 @@ export type AnyHandler = (request: unknown, call: IncomingCall) => unknown;
 export interface Answering {
   readonly log: Logger;
   readonly observe: ObserveCall;
+  readonly spans: Spans | null;
   readonly verify: (token: string | undefined) => Promise<string>;
 }
 
@@ -65,7 +68,8 @@ export async function answerCall(
   const { service, method } = answered;
   const startedMs = performance.now();
   const metadata = (name: string) => call.metadata.get(name)[0]?.toString();
-  const trace = continueTrace({ requestId: metadata('x-request-id'), traceparent: metadata('traceparent') });
+  const sent = { requestId: metadata('x-request-id'), traceparent: metadata('traceparent') };
+  const trace = receiveTrace(answered.spans, sent);
   const time = limitTime(call, method.requestStream ? LONGEST_STREAM_MS : LONGEST_CALL_MS);
   let httpAnswer: HttpAnswer | undefined;
   let code = status.OK;
@@ -94,6 +98,7 @@ export async function answerCall(
   } finally {
     time.stop();
     answered.observe({ service, method: method.name, code, ms: performance.now() - startedMs });
+    if (trace.span !== undefined) endSpan(trace, callSpan('server', `${service}/${method.name}`, code));
   }
 }
 

@@ -12,11 +12,13 @@ import {
 } from './grpc-definition';
 import { type HttpAnswer, type HttpOrigin, setHttpOrigin } from './grpc-http';
 import { type ObserveCall, observeMade } from './grpc-metrics';
+import { callSpan } from './grpc-span';
 import { problemFromStatus, RETRY_AFTER_SECONDS } from './grpc-status';
 import { DependencyUnavailable, InternalError, type Problem } from './problem';
 import type { Runtime } from './runtime';
 import { createServiceTokens, ServiceTokenRefused } from './service-token';
-import { currentTrace } from './trace';
+import { endSpan, receiveTrace } from './spans';
+import { runningTrace, type Trace } from './trace';
 
 const DEADLINE_MS = 2_000;
 /** The first and two more: enough for one instance that has just died and one that is restarting. */
@@ -90,7 +92,7 @@ export function createGrpcClient<Definition extends GrpcDefinition>(
   };
   const methods = Object.entries(definition.methods).map(([name, method]) => [
     name,
-    (request: unknown, call: OutgoingCall = {}) => callWithRetries(caller, method, request, call),
+    (request: unknown, call: OutgoingCall = {}) => callInSpan(caller, method, request, call),
   ]);
   // The mapped type follows from the definition, which Object.entries cannot see.
   return Object.fromEntries(methods) as GrpcClient<Definition>;
@@ -107,9 +109,44 @@ interface Caller {
   readonly seen: { away: boolean };
 }
 
-async function callWithRetries(caller: Caller, method: GrpcMethod, request: unknown, call: OutgoingCall) {
+/** One span for all attempts: to whoever waits they are one call. */
+async function callInSpan(caller: Caller, method: GrpcMethod, request: unknown, call: OutgoingCall) {
+  const running = runningTrace();
+  const trace = receiveTrace(caller.runtime.spans, {
+    requestId: call.requestId ?? running?.requestId,
+    traceparent: call.traceparent ?? running?.traceparent,
+  });
+  if (trace.span === undefined) return callWithRetries(caller, method, request, call, trace);
+  const progress: Progress = { attempts: 0, code: status.UNAVAILABLE };
+  try {
+    return await callWithRetries(caller, method, request, call, trace, progress);
+  } finally {
+    const { attributes, ...ended } = callSpan(
+      'client',
+      `${caller.definition.fullName}/${method.name}`,
+      progress.code,
+    );
+    endSpan(trace, { ...ended, attributes: { ...attributes, 'rookery.attempts': progress.attempts } });
+  }
+}
+
+/** How far a call has come. */
+interface Progress {
+  attempts: number;
+  /** Of the last attempt. */
+  code: status;
+}
+
+async function callWithRetries(
+  caller: Caller,
+  method: GrpcMethod,
+  request: unknown,
+  call: OutgoingCall,
+  trace: Trace,
+  progress?: Progress,
+) {
   const deadline = Math.min(call.deadline ?? Infinity, Date.now() + (call.deadlineMs ?? caller.deadlineMs));
-  const metadata = await metadataOf(caller, call);
+  const metadata = await metadataOf(caller, call, trace);
   const tried = new Set<string>();
   const repeatable = isIdempotent(method) && !method.requestStream;
   for (let attempt = 1; ; attempt++) {
@@ -118,6 +155,10 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
     caller.seen.away = false;
     const made: Attempt = { method, request, metadata, deadline, channel, signal: call.signal };
     const outcome = await attemptCall(caller, made);
+    if (progress !== undefined) {
+      progress.attempts = attempt;
+      progress.code = outcome.failure?.code ?? status.OK;
+    }
     if (outcome.failure === undefined) {
       call.answeredOverHttp?.(outcome.httpAnswer);
       return outcome.response;
@@ -135,12 +176,12 @@ async function callWithRetries(caller: Caller, method: GrpcMethod, request: unkn
   }
 }
 
-async function metadataOf(caller: Caller, call: OutgoingCall): Promise<Metadata> {
+async function metadataOf(caller: Caller, call: OutgoingCall, trace: Trace): Promise<Metadata> {
   const { authorization, origin } = call.onBehalfOf ?? {};
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${await caller.token()}`);
-  metadata.set('x-request-id', call.requestId ?? currentTrace().requestId);
-  metadata.set('traceparent', call.traceparent ?? currentTrace().traceparent);
+  metadata.set('x-request-id', trace.requestId);
+  metadata.set('traceparent', trace.traceparent);
   if (authorization !== undefined)
     metadata.set(USER_AUTHORIZATION, authorization.replaceAll(NOT_IN_METADATA, '?'));
   if (origin !== undefined) setHttpOrigin(metadata, origin);

@@ -74,6 +74,7 @@ export async function startGrpcServer(
   const answering: Answering = {
     log: runtime.log,
     observe: observeAnswered(runtime),
+    spans: runtime.spans,
     verify: createServiceTokenVerifier({ audience: options.audience, secret: options.internalSecret }),
   };
   for (const service of options.services) addService(server, service, answering);

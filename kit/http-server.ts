@@ -1,7 +1,8 @@
 import type { AnyElysia } from 'elysia';
 import { JSON_BODY_BYTES } from './platform';
 import type { Runtime } from './runtime';
-import { continueTrace, withTrace } from './trace';
+import { receiveTrace } from './spans';
+import { withTrace } from './trace';
 import { type WebSocketEvents, webSocketHandler } from './websockets';
 
 /** Room for a request's framing above what the platform counts, so that the platform's own answer comes first. */
@@ -15,16 +16,28 @@ export interface HttpServer {
   stop(timeoutMs: number): Promise<void>;
 }
 
+/** Asked for all the time by whatever watches a process: a trace of each would be most of all there are. */
+const OPERATIONAL = ['/health', '/healthz', '/readyz', '/metrics'];
+const isOperational = (url: string) => OPERATIONAL.some((path) => url.endsWith(path));
+
 /**
  * Serves an Elysia app, each request within its own trace.
  *
+ * @param beginsTraces whether spans are made for requests that come without a traceparent, too; all but the operational
+ *   routes' unless said otherwise
  * @param insist when true a taken port is an error; otherwise a free one is taken instead, and said
  * @throws when the port is taken and insisted on
  */
 export function serveHttp(
   runtime: Runtime,
   app: AnyElysia,
-  options: { hostname: string; port: number; insist: boolean; bodyBytes?: number },
+  options: {
+    hostname: string;
+    port: number;
+    insist: boolean;
+    bodyBytes?: number;
+    beginsTraces?: boolean;
+  },
 ): HttpServer {
   // Otherwise Elysia looks for the path behind the eleventh character of the URL, and a client that names its host `a`
   // has another path answered than the one the gateway let through.
@@ -40,10 +53,8 @@ export function serveHttp(
       reusePort: false,
       fetch(request) {
         const { headers } = request;
-        const trace = continueTrace({
-          requestId: headers.get('x-request-id'),
-          traceparent: headers.get('traceparent'),
-        });
+        const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
+        const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isOperational(request.url));
         return withTrace(trace, () => app.fetch(request));
       },
       websocket: webSocketHandler,

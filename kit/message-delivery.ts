@@ -3,7 +3,8 @@ import { InvalidMessage, type MessageDefinition, type MessageOf, parseEnvelope }
 import { errorMessage } from './error-description';
 import type { Logger } from './log';
 import { type Runtime, withTimeout } from './runtime';
-import { continueTrace, withTrace } from './trace';
+import { endSpan, errorTypeOf, receiveTrace, type SpanEnd } from './spans';
+import { type Trace, withTrace } from './trace';
 
 /** Trying again will not help: the message is parked at once with this reason. Never put what was sent into it. */
 export class PermanentError extends Error {
@@ -104,6 +105,8 @@ async function attempt<Definition extends MessageDefinition>(
   delivery: Delivery,
 ): Promise<{ message?: MessageOf<Definition>; failure?: unknown }> {
   let message: MessageOf<Definition> | undefined;
+  let trace: Trace | undefined;
+  let error: string | undefined;
   try {
     message = parseEnvelope(handling.definitions, delivery.bytes);
     if (delivery.attempt > handling.maxAttempts)
@@ -111,7 +114,7 @@ async function attempt<Definition extends MessageDefinition>(
         `handed out ${delivery.attempt} times and never settled: its worker ended each time`,
       );
     const parsed = message;
-    const trace = continueTrace({
+    trace = receiveTrace(runtime.spans, {
       requestId: parsed.trace.request_id,
       traceparent: parsed.trace.traceparent,
     });
@@ -124,8 +127,34 @@ async function attempt<Definition extends MessageDefinition>(
     await withTimeout(handled, handling.timeoutMs, `handling ${parsed.name}`);
     return { message };
   } catch (failure) {
+    error = errorTypeOf(failure);
     return { ...(message && { message }), failure: failure ?? new Error('the handler threw nothing') };
+  } finally {
+    if (message && trace?.span !== undefined)
+      endSpan(trace, spanOf(handling, message, delivery.attempt, error));
   }
+}
+
+function spanOf(
+  { source, definitions }: { source: string; definitions: readonly MessageDefinition[] },
+  message: { id: string; name: string },
+  attempt: number,
+  error: string | undefined,
+): SpanEnd {
+  return {
+    name: `process ${source}`,
+    kind: 'consumer',
+    attributes: {
+      'messaging.system.name': definitions[0]?.kind === 'job' ? 'beanstalkd' : 'rabbitmq',
+      'messaging.destination.name': source,
+      'messaging.operation.type': 'process',
+      'messaging.operation.name': 'process',
+      'messaging.message.id': message.id,
+      'rookery.message.name': message.name,
+      'rookery.attempt': attempt,
+    },
+    error,
+  };
 }
 
 async function settle(

@@ -1,6 +1,8 @@
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
 import { backOffMs, pause } from './back-off';
+import { observePool } from './mysql-metrics';
+import { withQuerySpans } from './mysql-spans';
 import type { Runtime } from './runtime';
 import { withTimeout } from './runtime';
 
@@ -77,7 +79,8 @@ export function openMysql(
     },
   });
   runtime.onClose('mysql', () => pool.end());
-  return drizzle(pool);
+  observePool(runtime, pool);
+  return drizzle(runtime.spans === null ? pool : withQuerySpans(pool, options.address));
 }
 
 /** MySQL: deadlock found, lock wait timeout exceeded. The transaction is undone and may be run again. */

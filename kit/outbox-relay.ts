@@ -3,8 +3,10 @@ import type { Beanstalkd } from './beanstalkd';
 import type { Database } from './mysql';
 import { claimRows, type Destination, markFailed, markSent, type OutboxRow, trimSent } from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
+import { publishingSpan } from './publishing-span';
 import type { Rabbit } from './rabbit';
 import type { Runtime } from './runtime';
+import type { Spans } from './spans';
 
 export interface OutboxRelay {
   /** Call it after a commit that wrote to the outbox: the rows are sent at once instead of within a second. */
@@ -64,7 +66,7 @@ export function relayOutbox(
   async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'stuck' | 'away'> {
     if (!route.connected()) return 'away';
     try {
-      const batch = await relayBatch(database, route);
+      const batch = await relayBatch(database, traced(route, runtime.spans));
       counters.sent.inc({ destination: route.destination }, batch.sent);
       counters.failures.inc({ destination: route.destination }, batch.failed.length);
       const [first] = batch.failed;
@@ -111,6 +113,26 @@ interface Batch {
   claimed: number;
   sent: number;
   failed: { id: number; error: string }[];
+}
+
+/** A span of each row sent that has one set aside for it. What fails stays in the outbox, and is told of in the log. */
+function traced(route: Route, spans: Spans | null): Route {
+  if (spans === null) return route;
+  return {
+    ...route,
+    async send(row) {
+      const { publishing } = row.headers;
+      const startedMs = performance.now();
+      await route.send(row);
+      if (publishing === undefined) return;
+      spans.finished({
+        ...publishingSpan(row),
+        traceparent: publishing.traceparent,
+        parentSpanId: publishing.parent_span_id,
+        startedMs,
+      });
+    },
+  };
 }
 
 function relayBatch(database: Database, route: Route): Promise<Batch> {

@@ -16,7 +16,7 @@ import { json, moment, uuid } from './mysql-columns';
 export const DATABASE_NOW = sql`utc_timestamp(3)`;
 
 /** How the relay delivers a row; kept with it, so that a row outlives changes of its definition. */
-export type OutboxRouting =
+export type OutboxRouting = (
   | { readonly exchange: string; readonly routing_key: string; readonly consumers: readonly string[] }
   | {
       readonly tube: string;
@@ -24,7 +24,14 @@ export type OutboxRouting =
       readonly ttr_seconds: number;
       /** ISO 8601; the job is delayed until then. */
       readonly due_at?: string;
-    };
+    }
+) & { readonly publishing?: PublishingSpan };
+
+/** The span of a row's publishing, known before it happens: the message names it as the parent of its handling. */
+export interface PublishingSpan {
+  readonly traceparent: string;
+  readonly parent_span_id: string;
+}
 
 /** Messages written in the transaction of what they tell of, to be sent by the relay. A service's schema exports it. */
 export const outbox = mysqlTable(

@@ -2,6 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { envelope, InvalidMessage, MAXIMUM_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import type { Transaction } from './mysql';
 import { DATABASE_NOW, type OutboxRouting, outbox } from './outbox-tables';
+import { beginSpan } from './spans';
 import { currentTrace } from './trace';
 
 export interface OutboxEntry {
@@ -34,7 +35,10 @@ export function outboxEntry<Definition extends MessageDefinition>(
   data: Static<Definition['data']>,
   options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
 ): OutboxEntry {
-  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  const running = currentTrace();
+  const { requestId, traceparent, span } =
+    running.span === undefined ? running : beginSpan(running.span.spans, running);
+  const message = envelope(definition, data, { requestId, traceparent, actor: options.actor });
   const payload = JSON.stringify(message);
   if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)
     throw new InvalidMessage(`${definition.name} is bigger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
@@ -44,7 +48,10 @@ export function outboxEntry<Definition extends MessageDefinition>(
     name: definition.name,
     payload,
     erasePayload: options.erasePayload ?? false,
-    headers: routingOf(definition, options.delaySeconds),
+    headers: {
+      ...routingOf(definition, options.delaySeconds),
+      ...(span?.parentSpanId && { publishing: { traceparent, parent_span_id: span.parentSpanId } }),
+    },
     aggregate: options.aggregate,
   };
 }

@@ -3,7 +3,8 @@ import { requestDurations } from './metrics';
 import { BodyTooLarge, problemResponse, UnsupportedMediaType } from './problem';
 import { allowedMethods, problemOf } from './problem-of';
 import type { Runtime } from './runtime';
-import { continueTrace, type Trace, traceIdOf } from './trace';
+import { endSpan, type SpanEnd } from './spans';
+import { continueTrace, runningTrace, type Trace, traceIdOf } from './trace';
 
 export interface RequestRules {
   /** Media types that are read. */
@@ -29,10 +30,10 @@ function exchangeOf(request: Request): Exchange {
   let exchange = exchanges.get(request);
   if (exchange === undefined) {
     const { headers } = request;
-    const trace = continueTrace({
-      requestId: headers.get('x-request-id'),
-      traceparent: headers.get('traceparent'),
-    });
+    // The server has begun one, whose ids everything that this request starts carries as well.
+    const trace =
+      runningTrace() ??
+      continueTrace({ requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') });
     exchange = { trace, startedMs: performance.now() };
     exchanges.set(request, exchange);
   }
@@ -86,8 +87,23 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           },
           'request',
         );
+        if (exchange.trace.span !== undefined)
+          endSpan(exchange.trace, spanOf(request.method, pattern, status));
       });
 }
+
+/** Without the path and the query, which may hold what is secret. */
+const spanOf = (method: string, route: string, status: number): SpanEnd => ({
+  name: `${method} ${route}`,
+  kind: 'server',
+  attributes: {
+    'http.request.method': method,
+    'http.route': route,
+    'http.response.status_code': status,
+    'url.scheme': 'http',
+  },
+  error: status >= 500 ? String(status) : undefined,
+});
 
 const statusOf = (response: unknown, set: number | string | undefined): number =>
   response instanceof Response ? response.status : typeof set === 'number' ? set : 200;
