@@ -93,6 +93,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     revision: directory.revision,
     log,
     metrics,
+    spans: runtime.spans,
     recent,
     crossOrigin: createCrossOrigin(env, createAllowedMethods(directory, app.routes)),
     rateLimits: await openRateLimits(runtime, env, tokens),

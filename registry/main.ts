@@ -23,6 +23,8 @@ const server = serveHttp(runtime, app, {
   port: env.PORT,
   insist: true,
   bodyBytes: REGISTRY_BODY_BYTES,
+  // Heartbeats, most of them.
+  beginsTraces: false,
 });
 runtime.onClose('http', () => server.stop(2_000));
 // Registered last, so closed first: open streams would hold the server back.

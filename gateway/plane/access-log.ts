@@ -1,9 +1,11 @@
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import type { Spans } from '#kit/spans';
 import type { RecentRequests, RoutedRequest } from '../explain/recent-requests';
 import { createAccessMetrics, type Open } from './access-metrics';
 import { createLineBuffer } from './line-buffer';
 import type { RequestContext } from './request-context';
+import { finishRequestSpan } from './request-span';
 
 /** How one request ended. */
 export interface Outcome extends RoutedRequest {
@@ -11,7 +13,7 @@ export interface Outcome extends RoutedRequest {
   readonly bytesOut: number;
 }
 
-/** One line, one observation and one place among the recent requests for each request, and the gauges of the data plane. */
+/** One line, one observation, one place among the recent requests and one span for each request, and the gauges of the data plane. */
 export interface AccessLog {
   readonly activeRequests: number;
   begin(): void;
@@ -31,7 +33,12 @@ export const CLIENT_LEFT = 499;
  * Lines are the process's log lines in form, but written by hand: they have these fields and no others, none of them
  * secret, and making them with the logger costs as much as all the rest of a request.
  */
-export function createAccessLog(log: Logger, registry: Registry, recent: RecentRequests): AccessLog {
+export function createAccessLog(
+  log: Logger,
+  registry: Registry,
+  recent: RecentRequests,
+  spans: Spans | null = null,
+): AccessLog {
   const open: Open = { requests: 0, connections: 0, tunnels: 0 };
   const metrics = createAccessMetrics(registry, open);
   const lines = createLineBuffer(log);
@@ -54,6 +61,7 @@ export function createAccessLog(log: Logger, registry: Registry, recent: RecentR
       metrics.observe(route, status, durationMs);
       if (tries !== undefined && tries.retries > 0) metrics.retried(route, tries.retries);
       recent.add(context, durationMs, outcome);
+      if (spans !== null) finishRequestSpan(spans, context, outcome);
       if (!isWanted) return;
       // Ids and the address are of characters that need no escape: they were made or checked here.
       lines.add(

@@ -19,7 +19,7 @@ type Transcode = Extract<Decision, { kind: 'transcode' }>;
 
 /** From a request's head to whoever answers it. */
 export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
-  const context = createContext(request, client.arrival, plane.trusted, plane.revision());
+  const context = createContext(request, client.arrival, plane.trusted, plane.revision(), plane.spans);
   const decided = plane.decide(request.head);
   context.responseLines = plane.revisionLine();
   const decision = plane.crossOrigin === null ? decided : plane.crossOrigin.apply(context, decided);

@@ -1,6 +1,7 @@
 import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
+import type { Spans } from '#kit/spans';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -26,6 +27,7 @@ export interface GatewayOptions {
   readonly revision: () => number;
   readonly log: Logger;
   readonly metrics: Registry;
+  readonly spans?: Spans | null;
   /** Where every request is kept for a while, to be explained. */
   readonly recent: RecentRequests;
   readonly tls?: TlsFiles;
@@ -52,7 +54,8 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
   const { log, tls } = options;
   const limits: PlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = createDeadlineClock();
-  const accessLog = createAccessLog(log, options.metrics, options.recent);
+  const spans = options.spans ?? null;
+  const accessLog = createAccessLog(log, options.metrics, options.recent, spans);
   const report = (failure: unknown) => log.error({ err: failure }, 'a connection handler failed');
   const clients = createClientPlaces<ClientConnection>(
     limits.clients,
@@ -71,6 +74,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     crossOrigin: options.crossOrigin ?? null,
     rateLimits: options.rateLimits ?? null,
     responseCache: options.responseCache ?? null,
+    spans,
     log,
     revision: options.revision,
     revisionLine: createRevisionLine(options.revision),

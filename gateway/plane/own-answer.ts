@@ -18,6 +18,7 @@ import { answerProblem, reasonOf } from './problem-answer';
 import { UpstreamTimeout } from './problems';
 import { createBodyStream } from './request-body';
 import type { RequestContext } from './request-context';
+import { OWN_ROUTE } from './request-span';
 
 /** Until the gateway's own handler answers; what it answers may then take its time. */
 const OWN_ANSWER_MS = 30_000;
@@ -38,7 +39,7 @@ interface Answering {
 /** Has the gateway itself answer a request: builds a `Request` of it, and writes the `Response`. */
 export const answerOwn = (client: ClientSide, context: RequestContext, plane: Plane): RequestHandler =>
   answerHere(client, context, plane, {
-    route: 'own',
+    route: OWN_ROUTE,
     bodyBytes: plane.limits.ownBodyBytes,
     timeoutMs: OWN_ANSWER_MS,
     streams: false,

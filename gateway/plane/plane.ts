@@ -1,4 +1,5 @@
 import type { Logger } from '#kit/log';
+import type { Spans } from '#kit/spans';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -27,6 +28,8 @@ export interface Plane {
   readonly rateLimits: RateLimits | null;
   /** Null where no responses are kept. */
   readonly responseCache: ResponseCache | null;
+  /** Null where no spans are made. */
+  readonly spans: Spans | null;
   readonly log: Logger;
   /** The registry's revision that `decide` goes by. */
   revision(): number;

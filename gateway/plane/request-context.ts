@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import type { Spans } from '#kit/spans';
 import type { ResponseRecorder } from '../admission/response-cache';
 import type { HeaderList } from '../decision';
 import { TOKEN } from '../http1/characters';
@@ -13,6 +14,8 @@ export interface RequestContext {
   readonly traceId: string;
   /** To be sent upstream: the caller's trace with a span of our own, or a new trace. */
   readonly traceparent: string;
+  /** Of the caller's span, where spans are made; null when the trace begins here. */
+  readonly parentSpanId: string | null;
   /** Whether the caller's trace goes on, so that its `tracestate` still means something. */
   readonly traceContinued: boolean;
   readonly startedMs: number;
@@ -41,12 +44,14 @@ export function createContext(
   arrival: Arrival,
   trusted: TrustedProxies,
   revision: number,
+  spans: Spans | null = null,
 ): RequestContext {
   const { headers } = request.head;
   const caller = validTraceparent(singleValue(headers, 'traceparent'));
   const random = randomHex();
   const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
-  const flags = caller?.slice(53, 55) ?? '01';
+  // Without spans of its own the gateway leaves it to the services whether they make any.
+  const flags = caller?.slice(53, 55) ?? (spans === null || spans.keeps(traceId) ? '01' : '00');
   const givenId = singleValue(headers, 'x-request-id');
   return {
     request,
@@ -54,6 +59,8 @@ export function createContext(
     requestId: givenId !== null && isRequestId(givenId) ? copyOf(givenId) : newRequestId(),
     traceId,
     traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
+    // Waits to be sent, and a piece of a text keeps all of that text.
+    parentSpanId: spans !== null && caller !== null ? copyOf(caller.slice(36, 52)) : null,
     traceContinued: caller !== null,
     startedMs: performance.now(),
     revision,

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { SignJWT } from 'jose';
+import { uuidv7 } from '#kit/ids';
+import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { request } from './support/client';
+import { eventually } from './support/eventually';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './support/otlp-receiver';
+import { type StartedProcess, startProcess } from './support/processes';
+import { testDatabase } from './support/servers';
+
+/** One request is one trace, whichever processes and brokers it goes through; and where it is told does not matter to it. */
+
+const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
+const SERVER = 2;
+const CLIENT = 3;
+const PRODUCER = 4;
+const CONSUMER = 5;
+
+const processes: StartedProcess[] = [];
+const databases: Awaited<ReturnType<typeof testDatabase>>[] = [];
+let receiver: OtlpReceiver;
+let gateway: StartedProcess;
+let token: string;
+
+beforeAll(async () => {
+  receiver = startOtlpReceiver();
+  databases.push(await testDatabase(), await testDatabase());
+  const traced = { JWT_ALG: 'HS256', JWT_SECRET, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+  const start = async (main: string, environment: Record<string, string>) => {
+    const started = await startProcess(main, { ...traced, ...environment });
+    processes.push(started);
+    return started;
+  };
+  const { url: REGISTRY_URL } = await start('registry/main.ts', {});
+  [gateway] = await Promise.all([
+    start('gateway/main.ts', { REGISTRY_URL }),
+    // Timelines believes no token before auth has told it once which are revoked.
+    start('services/auth/main.ts', { REGISTRY_URL, AUTH_DATABASE_URL: databases[0]?.url ?? '' }),
+    start('services/timelines/main.ts', { REGISTRY_URL, TIMELINES_DATABASE_URL: databases[1]?.url ?? '' }),
+    start('workers/posts/main.ts', { REGISTRY_URL }),
+  ]);
+  token = await accessToken();
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(processes.toReversed().map((process) => process.stop()));
+  await Promise.all(databases.map(({ drop }) => drop()));
+  await receiver.stop();
+}, 30_000);
+
+test('a post accepted for later is one trace from the gateway to the database, by way of its job', async () => {
+  await eventually(() => post('the first', '').then(({ status }) => expect(status).toBe(202)), 20_000);
+  const traceId = uuidv7().replaceAll('-', '');
+  const accepted = await post('a traced post', `00-${traceId}-b7ad6b7169203331-01`);
+  expect(accepted.status).toBe(202);
+  const spansOf = () => receiver.spans.filter((span) => span.traceId === traceId);
+  // Each process sends its own spans, the callers' when theirs are over.
+  await eventually(() =>
+    expect(
+      chainTo('insert posts', spansOf()).map(({ service, kind, name }) => [service, kind, name]),
+    ).toEqual([
+      ['gateway', SERVER, 'POST /posts/async'],
+      ['timelines', SERVER, 'POST /posts/async'],
+      ['timelines', PRODUCER, 'publish posts'],
+      ['posts', CONSUMER, 'process posts'],
+      ['posts', CLIENT, 'timelines.v1.TimelinesService/CreateAcceptedPost'],
+      ['timelines', SERVER, 'timelines.v1.TimelinesService/CreateAcceptedPost'],
+      ['timelines', CLIENT, 'insert posts'],
+    ]),
+  );
+  const trace = spansOf();
+  const [first] = chainTo('insert posts', trace);
+  expect(first?.parentSpanId).toBe('b7ad6b7169203331');
+  const ids = new Set(trace.map(({ spanId }) => spanId));
+  expect(ids.size).toBe(trace.length);
+  // Every other one hangs below one of these.
+  expect(trace.filter((span) => span !== first && !ids.has(span.parentSpanId ?? ''))).toEqual([]);
+}, 30_000);
+
+test('nothing that was sent is in a span, but places for it', () => {
+  const text = JSON.stringify(receiver.spans);
+  expect(text).toContain('insert into `posts` (`id`');
+  expect(text).toContain('?');
+  for (const secret of ['a traced post', 'the first', token, JWT_SECRET, 'secret-query'])
+    expect(text).not.toContain(secret);
+});
+
+test('the gateway begins a trace where none was sent, and what watches the system leaves none', async () => {
+  for (const path of ['/health', '/metrics']) await request(gateway.url, 'GET', path);
+  await request(gateway.url, 'GET', '/posts/nobody');
+  const begun = await eventually(() =>
+    receiver.spans.find(({ service, name }) => service === 'gateway' && name === 'GET /posts/:username'),
+  );
+  expect(begun?.parentSpanId).toBeUndefined();
+  expect(receiver.spans.filter(({ name }) => /health|readyz|metrics|heartbeat|register/.test(name))).toEqual(
+    [],
+  );
+});
+
+test('requests go on while there is nobody to tell', async () => {
+  await receiver.stop();
+  for (let number = 0; number < 20; number++) expect((await post(`untold ${number}`, '')).status).toBe(202);
+});
+
+/** From the first of the trace down to the span of this name. */
+function chainTo(name: string, trace: readonly ReceivedSpan[]): ReceivedSpan[] {
+  const chain: ReceivedSpan[] = [];
+  let span = trace.find((one) => one.name === name);
+  while (span !== undefined) {
+    chain.unshift(span);
+    const parent = span.parentSpanId;
+    span = trace.find(({ spanId }) => spanId === parent);
+  }
+  return chain;
+}
+
+const post = (text: string, traceparent: string) =>
+  request(gateway.url, 'POST', '/posts/async?secret-query', {
+    token,
+    body: { text },
+    headers: { 'idempotency-key': uuidv7(), ...(traceparent !== '' && { traceparent }) },
+  });
+
+const accessToken = () =>
+  new SignJWT({ username: 'tracer', sid: uuidv7(), roles: ['user'], permissions: [] })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
+    .setSubject(uuidv7())
+    .setJti(uuidv7())
+    .setIssuer('http://127.0.0.1:8080')
+    .setAudience('rookery')
+    .setIssuedAt()
+    .setExpirationTime('10m')
+    .sign(new TextEncoder().encode(JWT_SECRET));
