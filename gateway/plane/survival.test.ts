@@ -142,6 +142,19 @@ test('a try whose time is up while the budget is spent goes to another instance 
   expect(answers).toEqual(Array.from({ length: 10 }, () => 'second'));
 });
 
+test('an instance nobody can reach costs no request, however many come at once and whatever they are', async () => {
+  const second = saying('200 OK', 'second');
+  const gateway = await gatewayTo({ instances: [closedPort(), second.port] });
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, async (_, number) => {
+      const response = await fetch(gateway.url, { method: number % 2 === 0 ? 'GET' : 'POST' });
+      return response.text();
+    }),
+  );
+  expect(answers).toEqual(Array.from({ length: 40 }, () => 'second'));
+  expect(gateway.retryBudget.inUse()).toBe(0);
+});
+
 test('a kept connection the instance has just closed costs an idempotent request nothing', async () => {
   let answered = 0;
   const upstream = upstreamThat((_, reply, __, reset) => {

@@ -59,7 +59,7 @@ export class Tries {
    */
   another(result: TryResult, status: number): boolean {
     if (this.replay?.possible === false) return false;
-    const next = this.pickFurther('retry', status);
+    const next = this.pickFurther('retry', result, status);
     if (next === null) return false;
     this.leave(result);
     this.retries++;
@@ -126,7 +126,7 @@ export class Tries {
 
   private hedge(): void {
     if (this.beside !== null || this.current === null) return;
-    const next = this.pickFurther('hedge', 0);
+    const next = this.pickFurther('hedge', 'abandoned', 0);
     if (next === null) return;
     this.retries++;
     this.beside = this.send(next, false);
@@ -153,18 +153,20 @@ export class Tries {
     this.beside = null;
   }
 
-  private pickFurther(kind: 'retry' | 'hedge', status: number): Attempt | null {
+  private pickFurther(kind: 'retry' | 'hedge', result: TryResult, status: number): Attempt | null {
     const { retryBudget, pick } = this.decision;
     const heldPlace = this.holdsPlace;
-    if (!retryBudget.take(heldPlace)) return this.refuseFurther(kind, 'retry-budget');
+    // What reached nobody was no load for anybody, and each instance is tried once.
+    const isFree = result === 'unreachable';
+    if (!isFree && !retryBudget.take(heldPlace)) return this.refuseFurther(kind, 'retry-budget');
     this.tried ??= new Set();
     if (this.attempt !== null) this.tried.add(this.attempt.instanceId);
     const next = pick(this.tried, this.repeatable);
     if (next === null) {
-      retryBudget.giveBack(heldPlace);
+      if (!isFree) retryBudget.giveBack(heldPlace);
       return this.refuseFurther(kind, 'no-other-instance');
     }
-    this.holdsPlace = true;
+    this.holdsPlace ||= !isFree;
     if (this.attempt !== null) this.told = withTry(this.told, kind, this.attempt, status, next, retryBudget);
     return next;
   }
