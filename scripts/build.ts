@@ -14,9 +14,8 @@ const ROOT = join(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
 /** Read files of their own package at run time, so they have to stay where they are; loaded only when asked for. */
 const READ_THEIR_OWN_FILES = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
-/** Loaded only where traces are sent somewhere: otherwise not even their text should be in memory. */
+/** Loaded only where traces are sent somewhere: elsewhere not even its text should be in memory. */
 const SELDOM_LOADED = [
-  '@opentelemetry/api',
   '@opentelemetry/exporter-trace-otlp-http',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
