@@ -14,7 +14,7 @@ export interface TraceEnvironment {
 
 /** Spans on their way to a collector. */
 export interface ExportedSpans extends Spans {
-  /** Sends what is left, within two seconds. */
+  /** Sends what is left, within two seconds; not to a collector that is known to be away. */
   close(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface ExportedSpans extends Spans {
 const QUEUE_SPANS = 2_048;
 const BATCH_SPANS = 512;
 /** A batch waits `batchMs` to become full, and is tried for `exportMs` while the collector is away. */
-const PACE = { batchMs: 2_000, exportMs: 5_000 };
+const PACE = { batchMs: 2_000, exportMs: 3_000 };
 const CLOSE_MS = 2_000;
 /** `ExportResultCode.SUCCESS` of the SDK. */
 const EXPORTED = 0;
@@ -48,7 +48,7 @@ export async function exportSpans(
   ]);
   const url = tracesUrl(env.OTEL_EXPORTER_OTLP_ENDPOINT);
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: pace.exportMs });
-  const tell = deliveryTold(log, new URL(url).origin);
+  const delivery = observeDelivery(log, new URL(url).origin);
   const counters = createCounters(metrics);
   const readable = readableSpans(
     resourceFromAttributes({
@@ -70,7 +70,7 @@ export async function exportSpans(
           const delivered = result.code === EXPORTED;
           if (delivered) counters.exported.inc(spans.length);
           else counters.dropped.inc({ reason: 'not_delivered' }, spans.length);
-          tell(delivered, result.error);
+          delivery.ended(delivered, result.error);
           done(result);
         });
       },
@@ -89,7 +89,8 @@ export async function exportSpans(
       processor.onEnd(readable(span));
     },
     async close() {
-      // What cannot be delivered has been told of by then.
+      if (delivery.away()) return;
+      // What cannot be delivered is told of by the exporter.
       await withTimeout(processor.shutdown(), CLOSE_MS, 'sending the last spans').catch(() => undefined);
     },
   };
@@ -111,13 +112,16 @@ async function samplerOf(env: TraceEnvironment): Promise<Spans['keeps']> {
 }
 
 /** Says once that the collector is away, and once that it is back. */
-function deliveryTold(log: Logger, collector: string): (delivered: boolean, failure?: Error) => void {
+function observeDelivery(log: Logger, collector: string) {
   let away = false;
-  return (delivered, failure) => {
-    if (!delivered && !away)
-      log.warn({ err: failure, collector }, 'spans cannot be delivered and are dropped; requests go on');
-    if (delivered && away) log.info({ collector }, 'spans are delivered again');
-    away = !delivered;
+  return {
+    away: () => away,
+    ended(delivered: boolean, failure: Error | undefined) {
+      if (!delivered && !away)
+        log.warn({ err: failure, collector }, 'spans cannot be delivered and are dropped; requests go on');
+      if (delivered && away) log.info({ collector }, 'spans are delivered again');
+      away = !delivered;
+    },
   };
 }
 

@@ -1,8 +1,17 @@
 import type { OutboxRow } from './outbox-claim';
 import type { SpanEnd } from './spans';
 
-/** What a span tells of a message that a broker has confirmed. */
-export function publishingSpan({ headers, messageId, name, attempts }: OutboxRow): SpanEnd {
+/**
+ * What a span tells of a message that is sent to its broker.
+ *
+ * @param attempts failed ones before this
+ */
+export function publishingSpan({
+  headers,
+  messageId,
+  name,
+  attempts,
+}: Pick<OutboxRow, 'headers' | 'messageId' | 'name' | 'attempts'>): SpanEnd {
   const isJob = 'tube' in headers;
   const destination = isJob ? headers.tube : headers.exchange;
   return {

@@ -1,6 +1,8 @@
 import type { Static } from '@sinclair/typebox';
 import { envelope, type JobDefinition } from '#contracts/messages';
 import type { Beanstalkd } from './beanstalkd';
+import { publishingSpan } from './publishing-span';
+import { withSpan } from './spans';
 import { currentTrace } from './trace';
 
 /**
@@ -16,10 +18,19 @@ export async function putJob<Definition extends JobDefinition>(
   definition: Definition,
   data: Static<Definition['data']>,
 ): Promise<void> {
-  const message = envelope(definition, data, { ...currentTrace(), actor: null });
-  await beanstalkd.put(definition.tube, Buffer.from(JSON.stringify(message)), {
-    priority: definition.priority,
-    ttrSeconds: definition.ttrSeconds,
-    delaySeconds: 0,
-  });
+  const { name, tube, priority, ttrSeconds } = definition;
+  const headers = { tube, priority, ttr_seconds: ttrSeconds };
+  let messageId = '';
+  await withSpan(
+    () => publishingSpan({ headers, messageId, name, attempts: 0 }),
+    async (trace = currentTrace()) => {
+      const message = envelope(definition, data, { ...trace, actor: null });
+      messageId = message.id;
+      await beanstalkd.put(tube, Buffer.from(JSON.stringify(message)), {
+        priority,
+        ttrSeconds,
+        delaySeconds: 0,
+      });
+    },
+  );
 }

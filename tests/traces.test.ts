@@ -97,6 +97,24 @@ test('the gateway begins a trace where none was sent, and what watches the syste
   );
 });
 
+test('a request the gateway passes on by gRPC is one trace as well', async () => {
+  const method = 'auth.v1.AuthService/Login';
+  const body = { username: 'nobody', password: 'nothing-of-use' };
+  await request(gateway.url, 'POST', '/auth/login', { body });
+  await eventually(() =>
+    expect(
+      chainTo(
+        method,
+        receiver.spans.filter(({ service }) => service === 'auth' || service === 'gateway').toReversed(),
+      ).map(({ service, kind, name, status }) => [service, kind, name, status]),
+    ).toEqual([
+      ['gateway', SERVER, 'POST /auth/login', 0],
+      ['gateway', CLIENT, method, 2],
+      ['auth', SERVER, method, 0],
+    ]),
+  );
+});
+
 test('requests go on while there is nobody to tell', async () => {
   await receiver.stop();
   for (let number = 0; number < 20; number++) expect((await post(`untold ${number}`, '')).status).toBe(202);
