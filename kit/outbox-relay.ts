@@ -3,7 +3,7 @@ import type { Beanstalkd } from './beanstalkd';
 import type { Database } from './mysql';
 import { claimRows, type Destination, markFailed, markSent, type OutboxRow, trimSent } from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
-import { publishingSpan } from './publishing-span';
+import { type Published, publishAs } from './publishing-span';
 import type { Rabbit } from './rabbit';
 import type { Runtime } from './runtime';
 import type { Spans } from './spans';
@@ -115,24 +115,23 @@ interface Batch {
   failed: { id: number; error: string }[];
 }
 
-/** A span of each row sent that has one set aside for it. What fails stays in the outbox, and is told of in the log. */
+/** A span of each row sent that has one set aside for it. */
 function traced(route: Route, spans: Spans | null): Route {
   if (spans === null) return route;
-  return {
-    ...route,
-    async send(row) {
-      const { publishing } = row.headers;
-      const startedMs = performance.now();
-      await route.send(row);
-      if (publishing === undefined) return;
-      spans.finished({
-        ...publishingSpan(row),
-        traceparent: publishing.traceparent,
-        parentSpanId: publishing.parent_span_id,
-        startedMs,
-      });
-    },
-  };
+  const send = (row: OutboxRow) =>
+    publishAs(
+      spans,
+      row.headers.publishing,
+      () => publishedRow(row),
+      () => route.send(row),
+    );
+  return { ...route, send };
+}
+
+function publishedRow({ headers, messageId, name, attempts }: OutboxRow): Published {
+  const message = { messageId, name, attempt: attempts + 1 };
+  if ('tube' in headers) return { ...message, system: 'beanstalkd', destination: headers.tube };
+  return { ...message, system: 'rabbitmq', destination: headers.exchange, routingKey: headers.routing_key };
 }
 
 function relayBatch(database: Database, route: Route): Promise<Batch> {

@@ -11,6 +11,7 @@ import {
   varchar,
 } from 'drizzle-orm/mysql-core';
 import { json, moment, uuid } from './mysql-columns';
+import type { PublishingSpan } from './publishing-span';
 
 /** The server's clock, for times that several instances compare. */
 export const DATABASE_NOW = sql`utc_timestamp(3)`;
@@ -26,12 +27,6 @@ export type OutboxRouting = (
       readonly due_at?: string;
     }
 ) & { readonly publishing?: PublishingSpan };
-
-/** The span of a row's publishing, known before it happens: the message names it as the parent of its handling. */
-export interface PublishingSpan {
-  readonly traceparent: string;
-  readonly parent_span_id: string;
-}
 
 /** Messages written in the transaction of what they tell of, to be sent by the relay. A service's schema exports it. */
 export const outbox = mysqlTable(

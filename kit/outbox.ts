@@ -2,8 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { envelope, InvalidMessage, MAXIMUM_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import type { Transaction } from './mysql';
 import { DATABASE_NOW, type OutboxRouting, outbox } from './outbox-tables';
-import { beginSpan } from './spans';
-import { currentTrace } from './trace';
+import { traceToPublish } from './publishing-span';
 
 export interface OutboxEntry {
   readonly destination: 'rabbitmq' | 'beanstalkd';
@@ -35,10 +34,8 @@ export function outboxEntry<Definition extends MessageDefinition>(
   data: Static<Definition['data']>,
   options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
 ): OutboxEntry {
-  const running = currentTrace();
-  const { requestId, traceparent, span } =
-    running.span === undefined ? running : beginSpan(running.span.spans, running);
-  const message = envelope(definition, data, { requestId, traceparent, actor: options.actor });
+  const { trace, publishing } = traceToPublish();
+  const message = envelope(definition, data, { ...trace, actor: options.actor });
   const payload = JSON.stringify(message);
   if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)
     throw new InvalidMessage(`${definition.name} is bigger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
@@ -50,7 +47,7 @@ export function outboxEntry<Definition extends MessageDefinition>(
     erasePayload: options.erasePayload ?? false,
     headers: {
       ...routingOf(definition, options.delaySeconds),
-      ...(span?.parentSpanId && { publishing: { traceparent, parent_span_id: span.parentSpanId } }),
+      ...(publishing && { publishing }),
     },
     aggregate: options.aggregate,
   };

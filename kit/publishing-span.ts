@@ -1,31 +1,71 @@
-import type { OutboxRow } from './outbox-claim';
-import type { SpanEnd } from './spans';
+import { beginSpan, type SpanEnd, type Spans } from './spans';
+import { currentTrace, spanIdOf, type Trace } from './trace';
+
+/** The span of a message's publishing, known before it happens: the message names it as the parent of its handling. */
+export interface PublishingSpan {
+  readonly traceparent: string;
+  readonly parent_span_id: string;
+}
+
+/** A message, as far as a span tells of it. */
+export interface Published {
+  readonly system: 'beanstalkd' | 'rabbitmq';
+  /** Tube or exchange. */
+  readonly destination: string;
+  readonly routingKey?: string;
+  readonly messageId: string;
+  readonly name: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+}
 
 /**
- * What a span tells of a message that is sent to its broker.
+ * The trace for a message that is written down now and sent later.
  *
- * @param attempts failed ones before this
+ * @returns `publishing` is to be kept with the message for `publishAs`; undefined where nothing is to be told
  */
-export function publishingSpan({
-  headers,
-  messageId,
-  name,
-  attempts,
-}: Pick<OutboxRow, 'headers' | 'messageId' | 'name' | 'attempts'>): SpanEnd {
-  const isJob = 'tube' in headers;
-  const destination = isJob ? headers.tube : headers.exchange;
+export function traceToPublish(): { trace: Trace; publishing: PublishingSpan | undefined } {
+  const running = currentTrace();
+  if (running.span === undefined) return { trace: running, publishing: undefined };
+  const trace = beginSpan(running.span.spans, running);
+  const { traceparent } = trace;
+  return { trace, publishing: { traceparent, parent_span_id: spanIdOf(running) } };
+}
+
+/**
+ * Sends a message, and tells of it by the span set aside for it. A message that could not be sent is told of in the log,
+ * and by this span when it has been.
+ *
+ * @throws what `send` throws
+ */
+export async function publishAs(
+  spans: Spans | null,
+  publishing: PublishingSpan | undefined,
+  message: () => Published,
+  send: () => Promise<unknown>,
+): Promise<void> {
+  const startedMs = performance.now();
+  await send();
+  if (spans === null || publishing === undefined) return;
+  const { traceparent, parent_span_id } = publishing;
+  spans.finished({ ...publishingSpan(message()), traceparent, parentSpanId: parent_span_id, startedMs });
+}
+
+/** What a span tells of a message that is sent to its broker. */
+export function publishingSpan(message: Published): SpanEnd {
+  const { system, destination, routingKey, messageId, name, attempt } = message;
   return {
     name: `publish ${destination}`,
     kind: 'producer',
     attributes: {
-      'messaging.system.name': isJob ? 'beanstalkd' : 'rabbitmq',
+      'messaging.system.name': system,
       'messaging.destination.name': destination,
       'messaging.operation.type': 'send',
-      'messaging.operation.name': isJob ? 'put' : 'publish',
+      'messaging.operation.name': system === 'beanstalkd' ? 'put' : 'publish',
       'messaging.message.id': messageId,
-      ...(!isJob && { 'messaging.rabbitmq.destination.routing_key': headers.routing_key }),
+      ...(routingKey !== undefined && { 'messaging.rabbitmq.destination.routing_key': routingKey }),
       'rookery.message.name': name,
-      'rookery.attempt': attempts + 1,
+      'rookery.attempt': attempt,
     },
   };
 }

@@ -19,10 +19,9 @@ export async function putJob<Definition extends JobDefinition>(
   data: Static<Definition['data']>,
 ): Promise<void> {
   const { name, tube, priority, ttrSeconds } = definition;
-  const headers = { tube, priority, ttr_seconds: ttrSeconds };
   let messageId = '';
   await withSpan(
-    () => publishingSpan({ headers, messageId, name, attempts: 0 }),
+    () => publishingSpan({ system: 'beanstalkd', destination: tube, messageId, name, attempt: 1 }),
     async (trace = currentTrace()) => {
       const message = envelope(definition, data, { ...trace, actor: null });
       messageId = message.id;

@@ -3,7 +3,8 @@ import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
-import { currentTrace } from '#kit/trace';
+import { type PublishingSpan, traceToPublish } from '#kit/publishing-span';
+import { currentTrace, type Trace } from '#kit/trace';
 
 /** A message as a script puts it into the outbox. */
 export interface OutboxEntry {
@@ -22,8 +23,10 @@ export function outboxEntry<Sent extends Definition>(
   data: Static<Sent['data']>,
   options: { actor: string | null },
 ): OutboxEntry {
-  const { id, text } = jobEntry(definition, data, options);
-  return { id, text: `{"due_at_ms":${Date.now()},"envelope":${text}}` };
+  const { trace, publishing } = traceToPublish();
+  const { id, text } = entry(definition, data, options, trace);
+  const told = publishing === undefined ? '' : `"publishing":${JSON.stringify(publishing)},`;
+  return { id, text: `{"due_at_ms":${Date.now()},${told}"envelope":${text}}` };
 }
 
 /** The same for a script that decides itself when it is due, and writes that down. */
@@ -32,17 +35,27 @@ export function jobEntry<Sent extends Definition>(
   data: Static<Sent['data']>,
   options: { actor: string | null },
 ): OutboxEntry {
-  const message = envelope(definition, data, { ...currentTrace(), actor: options.actor });
+  return entry(definition, data, options, currentTrace());
+}
+
+function entry<Sent extends Definition>(
+  definition: Sent,
+  data: Static<Sent['data']>,
+  options: { actor: string | null },
+  trace: Trace,
+): OutboxEntry {
+  const message = envelope(definition, data, { ...trace, actor: options.actor });
   return { id: message.id, text: JSON.stringify(message) };
 }
 
-/** Reads what was put into the outbox: its definition, the bytes to send, and how many seconds it is still to be held back. */
+/** Reads what was put into the outbox: its definition, the bytes to send, how many seconds it is still to be held back, and its span. */
 export function readOutboxEntry(text: string): {
   definition: Definition;
   body: Buffer;
   delaySeconds: number;
+  publishing: PublishingSpan | undefined;
 } {
-  const { due_at_ms, envelope: message } = JSON.parse(text);
+  const { due_at_ms, publishing, envelope: message } = JSON.parse(text);
   const definition = DEFINITIONS.find(
     ({ name, version }) => name === message.name && version === message.version,
   );
@@ -52,5 +65,6 @@ export function readOutboxEntry(text: string): {
     definition,
     body: Buffer.from(JSON.stringify(message)),
     delaySeconds: Math.max(0, Math.ceil((due_at_ms - Date.now()) / 1000)),
+    publishing,
   };
 }

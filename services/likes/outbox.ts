@@ -1,6 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import { pause } from '#kit/back-off';
 import type { Beanstalkd } from '#kit/beanstalkd';
+import { publishAs } from '#kit/publishing-span';
 import type { Rabbit } from '#kit/rabbit';
 import type { Runtime } from '#kit/runtime';
 import { readOutboxEntry } from './outbox-entry';
@@ -30,7 +31,10 @@ export function relayOutbox(
   storage: LikesStorage,
   brokers: { beanstalkd: Beanstalkd; rabbit: Rabbit },
 ): OutboxRelay {
-  const routes: Route[] = [beanstalkdRoute(brokers.beanstalkd), rabbitRoute(brokers.rabbit)];
+  const routes: Route[] = [
+    beanstalkdRoute(runtime, brokers.beanstalkd),
+    rabbitRoute(runtime, brokers.rabbit),
+  ];
   const counters = observe(runtime, storage, routes);
   const alarms = routes.map(() => createAlarm(runtime.closing));
   const loops = routes.map(async (route, index) => {
@@ -95,24 +99,35 @@ async function relayBatch(storage: LikesStorage, { broker, send }: Route) {
   return { sent: sent.length, failures };
 }
 
-const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
+const beanstalkdRoute = ({ spans }: Runtime, beanstalkd: Beanstalkd): Route => ({
   broker: 'beanstalkd',
   connected: () => beanstalkd.connected,
-  send(_id, text) {
-    const { definition, body, delaySeconds } = readOutboxEntry(text);
+  send(messageId, text) {
+    const { definition, body, delaySeconds, publishing } = readOutboxEntry(text);
     if (definition.kind !== 'job') throw new Error(`${definition.name} is not for beanstalkd`);
-    const { tube, priority, ttrSeconds } = definition;
-    return beanstalkd.put(tube, body, { priority, ttrSeconds, delaySeconds });
+    const { name, tube, priority, ttrSeconds } = definition;
+    return publishAs(
+      spans,
+      publishing,
+      () => ({ system: 'beanstalkd', destination: tube, messageId, name, attempt: 1 }),
+      () => beanstalkd.put(tube, body, { priority, ttrSeconds, delaySeconds }),
+    );
   },
 });
 
-const rabbitRoute = (rabbit: Rabbit): Route => ({
+const rabbitRoute = ({ spans }: Runtime, rabbit: Rabbit): Route => ({
   broker: 'rabbitmq',
   connected: () => rabbit.connected,
-  send(id, text) {
-    const { definition, body } = readOutboxEntry(text);
+  send(messageId, text) {
+    const { definition, body, publishing } = readOutboxEntry(text);
     if (definition.kind !== 'event') throw new Error(`${definition.name} is not for RabbitMQ`);
-    return rabbit.publish(definition, { id, body });
+    const { name, exchange, routingKey } = definition;
+    return publishAs(
+      spans,
+      publishing,
+      () => ({ system: 'rabbitmq', destination: exchange, routingKey, messageId, name, attempt: 1 }),
+      () => rabbit.publish(definition, { id: messageId, body }),
+    );
   },
 });
 
