@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
+import type { Spans } from '#kit/spans';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -42,6 +43,7 @@ export interface TestSetup {
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
   readonly rateLimits?: RateLimits;
   readonly responseCache?: ResponseCache;
+  readonly spans?: Spans;
   readonly tls?: { certPath: string; keyPath: string };
 }
 
@@ -110,6 +112,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     crossOrigin: setup.crossOrigin ?? null,
     rateLimits: setup.rateLimits ?? null,
     responseCache: setup.responseCache ?? null,
+    spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
     ...(setup.tls && { tls: setup.tls }),
