@@ -88,9 +88,12 @@ test('a replica that begins knows everybody at once, and says so', async () => {
   const seen = await snapshot(late.url);
   expect(seen.complete).toBe(true);
   expect(seen.services.known).toMatchObject([{ instance_id: 'k1', state: 'up' }]);
-  expect(await (await fetch(`${late.url}/status`)).json()).toMatchObject({
-    sharing: { working: true, replicas: 4, complete: true },
-  });
+  // How many share the table is known when each has said again that it is there.
+  await eventually(async () =>
+    expect(await (await fetch(`${late.url}/status`)).json()).toMatchObject({
+      sharing: { working: true, replicas: 4, complete: true },
+    }),
+  );
   const { dependencies } = (await (await fetch(`${late.url}/readyz`)).json()) as {
     dependencies: Record<string, unknown>;
   };

@@ -8,7 +8,7 @@ export interface RoutedTry {
   readonly attempt: Attempt;
   /** What the instance answered; 0 without an answer, and of the last one, whose is the request's. */
   status: number;
-  /** The retry budget when it was begun; null for the first. */
+  /** The retry budget when it was begun; null for the first, and for one that cost nothing of it. */
   readonly budget: Budget | null;
 }
 
@@ -39,6 +39,7 @@ export interface Budget {
  *
  * @param tries null while there was but one
  * @param status what the try before it was answered with; 0 without an answer
+ * @param budget the retry budget with it; null where it costs nothing of that
  */
 export function withTry(
   tries: RoutedTry[] | null,
@@ -46,12 +47,12 @@ export function withTry(
   before: Attempt,
   status: number,
   next: Attempt,
-  retryBudget: RetryBudget,
+  budget: Budget | null,
 ): RoutedTry[] {
   const known: RoutedTry[] = tries ?? [{ kind: 'first', attempt: before, status: 0, budget: null }];
   const last = known.at(-1);
   if (last !== undefined) last.status = status;
-  known.push({ kind, attempt: next, status: 0, budget: budgetNow(retryBudget) });
+  known.push({ kind, attempt: next, status: 0, budget });
   return known;
 }
 

@@ -167,7 +167,8 @@ export class Tries {
       return this.refuseFurther(kind, 'no-other-instance');
     }
     this.holdsPlace ||= !isFree;
-    if (this.attempt !== null) this.told = withTry(this.told, kind, this.attempt, status, next, retryBudget);
+    const budget = isFree ? null : budgetNow(retryBudget);
+    if (this.attempt !== null) this.told = withTry(this.told, kind, this.attempt, status, next, budget);
     return next;
   }
 

@@ -151,7 +151,7 @@ test('what is not remembered says how far back is', async () => {
   expect((await ask('/explain/never-was-such-a-request', stranger)).status).toBe(403);
 });
 
-test('how a retry came about is explained: who was considered, who failed it, what the budget was', async () => {
+test('how a retry came about is explained: who was considered, who failed it, who answered', async () => {
   const second = await startBirds();
   const instances = async () => {
     const { services } = await (await askAsOperator('/routes')).json();
@@ -171,11 +171,10 @@ test('how a retry came about is explained: who was considered, who failed it, wh
   const [first, retry] = retried.tries;
   expect(retried).toMatchObject({ status: 200, service: 'birds' });
   expect(first).toMatchObject({ kind: 'first', outcome: 'unreachable' });
-  expect(first?.retry_budget).toBeUndefined();
   expect(retry).toMatchObject({ kind: 'retry', outcome: 'answered', status: 200 });
   expect(retry?.instance_id).not.toBe(first?.instance_id);
-  expect(retry?.retry_budget?.in_use).toBeGreaterThanOrEqual(1);
-  expect(retry?.retry_budget?.allowed).toBeGreaterThanOrEqual(retry?.retry_budget?.in_use ?? 0);
+  // One that reached nobody is no load: trying on is free.
+  expect(retry?.retry_budget).toBeUndefined();
 }, 30_000);
 
 test('a worker that hangs keeps nobody from an answer, and is named in it', async () => {

@@ -10,6 +10,13 @@ let bob: Client;
 
 const call = (method: string, path: string, options: Parameters<typeof request>[3] = {}) =>
   request(system.url, method, path, options);
+/** What a process has logged as its own failures. */
+const errorsOf = (name: string) =>
+  system
+    .process(name)
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('"level":"error"'));
 const textsOf = ({ body }: Reply) => (body.items as { text: string }[]).map(({ text }) => text);
 const idsOf = ({ body }: Reply) => (body.items as { id: string }[]).map(({ id }) => id);
 
@@ -158,6 +165,7 @@ describe('the microblog', () => {
     const votes = await Promise.all(
       Array.from({ length: 500 }, () => bob.post(`/polls/${poll.body.id}/vote`, { option: 'Yes' })),
     );
+    expect(errorsOf('polls')).toEqual([]);
     expect(votes.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(votes.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
     const { body } = await call('GET', `/polls/${poll.body.id}/results`);
