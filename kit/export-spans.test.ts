@@ -5,6 +5,7 @@ import { eventually } from '../tests/support/eventually';
 import { type OtlpReceiver, startOtlpReceiver } from '../tests/support/otlp-receiver';
 import { type ExportedSpans, exportSpans, type TraceEnvironment } from './export-spans';
 import { beginSpan, endSpan, type FinishedSpan, receiveTrace } from './spans';
+import { currentTrace } from './trace';
 
 const SPAN: FinishedSpan = {
   name: 'GET /things/:id',
@@ -80,6 +81,12 @@ test('what is not sampled by whoever began it leaves no span, and goes on unsamp
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
   expect(receiveTrace(spans, { traceparent })).toMatchObject({ traceparent });
   expect(receiveTrace(spans, { traceparent }).span).toBeUndefined();
+});
+
+test('what a process does of its own accord leaves no span, here or where it asks', async () => {
+  const { spans } = await open();
+  expect(receiveTrace(spans, currentTrace()).span).toBeUndefined();
+  expect(receiveTrace(spans, {}, false).span).toBeUndefined();
 });
 
 test('of new traces so many are kept as the sampler says', async () => {

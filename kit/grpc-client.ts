@@ -112,10 +112,12 @@ interface Caller {
 /** One span for all attempts: to whoever waits they are one call. */
 async function callInSpan(caller: Caller, method: GrpcMethod, request: unknown, call: OutgoingCall) {
   const running = runningTrace();
-  const trace = receiveTrace(caller.runtime.spans, {
+  const sent = {
     requestId: call.requestId ?? running?.requestId,
     traceparent: call.traceparent ?? running?.traceparent,
-  });
+  };
+  // What a process asks of its own accord, again and again, begins no trace.
+  const trace = receiveTrace(caller.runtime.spans, sent, false);
   if (trace.span === undefined) return callWithRetries(caller, method, request, call, trace);
   const progress: Progress = { attempts: 0, code: status.UNAVAILABLE };
   try {

@@ -65,10 +65,12 @@ export function receiveTrace(spans: Spans | null, sent: SentTrace, mayBegin = tr
   const trace = continueTrace(sent);
   if (spans === null) return trace;
   if (trace.traceparent === sent.traceparent) return beginSpan(spans, trace);
-  const kept = mayBegin && spans.keeps(traceIdOf(trace));
-  const { requestId, traceparent } = trace;
-  if (!kept) return { requestId, traceparent: `${traceparent.slice(0, -2)}00` };
-  return { requestId, traceparent, span: { spans, parentSpanId: null, startedMs: performance.now() } };
+  if (!mayBegin || !spans.keeps(traceIdOf(trace))) return trace;
+  return {
+    requestId: trace.requestId,
+    traceparent: `${trace.traceparent.slice(0, -2)}01`,
+    span: { spans, parentSpanId: null, startedMs: performance.now() },
+  };
 }
 
 /** Begins a span below the one that runs in `parent`; answers `parent` itself when the trace is not kept. */

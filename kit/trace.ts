@@ -47,4 +47,5 @@ export const traceIdOf = (trace: { readonly traceparent: string }): string => tr
 /** The 16 hex digits that name the span, which is the parent of whatever this traceparent is sent to. */
 export const spanIdOf = (trace: { readonly traceparent: string }): string => trace.traceparent.slice(36, 52);
 
-const startTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+/** Not sampled: nobody tells of what begins here, unless whoever receives a request decides so (`kit/spans.ts`). */
+const startTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
