@@ -12,7 +12,8 @@ import { type HttpAnswer, type HttpOrigin, httpOriginIn, trailersOf } from './gr
 import type { ObserveCall } from './grpc-metrics';
 import { callSpan } from './grpc-span';
 import { DependencyTimedOut, statusFromProblem } from './grpc-status';
-import { DependencyUnavailable, InternalError, Problem } from './problem';
+import { DependencyUnavailable, type Problem } from './problem';
+import { problemOfFailure } from './problem-of';
 import { endSpan, receiveTrace, type Spans } from './spans';
 import { type Trace, withTrace } from './trace';
 
@@ -88,7 +89,7 @@ export async function answerCall(
     const work = withTrace(trace, async () => answered.handle(requestOf(call), incoming));
     callback(null, await Promise.race([work, time.over]), trailersOf(httpAnswer));
   } catch (failure) {
-    const problem = failure instanceof Problem ? failure : new InternalError({ cause: failure });
+    const problem = problemOfFailure(failure);
     const ending = statusFromProblem(problem);
     code = ending.code;
     callback(ending);

@@ -71,6 +71,19 @@ test('an accident in a handler tells the caller nothing of the inside', async ()
   expect(String(problem.cause)).not.toContain('SELECT');
 });
 
+test('a server behind that takes no more is told as 503, so that it is tried again', async () => {
+  let calls = 0;
+  const { client } = await connected({
+    getCounts: () => {
+      calls++;
+      throw new Error('A query failed', { cause: new Error('Queue limit reached.') });
+    },
+  });
+  const problem = await problemOf(client.getCounts({ post_ids: [] }));
+  expect(problem).toMatchObject({ code: 'dependency.unavailable', status: 503 });
+  expect(calls).toBeGreaterThan(1);
+});
+
 test('nobody waits past the deadline, and the handler hears of it', async () => {
   const aborted = Promise.withResolvers<void>();
   const { client } = await connected({

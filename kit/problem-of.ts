@@ -38,9 +38,18 @@ export function problemOf(error: unknown, code: string | number, allowed: () => 
     return new BodyTooLarge();
   if (error instanceof ElysiaCustomStatusResponse)
     return new InternalError({ cause: new Error('A route threw a bare status instead of a named problem') });
-  if (isConnectionLost(error) || isQueueFull(error))
-    return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: error });
-  return new InternalError({ cause: error });
+  return problemOfFailure(error);
+}
+
+/**
+ * What a failure is that no route has named: a problem as it is, a server that cannot be reached or takes no more as
+ * 503, so that it is tried again, anything else as our own mistake.
+ */
+export function problemOfFailure(failure: unknown): Problem {
+  if (failure instanceof Problem) return failure;
+  if (isConnectionLost(failure) || isQueueFull(failure))
+    return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
+  return new InternalError({ cause: failure });
 }
 
 /** Node's codes of a server that cannot be reached, and mysql2's for one that has gone away in between. */

@@ -6,7 +6,7 @@ import type { TokenVerifier } from '#kit/tokens';
 import { validated } from '#kit/validation';
 import type { UsersDeps } from './accounts';
 import { NewUser, type OwnProfile, ProfileChange, UserNotFound } from './model';
-import { findBlocks, isFollowing, isMuted } from './relationships-store';
+import { findRelationship } from './relationships-store';
 import { findActive, register, updateOwnProfile } from './service';
 import * as store from './store';
 
@@ -34,19 +34,13 @@ export const usersGrpc = (deps: UsersDeps & { tokens: TokenVerifier }) =>
       return { email: user.email, display_name: user.displayName, locale: user.locale };
     },
     async checkRelationship({ user_id, other_id }) {
-      const { database } = deps;
-      const [blocked, muted, follows, followed] = await Promise.all([
-        findBlocks(database, user_id, other_id),
-        isMuted(database, user_id, other_id),
-        isFollowing(database, user_id, other_id),
-        isFollowing(database, other_id, user_id),
-      ]);
+      const between = await findRelationship(deps.database, user_id, other_id);
       return {
-        blocked_by_user: blocked.byOne,
-        blocked_by_other: blocked.byOther,
-        muted_by_user: muted,
-        user_follows_other: follows,
-        other_follows_user: followed,
+        blocked_by_user: between.blockedByOne,
+        blocked_by_other: between.blockedByOther,
+        muted_by_user: between.mutedByOne,
+        user_follows_other: between.oneFollowsOther,
+        other_follows_user: between.otherFollowsOne,
       };
     },
     async getAuthorizations({ user_id }) {

@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql';
 import { blocks, follows, mutes, users } from './schema';
 import type { UserRow } from './store';
@@ -71,12 +71,37 @@ export async function findBlocks(
   return { byOne: rows.some((row) => row.userId === one), byOther: rows.some((row) => row.userId === other) };
 }
 
-export async function isMuted(executor: Executor, userId: string, otherId: string): Promise<boolean> {
-  const rows = await executor
-    .select({ userId: mutes.userId })
-    .from(mutes)
-    .where(and(eq(mutes.userId, userId), eq(mutes.otherId, otherId), eq(mutes.active, true)));
-  return rows.length > 0;
+/** What two people have decided about each other, in one query. */
+export interface Relationship {
+  readonly blockedByOne: boolean;
+  readonly blockedByOther: boolean;
+  readonly mutedByOne: boolean;
+  readonly oneFollowsOther: boolean;
+  readonly otherFollowsOne: boolean;
+}
+
+export async function findRelationship(
+  executor: Executor,
+  one: string,
+  other: string,
+): Promise<Relationship> {
+  const exists = (table: Decisions | typeof follows, where: SQL | undefined) =>
+    sql`exists (select 1 from ${table} where ${where})`.mapWith(Boolean);
+  const decided = (table: Decisions, by: string, about: string) =>
+    exists(table, and(eq(table.userId, by), eq(table.otherId, about), eq(table.active, true)));
+  const follow = (from: string, to: string) =>
+    exists(follows, and(eq(follows.followerId, from), eq(follows.followeeId, to), eq(follows.active, true)));
+  const [found] = await executor
+    .select({
+      blockedByOne: decided(blocks, one, other),
+      blockedByOther: decided(blocks, other, one),
+      mutedByOne: decided(mutes, one, other),
+      oneFollowsOther: follow(one, other),
+      otherFollowsOne: follow(other, one),
+    })
+    .from(sql`dual`);
+  if (found === undefined) throw new Error('A query without conditions found nothing');
+  return found;
 }
 
 export async function isFollowing(

@@ -3,6 +3,7 @@ import { outbox as outboxTable } from '#kit/outbox-tables';
 import { routeClaims } from '#kit/routes';
 import type { Answered } from '../../tests/support/call';
 import { startPeople } from '../../tests/support/people';
+import { findRelationship } from './relationships-store';
 
 const { app, call, close, database, flags, join, messagesNamed, tokens } = await startPeople();
 
@@ -222,6 +223,29 @@ describe('following', () => {
     expect((await follow('limit_b')).status).toBe(204);
     flags.replace({ features: {} });
     expect((await follow('limit_c')).status).toBe(204);
+  });
+
+  test('is known of any two people, each way, together with what they have decided', async () => {
+    const near = await join('near_one');
+    const far = await join('far_one');
+    const between = () => findRelationship(database, near.id, far.id);
+    const nothing = {
+      blockedByOne: false,
+      blockedByOther: false,
+      mutedByOne: false,
+      oneFollowsOther: false,
+      otherFollowsOne: false,
+    };
+    expect(await between()).toEqual(nothing);
+    await call('POST', '/users/follow/far_one', near);
+    await call('POST', '/users/mute/far_one', near);
+    expect(await between()).toEqual({ ...nothing, oneFollowsOther: true, mutedByOne: true });
+    await call('POST', '/users/unmute/far_one', near);
+    await call('POST', '/users/follow/near_one', far);
+    expect(await between()).toEqual({ ...nothing, oneFollowsOther: true, otherFollowsOne: true });
+    await call('POST', '/users/block/far_one', near);
+    expect(await between()).toEqual({ ...nothing, blockedByOne: true });
+    expect(await findRelationship(database, far.id, near.id)).toEqual({ ...nothing, blockedByOther: true });
   });
 
   test('is refused for oneself, for nobody, and across a block', async () => {
