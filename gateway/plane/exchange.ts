@@ -110,7 +110,8 @@ class Exchange implements RequestHandler, TryEvents, Placed {
 
   interim(from: UpstreamTry, response: IncomingResponse) {
     if (response.status === 101) this.switchProtocols(from, response);
-    else if (this.context.request.head.httpVersion === '1.1') this.client.push(interimHeadText(response));
+    else if (this.context.request.head.httpVersion === '1.1')
+      this.client.push(interimHeadText(response, this.context));
   }
 
   responded(from: UpstreamTry, response: IncomingResponse) {
@@ -185,7 +186,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
       return;
     }
     this.answerBegins(from, response.status);
-    this.client.push(interimHeadText(response));
+    this.client.push(interimHeadText(response, this.context));
     from.attempt.detach();
     this.place.leave('answered');
     openTunnel(this.client, from, this.plane, (bytes) => {

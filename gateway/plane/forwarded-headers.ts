@@ -204,14 +204,14 @@ function passesFromUpstream(
   return lowerCase !== null && !connectionOptions?.has(lowerCase);
 }
 
-/** An interim head (1xx), as text. A 101 names the protocol it switches to. */
-export function interimHeadText(response: IncomingResponse): string {
+/** An interim head (1xx), as text. A 101 is the last head there is: it names the protocol, and the request. */
+export function interimHeadText(response: IncomingResponse, context: RequestContext): string {
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, , line] of response.headers) {
     if (passesFromUpstream(response, name)) text += line;
   }
-  if (response.status === 101) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
-  return `${text}\r\n`;
+  if (response.status !== 101) return `${text}\r\n`;
+  return `${text}X-Request-ID: ${context.requestId}\r\n${context.responseLines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
 }
 
 export function framingLine(framing: Framing): string {

@@ -235,7 +235,10 @@ describe('a WebSocket', () => {
       const sockets = await Promise.all(Array.from({ length: 50 }, () => openSocket(gateway.port)));
       const rough = Array.from({ length: 50 }, () => rawClient(gateway.port));
       for (const client of rough) client.send(UPGRADE);
-      await Promise.all(rough.map((client) => client.until((text) => text.startsWith('HTTP/1.1 101 '))));
+      const heads = await Promise.all(
+        rough.map((client) => client.until((text) => text.startsWith('HTTP/1.1 101 '))),
+      );
+      for (const head of heads) expect(head).toContain('\r\nX-Registry-Revision: 1\r\n');
       expect(descriptors()).toBeGreaterThan(before + 300);
       // Half of them with a closing handshake, half by breaking off.
       for (const socket of sockets) socket.close();
