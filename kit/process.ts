@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { version } from '../package.json';
 import { exportSpans, type TraceEnvironment } from './export-spans';
+import { releaseMemoryWhenIdle } from './idle-memory';
 import { createLogger, type Logger } from './log';
 import { createRuntime, type Runtime } from './runtime';
 
@@ -24,6 +25,7 @@ export async function startProcess(
   const runtime = createRuntime({ name, version, log, production, metrics, spans });
   // Registered first, so closed last: the spans of the end are sent as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
+  releaseMemoryWhenIdle(runtime.closing);
   let asked = false;
   const end = (signal: NodeJS.Signals) => {
     if (asked) process.exit(1);
