@@ -18,20 +18,16 @@ export interface CrowdMember {
 
 const RECONNECT_MS = 100;
 
-/** @param bases of the instances, tried in turn */
-export function joinCrowd(bases: () => readonly string[], room: string, number: number): CrowdMember {
+export function joinCrowd(base: string, room: string): CrowdMember {
   const seen: { seq: number; clientId: string }[] = [];
   const unanswered = new Map<string, number>();
   const latenciesMs: number[] = [];
   let socket: WebSocket | undefined;
   let isWanted = true;
-  let attempts = number;
   let reconnects = -1;
 
   async function stay(): Promise<void> {
     while (isWanted) {
-      const all = bases();
-      const base = all[attempts++ % all.length] ?? '';
       await untilClosed(`${base.replace('http', 'ws')}/ws/${room}?after_seq=${seen.at(-1)?.seq ?? 0}`);
       await pause(RECONNECT_MS * (0.5 + Math.random()));
     }

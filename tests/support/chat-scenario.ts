@@ -23,7 +23,7 @@ export interface Outcome {
 }
 
 /**
- * A crowd talks in many rooms through two instances. On the way one instance is killed, and started again; then Redis is.
+ * A crowd talks in many rooms, through the gateway and two instances. On the way one instance is killed, and started again; then Redis is.
  *
  * @param perSecond messages of all together
  */
@@ -45,9 +45,10 @@ export async function talkWhileServersDie(size: {
   try {
     const steady = await chat.start();
     let mortal = await chat.start();
-    const bases = () => [steady.url, mortal.url];
+    const gateway = await chat.startGateway();
+    await eventually(() => knowsInstances(gateway.url, 2), HEAR_DEADLINE_MS);
     const crowd = Array.from({ length: size.connections }, (_, number) =>
-      joinCrowd(bases, `room-${number % size.rooms}`, number),
+      joinCrowd(gateway.url, `room-${number % size.rooms}`),
     );
     await eventually(() => crowd.every(({ reconnects }) => reconnects === 0), HEAR_DEADLINE_MS);
     const at = (share: number) => Math.floor(size.messages * share);
@@ -98,4 +99,12 @@ export async function talkWhileServersDie(size: {
     await stack.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function knowsInstances(gateway: string, count: number): Promise<boolean> {
+  const response = await fetch(gateway, { headers: { accept: 'application/json' } });
+  const { services } = (await response.json()) as {
+    services: Record<string, { instances: { state: string }[] }>;
+  };
+  return services.chat?.instances.filter(({ state }) => state === 'up').length === count;
 }
