@@ -22,7 +22,7 @@ export const crossOriginFields = {
     ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID'],
     ...['X-Request-ID', 'traceparent', 'tracestate'],
     ...['Tus-Resumable', 'Upload-Length', 'Upload-Offset', 'Upload-Metadata', 'Upload-Defer-Length'],
-    ...['Upload-Concat', 'X-HTTP-Method-Override'],
+    'Upload-Concat',
   ]),
 };
 
