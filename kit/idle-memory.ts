@@ -38,11 +38,15 @@ export function releaseMemoryWhenIdle(closing: AbortSignal): void {
   const timer = setInterval(() => {
     const nowMs = performance.now();
     const { user, system } = process.cpuUsage(usedBefore);
-    // Bun advises against it for programs that work all the time: this one does not, at this moment.
-    if (watch.look((user + system) / 1_000, nowMs - lookedAtMs)) Bun.shrink();
+    if (watch.look((user + system) / 1_000, nowMs - lookedAtMs)) shrink();
     lookedAtMs = nowMs;
     usedBefore = process.cpuUsage();
   }, LOOK_EVERY_MS);
   timer.unref();
   closing.addEventListener('abort', () => clearInterval(timer));
+}
+
+/** Bun calls it deprecated: under a later Bun that has it no more, memory stays as it is, and the process goes on. */
+function shrink(): void {
+  if ('shrink' in Bun) Bun.shrink();
 }
