@@ -19,7 +19,7 @@ const SETTINGS = {
 
 const ROOT = join(import.meta.dir, '..', '..');
 
-/** Our gateway as it is deployed: it learns from a registry what there is, and nothing of it is switched off. */
+/** Our gateway as it is deployed: it learns from a registry what there is. Rate limits are on, but counted by itself: there is no Redis. */
 export function ownProcesses(ports: { registry: number; gateway: number }) {
   const registryUrl = `http://127.0.0.1:${ports.registry}`;
   const run = (main: string, port: number) => ({

@@ -45,6 +45,7 @@ export const Try = t.Object({
   }),
   status: t.Optional(t.Integer({ description: 'What the instance answered with' })),
   latency_ms: t.Number({ description: 'Until the head of its response, or until it was given up' }),
+  // Missing for the first try, and for one behind a try that reached nobody: that one costs nothing of it.
   retry_budget: t.Optional(RetryBudget),
 });
 export type Try = Static<typeof Try>;

@@ -12,7 +12,6 @@ import { type System, startSystem } from '../support/system';
 const LOAD_SECONDS = Number(process.env.LOAD_SECONDS ?? 5);
 const SYSTEM_MS = 90_000;
 const TEST_MS = 300_000;
-/** A place to run on, besides what `make up` and other tests have. */
 const CONNECTIONS = 32;
 
 const ALL = [
