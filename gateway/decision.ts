@@ -1,5 +1,5 @@
 import type { RateLimitName } from '#contracts/registry';
-import type { Problem } from '#kit/problem';
+import type { Problem } from '#kit/errors/problem';
 import type { CircuitBreaker } from './routing/circuit-breaker';
 import type { RetryBudget } from './routing/retry-budget';
 

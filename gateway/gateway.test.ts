@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { SignJWT } from 'jose';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
 import { eventually } from '../tests/support/eventually';
 import { type StartedProcess, startProcess } from '../tests/support/processes';
 import { testDatabase } from '../tests/support/servers';

@@ -1,8 +1,8 @@
-import { pause } from '#kit/back-off';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
-import type { Runtime } from '#kit/runtime';
-import { openTokens } from '#kit/tokens';
+import { pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
+import { openTokenVerifier } from '#kit/grpc/token-verifier';
+import { openRabbit } from '#kit/messaging/rabbit/client';
+import { watchRegistry } from '#kit/registry/client';
 import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
@@ -40,7 +40,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   });
   // For revoked tokens only; without it they are known within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
-  const tokens = openTokens(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
+  const tokens = openTokenVerifier(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
   const report = createSurvivalReport(log, metrics);

@@ -1,4 +1,4 @@
-import { readEnv } from '#kit/env';
+import { readEnv } from '#kit/config/environment';
 import { startProcess } from '#kit/process';
 import { serveGateway } from '.';
 import { gatewayFields } from './settings';

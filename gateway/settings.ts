@@ -1,5 +1,5 @@
-import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/env';
-import { amqpFields, processFields, redisFields, tokenFields } from '#kit/env-fields';
+import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/config/environment';
+import { amqpFields, processFields, redisFields, tokenFields } from '#kit/config/fields';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
 import { DEFAULT_LIMITS } from './plane/limits';
 import { DEFAULT_BOUNDS } from './routing/circuit-breaker';

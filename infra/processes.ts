@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pause } from '#kit/back-off';
+import { pause } from '#kit/core/back-off';
 
 /**
  * Every process started for a folder carries that folder in its environment, and so does all it starts in

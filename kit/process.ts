@@ -1,9 +1,9 @@
 import { Registry } from 'prom-client';
 import { version } from '../package.json';
-import { exportSpans, type TraceEnvironment } from './export-spans';
-import { releaseMemoryWhenIdle } from './idle-memory';
-import { createLogger, type Logger } from './log';
-import { createRuntime, type Runtime } from './runtime';
+import { releaseMemoryWhenIdle } from './core/idle-memory';
+import { createLogger, type Logger } from './core/log';
+import { createRuntime, type Runtime } from './core/runtime';
+import { exportSpans, type TraceEnvironment } from './tracing/export';
 
 /** After everything is closed a process ends by itself; one that does not is ended after so long. */
 const LINGER_MS = 3_000;

@@ -1,10 +1,66 @@
 import type { AnyElysia } from 'elysia';
-import { pause } from './back-off';
-import { type GrpcService, startGrpcServer } from './grpc-server';
-import { serveHttp } from './http-server';
-import { registerInstance } from './registry-lease';
-import { routeClaims } from './routes';
-import type { Runtime } from './runtime';
+import type { TokenEnvironment, TokenVerifier } from './auth/tokens';
+import { pause } from './core/back-off';
+import type { Runtime } from './core/runtime';
+import { createGrpcClient, type GrpcClient } from './grpc/client';
+import type { GrpcDefinition } from './grpc/definition';
+import { type GrpcService, startGrpcServer } from './grpc/server';
+import { openTokenVerifier } from './grpc/token-verifier';
+import { routeClaims } from './http/route-claims';
+import { serveHttp } from './http/server';
+import { openRabbit, type Rabbit } from './messaging/rabbit/client';
+import { startProcess } from './process';
+import { type RegistryClient, watchRegistry } from './registry/client';
+import { registerInstance } from './registry/lease';
+
+type ProcessEnvironment = Parameters<typeof startProcess>[1];
+
+/** What every service stands on besides its own data. */
+export interface ServiceProcess {
+  readonly runtime: Runtime;
+  readonly registry: RegistryClient;
+  readonly rabbit: Rabbit;
+  readonly tokens: TokenVerifier;
+  /**
+   * The methods of another service as functions (`kit/grpc/client`).
+   *
+   * @param deadlineMs for calls that set none
+   */
+  clientOf<Definition extends GrpcDefinition>(
+    service: string,
+    definition: Definition,
+    options?: { deadlineMs?: number },
+  ): GrpcClient<Definition>;
+}
+
+/**
+ * Begins the process of a service: its runtime, the registry's live view, RabbitMQ, and the check of access tokens,
+ * which hears of what auth revokes. Returns at once, whatever is away; each mends itself.
+ *
+ * @param name as in the Procfile and the registry
+ */
+export async function startService(
+  name: string,
+  env: ProcessEnvironment &
+    TokenEnvironment & {
+      readonly REGISTRY_URL: readonly string[];
+      readonly AMQP_URL: string;
+      readonly INTERNAL_SECRET: string;
+    },
+): Promise<ServiceProcess> {
+  const runtime = await startProcess(name, env);
+  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
+  const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+  const internalSecret = env.INTERNAL_SECRET;
+  return {
+    runtime,
+    registry,
+    rabbit,
+    tokens: openTokenVerifier(runtime, env, registry, { rabbit, internalSecret }),
+    clientOf: (service, definition, options = {}) =>
+      createGrpcClient(runtime, { service, definition, registry, internalSecret, ...options }),
+  };
+}
 
 /** Gateways let go of a leaving instance within milliseconds; for their longest requests they may take so long. */
 const DRAIN_MS = 10_000;

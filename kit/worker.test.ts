@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
 import { defineEvent, defineJob, envelope } from '#contracts/messages';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { openRabbit } from '#kit/rabbit';
-import type { Runtime } from '#kit/runtime';
-import { currentTrace } from '#kit/trace';
+import type { Runtime } from '#kit/core/runtime';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
+import { currentTrace } from '#kit/tracing/context';
 import { type EventWorker, type JobWorker, runEventWorker, runJobWorker, serveOperations } from '#kit/worker';
 import { eventually } from '../tests/support/eventually';
 import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';

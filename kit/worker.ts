@@ -1,14 +1,14 @@
 import { Elysia } from 'elysia';
 import type { EventDefinition, JobDefinition, MessageDefinition, MessageOf } from '#contracts/messages';
-import type { Beanstalkd } from './beanstalkd';
-import { consumeEvents } from './consume-events';
-import { consumeJobs } from './consume-jobs';
-import { serveHttp } from './http-server';
-import type { MessageContext } from './message-delivery';
-import { operations } from './operations';
-import type { Rabbit } from './rabbit';
-import { requests } from './requests';
-import type { Runtime } from './runtime';
+import type { Runtime } from './core/runtime';
+import { operations } from './http/operations';
+import { requests } from './http/requests';
+import { serveHttp } from './http/server';
+import type { Beanstalkd } from './messaging/beanstalkd/client';
+import { consumeJobs } from './messaging/beanstalkd/consumer';
+import type { MessageContext } from './messaging/delivery';
+import type { Rabbit } from './messaging/rabbit/client';
+import { consumeEvents } from './messaging/rabbit/consumer';
 
 /** Jobs of one tube. */
 export interface JobSource<Definition extends JobDefinition> {

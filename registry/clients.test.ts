@@ -1,10 +1,10 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Registration, ServiceChange } from '#contracts/registry';
-import { createLogger } from '#kit/log';
-import { readiness } from '#kit/readiness';
-import { watchRegistry } from '#kit/registry-client';
-import { registerInstance } from '#kit/registry-lease';
-import { createRuntime, type Runtime } from '#kit/runtime';
+import { createLogger } from '#kit/core/log';
+import { readiness } from '#kit/core/readiness';
+import { createRuntime, type Runtime } from '#kit/core/runtime';
+import { watchRegistry } from '#kit/registry/client';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../tests/support/eventually';
 import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 

@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia';
 import { DrainAcknowledgement, Heartbeat, Registered, Registration, Undrained } from '#contracts/registry';
-import { platform } from '#kit/platform';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { platform } from '#kit/http/platform';
 import { acknowledgeDrain, deregister, watch } from './leaving';
 import {
   Beaten,

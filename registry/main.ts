@@ -1,6 +1,6 @@
-import { readEnv } from '#kit/env';
-import { processFields } from '#kit/env-fields';
-import { serveHttp } from '#kit/http-server';
+import { readEnv } from '#kit/config/environment';
+import { processFields } from '#kit/config/fields';
+import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createHostRule } from './hosts';
 import { REGISTRY_BODY_BYTES, registry } from './index';

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Instance, InstanceState } from '#contracts/registry';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
 import type { Drains } from './drains';
 import type { Sharing } from './sharing';
 import type { Table } from './table';

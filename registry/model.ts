@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { Instance, InstanceState, ServiceName } from '#contracts/registry';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
 
 export const ServiceUnknown = defineProblem(
   'registry.service-unknown',

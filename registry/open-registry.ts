@@ -1,5 +1,5 @@
-import { uuidv7 } from '#kit/ids';
-import type { Runtime } from '#kit/runtime';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
 import { createDrains, type Drains } from './drains';
 import { DEFAULT_LEASE, type LeaseRules } from './expiry';
 import type { HostRule } from './hosts';

@@ -1,4 +1,4 @@
-import { type Field, optionalText, text } from '#kit/env';
+import { type Field, optionalText, text } from '#kit/config/environment';
 import { DEVELOPMENT_HOSTS, unreadableHost } from './hosts';
 
 /** What the registry reads besides what every process does. In production the first two must be set. */

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
-import type { Redis } from '#kit/redis';
-import { redisScript } from '#kit/redis-script';
-import { withTimeout } from '#kit/runtime';
+import { withTimeout } from '#kit/core/runtime';
+import type { Redis } from '#kit/redis/client';
+import { redisScript } from '#kit/redis/script';
 import { keyOf, readRecord, SharedRecord, VERSION_LENGTH } from './shared-records';
 
 /** What one replica tells the others, at least twice a second. */

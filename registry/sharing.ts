@@ -1,7 +1,7 @@
-import { DependencyUnavailable } from '#kit/problem';
-import { openRedis } from '#kit/redis';
-import type { Runtime } from '#kit/runtime';
-import { withTimeout } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { withTimeout } from '#kit/core/runtime';
+import { DependencyUnavailable } from '#kit/errors/problem';
+import { openRedis } from '#kit/redis/client';
 import type { Drains, RemoteDrains } from './drains';
 import type { LeaseRules } from './expiry';
 import { GONE_KEPT_MS } from './gone-records';

@@ -1,4 +1,4 @@
-import { backOffMs, pause } from '#kit/back-off';
+import { backOffMs, pause } from '#kit/core/back-off';
 
 export const DEFAULT_GATEWAY_URL = 'http://127.0.0.1:8080';
 

@@ -1,5 +1,5 @@
 import type { Pool } from 'mysql2/promise';
-import { createMysqlPool } from '#kit/mysql';
+import { createMysqlPool } from '#kit/mysql/database';
 import { readState } from '../infra/state';
 import { compareBookings } from './audit/bookings';
 import { type Finding, findViolations } from './audit/check';

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readEnv } from '#kit/env';
-import { mysqlFields } from '#kit/env-fields';
-import { type MysqlAddress, mysqlAddress } from '#kit/mysql';
+import { readEnv } from '#kit/config/environment';
+import { mysqlFields } from '#kit/config/fields';
+import { type MysqlAddress, mysqlAddress } from '#kit/mysql/database';
 
 const SERVICES = join(import.meta.dir, '..', 'services');
 

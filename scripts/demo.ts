@@ -1,4 +1,4 @@
-import { pause } from '#kit/back-off';
+import { pause } from '#kit/core/back-off';
 import { readState } from '../infra/state';
 import { type Answer, type Api, ApiFailure, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
 import { demoPassword } from './demo-people';

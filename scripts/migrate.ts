@@ -1,5 +1,5 @@
-import { createLogger } from '#kit/log';
-import { migrateDatabase } from '#kit/mysql-migrations';
+import { createLogger } from '#kit/core/log';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { readState } from '../infra/state';
 import { databaseOf, servicesWithDatabase } from './databases';
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { backOffMs, pause } from '#kit/back-off';
+import { backOffMs, pause } from '#kit/core/back-off';
 import { signalProcess, until } from '../infra/processes';
 import { openProcessLog, readLines } from './process-log';
 import type { ProcfileEntry } from './procfile';

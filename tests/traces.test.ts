@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { SignJWT } from 'jose';
-import { uuidv7 } from '#kit/ids';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
 import { request } from './support/client';
 import { eventually } from './support/eventually';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './support/otlp-receiver';

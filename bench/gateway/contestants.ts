@@ -1,6 +1,6 @@
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InstanceLease } from '#kit/registry-lease';
+import type { InstanceLease } from '#kit/registry/lease';
 import { proxyConfiguration, upstreamConfiguration } from './peers/nginx';
 import { ownProcesses, registerUpstream } from './stack';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { createLogger } from '#kit/log';
-import { type InstanceLease, registerInstance } from '#kit/registry-lease';
-import { createRuntime } from '#kit/runtime';
+import { createLogger } from '#kit/core/log';
+import { createRuntime } from '#kit/core/runtime';
+import { type InstanceLease, registerInstance } from '#kit/registry/lease';
 
 /** What our own processes need to run as in production, apart from everything else on the machine. */
 const SETTINGS = {

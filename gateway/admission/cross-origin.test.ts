@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { parseEnvironment } from '#kit/env';
+import { parseEnvironment } from '#kit/config/environment';
 import {
   type RawClient,
   rawClient,

@@ -1,5 +1,5 @@
-import { networkOf } from '#kit/network';
-import type { Problem } from '#kit/problem';
+import type { Problem } from '#kit/errors/problem';
+import { networkOf } from '#kit/http/network';
 import type { RequestContext } from '../plane/request-context';
 import { createMeters } from './meters';
 import { createRateHeaders } from './rate-headers';

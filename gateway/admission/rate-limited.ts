@@ -1,4 +1,4 @@
-import { defineProblem, type Problem } from '#kit/problem';
+import { defineProblem, type Problem } from '#kit/errors/problem';
 import type { RatePolicy } from './rate-policy';
 
 export const RateLimited = defineProblem('rate.limited', 429, 'Too many requests: wait a little');

@@ -1,10 +1,10 @@
 import { Counter } from 'prom-client';
 import type { RateLimitName } from '#contracts/registry';
-import type { Problem } from '#kit/problem';
-import { openRedis } from '#kit/redis';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import type { Problem } from '#kit/errors/problem';
+import { openRedis } from '#kit/redis/client';
 import type { RequestContext } from '../plane/request-context';
 import type { GatewayEnvironment } from '../settings';
 import { createGeneralLimit, type GeneralLimit } from './general-limit';

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
 import type { HeaderList } from '../decision';
 import type { IncomingResponse } from '../http1/response-head';
 import { lastingLines } from '../plane/forwarded-headers';

@@ -1,4 +1,4 @@
-import { type Field, flag, integer } from '#kit/env';
+import { type Field, flag, integer } from '#kit/config/environment';
 import { ANY_ORIGIN } from './cross-origin';
 
 /** How many requests a minute pass; 0 for all. Production has to say which: none of these suits everybody. */

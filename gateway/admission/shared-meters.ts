@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import type { Redis } from '#kit/redis';
-import { redisScript } from '#kit/redis-script';
+import type { Redis } from '#kit/redis/client';
+import { redisScript } from '#kit/redis/script';
 import type { Meter, RatePolicy } from './rate-policy';
 
 /** What all gateways have counted together, kept in Redis. Every call fails as a command does when Redis is away. */

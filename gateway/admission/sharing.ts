@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Logger } from '#kit/log';
+import type { Logger } from '#kit/core/log';
 
 /** Whether the gateways count together, through Redis, or each by itself because Redis is away. */
 export interface Sharing {

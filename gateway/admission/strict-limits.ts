@@ -1,7 +1,7 @@
 import type { RateLimitName } from '#contracts/registry';
-import { networkOf } from '#kit/network';
-import type { Problem } from '#kit/problem';
-import { withTimeout } from '#kit/runtime';
+import { withTimeout } from '#kit/core/runtime';
+import type { Problem } from '#kit/errors/problem';
+import { networkOf } from '#kit/http/network';
 import { createMeters } from './meters';
 import { createRateHeaders } from './rate-headers';
 import { rateLimited, retryAfterSeconds } from './rate-limited';

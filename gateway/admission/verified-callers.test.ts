@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { SignJWT } from 'jose';
-import { ACCESS_TOKEN_TYPE, createTokenVerifier } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE, createTokenVerifier } from '#kit/auth/tokens';
 import { eventually } from '../../tests/support/eventually';
 import { headerLine } from '../http1/field-lines';
 import { authorizationIn, createVerifiedCallers } from './verified-callers';

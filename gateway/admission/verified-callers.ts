@@ -1,5 +1,6 @@
-import { bearerTokenIn } from '#kit/bearer';
-import type { Caller, TokenVerifier } from '#kit/tokens';
+import { bearerTokenIn } from '#kit/auth/bearer';
+import type { Caller } from '#kit/auth/caller';
+import type { TokenVerifier } from '#kit/auth/tokens';
 import type { HeaderList } from '../decision';
 import { isField } from '../http1/field-lines';
 

@@ -1,4 +1,4 @@
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
 import type { Siblings } from '../workers/siblings';
 import type { ExplainedRequest, Kept } from './explanation';
 

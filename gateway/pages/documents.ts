@@ -1,7 +1,7 @@
 import type { Instance } from '#contracts/registry';
-import { backOffMs, pause } from '#kit/back-off';
-import type { Logger } from '#kit/log';
-import { isRecord, type JsonObject } from '#kit/openapi';
+import { backOffMs, pause } from '#kit/core/back-off';
+import type { Logger } from '#kit/core/log';
+import { isRecord, type JsonObject } from '#kit/http/openapi';
 import type { Directory } from '../routing/directory';
 import { mergeDocuments } from './merge-documents';
 

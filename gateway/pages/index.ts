@@ -1,8 +1,8 @@
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { platform } from '#kit/platform';
-import type { Runtime } from '#kit/runtime';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import type { Runtime } from '#kit/core/runtime';
+import { access } from '#kit/http/access';
+import { platform } from '#kit/http/platform';
 import type { Directory } from '../routing/directory';
 import type { Documents } from './documents';
 import type { operatorPages } from './operators';

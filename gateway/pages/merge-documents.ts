@@ -1,4 +1,4 @@
-import { isRecord, type JsonObject } from '#kit/openapi';
+import { isRecord, type JsonObject } from '#kit/http/openapi';
 import { mapNames, type Names } from './openapi-names';
 
 /** The OpenAPI document of one service, as it came, and where its routes are reached. */

@@ -1,4 +1,4 @@
-import { isRecord, type JsonObject } from '#kit/openapi';
+import { isRecord, type JsonObject } from '#kit/http/openapi';
 
 /** The new name of a component of a kind, such as `schemas`. */
 export type Names = (kind: string, name: string) => string;

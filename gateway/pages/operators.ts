@@ -1,8 +1,8 @@
 import { Elysia, t } from 'elysia';
-import { access } from '#kit/access';
-import { docs } from '#kit/docs';
-import { isRecord, type JsonObject } from '#kit/openapi';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { docs } from '#kit/http/docs';
+import { isRecord, type JsonObject } from '#kit/http/openapi';
 import { explainRequest } from '../explain/explain-request';
 import { ExplainedRequest } from '../explain/explanation';
 import type { Directory } from '../routing/directory';

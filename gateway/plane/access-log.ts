@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
-import type { Logger } from '#kit/log';
-import type { Spans } from '#kit/spans';
+import type { Logger } from '#kit/core/log';
+import type { SpanRecorder } from '#kit/core/span';
 import type { RecentRequests, RoutedRequest } from '../explain/recent-requests';
 import { createAccessMetrics, type Open } from './access-metrics';
 import { createLineBuffer } from './line-buffer';
@@ -37,7 +37,7 @@ export function createAccessLog(
   log: Logger,
   registry: Registry,
   recent: RecentRequests,
-  spans: Spans | null = null,
+  spans: SpanRecorder | null = null,
 ): AccessLog {
   const open: Open = { requests: 0, connections: 0, tunnels: 0 };
   const metrics = createAccessMetrics(registry, open);

@@ -1,4 +1,4 @@
-import type { Problem } from '#kit/problem';
+import type { Problem } from '#kit/errors/problem';
 import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../http1/body-decoder';
 import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { networkOf } from '#kit/network';
+import { networkOf } from '#kit/http/network';
 import type { Arrival } from './request-context';
 
 /** What a place needs to know of the client that has it. */

@@ -1,4 +1,4 @@
-import type { Problem } from '#kit/problem';
+import type { Problem } from '#kit/errors/problem';
 import type { ContentReceiver } from '../http1/body-decoder';
 import type { PartSink } from '../http1/body-encoder';
 import type { IncomingRequest } from '../http1/request-head';

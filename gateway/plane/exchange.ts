@@ -1,4 +1,4 @@
-import { BodyTooLarge, type Problem } from '#kit/problem';
+import { BodyTooLarge, type Problem } from '#kit/errors/problem';
 import type { HeaderList, TryResult } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';

@@ -1,4 +1,4 @@
-import type { Problem } from '#kit/problem';
+import type { Problem } from '#kit/errors/problem';
 import { answerCached } from '../admission/cached-answer';
 import { hold } from '../admission/hold';
 import type { RateLimits } from '../admission/rate-limits';

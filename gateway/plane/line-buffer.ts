@@ -1,5 +1,5 @@
 import { symbols } from 'pino';
-import type { Logger } from '#kit/log';
+import type { Logger } from '#kit/core/log';
 
 /** Gathers whole lines for a log's stream: one write for many requests instead of one for each. */
 export interface LineBuffer {

@@ -1,7 +1,7 @@
 import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
-import type { Logger } from '#kit/log';
-import type { Spans } from '#kit/spans';
+import type { Logger } from '#kit/core/log';
+import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -27,7 +27,7 @@ export interface GatewayOptions {
   readonly revision: () => number;
   readonly log: Logger;
   readonly metrics: Registry;
-  readonly spans?: Spans | null;
+  readonly spans?: SpanRecorder | null;
   /** Where every request is kept for a while, to be explained. */
   readonly recent: RecentRequests;
   readonly tls?: TlsFiles;

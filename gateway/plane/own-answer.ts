@@ -1,4 +1,4 @@
-import { BodyTooLarge, InternalError, Problem } from '#kit/problem';
+import { BodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import type { Decision } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';

@@ -1,5 +1,5 @@
-import type { Logger } from '#kit/log';
-import type { Spans } from '#kit/spans';
+import type { Logger } from '#kit/core/log';
+import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -29,7 +29,7 @@ export interface Plane {
   /** Null where no responses are kept. */
   readonly responseCache: ResponseCache | null;
   /** Null where no spans are made. */
-  readonly spans: Spans | null;
+  readonly spans: SpanRecorder | null;
   readonly log: Logger;
   /** The registry's revision that `decide` goes by. */
   revision(): number;

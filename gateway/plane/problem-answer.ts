@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { PROBLEM_MEDIA_TYPE, type Problem, problemDocument } from '#kit/problem';
+import { PROBLEM_MEDIA_TYPE, type Problem, problemDocument } from '#kit/errors/problem';
 import type { ClientSide } from './client-side';
 import { connectionValue, mayKeepAlive } from './client-side';
 import type { Plane } from './plane';

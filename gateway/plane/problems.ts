@@ -1,4 +1,4 @@
-import { defineProblem, Problem } from '#kit/problem';
+import { defineProblem, Problem } from '#kit/errors/problem';
 import type { MalformedMessage } from '../http1/malformed-message';
 
 export const ServiceUnavailable = defineProblem(

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { Spans } from '#kit/spans';
+import type { SpanRecorder } from '#kit/core/span';
 import type { ResponseRecorder } from '../admission/response-cache';
 import type { HeaderList } from '../decision';
 import { TOKEN } from '../http1/characters';
@@ -44,14 +44,14 @@ export function createContext(
   arrival: Arrival,
   trusted: TrustedProxies,
   revision: number,
-  spans: Spans | null = null,
+  spans: SpanRecorder | null = null,
 ): RequestContext {
   const { headers } = request.head;
   const caller = validTraceparent(singleValue(headers, 'traceparent'));
   const random = randomHex();
   const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
   // Without spans of its own the gateway leaves it to the services whether they make any.
-  const flags = caller?.slice(53, 55) ?? (spans === null || spans.keeps(traceId) ? '01' : '00');
+  const flags = caller?.slice(53, 55) ?? (spans === null || spans.shouldSample(traceId) ? '01' : '00');
   const givenId = singleValue(headers, 'x-request-id');
   return {
     request,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import type { FinishedSpan } from '#kit/spans';
+import type { FinishedSpan } from '#kit/core/span';
 import { closedPort, eventually, rawUpstream, startTestGateway, type TestGateway } from './test-gateway';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -18,7 +18,7 @@ async function startTraced(keeps = true) {
   });
   const gateway = await startTestGateway({
     instances: [closedPort(), upstream.port],
-    spans: { keeps: () => keeps, finished: (span) => void told.push(span) },
+    spans: { shouldSample: () => keeps, record: (span) => void told.push(span) },
   });
   toStop.push(() => gateway.stop(), upstream.stop);
   return { gateway, told, sentOn };

@@ -1,4 +1,5 @@
-import { isSampled, type SpanEvent, type Spans } from '#kit/spans';
+import type { SpanEvent, SpanRecorder } from '#kit/core/span';
+import { isSampled } from '#kit/tracing/spans';
 import type { RoutedTry } from '../explain/routed-tries';
 import type { Outcome } from './access-log';
 import type { RequestContext } from './request-context';
@@ -16,14 +17,14 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  * Hands on the span of a request that has ended: its id went upstream with the request. Pages of the gateway's own,
  * which are mostly asked for by what watches it, have none.
  */
-export function finishRequestSpan(spans: Spans, context: RequestContext, outcome: Outcome): void {
+export function finishRequestSpan(spans: SpanRecorder, context: RequestContext, outcome: Outcome): void {
   const { traceparent, parentSpanId, startedMs, requestId } = context;
   const { route, status, service, code, tries, queuedMs } = outcome;
   if (route === OWN_ROUTE || !isSampled(traceparent)) return;
   const { method } = context.request.head;
   const known = METHODS.has(method);
   const attempt = tries?.attempt;
-  spans.finished({
+  spans.record({
     name: `${known ? method : 'HTTP'} ${route}`,
     kind: 'server',
     traceparent,

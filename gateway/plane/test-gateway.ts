@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
-import type { Spans } from '#kit/spans';
+import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
@@ -43,7 +43,7 @@ export interface TestSetup {
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
   readonly rateLimits?: RateLimits;
   readonly responseCache?: ResponseCache;
-  readonly spans?: Spans;
+  readonly spans?: SpanRecorder;
   readonly tls?: { certPath: string; keyPath: string };
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import type { Logger } from '#kit/log';
+import type { Logger } from '#kit/core/log';
 
 /** Paths of a certificate chain and its key, in PEM. */
 export interface TlsFiles {

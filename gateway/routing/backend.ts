@@ -1,5 +1,5 @@
 import type { Instance } from '#contracts/registry';
-import { createStanding, type Standing } from '#kit/outlier-ejection';
+import { createStanding, type Standing } from '#kit/resilience/outlier-ejection';
 import type { Attempt, Considered, HeldBack, TryResult } from '../decision';
 import { createLatency, type Latency } from './latency';
 

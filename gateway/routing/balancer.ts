@@ -5,7 +5,7 @@ import {
   mayProbe,
   type Standing,
   type StandingChange,
-} from '#kit/outlier-ejection';
+} from '#kit/resilience/outlier-ejection';
 import type { Attempt, HeldBack, TryResult } from '../decision';
 import { type Backend, BackendAttempt, createBackend, type TryOwner } from './backend';
 import { heldBackOf } from './held-back';

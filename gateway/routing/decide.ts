@@ -1,4 +1,4 @@
-import { defineProblem, MethodNotAllowed, type Problem, RouteNotFound } from '#kit/problem';
+import { defineProblem, MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
 import type { Decide, Decision } from '../decision';
 import { RETRY_AFTER, ServiceUnavailable, serviceUnavailable, UpstreamTimeout } from '../plane/problems';
 import type { TranscodedRoute } from '../transcoding/rules';

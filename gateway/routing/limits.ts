@@ -1,5 +1,5 @@
 import type { RouteClaim } from '#contracts/registry';
-import { JSON_BODY_BYTES } from '#kit/platform';
+import { JSON_BODY_BYTES } from '#kit/http/platform';
 import type { Limits } from '../decision';
 
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -1,5 +1,5 @@
 import type { RateLimitName, RouteClaim } from '#contracts/registry';
-import { OPERATIONAL_PATHS } from '#kit/operations';
+import { OPERATIONAL_PATHS } from '#kit/http/operations';
 import type { Limits } from '../decision';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './limits';

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Logger } from '#kit/log';
+import type { Logger } from '#kit/core/log';
 import type { EjectionNews } from './balancer';
 import type { Directory, KnownService, Survival } from './directory';
 

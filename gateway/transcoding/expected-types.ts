@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import type { FieldError } from '#kit/problem';
+import type { FieldError } from '#kit/errors/problem';
 
 /** As deep as messages may be nested; deeper ones are no data of anybody's. */
 const DEEPEST = 20;

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { create, type DescField, toBinary } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 import { Busboy, type BusboyFileStream } from '@fastify/busboy';
-import { MalformedBody, Problem, UnsupportedMediaType, ValidationFailed } from '#kit/problem';
+import { MalformedBody, Problem, UnsupportedMediaType, ValidationFailed } from '#kit/errors/problem';
 import { messageOfTexts } from './request-message';
 import type { TranscodedRoute } from './rules';
 import type { UploadFields } from './upload-fields';

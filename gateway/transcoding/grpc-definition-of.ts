@@ -1,6 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
-import type { GrpcDefinition, GrpcMethod } from '#kit/grpc-definition';
+import type { GrpcDefinition, GrpcMethod } from '#kit/grpc/definition';
 
 /** Messages are encoded and decoded on this side of the client, by what the contract says of them. */
 const ENCODED: GrpcMethod['requestType'] = {

@@ -13,7 +13,7 @@ import {
 import fc from 'fast-check';
 import { MeResponse, RefreshResponse } from '#contracts/gen/auth/v1/auth';
 import { HttpRule } from '#contracts/gen/google/api/http';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
 import { readContracts } from './contracts';
 import { fittingFields } from './expected-types';
 import { messageOfTexts, requestMessage } from './request-message';

@@ -7,7 +7,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
-import { type FieldError, ValidationFailed } from '#kit/problem';
+import { type FieldError, ValidationFailed } from '#kit/errors/problem';
 import { fittingFields, isJsonRecord, type JsonRecord, valueOfText } from './expected-types';
 import type { TranscodedRoute } from './rules';
 

@@ -1,18 +1,18 @@
-import { callerOf } from '#kit/grpc-access';
-import type { RegistryView } from '#kit/grpc-channels';
-import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc-client';
-import type { GrpcDefinition } from '#kit/grpc-definition';
-import type { HttpAnswer, HttpOrigin } from '#kit/grpc-http';
-import { DependencyTimedOut } from '#kit/grpc-status';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import type { Runtime } from '#kit/core/runtime';
 import {
   DependencyUnavailable,
   InternalError,
   MalformedBody,
   UnsupportedMediaType,
   ValidationFailed,
-} from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { TokenVerifier } from '#kit/tokens';
+} from '#kit/errors/problem';
+import { callerOf } from '#kit/grpc/access';
+import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/client';
+import type { GrpcDefinition } from '#kit/grpc/definition';
+import type { HttpAnswer, HttpOrigin } from '#kit/grpc/metadata';
+import { DependencyTimedOut } from '#kit/grpc/status';
+import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../plane/problems';
 import { uploadMessages } from './form';
 import { grpcDefinitionOf } from './grpc-definition-of';
@@ -47,7 +47,7 @@ export function createTranscoder(
   runtime: Runtime,
   options: {
     routes: readonly TranscodedRoute[];
-    registry: RegistryView;
+    registry: InstanceDirectory;
     internalSecret: string;
     tokens: TokenVerifier;
   },

@@ -1,10 +1,10 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { connect } from 'node:net';
 import { File, MediaServiceDefinition, type UploadAvatarRequest } from '#contracts/gen/media/v1/media';
-import type { IncomingCall } from '#kit/grpc-answer';
-import { grpcService, type Handlers, startGrpcServer } from '#kit/grpc-server';
-import { defineProblem } from '#kit/problem';
-import { createTokenVerifier } from '#kit/tokens';
+import { createTokenVerifier } from '#kit/auth/tokens';
+import { defineProblem } from '#kit/errors/problem';
+import { grpcService, type Handlers, startGrpcServer } from '#kit/grpc/server';
+import type { IncomingCall } from '#kit/grpc/server-call';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';
 import { createRecentRequests } from '../explain/recent-requests';

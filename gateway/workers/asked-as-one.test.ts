@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { SignJWT } from 'jose';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
 import { eventually } from '../../tests/support/eventually';
 import { childrenOf, type StartedProcess, startProcess } from '../../tests/support/processes';
 import { testDatabase } from '../../tests/support/servers';

@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
-import type { Runtime } from '#kit/runtime';
-import { withTimeout } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { withTimeout } from '#kit/core/runtime';
 import type { Gathered, Knowledge, Question, ToSupervisor, ToWorker } from './messages';
 
 /** All processes of this gateway, the present one among them. */

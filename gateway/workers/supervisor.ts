@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
-import { backOffMs, pause } from '#kit/back-off';
-import type { Runtime } from '#kit/runtime';
+import { backOffMs, pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
 import type { GatewayEnvironment } from '../settings';
 import { type AskedWorker, createGathering } from './gather';
 import { createMergedMetrics } from './merge-metrics';

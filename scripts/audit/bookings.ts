@@ -1,5 +1,5 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise';
-import { formatAmount } from '#kit/money';
+import { formatAmount } from '#kit/money/amounts';
 import type { Finding } from './check';
 
 /** Payments looked up in the ledger at a time. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ProblemClass } from '#kit/problem';
+import type { ProblemClass } from '#kit/errors/problem';
 
 const EVERYWHERE = 'every service';
 const SOURCES = '{kit,registry,gateway,services}/**/*.ts';
@@ -65,7 +65,7 @@ const isProblemClass = (value: unknown): value is ProblemClass =>
   'status' in value &&
   typeof value.status === 'number';
 
-/** `services/likes/model.ts` is of likes, `kit/pages.ts` of every service. */
+/** `services/likes/model.ts` is of likes, `kit/http/pagination.ts` of every service. */
 function ownerOf(file: string): string {
   const [folder = '', name = ''] = file.split('/');
   if (folder === 'kit') return EVERYWHERE;

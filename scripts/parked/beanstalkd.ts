@@ -3,8 +3,8 @@ import {
   type BeanstalkdAddress,
   type BeanstalkdConnection,
   connectBeanstalkd,
-} from '#kit/beanstalkd-connection';
-import { type ParkedJob, parkedTube } from '#kit/job-delivery';
+} from '#kit/messaging/beanstalkd/connection';
+import { type ParkedJob, parkedTube } from '#kit/messaging/beanstalkd/delivery';
 import {
   identityOf,
   MOST_REPLAYED,

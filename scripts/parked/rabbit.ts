@@ -1,6 +1,6 @@
 import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
-import { publisherOn } from '#kit/rabbit-publisher';
-import { parkedQueue } from '#kit/rabbit-topology';
+import { publisherOn } from '#kit/messaging/rabbit/publisher';
+import { parkedQueue } from '#kit/messaging/rabbit/topology';
 import {
   identityOf,
   MOST_REPLAYED,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { uuidv7 } from '#kit/ids';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import { routeClaims } from '#kit/routes';
+import { uuidv7 } from '#kit/core/ids';
+import { routeClaims } from '#kit/http/route-claims';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { callerOf } from '../../tests/support/call';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';

@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { created, noContent, paged } from '#kit/answers';
-import { PageQuery } from '#kit/pages';
-import { platform } from '#kit/platform';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { PageQuery } from '#kit/http/pagination';
+import { platform } from '#kit/http/platform';
+import { created, noContent, paged } from '#kit/http/responses';
 import * as model from './model';
 import * as service from './service';
 

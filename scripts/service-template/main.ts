@@ -1,8 +1,7 @@
-import { optionalText, readEnv, text } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { openOwnDatabase } from '#kit/own-database';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { optionalText, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { exampleItems } from '.';
 import { subscribe } from './subscriptions';
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const ItemNotFound = defineProblem('example-items.not-found', 404, 'You have no such item');
 

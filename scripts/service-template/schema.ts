@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { index, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
 export const items = mysqlTable(
   'items',

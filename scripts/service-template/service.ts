@@ -1,8 +1,8 @@
-import { uuidv7 } from '#kit/ids';
-import type { Database } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import type { Database } from '#kit/mysql/database';
 import { type Item, ItemNotFound, type NewItem } from './model';
 import * as store from './store';
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Database } from '#kit/mysql';
+import { isUuid } from '#kit/core/ids';
+import type { Database } from '#kit/mysql/database';
 import { items } from './schema';
 
 export type ItemRow = typeof items.$inferSelect;

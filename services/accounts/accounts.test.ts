@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import { Problem } from '#kit/problem';
-import { routeClaims } from '#kit/routes';
+import { Problem } from '#kit/errors/problem';
+import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';
 import { usernameOf } from './people';

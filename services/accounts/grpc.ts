@@ -1,8 +1,8 @@
 import { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
-import { grpcService } from '#kit/grpc-server';
-import { isUuid } from '#kit/ids';
-import { formatAmount, parseAmount } from '#kit/money';
-import { ValidationFailed } from '#kit/problem';
+import { isUuid } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { grpcService } from '#kit/grpc/server';
+import { formatAmount, parseAmount } from '#kit/money/amounts';
 import { reverseOnce, transferOnce } from './ledger';
 import { TransactionNotFound } from './model';
 import { type AccountsDeps, mustFindAccount, openAccount, worldAccount } from './service';

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
-import { formatAmount } from '#kit/money';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
+import { formatAmount } from '#kit/money/amounts';
 import { startAccounts } from '../../tests/support/accounts';
 import { reverseOnce, settle, transferOnce } from './ledger';
 import { openAccount } from './service';

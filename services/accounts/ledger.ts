@@ -1,5 +1,5 @@
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql';
+import { uuidv7 } from '#kit/core/ids';
+import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import {
   AccountClosed,
   AccountNotFound,

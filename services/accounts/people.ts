@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import type { UserProfile, UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import type { GrpcClient } from '#kit/grpc-client';
-import { isUuid } from '#kit/ids';
-import { Problem } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { isUuid } from '#kit/core/ids';
+import { Problem } from '#kit/errors/problem';
+import type { GrpcClient } from '#kit/grpc/client';
 import { type Account, type NewPerson, type Person, PersonNotFound, PhoneNumberTaken } from './model';
 import { type AccountsDeps, accountView, balancesView, openAccount } from './service';
 import { findAccountOf } from './store';

@@ -9,9 +9,9 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
 
 /** Minor units of a currency, exact. */
 const minorUnits = (name: string) => bigint(name, { mode: 'bigint' });

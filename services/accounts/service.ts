@@ -1,13 +1,13 @@
 import type { JSONWebKeySet } from 'jose';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/idempotency';
-import { isUuid } from '#kit/ids';
-import { formatAmount, isCurrency, parseAmount } from '#kit/money';
-import { type Database, inTransaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { Forbidden, ValidationFailed } from '#kit/problem';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { isUuid } from '#kit/core/ids';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import { Forbidden, ValidationFailed } from '#kit/errors/problem';
+import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { formatAmount, isCurrency, parseAmount } from '#kit/money/amounts';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import * as ledger from './ledger';
 import {
   type Account,

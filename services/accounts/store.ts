@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
-import { isUuid, uuidv7 } from '#kit/ids';
-import type { Database, Executor, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { isUuid, uuidv7 } from '#kit/core/ids';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { accounts, entries, erasedPeople, transfers } from './schema';
 
 export type AccountRow = typeof accounts.$inferSelect;

@@ -1,6 +1,6 @@
 import { UserCreated, UserDeleted } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { AccountClosed } from './model';
 import { type AccountsDeps, closeAccountsOf, openAccount } from './service';
 

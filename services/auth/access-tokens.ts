@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
-import type { Denylist } from '#kit/denylist';
-import { uuidv7 } from '#kit/ids';
-import { ACCESS_TOKEN_TYPE, type TokenSettings } from '#kit/tokens';
+import type { Denylist } from '#kit/auth/denylist';
+import { ACCESS_TOKEN_TYPE, type TokenSettings } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
 import type { Authorizations } from './credentials';
 import type { KeyRing } from './keys';
 

@@ -1,5 +1,5 @@
-import { Busy, limitConcurrency } from '#kit/in-turn';
-import type { Runtime } from '#kit/runtime';
+import { Busy, limitConcurrency } from '#kit/core/concurrency-limit';
+import type { Runtime } from '#kit/core/runtime';
 
 /** Few, so that they leave the database's connections to requests somebody waits for. */
 const AT_ONCE = 4;

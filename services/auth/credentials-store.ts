@@ -1,5 +1,5 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm';
-import { type Database, preparedOnce, type Transaction } from '#kit/mysql';
+import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
 import { credentials } from './schema';
 
 export type CredentialsRow = typeof credentials.$inferSelect;

@@ -1,7 +1,7 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import type { GrpcClient } from '#kit/grpc-client';
-import { inTransaction } from '#kit/mysql';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
+import type { GrpcClient } from '#kit/grpc/client';
+import { inTransaction } from '#kit/mysql/database';
 import * as store from './credentials-store';
 import { deleteResets } from './password-resets-store';
 import { type RevocationDeps, revoking } from './revocations';

@@ -1,10 +1,11 @@
 import { AuthServiceDefinition, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
-import type { Client } from '#kit/client';
-import type { Revocation } from '#kit/denylist';
-import { callerOf, USER_AUTHORIZATION } from '#kit/grpc-access';
-import type { IncomingCall } from '#kit/grpc-answer';
-import { grpcService } from '#kit/grpc-server';
-import { validated } from '#kit/validation';
+import type { Revocation } from '#kit/auth/denylist';
+import { validated } from '#kit/errors/validation';
+import { callerOf } from '#kit/grpc/access';
+import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
+import { grpcService } from '#kit/grpc/server';
+import type { IncomingCall } from '#kit/grpc/server-call';
+import type { Client } from '#kit/http/client-address';
 import type { AuthServiceDeps } from '.';
 import { setCredentials } from './credentials';
 import { RefreshRequest, Registration, SignIn } from './model';

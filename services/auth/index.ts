@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import type { RateLimitName } from '#contracts/registry';
-import { access } from '#kit/access';
-import { type Answer, created, noContent, paged } from '#kit/answers';
-import { clientOf } from '#kit/client';
-import { PageQuery } from '#kit/pages';
-import { platform } from '#kit/platform';
-import { UnsupportedMediaType } from '#kit/problem';
+import { UnsupportedMediaType } from '#kit/errors/problem';
+import { access } from '#kit/http/access';
+import { clientOf } from '#kit/http/client-address';
+import { PageQuery } from '#kit/http/pagination';
+import { platform } from '#kit/http/platform';
+import { type Answer, created, noContent, paged } from '#kit/http/responses';
 import { authorizationServer } from './metadata';
 import * as model from './model';
 import * as resets from './password-resets';

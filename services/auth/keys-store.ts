@@ -1,5 +1,5 @@
 import { eq, inArray } from 'drizzle-orm';
-import type { Database } from '#kit/mysql';
+import type { Database } from '#kit/mysql/database';
 import { signingKeys } from './schema';
 
 export type SigningKeyRow = typeof signingKeys.$inferSelect;

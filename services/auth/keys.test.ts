@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { uuidv7 } from '#kit/ids';
-import { createSealer } from '#kit/sealing';
-import type { TokenAlgorithm } from '#kit/tokens';
+import { createSealer } from '#kit/auth/sealing';
+import type { TokenAlgorithm } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
 import { startIdentity } from '../../tests/support/identity';
 import { signAccessToken } from './access-tokens';
 import { openKeyRing } from './keys';

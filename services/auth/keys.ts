@@ -6,11 +6,11 @@ import {
   type JSONWebKeySet,
   type JWK,
 } from 'jose';
-import { pause } from '#kit/back-off';
-import type { Database } from '#kit/mysql';
-import type { Runtime } from '#kit/runtime';
-import type { Sealer } from '#kit/sealing';
-import type { TokenSettings } from '#kit/tokens';
+import type { Sealer } from '#kit/auth/sealing';
+import type { TokenSettings } from '#kit/auth/tokens';
+import { pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
+import type { Database } from '#kit/mysql/database';
 import { deleteKeys, insertKeyUnlessMade, listKeys, type SigningKeyRow } from './keys-store';
 import { KEY_PUBLISHED_AHEAD_MS, keyInUse, keysToPublish, nextKeyDue } from './rules';
 

@@ -1,5 +1,5 @@
 import { and, eq, gt, lt } from 'drizzle-orm';
-import type { Database, Executor, Transaction } from '#kit/mysql';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { passwordResets } from './schema';
 
 type PasswordReset = typeof passwordResets.$inferSelect;

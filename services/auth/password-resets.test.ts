@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { MailRequested } from '#contracts/events/mail';
 import { envelope, parseEnvelope } from '#contracts/messages';
-import { outbox } from '#kit/outbox-tables';
+import { outbox } from '#kit/messaging/tables';
 import { eventually } from '../../tests/support/eventually';
 import { startIdentity } from '../../tests/support/identity';
 import { uniqueName } from '../../tests/support/servers';

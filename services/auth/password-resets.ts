@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
-import type { Client } from '#kit/client';
-import { inTransaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import type { Passwords } from '#kit/passwords';
+import type { Passwords } from '#kit/auth/passwords';
+import type { Client } from '#kit/http/client-address';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction } from '#kit/mysql/database';
 import type { Afterwards } from './afterwards';
 import type { CredentialsDeps } from './credentials';
 import * as credentials from './credentials-store';

@@ -1,10 +1,10 @@
 import { and, desc, eq, gt, lt, or, sql } from 'drizzle-orm';
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
-import type { Denylist, Revocation } from '#kit/denylist';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import type { Denylist, Revocation } from '#kit/auth/denylist';
+import type { Runtime } from '#kit/core/runtime';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { revokedTokens } from './schema';
 
 export interface RevocationDeps {

@@ -1,9 +1,9 @@
-import { optionalText, readEnv, text } from '#kit/env';
-import { mysqlFields, tokenFields, workerFields } from '#kit/env-fields';
-import { openOwnDatabase } from '#kit/own-database';
+import { createSealer } from '#kit/auth/sealing';
+import { tokenSettings } from '#kit/auth/tokens';
+import { optionalText, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
+import { openOwnDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
-import { createSealer } from '#kit/sealing';
-import { tokenSettings } from '#kit/tokens';
 import { createKeyRing } from './keys';
 
 // For an operator: makes the next signing key now instead of when its time has come. Running instances publish it

@@ -10,9 +10,9 @@ import {
   varchar,
 } from 'drizzle-orm/mysql-core';
 import type { JWK } from 'jose';
-import { json, moment, uuid } from '#kit/mysql-columns';
+import { json, moment, uuid } from '#kit/mysql/columns';
 
-export { outbox } from '#kit/outbox-tables';
+export { outbox } from '#kit/messaging/tables';
 
 /**
  * What this service knows of a person, brought by events in any order. Names are not unique here: a name that became

@@ -1,7 +1,7 @@
-import type { Client } from '#kit/client';
-import type { Passwords } from '#kit/passwords';
-import { Forbidden, ValidationFailed } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import type { Passwords } from '#kit/auth/passwords';
+import { Forbidden, ValidationFailed } from '#kit/errors/problem';
+import type { Client } from '#kit/http/client-address';
 import { expectPerson, findAuthorizations } from './credentials';
 import * as store from './credentials-store';
 import {

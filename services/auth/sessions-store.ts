@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Database, Executor, Transaction } from '#kit/mysql';
+import { isUuid } from '#kit/core/ids';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { refreshTokens, sessions } from './schema';
 
 export type SessionRow = typeof sessions.$inferSelect;

@@ -1,9 +1,9 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import type { Client } from '#kit/client';
-import { uuidv7 } from '#kit/ids';
-import type { Transaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import type { Client } from '#kit/http/client-address';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import type { Transaction } from '#kit/mysql/database';
 import { type AccessTokenDeps, signAccessToken } from './access-tokens';
 import { type Authorizations, type CredentialsDeps, findAuthorizations } from './credentials';
 import { findByUserId, holdByUserId } from './credentials-store';

@@ -1,9 +1,9 @@
 import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { UserAuthorizationsChanged, UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
-import type { Sealer } from '#kit/sealing';
+import type { Sealer } from '#kit/auth/sealing';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import {
   type CredentialsDeps,
   erasePerson,

@@ -1,6 +1,6 @@
-import { pause } from '#kit/back-off';
-import { type Database, inTransaction } from '#kit/mysql';
-import type { Runtime } from '#kit/runtime';
+import { pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import { deleteExpiredResets } from './password-resets-store';
 import { deleteEndedRevocations } from './revocations';
 import { deleteExpiredSessions } from './sessions-store';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
 import RateLimiterRedis from 'rate-limiter-flexible/lib/RateLimiterRedis.js';
 import RateLimiterRes from 'rate-limiter-flexible/lib/RateLimiterRes.js';
-import { networkOf } from '#kit/network';
-import type { Redis } from '#kit/redis';
+import { networkOf } from '#kit/http/network';
+import type { Redis } from '#kit/redis/client';
 import { TooManyAttempts } from './model';
 import { restAfterFailures } from './rules';
 

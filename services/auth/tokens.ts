@@ -1,5 +1,6 @@
-import { Unauthenticated } from '#kit/problem';
-import type { Caller, TokenVerifier } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { Unauthenticated } from '#kit/errors/problem';
 import { findByUserId } from './credentials-store';
 import type { Introspection } from './model';
 import { isRecorded, revoking } from './revocations';

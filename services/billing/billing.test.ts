@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { asc, eq } from 'drizzle-orm';
-import { uuidv7 } from '#kit/ids';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import { outbox } from '#kit/outbox-tables';
-import { routeClaims } from '#kit/routes';
+import { uuidv7 } from '#kit/core/ids';
+import { routeClaims } from '#kit/http/route-claims';
+import { outbox } from '#kit/messaging/tables';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { startAccounts } from '../../tests/support/accounts';
 import { callerOf } from '../../tests/support/call';
 import { testDatabase, testRuntime } from '../../tests/support/servers';

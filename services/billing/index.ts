@@ -1,11 +1,11 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { paged } from '#kit/answers';
-import { answerOnce, idempotencyKeyOf } from '#kit/idempotency';
-import { PageQuery } from '#kit/pages';
-import { platform } from '#kit/platform';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { PageQuery } from '#kit/http/pagination';
+import { platform } from '#kit/http/platform';
+import { paged } from '#kit/http/responses';
 import { invoicePage } from './invoice-page';
 import * as model from './model';
 import * as service from './service';

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const InvoiceNotFound = defineProblem('invoice.not-found', 404, 'There is no such invoice');
 

@@ -9,10 +9,10 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { json, moment, uuid } from '#kit/mysql-columns';
+import { json, moment, uuid } from '#kit/mysql/columns';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
-export { outbox } from '#kit/outbox-tables';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
+export { outbox } from '#kit/messaging/tables';
 
 const now = sql`(utc_timestamp(3))`;
 

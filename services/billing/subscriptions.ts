@@ -1,7 +1,7 @@
 import { PaymentSucceeded } from '#contracts/events/payments';
 import { UserDeleted } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { type BillingDeps, billPayment } from './service';
 import { forgetPerson } from './store';
 

@@ -1,6 +1,7 @@
-import { Problem } from '#kit/problem';
-import type { Caller, TokenVerifier } from '#kit/tokens';
-import { closeSocket, type ServerSocket, type WebSocketEvents } from '#kit/websockets';
+import type { Caller } from '#kit/auth/caller';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { Problem } from '#kit/errors/problem';
+import { closeSocket, type ServerSocket, type WebSocketEvents } from '#kit/http/websockets';
 import { CLOSE, type Closing } from './close-codes';
 import { errorFrame, type SequencedFrame } from './frames';
 import type { Inbound, Sender } from './model';

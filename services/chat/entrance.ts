@@ -1,7 +1,7 @@
-import { bearerTokenIn } from '#kit/bearer';
-import { uuidv7 } from '#kit/ids';
-import type { TokenVerifier } from '#kit/tokens';
-import type { WebSocketEvents } from '#kit/websockets';
+import { bearerTokenIn } from '#kit/auth/bearer';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
+import type { WebSocketEvents } from '#kit/http/websockets';
 import { CLOSE } from './close-codes';
 import { type Connection, createConnection } from './connection';
 import { duplicateFrame, joinedFrame, NOBODY, recoveredFrame, signFrame } from './frames';

@@ -1,9 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
-import { uuidv7 } from '#kit/ids';
-import type { Redis } from '#kit/redis';
-import type { Runtime } from '#kit/runtime';
-import { withTimeout } from '#kit/runtime';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { withTimeout } from '#kit/core/runtime';
+import type { Redis } from '#kit/redis/client';
 
 /** What instances tell each other about a room. `expelled` are ids of people who may not be there any more. */
 const Notice = Type.Object({

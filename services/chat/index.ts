@@ -1,10 +1,10 @@
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { created, noContent, paged } from '#kit/answers';
-import { clientOf } from '#kit/client';
-import { PageQuery } from '#kit/pages';
-import { platform } from '#kit/platform';
-import { upgradeToWebSocket } from '#kit/websockets';
+import { access } from '#kit/http/access';
+import { clientOf } from '#kit/http/client-address';
+import { PageQuery } from '#kit/http/pagination';
+import { platform } from '#kit/http/platform';
+import { created, noContent, paged } from '#kit/http/responses';
+import { upgradeToWebSocket } from '#kit/http/websockets';
 import { type EntranceDeps, enter } from './entrance';
 import * as model from './model';
 import * as ownedRooms from './owned-rooms';

@@ -1,4 +1,4 @@
-import type { Logger } from '#kit/log';
+import type { Logger } from '#kit/core/log';
 import { CLOSE } from './close-codes';
 import type { Connection } from './connection';
 import type { SequencedFrame } from './frames';

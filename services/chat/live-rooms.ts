@@ -1,9 +1,9 @@
 import { Counter, Gauge } from 'prom-client';
-import { pause } from '#kit/back-off';
-import type { Database } from '#kit/mysql';
-import type { Redis } from '#kit/redis';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
+import { pause } from '#kit/core/back-off';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import type { Database } from '#kit/mysql/database';
+import type { Redis } from '#kit/redis/client';
 import { CLOSE, type Closing } from './close-codes';
 import type { Connection } from './connection';
 import { openFanOut } from './fan-out';

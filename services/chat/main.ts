@@ -1,10 +1,9 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { flag, integer, optionalText, readEnv, text } from '#kit/env';
-import { mysqlFields, redisFields, serviceFields } from '#kit/env-fields';
-import { openOwnDatabase } from '#kit/own-database';
-import { openRedis } from '#kit/redis';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openRedis } from '#kit/redis/client';
+import { serveService, startService } from '#kit/service';
 import { chat } from '.';
 import { messageFrame } from './frames';
 import { openLiveRooms } from './live-rooms';

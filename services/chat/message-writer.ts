@@ -1,6 +1,6 @@
 import { Histogram } from 'prom-client';
-import type { Database } from '#kit/mysql';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import type { Database } from '#kit/mysql/database';
 import { type Appended, appendMessages, type Draft, type MessageRow } from './messages-store';
 import { RoomBusy } from './model';
 import type { RoomRow } from './rooms-store';

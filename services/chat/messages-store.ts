@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { lockRoom, moveLastSeq } from './rooms-store';
 import { changes, messages } from './schema';
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { PageOf, PageQuery } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 export const OriginRefused = defineProblem(
   'chat.origin-refused',

@@ -1,8 +1,8 @@
-import { uuidv7 } from '#kit/ids';
-import { inTransaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { Forbidden } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { Forbidden } from '#kit/errors/problem';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { inTransaction } from '#kit/mysql/database';
 import { type Member, type NewRoom, NotTheOwner, type Room, RoomExists } from './model';
 import * as rooms from './rooms-store';
 import { type ChatDeps, normalName, readableRoom, roomView } from './service';

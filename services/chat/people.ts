@@ -1,5 +1,5 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import type { GrpcClient } from '#kit/grpc-client';
+import type { GrpcClient } from '#kit/grpc/client';
 
 /**
  * Finds the id behind a username: members are kept by it, because a name may pass to somebody else.

@@ -1,5 +1,5 @@
-import type { ServerSocket, WebSocketEvents } from '#kit/websockets';
-import { closeSocket } from '#kit/websockets';
+import type { ServerSocket, WebSocketEvents } from '#kit/http/websockets';
+import { closeSocket } from '#kit/http/websockets';
 import { CLOSE, type Closing } from './close-codes';
 
 /** Connections of this instance by who holds them, so that nobody can take the place of all others. */

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { DependencyUnavailable } from '#kit/problem';
-import type { Redis } from '#kit/redis';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { DependencyUnavailable } from '#kit/errors/problem';
+import type { Redis } from '#kit/redis/client';
 import type { Connection } from './connection';
 
 /** Who of one instance is in a room. */

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import { type Database, type Executor, isDuplicate, type Transaction } from '#kit/mysql';
+import { isUuid } from '#kit/core/ids';
+import { type Database, type Executor, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { roomMembers, rooms } from './schema';
 
 export type RoomRow = typeof rooms.$inferSelect;

@@ -11,7 +11,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
 /** Compared byte by byte: `Lobby` and `lobby` are two rooms. */
 const exactText = customType<{ data: string }>({

@@ -1,10 +1,10 @@
-import { isUuid, uuidv7 } from '#kit/ids';
-import type { Database } from '#kit/mysql';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { Unauthenticated } from '#kit/problem';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { isUuid, uuidv7 } from '#kit/core/ids';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import { Unauthenticated } from '#kit/errors/problem';
+import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import type { Database } from '#kit/mysql/database';
 import { changeFrame, messageView, NOBODY } from './frames';
 import type { LiveRooms } from './live-rooms';
 import * as messages from './messages-store';

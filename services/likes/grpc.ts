@@ -1,8 +1,8 @@
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
-import { grpcService } from '#kit/grpc-server';
-import { isUuid } from '#kit/ids';
-import { ValidationFailed } from '#kit/problem';
-import { validated } from '#kit/validation';
+import { isUuid } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import { grpcService } from '#kit/grpc/server';
 import { PostIds } from './model';
 import * as service from './service';
 

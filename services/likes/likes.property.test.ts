@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { uuidv7 } from '#kit/ids';
-import { openRedis } from '#kit/redis';
+import { uuidv7 } from '#kit/core/ids';
+import { openRedis } from '#kit/redis/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { rebuild } from './rebuild';
 import { type Ranking, WINDOWS } from './rules';

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { createIdGenerator, uuidv7 } from '#kit/ids';
-import { DependencyUnavailable, defineProblem } from '#kit/problem';
-import { openRedis } from '#kit/redis';
-import { routeClaims } from '#kit/routes';
+import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { DependencyUnavailable, defineProblem } from '#kit/errors/problem';
+import { routeClaims } from '#kit/http/route-claims';
+import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';

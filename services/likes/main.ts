@@ -1,10 +1,9 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { integer, readEnv } from '#kit/env';
-import { beanstalkdFields, redisFields, serviceFields } from '#kit/env-fields';
-import { openRedis } from '#kit/redis';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { integer, readEnv } from '#kit/config/environment';
+import { beanstalkdFields, redisFields, serviceFields } from '#kit/config/fields';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
+import { openRedis } from '#kit/redis/client';
+import { serveService, startService } from '#kit/service';
 import { likes } from '.';
 import { likesGrpc } from './grpc';
 import { relayOutbox } from './outbox';

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { LikeNotify } from '#contracts/jobs/likes';
-import { createIdGenerator, uuidv7 } from '#kit/ids';
-import { openRedis } from '#kit/redis';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { openRedis } from '#kit/redis/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { jobEntry } from './outbox-entry';
 import {

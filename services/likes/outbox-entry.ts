@@ -3,8 +3,8 @@ import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
-import { type PublishingSpan, traceToPublish } from '#kit/publishing-span';
-import { currentTrace, type Trace } from '#kit/trace';
+import { type PublishingSpan, traceToPublish } from '#kit/messaging/publishing-span';
+import { currentTrace, type Trace } from '#kit/tracing/context';
 
 /** A message as a script puts it into the outbox. */
 export interface OutboxEntry {

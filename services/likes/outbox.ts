@@ -1,9 +1,9 @@
 import { Counter, Gauge } from 'prom-client';
-import { pause } from '#kit/back-off';
-import type { Beanstalkd } from '#kit/beanstalkd';
-import { publishAs } from '#kit/publishing-span';
-import type { Rabbit } from '#kit/rabbit';
-import type { Runtime } from '#kit/runtime';
+import { pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
+import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
+import { publishAs } from '#kit/messaging/publishing-span';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { readOutboxEntry } from './outbox-entry';
 import { type Broker, claimMessages, countUnsent, type LikesStorage, settleMessages } from './store';
 

@@ -1,5 +1,5 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import type { GrpcClient } from '#kit/grpc-client';
+import type { GrpcClient } from '#kit/grpc/client';
 
 /** A username never moves to another person while its owner is there; what is kept only outlives one who has left. */
 const KEPT_MS = 60_000;

@@ -1,7 +1,7 @@
-import { readEnv } from '#kit/env';
-import { processFields, redisFields } from '#kit/env-fields';
+import { readEnv } from '#kit/config/environment';
+import { processFields, redisFields } from '#kit/config/fields';
 import { startProcess } from '#kit/process';
-import { openRedis } from '#kit/redis';
+import { openRedis } from '#kit/redis/client';
 import { script } from './scripts';
 import { KEY_PREFIX, type LikesStorage, run } from './store';
 

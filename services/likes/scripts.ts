@@ -1,4 +1,4 @@
-import { redisScript } from '#kit/redis-script';
+import { redisScript } from '#kit/redis/script';
 import { LONGEST_DIGEST_SECONDS, LOST_JOB_SECONDS, WINDOWS } from './rules';
 
 /**

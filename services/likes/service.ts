@@ -1,12 +1,12 @@
 import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { type MailContent, MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
-import { isTimeOrderedId } from '#kit/ids';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { ValidationFailed } from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
-import { validated } from '#kit/validation';
+import type { Caller } from '#kit/auth/caller';
+import { isTimeOrderedId } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { ValidationFailed } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import type { Like, PopularQuery, PostLikes } from './model';
 import type { OutboxRelay } from './outbox';
 import { jobEntry, outboxEntry } from './outbox-entry';

@@ -1,8 +1,8 @@
 import { ErrorReply } from 'redis';
-import { DependencyUnavailable } from '#kit/problem';
-import type { Redis } from '#kit/redis';
-import type { redisScript } from '#kit/redis-script';
-import { withTimeout } from '#kit/runtime';
+import { withTimeout } from '#kit/core/runtime';
+import { DependencyUnavailable } from '#kit/errors/problem';
+import type { Redis } from '#kit/redis/client';
+import type { redisScript } from '#kit/redis/script';
 import type { OutboxEntry } from './outbox-entry';
 import type { Ranking } from './rules';
 import * as scripts from './scripts';

@@ -1,6 +1,6 @@
 import { Decision as DecisionCode, MailServiceDefinition, Outcome } from '#contracts/gen/mail/v1/mail';
-import { grpcService } from '#kit/grpc-server';
-import { validated } from '#kit/validation';
+import { validated } from '#kit/errors/validation';
+import { grpcService } from '#kit/grpc/server';
 import { Beginning, Ending } from './model';
 import { beginSending, type Decision, finishSending, type MailDeps } from './service';
 

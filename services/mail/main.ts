@@ -1,11 +1,10 @@
-import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { relayOutbox } from '#kit/outbox-relay';
-import { openOwnDatabase } from '#kit/own-database';
-import { createSealer } from '#kit/sealing';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
-import { createServiceTokenVerifier } from '#kit/service-token';
+import { createSealer } from '#kit/auth/sealing';
+import { createServiceTokenVerifier } from '#kit/auth/service-token';
+import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { mail } from '.';
 import { mailGrpc } from './grpc';
 import { trimMails } from './service';

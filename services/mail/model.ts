@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { MailAddress, MailRequested } from '#contracts/events/mail';
 import { Uuid } from '#contracts/messages';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const MailNotFound = defineProblem('mail.not-found', 404, 'There is no such mail');
 export const UnsubscribeLinkInvalid = defineProblem(

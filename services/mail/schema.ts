@@ -8,9 +8,9 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
-export { outbox } from '#kit/outbox-tables';
+export { outbox } from '#kit/messaging/tables';
 
 /** 32 bytes, as SHA-256 makes them. */
 const digest = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'binary(32)' });

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
-import { isUuid, uuidv7 } from '#kit/ids';
-import { type Database, inTransaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
-import type { Sealer } from '#kit/sealing';
+import type { Sealer } from '#kit/auth/sealing';
+import { isUuid, uuidv7 } from '#kit/core/ids';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import {
   type Beginning,
   type Ending,

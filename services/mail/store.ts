@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, lt, ne, or, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Database, Executor, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { isUuid } from '#kit/core/ids';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import type { Ending } from './model';
 import { mails, unsubscriptions } from './schema';
 

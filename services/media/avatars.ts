@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { AvatarChanged } from '#contracts/events/media';
-import type { Transaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import type { Transaction } from '#kit/mysql/database';
 import type { FileUrls } from './file-urls';
 import { mediaAvatars } from './schema';
 import type { MediaRow, VersionRow } from './store';

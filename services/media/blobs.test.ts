@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import { inTransaction } from '#kit/mysql';
+import { inTransaction } from '#kit/mysql/database';
 import { startMedia } from '../../tests/support/media';
 import { addReferences, deleteUnreferenced, releaseReferences, sweepBlobs } from './blobs';
 import { mediaBlobs } from './schema';

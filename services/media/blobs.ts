@@ -1,6 +1,6 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import type { FileStorage, ReceivedFile } from '#kit/storage';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
+import type { FileStorage, ReceivedFile } from '#kit/storage/file-storage';
 import { mediaBlobs } from './schema';
 
 /**

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { Uuid } from '#contracts/messages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
 
 export const CategoryNotFound = defineProblem('category.not-found', 404, 'There is no such category');
 export const CategoryNotEmpty = defineProblem(

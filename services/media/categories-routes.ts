@@ -1,8 +1,8 @@
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { created, noContent } from '#kit/answers';
-import type { Database } from '#kit/mysql';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { created, noContent } from '#kit/http/responses';
+import type { Database } from '#kit/mysql/database';
 import * as categories from './categories';
 import * as model from './categories-model';
 

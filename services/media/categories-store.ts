@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Executor, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { isUuid } from '#kit/core/ids';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Executor, Transaction } from '#kit/mysql/database';
 import { CategoryNotFound } from './categories-model';
 import { categories, media } from './schema';
 

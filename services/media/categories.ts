@@ -1,7 +1,7 @@
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import { Forbidden } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { Forbidden } from '#kit/errors/problem';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import {
   type Category,
   type CategoryChange,

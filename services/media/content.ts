@@ -1,4 +1,4 @@
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
 import {
   type ContentQuery,
   FileNotReady,

@@ -1,7 +1,13 @@
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
-import { BodyTooLarge, MalformedBody, Problem, UnsupportedMediaType, ValidationFailed } from '#kit/problem';
-import type { FileStorage, ReceivedFile } from '#kit/storage';
+import {
+  BodyTooLarge,
+  MalformedBody,
+  Problem,
+  UnsupportedMediaType,
+  ValidationFailed,
+} from '#kit/errors/problem';
+import type { FileStorage, ReceivedFile } from '#kit/storage/file-storage';
 
 /** What a form may hold besides its one file. */
 const LIMITS = { files: 1, fields: 40, parts: 41, fieldNameSize: 100, fieldSize: 4 * 1024, headerPairs: 50 };

@@ -3,11 +3,12 @@ import {
   MediaServiceDefinition,
   type UploadAvatarRequest,
 } from '#contracts/gen/media/v1/media';
-import { callerOf, USER_AUTHORIZATION } from '#kit/grpc-access';
-import { grpcService } from '#kit/grpc-server';
-import { MalformedBody } from '#kit/problem';
-import type { TokenVerifier } from '#kit/tokens';
-import { validated } from '#kit/validation';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { MalformedBody } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import { callerOf } from '#kit/grpc/access';
+import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
+import { grpcService } from '#kit/grpc/server';
 import { AVATAR_BYTES, type File, Processed, Rejected } from './model';
 import { completeProcessing, rejectPicture } from './processing';
 import { deleteFile, type MediaDeps, readFileUrl } from './service';

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { Uuid } from '#contracts/messages';
-import { PageOf, PageQuery } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 export const FileNotFound = defineProblem('file.not-found', 404, 'There is no such file');
 export const FileSizeNotFound = defineProblem(

@@ -1,5 +1,5 @@
-import { inTransaction, type Transaction } from '#kit/mysql';
-import { repeatEvery } from '#kit/repeat';
+import { repeatEvery } from '#kit/core/repeat';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { announceAvatar } from './avatars';
 import { addReferences, sweepBlobs } from './blobs';
 import { BytesNotStored, type Processed, type Rejected } from './model';

@@ -1,6 +1,6 @@
-import { idempotencyKeyOf } from '#kit/idempotency';
-import type { Caller } from '#kit/tokens';
-import { validated } from '#kit/validation';
+import type { Caller } from '#kit/auth/caller';
+import { validated } from '#kit/errors/validation';
+import { idempotencyKeyOf } from '#kit/http/idempotency';
 import { receiveForm } from './form';
 import { AVATAR_BYTES, type File, UPLOAD_BYTES, UploadFields } from './model';
 import type { MediaDeps } from './service';

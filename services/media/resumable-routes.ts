@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
 import { type AnswerResumable, CHUNK_BYTES, RESUMABLE_PATH } from './resumable';
 
 const UPLOAD_MS = 600_000;

@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { FileConfigstore, FileStore } from '@tus/file-store';
 import { Server, type Upload } from '@tus/server';
-import { Problem, type ProblemClass } from '#kit/problem';
-import { repeatEvery } from '#kit/repeat';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { repeatEvery } from '#kit/core/repeat';
+import { Problem, type ProblemClass } from '#kit/errors/problem';
 import {
   FileNotFound,
   QuotaExceeded,

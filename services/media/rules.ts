@@ -1,4 +1,4 @@
-import type { ByteRange } from '#kit/storage';
+import type { ByteRange } from '#kit/storage/file-storage';
 
 const LONGEST_NAME = 255;
 

@@ -9,10 +9,10 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
-export { outbox } from '#kit/outbox-tables';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
+export { outbox } from '#kit/messaging/tables';
 
 /** 32 bytes in the table, hexadecimal text in the code. */
 const sha256 = customType<{ data: string; driverData: Buffer }>({

@@ -1,8 +1,8 @@
-import { inTransaction } from '#kit/mysql';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import { Forbidden } from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import type { Runtime } from '#kit/core/runtime';
+import { Forbidden } from '#kit/errors/problem';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { inTransaction } from '#kit/mysql/database';
 import { forgetAvatar } from './avatars';
 import type { BlobsDeps } from './blobs';
 import { deleteUnreferenced, releaseReferences } from './blobs';

@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, like, lt, or, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Executor, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { isUuid } from '#kit/core/ids';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Executor, Transaction } from '#kit/mysql/database';
 import { media, mediaSizes, mediaTags, mediaTagsMedia, mediaUsage, mediaVersions } from './schema';
 
 export type MediaRow = typeof media.$inferSelect;

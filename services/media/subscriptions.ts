@@ -1,6 +1,6 @@
 import { UserDeleted } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { forgetPerson, type MediaDeps } from './service';
 
 /** Not `media`: that is the queue of the worker. Forgetting twice does no more than once, so no inbox is needed. */

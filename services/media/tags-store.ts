@@ -1,6 +1,6 @@
 import { eq, inArray, sql } from 'drizzle-orm';
-import { uuidv7 } from '#kit/ids';
-import type { Executor, Transaction } from '#kit/mysql';
+import { uuidv7 } from '#kit/core/ids';
+import type { Executor, Transaction } from '#kit/mysql/database';
 import { mediaTags, mediaTagsMedia } from './schema';
 
 /** Tags of several files, in alphabetical order. */

@@ -1,10 +1,10 @@
 import { PictureUploaded } from '#contracts/events/media';
-import { idempotent } from '#kit/idempotency';
-import { uuidv7 } from '#kit/ids';
-import type { Transaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import type { ReceivedFile } from '#kit/storage';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { idempotent } from '#kit/http/idempotency';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import type { Transaction } from '#kit/mysql/database';
+import type { ReceivedFile } from '#kit/storage/file-storage';
 import { setAvatar } from './avatars';
 import { addReferences } from './blobs';
 import { mustExist } from './categories-store';

@@ -1,6 +1,6 @@
-import { inTransaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { inTransaction } from '#kit/mysql/database';
 import { announceAvatar } from './avatars';
 import { type File, type FileVersion, VersionNotFound } from './model';
 import { findReadable, type MediaDeps, mustManage, readFile } from './service';

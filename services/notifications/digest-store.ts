@@ -1,6 +1,6 @@
 import { and, desc, eq, inArray, lte } from 'drizzle-orm';
-import type { Database, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Database, Transaction } from '#kit/mysql/database';
 import { notifications, recipients } from './schema';
 import { lockRecipient, type NotificationRow } from './store';
 

@@ -1,7 +1,7 @@
 import { MailRequested } from '#contracts/events/mail';
-import { inTransaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import { repeatEvery } from '#kit/repeat';
+import { repeatEvery } from '#kit/core/repeat';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction } from '#kit/mysql/database';
 import { listDue, takePending } from './digest-store';
 import { type NotificationsDeps, viewsOf } from './service';
 

@@ -1,6 +1,6 @@
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
-import { grpcService } from '#kit/grpc-server';
-import { validated } from '#kit/validation';
+import { validated } from '#kit/errors/validation';
+import { grpcService } from '#kit/grpc/server';
 import type { LiveNotifications } from './live';
 import { HearingQuestion, ListQuestion, Notices } from './model';
 import { record } from './recording';

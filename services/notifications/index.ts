@@ -1,9 +1,9 @@
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { paged } from '#kit/answers';
-import { tokenIsGood } from '#kit/event-streams';
-import { platform } from '#kit/platform';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { tokenIsGood } from '#kit/http/event-streams';
+import { platform } from '#kit/http/platform';
+import { paged } from '#kit/http/responses';
 import type { LiveNotifications } from './live';
 import * as model from './model';
 import * as service from './service';

@@ -1,6 +1,6 @@
-import { createEventStreams, type StreamBatch } from '#kit/event-streams';
-import { repeatEvery } from '#kit/repeat';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { repeatEvery } from '#kit/core/repeat';
+import { createEventStreams, type StreamBatch } from '#kit/http/event-streams';
 import { type NotificationsDeps, viewsOf } from './service';
 import { listChanged, readPosition, readPositions } from './store';
 

@@ -1,11 +1,10 @@
-import { integer, optionalText, readEnv, text, url } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { openIdGenerator } from '#kit/id-worker';
-import { mysqlAddress } from '#kit/mysql';
-import { relayOutbox } from '#kit/outbox-relay';
-import { openOwnDatabase } from '#kit/own-database';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { mysqlAddress } from '#kit/mysql/database';
+import { openIdGenerator } from '#kit/mysql/id-worker';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { notifications } from '.';
 import { sendDigests } from './digests';
 import { notificationsGrpc } from './grpc';

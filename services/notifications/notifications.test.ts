@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
-import { serveHttp } from '#kit/http-server';
-import { outbox } from '#kit/outbox-tables';
+import { serveHttp } from '#kit/http/server';
+import { outbox } from '#kit/messaging/tables';
 import { listenTo } from '../../tests/support/event-stream';
 import { eventually } from '../../tests/support/eventually';
 import { type Member, startNotifications } from '../../tests/support/notifications';

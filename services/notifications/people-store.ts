@@ -1,5 +1,5 @@
 import { and, eq, inArray, or, sql } from 'drizzle-orm';
-import type { Database, Executor, Transaction } from '#kit/mysql';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { blocks, mutes, people } from './schema';
 
 export type PersonRow = typeof people.$inferSelect;

@@ -1,4 +1,4 @@
-import { inTransaction, type Transaction } from '#kit/mysql';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import type { Notice } from './model';
 import { findPeople, unheardAmong } from './people-store';
 import { goesWithOthersByMail, MOST_SHOWN } from './rules';

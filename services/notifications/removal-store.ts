@@ -1,6 +1,6 @@
 import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { MOST_SHOWN } from './rules';
 import { notificationActors, notifications, recipients, settings } from './schema';
 import { lockRecipient } from './store';

@@ -9,7 +9,7 @@ import type {
   UserUpdated,
 } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
-import { inTransaction } from '#kit/mysql';
+import { inTransaction } from '#kit/mysql/database';
 import * as people from './people-store';
 import { removeActorEverywhere, removeActorFrom, removeObject, removeRecipient } from './removal-store';
 import { blocks, mutes } from './schema';

@@ -9,10 +9,10 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { json, moment, timeOrderedId, uuid } from '#kit/mysql-columns';
+import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
 import { DELIVERIES, TYPES } from './rules';
 
-export { outbox } from '#kit/outbox-tables';
+export { outbox } from '#kit/messaging/tables';
 
 /** What this service keeps of people. An erased person's row stays for its version: a late event must not bring them back. */
 export const people = mysqlTable('people', {

@@ -1,9 +1,9 @@
-import { timeOfId } from '#kit/ids';
-import { type Database, inTransaction } from '#kit/mysql';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { timeOfId } from '#kit/core/ids';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import type { Notification, NotificationQuery, Read, SettingsChange } from './model';
 import { NotificationNotFound } from './model';
 import { findPeople, unheardAmong } from './people-store';

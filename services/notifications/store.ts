@@ -1,6 +1,6 @@
 import { and, count, desc, eq, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
-import type { Database, Executor, Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { DEFAULT_SETTINGS, type Delivery, type NotificationType, type Settings } from './rules';
 import { notificationActors, notifications, recipients, settings } from './schema';
 

@@ -8,8 +8,8 @@ import {
   UserUnmuted,
   UserUpdated,
 } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { takeOver } from './replicas';
 import type { NotificationsDeps } from './service';
 

@@ -1,7 +1,7 @@
 import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
-import { grpcService } from '#kit/grpc-server';
-import { formatAmount } from '#kit/money';
-import { ValidationFailed } from '#kit/problem';
+import { ValidationFailed } from '#kit/errors/problem';
+import { grpcService } from '#kit/grpc/server';
+import { formatAmount } from '#kit/money/amounts';
 import { finishRefund, readRefund } from './refunds';
 import { beginPayment, finishPayment, type PaymentsDeps } from './service';
 import type { PaymentRow, RefundRow } from './store';

@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { Uuid } from '#contracts/messages';
-import { access } from '#kit/access';
-import { paged } from '#kit/answers';
-import { answerOnce, idempotencyKeyOf, requiredIdempotencyKeyOf } from '#kit/idempotency';
-import { PageQuery } from '#kit/pages';
-import { platform } from '#kit/platform';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { answerOnce, idempotencyKeyOf, requiredIdempotencyKeyOf } from '#kit/http/idempotency';
+import { PageQuery } from '#kit/http/pagination';
+import { platform } from '#kit/http/platform';
+import { paged } from '#kit/http/responses';
 import * as model from './model';
 import * as refunds from './refunds';
 import * as service from './service';

@@ -1,10 +1,9 @@
-import { optionalText, readEnv, text } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { trimIdempotencyKeys } from '#kit/idempotency';
-import { relayOutbox } from '#kit/outbox-relay';
-import { openOwnDatabase } from '#kit/own-database';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { optionalText, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { trimIdempotencyKeys } from '#kit/http/idempotency';
+import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { payments } from '.';
 import { paymentsGrpc } from './grpc';
 import { mockProvider } from './mock-provider';

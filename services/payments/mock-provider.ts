@@ -1,9 +1,9 @@
 import { ChargeState, ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import { pause } from '#kit/back-off';
-import { grpcService } from '#kit/grpc-server';
-import { isUuid } from '#kit/ids';
-import type { Database } from '#kit/mysql';
-import { ValidationFailed } from '#kit/problem';
+import { pause } from '#kit/core/back-off';
+import { isUuid } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { grpcService } from '#kit/grpc/server';
+import type { Database } from '#kit/mysql/database';
 import { ChargeKeyReused, ChargeNotFound, ChargeNotRefundable, ProviderUnavailable } from './model';
 import * as store from './provider-store';
 

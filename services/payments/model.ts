@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const PaymentNotFound = defineProblem('payment.not-found', 404, 'There is no such payment');
 export const RefundNotFound = defineProblem('refund.not-found', 404, 'There is no such refund');

@@ -1,7 +1,7 @@
 import { PaymentOverdue, PaymentRefundOverdue } from '#contracts/events/payments';
-import { inTransaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import { repeatEvery } from '#kit/repeat';
+import { repeatEvery } from '#kit/core/repeat';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction } from '#kit/mysql/database';
 import type { PaymentsDeps } from './service';
 import { takeOverduePayments, takeOverdueRefunds } from './store';
 

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { ChargeState } from '#contracts/gen/provider/v1/provider';
-import { Problem } from '#kit/problem';
-import { routeClaims } from '#kit/routes';
+import { Problem } from '#kit/errors/problem';
+import { routeClaims } from '#kit/http/route-claims';
 import { startPayments } from '../../tests/support/payments';
 import { remindOnce } from './overdue';
 import { payments } from './schema';

@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Database, Executor } from '#kit/mysql';
+import type { Database, Executor } from '#kit/mysql/database';
 import { providerCharges } from './schema';
 
 export type ChargeRow = typeof providerCharges.$inferSelect;

@@ -1,9 +1,9 @@
 import { PaymentRefundFailed, PaymentRefundRequested } from '#contracts/events/payments';
-import { idempotent, type KeptAnswer } from '#kit/idempotency';
-import { uuidv7 } from '#kit/ids';
-import { inTransaction, type Transaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { PaymentNotRefundable, type Refund, RefundNotFound } from './model';
 import { nextState } from './rules';
 import { mustFind, mustSee, type PaymentsDeps, type RequestKey } from './service';

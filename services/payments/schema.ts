@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { bigint, char, index, int, mysqlEnum, mysqlTable, primaryKey, varchar } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 import { STATES } from './rules';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
-export { outbox } from '#kit/outbox-tables';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
+export { outbox } from '#kit/messaging/tables';
 
 const now = sql`(utc_timestamp(3))`;
 /** Minor units of a currency, exact. */

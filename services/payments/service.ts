@@ -1,11 +1,11 @@
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/idempotency';
-import { uuidv7 } from '#kit/ids';
-import { formatAmount, parseAmount } from '#kit/money';
-import { type Database, inTransaction } from '#kit/mysql';
-import { writeOutbox } from '#kit/outbox';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { writeOutbox } from '#kit/messaging/outbox';
+import { formatAmount, parseAmount } from '#kit/money/amounts';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import {
   DEFAULT_METHOD,
   type NewPayment,

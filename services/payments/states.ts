@@ -7,9 +7,9 @@ import {
   PaymentRefunded,
   PaymentSucceeded,
 } from '#contracts/events/payments';
-import { formatAmount } from '#kit/money';
-import type { Transaction } from '#kit/mysql';
-import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/outbox';
+import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { formatAmount } from '#kit/money/amounts';
+import type { Transaction } from '#kit/mysql/database';
 import { WrongState } from './model';
 import { hasTaken, nextState, type Step } from './rules';
 import * as store from './store';

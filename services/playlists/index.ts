@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { noContent, paged } from '#kit/answers';
-import { conditional, IfMatch, versioned } from '#kit/conditional';
-import { answerOnce, idempotencyKeyOf } from '#kit/idempotency';
-import { platform } from '#kit/platform';
-import type { Caller, TokenVerifier } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { conditional, IfMatch, versioned } from '#kit/http/conditional';
+import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { platform } from '#kit/http/platform';
+import { noContent, paged } from '#kit/http/responses';
 import * as items from './items';
 import * as model from './model';
 import * as service from './service';

@@ -1,4 +1,4 @@
-import { ValidationFailed } from '#kit/problem';
+import { ValidationFailed } from '#kit/errors/problem';
 import {
   type NewVideos,
   OtherVideos,

@@ -1,10 +1,9 @@
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import { integer, optionalText, readEnv, text } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { trimIdempotencyKeys } from '#kit/idempotency';
-import { openOwnDatabase } from '#kit/own-database';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { integer, optionalText, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { trimIdempotencyKeys } from '#kit/http/idempotency';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { playlists } from '.';
 import { subscribe } from './subscriptions';
 import { videosOf } from './videos';

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf, PageQuery } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 export const PlaylistNotFound = defineProblem(
   'playlist.not-found',

@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { count } from 'drizzle-orm';
-import { uuidv7 } from '#kit/ids';
-import { inTransaction } from '#kit/mysql';
-import { routeClaims } from '#kit/routes';
+import { uuidv7 } from '#kit/core/ids';
+import { routeClaims } from '#kit/http/route-claims';
+import { inTransaction } from '#kit/mysql/database';
 import type { Answered } from '../../tests/support/call';
 import { startPlaylists } from '../../tests/support/playlists';
 import { spreadEvenly } from './rules';

@@ -1,7 +1,7 @@
 import { customType, index, int, mysqlEnum, mysqlTable, primaryKey, varchar } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
 
 /** Compared byte by byte, as the order of positions and the ids of others need it. */
 const ascii = customType<{ data: string; config: { length: number } }>({

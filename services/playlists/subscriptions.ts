@@ -1,7 +1,7 @@
 import { UserDeleted } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import { inTransaction } from '#kit/mysql';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { inTransaction } from '#kit/mysql/database';
 import type { PlaylistsDeps } from './service';
 import { deleteAllOf } from './store';
 

@@ -1,6 +1,6 @@
 import type { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import type { GrpcClient } from '#kit/grpc-client';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
+import type { GrpcClient } from '#kit/grpc/client';
 import { UnknownVideo, VideosUnavailable } from './model';
 
 /** Whether ids name videos. */

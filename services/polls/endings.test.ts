@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { PollEnded } from '#contracts/events/polls';
 import { type MessageOf, parseEnvelope } from '#contracts/messages';
-import { ensureTable, openDynamodb } from '#kit/dynamodb';
-import { uuidv7 } from '#kit/ids';
+import { uuidv7 } from '#kit/core/ids';
+import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { tellOfEndings } from './endings';
 import { countVote, forgetPerson, insertPoll, pollsTable } from './store';

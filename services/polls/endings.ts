@@ -1,9 +1,9 @@
 import { Counter } from 'prom-client';
 import { MOST_VOTERS, PollEnded } from '#contracts/events/polls';
 import { envelope } from '#contracts/messages';
-import type { Rabbit } from '#kit/rabbit';
-import { repeatEvery } from '#kit/repeat';
-import { currentTrace } from '#kit/trace';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { currentTrace } from '#kit/tracing/context';
 import * as endings from './endings-store';
 import { ENDING_PARTITIONS, type Ending } from './keys';
 import type { PollsDeps } from './service';

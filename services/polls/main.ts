@@ -1,9 +1,8 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { ensureTable, openDynamodb } from '#kit/dynamodb';
-import { integer, readEnv, text } from '#kit/env';
-import { dynamodbFields, serviceFields } from '#kit/env-fields';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { integer, readEnv, text } from '#kit/config/environment';
+import { dynamodbFields, serviceFields } from '#kit/config/fields';
+import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
+import { serveService, startService } from '#kit/service';
 import { polls } from '.';
 import { tellOfEndings } from './endings';
 import { enableExpiry, pollsTable } from './store';

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
 
 export const PollNotFound = defineProblem('poll.not-found', 404, 'There is no such poll');
 export const PollClosed = defineProblem('poll.closed', 409, 'This poll has ended');

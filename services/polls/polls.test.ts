@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { ensureTable, openDynamodb } from '#kit/dynamodb';
-import { uuidv7 } from '#kit/ids';
-import { DependencyUnavailable } from '#kit/problem';
-import { routeClaims } from '#kit/routes';
+import { uuidv7 } from '#kit/core/ids';
+import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
+import { DependencyUnavailable } from '#kit/errors/problem';
+import { routeClaims } from '#kit/http/route-claims';
 import { callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';

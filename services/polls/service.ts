@@ -1,10 +1,10 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { backOffMs, pause } from '#kit/back-off';
-import type { GrpcClient } from '#kit/grpc-client';
-import { isUuid, uuidv7 } from '#kit/ids';
-import { ValidationFailed } from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { backOffMs, pause } from '#kit/core/back-off';
+import { isUuid, uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { ValidationFailed } from '#kit/errors/problem';
+import type { GrpcClient } from '#kit/grpc/client';
 import {
   AlreadyVoted,
   type NewPoll,

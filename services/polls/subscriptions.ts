@@ -1,6 +1,6 @@
 import { UserDeleted } from '#contracts/events/users';
-import { consumeEvents } from '#kit/consume-events';
-import type { Rabbit } from '#kit/rabbit';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { PollsDeps } from './service';
 import { forgetPerson } from './store';
 

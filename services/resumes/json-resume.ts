@@ -1,5 +1,5 @@
 import { validate } from '@jsonresume/schema';
-import type { FieldError } from '#kit/problem';
+import type { FieldError } from '#kit/errors/problem';
 import { InvalidResume, ResumeTooLarge } from './model';
 
 /** What the code reads of a JSON Resume; there may be more in every part of it, which is kept as it is. */

@@ -1,9 +1,8 @@
-import { optionalText, readEnv, text, url } from '#kit/env';
-import { mysqlFields, serviceFields } from '#kit/env-fields';
-import { trimIdempotencyKeys } from '#kit/idempotency';
-import { openOwnDatabase } from '#kit/own-database';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { optionalText, readEnv, text, url } from '#kit/config/environment';
+import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { trimIdempotencyKeys } from '#kit/http/idempotency';
+import { openOwnDatabase } from '#kit/mysql/service-database';
+import { serveService, startService } from '#kit/service';
 import { BODY_BYTES, resumes } from '.';
 import { subscribe } from './subscriptions';
 

@@ -1,8 +1,8 @@
 import { customType, index, int, mysqlEnum, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql-columns';
+import { moment, uuid } from '#kit/mysql/columns';
 import type { JsonResume } from './json-resume';
 
-export { idempotencyKeys } from '#kit/idempotency-table';
+export { idempotencyKeys } from '#kit/http/idempotency-table';
 
 /** JSON as text: MariaDB's own JSON refuses some that is well-formed, such as an escaped half of a surrogate pair. */
 const jsonText = customType<{ data: JsonResume; driverData: string }>({

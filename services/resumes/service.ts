@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mustMatch } from '#kit/conditional';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/idempotency';
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { Forbidden } from '#kit/problem';
-import type { Runtime } from '#kit/runtime';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { Forbidden } from '#kit/errors/problem';
+import { mustMatch } from '#kit/http/conditional';
+import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { checkedResume, type JsonResume } from './json-resume';
 import {
   type ImportQuery,

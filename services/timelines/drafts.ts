@@ -1,5 +1,5 @@
-import { ValidationFailed } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { ValidationFailed } from '#kit/errors/problem';
 import { AuthorBlocked, type NewPost, ReferencedPostNotFound } from './model';
 import { findAuthor, findMentionedPeople } from './people';
 import { findBlocked } from './people-store';

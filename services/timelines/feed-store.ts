@@ -1,5 +1,5 @@
-import type { Redis } from '#kit/redis';
-import { redisScript } from '#kit/redis-script';
+import type { Redis } from '#kit/redis/client';
+import { redisScript } from '#kit/redis/script';
 
 /**
  * A feed is one sorted set: a reader's newest post ids, each its own score, and below them `!floor`. Its score is the

@@ -1,8 +1,8 @@
 import { type PostSummary, TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
-import { grpcService } from '#kit/grpc-server';
-import { isTimeOrderedId, isUuid } from '#kit/ids';
-import { ValidationFailed } from '#kit/problem';
-import { validated } from '#kit/validation';
+import { isTimeOrderedId, isUuid } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import { grpcService } from '#kit/grpc/server';
 import { draftOf } from './drafts';
 import { deliverPost } from './feeds';
 import { NewPost } from './model';

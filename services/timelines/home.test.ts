@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
-import { uuidv7 } from '#kit/ids';
-import { openRedis, type Redis } from '#kit/redis';
+import { uuidv7 } from '#kit/core/ids';
+import { openRedis, type Redis } from '#kit/redis/client';
 import { callerOf } from '../../tests/support/call';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';

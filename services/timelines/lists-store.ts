@@ -1,5 +1,5 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import { type Database, preparedOnce } from '#kit/mysql';
+import { type Database, preparedOnce } from '#kit/mysql/database';
 import { mergeNewestFirst } from './rules';
 import { bookmarks, follows, postHashtags, posts } from './schema';
 

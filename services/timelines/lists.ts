@@ -1,6 +1,6 @@
-import { encodeCursor, type Page, type PageQuery, readPageQuery } from '#kit/pages';
-import { Forbidden } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { Forbidden } from '#kit/errors/problem';
+import { encodeCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
 import { listHomeIds } from './feeds';
 import * as store from './lists-store';
 import type { Post } from './model';

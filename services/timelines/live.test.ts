@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
-import { serveHttp } from '#kit/http-server';
+import { serveHttp } from '#kit/http/server';
 import { type Listener, listenTo } from '../../tests/support/event-stream';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { TimeOrderedId, Uuid } from '#contracts/messages';
-import { PageOf, PageQuery } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 export const PostNotFound = defineProblem('post.not-found', 404, 'There is no such post');
 export const ReferencedPostNotFound = defineProblem(

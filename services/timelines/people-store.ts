@@ -1,5 +1,5 @@
 import { and, count, eq, inArray, or, sql } from 'drizzle-orm';
-import { type Database, type Executor, preparedOnce, type Transaction } from '#kit/mysql';
+import { type Database, type Executor, preparedOnce, type Transaction } from '#kit/mysql/database';
 import { blocks, bookmarks, follows, mutes, people } from './schema';
 
 export type PersonRow = typeof people.$inferSelect;

@@ -1,6 +1,6 @@
 import type { UserProfile } from '#contracts/gen/users/v1/users';
-import { Problem } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { Problem } from '#kit/errors/problem';
 import { PersonNotFound } from './model';
 import * as store from './people-store';
 import type { TimelinesDeps } from './service';

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { Counter } from 'prom-client';
-import { inTransaction } from '#kit/mysql';
-import { repeatEvery } from '#kit/repeat';
+import { repeatEvery } from '#kit/core/repeat';
+import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from './service';
 import { type Drift, recountPosts, repairCounts } from './store';
 

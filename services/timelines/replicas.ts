@@ -10,7 +10,7 @@ import type {
   UserUpdated,
 } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
-import { inTransaction } from '#kit/mysql';
+import { inTransaction } from '#kit/mysql/database';
 import { deleteFeed } from './feed-store';
 import { syncFollow } from './feeds';
 import * as people from './people-store';

@@ -1,6 +1,6 @@
 import { aliasedTable, and, eq, inArray, isNull, or, sql } from 'drizzle-orm';
-import { type Database, preparedOnce, type Transaction } from '#kit/mysql';
-import { DATABASE_NOW } from '#kit/outbox-tables';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
 import { blocks, bookmarks, follows, mutes, people, postHashtags, postMentions, posts } from './schema';
 
 export type NewPostRow = Omit<typeof posts.$inferInsert, 'repliesCount' | 'repostsCount' | 'deletedAt'>;

@@ -1,5 +1,5 @@
 import { asc, gt, lte } from 'drizzle-orm';
-import { type Database, inTransaction } from '#kit/mysql';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import { streamEntries, streamHead } from './schema';
 
 /** Far more than a reader who comes back is sent. */

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
-import { firstIdAt } from '#kit/ids';
-import { outbox } from '#kit/outbox-tables';
-import { routeClaims } from '#kit/routes';
+import { firstIdAt } from '#kit/core/ids';
+import { routeClaims } from '#kit/http/route-claims';
+import { outbox } from '#kit/messaging/tables';
 import { testRuntime } from '../../tests/support/servers';
 import { idsOf, startTimelines } from '../../tests/support/timelines';
 import { recount } from './recount';

@@ -1,4 +1,4 @@
-import { timeOfId } from '#kit/ids';
+import { timeOfId } from '#kit/core/ids';
 import type { Post } from './model';
 import { isVisible, type Sight } from './rules';
 import type { TimelinesDeps } from './service';

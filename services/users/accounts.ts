@@ -2,14 +2,14 @@ import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
 import type { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import type { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
-import type { Flags } from '#kit/flags';
-import type { GrpcClient } from '#kit/grpc-client';
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql';
-import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/outbox';
-import type { Passwords } from '#kit/passwords';
-import type { Runtime } from '#kit/runtime';
-import type { Sealer } from '#kit/sealing';
+import type { Passwords } from '#kit/auth/passwords';
+import type { Sealer } from '#kit/auth/sealing';
+import { uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import type { Flags } from '#kit/flags/flags';
+import type { GrpcClient } from '#kit/grpc/client';
+import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { deletePersonalValues } from './audit-store';
 import {
   EmailTaken,

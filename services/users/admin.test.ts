@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { uuidv7 } from '#kit/ids';
-import { outbox } from '#kit/outbox-tables';
-import { withTrace } from '#kit/trace';
+import { uuidv7 } from '#kit/core/ids';
+import { outbox } from '#kit/messaging/tables';
+import { withTrace } from '#kit/tracing/context';
 import { startPeople } from '../../tests/support/people';
 import { auditLog, auditPersonalValues } from './schema';
 

@@ -1,7 +1,7 @@
-import { inTransaction, type Transaction } from '#kit/mysql';
-import { writeOutbox } from '#kit/outbox';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import {
   changeAccount,
   credentialsOf,

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '#kit/mysql';
+import type { Database, Transaction } from '#kit/mysql/database';
 import { LastAdministrator } from './model';
 import * as store from './roles-store';
 import { ADMINISTRATOR } from './rules';

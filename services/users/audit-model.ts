@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf, PageQuery } from '#kit/pages';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 /** A field that changed. Secrets are never among the values, nor is what was personal of somebody who was erased. */
 export const Change = Type.Object({

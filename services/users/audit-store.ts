@@ -1,7 +1,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/mysql-core';
-import { isUuid } from '#kit/ids';
-import type { Database, Transaction } from '#kit/mysql';
+import { isUuid } from '#kit/core/ids';
+import type { Database, Transaction } from '#kit/mysql/database';
 import type { Change } from './audit-model';
 import { auditLog, auditPersonalValues, users } from './schema';
 

@@ -1,8 +1,8 @@
-import { uuidv7 } from '#kit/ids';
-import type { Database, Transaction } from '#kit/mysql';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
-import { currentTrace } from '#kit/trace';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import type { Database, Transaction } from '#kit/mysql/database';
+import { currentTrace } from '#kit/tracing/context';
 import type { AuditEntry, AuditQuery, Change } from './audit-model';
 import * as store from './audit-store';
 

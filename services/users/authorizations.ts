@@ -1,9 +1,9 @@
 import { UserAuthorizationsChanged } from '#contracts/events/users';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql';
-import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/outbox';
-import { ValidationFailed } from '#kit/problem';
-import { repeatEvery } from '#kit/repeat';
-import type { Runtime } from '#kit/runtime';
+import { repeatEvery } from '#kit/core/repeat';
+import type { Runtime } from '#kit/core/runtime';
+import { ValidationFailed } from '#kit/errors/problem';
+import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import * as rolesStore from './roles-store';
 import { isReduced } from './rules';
 import * as store from './store';

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
-import { inTransaction } from '#kit/mysql';
+import { inTransaction } from '#kit/mysql/database';
 import { startPeople } from '../../tests/support/people';
 import { takeOverAvatar } from './service';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { eq, inArray } from 'drizzle-orm';
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction } from '#kit/mysql';
+import { uuidv7 } from '#kit/core/ids';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import { openAccount, type UsersDeps } from './accounts';
 import { EmailTaken, UsernameTaken } from './model';
 import { anyoneHolds } from './roles-store';

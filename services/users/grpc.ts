@@ -1,9 +1,9 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { callerOf } from '#kit/grpc-access';
-import { grpcService } from '#kit/grpc-server';
-import { ValidationFailed } from '#kit/problem';
-import type { TokenVerifier } from '#kit/tokens';
-import { validated } from '#kit/validation';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { ValidationFailed } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import { callerOf } from '#kit/grpc/access';
+import { grpcService } from '#kit/grpc/server';
 import type { UsersDeps } from './accounts';
 import { NewUser, type OwnProfile, ProfileChange, UserNotFound } from './model';
 import { findRelationship } from './relationships-store';

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const UserNotFound = defineProblem('user.not-found', 404, 'There is no such person');
 export const UsernameTaken = defineProblem('user.username-taken', 409, 'This username is taken');

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf, PageQuery } from '#kit/pages';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 import { Email, Password, Username } from './model';
 
 /** A page of people whose name or address begins with a text. */

@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { created, noContent, paged } from '#kit/answers';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { created, noContent, paged } from '#kit/http/responses';
 import type { UsersDeps } from './accounts';
 import * as admin from './admin';
 import { listAudit } from './audit';

@@ -1,6 +1,6 @@
-import { inTransaction } from '#kit/mysql';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { inTransaction } from '#kit/mysql/database';
 import {
   changeAccount,
   eraseAccount,

@@ -1,7 +1,7 @@
-import { uuidv7 } from '#kit/ids';
-import { type Database, inTransaction, isDuplicate } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Database, inTransaction, isDuplicate } from '#kit/mysql/database';
 import { changesBetween, recordAct } from './audit';
 import { type NewPermission, type Permission, PermissionNameTaken } from './roles-model';
 import * as store from './roles-store';

@@ -1,5 +1,5 @@
 import { and, desc, eq, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
-import type { Database, Executor, Transaction } from '#kit/mysql';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { blocks, follows, mutes, users } from './schema';
 import type { UserRow } from './store';
 

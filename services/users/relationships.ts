@@ -6,10 +6,10 @@ import {
   UserUnfollowed,
   UserUnmuted,
 } from '#contracts/events/users';
-import { inTransaction, type Transaction } from '#kit/mysql';
-import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/outbox';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import type { UsersDeps } from './accounts';
 import { Blocked, FollowLimitReached, NotOneself, type Profile, UserNotFound } from './model';
 import * as store from './relationships-store';

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { PageOf } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
 
 export const RoleNotFound = defineProblem('role.not-found', 404, 'There is no such role');
 export const RoleNameTaken = defineProblem('role.name-taken', 409, 'There is a role of this name');

@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { created, noContent, paged } from '#kit/answers';
-import { PageQuery } from '#kit/pages';
-import type { TokenVerifier } from '#kit/tokens';
+import type { TokenVerifier } from '#kit/auth/tokens';
+import { access } from '#kit/http/access';
+import { PageQuery } from '#kit/http/pagination';
+import { created, noContent, paged } from '#kit/http/responses';
 import type { UsersDeps } from './accounts';
 import * as permissions from './permissions';
 import * as roles from './roles';

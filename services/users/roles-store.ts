@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/ids';
-import type { Database, Executor, Transaction } from '#kit/mysql';
+import { isUuid } from '#kit/core/ids';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { authorizationChanges, permissions, rolePermissions, roles, userRoles, users } from './schema';
 
 export type RoleRow = typeof roles.$inferSelect;

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
-import { uuidv7 } from '#kit/ids';
+import { uuidv7 } from '#kit/core/ids';
 import { type Member, startPeople } from '../../tests/support/people';
 import { announceChanges } from './authorizations';
 import { ensureRoles } from './bootstrap';

@@ -1,8 +1,8 @@
-import { uuidv7 } from '#kit/ids';
-import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/pages';
-import { ValidationFailed } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { uuidv7 } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { lockPerson } from './accounts';
 import { administratorGuard } from './administrators';
 import { changesBetween, recordAct } from './audit';

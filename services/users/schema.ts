@@ -10,10 +10,10 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { json, moment, timeOrderedId, uuid } from '#kit/mysql-columns';
+import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
 import type { Change } from './audit-model';
 
-export { inbox, outbox } from '#kit/outbox-tables';
+export { inbox, outbox } from '#kit/messaging/tables';
 
 const createdAt = () => moment('created_at').notNull().default(sql`(utc_timestamp(3))`);
 

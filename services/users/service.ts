@@ -1,9 +1,9 @@
 import type { TokenPair } from '#contracts/gen/auth/v1/auth';
-import type { Client } from '#kit/client';
-import type { FlagSubject } from '#kit/flags';
-import { inTransaction, type Transaction } from '#kit/mysql';
-import { ValidationFailed } from '#kit/problem';
-import type { Caller } from '#kit/tokens';
+import type { Caller } from '#kit/auth/caller';
+import { ValidationFailed } from '#kit/errors/problem';
+import type { FlagSubject } from '#kit/flags/flags';
+import type { Client } from '#kit/http/client-address';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
 import {
   changeAccount,
   eraseAccount,

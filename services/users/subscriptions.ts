@@ -1,7 +1,7 @@
 import { AvatarChanged } from '#contracts/events/media';
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
-import { consumeEventsOnce } from '#kit/inbox';
-import type { Rabbit } from '#kit/rabbit';
+import { consumeEventsOnce } from '#kit/messaging/inbox';
+import type { Rabbit } from '#kit/messaging/rabbit/client';
 import type { UsersDeps } from './accounts';
 import { takeOverAvatar } from './service';
 import { addToPostsCount } from './store';

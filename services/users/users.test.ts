@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { outbox as outboxTable } from '#kit/outbox-tables';
-import { routeClaims } from '#kit/routes';
+import { routeClaims } from '#kit/http/route-claims';
+import { outbox as outboxTable } from '#kit/messaging/tables';
 import type { Answered } from '../../tests/support/call';
 import { startPeople } from '../../tests/support/people';
 import { findRelationship } from './relationships-store';

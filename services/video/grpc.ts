@@ -1,6 +1,6 @@
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import { grpcService } from '#kit/grpc-server';
-import { validated } from '#kit/validation';
+import { validated } from '#kit/errors/validation';
+import { grpcService } from '#kit/grpc/server';
 import { Lookup } from './model';
 import { lookupVideos, type VideoDeps } from './service';
 

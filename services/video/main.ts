@@ -1,7 +1,6 @@
-import { integer, readEnv } from '#kit/env';
-import { serviceFields } from '#kit/env-fields';
-import { serveService } from '#kit/service';
-import { startService } from '#kit/service-process';
+import { integer, readEnv } from '#kit/config/environment';
+import { serviceFields } from '#kit/config/fields';
+import { serveService, startService } from '#kit/service';
 import { video } from '.';
 import { createCatalogue } from './catalogue';
 import { videoGrpc } from './grpc';

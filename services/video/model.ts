@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf, PageQuery } from '#kit/pages';
-import { defineProblem } from '#kit/problem';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf, PageQuery } from '#kit/http/pagination';
 
 export const VideoNotFound = defineProblem('video.not-found', 404, 'There is no such video');
 export const ToldToFail = defineProblem(

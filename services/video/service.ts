@@ -1,6 +1,6 @@
-import { pause } from '#kit/back-off';
-import { type Page, readPageQuery, toPage } from '#kit/pages';
-import type { Runtime } from '#kit/runtime';
+import { pause } from '#kit/core/back-off';
+import type { Runtime } from '#kit/core/runtime';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Catalogue, matches } from './catalogue';
 import {
   type Failures,

@@ -1,10 +1,10 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import { createGrpcClient } from '#kit/grpc-client';
-import { startGrpcServer } from '#kit/grpc-server';
-import { uuidv7 } from '#kit/ids';
-import { routeClaims } from '#kit/routes';
-import { createRuntime } from '#kit/runtime';
+import { uuidv7 } from '#kit/core/ids';
+import { createRuntime } from '#kit/core/runtime';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
+import { routeClaims } from '#kit/http/route-claims';
 import { callerOf } from '../../tests/support/call';
 import { testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';

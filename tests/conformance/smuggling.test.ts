@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { registerInstance } from '#kit/registry-lease';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../support/eventually';
 import { rawConnection } from '../support/raw-http';
 import { testRuntime } from '../support/servers';

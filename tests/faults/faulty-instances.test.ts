@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { type InstanceLease, registerInstance } from '#kit/registry-lease';
+import { type InstanceLease, registerInstance } from '#kit/registry/lease';
 import { eventually } from '../support/eventually';
 import { type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy';
 import { type StartedProcess, startProcess } from '../support/processes';

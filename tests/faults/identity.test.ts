@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { createMysqlPool } from '#kit/mysql';
+import { createMysqlPool } from '#kit/mysql/database';
 import { request } from '../support/client';
 import { eventually } from '../support/eventually';
 import { type System, startSystem } from '../support/system';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { SignJWT } from 'jose';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
 import { audit } from '../../scripts/audit';
 import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'bun:test';
-import { registerInstance } from '#kit/registry-lease';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { startRegistry } from '../support/registry';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { type RegistryClient, watchRegistry } from '#kit/registry-client';
+import { type RegistryClient, watchRegistry } from '#kit/registry/client';
 import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { freePort, SHORT_LEASE, spawnRegistry } from '../support/registry';

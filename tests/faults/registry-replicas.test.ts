@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
-import { type RegistryClient, watchRegistry } from '#kit/registry-client';
-import { registerInstance } from '#kit/registry-lease';
+import { type RegistryClient, watchRegistry } from '#kit/registry/client';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { type Registries, startRegistries } from '../support/registries';

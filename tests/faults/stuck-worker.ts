@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineEvent, defineJob } from '#contracts/messages';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { openRabbit } from '#kit/rabbit';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { runEventWorker, runJobWorker } from '#kit/worker';
 import { amqpUrl, beanstalkdAddress, testRuntime } from '../support/servers';
 

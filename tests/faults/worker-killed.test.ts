@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'bun:test';
 import { envelope } from '#contracts/messages';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { openRabbit } from '#kit/rabbit';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { runEventWorker, runJobWorker } from '#kit/worker';
 import { eventually } from '../support/eventually';
 import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../support/servers';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { openDynamodb } from '#kit/dynamodb';
-import { uuidv7 } from '#kit/ids';
+import { uuidv7 } from '#kit/core/ids';
+import { openDynamodb } from '#kit/dynamodb/client';
 import { insertPoll } from '../../services/polls/store';
 import { type Client, request, signIn } from '../support/client';
 import { listenTo } from '../support/event-stream';

@@ -1,10 +1,10 @@
 import { expect } from 'bun:test';
 import { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
-import { createGrpcClient } from '#kit/grpc-client';
-import { startGrpcServer } from '#kit/grpc-server';
-import { createMysqlPool } from '#kit/mysql';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
+import { createMysqlPool } from '#kit/mysql/database';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { findViolations } from '../../scripts/audit/check';
 import { ledgerInvariants } from '../../scripts/audit/invariants';
 import { accounts } from '../../services/accounts';

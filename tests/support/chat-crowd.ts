@@ -1,4 +1,4 @@
-import { pause } from '#kit/back-off';
+import { pause } from '#kit/core/back-off';
 import type { Frame } from './chat';
 import { eventually } from './eventually';
 

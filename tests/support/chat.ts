@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
-import { uuidv7 } from '#kit/ids';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
 import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 import { startRegistry } from './registry';

@@ -1,10 +1,10 @@
 import { drizzle } from 'drizzle-orm/mysql2';
 import { SignJWT } from 'jose';
 import { UserCreated } from '#contracts/events/users';
-import { uuidv7 } from '#kit/ids';
-import { createMysqlPool, inTransaction } from '#kit/mysql';
-import { outboxEntry, writeOutbox } from '#kit/outbox';
-import { ACCESS_TOKEN_TYPE } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { createMysqlPool, inTransaction } from '#kit/mysql/database';
 import { users } from '../../services/users/schema';
 
 /** For the processes of a system whose people are to hold tokens that were made here. */

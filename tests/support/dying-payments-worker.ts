@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import { openRabbit } from '#kit/rabbit';
-import { createRuntime } from '#kit/runtime';
+import { createRuntime } from '#kit/core/runtime';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { runEventWorker } from '#kit/worker';
 import { paymentsWorker } from '../../workers/payments';
 import { grpcProvider } from '../../workers/payments/provider';

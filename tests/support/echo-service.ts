@@ -1,12 +1,12 @@
 import { Elysia } from 'elysia';
-import { access } from '#kit/access';
-import { readEnv } from '#kit/env';
-import { serviceFields } from '#kit/env-fields';
-import { platform } from '#kit/platform';
+import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
+import { readEnv } from '#kit/config/environment';
+import { serviceFields } from '#kit/config/fields';
+import { access } from '#kit/http/access';
+import { platform } from '#kit/http/platform';
+import { type ServerSocket, upgradeToWebSocket, type WebSocketEvents } from '#kit/http/websockets';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
-import { createTokenVerifier, tokenSettings } from '#kit/tokens';
-import { type ServerSocket, upgradeToWebSocket, type WebSocketEvents } from '#kit/websockets';
 
 /** A small real service that says what it was asked: run as a process of its own. */
 const env = readEnv(serviceFields(0));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Pool, RowDataPacket } from 'mysql2/promise';
-import { createMysqlPool } from '#kit/mysql';
+import { createMysqlPool } from '#kit/mysql/database';
 import { readState } from '../../infra/state';
 import { actAs, DEFAULT_GATEWAY_URL, field, openApi, type Person, readAll } from '../../scripts/api';
 import { databaseOf } from '../../scripts/databases';

@@ -1,12 +1,12 @@
 import { Elysia, t } from 'elysia';
-import { access } from '#kit/access';
-import { pause } from '#kit/back-off';
-import { readEnv, text } from '#kit/env';
-import { serviceFields } from '#kit/env-fields';
-import { platform } from '#kit/platform';
+import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
+import { readEnv, text } from '#kit/config/environment';
+import { serviceFields } from '#kit/config/fields';
+import { pause } from '#kit/core/back-off';
+import { access } from '#kit/http/access';
+import { platform } from '#kit/http/platform';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
-import { createTokenVerifier, tokenSettings } from '#kit/tokens';
 
 /** A small real service, for tests of the gateway: run as a process of its own, with `SERVICE` as its name. */
 const env = readEnv({ ...serviceFields(0), SERVICE: text() });

@@ -1,6 +1,6 @@
-import { createIdGenerator, uuidv7 } from '#kit/ids';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import type { Runtime } from '#kit/runtime';
+import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { notifications } from '../../services/notifications';
 import { createLiveNotifications } from '../../services/notifications/live';
 import { takeOver } from '../../services/notifications/replicas';

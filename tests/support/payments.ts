@@ -1,12 +1,12 @@
 import { asc, eq } from 'drizzle-orm';
 import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import { createGrpcClient } from '#kit/grpc-client';
-import { startGrpcServer } from '#kit/grpc-server';
-import { createMysqlPool } from '#kit/mysql';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import { outbox } from '#kit/outbox-tables';
-import type { Runtime } from '#kit/runtime';
+import type { Runtime } from '#kit/core/runtime';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
+import { outbox } from '#kit/messaging/tables';
+import { createMysqlPool } from '#kit/mysql/database';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { findViolations } from '../../scripts/audit/check';
 import { paymentInvariants } from '../../scripts/audit/invariants';
 import { payments } from '../../services/payments';

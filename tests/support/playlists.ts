@@ -1,8 +1,8 @@
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import { createGrpcClient } from '#kit/grpc-client';
-import { startGrpcServer } from '#kit/grpc-server';
-import { uuidv7 } from '#kit/ids';
-import { migrateDatabase } from '#kit/mysql-migrations';
+import { uuidv7 } from '#kit/core/ids';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { playlists } from '../../services/playlists';
 import { videosOf } from '../../services/playlists/videos';
 import { createCatalogue } from '../../services/video/catalogue';

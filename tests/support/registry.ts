@@ -1,6 +1,6 @@
-import { serveHttp } from '#kit/http-server';
-import { createLogger } from '#kit/log';
-import { createRuntime } from '#kit/runtime';
+import { createLogger } from '#kit/core/log';
+import { createRuntime } from '#kit/core/runtime';
+import { serveHttp } from '#kit/http/server';
 import { REGISTRY_BODY_BYTES, registry } from '../../registry';
 import type { LeaseRules } from '../../registry/expiry';
 import { createHostRule, DEVELOPMENT_HOSTS } from '../../registry/hosts';

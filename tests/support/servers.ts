@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { pino } from 'pino';
-import { createMysqlPool, type Database, type MysqlAddress } from '#kit/mysql';
-import { createRuntime, type Runtime } from '#kit/runtime';
+import { createRuntime, type Runtime } from '#kit/core/runtime';
+import { createMysqlPool, type Database, type MysqlAddress } from '#kit/mysql/database';
 
 /** A server's variable, set by whatever started the tests. Missing infrastructure fails a test, it never skips it. */
 export function serverVariable(name: string): string {

@@ -1,6 +1,6 @@
 import { generateMySQLDrizzleJson, generateMySQLMigration } from 'drizzle-kit/api';
 import { sql } from 'drizzle-orm';
-import type { Database } from '#kit/mysql';
+import type { Database } from '#kit/mysql/database';
 
 /** Creates tables as drizzle-kit would migrate them, so that a test's tables cannot differ from the schema. */
 export async function createTables(database: Database, tables: Record<string, unknown>): Promise<void> {

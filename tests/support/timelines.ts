@@ -1,10 +1,10 @@
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { createGrpcClient } from '#kit/grpc-client';
-import { createIdGenerator, uuidv7 } from '#kit/ids';
-import { migrateDatabase } from '#kit/mysql-migrations';
-import { openRedis } from '#kit/redis';
-import type { Runtime } from '#kit/runtime';
+import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import { createGrpcClient } from '#kit/grpc/client';
+import { migrateDatabase } from '#kit/mysql/migrations';
+import { openRedis } from '#kit/redis/client';
 import { timelines } from '../../services/timelines';
 import { createLiveTimelines } from '../../services/timelines/live';
 import { takeOver } from '../../services/timelines/replicas';

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { uuidv7 } from '#kit/ids';
-import { ACCESS_TOKEN_TYPE, createTokenVerifier, type TokenVerifier } from '#kit/tokens';
+import { ACCESS_TOKEN_TYPE, createTokenVerifier, type TokenVerifier } from '#kit/auth/tokens';
+import { uuidv7 } from '#kit/core/ids';
 
 export interface Person {
   readonly id: string;

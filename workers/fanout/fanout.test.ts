@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { PostFanOut } from '#contracts/jobs/posts';
 import { envelope, parseEnvelope } from '#contracts/messages';
-import { PermanentError } from '#kit/message-delivery';
-import { DependencyUnavailable, defineProblem } from '#kit/problem';
+import { DependencyUnavailable, defineProblem } from '#kit/errors/problem';
+import { PermanentError } from '#kit/messaging/delivery';
 import { testRuntime } from '../../tests/support/servers';
 import { fanoutWorker } from '.';
 

@@ -1,12 +1,12 @@
 import { Histogram } from 'prom-client';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { PostFanOut } from '#contracts/jobs/posts';
-import type { Beanstalkd } from '#kit/beanstalkd';
-import type { GrpcClient } from '#kit/grpc-client';
-import { timeOfId } from '#kit/ids';
-import { putJob } from '#kit/put-job';
-import { parkWhenRefused } from '#kit/refusals';
-import type { Runtime } from '#kit/runtime';
+import { timeOfId } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
+import type { GrpcClient } from '#kit/grpc/client';
+import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
+import { putJob } from '#kit/messaging/beanstalkd/put-job';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 const FOLLOWERS_OF_A_JOB = 1_000;

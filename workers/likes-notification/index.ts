@@ -3,8 +3,8 @@ import type { NotificationsServiceDefinition } from '#contracts/gen/notification
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { LikeNotify } from '#contracts/jobs/likes';
-import type { GrpcClient } from '#kit/grpc-client';
-import { parkWhenRefused } from '#kit/refusals';
+import type { GrpcClient } from '#kit/grpc/client';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 import { digestOf, mostLiked, namesNeeded, shownName } from './digest';
 

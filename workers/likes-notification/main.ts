@@ -2,12 +2,12 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { readEnv, url } from '#kit/env';
-import { beanstalkdFields, workerFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { readEnv, url } from '#kit/config/environment';
+import { beanstalkdFields, workerFields } from '#kit/config/fields';
+import { createGrpcClient } from '#kit/grpc/client';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { startProcess } from '#kit/process';
-import { watchRegistry } from '#kit/registry-client';
+import { watchRegistry } from '#kit/registry/client';
 import { runJobWorker, serveOperations } from '#kit/worker';
 import { likesNotificationWorker } from '.';
 

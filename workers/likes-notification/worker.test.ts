@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { LikedPost } from '#contracts/gen/likes/v1/likes';
 import { LikeNotify } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
-import { uuidv7 } from '#kit/ids';
+import { uuidv7 } from '#kit/core/ids';
 import { testRuntime } from '../../tests/support/servers';
 import { likesNotificationWorker } from '.';
 

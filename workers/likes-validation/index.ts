@@ -1,10 +1,10 @@
 import type { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { LikeValidate } from '#contracts/jobs/likes';
-import type { GrpcClient } from '#kit/grpc-client';
-import { timeOfId } from '#kit/ids';
-import { RetryableError } from '#kit/message-delivery';
-import { parkWhenRefused } from '#kit/refusals';
+import { timeOfId } from '#kit/core/ids';
+import type { GrpcClient } from '#kit/grpc/client';
+import { RetryableError } from '#kit/messaging/delivery';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 export interface LikesValidationDeps {

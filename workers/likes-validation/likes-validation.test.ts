@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from 'bun:test';
 import { LikeValidate } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
-import { createIdGenerator, uuidv7 } from '#kit/ids';
-import { PermanentError, RetryableError } from '#kit/message-delivery';
-import { DependencyUnavailable } from '#kit/problem';
+import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { DependencyUnavailable } from '#kit/errors/problem';
+import { PermanentError, RetryableError } from '#kit/messaging/delivery';
 import { testRuntime } from '../../tests/support/servers';
 import { likesValidationWorker } from '.';
 

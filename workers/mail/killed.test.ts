@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
-import { registerInstance } from '#kit/registry-lease';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
 import { startMailServer } from '../../tests/support/mail-server';

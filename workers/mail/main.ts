@@ -1,11 +1,11 @@
 import { MailServiceDefinition } from '#contracts/gen/mail/v1/mail';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { flag, optionalText, readEnv, text } from '#kit/env';
-import { amqpFields, smtpFields, workerFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { flag, optionalText, readEnv, text } from '#kit/config/environment';
+import { amqpFields, smtpFields, workerFields } from '#kit/config/fields';
+import { createGrpcClient } from '#kit/grpc/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
+import { watchRegistry } from '#kit/registry/client';
 import { runEventWorker, serveOperations } from '#kit/worker';
 import { mailWorker } from '.';
 import { openSmtp } from './smtp';

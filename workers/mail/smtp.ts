@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer';
-import { type Runtime, withTimeout } from '#kit/runtime';
+import { type Runtime, withTimeout } from '#kit/core/runtime';
 
 export interface SmtpSettings {
   readonly host: string;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { PictureUploaded } from '#contracts/events/media';
 import type { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import type { MessageOf } from '#contracts/messages';
-import type { GrpcClient } from '#kit/grpc-client';
-import { type MessageContext, PermanentError, RetryableError } from '#kit/message-delivery';
-import { BytesMissing, type FileStorage } from '#kit/storage';
+import type { GrpcClient } from '#kit/grpc/client';
+import { type MessageContext, PermanentError, RetryableError } from '#kit/messaging/delivery';
+import { BytesMissing, type FileStorage } from '#kit/storage/file-storage';
 import type { EventWorker } from '#kit/worker';
 import { type Rendered, type Rendering, RenderingTimedOut } from './rendering';
 

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import sharp from 'sharp';
-import { relayOutbox } from '#kit/outbox-relay';
-import { openRabbit } from '#kit/rabbit';
-import { registerInstance } from '#kit/registry-lease';
+import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { openRabbit } from '#kit/messaging/rabbit/client';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
 import { startMedia } from '../../tests/support/media';
 import { startProcess } from '../../tests/support/processes';

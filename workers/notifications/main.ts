@@ -1,11 +1,11 @@
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
-import { readEnv } from '#kit/env';
-import { amqpFields, workerFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { readEnv } from '#kit/config/environment';
+import { amqpFields, workerFields } from '#kit/config/fields';
+import { createGrpcClient } from '#kit/grpc/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
+import { watchRegistry } from '#kit/registry/client';
 import { runEventWorker, serveOperations } from '#kit/worker';
 import { notificationsWorker } from '.';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { uuidv7 } from '#kit/ids';
+import { uuidv7 } from '#kit/core/ids';
 import { type NotifyingEvent, noticesOf } from './notices';
 
 const [author, answered, reposted, mentioned] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
-import { DependencyUnavailable } from '#kit/problem';
+import { DependencyUnavailable } from '#kit/errors/problem';
 import { recordTogether } from './record-together';
 
 const noticesOf = (...objects: string[]): Notice[] =>

@@ -1,5 +1,5 @@
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
 
 /** What the service takes in one call. */
 const MOST_NOTICES = 200;

@@ -6,7 +6,7 @@ import {
 } from '#contracts/events/payments';
 import type { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
 import type { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
-import type { GrpcClient } from '#kit/grpc-client';
+import type { GrpcClient } from '#kit/grpc/client';
 import type { EventWorker } from '#kit/worker';
 import { carryOut } from './payment';
 import type { Provider } from './provider';

@@ -1,12 +1,12 @@
 import { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
 import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import { readEnv } from '#kit/env';
-import { amqpFields, workerFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { readEnv } from '#kit/config/environment';
+import { amqpFields, workerFields } from '#kit/config/fields';
+import { createGrpcClient } from '#kit/grpc/client';
+import { openRabbit } from '#kit/messaging/rabbit/client';
 import { startProcess } from '#kit/process';
-import { openRabbit } from '#kit/rabbit';
-import { watchRegistry } from '#kit/registry-client';
+import { watchRegistry } from '#kit/registry/client';
 import { runEventWorker, serveOperations } from '#kit/worker';
 import { paymentsWorker } from '.';
 import { grpcProvider } from './provider';

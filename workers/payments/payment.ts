@@ -1,8 +1,8 @@
 import type { Payment } from '#contracts/gen/payments/v1/payments';
-import { backOffMs, pause } from '#kit/back-off';
-import type { MessageContext } from '#kit/message-delivery';
-import { Problem } from '#kit/problem';
-import { parkWhenRefused } from '#kit/refusals';
+import { backOffMs, pause } from '#kit/core/back-off';
+import { Problem } from '#kit/errors/problem';
+import type { MessageContext } from '#kit/messaging/delivery';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { PaymentsWorkerDeps } from '.';
 import type { ChargeOutcome } from './provider';
 

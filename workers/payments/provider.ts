@@ -1,6 +1,6 @@
 import { ChargeState, type ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import type { GrpcClient } from '#kit/grpc-client';
-import { Problem } from '#kit/problem';
+import { Problem } from '#kit/errors/problem';
+import type { GrpcClient } from '#kit/grpc/client';
 
 export type ChargeOutcome = 'succeeded' | 'declined' | 'refunded';
 

@@ -1,5 +1,5 @@
-import type { MessageContext } from '#kit/message-delivery';
-import { parkWhenRefused } from '#kit/refusals';
+import type { MessageContext } from '#kit/messaging/delivery';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { PaymentsWorkerDeps } from '.';
 import { refusalOf } from './payment';
 

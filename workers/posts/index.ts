@@ -1,7 +1,7 @@
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { PostCreate } from '#contracts/jobs/posts';
-import type { GrpcClient } from '#kit/grpc-client';
-import { parkWhenRefused } from '#kit/refusals';
+import type { GrpcClient } from '#kit/grpc/client';
+import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 /** Creates the posts accepted by `POST /posts/async`, under the ids already given out. */

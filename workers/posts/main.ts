@@ -1,10 +1,10 @@
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
-import { openBeanstalkd } from '#kit/beanstalkd';
-import { readEnv } from '#kit/env';
-import { beanstalkdFields, workerFields } from '#kit/env-fields';
-import { createGrpcClient } from '#kit/grpc-client';
+import { readEnv } from '#kit/config/environment';
+import { beanstalkdFields, workerFields } from '#kit/config/fields';
+import { createGrpcClient } from '#kit/grpc/client';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { startProcess } from '#kit/process';
-import { watchRegistry } from '#kit/registry-client';
+import { watchRegistry } from '#kit/registry/client';
 import { runJobWorker, serveOperations } from '#kit/worker';
 import { postsWorker } from '.';
 

@@ -1,0 +1,13 @@
+/** The authenticated person behind a request, as their access token says. */
+export interface Caller {
+  readonly id: string;
+  readonly username: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+  readonly sessionId: string;
+  readonly tokenId: string;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  /** Seconds since 1970. */
+  readonly expiresAt: number;
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'bun:test';
+import { Busy } from '../core/concurrency-limit';
+import { createPasswords } from './passwords';
+
+const passwords = createPasswords();
+
+test('a password matches its own hash, no other, and none for nobody', async () => {
+  const hash = await passwords.hash('correct horse');
+  expect(hash).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$');
+  expect(await passwords.verify('correct horse', hash)).toBe(true);
+  expect(await passwords.verify('battery staple', hash)).toBe(false);
+  expect(await passwords.verify('nobody has this password', null)).toBe(false);
+});
+
+test('a hash of weaker parameters is outdated, a fresh one is not', async () => {
+  expect(passwords.isOutdated(await passwords.hash('correct horse'))).toBe(false);
+  expect(passwords.isOutdated('$argon2id$v=19$m=4096,t=1,p=1$c2FsdA$aGFzaA')).toBe(true);
+  expect(passwords.isOutdated('$2b$10$abcdefghijklmnopqrstuv')).toBe(true);
+});
+
+test('more than can wait are turned away at once, and the rest are all served', async () => {
+  const narrow = createPasswords({ concurrent: 1, waiting: 2 });
+  const many = await Promise.allSettled(Array.from({ length: 10 }, () => narrow.verify('x', null)));
+  const refused = many.filter((one) => one.status === 'rejected');
+  expect(refused).toHaveLength(7);
+  for (const one of refused) expect(one.reason).toBeInstanceOf(Busy);
+  expect(await narrow.verify('x', null)).toBe(false);
+});

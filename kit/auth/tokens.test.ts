@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'bun:test';
+import { exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose';
+import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
+import { createTokenVerifier } from './tokens';
+
+const settings = {
+  algorithm: 'EdDSA',
+  issuer: 'http://issuer',
+  audience: 'rookery',
+  secret: 's'.repeat(32),
+} as const;
+const pair = await generateKeyPair('EdDSA', { extractable: true });
+const keySet: JSONWebKeySet = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'EdDSA' }] };
+const now = () => Math.floor(Date.now() / 1000);
+
+const claims = {
+  sub: '01a1f84b-34c3-730b-b83a-6fad97ec6164',
+  jti: 'token',
+  sid: 'session',
+  iss: 'http://issuer',
+  aud: 'rookery',
+  username: 'ada',
+  roles: ['user'],
+  permissions: [],
+};
+
+async function token(
+  change: { claims?: object; header?: object; key?: CryptoKey | Uint8Array } = {},
+): Promise<string> {
+  return new SignJWT({ ...claims, iat: now(), exp: now() + 60, ...change.claims })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'one', ...change.header })
+    .sign(change.key ?? pair.privateKey);
+}
+
+const verifier = createTokenVerifier(settings, async () => keySet);
+
+describe('a token verifier', () => {
+  test('reads a good token, again and again', async () => {
+    const good = await token();
+    for (let times = 0; times < 3; times++)
+      expect(await verifier.verify(good)).toMatchObject({
+        id: claims.sub,
+        username: 'ada',
+        sessionId: 'session',
+      });
+  });
+
+  test.each([
+    ['expired', { claims: { exp: now() - 60 } }],
+    ['from the future', { claims: { iat: now() + 600, exp: now() + 900 } }],
+    ['not valid yet', { claims: { nbf: now() + 600 } }],
+    ['of another issuer', { claims: { iss: 'http://elsewhere' } }],
+    ['for another audience', { claims: { aud: 'other' } }],
+    ['of another type', { header: { typ: 'JWT' } }],
+    ['without a subject', { claims: { sub: undefined } }],
+    ['without permissions', { claims: { permissions: undefined } }],
+    ['with an unknown key', { header: { kid: 'two' } }],
+  ])('refuses one that is %s', async (_what, change) => {
+    await expect(verifier.verify(await token(change))).rejects.toBeInstanceOf(Unauthenticated);
+  });
+
+  test('refuses one signed by somebody else', async () => {
+    const other = await generateKeyPair('EdDSA');
+    await expect(verifier.verify(await token({ key: other.privateKey }))).rejects.toBeInstanceOf(
+      Unauthenticated,
+    );
+  });
+
+  test('refuses algorithm "none" and an HMAC made with the public key', async () => {
+    const [, payload] = (await token()).split('.');
+    const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
+    await expect(verifier.verify(`${header}.${payload}.`)).rejects.toBeInstanceOf(Unauthenticated);
+    const publicKey = new TextEncoder().encode(await exportSPKI(pair.publicKey));
+    const confused = await token({ key: publicKey, header: { alg: 'HS256' } });
+    await expect(verifier.verify(confused)).rejects.toBeInstanceOf(Unauthenticated);
+  });
+
+  test.each(['', 'rubbish', 'a.b.c', 'x'.repeat(100_000), '....', '\u0000'])(
+    'refuses rubbish (%#)',
+    async (text) => {
+      await expect(verifier.verify(text)).rejects.toBeInstanceOf(Unauthenticated);
+    },
+  );
+
+  test('asks for revocation every time, also for a token it remembers', async () => {
+    const revoked = new Set<string>();
+    const watching = createTokenVerifier(
+      settings,
+      async () => keySet,
+      (caller) => revoked.has(caller.sessionId),
+    );
+    const good = await token();
+    await watching.verify(good);
+    revoked.add('session');
+    await expect(watching.verify(good)).rejects.toBeInstanceOf(Unauthenticated);
+  });
+
+  test('says that it cannot tell, while no key could ever be fetched, and recovers', async () => {
+    let away = true;
+    const waiting = createTokenVerifier(settings, async () => {
+      if (away) throw new Error('connection refused');
+      return keySet;
+    });
+    await expect(waiting.verify(await token())).rejects.toBeInstanceOf(DependencyUnavailable);
+    away = false;
+    expect((await waiting.verify(await token())).id).toBe(claims.sub);
+  });
+
+  test('fetches the keys once for many simultaneous tokens', async () => {
+    let fetched = 0;
+    const counting = createTokenVerifier(settings, async () => {
+      fetched++;
+      return keySet;
+    });
+    const many = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => token({ claims: { jti: `t${index}` } })),
+    );
+    await Promise.all(many.map((one) => counting.verify(one)));
+    expect(fetched).toBe(1);
+  });
+
+  test('with HS256 takes the secret, and nothing else', async () => {
+    const shared = createTokenVerifier({ ...settings, algorithm: 'HS256' }, () =>
+      Promise.reject(new Error('not asked')),
+    );
+    const secret = new TextEncoder().encode(settings.secret);
+    expect((await shared.verify(await token({ key: secret, header: { alg: 'HS256' } }))).id).toBe(claims.sub);
+    await expect(shared.verify(await token())).rejects.toBeInstanceOf(Unauthenticated);
+  });
+});

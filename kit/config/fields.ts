@@ -1,0 +1,103 @@
+import {
+  choice,
+  fraction,
+  integer,
+  optionalText,
+  optionalUrl,
+  port,
+  secret,
+  text,
+  url,
+  urls,
+} from './environment';
+
+/** Named and meant as in OpenTelemetry's specification of its environment. Without the endpoint no spans are made. */
+const traceFields = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl(),
+  OTEL_SERVICE_NAME: optionalText(),
+  OTEL_TRACES_SAMPLER: choice(
+    ['parentbased_always_on', 'parentbased_traceidratio', 'parentbased_always_off'],
+    'parentbased_always_on',
+  ),
+  OTEL_TRACES_SAMPLER_ARG: fraction(1),
+};
+
+/** What every process reads. Development defaults point at the local stack on loopback. */
+export const processFields = (defaultPort: number) => ({
+  NODE_ENV: choice(['development', 'test', 'production'], 'development'),
+  HOST: text('127.0.0.1'),
+  PORT: port(defaultPort),
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
+  REGISTRY_URL: urls('http://127.0.0.1:8006'),
+  REGISTRY_TOKEN: optionalText(),
+  ...traceFields,
+});
+
+/** What a service reads besides: it registers, answers gRPC, hears events and checks access tokens. */
+export const serviceFields = (defaultPort: number) => ({
+  ...processFields(defaultPort),
+  ...amqpFields,
+  ...tokenFields,
+  ADVERTISED_HOST: optionalText(),
+  INTERNAL_SECRET: secret('development-internal-secret'),
+  SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
+});
+
+/** What a worker that calls services reads besides. */
+export const workerFields = (defaultPort: number) => ({
+  ...processFields(defaultPort),
+  INTERNAL_SECRET: secret('development-internal-secret'),
+});
+
+export const mysqlFields = {
+  DB_HOST: text('127.0.0.1'),
+  DB_PORT: port(13306),
+  DB_USER: text('rookery'),
+  DB_PASSWORD: secret('rookery-development'),
+  DB_POOL_SIZE: integer(10, { min: 1, max: 200 }),
+};
+
+export const redisFields = { REDIS_URL: url('redis://127.0.0.1:16379') };
+
+export const amqpFields = { AMQP_URL: url('amqp://guest:guest@127.0.0.1:15673') };
+
+export const beanstalkdFields = { BEANSTALKD_HOST: text('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
+
+export const dynamodbFields = {
+  DYNAMODB_URL: url('http://127.0.0.1:18000'),
+  AWS_REGION: text('us-east-1'),
+  AWS_ACCESS_KEY_ID: text('local'),
+  AWS_SECRET_ACCESS_KEY: text('local'),
+};
+
+/** Where feature flags come from: GrowthBook where both of its variables are set, else the file. */
+export const flagFields = {
+  GROWTHBOOK_API_HOST: optionalText(),
+  GROWTHBOOK_CLIENT_KEY: optionalText(),
+  GROWTHBOOK_CACHE_FILE: text('.data/growthbook-features.json'),
+  FEATURES_FILE: text('features.json'),
+  FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
+};
+
+/** Where files are kept: an S3-compatible server where its endpoint is set, else a folder. */
+export const storageFields = {
+  MEDIA_STORAGE: text('.data/media'),
+  S3_ENDPOINT: optionalText(),
+  S3_BUCKET: text('rookery-media'),
+  S3_REGION: text('us-east-1'),
+  S3_ACCESS_KEY_ID: optionalText(),
+  S3_SECRET_ACCESS_KEY: optionalText(),
+};
+
+export const smtpFields = {
+  SMTP_HOST: text('127.0.0.1'),
+  SMTP_PORT: port(11025),
+};
+
+/** How access tokens are made and checked; every verifier pins all four. */
+export const tokenFields = {
+  JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
+  JWT_SECRET: secret('development-token-secret-32-characters'),
+  JWT_ISSUER: text('http://127.0.0.1:8080'),
+  JWT_AUDIENCE: text('rookery'),
+};

@@ -1,0 +1,102 @@
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DescribeTableCommand,
+  DynamoDBClient,
+  ListTablesCommand,
+  ResourceInUseException,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-dynamodb';
+import { pause, untilItWorks } from '../core/back-off';
+import { limitConcurrency } from '../core/concurrency-limit';
+import type { Runtime } from '../core/runtime';
+import { DependencyUnavailable } from '../errors/problem';
+
+const CONNECT_TIMEOUT_MS = 1_000;
+/** Calls wait here rather than in the SDK, which counts its own line of waiting calls as time to connect. */
+const CALLS = { concurrent: 40, waiting: 2_000 };
+const REQUEST_TIMEOUT_MS = 2_000;
+/** The SDK's own default; it waits with jitter in between. */
+const ATTEMPTS = 3;
+
+export interface DynamodbEnvironment {
+  readonly DYNAMODB_URL: string;
+  readonly AWS_REGION: string;
+  readonly AWS_ACCESS_KEY_ID: string;
+  readonly AWS_SECRET_ACCESS_KEY: string;
+}
+
+/** A client for DynamoDB or an emulator of it; every call ends within a few seconds, one way or the other. */
+export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): DynamoDBClient {
+  const client = new DynamoDBClient({
+    endpoint: env.DYNAMODB_URL,
+    region: env.AWS_REGION,
+    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+  });
+  const inTurn = limitConcurrency(CALLS);
+  client.middlewareStack.add((next) => (call) => inTurn(() => next(call)).catch(asProblem), {
+    step: 'initialize',
+    name: 'limits',
+  });
+  runtime.dependency({
+    name: 'dynamodb',
+    required: true,
+    check: async () => {
+      await client.send(new ListTablesCommand({ Limit: 1 }));
+      return undefined;
+    },
+  });
+  runtime.onClose('dynamodb', () => client.destroy());
+  return client;
+}
+
+/** What the SDK throws when nobody answers has no code of the operating system to tell it by. */
+function asProblem(failure: unknown): never {
+  if (failure instanceof Error && failure.name === 'TimeoutError')
+    throw new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
+  throw failure;
+}
+
+/** Makes a table where there is none and waits until it can be used; waits for a server that is not up yet. */
+export async function ensureTable(
+  runtime: Runtime,
+  client: DynamoDBClient,
+  table: CreateTableCommandInput & { TableName: string },
+): Promise<void> {
+  await untilItWorks(() => createUnlessThere(runtime, client, table), {
+    signal: runtime.closing,
+    onFailure: (failure, attempt) => {
+      if (attempt % 5 === 1) runtime.log.warn({ err: String(failure) }, 'waiting for DynamoDB');
+    },
+    capMs: 1_000,
+  });
+}
+
+async function createUnlessThere(
+  runtime: Runtime,
+  client: DynamoDBClient,
+  table: CreateTableCommandInput & { TableName: string },
+): Promise<void> {
+  while ((await statusOf(client, table.TableName)) !== 'ACTIVE') {
+    try {
+      await client.send(new CreateTableCommand(table));
+    } catch (failure) {
+      // Another instance is making it.
+      if (!(failure instanceof ResourceInUseException)) throw failure;
+    }
+    await pause(100, runtime.closing);
+    if (runtime.closing.aborted) throw new Error('ended while waiting for a table');
+  }
+}
+
+async function statusOf(client: DynamoDBClient, name: string): Promise<string | undefined> {
+  try {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: name }));
+    return Table?.TableStatus;
+  } catch (failure) {
+    if (failure instanceof ResourceNotFoundException) return undefined;
+    throw failure;
+  }
+}

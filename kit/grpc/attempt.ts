@@ -1,0 +1,150 @@
+import {
+  type CallOptions,
+  type ClientUnaryCall,
+  type ClientWritableStream,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { Channel } from './channels';
+import { END_OF_REQUESTS, type GrpcDefinition, type GrpcMethod, methodDefinition } from './definition';
+import { type HttpAnswer, httpAnswerIn } from './metadata';
+import type { ObserveCall } from './metrics';
+
+/** One try at one instance. */
+export interface Attempt {
+  readonly method: GrpcMethod;
+  /** A message, or an `AsyncIterable` of them where the method takes a stream. */
+  readonly request: unknown;
+  readonly metadata: Metadata;
+  /** Milliseconds since 1970. */
+  readonly deadline: number;
+  readonly channel: Channel;
+  readonly signal: AbortSignal | undefined;
+}
+
+export type CallFailure = ServiceError;
+
+type Outcome =
+  | { readonly failure: CallFailure }
+  | { readonly failure: undefined; readonly response: unknown; readonly httpAnswer: HttpAnswer };
+
+type Settled = { failure: CallFailure } | { failure: undefined; response: unknown };
+
+/**
+ * Makes a call once, and tells how it ended.
+ *
+ * @throws what the stream of requests throws; the call is cancelled then
+ */
+export async function attemptCall(
+  caller: {
+    readonly definition: GrpcDefinition;
+    readonly channels: { release(channel: Channel, code: status, begunMs: number): void };
+    readonly observe: ObserveCall;
+  },
+  attempt: Attempt,
+): Promise<Outcome> {
+  const { channel, method } = attempt;
+  const startedMs = performance.now();
+  channel.inFlight++;
+  let code: status = status.CANCELLED;
+  try {
+    const outcome = await makeCall(caller.definition, attempt);
+    code = outcome.failure?.code ?? status.OK;
+    return outcome;
+  } finally {
+    caller.channels.release(channel, code, startedMs);
+    const ms = performance.now() - startedMs;
+    caller.observe({ service: caller.definition.fullName, method: method.name, code, ms });
+  }
+}
+
+async function makeCall(definition: GrpcDefinition, attempt: Attempt): Promise<Outcome> {
+  const { method, request, metadata, deadline, channel, signal } = attempt;
+  const { path, requestSerialize, responseDeserialize } = methodDefinition(definition, method);
+  const options: CallOptions = { deadline };
+  const settled = Promise.withResolvers<Settled>();
+  const done = (failure: ServiceError | null, response?: unknown) =>
+    settled.resolve(failure ? { failure } : { failure: undefined, response });
+  let trailers = new Metadata();
+
+  const stream = method.requestStream
+    ? channel.client.makeClientStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+        options,
+        done,
+      )
+    : undefined;
+  const call: ClientUnaryCall =
+    stream ??
+    channel.client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      options,
+      done,
+    );
+  // Told behind the response, but before anybody who waits for that goes on.
+  call.on('status', (ending) => {
+    trailers = ending.metadata;
+  });
+  const cancel = () => call.cancel();
+  signal?.addEventListener('abort', cancel);
+  if (signal?.aborted) cancel();
+  try {
+    if (stream !== undefined) await sendAll(stream, request, settled.promise);
+    const outcome = await settled.promise;
+    return outcome.failure === undefined ? { ...outcome, httpAnswer: httpAnswerIn(trailers) } : outcome;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** Sends each message when the callee can take it, until there are no more or the call has ended. */
+async function sendAll(
+  stream: ClientWritableStream<unknown>,
+  messages: unknown,
+  settled: Promise<unknown>,
+): Promise<void> {
+  if (!isAsyncIterable(messages)) throw new Error('This method takes a stream of requests');
+  let over = false;
+  const ended = settled.then(() => {
+    over = true;
+  });
+  // An ended call says so in its status.
+  stream.on('error', () => undefined);
+  try {
+    for await (const message of untilEnded(messages, ended)) {
+      if (over) return;
+      if (!stream.write(message))
+        await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), ended]);
+    }
+    if (!over) stream.write(END_OF_REQUESTS);
+    stream.end();
+  } catch (failure) {
+    stream.cancel();
+    throw failure;
+  }
+}
+
+/** Does not wait for a slow source once nobody wants more of it. */
+async function* untilEnded(messages: AsyncIterable<unknown>, ended: Promise<void>) {
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), ended]);
+      if (next === undefined || next.done) return;
+      yield next.value;
+    }
+  } finally {
+    void iterator.return?.();
+  }
+}
+
+const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

@@ -1,0 +1,61 @@
+import { afterEach, expect, test } from 'bun:test';
+import { status } from '@grpc/grpc-js';
+import type { AddressedInstance } from '../registry/instances';
+import { type Channel, openChannels } from './channels';
+
+const NONE: ReadonlySet<string> = new Set();
+const toClose: (() => void)[] = [];
+afterEach(() => {
+  for (const close of toClose.splice(0)) close();
+});
+
+/** Channels to instances nobody ever calls: what is chosen is decided here. */
+function createScene(ports: readonly number[]) {
+  const clock = { ms: 0 };
+  const instances: AddressedInstance[] = ports.map((port) => ({
+    host: '127.0.0.1',
+    grpc_port: port,
+    state: 'up',
+  }));
+  const registry = { instances: () => instances, onChange: () => undefined };
+  const channels = openChannels('birds', registry, () => clock.ms);
+  toClose.push(channels.close);
+  const end = (channel: Channel | undefined, code: status) => {
+    if (channel === undefined) throw new Error('no channel');
+    channel.inFlight++;
+    channels.release(channel, code, clock.ms);
+  };
+  const pick = (repeatable = true) => channels.pick(NONE, repeatable);
+  /** Which instances get calls now, of many. */
+  const picked = () => new Set(Array.from({ length: 20 }, () => pick()?.address));
+  return { clock, channels, pick, picked, end };
+}
+
+test('an instance that fails five calls in a row is left out for 30 s, and is back when one call succeeds', () => {
+  const { clock, channels, pick, picked, end } = createScene([1, 2]);
+  const others = new Set(['127.0.0.1:2']);
+  for (const code of [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, 14, 14, 14])
+    end(channels.pick(others, true), code);
+  expect(picked()).toEqual(new Set(['127.0.0.1:2']));
+  expect(channels.pick(others, true)?.address).toBe('127.0.0.1:2');
+  clock.ms = 30_000;
+  expect(pick(false)?.address).toBe('127.0.0.1:2');
+  const probe = pick();
+  expect(probe?.address).toBe('127.0.0.1:1');
+  expect(picked()).toEqual(new Set(['127.0.0.1:2']));
+  end(probe, status.CANCELLED);
+  end(pick(), status.UNAVAILABLE);
+  expect(picked()).toEqual(new Set(['127.0.0.1:2']));
+  clock.ms = 90_000;
+  end(pick(), status.NOT_FOUND);
+  expect(picked()).toEqual(new Set(['127.0.0.1:1', '127.0.0.1:2']));
+});
+
+test('an instance that answers badly is not left out, and of one none is', () => {
+  const answering = createScene([1, 2]);
+  for (let call = 0; call < 40; call++) answering.end(answering.pick(), status.INTERNAL);
+  expect(answering.picked().size).toBe(2);
+  const alone = createScene([1]);
+  for (let call = 0; call < 40; call++) alone.end(alone.pick(), status.UNAVAILABLE);
+  expect(alone.picked()).toEqual(new Set(['127.0.0.1:1']));
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'bun:test';
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { DependencyUnavailable, defineProblem, InternalError, Problem } from '../errors/problem';
+import { DependencyTimedOut, problemFromStatus, statusFromProblem, statusOfProblem } from './status';
+
+const serviceError = (code: status, metadata = new Metadata()): ServiceError =>
+  Object.assign(new Error('failed'), { code, details: 'failed', metadata });
+
+test('a problem crosses to a caller with all it says', () => {
+  const WrongAge = defineProblem('test.wrong-age', 422, 'The age is wrong');
+  const sent = new WrongAge({
+    detail: 'Nobody is “minus one” years old.',
+    errors: [{ field: 'age', message: 'Must be at least 0' }],
+    headers: { 'retry-after': '3' },
+  });
+  const { code, metadata } = statusFromProblem(sent);
+  const received = problemFromStatus(serviceError(code, metadata));
+  for (const field of ['code', 'status', 'title', 'detail', 'errors', 'headers'] as const)
+    expect(received[field]).toEqual(sent[field]);
+});
+
+test('what caused a problem stays inside', () => {
+  const { metadata, details } = statusFromProblem(
+    new InternalError({ cause: new Error('password of root') }),
+  );
+  expect(JSON.stringify(metadata.toHttp2Headers()) + details).not.toContain('root');
+  expect(metadata.get('problem-bin').toString()).not.toContain('root');
+});
+
+test.each([
+  ['post.not-found', 404, status.NOT_FOUND],
+  ['user.username-taken', 409, status.ALREADY_EXISTS],
+  ['poll.already-voted', 409, status.ALREADY_EXISTS],
+  ['poll.closed', 409, status.FAILED_PRECONDITION],
+  ['auth.unauthenticated', 401, status.UNAUTHENTICATED],
+  ['auth.forbidden', 403, status.PERMISSION_DENIED],
+  ['request.invalid', 422, status.INVALID_ARGUMENT],
+  ['request.too-large', 413, status.INVALID_ARGUMENT],
+  ['limits.exceeded', 429, status.RESOURCE_EXHAUSTED],
+  ['dependency.unavailable', 503, status.UNAVAILABLE],
+  ['dependency.timed-out', 504, status.DEADLINE_EXCEEDED],
+  ['teapot', 418, status.FAILED_PRECONDITION],
+  ['internal', 500, status.INTERNAL],
+])('%s (%i) is a gRPC status foreign clients understand', (code, httpStatus, expected) => {
+  expect(statusOfProblem(new Problem(code, httpStatus, 'title'))).toBe(expected);
+});
+
+test.each([
+  [status.UNAVAILABLE, DependencyUnavailable.code],
+  [status.DEADLINE_EXCEEDED, DependencyTimedOut.code],
+  [status.UNIMPLEMENTED, InternalError.code],
+])('a bare status %i means something to the caller', (code, expected) => {
+  expect(problemFromStatus(serviceError(code)).code).toBe(expected);
+});
+
+test('a trailer that is not ours is left alone', () => {
+  const metadata = new Metadata();
+  metadata.set('problem-bin', Buffer.from('{"status":200}'));
+  expect(problemFromStatus(serviceError(status.UNAVAILABLE, metadata)).code).toBe(DependencyUnavailable.code);
+});

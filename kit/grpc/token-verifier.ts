@@ -1,0 +1,39 @@
+import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
+import { createDenylist } from '../auth/denylist';
+import { followRevocations, revocationsFromAuth } from '../auth/revocations';
+import {
+  createTokenVerifier,
+  keysFromAuth,
+  type TokenEnvironment,
+  type TokenVerifier,
+  tokenSettings,
+} from '../auth/tokens';
+import type { Runtime } from '../core/runtime';
+import type { Rabbit } from '../messaging/rabbit/client';
+import type { InstanceDirectory } from '../registry/instances';
+import { createGrpcClient } from './client';
+
+/**
+ * The access token verifier of a process: settings from the environment, keys and the list of revocations from the auth
+ * service, and further revocations from its events within moments. While auth or RabbitMQ is unavailable, the last known
+ * state holds.
+ *
+ * @param registry the live view, with the HTTP ports of the auth service
+ * @param internalSecret INTERNAL_SECRET, for the gRPC calls to auth
+ */
+export function openTokenVerifier(
+  runtime: Runtime,
+  env: TokenEnvironment,
+  registry: Parameters<typeof keysFromAuth>[1] & InstanceDirectory,
+  { rabbit, internalSecret }: { rabbit: Rabbit; internalSecret: string },
+): TokenVerifier {
+  const auth = createGrpcClient(runtime, {
+    service: 'auth',
+    definition: AuthServiceDefinition,
+    registry,
+    internalSecret,
+  });
+  const load = revocationsFromAuth(registry, () => auth.listRevocations({}));
+  const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);
+  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked);
+}

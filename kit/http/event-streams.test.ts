@@ -1,0 +1,89 @@
+import { afterAll, expect, test } from 'bun:test';
+import { eventually } from '../../tests/support/eventually';
+import { testRuntime } from '../../tests/support/servers';
+import { createEventStreams } from './event-streams';
+
+const runtime = testRuntime('event-streams');
+const streams = createEventStreams(runtime, { maximum: 10 });
+
+afterAll(() => runtime.close());
+
+const LARGE = 'x'.repeat(100_000);
+
+test('a reader that takes nothing is read for no further, and gets the rest in order when it takes again', async () => {
+  let reads = 0;
+  const response = streams.open({
+    topic: 'a',
+    lastEventId: '0',
+    mayGoOn: async () => true,
+    async read(position) {
+      reads++;
+      const id = String(Number(position) + 1);
+      return { events: [{ id, name: 'large', data: LARGE }], position: id, more: true };
+    },
+  });
+  const reader = response.body?.getReader();
+  await Bun.sleep(50);
+  expect(reads).toBeLessThan(5);
+  let text = '';
+  while (!text.includes('id: 20\n')) text += new TextDecoder().decode((await reader?.read())?.value);
+  const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+  expect(ids).toEqual(ids.map((_, index) => index + 1));
+  await reader?.cancel();
+  expect(streams.count()).toBe(0);
+});
+
+test('only those who are woken look, and what comes while they look is not missed', async () => {
+  const record = { a: 0, b: 0 };
+  const reads = { a: 0, b: 0 };
+  const open = (topic: 'a' | 'b') =>
+    streams.open({
+      topic,
+      lastEventId: null,
+      mayGoOn: async () => true,
+      async read(position) {
+        reads[topic]++;
+        const seen = record[topic];
+        // Something more is noted after the record was read, and before the reader has it.
+        if (seen === 1) {
+          record.a = 2;
+          streams.wake('a');
+        }
+        await Bun.sleep(1);
+        const events =
+          position === null || seen === Number(position) ? [] : [{ id: String(seen), name: 'e', data: {} }];
+        return { events, position: String(seen), more: false };
+      },
+    });
+  const [a, b] = [open('a'), open('b')];
+  let text = '';
+  const reading = Promise.all([
+    (async () => {
+      for await (const bytes of a.body ?? []) text += new TextDecoder().decode(bytes);
+    })(),
+    b.text(),
+  ]);
+  await eventually(() => text.includes('id: 0') && reads.b === 1);
+  record.a = 1;
+  streams.wake('a');
+  await eventually(() => text.includes('id: 1\nevent') && text.includes('id: 2\nevent'));
+  expect(reads.b).toBe(1);
+  await streams.drain();
+  await reading;
+});
+
+test('a stream ends when its reader may not go on, or its record cannot be read', async () => {
+  const other = createEventStreams(testRuntime('event-streams-that-end'), { maximum: 2 });
+  const source = { topic: 'a', lastEventId: '1' };
+  const end = { events: [], position: '1', more: false };
+  const expired = other.open({ ...source, read: async () => end, mayGoOn: async () => false });
+  const broken = other.open({
+    ...source,
+    read: () => Promise.reject(new Error('the database is away')),
+    mayGoOn: async () => true,
+  });
+  expect(await broken.text()).toBe('retry: 1000\n\n');
+  // Slow on purpose: it is asked with each comment that keeps a quiet stream open.
+  expect(await expired.text()).toContain(':\nid: 1\n\n');
+  await other.drain();
+}, 15_000);

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { sql } from 'drizzle-orm';
+import { defineProblem, Problem } from '#kit/errors/problem';
+import {
+  type IdempotentRequest,
+  idempotencyKeyOf,
+  idempotent,
+  trimIdempotencyKeys,
+} from '#kit/http/idempotency';
+import { idempotencyKeys } from '#kit/http/idempotency-table';
+import type { Transaction } from '#kit/mysql/database';
+import { eventually } from '../../tests/support/eventually';
+import { testDatabase, testRuntime } from '../../tests/support/servers';
+import { createTables } from '../../tests/support/tables';
+
+const runtime = testRuntime('idempotency-test');
+let mysql: Awaited<ReturnType<typeof testDatabase>>;
+
+beforeAll(async () => {
+  mysql = await testDatabase();
+  await createTables(mysql.database, { idempotencyKeys });
+  await mysql.database.execute(sql`create table effects (id int auto_increment primary key)`);
+});
+afterAll(async () => {
+  await runtime.close();
+  await mysql.drop();
+});
+
+const Refused = defineProblem('test.refused', 422, 'Refused');
+const request = (key: string | null, body: unknown = {}): IdempotentRequest => ({
+  key,
+  caller: '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d4e',
+  method: 'POST',
+  route: '/things',
+  body,
+});
+
+async function makeThing(transaction: Transaction) {
+  const [made] = await transaction.execute(sql`insert into effects () values ()`);
+  const id = Number(Reflect.get(made, 'insertId'));
+  return { status: 201, headers: { location: `/things/${id}` }, body: { id } };
+}
+const send = (key: string | null, body?: unknown) =>
+  idempotent(mysql.database, request(key, body), async () => makeThing);
+
+async function effects(): Promise<number> {
+  const [rows] = await mysql.database.execute(sql`select count(*) as effects from effects`);
+  return Number(Array.isArray(rows) ? Reflect.get(rows[0] ?? {}, 'effects') : Number.NaN);
+}
+
+const codeOf = (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure));
+
+test('a hundred requests with one key have one effect and one answer', async () => {
+  const before = await effects();
+  const answers = await Promise.all(Array.from({ length: 100 }, () => send('hundred')));
+  expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+  expect(answers.filter(({ headers }) => 'idempotency-replayed' in headers)).toHaveLength(99);
+  expect(await effects()).toBe(before + 1);
+});
+
+test('without a key every request is a new one', async () => {
+  expect((await send(null)).body.id).not.toBe((await send(null)).body.id);
+});
+
+test('fields in another order are the same body, another value is another', async () => {
+  const first = await send('order', { a: 1, b: { c: [1, 2], d: 2 } });
+  const second = await send('order', { b: { d: 2, c: [1, 2] }, a: 1 });
+  expect(second.body).toEqual(first.body);
+  await expect(send('order', { a: 1, b: { c: [2, 1], d: 2 } }).catch(codeOf)).resolves.toBe(
+    'idempotency.key-reused',
+  );
+});
+
+test('what is refused leaves nothing behind, neither effect nor key', async () => {
+  const before = await effects();
+  const refusing = idempotent(mysql.database, request('refused'), async () => async (transaction) => {
+    await makeThing(transaction);
+    throw new Refused();
+  });
+  await expect(refusing.catch(codeOf)).resolves.toBe('test.refused');
+  expect(await effects()).toBe(before);
+  expect((await send('refused')).headers).not.toHaveProperty('idempotency-replayed');
+});
+
+test('while the first is being answered the second is told so, within about a second', async () => {
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const first = idempotent(mysql.database, request('slow'), async () => async (transaction) => {
+    begun.resolve();
+    await release.promise;
+    return makeThing(transaction);
+  });
+  await begun.promise;
+  await expect(send('slow').catch(codeOf)).resolves.toBe('idempotency.in-flight');
+  release.resolve();
+  expect((await send('slow')).body).toEqual((await first).body);
+});
+
+test('a connection that waited for a key waits as long as any other afterwards', async () => {
+  const timeouts = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      mysql.database.execute(sql`select @@session.innodb_lock_wait_timeout as seconds, sleep(0.05)`),
+    ),
+  );
+  for (const [rows] of timeouts) expect(JSON.stringify(rows)).toContain('"seconds":50');
+});
+
+test('keys are forgotten after a day, and not before', async () => {
+  await send('old');
+  const [young] = [await send('young')];
+  await mysql.database.execute(
+    sql`update idempotency_keys set created_at = utc_timestamp(3) - interval 25 hour where body like ${`%${(await send('old')).body.id}}`}`,
+  );
+  trimIdempotencyKeys(runtime, mysql.database);
+  await eventually(async () => !('idempotency-replayed' in (await send('old')).headers));
+  expect((await send('young')).body).toEqual(young.body);
+});
+
+test.each([
+  ['abc', 'abc'],
+  ['"abc"', 'abc'],
+  [' "a\\"b" ', 'a"b'],
+])('the header %p names the key %p', (header, key) => {
+  expect(idempotencyKeyOf(new Headers({ 'idempotency-key': header }))).toBe(key);
+});
+
+test.each(['', '""', 'a b', 'x'.repeat(256)])('the header %p is refused', (header) => {
+  expect(() => idempotencyKeyOf(new Headers({ 'idempotency-key': header }))).toThrow();
+});
+
+test('no header is no key', () => expect(idempotencyKeyOf(new Headers())).toBeNull());

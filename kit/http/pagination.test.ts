@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { encodeCursor, InvalidCursor, nextLink, readPageQuery, toPage } from './pagination';
+
+/** A list as a store would answer it: rows after a key, one more than the limit. */
+const rowsAfter = (rows: readonly number[], after: readonly [string] | null, limit: number) =>
+  rows.filter((row) => after === null || row > Number(after[0])).slice(0, limit + 1);
+
+describe('pages', () => {
+  test('walked to the end show every row once, in order, for any length and limit', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(1_000)), fc.integer({ min: 1, max: 20 }), (values, limit) => {
+        const rows = values.sort((one, other) => one - other);
+        const seen: number[] = [];
+        let cursor: string | null | undefined;
+        while (cursor !== null) {
+          const request = readPageQuery<readonly [string]>({ limit, ...(cursor && { cursor }) }, 1);
+          const page = toPage(
+            rowsAfter(rows, request.after, limit),
+            limit,
+            (row) => [String(row)],
+            (row) => row,
+          );
+          seen.push(...page.items);
+          cursor = page.next_cursor;
+        }
+        expect(seen).toEqual(rows);
+      }),
+    );
+  });
+
+  test('hold twenty rows unless asked otherwise', () => {
+    expect(readPageQuery({}, 1)).toEqual({ limit: 20, after: null });
+  });
+
+  test.each([
+    ['no base64', '%%%'],
+    ['no JSON', Buffer.from('nope').toString('base64url')],
+    ['no list', Buffer.from('{"0":"a"}').toString('base64url')],
+    ['another length', encodeCursor(['a', 'b'])],
+    ['other types', Buffer.from('[1]').toString('base64url')],
+  ])('refuse a cursor that is %s', (_what, cursor) => {
+    expect(() => readPageQuery({ cursor }, 1)).toThrow(InvalidCursor);
+  });
+
+  test('link to the next one with the rest of the query kept', () => {
+    expect(nextLink('http://host/posts?limit=5&cursor=old', { next_cursor: 'new' })).toEqual({
+      link: '</posts?limit=5&cursor=new>; rel="next"',
+    });
+    expect(nextLink('http://host/posts', { next_cursor: null })).toEqual({});
+  });
+});

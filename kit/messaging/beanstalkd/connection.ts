@@ -1,0 +1,218 @@
+import FiveBeansClient from 'fivebeans/lib/client.js';
+import { pause } from '../../core/back-off';
+
+export interface BeanstalkdAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface PutOptions {
+  /** 0 is the most urgent. */
+  readonly priority: number;
+  readonly delaySeconds: number;
+  /** How long a worker may hold it without a touch. */
+  readonly ttrSeconds: number;
+}
+
+export interface ReservedJob {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+/** Jobs of one tube by state, and how long the next ready one has existed. */
+export interface TubeStatistics {
+  readonly ready: number;
+  readonly delayed: number;
+  readonly reserved: number;
+  readonly buried: number;
+  readonly oldestReadySeconds: number;
+}
+
+/** One connection. Every command rejects with `BeanstalkdError` when it is refused, late, or the connection ends. */
+export interface BeanstalkdConnection {
+  /** Resolves with the job's id once the server has it (on disk when it runs with `-b`). */
+  put(tube: string, bytes: Buffer, options: PutOptions): Promise<string>;
+  /** Reserves from this tube and no other from now on. */
+  watchOnly(tube: string): Promise<void>;
+  /** Waits for a job; undefined when there was none in that time. Nothing else may be asked meanwhile. */
+  reserve(timeoutSeconds: number): Promise<ReservedJob | undefined>;
+  delete(id: string): Promise<void>;
+  release(id: string, options: { priority: number; delaySeconds: number }): Promise<void>;
+  bury(id: string, priority: number): Promise<void>;
+  touch(id: string): Promise<void>;
+  /** How often a job has been handed out, this time included. */
+  reserveCount(id: string): Promise<number>;
+  tubeStatistics(tube: string): Promise<TubeStatistics>;
+  /** Resolves with the reason once the connection has ended. */
+  readonly ended: Promise<Error>;
+  /** Ends it; the server makes what is reserved here ready again. */
+  close(): void;
+}
+
+/** The server's refusal (`word`, like `NOT_FOUND` or `DRAINING`), a command without an answer, or a lost connection. */
+export class BeanstalkdError extends Error {
+  override readonly name = 'BeanstalkdError';
+  constructor(
+    message: string,
+    readonly word?: string,
+  ) {
+    super(message);
+  }
+}
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const COMMAND_TIMEOUT_MS = 5_000;
+/** beanstalkd warns in the last second of a job's time to run. */
+const DEADLINE_SOON_MS = 1_000;
+
+/**
+ * Connects once; see `keepOpen` for connecting again.
+ *
+ * @throws BeanstalkdError when there is no connection within 3 s
+ */
+export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<BeanstalkdConnection> {
+  const { client, ended } = await openClient(address);
+  const ask = askingOn(client, ended);
+  let usedTube = 'default';
+
+  function use(tube: string) {
+    if (usedTube === tube) return;
+    usedTube = tube;
+    // Not waited for: commands of one connection are answered in order, and a failure ends the connection.
+    ask('use', (callback) => client.use(tube, callback)).catch(() => client.stream.destroy());
+  }
+
+  return {
+    async put(tube, bytes, { priority, delaySeconds, ttrSeconds }) {
+      use(tube);
+      const [id] = await ask('put', (callback) =>
+        client.put(priority, delaySeconds, ttrSeconds, bytes, callback),
+      );
+      return String(id);
+    },
+    async watchOnly(tube) {
+      await ask('watch', (callback) => client.watch(tube, callback));
+      if (tube !== 'default') await ask('ignore', (callback) => client.ignore('default', callback));
+    },
+    async reserve(timeoutSeconds) {
+      try {
+        const [id, bytes] = await ask(
+          'reserve-with-timeout',
+          (callback) => client.reserve_with_timeout(timeoutSeconds, callback),
+          timeoutSeconds * 1000 + COMMAND_TIMEOUT_MS,
+        );
+        if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve answered without a job');
+        return { id: String(id), bytes };
+      } catch (failure) {
+        const word = failure instanceof BeanstalkdError ? failure.word : undefined;
+        // A job held here is about to time out; the server says so at once, again and again.
+        if (word === 'DEADLINE_SOON') await pause(DEADLINE_SOON_MS);
+        if (word === 'DEADLINE_SOON' || word === 'TIMED_OUT') return undefined;
+        throw failure;
+      }
+    },
+    delete: async (id) => void (await ask('delete', (callback) => client.destroy(id, callback))),
+    release: async (id, { priority, delaySeconds }) =>
+      void (await ask('release', (callback) => client.release(id, priority, delaySeconds, callback))),
+    bury: async (id, priority) => void (await ask('bury', (callback) => client.bury(id, priority, callback))),
+    touch: async (id) => void (await ask('touch', (callback) => client.touch(id, callback))),
+    async reserveCount(id) {
+      const [statistics] = await ask('stats-job', (callback) => client.stats_job(id, callback));
+      return numberIn(statistics, 'reserves');
+    },
+    async tubeStatistics(tube) {
+      const statistics = await orNotFound(ask('stats-tube', (callback) => client.stats_tube(tube, callback)));
+      use(tube);
+      const oldest = await orNotFound(ask('peek-ready', (callback) => client.peek_ready(callback)));
+      const job =
+        oldest &&
+        (await orNotFound(ask('stats-job', (callback) => client.stats_job(String(oldest[0]), callback))));
+      return {
+        ready: numberIn(statistics?.[0], 'current-jobs-ready'),
+        delayed: numberIn(statistics?.[0], 'current-jobs-delayed'),
+        reserved: numberIn(statistics?.[0], 'current-jobs-reserved'),
+        buried: numberIn(statistics?.[0], 'current-jobs-buried'),
+        oldestReadySeconds: numberIn(job?.[0], 'age'),
+      };
+    },
+    ended,
+    close: () => client.stream.destroy(),
+  };
+}
+
+async function openClient({ host, port }: BeanstalkdAddress) {
+  const client = new FiveBeansClient(host, port);
+  const connected = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<Error>();
+  client.on('connect', () => connected.resolve());
+  client.on('error', (failure: Error) => end.resolve(new BeanstalkdError(failure.message)));
+  client.on('close', () => end.resolve(new BeanstalkdError('beanstalkd closed the connection')));
+  client.connect();
+  client.stream.setNoDelay(true);
+  client.stream.setKeepAlive(true, 15_000);
+  const timer = setTimeout(
+    () => end.resolve(new BeanstalkdError('beanstalkd did not accept in time')),
+    CONNECT_TIMEOUT_MS,
+  );
+  try {
+    await Promise.race([connected.promise, end.promise.then((reason) => Promise.reject(reason))]);
+  } catch (failure) {
+    client.stream.destroy();
+    throw failure;
+  } finally {
+    clearTimeout(timer);
+  }
+  return { client, ended: end.promise };
+}
+
+type Answer = (error: string | null | undefined, ...answer: unknown[]) => void;
+
+/** Turns commands into promises. fivebeans forgets its callbacks when the connection ends, so they are kept here. */
+function askingOn(client: FiveBeansClient, ended: Promise<Error>) {
+  const waiting = new Set<(reason: Error) => void>();
+  let lost: Error | undefined;
+  void ended.then((reason) => {
+    lost = reason;
+    for (const reject of waiting) reject(reason);
+  });
+
+  return function ask(command: string, send: (callback: Answer) => void, timeoutMs = COMMAND_TIMEOUT_MS) {
+    return new Promise<unknown[]>((resolve, reject) => {
+      if (lost) return reject(lost);
+      const settle = () => {
+        clearTimeout(timer);
+        waiting.delete(fail);
+      };
+      const fail = (reason: Error) => {
+        settle();
+        reject(reason);
+      };
+      const timer = setTimeout(() => {
+        fail(new BeanstalkdError(`beanstalkd did not answer ${command} within ${timeoutMs} ms`));
+        // Answers can no longer be told apart once one is missing.
+        client.stream.destroy();
+      }, timeoutMs);
+      waiting.add(fail);
+      send((word, ...answer) => {
+        settle();
+        if (word) reject(new BeanstalkdError(`beanstalkd answered ${command} with ${word}`, word));
+        else resolve(answer);
+      });
+    });
+  };
+}
+
+async function orNotFound(answer: Promise<unknown[]>): Promise<unknown[] | undefined> {
+  try {
+    return await answer;
+  } catch (failure) {
+    if (failure instanceof BeanstalkdError && failure.word === 'NOT_FOUND') return undefined;
+    throw failure;
+  }
+}
+
+function numberIn(statistics: unknown, key: string): number {
+  if (typeof statistics !== 'object' || statistics === null) return 0;
+  const value: unknown = Reflect.get(statistics, key);
+  return typeof value === 'number' ? value : 0;
+}

@@ -1,0 +1,260 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { Type } from '@sinclair/typebox';
+import { eq, sql } from 'drizzle-orm';
+import { defineEvent, defineJob, InvalidMessage, type MessageOf } from '#contracts/messages';
+import type { Runtime } from '#kit/core/runtime';
+import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
+import { type Aggregate, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { trimSent } from '#kit/messaging/outbox-claim';
+import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { openRabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { inbox, outbox } from '#kit/messaging/tables';
+import { eventually } from '../../tests/support/eventually';
+import {
+  amqpUrl,
+  beanstalkdAddress,
+  testDatabase,
+  testRuntime,
+  uniqueName,
+} from '../../tests/support/servers';
+import { createTables } from '../../tests/support/tables';
+
+const consumer = uniqueName('outbox-test');
+const tube = uniqueName('outbox-test');
+const Counted = defineEvent({
+  name: 'thing.counted',
+  version: 1,
+  exchange: uniqueName('outbox-test'),
+  consumers: [consumer],
+  data: Type.Object({ thing: Type.String(), number: Type.Integer() }),
+});
+const Unheard = defineEvent({
+  name: 'thing.unheard',
+  version: 1,
+  exchange: uniqueName('outbox-test'),
+  data: Type.Object({}),
+});
+const CountLater = defineJob({
+  name: 'thing.count',
+  version: 1,
+  tube,
+  ttrSeconds: 5,
+  maxAttempts: 3,
+  data: Type.Object({ number: Type.Integer() }),
+});
+
+let mysql: Awaited<ReturnType<typeof testDatabase>>;
+const runtimes: Runtime[] = [];
+
+beforeAll(async () => {
+  mysql = await testDatabase();
+  await createTables(mysql.database, { outbox, inbox });
+});
+afterEach(async () => {
+  await Promise.all(runtimes.splice(0).map((runtime) => runtime.close()));
+  await mysql.database.delete(outbox);
+});
+afterAll(() => mysql.drop());
+
+describe('the outbox', () => {
+  test('delivers what a consumer that has never run must not miss', async () => {
+    const relay = startRelay();
+    await write(counted({ type: 'thing', id: 'early', version: 1 }, 7));
+    relay.wake();
+    await eventually(async () => (await unsent()) === 0);
+
+    const got = startConsumer('early');
+    await eventually(() => got.length === 1);
+    expect(got[0]?.data).toEqual({ thing: 'early', number: 7 });
+  });
+
+  test('writes nothing when the transaction is rolled back', async () => {
+    const rolledBack = mysql.database.transaction(async (transaction) => {
+      await writeOutbox(transaction, [counted({ type: 'thing', id: 'never', version: 1 }, 1)]);
+      throw new Error('changed my mind');
+    });
+    await expect(rolledBack).rejects.toThrow('changed my mind');
+    expect(await unsent()).toBe(0);
+  });
+
+  test('refuses what no broker would ever take', () => {
+    const aggregate = { type: 'thing', id: 'big', version: 1 };
+    const make = () =>
+      outboxEntry(Counted, { thing: 'x'.repeat(1_100_000), number: 1 }, { aggregate, actor: null });
+    expect(make).toThrow(InvalidMessage);
+  });
+
+  test('keeps the order of each aggregate with two relays at once, and sends each row once', async () => {
+    const got = startConsumer('ordered');
+    const things = 20;
+    const each = 25;
+    for (let number = 1; number <= each; number++)
+      await write(
+        ...Array.from({ length: things }, (_, thing) =>
+          counted({ type: 'thing', id: `ordered-${thing}`, version: number }, number),
+        ),
+      );
+    const relays = [startRelay(), startRelay()];
+    for (const relay of relays) relay.wake();
+    await eventually(() => got.length >= things * each, 30_000);
+
+    const byThing = Map.groupBy(got, (message) => message.data.thing);
+    for (const messages of byThing.values())
+      expect(messages.map((message) => message.data.number)).toEqual(
+        Array.from({ length: each }, (_, index) => index + 1),
+      );
+    expect(new Set(got.map((message) => message.id)).size).toBe(got.length);
+  });
+
+  test('blanks a payload marked to be erased once it is confirmed, and no other', async () => {
+    const aggregate = { type: 'thing', id: 'secret', version: 1 };
+    const secret = outboxEntry(
+      Counted,
+      { thing: 'secret', number: 1 },
+      { aggregate, actor: null, erasePayload: true },
+    );
+    await write(secret, counted({ type: 'thing', id: 'open', version: 1 }, 2));
+    const [before] = await mysql.database.select().from(outbox).where(eq(outbox.messageId, secret.messageId));
+    expect(before?.payload).toContain('secret');
+
+    startRelay().wake();
+    await eventually(async () => (await unsent()) === 0);
+    const rows = await mysql.database.select().from(outbox).orderBy(outbox.id);
+    expect(rows.map((row) => row.payload.length > 0)).toEqual([false, true]);
+  });
+
+  test('keeps what its broker refuses pending, tells why, and holds back only that aggregate', async () => {
+    const refused = { type: 'thing', id: 'refused', version: 1 };
+    await write(
+      counted(refused, 1),
+      counted({ ...refused, version: 2 }, 2),
+      counted({ type: 'thing', id: 'other', version: 1 }, 3),
+    );
+    await mysql.database
+      .update(outbox)
+      .set({
+        headers: { exchange: '', routing_key: uniqueName('no-such-queue'), consumers: ['amq.gen-refused'] },
+      })
+      .where(sql`json_value(${outbox.payload}, '$.data.number') = 1`);
+    startRelay().wake();
+
+    await eventually(async () => (await rowsOf('refused'))[0]?.lastError !== null);
+    await eventually(async () => (await rowsOf('other'))[0]?.sentAt !== null);
+    const [first, second] = await rowsOf('refused');
+    expect(first?.sentAt).toBeNull();
+    expect(first?.attempts).toBeGreaterThan(0);
+    expect(second?.sentAt).toBeNull();
+    expect(second?.attempts).toBe(0);
+  });
+
+  test('sends again, under the same id, what was confirmed but could not be marked', async () => {
+    const got = startConsumer('twice');
+    await mysql.database.execute(sql`
+      create trigger cannot_mark before update on outbox for each row
+      begin if new.sent_at is not null then signal sqlstate '45000'; end if; end`);
+    await write(counted({ type: 'thing', id: 'twice', version: 1 }, 1));
+    startRelay();
+    await eventually(() => got.length > 0);
+    expect(await unsent()).toBe(1);
+    await mysql.database.execute(sql`drop trigger cannot_mark`);
+    await eventually(async () => (await unsent()) === 0);
+    await eventually(() => got.length > 1);
+    expect(new Set(got.map((message) => message.id)).size).toBe(1);
+  });
+
+  test('sends an event nobody has to hear although nobody is bound', async () => {
+    const aggregate = { type: 'thing', id: 'unheard', version: 1 };
+    await write(outboxEntry(Unheard, {}, { aggregate, actor: null }));
+    startRelay().wake();
+    await eventually(async () => (await unsent()) === 0);
+  });
+
+  test('puts jobs with their delay', async () => {
+    const runtime = makeRuntime();
+    const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+    relayOutbox(runtime, mysql.database, { beanstalkd });
+    const job = (delaySeconds: number) =>
+      outboxEntry(
+        CountLater,
+        { number: 1 },
+        { aggregate: { type: 'thing', id: 'job', version: 1 }, actor: null, delaySeconds },
+      );
+    await write(job(0), job(600));
+    await eventually(async () => (await unsent()) === 0);
+    expect(await beanstalkd.tubeStatistics(tube)).toMatchObject({ ready: 1, delayed: 1 });
+  });
+
+  test('tells how many rows wait and for how long', async () => {
+    const runtime = makeRuntime();
+    const nowhere = openRabbit(runtime, { url: 'amqp://127.0.0.1:1', required: false });
+    relayOutbox(runtime, mysql.database, { rabbit: nowhere });
+    await write(counted({ type: 'thing', id: 'waiting', version: 1 }, 1));
+    await mysql.database.update(outbox).set({ createdAt: sql`utc_timestamp(3) - interval 90 second` });
+    const metrics = await runtime.metrics.metrics();
+    expect(metrics).toContain('outbox_unsent_rows{destination="rabbitmq"} 1');
+    expect(
+      Number(/outbox_oldest_unsent_seconds\{[^}]*\} ([0-9.]+)/.exec(metrics)?.[1]),
+    ).toBeGreaterThanOrEqual(90);
+  });
+
+  test('forgets rows sent long ago, and never an unsent one', async () => {
+    await write(...[1, 2, 3].map((number) => counted({ type: 'thing', id: 'old', version: number }, number)));
+    await mysql.database.update(outbox).set({
+      createdAt: sql`utc_timestamp(3) - interval 30 hour`,
+      sentAt: sql`if(json_value(${outbox.payload}, '$.data.number') = 1, utc_timestamp(3) - interval 25 hour,
+        if(json_value(${outbox.payload}, '$.data.number') = 2, utc_timestamp(3), null))`,
+    });
+    await trimSent(mysql.database, 24, new AbortController().signal);
+    const left = await mysql.database
+      .select({ version: outbox.aggregateVersion })
+      .from(outbox)
+      .orderBy(outbox.id);
+    expect(left.map((row) => row.version)).toEqual([2, 3]);
+  });
+});
+
+function makeRuntime(): Runtime {
+  const runtime = testRuntime('outbox-test');
+  runtimes.push(runtime);
+  return runtime;
+}
+
+function startRelay() {
+  const runtime = makeRuntime();
+  return relayOutbox(runtime, mysql.database, {
+    rabbit: openRabbit(runtime, { url: amqpUrl(), required: true }),
+  });
+}
+
+/** Collects what arrives of the things so named; earlier tests may have left others. */
+function startConsumer(thing: string): MessageOf<typeof Counted>[] {
+  const runtime = makeRuntime();
+  const got: MessageOf<typeof Counted>[] = [];
+  consumeEvents(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), {
+    consumer,
+    events: [Counted],
+    prefetch: 1,
+    handle: async (message) => {
+      if (message.data.thing.startsWith(thing)) got.push(message);
+    },
+  });
+  return got;
+}
+
+const counted = (aggregate: Aggregate, number: number) =>
+  outboxEntry(Counted, { thing: aggregate.id, number }, { aggregate, actor: null });
+
+const write = (...entries: Parameters<typeof writeOutbox>[1][number][]) =>
+  mysql.database.transaction((transaction) => writeOutbox(transaction, entries));
+
+async function unsent(): Promise<number> {
+  const rows = await mysql.database
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(sql`${outbox.sentAt} is null`);
+  return rows.length;
+}
+
+const rowsOf = (aggregateId: string) =>
+  mysql.database.select().from(outbox).where(eq(outbox.aggregateId, aggregateId)).orderBy(outbox.id);

@@ -1,0 +1,174 @@
+import { Socket } from 'node:net';
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { type Kept, keepOpen } from '../../core/reconnect';
+import { type Runtime, withTimeout } from '../../core/runtime';
+import { PublishFailed, publisherOn } from './publisher';
+import { declareRoute, type EventRoute } from './topology';
+
+export interface Rabbit {
+  readonly connected: boolean;
+  /**
+   * Publishes an event. Its exchange, and the queues of the consumers that must not miss it, are declared first.
+   * An event with such consumers is mandatory; one without may go nowhere when nobody is bound.
+   *
+   * @throws PublishFailed unless the broker has confirmed it and has not returned it: it must be sent again
+   */
+  publish(
+    route: EventRoute,
+    message: { id: string; body: Buffer; headers?: Record<string, string> },
+  ): Promise<void>;
+  /** A channel in confirm mode kept open; `prepare` runs whenever it is opened. */
+  keepChannel<Prepared>(
+    what: string,
+    prepare: (channel: ConfirmChannel) => Promise<Prepared>,
+  ): Kept<{ channel: ConfirmChannel; prepared: Prepared }>;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Half of RabbitMQ's own 60 s halved again: a silent broker is noticed within 30 s. */
+const HEARTBEAT_SECONDS = 15;
+/** Declaring a consumer's quorum queues takes tens of milliseconds; a broker that just started is slower. */
+const DECLARE_TIMEOUT_MS = 10_000;
+/** A broker that ends at the same moment never says goodbye, and the library would wait for it for ever. */
+const CLOSE_MS = 2_000;
+
+/**
+ * Opens RabbitMQ. Returns at once, connects and reconnects for ever; while it is away, publishing is refused.
+ *
+ * @param url `amqp://user:password@host:port/vhost`
+ * @param required whether `/readyz` answers 503 while RabbitMQ is away
+ */
+export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
+  const connection = keepOpen({
+    what: 'RabbitMQ',
+    log: runtime.log,
+    open: () => openConnection(runtime, options.url),
+    close: closeConnection,
+  });
+
+  const keepChannel: Rabbit['keepChannel'] = (what, prepare) =>
+    keepOpen({
+      what,
+      log: runtime.log,
+      open: async (signal) => openChannel(await openedUnless(signal, connection), prepare),
+      close: ({ channel }) => withTimeout(channel.close(), CLOSE_MS, what).catch(() => undefined),
+    });
+
+  const publishing = keepChannel('RabbitMQ publisher', async (channel) => ({
+    ...publisherOn(channel),
+    declared: new Map<string, Promise<void>>(),
+  }));
+
+  /** On a channel of its own: a declaration that the broker refuses ends its channel. */
+  async function declare(route: EventRoute): Promise<void> {
+    if (connection.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
+    const channel = await connection.current.createChannel();
+    channel.on('error', () => undefined);
+    try {
+      await withTimeout(declareRoute(channel, route), DECLARE_TIMEOUT_MS, `declaring ${route.routingKey}`);
+    } finally {
+      await channel.close().catch(() => undefined);
+    }
+  }
+
+  runtime.dependency({
+    name: 'rabbitmq',
+    required: options.required,
+    check: async () => {
+      if (publishing.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
+      await publishing.current.channel.checkExchange('amq.topic');
+      return undefined;
+    },
+  });
+  runtime.onClose('RabbitMQ', async () => {
+    await publishing.close();
+    await connection.close();
+  });
+
+  return {
+    get connected() {
+      return publishing.current !== undefined;
+    },
+    async publish(route, message) {
+      if (publishing.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
+      const { prepared } = publishing.current;
+      const key = `${route.exchange} ${route.routingKey}`;
+      const declared = prepared.declared.get(key) ?? declare(route);
+      prepared.declared.set(key, declared);
+      try {
+        await declared;
+        await prepared.publish({
+          exchange: route.exchange,
+          routingKey: route.routingKey,
+          body: message.body,
+          messageId: message.id,
+          mandatory: route.consumers.length > 0,
+          ...(message.headers && { headers: message.headers }),
+        });
+      } catch (failure) {
+        // Perhaps somebody removed a queue or a binding: declared again next time.
+        prepared.declared.delete(key);
+        throw failure;
+      }
+    },
+    keepChannel,
+  };
+}
+
+async function openConnection(runtime: Runtime, url: string) {
+  const address = new URL(url);
+  if (!address.searchParams.has('heartbeat'))
+    address.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
+  const opened: ChannelModel = await connect(address.href, {
+    timeout: CONNECT_TIMEOUT_MS,
+    clientProperties: { connection_name: runtime.name },
+  });
+  opened.on('blocked', (reason) => runtime.log.warn({ reason }, 'RabbitMQ takes no messages at the moment'));
+  opened.on('unblocked', () => runtime.log.info('RabbitMQ takes messages again'));
+  return { resource: opened, ended: endOf(opened) };
+}
+
+async function openChannel<Prepared>(
+  connection: ChannelModel,
+  prepare: (channel: ConfirmChannel) => Promise<Prepared>,
+) {
+  const channel = await connection.createConfirmChannel();
+  const ended = endOf(channel);
+  try {
+    const prepared = await withTimeout(prepare(channel), DECLARE_TIMEOUT_MS, 'preparing a channel');
+    return { resource: { channel, prepared }, ended };
+  } catch (failure) {
+    await channel.close().catch(() => undefined);
+    throw failure;
+  }
+}
+
+async function closeConnection(open: ChannelModel): Promise<void> {
+  await withTimeout(open.close(), CLOSE_MS, 'closing the connection').catch(() => {
+    const { connection } = open;
+    if ('stream' in connection && connection.stream instanceof Socket) connection.stream.destroy();
+  });
+}
+
+/** Resolves when it has closed, with its last error where there was one. */
+function endOf(emitter: ChannelModel | ConfirmChannel): Promise<unknown> {
+  return new Promise((resolve) => {
+    let reason: unknown;
+    emitter.once('close', (closeReason?: unknown) => resolve(reason ?? closeReason));
+    emitter.on('error', (failure: Error) => {
+      reason = failure;
+    });
+  });
+}
+
+/** The connection once it is there, so that a channel follows it at once; an error when nobody wants it any more. */
+async function openedUnless<Resource>(signal: AbortSignal, kept: Kept<Resource>): Promise<Resource> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(new Error('no longer wanted'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([kept.opened(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

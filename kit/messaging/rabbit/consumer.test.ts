@@ -1,0 +1,272 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { Type } from '@sinclair/typebox';
+import { connect } from 'amqplib';
+import { sql } from 'drizzle-orm';
+import { defineEvent, envelope, type MessageOf } from '#contracts/messages';
+import type { Runtime } from '#kit/core/runtime';
+import { type MessageContext, PermanentError } from '#kit/messaging/delivery';
+import { consumeEventsOnce, onceInTransaction } from '#kit/messaging/inbox';
+import { openRabbit, type Rabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { publisherOn } from '#kit/messaging/rabbit/publisher';
+import { parkedQueue } from '#kit/messaging/rabbit/topology';
+import { inbox, outbox } from '#kit/messaging/tables';
+import { eventually } from '../../../tests/support/eventually';
+import { amqpUrl, testDatabase, testRuntime, uniqueName } from '../../../tests/support/servers';
+import { createTables } from '../../../tests/support/tables';
+
+const DELAYS_MS = [50, 100];
+const runtimes: Runtime[] = [];
+let mysql: Awaited<ReturnType<typeof testDatabase>>;
+
+beforeAll(async () => {
+  mysql = await testDatabase();
+  await createTables(mysql.database, { outbox, inbox });
+  await mysql.database.execute(sql`create table effects (message varchar(36) not null)`);
+});
+afterEach(async () => {
+  await Promise.all(runtimes.splice(0).map((runtime) => runtime.close()));
+});
+afterAll(() => mysql.drop());
+
+describe('a consumer of events', () => {
+  test('gets what was published before it first started', async () => {
+    const { event, publish } = setUp();
+    await publish(1);
+    const got = consume(event);
+    await eventually(() => got.length === 1);
+  });
+
+  test('tries again after the delays, with its attempts counted', async () => {
+    const { event, publish } = setUp();
+    const attempts: number[] = [];
+    consume(event, async (_, context) => {
+      attempts.push(context.attempt);
+      if (context.attempt < 3) throw new Error('not yet');
+    });
+    await publish(1);
+    await eventually(() => attempts.length === 3);
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+
+  test('parks what failed too often, with its reason and unchanged', async () => {
+    const { event, publish, consumer } = setUp();
+    let attempts = 0;
+    consume(event, async () => {
+      attempts++;
+      throw new Error('the provider is closed');
+    });
+    const id = await publish(1);
+    const parked = await takeParked(consumer);
+    expect(attempts).toBe(4);
+    expect(parked.headers['x-parked-reason']).toBe('Error: the provider is closed');
+    expect(parked.body).toMatchObject({ id, data: { number: 1 } });
+  });
+
+  test('parks at once what is permanent', async () => {
+    const { event, publish, consumer } = setUp();
+    let attempts = 0;
+    consume(event, async () => {
+      attempts++;
+      throw new PermanentError('not an image');
+    });
+    await publish(1);
+    expect((await takeParked(consumer)).headers['x-parked-reason']).toBe('PermanentError: not an image');
+    expect(attempts).toBe(1);
+  });
+
+  test('that is lost in the middle of a message leaves it to another', async () => {
+    const { event, publish, consumer } = setUp();
+    await publish(1);
+    const lost = await connect(amqpUrl());
+    const channel = await lost.createChannel();
+    const held = Promise.withResolvers<void>();
+    await channel.consume(consumer, () => held.resolve());
+    await held.promise;
+    const got = consume(event);
+    await lost.close();
+    await eventually(() => got.length === 1);
+  });
+
+  test('finishes what is running when it ends, and acknowledges it', async () => {
+    const { event, publish } = setUp();
+    await publish(1);
+    const started = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    const done: number[] = [];
+    const runtime = makeRuntime();
+    consumeOn(runtime, event, async (message) => {
+      started.resolve();
+      await finish.promise;
+      done.push(message.data.number);
+    });
+    await started.promise;
+    const closing = runtime.close();
+    finish.resolve();
+    await closing;
+    expect(done).toEqual([1]);
+    const later = consume(event);
+    await publish(2);
+    await eventually(() => later.length === 1);
+    expect(later[0]?.data.number).toBe(2);
+  });
+
+  test('subscribes anew when its queue was removed', async () => {
+    const { event, publish, consumer } = setUp();
+    await publish(1);
+    const got = consume(event);
+    await eventually(() => got.length === 1);
+    const connection = await connect(amqpUrl());
+    await (await connection.createChannel()).deleteQueue(consumer);
+    await connection.close();
+    await eventually(async () => {
+      await publish(2).catch(() => undefined);
+      return got.length > 1;
+    }, 30_000);
+  }, 40_000);
+});
+
+describe('the inbox', () => {
+  test('does an effect once however often its message comes, at the same time as well', async () => {
+    const id = Bun.randomUUIDv7();
+    const done = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        onceInTransaction(mysql.database, 'inbox-test', id, async (transaction) => {
+          await transaction.execute(sql`insert into effects values (${id})`);
+        }),
+      ),
+    );
+    expect(done.filter(Boolean)).toHaveLength(1);
+    expect(await effectsOf(id)).toBe(1);
+  });
+
+  test('notes nothing when the effect fails, so that it is done when the message comes again', async () => {
+    const id = Bun.randomUUIDv7();
+    const failing = onceInTransaction(mysql.database, 'inbox-test', id, async () => {
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await onceInTransaction(mysql.database, 'inbox-test', id, async () => undefined)).toBe(true);
+  });
+
+  test('goes by the message id between publisher and consumer', async () => {
+    const { event, publishMessage } = setUp();
+    const runtime = makeRuntime();
+    let calls = 0;
+    consumeEventsOnce(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), mysql.database, {
+      consumer: event.consumers[0] ?? '',
+      events: [event],
+      prefetch: 5,
+      handle: async (message, transaction) => {
+        calls++;
+        await transaction.execute(sql`insert into effects values (${message.id})`);
+      },
+    });
+    const message = envelope(event, { number: 1 }, { requestId: 'request-1', actor: null });
+    const last = envelope(event, { number: 2 }, { requestId: 'request-1', actor: null });
+    for (const sent of [message, message, message, last]) await publishMessage(sent);
+    await eventually(async () => (await effectsOf(last.id)) === 1);
+    expect(await effectsOf(message.id)).toBe(1);
+    expect(calls).toBe(2);
+  });
+});
+
+test('publishing is refused at once while RabbitMQ is away', async () => {
+  const { event } = setUp();
+  const nowhere = openRabbit(makeRuntime(), { url: 'amqp://127.0.0.1:1', required: false });
+  await expect(nowhere.publish(event, { id: Bun.randomUUIDv7(), body: Buffer.from('{}') })).rejects.toThrow(
+    'not connected',
+  );
+});
+
+test('a returned message is a failure although the broker acknowledges it', async () => {
+  const { rabbit } = setUp();
+  const kept = rabbit.keepChannel('test', async (channel) => publisherOn(channel));
+  const { prepared: publisher } = await kept.opened();
+  const unroutable = { exchange: 'amq.topic', routingKey: uniqueName('nobody'), body: Buffer.from('{}') };
+  const publish = (mandatory: boolean) =>
+    publisher.publish({ ...unroutable, messageId: Bun.randomUUIDv7(), mandatory });
+  await expect(publish(true)).rejects.toThrow('returned');
+  await publish(false);
+  await kept.close();
+});
+
+function makeRuntime(): Runtime {
+  const runtime = testRuntime('events-test');
+  runtimes.push(runtime);
+  return runtime;
+}
+
+type Counted = ReturnType<typeof defineCounted>;
+const defineCounted = (consumer: string) =>
+  defineEvent({
+    name: 'thing.counted',
+    version: 1,
+    exchange: uniqueName('events-test'),
+    consumers: [consumer],
+    data: Type.Object({ number: Type.Integer() }),
+  });
+
+function setUp() {
+  const consumer = uniqueName('events-test');
+  const event = defineCounted(consumer);
+  const rabbit: Rabbit = openRabbit(makeRuntime(), { url: amqpUrl(), required: true });
+  async function publishMessage(message: MessageOf<Counted>) {
+    await eventually(() => rabbit.connected);
+    await rabbit.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
+    return message.id;
+  }
+  const publish = (number: number) =>
+    publishMessage(envelope(event, { number }, { requestId: 'request-1', actor: null }));
+  return { consumer, event, rabbit, publish, publishMessage };
+}
+
+type Handle = (message: MessageOf<Counted>, context: MessageContext) => Promise<void>;
+
+function consume(event: Counted, handle: Handle = async () => undefined): MessageOf<Counted>[] {
+  const got: MessageOf<Counted>[] = [];
+  consumeOn(makeRuntime(), event, async (message, context) => {
+    await handle(message, context);
+    got.push(message);
+  });
+  return got;
+}
+
+function consumeOn(runtime: Runtime, event: Counted, handle: Handle): void {
+  consumeEvents(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), {
+    consumer: event.consumers[0] ?? '',
+    events: [event],
+    prefetch: 5,
+    retryDelaysMs: DELAYS_MS,
+    maxAttempts: 4,
+    handle,
+  });
+}
+
+async function takeParked(consumer: string): Promise<{ headers: Record<string, unknown>; body: unknown }> {
+  const connection = await connect(amqpUrl());
+  const channel = await connection.createChannel();
+  const taken = Promise.withResolvers<{ headers: Record<string, unknown>; body: unknown }>();
+  await channel.consume(
+    parkedQueue(consumer),
+    (message) => {
+      if (message)
+        taken.resolve({
+          headers: message.properties.headers ?? {},
+          body: JSON.parse(message.content.toString()),
+        });
+    },
+    { noAck: true },
+  );
+  const parked = await taken.promise;
+  await connection.close();
+  return parked;
+}
+
+async function effectsOf(id: string): Promise<number> {
+  const [rows] = await mysql.database.execute<{ n: number }[]>(
+    sql`select count(*) as n from effects where message = ${id}`,
+  );
+  const row: unknown = Array.isArray(rows) ? rows[0] : undefined;
+  return typeof row === 'object' && row !== null && 'n' in row ? Number(row.n) : 0;
+}

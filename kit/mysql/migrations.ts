@@ -1,0 +1,57 @@
+import { drizzle } from 'drizzle-orm/mysql2';
+import { migrate } from 'drizzle-orm/mysql2/migrator';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { untilItWorks } from '../core/back-off';
+import type { Logger } from '../core/log';
+import type { MysqlAddress } from './database';
+
+/** One instance migrates, the others wait this long for it. */
+const LOCK_TIMEOUT_SECONDS = 120;
+
+/**
+ * Makes the database if there is none and brings it to the newest migration, under a lock, so that any number of
+ * instances may start at once. Waits for a server that is not up yet.
+ *
+ * @param folder the service's `migrations/`
+ * @throws when a migration itself fails, or the signal aborts
+ */
+export async function migrateDatabase(options: {
+  address: MysqlAddress;
+  folder: string;
+  log: Logger;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { address, folder, log, signal } = options;
+  const { database, ...server } = address;
+  const connection = await untilItWorks(
+    () => createConnection({ ...server, connectTimeout: 3_000, multipleStatements: false, timezone: 'Z' }),
+    {
+      signal,
+      onFailure: (failure, attempt) => {
+        if (attempt % 10 === 1)
+          log.warn(
+            { err: String(failure) },
+            `waiting for the database server at ${server.host}:${server.port}`,
+          );
+      },
+      capMs: 1_000,
+    },
+  );
+  try {
+    const lock = `migrate:${database}`.slice(0, 64);
+    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, ?) as taken', [
+      lock,
+      LOCK_TIMEOUT_SECONDS,
+    ]);
+    if (rows[0]?.taken !== 1)
+      throw new Error(`Another process has been migrating ${database} for over ${LOCK_TIMEOUT_SECONDS} s`);
+    await connection.query(
+      `create database if not exists ${connection.escapeId(database)} character set utf8mb4`,
+    );
+    await connection.query(`use ${connection.escapeId(database)}`);
+    await migrate(drizzle(connection), { migrationsFolder: folder });
+    log.debug({ database }, 'migrated');
+  } finally {
+    await connection.end();
+  }
+}
