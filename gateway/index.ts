@@ -1,4 +1,4 @@
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
 import { openRabbit } from '#kit/messaging/rabbit/client';
@@ -75,7 +75,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     },
   });
 
-  await Promise.race([registry.ready, pause(FIRST_VIEW_MS, runtime.closing)]);
+  await Promise.race([registry.ready, sleep(FIRST_VIEW_MS, runtime.closing)]);
   const gateway = await listenGateway({
     host: env.HOST,
     port: env.PORT,

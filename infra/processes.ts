@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 
 /**
  * Every process started for a folder carries that folder in its environment, and so does all it starts in
@@ -66,7 +66,7 @@ export async function until(
   for (;;) {
     if (await condition()) return true;
     if (Date.now() >= deadline || signal?.aborted) return false;
-    await pause(25, signal);
+    await sleep(25, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AnyElysia } from 'elysia';
 import type { TokenEnvironment, TokenVerifier } from './auth/tokens';
-import { pause } from './core/back-off';
+import { sleep } from './core/back-off';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
@@ -26,7 +26,7 @@ export interface ServiceProcess {
    *
    * @param deadlineMs for calls that set none
    */
-  clientOf<Definition extends GrpcDefinition>(
+  grpcClient<Definition extends GrpcDefinition>(
     service: string,
     definition: Definition,
     options?: { deadlineMs?: number },
@@ -57,7 +57,7 @@ export async function startService(
     registry,
     rabbit,
     tokens: openTokenVerifier(runtime, env, registry, { rabbit, internalSecret }),
-    clientOf: (service, definition, options = {}) =>
+    grpcClient: (service, definition, options = {}) =>
       createGrpcClient(runtime, { service, definition, registry, internalSecret, ...options }),
   };
 }
@@ -140,8 +140,8 @@ export async function serveService(
   });
   runtime.onClose('registration', async () => {
     const drained = await lease.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
-    if (!drained) await pause(LEAVE_GRACE_MS);
-    else if (grpc) await pause(CALLERS_GRACE_MS);
+    if (!drained) await sleep(LEAVE_GRACE_MS);
+    else if (grpc) await sleep(CALLERS_GRACE_MS);
   });
   runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
   return { port: http.port };

@@ -1,4 +1,4 @@
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 
 export const DEFAULT_GATEWAY_URL = 'http://127.0.0.1:8080';
 
@@ -69,7 +69,7 @@ export function openApi(url: string): Api {
         if (answer.status >= 200 && answer.status < 300) return answer;
         const waitMs = waitBeforeRepeat(answer, attempt);
         if (waitMs === undefined || attempt === MAX_ATTEMPTS) throw failureOf(method, path, answer);
-        await pause(waitMs);
+        await sleep(waitMs);
       }
     },
   };

@@ -1,4 +1,4 @@
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import { readState } from '../infra/state';
 import { type Answer, type Api, ApiFailure, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
 import { demoPassword } from './demo-people';
@@ -228,7 +228,7 @@ async function waitFor(what: string, timeoutMs: number, holds: () => Promise<boo
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new DemoFailure(`not within ${timeoutMs / 1000} s: ${what}`);
-    await pause(LOOK_EVERY_MS);
+    await sleep(LOOK_EVERY_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 import { signalProcess, until } from '../infra/processes';
 import { openProcessLog, readLines } from './process-log';
 import type { ProcfileEntry } from './procfile';
@@ -104,7 +104,7 @@ function keepRunning(
         `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}; starting again in ${pauseMs} ms`,
       );
       become({ state: 'waiting to restart', restarts: state.restarts + 1 });
-      await pause(pauseMs, stopping);
+      await sleep(pauseMs, stopping);
     }
     become({ state: 'stopped' });
   }

@@ -1,5 +1,5 @@
 import type { Instance } from '#contracts/registry';
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Logger } from '#kit/core/log';
 import { isRecord, type JsonObject } from '#kit/http/openapi';
 import type { Directory } from '../routing/directory';
@@ -75,7 +75,7 @@ export function collectDocuments(
           { err: failure, service: name, attempt },
           'could not fetch an OpenAPI document: trying again',
         );
-        await pause(backOffMs(attempt, RETRY), process.closing);
+        await sleep(backOffMs(attempt, RETRY), process.closing);
       }
     }
   }

@@ -11,7 +11,7 @@ import { createIntake, type PausableSocket } from './intake';
 import { type ByteSink, createOutbox } from './outbox';
 import type { Plane } from './plane';
 import { unreadableAnswer } from './problem-answer';
-import { problemOf, RequestTimeout } from './problems';
+import { problemOfFrameworkError, RequestTimeout } from './problems';
 import type { Arrival } from './request-context';
 
 /** What a client connection needs of its socket. */
@@ -126,7 +126,7 @@ export function createClientConnection(
       if (mode === 'body') handler?.flush();
     } catch (failure) {
       if (!(failure instanceof MalformedMessage)) throw failure;
-      refuse(problemOf(failure));
+      refuse(problemOfFrameworkError(failure));
     } finally {
       processing = false;
     }

@@ -42,7 +42,7 @@ const CODES: Record<MalformedMessage['status'], string> = {
 };
 
 /** The answer to bytes that are no acceptable request. */
-export function problemOf({ status, message }: MalformedMessage): Problem {
+export function problemOfFrameworkError({ status, message }: MalformedMessage): Problem {
   const headers: Record<string, string> =
     status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
   return new Problem(CODES[status], status, TITLES[status], { detail: message, headers });

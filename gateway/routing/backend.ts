@@ -1,5 +1,5 @@
 import type { Instance } from '#contracts/registry';
-import { createStanding, type Standing } from '#kit/resilience/outlier-ejection';
+import { createOutlierState, type OutlierState } from '#kit/resilience/outlier-ejection';
 import type { Attempt, Considered, HeldBack, TryResult } from '../decision';
 import { createLatency, type Latency } from './latency';
 
@@ -9,7 +9,7 @@ export interface Backend {
   /** What it is drawn by now: less than its instance's weight while it starts slowly. */
   weight: number;
   readonly latency: Latency;
-  readonly standing: Standing;
+  readonly standing: OutlierState;
   inFlight: number;
   /** Those in flight that have become streams. */
   detached: number;
@@ -29,7 +29,7 @@ export const createBackend = (instance: Instance, nowMs: number): Backend => ({
   instance,
   weight: instance.weight,
   latency: createLatency(nowMs),
-  standing: createStanding(),
+  standing: createOutlierState(),
   inFlight: 0,
   detached: 0,
   upSinceMs: nowMs,

@@ -3,8 +3,8 @@ import {
   createOutlierEjection,
   ejectionsNow,
   mayProbe,
-  type Standing,
-  type StandingChange,
+  type OutlierChange,
+  type OutlierState,
 } from '#kit/resilience/outlier-ejection';
 import type { Attempt, HeldBack, TryResult } from '../decision';
 import { type Backend, BackendAttempt, createBackend, type TryOwner } from './backend';
@@ -30,7 +30,7 @@ export interface InstanceLoad {
 /** An instance was taken out, or has come back. */
 export interface EjectionNews {
   readonly instance: Instance;
-  readonly change: NonNullable<StandingChange>;
+  readonly change: NonNullable<OutlierChange>;
   /** How the try ended that decided it. */
   readonly result: TryResult;
   /** How long it is out; 0 when it has come back. */
@@ -194,7 +194,7 @@ export function createBalancer(
 const isEjected = ({ standing }: Backend) => standing.ejectedUntilMs !== null;
 const isTried = ({ instance }: Backend, tried: ReadonlySet<string>) => tried.has(instance.instance_id);
 const shareOf = ({ upSinceMs }: Backend, nowMs: number) => slowStartShare(nowMs - upSinceMs);
-const ejectedForMs = ({ ejectedUntilMs }: Standing, nowMs: number) =>
+const ejectedForMs = ({ ejectedUntilMs }: OutlierState, nowMs: number) =>
   Math.max(0, (ejectedUntilMs ?? 0) - nowMs);
 
 /**

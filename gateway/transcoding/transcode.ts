@@ -10,7 +10,7 @@ import {
 import { callerOf } from '#kit/grpc/access';
 import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/client';
 import type { GrpcDefinition } from '#kit/grpc/definition';
-import type { HttpAnswer, HttpOrigin } from '#kit/grpc/metadata';
+import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../plane/problems';
@@ -70,16 +70,16 @@ export function createTranscoder(
     if (call === undefined) throw new Error(`There is no client for ${route.rpc.toString()}`);
     const deadlineMs = route.upload === null ? timeoutMs : UPLOAD_MS;
     const startedMs = performance.now();
-    let httpAnswer: HttpAnswer = {};
+    let metadata: HttpResponseMetadata = {};
     try {
       const response = await call(message, {
         ...outgoing(request, clientAddress),
         deadlineMs,
-        answeredOverHttp(answer) {
-          httpAnswer = answer;
+        onHttpResponse(received) {
+          metadata = received;
         },
       });
-      return httpResponse(route, response, httpAnswer);
+      return httpResponse(route, response, metadata);
     } catch (failure) {
       throw seenFromOutside(failure, performance.now() - startedMs >= deadlineMs);
     }
@@ -149,7 +149,11 @@ function originOf(headers: Headers, address: string): HttpOrigin {
   };
 }
 
-function httpResponse(route: TranscodedRoute, response: unknown, { status, headers }: HttpAnswer): Response {
+function httpResponse(
+  route: TranscodedRoute,
+  response: unknown,
+  { status, headers }: HttpResponseMetadata,
+): Response {
   if (!(response instanceof Uint8Array)) throw new TypeError('The client gave no encoded response');
   const body = responseJson(route, response);
   const own = { ...headers, 'x-content-type-options': 'nosniff' };

@@ -127,7 +127,7 @@ describe('an upload', () => {
     upload = async (requests, incoming) => {
       call = incoming;
       read = await readAll(requests);
-      incoming.answerOverHttp({ status: 201, headers: { location: '/files/1' } });
+      incoming.setHttpResponse({ status: 201, headers: { location: '/files/1' } });
       return { file: { ...FILE, file_name: read.start?.file_name ?? '', size: read.size } };
     };
     const answer = await fetch(url(), {

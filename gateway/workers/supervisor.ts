@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import type { GatewayEnvironment } from '../settings';
 import { type AskedWorker, createGathering } from './gather';
@@ -53,7 +53,7 @@ export function startWorkers(runtime: Runtime, env: GatewayEnvironment): { port:
         { worker: number, code, signal: worker.child.signalCode },
         'a worker ended: starting another',
       );
-      if (failures > 0) await pause(backOffMs(failures, RESTART), runtime.closing);
+      if (failures > 0) await sleep(backOffMs(failures, RESTART), runtime.closing);
     }
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { Busy } from '../core/concurrency-limit';
+import { ServiceOverloaded } from '../core/concurrency-limit';
 import { createPasswords } from './passwords';
 
 const passwords = createPasswords();
@@ -23,6 +23,6 @@ test('more than can wait are turned away at once, and the rest are all served', 
   const many = await Promise.allSettled(Array.from({ length: 10 }, () => narrow.verify('x', null)));
   const refused = many.filter((one) => one.status === 'rejected');
   expect(refused).toHaveLength(7);
-  for (const one of refused) expect(one.reason).toBeInstanceOf(Busy);
+  for (const one of refused) expect(one.reason).toBeInstanceOf(ServiceOverloaded);
   expect(await narrow.verify('x', null)).toBe(false);
 });

@@ -9,13 +9,13 @@ const LIMITS = { concurrent: 4, waiting: 200 };
 
 /** Hashes and checks passwords, a bounded number at a time. */
 export interface Passwords {
-  /** @throws Busy when too many are waiting */
+  /** @throws ServiceOverloaded when too many are waiting */
   hash(password: string): Promise<string>;
   /**
    * Checks against a hash, or spends the same time on `null`, so that the time taken does not tell whether there
    * is an account.
    *
-   * @throws Busy when too many are waiting
+   * @throws ServiceOverloaded when too many are waiting
    */
   verify(password: string, hash: string | null): Promise<boolean>;
   /** True when a hash was made with other parameters than today's. */

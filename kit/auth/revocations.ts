@@ -1,7 +1,7 @@
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
 import { type ListRevocationsResponse, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
 import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
-import { pause, untilItWorks } from '../core/back-off';
+import { retryForever, sleep } from '../core/back-off';
 import { type Runtime, withTimeout } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
 import type { Rabbit } from '../messaging/rabbit/client';
@@ -39,7 +39,7 @@ export function followRevocations(
   let away = false;
 
   const loadOnce = () =>
-    untilItWorks(load, {
+    retryForever(load, {
       signal: closing,
       capMs: 2_000,
       onFailure: (failure) => {
@@ -58,7 +58,7 @@ export function followRevocations(
       () => undefined,
     );
 
-  const kept = rabbit.keepChannel('RabbitMQ revocations', async (channel) => {
+  const kept = rabbit.openChannel('RabbitMQ revocations', async (channel) => {
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
     for (const event of EVENTS) {
       await declareRoute(channel, event);
@@ -97,7 +97,7 @@ export function followRevocations(
   async function reloadAgainAndAgain() {
     while (!closing.aborted) {
       await loadOnce();
-      await pause(RELOAD_EVERY_MS, closing);
+      await sleep(RELOAD_EVERY_MS, closing);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { backOffMs, untilItWorks } from './back-off';
+import { backOffMs, retryForever } from './back-off';
 
 test('a wait lies between nothing and the doubled base, never above the cap', () => {
   const limits = { baseMs: 100, capMs: 5_000 };
@@ -21,7 +21,7 @@ test('a wait lies between nothing and the doubled base, never above the cap', ()
 test('tries until it works and tells of each failure', async () => {
   const failures: unknown[] = [];
   let left = 3;
-  const result = await untilItWorks(
+  const result = await retryForever(
     async () => {
       if (left-- > 0) throw new Error('not yet');
       return 'done';
@@ -34,7 +34,7 @@ test('tries until it works and tells of each failure', async () => {
 
 test('gives up when it is told to end', async () => {
   const ending = new AbortController();
-  const trying = untilItWorks(() => Promise.reject(new Error('never')), {
+  const trying = retryForever(() => Promise.reject(new Error('never')), {
     signal: ending.signal,
     onFailure: () => ending.abort(),
     baseMs: 10_000,

@@ -17,7 +17,7 @@ export function backOffMs(
 }
 
 /** Waits, or returns early when the signal aborts. Never throws. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await wait(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
 }
 
@@ -26,7 +26,7 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
  *
  * @throws the last failure once the signal has aborted
  */
-export async function untilItWorks<Result>(
+export async function retryForever<Result>(
   attempt: () => Promise<Result>,
   options: {
     signal: AbortSignal;
@@ -41,7 +41,7 @@ export async function untilItWorks<Result>(
     } catch (failure) {
       if (options.signal.aborted) throw failure;
       options.onFailure(failure, attempts);
-      await pause(
+      await sleep(
         backOffMs(attempts, { baseMs: options.baseMs ?? 200, capMs: options.capMs ?? 5_000 }),
         options.signal,
       );

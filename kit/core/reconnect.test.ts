@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { pino } from 'pino';
-import { keepOpen } from '#kit/core/reconnect';
+import { keepConnected } from '#kit/core/reconnect';
 import { eventually } from '../../tests/support/eventually';
 
 const log = pino({ level: 'silent' });
@@ -10,7 +10,7 @@ function countingOpener(refused: number[] = []) {
   let attempts = 0;
   let end: (reason?: unknown) => void = () => undefined;
   const closed: number[] = [];
-  const kept = keepOpen({
+  const kept = keepConnected({
     what: 'the counter',
     log,
     open: async () => {

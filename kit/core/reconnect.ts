@@ -1,8 +1,8 @@
-import { backOffMs, pause, untilItWorks } from './back-off';
+import { backOffMs, retryForever, sleep } from './back-off';
 import type { Logger } from './log';
 
 /** Something that breaks and is opened again for ever: a connection, or a channel on one. */
-export interface Kept<Resource> {
+export interface Reconnecting<Resource> {
   /** What is open now; undefined while it is away. */
   readonly current: Resource | undefined;
   /**
@@ -25,12 +25,12 @@ const PACE = { baseMs: 200, capMs: 2_000 };
  *
  * @param open resolves with the resource and a promise that resolves with the reason once it has ended
  */
-export function keepOpen<Resource>(options: {
+export function keepConnected<Resource>(options: {
   what: string;
   log: Logger;
   open: (signal: AbortSignal) => Promise<{ resource: Resource; ended: Promise<unknown> }>;
   close: (resource: Resource) => Promise<void> | void;
-}): Kept<Resource> {
+}): Reconnecting<Resource> {
   const { what, log, open, close } = options;
   const stop = new AbortController();
   let current: Resource | undefined;
@@ -39,7 +39,7 @@ export function keepOpen<Resource>(options: {
 
   async function openAgain() {
     let away = false;
-    const opened = await untilItWorks(() => open(stop.signal), {
+    const opened = await retryForever(() => open(stop.signal), {
       signal: stop.signal,
       ...PACE,
       onFailure: (failure) => {
@@ -66,7 +66,7 @@ export function keepOpen<Resource>(options: {
       next.promise.catch(() => undefined);
       log.warn({ err: reasonOf(reason) }, `${what} was lost; opening it again`);
       shortLives = performance.now() - openedAt < SHORT_LIFE_MS ? shortLives + 1 : 0;
-      if (shortLives > 1) await pause(backOffMs(shortLives, PACE), stop.signal);
+      if (shortLives > 1) await sleep(backOffMs(shortLives, PACE), stop.signal);
     }
   }
 

@@ -1,4 +1,4 @@
-import { pause } from './back-off';
+import { sleep } from './back-off';
 import type { Runtime } from './runtime';
 
 /**
@@ -16,7 +16,7 @@ export function repeatEvery(
   work: () => Promise<void>,
   first: 'now' | 'later' = 'now',
 ): void {
-  const rest = () => pause(typeof everyMs === 'number' ? everyMs : everyMs(), runtime.closing);
+  const rest = () => sleep(typeof everyMs === 'number' ? everyMs : everyMs(), runtime.closing);
 
   async function run() {
     if (first === 'later') await rest();

@@ -1,5 +1,5 @@
 /** Callers that ask while an answer is being found share it; the next one after it asks anew. */
-export function shareRunning<Result>(find: () => Promise<Result>): () => Promise<Result> {
+export function singleFlight<Result>(find: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<Result> | undefined;
   return () => {
     running ??= find().finally(() => {

@@ -7,7 +7,7 @@ import {
   ResourceInUseException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
-import { pause, untilItWorks } from '../core/back-off';
+import { retryForever, sleep } from '../core/back-off';
 import { limitConcurrency } from '../core/concurrency-limit';
 import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
@@ -65,7 +65,7 @@ export async function ensureTable(
   client: DynamoDBClient,
   table: CreateTableCommandInput & { TableName: string },
 ): Promise<void> {
-  await untilItWorks(() => createUnlessThere(runtime, client, table), {
+  await retryForever(() => createUnlessThere(runtime, client, table), {
     signal: runtime.closing,
     onFailure: (failure, attempt) => {
       if (attempt % 5 === 1) runtime.log.warn({ err: String(failure) }, 'waiting for DynamoDB');
@@ -86,7 +86,7 @@ async function createUnlessThere(
       // Another instance is making it.
       if (!(failure instanceof ResourceInUseException)) throw failure;
     }
-    await pause(100, runtime.closing);
+    await sleep(100, runtime.closing);
     if (runtime.closing.aborted) throw new Error('ended while waiting for a table');
   }
 }

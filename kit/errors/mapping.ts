@@ -21,7 +21,11 @@ const MAXIMUM_FIELD_ERRORS = 20;
  *
  * @param allowed the methods this path does answer, asked for only when the route was not found
  */
-export function problemOf(error: unknown, code: string | number, allowed: () => string[]): Problem {
+export function problemOfFrameworkError(
+  error: unknown,
+  code: string | number,
+  allowed: () => string[],
+): Problem {
   if (error instanceof Problem) return error;
   if (code === 'VALIDATION' && isValidation(error)) return fromValidation(error);
   // What a parse hook throws arrives wrapped.

@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Channel } from './channels';
 import { END_OF_REQUESTS, type GrpcDefinition, type GrpcMethod, methodDefinition } from './definition';
-import { type HttpAnswer, httpAnswerIn } from './metadata';
+import { type HttpResponseMetadata, httpResponseIn } from './metadata';
 import type { ObserveCall } from './metrics';
 
 /** One try at one instance. */
@@ -27,7 +27,7 @@ export type CallFailure = ServiceError;
 
 type Outcome =
   | { readonly failure: CallFailure }
-  | { readonly failure: undefined; readonly response: unknown; readonly httpAnswer: HttpAnswer };
+  | { readonly failure: undefined; readonly response: unknown; readonly httpResponse: HttpResponseMetadata };
 
 type Settled = { failure: CallFailure } | { failure: undefined; response: unknown };
 
@@ -99,7 +99,7 @@ async function makeCall(definition: GrpcDefinition, attempt: Attempt): Promise<O
   try {
     if (stream !== undefined) await sendAll(stream, request, settled.promise);
     const outcome = await settled.promise;
-    return outcome.failure === undefined ? { ...outcome, httpAnswer: httpAnswerIn(trailers) } : outcome;
+    return outcome.failure === undefined ? { ...outcome, httpResponse: httpResponseIn(trailers) } : outcome;
   } finally {
     signal?.removeEventListener('abort', cancel);
   }

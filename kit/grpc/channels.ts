@@ -2,16 +2,16 @@ import { type ChannelOptions, Client, connectivityState, credentials, status } f
 import type { AddressedInstance, InstanceDirectory } from '../registry/instances';
 import {
   createOutlierEjection,
-  createStanding,
+  createOutlierState,
   mayProbe,
-  type Standing,
+  type OutlierState,
 } from '../resilience/outlier-ejection';
 
 /** An open connection to one instance. */
 export interface Channel {
   readonly address: string;
   readonly client: Client;
-  readonly standing: Standing;
+  readonly standing: OutlierState;
   inFlight: number;
 }
 
@@ -53,7 +53,7 @@ export function openChannels(
     const present = channels.get(address);
     if (present !== undefined) return present;
     const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    const channel: Channel = { address, client, standing: createStanding(), inFlight: 0 };
+    const channel: Channel = { address, client, standing: createOutlierState(), inFlight: 0 };
     channels.set(address, channel);
     return channel;
   }
@@ -64,7 +64,7 @@ export function openChannels(
     else leaving.add(channel);
   }
 
-  function learn(standing: Standing, code: status, begunMs: number) {
+  function learn(standing: OutlierState, code: status, begunMs: number) {
     const wasProbe = standing.ejectedUntilMs !== null && begunMs >= standing.ejectedUntilMs;
     if (code === status.CANCELLED) {
       if (wasProbe) standing.probing = false;

@@ -1,6 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { createServiceTokens, ServiceTokenRefused } from '../auth/service-token';
-import { backOffMs, pause } from '../core/back-off';
+import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable, InternalError, type Problem } from '../errors/problem';
 import type { InstanceDirectory } from '../registry/instances';
@@ -16,7 +16,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from './definition';
-import { type HttpAnswer, type HttpOrigin, setHttpOrigin, USER_AUTHORIZATION } from './metadata';
+import { type HttpOrigin, type HttpResponseMetadata, setHttpOrigin, USER_AUTHORIZATION } from './metadata';
 import { type ObserveCall, observeMade } from './metrics';
 import { problemFromStatus, RETRY_AFTER_SECONDS } from './status';
 
@@ -39,7 +39,7 @@ export interface OutgoingCall {
   readonly signal?: AbortSignal;
   readonly onBehalfOf?: OnBehalfOf;
   /** Hears what belongs to an HTTP answer besides the response. */
-  readonly answeredOverHttp?: (answer: HttpAnswer) => void;
+  readonly onHttpResponse?: (answer: HttpResponseMetadata) => void;
 }
 
 /** The person a call is made for. */
@@ -162,7 +162,7 @@ async function callWithRetries(
       progress.code = outcome.failure?.code ?? status.OK;
     }
     if (outcome.failure === undefined) {
-      call.answeredOverHttp?.(outcome.httpAnswer);
+      call.onHttpResponse?.(outcome.httpResponse);
       return outcome.response;
     }
     const waitMs = backOffMs(attempt, RETRY_PAUSE);
@@ -174,7 +174,7 @@ async function callWithRetries(
       Date.now() + waitMs < deadline;
     if (!again) throw problemOfFailure(caller, method, outcome.failure);
     tried.add(channel.address);
-    await pause(waitMs);
+    await sleep(waitMs);
   }
 }
 

@@ -53,7 +53,7 @@ test("the callee's problem is the caller's problem", async () => {
       throw new PostNotFound({ detail: 'It was deleted.' });
     },
   });
-  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({
+  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({
     code: 'test.post-not-found',
     status: 404,
     detail: 'It was deleted.',
@@ -66,7 +66,7 @@ test('an accident in a handler tells the caller nothing of the inside', async ()
       throw new Error('SELECT password FROM users');
     },
   });
-  const problem = await problemOf(client.getCounts({ post_ids: [] }));
+  const problem = await problemOfFrameworkError(client.getCounts({ post_ids: [] }));
   expect(problem).toMatchObject({ code: 'internal', status: 500 });
   expect(String(problem.cause)).not.toContain('SELECT');
 });
@@ -79,7 +79,7 @@ test('a server behind that takes no more is told as 503, so that it is tried aga
       throw new Error('A query failed', { cause: new Error('Queue limit reached.') });
     },
   });
-  const problem = await problemOf(client.getCounts({ post_ids: [] }));
+  const problem = await problemOfFrameworkError(client.getCounts({ post_ids: [] }));
   expect(problem).toMatchObject({ code: 'dependency.unavailable', status: 503 });
   expect(calls).toBeGreaterThan(1);
 });
@@ -93,9 +93,11 @@ test('nobody waits past the deadline, and the handler hears of it', async () => 
       return { counts: [] };
     },
   });
-  expect(await problemOf(client.getCounts({ post_ids: [] }, { deadlineMs: 50 }))).toMatchObject({
-    status: 504,
-  });
+  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }, { deadlineMs: 50 }))).toMatchObject(
+    {
+      status: 504,
+    },
+  );
   await aborted.promise;
 });
 
@@ -103,13 +105,13 @@ test('a caller with another secret, or meaning another service, is refused witho
   const { address } = await serving({ getCounts: () => ({ counts: [] }) });
   for (const wrong of [{ secret: 'quite-another-secret' }, { service: 'users' }]) {
     const client = await calling([address], wrong);
-    expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 500 });
+    expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 500 });
   }
 });
 
 test('with no instance the answer is an immediate 503 with Retry-After', async () => {
   const client = await calling([]);
-  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({
+  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({
     code: 'dependency.unavailable',
     status: 503,
     headers: { 'retry-after': '1' },
@@ -161,7 +163,7 @@ test('a restarted instance is used again', async () => {
   const client = await calling([first.address]);
   await client.getCounts({ post_ids: [] });
   await first.runtime.close();
-  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 503 });
+  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 503 });
   await serving({ getCounts: () => ({ counts: [] }) }, first.address.grpc_port);
   await eventually(() => client.getCounts({ post_ids: [] }));
 });
@@ -245,7 +247,7 @@ async function newRuntime(name: string): Promise<Runtime> {
   return runtime;
 }
 
-const problemOf = (call: Promise<unknown>): Promise<Problem> =>
+const problemOfFrameworkError = (call: Promise<unknown>): Promise<Problem> =>
   call.then(
     () => Promise.reject(new Error('the call should have failed')),
     (problem: Problem) => problem,

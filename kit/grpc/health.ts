@@ -12,7 +12,7 @@ import {
   type HealthListResponse,
   HealthCheckResponse_ServingStatus as Serving,
 } from '#contracts/gen/grpc/health/v1/health';
-import { pause } from '../core/back-off';
+import { sleep } from '../core/back-off';
 import { readiness } from '../core/readiness';
 import type { Runtime } from '../core/runtime';
 import { methodDefinition } from './definition';
@@ -78,7 +78,7 @@ async function report(
     if (state !== told) call.write({ status: state });
     told = state;
     if (closing.aborted) return;
-    await pause(WATCH_INTERVAL_MS, over);
+    await sleep(WATCH_INTERVAL_MS, over);
   }
 }
 

@@ -20,11 +20,11 @@ export const HttpOrigin = Type.Object({
 export type HttpOrigin = Static<typeof HttpOrigin>;
 
 /** What belongs to an HTTP answer besides its body; without it a transcoded answer is a plain 200, or 204 when empty. */
-export const HttpAnswer = Type.Object({
+export const HttpResponseMetadata = Type.Object({
   status: Type.Optional(Type.Integer({ minimum: 200, maximum: 299 })),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
-export type HttpAnswer = Static<typeof HttpAnswer>;
+export type HttpResponseMetadata = Static<typeof HttpResponseMetadata>;
 
 /** `-bin` because gRPC lets only such values hold any text; with it clients send what headers of HTTP/2 could not hold. */
 const ORIGIN = 'http-origin-bin';
@@ -42,7 +42,7 @@ export function httpOriginIn(metadata: Metadata): HttpOrigin | undefined {
 }
 
 /** The trailers of an answered call, with what it means over HTTP. */
-export function trailersOf(answer: HttpAnswer | undefined): Metadata | undefined {
+export function trailersOf(answer: HttpResponseMetadata | undefined): Metadata | undefined {
   if (answer === undefined) return undefined;
   const metadata = new Metadata();
   metadata.set(ANSWER, encoded(answer));
@@ -50,9 +50,9 @@ export function trailersOf(answer: HttpAnswer | undefined): Metadata | undefined
 }
 
 /** What an answered call means over HTTP; empty where the callee has said nothing. */
-export function httpAnswerIn(trailers: Metadata): HttpAnswer {
+export function httpResponseIn(trailers: Metadata): HttpResponseMetadata {
   const value = decoded(trailers.get(ANSWER)[0]);
-  return Value.Check(HttpAnswer, value) ? value : {};
+  return Value.Check(HttpResponseMetadata, value) ? value : {};
 }
 
 const encoded = (value: object) => Buffer.from(JSON.stringify(value));

@@ -14,7 +14,7 @@ import { type Trace, withTrace } from '../tracing/context';
 import { endSpan, receiveTrace } from '../tracing/spans';
 import { callSpan } from './call-span';
 import { END_OF_REQUESTS, type GrpcMethod } from './definition';
-import { type HttpAnswer, type HttpOrigin, httpOriginIn, trailersOf } from './metadata';
+import { type HttpOrigin, type HttpResponseMetadata, httpOriginIn, trailersOf } from './metadata';
 import type { ObserveCall } from './metrics';
 import { DependencyTimedOut, statusFromProblem } from './status';
 
@@ -36,7 +36,7 @@ export interface IncomingCall extends Trace {
   /** Where the request from outside came from, where the caller has said it. */
   readonly origin: HttpOrigin | undefined;
   /** Says what belongs to an HTTP answer besides the response; for callers that make one of it. */
-  readonly answerOverHttp: (answer: HttpAnswer) => void;
+  readonly setHttpResponse: (answer: HttpResponseMetadata) => void;
 }
 
 /** A call with one request, or with a stream of them; one response either way. */
@@ -73,7 +73,7 @@ export async function answerCall(
   const sent = { requestId: metadata('x-request-id'), traceparent: metadata('traceparent') };
   const trace = receiveTrace(answered.spans, sent);
   const time = limitTime(call, method.requestStream ? LONGEST_STREAM_MS : LONGEST_CALL_MS);
-  let httpAnswer: HttpAnswer | undefined;
+  let httpResponse: HttpResponseMetadata | undefined;
   let code = status.OK;
   try {
     const caller = await answered.verify(bearerToken(metadata('authorization')));
@@ -83,12 +83,12 @@ export async function answerCall(
       caller,
       metadata,
       origin: httpOriginIn(call.metadata),
-      answerOverHttp(answer) {
-        httpAnswer = answer;
+      setHttpResponse(answer) {
+        httpResponse = answer;
       },
     };
     const work = withTrace(trace, async () => answered.handle(requestOf(call), incoming));
-    callback(null, await Promise.race([work, time.over]), trailersOf(httpAnswer));
+    callback(null, await Promise.race([work, time.over]), trailersOf(httpResponse));
   } catch (failure) {
     const problem = problemOfFailure(failure);
     const ending = statusFromProblem(problem);

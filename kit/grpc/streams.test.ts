@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import { MediaServiceDefinition, type UploadAvatarRequest } from '#contracts/gen/media/v1/media';
-import { pause } from '../core/back-off';
+import { sleep } from '../core/back-off';
 import { createLogger } from '../core/log';
 import { createRuntime } from '../core/runtime';
 import { defineProblem } from '../errors/problem';
@@ -88,7 +88,7 @@ test('a stream is read no faster than the callee takes it', async () => {
   };
   const { seen, messages } = source(1_000, 64 * 1024);
   const call = client.uploadAvatar(messages);
-  for (let before = -1; before !== seen.taken || received === 0; await pause(50)) before = seen.taken;
+  for (let before = -1; before !== seen.taken || received === 0; await sleep(50)) before = seen.taken;
   // Of 64 MB, what the two sides' buffers hold.
   expect(seen.taken * 64 * 1024).toBeLessThan(16 * 1024 * 1024);
   release.resolve();
@@ -113,7 +113,7 @@ test('a stream that is broken off is never taken for whole', async () => {
     const stop = new AbortController();
     upload = async (requests) => {
       try {
-        for await (const _ of requests) if (attempt % 2 === 0) await pause(1);
+        for await (const _ of requests) if (attempt % 2 === 0) await sleep(1);
         ended.resolve('whole');
       } catch {
         ended.resolve('broken off');
@@ -124,7 +124,7 @@ test('a stream that is broken off is never taken for whole', async () => {
       for (let count = 0; count < 5 + attempt; count++) yield dataOf(1_000);
       if (attempt % 3 === 0) throw new Error('The source has failed');
       stop.abort();
-      await pause(1_000);
+      await sleep(1_000);
     }
     expect(await outcomeOf(client.uploadAvatar(messages(), { signal: stop.signal }))).not.toBe('answered');
     expect(await ended.promise).toBe('broken off');

@@ -3,7 +3,7 @@ import { bearerTokenIn } from '../auth/bearer';
 import type { Caller } from '../auth/caller';
 import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
-import { noteCaller } from './requests';
+import { recordCaller } from './requests';
 
 /** What the docs and the registry show for a route's access rule. */
 const BEARER = [{ bearer: [] }];
@@ -82,6 +82,6 @@ async function readCaller(request: Request, tokens: TokenVerifier): Promise<void
   const token = bearerTokenIn(request.headers.get('authorization'));
   if (token === null) return;
   const caller = await tokens.verify(token);
-  noteCaller(request, caller.id);
+  recordCaller(request, caller.id);
   callers.set(request, caller);
 }

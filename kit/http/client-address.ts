@@ -9,7 +9,7 @@ export interface Client {
  * Who is on the other end: the address the gateway vouches for where the connection comes from this host's network,
  * else the connection's own.
  */
-export function clientOf(
+export function readClient(
   request: Request,
   server: { requestIP(request: Request): { address: string } | null } | null,
 ): Client {

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { defineProblem } from '../errors/problem';
-import type { Answer } from './responses';
+import type { ResponseSet } from './responses';
 
 export const VersionConflict = defineProblem(
   'request.version-conflict',
@@ -36,7 +36,7 @@ export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
 
 /** Answers a document with its version as a strong `ETag`. */
 export function versioned<Document extends { readonly version: number }>(
-  set: Answer,
+  set: ResponseSet,
   document: Document,
 ): Document {
   set.headers.etag = etagOf(document.version);
@@ -50,7 +50,7 @@ export function versioned<Document extends { readonly version: number }>(
  * @param ifMatch the header's value
  * @throws VersionConflict when the document has another version by now
  */
-export function mustMatch(ifMatch: string | undefined, version: number): void {
+export function requireIfMatch(ifMatch: string | undefined, version: number): void {
   if (ifMatch === undefined || ifMatch.trim() === '*') return;
   if (!tagsIn(ifMatch).includes(etagOf(version))) throw new VersionConflict();
 }

@@ -15,7 +15,7 @@ test('a reader that takes nothing is read for no further, and gets the rest in o
   const response = streams.open({
     topic: 'a',
     lastEventId: '0',
-    mayGoOn: async () => true,
+    mayContinue: async () => true,
     async read(position) {
       reads++;
       const id = String(Number(position) + 1);
@@ -40,7 +40,7 @@ test('only those who are woken look, and what comes while they look is not misse
     streams.open({
       topic,
       lastEventId: null,
-      mayGoOn: async () => true,
+      mayContinue: async () => true,
       async read(position) {
         reads[topic]++;
         const seen = record[topic];
@@ -76,11 +76,11 @@ test('a stream ends when its reader may not go on, or its record cannot be read'
   const other = createEventStreams(testRuntime('event-streams-that-end'), { maximum: 2 });
   const source = { topic: 'a', lastEventId: '1' };
   const end = { events: [], position: '1', more: false };
-  const expired = other.open({ ...source, read: async () => end, mayGoOn: async () => false });
+  const expired = other.open({ ...source, read: async () => end, mayContinue: async () => false });
   const broken = other.open({
     ...source,
     read: () => Promise.reject(new Error('the database is away')),
-    mayGoOn: async () => true,
+    mayContinue: async () => true,
   });
   expect(await broken.text()).toBe('retry: 1000\n\n');
   // Slow on purpose: it is asked with each comment that keeps a quiet stream open.

@@ -43,7 +43,7 @@ export interface StreamSource {
   /** What came after a position; null asks where the end is now. Its failure ends the stream, to be resumed. */
   readonly read: (position: string | null) => Promise<StreamBatch>;
   /** Asked every few seconds; false ends the stream. */
-  readonly mayGoOn: () => Promise<boolean>;
+  readonly mayContinue: () => Promise<boolean>;
 }
 
 interface OpenStream {
@@ -142,7 +142,7 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
         finish(() => outlet.fail(new Error('This reader has not taken what it was sent')));
       else if (outlet.hasRoom() && outlet.quietMs(nowMs) >= COMMENT_EVERY_MS) {
         outlet.send(commentOf(position));
-        void endUnlessItMayGoOn(runtime, stream);
+        void endUnlessAllowed(runtime, stream);
       }
     },
     end: () => finish(outlet.close),
@@ -178,9 +178,9 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
   return stream;
 }
 
-async function endUnlessItMayGoOn(runtime: Runtime, stream: OpenStream): Promise<void> {
+async function endUnlessAllowed(runtime: Runtime, stream: OpenStream): Promise<void> {
   try {
-    if (!(await stream.source.mayGoOn())) stream.end();
+    if (!(await stream.source.mayContinue())) stream.end();
   } catch (failure) {
     runtime.log.warn({ err: failure }, 'whether a stream may go on is not known');
   }
@@ -229,8 +229,8 @@ const eventStreamResponse = (stream: ReadableStream<Uint8Array>) =>
     },
   });
 
-/** For `mayGoOn`: whether the token a request came with, if any, is still good. */
-export function tokenIsGood(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
+/** For `mayContinue`: whether the token a request came with, if any, is still good. */
+export function isTokenValid(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
   const token = bearerTokenIn(request.headers.get('authorization'));
   return async () => {
     if (token === null) return true;

@@ -3,8 +3,8 @@ import { sql } from 'drizzle-orm';
 import { defineProblem, Problem } from '#kit/errors/problem';
 import {
   type IdempotentRequest,
-  idempotencyKeyOf,
   idempotent,
+  readIdempotencyKey,
   trimIdempotencyKeys,
 } from '#kit/http/idempotency';
 import { idempotencyKeys } from '#kit/http/idempotency-table';
@@ -121,11 +121,11 @@ test.each([
   ['"abc"', 'abc'],
   [' "a\\"b" ', 'a"b'],
 ])('the header %p names the key %p', (header, key) => {
-  expect(idempotencyKeyOf(new Headers({ 'idempotency-key': header }))).toBe(key);
+  expect(readIdempotencyKey(new Headers({ 'idempotency-key': header }))).toBe(key);
 });
 
 test.each(['', '""', 'a b', 'x'.repeat(256)])('the header %p is refused', (header) => {
-  expect(() => idempotencyKeyOf(new Headers({ 'idempotency-key': header }))).toThrow();
+  expect(() => readIdempotencyKey(new Headers({ 'idempotency-key': header }))).toThrow();
 });
 
-test('no header is no key', () => expect(idempotencyKeyOf(new Headers())).toBeNull());
+test('no header is no key', () => expect(readIdempotencyKey(new Headers())).toBeNull());

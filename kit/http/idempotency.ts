@@ -13,7 +13,7 @@ import {
   type Transaction,
 } from '../mysql/database';
 import { idempotencyKeys } from './idempotency-table';
-import type { Answer } from './responses';
+import type { ResponseSet } from './responses';
 
 export const IdempotencyKeyInvalid = defineProblem(
   'idempotency.invalid-key',
@@ -37,7 +37,7 @@ export const IdempotencyInFlight = defineProblem(
 );
 
 /** What a request is answered with, as it is kept for a repeat. */
-export interface KeptAnswer<Body> {
+export interface StoredResponse<Body> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** JSON. */
@@ -73,7 +73,7 @@ const RETRY_SOON = { 'retry-after': '1' };
  * @returns null when there is none
  * @throws IdempotencyKeyInvalid when it is empty, too long, or holds other than visible ASCII characters
  */
-export function idempotencyKeyOf(headers: Headers): string | null {
+export function readIdempotencyKey(headers: Headers): string | null {
   const sent = headers.get('idempotency-key')?.trim();
   if (sent === undefined) return null;
   const key = /^"(.*)"$/.exec(sent)?.[1]?.replace(/\\(["\\])/g, '$1') ?? sent;
@@ -82,12 +82,12 @@ export function idempotencyKeyOf(headers: Headers): string | null {
 }
 
 /**
- * Like `idempotencyKeyOf`, for requests nobody should send without a key.
+ * Like `readIdempotencyKey`, for requests nobody should send without a key.
  *
  * @throws IdempotencyKeyMissing, IdempotencyKeyInvalid
  */
-export function requiredIdempotencyKeyOf(headers: Headers): string {
-  const key = idempotencyKeyOf(headers);
+export function requireIdempotencyKey(headers: Headers): string {
+  const key = readIdempotencyKey(headers);
   if (key === null) throw new IdempotencyKeyMissing();
   return key;
 }
@@ -106,8 +106,8 @@ export function requiredIdempotencyKeyOf(headers: Headers): string {
 export async function idempotent<Body>(
   database: Database,
   request: IdempotentRequest,
-  prepare: () => Promise<(transaction: Transaction) => Promise<KeptAnswer<Body>>>,
-): Promise<KeptAnswer<Body>> {
+  prepare: () => Promise<(transaction: Transaction) => Promise<StoredResponse<Body>>>,
+): Promise<StoredResponse<Body>> {
   const { key } = request;
   if (key === null) return inTransaction(database, await prepare());
   const id = sha256(JSON.stringify([request.caller, request.method, request.route, key]));
@@ -132,7 +132,10 @@ export async function idempotent<Body>(
 }
 
 /** Answers a request with what `idempotent` returned. */
-export async function answerOnce<Body>(set: Answer, answer: Promise<KeptAnswer<Body>>): Promise<Body> {
+export async function sendStored<Body>(
+  set: ResponseSet,
+  answer: Promise<StoredResponse<Body>>,
+): Promise<Body> {
   const { status, headers, body } = await answer;
   set.status = status;
   Object.assign(set.headers, headers);
@@ -173,7 +176,7 @@ async function findKept<Body>(
   executor: Executor,
   id: Buffer,
   bodyHash: Buffer,
-): Promise<KeptAnswer<Body> | undefined> {
+): Promise<StoredResponse<Body> | undefined> {
   const [kept] = await executor.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id));
   if (kept === undefined || kept.status === null || kept.body === null) return undefined;
   if (!kept.bodyHash.equals(bodyHash)) throw new IdempotencyKeyReused();

@@ -2,7 +2,7 @@ import type { Elysia } from 'elysia';
 import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
-import { allowedMethods, problemOf } from '../errors/mapping';
+import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { BodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { continueTrace, runningTrace, type Trace, traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
@@ -35,7 +35,7 @@ interface Exchange {
 const exchanges = new WeakMap<Request, Exchange>();
 
 /** Notes who is asking, for the log line of the request. */
-export function noteCaller(request: Request, userId: string): void {
+export function recordCaller(request: Request, userId: string): void {
   const exchange = exchanges.get(request);
   if (exchange) exchange.userId = userId;
 }
@@ -73,7 +73,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
       })
       .onError(({ request, code, error, set }) => {
         const path = pathOf(request.url);
-        const problem = problemOf(error, code, () => allowedMethods(app.routes, path));
+        const problem = problemOfFrameworkError(error, code, () => allowedMethods(app.routes, path));
         const { trace } = exchangeOf(request);
         if (problem.status >= 500)
           runtime.log.error(

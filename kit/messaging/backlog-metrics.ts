@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
 import { type Runtime, withTimeout } from '../core/runtime';
-import { shareRunning } from '../core/single-flight';
+import { singleFlight } from '../core/single-flight';
 
 /** Messages of a queue or tube by state; `oldestReadySeconds` where the broker tells. */
 export interface Backlog {
@@ -33,7 +33,7 @@ function createGauges(runtime: Runtime): Measures {
   const measures: Measures = new Map();
   measuresOfRuntimes.set(runtime, measures);
   const registers = [runtime.metrics];
-  const measureAll = shareRunning(() => Promise.all([...measures].map(measureOne)));
+  const measureAll = singleFlight(() => Promise.all([...measures].map(measureOne)));
 
   async function measureOne([source, measure]: [string, () => Promise<Backlog>]) {
     try {

@@ -1,6 +1,6 @@
 import { lt, sql } from 'drizzle-orm';
 import type { EventDefinition, MessageOf } from '#contracts/messages';
-import { pause } from '../core/back-off';
+import { sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { DATABASE_NOW } from '../mysql/columns';
 import { type Database, inTransaction, type Transaction } from '../mysql/database';
@@ -84,7 +84,7 @@ export function trimInbox(runtime: Runtime, database: Database): void {
         runtime.log.warn({ err: failure }, 'the inbox could not be trimmed');
         return 0;
       });
-      if (deleted < TRIM_ROWS) await pause(TRIM_EVERY_MS, stop.signal);
+      if (deleted < TRIM_ROWS) await sleep(TRIM_EVERY_MS, stop.signal);
     }
   }
 }

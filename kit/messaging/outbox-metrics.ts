@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 import { type Runtime, withTimeout } from '../core/runtime';
-import { shareRunning } from '../core/single-flight';
+import { singleFlight } from '../core/single-flight';
 import type { Database } from '../mysql/database';
 import { type Destination, measurePending } from './outbox-claim';
 
@@ -10,7 +10,7 @@ const MEASURE_TIMEOUT_MS = 2_000;
 export function observeOutbox(runtime: Runtime, database: Database, destinations: readonly Destination[]) {
   const registers = [runtime.metrics];
   const labelNames = ['destination'] as const;
-  const measure = shareRunning(async () => {
+  const measure = singleFlight(async () => {
     const asked = Promise.all(
       destinations.map(async (destination) => ({
         destination,

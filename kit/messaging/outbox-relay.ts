@@ -1,11 +1,11 @@
-import { backOffMs, pause } from '../core/back-off';
+import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import type { SpanRecorder } from '../core/span';
 import type { Database } from '../mysql/database';
 import type { Beanstalkd } from './beanstalkd/client';
 import { claimRows, type Destination, markFailed, markSent, type OutboxRow, trimSent } from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
-import { type Published, publishAs } from './publishing-span';
+import { type Published, publishInSpan } from './publishing-span';
 import type { Rabbit } from './rabbit/client';
 
 export interface OutboxRelay {
@@ -57,9 +57,9 @@ export function relayOutbox(
     for (let stuck = 0; !stop.signal.aborted; ) {
       const outcome = await relayOnce(route);
       if (outcome === 'sent') stuck = 0;
-      else if (outcome === 'away') await pause(AWAY_MS, stop.signal);
+      else if (outcome === 'away') await sleep(AWAY_MS, stop.signal);
       else if (outcome === 'idle') await alarms[index]?.wait(POLL_MS);
-      else await pause(backOffMs(++stuck, STUCK_PACE), stop.signal);
+      else await sleep(backOffMs(++stuck, STUCK_PACE), stop.signal);
     }
   });
 
@@ -119,7 +119,7 @@ interface Batch {
 function traced(route: Route, spans: SpanRecorder | null): Route {
   if (spans === null) return route;
   const send = (row: OutboxRow) =>
-    publishAs(
+    publishInSpan(
       spans,
       row.headers.publishing,
       () => publishedRow(row),
@@ -171,7 +171,7 @@ async function trimAgainAndAgain(runtime: Runtime, database: Database, hours: nu
     await trimSent(database, hours, signal).catch((failure: unknown) => {
       runtime.log.warn({ err: failure }, 'sent outbox rows could not be trimmed');
     });
-    await pause(TRIM_EVERY_MS, signal);
+    await sleep(TRIM_EVERY_MS, signal);
   }
 }
 

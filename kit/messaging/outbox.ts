@@ -2,7 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { envelope, InvalidMessage, MAXIMUM_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import { DATABASE_NOW } from '../mysql/columns';
 import type { Transaction } from '../mysql/database';
-import { traceToPublish } from './publishing-span';
+import { startPublishingSpan } from './publishing-span';
 import { type OutboxRouting, outbox } from './tables';
 
 export interface OutboxEntry {
@@ -35,7 +35,7 @@ export function outboxEntry<Definition extends MessageDefinition>(
   data: Static<Definition['data']>,
   options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
 ): OutboxEntry {
-  const { trace, publishing } = traceToPublish();
+  const { trace, publishing } = startPublishingSpan();
   const message = envelope(definition, data, { ...trace, actor: options.actor });
   const payload = JSON.stringify(message);
   if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)

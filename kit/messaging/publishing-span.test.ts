@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { FinishedSpan, SpanRecorder } from '../core/span';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
-import { type Published, publishAs, traceToPublish } from './publishing-span';
+import { type Published, publishInSpan, startPublishingSpan } from './publishing-span';
 
 const MESSAGE: Published = {
   system: 'rabbitmq',
@@ -21,11 +21,11 @@ function collectSpans(): SpanRecorder & { told: FinishedSpan[] } {
 test('a message names the span of its publishing, which is told below its request once it is sent', async () => {
   const spans = collectSpans();
   const request = receiveTrace(spans, {});
-  const { trace, publishing } = withTrace(request, traceToPublish);
+  const { trace, publishing } = withTrace(request, startPublishingSpan);
   expect(trace.requestId).toBe(request.requestId);
   expect(trace.traceparent).not.toBe(request.traceparent);
   const send = async () => expect(spans.told).toEqual([]);
-  await publishAs(spans, publishing, () => MESSAGE, send);
+  await publishInSpan(spans, publishing, () => MESSAGE, send);
   expect(spans.told).toMatchObject([
     {
       name: 'publish likes.events',
@@ -38,8 +38,8 @@ test('a message names the span of its publishing, which is told below its reques
 
 test('what could not be sent is not told as sent', async () => {
   const spans = collectSpans();
-  const { publishing } = withTrace(receiveTrace(spans, {}), traceToPublish);
-  const failing = publishAs(
+  const { publishing } = withTrace(receiveTrace(spans, {}), startPublishingSpan);
+  const failing = publishInSpan(
     spans,
     publishing,
     () => MESSAGE,
@@ -51,5 +51,5 @@ test('what could not be sent is not told as sent', async () => {
 
 test('without spans a message carries the trace of its request as it is', () => {
   const request = receiveTrace(null, {});
-  expect(withTrace(request, traceToPublish)).toEqual({ trace: request, publishing: undefined });
+  expect(withTrace(request, startPublishingSpan)).toEqual({ trace: request, publishing: undefined });
 });

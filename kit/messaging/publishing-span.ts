@@ -23,9 +23,9 @@ export interface Published {
 /**
  * The trace for a message that is written down now and sent later.
  *
- * @returns `publishing` is to be kept with the message for `publishAs`; undefined where nothing is to be told
+ * @returns `publishing` is to be kept with the message for `publishInSpan`; undefined where nothing is to be told
  */
-export function traceToPublish(): { trace: Trace; publishing: PublishingSpan | undefined } {
+export function startPublishingSpan(): { trace: Trace; publishing: PublishingSpan | undefined } {
   const running = currentTrace();
   if (running.span === undefined) return { trace: running, publishing: undefined };
   const trace = beginSpan(running.span.recorder, running);
@@ -39,7 +39,7 @@ export function traceToPublish(): { trace: Trace; publishing: PublishingSpan | u
  *
  * @throws what `send` throws
  */
-export async function publishAs(
+export async function publishInSpan(
   spans: SpanRecorder | null,
   publishing: PublishingSpan | undefined,
   message: () => Published,

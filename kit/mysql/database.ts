@@ -1,6 +1,6 @@
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
-import { backOffMs, pause } from '../core/back-off';
+import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
 import { observePool } from './pool-metrics';
@@ -101,7 +101,7 @@ export async function inTransaction<Result>(
       return await database.transaction(work);
     } catch (failure) {
       if (attempt === TRANSACTION_ATTEMPTS || !RETRYABLE_ERRORS.has(errorNumber(failure) ?? 0)) throw failure;
-      await pause(5 + backOffMs(attempt, { baseMs: 20, capMs: 200 }));
+      await sleep(5 + backOffMs(attempt, { baseMs: 20, capMs: 200 }));
     }
   }
 }

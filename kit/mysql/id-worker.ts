@@ -1,6 +1,6 @@
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { createIdGenerator, ID_WORKERS, randomWorker } from '../core/ids';
-import { keepOpen } from '../core/reconnect';
+import { keepConnected } from '../core/reconnect';
 import type { Runtime } from '../core/runtime';
 import type { MysqlAddress } from './database';
 
@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT_MS = 3_000;
 export async function openIdGenerator(runtime: Runtime, address: MysqlAddress): Promise<() => string> {
   let worker = randomWorker();
   let nextId = createIdGenerator(worker);
-  const kept = keepOpen({
+  const kept = keepConnected({
     what: 'the lock of the id worker',
     log: runtime.log,
     async open() {

@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/mysql2';
 import { migrate } from 'drizzle-orm/mysql2/migrator';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import { untilItWorks } from '../core/back-off';
+import { retryForever } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { MysqlAddress } from './database';
 
@@ -23,7 +23,7 @@ export async function migrateDatabase(options: {
 }): Promise<void> {
   const { address, folder, log, signal } = options;
   const { database, ...server } = address;
-  const connection = await untilItWorks(
+  const connection = await retryForever(
     () => createConnection({ ...server, connectTimeout: 3_000, multipleStatements: false, timezone: 'Z' }),
     {
       signal,

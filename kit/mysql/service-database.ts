@@ -8,7 +8,7 @@ import { migrateDatabase } from './migrations';
  * @param name the database, where no URL says otherwise
  * @param migrations the folder drizzle-kit wrote
  */
-export async function openOwnDatabase(
+export async function openServiceDatabase(
   runtime: Runtime,
   env: { DB_HOST: string; DB_PORT: number; DB_USER: string; DB_PASSWORD: string; DB_POOL_SIZE: number },
   options: { name: string; url: string | undefined; migrations: string },

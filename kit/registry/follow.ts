@@ -1,7 +1,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ServiceChange, ServicesSnapshot, WatcherAnnouncement } from '#contracts/registry';
-import { backOffMs, pause } from '../core/back-off';
+import { backOffMs, sleep } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { OwnWatcher } from './drains';
 
@@ -54,7 +54,7 @@ export async function followRegistry(urls: readonly string[], follower: Follower
     failures++;
     // The first round through all of them is a quick one; its jitter spreads those that have lost the same registry.
     const round = Math.ceil(failures / urls.length);
-    await pause(backOffMs(round, { baseMs: 200, capMs: 5_000 }), follower.signal);
+    await sleep(backOffMs(round, { baseMs: 200, capMs: 5_000 }), follower.signal);
   }
 }
 

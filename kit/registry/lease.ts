@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type Heartbeat, Registered, type Registration } from '#contracts/registry';
-import { backOffMs, pause } from '../core/back-off';
+import { backOffMs, sleep } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { Runtime } from '../core/runtime';
 import { callRegistry, type RegistryAnswer } from './call';
@@ -114,7 +114,7 @@ export function registerInstance(
         if (failures < options.urls.length) return 0;
         return backOffMs(Math.ceil(failures / options.urls.length), { baseMs: 500, capMs: 5_000 });
       });
-      await pause(waitMs, leaving.signal);
+      await sleep(waitMs, leaving.signal);
     }
   }
 

@@ -2,25 +2,25 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import {
   createOutlierEjection,
-  createStanding,
+  createOutlierState,
   ejectionsNow,
   mayProbe,
-  type Standing,
+  type OutlierState,
 } from './outlier-ejection';
 
 const BASE_MS = 30_000;
 
 function createScene(count: number) {
-  const standings = Array.from({ length: count }, createStanding);
+  const standings = Array.from({ length: count }, createOutlierState);
   const ejection = createOutlierEjection();
   ejection.setMembers(standings);
-  const [first = createStanding(), second = createStanding()] = standings;
-  const failTimes = (standing: Standing, times: number, nowMs: number) => {
+  const [first = createOutlierState(), second = createOutlierState()] = standings;
+  const failTimes = (standing: OutlierState, times: number, nowMs: number) => {
     let change: ReturnType<typeof ejection.failed> = null;
     for (let time = 0; time < times; time++) change = ejection.failed(standing, false, nowMs);
     return change;
   };
-  const probe = (standing: Standing, ok: boolean, nowMs: number) => {
+  const probe = (standing: OutlierState, ok: boolean, nowMs: number) => {
     standing.probing = true;
     return ok ? ejection.succeeded(standing, true, nowMs) : ejection.failed(standing, true, nowMs);
   };
@@ -77,7 +77,7 @@ describe('an ejected instance', () => {
     first.probing = true;
     expect(mayProbe(first, BASE_MS, true)).toBe(false);
     expect(probe(first, true, BASE_MS)).toBe('returned');
-    expect(first).toMatchObject({ ejectedUntilMs: null, probing: false, failuresInARow: 0 });
+    expect(first).toMatchObject({ ejectedUntilMs: null, probing: false, consecutiveFailures: 0 });
   });
 
   test('is found out about by a request that can be repeated, by others only when none came for 30 s', () => {
@@ -117,10 +117,10 @@ test('whatever happens, never more than half are ejected, and only one request f
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const { ejection, standings } = createScene(6);
-      let present: readonly Standing[] = standings;
+      let present: readonly OutlierState[] = standings;
       let nowMs = 0;
       for (const { who, kind, ms, ok, present: indexes } of steps) {
-        const standing = standings[who] ?? createStanding();
+        const standing = standings[who] ?? createOutlierState();
         if (kind === 'wait') nowMs += ms;
         else if (kind === 'members') {
           present = indexes.flatMap((index) => standings[index] ?? []);

@@ -7,8 +7,8 @@ const LONGEST_MS = 300_000;
 const MOST_OF_ALL = 0.5;
 
 /** How an instance has been doing. Read it freely; only an ejection changes it. */
-export interface Standing {
-  failuresInARow: number;
+export interface OutlierState {
+  consecutiveFailures: number;
   /** As of the last ejection; `ejectionsNow` tells how many still count. */
   ejections: number;
   /** Monotonic milliseconds until which it gets nothing; null while it takes part. */
@@ -20,19 +20,19 @@ export interface Standing {
 }
 
 /** What has become of an instance's part in a service; null when nothing has. */
-export type StandingChange = 'ejected' | 'returned' | null;
+export type OutlierChange = 'ejected' | 'returned' | null;
 
 /** Keeps requests from instances of one service that fail one request after the other. */
 export interface OutlierEjection {
   /** The instances there are now. Where more than half of them would be ejected, those ejected longest return. */
-  setMembers(members: readonly Standing[]): void;
+  setMembers(members: readonly OutlierState[]): void;
   /** @param wasProbe whether the request was sent because `mayProbe` allowed it */
-  succeeded(standing: Standing, wasProbe: boolean, nowMs: number): StandingChange;
-  failed(standing: Standing, wasProbe: boolean, nowMs: number): StandingChange;
+  succeeded(standing: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
+  failed(standing: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
 }
 
-export const createStanding = (): Standing => ({
-  failuresInARow: 0,
+export const createOutlierState = (): OutlierState => ({
+  consecutiveFailures: 0,
   ejections: 0,
   ejectedUntilMs: null,
   returnedAtMs: 0,
@@ -46,13 +46,16 @@ export const createStanding = (): Standing => ({
  * @param repeatable whether the request can be sent to another instance when this one fails it; one that cannot waits
  *   for another 30 s to be the one that finds out
  */
-export const mayProbe = (standing: Standing, nowMs: number, repeatable: boolean): boolean =>
+export const mayProbe = (standing: OutlierState, nowMs: number, repeatable: boolean): boolean =>
   standing.ejectedUntilMs !== null &&
   !standing.probing &&
   nowMs >= standing.ejectedUntilMs + (repeatable ? 0 : BASE_MS);
 
 /** Of the ejections so far, those that still count: every 30 s of taking part takes one away. */
-export const ejectionsNow = ({ ejections, ejectedUntilMs, returnedAtMs }: Standing, nowMs: number): number =>
+export const ejectionsNow = (
+  { ejections, ejectedUntilMs, returnedAtMs }: OutlierState,
+  nowMs: number,
+): number =>
   ejectedUntilMs === null ? Math.max(0, ejections - Math.floor((nowMs - returnedAtMs) / BASE_MS)) : ejections;
 
 /**
@@ -65,22 +68,22 @@ export const ejectionsNow = ({ ejections, ejectedUntilMs, returnedAtMs }: Standi
  * it, and somebody who finds a request that provokes it could have half of a service ejected.
  */
 export function createOutlierEjection(): OutlierEjection {
-  let members: ReadonlySet<Standing> = new Set();
+  let members: ReadonlySet<OutlierState> = new Set();
 
   const ejected = () => [...members].filter(({ ejectedUntilMs }) => ejectedUntilMs !== null);
   const mostEjected = () => Math.floor(members.size * MOST_OF_ALL);
 
-  function eject(standing: Standing, nowMs: number): StandingChange {
+  function eject(standing: OutlierState, nowMs: number): OutlierChange {
     standing.ejections = ejectionsNow(standing, nowMs) + 1;
     standing.ejectedUntilMs = nowMs + Math.min(standing.ejections * BASE_MS, LONGEST_MS);
     standing.probing = false;
     return 'ejected';
   }
 
-  function takeBack(standing: Standing, nowMs: number): StandingChange {
+  function takeBack(standing: OutlierState, nowMs: number): OutlierChange {
     standing.ejectedUntilMs = null;
     standing.returnedAtMs = nowMs;
-    standing.failuresInARow = 0;
+    standing.consecutiveFailures = 0;
     standing.probing = false;
     return 'returned';
   }
@@ -93,16 +96,16 @@ export function createOutlierEjection(): OutlierEjection {
         takeBack(standing, untilOf(standing));
     },
     succeeded(standing, wasProbe, nowMs) {
-      standing.failuresInARow = 0;
+      standing.consecutiveFailures = 0;
       return wasProbe && standing.ejectedUntilMs !== null ? takeBack(standing, nowMs) : null;
     },
     failed(standing, wasProbe, nowMs) {
       if (standing.ejectedUntilMs !== null) return wasProbe ? eject(standing, nowMs) : null;
-      standing.failuresInARow++;
-      const isTooMuch = standing.failuresInARow >= FAILURES_IN_A_ROW && members.has(standing);
+      standing.consecutiveFailures++;
+      const isTooMuch = standing.consecutiveFailures >= FAILURES_IN_A_ROW && members.has(standing);
       return isTooMuch && ejected().length < mostEjected() ? eject(standing, nowMs) : null;
     },
   };
 }
 
-const untilOf = ({ ejectedUntilMs }: Standing) => ejectedUntilMs ?? 0;
+const untilOf = ({ ejectedUntilMs }: OutlierState) => ejectedUntilMs ?? 0;

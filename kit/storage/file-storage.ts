@@ -55,7 +55,7 @@ export class BytesMissing extends Error {
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** @throws TypeError for anything but a SHA-256 in lower-case hexadecimal: nothing else ever becomes a path */
-export function mustBeSha256(name: string): string {
+export function assertSha256(name: string): string {
   if (!SHA256.test(name)) throw new TypeError('Files are named by their SHA-256');
   return name;
 }

@@ -1,6 +1,6 @@
 import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { BytesMissing, type FileStorage, isSha256, mustBeSha256 } from './file-storage';
+import { assertSha256, BytesMissing, type FileStorage, isSha256 } from './file-storage';
 import { removeStagedBefore, stageFile } from './staging';
 
 /**
@@ -13,7 +13,7 @@ export function openFolderStorage(folder: string): FileStorage {
   const root = resolve(folder);
   // In the same file system, which a link needs.
   const incoming = join(root, 'incoming');
-  const pathOf = (sha256: string) => join(root, 'files', mustBeSha256(sha256).slice(0, 2), sha256);
+  const pathOf = (sha256: string) => join(root, 'files', assertSha256(sha256).slice(0, 2), sha256);
   return {
     async receive(source, { maximumBytes }) {
       const staged = await stageFile(incoming, source, maximumBytes);

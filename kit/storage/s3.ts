@@ -2,7 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { BytesMissing, type FileStorage, isSha256, mustBeSha256 } from './file-storage';
+import { assertSha256, BytesMissing, type FileStorage, isSha256 } from './file-storage';
 import { removeStagedBefore, stageFile } from './staging';
 
 export interface S3Settings {
@@ -39,7 +39,7 @@ export async function openS3Storage(settings: S3Settings): Promise<FileStorage> 
   });
   const incoming = join(tmpdir(), 'rookery-incoming');
   const { bucket } = settings;
-  const objectOf = (sha256: string) => ({ Bucket: bucket, Key: `${FOLDER}${mustBeSha256(sha256)}` });
+  const objectOf = (sha256: string) => ({ Bucket: bucket, Key: `${FOLDER}${assertSha256(sha256)}` });
 
   const holds = async (sha256: string) =>
     unlessMissing(

@@ -1,6 +1,6 @@
 import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { exampleItems } from '.';
 import { subscribe } from './subscriptions';
@@ -13,7 +13,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('example-items', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.EXAMPLE_ITEMS_DB_NAME,
   url: env.EXAMPLE_ITEMS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

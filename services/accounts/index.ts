@@ -4,7 +4,7 @@ import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, paged } from '#kit/http/responses';
@@ -34,7 +34,7 @@ const keyed = (summary: string) => ({
 });
 const registering = belowPrefix('Register with a phone number, and open an account', 'People').detail;
 const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: idempotencyKeyOf(request.headers),
+  key: readIdempotencyKey(request.headers),
   method: 'POST',
   route,
 });
@@ -130,7 +130,7 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
     .post(
       '/accounts/:id/deposits',
       ({ caller, params, body, request, set }) =>
-        answerOnce(
+        sendStored(
           set,
           service.createDeposit(deps, caller, params.id, body, requestKey(request, '/accounts/:id/deposits')),
         ),
@@ -146,7 +146,7 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
     .post(
       '/transactions',
       ({ caller, body, request, set }) =>
-        answerOnce(set, service.createTransaction(deps, caller, body, requestKey(request, '/transactions'))),
+        sendStored(set, service.createTransaction(deps, caller, body, requestKey(request, '/transactions'))),
       {
         user: true,
         body: model.NewTransaction,

@@ -4,7 +4,7 @@ import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { minorDigitsOf } from '#kit/money/amounts';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { accounts } from '.';
 import { accountsGrpc } from './grpc';
@@ -22,8 +22,8 @@ const env = readEnv({
 // Ends the process at once when it is none.
 minorDigitsOf(env.ACCOUNTS_CURRENCY);
 
-const { runtime, registry, rabbit, tokens, clientOf } = await startService('accounts', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, registry, rabbit, tokens, grpcClient } = await startService('accounts', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.ACCOUNTS_DB_NAME,
   url: env.ACCOUNTS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
@@ -31,7 +31,7 @@ const database = await openOwnDatabase(runtime, env, {
 const deps = {
   runtime,
   database,
-  users: clientOf('users', UsersServiceDefinition),
+  users: grpcClient('users', UsersServiceDefinition),
   phoneSecret: env.INTERNAL_SECRET,
   defaultCurrency: env.ACCOUNTS_CURRENCY,
   fetchKeys: keysFromAuth(runtime, registry),

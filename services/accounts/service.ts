@@ -4,7 +4,7 @@ import { isUuid } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import { Forbidden, ValidationFailed } from '#kit/errors/problem';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { formatAmount, isCurrency, parseAmount } from '#kit/money/amounts';
 import { type Database, inTransaction } from '#kit/mysql/database';
@@ -108,7 +108,7 @@ export async function createTransaction(
   caller: Caller,
   input: NewTransaction,
   request: RequestKey,
-): Promise<KeptAnswer<Transaction>> {
+): Promise<StoredResponse<Transaction>> {
   const { sender_id: senderId, receiver_id: receiverId } = input;
   const sender = await mustFindAccount(deps, senderId);
   if (sender.ownerId !== caller.id)
@@ -134,7 +134,7 @@ export async function createDeposit(
   accountId: string,
   input: NewDeposit,
   request: RequestKey,
-): Promise<KeptAnswer<Transaction>> {
+): Promise<StoredResponse<Transaction>> {
   const account = await mustFindAccount(deps, accountId);
   const world = await worldAccount(deps, account.currency);
   if (account.id === world.id) throw new AccountNotFound();
@@ -154,7 +154,7 @@ function kept(
   body: unknown,
   request: RequestKey,
   transfer: ledger.TransferRequest,
-): Promise<KeptAnswer<Transaction>> {
+): Promise<StoredResponse<Transaction>> {
   return idempotent(
     deps.database,
     { ...request, caller: caller.id, body },

@@ -40,7 +40,7 @@ export const authGrpc = (deps: AuthServiceDeps) =>
     async logout(request, call) {
       const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
       await logOut(deps, { refreshToken, accessToken: accessTokenIn(call.metadata(USER_AUTHORIZATION)) });
-      if (call.origin) call.answerOverHttp({ headers: { 'set-cookie': noRefreshCookie(call.origin) } });
+      if (call.origin) call.setHttpResponse({ headers: { 'set-cookie': noRefreshCookie(call.origin) } });
       return {};
     },
     async me(_request, call) {
@@ -74,12 +74,12 @@ const cookieOf = ({ origin }: IncomingCall) => (origin === undefined ? undefined
 
 /** The same cookie as over HTTP, for a gateway that answers a browser. */
 function withCookie<Value extends { refresh_token: string }>(
-  { origin, answerOverHttp }: IncomingCall,
+  { origin, setHttpResponse }: IncomingCall,
   value: Value,
   { status, location }: { status?: number; location?: string } = {},
 ): Value {
   if (origin !== undefined)
-    answerOverHttp({
+    setHttpResponse({
       ...(status !== undefined && { status }),
       headers: {
         'cache-control': 'no-store',

@@ -3,10 +3,10 @@ import { Elysia } from 'elysia';
 import type { RateLimitName } from '#contracts/registry';
 import { UnsupportedMediaType } from '#kit/errors/problem';
 import { access } from '#kit/http/access';
-import { clientOf } from '#kit/http/client-address';
+import { readClient } from '#kit/http/client-address';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
-import { type Answer, created, noContent, paged } from '#kit/http/responses';
+import { created, noContent, paged, type ResponseSet } from '#kit/http/responses';
 import { authorizationServer } from './metadata';
 import * as model from './model';
 import * as resets from './password-resets';
@@ -51,7 +51,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/register',
       async ({ body, request, server, set }) => {
-        const signedIn = await service.register(deps, body, clientOf(request, server));
+        const signedIn = await service.register(deps, body, readClient(request, server));
         return created(set, `/users/${signedIn.user.username}`, withCookie(set, request, signedIn));
       },
       {
@@ -64,7 +64,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/login',
       async ({ body, request, server, set }) =>
-        withCookie(set, request, await service.signIn(deps, body, clientOf(request, server))),
+        withCookie(set, request, await service.signIn(deps, body, readClient(request, server))),
       {
         public: true,
         body: model.SignIn,
@@ -103,7 +103,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .post(
       '/auth/password/forgot',
       async ({ body, request, server, set }) => {
-        await resets.requestReset(deps, body, clientOf(request, server));
+        await resets.requestReset(deps, body, readClient(request, server));
         set.status = 202;
       },
       {
@@ -148,7 +148,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .patch(
       '/auth/users/:id',
       ({ caller, params, body, request, server, set }) =>
-        noContent(set, service.changePassword(deps, caller, params.id, body, clientOf(request, server))),
+        noContent(set, service.changePassword(deps, caller, params.id, body, readClient(request, server))),
       {
         user: true,
         ...byId,
@@ -159,7 +159,7 @@ export const auth = (deps: AuthServiceDeps) =>
     .patch(
       '/auth/usuarios/:id',
       ({ caller, params, body, request, server, set }) =>
-        noContent(set, service.changePassword(deps, caller, params.id, body, clientOf(request, server))),
+        noContent(set, service.changePassword(deps, caller, params.id, body, readClient(request, server))),
       {
         user: true,
         ...byId,
@@ -207,7 +207,7 @@ export const auth = (deps: AuthServiceDeps) =>
 
 /** Tokens go to the one who asked: into the answer, and into a cookie no script can read. RFC 6749, section 5.1. */
 function withCookie<Value extends { refresh_token: string }>(
-  set: Answer,
+  set: ResponseSet,
   request: Request,
   value: Value,
 ): Value {

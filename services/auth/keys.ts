@@ -8,7 +8,7 @@ import {
 } from 'jose';
 import type { Sealer } from '#kit/auth/sealing';
 import type { TokenSettings } from '#kit/auth/tokens';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import type { Database } from '#kit/mysql/database';
 import { deleteKeys, insertKeyUnlessMade, listKeys, type SigningKeyRow } from './keys-store';
@@ -56,7 +56,7 @@ export async function openKeyRing(runtime: Runtime, deps: KeyRingDeps): Promise<
 
 async function keepFresh({ closing, log }: Runtime, ring: KeyRing): Promise<void> {
   while (!closing.aborted) {
-    await pause(REFRESH_EVERY_MS, closing);
+    await sleep(REFRESH_EVERY_MS, closing);
     if (closing.aborted) return;
     await ring.refresh().catch((failure: unknown) => {
       log.warn({ err: failure }, 'signing keys could not be refreshed; those at hand go on');

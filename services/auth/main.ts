@@ -10,7 +10,7 @@ import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
 import { createGrpcClient } from '#kit/grpc/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
 import { openRedis } from '#kit/redis/client';
 import { watchRegistry } from '#kit/registry/client';
@@ -36,7 +36,7 @@ const env = readEnv({
 });
 
 const runtime = await startProcess('auth', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.AUTH_DB_NAME,
   url: env.AUTH_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

@@ -2,7 +2,7 @@ import { createSealer } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
 import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
 import { createKeyRing } from './keys';
 
@@ -17,7 +17,7 @@ const env = readEnv({
 });
 
 const runtime = await startProcess('rotate-keys', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.AUTH_DB_NAME,
   url: env.AUTH_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

@@ -1,4 +1,4 @@
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { type Database, inTransaction } from '#kit/mysql/database';
 import { deleteExpiredResets } from './password-resets-store';
@@ -17,7 +17,7 @@ export function sweepExpired(deps: { runtime: Runtime; database: Database; now: 
         log.warn({ err: failure }, 'expired sessions could not be removed');
         return false;
       });
-      if (!more) await pause(EVERY_MS, closing);
+      if (!more) await sleep(EVERY_MS, closing);
     }
   })();
   deps.runtime.onClose('sweeping', () => sweeping);

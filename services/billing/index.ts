@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
@@ -38,8 +38,8 @@ export const billing = (deps: service.BillingDeps & { tokens: TokenVerifier }) =
     .post(
       '/invoices',
       ({ caller, body, request, set }) => {
-        const key = idempotencyKeyOf(request.headers);
-        return answerOnce(
+        const key = readIdempotencyKey(request.headers);
+        return sendStored(
           set,
           service.createInvoice(deps, caller, body, { key, method: 'POST', route: '/invoices' }),
         );

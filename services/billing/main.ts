@@ -3,7 +3,7 @@ import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { billing } from '.';
 import { subscribe } from './subscriptions';
@@ -15,8 +15,8 @@ const env = readEnv({
   BILLING_DATABASE_URL: optionalText(),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('billing', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, rabbit, tokens, grpcClient } = await startService('billing', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.BILLING_DB_NAME,
   url: env.BILLING_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
@@ -25,7 +25,7 @@ const deps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
-  accounts: clientOf('accounts', AccountsServiceDefinition),
+  accounts: grpcClient('accounts', AccountsServiceDefinition),
   tokens,
 };
 trimIdempotencyKeys(runtime, database);

@@ -7,7 +7,7 @@ import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { Forbidden } from '#kit/errors/problem';
 import type { GrpcClient } from '#kit/grpc/client';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
@@ -34,7 +34,7 @@ export async function createInvoice(
   caller: Caller,
   input: NewInvoice,
   request: RequestKey,
-): Promise<KeptAnswer<Invoice>> {
+): Promise<StoredResponse<Invoice>> {
   const userId = input.user_id ?? caller.id;
   if (userId !== caller.id && !caller.permissions.includes(MANAGE))
     throw new Forbidden({ detail: `Invoices to others need the permission ${MANAGE}.` });

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { clientOf } from '#kit/http/client-address';
+import { readClient } from '#kit/http/client-address';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, noContent, paged } from '#kit/http/responses';
@@ -36,7 +36,7 @@ export const chat = (deps: EntranceDeps) =>
     .get(
       '/ws/:room_name',
       async ({ request, server, params, query }) => {
-        const { address } = clientOf(request, server);
+        const { address } = readClient(request, server);
         const asked = { headers: request.headers, address, roomName: params.room_name, query };
         const entered = await enter(deps, asked);
         if (!upgradeToWebSocket(request, server, entered)) throw new model.HandshakeNeeded();

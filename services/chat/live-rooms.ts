@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import type { Database } from '#kit/mysql/database';
@@ -199,7 +199,7 @@ export async function openLiveRooms(runtime: Runtime, database: Database, redis:
       const stepSize = Math.max(25, Math.ceil(all.length / DRAIN_STEPS));
       for (let start = 0; start < all.length; start += stepSize) {
         for (const connection of all.slice(start, start + stepSize)) connection.end(CLOSE.shutdown);
-        if (start + stepSize < all.length) await pause(DRAIN_MS / DRAIN_STEPS);
+        if (start + stepSize < all.length) await sleep(DRAIN_MS / DRAIN_STEPS);
       }
       await presence.clear(lives.keys()).catch(() => undefined);
     },

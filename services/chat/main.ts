@@ -1,7 +1,7 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { chat } from '.';
@@ -28,14 +28,14 @@ const env = readEnv({
   CHAT_RECOVERY_LIMIT: integer(5_000, { min: 0, max: 1_000_000 }),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('chat', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, rabbit, tokens, grpcClient } = await startService('chat', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.CHAT_DB_NAME,
   url: env.CHAT_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
-const users = clientOf('users', UsersServiceDefinition);
+const users = grpcClient('users', UsersServiceDefinition);
 const live = await openLiveRooms(runtime, database, redis);
 const deps = {
   runtime,

@@ -18,7 +18,7 @@ const env = readEnv({
   LIKES_DIGEST_SECONDS: integer(10, { min: 0, max: 86_400 }),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('likes', env);
+const { runtime, rabbit, tokens, grpcClient } = await startService('likes', env);
 const storage = {
   redis: await openRedis(runtime, { url: env.REDIS_URL, required: true }),
   prefix: KEY_PREFIX,
@@ -27,7 +27,7 @@ const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
-const users = clientOf('users', UsersServiceDefinition);
+const users = grpcClient('users', UsersServiceDefinition);
 const deps = {
   runtime,
   storage,

@@ -3,7 +3,7 @@ import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { MailRequested } from '#contracts/events/mail';
 import { LikeNotify, LikeValidate } from '#contracts/jobs/likes';
 import { envelope } from '#contracts/messages';
-import { type PublishingSpan, traceToPublish } from '#kit/messaging/publishing-span';
+import { type PublishingSpan, startPublishingSpan } from '#kit/messaging/publishing-span';
 import { currentTrace, type Trace } from '#kit/tracing/context';
 
 /** A message as a script puts it into the outbox. */
@@ -23,7 +23,7 @@ export function outboxEntry<Sent extends Definition>(
   data: Static<Sent['data']>,
   options: { actor: string | null },
 ): OutboxEntry {
-  const { trace, publishing } = traceToPublish();
+  const { trace, publishing } = startPublishingSpan();
   const { id, text } = entry(definition, data, options, trace);
   const told = publishing === undefined ? '' : `"publishing":${JSON.stringify(publishing)},`;
   return { id, text: `{"due_at_ms":${Date.now()},${told}"envelope":${text}}` };

@@ -1,8 +1,8 @@
 import { Counter, Gauge } from 'prom-client';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
-import { publishAs } from '#kit/messaging/publishing-span';
+import { publishInSpan } from '#kit/messaging/publishing-span';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { readOutboxEntry } from './outbox-entry';
 import { type Broker, claimMessages, countUnsent, type LikesStorage, settleMessages } from './store';
@@ -40,7 +40,7 @@ export function relayOutbox(
   const loops = routes.map(async (route, index) => {
     while (!runtime.closing.aborted) {
       const outcome = await relayOnce(route);
-      if (outcome === 'away') await pause(AWAY_MS, runtime.closing);
+      if (outcome === 'away') await sleep(AWAY_MS, runtime.closing);
       else if (outcome === 'idle') await alarms[index]?.wait(POLL_MS);
     }
   });
@@ -106,7 +106,7 @@ const beanstalkdRoute = ({ spans }: Runtime, beanstalkd: Beanstalkd): Route => (
     const { definition, body, delaySeconds, publishing } = readOutboxEntry(text);
     if (definition.kind !== 'job') throw new Error(`${definition.name} is not for beanstalkd`);
     const { name, tube, priority, ttrSeconds } = definition;
-    return publishAs(
+    return publishInSpan(
       spans,
       publishing,
       () => ({ system: 'beanstalkd', destination: tube, messageId, name, attempt: 1 }),
@@ -122,7 +122,7 @@ const rabbitRoute = ({ spans }: Runtime, rabbit: Rabbit): Route => ({
     const { definition, body, publishing } = readOutboxEntry(text);
     if (definition.kind !== 'event') throw new Error(`${definition.name} is not for RabbitMQ`);
     const { name, exchange, routingKey } = definition;
-    return publishAs(
+    return publishInSpan(
       spans,
       publishing,
       () => ({ system: 'rabbitmq', destination: exchange, routingKey, messageId, name, attempt: 1 }),
@@ -138,7 +138,7 @@ function createAlarm(closing: AbortSignal) {
   return {
     ring: () => cut.abort(),
     async wait(ms: number) {
-      await pause(ms, cut.signal);
+      await sleep(ms, cut.signal);
       cut = new AbortController();
     },
   };

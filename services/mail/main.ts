@@ -3,7 +3,7 @@ import { createServiceTokenVerifier } from '#kit/auth/service-token';
 import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { mail } from '.';
 import { mailGrpc } from './grpc';
@@ -23,7 +23,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('mail', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.MAIL_DB_NAME,
   url: env.MAIL_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

@@ -31,7 +31,7 @@ export const mediaGrpc = (deps: MediaDeps & { tokens: TokenVerifier }) =>
         { upload, fields: DEFAULT_FIELDS, avatar: true, idempotencyKey: null, route },
         caller,
       );
-      call.answerOverHttp({ status: 201, headers: { location: `/files/${avatar.id}` } });
+      call.setHttpResponse({ status: 201, headers: { location: `/files/${avatar.id}` } });
       return { file: messageOf(avatar) };
     },
     async getFileUrl({ id }, call) {

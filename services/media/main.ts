@@ -3,7 +3,7 @@ import { integer, optionalText, readEnv, text, url } from '#kit/config/environme
 import { mysqlFields, serviceFields, storageFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { openStorage } from '#kit/storage/open';
 import { media } from '.';
@@ -25,7 +25,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('media', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.MEDIA_DB_NAME,
   url: env.MEDIA_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { validated } from '#kit/errors/validation';
-import { idempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey } from '#kit/http/idempotency';
 import { receiveForm } from './form';
 import { AVATAR_BYTES, type File, UPLOAD_BYTES, UploadFields } from './model';
 import type { MediaDeps } from './service';
@@ -8,7 +8,7 @@ import { createFile, createVersion, DEFAULT_FIELDS } from './upload';
 
 /** Takes a form with a file. */
 export async function receiveFile(deps: MediaDeps, request: Request, caller: Caller): Promise<File> {
-  const idempotencyKey = idempotencyKeyOf(request.headers);
+  const idempotencyKey = readIdempotencyKey(request.headers);
   const { fields, ...upload } = await receiveForm(deps.storage, request, UPLOAD_BYTES);
   try {
     return await createFile(
@@ -23,7 +23,7 @@ export async function receiveFile(deps: MediaDeps, request: Request, caller: Cal
 
 /** Takes a form with a picture that becomes the caller's avatar. */
 export async function receiveAvatar(deps: MediaDeps, request: Request, caller: Caller): Promise<File> {
-  const idempotencyKey = idempotencyKeyOf(request.headers);
+  const idempotencyKey = readIdempotencyKey(request.headers);
   const { fields: _, ...upload } = await receiveForm(deps.storage, request, AVATAR_BYTES);
   return createFile(
     deps,
@@ -39,7 +39,7 @@ export async function receiveVersion(
   request: Request,
   caller: Caller,
 ): Promise<File> {
-  const idempotencyKey = idempotencyKeyOf(request.headers);
+  const idempotencyKey = readIdempotencyKey(request.headers);
   const { fields: _, ...upload } = await receiveForm(deps.storage, request, UPLOAD_BYTES);
   return createVersion(deps, id, { upload, idempotencyKey }, caller);
 }

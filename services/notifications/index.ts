@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { tokenIsGood } from '#kit/http/event-streams';
+import { isTokenValid } from '#kit/http/event-streams';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
 import type { LiveNotifications } from './live';
@@ -61,7 +61,7 @@ export const notifications = (
       ({ caller, request, server }) => {
         server?.timeout(request, 0);
         const lastEventId = request.headers.get('last-event-id');
-        return deps.live.open(caller, { lastEventId, mayGoOn: tokenIsGood(deps.tokens, request) });
+        return deps.live.open(caller, { lastEventId, mayContinue: isTokenValid(deps.tokens, request) });
       },
       { user: true, ...streamed },
     )

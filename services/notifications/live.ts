@@ -58,7 +58,10 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxi
   }
 
   return {
-    open(caller: Caller, request: { lastEventId: string | null; mayGoOn: () => Promise<boolean> }): Response {
+    open(
+      caller: Caller,
+      request: { lastEventId: string | null; mayContinue: () => Promise<boolean> },
+    ): Response {
       return streams.open({
         ...request,
         topic: caller.id,

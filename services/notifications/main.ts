@@ -3,7 +3,7 @@ import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { mysqlAddress } from '#kit/mysql/database';
 import { openIdGenerator } from '#kit/mysql/id-worker';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { notifications } from '.';
 import { sendDigests } from './digests';
@@ -24,7 +24,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('notifications', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.NOTIFICATIONS_DB_NAME,
   url: env.NOTIFICATIONS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

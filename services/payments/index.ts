@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { Uuid } from '#contracts/messages';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { answerOnce, idempotencyKeyOf, requiredIdempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey, requireIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
@@ -37,8 +37,8 @@ export const payments = (deps: service.PaymentsDeps & { tokens: TokenVerifier })
     .post(
       '/payments',
       ({ caller, body, request, set }) => {
-        const key = requiredIdempotencyKeyOf(request.headers);
-        return answerOnce(
+        const key = requireIdempotencyKey(request.headers);
+        return sendStored(
           set,
           service.createPayment(deps, caller, body, { key, method: 'POST', route: '/payments' }),
         );
@@ -71,9 +71,9 @@ export const payments = (deps: service.PaymentsDeps & { tokens: TokenVerifier })
     .post(
       '/payments/:id/refunds',
       ({ caller, params, request, set }) => {
-        const key = idempotencyKeyOf(request.headers);
+        const key = readIdempotencyKey(request.headers);
         const route = '/payments/:id/refunds';
-        return answerOnce(set, refunds.createRefund(deps, caller, params.id, { key, method: 'POST', route }));
+        return sendStored(set, refunds.createRefund(deps, caller, params.id, { key, method: 'POST', route }));
       },
       {
         user: true,

@@ -2,7 +2,7 @@ import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { payments } from '.';
 import { paymentsGrpc } from './grpc';
@@ -18,7 +18,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('payments', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.PAYMENTS_DB_NAME,
   url: env.PAYMENTS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

@@ -1,5 +1,5 @@
 import { ChargeState, ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import { isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { grpcService } from '#kit/grpc/server';
@@ -39,7 +39,7 @@ export const mockProvider = ({ database }: { database: Database }) =>
         'attempted',
         ACCEPTED.has(charge.paymentMethod) ? 'succeeded' : 'declined',
       );
-      if (charge.paymentMethod === 'pm_timeout') await pause(SILENT_MS, call.signal);
+      if (charge.paymentMethod === 'pm_timeout') await sleep(SILENT_MS, call.signal);
       return { state: STATES[settled?.state ?? 'attempted'] };
     },
     async getCharge({ idempotency_key }) {

@@ -1,7 +1,7 @@
 import { PaymentRefundFailed, PaymentRefundRequested } from '#contracts/events/payments';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import { idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { PaymentNotRefundable, type Refund, RefundNotFound } from './model';
@@ -20,7 +20,7 @@ export async function createRefund(
   caller: Caller,
   paymentId: string,
   request: RequestKey,
-): Promise<KeptAnswer<Refund>> {
+): Promise<StoredResponse<Refund>> {
   await mustSee(deps, caller, paymentId);
   const keyed = { ...request, caller: caller.id, body: { payment_id: paymentId } };
   const answer = await idempotent(deps.database, keyed, async () => async (transaction) => {

@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
@@ -38,7 +38,7 @@ export async function createPayment(
   caller: Caller,
   input: NewPayment,
   request: RequestKey,
-): Promise<KeptAnswer<Payment>> {
+): Promise<StoredResponse<Payment>> {
   const amount = parseAmount(input.amount, input.currency);
   const keyed = { ...request, caller: caller.id, body: input };
   const answer = await idempotent(deps.database, keyed, async () => async (transaction) => {

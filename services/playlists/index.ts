@@ -4,7 +4,7 @@ import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
-import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
 import * as items from './items';
@@ -29,7 +29,7 @@ const keyed = (summary: string) => ({
 });
 
 const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: idempotencyKeyOf(request.headers),
+  key: readIdempotencyKey(request.headers),
   method: 'POST',
   route,
 });
@@ -57,7 +57,7 @@ export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier 
     .post(
       '/playlists',
       ({ caller, body, request, set }) =>
-        answerOnce(set, service.createPlaylist(deps, caller, body, requestKey(request, '/playlists'))),
+        sendStored(set, service.createPlaylist(deps, caller, body, requestKey(request, '/playlists'))),
       {
         user: true,
         body: model.NewPlaylist,
@@ -121,7 +121,7 @@ export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier 
     .post(
       '/playlists/:id/duplicate',
       ({ caller, params, body, request, set }) =>
-        answerOnce(
+        sendStored(
           set,
           service.duplicatePlaylist(
             deps,

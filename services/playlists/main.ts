@@ -2,7 +2,7 @@ import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
 import { integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { playlists } from '.';
 import { subscribe } from './subscriptions';
@@ -16,13 +16,13 @@ const env = readEnv({
   VIDEO_DEADLINE_MS: integer(1_000, { min: 50, max: 20_000 }),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('playlists', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, rabbit, tokens, grpcClient } = await startService('playlists', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.PLAYLISTS_DB_NAME,
   url: env.PLAYLISTS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const videoClient = clientOf('video', VideoServiceDefinition);
+const videoClient = grpcClient('video', VideoServiceDefinition);
 const deps = {
   runtime,
   database,

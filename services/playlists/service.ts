@@ -2,8 +2,8 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { Forbidden, Unauthenticated } from '#kit/errors/problem';
-import { mustMatch } from '#kit/http/conditional';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { requireIfMatch } from '#kit/http/conditional';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Database, type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
 import {
@@ -46,7 +46,7 @@ export async function createPlaylist(
   caller: Caller,
   input: NewPlaylist,
   request: RequestKey,
-): Promise<KeptAnswer<PlaylistWithVideos>> {
+): Promise<StoredResponse<PlaylistWithVideos>> {
   const { video_ids = [], ...properties } = input;
   return idempotent(deps.database, { ...request, caller: caller.id, body: input }, async () => {
     await deps.videos.mustExist(video_ids);
@@ -66,7 +66,7 @@ export async function duplicatePlaylist(
   id: string,
   input: Copy,
   request: RequestKey,
-): Promise<KeptAnswer<PlaylistWithVideos>> {
+): Promise<StoredResponse<PlaylistWithVideos>> {
   const body = { of: id, ...input };
   return idempotent(deps.database, { ...request, caller: caller.id, body }, async () => {
     const original = await mustSee(deps.database, id, caller);
@@ -160,7 +160,7 @@ function mustMayChange(
 ): store.PlaylistRow {
   if (!maySee(playlist, caller)) throw new PlaylistNotFound();
   if (playlist.ownerId !== caller.id) throw new Forbidden({ detail: 'Only its owner changes a playlist.' });
-  mustMatch(ifMatch, playlist.version);
+  requireIfMatch(ifMatch, playlist.version);
   return playlist;
 }
 
@@ -193,7 +193,7 @@ const wholeOf = ({ name, description = '', visibility = 'private' }: WholePlayli
   visibility,
 });
 
-const createdAnswer = (playlist: PlaylistWithVideos): KeptAnswer<PlaylistWithVideos> => ({
+const createdAnswer = (playlist: PlaylistWithVideos): StoredResponse<PlaylistWithVideos> => ({
   status: 201,
   headers: { location: `/playlists/${playlist.id}`, etag: `"${playlist.version}"` },
   body: playlist,

@@ -16,14 +16,14 @@ const env = readEnv({
   POLLS_KEPT_DAYS: integer(0, { min: 0, max: 3650 }),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('polls', env);
+const { runtime, rabbit, tokens, grpcClient } = await startService('polls', env);
 const table = { client: openDynamodb(runtime, env), name: env.DYNAMODB_POLLS_TABLE };
 await ensureTable(runtime, table.client, pollsTable(table.name));
 if (env.POLLS_KEPT_DAYS > 0) await enableExpiry(table);
 const deps = {
   runtime,
   table,
-  users: clientOf('users', UsersServiceDefinition),
+  users: grpcClient('users', UsersServiceDefinition),
   removeAfterEndMs: env.POLLS_KEPT_DAYS === 0 ? null : env.POLLS_KEPT_DAYS * DAY_MS,
   now: Date.now,
   tokens,

@@ -1,6 +1,6 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { Caller } from '#kit/auth/caller';
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 import { isUuid, uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { ValidationFailed } from '#kit/errors/problem';
@@ -105,7 +105,7 @@ async function count(
     if (outcome === 'counted') return;
     if (outcome === 'already-voted') throw new AlreadyVoted();
     if (outcome === 'closed') throw new PollClosed();
-    await pause(5 + backOffMs(attempt, { baseMs: 10, capMs: 200 }));
+    await sleep(5 + backOffMs(attempt, { baseMs: 10, capMs: 200 }));
   }
   throw new PollBusy({ headers: { 'retry-after': '1' } });
 }

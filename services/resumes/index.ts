@@ -4,7 +4,7 @@ import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
-import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
@@ -35,7 +35,7 @@ const keyed = (summary: string, tag: string) => ({
 });
 
 const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: idempotencyKeyOf(request.headers),
+  key: readIdempotencyKey(request.headers),
   method: 'POST',
   route,
 });
@@ -71,7 +71,7 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
     .post(
       '/resumes',
       ({ caller, body, request, set }) =>
-        answerOnce(set, service.createResume(deps, caller, body, requestKey(request, '/resumes'))),
+        sendStored(set, service.createResume(deps, caller, body, requestKey(request, '/resumes'))),
       {
         user: true,
         body: model.NewResume,
@@ -149,7 +149,7 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
     .post(
       '/resumes/import',
       ({ caller, body, query, request, set }) =>
-        answerOnce(
+        sendStored(
           set,
           service.importResume(
             deps,

@@ -1,7 +1,7 @@
 import { optionalText, readEnv, text, url } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { BODY_BYTES, resumes } from '.';
 import { subscribe } from './subscriptions';
@@ -15,7 +15,7 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens } = await startService('resumes', env);
-const database = await openOwnDatabase(runtime, env, {
+const database = await openServiceDatabase(runtime, env, {
   name: env.RESUMES_DB_NAME,
   url: env.RESUMES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,

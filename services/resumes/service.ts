@@ -3,8 +3,8 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { Forbidden } from '#kit/errors/problem';
-import { mustMatch } from '#kit/http/conditional';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { requireIfMatch } from '#kit/http/conditional';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { checkedResume, type JsonResume } from './json-resume';
@@ -45,7 +45,7 @@ export function createResume(
   caller: Caller,
   input: NewResume,
   request: RequestKey,
-): Promise<KeptAnswer<Resume>> {
+): Promise<StoredResponse<Resume>> {
   mustBeOwn(caller, input.user_id);
   return insertOnce(deps, caller, input, request, {
     title: input.title,
@@ -59,7 +59,7 @@ export function importResume(
   caller: Caller,
   input: ImportQuery & { document: unknown },
   request: RequestKey,
-): Promise<KeptAnswer<Resume>> {
+): Promise<StoredResponse<Resume>> {
   const document = checkedResume(input.document);
   return insertOnce(deps, caller, input, request, {
     title: input.title ?? titleOf(document),
@@ -123,7 +123,7 @@ async function insertOnce(
   body: unknown,
   request: RequestKey,
   resume: { title: string; visibility: Visibility; document: JsonResume },
-): Promise<KeptAnswer<Resume>> {
+): Promise<StoredResponse<Resume>> {
   return idempotent(deps.database, { ...request, caller: caller.id, body }, async () => {
     const id = uuidv7();
     return async (transaction) => {
@@ -149,7 +149,7 @@ async function mustOwn(transaction: Transaction, { id, caller, ifMatch }: Target
   const resume = await store.lockResume(transaction, id);
   if (resume === undefined || !maySee(resume, { ...caller, token: undefined })) throw new ResumeNotFound();
   if (resume.ownerId !== caller.id) throw new Forbidden({ detail: 'Only its owner changes a résumé.' });
-  mustMatch(ifMatch, resume.version);
+  requireIfMatch(ifMatch, resume.version);
   return resume;
 }
 

@@ -4,8 +4,8 @@ import { TimeOrderedId } from '#contracts/messages';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional } from '#kit/http/conditional';
-import { tokenIsGood } from '#kit/http/event-streams';
-import { answerOnce, idempotencyKeyOf } from '#kit/http/idempotency';
+import { isTokenValid } from '#kit/http/event-streams';
+import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
@@ -51,14 +51,14 @@ const describeStream = (summary: string) => ({
   },
 });
 const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: idempotencyKeyOf(request.headers),
+  key: readIdempotencyKey(request.headers),
   method: 'POST',
   route,
 });
 
 const streamed = (tokens: TokenVerifier, request: Request) => ({
   lastEventId: request.headers.get('last-event-id'),
-  mayGoOn: tokenIsGood(tokens, request),
+  mayContinue: isTokenValid(tokens, request),
 });
 
 export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier }, live: LiveTimelines) =>
@@ -70,13 +70,13 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
     .post(
       '/posts',
       ({ caller, body, request, set }) =>
-        answerOnce(set, service.createPost(deps, caller, body, requestKey(request, '/posts'))),
+        sendStored(set, service.createPost(deps, caller, body, requestKey(request, '/posts'))),
       { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Post', 'Posts') },
     )
     .post(
       '/posts/async',
       ({ caller, body, request, set }) =>
-        answerOnce(set, service.acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
+        sendStored(set, service.acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
       {
         user: true,
         body: model.NewPost,

@@ -19,7 +19,7 @@ const MOST_MISSED = 1_000;
 export interface StreamRequest {
   readonly lastEventId: string | null;
   /** Asked every few seconds while the stream is open. */
-  readonly mayGoOn: () => Promise<boolean>;
+  readonly mayContinue: () => Promise<boolean>;
 }
 
 export type LiveTimelines = ReturnType<typeof createLiveTimelines>;

@@ -7,7 +7,7 @@ import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { mysqlAddress } from '#kit/mysql/database';
 import { openIdGenerator } from '#kit/mysql/id-worker';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { timelines } from '.';
@@ -29,8 +29,8 @@ const env = readEnv({
   FANOUT_FOLLOWERS_LIMIT: integer(10_000, { min: 1, max: 10_000_000 }),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('timelines', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, rabbit, tokens, grpcClient } = await startService('timelines', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.TIMELINES_DB_NAME,
   url: env.TIMELINES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
@@ -44,8 +44,8 @@ const deps = {
   database,
   redis: await openRedis(runtime, { url: env.REDIS_URL, required: false }),
   outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
-  users: clientOf('users', UsersServiceDefinition),
-  likes: clientOf('likes', LikesServiceDefinition),
+  users: grpcClient('users', UsersServiceDefinition),
+  likes: grpcClient('likes', LikesServiceDefinition),
   nextId: await openIdGenerator(
     runtime,
     mysqlAddress(env, env.TIMELINES_DB_NAME, env.TIMELINES_DATABASE_URL),

@@ -7,7 +7,7 @@ import { timeOfId } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { Forbidden } from '#kit/errors/problem';
 import type { GrpcClient } from '#kit/grpc/client';
-import { type IdempotentRequest, idempotent, type KeptAnswer } from '#kit/http/idempotency';
+import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import type { Redis } from '#kit/redis/client';
@@ -53,7 +53,7 @@ export async function createPost(
   caller: Caller,
   input: NewPost,
   request: RequestKey,
-): Promise<KeptAnswer<Post>> {
+): Promise<StoredResponse<Post>> {
   const draft = draftOf(deps, input);
   const answer = await idempotent(deps.database, { ...request, caller: caller.id, body: input }, async () => {
     const post = await prepare(deps, caller, draft);
@@ -74,7 +74,7 @@ export async function acceptPost(
   caller: Caller,
   input: NewPost,
   request: RequestKey,
-): Promise<KeptAnswer<QueuedPost>> {
+): Promise<StoredResponse<QueuedPost>> {
   const draft = draftOf(deps, input);
   const keyed = { ...request, caller: caller.id, body: input };
   const answer = await idempotent<QueuedPost>(deps.database, keyed, async () => {

@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import type { RateLimitName } from '#contracts/registry';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { clientOf } from '#kit/http/client-address';
+import { readClient } from '#kit/http/client-address';
 import { conditional } from '#kit/http/conditional';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
@@ -45,7 +45,7 @@ export const users = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         ...describeLimited('registration', 'Register'),
       },
     )
-    .post('/login', ({ body, request, server }) => service.signIn(deps, body, clientOf(request, server)), {
+    .post('/login', ({ body, request, server }) => service.signIn(deps, body, readClient(request, server)), {
       public: true,
       body: model.SignIn,
       response: { 200: model.TokenPair },

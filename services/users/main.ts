@@ -7,7 +7,7 @@ import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
 import { createIdGenerator, randomWorker } from '#kit/core/ids';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { openOwnDatabase } from '#kit/mysql/service-database';
+import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
 import { announceLeftOvers } from './authorizations';
@@ -26,8 +26,8 @@ const env = readEnv({
   ADMIN_PASSWORD: optionalText(),
 });
 
-const { runtime, rabbit, tokens, clientOf } = await startService('users', env);
-const database = await openOwnDatabase(runtime, env, {
+const { runtime, rabbit, tokens, grpcClient } = await startService('users', env);
+const database = await openServiceDatabase(runtime, env, {
   name: env.USERS_DB_NAME,
   url: env.USERS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
@@ -36,8 +36,8 @@ const deps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
-  auth: clientOf('auth', AuthServiceDefinition),
-  notifications: clientOf('notifications', NotificationsServiceDefinition),
+  auth: grpcClient('auth', AuthServiceDefinition),
+  notifications: grpcClient('notifications', NotificationsServiceDefinition),
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   flags: openFlags(runtime, env),

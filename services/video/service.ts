@@ -1,4 +1,4 @@
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Catalogue, matches } from './catalogue';
@@ -59,6 +59,6 @@ export function setFailures(deps: VideoDeps, failures: Failures): Failures {
 
 async function misbehave(deps: VideoDeps, signal?: AbortSignal): Promise<void> {
   const { latency_ms, error_percent } = deps.failures;
-  if (latency_ms > 0) await pause(latency_ms, signal);
+  if (latency_ms > 0) await sleep(latency_ms, signal);
   if (Math.random() * 100 < error_percent) throw new ToldToFail();
 }

@@ -1,4 +1,4 @@
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import type { Frame } from './chat';
 import { eventually } from './eventually';
 
@@ -29,7 +29,7 @@ export function joinCrowd(base: string, room: string): CrowdMember {
   async function stay(): Promise<void> {
     while (isWanted) {
       await untilClosed(`${base.replace('http', 'ws')}/ws/${room}?after_seq=${seen.at(-1)?.seq ?? 0}`);
-      await pause(RECONNECT_MS * (0.5 + Math.random()));
+      await sleep(RECONNECT_MS * (0.5 + Math.random()));
     }
   }
 

@@ -2,7 +2,7 @@ import { Elysia, t } from 'elysia';
 import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
 import { serviceFields } from '#kit/config/fields';
-import { pause } from '#kit/core/back-off';
+import { sleep } from '#kit/core/back-off';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { startProcess } from '#kit/process';
@@ -28,7 +28,7 @@ const app = new Elysia({ name })
   .get(
     `/${name}/:id/slowly`,
     async ({ params, request }) => {
-      await pause(150);
+      await sleep(150);
       return thing(params.id, request);
     },
     {

@@ -3,7 +3,7 @@ import { MailAddress, MailRequested } from '#contracts/events/mail';
 import { Decision, type MailServiceDefinition, Outcome } from '#contracts/gen/mail/v1/mail';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { MessageOf } from '#contracts/messages';
-import { untilItWorks } from '#kit/core/back-off';
+import { retryForever } from '#kit/core/back-off';
 import { Problem } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import type { GrpcClient } from '#kit/grpc/client';
@@ -123,7 +123,7 @@ async function send(
     if (failure instanceof MailDeferred) await finish(Outcome.OUTCOME_DEFERRED, failure.message);
     throw failure;
   }
-  await untilItWorks(() => finish(Outcome.OUTCOME_SENT), {
+  await retryForever(() => finish(Outcome.OUTCOME_SENT), {
     signal: AbortSignal.timeout(REPORT_MS),
     onFailure: (failure) => context.log.warn({ err: failure, mail_id }, 'sent, and not yet recorded'),
   });

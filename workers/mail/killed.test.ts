@@ -17,7 +17,7 @@ afterAll(async () => {
 
 test('a mail whose worker is killed in the middle of sending it is sent by the next, once', async () => {
   // The real queue, in which other tests may have left something.
-  const inspection = service.rabbit.keepChannel('inspection', async (channel) => {
+  const inspection = service.rabbit.openChannel('inspection', async (channel) => {
     await channel.deleteQueue('mail');
   });
   await inspection.opened();

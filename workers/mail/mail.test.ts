@@ -83,7 +83,7 @@ function startWorker(smtpPort = server.port, smtpHost = '127.0.0.1') {
   };
 }
 
-const kept = service.rabbit.keepChannel('inspection', async () => undefined);
+const kept = service.rabbit.openChannel('inspection', async () => undefined);
 const channel = async () => (await kept.opened()).channel;
 afterAll(() => kept.close());
 

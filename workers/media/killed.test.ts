@@ -20,7 +20,7 @@ test('a picture whose worker is killed in the middle of it is ready by the next,
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
   await eventually(() => rabbit.connected);
   // The real queue, in which other tests may have left something.
-  const inspection = rabbit.keepChannel('inspection', async (channel) => {
+  const inspection = rabbit.openChannel('inspection', async (channel) => {
     await channel.deleteQueue('media');
   });
   await inspection.opened();

@@ -1,5 +1,5 @@
 import type { Payment } from '#contracts/gen/payments/v1/payments';
-import { backOffMs, pause } from '#kit/core/back-off';
+import { backOffMs, sleep } from '#kit/core/back-off';
 import { Problem } from '#kit/errors/problem';
 import type { MessageContext } from '#kit/messaging/delivery';
 import { parkWhenRefused } from '#kit/messaging/refusals';
@@ -70,7 +70,7 @@ async function charge(deps: PaymentsWorkerDeps, payment: Payment): Promise<Charg
       const outcome = await deps.provider.find(payment.id);
       if (outcome !== undefined) return outcome;
       if (attempt === CHARGE_ATTEMPTS) throw failure;
-      await pause(backOffMs(attempt, CHARGE_PAUSE));
+      await sleep(backOffMs(attempt, CHARGE_PAUSE));
     }
   }
 }

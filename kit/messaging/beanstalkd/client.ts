@@ -1,5 +1,5 @@
 import { MAXIMUM_MESSAGE_BYTES } from '#contracts/messages';
-import { type Kept, keepOpen } from '../../core/reconnect';
+import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import type { Runtime } from '../../core/runtime';
 import {
   type BeanstalkdAddress,
@@ -20,10 +20,10 @@ export interface Beanstalkd {
   put(tube: string, bytes: Buffer, options: PutOptions): Promise<string>;
   tubeStatistics(tube: string): Promise<TubeStatistics>;
   /** A further connection kept open, as each slot of a consumer needs: a waiting reserve blocks its connection. */
-  keepConnection(
+  openConnection(
     what: string,
     prepare: (connection: BeanstalkdConnection) => Promise<void>,
-  ): Kept<BeanstalkdConnection>;
+  ): Reconnecting<BeanstalkdConnection>;
 }
 
 /** Puts that may wait for their answers; beyond it they are refused at once instead of filling memory. */
@@ -38,8 +38,8 @@ export function openBeanstalkd(
   runtime: Runtime,
   options: { address: BeanstalkdAddress; required: boolean },
 ): Beanstalkd {
-  const keepConnection: Beanstalkd['keepConnection'] = (what, prepare) =>
-    keepOpen({
+  const openConnection: Beanstalkd['openConnection'] = (what, prepare) =>
+    keepConnected({
       what,
       log: runtime.log,
       async open() {
@@ -55,7 +55,7 @@ export function openBeanstalkd(
       close: (connection) => connection.close(),
     });
 
-  const producer = keepConnection('beanstalkd', async () => undefined);
+  const producer = openConnection('beanstalkd', async () => undefined);
   let inFlight = 0;
 
   function connection(): BeanstalkdConnection {
@@ -86,6 +86,6 @@ export function openBeanstalkd(
       }
     },
     tubeStatistics: async (tube) => connection().tubeStatistics(tube),
-    keepConnection,
+    openConnection,
   };
 }

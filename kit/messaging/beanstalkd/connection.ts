@@ -1,5 +1,5 @@
 import FiveBeansClient from 'fivebeans/lib/client.js';
-import { pause } from '../../core/back-off';
+import { sleep } from '../../core/back-off';
 
 export interface BeanstalkdAddress {
   readonly host: string;
@@ -66,7 +66,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const DEADLINE_SOON_MS = 1_000;
 
 /**
- * Connects once; see `keepOpen` for connecting again.
+ * Connects once; see `keepConnected` for connecting again.
  *
  * @throws BeanstalkdError when there is no connection within 3 s
  */
@@ -106,7 +106,7 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
       } catch (failure) {
         const word = failure instanceof BeanstalkdError ? failure.word : undefined;
         // A job held here is about to time out; the server says so at once, again and again.
-        if (word === 'DEADLINE_SOON') await pause(DEADLINE_SOON_MS);
+        if (word === 'DEADLINE_SOON') await sleep(DEADLINE_SOON_MS);
         if (word === 'DEADLINE_SOON' || word === 'TIMED_OUT') return undefined;
         throw failure;
       }

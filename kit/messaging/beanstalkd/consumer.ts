@@ -91,7 +91,7 @@ function runSlot(
   },
 ) {
   const { tube, number, handleJob } = slot;
-  const kept = beanstalkd.keepConnection(`beanstalkd consumer ${number} of ${tube}`, (connection) =>
+  const kept = beanstalkd.openConnection(`beanstalkd consumer ${number} of ${tube}`, (connection) =>
     connection.watchOnly(tube),
   );
   let busy = false;

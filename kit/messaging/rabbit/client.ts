@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { type Kept, keepOpen } from '../../core/reconnect';
+import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
 import { PublishFailed, publisherOn } from './publisher';
 import { declareRoute, type EventRoute } from './topology';
@@ -18,10 +18,10 @@ export interface Rabbit {
     message: { id: string; body: Buffer; headers?: Record<string, string> },
   ): Promise<void>;
   /** A channel in confirm mode kept open; `prepare` runs whenever it is opened. */
-  keepChannel<Prepared>(
+  openChannel<Prepared>(
     what: string,
     prepare: (channel: ConfirmChannel) => Promise<Prepared>,
-  ): Kept<{ channel: ConfirmChannel; prepared: Prepared }>;
+  ): Reconnecting<{ channel: ConfirmChannel; prepared: Prepared }>;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -39,22 +39,22 @@ const CLOSE_MS = 2_000;
  * @param required whether `/readyz` answers 503 while RabbitMQ is away
  */
 export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
-  const connection = keepOpen({
+  const connection = keepConnected({
     what: 'RabbitMQ',
     log: runtime.log,
     open: () => openConnection(runtime, options.url),
     close: closeConnection,
   });
 
-  const keepChannel: Rabbit['keepChannel'] = (what, prepare) =>
-    keepOpen({
+  const openChannel: Rabbit['openChannel'] = (what, prepare) =>
+    keepConnected({
       what,
       log: runtime.log,
-      open: async (signal) => openChannel(await openedUnless(signal, connection), prepare),
+      open: async (signal) => attachChannel(await openedUnless(signal, connection), prepare),
       close: ({ channel }) => withTimeout(channel.close(), CLOSE_MS, what).catch(() => undefined),
     });
 
-  const publishing = keepChannel('RabbitMQ publisher', async (channel) => ({
+  const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
     ...publisherOn(channel),
     declared: new Map<string, Promise<void>>(),
   }));
@@ -111,7 +111,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
         throw failure;
       }
     },
-    keepChannel,
+    openChannel,
   };
 }
 
@@ -128,7 +128,7 @@ async function openConnection(runtime: Runtime, url: string) {
   return { resource: opened, ended: endOf(opened) };
 }
 
-async function openChannel<Prepared>(
+async function attachChannel<Prepared>(
   connection: ChannelModel,
   prepare: (channel: ConfirmChannel) => Promise<Prepared>,
 ) {
@@ -162,7 +162,7 @@ function endOf(emitter: ChannelModel | ConfirmChannel): Promise<unknown> {
 }
 
 /** The connection once it is there, so that a channel follows it at once; an error when nobody wants it any more. */
-async function openedUnless<Resource>(signal: AbortSignal, kept: Kept<Resource>): Promise<Resource> {
+async function openedUnless<Resource>(signal: AbortSignal, kept: Reconnecting<Resource>): Promise<Resource> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(new Error('no longer wanted'));
   signal.addEventListener('abort', abort, { once: true });

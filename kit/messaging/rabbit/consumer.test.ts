@@ -181,7 +181,7 @@ test('publishing is refused at once while RabbitMQ is away', async () => {
 
 test('a returned message is a failure although the broker acknowledges it', async () => {
   const { rabbit } = setUp();
-  const kept = rabbit.keepChannel('test', async (channel) => publisherOn(channel));
+  const kept = rabbit.openChannel('test', async (channel) => publisherOn(channel));
   const { prepared: publisher } = await kept.opened();
   const unroutable = { exchange: 'amq.topic', routingKey: uniqueName('nobody'), body: Buffer.from('{}') };
   const publish = (mandatory: boolean) =>

@@ -58,7 +58,7 @@ export function consumeEvents<Definition extends EventDefinition>(
   const running = new Set<Promise<void>>();
   let handedOut = 0;
 
-  const kept = rabbit.keepChannel(`RabbitMQ consumer ${consumer}`, async (channel) => {
+  const kept = rabbit.openChannel(`RabbitMQ consumer ${consumer}`, async (channel) => {
     await declare(channel, queue, events);
     await channel.prefetch(prefetch);
     const publisher = publisherOn(channel);
