@@ -1,4 +1,5 @@
 import type { ServiceChange } from '#contracts/registry';
+import { eventFrame } from '#kit/http/sse';
 import type { Table } from './table';
 
 export interface EventFrames {
@@ -13,7 +14,7 @@ export function createEventFrames(table: Table): EventFrames {
   let snapshot: { revision: number; complete: boolean | undefined; frame: Uint8Array } | undefined;
 
   const encode = (event: string, revision: number, data: object) =>
-    encoder.encode(`id: ${table.epoch}:${revision}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    encoder.encode(eventFrame({ id: `${table.epoch}:${revision}`, event, data }));
 
   function changeFrame(change: ServiceChange): Uint8Array {
     const known = changes.get(change.name);

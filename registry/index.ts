@@ -1,7 +1,9 @@
 import { Elysia, t } from 'elysia';
 import { DrainAcknowledgement, Heartbeat, Registered, Registration, Undrained } from '#contracts/registry';
+import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
+import { eventStreamResponse } from '#kit/http/sse';
 import { acknowledgeDrain, deregister, watch } from './leaving';
 import {
   Beaten,
@@ -48,7 +50,9 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       '/watch',
       ({ query, request, server }) => {
         server?.timeout(request, 0);
-        return eventStream(watch(deps, query, bearerOf(request), request.headers.get('last-event-id')));
+        return eventStreamResponse(
+          watch(deps, query, bearerOf(request), request.headers.get('last-event-id')),
+        );
       },
       {
         query: WatchQuery,
@@ -129,16 +133,6 @@ const open = (summary: string) => ({ summary, 'x-access': 'public' });
 const proven = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
 
 const bearerOf = (request: Request): string | undefined =>
-  request.headers.get('authorization')?.match(/^bearer ([^\s]+)$/i)?.[1];
+  parseBearer(request.headers.get('authorization')) ?? undefined;
 
 const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });
-
-/** `no-transform` and `x-accel-buffering` keep proxies from holding events back. */
-const eventStream = (stream: ReadableStream<Uint8Array>) =>
-  new Response(stream, {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-    },
-  });

@@ -1,3 +1,4 @@
+import { commentFrame, eventFrame, retryFrame } from '#kit/http/sse';
 import { createEventFrames } from './event-frames';
 import { TooManyWatchers } from './model';
 import type { Table } from './table';
@@ -64,11 +65,11 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
           ended: greeting?.ended,
         };
         watchers.add(watcher);
-        controller.enqueue(encoder.encode(`retry: ${RECONNECT_MS}\n\n`));
-        if (greeting) controller.enqueue(encoder.encode(frameOf(greeting)));
+        controller.enqueue(encoder.encode(retryFrame(RECONNECT_MS)));
+        if (greeting) controller.enqueue(encoder.encode(eventFrame(greeting)));
         const frames = eventFrames.owedSince(toldRevision);
         for (const frame of frames) controller.enqueue(frame);
-        if (frames.length === 0) controller.enqueue(encoder.encode(': nothing missed\n\n'));
+        if (frames.length === 0) controller.enqueue(encoder.encode(commentFrame()));
         watcher.toldRevision = table.revision();
       },
       pull() {
@@ -138,7 +139,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
   /** Drops the stalled and keeps quiet streams open. To be called at least every second. */
   function tick(): void {
     const time = now();
-    const comment = encoder.encode(':\n\n');
+    const comment = encoder.encode(commentFrame());
     for (const watcher of watchers) {
       if (watcher.stalledAtMs !== undefined && time - watcher.stalledAtMs > STALLED_MS) drop(watcher);
       else if (time >= watcher.commentAtMs && canTake(watcher)) send(watcher, comment);
@@ -177,9 +178,6 @@ export function createWatchers(table: Table, options: { now: () => number; maxim
 
   return { open, changeWithin, notify, tick, close, count: () => watchers.size + waiters.size };
 }
-
-/** Without an id: it is nothing to resume from. */
-const frameOf = ({ event, data }: Greeting) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 const canTake = ({ controller }: Watcher) => (controller.desiredSize ?? 0) > 0;
 

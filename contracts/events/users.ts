@@ -37,6 +37,9 @@ export const UserDeleted = defineEvent({
   exchange: 'users',
   consumers: [
     ...keepReplicas,
+    'accounts',
+    'billing',
+    'payments-records',
     'likes',
     'polls',
     'chat',

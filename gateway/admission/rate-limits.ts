@@ -50,8 +50,13 @@ export async function openRateLimits(
   const general =
     generalPerMinute === 0 ? null : createGeneralLimit(createRatePolicy('default', generalPerMinute), parts);
   if (general !== null)
-    repeatEvery(runtime, 'sharing of rate limits', SHARE_EVERY_MS, general.share, 'later');
-  repeatEvery(runtime, 'sweep of rate limits', SWEEP_EVERY_MS, async () => {
+    repeatEvery(
+      runtime,
+      'sharing of rate limits',
+      { everyMs: SHARE_EVERY_MS, firstRun: 'later' },
+      general.share,
+    );
+  repeatEvery(runtime, 'sweep of rate limits', { everyMs: SWEEP_EVERY_MS }, async () => {
     general?.sweep();
     strict.sweep();
   });

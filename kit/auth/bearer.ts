@@ -1,14 +1,28 @@
 import { Unauthenticated } from '../errors/problem';
 
+/** RFC 6750, section 3: the challenge in a response to a missing token. */
+export const BEARER_CHALLENGE = { 'www-authenticate': 'Bearer' };
+
 /**
- * The token in an `Authorization` value (RFC 6750, 2.1); null where there is none.
+ * The token in an `Authorization` value (RFC 6750, section 2.1).
  *
- * @throws Unauthenticated when there is something else than one bearer token
+ * @returns null where the header was not sent; undefined where it is something else than one bearer token
  */
-export function bearerTokenIn(authorization: string | null | undefined): string | null {
+export function parseBearer(authorization: string | null | undefined): string | null | undefined {
   if (authorization === null || authorization === undefined) return null;
   const [scheme, token, ...rest] = authorization.split(' ');
-  if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0)
+  return scheme?.toLowerCase() === 'bearer' && token && rest.length === 0 ? token : undefined;
+}
+
+/**
+ * The token in an `Authorization` value, for whoever refuses anything else.
+ *
+ * @returns null where the header was not sent
+ * @throws Unauthenticated when it is something else than one bearer token
+ */
+export function bearerTokenIn(authorization: string | null | undefined): string | null {
+  const token = parseBearer(authorization);
+  if (token === undefined)
     throw new Unauthenticated({ headers: { 'www-authenticate': 'Bearer error="invalid_request"' } });
   return token;
 }

@@ -1,7 +1,8 @@
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
 import { type ListRevocationsResponse, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
 import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
-import { retryForever, sleep } from '../core/back-off';
+import { retryForever } from '../core/back-off';
+import { repeatEvery } from '../core/repeat';
 import { type Runtime, withTimeout } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
 import type { Rabbit } from '../messaging/rabbit/client';
@@ -77,7 +78,7 @@ export function followRevocations(
     void loadOnce();
   });
   runtime.onClose('revocations', () => kept.close());
-  void reloadAgainAndAgain();
+  repeatEvery(runtime, 'loading revocations', { everyMs: RELOAD_EVERY_MS }, loadOnce);
 
   return (caller) => (isKnown ? denylist.isRevoked(caller) : afterFirstList(caller));
 
@@ -92,13 +93,6 @@ export function followRevocations(
       },
     );
     return denylist.isRevoked(caller);
-  }
-
-  async function reloadAgainAndAgain() {
-    while (!closing.aborted) {
-      await loadOnce();
-      await sleep(RELOAD_EVERY_MS, closing);
-    }
   }
 }
 

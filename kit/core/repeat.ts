@@ -2,24 +2,24 @@ import { sleep } from './back-off';
 import type { Runtime } from './runtime';
 
 /**
- * Does something now and again in the background until the runtime ends, which waits for a run that is going on.
- * A failure is logged, and tried again at the next time.
+ * Runs background work again and again until the runtime shuts down, which waits for a run in progress. A failure is
+ * logged, and the work runs again after the interval.
  *
- * @param what as in "<what> failed"
- * @param everyMs between the end of one run and the beginning of the next; a function is asked before each wait
- * @param first `later` begins with the wait
+ * @param what names the work in the log: "<what> failed"
+ * @param interval.everyMs between the end of one run and the start of the next; a function is called before each wait
+ * @param interval.firstRun `now` unless said otherwise; `later` starts with the interval
  */
 export function repeatEvery(
   runtime: Runtime,
   what: string,
-  everyMs: number | (() => number),
+  interval: { readonly everyMs: number | (() => number); readonly firstRun?: 'now' | 'later' },
   work: () => Promise<void>,
-  first: 'now' | 'later' = 'now',
 ): void {
+  const { everyMs } = interval;
   const rest = () => sleep(typeof everyMs === 'number' ? everyMs : everyMs(), runtime.closing);
 
   async function run() {
-    if (first === 'later') await rest();
+    if (interval.firstRun === 'later') await rest();
     while (!runtime.closing.aborted) {
       await work().catch((failure: unknown) => runtime.log.warn({ err: failure }, `${what} failed`));
       await rest();

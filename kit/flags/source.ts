@@ -29,7 +29,7 @@ export function openFlags(runtime: Runtime, env: FlagsEnvironment): Flags {
   const endpoint = endpointOf(env);
   const flags = createFlags(firstFeatures(runtime, env, endpoint !== undefined));
   const refresh = refresher(env, endpoint, flags.replace);
-  repeatEvery(runtime, 'looking for feature flags', env.FEATURES_REFRESH_MS, refresh);
+  repeatEvery(runtime, 'looking for feature flags', { everyMs: env.FEATURES_REFRESH_MS }, refresh);
   return flags;
 }
 

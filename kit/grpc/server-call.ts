@@ -7,6 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { parseBearer } from '../auth/bearer';
 import type { SpanRecorder } from '../core/span';
 import { problemOfFailure } from '../errors/mapping';
 import { DependencyUnavailable, type Problem } from '../errors/problem';
@@ -76,7 +77,7 @@ export async function answerCall(
   let httpResponse: HttpResponseMetadata | undefined;
   let code = status.OK;
   try {
-    const caller = await answered.verify(bearerToken(metadata('authorization')));
+    const caller = await answered.verify(parseBearer(metadata('authorization')) ?? undefined);
     const incoming: IncomingCall = {
       ...trace,
       ...time,
@@ -152,9 +153,4 @@ function limitTime(call: EventEmitter & { getDeadline(): Deadline }, longestMs: 
     call.off('cancelled', end);
   };
   return { deadline, signal: controller.signal, over, stop };
-}
-
-function bearerToken(authorization: string | undefined): string | undefined {
-  const [scheme, token] = authorization?.split(' ') ?? [];
-  return scheme?.toLowerCase() === 'bearer' ? token : undefined;
 }

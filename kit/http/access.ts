@@ -3,6 +3,7 @@ import { bearerTokenIn } from '../auth/bearer';
 import type { Caller } from '../auth/caller';
 import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
+import { ACCESS_EXTENSION } from './gateway-options';
 import { recordCaller } from './requests';
 
 /** What the docs and the registry show for a route's access rule. */
@@ -49,7 +50,7 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
 }
 
 /** Read by `routeClaims`, so that the registry and the docs show what is enforced. */
-const rule = (name: string): object => ({ 'x-access': name });
+const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
 
 function knownCaller(request: Request): Caller {
   const caller = callers.get(request);

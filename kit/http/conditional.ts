@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { defineProblem } from '../errors/problem';
+import { etagOfVersion, matchesIfMatch, matchesIfNoneMatch } from './etag';
 import type { ResponseSet } from './responses';
 
 export const VersionConflict = defineProblem(
@@ -29,7 +30,7 @@ export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
     const etag = String(set.headers.etag ?? `W/"${Bun.hash(JSON.stringify(responseValue)).toString(36)}"`);
     set.headers.etag = etag;
     const known = request.headers.get('if-none-match');
-    if (known !== null && holds(known, etag)) return new Response(null, { status: 304, headers: { etag } });
+    if (matchesIfNoneMatch(known, etag)) return new Response(null, { status: 304, headers: { etag } });
     return undefined;
   },
 });
@@ -39,7 +40,7 @@ export function versioned<Document extends { readonly version: number }>(
   set: ResponseSet,
   document: Document,
 ): Document {
-  set.headers.etag = etagOf(document.version);
+  set.headers.etag = etagOfVersion(document.version);
   return document;
 }
 
@@ -51,16 +52,6 @@ export function versioned<Document extends { readonly version: number }>(
  * @throws VersionConflict when the document has another version by now
  */
 export function requireIfMatch(ifMatch: string | undefined, version: number): void {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return;
-  if (!tagsIn(ifMatch).includes(etagOf(version))) throw new VersionConflict();
+  if (ifMatch === undefined) return;
+  if (!matchesIfMatch(ifMatch, etagOfVersion(version))) throw new VersionConflict();
 }
-
-const etagOf = (version: number): string => `"${version}"`;
-
-const tagsIn = (header: string): string[] => header.split(',').map((tag) => tag.trim());
-
-/** Compared weakly, as RFC 9110, section 13.1.2, says. */
-const holds = (known: string, etag: string): boolean =>
-  known.trim() === '*' || tagsIn(known).some((tag) => withoutWeakness(tag) === withoutWeakness(etag));
-
-const withoutWeakness = (tag: string): string => tag.replace(/^W\//, '');

@@ -4,6 +4,7 @@ import type { TokenVerifier } from '../auth/tokens';
 import { limitConcurrency } from '../core/concurrency-limit';
 import type { Runtime } from '../core/runtime';
 import { defineProblem, Unauthenticated } from '../errors/problem';
+import { commentFrame, eventFrame, eventStreamResponse, positionFrame, retryFrame } from './sse';
 
 export const TooManyStreams = defineProblem(
   'stream.too-many',
@@ -141,7 +142,7 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
       if (outlet.stalledMs(nowMs) > STALLED_MS)
         finish(() => outlet.fail(new Error('This reader has not taken what it was sent')));
       else if (outlet.hasRoom() && outlet.quietMs(nowMs) >= COMMENT_EVERY_MS) {
-        outlet.send(commentOf(position));
+        outlet.send(commentFrame(position ?? undefined));
         void endUnlessAllowed(runtime, stream);
       }
     },
@@ -164,13 +165,14 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
       const isFirst = position === null;
       position = batch.position;
       if (batch.more) isDue = true;
-      if (batch.events.length > 0) outlet.send(batch.events.map(frameOf).join(''));
-      else if (isFirst) outlet.send(`id: ${position}\n\n`);
+      if (batch.events.length > 0)
+        outlet.send(batch.events.map(({ id, name, data }) => eventFrame({ id, event: name, data })).join(''));
+      else if (isFirst) outlet.send(positionFrame(position));
     }
   }
 
   shared.streams.add(stream);
-  outlet.send(`retry: ${RECONNECT_MS}\n\n`);
+  outlet.send(retryFrame(RECONNECT_MS));
   run().catch((failure: unknown) => {
     runtime.log.warn({ err: failure }, 'a stream was ended, to be resumed');
     stream.end();
@@ -211,23 +213,6 @@ function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
     fail: (reason: Error) => controller.error(reason),
   };
 }
-
-/** With the position, so that a reader who is shown nothing for long does not come back to ask for all of it. */
-const commentOf = (position: string | null): string =>
-  position === null ? ':\n\n' : `:\nid: ${position}\n\n`;
-
-const frameOf = ({ id, name, data }: StreamEvent): string =>
-  `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-
-/** `no-transform` and `x-accel-buffering` keep proxies from holding events back. */
-const eventStreamResponse = (stream: ReadableStream<Uint8Array>) =>
-  new Response(stream, {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-    },
-  });
 
 /** For `mayContinue`: whether the token a request came with, if any, is still good. */
 export function isTokenValid(tokens: TokenVerifier, request: Request): () => Promise<boolean> {

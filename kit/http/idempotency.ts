@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import { eq, lt, sql } from 'drizzle-orm';
 import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
@@ -81,16 +82,31 @@ export function readIdempotencyKey(headers: Headers): string | null {
   return key;
 }
 
+/** What a request with an `Idempotency-Key` is besides its caller and body. */
+export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
+
 /**
- * Like `readIdempotencyKey`, for requests nobody should send without a key.
+ * The key of a POST request, where one was sent.
+ *
+ * @param route the pattern of the route
+ * @throws IdempotencyKeyInvalid
+ */
+export const requestKey = ({ headers }: Request, route: string): RequestKey => ({
+  key: readIdempotencyKey(headers),
+  method: 'POST',
+  route,
+});
+
+/**
+ * Like `requestKey`, for routes that refuse a request without a key.
  *
  * @throws IdempotencyKeyMissing, IdempotencyKeyInvalid
  */
-export function requireIdempotencyKey(headers: Headers): string {
-  const key = readIdempotencyKey(headers);
-  if (key === null) throw new IdempotencyKeyMissing();
+export const requiredRequestKey = (request: Request, route: string): RequestKey => {
+  const key = requestKey(request, route);
+  if (key.key === null) throw new IdempotencyKeyMissing();
   return key;
-}
+};
 
 /**
  * Does something once for each key. The key's row is inserted first and in the transaction of the effect, so that of
@@ -111,7 +127,7 @@ export async function idempotent<Body>(
   const { key } = request;
   if (key === null) return inTransaction(database, await prepare());
   const id = sha256(JSON.stringify([request.caller, request.method, request.route, key]));
-  const bodyHash = sha256(canonicalJson(request.body));
+  const bodyHash = sha256(canonicalize(request.body) ?? 'null');
   const kept = await findKept<Body>(database, id, bodyHash);
   if (kept !== undefined) return kept;
   const effect = await prepare();
@@ -144,7 +160,7 @@ export async function sendStored<Body>(
 
 /** Forgets keys after 24 hours, now and every ten minutes until the runtime ends. */
 export function trimIdempotencyKeys(runtime: Runtime, database: Database): void {
-  repeatEvery(runtime, 'trimming idempotency keys', TRIM_EVERY_MS, async () => {
+  repeatEvery(runtime, 'trimming idempotency keys', { everyMs: TRIM_EVERY_MS }, async () => {
     while (!runtime.closing.aborted) {
       const [result] = await database
         .delete(idempotencyKeys)
@@ -188,14 +204,3 @@ async function findKept<Body>(
 }
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** The same text for the same value, in whatever order a client writes the fields. */
-function canonicalJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, part: unknown) =>
-      typeof part === 'object' && part !== null && !Array.isArray(part)
-        ? Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)))
-        : part,
-    ) ?? 'null'
-  );
-}

@@ -3,8 +3,17 @@ import { observeProcess } from '../core/process-metrics';
 import { readiness } from '../core/readiness';
 import type { Runtime } from '../core/runtime';
 
-/** The paths every process answers for whoever runs it; they are not part of its public API. */
-export const OPERATIONAL_PATHS = ['/health', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'];
+/** Probes and metrics, read every few seconds by whatever monitors a process. */
+const PROBE_PATHS = ['/health', '/healthz', '/readyz', '/metrics'];
+/** The paths every process serves for its operators; they are not part of its public API. */
+export const OPERATIONAL_PATHS = [...PROBE_PATHS, '/docs', '/openapi.json'];
+
+/** Whether a path is one of the probes, exactly: `/users/health` is a profile. */
+export const isProbePath = (path: string): boolean => PROBE_PATHS.includes(path);
+
+/** Whether a path, or one below it, is served for operators. */
+export const isOperationalPath = (path: string): boolean =>
+  OPERATIONAL_PATHS.some((operational) => path === operational || path.startsWith(`${operational}/`));
 
 /**
  * `/health`, `/healthz`, `/readyz` and `/metrics`, the same for services and workers.

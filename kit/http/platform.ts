@@ -1,6 +1,7 @@
 import type { Elysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
 import { type DocumentHandler, docs } from './docs';
+import { gatewayOptions } from './gateway-options';
 import { operations } from './operations';
 import { requests } from './requests';
 
@@ -31,6 +32,7 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
   return (app: Elysia) =>
     app
       .use(requests(runtime, rules))
+      .use(gatewayOptions)
       .use(operations(runtime, options.metrics))
       .use(
         docs({

@@ -6,6 +6,7 @@ import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { BodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { continueTrace, runningTrace, type Trace, traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
+import { pathOf } from './request-path';
 
 /** Seconds; from a cached read to the gateway's request timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -121,9 +122,3 @@ const spanOf = (method: string, route: string, status: number): SpanEnd => ({
 
 const statusOf = (response: unknown, set: number | string | undefined): number =>
   response instanceof Response ? response.status : typeof set === 'number' ? set : 200;
-
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('//') + 2);
-  const end = url.indexOf('?', start);
-  return end === -1 ? url.slice(start) : url.slice(start, end);
-}

@@ -1,18 +1,16 @@
 import { expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
+import { gatewayOptions } from './gateway-options';
 import { routeClaims } from './route-claims';
 
 const appWith = (detail: object) => new Elysia().post('/things', () => 'made', { detail });
 
-test('a route tells the gateway what it needs besides its access rule', () => {
-  const detail = {
-    'x-access': 'public',
-    'x-body-bytes': 5,
-    'x-timeout-ms': 100,
-    'x-hedge-ms': 50,
-    'x-rate-limit': 'sign-in',
-  };
-  expect(routeClaims(appWith(detail))).toEqual([
+test('the gateway options of a route are part of its claim, beside the access rule', () => {
+  const app = new Elysia().use(gatewayOptions).post('/things', () => 'made', {
+    detail: { 'x-access': 'public', summary: 'Create a thing' },
+    gateway: { bodyBytes: 5, timeoutMs: 100, hedgeMs: 50, rateLimit: 'sign-in', prefixOnly: true },
+  });
+  expect(routeClaims(app)).toEqual([
     {
       method: 'POST',
       path: '/things',
@@ -21,13 +19,27 @@ test('a route tells the gateway what it needs besides its access rule', () => {
       timeout_ms: 100,
       hedge_ms: 50,
       rate_limit: 'sign-in',
+      prefix_only: true,
     },
   ]);
 });
 
-test('a route without an access rule, or with a limit nobody knows, does not start', () => {
-  expect(() => routeClaims(appWith({}))).toThrow('who may call it');
-  expect(() => routeClaims(appWith({ 'x-access': 'public', 'x-rate-limit': 'signin' }))).toThrow(
-    'no rate limit',
-  );
+test('a misspelt gateway option does not compile', () => {
+  const app = new Elysia().use(gatewayOptions);
+  // @ts-expect-error: it is called hedgeMs
+  const build = () => app.get('/things', () => 'all', { gateway: { hedgMs: 50 } });
+  expect(build).toThrow();
+});
+
+test('a route without an access rule, with an unknown setting or an invalid value does not start', () => {
+  expect(() => routeClaims(appWith({}))).toThrow('no access rule');
+  const misspelt = { 'x-access': 'public', 'x-hedge-millis': 50 };
+  expect(() => routeClaims(appWith(misspelt))).toThrow('no setting of a route is called x-hedge-millis');
+  const unknownLimit = { 'x-access': 'public', 'x-rate-limit': 'signin' };
+  expect(() => routeClaims(appWith(unknownLimit))).toThrow('invalid setting rate_limit');
+});
+
+test('operational routes are no part of the public API', () => {
+  const app = new Elysia().get('/healthz', () => 'ok').get('/docs/assets/:name', () => 'style');
+  expect(routeClaims(app)).toEqual([]);
 });

@@ -2,7 +2,9 @@ import type { AnyElysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
+import { isProbePath } from './operations';
 import { JSON_BODY_BYTES } from './platform';
+import { pathOf } from './request-path';
 import { type WebSocketEvents, webSocketHandler } from './websockets';
 
 /** Room for a request's framing above what the platform counts, so that the platform's own answer comes first. */
@@ -15,10 +17,6 @@ export interface HttpServer {
   /** Stops accepting, waits for running requests, then ends what is left after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>;
 }
-
-/** Asked for all the time by whatever watches a process: a trace of each would be most of all there are. */
-const OPERATIONAL = ['/health', '/healthz', '/readyz', '/metrics'];
-const isOperational = (url: string) => OPERATIONAL.some((path) => url.endsWith(path));
 
 /**
  * Serves an Elysia app, each request within its own trace.
@@ -54,7 +52,11 @@ export function serveHttp(
       fetch(request) {
         const { headers } = request;
         const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
-        const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isOperational(request.url));
+        const trace = receiveTrace(
+          runtime.spans,
+          sent,
+          options.beginsTraces ?? !isProbePath(pathOf(request.url)),
+        );
         return withTrace(trace, () => app.fetch(request));
       },
       websocket: webSocketHandler,

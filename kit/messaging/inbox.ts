@@ -1,6 +1,6 @@
 import { lt, sql } from 'drizzle-orm';
 import type { EventDefinition, MessageOf } from '#contracts/messages';
-import { sleep } from '../core/back-off';
+import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import { DATABASE_NOW } from '../mysql/columns';
 import { type Database, inTransaction, type Transaction } from '../mysql/database';
@@ -42,7 +42,7 @@ export async function onceInTransaction(
 
 /**
  * Like `consumeEvents`, with each event's effect done once: `handle` gets the transaction that also notes the message
- * in the inbox of `database`.
+ * in the inbox of `database`. The service also calls `trimInbox`, once.
  */
 export function consumeEventsOnce<Definition extends EventDefinition>(
   runtime: Runtime,
@@ -57,7 +57,6 @@ export function consumeEventsOnce<Definition extends EventDefinition>(
   },
 ): void {
   const { handle, ...consumption } = options;
-  trimInbox(runtime, database);
   consumeEvents(runtime, rabbit, {
     ...consumption,
     async handle(message, context) {
@@ -69,24 +68,14 @@ export function consumeEventsOnce<Definition extends EventDefinition>(
   });
 }
 
-/** Forgets messages after 14 days, a thousand at a time, now and every hour until the runtime ends. */
+/**
+ * Deletes inbox rows after 14 days, now and every hour until the runtime shuts down. Once for each database, however many
+ * consumers it has.
+ */
 export function trimInbox(runtime: Runtime, database: Database): void {
-  const stop = new AbortController();
-  const trimming = run();
-  runtime.onClose('inbox trimming', async () => {
-    stop.abort();
-    await trimming;
+  repeatEvery(runtime, 'trimming the inbox', { everyMs: TRIM_EVERY_MS }, async () => {
+    while (!runtime.closing.aborted && (await trimOnce(database)) === TRIM_ROWS);
   });
-
-  async function run() {
-    while (!stop.signal.aborted) {
-      const deleted = await trimOnce(database).catch((failure: unknown) => {
-        runtime.log.warn({ err: failure }, 'the inbox could not be trimmed');
-        return 0;
-      });
-      if (deleted < TRIM_ROWS) await sleep(TRIM_EVERY_MS, stop.signal);
-    }
-  }
 }
 
 async function trimOnce(database: Database): Promise<number> {

@@ -1,4 +1,5 @@
 import { backOffMs, sleep } from '../core/back-off';
+import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import type { SpanRecorder } from '../core/span';
 import type { Database } from '../mysql/database';
@@ -89,11 +90,13 @@ export function relayOutbox(
     }
   }
 
-  const trimming = trimAgainAndAgain(runtime, database, brokers.retainHours ?? RETAIN_HOURS, stop.signal);
+  repeatEvery(runtime, 'trimming the outbox', { everyMs: TRIM_EVERY_MS }, () =>
+    trimSent(database, brokers.retainHours ?? RETAIN_HOURS, runtime.closing),
+  );
 
   runtime.onClose('outbox relay', async () => {
     stop.abort();
-    await Promise.all([...loops, trimming]);
+    await Promise.all(loops);
   });
   return {
     wake() {
@@ -164,15 +167,6 @@ function relayBatch(database: Database, route: Route): Promise<Batch> {
     },
     { isolationLevel: 'read committed' },
   );
-}
-
-async function trimAgainAndAgain(runtime: Runtime, database: Database, hours: number, signal: AbortSignal) {
-  while (!signal.aborted) {
-    await trimSent(database, hours, signal).catch((failure: unknown) => {
-      runtime.log.warn({ err: failure }, 'sent outbox rows could not be trimmed');
-    });
-    await sleep(TRIM_EVERY_MS, signal);
-  }
 }
 
 const rabbitRoute = (rabbit: Rabbit): Route => ({

@@ -190,7 +190,7 @@ const EXPIRE_ROWS = 100;
 /** Frees the money of pending transactions whose time is over, every second. */
 export function expireTransactions(deps: Pick<AccountsDeps, 'runtime' | 'database'>): void {
   const { runtime, database } = deps;
-  repeatEvery(runtime, 'expiring transactions', EXPIRE_EVERY_MS, async () => {
+  repeatEvery(runtime, 'expiring transactions', { everyMs: EXPIRE_EVERY_MS }, async () => {
     for (const id of await store.listExpired(database, EXPIRE_ROWS)) {
       const transfer = await store.findTransfer(database, id);
       // Posted or voided in this moment, or expired by another instance.

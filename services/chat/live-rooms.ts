@@ -140,15 +140,17 @@ export async function openLiveRooms(runtime: Runtime, database: Database, redis:
     }
   }
 
-  repeatEvery(runtime, 'looking after connections', TICK_MS, async () => tick());
+  repeatEvery(runtime, 'looking after connections', { everyMs: TICK_MS }, async () => tick());
   repeatEvery(
     runtime,
     'looking for what was missed in rooms',
-    () => (fanOut.listening ? LOOK_MS : LOOK_WHILE_DEAF_MS),
+    { everyMs: () => (fanOut.listening ? LOOK_MS : LOOK_WHILE_DEAF_MS) },
     look,
   );
-  repeatEvery(runtime, 'checking members', MEMBERS_CHECK_MS, checkMembers);
-  repeatEvery(runtime, 'saying who is in rooms', PRESENCE_REFRESH_MS, () => presence.refresh(lives.keys()));
+  repeatEvery(runtime, 'checking members', { everyMs: MEMBERS_CHECK_MS }, checkMembers);
+  repeatEvery(runtime, 'saying who is in rooms', { everyMs: PRESENCE_REFRESH_MS }, () =>
+    presence.refresh(lives.keys()),
+  );
 
   return {
     presence,

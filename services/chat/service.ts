@@ -192,7 +192,7 @@ const SWEPT_AT_ONCE = 500;
 const UNUSED_DAYS = 1;
 
 export function sweepUnusedRooms(deps: Pick<ChatDeps, 'runtime' | 'database'>): void {
-  repeatEvery(deps.runtime, 'deleting unused rooms', SWEEP_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'deleting unused rooms', { everyMs: SWEEP_EVERY_MS }, async () => {
     while (!deps.runtime.closing.aborted)
       if ((await rooms.deleteUnusedRooms(deps.database, UNUSED_DAYS, SWEPT_AT_ONCE)) < SWEPT_AT_ONCE) return;
   });

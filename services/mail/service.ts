@@ -155,7 +155,7 @@ const TRIM_ROWS = 1_000;
 
 /** Forgets mails after so many days: a list of who was written to is kept no longer than it is of use. */
 export function trimMails(deps: MailDeps, keptDays: number): void {
-  repeatEvery(deps.runtime, 'trimming mails', TRIM_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'trimming mails', { everyMs: TRIM_EVERY_MS }, async () => {
     while (!deps.runtime.closing.aborted)
       if ((await store.deleteOlderThan(deps.database, keptDays, TRIM_ROWS)) < TRIM_ROWS) return;
   });

@@ -75,7 +75,7 @@ const ABANDONED_ROWS = 100;
 
 /** Cleans up behind crashes, now and every hour until the runtime ends. */
 export function sweep(deps: MediaDeps): void {
-  repeatEvery(deps.runtime, 'sweeping files', SWEEP_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'sweeping files', { everyMs: SWEEP_EVERY_MS }, async () => {
     const swept = await sweepBlobs(deps);
     if (swept > 0) deps.runtime.log.info({ files: swept }, 'bytes that nothing referred to are deleted');
     await deps.storage.removeAbandoned(UPLOAD_AGE_MS);

@@ -94,7 +94,7 @@ export function openResumable(deps: MediaDeps, folder: string): AnswerResumable 
       return undefined;
     },
   });
-  repeatEvery(deps.runtime, 'giving up unfinished uploads', EXPIRE_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'giving up unfinished uploads', { everyMs: EXPIRE_EVERY_MS }, async () => {
     await server.cleanUpExpiredUploads();
   });
 

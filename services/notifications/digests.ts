@@ -12,7 +12,7 @@ const MOST_LINES = 15;
 
 /** Sends what waits to be told by mail, all of a person's in one. */
 export function sendDigests(deps: NotificationsDeps): void {
-  repeatEvery(deps.runtime, 'sending digests', LOOK_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'sending digests', { everyMs: LOOK_EVERY_MS }, async () => {
     for (const userId of await listDue(deps.database, PEOPLE_PER_LOOK)) await sendDigest(deps, userId);
   });
 }

@@ -23,7 +23,7 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxi
   repeatEvery(
     deps.runtime,
     'looking for notifications to stream',
-    LOOK_EVERY_MS,
+    { everyMs: LOOK_EVERY_MS, firstRun: 'later' },
     async () => {
       const listening = [...streams.topics()];
       const found = new Map<string, number>();
@@ -34,7 +34,6 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxi
       for (const [userId, position] of found) if (known.get(userId) !== position) streams.wake(userId);
       known = found;
     },
-    'later',
   );
 
   async function readBatch(userId: string, lastEventId: string | null): Promise<StreamBatch> {

@@ -126,7 +126,7 @@ const TRIM_EVERY_MS = 60 * 60_000;
 
 /** Forgets notifications that have not changed for so many days. */
 export function trimHourly({ runtime, database }: NotificationsDeps, days: number): void {
-  repeatEvery(runtime, 'trimming notifications', TRIM_EVERY_MS, () =>
+  repeatEvery(runtime, 'trimming notifications', { everyMs: TRIM_EVERY_MS }, () =>
     trimNotifications(database, days, runtime.closing),
   );
 }

@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { Uuid } from '#contracts/messages';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { readIdempotencyKey, requireIdempotencyKey, sendStored } from '#kit/http/idempotency';
+import { readIdempotencyKey, requiredRequestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
@@ -37,7 +37,7 @@ export const payments = (deps: service.PaymentsDeps & { tokens: TokenVerifier })
     .post(
       '/payments',
       ({ caller, body, request, set }) => {
-        const key = requireIdempotencyKey(request.headers);
+        const { key } = requiredRequestKey(request, '/payments');
         return sendStored(
           set,
           service.createPayment(deps, caller, body, { key, method: 'POST', route: '/payments' }),

@@ -15,7 +15,9 @@ const BATCH = 100;
  * stays half done for ever.
  */
 export function remindOfOverdue(deps: PaymentsDeps): void {
-  repeatEvery(deps.runtime, 'looking for overdue payments', LOOK_EVERY_MS, () => remindOnce(deps));
+  repeatEvery(deps.runtime, 'looking for overdue payments', { everyMs: LOOK_EVERY_MS }, () =>
+    remindOnce(deps),
+  );
 }
 
 /** Looks once. @param seconds how long nothing must have happened */

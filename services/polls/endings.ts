@@ -56,7 +56,12 @@ export function tellOfEndings(deps: EndingsDeps): () => Promise<void> {
     }
   }
 
-  repeatEvery(runtime, 'telling of polls that have ended', LOOK_EVERY_MS, look, 'later');
+  repeatEvery(
+    runtime,
+    'telling of polls that have ended',
+    { everyMs: LOOK_EVERY_MS, firstRun: 'later' },
+    look,
+  );
   return look;
 }
 

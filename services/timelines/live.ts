@@ -33,7 +33,7 @@ export function createLiveTimelines(deps: TimelinesDeps, options: { maximumStrea
   repeatEvery(
     deps.runtime,
     'looking for posts to stream',
-    LOOK_EVERY_MS,
+    { everyMs: LOOK_EVERY_MS, firstRun: 'later' },
     async () => {
       if (streams.count() === 0) return;
       const found = await readHead(deps.database);
@@ -41,7 +41,6 @@ export function createLiveTimelines(deps: TimelinesDeps, options: { maximumStrea
       head = found;
       streams.wake();
     },
-    'later',
   );
 
   const isPublic = (viewerId: string | null): Filter => {

@@ -1,13 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { Counter } from 'prom-client';
-import { repeatEvery } from '#kit/core/repeat';
+import { runOnSchedule } from '#kit/core/schedule';
 import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from './service';
 import { type Drift, recountPosts, repairCounts } from './store';
 
-/** UTC; when most people sleep wherever most of them are. */
-const NIGHT_HOUR = 3;
-const DAY_MS = 86_400_000;
+/** Three in the morning, UTC: when there is the least traffic. */
+const NIGHTLY = '0 3 * * *';
 const LOCK = 'timelines:recount';
 const RECOUNTED_TOGETHER = 500;
 
@@ -18,14 +17,7 @@ export function recountNightly(deps: TimelinesDeps): void {
     help: 'Posts whose count of replies or reposts was not what is there',
     registers: [deps.runtime.metrics],
   });
-  const untilNight = () => msUntilHour(NIGHT_HOUR, new Date());
-  repeatEvery(deps.runtime, 'recounting', untilNight, async () => repaired.inc(await recount(deps)), 'later');
-}
-
-export function msUntilHour(hour: number, now: Date): number {
-  const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate(), hour);
-  const ms = today - now.getTime();
-  return ms > 0 ? ms : ms + DAY_MS;
+  runOnSchedule(deps.runtime, 'recounting', NIGHTLY, async () => repaired.inc(await recount(deps)));
 }
 
 /**

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { msUntilHour } from './recount';
 import {
   belongsHome,
   countCharacters,
@@ -102,9 +101,4 @@ describe('who sees a post', () => {
 
 test('two lists become one, newest first, each id once', () => {
   expect(mergeNewestFirst(['30', '9'], ['100', '30'])).toEqual(['100', '30', '9']);
-});
-
-test('the night is at most a day away', () => {
-  expect(msUntilHour(3, new Date('2026-01-01T02:59:00Z'))).toBe(60_000);
-  expect(msUntilHour(3, new Date('2026-01-01T03:00:00Z'))).toBe(86_400_000);
 });

@@ -61,7 +61,7 @@ export async function announceChanges(deps: AuthorizationsDeps): Promise<void> {
 
 /** Announces what is left over, now and every five seconds until the process ends. */
 export function announceLeftOvers(deps: AuthorizationsDeps): void {
-  repeatEvery(deps.runtime, 'announcing changes of rights', LEFT_OVER_EVERY_MS, async () => {
+  repeatEvery(deps.runtime, 'announcing changes of rights', { everyMs: LEFT_OVER_EVERY_MS }, async () => {
     while (!deps.runtime.closing.aborted && (await announceBatch(deps)) === BATCH_PEOPLE);
   });
 }

@@ -1,6 +1,6 @@
 import { AvatarChanged } from '#contracts/events/media';
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
-import { consumeEventsOnce } from '#kit/messaging/inbox';
+import { consumeEventsOnce, trimInbox } from '#kit/messaging/inbox';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import type { UsersDeps } from './accounts';
 import { takeOverAvatar } from './service';
@@ -8,6 +8,7 @@ import { addToPostsCount } from './store';
 
 /** Counts people's posts as timelines tells of them, and shows the avatars that media tells of. */
 export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {
+  trimInbox(deps.runtime, deps.database);
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users',
     events: [PostCreated, PostDeleted],

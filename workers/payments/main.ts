@@ -3,43 +3,21 @@ import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
 import { readEnv } from '#kit/config/environment';
 import { amqpFields, workerFields } from '#kit/config/fields';
-import { createGrpcClient } from '#kit/grpc/client';
-import { openRabbit } from '#kit/messaging/rabbit/client';
-import { startProcess } from '#kit/process';
-import { watchRegistry } from '#kit/registry/client';
-import { runEventWorker, serveOperations } from '#kit/worker';
+import { startEventWorker } from '#kit/worker';
 import { paymentsWorker } from '.';
 import { grpcProvider } from './provider';
 
-/** A card may take longer to answer than anything of the house; then it is asked what became of the charge. */
+/** A card network may be slower than a service of ours; after this the provider is asked for the charge's state. */
 const PROVIDER_DEADLINE_MS = 3_000;
 
 const env = readEnv({ ...workerFields(7106), ...amqpFields });
-const runtime = await startProcess('payments-worker', env);
-const services = {
-  registry: watchRegistry(runtime, { urls: env.REGISTRY_URL }),
-  internalSecret: env.INTERNAL_SECRET,
-};
-const worker = paymentsWorker({
-  payments: createGrpcClient(runtime, {
-    service: 'payments',
-    definition: PaymentsServiceDefinition,
-    ...services,
+const { grpcClient, run } = await startEventWorker('payments-worker', env);
+// The mock of a payment provider is served by the payments service.
+const provider = grpcClient('payments', ProviderServiceDefinition, { deadlineMs: PROVIDER_DEADLINE_MS });
+run(
+  paymentsWorker({
+    payments: grpcClient('payments', PaymentsServiceDefinition),
+    accounts: grpcClient('accounts', AccountsServiceDefinition),
+    provider: grpcProvider(provider),
   }),
-  accounts: createGrpcClient(runtime, {
-    service: 'accounts',
-    definition: AccountsServiceDefinition,
-    ...services,
-  }),
-  // The mock of a provider answers beside payments.
-  provider: grpcProvider(
-    createGrpcClient(runtime, {
-      service: 'payments',
-      definition: ProviderServiceDefinition,
-      deadlineMs: PROVIDER_DEADLINE_MS,
-      ...services,
-    }),
-  ),
-});
-runEventWorker(runtime, worker, openRabbit(runtime, { url: env.AMQP_URL, required: true }));
-serveOperations(runtime, env);
+);

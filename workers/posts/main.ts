@@ -1,22 +1,9 @@
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { readEnv } from '#kit/config/environment';
 import { beanstalkdFields, workerFields } from '#kit/config/fields';
-import { createGrpcClient } from '#kit/grpc/client';
-import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
-import { startProcess } from '#kit/process';
-import { watchRegistry } from '#kit/registry/client';
-import { runJobWorker, serveOperations } from '#kit/worker';
+import { startJobWorker } from '#kit/worker';
 import { postsWorker } from '.';
 
 const env = readEnv({ ...workerFields(7101), ...beanstalkdFields });
-const runtime = await startProcess('posts', env);
-const timelines = createGrpcClient(runtime, {
-  service: 'timelines',
-  definition: TimelinesServiceDefinition,
-  registry: watchRegistry(runtime, { urls: env.REGISTRY_URL }),
-  internalSecret: env.INTERNAL_SECRET,
-});
-const address = { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT };
-const beanstalkd = openBeanstalkd(runtime, { address, required: true });
-runJobWorker(runtime, postsWorker({ timelines }), beanstalkd);
-serveOperations(runtime, env);
+const { grpcClient, run } = await startJobWorker('posts', env);
+run(postsWorker({ timelines: grpcClient('timelines', TimelinesServiceDefinition) }));

@@ -1,0 +1,36 @@
+/** What the OpenAPI document says about a route. */
+interface RouteDocs {
+  readonly summary: string;
+  readonly tags: string[];
+}
+
+/**
+ * The documentation of a route, to be spread into its options.
+ *
+ * @param summary starts with a verb: `Create a post`
+ * @param tag the group it is listed in
+ */
+export const describe = (summary: string, tag: string): { detail: RouteDocs } => ({
+  detail: { summary, tags: [tag] },
+});
+
+/**
+ * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`).
+ *
+ * @param options.required whether the route refuses requests without a key
+ */
+export const keyed = (summary: string, tag: string, options: { required?: boolean } = {}) => ({
+  detail: {
+    summary,
+    tags: [tag],
+    parameters: [
+      {
+        name: 'Idempotency-Key',
+        in: 'header' as const,
+        required: options.required ?? false,
+        description: 'A repeat with the same key and body within 24 hours gets the first response again',
+        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-9d1c' },
+      },
+    ],
+  },
+});
