@@ -4,20 +4,21 @@ import { Problem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';
-import { usernameOf } from './people';
-import { closeAccountsOf, expireTransactions, openAccount } from './service';
+import { closeAccountsOf, openAccount } from './service';
+import { expireTransactions } from './transactions';
+import { usernameOf } from './users';
 
-const people = new Map<string, { id: string; username: string; display_name: string; version: number }>();
+const users = new Map<string, { id: string; username: string; display_name: string; version: number }>();
 const service = await startAccounts({
   users: {
     async createUser({ username }) {
-      const taken = [...people.values()].some((person) => person.username === username);
-      if (taken) throw new Problem('user.username-taken', 409, 'This username is taken');
+      const taken = [...users.values()].some((user) => user.username === username);
+      if (taken) throw new Problem('user.username-taken', 409, 'Username taken');
       const user = { id: Bun.randomUUIDv7(), username, display_name: username, version: 1 };
-      people.set(user.id, user);
+      users.set(user.id, user);
       return { user };
     },
-    getUsers: async ({ ids }) => ({ users: ids.flatMap((id) => people.get(id) ?? []) }),
+    getUsers: async ({ ids }) => ({ users: ids.flatMap((id) => users.get(id) ?? []) }),
   },
 });
 const { app, call, client, database, deps, operator, tokens } = service;
@@ -32,17 +33,17 @@ const send = (from: Holder, to: Holder, amount: unknown, more: object = {}, key?
     authorization: from.authorization,
     ...(key !== undefined && { headers: { 'idempotency-key': key } }),
   });
-const act = (holder: Holder, id: unknown, what: 'post' | 'void') =>
-  call('POST', `/transactions/${id}/${what}`, { authorization: holder.authorization });
+const settle = (holder: Holder, id: unknown, action: 'post' | 'void') =>
+  call('POST', `/transactions/${id}/${action}`, { authorization: holder.authorization });
 
-const refusalOf = (call: Promise<unknown>) =>
+const errorCodeOf = (call: Promise<unknown>) =>
   call.then(
-    () => 'done',
+    () => 'none',
     (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure)),
   );
 
-describe('sending money', () => {
-  test('takes it from one account and puts it on the other, and both statements tell', async () => {
+describe('a transfer', () => {
+  test('debits the sender, credits the receiver, and adds an entry to both accounts', async () => {
     const [ada, bela] = [await service.holder('100.00'), await service.holder()];
     const sent = await send(ada, bela, '30.05', { description: 'Seeds' });
     expect(sent.status).toBe(201);
@@ -62,14 +63,14 @@ describe('sending money', () => {
       ).toEqual(sent.body);
   });
 
-  test('more than there is is refused, and nothing moves', async () => {
+  test('without sufficient funds is rejected, and no balance changes', async () => {
     const [ada, bela] = [await service.holder('10.00'), await service.holder()];
     const refused = await send(ada, bela, '10.01');
     expect([refused.status, refused.body.code]).toEqual([409, 'account.insufficient-funds']);
     expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['10.00', '0.00']);
   });
 
-  test('is for the owner of the sending account only', async () => {
+  test('is permitted to the owner of the sending account only', async () => {
     const [ada, bela] = [await service.holder('10.00'), await service.holder()];
     const { status } = await call('POST', '/transactions', {
       body: { sender_id: ada.accountId, receiver_id: bela.accountId, amount: '1.00' },
@@ -78,7 +79,7 @@ describe('sending money', () => {
     expect(status).toBe(403);
   });
 
-  test('in the digits of other currencies is exact', async () => {
+  test('is exact in currencies with other numbers of minor digits', async () => {
     for (const [currency, start, amount, left] of [
       ['JPY', '1000', '999', '1'],
       ['KWD', '1.000', '0.001', '0.999'],
@@ -90,41 +91,41 @@ describe('sending money', () => {
   });
 
   test.each([
-    ['nothing', '0', {}],
-    ['nothing with digits', '0.00', {}],
-    ['less than nothing', '-1', {}],
+    ['zero', '0', {}],
+    ['zero with decimals', '0.00', {}],
+    ['a negative amount', '-1', {}],
     ['too many decimals', '1.001', {}],
     ['a JSON number', 1, {}],
-    ['too much', '1'.repeat(20), {}],
-    ['no number', 'lots', {}],
-    ['a currency that is none', '1', { currency: 'ZZZ' }],
-    ['a currency in small letters', '1', { currency: 'eur' }],
-    ['another currency than the account', '1', { currency: 'USD' }],
-    ['a description of two lines', '1', { description: 'a\nb' }],
-    ['an account id that is none', '1', { receiver_id: 'x' }],
-    ['an end before the beginning', '1', { pending: true, expires_in_seconds: 0 }],
-  ])('%s is refused with 422', async (_what, amount, more) => {
+    ['an amount above the maximum', '1'.repeat(20), {}],
+    ['an amount that is not a number', 'lots', {}],
+    ['an unknown currency', '1', { currency: 'ZZZ' }],
+    ['a currency in lower case', '1', { currency: 'eur' }],
+    ['a currency other than that of the account', '1', { currency: 'USD' }],
+    ['a multi-line description', '1', { description: 'a\nb' }],
+    ['an invalid account id', '1', { receiver_id: 'x' }],
+    ['an expiry of zero seconds', '1', { pending: true, expires_in_seconds: 0 }],
+  ])('with %s is rejected with 422', async (_case, amount, more) => {
     const [ada, bela] = [await service.holder('5.00'), await service.holder()];
     expect((await send(ada, bela, amount, more)).status).toBe(422);
     expect(await service.balanceOf(ada)).toBe('5.00');
   });
 
-  test('to oneself, to an account of another currency or to nobody is refused', async () => {
+  test('to the same account, to another currency or to an unknown account is rejected', async () => {
     const ada = await service.holder('5.00');
     const yen = await service.holder(undefined, 'JPY');
     expect((await send(ada, ada, '1')).body.code).toBe('transaction.same-account');
     expect((await send(ada, yen, '1')).body.code).toBe('transaction.currency-mismatch');
-    const nobody = { ...ada, accountId: Bun.randomUUIDv7() };
-    expect((await send(ada, nobody, '1')).body.code).toBe('account.not-found');
+    const unknown = { ...ada, accountId: Bun.randomUUIDv7() };
+    expect((await send(ada, unknown, '1')).body.code).toBe('account.not-found');
   });
 
-  test('under one Idempotency-Key happens once, at the same time and later', async () => {
+  test('is made once per Idempotency-Key, for concurrent and later repeats', async () => {
     const [ada, bela] = [await service.holder('100.00'), await service.holder()];
     const key = Bun.randomUUIDv7();
-    const answers = await Promise.all(Array.from({ length: 50 }, () => send(ada, bela, '7.00', {}, key)));
-    const answered = answers.filter(({ status }) => status === 201);
-    expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
-    expect(new Set(answered.map(({ body }) => body.id)).size).toBe(1);
+    const responses = await Promise.all(Array.from({ length: 50 }, () => send(ada, bela, '7.00', {}, key)));
+    const created = responses.filter(({ status }) => status === 201);
+    expect(responses.every(({ status }) => status === 201 || status === 409)).toBe(true);
+    expect(new Set(created.map(({ body }) => body.id)).size).toBe(1);
     expect((await send(ada, bela, '7.00', {}, key)).headers.get('idempotency-replayed')).toBe('true');
     expect((await send(ada, bela, '8.00', {}, key)).body.code).toBe('idempotency.key-reused');
     expect(await service.balanceOf(bela)).toBe('7.00');
@@ -138,36 +139,36 @@ describe('a pending transaction', () => {
     return { ada, bela, id: body.id };
   };
 
-  test('holds money back until it is posted; posting again changes nothing', async () => {
+  test('reserves money until it is posted; posting is idempotent', async () => {
     const { ada, bela, id } = await reserve();
     const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: ada.authorization });
     expect(body).toMatchObject({ balance: '10.00', available: '4.00' });
     expect((await send(ada, bela, '4.01')).status).toBe(409);
-    expect((await act(bela, id, 'post')).status).toBe(403);
-    const posted = await Promise.all(Array.from({ length: 5 }, () => act(ada, id, 'post')));
+    expect((await settle(bela, id, 'post')).status).toBe(403);
+    const posted = await Promise.all(Array.from({ length: 5 }, () => settle(ada, id, 'post')));
     expect(posted.map(({ body: { status } }) => status)).toEqual(Array(5).fill('posted'));
     expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['4.00', '6.00']);
-    expect((await act(ada, id, 'void')).body.code).toBe('transaction.not-pending');
+    expect((await settle(ada, id, 'void')).body.code).toBe('transaction.not-pending');
   });
 
-  test('is undone by either side', async () => {
-    for (const side of ['ada', 'bela'] as const) {
-      const made = await reserve();
-      expect((await act(made[side], made.id, 'void')).body.status).toBe('voided');
-      const { body } = await call('GET', `/accounts/${made.ada.accountId}`, {
-        authorization: made.ada.authorization,
+  test('can be voided by either party', async () => {
+    for (const party of ['ada', 'bela'] as const) {
+      const reserved = await reserve();
+      expect((await settle(reserved[party], reserved.id, 'void')).body.status).toBe('voided');
+      const { body } = await call('GET', `/accounts/${reserved.ada.accountId}`, {
+        authorization: reserved.ada.authorization,
       });
       expect(body).toMatchObject({ balance: '10.00', available: '10.00' });
-      expect((await act(made.ada, made.id, 'post')).status).toBe(409);
+      expect((await settle(reserved.ada, reserved.id, 'post')).status).toBe(409);
     }
   });
 
-  test('expires by itself, and cannot be posted from that moment on', async () => {
+  test('expires, and cannot be posted after its expiry', async () => {
     const { ada, id } = await reserve();
     await database.execute(
       sql`update transfers set expires_at = utc_timestamp(3) where id = ${Buffer.from(String(id).replaceAll('-', ''), 'hex')}`,
     );
-    expect((await act(ada, id, 'post')).body.code).toBe('transaction.not-pending');
+    expect((await settle(ada, id, 'post')).body.code).toBe('transaction.not-pending');
     expireTransactions(deps);
     await eventually(async () => {
       const { body } = await call('GET', `/transactions/${id}`, { authorization: ada.authorization });
@@ -179,7 +180,7 @@ describe('a pending transaction', () => {
 });
 
 describe('an account', () => {
-  test('is there once for each person and currency, however often it is opened', async () => {
+  test('exists once per user and currency; opening it is idempotent', async () => {
     const id = Bun.randomUUIDv7();
     const authorization = await tokens.authorization({ id, username: 'ada' });
     const open = (currency: string) => call('POST', '/accounts', { body: { currency }, authorization });
@@ -191,22 +192,22 @@ describe('an account', () => {
     expect((await open('XXX')).status).toBe(422);
   });
 
-  test('shows balances and entries to its owner and to operators, and to others that it is there', async () => {
+  test('discloses balances and entries to its owner and operators only', async () => {
     const [ada, bela] = [await service.holder('1.00'), await service.holder()];
-    const seenBy = (authorization: string, path = '') =>
+    const readBy = (authorization: string, path = '') =>
       call('GET', `/accounts/${ada.accountId}${path}`, { authorization });
-    expect((await seenBy(operator)).body.balance).toBe('1.00');
-    const seen = await seenBy(bela.authorization);
-    expect(seen.body).toMatchObject({ id: ada.accountId, user_id: ada.id, currency: 'EUR' });
-    expect(seen.body).not.toHaveProperty('balance');
-    expect((await seenBy(bela.authorization, '/entries')).status).toBe(403);
+    expect((await readBy(operator)).body.balance).toBe('1.00');
+    const response = await readBy(bela.authorization);
+    expect(response.body).toMatchObject({ id: ada.accountId, user_id: ada.id, currency: 'EUR' });
+    expect(response.body).not.toHaveProperty('balance');
+    expect((await readBy(bela.authorization, '/entries')).status).toBe(403);
     const { body } = await call('GET', `/accounts/${ada.accountId}/entries`, { authorization: operator });
     const [entry] = body.items as { transaction_id: string }[];
     const path = `/transactions/${entry?.transaction_id}`;
     expect((await call('GET', path, { authorization: bela.authorization })).status).toBe(404);
   });
 
-  test('statements come page by page, newest first, without a gap', async () => {
+  test('lists its entries page by page, newest first, without gaps', async () => {
     const ada = await service.holder();
     for (let number = 1; number <= 5; number++)
       await call('POST', `/accounts/${ada.accountId}/deposits`, {
@@ -226,7 +227,7 @@ describe('an account', () => {
     expect(amounts).toEqual(['5.00', '4.00', '3.00', '2.00', '1.00']);
   });
 
-  test('of an erased person is closed and nobody’s; the ledger stays, and nothing opens it again', async () => {
+  test('of an erased user is closed and anonymized; its entries remain, and it cannot be opened again', async () => {
     const [ada, bela] = [await service.holder('3.00'), await service.holder()];
     await send(ada, bela, '1.00', { description: 'from Ada' });
     await closeAccountsOf(deps, ada.id);
@@ -234,52 +235,64 @@ describe('an account', () => {
     const { body } = await call('GET', `/accounts/${ada.accountId}`, { authorization: operator });
     expect(body).toMatchObject({ user_id: null, status: 'closed', balance: '2.00' });
     expect((await send(bela, ada, '1.00')).body.code).toBe('account.closed');
-    expect(await refusalOf(openAccount(deps, ada.id, 'EUR'))).toBe('account.closed');
+    expect(await errorCodeOf(openAccount(deps, ada.id, 'EUR'))).toBe('account.closed');
   });
 });
 
-describe('over gRPC', () => {
-  test('a transfer happens once for its external id, and can be asked for', async () => {
+describe('the gRPC API', () => {
+  test('makes a transfer once per external id, and returns it', async () => {
     const ada = await service.holder();
     const external_id = Bun.randomUUIDv7();
-    const asked = { external_id, receiver_id: ada.accountId, amount: '5', currency: 'EUR', description: '' };
-    const answers = await Promise.all(Array.from({ length: 20 }, () => client.transfer(asked)));
-    expect(new Set(answers.map(({ transfer }) => transfer?.id)).size).toBe(1);
-    expect((await client.getTransfer({ external_id })).transfer).toEqual(answers[0]?.transfer);
+    const request = {
+      external_id,
+      receiver_id: ada.accountId,
+      amount: '5',
+      currency: 'EUR',
+      description: '',
+    };
+    const responses = await Promise.all(Array.from({ length: 20 }, () => client.transfer(request)));
+    expect(new Set(responses.map(({ transfer }) => transfer?.id)).size).toBe(1);
+    expect((await client.getTransfer({ external_id })).transfer).toEqual(responses[0]?.transfer);
     expect(await service.balanceOf(ada)).toBe('5.00');
-    expect(await refusalOf(client.transfer({ ...asked, amount: '6' }))).toBe(
+    expect(await errorCodeOf(client.transfer({ ...request, amount: '6' }))).toBe(
       'transaction.external-id-reused',
     );
-    expect(await refusalOf(client.getTransfer({ external_id: Bun.randomUUIDv7() }))).toBe(
+    expect(await errorCodeOf(client.getTransfer({ external_id: Bun.randomUUIDv7() }))).toBe(
       'transaction.not-found',
     );
   });
 
-  test('a transfer is moved back once, and only when the money is still there', async () => {
+  test('reverses a transfer once, and only while the receiver has the funds', async () => {
     const [ada, bela] = [await service.holder(), await service.holder()];
     const external_id = Bun.randomUUIDv7();
-    const asked = { external_id, receiver_id: ada.accountId, amount: '5', currency: 'EUR', description: '' };
-    await client.transfer(asked);
+    const request = {
+      external_id,
+      receiver_id: ada.accountId,
+      amount: '5',
+      currency: 'EUR',
+      description: '',
+    };
+    await client.transfer(request);
     await send(ada, bela, '1.00');
     const reverse = (id: string) =>
       client.reverseTransfer({ external_id: id, reversed_external_id: external_id });
     const reversal = Bun.randomUUIDv7();
-    expect(await refusalOf(reverse(reversal))).toBe('account.insufficient-funds');
+    expect(await errorCodeOf(reverse(reversal))).toBe('account.insufficient-funds');
     await send(bela, ada, '1.00');
     const [first, second] = await Promise.all([reverse(reversal), reverse(reversal)]);
     expect(first).toEqual(second);
-    expect(await refusalOf(reverse(Bun.randomUUIDv7()))).toBe('transaction.not-reversible');
+    expect(await errorCodeOf(reverse(Bun.randomUUIDv7()))).toBe('transaction.not-reversible');
     expect(await service.balanceOf(ada)).toBe('0.00');
   });
 });
 
-describe('registering with a phone number', () => {
+describe('registration with a phone number', () => {
   const register = (phone_number: string) =>
     call('POST', '/users', {
       body: { phone_number, password: 'a long password', date_of_birth: '1990-12-31' },
     });
 
-  test('opens an account; the number registers once, however it is written, and is nowhere to be seen', async () => {
+  test('opens an account; a number registers once in any format, and is never disclosed', async () => {
     const { status, body } = await register('+49 30 123456');
     expect(status).toBe(201);
     expect(body.account).toMatchObject({ balance: '0.00', currency: 'EUR', user_id: body.id });
@@ -288,20 +301,20 @@ describe('registering with a phone number', () => {
     const authorization = await tokens.authorization({ id: String(body.id), username: 'ada' });
     expect((await call('GET', '/users/me', { authorization })).body).toEqual(body);
     const stranger = (await service.holder()).authorization;
-    const seen = await call('GET', `/users/${body.id}`, { authorization: stranger });
-    expect(seen.body.account).not.toHaveProperty('balance');
+    const foreign = await call('GET', `/users/${body.id}`, { authorization: stranger });
+    expect(foreign.body.account).not.toHaveProperty('balance');
   });
 
-  test('the username made of it is one users takes', () => {
+  test('derives a username that the users service accepts', () => {
     expect(usernameOf('secret', '+49 30 123456')).toMatch(/^[A-Za-z0-9_]{3,30}$/);
     expect(usernameOf('secret', '1')).not.toBe(usernameOf('other secret', '1'));
   });
 
   test.each([
-    ['no number', { phone_number: 'call me' }],
+    ['an invalid number', { phone_number: 'call me' }],
     ['a short password', { password: 'short' }],
-    ['no such day', { date_of_birth: '1990-13-01' }],
-  ])('with %s is refused', async (_what, changed) => {
+    ['an invalid date', { date_of_birth: '1990-13-01' }],
+  ])('with %s is rejected', async (_case, changed) => {
     const body = {
       phone_number: '030 1',
       password: 'a long password',
@@ -312,16 +325,16 @@ describe('registering with a phone number', () => {
   });
 });
 
-test('the keys to check tokens with are answered as auth has them', async () => {
+test('the JSON Web Key Set is that of auth', async () => {
   const { status, body } = await call('GET', '/.well-known/jwks.json');
   expect([status, body]).toEqual([200, { keys: [{ kty: 'OKP', kid: 'test' }] }]);
 });
 
-test('who is not signed in gets 401, and who may not bring money in 403', async () => {
+test('a route without a valid token returns 401, a deposit without the permission 403', async () => {
   for (const { method, path, auth } of routeClaims(app)) {
     if (auth === 'public') continue;
-    const called = path.replace(/:\w+/, Bun.randomUUIDv7());
-    expect([path, (await call(method, called)).status]).toEqual([path, 401]);
+    const target = path.replace(/:\w+/, Bun.randomUUIDv7());
+    expect([path, (await call(method, target)).status]).toEqual([path, 401]);
   }
   const ada = await service.holder();
   const { status } = await call('POST', `/accounts/${ada.accountId}/deposits`, {

@@ -2,71 +2,53 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
+import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, paged } from '#kit/http/responses';
+import { describe, keyed } from '#kit/http/route-docs';
+import type { AccountsDeps } from './deps';
 import * as model from './model';
-import * as people from './people';
 import * as service from './service';
+import * as transactions from './transactions';
+import * as users from './users';
 
 const byId = { params: Type.Object({ id: Uuid }) };
-const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
-/** Users owns these paths at the root; here they are reached below `/accounts`. */
-const belowPrefix = (summary: string, tag: string) => ({
-  detail: { summary, tags: [tag], 'x-prefix-only': true },
-});
-const keyed = (summary: string) => ({
-  detail: {
-    summary,
-    tags: ['Transactions'],
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header' as const,
-        description: 'Sent again with the same body within 24 hours, it gets the first answer again',
-        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-transfer' },
-      },
-    ],
-  },
-});
-const registering = belowPrefix('Register with a phone number, and open an account', 'People').detail;
-const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: readIdempotencyKey(request.headers),
-  method: 'POST',
-  route,
-});
+/** The users and auth services own these paths at the root; these are reachable below `/accounts` only. */
+const prefixOnly = { gateway: { prefixOnly: true } } as const;
 
-export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier }) =>
+export const accounts = (deps: AccountsDeps) =>
   new Elysia({ name: 'accounts' })
-    .use(platform(deps.runtime, { description: 'Accounts and the money on them: a double-entry ledger.' }))
+    .use(platform(deps.runtime, { description: 'Accounts and transactions on a double-entry ledger.' }))
     .use(access(deps.tokens))
 
     .post(
       '/users',
       async ({ body, set }) => {
-        const person = await people.registerByPhone(deps, body);
-        return created(set, `/accounts/users/${person.id}`, person);
+        const user = await users.registerByPhone(deps, body);
+        return created(set, `/accounts/users/${user.id}`, user);
       },
       {
         public: true,
-        body: model.NewPerson,
-        response: { 201: model.Person },
-        detail: { ...registering, 'x-rate-limit': 'registration' },
+        gateway: { prefixOnly: true, rateLimit: 'registration' },
+        body: model.PhoneRegistration,
+        response: { 201: model.UserWithAccount },
+        ...describe('Register with a phone number and open an account', 'Users'),
       },
     )
-    .get('/users/me', ({ caller }) => people.readPerson(deps, caller, caller.id), {
+    .get('/users/me', ({ caller }) => users.readUser(deps, caller, caller.id), {
       user: true,
-      response: model.Person,
-      ...belowPrefix('Me and my account', 'People'),
+      ...prefixOnly,
+      response: model.UserWithAccount,
+      ...describe('Get my user and account', 'Users'),
     })
-    .get('/users/:id', ({ caller, params }) => people.readPerson(deps, caller, params.id), {
+    .get('/users/:id', ({ caller, params }) => users.readUser(deps, caller, params.id), {
       user: true,
+      ...prefixOnly,
       ...byId,
-      response: model.Person,
-      ...belowPrefix('Somebody and their account; balances are shown to its owner only', 'People'),
+      response: model.UserWithAccount,
+      ...describe('Get a user and their account; balances are visible to the owner only', 'Users'),
     })
     .get(
       '/.well-known/jwks.json',
@@ -77,25 +59,23 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
       },
       {
         public: true,
+        ...prefixOnly,
         response: model.KeySet,
-        ...belowPrefix('The keys to check tokens with (RFC 7517), as auth has them', 'Keys'),
+        ...describe('Get the public keys for token verification (RFC 7517)', 'Keys'),
       },
     )
 
     .post(
       '/accounts',
       async ({ caller, body, set }) => {
-        const account = await service.openAccount(deps, caller.id, body.currency);
-        return created(set, `/accounts/${account.id}`, service.accountView(account, caller));
+        const account = await service.openOwnAccount(deps, caller, body);
+        return created(set, `/accounts/${account.id}`, account);
       },
       {
         user: true,
         body: model.NewAccount,
         response: { 201: model.Account },
-        ...describe(
-          'Open my account in a currency; there is one for each, and again it is the same',
-          'Accounts',
-        ),
+        ...describe('Open my account in a currency, or return the existing one', 'Accounts'),
       },
     )
     .get(
@@ -106,14 +86,14 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
         params: Type.Object({ user_id: Uuid }),
         query: Type.Object({ currency: Type.Optional(Currency) }),
         response: model.Account,
-        ...describe("Somebody's account; balances are shown to its owner only", 'Accounts'),
+        ...describe("Get a user's account; balances are visible to the owner only", 'Accounts'),
       },
     )
     .get('/accounts/:id', ({ caller, params }) => service.readAccount(deps, caller, params.id), {
       user: true,
       ...byId,
       response: model.Account,
-      ...describe('An account; balances are shown to its owner only', 'Accounts'),
+      ...describe('Get an account; balances are visible to the owner only', 'Accounts'),
     })
     .get(
       '/accounts/:id/entries',
@@ -124,59 +104,60 @@ export const accounts = (deps: service.AccountsDeps & { tokens: TokenVerifier })
         ...byId,
         query: PageQuery,
         response: model.EntryPage,
-        ...describe('The statement of my account, newest first', 'Accounts'),
+        ...describe('List the entries of my account, newest first', 'Accounts'),
       },
     )
     .post(
       '/accounts/:id/deposits',
-      ({ caller, params, body, request, set }) =>
-        sendStored(
-          set,
-          service.createDeposit(deps, caller, params.id, body, requestKey(request, '/accounts/:id/deposits')),
-        ),
+      ({ caller, params: { id }, body, request, set }) => {
+        const key = requestKey(request, '/accounts/:id/deposits');
+        return sendStored(set, transactions.createDeposit(deps, caller, { accountId: id, key }, body));
+      },
       {
         permission: 'accounts:deposit',
         ...byId,
         body: model.NewDeposit,
         response: { 201: model.Transaction },
-        ...keyed('Bring money in from outside'),
+        ...keyed('Deposit money from outside the system', 'Transactions'),
       },
     )
 
     .post(
       '/transactions',
-      ({ caller, body, request, set }) =>
-        sendStored(set, service.createTransaction(deps, caller, body, requestKey(request, '/transactions'))),
+      ({ caller, body, request, set }) => {
+        const key = requestKey(request, '/transactions');
+        return sendStored(set, transactions.createTransaction(deps, caller, key, body));
+      },
       {
         user: true,
         body: model.NewTransaction,
         response: { 201: model.Transaction },
-        ...keyed('Send money from my account'),
+        ...keyed('Transfer money from my account', 'Transactions'),
       },
     )
-    .get('/transactions/:id', ({ caller, params }) => service.readTransaction(deps, caller, params.id), {
+    .get('/transactions/:id', ({ caller, params }) => transactions.readTransaction(deps, caller, params.id), {
       user: true,
       ...byId,
       response: model.Transaction,
-      ...describe('A transaction I have part in', 'Transactions'),
+      ...describe('Get a transaction I am a party to', 'Transactions'),
     })
     .post(
       '/transactions/:id/post',
-      ({ caller, params }) => service.postTransaction(deps, caller, params.id),
+      ({ caller, params }) => transactions.postTransaction(deps, caller, params.id),
       {
         user: true,
         ...byId,
         response: model.Transaction,
-        ...describe('Let the money of my pending transaction go; again changes nothing', 'Transactions'),
+        ...describe('Post my pending transaction (idempotent)', 'Transactions'),
       },
     )
     .post(
       '/transactions/:id/void',
-      ({ caller, params }) => service.voidTransaction(deps, caller, params.id),
+      ({ caller, params }) => transactions.voidTransaction(deps, caller, params.id),
       {
         user: true,
         ...byId,
         response: model.Transaction,
-        ...describe('Take my pending transaction back, or refuse it; again changes nothing', 'Transactions'),
+        ...describe('Void a pending transaction, as its sender or receiver (idempotent)', 'Transactions'),
       },
     );

@@ -9,19 +9,19 @@ import { openAccount } from './service';
 import { findAccount, findTransfer, WORLD } from './store';
 
 const ACCOUNTS = 12;
-/** The others are in yen. */
-const IN_EURO = 10;
-const START = 10_000n;
+/** The remaining accounts are in JPY. */
+const IN_EUR = 10;
+const OPENING_BALANCE = 10_000n;
 const ROUNDS = 20;
 const STEPS = 150;
-const AT_ONCE = 40;
+const CONCURRENCY = 40;
 
 const service = await startAccounts();
 const { database } = service;
 afterAll(service.close);
 
 const ids: string[] = [];
-const currencyOf = (position: number) => (position < IN_EURO ? 'EUR' : 'JPY');
+const currencyOf = (position: number) => (position < IN_EUR ? 'EUR' : 'JPY');
 for (let position = 0; position < ACCOUNTS; position++)
   ids.push((await openAccount(service, Bun.randomUUIDv7(), currencyOf(position))).id);
 
@@ -30,15 +30,15 @@ const step = fc.record({
   action: fc.constantFrom('send', 'send', 'send', 'reserve', 'post', 'void', 'reverse', 'repeat'),
   from: index,
   to: index,
-  // Around what accounts hold, so that many are refused.
-  amount: fc.bigInt({ min: 1n, max: START / 2n }),
-  earlier: fc.nat(10_000),
+  // In the range of the balances, so that many are rejected.
+  amount: fc.bigInt({ min: 1n, max: OPENING_BALANCE / 2n }),
+  target: fc.nat(10_000),
 });
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-const made: string[] = [];
-const counts = { done: 0, refused: 0 };
-const REFUSALS = new Set([
+const created: string[] = [];
+const counts = { completed: 0, rejected: 0 };
+const REJECTIONS = new Set([
   'account.insufficient-funds',
   'transaction.same-account',
   'transaction.currency-mismatch',
@@ -47,33 +47,33 @@ const REFUSALS = new Set([
   'transaction.external-id-reused',
 ]);
 
-test('whatever is sent, reserved, posted, voided, reversed and repeated at the same time, no money appears or is lost', async () => {
+test('concurrent transfers, settlements, reversals and repeats neither create nor destroy money', async () => {
   for (const [position, receiverId] of ids.entries()) {
     const currency = currencyOf(position);
     const world = await openAccount(service, WORLD, currency);
-    await transferOnce(database, request(world.id, receiverId, START, currency));
+    await transferOnce(database, request(world.id, receiverId, OPENING_BALANCE, currency));
   }
   const seed = Date.now() % 1_000_000;
   console.log(`seed ${seed}`);
   for (const [round, steps] of fc
     .sample(fc.array(step, { minLength: STEPS, maxLength: STEPS }), { seed, numRuns: ROUNDS })
     .entries()) {
-    await inParallel(steps, take);
+    await inParallel(steps, run);
     if (round % 5 === 4) expect(await service.audit()).toEqual([]);
   }
   expect(await service.audit()).toEqual([]);
-  expect(counts.done + counts.refused).toBe(ROUNDS * STEPS);
-  expect(counts.done).toBeGreaterThan(ROUNDS * STEPS * 0.2);
-  expect(counts.refused).toBeGreaterThan(ROUNDS * STEPS * 0.1);
-  const held = (await Promise.all(ids.slice(0, IN_EURO).map((id) => findAccount(database, id)))).reduce(
+  expect(counts.completed + counts.rejected).toBe(ROUNDS * STEPS);
+  expect(counts.completed).toBeGreaterThan(ROUNDS * STEPS * 0.2);
+  expect(counts.rejected).toBeGreaterThan(ROUNDS * STEPS * 0.1);
+  const total = (await Promise.all(ids.slice(0, IN_EUR).map((id) => findAccount(database, id)))).reduce(
     (sum, account) => sum + (account ? account.creditsPosted - account.debitsPosted : 0n),
     0n,
   );
-  // Reversed deposits go back to the outside world, everything else stays among the accounts.
-  expect(held).toBe(-(await worldBalance('EUR')));
+  // Reversed deposits return to the world account; all other money stays among the accounts.
+  expect(total).toBe(-(await worldBalance('EUR')));
 }, 120_000);
 
-test('the audit finds a balance that somebody changed by hand', async () => {
+test('the audit detects a manually changed balance', async () => {
   expect(await service.audit()).toEqual([]);
   await database.execute(
     sql`update accounts set credits_posted = credits_posted + 1 where currency = 'EUR' limit 1`,
@@ -95,31 +95,31 @@ function request(senderId: string, receiverId: string, amount: bigint, currency:
   };
 }
 
-async function take({ action, from, to, amount, earlier }: Step): Promise<void> {
+async function run({ action, from, to, amount, target }: Step): Promise<void> {
   const [senderId = '', receiverId = ''] = [ids[from], ids[to]];
-  const before =
-    made.length === 0 ? undefined : await findTransfer(database, made[earlier % made.length] ?? '');
-  const asked = request(senderId, receiverId, amount, currencyOf(from));
+  const existing =
+    created.length === 0 ? undefined : await findTransfer(database, created[target % created.length] ?? '');
+  const transfer = request(senderId, receiverId, amount, currencyOf(from));
   try {
-    if (action === 'send') await remember(transferOnce(database, asked));
-    else if (action === 'reserve') await remember(transferOnce(database, { ...asked, pendingSeconds: 60 }));
-    else if (before === undefined) await remember(transferOnce(database, asked));
-    else if (action === 'post') await settle(database, before, 'posted');
-    else if (action === 'void') await settle(database, before, 'voided');
-    else if (action === 'reverse') await reverseOnce(database, asked.externalId, before);
+    if (action === 'send') await record(transferOnce(database, transfer));
+    else if (action === 'reserve') await record(transferOnce(database, { ...transfer, pendingSeconds: 60 }));
+    else if (existing === undefined) await record(transferOnce(database, transfer));
+    else if (action === 'post') await settle(database, existing, 'posted');
+    else if (action === 'void') await settle(database, existing, 'voided');
+    else if (action === 'reverse') await reverseOnce(database, transfer.externalId, existing);
     else {
-      const answers = await Promise.all([1, 2, 3].map(() => transferOnce(database, asked)));
-      expect(new Set(answers.map((answer) => answer.id)).size).toBe(1);
+      const transfers = await Promise.all([1, 2, 3].map(() => transferOnce(database, transfer)));
+      expect(new Set(transfers.map(({ id }) => id)).size).toBe(1);
     }
-    counts.done++;
+    counts.completed++;
   } catch (failure) {
-    if (!(failure instanceof Problem) || !REFUSALS.has(failure.code)) throw failure;
-    counts.refused++;
+    if (!(failure instanceof Problem) || !REJECTIONS.has(failure.code)) throw failure;
+    counts.rejected++;
   }
 }
 
-async function remember(transfer: Promise<{ id: string }>): Promise<void> {
-  made.push((await transfer).id);
+async function record(transfer: Promise<{ id: string }>): Promise<void> {
+  created.push((await transfer).id);
 }
 
 async function worldBalance(currency: string): Promise<bigint> {
@@ -130,7 +130,7 @@ async function worldBalance(currency: string): Promise<bigint> {
 async function inParallel(steps: readonly Step[], work: (step: Step) => Promise<void>): Promise<void> {
   const queue = steps.values();
   await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
+    Array.from({ length: CONCURRENCY }, async () => {
       for (const each of queue) await work(each);
     }),
   );

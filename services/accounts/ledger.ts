@@ -11,11 +11,11 @@ import {
   SameAccount,
   TransactionNotFound,
 } from './model';
-import { balanceOf, covers, type Movement, moved } from './rules';
+import { applyMovement, balanceOf, hasFunds, type Movement } from './rules';
 import * as store from './store';
 
 export interface TransferRequest {
-  /** Asked twice under one, it is done once. */
+  /** Idempotency key of the calling service. */
   readonly externalId?: string;
   readonly kind: store.TransferRow['kind'];
   readonly senderId: string;
@@ -24,17 +24,18 @@ export interface TransferRequest {
   readonly amount: bigint;
   readonly currency: string;
   readonly description: string;
-  /** Set: the money is only reserved, for so long. */
+  /** If set, the amount is only reserved, for this long. */
   readonly pendingSeconds?: number;
+  /** The transfer this one reverses. */
   readonly reverses?: string;
 }
 
 /**
- * Moves or reserves money, in the transaction given: balances, transfer and entries, all or nothing.
+ * Posts or reserves a transfer in the given transaction: balances, transfer and entries, all or nothing.
  *
  * @throws SameAccount, AccountNotFound, AccountClosed, CurrencyMismatch, InsufficientFunds
  */
-export async function transferIn(
+export async function createTransfer(
   transaction: Transaction,
   request: TransferRequest,
 ): Promise<store.TransferRow> {
@@ -53,7 +54,7 @@ export async function transferIn(
     if (account.closedAt !== null) throw new AccountClosed();
     if (account.currency !== currency) throw new CurrencyMismatch();
   }
-  if (!covers(parties.sender, amount)) throw new InsufficientFunds();
+  if (!hasFunds(parties.sender, amount)) throw new InsufficientFunds();
   const id = uuidv7();
   const pending = pendingSeconds !== undefined;
   await store.insertTransfer(
@@ -73,39 +74,40 @@ export async function transferIn(
     pendingSeconds,
   );
   await move(transaction, parties, { id, amount, movement: pending ? 'reserve' : 'post' });
-  return mustFind(await store.findTransfer(transaction, id));
+  return requireInserted(await store.findTransfer(transaction, id));
 }
 
 /**
- * Moves money once for its external id: a repeat gets the transfer there is.
+ * Creates a transfer once per external id: a repeat returns the existing transfer.
  *
- * @throws ExternalIdReused when that one is about something else
+ * @throws ExternalIdReused when the existing transfer differs from the request
  */
 export async function transferOnce(
   database: Database,
   request: TransferRequest & { externalId: string },
 ): Promise<store.TransferRow> {
-  const same = (earlier: store.TransferRow) => {
+  const requireSame = (existing: store.TransferRow) => {
     const fields = ['senderId', 'receiverId', 'amount', 'currency', 'kind'] as const;
-    if (fields.some((field) => earlier[field] !== request[field])) throw new ExternalIdReused();
-    return earlier;
+    if (fields.some((field) => existing[field] !== request[field])) throw new ExternalIdReused();
+    return existing;
   };
-  const earlier = await store.findByExternalId(database, request.externalId);
-  if (earlier !== undefined) return same(earlier);
+  const existing = await store.findByExternalId(database, request.externalId);
+  if (existing !== undefined) return requireSame(existing);
   try {
-    return await inTransaction(database, (transaction) => transferIn(transaction, request));
+    return await inTransaction(database, (transaction) => createTransfer(transaction, request));
   } catch (failure) {
-    // Asked twice at the same time; or refused now for what the other one has just done.
-    const meanwhile = await store.findByExternalId(database, request.externalId);
-    if (meanwhile !== undefined) return same(meanwhile);
+    // A concurrent repeat committed first: its row is a duplicate, or has spent the funds this one needed.
+    const concurrent = await store.findByExternalId(database, request.externalId);
+    if (concurrent !== undefined) return requireSame(concurrent);
     throw failure;
   }
 }
 
 /**
- * Moves the money of a posted transfer back, once.
+ * Reverses a posted transfer in full, once.
  *
- * @throws TransactionNotFound, NotReversible, InsufficientFunds when the receiver has spent it
+ * @throws NotReversible
+ * @throws InsufficientFunds when the receiver has spent the money
  */
 export async function reverseOnce(
   database: Database,
@@ -113,8 +115,8 @@ export async function reverseOnce(
   reversed: store.TransferRow,
 ): Promise<store.TransferRow> {
   if (reversed.state !== 'posted' || reversed.kind === 'reversal') throw new NotReversible();
-  const earlier = await store.findReversalOf(database, reversed.id);
-  if (earlier !== undefined && earlier.externalId !== externalId) throw new NotReversible();
+  const existing = await store.findReversalOf(database, reversed.id);
+  if (existing !== undefined && existing.externalId !== externalId) throw new NotReversible();
   try {
     return await transferOnce(database, {
       externalId,
@@ -133,9 +135,9 @@ export async function reverseOnce(
 }
 
 /**
- * Ends a pending transfer: its money moves, or is free again.
+ * Settles a pending transfer: posts its amount, or releases the reservation.
  *
- * @throws NotPending when it has ended before, or is to be posted too late
+ * @throws NotPending when it is already settled otherwise, or to be posted after it expired
  */
 export async function settle(
   database: Database,
@@ -143,7 +145,7 @@ export async function settle(
   state: 'posted' | 'voided' | 'expired',
 ): Promise<store.TransferRow> {
   return inTransaction(database, async (transaction) => {
-    // Accounts first, as everywhere: two that lock in different orders wait for each other.
+    // Accounts before the transfer, as everywhere: a fixed lock order avoids deadlocks.
     const parties = await lockParties(transaction, pending);
     const locked = await store.lockTransfer(transaction, pending.id);
     if (locked === undefined) throw new TransactionNotFound();
@@ -154,7 +156,7 @@ export async function settle(
     await move(transaction, parties, {
       id: transfer.id,
       amount: transfer.amount,
-      movement: state === 'posted' ? 'post-reserved' : 'release',
+      movement: state === 'posted' ? 'post-pending' : 'void-pending',
     });
     return { ...transfer, state };
   });
@@ -173,7 +175,7 @@ async function lockParties(
   const find = (id: string, field: string) => {
     const account = locked.get(id);
     if (account === undefined)
-      throw new AccountNotFound({ errors: [{ field, message: 'There is no such account' }] });
+      throw new AccountNotFound({ errors: [{ field, message: 'Account not found' }] });
     return account;
   };
   return { sender: find(senderId, 'sender_id'), receiver: find(receiverId, 'receiver_id') };
@@ -184,18 +186,18 @@ async function move(
   parties: Parties,
   { id, amount, movement }: { id: string; amount: bigint; movement: Movement },
 ): Promise<void> {
-  const sender = moved(parties.sender, 'sender', movement, amount);
-  const receiver = moved(parties.receiver, 'receiver', movement, amount);
+  const sender = applyMovement(parties.sender, 'sender', movement, amount);
+  const receiver = applyMovement(parties.receiver, 'receiver', movement, amount);
   await store.updateBalances(transaction, sender);
   await store.updateBalances(transaction, receiver);
-  if (movement === 'reserve' || movement === 'release') return;
+  if (movement === 'reserve' || movement === 'void-pending') return;
   await store.insertEntries(transaction, [
     { accountId: sender.id, transferId: id, amount: -amount, balanceAfter: balanceOf(sender) },
     { accountId: receiver.id, transferId: id, amount, balanceAfter: balanceOf(receiver) },
   ]);
 }
 
-function mustFind(row: store.TransferRow | undefined): store.TransferRow {
-  if (row === undefined) throw new Error('a transfer is gone in the transaction that inserted it');
+function requireInserted(row: store.TransferRow | undefined): store.TransferRow {
+  if (row === undefined) throw new Error('transfer not found in the transaction that inserted it');
   return row;
 }

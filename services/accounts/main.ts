@@ -8,8 +8,8 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { accounts } from '.';
 import { accountsGrpc } from './grpc';
-import { expireTransactions } from './service';
 import { subscribe } from './subscriptions';
+import { expireTransactions } from './transactions';
 
 const env = readEnv({
   ...serviceFields(5600),
@@ -19,7 +19,7 @@ const env = readEnv({
   ACCOUNTS_CURRENCY: text('EUR'),
 });
 
-// Ends the process at once when it is none.
+// Throws for an unknown currency, before anything is opened.
 minorDigitsOf(env.ACCOUNTS_CURRENCY);
 
 const { runtime, registry, rabbit, tokens, grpcClient } = await startService('accounts', env);
@@ -31,11 +31,11 @@ const database = await openServiceDatabase(runtime, env, {
 const deps = {
   runtime,
   database,
+  tokens,
   users: grpcClient('users', UsersServiceDefinition),
   phoneSecret: env.INTERNAL_SECRET,
   defaultCurrency: env.ACCOUNTS_CURRENCY,
   fetchKeys: keysFromAuth(runtime, registry),
-  tokens,
 };
 trimIdempotencyKeys(runtime, database);
 expireTransactions(deps);

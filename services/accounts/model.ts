@@ -3,25 +3,18 @@ import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const AccountNotFound = defineProblem('account.not-found', 404, 'There is no such account');
-export const AccountClosed = defineProblem('account.closed', 409, 'The account has been closed');
-export const InsufficientFunds = defineProblem(
-  'account.insufficient-funds',
-  409,
-  'There is not enough money on the account',
-);
+export const AccountNotFound = defineProblem('account.not-found', 404, 'Account not found');
+export const AccountClosed = defineProblem('account.closed', 409, 'Account closed');
+export const InsufficientFunds = defineProblem('account.insufficient-funds', 409, 'Insufficient funds');
 export const PhoneNumberTaken = defineProblem(
   'account.phone-number-taken',
   409,
-  'There is an account with this phone number',
+  'Phone number already registered',
 );
-export const PersonNotFound = defineProblem('user.not-found', 404, 'There is no such person');
-export const TransactionNotFound = defineProblem(
-  'transaction.not-found',
-  404,
-  'There is no such transaction',
-);
+export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
+export const TransactionNotFound = defineProblem('transaction.not-found', 404, 'Transaction not found');
 export const SameAccount = defineProblem(
   'transaction.same-account',
   422,
@@ -30,76 +23,71 @@ export const SameAccount = defineProblem(
 export const CurrencyMismatch = defineProblem(
   'transaction.currency-mismatch',
   422,
-  'Both accounts and the transaction have to be in one currency',
+  'Sender, receiver and transaction must have the same currency',
 );
-export const NotPending = defineProblem(
-  'transaction.not-pending',
-  409,
-  'The transaction is not pending, or not any more',
-);
+export const NotPending = defineProblem('transaction.not-pending', 409, 'Transaction is not pending');
 export const ExternalIdReused = defineProblem(
   'transaction.external-id-reused',
   409,
-  'This external id belongs to another transfer',
+  'External ID already used for a different transfer',
 );
 export const NotReversible = defineProblem(
   'transaction.not-reversible',
   409,
-  'The transfer cannot be moved back: it is not posted, or moved back already',
+  'Transfer is not posted or already reversed',
 );
 
 const Moment = Type.String({ format: 'date-time' });
-const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
 const Money = (description: string) => Type.String({ description, examples: ['100.00'] });
 
-/** Numbers of JSON are refused: they are not exact. */
+/** JSON numbers are rejected: they are not exact. */
 const AmountText = Type.String({
   maxLength: 32,
-  error: 'A positive decimal number as text, like "12.50"',
+  error: 'A positive decimal number as a string, such as "12.50"',
   examples: ['100.00'],
 });
 const Description = Type.String({
   maxLength: 300,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-  error: 'At most 300 characters on one line',
+  error: 'At most 300 characters, no line breaks or control characters',
 });
 
-export const NewPerson = Type.Object({
+export const PhoneRegistration = Type.Object({
   phone_number: Type.String({
     pattern: '^\\+?[0-9 ()-]{5,20}$',
     error: 'A phone number',
     examples: ['+49 30 123456'],
   }),
-  password: Type.String({ minLength: 8, maxLength: 256, error: 'Eight to 256 characters' }),
+  password: Type.String({ minLength: 8, maxLength: 256, error: '8 to 256 characters' }),
   date_of_birth: Type.String({
     pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
-    error: 'A date like 1990-12-31',
+    error: 'A date such as 1990-12-31',
     examples: ['1990-12-31'],
   }),
 });
-export type NewPerson = Static<typeof NewPerson>;
+export type PhoneRegistration = Static<typeof PhoneRegistration>;
 
 export const NewAccount = Type.Object({ currency: Currency });
+export type NewAccount = Static<typeof NewAccount>;
 
 export const Account = Type.Object({
   id: Type.String(),
-  user_id: Nullable(Type.String()),
+  user_id: nullable(Type.String()),
   currency: Type.String({ examples: ['EUR'] }),
   status: Type.Union([Type.Literal('open'), Type.Literal('closed')]),
-  balance: Type.Optional(Money('Shown to its owner only')),
-  available: Type.Optional(Money('What may still be sent: the balance without what is pending')),
+  balance: Type.Optional(Money('Visible to the owner only')),
+  available: Type.Optional(Money('Balance minus pending outgoing transactions')),
   created_at: Moment,
 });
 export type Account = Static<typeof Account>;
 
-export const Person = Type.Object({
+export const UserWithAccount = Type.Object({
   id: Type.String(),
-  username: Type.String({ description: 'What to sign in with' }),
+  username: Type.String({ description: 'The name to sign in with' }),
   display_name: Type.String(),
-  account: Nullable(Account),
+  account: nullable(Account),
 });
-export type Person = Static<typeof Person>;
+export type UserWithAccount = Static<typeof UserWithAccount>;
 
 export const NewTransaction = Type.Object({
   sender_id: Uuid,
@@ -108,10 +96,14 @@ export const NewTransaction = Type.Object({
   currency: Type.Optional(Currency),
   description: Type.Optional(Description),
   pending: Type.Optional(
-    Type.Boolean({ description: 'Only reserve the money, until it is posted, voided or expired' }),
+    Type.Boolean({ description: 'Reserve the amount until the transaction is posted, voided or expires' }),
   ),
   expires_in_seconds: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 30 * 86_400, description: 'Of a pending one; a week by default' }),
+    Type.Integer({
+      minimum: 1,
+      maximum: 30 * 86_400,
+      description: 'Lifetime of a pending transaction; default 7 days',
+    }),
   ),
 });
 export type NewTransaction = Static<typeof NewTransaction>;
@@ -136,8 +128,8 @@ export const Transaction = Type.Object({
     Type.Literal('voided'),
     Type.Literal('expired'),
   ]),
-  reverses: Nullable(Type.String()),
-  expires_at: Nullable(Moment),
+  reverses: nullable(Type.String()),
+  expires_at: nullable(Moment),
   created_at: Moment,
 });
 export type Transaction = Static<typeof Transaction>;
@@ -145,9 +137,9 @@ export type Transaction = Static<typeof Transaction>;
 export const Entry = Type.Object({
   id: Type.String(),
   transaction_id: Type.String(),
-  counterparty_id: Type.String({ description: 'The other account' }),
-  amount: Money('Negative for what went out'),
-  balance_after: Money('The balance from then on'),
+  counterparty_id: Type.String({ description: 'The other account of the transaction' }),
+  amount: Money('Negative for a debit'),
+  balance_after: Money('Account balance after this entry'),
   currency: Type.String(),
   description: Type.String(),
   created_at: Moment,

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { availableOf, type Balances, balanceOf, covers, type Movement, moved } from './rules';
+import { applyMovement, availableOf, type Balances, balanceOf, hasFunds, type Movement } from './rules';
 
 const empty: Balances = {
   debitsPosted: 0n,
@@ -10,15 +10,15 @@ const empty: Balances = {
   overdraftLimit: 0n,
 };
 const amount = fc.bigInt({ min: 1n, max: 10n ** 13n });
-const movement = fc.constantFrom<Movement>('post', 'reserve', 'post-reserved', 'release');
+const movement = fc.constantFrom<Movement>('post', 'reserve', 'post-pending', 'void-pending');
 
-test('what one side loses the other gets, whatever the movement', () => {
+test('every movement debits one side by what it credits the other', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(movement, amount)), (movements) => {
       let [sender, receiver] = [empty, empty];
       for (const [kind, of] of movements) {
-        sender = moved(sender, 'sender', kind, of);
-        receiver = moved(receiver, 'receiver', kind, of);
+        sender = applyMovement(sender, 'sender', kind, of);
+        receiver = applyMovement(receiver, 'receiver', kind, of);
       }
       expect(balanceOf(sender) + balanceOf(receiver)).toBe(0n);
       expect(sender.debitsPending).toBe(receiver.creditsPending);
@@ -26,22 +26,24 @@ test('what one side loses the other gets, whatever the movement', () => {
   );
 });
 
-test('reserving and posting is the same as posting at once, reserving and releasing as nothing', () => {
+test('posting a reservation equals posting directly, and voiding it has no effect', () => {
   fc.assert(
     fc.property(amount, (of) => {
-      const reserved = moved(empty, 'sender', 'reserve', of);
+      const reserved = applyMovement(empty, 'sender', 'reserve', of);
       expect(balanceOf(reserved)).toBe(0n);
       expect(availableOf(reserved)).toBe(-of);
-      expect(moved(reserved, 'sender', 'post-reserved', of)).toEqual(moved(empty, 'sender', 'post', of));
-      expect(moved(reserved, 'sender', 'release', of)).toEqual(empty);
+      expect(applyMovement(reserved, 'sender', 'post-pending', of)).toEqual(
+        applyMovement(empty, 'sender', 'post', of),
+      );
+      expect(applyMovement(reserved, 'sender', 'void-pending', of)).toEqual(empty);
     }),
   );
 });
 
-test('money that is not there yet, or is on its way out, cannot be spent', () => {
+test('neither pending credits nor pending debits are available', () => {
   const account = { ...empty, creditsPosted: 100n, creditsPending: 50n, debitsPending: 30n };
-  expect(covers(account, 70n)).toBe(true);
-  expect(covers(account, 71n)).toBe(false);
-  expect(covers({ ...account, overdraftLimit: 1n }, 71n)).toBe(true);
-  expect(covers({ ...empty, overdraftLimit: null }, 10n ** 15n)).toBe(true);
+  expect(hasFunds(account, 70n)).toBe(true);
+  expect(hasFunds(account, 71n)).toBe(false);
+  expect(hasFunds({ ...account, overdraftLimit: 1n }, 71n)).toBe(true);
+  expect(hasFunds({ ...empty, overdraftLimit: null }, 10n ** 15n)).toBe(true);
 });

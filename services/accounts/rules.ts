@@ -1,27 +1,37 @@
-/** Minor units of an account's currency. */
+import type { Caller } from '#kit/auth/caller';
+
+/** Minor units of the account's currency. */
 export interface Balances {
   readonly debitsPosted: bigint;
   readonly creditsPosted: bigint;
   readonly debitsPending: bigint;
   readonly creditsPending: bigint;
-  /** How far below zero it may go; null without limit. */
+  /** How far the balance may go below zero; null means no limit. */
   readonly overdraftLimit: bigint | null;
 }
 
 type Side = 'sender' | 'receiver';
-export type Movement = 'post' | 'reserve' | 'post-reserved' | 'release';
+/** `post` and `reserve` start a transfer; `post-pending` and `void-pending` settle a reserved one. */
+export type Movement = 'post' | 'reserve' | 'post-pending' | 'void-pending';
+
+/** The permission to read the balances and transactions of all users. */
+export const READ_ALL = 'accounts:read';
+
+export const mayReadBalances = (
+  account: { readonly ownerId: string | null },
+  caller: Pick<Caller, 'id' | 'permissions'>,
+): boolean => account.ownerId === caller.id || caller.permissions.includes(READ_ALL);
 
 export const balanceOf = (account: Balances): bigint => account.creditsPosted - account.debitsPosted;
 
-/** What may still be sent: money on its way out is spent already, money on its way in is not there yet. */
+/** The amount that can be sent: pending debits are subtracted, pending credits are not yet added. */
 export const availableOf = (account: Balances): bigint => balanceOf(account) - account.debitsPending;
 
-/** Whether an amount may leave the account. */
-export const covers = (account: Balances, amount: bigint): boolean =>
+export const hasFunds = (account: Balances, amount: bigint): boolean =>
   account.overdraftLimit === null || availableOf(account) + account.overdraftLimit >= amount;
 
-/** The balances of one side of a transfer after a movement of its money. */
-export function moved<Account extends Balances>(
+/** The account of one side of a transfer, after the movement. */
+export function applyMovement<Account extends Balances>(
   account: Account,
   side: Side,
   movement: Movement,
@@ -45,9 +55,9 @@ function changesOf(movement: Movement, amount: bigint): [posted: bigint, pending
       return [amount, 0n];
     case 'reserve':
       return [0n, amount];
-    case 'post-reserved':
+    case 'post-pending':
       return [amount, -amount];
-    case 'release':
+    case 'void-pending':
       return [0n, -amount];
   }
 }

@@ -13,25 +13,25 @@ import { moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 
-/** Minor units of a currency, exact. */
+/** An exact amount in the minor units of a currency. */
 const minorUnits = (name: string) => bigint(name, { mode: 'bigint' });
 
 /**
- * Balances are sums that only ever grow: what went out and came in, posted or still pending. In every currency there is
- * one account of the outside world, from which deposits come, so that all balances together are zero.
+ * Posted debits and credits are running totals that only grow; pending ones are the current reservations. Each currency
+ * has one world account, the counterparty of deposits and withdrawals, so that all balances add up to zero.
  */
 export const accounts = mysqlTable(
   'accounts',
   {
     id: uuid('id').primaryKey(),
-    /** The nil UUID for the outside world; null once the person has been erased. */
+    /** The nil UUID for the world account; null once the owner has been erased. */
     ownerId: uuid('owner_id'),
     currency: char('currency', { length: 3 }).notNull(),
     debitsPosted: minorUnits('debits_posted').notNull().default(sql`0`),
     creditsPosted: minorUnits('credits_posted').notNull().default(sql`0`),
     debitsPending: minorUnits('debits_pending').notNull().default(sql`0`),
     creditsPending: minorUnits('credits_pending').notNull().default(sql`0`),
-    /** How far below zero it may go; null without limit. */
+    /** How far the balance may go below zero; null means no limit. */
     overdraftLimit: minorUnits('overdraft_limit').default(sql`0`),
     version: int('version', { unsigned: true }).notNull().default(1),
     createdAt: moment('created_at').notNull().default(sql`(utc_timestamp(3))`),
@@ -40,12 +40,12 @@ export const accounts = mysqlTable(
   (table) => [uniqueIndex('accounts_one_each').on(table.ownerId, table.currency)],
 );
 
-/** Never changed but for the state of a pending one, which ends once; a correction is another transfer. */
+/** Immutable, save for the state of a pending transfer, which is settled once; a correction is another transfer. */
 export const transfers = mysqlTable(
   'transfers',
   {
     id: uuid('id').primaryKey(),
-    /** Chosen by the service that asked for it: asked twice, it is done once. */
+    /** Idempotency key of the calling service. */
     externalId: uuid('external_id'),
     kind: mysqlEnum('kind', ['transfer', 'deposit', 'withdrawal', 'reversal']).notNull(),
     senderId: uuid('sender_id').notNull(),
@@ -54,7 +54,7 @@ export const transfers = mysqlTable(
     currency: char('currency', { length: 3 }).notNull(),
     description: varchar('description', { length: 300 }).notNull(),
     state: mysqlEnum('state', ['pending', 'posted', 'voided', 'expired']).notNull(),
-    /** The transfer whose money this one moves back. */
+    /** The transfer this one reverses. */
     reverses: uuid('reverses'),
     expiresAt: moment('expires_at'),
     createdAt: moment('created_at').notNull().default(sql`(utc_timestamp(3))`),
@@ -67,15 +67,15 @@ export const transfers = mysqlTable(
   ],
 );
 
-/** Two for each posted transfer: what one account lost, and what another got. Only ever added to. */
+/** The debit and the credit of each posted transfer. Append-only. */
 export const entries = mysqlTable(
   'entries',
   {
-    /** Grows within an account in the order of what happened to it, as its row is locked meanwhile. */
+    /** Ordered within an account, because the account's row is locked while an entry is inserted. */
     id: bigint('id', { mode: 'number', unsigned: true }).autoincrement().primaryKey(),
     accountId: uuid('account_id').notNull(),
     transferId: uuid('transfer_id').notNull(),
-    /** Negative for what went out. */
+    /** Negative for a debit. */
     amount: minorUnits('amount').notNull(),
     balanceAfter: minorUnits('balance_after').notNull(),
     createdAt: moment('created_at').notNull().default(sql`(utc_timestamp(3))`),
@@ -86,7 +86,7 @@ export const entries = mysqlTable(
   ],
 );
 
-/** People who have been erased: news of them may still arrive late, and must not open an account again. */
+/** Erased users: a late `user.created` must not open an account again. */
 export const erasedPeople = mysqlTable('erased_people', {
   userId: uuid('user_id').primaryKey(),
   erasedAt: moment('erased_at').notNull().default(sql`(utc_timestamp(3))`),

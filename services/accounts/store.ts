@@ -7,7 +7,7 @@ import { accounts, entries, erasedPeople, transfers } from './schema';
 export type AccountRow = typeof accounts.$inferSelect;
 export type TransferRow = typeof transfers.$inferSelect;
 
-/** Owns the accounts of the outside world. */
+/** Owner of the world accounts, the counterparties of deposits and withdrawals (`@world` in Formance's ledger). */
 export const WORLD = '00000000-0000-0000-0000-000000000000';
 
 export async function findAccount(executor: Executor, id: string): Promise<AccountRow | undefined> {
@@ -28,7 +28,7 @@ export async function findAccountOf(
   return row;
 }
 
-/** Opens an account unless there is one. The outside world's has no limit. */
+/** Inserts an account unless it exists. The world account has no overdraft limit. */
 export async function insertAccount(executor: Executor, ownerId: string, currency: string): Promise<void> {
   await executor
     .insert(accounts)
@@ -36,7 +36,7 @@ export async function insertAccount(executor: Executor, ownerId: string, currenc
     .onDuplicateKeyUpdate({ set: { id: sql`${accounts.id}` } });
 }
 
-/** Locks accounts in the order of their ids, whatever the order given: so two that want the same do not deadlock. */
+/** Locks accounts in id order, so that concurrent transfers do not deadlock. */
 export async function lockAccounts(
   transaction: Transaction,
   ids: readonly string[],
@@ -50,7 +50,7 @@ export async function lockAccounts(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Writes the balances of a locked account. */
+/** The account must be locked. */
 export async function updateBalances(transaction: Transaction, account: AccountRow): Promise<void> {
   const { debitsPosted, creditsPosted, debitsPending, creditsPending } = account;
   await transaction
@@ -107,7 +107,7 @@ export async function findReversalOf(
   return row;
 }
 
-/** Locks a transfer, after its accounts; `expired` by the database's clock. */
+/** Locks a transfer; its accounts must be locked first. `expired` is by the database clock. */
 export async function lockTransfer(
   transaction: Transaction,
   id: string,
@@ -140,7 +140,9 @@ export async function listExpired(database: Database, limit: number): Promise<st
   return rows.map((row) => row.id);
 }
 
-/** An account's entries with their transfers, newest first. */
+export type EntryRow = Awaited<ReturnType<typeof listEntries>>[number];
+
+/** Entries of an account with their transfers, newest first. */
 export async function listEntries(
   database: Database,
   request: { accountId: string; beforeId: string | null; limit: number },
@@ -162,8 +164,8 @@ export async function isErased(executor: Executor, userId: string): Promise<bool
   return rows.length > 0;
 }
 
-/** Closes a person's accounts and cuts what ties them to the person; the ledger stays as it is. */
-export async function erasePerson(transaction: Transaction, userId: string): Promise<void> {
+/** Closes the accounts of an erased user and anonymizes them; the ledger itself is unchanged. */
+export async function eraseOwner(transaction: Transaction, userId: string): Promise<void> {
   await transaction.insert(erasedPeople).ignore().values({ userId });
   const owned = await transaction
     .select({ id: accounts.id })

@@ -1,10 +1,11 @@
 import { UserCreated, UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import type { AccountsDeps } from './deps';
 import { AccountClosed } from './model';
-import { type AccountsDeps, closeAccountsOf, openAccount } from './service';
+import { closeAccountsOf, openAccount } from './service';
 
-/** Opens everybody's account. No inbox: opening and closing twice does no more than once, in any order. */
+/** Opens an account for every user. No inbox: opening and closing are idempotent, in any order. */
 export function subscribe(deps: AccountsDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'accounts',
@@ -16,7 +17,7 @@ export function subscribe(deps: AccountsDeps, rabbit: Rabbit): void {
         await openAccount(deps, message.data.id, deps.defaultCurrency);
       } catch (failure) {
         if (!(failure instanceof AccountClosed)) throw failure;
-        log.info('the person has been erased meanwhile');
+        log.info('user already erased; no account opened');
       }
     },
   });

@@ -1,0 +1,81 @@
+import { createHmac } from 'node:crypto';
+import type { UserProfile } from '#contracts/gen/users/v1/users';
+import type { Caller } from '#kit/auth/caller';
+import { isUuid } from '#kit/core/ids';
+import { Problem } from '#kit/errors/problem';
+import type { AccountsDeps, UsersClient } from './deps';
+import {
+  type Account,
+  PhoneNumberTaken,
+  type PhoneRegistration,
+  UserNotFound,
+  type UserWithAccount,
+} from './model';
+import { openAccount } from './service';
+import { findAccountOf } from './store';
+import { accountView } from './views';
+
+/** A reserved top-level domain, so never delivered (RFC 2606): users who register by phone have no address. */
+const NO_ADDRESS = 'phone.invalid';
+const USERNAME_LENGTH = 20;
+/** Codes of the users service for the username or the address derived from a registered phone number. */
+const TAKEN = new Set(['user.username-taken', 'user.email-taken']);
+
+/**
+ * Registers a user by phone number and opens their account. The username is a keyed hash of the number: a number
+ * registers once, and the username, which is public, does not disclose it.
+ *
+ * @throws PhoneNumberTaken
+ */
+export async function registerByPhone(
+  deps: AccountsDeps,
+  input: PhoneRegistration,
+): Promise<UserWithAccount> {
+  const username = usernameOf(deps.phoneSecret, input.phone_number);
+  const user = await createUser(deps, {
+    username,
+    email: `${username}@${NO_ADDRESS}`,
+    password: input.password,
+    phone_number: input.phone_number,
+    date_of_birth: input.date_of_birth,
+  });
+  const account = await openAccount(deps, user.id, deps.defaultCurrency);
+  return userView(user, accountView(account, { id: user.id, permissions: [] }));
+}
+
+/** @throws UserNotFound */
+export async function readUser(deps: AccountsDeps, caller: Caller, id: string): Promise<UserWithAccount> {
+  const { users } = isUuid(id) ? await deps.users.getUsers({ ids: [id] }) : { users: [] };
+  const [user] = users;
+  if (user === undefined) throw new UserNotFound();
+  const account = await findAccountOf(deps.database, user.id, deps.defaultCurrency);
+  return userView(user, account === undefined ? null : accountView(account, caller));
+}
+
+/** Independent of how the number is formatted. */
+export function usernameOf(secret: string, phoneNumber: string): string {
+  const number = phoneNumber.replaceAll(/[^0-9+]/g, '').replace(/^00/, '+');
+  const digest = createHmac('sha256', secret).update(`phone number ${number}`).digest('hex');
+  return `u${digest.slice(0, USERNAME_LENGTH)}`;
+}
+
+async function createUser(
+  deps: AccountsDeps,
+  input: Parameters<UsersClient['createUser']>[0],
+): Promise<UserProfile> {
+  try {
+    const { user } = await deps.users.createUser(input);
+    if (user === undefined) throw new Error('createUser returned no user');
+    return user;
+  } catch (failure) {
+    const taken = failure instanceof Problem && TAKEN.has(failure.code);
+    throw taken ? new PhoneNumberTaken({ cause: failure }) : failure;
+  }
+}
+
+const userView = (user: UserProfile, account: Account | null): UserWithAccount => ({
+  id: user.id,
+  username: user.username,
+  display_name: user.display_name,
+  account,
+});
