@@ -2,32 +2,35 @@ import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ValidationFailed } from '#kit/errors/problem';
 import { grpcService } from '#kit/grpc/server';
 import { formatAmount } from '#kit/money/amounts';
+import type { PaymentsDeps } from './deps';
 import { finishRefund, readRefund } from './refunds';
-import { beginPayment, finishPayment, type PaymentsDeps } from './service';
+import { beginPayment, finishPayment } from './service';
 import type { PaymentRow, RefundRow } from './store';
 
-/** What the worker asks and tells that carries payments through their states. */
+/** The state transitions of payments and refunds, for the payments worker. */
 export const paymentsGrpc = (deps: PaymentsDeps) =>
   grpcService(PaymentsServiceDefinition, {
     async beginPayment({ payment_id }) {
-      return { payment: paymentOf(await beginPayment(deps, payment_id)) };
+      return { payment: paymentMessage(await beginPayment(deps, payment_id)) };
     },
     async finishPayment({ payment_id, outcome }) {
       if (outcome === undefined)
-        throw new ValidationFailed({ errors: [{ field: 'outcome', message: 'How it ended' }] });
-      const ended =
+        throw new ValidationFailed({
+          errors: [{ field: 'outcome', message: 'Either transfer_id or failure_code' }],
+        });
+      const result =
         outcome.$case === 'transfer_id' ? { transferId: outcome.value } : { failureCode: outcome.value };
-      return { payment: paymentOf(await finishPayment(deps, payment_id, ended)) };
+      return { payment: paymentMessage(await finishPayment(deps, payment_id, result)) };
     },
     async getRefund({ refund_id }) {
-      return { refund: refundOf(await readRefund(deps, refund_id)) };
+      return { refund: refundMessage(await readRefund(deps, refund_id)) };
     },
     async finishRefund({ refund_id, failure_code }) {
-      return { refund: refundOf(await finishRefund(deps, refund_id, failure_code)) };
+      return { refund: refundMessage(await finishRefund(deps, refund_id, failure_code)) };
     },
   });
 
-const paymentOf = (payment: PaymentRow) => ({
+const paymentMessage = (payment: PaymentRow) => ({
   id: payment.id,
   user_id: payment.userId ?? '',
   account_id: payment.accountId ?? undefined,
@@ -38,7 +41,7 @@ const paymentOf = (payment: PaymentRow) => ({
   state: payment.state,
 });
 
-const refundOf = (refund: RefundRow) => ({
+const refundMessage = (refund: RefundRow) => ({
   id: refund.id,
   payment_id: refund.paymentId,
   state: refund.state,

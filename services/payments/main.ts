@@ -7,7 +7,7 @@ import { serveService, startService } from '#kit/service';
 import { payments } from '.';
 import { paymentsGrpc } from './grpc';
 import { mockProvider } from './mock-provider';
-import { remindOfOverdue } from './overdue';
+import { watchOverdue } from './overdue';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -23,13 +23,8 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.PAYMENTS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
-  runtime,
-  database,
-  outbox: relayOutbox(runtime, database, { rabbit }),
-  tokens,
-};
+const deps = { runtime, database, tokens, outbox: relayOutbox(runtime, database, { rabbit }) };
 trimIdempotencyKeys(runtime, database);
-remindOfOverdue(deps);
+watchOverdue(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: payments(deps), grpc: [paymentsGrpc(deps), mockProvider(deps)] });

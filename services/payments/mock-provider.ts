@@ -7,29 +7,30 @@ import type { Database } from '#kit/mysql/database';
 import { ChargeKeyReused, ChargeNotFound, ChargeNotRefundable, ProviderUnavailable } from './model';
 import * as store from './provider-store';
 
-/** More than the attempts a gRPC client makes by itself. */
+/** More than the retries of one gRPC client call. */
 const FLAKY_FAILURES = 4;
-/** Longer than anybody waits. */
-const SILENT_MS = 30_000;
+/** Longer than any caller's deadline. */
+const HANG_MS = 30_000;
+const ACCEPTED_METHODS = new Set(['pm_ok', 'pm_timeout', 'pm_flaky']);
 
 /**
- * Stands in for a payment provider, and keeps its promises: a key charges once, and what became of it can be asked.
- * Its test methods show what a real one does on its bad days: `pm_ok`, `pm_declined`, `pm_timeout` (it charges, and the
- * answer gets lost), `pm_flaky` (it fails several times before anything is charged).
+ * A mock payment provider with the guarantees of a real one: it charges once per idempotency key, and a charge can be
+ * looked up. Test payment methods simulate failures: `pm_ok`, `pm_declined`, `pm_timeout` (charges, but the response
+ * times out), `pm_flaky` (fails several times before it charges).
  */
 export const mockProvider = ({ database }: { database: Database }) =>
   grpcService(ProviderServiceDefinition, {
     async charge(request, call) {
-      mustBeUuid(request.idempotency_key);
-      const asked = {
+      requireUuid(request.idempotency_key);
+      const requested = {
         idempotencyKey: request.idempotency_key,
         paymentMethod: request.payment_method,
         amount: request.amount,
         currency: request.currency,
       };
-      const charge = await store.attemptCharge(database, asked);
+      const charge = await store.attemptCharge(database, requested);
       const fields = ['paymentMethod', 'amount', 'currency'] as const;
-      if (fields.some((field) => charge[field] !== asked[field])) throw new ChargeKeyReused();
+      if (fields.some((field) => charge[field] !== requested[field])) throw new ChargeKeyReused();
       if (charge.state !== 'attempted') return { state: STATES[charge.state] };
       if (charge.paymentMethod === 'pm_flaky' && charge.attempts <= FLAKY_FAILURES)
         throw new ProviderUnavailable();
@@ -37,23 +38,21 @@ export const mockProvider = ({ database }: { database: Database }) =>
         database,
         charge.idempotencyKey,
         'attempted',
-        ACCEPTED.has(charge.paymentMethod) ? 'succeeded' : 'declined',
+        ACCEPTED_METHODS.has(charge.paymentMethod) ? 'succeeded' : 'declined',
       );
-      if (charge.paymentMethod === 'pm_timeout') await sleep(SILENT_MS, call.signal);
+      if (charge.paymentMethod === 'pm_timeout') await sleep(HANG_MS, call.signal);
       return { state: STATES[settled?.state ?? 'attempted'] };
     },
     async getCharge({ idempotency_key }) {
-      return { state: STATES[(await mustFind(database, idempotency_key)).state] };
+      return { state: STATES[(await requireCharge(database, idempotency_key)).state] };
     },
     async refundCharge({ idempotency_key }) {
-      await mustFind(database, idempotency_key);
+      await requireCharge(database, idempotency_key);
       const charge = await store.settleCharge(database, idempotency_key, 'succeeded', 'refunded');
       if (charge?.state !== 'refunded') throw new ChargeNotRefundable();
       return { state: STATES.refunded };
     },
   });
-
-const ACCEPTED = new Set(['pm_ok', 'pm_timeout', 'pm_flaky']);
 
 const STATES: Readonly<Record<store.ChargeRow['state'], ChargeState>> = {
   attempted: ChargeState.CHARGE_STATE_UNSPECIFIED,
@@ -62,14 +61,14 @@ const STATES: Readonly<Record<store.ChargeRow['state'], ChargeState>> = {
   refunded: ChargeState.CHARGE_STATE_REFUNDED,
 };
 
-/** An attempt that failed before anything was charged is no charge. */
-async function mustFind(database: Database, key: string): Promise<store.ChargeRow> {
+/** @throws ChargeNotFound, also when all attempts failed before anything was charged */
+async function requireCharge(database: Database, key: string): Promise<store.ChargeRow> {
   const charge = isUuid(key) ? await store.findCharge(database, key) : undefined;
   if (charge === undefined || charge.state === 'attempted') throw new ChargeNotFound();
   return charge;
 }
 
-function mustBeUuid(value: string): void {
+function requireUuid(value: string): void {
   if (!isUuid(value))
     throw new ValidationFailed({ errors: [{ field: 'idempotency_key', message: 'A UUID' }] });
 }

@@ -2,29 +2,33 @@ import { PaymentOverdue, PaymentRefundOverdue } from '#contracts/events/payments
 import { repeatEvery } from '#kit/core/repeat';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
-import type { PaymentsDeps } from './service';
-import { takeOverduePayments, takeOverdueRefunds } from './store';
+import type { PaymentsDeps } from './deps';
+import { claimOverduePayments, claimOverdueRefunds } from './store';
 
-/** Far longer than a payment takes, and than the worker needs to start again. */
+/** Far longer than processing a payment and restarting the worker take. */
 const OVERDUE_SECONDS = 300;
-const LOOK_EVERY_MS = 60_000;
+const CHECK_EVERY_MS = 60_000;
 const BATCH = 100;
 
 /**
- * Tells again of what should have ended by now: its message may have been parked, or lost with a queue. So no payment
- * stays half done for ever.
+ * Republishes overdue payments and refunds every minute until shutdown: their messages may have been parked, or lost with
+ * a queue. So every payment reaches a final state.
  */
-export function remindOfOverdue(deps: PaymentsDeps): void {
-  repeatEvery(deps.runtime, 'looking for overdue payments', { everyMs: LOOK_EVERY_MS }, () =>
-    remindOnce(deps),
+export function watchOverdue(deps: PaymentsDeps): void {
+  repeatEvery(deps.runtime, 'republishing overdue payments', { everyMs: CHECK_EVERY_MS }, () =>
+    republishOverdue(deps),
   );
 }
 
-/** Looks once. @param seconds how long nothing must have happened */
-export async function remindOnce(deps: PaymentsDeps, seconds = OVERDUE_SECONDS): Promise<void> {
-  const told = await inTransaction(deps.database, async (transaction) => {
-    const payments = await takeOverduePayments(transaction, { seconds, limit: BATCH });
-    const refunds = await takeOverdueRefunds(transaction, { seconds, limit: BATCH });
+/**
+ * Publishes an overdue event for each payment and refund that has stalled, at most `BATCH` of either.
+ *
+ * @param seconds without a change after which it counts as overdue
+ */
+export async function republishOverdue(deps: PaymentsDeps, seconds = OVERDUE_SECONDS): Promise<void> {
+  const count = await inTransaction(deps.database, async (transaction) => {
+    const payments = await claimOverduePayments(transaction, { seconds, limit: BATCH });
+    const refunds = await claimOverdueRefunds(transaction, { seconds, limit: BATCH });
     await writeOutbox(transaction, [
       ...payments.map(({ id, version }) =>
         outboxEntry(
@@ -43,7 +47,7 @@ export async function remindOnce(deps: PaymentsDeps, seconds = OVERDUE_SECONDS):
     ]);
     return payments.length + refunds.length;
   });
-  if (told === 0) return;
-  deps.runtime.log.warn({ count: told }, 'payments or refunds are overdue');
+  if (count === 0) return;
+  deps.runtime.log.warn({ count }, 'republished overdue payments or refunds');
   deps.outbox.wake();
 }

@@ -4,9 +4,9 @@ import { ChargeState } from '#contracts/gen/provider/v1/provider';
 import { Problem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
 import { startPayments } from '../../tests/support/payments';
-import { remindOnce } from './overdue';
+import { republishOverdue } from './overdue';
 import { payments } from './schema';
-import { forgetPerson } from './store';
+import { anonymizePayments } from './store';
 
 const service = await startPayments();
 const { app, call, client, database, deps, provider } = service;
@@ -22,9 +22,9 @@ const pay = (body: object = BODY, key: string | null = Bun.randomUUIDv7(), by = 
   });
 const read = async (id: unknown, by = payer) =>
   (await call('GET', `/payments/${id}`, { authorization: by.authorization })).body;
-const refusalOf = (call: Promise<unknown>) =>
+const errorCodeOf = (call: Promise<unknown>) =>
   call.then(
-    () => 'done',
+    () => 'none',
     (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure)),
   );
 const succeed = async (id: string) => {
@@ -35,42 +35,44 @@ const succeed = async (id: string) => {
 };
 
 describe('a payment', () => {
-  test('is taken with 202 and where to look, and tells the worker', async () => {
-    const taken = await pay();
-    expect(taken.status).toBe(202);
-    expect(taken.headers.get('location')).toBe(`/payments/${taken.body.id}`);
-    expect(taken.body).toMatchObject({
+  test('is accepted with 202 and a Location, and published to the worker', async () => {
+    const accepted = await pay();
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get('location')).toBe(`/payments/${accepted.body.id}`);
+    expect(accepted.body).toMatchObject({
       ...BODY,
       status: 'pending',
       payment_method: 'pm_ok',
       account_id: null,
     });
-    expect(await read(taken.body.id)).toEqual({ ...taken.body, refunds: [] });
-    const told = await service.told(String(taken.body.id));
-    expect(told.map(({ name, data }) => [name, data.payment_id])).toEqual([
-      ['payment.created', taken.body.id],
+    expect(await read(accepted.body.id)).toEqual({ ...accepted.body, refunds: [] });
+    const events = await service.told(String(accepted.body.id));
+    expect(events.map(({ name, data }) => [name, data.payment_id])).toEqual([
+      ['payment.created', accepted.body.id],
     ]);
   });
 
-  test('a thousand requests at the same time with one key are one payment and one answer', async () => {
+  test('is created once for a thousand concurrent requests with one key, which all get the same response', async () => {
     const key = Bun.randomUUIDv7();
     const before = await database.$count(payments);
-    const untilAnswered = async () => {
+    const retryUntilAccepted = async () => {
       for (;;) {
-        const answer = await pay(BODY, key);
-        // In flight, or more waiting for the database than may: as a client is told, it comes again.
-        if (answer.status !== 409 && answer.status !== 503) return answer;
+        const response = await pay(BODY, key);
+        // In flight, or the database queue is full: retry, as a client would.
+        if (response.status !== 409 && response.status !== 503) return response;
         await Bun.sleep(500 + Math.random() * 500);
       }
     };
-    const answers = await Promise.all(Array.from({ length: 1_000 }, untilAnswered));
+    const responses = await Promise.all(Array.from({ length: 1_000 }, retryUntilAccepted));
     expect(await database.$count(payments)).toBe(before + 1);
-    expect(new Set(answers.map(({ status, body }) => `${status} ${JSON.stringify(body)}`)).size).toBe(1);
-    expect(new Set(answers.map(({ headers }) => headers.get('location'))).size).toBe(1);
-    expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(999);
+    expect(new Set(responses.map(({ status, body }) => `${status} ${JSON.stringify(body)}`)).size).toBe(1);
+    expect(new Set(responses.map(({ headers }) => headers.get('location'))).size).toBe(1);
+    expect(responses.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(
+      999,
+    );
   }, 60_000);
 
-  test('needs a key; quoted and bare it is the same, with another body it is refused, of another person another', async () => {
+  test('requires an Idempotency-Key, quoted or bare, which is bound to its body and scoped to the caller', async () => {
     expect((await pay(BODY, null)).body.code).toBe('idempotency.key-missing');
     expect((await pay(BODY, null)).status).toBe(400);
     expect((await pay(BODY, '""')).status).toBe(400);
@@ -90,25 +92,25 @@ describe('a payment', () => {
   test.each([
     ['no amount', { amount: undefined }],
     ['zero', { amount: '0' }],
-    ['less than zero', { amount: '-5' }],
+    ['a negative amount', { amount: '-5' }],
     ['a JSON number', { amount: 12.5 }],
     ['too many decimals', { amount: '1.001' }],
-    ['decimals where there are none', { amount: '1.5', currency: 'JPY' }],
-    ['too much', { amount: '9'.repeat(17) }],
+    ['decimals in a currency without minor units', { amount: '1.5', currency: 'JPY' }],
+    ['an amount above the maximum', { amount: '9'.repeat(17) }],
     ['an unknown currency', { currency: 'ZZZ' }],
     ['no currency', { currency: undefined }],
-    ['no description', { description: '' }],
-    ['a description of two lines', { description: 'a\r\nb' }],
-    ['a long description', { description: 'x'.repeat(301) }],
-    ['a card number in place of a method', { payment_method: '4242424242424242' }],
-    ['an account that is no id', { account_id: 'mine' }],
-  ])('with %s is refused, and its key may be used again', async (_what, changed) => {
+    ['an empty description', { description: '' }],
+    ['a multi-line description', { description: 'a\r\nb' }],
+    ['a description that is too long', { description: 'x'.repeat(301) }],
+    ['a card number as the payment method', { payment_method: '4242424242424242' }],
+    ['an invalid account id', { account_id: 'mine' }],
+  ])('with %s is rejected, and its key can be reused', async (_case, changed) => {
     const key = Bun.randomUUIDv7();
     expect((await pay({ ...BODY, ...changed }, key)).status).toBe(422);
     expect((await pay(BODY, key)).status).toBe(202);
   });
 
-  test('is seen by the payer and by operators only, newest first in lists', async () => {
+  test('is visible to the payer and to operators only, and listed newest first', async () => {
     const me = await service.person();
     const ids: unknown[] = [];
     for (let count = 0; count < 3; count++) ids.unshift((await pay(BODY, Bun.randomUUIDv7(), me)).body.id);
@@ -122,7 +124,7 @@ describe('a payment', () => {
     expect(await read(ids[0], await service.person(['payments:manage']))).toMatchObject({ id: ids[0] });
   });
 
-  test('can be canceled until it is in work', async () => {
+  test('can be canceled until it is processing', async () => {
     const id = String((await pay()).body.id);
     const cancel = (of: string) =>
       call('POST', `/payments/${of}/cancel`, { authorization: payer.authorization });
@@ -135,7 +137,7 @@ describe('a payment', () => {
     expect((await service.told(id)).map(({ name }) => name)).toEqual(['payment.created', 'payment.canceled']);
   });
 
-  test('tells each of its changes once, however often the worker says so', async () => {
+  test('publishes each transition once, however often the worker repeats it', async () => {
     const id = String((await pay()).body.id);
     await Promise.all(Array.from({ length: 5 }, () => client.beginPayment({ payment_id: id })));
     const outcome = { $case: 'transfer_id' as const, value: Bun.randomUUIDv7() };
@@ -146,41 +148,42 @@ describe('a payment', () => {
       'payment.succeeded',
     ]);
     const failing = { $case: 'failure_code' as const, value: 'card.declined' };
-    expect(await refusalOf(client.finishPayment({ payment_id: id, outcome: failing }))).toBe(
+    expect(await errorCodeOf(client.finishPayment({ payment_id: id, outcome: failing }))).toBe(
       'payment.wrong-state',
     );
     expect(await read(id)).toMatchObject({ status: 'succeeded', transaction_id: outcome.value });
   });
 
-  test('that nobody has finished is told of again, and not at once again', async () => {
+  test('that is overdue is republished once per interval', async () => {
     const id = String((await pay()).body.id);
-    const reminders = async () => (await service.told(id)).filter(({ name }) => name === 'payment.overdue');
-    await remindOnce(deps);
-    expect(await reminders()).toHaveLength(0);
+    const overdueEvents = async () =>
+      (await service.told(id)).filter(({ name }) => name === 'payment.overdue');
+    await republishOverdue(deps);
+    expect(await overdueEvents()).toHaveLength(0);
     await database.execute(sql`update payments set updated_at = utc_timestamp(3) - interval 10 minute`);
-    await Promise.all([remindOnce(deps), remindOnce(deps)]);
-    await remindOnce(deps);
-    expect(await reminders()).toHaveLength(1);
+    await Promise.all([republishOverdue(deps), republishOverdue(deps)]);
+    await republishOverdue(deps);
+    expect(await overdueEvents()).toHaveLength(1);
   });
 
-  test('of an erased person stays on record without them', async () => {
+  test('of an erased user remains, anonymized', async () => {
     const me = await service.person();
     const id = String((await pay(BODY, Bun.randomUUIDv7(), me)).body.id);
-    await forgetPerson(database, me.id);
+    await anonymizePayments(database, me.id);
     expect(await read(id, me)).toMatchObject({ code: 'payment.not-found' });
-    const kept = await read(id, await service.person(['payments:manage']));
-    expect(kept).toMatchObject({ amount: '12.50', description: '' });
+    const anonymized = await read(id, await service.person(['payments:manage']));
+    expect(anonymized).toMatchObject({ amount: '12.50', description: '' });
   });
 });
 
-describe('giving back', () => {
+describe('a refund', () => {
   const refund = (id: string, key?: string) =>
     call('POST', `/payments/${id}/refunds`, {
       authorization: payer.authorization,
       ...(key !== undefined && { headers: { 'idempotency-key': key } }),
     });
 
-  test('is for what succeeded, once; one that failed may be tried again', async () => {
+  test('is possible once, for a succeeded payment; a failed refund can be requested again', async () => {
     const id = String((await pay()).body.id);
     expect((await refund(id)).body.code).toBe('payment.not-refundable');
     await succeed(id);
@@ -211,36 +214,36 @@ describe('giving back', () => {
   });
 });
 
-describe('the mock of a provider', () => {
+describe('the mock provider', () => {
   const charge = (payment_method: string, idempotency_key = Bun.randomUUIDv7(), amount = '1.00') =>
     provider.charge({ idempotency_key, payment_method, amount, currency: 'EUR' });
 
-  test('charges once for each key, and tells what became of it', async () => {
+  test('charges once per key, and reports the state of a charge', async () => {
     const key = Bun.randomUUIDv7();
     const states = await Promise.all(Array.from({ length: 10 }, () => charge('pm_ok', key)));
     expect(new Set(states.map(({ state }) => state))).toEqual(new Set([ChargeState.CHARGE_STATE_SUCCEEDED]));
-    expect(await refusalOf(charge('pm_ok', key, '2.00'))).toBe('charge.key-reused');
-    expect(await refusalOf(provider.getCharge({ idempotency_key: Bun.randomUUIDv7() }))).toBe(
+    expect(await errorCodeOf(charge('pm_ok', key, '2.00'))).toBe('charge.key-reused');
+    expect(await errorCodeOf(provider.getCharge({ idempotency_key: Bun.randomUUIDv7() }))).toBe(
       'charge.not-found',
     );
     await provider.refundCharge({ idempotency_key: key });
     expect((await charge('pm_ok', key)).state).toBe(ChargeState.CHARGE_STATE_REFUNDED);
   });
 
-  test('declines, falls silent after it has charged, and fails before it has', async () => {
+  test('declines, times out after it has charged, and fails before it has charged', async () => {
     expect((await charge('pm_declined')).state).toBe(ChargeState.CHARGE_STATE_DECLINED);
-    expect((await charge('pm_of_nobody')).state).toBe(ChargeState.CHARGE_STATE_DECLINED);
-    const [silent, flaky] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
-    expect(await refusalOf(charge('pm_timeout', silent))).toBe('dependency.timed-out');
-    expect((await provider.getCharge({ idempotency_key: silent })).state).toBe(
+    expect((await charge('pm_unknown')).state).toBe(ChargeState.CHARGE_STATE_DECLINED);
+    const [timedOut, flaky] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+    expect(await errorCodeOf(charge('pm_timeout', timedOut))).toBe('dependency.timed-out');
+    expect((await provider.getCharge({ idempotency_key: timedOut })).state).toBe(
       ChargeState.CHARGE_STATE_SUCCEEDED,
     );
-    expect(await refusalOf(charge('pm_flaky', flaky))).toBe('provider.unavailable');
-    expect(await refusalOf(provider.getCharge({ idempotency_key: flaky }))).toBe('charge.not-found');
+    expect(await errorCodeOf(charge('pm_flaky', flaky))).toBe('provider.unavailable');
+    expect(await errorCodeOf(provider.getCharge({ idempotency_key: flaky }))).toBe('charge.not-found');
   });
 });
 
-test('who is not signed in gets 401', async () => {
+test('every route requires a valid token', async () => {
   const claims = routeClaims(app);
   expect(claims.length).toBeGreaterThan(4);
   for (const { method, path } of claims)

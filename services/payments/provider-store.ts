@@ -9,7 +9,7 @@ export async function findCharge(executor: Executor, key: string): Promise<Charg
   return row;
 }
 
-/** Counts an attempt at a charge that is not there yet. @returns the charge, also one that was there */
+/** Inserts a charge, or counts another attempt at an existing one. @returns the charge, with the values first sent */
 export async function attemptCharge(
   database: Database,
   charge: Pick<ChargeRow, 'idempotencyKey' | 'paymentMethod' | 'amount' | 'currency'>,
@@ -19,11 +19,11 @@ export async function attemptCharge(
     .values({ ...charge, state: 'attempted', attempts: 1 })
     .onDuplicateKeyUpdate({ set: { attempts: sql`${providerCharges.attempts} + 1` } });
   const row = await findCharge(database, charge.idempotencyKey);
-  if (row === undefined) throw new Error('a charge is gone that was just inserted');
+  if (row === undefined) throw new Error('charge not found after it was inserted');
   return row;
 }
 
-/** Ends a charge once; what has ended stays as it is. */
+/** Moves a charge from one state to another; in any other state it is unchanged. @returns the charge */
 export async function settleCharge(
   database: Database,
   key: string,

@@ -1,55 +1,56 @@
 import { PaymentRefundFailed, PaymentRefundRequested } from '#contracts/events/payments';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import { idempotent, type StoredResponse } from '#kit/http/idempotency';
+import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import type { PaymentsDeps } from './deps';
 import { PaymentNotRefundable, type Refund, RefundNotFound } from './model';
 import { nextState } from './rules';
-import { mustFind, mustSee, type PaymentsDeps, type RequestKey } from './service';
-import { advance, factsOf } from './states';
+import { requireFound, requirePayment } from './service';
 import * as store from './store';
+import { applyTransition, eventData } from './transitions';
+import { refundView } from './views';
 
 /**
- * Asks that a payment be given back, whole. One that failed to be may be asked for again.
+ * Requests a full refund. After a failed refund another may be requested.
  *
- * @throws PaymentNotRefundable when it has not succeeded, or is being given back already
+ * @throws PaymentNotRefundable when the payment has not succeeded, or has a pending or succeeded refund
  */
 export async function createRefund(
   deps: PaymentsDeps,
   caller: Caller,
-  paymentId: string,
-  request: RequestKey,
+  { paymentId, key }: { paymentId: string; key: RequestKey },
 ): Promise<StoredResponse<Refund>> {
-  await mustSee(deps, caller, paymentId);
-  const keyed = { ...request, caller: caller.id, body: { payment_id: paymentId } };
-  const answer = await idempotent(deps.database, keyed, async () => async (transaction) => {
-    const payment = await mustFind(store.lockPayment(transaction, paymentId));
-    const earlier = await store.listRefunds(transaction, paymentId);
-    if (nextState(payment.state, 'refund') === undefined || earlier.some(({ state }) => state !== 'failed'))
-      throw new PaymentNotRefundable();
+  await requirePayment(deps, caller, paymentId);
+  const request = { ...key, caller: caller.id, body: { payment_id: paymentId } };
+  const response = await idempotent(deps.database, request, async () => async (transaction) => {
+    const payment = await requireFound(store.lockPayment(transaction, paymentId));
+    const refunds = await store.listRefunds(transaction, paymentId);
+    if (nextState(payment.state, 'refund') === undefined || refunds.some(({ state }) => state !== 'failed'))
+      throw new PaymentNotRefundable({ detail: 'Only a succeeded payment can be refunded, and only once.' });
     const id = uuidv7();
     await store.insertRefund(transaction, id, paymentId);
     await writeOutbox(transaction, [
       outboxEntry(
         PaymentRefundRequested,
-        { ...factsOf(payment), refund_id: id },
+        { ...eventData(payment), refund_id: id },
         { aggregate: { type: 'payment', id: paymentId, version: payment.version }, actor: caller.id },
       ),
     ]);
-    const refund = await mustFindRefund(store.findRefund(transaction, id));
+    const refund = await requireRefund(store.findRefund(transaction, id));
     return { status: 202, headers: { location: `/payments/${paymentId}` }, body: refundView(refund) };
   });
   deps.outbox.wake();
-  return answer;
+  return response;
 }
 
 export const readRefund = (deps: PaymentsDeps, id: string): Promise<store.RefundRow> =>
-  mustFindRefund(store.findRefund(deps.database, id));
+  requireRefund(store.findRefund(deps.database, id));
 
 /**
- * Tells how giving back ended; told again, nothing changes. That the money is back is always believed: another attempt
- * may have found the account empty a moment before.
+ * Records the outcome of a refund; idempotent. Success overrides an earlier failure: a concurrent attempt may have found
+ * the account without funds a moment before.
  */
 export async function finishRefund(
   deps: PaymentsDeps,
@@ -58,52 +59,44 @@ export async function finishRefund(
 ): Promise<store.RefundRow> {
   const { paymentId } = await readRefund(deps, id);
   const finished = await inTransaction(deps.database, async (transaction) => {
-    // The payment is locked first, as when a refund is asked for.
-    const payment = await mustFind(store.lockPayment(transaction, paymentId));
-    const refund = await mustFindRefund(store.findRefund(transaction, id));
-    const known = failureCode === undefined ? refund.state === 'succeeded' : refund.state !== 'pending';
-    if (known) return refund;
+    // Payment before refund, the lock order of createRefund.
+    const payment = await requireFound(store.lockPayment(transaction, paymentId));
+    const refund = await requireRefund(store.findRefund(transaction, id));
+    const recorded = failureCode === undefined ? refund.state === 'succeeded' : refund.state !== 'pending';
+    if (recorded) return refund;
     const outcome = {
       state: failureCode === undefined ? ('succeeded' as const) : ('failed' as const),
       failureCode: failureCode ?? null,
     };
     await store.finishRefund(transaction, id, outcome);
-    await tell(transaction, payment, id, failureCode);
+    await publishOutcome(transaction, payment, id, failureCode);
     return { ...refund, ...outcome };
   });
   deps.outbox.wake();
   return finished;
 }
 
-async function tell(
+async function publishOutcome(
   transaction: Transaction,
   payment: store.PaymentRow,
   refundId: string,
   failureCode: string | undefined,
 ): Promise<void> {
   if (failureCode === undefined) {
-    await advance(transaction, payment, 'refund', { actor: null, outcome: { refundId } });
+    await applyTransition(transaction, payment, 'refund', { actor: null, outcome: { refundId } });
     return;
   }
   await writeOutbox(transaction, [
     outboxEntry(
       PaymentRefundFailed,
-      { ...factsOf(payment), refund_id: refundId, failure_code: failureCode },
+      { ...eventData(payment), refund_id: refundId, failure_code: failureCode },
       { aggregate: { type: 'payment', id: payment.id, version: payment.version }, actor: null },
     ),
   ]);
 }
 
-async function mustFindRefund(found: Promise<store.RefundRow | undefined>): Promise<store.RefundRow> {
+async function requireRefund(found: Promise<store.RefundRow | undefined>): Promise<store.RefundRow> {
   const refund = await found;
   if (refund === undefined) throw new RefundNotFound();
   return refund;
 }
-
-export const refundView = (refund: store.RefundRow): Refund => ({
-  id: refund.id,
-  payment_id: refund.paymentId,
-  status: refund.state,
-  failure_code: refund.failureCode,
-  created_at: refund.createdAt.toISOString(),
-});

@@ -1,38 +1,42 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { hasTaken, nextState, STATES, STEPS, type State, type Step } from './rules';
+import { hasApplied, nextState, STATES, type State, TRANSITIONS, type Transition } from './rules';
 
-const walk = fc.array(fc.constantFrom(...STEPS), { maxLength: 30 });
+const walk = fc.array(fc.constantFrom(...TRANSITIONS), { maxLength: 30 });
 
-/** The states a payment goes through when steps are tried one after the other. */
-function statesOf(steps: readonly Step[]): State[] {
+/** The states a payment goes through when transitions are tried in turn; those not allowed are skipped. */
+function statesOf(transitions: readonly Transition[]): State[] {
   const states: State[] = ['pending'];
-  for (const step of steps) {
-    const next = nextState(states.at(-1) ?? 'pending', step);
+  for (const transition of transitions) {
+    const next = nextState(states.at(-1) ?? 'pending', transition);
     if (next !== undefined) states.push(next);
   }
   return states;
 }
 
-test('no state comes twice, whatever is tried: money is taken once and given back once', () => {
+test('no state repeats: a payment is charged at most once and refunded at most once', () => {
   fc.assert(
-    fc.property(walk, (steps) => {
-      const states = statesOf(steps);
+    fc.property(walk, (transitions) => {
+      const states = statesOf(transitions);
       expect(new Set(states).size).toBe(states.length);
     }),
   );
 });
 
-test('what has ended stays so, but for what succeeded, which may be given back', () => {
+test('final states allow no transition, except the refund of a succeeded payment', () => {
   for (const state of ['failed', 'canceled', 'refunded'] as const)
-    expect(STEPS.map((step) => nextState(state, step))).toEqual(STEPS.map(() => undefined));
-  expect(STEPS.filter((step) => nextState('succeeded', step) !== undefined)).toEqual(['refund']);
+    expect(TRANSITIONS.map((transition) => nextState(state, transition))).toEqual(
+      TRANSITIONS.map(() => undefined),
+    );
+  expect(TRANSITIONS.filter((transition) => nextState('succeeded', transition) !== undefined)).toEqual([
+    'refund',
+  ]);
 });
 
-test('a payment succeeds only after it was in work, and is given back only after it succeeded', () => {
+test('a payment succeeds only after processing, and is refunded only after it succeeded', () => {
   fc.assert(
-    fc.property(walk, (steps) => {
-      const states = statesOf(steps);
+    fc.property(walk, (transitions) => {
+      const states = statesOf(transitions);
       if (states.includes('refunded'))
         expect(states).toEqual(['pending', 'processing', 'succeeded', 'refunded']);
       if (states.includes('succeeded')) expect(states).toContain('processing');
@@ -41,26 +45,28 @@ test('a payment succeeds only after it was in work, and is given back only after
   );
 });
 
-test('a payment has taken exactly the steps it took', () => {
+test('hasApplied holds for exactly the transitions a payment has been through', () => {
   fc.assert(
-    fc.property(walk, (steps) => {
+    fc.property(walk, (transitions) => {
       let state: State = 'pending';
-      const taken = new Set<Step>();
-      for (const step of steps) {
-        const next = nextState(state, step);
+      const applied = new Set<Transition>();
+      for (const transition of transitions) {
+        const next = nextState(state, transition);
         if (next === undefined) continue;
         state = next;
-        taken.add(step);
+        applied.add(transition);
       }
-      expect(STEPS.filter((step) => hasTaken(state, step))).toEqual(STEPS.filter((step) => taken.has(step)));
+      expect(TRANSITIONS.filter((each) => hasApplied(state, each))).toEqual(
+        TRANSITIONS.filter((each) => applied.has(each)),
+      );
     }),
   );
 });
 
-test('every state can be reached', () => {
+test('every state is reachable', () => {
   const reached = new Set<State>();
   fc.assert(
-    fc.property(walk, (steps) => statesOf(steps).forEach((state) => void reached.add(state))),
+    fc.property(walk, (transitions) => statesOf(transitions).forEach((state) => void reached.add(state))),
     {
       numRuns: 500,
     },

@@ -1,11 +1,11 @@
 export const STATES = ['pending', 'processing', 'succeeded', 'failed', 'canceled', 'refunded'] as const;
 export type State = (typeof STATES)[number];
 
-export const STEPS = ['begin', 'succeed', 'fail', 'cancel', 'refund'] as const;
-export type Step = (typeof STEPS)[number];
+export const TRANSITIONS = ['begin', 'succeed', 'fail', 'cancel', 'refund'] as const;
+export type Transition = (typeof TRANSITIONS)[number];
 
-/** Every change a payment can go through; there is no other. */
-const CHANGES: Readonly<Record<State, Partial<Readonly<Record<Step, State>>>>> = {
+/** The payment state machine. */
+const MACHINE: Readonly<Record<State, Partial<Readonly<Record<Transition, State>>>>> = {
   pending: { begin: 'processing', cancel: 'canceled' },
   processing: { succeed: 'succeeded', fail: 'failed' },
   succeeded: { refund: 'refunded' },
@@ -14,15 +14,16 @@ const CHANGES: Readonly<Record<State, Partial<Readonly<Record<Step, State>>>>> =
   refunded: {},
 };
 
-/** @returns undefined where the step cannot be taken */
-export const nextState = (state: State, step: Step): State | undefined => CHANGES[state][step];
+/** @returns undefined when the state does not allow the transition */
+export const nextState = (state: State, transition: Transition): State | undefined =>
+  MACHINE[state][transition];
 
-/** Whether a payment has been through the step: asked for again, it has nothing to do. */
-export const hasTaken = (state: State, step: Step): boolean =>
+/** Whether a payment in this state has been through the transition, so that a repeat has no effect. */
+export const hasApplied = (state: State, transition: Transition): boolean =>
   STATES.some((before) => {
-    const after = nextState(before, step);
+    const after = nextState(before, transition);
     return after !== undefined && (after === state || isReachable(after, state));
   });
 
 const isReachable = (from: State, to: State): boolean =>
-  Object.values(CHANGES[from]).some((next) => next === to || isReachable(next, to));
+  Object.values(MACHINE[from]).some((next) => next === to || isReachable(next, to));

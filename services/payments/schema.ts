@@ -7,17 +7,17 @@ export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
 
 const now = sql`(utc_timestamp(3))`;
-/** Minor units of a currency, exact. */
+/** An exact amount in the minor units of a currency. */
 const minorUnits = (name: string) => bigint(name, { mode: 'bigint' });
 
 export const payments = mysqlTable(
   'payments',
   {
-    /** Also the provider's idempotency key and the ledger's external id. */
+    /** Also the idempotency key of the charge and the external id of the ledger transfer. */
     id: uuid('id').primaryKey(),
-    /** Null once the person has been erased. */
+    /** Null once the payer has been erased. */
     userId: uuid('user_id'),
-    /** Where the money goes; null for the payer's own account in the currency. */
+    /** The account to credit; null for the payer's own account in the currency. */
     accountId: uuid('account_id'),
     amount: minorUnits('amount').notNull(),
     currency: char('currency', { length: 3 }).notNull(),
@@ -25,12 +25,12 @@ export const payments = mysqlTable(
     paymentMethod: varchar('payment_method', { length: 64 }).notNull(),
     state: mysqlEnum('state', STATES).notNull(),
     failureCode: varchar('failure_code', { length: 80 }),
-    /** Of the ledger. */
+    /** The ledger transfer of a succeeded payment. */
     transferId: uuid('transfer_id'),
-    /** Grows with every change of the state. */
+    /** Incremented on every state transition. */
     version: int('version', { unsigned: true }).notNull().default(1),
     createdAt: moment('created_at').notNull().default(now),
-    /** Of the last change, or of the last reminder of one that should have come. */
+    /** The last state transition, or the last overdue event. */
     updatedAt: moment('updated_at').notNull().default(now),
   },
   (table) => [
@@ -39,7 +39,7 @@ export const payments = mysqlTable(
   ],
 );
 
-/** Every state a payment has been in. Only ever added to. */
+/** The state history of payments. Append-only. */
 export const paymentEvents = mysqlTable(
   'payment_events',
   {
@@ -54,7 +54,7 @@ export const paymentEvents = mysqlTable(
 export const refunds = mysqlTable(
   'refunds',
   {
-    /** Also the ledger's external id of the reversal. */
+    /** Also the external id of the ledger reversal. */
     id: uuid('id').primaryKey(),
     paymentId: uuid('payment_id').notNull(),
     state: mysqlEnum('state', ['pending', 'succeeded', 'failed']).notNull(),
@@ -68,13 +68,13 @@ export const refunds = mysqlTable(
   ],
 );
 
-/** What the mock of a provider remembers, as a real one would on its side. */
+/** The records of the mock provider; a real one keeps its own. */
 export const providerCharges = mysqlTable('provider_charges', {
   idempotencyKey: uuid('idempotency_key').primaryKey(),
   paymentMethod: varchar('payment_method', { length: 64 }).notNull(),
   amount: varchar('amount', { length: 32 }).notNull(),
   currency: char('currency', { length: 3 }).notNull(),
-  /** `attempted`: it failed before anything was charged. */
+  /** `attempted`: not charged yet. */
   state: mysqlEnum('state', ['attempted', 'succeeded', 'declined', 'refunded']).notNull(),
   attempts: int('attempts', { unsigned: true }).notNull(),
   createdAt: moment('created_at').notNull().default(now),

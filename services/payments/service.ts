@@ -1,47 +1,38 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import type { Runtime } from '#kit/core/runtime';
-import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
+import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
-import { formatAmount, parseAmount } from '#kit/money/amounts';
-import { type Database, inTransaction } from '#kit/mysql/database';
+import { parseAmount } from '#kit/money/amounts';
+import { inTransaction } from '#kit/mysql/database';
+import type { PaymentsDeps } from './deps';
 import {
   DEFAULT_METHOD,
+  InvalidTransition,
   type NewPayment,
   type Payment,
   PaymentNotCancelable,
   PaymentNotFound,
   type PaymentWithRefunds,
-  WrongState,
 } from './model';
-import { refundView } from './refunds';
-import type { Step } from './rules';
-import { advance, eventOf, type Outcome } from './states';
+import type { Transition } from './rules';
 import * as store from './store';
+import { applyTransition, eventOf, type Outcome } from './transitions';
+import { paymentView, refundView } from './views';
 
-export interface PaymentsDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-}
-
-/** What a request says of itself besides its body. */
-export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
-
-/** May see everybody's payments and give them back. */
+/** The permission to read and refund the payments of all users. */
 const MANAGE = 'payments:manage';
 
-/** Takes a payment: it is on record, with the event that sets it going, before this answers. */
+/** Accepts a payment: the payment and its `payment.created` event are committed before the response. */
 export async function createPayment(
   deps: PaymentsDeps,
   caller: Caller,
+  key: RequestKey,
   input: NewPayment,
-  request: RequestKey,
 ): Promise<StoredResponse<Payment>> {
   const amount = parseAmount(input.amount, input.currency);
-  const keyed = { ...request, caller: caller.id, body: input };
-  const answer = await idempotent(deps.database, keyed, async () => async (transaction) => {
+  const request = { ...key, caller: caller.id, body: input };
+  const response = await idempotent(deps.database, request, async () => async (transaction) => {
     const id = uuidv7();
     await store.insertPayment(transaction, {
       id,
@@ -52,12 +43,12 @@ export async function createPayment(
       description: input.description,
       paymentMethod: input.payment_method ?? DEFAULT_METHOD,
     });
-    const payment = await mustFind(store.findPayment(transaction, id));
+    const payment = await requireFound(store.findPayment(transaction, id));
     await writeOutbox(transaction, [eventOf(payment, caller.id)]);
     return { status: 202, headers: { location: `/payments/${id}` }, body: paymentView(payment) };
   });
   deps.outbox.wake();
-  return answer;
+  return response;
 }
 
 export async function readPayment(
@@ -65,7 +56,7 @@ export async function readPayment(
   caller: Caller,
   id: string,
 ): Promise<PaymentWithRefunds> {
-  const payment = await mustSee(deps, caller, id);
+  const payment = await requirePayment(deps, caller, id);
   const refunds = await store.listRefunds(deps.database, id);
   return { ...paymentView(payment), refunds: refunds.map(refundView) };
 }
@@ -84,66 +75,58 @@ export async function listPayments(
   return toPage(rows, limit, (row) => [row.id], paymentView);
 }
 
-/** Cancels a payment nobody has begun to work on; again changes nothing. */
+/** Cancels a pending payment; idempotent. */
 export async function cancelPayment(deps: PaymentsDeps, caller: Caller, id: string): Promise<Payment> {
-  await mustSee(deps, caller, id);
+  await requirePayment(deps, caller, id);
   try {
-    return paymentView(await takeStep(deps, id, 'cancel', { actor: caller.id }));
+    return paymentView(await transition(deps, id, 'cancel', { actor: caller.id }));
   } catch (failure) {
-    if (failure instanceof WrongState) throw new PaymentNotCancelable({ cause: failure });
+    if (failure instanceof InvalidTransition) throw new PaymentNotCancelable({ cause: failure });
     throw failure;
   }
 }
 
-/** Takes a payment into work. One that has ended meanwhile is returned as it is. */
+/** Marks a payment as processing. One that is already canceled or finished is returned unchanged. */
 export async function beginPayment(deps: PaymentsDeps, id: string): Promise<store.PaymentRow> {
   try {
-    return await takeStep(deps, id, 'begin', { actor: null });
+    return await transition(deps, id, 'begin', { actor: null });
   } catch (failure) {
-    if (failure instanceof WrongState) return mustFind(store.findPayment(deps.database, id));
+    if (failure instanceof InvalidTransition) return requireFound(store.findPayment(deps.database, id));
     throw failure;
   }
 }
 
+/** Marks a payment as succeeded or failed; idempotent. */
 export const finishPayment = (deps: PaymentsDeps, id: string, outcome: Outcome): Promise<store.PaymentRow> =>
-  takeStep(deps, id, outcome.failureCode === undefined ? 'succeed' : 'fail', { actor: null, outcome });
+  transition(deps, id, outcome.failureCode === undefined ? 'succeed' : 'fail', { actor: null, outcome });
 
-async function takeStep(
+async function transition(
   deps: PaymentsDeps,
   id: string,
-  step: Step,
+  name: Transition,
   by: { actor: string | null; outcome?: Outcome },
 ): Promise<store.PaymentRow> {
   const payment = await inTransaction(deps.database, async (transaction) =>
-    advance(transaction, await mustFind(store.lockPayment(transaction, id)), step, by),
+    applyTransition(transaction, await requireFound(store.lockPayment(transaction, id)), name, by),
   );
   deps.outbox.wake();
   return payment;
 }
 
-/** @throws PaymentNotFound, also for a payment of somebody else */
-export async function mustSee(deps: PaymentsDeps, caller: Caller, id: string): Promise<store.PaymentRow> {
-  const payment = await mustFind(store.findPayment(deps.database, id));
+/** @throws PaymentNotFound, also for a payment the caller may not read */
+export async function requirePayment(
+  deps: PaymentsDeps,
+  caller: Caller,
+  id: string,
+): Promise<store.PaymentRow> {
+  const payment = await requireFound(store.findPayment(deps.database, id));
   if (payment.userId !== caller.id && !caller.permissions.includes(MANAGE)) throw new PaymentNotFound();
   return payment;
 }
 
-export async function mustFind(found: Promise<store.PaymentRow | undefined>): Promise<store.PaymentRow> {
+/** @throws PaymentNotFound */
+export async function requireFound(found: Promise<store.PaymentRow | undefined>): Promise<store.PaymentRow> {
   const payment = await found;
   if (payment === undefined) throw new PaymentNotFound();
   return payment;
 }
-
-const paymentView = (payment: store.PaymentRow): Payment => ({
-  id: payment.id,
-  status: payment.state,
-  amount: formatAmount(payment.amount, payment.currency),
-  currency: payment.currency,
-  description: payment.description,
-  account_id: payment.accountId,
-  payment_method: payment.paymentMethod,
-  failure_code: payment.failureCode,
-  transaction_id: payment.transferId,
-  created_at: payment.createdAt.toISOString(),
-  updated_at: payment.updatedAt.toISOString(),
-});

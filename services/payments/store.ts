@@ -28,8 +28,8 @@ export async function lockPayment(transaction: Transaction, id: string): Promise
   return row;
 }
 
-/** Writes the next state of a locked payment, and that it was in it. */
-export async function changeState(
+/** Updates the state of a locked payment and appends it to the payment's history. */
+export async function updateState(
   transaction: Transaction,
   payment: PaymentRow,
   state: State,
@@ -73,7 +73,7 @@ export async function findRefund(executor: Executor, id: string): Promise<Refund
   return row;
 }
 
-/** The oldest first. */
+/** Oldest first. */
 export const listRefunds = (executor: Executor, paymentId: string): Promise<RefundRow[]> =>
   executor.select().from(refunds).where(eq(refunds.paymentId, paymentId)).orderBy(refunds.id);
 
@@ -88,10 +88,10 @@ export async function finishRefund(
     .where(eq(refunds.id, id));
 }
 
-/** Takes payments nothing has happened to for so long; they are not taken again for as long. */
-export async function takeOverduePayments(
+/** Claims payments without a change for `seconds`, and touches them: they are not claimed again for as long. */
+export async function claimOverduePayments(
   transaction: Transaction,
-  after: { seconds: number; limit: number },
+  overdue: { seconds: number; limit: number },
 ): Promise<{ id: string; version: number }[]> {
   const rows = await transaction
     .select({ id: payments.id, version: payments.version })
@@ -99,10 +99,10 @@ export async function takeOverduePayments(
     .where(
       and(
         inArray(payments.state, ['pending', 'processing']),
-        lt(payments.updatedAt, sql`${DATABASE_NOW} - interval ${after.seconds} second`),
+        lt(payments.updatedAt, sql`${DATABASE_NOW} - interval ${overdue.seconds} second`),
       ),
     )
-    .limit(after.limit)
+    .limit(overdue.limit)
     .for('update', { skipLocked: true });
   if (rows.length > 0)
     await transaction
@@ -117,10 +117,10 @@ export async function takeOverduePayments(
   return rows;
 }
 
-/** As `takeOverduePayments`, for refunds. */
-export async function takeOverdueRefunds(
+/** Like `claimOverduePayments`. */
+export async function claimOverdueRefunds(
   transaction: Transaction,
-  after: { seconds: number; limit: number },
+  overdue: { seconds: number; limit: number },
 ): Promise<string[]> {
   const rows = await transaction
     .select({ id: refunds.id })
@@ -128,10 +128,10 @@ export async function takeOverdueRefunds(
     .where(
       and(
         eq(refunds.state, 'pending'),
-        lt(refunds.updatedAt, sql`${DATABASE_NOW} - interval ${after.seconds} second`),
+        lt(refunds.updatedAt, sql`${DATABASE_NOW} - interval ${overdue.seconds} second`),
       ),
     )
-    .limit(after.limit)
+    .limit(overdue.limit)
     .for('update', { skipLocked: true });
   const ids = rows.map((row) => row.id);
   if (ids.length > 0)
@@ -139,7 +139,7 @@ export async function takeOverdueRefunds(
   return ids;
 }
 
-/** What was paid stays on record; who paid, and what for in their words, does not. */
-export async function forgetPerson(executor: Executor, userId: string): Promise<void> {
+/** Removes the payer and the description, which is their text, from all payments of an erased user. */
+export async function anonymizePayments(executor: Executor, userId: string): Promise<void> {
   await executor.update(payments).set({ userId: null, description: '' }).where(eq(payments.userId, userId));
 }

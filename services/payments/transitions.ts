@@ -10,8 +10,8 @@ import {
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount } from '#kit/money/amounts';
 import type { Transaction } from '#kit/mysql/database';
-import { WrongState } from './model';
-import { hasTaken, nextState, type Step } from './rules';
+import { InvalidTransition } from './model';
+import { hasApplied, nextState, type Transition } from './rules';
 import * as store from './store';
 
 export interface Outcome {
@@ -21,33 +21,33 @@ export interface Outcome {
 }
 
 /**
- * Takes a locked payment one step further: state, history and event in the transaction given. A payment that has been
- * through the step stays as it is.
+ * Applies a transition to a locked payment: state, history and event in the given transaction. Idempotent: a payment
+ * that has been through the transition is returned unchanged.
  *
- * @throws WrongState when the step cannot be taken
+ * @throws InvalidTransition when the payment's state does not allow it
  */
-export async function advance(
+export async function applyTransition(
   transaction: Transaction,
   payment: store.PaymentRow,
-  step: Step,
+  transition: Transition,
   by: { actor: string | null; outcome?: Outcome },
 ): Promise<store.PaymentRow> {
-  const state = nextState(payment.state, step);
+  const state = nextState(payment.state, transition);
   if (state === undefined) {
-    if (hasTaken(payment.state, step)) return payment;
-    throw new WrongState();
+    if (hasApplied(payment.state, transition)) return payment;
+    throw new InvalidTransition();
   }
   const { refundId, ...outcome } = by.outcome ?? {};
-  await store.changeState(transaction, payment, state, outcome);
-  const changed = { ...payment, ...outcome, state, version: payment.version + 1 };
-  await writeOutbox(transaction, [eventOf(changed, by.actor, refundId)]);
-  return changed;
+  await store.updateState(transaction, payment, state, outcome);
+  const updated = { ...payment, ...outcome, state, version: payment.version + 1 };
+  await writeOutbox(transaction, [eventOf(updated, by.actor, refundId)]);
+  return updated;
 }
 
-/** What is told of a payment that has just come into its state. */
+/** The event of the state that a payment has just entered. */
 export function eventOf(payment: store.PaymentRow, actor: string | null, refundId?: string): OutboxEntry {
   const options = { aggregate: { type: 'payment', id: payment.id, version: payment.version }, actor };
-  const data = factsOf(payment);
+  const data = eventData(payment);
   switch (payment.state) {
     case 'pending':
       return outboxEntry(PaymentCreated, data, options);
@@ -59,29 +59,29 @@ export function eventOf(payment: store.PaymentRow, actor: string | null, refundI
         {
           ...data,
           description: payment.description,
-          transfer_id: known(payment.transferId),
+          transfer_id: required(payment.transferId),
           succeeded_at: new Date().toISOString(),
         },
         options,
       );
     case 'failed':
-      return outboxEntry(PaymentFailed, { ...data, failure_code: known(payment.failureCode) }, options);
+      return outboxEntry(PaymentFailed, { ...data, failure_code: required(payment.failureCode) }, options);
     case 'canceled':
       return outboxEntry(PaymentCanceled, data, options);
     case 'refunded':
-      return outboxEntry(PaymentRefunded, { ...data, refund_id: known(refundId) }, options);
+      return outboxEntry(PaymentRefunded, { ...data, refund_id: required(refundId) }, options);
   }
 }
 
-export const factsOf = (payment: store.PaymentRow) => ({
+/** The fields that all payment events share. */
+export const eventData = (payment: store.PaymentRow) => ({
   payment_id: payment.id,
   user_id: payment.userId ?? ERASED_PAYER,
   amount: formatAmount(payment.amount, payment.currency),
   currency: payment.currency,
 });
 
-function known(value: string | null | undefined): string {
-  if (value === null || value === undefined)
-    throw new Error('a payment changed its state without its outcome');
+function required(value: string | null | undefined): string {
+  if (value === null || value === undefined) throw new Error('payment changed state without an outcome');
   return value;
 }
