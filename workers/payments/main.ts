@@ -7,12 +7,12 @@ import { startEventWorker } from '#kit/worker';
 import { paymentsWorker } from '.';
 import { grpcProvider } from './provider';
 
-/** A card network may be slower than a service of ours; after this the provider is asked for the charge's state. */
+/** Longer than for internal services, as card networks are slow. After a timeout the charge is reconciled. */
 const PROVIDER_DEADLINE_MS = 3_000;
 
 const env = readEnv({ ...workerFields(7106), ...amqpFields });
 const { grpcClient, run } = await startEventWorker('payments-worker', env);
-// The mock of a payment provider is served by the payments service.
+// The payments service serves the mock payment provider.
 const provider = grpcClient('payments', ProviderServiceDefinition, { deadlineMs: PROVIDER_DEADLINE_MS });
 run(
   paymentsWorker({

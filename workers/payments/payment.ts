@@ -1,62 +1,66 @@
 import type { Payment } from '#contracts/gen/payments/v1/payments';
 import { backOffMs, sleep } from '#kit/core/back-off';
-import { Problem } from '#kit/errors/problem';
 import type { MessageContext } from '#kit/messaging/delivery';
 import { parkWhenRefused } from '#kit/messaging/refusals';
-import type { PaymentsWorkerDeps } from '.';
+import type { PaymentsWorkerDeps } from './deps';
+import { ledgerResult } from './ledger-result';
 import type { ChargeOutcome } from './provider';
 
 const CHARGE_ATTEMPTS = 3;
-const CHARGE_PAUSE = { baseMs: 100, capMs: 1_000 };
+const CHARGE_BACK_OFF = { baseMs: 100, capMs: 1_000 };
 
 /**
- * Carries a payment to its end: charge, ledger, done. Everything is under the payment's id, and every step may be
- * repeated: whoever goes on after a worker that died does each step again, and finds those that were done.
+ * Processes a payment: charges the payment method, credits the account, marks the payment as succeeded. The payment's id
+ * is the idempotency key of every step, so that a worker that takes over after a crash repeats the completed steps
+ * without effect.
  */
-export async function carryOut(
+export async function processPayment(
   deps: PaymentsWorkerDeps,
   paymentId: string,
   { log }: MessageContext,
 ): Promise<void> {
   const { payment } = await parkWhenRefused(deps.payments.beginPayment({ payment_id: paymentId }));
   if (payment?.state !== 'processing')
-    return log.info({ payment_id: paymentId, state: payment?.state }, 'nothing to do for this payment');
-  const accountId = await accountFor(deps, payment);
-  if (typeof accountId !== 'string') return abandon(deps, payment, accountId.refusal);
-  const charged = await charge(deps, payment);
-  if (charged !== 'succeeded') return fail(deps, payment, `card.${charged}`);
-  const booked = await refusalOf(
+    return log.info({ payment_id: paymentId, state: payment?.state }, 'payment is not processing; skipped');
+  const account = await resolveAccount(deps, payment);
+  if ('rejection' in account) return compensate(deps, payment, account.rejection);
+  const outcome = await charge(deps, payment);
+  if (outcome !== 'succeeded') return markFailed(deps, payment, `card.${outcome}`);
+  const posted = await ledgerResult(
     deps.accounts.transfer({
       external_id: payment.id,
-      receiver_id: accountId,
+      receiver_id: account.id,
       amount: payment.amount,
       currency: payment.currency,
       description: payment.description,
     }),
   );
-  if ('refusal' in booked) return abandon(deps, payment, booked.refusal);
-  await succeed(deps, payment, booked.answer.transfer?.id);
-  log.info({ payment_id: payment.id }, 'paid');
+  if ('rejection' in posted) return compensate(deps, payment, posted.rejection);
+  await markSucceeded(deps, payment, posted.response.transfer?.id);
+  log.info({ payment_id: payment.id }, 'payment succeeded');
 }
 
-/** Where the money goes: an open account of the payer's own, in the currency of the payment. */
-async function accountFor(deps: PaymentsWorkerDeps, payment: Payment): Promise<string | { refusal: string }> {
-  // Erased meanwhile.
-  if (payment.user_id === '') return { refusal: 'account.closed' };
-  const found = await refusalOf(
+/** The account to credit: an open account of the payer, in the currency of the payment. */
+async function resolveAccount(
+  deps: PaymentsWorkerDeps,
+  payment: Payment,
+): Promise<{ id: string } | { rejection: string }> {
+  // The payer was erased after the payment was created.
+  if (payment.user_id === '') return { rejection: 'account.closed' };
+  const result = await ledgerResult(
     payment.account_id === undefined
       ? deps.accounts.openAccount({ user_id: payment.user_id, currency: payment.currency })
       : deps.accounts.getAccount({ account_id: payment.account_id }),
   );
-  if ('refusal' in found) return found;
-  const { account } = found.answer;
-  if (account?.user_id !== payment.user_id) return { refusal: 'account.not-found' };
-  if (account.closed) return { refusal: 'account.closed' };
-  if (account.currency !== payment.currency) return { refusal: 'account.currency-mismatch' };
-  return account.id;
+  if ('rejection' in result) return result;
+  const { account } = result.response;
+  if (account?.user_id !== payment.user_id) return { rejection: 'account.not-found' };
+  if (account.closed) return { rejection: 'account.closed' };
+  if (account.currency !== payment.currency) return { rejection: 'account.currency-mismatch' };
+  return account;
 }
 
-/** An answer that got lost is asked for; only when nothing was charged is it tried again. */
+/** Charges the payment method. After a failed call the charge is reconciled first, and retried only if none was made. */
 async function charge(deps: PaymentsWorkerDeps, payment: Payment): Promise<ChargeOutcome> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -70,28 +74,28 @@ async function charge(deps: PaymentsWorkerDeps, payment: Payment): Promise<Charg
       const outcome = await deps.provider.find(payment.id);
       if (outcome !== undefined) return outcome;
       if (attempt === CHARGE_ATTEMPTS) throw failure;
-      await sleep(backOffMs(attempt, CHARGE_PAUSE));
+      await sleep(backOffMs(attempt, CHARGE_BACK_OFF));
     }
   }
 }
 
 /**
- * Ends what cannot be booked, and gives back what an earlier attempt may have charged. What is refused here stays so (a
- * closed account is never opened again), so that two workers with one payment come to the same end.
+ * Fails a payment that the ledger has rejected, and refunds the charge of an earlier attempt. A rejection is permanent (a
+ * closed account is never reopened), so that two workers with the same payment reach the same outcome.
  */
-async function abandon(deps: PaymentsWorkerDeps, payment: Payment, refusal: string): Promise<void> {
-  const booked = await refusalOf(deps.accounts.getTransfer({ external_id: payment.id }));
-  if ('answer' in booked) return succeed(deps, payment, booked.answer.transfer?.id);
+async function compensate(deps: PaymentsWorkerDeps, payment: Payment, rejection: string): Promise<void> {
+  const posted = await ledgerResult(deps.accounts.getTransfer({ external_id: payment.id }));
+  if ('response' in posted) return markSucceeded(deps, payment, posted.response.transfer?.id);
   if ((await deps.provider.find(payment.id)) === 'succeeded') await deps.provider.refund(payment.id);
-  await fail(deps, payment, refusal);
+  await markFailed(deps, payment, rejection);
 }
 
-async function succeed(
+async function markSucceeded(
   deps: PaymentsWorkerDeps,
   payment: Payment,
   transferId: string | undefined,
 ): Promise<void> {
-  if (transferId === undefined) throw new Error('accounts answered without the transfer');
+  if (transferId === undefined) throw new Error('accounts returned no transfer');
   await parkWhenRefused(
     deps.payments.finishPayment({
       payment_id: payment.id,
@@ -100,27 +104,11 @@ async function succeed(
   );
 }
 
-async function fail(deps: PaymentsWorkerDeps, payment: Payment, failureCode: string): Promise<void> {
+async function markFailed(deps: PaymentsWorkerDeps, payment: Payment, failureCode: string): Promise<void> {
   await parkWhenRefused(
     deps.payments.finishPayment({
       payment_id: payment.id,
       outcome: { $case: 'failure_code', value: failureCode },
     }),
   );
-}
-
-/** What accounts says about the payment itself, and will say again. */
-const FINAL = /^(account|transaction|request)\./;
-
-/** @throws what may be otherwise the next time */
-export async function refusalOf<Answer>(
-  call: Promise<Answer>,
-): Promise<{ answer: Answer } | { refusal: string }> {
-  try {
-    return { answer: await call };
-  } catch (failure) {
-    if (failure instanceof Problem && failure.status < 500 && FINAL.test(failure.code))
-      return { refusal: failure.code };
-    throw failure;
-  }
 }

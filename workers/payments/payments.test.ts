@@ -12,7 +12,8 @@ import { eventually } from '../../tests/support/eventually';
 import { isolated } from '../../tests/support/mail';
 import { startPayments } from '../../tests/support/payments';
 import { amqpUrl, testRuntime, uniqueName } from '../../tests/support/servers';
-import { type PaymentsWorkerDeps, paymentsWorker } from '.';
+import { paymentsWorker } from '.';
+import type { PaymentsWorkerDeps } from './deps';
 import { grpcProvider } from './provider';
 
 const [accounts, payments] = await Promise.all([startAccounts(), startPayments()]);
@@ -25,7 +26,7 @@ const deps: PaymentsWorkerDeps = {
 };
 const queue = uniqueName('payments-worker');
 const runtime = testRuntime('payments-worker');
-work(queue);
+startWorker(queue);
 afterAll(async () => {
   expect(await accounts.audit()).toEqual([]);
   expect(await payments.audit()).toEqual([]);
@@ -35,8 +36,8 @@ afterAll(async () => {
   await accounts.close();
 });
 
-/** Works through a queue of this test's own, with short pauses between attempts. */
-function work(name: string): void {
+/** Consumes a queue of this test's own, with short retry delays. */
+function startWorker(name: string): void {
   const worker = paymentsWorker(deps);
   consumeEvents(runtime, rabbit, {
     consumer: name,
@@ -53,24 +54,24 @@ interface Payer {
 }
 
 async function pay(payer: Payer, body: object = {}): Promise<string> {
-  const taken = await payments.call('POST', '/payments', {
+  const accepted = await payments.call('POST', '/payments', {
     body: { amount: '12.50', currency: 'EUR', description: 'Stickers', ...body },
     authorization: payer.authorization,
     headers: { 'idempotency-key': Bun.randomUUIDv7() },
   });
-  expect(taken.status).toBe(202);
-  return String(taken.body.id);
+  expect(accepted.status).toBe(202);
+  return String(accepted.body.id);
 }
 
-async function askBack(payer: Payer, id: string): Promise<void> {
+async function requestRefund(payer: Payer, id: string): Promise<void> {
   const { status } = await payments.call('POST', `/payments/${id}/refunds`, {
     authorization: payer.authorization,
   });
   expect(status).toBe(202);
 }
 
-/** Hands the worker what was told last of a payment under a name. */
-async function tell(name: string, event: EventDefinition, id: string): Promise<void> {
+/** Publishes the latest event of this kind of a payment to the queue. */
+async function publish(name: string, event: EventDefinition, id: string): Promise<void> {
   const message = (await payments.told(id)).findLast((each) => each.name === event.name);
   await rabbit.publish(isolated(event, name), {
     id: Bun.randomUUIDv7(),
@@ -80,32 +81,32 @@ async function tell(name: string, event: EventDefinition, id: string): Promise<v
 
 const read = async (payer: Payer, id: string) =>
   (await payments.call('GET', `/payments/${id}`, { authorization: payer.authorization })).body;
-const ended = (payer: Payer, id: string, status: string) =>
+const reached = (payer: Payer, id: string, status: string) =>
   eventually(async () => (await read(payer, id)).status === status, 20_000);
 async function balanceOf({ id }: Payer): Promise<unknown> {
-  // Each of the two services under test believes an issuer of its own.
+  // Each of the two services under test has a token issuer of its own.
   const authorization = await accounts.tokens.authorization({ id, username: 'payer' });
   return (await accounts.call('GET', `/accounts/user/${id}`, { authorization })).body.balance;
 }
 const chargesOf = (id: string) =>
   payments.database.select().from(providerCharges).where(eq(providerCharges.idempotencyKey, id));
 
-async function paid(body: object = {}, name = queue) {
+async function publishedPayment(body: object = {}, name = queue) {
   const payer = await payments.person();
   const id = await pay(payer, body);
-  await tell(name, PaymentCreated, id);
+  await publish(name, PaymentCreated, id);
   return { payer, id };
 }
 
 describe('a payment', () => {
   test.each(['pm_ok', 'pm_timeout', 'pm_flaky'])(
-    'with %s succeeds, charged and booked once',
+    'with %s succeeds, charged and posted once',
     async (method) => {
-      const { payer, id } = await paid({ payment_method: method });
-      await ended(payer, id, 'succeeded');
-      await tell(queue, PaymentCreated, id);
-      const after = await paid();
-      await ended(after.payer, after.id, 'succeeded');
+      const { payer, id } = await publishedPayment({ payment_method: method });
+      await reached(payer, id, 'succeeded');
+      await publish(queue, PaymentCreated, id);
+      const after = await publishedPayment();
+      await reached(after.payer, after.id, 'succeeded');
       expect(await balanceOf(payer)).toBe('12.50');
       expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
       const names = (await payments.told(id)).map(({ name }) => name);
@@ -113,62 +114,62 @@ describe('a payment', () => {
     },
   );
 
-  test('with pm_declined fails, and nothing is booked', async () => {
-    const { payer, id } = await paid({ payment_method: 'pm_declined' });
-    await ended(payer, id, 'failed');
+  test('with pm_declined fails, and nothing is posted', async () => {
+    const { payer, id } = await publishedPayment({ payment_method: 'pm_declined' });
+    await reached(payer, id, 'failed');
     expect(await read(payer, id)).toMatchObject({ failure_code: 'card.declined', transaction_id: null });
     expect(await balanceOf(payer)).toBe('0.00');
   });
 
-  test('into an account of somebody else, of another currency or of nobody fails before anything is charged', async () => {
+  test('to an account of another user or an unknown account fails before it is charged', async () => {
     const other = await accounts.holder();
-    const { payer, id } = await paid({ account_id: other.accountId });
-    await ended(payer, id, 'failed');
+    const { payer, id } = await publishedPayment({ account_id: other.accountId });
+    await reached(payer, id, 'failed');
     expect((await read(payer, id)).failure_code).toBe('account.not-found');
-    const lost = await paid({ account_id: Bun.randomUUIDv7() });
-    await ended(lost.payer, lost.id, 'failed');
+    const unknown = await publishedPayment({ account_id: Bun.randomUUIDv7() });
+    await reached(unknown.payer, unknown.id, 'failed');
     expect(await chargesOf(id)).toEqual([]);
-    expect(await chargesOf(lost.id)).toEqual([]);
+    expect(await chargesOf(unknown.id)).toEqual([]);
   });
 
-  test('that was charged when its account was closed is given back by the provider', async () => {
+  test('whose account is closed after the charge fails, and the charge is refunded', async () => {
     const payer = await payments.person();
     const { account } = await accounts.client.openAccount({ user_id: payer.id, currency: 'EUR' });
     const id = await pay(payer, { account_id: account?.id });
     await deps.payments.beginPayment({ payment_id: id });
     await deps.provider.charge({ key: id, paymentMethod: 'pm_ok', amount: '12.50', currency: 'EUR' });
     await closeAccountsOf(accounts.deps, payer.id);
-    await tell(queue, PaymentCreated, id);
-    await ended(payer, id, 'failed');
+    await publish(queue, PaymentCreated, id);
+    await reached(payer, id, 'failed');
     expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
   });
 
-  test('that was canceled in time is left alone', async () => {
+  test('that was canceled before processing is not charged', async () => {
     const payer = await payments.person();
     const id = await pay(payer);
     await payments.call('POST', `/payments/${id}/cancel`, { authorization: payer.authorization });
-    await tell(queue, PaymentCreated, id);
-    const after = await paid();
-    await ended(after.payer, after.id, 'succeeded');
+    await publish(queue, PaymentCreated, id);
+    const after = await publishedPayment();
+    await reached(after.payer, after.id, 'succeeded');
     expect((await read(payer, id)).status).toBe('canceled');
     expect(await chargesOf(id)).toEqual([]);
   });
 });
 
 describe('a refund', () => {
-  test('takes the money off the account and gives it back, once', async () => {
-    const { payer, id } = await paid();
-    await ended(payer, id, 'succeeded');
-    await askBack(payer, id);
-    await Promise.all([1, 2, 3].map(() => tell(queue, PaymentRefundRequested, id)));
-    await ended(payer, id, 'refunded');
+  test('debits the account and refunds the charge, once', async () => {
+    const { payer, id } = await publishedPayment();
+    await reached(payer, id, 'succeeded');
+    await requestRefund(payer, id);
+    await Promise.all([1, 2, 3].map(() => publish(queue, PaymentRefundRequested, id)));
+    await reached(payer, id, 'refunded');
     expect(await balanceOf(payer)).toBe('0.00');
     expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
   });
 
-  test('of money that has been spent fails, and the payment stays', async () => {
-    const { payer, id } = await paid();
-    await ended(payer, id, 'succeeded');
+  test('fails without sufficient funds, and the payment stays succeeded', async () => {
+    const { payer, id } = await publishedPayment();
+    await reached(payer, id, 'succeeded');
     const { account } = await accounts.client.openAccount({ user_id: payer.id, currency: 'EUR' });
     await accounts.client.transfer({
       external_id: Bun.randomUUIDv7(),
@@ -178,8 +179,8 @@ describe('a refund', () => {
       currency: 'EUR',
       description: '',
     });
-    await askBack(payer, id);
-    await tell(queue, PaymentRefundRequested, id);
+    await requestRefund(payer, id);
+    await publish(queue, PaymentRefundRequested, id);
     await eventually(async () => {
       const { status, refunds } = await read(payer, id);
       const [refund] = refunds as { status: string; failure_code: string }[];
@@ -189,9 +190,9 @@ describe('a refund', () => {
   });
 });
 
-describe('a worker that is killed', () => {
-  /** Starts a worker that dies at its n-th call, and returns when it is dead. */
-  async function dieAt(step: number, name: string): Promise<void> {
+describe('after a worker is killed', () => {
+  /** Starts a worker that is killed at its n-th call, and waits for its end. */
+  async function killAt(step: number, name: string): Promise<void> {
     const worker = Bun.spawn(
       [
         process.execPath,
@@ -205,20 +206,20 @@ describe('a worker that is killed', () => {
   }
 
   test.each([
-    ['was begun', 1],
-    ['has its account', 2],
+    ['has begun', 1],
+    ['has resolved its account', 2],
     ['is charged', 3],
-    ['is booked', 4],
-    ['is done and not acknowledged', 5],
+    ['is posted', 4],
+    ['has succeeded, but is not acknowledged', 5],
   ])(
-    'just after a payment %s is followed by one that ends it right',
-    async (_what, step) => {
+    'once a payment %s, the next worker completes it',
+    async (_when, step) => {
       const name = uniqueName('killed');
-      const dying = dieAt(step, name);
-      const { payer, id } = await paid({ amount: '7.00' }, name);
-      await dying;
-      work(name);
-      await ended(payer, id, 'succeeded');
+      const killed = killAt(step, name);
+      const { payer, id } = await publishedPayment({ amount: '7.00' }, name);
+      await killed;
+      startWorker(name);
+      await reached(payer, id, 'succeeded');
       expect(await balanceOf(payer)).toBe('7.00');
       expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
     },
@@ -226,22 +227,22 @@ describe('a worker that is killed', () => {
   );
 
   test.each([
-    ['was looked up', 1],
-    ['is booked', 2],
-    ['is given back by the provider', 3],
-    ['is done and not acknowledged', 4],
+    ['is loaded', 1],
+    ['is posted', 2],
+    ['is made by the provider', 3],
+    ['has succeeded, but is not acknowledged', 4],
   ])(
-    'just after a refund %s is followed by one that ends it right',
-    async (_what, step) => {
+    'once a refund %s, the next worker completes it',
+    async (_when, step) => {
       const name = uniqueName('killed');
-      const { payer, id } = await paid();
-      await ended(payer, id, 'succeeded');
-      await askBack(payer, id);
-      const dying = dieAt(step, name);
-      await tell(name, PaymentRefundRequested, id);
-      await dying;
-      work(name);
-      await ended(payer, id, 'refunded');
+      const { payer, id } = await publishedPayment();
+      await reached(payer, id, 'succeeded');
+      await requestRefund(payer, id);
+      const killed = killAt(step, name);
+      await publish(name, PaymentRefundRequested, id);
+      await killed;
+      startWorker(name);
+      await reached(payer, id, 'refunded');
       expect(await balanceOf(payer)).toBe('0.00');
     },
     60_000,

@@ -5,7 +5,7 @@ import type { GrpcClient } from '#kit/grpc/client';
 export type ChargeOutcome = 'succeeded' | 'declined' | 'refunded';
 
 export interface Charge {
-  /** Charges once. */
+  /** Idempotency key. */
   readonly key: string;
   readonly paymentMethod: string;
   readonly amount: string;
@@ -13,17 +13,17 @@ export interface Charge {
   readonly currency: string;
 }
 
-/** What any payment provider can do. Another one is another implementation of this. */
+/** The port to a payment provider; each provider is an implementation. */
 export interface Provider {
-  /** Takes the money, once for each key. Fails where it is not known whether it did: then `find` tells. */
+  /** Charges once per key. Throws when the outcome is unknown; look it up with `find`. */
   charge(charge: Charge): Promise<ChargeOutcome>;
-  /** What became of a charge; undefined when nothing was charged. */
+  /** The outcome of a charge; undefined when nothing was charged. */
   find(key: string): Promise<ChargeOutcome | undefined>;
-  /** Gives the money back, once. */
+  /** Refunds a charge in full; idempotent. */
   refund(key: string): Promise<void>;
 }
 
-/** The provider that is asked over gRPC. */
+/** A provider behind the gRPC ProviderService. */
 export function grpcProvider(client: GrpcClient<ProviderServiceDefinition>): Provider {
   return {
     async charge({ key, paymentMethod, amount, currency }) {
@@ -53,5 +53,5 @@ function outcomeOf(state: ChargeState): ChargeOutcome {
   if (state === ChargeState.CHARGE_STATE_SUCCEEDED) return 'succeeded';
   if (state === ChargeState.CHARGE_STATE_DECLINED) return 'declined';
   if (state === ChargeState.CHARGE_STATE_REFUNDED) return 'refunded';
-  throw new Error('the provider answered with a state this worker does not know');
+  throw new Error('unknown charge state from the payment provider');
 }

@@ -1,29 +1,29 @@
 import type { MessageContext } from '#kit/messaging/delivery';
 import { parkWhenRefused } from '#kit/messaging/refusals';
-import type { PaymentsWorkerDeps } from '.';
-import { refusalOf } from './payment';
+import type { PaymentsWorkerDeps } from './deps';
+import { ledgerResult } from './ledger-result';
 
 /**
- * Gives a payment back: first off the account, then to where it came from. Both under ids of their own, so that each is
- * done once however often this is begun.
+ * Processes a refund: reverses the ledger transfer, then refunds the charge. Each has an idempotency key of its own, so
+ * that both are done once, however often the refund is retried.
  */
-export async function giveBack(
+export async function processRefund(
   deps: PaymentsWorkerDeps,
   refundId: string,
   { log }: MessageContext,
 ): Promise<void> {
   const { refund } = await parkWhenRefused(deps.payments.getRefund({ refund_id: refundId }));
   if (refund?.state !== 'pending')
-    return log.info({ refund_id: refundId, state: refund?.state }, 'nothing to do for this refund');
+    return log.info({ refund_id: refundId, state: refund?.state }, 'refund is not pending; skipped');
   const { id, payment_id } = refund;
-  const reversed = await refusalOf(
+  const reversal = await ledgerResult(
     deps.accounts.reverseTransfer({ external_id: id, reversed_external_id: payment_id }),
   );
-  if ('refusal' in reversed) {
-    await parkWhenRefused(deps.payments.finishRefund({ refund_id: id, failure_code: reversed.refusal }));
+  if ('rejection' in reversal) {
+    await parkWhenRefused(deps.payments.finishRefund({ refund_id: id, failure_code: reversal.rejection }));
     return;
   }
   await parkWhenRefused(deps.provider.refund(payment_id));
   await parkWhenRefused(deps.payments.finishRefund({ refund_id: id }));
-  log.info({ refund_id: id }, 'given back');
+  log.info({ refund_id: id }, 'payment refunded');
 }
