@@ -1,6 +1,6 @@
 import type { Invoice } from './model';
 
-/** An invoice as a page to read and to print. Every text in it is escaped. */
+/** An invoice as a printable HTML page. All texts are escaped. */
 export function invoicePage(invoice: Invoice): Response {
   return new Response(documentOf(invoice), {
     headers: {
@@ -25,7 +25,7 @@ const documentOf = (invoice: Invoice): string => `<!doctype html>
   main { max-width: 46rem; margin: 3rem auto; padding: 3rem; background: #fff; border-radius: .5rem; box-shadow: 0 1px 3px #0002 }
   header { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: 1rem }
   h1 { margin: 0; font-size: 1.75rem; letter-spacing: -.01em }
-  .house { font-weight: 700; color: var(--accent) }
+  .issuer { font-weight: 700; color: var(--accent) }
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; margin: 2rem 0 }
   dt { color: var(--quiet) }
   dd { margin: 0; overflow-wrap: anywhere }
@@ -47,12 +47,12 @@ const documentOf = (invoice: Invoice): string => `<!doctype html>
 <main>
   <header>
     <h1>Invoice ${Bun.escapeHTML(invoice.number)}</h1>
-    <span class="house">Rookery</span>
+    <span class="issuer">Rookery</span>
   </header>
   <dl>
     <dt>Date</dt><dd>${day(invoice.created_at)}</dd>
     <dt>Status</dt><dd><span class="status ${invoice.status}">${statusOf(invoice)}</span></dd>
-    <dt>Invoice to</dt><dd>${Bun.escapeHTML(invoice.user_id ?? 'an erased account')}</dd>
+    <dt>Billed to</dt><dd>${Bun.escapeHTML(invoice.user_id ?? 'Deleted account')}</dd>
   </dl>
   <table>
     <thead><tr><th scope="col">Description</th><th scope="col" class="amount">Amount</th></tr></thead>
@@ -72,7 +72,7 @@ const rowOf = (description: string, amount: string): string =>
 
 const statusOf = ({ paid_at }: Invoice): string => (paid_at === null ? 'Open' : `Paid on ${day(paid_at)}`);
 
-/** Exact for amounts beyond what a JavaScript number holds: the formatter reads decimal strings. */
+/** Exact beyond the precision of a JavaScript number: the formatter parses decimal strings. */
 const money = (amount: string, currency: string): string =>
   new Intl.NumberFormat('en', { style: 'currency', currency }).format(amount as Intl.StringNumericLiteral);
 

@@ -24,9 +24,9 @@ const database = await openServiceDatabase(runtime, env, {
 const deps = {
   runtime,
   database,
+  tokens,
   outbox: relayOutbox(runtime, database, { rabbit }),
   accounts: grpcClient('accounts', AccountsServiceDefinition),
-  tokens,
 };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);

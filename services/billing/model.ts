@@ -3,11 +3,10 @@ import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const InvoiceNotFound = defineProblem('invoice.not-found', 404, 'There is no such invoice');
+export const InvoiceNotFound = defineProblem('invoice.not-found', 404, 'Invoice not found');
 
-const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
 const Moment = Type.String({ format: 'date-time' });
 
 const Line = Type.Object({
@@ -15,12 +14,12 @@ const Line = Type.Object({
     minLength: 1,
     maxLength: 300,
     pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-    error: 'One to 300 characters on one line',
+    error: '1 to 300 characters, no line breaks or control characters',
     examples: ['Rookery Plus, one year'],
   }),
   amount: Type.String({
     maxLength: 32,
-    error: 'A positive decimal number as text, like "12.50"',
+    error: 'A positive decimal number as a string, such as "12.50"',
     examples: ['12.50'],
   }),
 });
@@ -35,14 +34,14 @@ export type NewInvoice = Static<typeof NewInvoice>;
 export const Invoice = Type.Object({
   id: Type.String(),
   number: Type.String({ examples: ['2026-000017'] }),
-  user_id: Nullable(Type.String()),
-  payment_id: Nullable(Type.String()),
+  user_id: nullable(Type.String()),
+  payment_id: nullable(Type.String()),
   status: Type.Union([Type.Literal('open'), Type.Literal('paid')]),
   amount: Type.String({ examples: ['12.50'] }),
   currency: Type.String(),
   lines: Type.Array(Type.Object({ description: Type.String(), amount: Type.String() })),
   created_at: Moment,
-  paid_at: Nullable(Moment),
+  paid_at: nullable(Moment),
 });
 export type Invoice = Static<typeof Invoice>;
 export const InvoicePage = PageOf(Invoice);

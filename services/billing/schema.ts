@@ -26,11 +26,11 @@ export const invoices = mysqlTable(
   'invoices',
   {
     id: uuid('id').primaryKey(),
-    /** As people read it, like `2026-000017`. */
+    /** The human-readable number, such as `2026-000017`. */
     number: varchar('number', { length: 40 }).notNull(),
-    /** Who pays; null once the person has been erased. */
+    /** The payer; null once they have been erased. */
     userId: uuid('user_id'),
-    /** The payment it is about, where it was written for one. */
+    /** The payment it was issued for, if any. */
     paymentId: uuid('payment_id'),
     /** Minor units: the sum of the lines. */
     amount: bigint('amount', { mode: 'bigint' }).notNull(),
@@ -47,7 +47,7 @@ export const invoices = mysqlTable(
   ],
 );
 
-/** The last number of each year: invoices are numbered without a gap. */
+/** The last number of each year: invoices are numbered without gaps. */
 export const invoiceNumbers = mysqlTable('invoice_numbers', {
   year: int('year').primaryKey(),
   last: int('last', { unsigned: true }).notNull(),

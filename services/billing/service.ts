@@ -1,54 +1,42 @@
 import { InvoicePaid } from '#contracts/events/billing';
 import { ERASED_PAYER, type PaymentSucceeded } from '#contracts/events/payments';
-import type { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
 import type { MessageOf } from '#contracts/messages';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import type { Runtime } from '#kit/core/runtime';
 import { Forbidden } from '#kit/errors/problem';
-import type { GrpcClient } from '#kit/grpc/client';
-import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
+import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
-import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import type { BillingDeps } from './deps';
 import { type Invoice, InvoiceNotFound, type NewInvoice } from './model';
 import * as store from './store';
 
-export interface BillingDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-  readonly accounts: Pick<GrpcClient<AccountsServiceDefinition>, 'openAccount' | 'transfer'>;
-}
-
-/** What a request says of itself besides its body. */
-export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
-
-/** May write invoices to others, and see everybody's. */
+/** The permission to create invoices for other users and to read all. */
 const MANAGE = 'invoices:manage';
 
-/** Writes an invoice: to the caller, or by those who may to anybody. */
+/** Creates an open invoice for the caller or, with permission, for another user. */
 export async function createInvoice(
   deps: BillingDeps,
   caller: Caller,
+  key: RequestKey,
   input: NewInvoice,
-  request: RequestKey,
 ): Promise<StoredResponse<Invoice>> {
   const userId = input.user_id ?? caller.id;
   if (userId !== caller.id && !caller.permissions.includes(MANAGE))
-    throw new Forbidden({ detail: `Invoices to others need the permission ${MANAGE}.` });
+    throw new Forbidden({ detail: `An invoice for another user requires the permission ${MANAGE}.` });
   const { currency } = input;
   const lines = input.lines.map((line, index) => ({
     description: line.description,
     minor: parseAmount(line.amount, currency, `lines.${index}.amount`),
   }));
   const total = lines.reduce((sum, line) => sum + line.minor, 0n);
-  // What could not be paid is not written.
+  // An invoice above the maximum amount could never be paid.
   const amount = parseAmount(formatAmount(total, currency), currency, 'lines');
-  const keyed = { ...request, caller: caller.id, body: input };
-  return idempotent(deps.database, keyed, async () => async (transaction) => {
-    const invoice = await writeInvoice(transaction, {
+  const request = { ...key, caller: caller.id, body: input };
+  return idempotent(deps.database, request, async () => async (transaction) => {
+    const invoice = await issueInvoice(transaction, {
       userId,
       paymentId: null,
       currency,
@@ -62,7 +50,7 @@ export async function createInvoice(
 }
 
 export async function readInvoice(deps: BillingDeps, caller: Caller, id: string): Promise<Invoice> {
-  return invoiceView(await mustSee(deps, caller, id));
+  return invoiceView(await requireInvoice(deps, caller, id));
 }
 
 export async function listInvoices(
@@ -80,12 +68,13 @@ export async function listInvoices(
 }
 
 /**
- * Pays an invoice from the caller's account. The money moves under the invoice's id: paid again, or by somebody whose
- * answer got lost, it moves once.
+ * Pays an invoice from the caller's account. The invoice's id is the idempotency key of the transfer: a retry does not pay
+ * it twice.
  */
 export async function payInvoice(deps: BillingDeps, caller: Caller, id: string): Promise<Invoice> {
-  const invoice = await mustSee(deps, caller, id);
-  if (invoice.userId !== caller.id) throw new Forbidden({ detail: 'Only who it is written to may pay it.' });
+  const invoice = await requireInvoice(deps, caller, id);
+  if (invoice.userId !== caller.id)
+    throw new Forbidden({ detail: 'Only the billed user may pay an invoice.' });
   if (invoice.state === 'paid') return invoiceView(invoice);
   const { account } = await deps.accounts.openAccount({ user_id: caller.id, currency: invoice.currency });
   await deps.accounts.transfer({
@@ -96,18 +85,18 @@ export async function payInvoice(deps: BillingDeps, caller: Caller, id: string):
     description: `Invoice ${invoice.number}`,
   });
   const paid = await inTransaction(deps.database, async (transaction) => {
-    const locked = await mustFind(store.lockInvoice(transaction, id));
+    const locked = await requireFound(store.lockInvoice(transaction, id));
     if (locked.state === 'paid') return locked;
     await store.markPaid(transaction, id);
-    const marked = await mustFind(store.findInvoice(transaction, id));
-    await tellPaid(transaction, marked);
+    const marked = await requireFound(store.findInvoice(transaction, id));
+    await publishPaid(transaction, marked);
     return marked;
   });
   deps.outbox.wake();
   return invoiceView(paid);
 }
 
-/** Writes the invoice of a payment, paid as it is; asked again, there is one already. */
+/** Issues the paid invoice of a succeeded payment; idempotent. */
 export async function billPayment(
   deps: Pick<BillingDeps, 'database' | 'outbox'>,
   payment: MessageOf<typeof PaymentSucceeded>['data'],
@@ -115,7 +104,7 @@ export async function billPayment(
   if ((await store.findByPayment(deps.database, payment.payment_id)) !== undefined) return;
   try {
     await inTransaction(deps.database, async (transaction) => {
-      const invoice = await writeInvoice(transaction, {
+      const invoice = await issueInvoice(transaction, {
         userId: payment.user_id === ERASED_PAYER ? null : payment.user_id,
         paymentId: payment.payment_id,
         currency: payment.currency,
@@ -124,27 +113,27 @@ export async function billPayment(
         state: 'paid',
         paidAt: new Date(payment.succeeded_at),
       });
-      await tellPaid(transaction, invoice);
+      await publishPaid(transaction, invoice);
     });
   } catch (failure) {
-    // Another instance had the same message.
+    // A redelivery was handled concurrently.
     if (!isDuplicate(failure, 'invoices_of_payment')) throw failure;
   }
   deps.outbox.wake();
 }
 
-async function writeInvoice(
+async function issueInvoice(
   transaction: Transaction,
   row: Omit<store.InvoiceRow, 'id' | 'number' | 'createdAt'>,
 ): Promise<store.InvoiceRow> {
   const id = uuidv7();
   await store.insertInvoice(transaction, { ...row, id, number: await store.nextNumber(transaction) });
-  return mustFind(store.findInvoice(transaction, id));
+  return requireFound(store.findInvoice(transaction, id));
 }
 
-async function tellPaid(transaction: Transaction, invoice: store.InvoiceRow): Promise<void> {
+async function publishPaid(transaction: Transaction, invoice: store.InvoiceRow): Promise<void> {
   const { id, userId, paidAt } = invoice;
-  // Nobody to write to any more.
+  // An erased user is not notified.
   if (userId === null || paidAt === null) return;
   await writeOutbox(transaction, [
     outboxEntry(
@@ -163,14 +152,14 @@ async function tellPaid(transaction: Transaction, invoice: store.InvoiceRow): Pr
   ]);
 }
 
-/** @throws InvoiceNotFound, also for an invoice to somebody else */
-async function mustSee(deps: BillingDeps, caller: Caller, id: string): Promise<store.InvoiceRow> {
-  const invoice = await mustFind(store.findInvoice(deps.database, id));
+/** @throws InvoiceNotFound, also for an invoice the caller may not read */
+async function requireInvoice(deps: BillingDeps, caller: Caller, id: string): Promise<store.InvoiceRow> {
+  const invoice = await requireFound(store.findInvoice(deps.database, id));
   if (invoice.userId !== caller.id && !caller.permissions.includes(MANAGE)) throw new InvoiceNotFound();
   return invoice;
 }
 
-async function mustFind(found: Promise<store.InvoiceRow | undefined>): Promise<store.InvoiceRow> {
+async function requireFound(found: Promise<store.InvoiceRow | undefined>): Promise<store.InvoiceRow> {
   const invoice = await found;
   if (invoice === undefined) throw new InvoiceNotFound();
   return invoice;

@@ -6,18 +6,18 @@ import { invoiceNumbers, invoices } from './schema';
 
 export type InvoiceRow = typeof invoices.$inferSelect;
 
-/** The next number of this year, without gaps: whoever writes an invoice at the same time waits for this one's end. */
+/** The next number of this year, without gaps: concurrent invoices wait for this transaction to end. */
 export async function nextNumber(transaction: Transaction): Promise<string> {
   const [counted] = await transaction
     .insert(invoiceNumbers)
     .values({ year: sql`year(${DATABASE_NOW})`, last: 1 })
     .onDuplicateKeyUpdate({ set: { last: sql`${invoiceNumbers.last} + 1` } });
-  if (counted.affectedRows === 0) throw new Error('an invoice got no number');
+  if (counted.affectedRows === 0) throw new Error('no invoice number was allocated');
   const [row] = await transaction
     .select()
     .from(invoiceNumbers)
     .where(eq(invoiceNumbers.year, sql`year(${DATABASE_NOW})`));
-  if (row === undefined) throw new Error('an invoice got no number');
+  if (row === undefined) throw new Error('no invoice number was allocated');
   return `${row.year}-${String(row.last).padStart(6, '0')}`;
 }
 
@@ -67,7 +67,7 @@ export async function listInvoices(
     .limit(limit);
 }
 
-/** Invoices have to be kept; whose they were does not. */
-export async function forgetPerson(executor: Executor, userId: string): Promise<void> {
+/** Removes an erased user from their invoices. The invoices themselves have to be retained. */
+export async function anonymizeInvoices(executor: Executor, userId: string): Promise<void> {
   await executor.update(invoices).set({ userId: null }).where(eq(invoices.userId, userId));
 }

@@ -2,10 +2,11 @@ import { PaymentSucceeded } from '#contracts/events/payments';
 import { UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import { type BillingDeps, billPayment } from './service';
-import { forgetPerson } from './store';
+import type { BillingDeps } from './deps';
+import { billPayment } from './service';
+import { anonymizeInvoices } from './store';
 
-/** Writes an invoice for each payment. No inbox: there is one invoice for a payment, however often it is told of. */
+/** Issues an invoice for each succeeded payment. No inbox: both handlers are idempotent. */
 export function subscribe(deps: BillingDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'billing',
@@ -14,6 +15,6 @@ export function subscribe(deps: BillingDeps, rabbit: Rabbit): void {
     handle: (message) =>
       message.name === 'payment.succeeded'
         ? billPayment(deps, message.data)
-        : forgetPerson(deps.database, message.data.id),
+        : anonymizeInvoices(deps.database, message.data.id),
   });
 }
