@@ -1,68 +1,45 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { Caller } from '#kit/auth/caller';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
-import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
+import { requestKey, sendStored } from '#kit/http/idempotency';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
+import { describe, keyed } from '#kit/http/route-docs';
+import type { PlaylistsDeps } from './deps';
 import * as items from './items';
 import * as model from './model';
 import * as service from './service';
 
+const PLAYLISTS = 'Playlists';
+const VIDEOS = 'Playlist videos';
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
-const describe = (summary: string, tag = 'Playlists') => ({ detail: { summary, tags: [tag] } });
-const keyed = (summary: string) => ({
-  detail: {
-    summary,
-    tags: ['Playlists'],
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header' as const,
-        description: 'Sent again with the same body within 24 hours, it gets the first answer again',
-        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-playlist' },
-      },
-    ],
-  },
-});
 
-const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: readIdempotencyKey(request.headers),
-  method: 'POST',
-  route,
-});
-
-const targetOf = (context: {
+const targetOf = ({
+  params,
+  headers,
+}: {
   params: { id: string };
-  caller: Caller;
   headers: { 'if-match'?: string | undefined };
-}): service.Target => ({
-  id: context.params.id,
-  caller: context.caller,
-  ifMatch: context.headers['if-match'],
-});
+}): service.Target => ({ id: params.id, ifMatch: headers['if-match'] });
 
-export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier }) =>
+export const playlists = (deps: PlaylistsDeps) =>
   new Elysia({ name: 'playlists' })
-    .use(
-      platform(deps.runtime, {
-        description: 'Playlists: videos in an order, shown to all, to some, or to nobody.',
-      }),
-    )
+    .use(platform(deps.runtime, { description: 'Ordered lists of videos: public, unlisted or private.' }))
     .use(access(deps.tokens))
     .use(conditional)
 
     .post(
       '/playlists',
-      ({ caller, body, request, set }) =>
-        sendStored(set, service.createPlaylist(deps, caller, body, requestKey(request, '/playlists'))),
+      ({ caller, body, request, set }) => {
+        const key = requestKey(request, '/playlists');
+        return sendStored(set, service.createPlaylist(deps, caller, key, body));
+      },
       {
         user: true,
         body: model.NewPlaylist,
         response: { 201: model.PlaylistWithVideos },
-        ...keyed('Make a playlist'),
+        ...keyed('Create a playlist', PLAYLISTS),
       },
     )
     .get(
@@ -73,7 +50,7 @@ export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier 
         optionalUser: true,
         query: model.PlaylistQuery,
         response: model.PlaylistPage,
-        ...describe("My playlists, or somebody's public ones, newest first"),
+        ...describe("List my playlists or another user's public ones, newest first", PLAYLISTS),
       },
     )
     .get(
@@ -84,66 +61,60 @@ export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier 
         etag: true,
         ...byId,
         response: model.PlaylistWithVideos,
-        ...describe('A playlist and its videos'),
+        ...describe('Get a playlist and its videos', PLAYLISTS),
       },
     )
     .put(
       '/playlists/:id',
-      async ({ body, set, ...context }) =>
-        versioned(set, await service.replacePlaylist(deps, targetOf(context), body)),
+      async ({ caller, body, set, ...context }) =>
+        versioned(set, await service.replacePlaylist(deps, caller, targetOf(context), body)),
       {
         user: true,
         ...byId,
         headers: IfMatch,
-        body: model.WholePlaylist,
+        body: model.PlaylistProperties,
         response: model.PlaylistWithVideos,
-        ...describe('Replace name, description and visibility'),
+        ...describe('Replace name, description and visibility of a playlist', PLAYLISTS),
       },
     )
     .patch(
       '/playlists/:id',
-      async ({ body, set, ...context }) =>
-        versioned(set, await service.updatePlaylist(deps, targetOf(context), body)),
+      async ({ caller, body, set, ...context }) =>
+        versioned(set, await service.updatePlaylist(deps, caller, targetOf(context), body)),
       {
         user: true,
         ...byId,
         headers: IfMatch,
-        body: model.PlaylistChange,
+        body: model.PlaylistUpdate,
         response: model.PlaylistWithVideos,
-        ...describe('Change name, description or visibility; what is left out stays'),
+        ...describe('Update name, description or visibility of a playlist', PLAYLISTS),
       },
     )
     .delete(
       '/playlists/:id',
-      ({ set, ...context }) => noContent(set, service.deletePlaylist(deps, targetOf(context))),
-      { user: true, ...byId, headers: IfMatch, ...describe('Delete a playlist') },
+      ({ caller, set, ...context }) =>
+        noContent(set, service.deletePlaylist(deps, caller, targetOf(context))),
+      { user: true, ...byId, headers: IfMatch, ...describe('Delete a playlist', PLAYLISTS) },
     )
     .post(
       '/playlists/:id/duplicate',
-      ({ caller, params, body, request, set }) =>
-        sendStored(
-          set,
-          service.duplicatePlaylist(
-            deps,
-            caller,
-            params.id,
-            body ?? {},
-            requestKey(request, '/playlists/:id/duplicate'),
-          ),
-        ),
+      ({ caller, params: { id }, body, request, set }) => {
+        const key = requestKey(request, '/playlists/:id/duplicate');
+        return sendStored(set, service.duplicatePlaylist(deps, caller, { id, key }, body ?? {}));
+      },
       {
         user: true,
         ...byId,
-        body: Type.Optional(model.Copy),
+        body: Type.Optional(model.PlaylistCopy),
         response: { 201: model.PlaylistWithVideos },
-        ...keyed('Make a playlist of my own with the same videos'),
+        ...keyed('Duplicate a playlist into one of my own', PLAYLISTS),
       },
     )
 
     .post(
       '/playlists/:id/videos',
-      async ({ body, set, ...context }) => {
-        const playlist = versioned(set, await items.addVideos(deps, targetOf(context), body));
+      async ({ caller, body, set, ...context }) => {
+        const playlist = versioned(set, await items.addVideos(deps, caller, targetOf(context), body));
         set.status = 201;
         return playlist;
       },
@@ -153,31 +124,33 @@ export const playlists = (deps: service.PlaylistsDeps & { tokens: TokenVerifier 
         headers: IfMatch,
         body: model.NewVideos,
         response: { 201: model.PlaylistWithVideos },
-        ...describe('Add one video or several', 'Videos of a playlist'),
+        ...describe('Add one or more videos to a playlist', VIDEOS),
       },
     )
     .delete(
       '/playlists/:id/videos/:video_id',
-      async ({ set, ...context }) => {
-        versioned(set, await items.removeVideo(deps, targetOf(context), context.params.video_id));
+      async ({ caller, set, ...context }) => {
+        const { video_id } = context.params;
+        versioned(set, await items.removeVideo(deps, caller, targetOf(context), video_id));
         set.status = 204;
       },
       {
         user: true,
         params: Type.Object({ id: Type.String({ maxLength: 36 }), video_id: Type.String({ maxLength: 64 }) }),
         headers: IfMatch,
-        ...describe('Remove a video', 'Videos of a playlist'),
+        ...describe('Remove a video from a playlist', VIDEOS),
       },
     )
     .post(
       '/playlists/:id/reorder',
-      async ({ body, set, ...context }) => versioned(set, await items.reorder(deps, targetOf(context), body)),
+      async ({ caller, body, set, ...context }) =>
+        versioned(set, await items.reorder(deps, caller, targetOf(context), body)),
       {
         user: true,
         ...byId,
         headers: IfMatch,
         body: model.Reordering,
         response: model.PlaylistWithVideos,
-        ...describe('Move one video, or bring all into a new order', 'Videos of a playlist'),
+        ...describe('Move one video, or reorder all videos of a playlist', VIDEOS),
       },
     );

@@ -1,62 +1,69 @@
+import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
+import type { PlaylistsDeps } from './deps';
 import {
+  MAX_VIDEOS,
   type NewVideos,
-  OtherVideos,
+  OrderMismatch,
   type PlaylistWithVideos,
   type Reordering,
   TooManyVideos,
-  VIDEOS_EACH,
-  VideoAlreadyThere,
-  VideoNotThere,
+  VideoAlreadyInPlaylist,
+  VideoNotInPlaylist,
 } from './model';
-import { insertAt, moveTo, type Placed, rearrange } from './rules';
-import { changePlaylist, mustBeChangeable, type PlaylistsDeps, type Target } from './service';
+import { insertAt, moveTo, reorderTo, type VideoPosition } from './rules';
+import { changePlaylist, requireChangeable, type Target } from './service';
 import * as store from './store';
 
 export async function addVideos(
   deps: PlaylistsDeps,
+  caller: Caller,
   target: Target,
   input: NewVideos,
 ): Promise<PlaylistWithVideos> {
   const ids = idsIn(input);
-  await mustBeChangeable(deps, target);
-  // Before the transaction: a slow answer must not hold a lock.
-  await deps.videos.mustExist(ids);
-  return changePlaylist(deps, target, async (transaction) => {
+  await requireChangeable(deps, caller, target);
+  // Before the transaction: a slow response must not hold a lock.
+  await deps.videos.requireAll(ids);
+  return changePlaylist(deps, caller, target, async (transaction) => {
     const order = await store.listVideos(transaction, target.id);
-    if (order.some(({ videoId }) => ids.includes(videoId))) throw new VideoAlreadyThere();
-    if (order.length + ids.length > VIDEOS_EACH) throw new TooManyVideos();
-    await store.placeVideos(transaction, target.id, insertAt(order, ids, input.position ?? order.length));
+    if (order.some(({ videoId }) => ids.includes(videoId))) throw new VideoAlreadyInPlaylist();
+    if (order.length + ids.length > MAX_VIDEOS)
+      throw new TooManyVideos({ detail: 'A playlist can hold at most 1,000 videos.' });
+    await store.upsertVideos(transaction, target.id, insertAt(order, ids, input.position ?? order.length));
     return {};
   });
 }
 
-export const removeVideo = (deps: PlaylistsDeps, target: Target, videoId: string) =>
-  changePlaylist(deps, target, async (transaction) => {
-    if (!(await store.removeVideo(transaction, target.id, videoId))) throw new VideoNotThere();
+export const removeVideo = (deps: PlaylistsDeps, caller: Caller, target: Target, videoId: string) =>
+  changePlaylist(deps, caller, target, async (transaction) => {
+    if (!(await store.deleteVideo(transaction, target.id, videoId))) throw new VideoNotInPlaylist();
     return {};
   });
 
-/** Moves one video, or brings all into a new order. Writes the videos that move, and no other. */
-export const reorder = (deps: PlaylistsDeps, target: Target, input: Reordering) =>
-  changePlaylist(deps, target, async (transaction) => {
+/** Moves one video, or reorders all. Writes only the rows whose position changes. */
+export const reorder = (deps: PlaylistsDeps, caller: Caller, target: Target, input: Reordering) =>
+  changePlaylist(deps, caller, target, async (transaction) => {
     const order = await store.listVideos(transaction, target.id);
-    await store.placeVideos(transaction, target.id, moves(order, input));
+    await store.upsertVideos(transaction, target.id, changedPositions(order, input));
     return {};
   });
 
-function moves(order: readonly Placed[], { video_id, position, video_ids }: Reordering): Placed[] {
+function changedPositions(
+  order: readonly VideoPosition[],
+  { video_id, position, video_ids }: Reordering,
+): VideoPosition[] {
   if (video_ids !== undefined && video_id === undefined && position === undefined) {
     const wanted = new Set(video_ids);
     if (wanted.size !== order.length || !order.every(({ videoId }) => wanted.has(videoId)))
-      throw new OtherVideos();
-    return rearrange(order, video_ids);
+      throw new OrderMismatch({ detail: 'List each video of the playlist once; read the playlist again.' });
+    return reorderTo(order, video_ids);
   }
   if (video_ids !== undefined || video_id === undefined || position === undefined)
     throw new ValidationFailed({
       errors: [{ field: 'video_id', message: 'Either video_id and position, or video_ids' }],
     });
-  if (!order.some((placed) => placed.videoId === video_id)) throw new VideoNotThere();
+  if (!order.some(({ videoId }) => videoId === video_id)) throw new VideoNotInPlaylist();
   return moveTo(order, video_id, position);
 }
 

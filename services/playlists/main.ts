@@ -6,7 +6,7 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { playlists } from '.';
 import { subscribe } from './subscriptions';
-import { videosOf } from './videos';
+import { cachedVideos } from './videos';
 
 const env = readEnv({
   ...serviceFields(5400),
@@ -22,13 +22,8 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.PLAYLISTS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const videoClient = grpcClient('video', VideoServiceDefinition);
-const deps = {
-  runtime,
-  database,
-  videos: videosOf(videoClient, env.VIDEO_DEADLINE_MS),
-  tokens,
-};
+const videos = cachedVideos(grpcClient('video', VideoServiceDefinition), env.VIDEO_DEADLINE_MS);
+const deps = { runtime, database, tokens, videos };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: playlists(deps) });

@@ -2,43 +2,27 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
 
-export const PlaylistNotFound = defineProblem(
-  'playlist.not-found',
-  404,
-  'There is no such playlist, or it is private',
-);
-export const TooManyPlaylists = defineProblem('playlist.too-many', 409, 'A person has at most 500 playlists');
-export const TooManyVideos = defineProblem(
-  'playlist.too-many-videos',
-  409,
-  'A playlist has at most 1,000 videos',
-);
-export const VideoAlreadyThere = defineProblem(
+export const PlaylistNotFound = defineProblem('playlist.not-found', 404, 'Playlist not found');
+export const TooManyPlaylists = defineProblem('playlist.too-many', 409, 'Playlist limit reached');
+export const TooManyVideos = defineProblem('playlist.too-many-videos', 409, 'Playlist is full');
+export const VideoAlreadyInPlaylist = defineProblem(
   'playlist.video-already-there',
   409,
-  'The playlist has this video',
+  'Video already in playlist',
 );
-export const VideoNotThere = defineProblem(
-  'playlist.video-not-there',
-  404,
-  'The playlist does not have this video',
-);
-export const OtherVideos = defineProblem(
+export const VideoNotInPlaylist = defineProblem('playlist.video-not-there', 404, 'Video not in playlist');
+export const OrderMismatch = defineProblem(
   'playlist.other-videos',
   409,
-  'The order has to name each video of the playlist once: read it again',
+  'Order does not match the videos of the playlist',
 );
-export const UnknownVideo = defineProblem('video.unknown', 422, 'There is no such video');
-export const VideosUnavailable = defineProblem(
-  'video.unavailable',
-  503,
-  'It cannot be told at the moment whether there are such videos',
-);
+export const UnknownVideo = defineProblem('video.unknown', 422, 'Unknown video');
+export const VideosUnavailable = defineProblem('video.unavailable', 503, 'Video service unavailable');
 
-export const PLAYLISTS_EACH = 500;
-export const VIDEOS_EACH = 1_000;
-/** As many as the video service looks up at once. */
-const VIDEOS_AT_ONCE = 100;
+export const MAX_PLAYLISTS = 500;
+export const MAX_VIDEOS = 1_000;
+/** The maximum of one lookup at the video service. */
+const MAX_VIDEOS_PER_REQUEST = 100;
 
 const VIDEO_ID = '01682885-aa80-7d3c-9a41-5e0d1f6b7c22';
 const PLAYLIST_ID = '0198c1f2-0a4b-7c3d-8e5f-60718293a4b5';
@@ -47,24 +31,24 @@ const Name = Type.String({
   minLength: 1,
   maxLength: 200,
   pattern: '\\S',
-  error: 'One to 200 characters, not only blanks',
+  error: '1 to 200 characters, not only whitespace',
   examples: ['Rainy evenings'],
 });
 const Description = Type.String({ maxLength: 2_000, examples: ['Nothing longer than two hours'] });
 const Visibility = Type.Union([Type.Literal('public'), Type.Literal('unlisted'), Type.Literal('private')], {
   error: 'public, unlisted or private',
-  description: '`unlisted`: for everybody who has its address',
+  description: '`unlisted`: visible to everyone who has the link',
   examples: ['public'],
 });
 const VideoId = Type.String({
   pattern: '^[A-Za-z0-9_-]{1,64}$',
-  error: 'The id of a video',
+  error: 'A video id',
   examples: [VIDEO_ID],
 });
 const Position = Type.Integer({
   minimum: 0,
   maximum: 1_000_000,
-  description: 'How many videos come before; beyond the end means the end',
+  description: 'Zero-based; beyond the end means the end',
   examples: [0],
 });
 
@@ -73,28 +57,32 @@ export const NewPlaylist = Type.Object({
   description: Type.Optional(Description),
   visibility: Type.Optional(Visibility),
   video_ids: Type.Optional(
-    Type.Array(VideoId, { maxItems: VIDEOS_AT_ONCE, uniqueItems: true, error: 'At most 100 ids, each once' }),
+    Type.Array(VideoId, {
+      maxItems: MAX_VIDEOS_PER_REQUEST,
+      uniqueItems: true,
+      error: 'At most 100 unique ids',
+    }),
   ),
 });
 export type NewPlaylist = Static<typeof NewPlaylist>;
 
-/** PUT: what is left out gets its default. */
-export const WholePlaylist = Type.Omit(NewPlaylist, ['video_ids']);
-export type WholePlaylist = Static<typeof WholePlaylist>;
+/** PUT: a missing field is reset to its default. */
+export const PlaylistProperties = Type.Omit(NewPlaylist, ['video_ids']);
+export type PlaylistProperties = Static<typeof PlaylistProperties>;
 
-/** PATCH: what is left out stays. */
-export const PlaylistChange = Type.Partial(WholePlaylist, { minProperties: 1 });
-export type PlaylistChange = Static<typeof PlaylistChange>;
+/** PATCH: a missing field is unchanged. */
+export const PlaylistUpdate = Type.Partial(PlaylistProperties, { minProperties: 1 });
+export type PlaylistUpdate = Static<typeof PlaylistUpdate>;
 
 export const NewVideos = Type.Object({
   video_id: Type.Optional(VideoId),
   video_ids: Type.Optional(
     Type.Array(VideoId, {
       minItems: 1,
-      maxItems: VIDEOS_AT_ONCE,
+      maxItems: MAX_VIDEOS_PER_REQUEST,
       uniqueItems: true,
-      error: 'One to 100 ids, each once',
-      description: 'Several at once instead of `video_id`',
+      error: '1 to 100 unique ids',
+      description: 'Several videos, instead of `video_id`',
     }),
   ),
   position: Type.Optional(Position),
@@ -107,21 +95,21 @@ export const Reordering = Type.Object(
     position: Type.Optional(Position),
     video_ids: Type.Optional(
       Type.Array(VideoId, {
-        maxItems: VIDEOS_EACH,
+        maxItems: MAX_VIDEOS,
         uniqueItems: true,
-        error: 'Each id of the playlist once',
+        error: 'Unique video ids',
       }),
     ),
   },
   {
-    description: 'One video and its new position, or all videos in their new order',
+    description: 'Either one video and its new position, or all videos in their new order',
     examples: [{ video_id: VIDEO_ID, position: 0 }],
   },
 );
 export type Reordering = Static<typeof Reordering>;
 
-export const Copy = Type.Partial(Type.Pick(NewPlaylist, ['name', 'visibility']));
-export type Copy = Static<typeof Copy>;
+export const PlaylistCopy = Type.Partial(Type.Pick(NewPlaylist, ['name', 'visibility']));
+export type PlaylistCopy = Static<typeof PlaylistCopy>;
 
 export const Playlist = Type.Object({
   id: Type.String({ examples: [PLAYLIST_ID] }),
@@ -129,7 +117,7 @@ export const Playlist = Type.Object({
   name: Name,
   description: Description,
   visibility: Visibility,
-  version: Type.Integer({ description: 'Grows with every change; also the `ETag`', examples: [3] }),
+  version: Type.Integer({ description: 'Incremented on every change; also the `ETag`', examples: [3] }),
   videos_count: Type.Integer({ examples: [1] }),
   created_at: Type.String({ format: 'date-time' }),
   updated_at: Type.String({ format: 'date-time' }),
@@ -140,7 +128,7 @@ export const PlaylistWithVideos = Type.Composite([
   Playlist,
   Type.Object({
     videos: Type.Array(Type.Object({ video_id: VideoId, added_at: Type.String({ format: 'date-time' }) }), {
-      description: 'In their order',
+      description: 'In playlist order',
     }),
   }),
 ]);
@@ -154,8 +142,8 @@ export const PlaylistQuery = Type.Composite([
     owner: Type.Optional(
       Type.String({
         pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-        error: 'The id of a person',
-        description: "Somebody's public playlists; without it one's own",
+        error: 'A user id',
+        description: 'List the public playlists of this user; default: my own playlists',
       }),
     ),
   }),

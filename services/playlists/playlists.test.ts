@@ -5,9 +5,9 @@ import { routeClaims } from '#kit/http/route-claims';
 import { inTransaction } from '#kit/mysql/database';
 import type { Answered } from '../../tests/support/call';
 import { startPlaylists } from '../../tests/support/playlists';
-import { spreadEvenly } from './rules';
+import { evenPositions } from './rules';
 import { owners, playlists, playlistVideos } from './schema';
-import { deleteAllOf, placeVideos, updatePlaylist } from './store';
+import { deletePlaylistsOf, updatePlaylist, upsertVideos } from './store';
 
 const { app, call, close, deadlineMs, deps, freshVideos, person, video } = await startPlaylists();
 afterAll(close);
@@ -18,35 +18,35 @@ beforeEach(() => {
 
 const ada = await person();
 const bob = await person();
-/** Asked for once, so that they are known in every test. */
+/** Reserved for all tests: `freshVideos` does not return them again. */
 const [first = '', second = '', third = '', fourth = ''] = freshVideos(4);
 
-async function make(body: object = {}, owner = ada): Promise<Answered> {
-  const made = await call('POST', '/playlists', { ...owner, body: { name: 'A list', ...body } });
-  expect(made.status).toBe(201);
-  return made;
+async function create(body: object = {}, owner = ada): Promise<Answered> {
+  const created = await call('POST', '/playlists', { ...owner, body: { name: 'A list', ...body } });
+  expect(created.status).toBe(201);
+  return created;
 }
-const pathOf = (answer: Answered) => String(answer.headers.get('location'));
+const pathOf = (response: Answered) => String(response.headers.get('location'));
 const videosIn = async (path: string) =>
   ((await call('GET', path, ada)).body.videos as { video_id: string }[]).map((each) => each.video_id);
 const ifMatch = (etag: unknown) => ({ headers: { 'if-match': String(etag) } });
 
 describe('a playlist', () => {
-  test('is made, read where the answer says, replaced, changed and deleted', async () => {
-    const made = await make({
+  test('is created, read at its Location, replaced, updated and deleted', async () => {
+    const created = await create({
       name: 'Évenings 🎬',
       description: 'Long',
       visibility: 'public',
       video_ids: [second, first],
     });
-    const path = pathOf(made);
-    expect(made.body).toMatchObject({
+    const path = pathOf(created);
+    expect(created.body).toMatchObject({
       name: 'Évenings 🎬',
       owner_id: ada.id,
       visibility: 'public',
       videos_count: 2,
     });
-    expect((await call('GET', path, ada)).body).toEqual(made.body);
+    expect((await call('GET', path, ada)).body).toEqual(created.body);
     expect(await videosIn(path)).toEqual([second, first]);
 
     const changed = await call('PATCH', path, { ...ada, body: { visibility: 'unlisted' } });
@@ -64,17 +64,17 @@ describe('a playlist', () => {
     expect((await call('DELETE', path, ada)).status).toBe(404);
   });
 
-  test('sent again under the same Idempotency-Key is made once', async () => {
+  test('is created once per Idempotency-Key', async () => {
     const owner = await person();
     const request = { ...owner, body: { name: 'Once' }, headers: { 'idempotency-key': uuidv7() } };
-    const answers = [await call('POST', '/playlists', request), await call('POST', '/playlists', request)];
-    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
-    expect(answers[1]?.body).toEqual(answers[0]?.body ?? {});
+    const responses = [await call('POST', '/playlists', request), await call('POST', '/playlists', request)];
+    expect(responses.map(({ status }) => status)).toEqual([201, 201]);
+    expect(responses[1]?.body).toEqual(responses[0]?.body ?? {});
     expect((await call('GET', '/playlists', owner)).body.items).toHaveLength(1);
   });
 
-  test('is copied with its videos in their order, and the copy is its maker’s own', async () => {
-    const original = await make({
+  test('is duplicated with its videos in order, into a playlist of the caller', async () => {
+    const original = await create({
       name: 'x'.repeat(200),
       visibility: 'public',
       video_ids: [third, first, second],
@@ -94,14 +94,14 @@ describe('a playlist', () => {
   });
 });
 
-describe('who sees and changes what', () => {
-  test('private is for its owner, unlisted for those with its address, public for all', async () => {
+describe('access', () => {
+  test('private is visible to the owner only, unlisted by link, public to everyone; only the owner may change', async () => {
     const owner = await person();
-    const seen: Record<string, number> = {};
+    const statuses: Record<string, number> = {};
     for (const visibility of ['public', 'unlisted', 'private'] as const) {
-      const path = pathOf(await make({ visibility }, owner));
-      seen[visibility] = (await call('GET', path)).status;
-      expect((await call('GET', path, bob)).status).toBe(seen[visibility]);
+      const path = pathOf(await create({ visibility }, owner));
+      statuses[visibility] = (await call('GET', path)).status;
+      expect((await call('GET', path, bob)).status).toBe(statuses[visibility]);
       expect((await call('GET', path, owner)).status).toBe(200);
       const changes: [string, string, object?][] = [
         ['PUT', path, { name: 'Theirs' }],
@@ -117,7 +117,7 @@ describe('who sees and changes what', () => {
         );
       expect((await call('GET', path, owner)).body).toMatchObject({ name: 'A list', version: 1 });
     }
-    expect(seen).toEqual({ public: 200, unlisted: 200, private: 404 });
+    expect(statuses).toEqual({ public: 200, unlisted: 200, private: 404 });
     const of = async (viewer: object) =>
       (
         (await call('GET', `/playlists?owner=${owner.id}`, viewer)).body.items as { visibility: string }[]
@@ -127,7 +127,7 @@ describe('who sees and changes what', () => {
     expect(await of({})).toEqual(['public']);
   });
 
-  test('every change needs somebody who is signed in, and so does a list of nobody’s', async () => {
+  test('every change requires a valid token, and so does a list without an owner', async () => {
     const claims = routeClaims(app);
     expect(claims.map(({ method, path, auth }) => `${method} ${path} ${auth}`).toSorted()).toEqual([
       'DELETE /playlists/:id user',
@@ -143,16 +143,16 @@ describe('who sees and changes what', () => {
     ]);
     for (const { method, path, auth } of claims) {
       const target = path.replace(':id', uuidv7()).replace(':video_id', first);
-      expect((await call(method, target, { authorization: 'Bearer nonsense' })).status).toBe(401);
+      expect((await call(method, target, { authorization: 'Bearer invalid' })).status).toBe(401);
       if (auth === 'user') expect((await call(method, target)).status).toBe(401);
     }
     expect((await call('GET', '/playlists')).status).toBe(401);
   });
 });
 
-test('lists are paged, newest first, none twice', async () => {
+test('lists are paginated, newest first, without duplicates', async () => {
   const owner = await person();
-  for (const name of ['one', 'two', 'three']) await make({ name }, owner);
+  for (const name of ['one', 'two', 'three']) await create({ name }, owner);
   const names: unknown[] = [];
   let cursor: unknown;
   do {
@@ -165,8 +165,8 @@ test('lists are paged, newest first, none twice', async () => {
 });
 
 describe('videos', () => {
-  test('are added where they are wanted, moved, brought into another order and removed', async () => {
-    const path = pathOf(await make());
+  test('are added at a position, moved, reordered and removed', async () => {
+    const path = pathOf(await create());
     const add = (body: object) => call('POST', `${path}/videos`, { ...ada, body });
     const reorder = (body: object) => call('POST', `${path}/reorder`, { ...ada, body });
     expect((await add({ video_id: first })).status).toBe(201);
@@ -188,8 +188,8 @@ describe('videos', () => {
     expect((await reorder({ video_id: second, position: 0 })).body.code).toBe('playlist.video-not-there');
   });
 
-  test('that there are not are refused by their place, and nothing is stored', async () => {
-    const path = pathOf(await make());
+  test('that do not exist are rejected with their index, and nothing is stored', async () => {
+    const path = pathOf(await create());
     const [known = ''] = freshVideos(1);
     const one = await call('POST', `${path}/videos`, { ...ada, body: { video_id: 'no-such-video' } });
     expect(one).toMatchObject({
@@ -204,17 +204,17 @@ describe('videos', () => {
     expect(JSON.stringify([one.body, several.body])).not.toContain('no-such-video');
     expect(await videosIn(path)).toEqual([]);
     const owner = await person();
-    const made = await call('POST', '/playlists', {
+    const created = await call('POST', '/playlists', {
       ...owner,
       body: { name: 'A list', video_ids: ['no-such-video'] },
     });
-    expect(made.body.code).toBe('video.unknown');
+    expect(created.body.code).toBe('video.unknown');
     expect((await call('GET', '/playlists', owner)).body.items).toEqual([]);
   });
 
   test.each([
     [
-      'away',
+      'unavailable',
       () => {
         video.away = true;
       },
@@ -233,38 +233,41 @@ describe('videos', () => {
     ],
   ])(
     'are not added while the video service is %s: 503 within the deadline, and nothing is stored',
-    async (_how, fail) => {
-      const path = pathOf(await make());
+    async (_state, fail) => {
+      const path = pathOf(await create());
       const ids = freshVideos(2);
       const owner = await person();
       fail();
       const started = performance.now();
       const added = await call('POST', `${path}/videos`, { ...ada, body: { video_ids: ids } });
-      // Far more than the deadline, for a busy machine, and far less than the service would have taken.
+      // Well above the deadline for a busy machine, and well below the latency of the video service.
       expect(performance.now() - started).toBeLessThan(deadlineMs + 10_000);
       expect(added).toMatchObject({ status: 503, body: { code: 'video.unavailable' } });
       expect(added.headers.get('retry-after')).toBe('1');
-      const made = await call('POST', '/playlists', { ...owner, body: { name: 'A list', video_ids: ids } });
-      expect(made.status).toBe(503);
+      const created = await call('POST', '/playlists', {
+        ...owner,
+        body: { name: 'A list', video_ids: ids },
+      });
+      expect(created.status).toBe(503);
       expect(await videosIn(path)).toEqual([]);
       expect((await call('GET', path, ada)).body.version).toBe(1);
       expect((await call('GET', '/playlists', owner)).body.items).toEqual([]);
     },
   );
 
-  test('known from a moment ago are added also while the video service is away', async () => {
+  test('in the cache are added even while the video service is unavailable', async () => {
     const [id = ''] = freshVideos(1);
-    await make({ video_ids: [id] });
+    await create({ video_ids: [id] });
     video.away = true;
-    expect((await make({ video_ids: [id] })).body.videos_count).toBe(1);
+    expect((await create({ video_ids: [id] })).body.videos_count).toBe(1);
   });
 });
 
 describe('versions', () => {
-  test('are strong ETags that grow with every change, and 304 for those who hold the present one', async () => {
-    const made = await make();
-    const path = pathOf(made);
-    expect(made.headers.get('etag')).toBe('"1"');
+  test('are strong ETags, incremented on every change; a read with the current one is answered with 304', async () => {
+    const created = await create();
+    const path = pathOf(created);
+    expect(created.headers.get('etag')).toBe('"1"');
     const added = await call('POST', `${path}/videos`, { ...ada, body: { video_id: first } });
     expect(added.headers.get('etag')).toBe('"2"');
     const read = await call('GET', path, { ...ada, headers: { 'if-none-match': '"2"' } });
@@ -272,8 +275,8 @@ describe('versions', () => {
     expect((await call('GET', path, { ...ada, headers: { 'if-none-match': '"1"' } })).status).toBe(200);
   });
 
-  test('hold every change to what its client has read', async () => {
-    const path = pathOf(await make({ video_ids: [first, second] }));
+  test('reject every change with a stale If-Match', async () => {
+    const path = pathOf(await create({ video_ids: [first, second] }));
     await call('PATCH', path, { ...ada, body: { name: 'Newer' } });
     const stale = ifMatch('"1"');
     const changes: [string, string, object?][] = [
@@ -293,120 +296,120 @@ describe('versions', () => {
     expect((await call('GET', path, ada)).body).toEqual(before.body);
     for (const [method, target, body] of changes) {
       const { headers } = await call('GET', path, ada);
-      const answer = await call(method, target, { ...ada, body, ...ifMatch(headers.get('etag')) });
-      expect(answer.status).toBeLessThan(300);
+      const response = await call(method, target, { ...ada, body, ...ifMatch(headers.get('etag')) });
+      expect(response.status).toBeLessThan(300);
     }
   });
 
-  test('let one of two reorder at once; the other is told, reads again, and then may', async () => {
-    const path = pathOf(await make({ video_ids: [first, second, third] }));
+  test('let one of two concurrent reorderings win; the other gets 412 and may retry', async () => {
+    const path = pathOf(await create({ video_ids: [first, second, third] }));
     const { headers } = await call('GET', path, ada);
-    const wishes = [{ video_id: third, position: 0 }, { video_ids: [second, third, first] }];
+    const reorderings = [{ video_id: third, position: 0 }, { video_ids: [second, third, first] }];
     const reorder = (body: object, etag: unknown) =>
       call('POST', `${path}/reorder`, { ...ada, body, ...ifMatch(etag) });
-    const answers = await Promise.all(wishes.map((wish) => reorder(wish, headers.get('etag'))));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+    const responses = await Promise.all(reorderings.map((each) => reorder(each, headers.get('etag'))));
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([200, 412]);
     const orders = [
       [third, first, second],
       [second, third, first],
     ];
-    const winner = answers.findIndex(({ status }) => status === 200);
+    const winner = responses.findIndex(({ status }) => status === 200);
     expect(await videosIn(path)).toEqual(orders[winner] ?? []);
     const now = (await call('GET', path, ada)).headers.get('etag');
-    expect((await reorder(wishes[1 - winner] ?? {}, now)).status).toBe(200);
+    expect((await reorder(reorderings[1 - winner] ?? {}, now)).status).toBe(200);
   });
 
-  test('lose no change of many at once without If-Match', async () => {
-    const path = pathOf(await make());
+  test('lose no concurrent change without If-Match', async () => {
+    const path = pathOf(await create());
     const ids = freshVideos(12);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       ids.map((video_id) => call('POST', `${path}/videos`, { ...ada, body: { video_id, position: 0 } })),
     );
-    expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 201));
+    expect(responses.map(({ status }) => status)).toEqual(ids.map(() => 201));
     expect((await call('GET', path, ada)).body).toMatchObject({ videos_count: 12, version: 13 });
     expect((await videosIn(path)).toSorted()).toEqual(ids.toSorted());
   });
 });
 
 describe('limits', () => {
-  test('500 playlists a person, also when the last are asked for at once', async () => {
+  test('500 playlists per user, also under concurrency', async () => {
     const owner = await person();
     await deps.database.insert(owners).values({ id: owner.id, playlistsCount: 498 });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 5 }, () => call('POST', '/playlists', { ...owner, body: { name: 'One more' } })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 409, 409, 409]);
-    const path = pathOf(answers.find(({ status }) => status === 201) as Answered);
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([201, 201, 409, 409, 409]);
+    const path = pathOf(responses.find(({ status }) => status === 201) as Answered);
     expect((await call('POST', `${path}/duplicate`, owner)).body.code).toBe('playlist.too-many');
     await call('DELETE', path, owner);
-    await make({}, owner);
+    await create({}, owner);
   });
 
-  test('1,000 videos a playlist', async () => {
-    const made = await make();
-    const positions = spreadEvenly(Array.from({ length: 999 }, (_, index) => `video-${index}`));
+  test('1,000 videos per playlist', async () => {
+    const created = await create();
+    const positions = evenPositions(Array.from({ length: 999 }, (_, index) => `video-${index}`));
     await inTransaction(deps.database, async (transaction) => {
-      await placeVideos(transaction, String(made.body.id), positions);
-      await updatePlaylist(transaction, String(made.body.id), {});
+      await upsertVideos(transaction, String(created.body.id), positions);
+      await updatePlaylist(transaction, String(created.body.id), {});
     });
-    const add = (body: object) => call('POST', `${pathOf(made)}/videos`, { ...ada, body });
+    const add = (body: object) => call('POST', `${pathOf(created)}/videos`, { ...ada, body });
     expect((await add({ video_ids: [first, second] })).body.code).toBe('playlist.too-many-videos');
     expect((await add({ video_id: first, position: 500 })).body.videos_count).toBe(1_000);
-    expect((await videosIn(pathOf(made)))[500]).toBe(first);
+    expect((await videosIn(pathOf(created)))[500]).toBe(first);
     expect((await add({ video_id: second })).body.code).toBe('playlist.too-many-videos');
   });
 });
 
-describe('what is refused', () => {
+describe('validation', () => {
   test.each([
     ['no name', {}],
     ['an empty name', { name: '' }],
-    ['a name of blanks', { name: '   ' }],
-    ['a name too long', { name: 'n'.repeat(201) }],
-    ['a name that is no text', { name: 5 }],
-    ['a description too long', { name: 'n', description: 'd'.repeat(2_001) }],
+    ['a name of whitespace', { name: '   ' }],
+    ['a name that is too long', { name: 'n'.repeat(201) }],
+    ['a name that is not a string', { name: 5 }],
+    ['a description that is too long', { name: 'n', description: 'd'.repeat(2_001) }],
     ['an unknown visibility', { name: 'n', visibility: 'secret' }],
-    ['an id that cannot be one', { name: 'n', video_ids: ["'; drop table playlists"] }],
-    ['an id twice', { name: 'n', video_ids: [first, first] }],
+    ['an invalid video id', { name: 'n', video_ids: ["'; drop table playlists"] }],
+    ['a duplicate id', { name: 'n', video_ids: [first, first] }],
     ['101 ids', { name: 'n', video_ids: Array.from({ length: 101 }, (_, index) => `id-${index}`) }],
-  ])('making one with %s', async (_what, body) => {
+  ])('rejects a playlist with %s', async (_case, body) => {
     expect((await call('POST', '/playlists', { ...ada, body })).status).toBe(422);
   });
 
   test.each([
-    ['neither one video nor several', 'videos', {}],
-    ['one video and several', 'videos', { video_id: first, video_ids: [second] }],
-    ['a position below zero', 'videos', { video_id: first, position: -1 }],
-    ['a position between two', 'videos', { video_id: first, position: 1.5 }],
+    ['neither video_id nor video_ids', 'videos', {}],
+    ['both video_id and video_ids', 'videos', { video_id: first, video_ids: [second] }],
+    ['a negative position', 'videos', { video_id: first, position: -1 }],
+    ['a fractional position', 'videos', { video_id: first, position: 1.5 }],
     ['no videos', 'videos', { video_ids: [] }],
-    ['an order of nothing', 'reorder', {}],
+    ['an empty reordering', 'reorder', {}],
     ['a video without its position', 'reorder', { video_id: first }],
     ['a position without its video', 'reorder', { position: 1 }],
-    ['both kinds of order', 'reorder', { video_id: first, position: 0, video_ids: [first] }],
-    ['an order with one video twice', 'reorder', { video_ids: [first, first] }],
-  ])('changing what is in one with %s', async (_what, route, body) => {
-    const path = pathOf(await make());
+    ['both kinds of reordering', 'reorder', { video_id: first, position: 0, video_ids: [first] }],
+    ['a reordering with a duplicate video', 'reorder', { video_ids: [first, first] }],
+  ])('rejects a change of the videos with %s', async (_case, route, body) => {
+    const path = pathOf(await create());
     expect((await call('POST', `${path}/${route}`, { ...ada, body })).status).toBe(422);
   });
 
-  test('an empty change, an owner that is no id, a body that is no JSON, an id that is none', async () => {
-    const path = pathOf(await make());
+  test('rejects an empty update, an invalid owner, malformed JSON and an invalid id', async () => {
+    const path = pathOf(await create());
     expect((await call('PATCH', path, { ...ada, body: {} })).status).toBe(422);
     expect((await call('GET', '/playlists?owner=ada')).status).toBe(422);
     expect((await call('POST', '/playlists', { ...ada, body: '{' })).status).toBe(400);
-    expect((await call('GET', '/playlists/nonsense')).status).toBe(404);
+    expect((await call('GET', '/playlists/invalid')).status).toBe(404);
   });
 });
 
-test('what belongs to a person goes with them, and nothing of others', async () => {
+test('the playlists of a deleted user are deleted, and no others', async () => {
   const leaving = await person();
-  const staying = pathOf(await make({ video_ids: [first] }));
-  const gone = pathOf(await make({ visibility: 'public', video_ids: [first, second] }, leaving));
+  const staying = pathOf(await create({ video_ids: [first] }));
+  const gone = pathOf(await create({ visibility: 'public', video_ids: [first, second] }, leaving));
   const rowsOf = async () =>
     (await deps.database.select({ rows: count() }).from(playlistVideos))[0]?.rows ?? 0;
   const before = await rowsOf();
   for (let delivery = 0; delivery < 2; delivery++)
-    await inTransaction(deps.database, (transaction) => deleteAllOf(transaction, leaving.id));
+    await inTransaction(deps.database, (transaction) => deletePlaylistsOf(transaction, leaving.id));
   expect((await call('GET', gone)).status).toBe(404);
   expect(await videosIn(staying)).toEqual([first]);
   expect(await rowsOf()).toBe(before - 2);

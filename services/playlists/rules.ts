@@ -1,53 +1,57 @@
 import { generateNKeysBetween } from 'fractional-indexing';
 
-/** A video and its place: positions compare as texts, code unit by code unit. */
-export interface Placed {
+/** A fractional index of a video: positions compare as strings, code unit by code unit. */
+export interface VideoPosition {
   readonly videoId: string;
   readonly position: string;
 }
 
-/** Positions grow by about a character with every sixth move into the same gap; the column holds 255. */
-const LONGEST_POSITION = 100;
+/** A position grows by about one character per six moves into the same gap; the column holds 255. */
+const MAX_POSITION_LENGTH = 100;
 
 /**
- * Puts new videos into an order.
+ * Inserts new videos.
  *
- * @param order as it is, sorted
- * @param index of the first one afterwards; beyond the end means the end
- * @returns the rows to write: the new ones only, or all of them when positions have grown too long
+ * @param order sorted by position
+ * @param index of the first new video afterwards; beyond the end means the end
+ * @returns the rows to write: the new ones, or all when positions have grown too long and are rebalanced
  */
-export function insertAt(order: readonly Placed[], videoIds: readonly string[], index: number): Placed[] {
+export function insertAt(
+  order: readonly VideoPosition[],
+  videoIds: readonly string[],
+  index: number,
+): VideoPosition[] {
   const before = order[Math.min(index, order.length) - 1]?.position ?? null;
   const after = order[index]?.position ?? null;
   const positions = generateNKeysBetween(before, after, videoIds.length);
-  const placed = videoIds.map((videoId, number) => ({ videoId, position: positions[number] ?? '' }));
-  if (positions.every((position) => position.length <= LONGEST_POSITION)) return placed;
-  return spreadEvenly(order.toSpliced(index, 0, ...placed).map(({ videoId }) => videoId));
+  const inserted = videoIds.map((videoId, number) => ({ videoId, position: positions[number] ?? '' }));
+  if (positions.every((position) => position.length <= MAX_POSITION_LENGTH)) return inserted;
+  return evenPositions(order.toSpliced(index, 0, ...inserted).map(({ videoId }) => videoId));
 }
 
 /**
- * Moves one video of an order.
+ * Moves one video.
  *
- * @param index of it afterwards; beyond the end means the end
- * @returns the rows to write: one, none when it stands there already, or all when positions have grown too long
+ * @param index of the video afterwards; beyond the end means the end
+ * @returns the rows to write: one, none when the index is unchanged, or all when positions are rebalanced
  */
-export function moveTo(order: readonly Placed[], videoId: string, index: number): Placed[] {
-  const others = order.filter((placed) => placed.videoId !== videoId);
+export function moveTo(order: readonly VideoPosition[], videoId: string, index: number): VideoPosition[] {
+  const others = order.filter((each) => each.videoId !== videoId);
   const target = Math.min(index, others.length);
   if (order[target]?.videoId === videoId) return [];
   return insertAt(others, [videoId], target);
 }
 
 /**
- * Brings an order into another of the same videos.
+ * Reorders all videos.
  *
- * @returns the rows to write: only those videos that have to move for it
+ * @returns the rows to write: the videos that have to move, or all when positions are rebalanced
  */
-export function rearrange(order: readonly Placed[], videoIds: readonly string[]): Placed[] {
+export function reorderTo(order: readonly VideoPosition[], videoIds: readonly string[]): VideoPosition[] {
   const positionOf = new Map(order.map(({ videoId, position }) => [videoId, position]));
   const wanted = videoIds.map((videoId) => ({ videoId, position: positionOf.get(videoId) ?? '' }));
-  const staying = longestRising(wanted.map(({ position }) => position));
-  const written: Placed[] = [];
+  const staying = longestIncreasingSubsequence(wanted.map(({ position }) => position));
+  const written: VideoPosition[] = [];
   for (let start = 0; start < wanted.length; ) {
     if (staying.has(start)) {
       start++;
@@ -61,19 +65,20 @@ export function rearrange(order: readonly Placed[], videoIds: readonly string[])
       written.push({ videoId: wanted[start + number]?.videoId ?? '', position });
     start = end;
   }
-  return written.every(({ position }) => position.length <= LONGEST_POSITION)
+  return written.every(({ position }) => position.length <= MAX_POSITION_LENGTH)
     ? written
-    : spreadEvenly(videoIds);
+    : evenPositions(videoIds);
 }
 
-export function spreadEvenly(videoIds: readonly string[]): Placed[] {
+/** New positions for all videos, as short as possible. */
+export function evenPositions(videoIds: readonly string[]): VideoPosition[] {
   const positions = generateNKeysBetween(null, null, videoIds.length);
   return videoIds.map((videoId, number) => ({ videoId, position: positions[number] ?? '' }));
 }
 
-/** The indexes of a longest rising subsequence (patience sorting). */
-function longestRising(texts: readonly string[]): ReadonlySet<number> {
-  /** For each length, the index where the lowest end of a rising sequence of that length stands. */
+/** The indexes of a longest increasing subsequence (patience sorting). */
+function longestIncreasingSubsequence(texts: readonly string[]): ReadonlySet<number> {
+  /** For each length, the index of the smallest last element of an increasing subsequence of that length. */
   const ends: number[] = [];
   const previous: (number | undefined)[] = [];
   for (const [index, text] of texts.entries()) {
@@ -87,7 +92,7 @@ function longestRising(texts: readonly string[]): ReadonlySet<number> {
     previous[index] = low > 0 ? ends[low - 1] : undefined;
     ends[low] = index;
   }
-  const rising = new Set<number>();
-  for (let index = ends.at(-1); index !== undefined; index = previous[index]) rising.add(index);
-  return rising;
+  const indexes = new Set<number>();
+  for (let index = ends.at(-1); index !== undefined; index = previous[index]) indexes.add(index);
+  return indexes;
 }

@@ -3,12 +3,12 @@ import { moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 
-/** Compared byte by byte, as the order of positions and the ids of others need it. */
+/** Compared byte by byte, as fractional indexes and foreign ids require. */
 const ascii = customType<{ data: string; config: { length: number } }>({
   dataType: (config) => `varchar(${config?.length}) character set ascii collate ascii_bin`,
 });
 
-/** A row for each owner: locked while a playlist is made, so that nobody gets past the limit by asking twice at once. */
+/** One row per owner, locked while a playlist is created: concurrent requests cannot exceed the limit. */
 export const owners = mysqlTable('owners', {
   id: uuid('id').primaryKey(),
   playlistsCount: int('playlists_count', { unsigned: true }).notNull(),
@@ -17,13 +17,13 @@ export const owners = mysqlTable('owners', {
 export const playlists = mysqlTable(
   'playlists',
   {
-    /** UUIDv7: in the order of time, so that it is the sort key of lists too. */
+    /** UUIDv7: time-ordered, and therefore also the sort key of lists. */
     id: uuid('id').primaryKey(),
     ownerId: uuid('owner_id').notNull(),
     name: varchar('name', { length: 200 }).notNull(),
     description: varchar('description', { length: 2000 }).notNull(),
     visibility: mysqlEnum('visibility', ['public', 'unlisted', 'private']).notNull(),
-    /** Grows with every change of the playlist or of what is in it. Who changes something locks this row first. */
+    /** Incremented on every change of the playlist or its videos. Every change locks this row first. */
     version: int('version', { unsigned: true }).notNull(),
     videosCount: int('videos_count', { unsigned: true }).notNull(),
     createdAt: moment('created_at').notNull(),
@@ -37,7 +37,7 @@ export const playlistVideos = mysqlTable(
   {
     playlistId: uuid('playlist_id').notNull(),
     videoId: ascii('video_id', { length: 64 }).notNull(),
-    /** A fractional index (see `rules`): a video that moves gets another one, its neighbours keep theirs. */
+    /** A fractional index (see `rules`): moving a video changes its position only, not that of its neighbours. */
     position: ascii('position', { length: 255 }).notNull(),
     addedAt: moment('added_at').notNull(),
   },

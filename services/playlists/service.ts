@@ -1,89 +1,79 @@
+import { BEARER_CHALLENGE } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import type { Runtime } from '#kit/core/runtime';
 import { Forbidden, Unauthenticated } from '#kit/errors/problem';
 import { requireIfMatch } from '#kit/http/conditional';
-import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
+import { etagOfVersion } from '#kit/http/etag';
+import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
-import { type Database, type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
+import { type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
+import type { PlaylistsDeps } from './deps';
 import {
-  type Copy,
+  MAX_PLAYLISTS,
   type NewPlaylist,
-  PLAYLISTS_EACH,
   type Playlist,
-  type PlaylistChange,
+  type PlaylistCopy,
   PlaylistNotFound,
+  type PlaylistProperties,
   type PlaylistQuery,
+  type PlaylistUpdate,
   type PlaylistWithVideos,
   TooManyPlaylists,
-  type WholePlaylist,
 } from './model';
-import { spreadEvenly } from './rules';
+import { evenPositions } from './rules';
 import * as store from './store';
-import type { Videos } from './videos';
 
-export interface PlaylistsDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly videos: Videos;
-}
-
-/** What a request says of itself besides its body. */
-export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
-
-/** Which playlist is changed, by whom, and which version of it they have read. */
+/** The playlist to change, and the version the client has read (`If-Match`); without one any version matches. */
 export interface Target {
   readonly id: string;
-  readonly caller: Caller;
   readonly ifMatch: string | undefined;
 }
 
-const LONGEST_NAME = 200;
+const MAX_NAME_LENGTH = 200;
 const COPY_SUFFIX = ' (copy)';
 
 export async function createPlaylist(
   deps: PlaylistsDeps,
   caller: Caller,
+  key: RequestKey,
   input: NewPlaylist,
-  request: RequestKey,
 ): Promise<StoredResponse<PlaylistWithVideos>> {
   const { video_ids = [], ...properties } = input;
-  return idempotent(deps.database, { ...request, caller: caller.id, body: input }, async () => {
-    await deps.videos.mustExist(video_ids);
+  return idempotent(deps.database, { ...key, caller: caller.id, body: input }, async () => {
+    await deps.videos.requireAll(video_ids);
     return async (transaction) => {
-      const id = await insert(transaction, caller, wholeOf(properties));
-      await store.placeVideos(transaction, id, spreadEvenly(video_ids));
+      const id = await insertPlaylist(transaction, caller, withDefaults(properties));
+      await store.upsertVideos(transaction, id, evenPositions(video_ids));
       if (video_ids.length > 0) await store.updatePlaylist(transaction, id, {});
-      return createdAnswer(await viewWithVideos(transaction, id));
+      return createdResponse(await readView(transaction, id));
     };
   });
 }
 
-/** A copy of a playlist the caller may see, with its videos in their order. It is private unless they say otherwise. */
+/** Copies a playlist that the caller may read, with its videos in order. The copy is private by default. */
 export async function duplicatePlaylist(
   deps: PlaylistsDeps,
   caller: Caller,
-  id: string,
-  input: Copy,
-  request: RequestKey,
+  { id, key }: { id: string; key: RequestKey },
+  input: PlaylistCopy,
 ): Promise<StoredResponse<PlaylistWithVideos>> {
   const body = { of: id, ...input };
-  return idempotent(deps.database, { ...request, caller: caller.id, body }, async () => {
-    const original = await mustSee(deps.database, id, caller);
+  return idempotent(deps.database, { ...key, caller: caller.id, body }, async () => {
+    const original = await requirePlaylist(deps.database, caller, id);
     return async (transaction) => {
-      const copyId = await insert(transaction, caller, {
-        name: input.name ?? original.name.slice(0, LONGEST_NAME - COPY_SUFFIX.length) + COPY_SUFFIX,
+      const copyId = await insertPlaylist(transaction, caller, {
+        name: input.name ?? original.name.slice(0, MAX_NAME_LENGTH - COPY_SUFFIX.length) + COPY_SUFFIX,
         description: original.description,
         visibility: input.visibility ?? 'private',
       });
       await store.copyVideos(transaction, id, copyId);
       await store.updatePlaylist(transaction, copyId, {});
-      return createdAnswer(await viewWithVideos(transaction, copyId));
+      return createdResponse(await readView(transaction, copyId));
     };
   });
 }
 
-/** One's own playlists, or somebody's public ones. */
+/** The viewer's own playlists, or the public ones of `query.owner`. */
 export async function listPlaylists(
   deps: PlaylistsDeps,
   viewer: Caller | null,
@@ -92,8 +82,8 @@ export async function listPlaylists(
   const ownerId = query.owner ?? viewer?.id;
   if (ownerId === undefined)
     throw new Unauthenticated({
-      detail: 'Sign in for your own playlists, or name an owner.',
-      headers: { 'www-authenticate': 'Bearer' },
+      detail: 'Send an access token to list your own playlists, or set owner.',
+      headers: BEARER_CHALLENGE,
     });
   const { limit, after } = readPageQuery<[id: string]>(query, 1);
   const rows = await store.listPlaylists(deps.database, {
@@ -105,101 +95,119 @@ export async function listPlaylists(
   return toPage(rows, limit, (playlist) => [playlist.id], viewOf);
 }
 
-/** @throws PlaylistNotFound, also for a private one of somebody else */
+/** @throws PlaylistNotFound, also for a private playlist of another user */
 export async function readPlaylist(
   deps: PlaylistsDeps,
   viewer: Caller | null,
   id: string,
 ): Promise<PlaylistWithVideos> {
-  // Both reads in one transaction see one state: an order never goes out under another version's ETag.
+  // Both reads in one transaction, so that the videos match the version in the ETag.
   return deps.database.transaction(async (transaction) =>
-    withVideos(transaction, await mustSee(transaction, id, viewer)),
+    withVideos(transaction, await requirePlaylist(transaction, viewer, id)),
   );
 }
 
-export const replacePlaylist = (deps: PlaylistsDeps, target: Target, input: WholePlaylist) =>
-  changePlaylist(deps, target, async () => wholeOf(input));
+export const replacePlaylist = (
+  deps: PlaylistsDeps,
+  caller: Caller,
+  target: Target,
+  input: PlaylistProperties,
+) => changePlaylist(deps, caller, target, async () => withDefaults(input));
 
-export const updatePlaylist = (deps: PlaylistsDeps, target: Target, change: PlaylistChange) =>
-  changePlaylist(deps, target, async () => change);
+export const updatePlaylist = (deps: PlaylistsDeps, caller: Caller, target: Target, input: PlaylistUpdate) =>
+  changePlaylist(deps, caller, target, async () => input);
 
-export async function deletePlaylist(deps: PlaylistsDeps, target: Target): Promise<void> {
+export async function deletePlaylist(deps: PlaylistsDeps, caller: Caller, target: Target): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
-    await store.deletePlaylist(transaction, await mustOwn(transaction, target));
+    await store.deletePlaylist(transaction, await lockOwned(transaction, caller, target));
   });
 }
 
 /**
- * Changes a playlist or what is in it: one change at a time, each to the version its client has read.
+ * Changes a playlist or its videos under a lock, and increments its version.
  *
- * @param change makes the change to what is in it, and returns what changes of the playlist itself
+ * @param change writes changes of the videos, and returns changed properties of the playlist
+ * @throws PlaylistNotFound, Forbidden
+ * @throws VersionConflict when `target.ifMatch` is not the current version
  */
 export function changePlaylist(
   deps: PlaylistsDeps,
+  caller: Caller,
   target: Target,
-  change: (transaction: Transaction, playlist: store.PlaylistRow) => Promise<PlaylistChange>,
+  change: (transaction: Transaction) => Promise<PlaylistUpdate>,
 ): Promise<PlaylistWithVideos> {
   return inTransaction(deps.database, async (transaction) => {
-    const playlist = await mustOwn(transaction, target);
-    await store.updatePlaylist(transaction, target.id, await change(transaction, playlist));
-    return viewWithVideos(transaction, target.id);
+    await lockOwned(transaction, caller, target);
+    await store.updatePlaylist(transaction, target.id, await change(transaction));
+    return readView(transaction, target.id);
   });
 }
 
-/** Before something is asked of another service: refuses what would be refused afterwards. */
-export async function mustBeChangeable(deps: PlaylistsDeps, target: Target): Promise<void> {
-  mustMayChange(await store.findPlaylist(deps.database, target.id), target);
+/** The checks of `changePlaylist` without its lock, for use before a call to another service. */
+export async function requireChangeable(deps: PlaylistsDeps, caller: Caller, target: Target): Promise<void> {
+  requireOwned(await store.findPlaylist(deps.database, target.id), caller, target);
 }
 
-const mustOwn = async (transaction: Transaction, target: Target): Promise<store.PlaylistRow> =>
-  mustMayChange(await store.lockPlaylist(transaction, target.id), target);
+const lockOwned = async (
+  transaction: Transaction,
+  caller: Caller,
+  target: Target,
+): Promise<store.PlaylistRow> =>
+  requireOwned(await store.lockPlaylist(transaction, target.id), caller, target);
 
-function mustMayChange(
+function requireOwned(
   playlist: store.PlaylistRow | undefined,
-  { caller, ifMatch }: Target,
+  caller: Caller,
+  { ifMatch }: Target,
 ): store.PlaylistRow {
-  if (!maySee(playlist, caller)) throw new PlaylistNotFound();
-  if (playlist.ownerId !== caller.id) throw new Forbidden({ detail: 'Only its owner changes a playlist.' });
+  if (!isVisible(playlist, caller)) throw new PlaylistNotFound();
+  if (playlist.ownerId !== caller.id)
+    throw new Forbidden({ detail: 'Only the owner may change a playlist.' });
   requireIfMatch(ifMatch, playlist.version);
   return playlist;
 }
 
-async function mustSee(executor: Executor, id: string, viewer: Caller | null): Promise<store.PlaylistRow> {
+async function requirePlaylist(
+  executor: Executor,
+  viewer: Caller | null,
+  id: string,
+): Promise<store.PlaylistRow> {
   const playlist = await store.findPlaylist(executor, id);
-  if (!maySee(playlist, viewer)) throw new PlaylistNotFound();
+  if (!isVisible(playlist, viewer)) throw new PlaylistNotFound();
   return playlist;
 }
 
-const maySee = (
+const isVisible = (
   playlist: store.PlaylistRow | undefined,
   viewer: Caller | null,
 ): playlist is store.PlaylistRow =>
   playlist !== undefined && (playlist.visibility !== 'private' || playlist.ownerId === viewer?.id);
 
-async function insert(
+async function insertPlaylist(
   transaction: Transaction,
   owner: Caller,
-  properties: Required<WholePlaylist>,
+  properties: Required<PlaylistProperties>,
 ): Promise<string> {
-  if ((await store.countOneMore(transaction, owner.id)) > PLAYLISTS_EACH) throw new TooManyPlaylists();
+  if ((await store.incrementCount(transaction, owner.id)) > MAX_PLAYLISTS)
+    throw new TooManyPlaylists({ detail: 'A user can have at most 500 playlists.' });
   const id = uuidv7();
   await store.insertPlaylist(transaction, { id, ownerId: owner.id, ...properties });
   return id;
 }
 
-const wholeOf = ({ name, description = '', visibility = 'private' }: WholePlaylist) => ({
+const withDefaults = ({ name, description = '', visibility = 'private' }: PlaylistProperties) => ({
   name,
   description,
   visibility,
 });
 
-const createdAnswer = (playlist: PlaylistWithVideos): StoredResponse<PlaylistWithVideos> => ({
+const createdResponse = (playlist: PlaylistWithVideos): StoredResponse<PlaylistWithVideos> => ({
   status: 201,
-  headers: { location: `/playlists/${playlist.id}`, etag: `"${playlist.version}"` },
+  headers: { location: `/playlists/${playlist.id}`, etag: etagOfVersion(playlist.version) },
   body: playlist,
 });
 
-async function viewWithVideos(transaction: Transaction, id: string): Promise<PlaylistWithVideos> {
+async function readView(transaction: Transaction, id: string): Promise<PlaylistWithVideos> {
   const playlist = await store.findPlaylist(transaction, id);
   if (playlist === undefined) throw new PlaylistNotFound();
   return withVideos(transaction, playlist);

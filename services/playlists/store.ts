@@ -2,14 +2,14 @@ import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import type { Placed } from './rules';
+import type { VideoPosition } from './rules';
 import { owners, playlists, playlistVideos } from './schema';
 
 export type PlaylistRow = typeof playlists.$inferSelect;
-export type VideoRow = Placed & { readonly addedAt: Date };
+export type VideoRow = VideoPosition & { readonly addedAt: Date };
 
-/** Counts a playlist more for its owner, whose row stays locked until the transaction ends. */
-export async function countOneMore(transaction: Transaction, ownerId: string): Promise<number> {
+/** Increments the number of an owner's playlists. Their row stays locked until the transaction ends. */
+export async function incrementCount(transaction: Transaction, ownerId: string): Promise<number> {
   await transaction
     .insert(owners)
     .values({ id: ownerId, playlistsCount: 1 })
@@ -33,14 +33,14 @@ export async function findPlaylist(executor: Executor, id: string): Promise<Play
   return row;
 }
 
-/** Nobody else changes the playlist, or what is in it, until the transaction ends. */
+/** Locks a playlist and its videos until the transaction ends. */
 export async function lockPlaylist(transaction: Transaction, id: string): Promise<PlaylistRow | undefined> {
   if (!isUuid(id)) return undefined;
   const [row] = await transaction.select().from(playlists).where(eq(playlists.id, id)).for('update');
   return row;
 }
 
-/** Somebody's playlists, newest first. */
+/** Playlists of an owner, newest first. */
 export async function listPlaylists(
   database: Database,
   request: { ownerId: string; publicOnly: boolean; beforeId: string | null; limit: number },
@@ -60,7 +60,7 @@ export async function listPlaylists(
     .limit(limit);
 }
 
-/** Writes what has changed, counts the videos anew, and gives the playlist its next version. */
+/** Updates properties and the video count, and increments the version. */
 export async function updatePlaylist(
   transaction: Transaction,
   id: string,
@@ -90,17 +90,17 @@ export async function deletePlaylist(transaction: Transaction, playlist: Playlis
     .where(eq(owners.id, playlist.ownerId));
 }
 
-export async function deleteAllOf(transaction: Transaction, ownerId: string): Promise<void> {
-  const theirs = transaction
+export async function deletePlaylistsOf(transaction: Transaction, ownerId: string): Promise<void> {
+  const owned = transaction
     .select({ id: playlists.id })
     .from(playlists)
     .where(eq(playlists.ownerId, ownerId));
-  await transaction.delete(playlistVideos).where(inArray(playlistVideos.playlistId, theirs));
+  await transaction.delete(playlistVideos).where(inArray(playlistVideos.playlistId, owned));
   await transaction.delete(playlists).where(eq(playlists.ownerId, ownerId));
   await transaction.delete(owners).where(eq(owners.id, ownerId));
 }
 
-/** The videos of a playlist in their order. */
+/** Videos of a playlist in order. */
 export async function listVideos(executor: Executor, playlistId: string): Promise<VideoRow[]> {
   return executor
     .select({
@@ -113,11 +113,11 @@ export async function listVideos(executor: Executor, playlistId: string): Promis
     .orderBy(asc(playlistVideos.position));
 }
 
-/** Adds videos, and gives those that are there already their new position. */
-export async function placeVideos(
+/** Adds videos, and updates the position of those already in the playlist. */
+export async function upsertVideos(
   transaction: Transaction,
   playlistId: string,
-  rows: readonly Placed[],
+  rows: readonly VideoPosition[],
 ): Promise<void> {
   if (rows.length === 0) return;
   await transaction
@@ -126,8 +126,8 @@ export async function placeVideos(
     .onDuplicateKeyUpdate({ set: { position: sql`values(${sql.identifier('position')})` } });
 }
 
-/** @returns false when it was not there */
-export async function removeVideo(
+/** @returns false when the video was not in the playlist */
+export async function deleteVideo(
   transaction: Transaction,
   playlistId: string,
   videoId: string,
@@ -138,7 +138,7 @@ export async function removeVideo(
   return result.affectedRows > 0;
 }
 
-/** Copies the videos of one playlist into another, in the same order. */
+/** Copies the videos of one playlist to another, in the same order. */
 export async function copyVideos(transaction: Transaction, fromId: string, toId: string): Promise<void> {
-  await placeVideos(transaction, toId, await listVideos(transaction, fromId));
+  await upsertVideos(transaction, toId, await listVideos(transaction, fromId));
 }

@@ -4,7 +4,7 @@ import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { playlists } from '../../services/playlists';
-import { videosOf } from '../../services/playlists/videos';
+import { cachedVideos } from '../../services/playlists/videos';
 import { createCatalogue } from '../../services/video/catalogue';
 import { videoGrpc } from '../../services/video/grpc';
 import { callerOf } from './call';
@@ -51,7 +51,7 @@ export async function startPlaylists() {
   const deps = {
     runtime,
     database: storage.database,
-    videos: videosOf(client, DEADLINE_MS),
+    videos: cachedVideos(client, DEADLINE_MS),
     tokens: tokens.verifier,
   };
   const app = playlists(deps);
