@@ -1,68 +1,39 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { Caller } from '#kit/auth/caller';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
-import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
+import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
+import { describe, keyed } from '#kit/http/route-docs';
+import type { ResumesDeps } from './deps';
 import * as model from './model';
 import { resumePage } from './page';
-import type { Viewer } from './rules';
 import * as service from './service';
 
-/** Room for a résumé of 64 KiB with blanks between its parts. */
+/** A résumé of 64 KiB with whitespace between its tokens. */
 export const BODY_BYTES = 96 * 1024;
 const PAGE_SUFFIX = '.html';
+const RESUMES = 'Résumés';
+const JSON_RESUME = 'JSON Resume';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
-const describe = (summary: string, tag = 'Résumés') => ({ detail: { summary, tags: [tag] } });
-const keyed = (summary: string, tag: string) => ({
-  detail: {
-    summary,
-    tags: [tag],
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header' as const,
-        description: 'Sent again with the same body within 24 hours, it gets the first answer again',
-        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-resume' },
-      },
-    ],
-  },
-});
 
-const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: readIdempotencyKey(request.headers),
-  method: 'POST',
-  route,
-});
-
-const targetOf = (context: {
+const targetOf = ({
+  params,
+  headers,
+}: {
   params: { id: string };
-  caller: Caller;
   headers: { 'if-match'?: string | undefined };
-}): service.Target => ({
-  id: context.params.id,
-  caller: context.caller,
-  ifMatch: context.headers['if-match'],
-});
+}): service.Target => ({ id: params.id, ifMatch: headers['if-match'] });
 
-const viewerOf = (context: { caller: Caller | null; query: { token?: string | undefined } }): Viewer => ({
-  id: context.caller?.id ?? null,
-  permissions: context.caller?.permissions ?? [],
-  token: context.query.token,
-});
-
-export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =>
-  // The faster way to drop what no schema names makes objects of texts, and loses members called `__proto__`.
+export const resumes = (deps: ResumesDeps) =>
+  // Elysia's default normalization (exact-mirror) turns strings into objects and loses members called `__proto__`.
   new Elysia({ name: 'resumes', normalize: 'typebox' })
     .use(
       platform(deps.runtime, {
-        description:
-          'Résumés: written here or brought as JSON Resume, shared by link or with all, and printed.',
+        description: 'Résumés: written or imported as JSON Resume, shared by link or in public, and printed.',
       }),
     )
     .use(access(deps.tokens))
@@ -70,13 +41,15 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
 
     .post(
       '/resumes',
-      ({ caller, body, request, set }) =>
-        sendStored(set, service.createResume(deps, caller, body, requestKey(request, '/resumes'))),
+      ({ caller, body, request, set }) => {
+        const key = requestKey(request, '/resumes');
+        return sendStored(set, service.createResume(deps, caller, key, body));
+      },
       {
         user: true,
         body: model.NewResume,
         response: { 201: model.Resume },
-        ...keyed('Write a résumé', 'Résumés'),
+        ...keyed('Create a résumé', RESUMES),
       },
     )
     .get(
@@ -87,7 +60,7 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
         user: true,
         query: PageQuery,
         response: model.ResumePage,
-        ...describe("My résumés, newest first; everybody's for those with the permission resumes:read"),
+        ...describe('List my résumés, or all with the permission resumes:read, newest first', RESUMES),
       },
     )
     .get(
@@ -99,19 +72,17 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
         params: Type.Object({ user_id: model.UserId }),
         query: PageQuery,
         response: model.ResumePage,
-        ...describe("Somebody's public résumés; all of one's own"),
+        ...describe("List a user's public résumés, or all of my own", RESUMES),
       },
     )
     .get(
       '/resumes/:id',
-      async ({ params: { id }, set, ...context }) => {
+      async ({ caller, params: { id }, query: { token }, set }) => {
         set.headers.vary = 'authorization';
-        const viewer = viewerOf(context);
-        return id.endsWith(PAGE_SUFFIX)
-          ? resumePage(
-              versioned(set, await service.exportResume(deps, id.slice(0, -PAGE_SUFFIX.length), viewer)),
-            )
-          : versioned(set, await service.readResume(deps, id, viewer));
+        if (!id.endsWith(PAGE_SUFFIX))
+          return versioned(set, await service.readResume(deps, caller, { id, token }));
+        const target = { id: id.slice(0, -PAGE_SUFFIX.length), token };
+        return resumePage(versioned(set, await service.exportResume(deps, caller, target)));
       },
       {
         optionalUser: true,
@@ -119,64 +90,58 @@ export const resumes = (deps: service.ResumesDeps & { tokens: TokenVerifier }) =
         params: Type.Object({
           id: Type.String({
             maxLength: 36 + PAGE_SUFFIX.length,
-            description: 'With `.html` behind it: the résumé as a page to read and to print',
+            description: 'Append `.html` for a printable page',
           }),
         }),
         query: model.ShareQuery,
         response: Type.Unsafe<model.Resume | Response>(model.Resume),
-        ...describe('A résumé, or with .html behind its id a page to read and to print'),
+        ...describe('Get a résumé; append .html to its id for a printable page', RESUMES),
       },
     )
     .put(
       '/resumes/:id',
-      async ({ body, set, ...context }) =>
-        versioned(set, await service.changeResume(deps, targetOf(context), body)),
+      async ({ caller, body, set, ...context }) =>
+        versioned(set, await service.updateResume(deps, caller, targetOf(context), body)),
       {
         user: true,
         ...byId,
         headers: IfMatch,
-        body: model.ResumeChange,
+        body: model.ResumeUpdate,
         response: model.Resume,
-        ...describe('Change a résumé; what is left out stays'),
+        ...describe('Update a résumé; missing fields are unchanged', RESUMES),
       },
     )
     .delete(
       '/resumes/:id',
-      ({ set, ...context }) => noContent(set, service.deleteResume(deps, targetOf(context))),
-      { user: true, ...byId, headers: IfMatch, ...describe('Delete a résumé') },
+      ({ caller, set, ...context }) => noContent(set, service.deleteResume(deps, caller, targetOf(context))),
+      { user: true, ...byId, headers: IfMatch, ...describe('Delete a résumé', RESUMES) },
     )
 
     .post(
       '/resumes/import',
-      ({ caller, body, query, request, set }) =>
-        sendStored(
-          set,
-          service.importResume(
-            deps,
-            caller,
-            { ...query, document: body },
-            requestKey(request, '/resumes/import'),
-          ),
-        ),
+      ({ caller, body, query, request, set }) => {
+        const key = requestKey(request, '/resumes/import');
+        return sendStored(set, service.importResume(deps, caller, key, { ...query, document: body }));
+      },
       {
         user: true,
         query: model.ImportQuery,
         body: model.JsonResumeBody,
         response: { 201: model.Resume },
-        ...keyed('Bring a JSON Resume; what is not known here is kept as well', 'JSON Resume'),
+        ...keyed('Import a JSON Resume; unknown fields are preserved', JSON_RESUME),
       },
     )
     .get(
       '/resumes/:id/export',
-      async ({ params, set, ...context }) => {
+      async ({ caller, params: { id }, query: { token }, set }) => {
         set.headers.vary = 'authorization';
-        return versioned(set, await service.exportResume(deps, params.id, viewerOf(context))).document;
+        return versioned(set, await service.exportResume(deps, caller, { id, token })).document;
       },
       {
         optionalUser: true,
         etag: true,
         ...byId,
         query: model.ShareQuery,
-        ...describe('A résumé as JSON Resume, just as it was brought', 'JSON Resume'),
+        ...describe('Export a résumé as JSON Resume, unchanged from its import', JSON_RESUME),
       },
     );

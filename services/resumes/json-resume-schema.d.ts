@@ -1,5 +1,5 @@
 declare module '@jsonresume/schema' {
-  /** Calls back before it returns: with what is wrong, or with null. */
+  /** Calls back synchronously, with the errors or null. */
   export function validate(
     resume: unknown,
     callback: (

@@ -2,7 +2,7 @@ import { validate } from '@jsonresume/schema';
 import type { FieldError } from '#kit/errors/problem';
 import { InvalidResume, ResumeTooLarge } from './model';
 
-/** What the code reads of a JSON Resume; there may be more in every part of it, which is kept as it is. */
+/** The fields of a JSON Resume that the code reads. Unknown fields are allowed everywhere and preserved. */
 export interface JsonResume {
   readonly basics?: {
     readonly name?: string;
@@ -16,64 +16,67 @@ export interface JsonResume {
   readonly [other: string]: unknown;
 }
 
-/** One job, one school, one skill. */
+/** One item of a section, such as a job or a skill. */
 export type Entry = Readonly<Record<string, unknown>>;
 
-/** Several times a long résumé; a page of a hundred stays one answer. */
-const LONGEST_BYTES = 64 * 1024;
-/** Many times what a résumé needs; beyond it, walking through a document could run out of stack. */
-const DEEPEST_LEVEL = 24;
-const MOST_ERRORS = 20;
+/** Several times the size of a long résumé; a page of 100 still fits into one response. */
+const MAX_BYTES = 64 * 1024;
+/** Far deeper than any résumé; limits the recursion. */
+const MAX_DEPTH = 24;
+const MAX_ERRORS = 20;
 
 /**
- * Holds a document to the published schema of JSON Resume, and to what can be kept without loss.
+ * Validates a document against the published JSON Resume schema, and rejects what cannot be stored without loss.
  *
- * @throws InvalidResume with the place of each fault as a JSON pointer (RFC 6901), never what was sent
+ * @throws InvalidResume with the location of each error as a JSON pointer (RFC 6901), never the submitted value
  * @throws ResumeTooLarge beyond 64 KiB
  */
-export function checkedResume(document: unknown): JsonResume {
-  const fault = faultOfKeeping(document, [], 1);
-  if (fault !== undefined) throw new InvalidResume({ errors: [fault] });
-  if (Buffer.byteLength(JSON.stringify(document)) > LONGEST_BYTES) throw new ResumeTooLarge();
-  if (!isResume(document)) throw new InvalidResume({ errors: faultsOfSchema(document) });
+export function validatedResume(document: unknown): JsonResume {
+  const error = lossError(document, [], 1);
+  if (error !== undefined) throw new InvalidResume({ errors: [error] });
+  if (Buffer.byteLength(JSON.stringify(document)) > MAX_BYTES)
+    throw new ResumeTooLarge({ detail: 'A résumé can have at most 64 KiB.' });
+  if (!isResume(document)) throw new InvalidResume({ errors: schemaErrors(document) });
   return document;
 }
 
-const isResume = (document: unknown): document is JsonResume => faultsOfSchema(document).length === 0;
+const isResume = (document: unknown): document is JsonResume => schemaErrors(document).length === 0;
 
-function faultsOfSchema(document: unknown): FieldError[] {
-  const faults: FieldError[] = [];
+function schemaErrors(document: unknown): FieldError[] {
+  const fieldErrors: FieldError[] = [];
   validate(document, (errors) => {
-    // The schema knows the names in these paths, so none of them is the client's own.
-    for (const { path, message } of errors?.slice(0, MOST_ERRORS) ?? [])
-      faults.push({
+    // These paths consist of names from the schema, never of names sent by the client.
+    for (const { path, message } of errors?.slice(0, MAX_ERRORS) ?? [])
+      fieldErrors.push({
         field: pointerTo(path),
-        // Its one pattern is that of dates.
-        message: message.includes('pattern') ? 'A date like 2021-04-01, 2021-04 or 2021' : message,
+        // The only pattern in the schema is that of dates.
+        message: message.includes('pattern') ? 'A date such as 2021-04-01, 2021-04 or 2021' : message,
       });
   });
-  return faults;
+  return fieldErrors;
 }
 
-/** What would not come back as it went in: numbers beyond a double's precision, and too many levels. */
-function faultOfKeeping(value: unknown, path: readonly string[], level: number): FieldError | undefined {
-  if (level > DEEPEST_LEVEL)
-    return { field: pointerTo(path), message: `At most ${DEEPEST_LEVEL} levels can be kept` };
+/** Finds what cannot be stored without loss: numbers beyond the precision of a double, and too many levels. */
+function lossError(value: unknown, path: readonly string[], depth: number): FieldError | undefined {
+  if (depth > MAX_DEPTH) return { field: pointerTo(path), message: `At most ${MAX_DEPTH} levels of nesting` };
   if (
     typeof value === 'number' &&
     (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
   )
-    return { field: pointerTo(path), message: 'This number cannot be kept exactly: send it as text' };
+    return {
+      field: pointerTo(path),
+      message: 'A number that a double represents exactly; send others as strings',
+    };
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, part] of Object.entries(value)) {
-    const fault = faultOfKeeping(part, [...path, key], level + 1);
-    if (fault !== undefined) return fault;
+    const error = lossError(part, [...path, key], depth + 1);
+    if (error !== undefined) return error;
   }
   return undefined;
 }
 
-/** A key may be what a client sent: the pointer ends before one that no schema would hold. */
+/** A key may be sent by the client: the pointer ends before the first that is not a plain name. */
 function pointerTo(path: readonly (string | number)[]): string {
-  const strange = path.findIndex((part) => !/^[$A-Za-z0-9_-]{1,64}$/.test(String(part)));
-  return (strange === -1 ? path : path.slice(0, strange)).map((part) => `/${part}`).join('');
+  const unsafe = path.findIndex((part) => !/^[$A-Za-z0-9_-]{1,64}$/.test(String(part)));
+  return (unsafe === -1 ? path : path.slice(0, unsafe)).map((part) => `/${part}`).join('');
 }

@@ -20,12 +20,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.RESUMES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
-  runtime,
-  database,
-  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
-  tokens,
-};
+const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL.replace(/\/+$/, '') };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: resumes(deps), aliases: ['resume'], bodyBytes: BODY_BYTES });

@@ -2,23 +2,19 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 
-export const ResumeNotFound = defineProblem(
-  'resume.not-found',
-  404,
-  'There is no such résumé, or it is not shared',
-);
-export const TooManyResumes = defineProblem('resume.too-many', 409, 'A person has at most 100 résumés');
-export const InvalidResume = defineProblem('resume.invalid', 422, 'This is not a JSON Resume');
-export const ResumeTooLarge = defineProblem('resume.too-large', 413, 'A résumé has at most 64 KiB');
+export const ResumeNotFound = defineProblem('resume.not-found', 404, 'Résumé not found');
+export const TooManyResumes = defineProblem('resume.too-many', 409, 'Résumé limit reached');
+export const InvalidResume = defineProblem('resume.invalid', 422, 'Invalid JSON Resume');
+export const ResumeTooLarge = defineProblem('resume.too-large', 413, 'Résumé too large');
 
-export const RESUMES_EACH = 100;
+export const MAX_RESUMES = 100;
 
 const RESUME_ID = '0198c1f2-0a4b-7c3d-8e5f-60718293a4b5';
 const USER_ID = '0198c1f2-0a4b-7c3d-8e5f-1029384756af';
 
 export const UserId = Type.String({
   pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-  error: 'The id of a person',
+  error: 'A user id',
   examples: [USER_ID],
 });
 
@@ -26,34 +22,34 @@ const Title = Type.String({
   minLength: 1,
   maxLength: 200,
   pattern: '\\S',
-  error: 'One to 200 characters, not only blanks',
+  error: '1 to 200 characters, not only whitespace',
   examples: ['Backend engineer'],
 });
 const Visibility = Type.Union([Type.Literal('private'), Type.Literal('link'), Type.Literal('public')], {
   error: 'private, link or public',
-  description: '`link`: for everybody who has its `share_url`',
+  description: '`link`: visible to everyone who has the `share_url`',
   examples: ['link'],
 });
 
-const LONGEST_TEXT = 20_000;
+const MAX_TEXT_LENGTH = 20_000;
 const entries = (kind: string, example: Record<string, unknown>) =>
   Type.Union(
     [
-      Type.String({ maxLength: LONGEST_TEXT }),
+      Type.String({ maxLength: MAX_TEXT_LENGTH }),
       Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 100 }),
     ],
     {
-      error: 'A text, or at most 100 entries',
-      description: `A text, or entries with the fields that JSON Resume gives to \`${kind}\``,
+      error: 'A string, or at most 100 entries',
+      description: `A string, or entries with the JSON Resume fields of \`${kind}\``,
       examples: [[example]],
     },
   );
 
 const Fields = Type.Object({
-  summary: Type.String({ maxLength: LONGEST_TEXT, examples: ['Builds small services that stay up.'] }),
+  summary: Type.String({ maxLength: MAX_TEXT_LENGTH, examples: ['Builds small services that stay up.'] }),
   skills: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
     maxItems: 200,
-    error: 'At most 200 names of skills',
+    error: 'At most 200 skill names',
     examples: [['TypeScript', 'MariaDB']],
   }),
   experience: entries('work', { name: 'Northlight', position: 'Engineer', startDate: '2021-04' }),
@@ -71,9 +67,9 @@ export const NewResume = Type.Composite([
 ]);
 export type NewResume = Static<typeof NewResume>;
 
-/** What is left out stays. */
-export const ResumeChange = Type.Partial(NewResume, { minProperties: 1 });
-export type ResumeChange = Static<typeof ResumeChange>;
+/** A missing field is unchanged. */
+export const ResumeUpdate = Type.Partial(NewResume, { minProperties: 1 });
+export type ResumeUpdate = Static<typeof ResumeUpdate>;
 
 export const Resume = Type.Composite([
   Type.Object({
@@ -82,10 +78,10 @@ export const Resume = Type.Composite([
     title: Title,
     visibility: Visibility,
     share_url: Type.Union([Type.String(), Type.Null()], {
-      description: 'Shown to its owner while it is shared by link',
+      description: 'Visible to the owner only, while `visibility` is `link`',
       examples: [`https://rookery.example/resumes/${RESUME_ID}.html?token=Zp1k4vT0aQe7Yh2mXc9uLw`],
     }),
-    version: Type.Integer({ description: 'Grows with every change; also the `ETag`', examples: [3] }),
+    version: Type.Integer({ description: 'Incremented on every change; also the `ETag`', examples: [3] }),
     created_at: Type.String({ format: 'date-time' }),
     updated_at: Type.String({ format: 'date-time' }),
   }),
@@ -101,7 +97,7 @@ export const ImportQuery = Type.Object({
 });
 export type ImportQuery = Static<typeof ImportQuery>;
 
-/** Checked against the published schema, which says more than could be said here. */
+/** Validated against the published JSON Resume schema, not by this one. */
 export const JsonResumeBody = Type.Object(
   {},
   {
@@ -116,7 +112,8 @@ export const JsonResumeBody = Type.Object(
   },
 );
 
-/** How somebody who is not its owner shows that a résumé was shared with them. */
 export const ShareQuery = Type.Object({
-  token: Type.Optional(Type.String({ maxLength: 100, description: 'Of a résumé that is shared by link' })),
+  token: Type.Optional(
+    Type.String({ maxLength: 100, description: 'Share token, from the `share_url` of a résumé' }),
+  ),
 });

@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'bun:test';
-import { checkedResume } from './json-resume';
+import { validatedResume } from './json-resume';
 import { resumePage } from './page';
 
 const show = async (document: object, title = 'A title') => {
-  const response = resumePage({ document: checkedResume(document), title, visibility: 'link' });
+  const response = resumePage({ document: validatedResume(document), title, visibility: 'link' });
   return { html: await response.text(), headers: response.headers };
 };
 
 const TAGS = /<\/?([a-z0-9]+)/g;
 const tagsIn = (html: string) => new Set([...html.matchAll(TAGS)].map(([, name]) => name));
-const known = tagsIn((await show({ basics: { name: 'Ada', label: 'x', url: 'https://ada.example' } })).html);
+const templateTags = tagsIn(
+  (await show({ basics: { name: 'Ada', label: 'x', url: 'https://ada.example' } })).html,
+);
 
 const HOSTILE = [
   '<script>alert(1)</script>',
@@ -20,7 +22,7 @@ const HOSTILE = [
   '&lt;script&gt;',
 ];
 
-/** The same text wherever a résumé holds one. */
+/** A résumé with the same text in every field. */
 const filledWith = (text: string) => ({
   basics: {
     name: text,
@@ -50,10 +52,10 @@ const filledWith = (text: string) => ({
 });
 
 describe('the page of a résumé', () => {
-  test.each(HOSTILE)('shows %p as the text it is, wherever it stands', async (text) => {
+  test.each(HOSTILE)('escapes %p in every field', async (text) => {
     const { html } = await show(filledWith(text), text);
     expect(html).not.toContain(text);
-    // With the digits of the other, which make a telephone number.
+    // With the same digits, so that the phone number gets a link as well.
     const harmless = `harmless ${text.replaceAll(/\D/g, '')}`;
     const plain = await show(filledWith(harmless), harmless);
     expect(tagsIn(html)).toEqual(tagsIn(plain.html));
@@ -63,7 +65,7 @@ describe('the page of a résumé', () => {
     expect(html.match(/<style>/g)).toHaveLength(1);
   });
 
-  test('takes no text for a part of its template', async () => {
+  test('does not interpret texts as template syntax', async () => {
     expect((await show({ basics: { name: '{{page_title}}', summary: '{{{heading}}}' } })).html).toContain(
       '<h1 dir="auto">{{page_title}}</h1>',
     );
@@ -75,7 +77,7 @@ describe('the page of a résumé', () => {
     'data:text/html,<script>alert(1)</script>',
     'vbscript:x',
     'file:///etc/passwd',
-  ])('makes no link of %p', async (url) => {
+  ])('does not link to %p', async (url) => {
     const { html } = await show({
       basics: { name: 'Ada', url, profiles: [{ network: 'Net', url }] },
       work: [{ name: 'A job', url }],
@@ -84,7 +86,7 @@ describe('the page of a résumé', () => {
     expect(html).not.toContain('href');
   });
 
-  test('links to addresses on the web, to mail and to a telephone', async () => {
+  test('links to web, mail and phone addresses', async () => {
     const { html } = await show({
       basics: {
         email: 'ada@example.com',
@@ -102,7 +104,7 @@ describe('the page of a résumé', () => {
     ]);
   });
 
-  test('lets nothing run and nothing be loaded, tells nobody its address, and stays out of search engines', async () => {
+  test('allows no script and no external resource, sends no referrer, and is not indexed', async () => {
     const { html, headers } = await show({});
     const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? '';
     const hash = new Bun.CryptoHasher('sha256').update(style).digest('base64');
@@ -115,7 +117,7 @@ describe('the page of a résumé', () => {
     expect(headers.get('x-robots-tag')).toBe('noindex');
   });
 
-  test('shows an entry without a name without the name of the person', async () => {
+  test('does not fall back to the person’s name for an entry without a name', async () => {
     const { html } = await show({
       basics: { name: 'Ada Byron' },
       work: [{ summary: 'Did things' }],
@@ -126,7 +128,7 @@ describe('the page of a résumé', () => {
     expect(html).not.toContain('Skills');
   });
 
-  test('leaves out what is not of the expected type where no schema says so', async () => {
+  test('omits values of unexpected types', async () => {
     const { html } = await show({
       education: [{ institution: 'A school', summary: { deep: true } }],
       extra: [1],
@@ -135,8 +137,8 @@ describe('the page of a résumé', () => {
     expect(html).not.toContain('object Object');
   });
 
-  test('has every part of a résumé, and dates as months', async () => {
-    expect(known.has('h1')).toBe(true);
+  test('has a section for every part of a résumé, and dates as months', async () => {
+    expect(templateTags.has('h1')).toBe(true);
     const { html } = await show({
       ...filledWith('harmless'),
       work: [
@@ -159,6 +161,6 @@ describe('the page of a résumé', () => {
     ])
       expect(html).toContain(`<h2>${heading}</h2>`);
     expect(html).toContain('Feb 2020 – 2021');
-    expect(html).toContain('Nov 2021 – now');
+    expect(html).toContain('Nov 2021 – present');
   });
 });

@@ -6,10 +6,10 @@ import type { Visibility } from './rules';
 const style = /<style>([\s\S]*?)<\/style>/.exec(template)?.[1] ?? '';
 const styleHash = new Bun.CryptoHasher('sha256').update(style).digest('base64');
 
-/** Nothing runs and nothing is loaded, whatever is written in a résumé: the one style is known by its hash. */
+/** Blocks scripts and external resources, whatever a résumé contains. The only style sheet is allowed by its hash. */
 const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** A résumé as a page to read and to print. The template escapes every value. */
+/** A résumé as a printable HTML page. The template escapes every value. */
 export function resumePage(resume: {
   document: JsonResume;
   title: string;
@@ -19,7 +19,7 @@ export function resumePage(resume: {
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': CONTENT_SECURITY_POLICY,
-      // The address may hold the token of a shared résumé.
+      // The URL may contain a share token.
       'referrer-policy': 'no-referrer',
       'cache-control': 'private, no-cache',
       ...(resume.visibility !== 'public' && { 'x-robots-tag': 'noindex' }),
@@ -28,8 +28,8 @@ export function resumePage(resume: {
 }
 
 /**
- * What the template shows. Every name is always there, empty where there is nothing: the template would look for a
- * missing one further out.
+ * The view of the template. Every name is always set, if only to an empty value: Mustache looks a missing name up in the
+ * enclosing contexts.
  */
 export function pageOf(document: JsonResume, title: string) {
   const { name, label, summary, ...basics } = recordOf(document.basics);
@@ -66,21 +66,21 @@ export function pageOf(document: JsonResume, title: string) {
 
 const section = (heading: string, entries: readonly ReturnType<typeof entryOf>[]) => ({ heading, entries });
 
-/** What all entries look like on the page. */
+/** The common shape of all entries on the page. */
 function entryOf(shown: {
   title: unknown;
   subtitle?: readonly unknown[];
   url?: unknown;
   from?: unknown;
   to?: unknown;
-  /** True for what may still go on: without an end it lasts until now. */
-  lasting?: boolean;
+  /** Without an end date, the entry is current. */
+  ongoing?: boolean;
   text?: readonly unknown[];
   points?: unknown;
   tags?: unknown;
 }) {
   const tags = textsIn(shown.tags);
-  const dates = period(textOf(shown.from), textOf(shown.to), shown.lasting === true);
+  const dates = period(textOf(shown.from), textOf(shown.to), shown.ongoing === true);
   return {
     title: textOf(shown.title),
     subtitle: (shown.subtitle ?? []).map(textOf).filter(Boolean).join(' · '),
@@ -100,7 +100,7 @@ const job = (entry: Entry) =>
     url: entry.url,
     from: entry.startDate,
     to: entry.endDate,
-    lasting: true,
+    ongoing: true,
     text: [entry.description, entry.summary],
     points: entry.highlights,
   });
@@ -112,7 +112,7 @@ const project = (entry: Entry) =>
     url: entry.url,
     from: entry.startDate,
     to: entry.endDate,
-    lasting: true,
+    ongoing: true,
     text: [entry.description],
     points: entry.highlights,
     tags: entry.keywords,
@@ -176,7 +176,7 @@ function contactsOf(basics: Entry) {
   ].filter(({ text }) => text !== '');
 }
 
-/** An address a reader may follow; empty for any other, such as one that would run something. */
+/** An http or https URL; empty for any other scheme, such as `javascript:`. */
 function webAddress(value: unknown): string {
   const text = textOf(value);
   if (!URL.canParse(text)) return '';
@@ -186,12 +186,12 @@ function webAddress(value: unknown): string {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-function period(from: string, to: string, lasting: boolean): string {
-  const end = to === '' && from !== '' && lasting ? 'now' : monthOf(to);
+function period(from: string, to: string, ongoing: boolean): string {
+  const end = to === '' && from !== '' && ongoing ? 'present' : monthOf(to);
   return [monthOf(from), end].filter(Boolean).join(' – ');
 }
 
-/** `2021-04-01` and `2021-04` as `Apr 2021`; the day says too much. */
+/** `2021-04-01` and `2021-04` as `Apr 2021`. */
 function monthOf(date: string): string {
   const [year = '', month = ''] = date.split('-');
   return [MONTHS[Number(month) - 1] ?? '', year].filter(Boolean).join(' ');
@@ -202,7 +202,7 @@ const paragraphs = (value: unknown): string[] =>
     .split(/\n\s*\n/)
     .filter((text) => text.trim() !== '');
 
-/** What no schema speaks of may be of any type. */
+/** A field that is not in the schema may have any type. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
 
 const textsIn = (value: unknown): string[] => (Array.isArray(value) ? value.map(textOf).filter(Boolean) : []);

@@ -11,7 +11,7 @@ import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { resumes } from '.';
 import { owners } from './schema';
-import { deleteAllOf } from './store';
+import { deleteResumesOf } from './store';
 
 const PUBLIC_URL = 'https://rookery.test';
 const runtime = testRuntime('resumes');
@@ -45,38 +45,38 @@ const FIELDS = {
   education: 'Two years of mathematics.',
 };
 
-async function write(body: object = {}, owner = ada): Promise<Answered> {
-  const written = await call('POST', '/resumes', { ...owner, body: { title: 'Engineer', ...body } });
-  expect(written.status).toBe(201);
-  return written;
+async function create(body: object = {}, owner = ada): Promise<Answered> {
+  const created = await call('POST', '/resumes', { ...owner, body: { title: 'Engineer', ...body } });
+  expect(created.status).toBe(201);
+  return created;
 }
-const pathOf = (answer: Answered) => String(answer.headers.get('location'));
-const pathOfLink = (answer: Answered) => String(answer.body.share_url).replace(PUBLIC_URL, '');
+const pathOf = (response: Answered) => String(response.headers.get('location'));
+const pathOfLink = (response: Answered) => String(response.body.share_url).replace(PUBLIC_URL, '');
 const page = (path: string, headers: Record<string, string> = {}) =>
   app.handle(new Request(`http://localhost${path}`, { headers }));
 
 describe('a résumé', () => {
-  test('is written, read where the answer says, changed in part, and deleted', async () => {
-    const written = await write({ user_id: ada.id, ...FIELDS });
-    const path = pathOf(written);
-    expect(written.body).toMatchObject({
+  test('is created, read at its Location, partially updated and deleted', async () => {
+    const created = await create({ user_id: ada.id, ...FIELDS });
+    const path = pathOf(created);
+    expect(created.body).toMatchObject({
       user_id: ada.id,
       title: 'Engineer',
       visibility: 'private',
       ...FIELDS,
     });
-    expect((await call('GET', path, ada)).body).toEqual(written.body);
+    expect((await call('GET', path, ada)).body).toEqual(created.body);
     const changed = await call('PUT', path, { ...ada, body: { summary: 'Shorter.' } });
     expect(changed.body).toMatchObject({ ...FIELDS, title: 'Engineer', summary: 'Shorter.', version: 2 });
     expect((await call('DELETE', path, ada)).status).toBe(204);
     expect((await call('GET', path, ada)).body.code).toBe('resume.not-found');
   });
 
-  test('needs no more than a title', async () => {
-    expect((await write()).body).toMatchObject({ summary: '', skills: [], experience: [], education: [] });
+  test('requires only a title', async () => {
+    expect((await create()).body).toMatchObject({ summary: '', skills: [], experience: [], education: [] });
   });
 
-  test('sent again under the same Idempotency-Key is written once', async () => {
+  test('is created once per Idempotency-Key', async () => {
     const owner = await person();
     const request = { ...owner, body: { title: 'Once' }, headers: { 'idempotency-key': uuidv7() } };
     const [first, second] = [
@@ -87,67 +87,67 @@ describe('a résumé', () => {
     expect((await call('GET', '/resumes', owner)).body.items).toHaveLength(1);
   });
 
-  test('is held to the version its client has read: of two changes at once one is made', async () => {
-    const written = await write();
-    const path = pathOf(written);
-    expect(written.headers.get('etag')).toBe('"1"');
+  test('is updated only if If-Match is current: of two concurrent updates one wins', async () => {
+    const created = await create();
+    const path = pathOf(created);
+    expect(created.headers.get('etag')).toBe('"1"');
     const headers = { 'if-match': '"1"' };
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       ['One', 'Two'].map((title) => call('PUT', path, { ...ada, body: { title }, headers })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([200, 412]);
     expect((await call('DELETE', path, { ...ada, headers })).body.code).toBe('request.version-conflict');
-    const known = await call('GET', path, { ...ada, headers: { 'if-none-match': '"2"' } });
-    expect([known.status, known.headers.get('etag')]).toEqual([304, '"2"']);
+    const unchanged = await call('GET', path, { ...ada, headers: { 'if-none-match': '"2"' } });
+    expect([unchanged.status, unchanged.headers.get('etag')]).toEqual([304, '"2"']);
     expect((await call('DELETE', path, { ...ada, headers: { 'if-match': '"2"' } })).status).toBe(204);
   });
 
-  test('is one of at most 100, also when the last are written at once', async () => {
+  test('is limited to 100 per user, also under concurrency', async () => {
     const owner = await person();
     await storage.database.insert(owners).values({ id: owner.id, resumesCount: 99 });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 4 }, () => call('POST', '/resumes', { ...owner, body: { title: 'One more' } })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
   });
 });
 
-describe('who sees and changes what', () => {
-  test('private: the owner; public: everybody; nobody else changes either', async () => {
+describe('access', () => {
+  test('private is visible to the owner and operators only, public to everyone; only the owner may change', async () => {
     for (const [visibility, status] of [
       ['private', 404],
       ['public', 200],
     ] as const) {
-      const path = pathOf(await write({ visibility }));
+      const path = pathOf(await create({ visibility }));
       for (const viewer of [{ authorization: bob.authorization }, {}])
         for (const target of [path, `${path}.html`, `${path}/export`])
           expect((await page(target, viewer)).status).toBe(status);
       expect((await call('GET', path, operator)).status).toBe(200);
       for (const other of [bob, operator]) {
-        const refused = other === operator || visibility === 'public' ? 403 : 404;
-        expect((await call('PUT', path, { ...other, body: { title: 'Theirs' } })).status).toBe(refused);
-        expect((await call('DELETE', path, other)).status).toBe(refused);
+        const expected = other === operator || visibility === 'public' ? 403 : 404;
+        expect((await call('PUT', path, { ...other, body: { title: 'Theirs' } })).status).toBe(expected);
+        expect((await call('DELETE', path, other)).status).toBe(expected);
       }
       expect((await call('GET', path, ada)).body.title).toBe('Engineer');
     }
     const forBob = { ...ada, body: { title: 'Not mine', user_id: bob.id } };
     expect((await call('POST', '/resumes', forBob)).status).toBe(403);
-    expect((await call('PUT', pathOf(await write()), forBob)).status).toBe(403);
+    expect((await call('PUT', pathOf(await create()), forBob)).status).toBe(403);
   });
 
-  test('a link opens one résumé to whoever holds it, until it is taken back; sharing again makes another', async () => {
-    const shared = await write({ visibility: 'link' });
+  test('a share link grants access to one résumé until it is revoked; sharing again creates another', async () => {
+    const shared = await create({ visibility: 'link' });
     const path = pathOf(shared);
     const link = pathOfLink(shared);
     const token = link.split('=')[1] ?? '';
     expect(token).toMatch(/^[\w-]{22}$/);
     expect((await page(link)).status).toBe(200);
-    const seen = await call('GET', `${path}?token=${token}`, bob);
-    expect(seen.body).toMatchObject({ title: 'Engineer', share_url: null });
+    const foreign = await call('GET', `${path}?token=${token}`, bob);
+    expect(foreign.body).toMatchObject({ title: 'Engineer', share_url: null });
     expect((await page(`${path}/export?token=${token}`)).status).toBe(200);
     for (const wrong of ['', '?token=', `?token=${token.slice(1)}`, `?token=${'A'.repeat(22)}`])
       expect((await call('GET', `${path}${wrong}`)).status).toBe(404);
-    expect((await call('GET', `${pathOf(await write())}?token=${token}`)).status).toBe(404);
+    expect((await call('GET', `${pathOf(await create())}?token=${token}`)).status).toBe(404);
     const renamed = await call('PUT', path, { ...ada, body: { title: 'Renamed' } });
     expect(pathOfLink(renamed)).toBe(link);
 
@@ -158,10 +158,10 @@ describe('who sees and changes what', () => {
     expect((await page(pathOfLink(again))).status).toBe(200);
   });
 
-  test('lists: mine for me, everybody’s for operators, the public ones of somebody for others', async () => {
+  test('lists contain my own résumés, all for operators, and only public ones of other users', async () => {
     const owner = await person();
     for (const visibility of ['private', 'link', 'public'])
-      await write({ title: visibility, visibility }, owner);
+      await create({ title: visibility, visibility }, owner);
     const titles = async (path: string, viewer: object) =>
       ((await call('GET', path, viewer)).body.items as { title: string }[]).map((item) => item.title);
     const all = ['public', 'link', 'private'];
@@ -175,7 +175,7 @@ describe('who sees and changes what', () => {
     expect(await titles(`/resumes?limit=2&cursor=${first.body.next_cursor}`, owner)).toEqual(['private']);
   });
 
-  test('every other route needs somebody who is signed in', async () => {
+  test('every other route requires a valid token', async () => {
     const claims = routeClaims(app);
     expect(claims.map(({ method, path, auth }) => `${method} ${path} ${auth}`).toSorted()).toEqual([
       'DELETE /resumes/:id user',
@@ -189,7 +189,7 @@ describe('who sees and changes what', () => {
     ]);
     for (const { method, path, auth } of claims) {
       const target = path.replace(':id', uuidv7()).replace(':user_id', uuidv7());
-      expect((await call(method, target, { authorization: 'Bearer nonsense' })).status).toBe(401);
+      expect((await call(method, target, { authorization: 'Bearer invalid' })).status).toBe(401);
       if (auth === 'user') expect((await call(method, target)).status).toBe(401);
     }
   });
@@ -202,27 +202,27 @@ describe('JSON Resume', () => {
     ...readdirSync(join(schemaFolder, 'examples')).map((name) => `examples/${name}`),
   ];
 
-  const bring = (document: unknown, query = '') =>
+  const importDocument = (document: unknown, query = '') =>
     call('POST', `/resumes/import${query}`, {
       ...ada,
       body: typeof document === 'string' ? document : JSON.stringify(document),
     });
 
   test.each(samples)(
-    '%s of the schema’s own goes in and comes out the same, and makes a page',
+    '%s of the schema package is exported as it was imported, and rendered as a page',
     async (name) => {
       const text = await Bun.file(join(schemaFolder, name)).text();
-      const brought = await bring(text, '?visibility=public');
-      expect(brought.status).toBe(201);
-      const exported = await page(`${pathOf(brought)}/export`);
+      const imported = await importDocument(text, '?visibility=public');
+      expect(imported.status).toBe(201);
+      const exported = await page(`${pathOf(imported)}/export`);
       expect(exported.headers.get('content-type')).toStartWith('application/json');
       expect(await exported.text()).toBe(JSON.stringify(JSON.parse(text)));
-      const html = await (await page(`${pathOf(brought)}.html`)).text();
+      const html = await (await page(`${pathOf(imported)}.html`)).text();
       expect(html).toContain(JSON.parse(text).basics.label);
     },
   );
 
-  test('keeps what nobody here knows of, in every part, also after a change of the rest', async () => {
+  test('preserves unknown fields everywhere, also after an update of other fields', async () => {
     const text = JSON.stringify({
       $schema: 'https://example.com/own.json',
       basics: { name: 'Ada 🦉', pronouns: 'she', location: { planet: 'Earth' } },
@@ -230,8 +230,8 @@ describe('JSON Resume', () => {
       skills: [{ name: 'SQL', years: 7 }],
       'x-theme': { colour: 'teal', constructor: 'text', toString: 1 },
     }).replace('"x-theme"', '"__proto__":{"polluted":true},"x-theme"');
-    const brought = await bring(text);
-    const path = pathOf(brought);
+    const imported = await importDocument(text);
+    const path = pathOf(imported);
     expect(await (await page(`${path}/export`, ada)).text()).toBe(text);
     const read = await call('GET', path, ada);
     await call('PUT', path, {
@@ -248,23 +248,28 @@ describe('JSON Resume', () => {
     expect(JSON.stringify(changed.body)).toContain('"__proto__":{"polluted":true}');
   });
 
-  test('is named by its label, by its name, or as its owner says', async () => {
-    expect((await bring({ basics: { name: 'Ada', label: 'Engineer' } })).body.title).toBe('Engineer');
-    expect((await bring({ basics: { name: 'Ada' } })).body.title).toBe('Ada');
-    expect((await bring({})).body.title).toBe('Résumé');
-    expect((await bring({}, '?title=Mine&visibility=link')).body).toMatchObject({
+  test('takes its title from the request, the label or the name', async () => {
+    expect((await importDocument({ basics: { name: 'Ada', label: 'Engineer' } })).body.title).toBe(
+      'Engineer',
+    );
+    expect((await importDocument({ basics: { name: 'Ada' } })).body.title).toBe('Ada');
+    expect((await importDocument({})).body.title).toBe('Résumé');
+    expect((await importDocument({}, '?title=Mine&visibility=link')).body).toMatchObject({
       title: 'Mine',
       visibility: 'link',
     });
   });
 
-  test('that is none is refused with the place of the fault and without what was sent', async () => {
-    const refused = await bring({ basics: { email: 'secret-value' }, work: [{ startDate: 'secret-value' }] });
-    expect(refused).toMatchObject({
+  test('is rejected with the location of the error and without the submitted value', async () => {
+    const rejected = await importDocument({
+      basics: { email: 'secret-value' },
+      work: [{ startDate: 'secret-value' }],
+    });
+    expect(rejected).toMatchObject({
       status: 422,
       body: { code: 'resume.invalid', errors: [{ field: '/basics/email' }, { field: '/work/0/startDate' }] },
     });
-    expect(JSON.stringify(refused.body)).not.toContain('secret-value');
+    expect(JSON.stringify(rejected.body)).not.toContain('secret-value');
     for (const [body, status] of [
       ['{', 400],
       [`{"own":${'['.repeat(48_000)}${']'.repeat(48_000)}}`, 422],
@@ -273,45 +278,45 @@ describe('JSON Resume', () => {
       ['null', 422],
       [JSON.stringify({ own: 'x'.repeat(70_000) }), 413],
     ] as const)
-      expect((await bring(body)).status).toBe(status);
+      expect((await importDocument(body)).status).toBe(status);
   });
 });
 
-describe('what is refused', () => {
+describe('validation', () => {
   test.each([
     ['no title', {}],
-    ['a title of blanks', { title: '  ' }],
-    ['a title too long', { title: 't'.repeat(201) }],
-    ['a summary too long', { title: 't', summary: 's'.repeat(20_001) }],
-    ['skills that are no list', { title: 't', skills: 'many' }],
-    ['a skill that is no text', { title: 't', skills: [7] }],
+    ['a title of whitespace', { title: '  ' }],
+    ['a title that is too long', { title: 't'.repeat(201) }],
+    ['a summary that is too long', { title: 't', summary: 's'.repeat(20_001) }],
+    ['skills that are not an array', { title: 't', skills: 'many' }],
+    ['a skill that is not a string', { title: 't', skills: [7] }],
     ['experience that is a number', { title: 't', experience: 7 }],
-    ['entries that are texts', { title: 't', experience: ['a job'] }],
-    ['an entry with a date that is none', { title: 't', experience: [{ startDate: 'spring' }] }],
+    ['entries that are strings', { title: 't', experience: ['a job'] }],
+    ['an entry with an invalid date', { title: 't', experience: [{ startDate: 'spring' }] }],
     ['an unknown visibility', { title: 't', visibility: 'friends' }],
-    ['a person that is none', { title: 't', user_id: 'ada' }],
-  ])('writing one with %s', async (_what, body) => {
+    ['an invalid user id', { title: 't', user_id: 'ada' }],
+  ])('rejects a résumé with %s', async (_case, body) => {
     const before = (await call('GET', '/resumes?limit=100', ada)).body.items as unknown[];
     expect((await call('POST', '/resumes', { ...ada, body })).status).toBe(422);
     expect((await call('GET', '/resumes?limit=100', ada)).body.items).toHaveLength(before.length);
   });
 
-  test('an empty change, a person that is none, ids that are none', async () => {
-    expect((await call('PUT', pathOf(await write()), { ...ada, body: {} })).status).toBe(422);
+  test('rejects an empty update, an invalid user id and invalid ids', async () => {
+    expect((await call('PUT', pathOf(await create()), { ...ada, body: {} })).status).toBe(422);
     expect((await call('GET', '/resumes/user/ada')).status).toBe(422);
     for (const path of [
-      '/resumes/nonsense',
-      '/resumes/nonsense.html',
+      '/resumes/invalid',
+      '/resumes/invalid.html',
       '/resumes/.html',
-      '/resumes/nonsense/export',
+      '/resumes/invalid/export',
     ])
       expect((await page(path)).status).toBe(404);
   });
 });
 
-test('the page is HTML with its version, 304 for those who hold it, and escapes what is written', async () => {
-  const written = await write({ visibility: 'public', summary: '<script>alert(1)</script>' });
-  const first = await page(`${pathOf(written)}.html`);
+test('the page is HTML with an ETag and conditional GET, and escapes its texts', async () => {
+  const created = await create({ visibility: 'public', summary: '<script>alert(1)</script>' });
+  const first = await page(`${pathOf(created)}.html`);
   expect(first.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect(first.headers.get('x-content-type-options')).toBe('nosniff');
@@ -319,15 +324,15 @@ test('the page is HTML with its version, 304 for those who hold it, and escapes 
   const html = await first.text();
   expect(html).toContain('Engineer');
   expect(html).not.toContain('<script');
-  expect((await page(`${pathOf(written)}.html`, { 'if-none-match': '"1"' })).status).toBe(304);
+  expect((await page(`${pathOf(created)}.html`, { 'if-none-match': '"1"' })).status).toBe(304);
 });
 
-test('what belongs to a person goes with them, and nothing of others', async () => {
+test('the résumés of a deleted user are deleted, and no others', async () => {
   const leaving = await person();
-  const gone = pathOf(await write({ visibility: 'public' }, leaving));
-  const staying = pathOf(await write({ visibility: 'public' }));
+  const gone = pathOf(await create({ visibility: 'public' }, leaving));
+  const staying = pathOf(await create({ visibility: 'public' }));
   for (let delivery = 0; delivery < 2; delivery++)
-    await inTransaction(storage.database, (transaction) => deleteAllOf(transaction, leaving.id));
+    await inTransaction(storage.database, (transaction) => deleteResumesOf(transaction, leaving.id));
   expect((await page(gone)).status).toBe(404);
   expect((await page(staying)).status).toBe(200);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { checkedResume } from './json-resume';
-import { fieldsOf, maySee, withFields } from './rules';
+import { validatedResume } from './json-resume';
+import { fieldsOf, mayRead, withFields } from './rules';
 
 const entries = fc.array(
   fc.dictionary(fc.constantFrom('name', 'summary', 'position', 'x-own', '__proto__'), fc.string()),
@@ -22,7 +22,7 @@ const documents = fc.record(
 );
 
 describe('the fields of a résumé', () => {
-  test('written back as they were read change nothing of any document', () => {
+  test('written back as they were read leave any document unchanged', () => {
     fc.assert(
       fc.property(documents, (document) => {
         expect(JSON.stringify(withFields(document, fieldsOf(document)))).toBe(JSON.stringify(document));
@@ -30,7 +30,7 @@ describe('the fields of a résumé', () => {
     );
   });
 
-  test('are read as they were written, and leave the rest of the document alone', () => {
+  test('are read as they were written, and leave the rest of the document unchanged', () => {
     const texts = fc.oneof(fc.string(), entries);
     const change = fc.record(
       {
@@ -45,7 +45,7 @@ describe('the fields of a résumé', () => {
       fc.property(documents, change, (document, fields) => {
         const changed = withFields(document, fields);
         const expected = { ...fieldsOf(document), ...fields };
-        for (const name of ['experience', 'education'] as const) expected[name] = normal(expected[name]);
+        for (const name of ['experience', 'education'] as const) expected[name] = normalized(expected[name]);
         expect(fieldsOf(changed)).toEqual(expected);
         expect(changed.own).toEqual(document.own);
         expect(changed.basics?.own).toEqual(document.basics?.own);
@@ -53,7 +53,7 @@ describe('the fields of a résumé', () => {
     );
   });
 
-  test('keep what is known of a skill whose name stays', () => {
+  test('preserve the details of a skill whose name is unchanged', () => {
     const document = { skills: [{ name: 'SQL', level: 'Master', own: 1 }, { name: 'C' }] };
     expect(withFields(document, { skills: ['Go', 'SQL'] }).skills).toEqual([
       { name: 'Go' },
@@ -62,8 +62,8 @@ describe('the fields of a résumé', () => {
   });
 });
 
-/** One entry that is nothing but a text is shown as that text. */
-function normal(value: ReturnType<typeof fieldsOf>['experience']) {
+/** A single entry with a summary only is represented as a string. */
+function normalized(value: ReturnType<typeof fieldsOf>['experience']) {
   if (typeof value === 'string' || value.length !== 1) return value;
   const [only] = value;
   return only !== undefined && Object.keys(only).length === 1 && typeof only.summary === 'string'
@@ -71,39 +71,39 @@ function normal(value: ReturnType<typeof fieldsOf>['experience']) {
     : value;
 }
 
-describe('a document is refused', () => {
+describe('a document is rejected', () => {
   const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
   test.each([
-    ['a text for a list', { work: 'much' }, '/work'],
-    ['a number for a name', { basics: { name: 7 } }, '/basics/name'],
-    ['no date', { work: [{}, { startDate: 'last spring' }] }, '/work/1/startDate'],
-    ['no address of mail', { basics: { email: 'at home' } }, '/basics/email'],
-    ['null for a list', { skills: null }, '/skills'],
-    ['a number too exact', { own: [1, 2 ** 60] }, '/own/1'],
-    ['a number too large', { own: Number.POSITIVE_INFINITY }, '/own'],
-    ['too many levels', { own: nested(40) }, `/own${'/0'.repeat(23)}`],
-    ['a strange key on the way', { 'my secret': { deep: 1e30 } }, ''],
-  ])('for %s, by its place', (_what, document, field) => {
-    expect(() => checkedResume(document)).toThrow(
+    ['a string instead of an array', { work: 'much' }, '/work'],
+    ['a number instead of a name', { basics: { name: 7 } }, '/basics/name'],
+    ['an invalid date', { work: [{}, { startDate: 'last spring' }] }, '/work/1/startDate'],
+    ['an invalid email address', { basics: { email: 'at home' } }, '/basics/email'],
+    ['null instead of an array', { skills: null }, '/skills'],
+    ['a number beyond the precision of a double', { own: [1, 2 ** 60] }, '/own/1'],
+    ['an infinite number', { own: Number.POSITIVE_INFINITY }, '/own'],
+    ['too many levels of nesting', { own: nested(40) }, `/own${'/0'.repeat(23)}`],
+    ['an error below an unsafe key', { 'my secret': { deep: 1e30 } }, ''],
+  ])('for %s, with its location', (_case, document, field) => {
+    expect(() => validatedResume(document)).toThrow(
       expect.objectContaining({ status: 422, errors: [expect.objectContaining({ field })] }),
     );
   });
 
-  test('without its values in the answer', () => {
+  test('without disclosing its values', () => {
     try {
-      checkedResume({
+      validatedResume({
         basics: { email: 'secret-value', url: 'secret-value', name: ['secret-value'] },
         work: [{ startDate: 'secret-value' }],
       });
-      throw new Error('it was taken');
+      throw new Error('the document was accepted');
     } catch (failure) {
       expect(JSON.stringify(failure)).not.toContain('secret-value');
       expect(failure).toMatchObject({ code: 'resume.invalid' });
     }
   });
 
-  test('when it is larger than 64 KiB, and soon when a text is made to be slow to check', () => {
-    expect(() => checkedResume({ own: 'x'.repeat(65 * 1024) })).toThrow(
+  test('when it is larger than 64 KiB, and in linear time for adversarial strings', () => {
+    expect(() => validatedResume({ own: 'x'.repeat(65 * 1024) })).toThrow(
       expect.objectContaining({ status: 413 }),
     );
     const started = performance.now();
@@ -113,24 +113,24 @@ describe('a document is refused', () => {
       `a@${'a.'.repeat(30_000)}`,
       `${'a'.repeat(60_000)}@`,
     ])
-      expect(() => checkedResume({ basics: { email } })).toThrow(expect.objectContaining({ status: 422 }));
+      expect(() => validatedResume({ basics: { email } })).toThrow(expect.objectContaining({ status: 422 }));
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 
-test('a résumé is seen by its owner, by those who may read all, by everybody if public, by link with its token only', () => {
+test('a résumé is readable by its owner and operators, by everyone if public, and by link only with its token', () => {
   const resume = { ownerId: 'ada', shareToken: 'token' };
-  const stranger = { id: 'bob', permissions: [], token: undefined };
-  const nobody = { id: null, permissions: [], token: undefined };
+  const stranger = { id: 'bob', permissions: [] };
   for (const visibility of ['private', 'link', 'public'] as const) {
-    const seenBy = (viewer: Parameters<typeof maySee>[1]) => maySee({ ...resume, visibility }, viewer);
-    expect(seenBy({ ...stranger, id: 'ada' })).toBe(true);
-    expect(seenBy({ ...stranger, permissions: ['resumes:read'] })).toBe(true);
-    for (const viewer of [stranger, nobody]) {
-      expect(seenBy(viewer)).toBe(visibility === 'public');
-      expect(seenBy({ ...viewer, token: 'token' })).toBe(visibility !== 'private');
-      expect(seenBy({ ...viewer, token: '' })).toBe(visibility === 'public');
+    const readableBy = (viewer: Parameters<typeof mayRead>[1], token?: string) =>
+      mayRead({ ...resume, visibility }, viewer, token);
+    expect(readableBy({ ...stranger, id: 'ada' })).toBe(true);
+    expect(readableBy({ ...stranger, permissions: ['resumes:read'] })).toBe(true);
+    for (const viewer of [stranger, null]) {
+      expect(readableBy(viewer)).toBe(visibility === 'public');
+      expect(readableBy(viewer, 'token')).toBe(visibility !== 'private');
+      expect(readableBy(viewer, '')).toBe(visibility === 'public');
     }
   }
-  expect(maySee({ ...resume, visibility: 'link', shareToken: null }, { ...nobody, token: '' })).toBe(false);
+  expect(mayRead({ ...resume, visibility: 'link', shareToken: null }, null, '')).toBe(false);
 });

@@ -4,14 +4,14 @@ import type { JsonResume } from './json-resume';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 
-/** JSON as text: MariaDB's own JSON refuses some that is well-formed, such as an escaped half of a surrogate pair. */
+/** JSON as text: MariaDB's JSON type rejects some well-formed JSON, such as an escaped lone surrogate. */
 const jsonText = customType<{ data: JsonResume; driverData: string }>({
   dataType: () => 'mediumtext',
   toDriver: (value) => JSON.stringify(value),
   fromDriver: (text) => JSON.parse(text),
 });
 
-/** A row for each owner: locked while a résumé is made, so that nobody gets past the limit by asking twice at once. */
+/** One row per owner, locked while a résumé is created: concurrent requests cannot exceed the limit. */
 export const owners = mysqlTable('owners', {
   id: uuid('id').primaryKey(),
   resumesCount: int('resumes_count', { unsigned: true }).notNull(),
@@ -20,16 +20,16 @@ export const owners = mysqlTable('owners', {
 export const resumes = mysqlTable(
   'resumes',
   {
-    /** UUIDv7: in the order of time, so that it is the sort key of lists too. */
+    /** UUIDv7: time-ordered, and therefore also the sort key of lists. */
     id: uuid('id').primaryKey(),
     ownerId: uuid('owner_id').notNull(),
     title: varchar('title', { length: 200 }).notNull(),
     visibility: mysqlEnum('visibility', ['private', 'link', 'public']).notNull(),
-    /** What is in the address of a résumé that is shared by link; a new one each time it is shared again. */
+    /** Secret of the share link; a new one each time the résumé is shared again. */
     shareToken: varchar('share_token', { length: 32 }),
-    /** The whole résumé as JSON Resume, with what nobody here knows of. */
+    /** The whole JSON Resume, including unknown fields. */
     document: jsonText('document').notNull(),
-    /** Grows with every change. Who changes a résumé locks its row first. */
+    /** Incremented on every change. Every change locks this row first. */
     version: int('version', { unsigned: true }).notNull(),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),

@@ -1,161 +1,188 @@
 import { randomBytes } from 'node:crypto';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import type { Runtime } from '#kit/core/runtime';
 import { Forbidden } from '#kit/errors/problem';
 import { requireIfMatch } from '#kit/http/conditional';
-import { type IdempotentRequest, idempotent, type StoredResponse } from '#kit/http/idempotency';
+import { etagOfVersion } from '#kit/http/etag';
+import {
+  type IdempotentRequest,
+  idempotent,
+  type RequestKey,
+  type StoredResponse,
+} from '#kit/http/idempotency';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { checkedResume, type JsonResume } from './json-resume';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
+import type { ResumesDeps } from './deps';
+import { type JsonResume, validatedResume } from './json-resume';
 import {
   type ImportQuery,
+  MAX_RESUMES,
   type NewResume,
-  RESUMES_EACH,
   type Resume,
-  type ResumeChange,
   ResumeNotFound,
+  type ResumeUpdate,
   TooManyResumes,
 } from './model';
-import { fieldsOf, maySee, READ_ALL, titleOf, type Viewer, type Visibility, withFields } from './rules';
+import { fieldsOf, mayRead, READ_ALL, titleOf, type Visibility, withFields } from './rules';
 import * as store from './store';
 
-export interface ResumesDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  /** Where links to shared résumés begin, without a slash at the end. */
-  readonly publicUrl: string;
-}
-
-/** What a request says of itself besides its body. */
-export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
-
-/** Which résumé is changed, by whom, and which version of it they have read. */
+/** The résumé to change, and the version the client has read (`If-Match`); without one any version matches. */
 export interface Target {
   readonly id: string;
-  readonly caller: Caller;
   readonly ifMatch: string | undefined;
 }
 
-/** 128 bits: nobody comes upon a shared résumé by trying. */
+/** The résumé to read, and the share token of its link if the client has one. */
+export interface ReadTarget {
+  readonly id: string;
+  readonly token: string | undefined;
+}
+
+/** 128 bits, not guessable. */
 const SHARE_TOKEN_BYTES = 16;
 
 export function createResume(
   deps: ResumesDeps,
   caller: Caller,
+  key: RequestKey,
   input: NewResume,
-  request: RequestKey,
 ): Promise<StoredResponse<Resume>> {
-  mustBeOwn(caller, input.user_id);
-  return insertOnce(deps, caller, input, request, {
-    title: input.title,
-    visibility: input.visibility ?? 'private',
-    document: checkedResume(withFields({}, input)),
-  });
+  requireOwnId(caller, input.user_id);
+  return insertIdempotently(
+    deps,
+    { ...key, caller: caller.id, body: input },
+    {
+      title: input.title,
+      visibility: input.visibility ?? 'private',
+      document: validatedResume(withFields({}, input)),
+    },
+  );
 }
 
 export function importResume(
   deps: ResumesDeps,
   caller: Caller,
+  key: RequestKey,
   input: ImportQuery & { document: unknown },
-  request: RequestKey,
 ): Promise<StoredResponse<Resume>> {
-  const document = checkedResume(input.document);
-  return insertOnce(deps, caller, input, request, {
-    title: input.title ?? titleOf(document),
-    visibility: input.visibility ?? 'private',
-    document,
-  });
+  const document = validatedResume(input.document);
+  return insertIdempotently(
+    deps,
+    { ...key, caller: caller.id, body: input },
+    {
+      title: input.title ?? titleOf(document),
+      visibility: input.visibility ?? 'private',
+      document,
+    },
+  );
 }
 
-/** @throws ResumeNotFound, also for one that is not shared with the viewer */
-export async function readResume(deps: ResumesDeps, id: string, viewer: Viewer): Promise<Resume> {
-  return viewOf(deps, await mustSee(deps, id, viewer), viewer.id);
+/** @throws ResumeNotFound, also for a résumé that is not shared with the viewer */
+export async function readResume(
+  deps: ResumesDeps,
+  viewer: Caller | null,
+  target: ReadTarget,
+): Promise<Resume> {
+  return viewOf(deps, await requireResume(deps, viewer, target), viewer);
 }
 
-/** The résumé as JSON Resume, just as it was imported. */
+/** The JSON Resume document, as it was imported. */
 export async function exportResume(
   deps: ResumesDeps,
-  id: string,
-  viewer: Viewer,
+  viewer: Caller | null,
+  target: ReadTarget,
 ): Promise<{ document: JsonResume; title: string; version: number; visibility: Visibility }> {
-  return mustSee(deps, id, viewer);
+  return requireResume(deps, viewer, target);
 }
 
-/** One's own, or everybody's for those who may read them all. */
+/** The caller's résumés, or those of all users with the permission `READ_ALL`. */
 export const listResumes = (deps: ResumesDeps, caller: Caller, query: PageQuery) =>
   listPage(deps, caller, query, {
     ownerId: caller.permissions.includes(READ_ALL) ? undefined : caller.id,
     publicOnly: false,
   });
 
-/** Somebody's: all for themselves and for those who may read them all, the public ones for others. */
+/** A user's résumés: all for the user and with the permission `READ_ALL`, the public ones for other viewers. */
 export const listResumesOf = (deps: ResumesDeps, viewer: Caller | null, ownerId: string, query: PageQuery) =>
   listPage(deps, viewer, query, {
     ownerId,
     publicOnly: viewer?.id !== ownerId && viewer?.permissions.includes(READ_ALL) !== true,
   });
 
-export async function changeResume(deps: ResumesDeps, target: Target, change: ResumeChange): Promise<Resume> {
-  mustBeOwn(target.caller, change.user_id);
-  return inTransaction(deps.database, async (transaction) => {
-    const resume = await mustOwn(transaction, target);
-    const visibility = change.visibility ?? resume.visibility;
-    await store.updateResume(transaction, target.id, {
-      title: change.title ?? resume.title,
-      visibility,
-      shareToken: shareTokenFor(visibility, resume.shareToken),
-      document: checkedResume(withFields(resume.document, change)),
-    });
-    return readAfterChange(deps, transaction, target.id);
-  });
-}
-
-export async function deleteResume(deps: ResumesDeps, target: Target): Promise<void> {
-  await inTransaction(deps.database, async (transaction) => {
-    await store.deleteResume(transaction, await mustOwn(transaction, target));
-  });
-}
-
-async function insertOnce(
+export async function updateResume(
   deps: ResumesDeps,
   caller: Caller,
-  body: unknown,
-  request: RequestKey,
+  target: Target,
+  input: ResumeUpdate,
+): Promise<Resume> {
+  requireOwnId(caller, input.user_id);
+  return inTransaction(deps.database, async (transaction) => {
+    const resume = await lockOwned(transaction, caller, target);
+    const visibility = input.visibility ?? resume.visibility;
+    await store.updateResume(transaction, target.id, {
+      title: input.title ?? resume.title,
+      visibility,
+      shareToken: shareTokenFor(visibility, resume.shareToken),
+      document: validatedResume(withFields(resume.document, input)),
+    });
+    return readView(deps, transaction, caller, target.id);
+  });
+}
+
+export async function deleteResume(deps: ResumesDeps, caller: Caller, target: Target): Promise<void> {
+  await inTransaction(deps.database, async (transaction) => {
+    await store.deleteResume(transaction, await lockOwned(transaction, caller, target));
+  });
+}
+
+function insertIdempotently(
+  deps: ResumesDeps,
+  request: IdempotentRequest,
   resume: { title: string; visibility: Visibility; document: JsonResume },
 ): Promise<StoredResponse<Resume>> {
-  return idempotent(deps.database, { ...request, caller: caller.id, body }, async () => {
+  const ownerId = request.caller;
+  return idempotent(deps.database, request, async () => {
     const id = uuidv7();
     return async (transaction) => {
-      if ((await store.countOneMore(transaction, caller.id)) > RESUMES_EACH) throw new TooManyResumes();
+      if ((await store.incrementCount(transaction, ownerId)) > MAX_RESUMES)
+        throw new TooManyResumes({ detail: 'A user can have at most 100 résumés.' });
       const shareToken = shareTokenFor(resume.visibility, null);
-      await store.insertResume(transaction, { id, ownerId: caller.id, shareToken, ...resume });
-      const view = await readAfterChange(deps, transaction, id);
-      return { status: 201, headers: { location: `/resumes/${id}`, etag: `"${view.version}"` }, body: view };
+      await store.insertResume(transaction, { id, ownerId, shareToken, ...resume });
+      const view = await readView(deps, transaction, { id: ownerId }, id);
+      const headers = { location: `/resumes/${id}`, etag: etagOfVersion(view.version) };
+      return { status: 201, headers, body: view };
     };
   });
 }
 
-/** A link that was taken back stays dead: sharing again makes another. */
-const shareTokenFor = (visibility: Visibility, present: string | null): string | null =>
-  visibility === 'link' ? (present ?? randomBytes(SHARE_TOKEN_BYTES).toString('base64url')) : null;
+/** A revoked link stays invalid: sharing again creates a new token. */
+const shareTokenFor = (visibility: Visibility, current: string | null): string | null =>
+  visibility === 'link' ? (current ?? randomBytes(SHARE_TOKEN_BYTES).toString('base64url')) : null;
 
-function mustBeOwn(caller: Caller, userId: string | undefined): void {
+function requireOwnId(caller: Caller, userId: string | undefined): void {
   if (userId !== undefined && userId !== caller.id)
-    throw new Forbidden({ detail: 'A résumé belongs to the person who writes it.' });
+    throw new Forbidden({ detail: 'user_id must be your own id.' });
 }
 
-async function mustOwn(transaction: Transaction, { id, caller, ifMatch }: Target): Promise<store.ResumeRow> {
+async function lockOwned(
+  transaction: Transaction,
+  caller: Caller,
+  { id, ifMatch }: Target,
+): Promise<store.ResumeRow> {
   const resume = await store.lockResume(transaction, id);
-  if (resume === undefined || !maySee(resume, { ...caller, token: undefined })) throw new ResumeNotFound();
-  if (resume.ownerId !== caller.id) throw new Forbidden({ detail: 'Only its owner changes a résumé.' });
+  if (resume === undefined || !mayRead(resume, caller, undefined)) throw new ResumeNotFound();
+  if (resume.ownerId !== caller.id) throw new Forbidden({ detail: 'Only the owner may change a résumé.' });
   requireIfMatch(ifMatch, resume.version);
   return resume;
 }
 
-async function mustSee(deps: ResumesDeps, id: string, viewer: Viewer): Promise<store.ResumeRow> {
+async function requireResume(
+  deps: ResumesDeps,
+  viewer: Caller | null,
+  { id, token }: ReadTarget,
+): Promise<store.ResumeRow> {
   const resume = await store.findResume(deps.database, id);
-  if (resume === undefined || !maySee(resume, viewer)) throw new ResumeNotFound();
+  if (resume === undefined || !mayRead(resume, viewer, token)) throw new ResumeNotFound();
   return resume;
 }
 
@@ -163,11 +190,11 @@ async function listPage(
   deps: ResumesDeps,
   viewer: Caller | null,
   query: PageQuery,
-  which: { ownerId: string | undefined; publicOnly: boolean },
+  filter: { ownerId: string | undefined; publicOnly: boolean },
 ): Promise<Page<Resume>> {
   const { limit, after } = readPageQuery<[id: string]>(query, 1);
   const rows = await store.listResumes(deps.database, {
-    ...which,
+    ...filter,
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
@@ -175,23 +202,28 @@ async function listPage(
     rows,
     limit,
     (resume) => [resume.id],
-    (resume) => viewOf(deps, resume, viewer?.id ?? null),
+    (resume) => viewOf(deps, resume, viewer),
   );
 }
 
-async function readAfterChange(deps: ResumesDeps, transaction: Transaction, id: string): Promise<Resume> {
+async function readView(
+  deps: ResumesDeps,
+  transaction: Transaction,
+  owner: Pick<Caller, 'id'>,
+  id: string,
+): Promise<Resume> {
   const resume = await store.findResume(transaction, id);
   if (resume === undefined) throw new ResumeNotFound();
-  return viewOf(deps, resume, resume.ownerId);
+  return viewOf(deps, resume, owner);
 }
 
-const viewOf = (deps: ResumesDeps, resume: store.ResumeRow, viewerId: string | null): Resume => ({
+const viewOf = (deps: ResumesDeps, resume: store.ResumeRow, viewer: Pick<Caller, 'id'> | null): Resume => ({
   id: resume.id,
   user_id: resume.ownerId,
   title: resume.title,
   visibility: resume.visibility,
   share_url:
-    resume.shareToken !== null && viewerId === resume.ownerId
+    resume.shareToken !== null && viewer?.id === resume.ownerId
       ? `${deps.publicUrl}/resumes/${resume.id}.html?token=${resume.shareToken}`
       : null,
   version: resume.version,

@@ -7,8 +7,8 @@ import { owners, resumes } from './schema';
 export type ResumeRow = typeof resumes.$inferSelect;
 export type ResumeContent = Pick<ResumeRow, 'title' | 'visibility' | 'shareToken' | 'document'>;
 
-/** Counts a résumé more for its owner, whose row stays locked until the transaction ends. */
-export async function countOneMore(transaction: Transaction, ownerId: string): Promise<number> {
+/** Increments the number of an owner's résumés. Their row stays locked until the transaction ends. */
+export async function incrementCount(transaction: Transaction, ownerId: string): Promise<number> {
   await transaction
     .insert(owners)
     .values({ id: ownerId, resumesCount: 1 })
@@ -32,14 +32,14 @@ export async function findResume(executor: Executor, id: string): Promise<Resume
   return row;
 }
 
-/** Nobody else changes the résumé until the transaction ends. */
+/** Locks a résumé until the transaction ends. */
 export async function lockResume(transaction: Transaction, id: string): Promise<ResumeRow | undefined> {
   if (!isUuid(id)) return undefined;
   const [row] = await transaction.select().from(resumes).where(eq(resumes.id, id)).for('update');
   return row;
 }
 
-/** Résumés, newest first. */
+/** Newest first. */
 export async function listResumes(
   database: Database,
   request: { ownerId: string | undefined; publicOnly: boolean; beforeId: string | null; limit: number },
@@ -78,7 +78,7 @@ export async function deleteResume(transaction: Transaction, resume: ResumeRow):
     .where(eq(owners.id, resume.ownerId));
 }
 
-export async function deleteAllOf(transaction: Transaction, ownerId: string): Promise<void> {
+export async function deleteResumesOf(transaction: Transaction, ownerId: string): Promise<void> {
   await transaction.delete(resumes).where(eq(resumes.ownerId, ownerId));
   await transaction.delete(owners).where(eq(owners.id, ownerId));
 }

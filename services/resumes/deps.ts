@@ -1,0 +1,11 @@
+import type { TokenVerifier } from '#kit/auth/tokens';
+import type { Runtime } from '#kit/core/runtime';
+import type { Database } from '#kit/mysql/database';
+
+export interface ResumesDeps {
+  readonly runtime: Runtime;
+  readonly database: Database;
+  readonly tokens: TokenVerifier;
+  /** Origin of share links, without a trailing slash. */
+  readonly publicUrl: string;
+}
