@@ -46,7 +46,7 @@ describe('a payment', () => {
       account_id: null,
     });
     expect(await read(accepted.body.id)).toEqual({ ...accepted.body, refunds: [] });
-    const events = await service.told(String(accepted.body.id));
+    const events = await service.eventsOf(String(accepted.body.id));
     expect(events.map(({ name, data }) => [name, data.payment_id])).toEqual([
       ['payment.created', accepted.body.id],
     ]);
@@ -134,7 +134,10 @@ describe('a payment', () => {
     const busy = String((await pay()).body.id);
     await client.beginPayment({ payment_id: busy });
     expect((await cancel(busy)).body.code).toBe('payment.not-cancelable');
-    expect((await service.told(id)).map(({ name }) => name)).toEqual(['payment.created', 'payment.canceled']);
+    expect((await service.eventsOf(id)).map(({ name }) => name)).toEqual([
+      'payment.created',
+      'payment.canceled',
+    ]);
   });
 
   test('publishes each transition once, however often the worker repeats it', async () => {
@@ -142,7 +145,7 @@ describe('a payment', () => {
     await Promise.all(Array.from({ length: 5 }, () => client.beginPayment({ payment_id: id })));
     const outcome = { $case: 'transfer_id' as const, value: Bun.randomUUIDv7() };
     await Promise.all(Array.from({ length: 5 }, () => client.finishPayment({ payment_id: id, outcome })));
-    expect((await service.told(id)).map(({ name }) => name)).toEqual([
+    expect((await service.eventsOf(id)).map(({ name }) => name)).toEqual([
       'payment.created',
       'payment.processing',
       'payment.succeeded',
@@ -157,7 +160,7 @@ describe('a payment', () => {
   test('that is overdue is republished once per interval', async () => {
     const id = String((await pay()).body.id);
     const overdueEvents = async () =>
-      (await service.told(id)).filter(({ name }) => name === 'payment.overdue');
+      (await service.eventsOf(id)).filter(({ name }) => name === 'payment.overdue');
     await republishOverdue(deps);
     expect(await overdueEvents()).toHaveLength(0);
     await database.execute(sql`update payments set updated_at = utc_timestamp(3) - interval 10 minute`);
@@ -205,7 +208,7 @@ describe('a refund', () => {
       ],
     });
     expect((await refund(id)).body.code).toBe('payment.not-refundable');
-    expect((await service.told(id)).map(({ name }) => name).slice(3)).toEqual([
+    expect((await service.eventsOf(id)).map(({ name }) => name).slice(3)).toEqual([
       'payment.refund-requested',
       'payment.refund-failed',
       'payment.refund-requested',

@@ -13,7 +13,7 @@ const { app, call, close, deadlineMs, deps, freshVideos, person, video } = await
 afterAll(close);
 beforeEach(() => {
   video.failures = { latency_ms: 0, error_percent: 0 };
-  video.away = false;
+  video.unavailable = false;
 });
 
 const ada = await person();
@@ -216,7 +216,7 @@ describe('videos', () => {
     [
       'unavailable',
       () => {
-        video.away = true;
+        video.unavailable = true;
       },
     ],
     [
@@ -258,7 +258,7 @@ describe('videos', () => {
   test('in the cache are added even while the video service is unavailable', async () => {
     const [id = ''] = freshVideos(1);
     await create({ video_ids: [id] });
-    video.away = true;
+    video.unavailable = true;
     expect((await create({ video_ids: [id] })).body.videos_count).toBe(1);
   });
 });

@@ -1,14 +1,14 @@
 import type { Video } from './model';
 import { CHANNELS, GENRES, WORDS } from './words';
 
-/** A few hundred: enough to page through, few enough to search by looking at each. */
+/** Enough for pagination, few enough for a linear search. */
 const TITLES = 360;
-/** The same catalogue in every process and after every start. */
+/** Fixed: every process generates the same catalogue. */
 const SEED = 20_150_101;
 const FIRST_PUBLISHED_MS = Date.UTC(2019, 0, 7, 18);
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
-const SHORTEST_SECONDS = 4 * 60;
-const LONGEST_SECONDS = 2 * 60 * 60;
+const MIN_SECONDS = 4 * 60;
+const MAX_SECONDS = 2 * 60 * 60;
 
 export interface Catalogue {
   /** Newest first. */
@@ -30,7 +30,7 @@ export function createCatalogue(): Catalogue {
   return { videos: videos.toReversed(), find: (id) => byId.get(id) };
 }
 
-/** The words of a search, all of which a video has to have somewhere. */
+/** Whether a video contains all words of a query, ignoring case. */
 export function matches(video: Video, query: string): boolean {
   const text = `${video.title} ${video.channel} ${video.genre} ${video.description}`.toLowerCase();
   return query
@@ -44,8 +44,8 @@ type Random = () => number;
 function makeVideo(random: Random, publishedMs: number): Video {
   const genre = pick(random, Object.keys(GENRES));
   const { patterns = [], about = [] } = GENRES[genre] ?? {};
-  const seconds = SHORTEST_SECONDS + Math.floor(random() * (LONGEST_SECONDS - SHORTEST_SECONDS));
-  // Chosen once, so that title and description speak of the same place and the same people.
+  const seconds = MIN_SECONDS + Math.floor(random() * (MAX_SECONDS - MIN_SECONDS));
+  // Picked once, so that title and description use the same words.
   const words = new Map(Object.entries(WORDS).map(([kind, choices]) => [kind, pick(random, choices)]));
   return {
     id: idAt(random, publishedMs),
@@ -66,17 +66,20 @@ const inSentence = ([kind, word]: [string, string]): [string, string] => [
 ];
 
 function fill(pattern: string, words: ReadonlyMap<string, string>): string {
-  const filled = pattern.replaceAll(/\{(\w+)\}/g, (gap, kind: string) => words.get(kind) ?? gap);
+  const filled = pattern.replaceAll(
+    /\{(\w+)\}/g,
+    (placeholder, kind: string) => words.get(kind) ?? placeholder,
+  );
   return filled.charAt(0).toUpperCase() + filled.slice(1);
 }
 
 function pick<Item>(random: Random, items: readonly Item[]): Item {
   const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new Error('The catalogue asks for a word of a kind there is none of');
+  if (item === undefined) throw new Error('empty word list in the catalogue');
   return item;
 }
 
-/** RFC 9562 UUID version 7, its random part from the seed, so that the ids too are the same everywhere. */
+/** UUID version 7 (RFC 9562) with seeded random bits, so that the ids are reproducible as well. */
 function idAt(random: Random, ms: number): string {
   const time = ms.toString(16).padStart(12, '0');
   const hex = (digits: number) =>
@@ -85,7 +88,7 @@ function idAt(random: Random, ms: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(3)}-${variant}${hex(3)}-${hex(12)}`;
 }
 
-/** mulberry32 (Tommy Ettinger): small, fast, and good enough to choose words. */
+/** mulberry32 (Tommy Ettinger): small, fast, and random enough to pick words. */
 function seededRandom(seed: number): Random {
   let state = seed;
   return () => {

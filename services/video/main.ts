@@ -14,8 +14,8 @@ const env = readEnv({
 const { runtime, tokens } = await startService('video', env);
 const deps = {
   runtime,
+  tokens,
   catalogue: createCatalogue(),
   failures: { latency_ms: env.VIDEO_LATENCY_MS, error_percent: env.VIDEO_ERROR_PERCENT },
-  tokens,
 };
 await serveService(runtime, env, { app: video(deps), grpc: [videoGrpc(deps)] });

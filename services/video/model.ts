@@ -2,12 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
 
-export const VideoNotFound = defineProblem('video.not-found', 404, 'There is no such video');
-export const ToldToFail = defineProblem(
-  'video.told-to-fail',
-  503,
-  'The video service was told to fail now and then',
-);
+export const VideoNotFound = defineProblem('video.not-found', 404, 'Video not found');
+export const SimulatedFailure = defineProblem('video.told-to-fail', 503, 'Simulated failure');
 
 const ID = '01682885-aa80-7d3c-9a41-5e0d1f6b7c22';
 
@@ -28,7 +24,7 @@ export const VideoQuery = Type.Composite([
   PageQuery,
   Type.Object({
     query: Type.Optional(
-      Type.String({ maxLength: 100, description: 'Words, all of which have to occur', examples: ['winter'] }),
+      Type.String({ maxLength: 100, description: 'Words that must all occur', examples: ['winter'] }),
     ),
   }),
 ]);
@@ -43,23 +39,23 @@ export const Lookup = Type.Object({
 });
 export type Lookup = Static<typeof Lookup>;
 
-export const Found = Type.Object({
-  items: Type.Array(Video, { description: 'In the order asked for' }),
+export const LookupResult = Type.Object({
+  items: Type.Array(Video, { description: 'In request order, without duplicates' }),
   unknown_ids: Type.Array(Type.String()),
 });
-export type Found = Static<typeof Found>;
+export type LookupResult = Static<typeof LookupResult>;
 
 export const Failures = Type.Object({
   latency_ms: Type.Integer({
     minimum: 0,
     maximum: 60_000,
-    description: 'Every answer waits so long, in milliseconds',
+    description: 'Delay of every response, in milliseconds',
     examples: [500],
   }),
   error_percent: Type.Integer({
     minimum: 0,
     maximum: 100,
-    description: 'So many of a hundred requests fail with 503',
+    description: 'Percentage of requests that fail with 503',
     examples: [20],
   }),
 });

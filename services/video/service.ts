@@ -1,26 +1,22 @@
 import { sleep } from '#kit/core/back-off';
-import type { Runtime } from '#kit/core/runtime';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
-import { type Catalogue, matches } from './catalogue';
+import { matches } from './catalogue';
+import type { VideoDeps } from './deps';
 import {
   type Failures,
-  type Found,
   type Lookup,
-  ToldToFail,
+  type LookupResult,
+  SimulatedFailure,
   type Video,
   VideoNotFound,
   type VideoQuery,
 } from './model';
 
-export interface VideoDeps {
-  readonly runtime: Runtime;
-  readonly catalogue: Catalogue;
-  /** How slow and unreliable answers are made, for those who try what depends on them. */
-  failures: Failures;
-}
+/** What answering a request needs. */
+type CatalogueDeps = Pick<VideoDeps, 'catalogue' | 'failures'>;
 
-export async function listVideos(deps: VideoDeps, query: VideoQuery): Promise<Page<Video>> {
-  await misbehave(deps);
+export async function listVideos(deps: CatalogueDeps, query: VideoQuery): Promise<Page<Video>> {
+  await simulateFailures(deps);
   const { limit, after } = readPageQuery<[id: string]>(query, 1);
   const before = after?.[0];
   const words = query.query?.trim() ?? '';
@@ -35,30 +31,35 @@ export async function listVideos(deps: VideoDeps, query: VideoQuery): Promise<Pa
   );
 }
 
-export async function readVideo(deps: VideoDeps, id: string): Promise<Video> {
-  await misbehave(deps);
+export async function readVideo(deps: CatalogueDeps, id: string): Promise<Video> {
+  await simulateFailures(deps);
   const video = deps.catalogue.find(id);
   if (video === undefined) throw new VideoNotFound();
   return video;
 }
 
-export async function lookupVideos(deps: VideoDeps, { ids }: Lookup, signal?: AbortSignal): Promise<Found> {
-  await misbehave(deps, signal);
-  const wanted = [...new Set(ids)];
+/** @param signal ends the simulated latency */
+export async function lookupVideos(
+  deps: CatalogueDeps,
+  { ids }: Lookup,
+  signal?: AbortSignal,
+): Promise<LookupResult> {
+  await simulateFailures(deps, signal);
+  const unique = [...new Set(ids)];
   return {
-    items: wanted.flatMap((id) => deps.catalogue.find(id) ?? []),
-    unknown_ids: wanted.filter((id) => deps.catalogue.find(id) === undefined),
+    items: unique.flatMap((id) => deps.catalogue.find(id) ?? []),
+    unknown_ids: unique.filter((id) => deps.catalogue.find(id) === undefined),
   };
 }
 
 export function setFailures(deps: VideoDeps, failures: Failures): Failures {
   deps.failures = failures;
-  deps.runtime.log.warn({ ...failures }, 'told how slow and unreliable to be');
+  deps.runtime.log.warn({ ...failures }, 'failure simulation changed');
   return failures;
 }
 
-async function misbehave(deps: VideoDeps, signal?: AbortSignal): Promise<void> {
-  const { latency_ms, error_percent } = deps.failures;
+async function simulateFailures({ failures }: CatalogueDeps, signal?: AbortSignal): Promise<void> {
+  const { latency_ms, error_percent } = failures;
   if (latency_ms > 0) await sleep(latency_ms, signal);
-  if (Math.random() * 100 < error_percent) throw new ToldToFail();
+  if (Math.random() * 100 < error_percent) throw new SimulatedFailure();
 }

@@ -13,12 +13,12 @@ import { createCatalogue } from './catalogue';
 import { videoGrpc } from './grpc';
 
 const SECRET = 'a secret for this test';
-const CALM = { latency_ms: 0, error_percent: 0 };
+const NO_FAILURES = { latency_ms: 0, error_percent: 0 };
 
 const runtime = testRuntime('video');
 const tokens = await testTokens();
 const catalogue = createCatalogue();
-const deps = { runtime, catalogue, failures: CALM, tokens: tokens.verifier };
+const deps = { runtime, catalogue, failures: NO_FAILURES, tokens: tokens.verifier };
 const call = callerOf(video(deps));
 const grpc = await startGrpcServer(runtime, {
   host: '127.0.0.1',
@@ -34,11 +34,11 @@ const client = createGrpcClient(runtime, {
   registry: { instances: () => [address], onChange: () => () => undefined },
   internalSecret: SECRET,
 });
-const somebody = await tokens.authorization({ id: uuidv7(), username: 'ada' });
+const user = await tokens.authorization({ id: uuidv7(), username: 'ada' });
 const operator = await tokens.authorization({ id: uuidv7(), username: 'operator' }, ['videos:disturb']);
 
 beforeEach(() => {
-  deps.failures = CALM;
+  deps.failures = NO_FAILURES;
 });
 afterAll(() => runtime.close());
 
@@ -46,14 +46,14 @@ const [newest, second] = catalogue.videos;
 if (newest === undefined || second === undefined) throw new Error('the catalogue is empty');
 
 describe('the catalogue', () => {
-  test('is the same every time it is made, with no title and no id twice', () => {
+  test('is deterministic, with unique titles and ids', () => {
     expect(createCatalogue().videos).toEqual(catalogue.videos);
     expect(catalogue.videos.length).toBeGreaterThanOrEqual(300);
     for (const field of ['id', 'title'] as const)
       expect(new Set(catalogue.videos.map((each) => each[field])).size).toBe(catalogue.videos.length);
   });
 
-  test('has no gap left in a title, and no two videos of one moment', () => {
+  test('has no placeholder left in a text, and unique publication times', () => {
     for (const { title, description } of catalogue.videos)
       expect(`${title} ${description}`).not.toMatch(/[{}]/);
     const times = catalogue.videos.map((each) => each.published_at);
@@ -62,7 +62,7 @@ describe('the catalogue', () => {
 });
 
 describe('reading', () => {
-  test('pages through all videos, newest first, none twice', async () => {
+  test('paginates through all videos, newest first, without duplicates', async () => {
     const seen: unknown[] = [];
     let path = '/videos?limit=100';
     for (;;) {
@@ -75,14 +75,14 @@ describe('reading', () => {
     expect(seen).toEqual(catalogue.videos.map((each) => each.id));
   });
 
-  test('finds by words, in whatever case and order, and nothing by nonsense', async () => {
+  test('searches by words in any case and order', async () => {
     const words = encodeURIComponent(newest.title.toUpperCase().split(' ').toReversed().join('  '));
     const { body } = await call('GET', `/videos?query=${words}`);
     expect((body.items as { id: string }[]).map((item) => item.id)).toContain(newest.id);
     expect((await call('GET', '/videos?query=qqqqzzzz')).body).toEqual({ items: [], next_cursor: null });
   });
 
-  test('answers one by its id, and 404 for another', async () => {
+  test('returns a video by id, or 404', async () => {
     expect((await call('GET', `/videos/${newest.id}`)).body).toEqual({ ...newest });
     expect((await call('GET', `/videos/${uuidv7()}`)).body).toMatchObject({
       status: 404,
@@ -90,7 +90,7 @@ describe('reading', () => {
     });
   });
 
-  test('looks up many: those there are in the order asked for, each once, and the others by name', async () => {
+  test('looks up several ids: existing videos in request order without duplicates, and the unknown ids', async () => {
     const ids = [second.id, 'unknown', newest.id, second.id];
     const { body } = await call('POST', '/videos/lookup', { body: { ids } });
     expect(body).toEqual({ items: [second, newest], unknown_ids: ['unknown'] });
@@ -99,29 +99,29 @@ describe('reading', () => {
   });
 
   test.each([
-    ['a page of none', 'GET', '/videos?limit=0', undefined],
-    ['a page too long', 'GET', '/videos?limit=101', undefined],
-    ['a cursor of nobody', 'GET', '/videos?cursor=nonsense', undefined],
-    ['a search too long', 'GET', `/videos?query=${'a'.repeat(101)}`, undefined],
+    ['a limit of zero', 'GET', '/videos?limit=0', undefined],
+    ['a limit above the maximum', 'GET', '/videos?limit=101', undefined],
+    ['an invalid cursor', 'GET', '/videos?cursor=invalid', undefined],
+    ['a query that is too long', 'GET', `/videos?query=${'a'.repeat(101)}`, undefined],
     ['no ids', 'POST', '/videos/lookup', {}],
-    ['ids that are no list', 'POST', '/videos/lookup', { ids: 'all' }],
+    ['ids that are not an array', 'POST', '/videos/lookup', { ids: 'all' }],
     ['an empty id', 'POST', '/videos/lookup', { ids: [''] }],
     ['too many ids', 'POST', '/videos/lookup', { ids: Array.from({ length: 101 }, () => newest.id) }],
-  ])('refuses %s', async (_what, method, path, body) => {
+  ])('rejects %s', async (_case, method, path, body) => {
     expect((await call(method, path, { body })).status).toBe(422);
   });
 
-  test('more than 100 ids are refused over gRPC too', async () => {
+  test('rejects more than 100 ids over gRPC as well', async () => {
     const ids = Array.from({ length: 101 }, () => newest.id);
     await expect(client.lookupVideos({ ids })).rejects.toMatchObject({ status: 422 });
   });
 });
 
-describe('failures', () => {
-  test('are switched by those who may, seen in every answer, and end when told', async () => {
+describe('the failure simulation', () => {
+  test('is set with permission, affects every response, and can be turned off', async () => {
     const path = '/videos/failures';
     expect((await call('GET', path)).status).toBe(401);
-    expect((await call('PUT', path, { body: CALM, authorization: somebody })).status).toBe(403);
+    expect((await call('PUT', path, { body: NO_FAILURES, authorization: user })).status).toBe(403);
     const failing = { latency_ms: 1, error_percent: 100 };
     expect((await call('PUT', path, { body: failing, authorization: operator })).body).toEqual(failing);
     for (const [method, target] of [
@@ -139,18 +139,18 @@ describe('failures', () => {
       code: 'video.told-to-fail',
     });
     expect((await call('GET', '/healthz')).status).toBe(200);
-    await call('PUT', path, { body: CALM, authorization: operator });
+    await call('PUT', path, { body: NO_FAILURES, authorization: operator });
     expect((await call('GET', `/videos/${newest.id}`)).status).toBe(200);
   });
 
-  test('a slow answer comes late for whoever set a deadline', async () => {
+  test('makes calls exceed their deadline', async () => {
     deps.failures = { latency_ms: 60_000, error_percent: 0 };
     await expect(client.lookupVideos({ ids: [newest.id] }, { deadlineMs: 50 })).rejects.toMatchObject({
       status: 504,
     });
   });
 
-  test('cannot be switched in production', async () => {
+  test('is not available in production', async () => {
     const production = createRuntime({ name: 'video', version: 'test', log: runtime.log, production: true });
     const app = video({ ...deps, runtime: production });
     expect(routeClaims(app).map(({ method, path }) => `${method} ${path}`)).toEqual([
@@ -160,7 +160,7 @@ describe('failures', () => {
     ]);
     const inProduction = callerOf(app);
     expect(
-      (await inProduction('PUT', '/videos/failures', { body: CALM, authorization: operator })).status,
+      (await inProduction('PUT', '/videos/failures', { body: NO_FAILURES, authorization: operator })).status,
     ).toBe(405);
     await production.close();
   });

@@ -1,4 +1,4 @@
-/** What titles are made of. A `{place}` and the like are filled from the lists below. */
+/** Templates of titles and descriptions by genre. Placeholders such as `{place}` are filled from `WORDS`. */
 export const GENRES: Readonly<Record<string, { patterns: readonly string[]; about: readonly string[] }>> = {
   documentary: {
     patterns: [

@@ -62,8 +62,8 @@ export async function startPayments() {
       const id = Bun.randomUUIDv7();
       return { id, authorization: await tokens.authorization({ id, username: 'payer' }, permissions) };
     },
-    /** The envelopes of what was told of a payment or a refund, the oldest first. */
-    async told(aggregateId: string) {
+    /** The event envelopes of a payment or a refund in the outbox, oldest first. */
+    async eventsOf(aggregateId: string) {
       const rows = await database
         .select()
         .from(outbox)

@@ -16,7 +16,7 @@ const DEADLINE_MS = 400;
 
 /**
  * The playlists service on a database of its own, with the video service's gRPC on a free port. `video.failures` makes
- * that one slow or failing, `video.away` takes it out of the registry.
+ * that one slow or failing, `video.unavailable` removes it from the registry.
  */
 export async function startPlaylists() {
   const runtime = testRuntime('playlists');
@@ -32,7 +32,7 @@ export async function startPlaylists() {
     runtime,
     catalogue: createCatalogue(),
     failures: { latency_ms: 0, error_percent: 0 },
-    away: false,
+    unavailable: false,
   };
   const { port } = await startGrpcServer(runtime, {
     host: '127.0.0.1',
@@ -45,7 +45,7 @@ export async function startPlaylists() {
   const client = createGrpcClient(runtime, {
     service: 'video',
     definition: VideoServiceDefinition,
-    registry: { instances: () => (video.away ? [] : [address]), onChange: () => () => undefined },
+    registry: { instances: () => (video.unavailable ? [] : [address]), onChange: () => () => undefined },
     internalSecret: SECRET,
   });
   const deps = {

@@ -72,7 +72,7 @@ async function requestRefund(payer: Payer, id: string): Promise<void> {
 
 /** Publishes the latest event of this kind of a payment to the queue. */
 async function publish(name: string, event: EventDefinition, id: string): Promise<void> {
-  const message = (await payments.told(id)).findLast((each) => each.name === event.name);
+  const message = (await payments.eventsOf(id)).findLast((each) => each.name === event.name);
   await rabbit.publish(isolated(event, name), {
     id: Bun.randomUUIDv7(),
     body: Buffer.from(JSON.stringify(message)),
@@ -109,7 +109,7 @@ describe('a payment', () => {
       await reached(after.payer, after.id, 'succeeded');
       expect(await balanceOf(payer)).toBe('12.50');
       expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
-      const names = (await payments.told(id)).map(({ name }) => name);
+      const names = (await payments.eventsOf(id)).map(({ name }) => name);
       expect(names).toEqual(['payment.created', 'payment.processing', 'payment.succeeded']);
     },
   );
