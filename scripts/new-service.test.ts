@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createService, problemWithName } from './new-service';
+import { createService, nameError } from './new-service';
 
 const ROOT = join(import.meta.dir, '..');
 const roots: string[] = [];
@@ -26,7 +26,7 @@ afterAll(() => {
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-test('a name that could not be a path, a database and a variable is refused', () => {
+test('a name that is not valid as a path, a database and a variable is rejected', () => {
   for (const name of [
     '',
     'ab',
@@ -38,35 +38,36 @@ test('a name that could not be a path, a database and a variable is refused', ()
     '../x',
     'a'.repeat(25),
   ])
-    expect(problemWithName(root, name)).toContain('lower-case');
+    expect(nameError(root, name)).toContain('lower-case');
 });
 
-test('a name that is taken is refused: by a service, a process, a path or the project itself', () => {
-  expect(problemWithName(root, 'users')).toContain('service users');
-  expect(problemWithName(root, 'posts')).toContain('Procfile');
-  expect(problemWithName(root, 'login')).toContain('services/users/index.ts');
-  expect(problemWithName(root, 'metrics')).toContain('something else');
-  expect(problemWithName(root, 'reading-list')).toBeUndefined();
+test('a name that is taken by a service, a process, a path or the project is rejected', () => {
+  expect(nameError(root, 'users')).toContain('service users');
+  expect(nameError(root, 'posts')).toContain('Procfile');
+  expect(nameError(root, 'login')).toContain('services/users/index.ts');
+  expect(nameError(root, 'metrics')).toContain('reserved');
+  expect(nameError(root, 'reading-list')).toBeUndefined();
 });
 
-test('a refused name changes nothing', () => {
+test('a rejected name changes nothing', () => {
   expect(() => createService(root, 'users')).toThrow('already');
   expect(readdirSync(join(root, 'services'))).toEqual(['users']);
   expect(read('Procfile')).not.toContain('6500');
 });
 
-test('nothing of the template’s name is left in a new service', () => {
+test('the template’s name is replaced everywhere in a new service', () => {
   createService(root, 'reading-list');
   const files = readdirSync(join(root, 'services/reading-list'));
   expect(files).toContain('reading-list.test.ts');
   expect(files).toContain('migrations');
+  expect(files).toContain('deps.ts');
   for (const file of files.filter((each) => each.endsWith('.ts')))
     expect(read(`services/reading-list/${file}`)).not.toMatch(/example[-_]?items/i);
   expect(read('services/reading-list/main.ts')).toContain("import { readingList } from '.'");
   expect(read('services/reading-list/index.ts')).toContain("'/reading-list/:id'");
 });
 
-test('it is in the Procfile beside the other services, and in .env.example, on a port of its own', () => {
+test('a new service is added to the Procfile and .env.example, on a free port', () => {
   expect(createService(root, 'bookmarks')).toBe(6500);
   expect(createService(root, 'reading-list')).toBe(6600);
   expect(read('Procfile').split('\n').slice(0, 4)).toEqual([

@@ -4,30 +4,30 @@ import { writeDeployment } from './deployment';
 import { parseProcfile } from './procfile';
 
 const ROOT = join(import.meta.dir, '..');
-/** A service like any other, checked and tested with the rest; its name is what is replaced. */
+/** A complete service, checked and tested with the others. Its name and port are replaced. */
 const TEMPLATE = join(ROOT, 'scripts', 'service-template');
 const TEMPLATE_NAME = 'example-items';
 const TEMPLATE_PORT = 6999;
-/** Below are the services of the project itself; gRPC takes the port 50 above. */
+/** Ports below belong to the project's own services. gRPC listens 50 above HTTP. */
 const FIRST_PORT = 6500;
 const PORT_STEP = 100;
-/** It becomes part of a database's name, of a path and of a container's. */
-const LONGEST_NAME = 24;
+/** The name becomes part of database, path and container names. */
+const MAX_NAME_LENGTH = 24;
 const RESERVED = new Set([
   ...['api', 'docs', 'openapi', 'health', 'healthz', 'readyz', 'metrics', 'status', 'services', 'workers'],
   ...['infra', 'kit', 'contracts', 'scripts', 'tests', TEMPLATE_NAME],
 ]);
 
 /**
- * Writes a new service from the template: its folder, its line in the Procfile, its variables in `.env.example`.
+ * Creates a service from the template: its folder, its line in the Procfile, its variables in `.env.example`.
  *
- * @param root of the project
- * @returns the port it got
- * @throws with what is wrong with the name, before anything is written
+ * @param root folder of the project
+ * @returns the port of the service
+ * @throws Error when the name is invalid or taken, before anything is written
  */
 export function createService(root: string, name: string): number {
-  const problem = problemWithName(root, name);
-  if (problem !== undefined) throw new Error(problem);
+  const error = nameError(root, name);
+  if (error !== undefined) throw new Error(error);
   const folder = join(root, 'services', name);
   const procfile = readFileSync(join(root, 'Procfile'), 'utf8');
   const port = freePort(procfile);
@@ -35,7 +35,7 @@ export function createService(root: string, name: string): number {
   renameSync(join(folder, `${TEMPLATE_NAME}.test.ts`), join(folder, `${name}.test.ts`));
   for (const file of readdirSync(folder).filter((each) => each.endsWith('.ts'))) {
     const path = join(folder, file);
-    writeFileSync(path, fillIn(readFileSync(path, 'utf8'), name, port));
+    writeFileSync(path, fillTemplate(readFileSync(path, 'utf8'), name, port));
   }
   writeFileSync(
     join(root, 'Procfile'),
@@ -46,23 +46,22 @@ export function createService(root: string, name: string): number {
   return port;
 }
 
-/** @returns one sentence, or undefined when a service may be called so */
-export function problemWithName(root: string, name: string): string | undefined {
-  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) || name.length < 3 || name.length > LONGEST_NAME)
-    return `A name is 3 to ${LONGEST_NAME} lower-case letters and digits, words joined by "-", like reading-list`;
-  if (RESERVED.has(name)) return `${name} means something else already`;
-  if (existsSync(join(root, 'services', name))) return `There is a service ${name} already`;
+/** @returns why a new service cannot have this name; undefined when it can */
+export function nameError(root: string, name: string): string | undefined {
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) || name.length < 3 || name.length > MAX_NAME_LENGTH)
+    return `A name has 3 to ${MAX_NAME_LENGTH} lower-case letters and digits, with words joined by "-", such as reading-list`;
+  if (RESERVED.has(name)) return `The name ${name} is reserved`;
+  if (existsSync(join(root, 'services', name))) return `The service ${name} already exists`;
   const processes = parseProcfile(readFileSync(join(root, 'Procfile'), 'utf8'));
-  if (processes.some((process) => process.name === name))
-    return `There is a process ${name} in the Procfile already`;
+  if (processes.some((process) => process.name === name)) return `The Procfile already has a process ${name}`;
   const claims = new RegExp(`['"\`]/${name}['"\`/]`);
   const owner = globSync('services/*/index.ts', { cwd: root }).find((file) =>
     claims.test(readFileSync(join(root, file), 'utf8')),
   );
-  return owner === undefined ? undefined : `The path /${name} is answered by ${owner} already`;
+  return owner === undefined ? undefined : `The path /${name} is already routed by ${owner}`;
 }
 
-/** The first port with a hundred of its own, as every service has. */
+/** The first free range of 100 ports; every service has one. */
 function freePort(procfile: string): number {
   const used = [...procfile.matchAll(/\bPORT=(\d+)/g)].map(([, port]) => Number(port));
   let port = FIRST_PORT;
@@ -70,7 +69,7 @@ function freePort(procfile: string): number {
   return port;
 }
 
-function fillIn(text: string, name: string, port: number): string {
+function fillTemplate(text: string, name: string, port: number): string {
   const camel = (kebab: string) => kebab.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   const pascal = (kebab: string) => camel(`-${kebab}`);
   const snake = (kebab: string) => kebab.replaceAll('-', '_');
@@ -80,7 +79,7 @@ function fillIn(text: string, name: string, port: number): string {
     .replaceAll(String(TEMPLATE_PORT), String(port));
 }
 
-/** Behind the last service: workers come after those. */
+/** Inserts a line after the last service; workers follow. */
 function addLine(procfile: string, line: string): string {
   const lines = procfile.trimEnd().split('\n');
   const last = lines.findLastIndex((each) => each.includes('bun services/'));
@@ -92,7 +91,7 @@ function variablesOf(name: string): string {
   return [
     `# --- ${name} ---`,
     `${prefix}_DB_NAME=rookery_${name.replaceAll('-', '_')}`,
-    '# Whole address of the database, instead of the DB_ variables',
+    '# Full database URL, instead of the DB_ variables',
     `# ${prefix}_DATABASE_URL=mysql://user:password@host:3306/database`,
     '',
   ].join('\n');
@@ -108,7 +107,7 @@ function main([name = '']: string[]): number {
     return 2;
   }
   writeDeployment();
-  // Names differ in length, and so does where lines break.
+  // Line breaks depend on the length of the name.
   const format = Bun.spawnSync(
     [join(ROOT, 'node_modules', '.bin', 'biome'), ...['check', '--write', `services/${name}`]],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] },
@@ -119,14 +118,14 @@ function main([name = '']: string[]): number {
 
 function nextSteps(name: string, port: number): string {
   const folder = `services/${name}`;
-  return `${folder} is there, on port ${port}, with a line in the Procfile and its variables in .env.example.
+  return `Created ${folder} on port ${port}, with its line in the Procfile and its variables in .env.example.
 
 Next:
   make test t=${folder}
-  make up, then http://127.0.0.1:8080/${name} and, in the docs, http://127.0.0.1:8080/docs
-  Change ${folder}/schema.ts to what it really keeps, and after each change:
+  make up, then open http://127.0.0.1:8080/${name} and http://127.0.0.1:8080/docs
+  Edit ${folder}/schema.ts, and after each change:
     make migration name=${name} as=what-changed
-  Name it among the consumers of user.deleted in contracts/events/users.ts: then it misses none, even before its first start.`;
+  Add ${name} to the consumers of user.deleted in contracts/events/users.ts, so that it misses no event before its first start.`;
 }
 
 if (import.meta.main) process.exitCode = main(process.argv.slice(2));

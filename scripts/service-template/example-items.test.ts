@@ -14,12 +14,12 @@ const tokens = await testTokens();
 const app = exampleItems({ runtime, database: storage.database, tokens: tokens.verifier });
 const call = callerOf(app);
 
-async function person() {
+async function createUser() {
   const id = uuidv7();
-  return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };
+  return { id, authorization: await tokens.authorization({ id, username: 'user' }) };
 }
 
-async function make(authorization: string, name: string): Promise<string> {
+async function create(authorization: string, name: string): Promise<string> {
   const { status, body } = await call('POST', '/example-items', { body: { name }, authorization });
   expect(status).toBe(201);
   return String(body.id);
@@ -39,22 +39,31 @@ afterAll(async () => {
   await storage.drop();
 });
 
-test('an item is made, found where the answer says, renamed and deleted', async () => {
-  const { authorization } = await person();
-  const made = await call('POST', '/example-items', { body: { name: 'First' }, authorization });
-  expect(made.status).toBe(201);
-  const path = made.headers.get('location') ?? '';
-  expect((await call('GET', path, { authorization })).body).toEqual(made.body);
+test('an item is created, read at its Location, renamed and deleted', async () => {
+  const { authorization } = await createUser();
+  const created = await call('POST', '/example-items', { body: { name: 'First' }, authorization });
+  expect(created.status).toBe(201);
+  const path = created.headers.get('location') ?? '';
+  expect((await call('GET', path, { authorization })).body).toEqual(created.body);
   const renamed = await call('PATCH', path, { body: { name: 'Better' }, authorization });
-  expect(renamed.body).toEqual({ ...made.body, name: 'Better' });
+  expect(renamed.body).toEqual({ ...created.body, name: 'Better' });
   expect((await call('DELETE', path, { authorization })).status).toBe(204);
   expect((await call('GET', path, { authorization })).status).toBe(404);
 });
 
-test('a list holds its owner’s items only, newest first, page by page', async () => {
-  const { authorization } = await person();
-  await make((await person()).authorization, 'of somebody else');
-  for (const name of ['one', 'two', 'three']) await make(authorization, name);
+test('an item is created once per Idempotency-Key', async () => {
+  const { authorization } = await createUser();
+  const request = { body: { name: 'Once' }, authorization, headers: { 'idempotency-key': uuidv7() } };
+  const first = await call('POST', '/example-items', request);
+  const repeat = await call('POST', '/example-items', request);
+  expect([repeat.status, repeat.body]).toEqual([201, first.body]);
+  expect((await call('GET', '/example-items', { authorization })).body.items).toHaveLength(1);
+});
+
+test('a list has the items of its owner only, newest first, page by page', async () => {
+  const { authorization } = await createUser();
+  await create((await createUser()).authorization, 'of another user');
+  for (const name of ['one', 'two', 'three']) await create(authorization, name);
   const names: unknown[] = [];
   let cursor: unknown;
   do {
@@ -66,31 +75,31 @@ test('a list holds its owner’s items only, newest first, page by page', async 
   expect(names).toEqual(['three', 'two', 'one']);
 });
 
-test('nobody sees, renames or deletes an item of somebody else', async () => {
-  const owner = await person();
-  const stranger = await person();
-  const path = `/example-items/${await make(owner.authorization, 'mine')}`;
+test('an item can be read, renamed and deleted by its owner only', async () => {
+  const owner = await createUser();
+  const stranger = await createUser();
+  const path = `/example-items/${await create(owner.authorization, 'mine')}`;
   for (const [method, body] of [['GET'], ['PATCH', { name: 'theirs' }], ['DELETE']] as const)
     expect((await call(method, path, { body, authorization: stranger.authorization })).status).toBe(404);
   expect((await call('GET', path, { authorization: owner.authorization })).body.name).toBe('mine');
 });
 
-test('a name that is empty or too long is refused', async () => {
-  const { authorization } = await person();
+test('a name that is empty or too long is rejected', async () => {
+  const { authorization } = await createUser();
   for (const name of ['', 'a'.repeat(101)])
     expect((await call('POST', '/example-items', { body: { name }, authorization })).status).toBe(422);
 });
 
-test('every route needs somebody who is signed in', async () => {
+test('every route requires a valid token', async () => {
   const claims = routeClaims(app);
   expect(claims.length).toBeGreaterThan(0);
   for (const { method, path } of claims)
     expect((await call(method, path.replace(':id', uuidv7()))).status).toBe(401);
 });
 
-test('what belongs to a person goes with them', async () => {
-  const { id, authorization } = await person();
-  await make(authorization, 'gone soon');
+test('the items of a deleted user are deleted', async () => {
+  const { id, authorization } = await createUser();
+  await create(authorization, 'to be deleted');
   await deleteItemsOf(storage.database, id);
   expect((await call('GET', '/example-items', { authorization })).body.items).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { exampleItems } from '.';
@@ -18,10 +19,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.EXAMPLE_ITEMS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
-  runtime,
-  database,
-  tokens,
-};
+const deps = { runtime, database, tokens };
+trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: exampleItems(deps) });

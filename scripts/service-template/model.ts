@@ -2,13 +2,13 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 
-export const ItemNotFound = defineProblem('example-items.not-found', 404, 'You have no such item');
+export const ItemNotFound = defineProblem('example-items.not-found', 404, 'Item not found');
 
 export const NewItem = Type.Object({
   name: Type.String({
     minLength: 1,
     maxLength: 100,
-    error: 'One to 100 characters',
+    error: '1 to 100 characters',
     examples: ['A first item'],
   }),
 });

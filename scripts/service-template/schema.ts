@@ -2,10 +2,12 @@ import { sql } from 'drizzle-orm';
 import { index, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
 import { moment, uuid } from '#kit/mysql/columns';
 
+export { idempotencyKeys } from '#kit/http/idempotency-table';
+
 export const items = mysqlTable(
   'items',
   {
-    /** UUIDv7: in the order of time, so that it is the sort key of lists too. */
+    /** UUIDv7: time-ordered, and therefore also the sort key of lists. */
     id: uuid('id').primaryKey(),
     ownerId: uuid('owner_id').notNull(),
     name: varchar('name', { length: 100 }).notNull(),

@@ -1,11 +1,11 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
-import type { Database } from '#kit/mysql/database';
+import type { Database, Executor } from '#kit/mysql/database';
 import { items } from './schema';
 
 export type ItemRow = typeof items.$inferSelect;
 
-/** Which item, and whose: nobody reaches an item of somebody else. */
+/** The owner is part of every query, so that no item of another user is ever read or changed. */
 export interface ItemKey {
   readonly id: string;
   readonly ownerId: string;
@@ -13,17 +13,17 @@ export interface ItemKey {
 
 const matches = ({ id, ownerId }: ItemKey) => and(eq(items.id, id), eq(items.ownerId, ownerId));
 
-export async function insertItem(database: Database, item: typeof items.$inferInsert): Promise<void> {
-  await database.insert(items).values(item);
+export async function insertItem(executor: Executor, item: typeof items.$inferInsert): Promise<void> {
+  await executor.insert(items).values(item);
 }
 
-export async function findItem(database: Database, key: ItemKey): Promise<ItemRow | undefined> {
+export async function findItem(executor: Executor, key: ItemKey): Promise<ItemRow | undefined> {
   if (!isUuid(key.id)) return undefined;
-  const [item] = await database.select().from(items).where(matches(key));
+  const [item] = await executor.select().from(items).where(matches(key));
   return item;
 }
 
-/** Somebody's items, newest first. */
+/** Items of an owner, newest first. */
 export async function listItems(
   database: Database,
   request: { ownerId: string; beforeId: string | null; limit: number },
@@ -42,7 +42,7 @@ export async function renameItem(database: Database, key: ItemKey, name: string)
   await database.update(items).set({ name }).where(matches(key));
 }
 
-/** @returns false when there was none */
+/** @returns false when the item does not exist */
 export async function deleteItem(database: Database, key: ItemKey): Promise<boolean> {
   if (!isUuid(key.id)) return false;
   const [result] = await database.delete(items).where(matches(key));

@@ -1,10 +1,10 @@
 import { UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import type { ExampleItemsDeps } from './service';
+import type { ExampleItemsDeps } from './deps';
 import { deleteItemsOf } from './store';
 
-/** What belongs to a person goes with them. Deleting twice does no more than once, so no inbox is needed. */
+/** Deletes the items of deleted users. No inbox: deleting is idempotent. */
 export function subscribe(deps: ExampleItemsDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'example-items',

@@ -1,3 +1,13 @@
+CREATE TABLE `idempotency_keys` (
+	`id` binary(32) NOT NULL,
+	`body_hash` binary(32) NOT NULL,
+	`status` smallint unsigned,
+	`headers` json,
+	`body` mediumtext,
+	`created_at` datetime(3) NOT NULL,
+	CONSTRAINT `idempotency_keys_id` PRIMARY KEY(`id`)
+);
+--> statement-breakpoint
 CREATE TABLE `items` (
 	`id` binary(16) NOT NULL,
 	`owner_id` binary(16) NOT NULL,
@@ -6,4 +16,5 @@ CREATE TABLE `items` (
 	CONSTRAINT `items_id` PRIMARY KEY(`id`)
 );
 --> statement-breakpoint
+CREATE INDEX `idempotency_keys_created` ON `idempotency_keys` (`created_at`);--> statement-breakpoint
 CREATE INDEX `items_of_owner` ON `items` (`owner_id`,`id`);
