@@ -1,10 +1,9 @@
 import { afterAll, beforeEach, expect, test } from 'bun:test';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createService, nameError } from './new-service';
 
-const ROOT = join(import.meta.dir, '..');
 const roots: string[] = [];
 let root = '';
 
@@ -12,7 +11,9 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'rookery-new-service-'));
   roots.push(root);
   mkdirSync(join(root, 'services', 'users'), { recursive: true });
-  cpSync(join(ROOT, 'services/users/index.ts'), join(root, 'services/users/index.ts'));
+  mkdirSync(join(root, 'services', 'users', 'sessions'));
+  writeFileSync(join(root, 'services/users/index.ts'), "app.get('/login', login)");
+  writeFileSync(join(root, 'services/users/sessions/routes.ts'), "app.get('/sessions/:id', read)");
   writeFileSync(
     join(root, 'Procfile'),
     'users: env PORT=5100 bun services/users/main.ts\nposts: env PORT=7101 bun workers/posts/main.ts\n',
@@ -45,6 +46,7 @@ test('a name that is taken by a service, a process, a path or the project is rej
   expect(nameError(root, 'users')).toContain('service users');
   expect(nameError(root, 'posts')).toContain('Procfile');
   expect(nameError(root, 'login')).toContain('services/users/index.ts');
+  expect(nameError(root, 'sessions')).toContain('services/users/sessions/routes.ts');
   expect(nameError(root, 'metrics')).toContain('reserved');
   expect(nameError(root, 'reading-list')).toBeUndefined();
 });

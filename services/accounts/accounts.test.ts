@@ -65,8 +65,8 @@ describe('a transfer', () => {
 
   test('without sufficient funds is rejected, and no balance changes', async () => {
     const [ada, bela] = [await service.holder('10.00'), await service.holder()];
-    const refused = await send(ada, bela, '10.01');
-    expect([refused.status, refused.body.code]).toEqual([409, 'account.insufficient-funds']);
+    const rejected = await send(ada, bela, '10.01');
+    expect([rejected.status, rejected.body.code]).toEqual([409, 'account.insufficient-funds']);
     expect([await service.balanceOf(ada), await service.balanceOf(bela)]).toEqual(['10.00', '0.00']);
   });
 

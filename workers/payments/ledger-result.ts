@@ -1,6 +1,6 @@
 import { Problem } from '#kit/errors/problem';
 
-/** The response of the ledger, or the error code with which it rejected the call for good. */
+/** The response of the ledger, or the error code with which it permanently rejected the call. */
 export type LedgerResult<Response> = { readonly response: Response } | { readonly rejection: string };
 
 /** A missing account or transfer, a conflict with the ledger's state, and an invalid request: a retry fails the same. */
