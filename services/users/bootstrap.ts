@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
 import { type Database, inTransaction } from '#kit/mysql/database';
-import { openAccount, type UsersDeps } from './accounts';
-import { EmailTaken, UsernameTaken } from './model';
-import { anyoneHolds } from './roles-store';
-import { ADMINISTRATOR, BUILT_IN_ROLES, PERMISSIONS } from './rules';
+import { openAccount, type UsersDeps } from './accounts/lifecycle';
+import { EmailTaken, UsernameTaken } from './accounts/model';
+import { ADMINISTRATOR, BUILT_IN_ROLES, PERMISSIONS } from './roles/rules';
+import { anyoneHolds } from './roles/store';
 import { permissions, rolePermissions, roles } from './schema';
 
 /**

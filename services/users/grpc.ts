@@ -4,11 +4,11 @@ import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { grpcService } from '#kit/grpc/server';
-import type { UsersDeps } from './accounts';
-import { NewUser, type OwnProfile, ProfileChange, UserNotFound } from './model';
-import { findRelationship } from './relationships-store';
-import { findActive, register, updateOwnProfile } from './service';
-import * as store from './store';
+import type { UsersDeps } from './accounts/lifecycle';
+import { NewUser, type OwnProfile, ProfileChange, UserNotFound } from './accounts/model';
+import { findActive, register, updateOwnProfile } from './accounts/service';
+import * as store from './accounts/store';
+import { findRelationship } from './relationships/store';
 
 /** As many people as one page of anything can show, several times over. */
 const MOST_IDS = 500;

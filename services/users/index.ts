@@ -8,12 +8,12 @@ import { conditional } from '#kit/http/conditional';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, noContent, paged } from '#kit/http/responses';
-import type { UsersDeps } from './accounts';
-import * as model from './model';
-import { operatorRoutes } from './operators-routes';
-import * as relationships from './relationships';
-import { roleRoutes } from './roles-routes';
-import * as service from './service';
+import type { UsersDeps } from './accounts/lifecycle';
+import * as model from './accounts/model';
+import * as service from './accounts/service';
+import { operatorRoutes } from './operators/routes';
+import * as relationships from './relationships/service';
+import { roleRoutes } from './roles/routes';
 
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
 const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });

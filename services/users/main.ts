@@ -10,9 +10,9 @@ import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
-import { announceLeftOvers } from './authorizations';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
+import { announceLeftOvers } from './roles/authorizations';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({

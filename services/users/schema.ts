@@ -11,7 +11,7 @@ import {
   varchar,
 } from 'drizzle-orm/mysql-core';
 import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
-import type { Change } from './audit-model';
+import type { Change } from './audit/model';
 
 export { inbox, outbox } from '#kit/messaging/tables';
 

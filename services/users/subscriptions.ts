@@ -2,9 +2,9 @@ import { AvatarChanged } from '#contracts/events/media';
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { consumeEventsOnce, trimInbox } from '#kit/messaging/inbox';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
-import type { UsersDeps } from './accounts';
-import { takeOverAvatar } from './service';
-import { addToPostsCount } from './store';
+import type { UsersDeps } from './accounts/lifecycle';
+import { takeOverAvatar } from './accounts/service';
+import { addToPostsCount } from './accounts/store';
 
 /** Counts people's posts as timelines tells of them, and shows the avatars that media tells of. */
 export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {

@@ -3,7 +3,7 @@ import { routeClaims } from '#kit/http/route-claims';
 import { outbox as outboxTable } from '#kit/messaging/tables';
 import type { Answered } from '../../tests/support/call';
 import { startPeople } from '../../tests/support/people';
-import { findRelationship } from './relationships-store';
+import { findRelationship } from './relationships/store';
 
 const { app, call, close, database, flags, join, messagesNamed, tokens } = await startPeople();
 

@@ -8,13 +8,13 @@ import {
   openAccount,
   rowOfProfile,
   type UsersDeps,
-} from './accounts';
-import { administratorGuard } from './administrators';
-import { changesBetween, recordAct } from './audit';
-import type { NewUser, OperatorChange, OwnProfile } from './model';
-import type { PeopleQuery } from './operators-model';
-import { ownProfile } from './service';
-import * as store from './store';
+} from '../accounts/lifecycle';
+import type { NewUser, OperatorChange, OwnProfile } from '../accounts/model';
+import { ownProfile } from '../accounts/service';
+import * as store from '../accounts/store';
+import { changesBetween, recordAct } from '../audit/service';
+import { administratorGuard } from '../roles/administrator-guard';
+import type { PeopleQuery } from './model';
 
 export async function listUsers(deps: UsersDeps, query: PeopleQuery): Promise<Page<OwnProfile>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);

@@ -3,11 +3,12 @@ import { uuidv7 } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
-import { lockPerson } from './accounts';
-import { administratorGuard } from './administrators';
-import { changesBetween, recordAct } from './audit';
+import { lockPerson } from '../accounts/lifecycle';
+import { UserNotFound } from '../accounts/model';
+import { type Authorizations, findAuthorizations, findById } from '../accounts/store';
+import { changesBetween, recordAct } from '../audit/service';
+import { administratorGuard } from './administrator-guard';
 import { type AuthorizationsDeps, announceChanges, replaceRoles } from './authorizations';
-import { UserNotFound } from './model';
 import {
   AdministratorsKeep,
   type NewRole,
@@ -17,10 +18,9 @@ import {
   RoleInUse,
   RoleNameTaken,
   RoleNotFound,
-} from './roles-model';
-import * as store from './roles-store';
+} from './model';
 import { ADMINISTRATOR, isBuiltIn, PERMISSIONS } from './rules';
-import { type Authorizations, findAuthorizations, findById } from './store';
+import * as store from './store';
 
 export async function listRoles(deps: AuthorizationsDeps, query: PageQuery): Promise<Page<Role>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);

@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { blocks, follows, mutes, users } from './schema';
-import type { UserRow } from './store';
+import type { UserRow } from '../accounts/store';
+import { blocks, follows, mutes, users } from '../schema';
 
 type Decisions = typeof blocks | typeof mutes;
 

@@ -12,14 +12,14 @@ import {
   type PreparedPassword,
   preparePassword,
   type UsersDeps,
-} from './accounts';
-import { administratorGuard } from './administrators';
-import { changesBetween, recordAct } from './audit';
-import { replaceRoles } from './authorizations';
-import { UserNotFound } from './model';
-import type { Account, AccountChange, NewAccount, PeopleQuery } from './operators-model';
-import { ADMINISTRATOR, normalizeEmail } from './rules';
-import * as store from './store';
+} from '../accounts/lifecycle';
+import { UserNotFound } from '../accounts/model';
+import * as store from '../accounts/store';
+import { changesBetween, recordAct } from '../audit/service';
+import { administratorGuard } from '../roles/administrator-guard';
+import { replaceRoles } from '../roles/authorizations';
+import { ADMINISTRATOR, normalizeEmail } from '../roles/rules';
+import type { Account, AccountChange, NewAccount, PeopleQuery } from './model';
 
 export async function listAccounts(deps: UsersDeps, query: PeopleQuery): Promise<Page<Account>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);

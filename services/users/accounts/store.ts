@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, like, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { type Database, type Executor, preparedOnce, type Transaction } from '#kit/mysql/database';
-import { permissions, rolePermissions, roles, userRoles, users } from './schema';
+import { permissions, rolePermissions, roles, userRoles, users } from '../schema';
 
 export type UserRow = typeof users.$inferSelect;
 

@@ -10,7 +10,10 @@ import type { Flags } from '#kit/flags/flags';
 import type { GrpcClient } from '#kit/grpc/client';
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
-import { deletePersonalValues } from './audit-store';
+import { deletePersonalValues } from '../audit/store';
+import { deleteRelationships } from '../relationships/store';
+import { isReservedUsername, normalizeEmail, normalizeUsername } from '../roles/rules';
+import { assignRole } from '../roles/store';
 import {
   EmailTaken,
   type NewUser,
@@ -19,9 +22,6 @@ import {
   UsernameReserved,
   UsernameTaken,
 } from './model';
-import { deleteRelationships } from './relationships-store';
-import { assignRole } from './roles-store';
-import { isReservedUsername, normalizeEmail, normalizeUsername } from './rules';
 import * as store from './store';
 
 /** What this service asks auth. */

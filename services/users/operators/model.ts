@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '#kit/http/pagination';
-import { Email, Password, Username } from './model';
+import { Email, Password, Username } from '../accounts/model';
 
 /** A page of people whose name or address begins with a text. */
 export const PeopleQuery = Type.Composite([

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '#kit/mysql/database';
-import { LastAdministrator } from './model';
-import * as store from './roles-store';
+import { LastAdministrator } from '../accounts/model';
 import { ADMINISTRATOR } from './rules';
+import * as store from './store';
 
 /** Refuses what would leave nobody in charge. Asked before a person loses the role, is deactivated or erased. */
 export type AdministratorGuard = (transaction: Transaction, userId: string) => Promise<void>;

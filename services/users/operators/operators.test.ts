@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { uuidv7 } from '#kit/core/ids';
 import { outbox } from '#kit/messaging/tables';
 import { withTrace } from '#kit/tracing/context';
-import { startPeople } from '../../tests/support/people';
-import { auditLog, auditPersonalValues } from './schema';
+import { startPeople } from '../../../tests/support/people';
+import { auditLog, auditPersonalValues } from '../schema';
 
 const people = await startPeople();
 const { call, database, join, messagesNamed, tokens } = people;

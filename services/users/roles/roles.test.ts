@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
-import { type Member, startPeople } from '../../tests/support/people';
+import { type Member, startPeople } from '../../../tests/support/people';
+import { ensureRoles } from '../bootstrap';
+import { auditLog, authorizationChanges, userRoles, users } from '../schema';
 import { announceChanges } from './authorizations';
-import { ensureRoles } from './bootstrap';
-import { auditLog, authorizationChanges, userRoles, users } from './schema';
 
 const people = await startPeople();
 const { call, database, deps, join, messagesNamed, tokens } = people;

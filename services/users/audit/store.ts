@@ -2,8 +2,8 @@ import { and, desc, eq, lt } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/mysql-core';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Transaction } from '#kit/mysql/database';
-import type { Change } from './audit-model';
-import { auditLog, auditPersonalValues, users } from './schema';
+import { auditLog, auditPersonalValues, users } from '../schema';
+import type { Change } from './model';
 
 export async function insertEntry(
   transaction: Transaction,

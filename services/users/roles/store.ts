@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { authorizationChanges, permissions, rolePermissions, roles, userRoles, users } from './schema';
+import { authorizationChanges, permissions, rolePermissions, roles, userRoles, users } from '../schema';
 
 export type RoleRow = typeof roles.$inferSelect;
 export type PermissionRow = typeof permissions.$inferSelect;

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import { inTransaction } from '#kit/mysql/database';
-import { startPeople } from '../../tests/support/people';
+import { startPeople } from '../../../tests/support/people';
 import { takeOverAvatar } from './service';
 
 const service = await startPeople();

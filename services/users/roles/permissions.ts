@@ -2,9 +2,9 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Database, inTransaction, isDuplicate } from '#kit/mysql/database';
-import { changesBetween, recordAct } from './audit';
-import { type NewPermission, type Permission, PermissionNameTaken } from './roles-model';
-import * as store from './roles-store';
+import { changesBetween, recordAct } from '../audit/service';
+import { type NewPermission, type Permission, PermissionNameTaken } from './model';
+import * as store from './store';
 
 interface PermissionsDeps {
   readonly database: Database;

@@ -4,9 +4,9 @@ import type { Runtime } from '#kit/core/runtime';
 import { ValidationFailed } from '#kit/errors/problem';
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import * as rolesStore from './roles-store';
+import * as store from '../accounts/store';
 import { isReduced } from './rules';
-import * as store from './store';
+import * as rolesStore from './store';
 
 export interface AuthorizationsDeps {
   readonly runtime: Runtime;

@@ -4,6 +4,9 @@ import { ValidationFailed } from '#kit/errors/problem';
 import type { FlagSubject } from '#kit/flags/flags';
 import type { Client } from '#kit/http/client-address';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { exportRelationships } from '../relationships/store';
+import { administratorGuard } from '../roles/administrator-guard';
+import { normalizeEmail, normalizeUsername } from '../roles/rules';
 import {
   changeAccount,
   eraseAccount,
@@ -11,8 +14,7 @@ import {
   openAccount,
   rowOfProfile,
   type UsersDeps,
-} from './accounts';
-import { administratorGuard } from './administrators';
+} from './lifecycle';
 import {
   type Export,
   type NewUser,
@@ -23,8 +25,6 @@ import {
   type SignIn,
   UserNotFound,
 } from './model';
-import { exportRelationships } from './relationships-store';
-import { normalizeEmail, normalizeUsername } from './rules';
 import * as store from './store';
 
 /** Registers whoever comes, unless the flag `registration-open` says that nobody may come now. */

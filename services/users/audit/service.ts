@@ -3,8 +3,8 @@ import { uuidv7 } from '#kit/core/ids';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import type { Database, Transaction } from '#kit/mysql/database';
 import { currentTrace } from '#kit/tracing/context';
-import type { AuditEntry, AuditQuery, Change } from './audit-model';
-import * as store from './audit-store';
+import type { AuditEntry, AuditQuery, Change } from './model';
+import * as store from './store';
 
 export type AuditAction =
   | 'user.registered'

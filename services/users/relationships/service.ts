@@ -10,12 +10,12 @@ import type { Caller } from '#kit/auth/caller';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
-import type { UsersDeps } from './accounts';
-import { Blocked, FollowLimitReached, NotOneself, type Profile, UserNotFound } from './model';
-import * as store from './relationships-store';
-import { blocks, mutes } from './schema';
-import { findActive, profile } from './service';
-import { lockUsers, type UserRow } from './store';
+import type { UsersDeps } from '../accounts/lifecycle';
+import { Blocked, FollowLimitReached, NotOneself, type Profile, UserNotFound } from '../accounts/model';
+import { findActive, profile } from '../accounts/service';
+import { lockUsers, type UserRow } from '../accounts/store';
+import { blocks, mutes } from '../schema';
+import * as store from './store';
 
 /** Mastodon's limit. The flag `follow-limit` overrules it. */
 const MOST_FOLLOWED = 7_500;

@@ -4,10 +4,10 @@ import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { PageQuery } from '#kit/http/pagination';
 import { created, noContent, paged } from '#kit/http/responses';
-import type { UsersDeps } from './accounts';
+import type { UsersDeps } from '../accounts/lifecycle';
+import * as model from './model';
 import * as permissions from './permissions';
-import * as roles from './roles';
-import * as model from './roles-model';
+import * as roles from './service';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
 const describe = (summary: string) => ({ detail: { summary, tags: ['Roles'] } });
