@@ -1,61 +1,51 @@
 import { randomBytes } from 'node:crypto';
-import { eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
 import { type Database, inTransaction } from '#kit/mysql/database';
-import { openAccount, type UsersDeps } from './accounts/lifecycle';
+import { createUser } from './accounts/lifecycle';
 import { EmailTaken, UsernameTaken } from './accounts/model';
+import type { UsersDeps } from './deps';
+import { hasHolder } from './roles/assignments-store';
 import { ADMINISTRATOR, BUILT_IN_ROLES, PERMISSIONS } from './roles/rules';
-import { anyoneHolds } from './roles/store';
-import { permissions, rolePermissions, roles } from './schema';
+import * as store from './roles/store';
 
 /**
- * Brings the roles and permissions that the code knows into the tables. What operators added or took away stays, but
- * administrators get every permission that a new version brings.
+ * Creates the built-in roles and permissions that are missing. Changes by operators are preserved, except that the
+ * administrator role is granted every permission that a new version adds.
  */
 export async function ensureRoles(database: Database): Promise<void> {
-  await database
-    .insert(permissions)
-    .ignore()
-    .values(Object.entries(PERMISSIONS).map(([name, description]) => ({ id: uuidv7(), name, description })));
-  for (const [name, role] of Object.entries(BUILT_IN_ROLES))
+  await store.insertMissingPermissions(
+    database,
+    Object.entries(PERMISSIONS).map(([name, description]) => ({ id: uuidv7(), name, description })),
+  );
+  for (const [name, { description, permissions }] of Object.entries(BUILT_IN_ROLES))
     await inTransaction(database, async (transaction) => {
-      const [made] = await transaction
-        .insert(roles)
-        .ignore()
-        .values({ id: uuidv7(), name, description: role.description });
-      if (role.permissions.length === 0 || (made.affectedRows === 0 && name !== ADMINISTRATOR)) return;
-      const pairs = transaction
-        .select({ roleId: roles.id, permissionId: permissions.id })
-        .from(roles)
-        .innerJoin(permissions, inArray(permissions.name, [...role.permissions]))
-        .where(eq(roles.name, name));
-      await transaction.insert(rolePermissions).ignore().select(pairs);
+      const created = await store.insertMissingRole(transaction, { id: uuidv7(), name, description });
+      if (permissions.length > 0 && (created || name === ADMINISTRATOR))
+        await store.grantMissingPermissions(transaction, name, permissions);
     });
 }
 
 /**
- * Makes the first administrator where there is none. Without a given password one is made and printed once, on
- * the terminal and not in the log.
+ * Creates the first administrator if there is none. Without a configured password one is generated and printed once,
+ * to the terminal and not to the log.
  */
 export async function ensureAdministrator(
   deps: UsersDeps,
   first: { username: string; email: string; password: string | undefined },
 ): Promise<void> {
-  if (await anyoneHolds(deps.database, ADMINISTRATOR)) return;
+  if (await hasHolder(deps.database, ADMINISTRATOR)) return;
   const password = first.password ?? randomBytes(12).toString('base64url');
   try {
-    await openAccount(
+    await createUser(
       deps,
       { username: first.username, email: first.email, password },
       { roles: ['user', ADMINISTRATOR] },
     );
   } catch (failure) {
-    // Another instance that starts at the same time was quicker.
+    // Another instance that started at the same time has created it.
     if (failure instanceof UsernameTaken || failure instanceof EmailTaken) return;
     throw failure;
   }
   if (first.password === undefined)
-    console.log(
-      `The first administrator is ${first.username}, with the password ${password} (shown only now).`,
-    );
+    console.log(`Created the administrator ${first.username} with password ${password} (shown only once).`);
 }

@@ -12,7 +12,7 @@ import { serveService, startService } from '#kit/service';
 import { users } from '.';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
-import { announceLeftOvers } from './roles/authorizations';
+import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -36,13 +36,13 @@ const deps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
+  tokens,
   auth: grpcClient('auth', AuthServiceDefinition),
   notifications: grpcClient('notifications', NotificationsServiceDefinition),
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
-  tokens,
 };
 await ensureRoles(database);
 await ensureAdministrator(deps, {
@@ -51,5 +51,5 @@ await ensureAdministrator(deps, {
   password: env.ADMIN_PASSWORD,
 });
 subscribe(deps, rabbit);
-announceLeftOvers(deps);
+publishPendingChanges(deps);
 await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps)] });

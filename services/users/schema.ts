@@ -21,7 +21,7 @@ export const users = mysqlTable(
   'users',
   {
     id: uuid('id').primaryKey(),
-    /** Lower case always: names are compared without case. */
+    /** Stored in lower case: usernames are case-insensitive. */
     username: varchar('username', { length: 30 }).notNull(),
     email: varchar('email', { length: 254 }).notNull(),
     displayName: varchar('display_name', { length: 80 }).notNull(),
@@ -33,7 +33,7 @@ export const users = mysqlTable(
     locale: varchar('locale', { length: 35 }).notNull().default('en'),
     avatarUrl: varchar('avatar_url', { length: 2048 }),
     active: boolean('active').notNull().default(true),
-    /** Grows with every change, so that replicas can tell an old copy from a new one. */
+    /** Incremented with every change, so that replicas can ignore stale copies. */
     version: int('version', { unsigned: true }).notNull().default(1),
     followersCount: int('followers_count', { unsigned: true }).notNull().default(0),
     followeesCount: int('followees_count', { unsigned: true }).notNull().default(0),
@@ -43,7 +43,7 @@ export const users = mysqlTable(
   (table) => [uniqueIndex('users_username').on(table.username), uniqueIndex('users_email').on(table.email)],
 );
 
-/** A row stays when a follow ends: its version must never start anew, or a late event would win over a newer one. */
+/** An unfollow keeps the row: if the version restarted, a late event would win over a newer one. */
 export const follows = mysqlTable(
   'follows',
   {
@@ -51,7 +51,7 @@ export const follows = mysqlTable(
     followeeId: uuid('followee_id').notNull(),
     active: boolean('active').notNull(),
     version: int('version', { unsigned: true }).notNull(),
-    /** Time-ordered id of the moment it began: the sort key of lists. */
+    /** Time-ordered id of the start: the sort key of lists. */
     since: timeOrderedId('since').notNull(),
   },
   (table) => [
@@ -61,8 +61,8 @@ export const follows = mysqlTable(
   ],
 );
 
-/** Blocks and mutes: one person's decision about another. Rows stay for their version, as with follows. */
-const decision = (name: string) =>
+/** Blocks and mutes. Inactive rows keep their version, like those of follows. */
+const restriction = (name: string) =>
   mysqlTable(
     name,
     {
@@ -74,8 +74,8 @@ const decision = (name: string) =>
     (table) => [primaryKey({ columns: [table.userId, table.otherId] })],
   );
 
-export const blocks = decision('blocks');
-export const mutes = decision('mutes');
+export const blocks = restriction('blocks');
+export const mutes = restriction('mutes');
 
 export const roles = mysqlTable(
   'roles',
@@ -112,15 +112,15 @@ export const userRoles = mysqlTable(
   ],
 );
 
-/** People whose rights changed with a role of theirs, until auth has been told: a role may be everybody's. */
+/** Queue of the users whose authorizations changed with a role: a role may be held by all users, too many for one transaction. */
 export const authorizationChanges = mysqlTable('authorization_changes', {
   userId: uuid('user_id').primaryKey(),
-  /** Whether something was taken away, so that tokens from before must not be used any longer. */
+  /** Whether a role or permission was removed, so that older access tokens must be rejected. */
   reduced: boolean('reduced').notNull(),
   actorId: uuid('actor_id').notNull(),
 });
 
-/** What those in charge did. Triggers refuse every change of a row, so nothing personal may stand in it. */
+/** Actions of operators. Triggers reject every update and delete, so no personal data may be stored here. */
 export const auditLog = mysqlTable(
   'audit_log',
   {
@@ -131,7 +131,7 @@ export const auditLog = mysqlTable(
     targetType: mysqlEnum('target_type', ['user', 'role', 'permission']).notNull(),
     targetId: uuid('target_id').notNull(),
     requestId: varchar('request_id', { length: 128 }).notNull(),
-    /** Every changed field; with its values unless they are personal or secret. */
+    /** Every changed field, with its values unless they are personal or secret. */
     changes: json<Change[]>('changes').notNull(),
   },
   (table) => [
@@ -140,7 +140,7 @@ export const auditLog = mysqlTable(
   ],
 );
 
-/** The personal values of an entry, which go when the person they are about is erased. */
+/** The personal values of an audit entry, deleted together with the user they are about. */
 export const auditPersonalValues = mysqlTable(
   'audit_personal_values',
   {

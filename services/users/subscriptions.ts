@@ -2,12 +2,12 @@ import { AvatarChanged } from '#contracts/events/media';
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { consumeEventsOnce, trimInbox } from '#kit/messaging/inbox';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
-import type { UsersDeps } from './accounts/lifecycle';
-import { takeOverAvatar } from './accounts/service';
+import { applyAvatar } from './accounts/lifecycle';
 import { addToPostsCount } from './accounts/store';
+import type { UsersDeps } from './deps';
 
-/** Counts people's posts as timelines tells of them, and shows the avatars that media tells of. */
-export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {
+/** Maintains the post counts from timelines events and the avatars from media events. */
+export function subscribe(deps: Pick<UsersDeps, 'runtime' | 'database'>, rabbit: Rabbit): void {
   trimInbox(deps.runtime, deps.database);
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users',
@@ -19,8 +19,8 @@ export function subscribe(deps: UsersDeps, rabbit: Rabbit): void {
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users-avatars',
     events: [AvatarChanged],
-    // In the order they were published: the last one stays.
+    // In publication order, so that the last change wins.
     prefetch: 1,
-    handle: ({ data }, transaction) => takeOverAvatar(transaction, data.user_id, data.avatar_url),
+    handle: ({ data }, transaction) => applyAvatar(transaction, data.user_id, data.avatar_url),
   });
 }

@@ -1,56 +1,37 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const UserNotFound = defineProblem('user.not-found', 404, 'There is no such person');
-export const UsernameTaken = defineProblem('user.username-taken', 409, 'This username is taken');
-export const EmailTaken = defineProblem(
-  'user.email-taken',
-  409,
-  'There is an account with this e-mail address',
-);
-export const UsernameReserved = defineProblem('user.username-reserved', 422, 'This username is reserved');
-export const NotOneself = defineProblem('user.not-oneself', 422, 'This cannot be done to oneself');
-export const Blocked = defineProblem('user.blocked', 403, 'One of you has blocked the other');
-export const RegistrationClosed = defineProblem(
-  'registration.closed',
-  403,
-  'Nobody can register at the moment',
-);
-export const FollowLimitReached = defineProblem(
-  'user.follow-limit',
-  403,
-  'You follow as many people as you may',
-);
-export const LastAdministrator = defineProblem(
-  'user.last-administrator',
-  409,
-  'Somebody has to stay administrator',
-);
+export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
+export const UsernameTaken = defineProblem('user.username-taken', 409, 'Username already taken');
+export const EmailTaken = defineProblem('user.email-taken', 409, 'Email address already in use');
+export const UsernameReserved = defineProblem('user.username-reserved', 422, 'Username reserved');
+export const RegistrationClosed = defineProblem('registration.closed', 403, 'Registration closed');
 
 export const Username = Type.String({
   pattern: '^[A-Za-z0-9_]{3,30}$',
-  error: 'Three to thirty letters, digits or underscores',
+  error: '3 to 30 letters, digits or underscores',
   examples: ['alice'],
 });
 export const Email = Type.String({
   maxLength: 254,
-  // One address, no display name, nothing that could end a mail header.
+  // One address without a display name, and without characters that could end a mail header.
   pattern: '^[^\\s@<>()\\[\\],;:"\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\\.[A-Za-z]{2,63}$',
-  error: 'An e-mail address',
+  error: 'An email address',
   examples: ['alice@example.com'],
 });
 export const Password = Type.String({
   minLength: 8,
   maxLength: 256,
-  error: 'Eight to 256 characters',
+  error: '8 to 256 characters',
   examples: ['correct horse battery staple'],
 });
 const Name = Type.String({
   minLength: 1,
   maxLength: 80,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-  error: 'One to eighty characters',
+  error: '1 to 80 characters',
 });
 const PhoneNumber = Type.String({
   pattern: '^\\+?[0-9 ()-]{5,20}$',
@@ -59,7 +40,7 @@ const PhoneNumber = Type.String({
 });
 const DateOfBirth = Type.String({
   pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
-  error: 'A date like 1990-12-31',
+  error: 'A date in the format YYYY-MM-DD',
   examples: ['1990-12-31'],
 });
 
@@ -83,21 +64,18 @@ export const ProfileChange = Type.Object({
   ...profileFields,
   bio: Type.Optional(Type.String({ maxLength: 500 })),
   locale: Type.Optional(
-    Type.String({ pattern: '^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$', error: 'A language tag like en' }),
+    Type.String({
+      pattern: '^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$',
+      error: 'A language tag, for example en',
+    }),
   ),
   avatar_url: Type.Optional(
-    Type.String({ maxLength: 2048, pattern: '^https?://', error: 'An http or https address' }),
+    Type.String({ maxLength: 2048, pattern: '^https?://', error: 'An http or https URL' }),
   ),
 });
 export type ProfileChange = Static<typeof ProfileChange>;
 
-export const OperatorChange = Type.Composite([
-  ProfileChange,
-  Type.Object({ active: Type.Optional(Type.Boolean()) }),
-]);
-export type OperatorChange = Static<typeof OperatorChange>;
-
-/** Either name will do; the service tells when both or neither are given. */
+/** Exactly one of `username` and `email`; the service rejects both and neither. */
 export const SignIn = Type.Object({
   username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
   email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
@@ -112,10 +90,7 @@ export const TokenPair = Type.Object({
   expires_in: Type.Integer({ description: 'Seconds' }),
 });
 
-const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
-
-/** What everybody may see. */
+/** The public part of a user. */
 export const Profile = Type.Object({
   id: Type.String(),
   username: Type.String(),
@@ -129,7 +104,7 @@ export const Profile = Type.Object({
 });
 export type Profile = Static<typeof Profile>;
 
-/** What only the person and operators see. */
+/** All of a user, visible to the user and to operators. */
 export const OwnProfile = Type.Composite([
   Profile,
   Type.Object({
@@ -168,7 +143,3 @@ export const Export = Type.Object({
   notification_settings: Type.Record(Type.String(), Type.String(), { examples: [{ like: 'mail' }] }),
 });
 export type Export = Static<typeof Export>;
-
-export const Features = Type.Object({
-  features: Type.Record(Type.String(), Type.Unknown(), { examples: [{ 'registration-open': true }] }),
-});

@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, like, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
-import { type Database, type Executor, preparedOnce, type Transaction } from '#kit/mysql/database';
-import { permissions, rolePermissions, roles, userRoles, users } from '../schema';
+import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
+import { userRoles, users } from '../schema';
 
 export type UserRow = typeof users.$inferSelect;
 
@@ -30,11 +30,11 @@ export async function findById(database: Database, id: string): Promise<UserRow 
 }
 
 export async function findByIds(database: Database, ids: readonly string[]): Promise<UserRow[]> {
-  const known = ids.filter(isUuid);
-  return known.length === 0 ? [] : database.select().from(users).where(inArray(users.id, known));
+  const valid = ids.filter(isUuid);
+  return valid.length === 0 ? [] : database.select().from(users).where(inArray(users.id, valid));
 }
 
-/** Rows locked in the order of their ids, so that two transactions that need the same ones never wait for each other. */
+/** Locks rows in the order of their ids, so that transactions that lock the same rows cannot deadlock. */
 export async function lockUsers(
   transaction: Transaction,
   ids: readonly string[],
@@ -52,7 +52,7 @@ export async function insertUser(transaction: Transaction, user: typeof users.$i
   await transaction.insert(users).values(user);
 }
 
-/** Changes a person's row and its version. */
+/** Changes a user and increments the version. */
 export async function updateUser(
   transaction: Transaction,
   id: string,
@@ -64,8 +64,8 @@ export async function updateUser(
     .where(eq(users.id, id));
 }
 
-/** Makes people's rows newer without changing anything else in them. */
-export async function raiseVersions(transaction: Transaction, ids: readonly string[]): Promise<void> {
+/** Increments the versions of users without changing anything else. */
+export async function incrementVersions(transaction: Transaction, ids: readonly string[]): Promise<void> {
   await transaction
     .update(users)
     .set({ version: sql`${users.version} + 1` })
@@ -77,7 +77,7 @@ export async function deleteUser(transaction: Transaction, id: string): Promise<
   await transaction.delete(users).where(eq(users.id, id));
 }
 
-/** Adds to the count of a person's posts; never below zero. */
+/** Adds to a user's post count, which never falls below zero. */
 export async function addToPostsCount(transaction: Transaction, id: string, by: 1 | -1): Promise<void> {
   await transaction
     .update(users)
@@ -85,59 +85,23 @@ export async function addToPostsCount(transaction: Transaction, id: string, by: 
     .where(eq(users.id, id));
 }
 
-/** People newest first, optionally those whose names or address begin with a text. */
+/** Users, newest first; optionally only those whose username, display name or email address starts with `query`. */
 export async function listUsers(
   database: Database,
-  request: { query: string | undefined; beforeId: string | null; limit: number },
+  page: { query: string | undefined; beforeId: string | null; limit: number },
 ): Promise<UserRow[]> {
-  const beginsWith = request.query === undefined ? undefined : `${request.query.replace(/[\\%_]/g, '\\$&')}%`;
+  const prefix = page.query === undefined ? undefined : `${page.query.replace(/[\\%_]/g, '\\$&')}%`;
   return database
     .select()
     .from(users)
     .where(
       and(
-        beginsWith === undefined
+        prefix === undefined
           ? undefined
-          : or(
-              like(users.username, beginsWith),
-              like(users.email, beginsWith),
-              like(users.displayName, beginsWith),
-            ),
-        request.beforeId === null || !isUuid(request.beforeId) ? undefined : lt(users.id, request.beforeId),
+          : or(like(users.username, prefix), like(users.email, prefix), like(users.displayName, prefix)),
+        page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(users.id, page.beforeId),
       ),
     )
     .orderBy(desc(users.id))
-    .limit(request.limit);
-}
-
-/** The names of a person's roles, and of all that these permit. */
-export async function findAuthorizations(executor: Executor, userId: string): Promise<Authorizations> {
-  return (await findAuthorizationsOf(executor, [userId]))(userId);
-}
-
-export interface Authorizations {
-  readonly roles: string[];
-  readonly permissions: string[];
-}
-
-/** The same for several people at once. */
-export async function findAuthorizationsOf(
-  executor: Executor,
-  userIds: readonly string[],
-): Promise<(userId: string) => Authorizations> {
-  const rows = await executor
-    .select({ userId: userRoles.userId, role: roles.name, permission: permissions.name })
-    .from(userRoles)
-    .innerJoin(roles, eq(roles.id, userRoles.roleId))
-    .leftJoin(rolePermissions, eq(rolePermissions.roleId, roles.id))
-    .leftJoin(permissions, eq(permissions.id, rolePermissions.permissionId))
-    .where(inArray(userRoles.userId, [...userIds]));
-  const byUser = Map.groupBy(rows, (row) => row.userId);
-  return (userId) => {
-    const own = byUser.get(userId) ?? [];
-    return {
-      roles: [...new Set(own.map((row) => row.role))].sort(),
-      permissions: [...new Set(own.flatMap((row) => row.permission ?? []))].sort(),
-    };
-  };
+    .limit(page.limit);
 }

@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-/** A field that changed. Secrets are never among the values, nor is what was personal of somebody who was erased. */
+/** A changed field. Never contains secrets, nor the personal data of a deleted user. */
 export const Change = Type.Object({
   field: Type.String(),
   before: Type.Optional(Type.Unknown()),
@@ -14,10 +15,10 @@ export const AuditEntry = Type.Object({
   at: Type.String({ format: 'date-time' }),
   action: Type.String({ examples: ['user.roles-set'] }),
   actor_id: Type.String(),
-  actor_username: Type.Union([Type.String(), Type.Null()], { description: 'Null once erased' }),
+  actor_username: nullable(Type.String(), { description: 'Null after the user was deleted' }),
   target_type: Type.Union([Type.Literal('user'), Type.Literal('role'), Type.Literal('permission')]),
   target_id: Type.String(),
-  target_username: Type.Union([Type.String(), Type.Null()]),
+  target_username: nullable(Type.String()),
   request_id: Type.String(),
   changes: Type.Array(Change),
 });
@@ -27,7 +28,7 @@ export const AuditPage = PageOf(AuditEntry);
 
 const Id = Type.String({
   pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-  error: 'An id like those of people and roles',
+  error: 'A UUID in lower case',
 });
 
 export const AuditQuery = Type.Composite([

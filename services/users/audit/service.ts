@@ -1,8 +1,9 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
-import type { Database, Transaction } from '#kit/mysql/database';
+import type { Transaction } from '#kit/mysql/database';
 import { currentTrace } from '#kit/tracing/context';
+import type { UsersDeps } from '../deps';
 import type { AuditEntry, AuditQuery, Change } from './model';
 import * as store from './store';
 
@@ -17,36 +18,39 @@ export type AuditAction =
   | 'role.deleted'
   | 'permission.created';
 
-export interface Act {
+export interface AuditedAction {
   readonly actor: Pick<Caller, 'id'>;
   readonly action: AuditAction;
   readonly target: { readonly type: AuditEntry['target_type']; readonly id: string };
   readonly changes: readonly Change[];
 }
 
-/** What may be written down for good; every other field of a person is personal. */
-const IMPERSONAL_FIELDS = new Set(['active', 'roles', 'permissions', 'locale']);
+/** Fields whose values the log retains permanently; every other field of a user is personal data. */
+const NON_PERSONAL_FIELDS = new Set(['active', 'roles', 'permissions', 'locale']);
 
-/** Writes down what somebody in charge does, in the transaction that does it: there is never one without the other. */
-export async function recordAct(transaction: Transaction, act: Act): Promise<void> {
+/** Writes an operator's action to the audit log, in the transaction of the action itself. */
+export async function recordAction(
+  transaction: Transaction,
+  { actor, action, target, changes }: AuditedAction,
+): Promise<void> {
   const personal =
-    act.target.type === 'user' ? act.changes.filter(({ field }) => !IMPERSONAL_FIELDS.has(field)) : [];
+    target.type === 'user' ? changes.filter(({ field }) => !NON_PERSONAL_FIELDS.has(field)) : [];
   await store.insertEntry(
     transaction,
     {
       id: uuidv7(),
-      actorId: act.actor.id,
-      action: act.action,
-      targetType: act.target.type,
-      targetId: act.target.id,
+      actorId: actor.id,
+      action,
+      targetType: target.type,
+      targetId: target.id,
       requestId: currentTrace().requestId,
-      changes: act.changes.map((change) => (personal.includes(change) ? { field: change.field } : change)),
+      changes: changes.map((change) => (personal.includes(change) ? { field: change.field } : change)),
     },
     personal.filter((change) => 'before' in change || 'after' in change),
   );
 }
 
-/** The fields that differ between two states; those only one of them has changed from or to null. */
+/** The fields that differ between two states. A field missing in one of them counts as null. */
 export function changesBetween(
   before: Readonly<Record<string, unknown>>,
   after: Readonly<Record<string, unknown>>,
@@ -56,8 +60,8 @@ export function changesBetween(
     .filter((change) => !Bun.deepEquals(change.before, change.after));
 }
 
-export async function listAudit(
-  { database }: { database: Database },
+export async function listAuditEntries(
+  { database }: Pick<UsersDeps, 'database'>,
   query: AuditQuery,
 ): Promise<Page<AuditEntry>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);

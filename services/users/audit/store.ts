@@ -21,17 +21,17 @@ export async function deletePersonalValues(transaction: Transaction, userId: str
   await transaction.delete(auditPersonalValues).where(eq(auditPersonalValues.userId, userId));
 }
 
-/** Entries newest first, with the usernames of those who are still there. */
+/** Entries, newest first, with the usernames of the users that still exist. */
 export async function listEntries(
   database: Database,
-  request: {
+  page: {
     actorId: string | undefined;
     targetId: string | undefined;
     beforeId: string | null;
     limit: number;
   },
 ) {
-  const { actorId, targetId, beforeId, limit } = request;
+  const { actorId, targetId, beforeId, limit } = page;
   const actors = alias(users, 'actors');
   const targets = alias(users, 'targets');
   return database

@@ -2,33 +2,28 @@ import type { Caller } from '#kit/auth/caller';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
-import {
-  changeAccount,
-  credentialsOf,
-  emailOf,
-  lockPerson,
-  offerCredentials,
-  openAccount,
-  type PreparedPassword,
-  preparePassword,
-  type UsersDeps,
-} from '../accounts/lifecycle';
-import { UserNotFound } from '../accounts/model';
-import * as store from '../accounts/store';
-import { changesBetween, recordAct } from '../audit/service';
+import { type PreparedPassword, preparePassword, sendCredentials } from '../accounts/credentials';
+import { credentialsSet, emailSet } from '../accounts/events';
+import { changeUser, createUser, lockUser } from '../accounts/lifecycle';
+import { normalizeEmail } from '../accounts/rules';
+import { requireUser } from '../accounts/service';
+import { listUsers, type UserRow } from '../accounts/store';
+import { changesBetween, recordAction } from '../audit/service';
+import type { UsersDeps } from '../deps';
 import { administratorGuard } from '../roles/administrator-guard';
+import { type Authorizations, findAuthorizations, findAuthorizationsOf } from '../roles/assignments-store';
 import { replaceRoles } from '../roles/authorizations';
-import { ADMINISTRATOR, normalizeEmail } from '../roles/rules';
-import type { Account, AccountChange, NewAccount, PeopleQuery } from './model';
+import { ADMINISTRATOR } from '../roles/rules';
+import type { Account, AccountChange, NewAccount, UserQuery } from './model';
 
-export async function listAccounts(deps: UsersDeps, query: PeopleQuery): Promise<Page<Account>> {
+export async function listAccounts(deps: UsersDeps, query: UserQuery): Promise<Page<Account>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);
-  const rows = await store.listUsers(deps.database, {
+  const rows = await listUsers(deps.database, {
     query: query.query,
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  const authorizationsOf = await store.findAuthorizationsOf(
+  const authorizationsOf = await findAuthorizationsOf(
     deps.database,
     rows.map((user) => user.id),
   );
@@ -36,42 +31,41 @@ export async function listAccounts(deps: UsersDeps, query: PeopleQuery): Promise
     rows,
     limit,
     (user) => [user.id],
-    (user) => accountOf(user, authorizationsOf(user.id)),
+    (user) => accountView(user, authorizationsOf(user.id)),
   );
 }
 
 export async function readAccount(deps: UsersDeps, id: string): Promise<Account> {
-  const user = await store.findById(deps.database, id);
-  if (user === undefined) throw new UserNotFound();
-  return accountOf(user, await store.findAuthorizations(deps.database, id));
+  const user = await requireUser(deps, id);
+  return accountView(user, await findAuthorizations(deps.database, id));
 }
 
-/** Opens an account for somebody, also while nobody can register themselves. */
+/** Creates an account on behalf of an operator, even while registration is closed. */
 export async function createAccount(deps: UsersDeps, caller: Caller, input: NewAccount): Promise<Account> {
-  const { active = true, superuser = false, ...person } = input;
+  const { active = true, superuser = false, ...newUser } = input;
   const roles = superuser ? [ADMINISTRATOR, 'user'] : ['user'];
-  const user = await openAccount(deps, person, {
+  const user = await createUser(deps, newUser, {
     roles,
     active,
     actor: caller.id,
     record: (transaction, { id, username, email }) =>
-      recordAct(transaction, {
+      recordAction(transaction, {
         actor: caller,
         action: 'user.registered',
         target: { type: 'user', id },
         changes: changesBetween({}, { username, email, active, roles }),
       }),
   });
-  return accountOf(user, { roles });
+  return accountView(user, { roles });
 }
 
 /**
- * Changes what somebody signs in with, whether they may, and whether they are an administrator; what is left out stays.
- * A new password ends all of the person's sessions.
+ * Changes the email address, the password, the activation or the administrator role; omitted fields are unchanged.
+ * A new password ends all sessions of the user.
  *
  * @throws LastAdministrator
  */
-export async function changeAccountAuth(
+export async function updateAccount(
   deps: UsersDeps,
   caller: Caller,
   id: string,
@@ -80,48 +74,48 @@ export async function changeAccountAuth(
   const guard = await administratorGuard(deps.database);
   const password = change.password === undefined ? undefined : await preparePassword(deps, change.password);
   const { user, account } = await inTransaction(deps.database, async (transaction) => {
-    const before = await lockPerson(transaction, id);
+    const before = await lockUser(transaction, id);
     if (change.active === false || change.superuser === false) await guard(transaction, id);
     const user = await changeSignIn(transaction, { before, change, password, actor: caller.id });
     const roles = await replaceRoles(transaction, id, {
-      wanted: (held) => withSuperuser(held, change.superuser),
+      wanted: (current) => withSuperuser(current, change.superuser),
       actor: caller.id,
     });
-    const account = accountOf(user, roles.after);
+    const account = accountView(user, roles.after);
     await recordChange(transaction, caller, {
-      before: accountOf(before, roles.before),
+      before: accountView(before, roles.before),
       after: account,
       password: password !== undefined,
     });
     return { user, account };
   });
   deps.outbox.wake();
-  if (password !== undefined) await offerCredentials(deps, user, password);
+  if (password !== undefined) await sendCredentials(deps, user, password);
   return account;
 }
 
 async function changeSignIn(
   transaction: Transaction,
   request: {
-    before: store.UserRow;
+    before: UserRow;
     change: AccountChange;
     password: PreparedPassword | undefined;
     actor: string;
   },
-): Promise<store.UserRow> {
+): Promise<UserRow> {
   const { before, change, password, actor } = request;
   const email = change.email === undefined ? before.email : normalizeEmail(change.email);
   const active = change.active ?? before.active;
   if (password === undefined && email === before.email && active === before.active) return before;
-  const user = await changeAccount(transaction, before.id, { email, active }, actor);
-  if (password !== undefined) await writeOutbox(transaction, [credentialsOf(user, password, actor)]);
-  else if (email !== before.email) await writeOutbox(transaction, [emailOf(user, actor)]);
+  const user = await changeUser(transaction, before.id, { email, active }, actor);
+  if (password !== undefined) await writeOutbox(transaction, [credentialsSet(user, password, actor)]);
+  else if (email !== before.email) await writeOutbox(transaction, [emailSet(user, actor)]);
   return user;
 }
 
-function withSuperuser(held: readonly string[], superuser: boolean | undefined): readonly string[] {
-  if (superuser === undefined) return held;
-  const others = held.filter((role) => role !== ADMINISTRATOR);
+function withSuperuser(roles: readonly string[], superuser: boolean | undefined): readonly string[] {
+  if (superuser === undefined) return roles;
+  const others = roles.filter((role) => role !== ADMINISTRATOR);
   return superuser ? [...others, ADMINISTRATOR] : others;
 }
 
@@ -130,10 +124,10 @@ async function recordChange(
   caller: Caller,
   { before, after, password }: { before: Account; after: Account; password: boolean },
 ): Promise<void> {
-  const changes = changesBetween(auditable(before), auditable(after));
+  const changes = changesBetween(auditedFields(before), auditedFields(after));
   if (password) changes.push({ field: 'password' });
   if (changes.length === 0) return;
-  await recordAct(transaction, {
+  await recordAction(transaction, {
     actor: caller,
     action: 'user.changed',
     target: { type: 'user', id: after.user_id },
@@ -141,9 +135,9 @@ async function recordChange(
   });
 }
 
-const auditable = ({ email, active, roles }: Account) => ({ email, active, roles });
+const auditedFields = ({ email, active, roles }: Account) => ({ email, active, roles });
 
-const accountOf = (user: store.UserRow, { roles }: Pick<store.Authorizations, 'roles'>): Account => ({
+const accountView = (user: UserRow, { roles }: Pick<Authorizations, 'roles'>): Account => ({
   user_id: user.id,
   username: user.username,
   email: user.email,

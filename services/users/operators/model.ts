@@ -1,21 +1,26 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '#kit/http/pagination';
-import { Email, Password, Username } from '../accounts/model';
+import { Email, Password, ProfileChange, Username } from '../accounts/model';
 
-/** A page of people whose name or address begins with a text. */
-export const PeopleQuery = Type.Composite([
+export const UserQuery = Type.Composite([
   PageQuery,
   Type.Object({ query: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) }),
 ]);
-export type PeopleQuery = Static<typeof PeopleQuery>;
+export type UserQuery = Static<typeof UserQuery>;
 
-/** A person as somebody who can or cannot sign in. */
+export const UserChange = Type.Composite([
+  ProfileChange,
+  Type.Object({ active: Type.Optional(Type.Boolean()) }),
+]);
+export type UserChange = Static<typeof UserChange>;
+
+/** The sign-in data of a user. */
 export const Account = Type.Object({
   user_id: Type.String(),
   username: Type.String(),
   email: Type.String(),
-  active: Type.Boolean({ description: 'Whether the person may sign in' }),
-  superuser: Type.Boolean({ description: 'Whether the person holds the role `admin`' }),
+  active: Type.Boolean({ description: 'Whether the user can sign in' }),
+  superuser: Type.Boolean({ description: 'Whether the user holds the role `admin`' }),
   roles: Type.Array(Type.String()),
   created_at: Type.String({ format: 'date-time' }),
 });

@@ -5,13 +5,13 @@ import { withTrace } from '#kit/tracing/context';
 import { startPeople } from '../../../tests/support/people';
 import { auditLog, auditPersonalValues } from '../schema';
 
-const people = await startPeople();
-const { call, database, join, messagesNamed, tokens } = people;
+const service = await startPeople();
+const { call, database, join, messagesNamed, tokens } = service;
 const boss = await join('boss');
 const authorization = await tokens.authorization(boss, ['admin:auth', 'audit:read', 'users:manage']);
-await call('PATCH', '/users/me', { ...boss, body: { bio: 'I decide' } });
+await call('PATCH', '/users/me', { ...boss, body: { bio: 'I administer' } });
 
-afterAll(people.close);
+afterAll(service.close);
 
 interface Entry {
   action: string;
@@ -24,7 +24,7 @@ async function audit(query: string) {
   return body.items as (Entry & Record<string, unknown>)[];
 }
 
-const openAccount = async (username: string, more: object = {}) => {
+const createAccount = async (username: string, more: object = {}) => {
   const email = `${username}@example.com`;
   const body = { username, email, password: 'a long password', ...more };
   const answer = await call('POST', '/admin/auth', { authorization, body });
@@ -33,12 +33,27 @@ const openAccount = async (username: string, more: object = {}) => {
 };
 const change = (id: string, body: object) => call('PUT', `/admin/auth/${id}`, { authorization, body });
 
-// Somebody who stays in charge whatever happens to the others.
-await openAccount('chief', { superuser: true });
+// An administrator that no test removes.
+await createAccount('chief', { superuser: true });
+
+test('operators list, update and delete users; other users cannot', async () => {
+  const { id } = await join('managed');
+  const other = await join('other');
+  const operator = { authorization: await tokens.authorization(other, ['users:manage']) };
+  expect((await call('GET', '/users?query=man', other)).status).toBe(403);
+  const { items } = (await call('GET', '/users?query=man', operator)).body;
+  expect(items).toMatchObject([{ username: 'managed' }]);
+  expect((await call('PATCH', `/users/id/${id}`, { ...operator, body: { active: false } })).body.active).toBe(
+    false,
+  );
+  expect((await call('GET', '/users/managed')).status).toBe(404);
+  expect((await call('DELETE', `/users/id/${id}`, operator)).status).toBe(204);
+  expect((await call('DELETE', `/users/id/${id}`, operator)).status).toBe(404);
+});
 
 describe('accounts', () => {
-  test('are opened with the superuser and active flags, read, found, and erased', async () => {
-    const { id, answer } = await openAccount('deputy', { superuser: true, active: false });
+  test('are created with the superuser and active flags, read, listed by prefix, and deleted', async () => {
+    const { id, answer } = await createAccount('deputy', { superuser: true, active: false });
     const account = {
       user_id: id,
       username: 'deputy',
@@ -58,8 +73,8 @@ describe('accounts', () => {
     expect((await call('GET', path, { authorization })).status).toBe(404);
   });
 
-  test('change by parts: what is left out stays, and auth is told of what it needs', async () => {
-    const { id } = await openAccount('changeable');
+  test('keep omitted fields on update, and each change is published to auth', async () => {
+    const { id } = await createAccount('changeable');
     const versions = async (name: string) =>
       (await messagesNamed(name)).filter((row) => row.aggregateId === id).map((row) => row.aggregateVersion);
 
@@ -79,8 +94,8 @@ describe('accounts', () => {
     expect(await versions('user.updated')).toEqual([2, 3, 5]);
   });
 
-  test('do not take an address that somebody has', async () => {
-    const { id } = await openAccount('latecomer');
+  test('reject the email address of another user', async () => {
+    const { id } = await createAccount('latecomer');
     const answer = await change(id, { email: 'BOSS@example.com', superuser: true });
     expect([answer.status, answer.body.code]).toEqual([409, 'user.email-taken']);
     const { body } = await call('GET', `/admin/auth/${id}`, { authorization });
@@ -89,10 +104,10 @@ describe('accounts', () => {
 });
 
 describe('the audit log', () => {
-  test('holds who did what to whom, with the values before and after, but no secret', async () => {
-    const { id } = await openAccount('watched');
+  test('records actor, action, target and the values before and after, but no secrets', async () => {
+    const { id } = await createAccount('watched');
     const trace = {
-      requestId: 'a-request-of-mine',
+      requestId: 'a-request-id',
       traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     };
     await withTrace(trace, () =>
@@ -106,7 +121,7 @@ describe('the audit log', () => {
       target_type: 'user',
       target_id: id,
       target_username: 'watched',
-      request_id: 'a-request-of-mine',
+      request_id: 'a-request-id',
     });
     expect(entry?.changes).toEqual([
       { field: 'email', before: 'watched@example.com', after: 'seen@example.com' },
@@ -118,7 +133,7 @@ describe('the audit log', () => {
       expect(JSON.stringify(row)).not.toContain('long password');
   });
 
-  test('has an entry for what operators do, and none for what people do to themselves', async () => {
+  test('records actions of operators, not changes that users make to their own account', async () => {
     const member = await join('ordinary');
     await call('PATCH', '/users/me', { ...member, body: { bio: 'Mine' } });
     expect(await audit(`target=${member.id}`)).toEqual([]);
@@ -129,8 +144,8 @@ describe('the audit log', () => {
     expect(entries.map(({ action }) => action)).toEqual(['user.erased', 'user.changed']);
   });
 
-  test('forgets what was personal of somebody who is erased, and nothing else', async () => {
-    const { id } = await openAccount('vanishing');
+  test('removes the personal values of a deleted user, and nothing else', async () => {
+    const { id } = await createAccount('vanishing');
     await change(id, { email: 'private@example.com', active: false });
     await call('DELETE', `/admin/auth/${id}`, { authorization });
     const entries = await audit(`target=${id}`);
@@ -146,7 +161,7 @@ describe('the audit log', () => {
     for (const row of rows) expect(JSON.stringify(row)).not.toContain('private@example.com');
   });
 
-  test('has no entry for an act that failed', async () => {
+  test('has no entry for a failed action', async () => {
     const before = await database.$count(auditLog);
     await change(uuidv7(), { active: false });
     await call('POST', '/admin/auth', {
@@ -156,8 +171,8 @@ describe('the audit log', () => {
     expect(await database.$count(auditLog)).toBe(before);
   });
 
-  test('is paged newest first, without gap or double while acts go on, and narrowed by actor', async () => {
-    const { id } = await openAccount('busy');
+  test('is listed newest first in pages without gaps or duplicates, and filtered by actor', async () => {
+    const { id } = await createAccount('busy');
     for (const active of [false, true, false, true]) await change(id, { active });
     const first = await call('GET', `/admin/audit?target=${id}&limit=2`, { authorization });
     await change(id, { active: false });
@@ -179,17 +194,17 @@ describe('the audit log', () => {
     expect((await call('GET', '/admin/audit?actor=boss', { authorization })).status).toBe(422);
   });
 
-  test('cannot be changed, not even by this service', async () => {
-    await openAccount('carved');
+  test('is append-only, even for this service', async () => {
+    await createAccount('carved');
     await expect(database.update(auditLog).set({ action: 'nothing' }).execute()).rejects.toThrow();
     await expect(database.delete(auditLog).execute()).rejects.toThrow();
     expect(await database.$count(auditLog)).toBeGreaterThan(0);
   });
 });
 
-test('an address and a password on their way to auth are blanked in the outbox once they are there', async () => {
+test('outbox payloads with email addresses and passwords are marked for erasure after delivery', async () => {
   const rows = await database.select().from(outbox);
-  const secret = rows.filter((row) => row.name.startsWith('auth.'));
-  expect(secret.length).toBeGreaterThan(0);
-  expect(secret.every((row) => row.erasePayload)).toBe(true);
+  const secrets = rows.filter((row) => row.name.startsWith('auth.'));
+  expect(secrets.length).toBeGreaterThan(0);
+  expect(secrets.every((row) => row.erasePayload)).toBe(true);
 });

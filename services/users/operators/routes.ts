@@ -1,124 +1,122 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { created, noContent, paged } from '#kit/http/responses';
-import type { UsersDeps } from '../accounts/lifecycle';
-import * as model from '../accounts/model';
+import { describe } from '#kit/http/route-docs';
+import { NewUser, OwnProfile, OwnProfilePage } from '../accounts/model';
 import { AuditPage, AuditQuery } from '../audit/model';
-import { listAudit } from '../audit/service';
-import * as admin from './accounts';
-import { Account, AccountChange, AccountPage, NewAccount, PeopleQuery } from './model';
-import * as operators from './users';
+import { listAuditEntries } from '../audit/service';
+import type { UsersDeps } from '../deps';
+import * as accounts from './accounts';
+import * as model from './model';
+import * as users from './users';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
 const byUserId = { params: Type.Object({ user_id: Type.String({ maxLength: 36 }) }) };
-const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
 
-/** What operators do about people, and administrators about accounts. */
-export const operatorRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
+/** The routes of operators: user management, account administration and the audit log. */
+export const operatorRoutes = (deps: UsersDeps) =>
   new Elysia({ name: 'operators' })
     .use(access(deps.tokens))
 
     .get(
       '/users',
-      async ({ query, request, set }) => paged(set, request, await operators.listUsers(deps, query)),
+      async ({ query, request, set }) => paged(set, request, await users.listUsers(deps, query)),
       {
         permission: 'users:manage',
-        query: PeopleQuery,
-        response: model.OwnProfilePage,
-        ...describe('Find people by the beginning of a name or address', 'Operators'),
+        query: model.UserQuery,
+        response: OwnProfilePage,
+        ...describe(
+          'List users, optionally by a prefix of the username, display name or email address',
+          'Operators',
+        ),
       },
     )
     .post(
       '/users',
       async ({ body, caller, set }) => {
-        const user = await operators.registerPerson(deps, caller, body);
+        const user = await users.registerUser(deps, caller, body);
         return created(set, `/users/${user.username}`, user);
       },
       {
         permission: 'users:manage',
-        body: model.NewUser,
-        response: { 201: model.OwnProfile },
-        ...describe('Register somebody', 'Operators'),
+        body: NewUser,
+        response: { 201: OwnProfile },
+        ...describe('Register a user', 'Operators'),
       },
     )
-    .patch(
-      '/users/id/:id',
-      ({ params, body, caller }) => operators.changePerson(deps, caller, params.id, body),
-      {
-        permission: 'users:manage',
-        ...byId,
-        body: model.OperatorChange,
-        response: model.OwnProfile,
-        ...describe('Change somebody, or their right to sign in', 'Operators'),
-      },
-    )
+    .patch('/users/id/:id', ({ params, body, caller }) => users.updateUser(deps, caller, params.id, body), {
+      permission: 'users:manage',
+      ...byId,
+      body: model.UserChange,
+      response: OwnProfile,
+      ...describe('Update, activate or deactivate a user', 'Operators'),
+    })
     .delete(
       '/users/id/:id',
-      ({ params, caller, set }) => noContent(set, operators.erasePerson(deps, caller, params.id)),
-      { permission: 'users:manage', ...byId, ...describe('Erase somebody', 'Operators') },
+      ({ params, caller, set }) => noContent(set, users.deleteUser(deps, caller, params.id)),
+      { permission: 'users:manage', ...byId, ...describe('Delete a user and all their data', 'Operators') },
     )
 
     .get(
       '/admin/auth',
-      async ({ query, request, set }) => paged(set, request, await admin.listAccounts(deps, query)),
+      async ({ query, request, set }) => paged(set, request, await accounts.listAccounts(deps, query)),
       {
         permission: 'admin:auth',
-        query: PeopleQuery,
-        response: AccountPage,
-        ...describe('Accounts: who may sign in, and who is an administrator', 'Administration'),
+        query: model.UserQuery,
+        response: model.AccountPage,
+        ...describe('List accounts', 'Administration'),
       },
     )
     .post(
       '/admin/auth',
       async ({ body, caller, set }) => {
-        const account = await admin.createAccount(deps, caller, body);
+        const account = await accounts.createAccount(deps, caller, body);
         return created(set, `/admin/auth/${account.user_id}`, account);
       },
       {
         permission: 'admin:auth',
-        body: NewAccount,
-        response: { 201: Account },
-        ...describe('Open an account', 'Administration'),
+        body: model.NewAccount,
+        response: { 201: model.Account },
+        ...describe('Create an account', 'Administration'),
       },
     )
-    .get('/admin/auth/:user_id', ({ params }) => admin.readAccount(deps, params.user_id), {
+    .get('/admin/auth/:user_id', ({ params }) => accounts.readAccount(deps, params.user_id), {
       permission: 'admin:auth',
       ...byUserId,
-      response: Account,
-      ...describe('An account', 'Administration'),
+      response: model.Account,
+      ...describe('Get an account', 'Administration'),
     })
     .put(
       '/admin/auth/:user_id',
-      ({ params, body, caller }) => admin.changeAccountAuth(deps, caller, params.user_id, body),
+      ({ params, body, caller }) => accounts.updateAccount(deps, caller, params.user_id, body),
       {
         permission: 'admin:auth',
         ...byUserId,
-        body: AccountChange,
-        response: Account,
+        body: model.AccountChange,
+        response: model.Account,
         ...describe(
-          'Change an account; what is left out stays. A new password ends its sessions',
+          'Update an account (omitted fields are unchanged; a new password ends all sessions)',
           'Administration',
         ),
       },
     )
     .delete(
       '/admin/auth/:user_id',
-      ({ params, caller, set }) => noContent(set, operators.erasePerson(deps, caller, params.user_id)),
+      ({ params, caller, set }) => noContent(set, users.deleteUser(deps, caller, params.user_id)),
       {
         permission: 'admin:auth',
         ...byUserId,
-        ...describe('Erase an account and its person', 'Administration'),
+        ...describe('Delete an account and all its data', 'Administration'),
       },
     )
     .get(
       '/admin/audit',
-      async ({ query, request, set }) => paged(set, request, await listAudit(deps, query)),
+      async ({ query, request, set }) => paged(set, request, await listAuditEntries(deps, query)),
       {
         permission: 'audit:read',
         query: AuditQuery,
         response: AuditPage,
-        ...describe('What those in charge did, newest first', 'Administration'),
+        ...describe('List audit log entries, newest first', 'Administration'),
       },
     );

@@ -1,66 +1,61 @@
 import type { Caller } from '#kit/auth/caller';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { inTransaction } from '#kit/mysql/database';
-import {
-  changeAccount,
-  eraseAccount,
-  lockPerson,
-  openAccount,
-  rowOfProfile,
-  type UsersDeps,
-} from '../accounts/lifecycle';
-import type { NewUser, OperatorChange, OwnProfile } from '../accounts/model';
-import { ownProfile } from '../accounts/service';
+import { changeUser, createUser, eraseUser, lockUser, profileColumns } from '../accounts/lifecycle';
+import type { NewUser, OwnProfile } from '../accounts/model';
 import * as store from '../accounts/store';
-import { changesBetween, recordAct } from '../audit/service';
+import { ownProfileView } from '../accounts/views';
+import { changesBetween, recordAction } from '../audit/service';
+import type { UsersDeps } from '../deps';
 import { administratorGuard } from '../roles/administrator-guard';
-import type { PeopleQuery } from './model';
+import { findAuthorizations } from '../roles/assignments-store';
+import type { UserChange, UserQuery } from './model';
 
-export async function listUsers(deps: UsersDeps, query: PeopleQuery): Promise<Page<OwnProfile>> {
+export async function listUsers(deps: UsersDeps, query: UserQuery): Promise<Page<OwnProfile>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);
   const rows = await store.listUsers(deps.database, {
     query: query.query,
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (user) => [user.id], ownProfile);
+  return toPage(rows, limit, (user) => [user.id], ownProfileView);
 }
 
-/** Registers somebody else, also while nobody can register themselves. */
-export async function registerPerson(deps: UsersDeps, caller: Caller, input: NewUser): Promise<OwnProfile> {
-  const user = await openAccount(deps, input, {
+/** Registers a user on behalf of an operator, even while registration is closed. */
+export async function registerUser(deps: UsersDeps, caller: Caller, input: NewUser): Promise<OwnProfile> {
+  const user = await createUser(deps, input, {
     roles: ['user'],
     actor: caller.id,
-    record: (transaction, opened) =>
-      recordAct(transaction, {
+    record: (transaction, { id, username, email }) =>
+      recordAction(transaction, {
         actor: caller,
         action: 'user.registered',
-        target: { type: 'user', id: opened.id },
-        changes: changesBetween({}, { username: opened.username, email: opened.email, roles: ['user'] }),
+        target: { type: 'user', id },
+        changes: changesBetween({}, { username, email, roles: ['user'] }),
       }),
   });
-  return ownProfile(user);
+  return ownProfileView(user);
 }
 
-/** Changes somebody's profile, or their right to sign in. @throws LastAdministrator */
-export async function changePerson(
+/** Updates a user's profile, or activates or deactivates the user. @throws LastAdministrator */
+export async function updateUser(
   deps: UsersDeps,
   caller: Caller,
   id: string,
-  change: OperatorChange,
+  change: UserChange,
 ): Promise<OwnProfile> {
   const guard = await administratorGuard(deps.database);
-  const changed = await inTransaction(deps.database, async (transaction) => {
-    const before = await lockPerson(transaction, id);
+  const updated = await inTransaction(deps.database, async (transaction) => {
+    const before = await lockUser(transaction, id);
     if (change.active === false) await guard(transaction, id);
-    const row = {
-      ...rowOfProfile(change),
+    const columns = {
+      ...profileColumns(change),
       ...(change.active !== undefined && { active: change.active }),
     };
-    const after = await changeAccount(transaction, id, row, caller.id);
-    const changes = changesBetween(ownProfile(before), ownProfile(after));
+    const after = await changeUser(transaction, id, columns, caller.id);
+    const changes = changesBetween(ownProfileView(before), ownProfileView(after));
     if (changes.length > 0)
-      await recordAct(transaction, {
+      await recordAction(transaction, {
         actor: caller,
         action: 'user.changed',
         target: { type: 'user', id },
@@ -69,18 +64,18 @@ export async function changePerson(
     return after;
   });
   deps.outbox.wake();
-  return ownProfile(changed);
+  return ownProfileView(updated);
 }
 
-/** Erases somebody, everywhere. @throws LastAdministrator */
-export async function erasePerson(deps: UsersDeps, caller: Caller, id: string): Promise<void> {
+/** Deletes a user and their data in every service. @throws LastAdministrator */
+export async function deleteUser(deps: UsersDeps, caller: Caller, id: string): Promise<void> {
   const guard = await administratorGuard(deps.database);
   await inTransaction(deps.database, async (transaction) => {
-    const user = await lockPerson(transaction, id);
+    const user = await lockUser(transaction, id);
     await guard(transaction, id);
-    const { roles } = await store.findAuthorizations(transaction, id);
-    await eraseAccount(transaction, user, caller.id);
-    await recordAct(transaction, {
+    const { roles } = await findAuthorizations(transaction, id);
+    await eraseUser(transaction, user, caller.id);
+    await recordAction(transaction, {
       actor: caller,
       action: 'user.erased',
       target: { type: 'user', id },

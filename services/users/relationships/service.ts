@@ -1,136 +1,96 @@
-import {
-  UserBlocked,
-  UserFollowed,
-  UserMuted,
-  UserUnblocked,
-  UserUnfollowed,
-  UserUnmuted,
-} from '#contracts/events/users';
 import type { Caller } from '#kit/auth/caller';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
-import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
-import type { UsersDeps } from '../accounts/lifecycle';
-import { Blocked, FollowLimitReached, NotOneself, type Profile, UserNotFound } from '../accounts/model';
-import { findActive, profile } from '../accounts/service';
+import { type Profile, UserNotFound } from '../accounts/model';
+import { requireActiveUser } from '../accounts/service';
 import { lockUsers, type UserRow } from '../accounts/store';
-import { blocks, mutes } from '../schema';
+import { profileView } from '../accounts/views';
+import type { UsersDeps } from '../deps';
+import { blockChanged, followChanged, muteChanged } from './events';
+import { Blocked, FollowLimitReached, NotOneself } from './model';
 import * as store from './store';
 
-/** Mastodon's limit. The flag `follow-limit` overrules it. */
-const MOST_FOLLOWED = 7_500;
+/** Mastodon's limit. The flag `follow-limit` overrides it. */
+const MAX_FOLLOWEES = 7_500;
 
 export const follow = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, async (transaction, otherId, me) => {
-    const between = await store.findBlocks(transaction, caller.id, otherId);
-    if (between.byOne || between.byOther) throw new Blocked();
-    if (await store.isFollowing(transaction, caller.id, otherId)) return [];
-    const most = deps.flags.value('follow-limit', MOST_FOLLOWED, caller);
-    if (me.followeesCount >= most) throw new FollowLimitReached({ detail: `At most ${most}.` });
-    return changeFollow(deps, transaction, { followerId: caller.id, followeeId: otherId, active: true });
+  changeRelationship(deps, caller, username, async (transaction, target, me) => {
+    const blocks = await store.findBlocks(transaction, caller.id, target.id);
+    if (blocks.byOne || blocks.byOther)
+      throw new Blocked({ detail: 'You have blocked this user, or this user has blocked you.' });
+    if (await store.isFollowing(transaction, caller.id, target.id)) return [];
+    const max = deps.flags.value('follow-limit', MAX_FOLLOWEES, caller);
+    if (me.followeesCount >= max)
+      throw new FollowLimitReached({ detail: `You can follow at most ${max} users.` });
+    return setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: true });
   });
 
 export const unfollow = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, (transaction, otherId) =>
-    changeFollow(deps, transaction, { followerId: caller.id, followeeId: otherId, active: false }),
+  changeRelationship(deps, caller, username, (transaction, target) =>
+    setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: false }),
   );
 
-/** Blocking ends the follows between the two, in both directions. */
+/** Blocks a user and ends the follows in both directions. */
 export const block = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, async (transaction, otherId) => [
-    ...(await changeFollow(deps, transaction, { followerId: caller.id, followeeId: otherId, active: false })),
-    ...(await changeFollow(deps, transaction, { followerId: otherId, followeeId: caller.id, active: false })),
-    ...(await changeBlock(transaction, { userId: caller.id, otherId, active: true })),
+  changeRelationship(deps, caller, username, async (transaction, target) => [
+    ...(await setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: false })),
+    ...(await setFollow(deps, transaction, { followerId: target.id, followeeId: caller.id, active: false })),
+    ...(await setBlock(transaction, { userId: caller.id, otherId: target.id, active: true })),
   ]);
 
 export const unblock = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, (transaction, otherId) =>
-    changeBlock(transaction, { userId: caller.id, otherId, active: false }),
+  changeRelationship(deps, caller, username, (transaction, target) =>
+    setBlock(transaction, { userId: caller.id, otherId: target.id, active: false }),
   );
 
 export const mute = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, (transaction, otherId) =>
-    changeMute(transaction, { userId: caller.id, otherId, active: true }),
+  changeRelationship(deps, caller, username, (transaction, target) =>
+    setMute(transaction, { userId: caller.id, otherId: target.id, active: true }),
   );
 
 export const unmute = (deps: UsersDeps, caller: Caller, username: string) =>
-  relate(deps, caller, username, (transaction, otherId) =>
-    changeMute(transaction, { userId: caller.id, otherId, active: false }),
+  changeRelationship(deps, caller, username, (transaction, target) =>
+    setMute(transaction, { userId: caller.id, otherId: target.id, active: false }),
   );
 
-/** The frame of every change between two people: both rows locked, the change and its events in one transaction. */
-async function relate(
+/** Locks both users, then makes the change and writes its events in one transaction. */
+async function changeRelationship(
   deps: UsersDeps,
   caller: Caller,
   username: string,
-  change: (transaction: Transaction, otherId: string, me: UserRow) => Promise<OutboxEntry[]>,
+  change: (transaction: Transaction, target: UserRow, me: UserRow) => Promise<OutboxEntry[]>,
 ): Promise<void> {
-  const other = await findActive(deps, username);
-  if (other.id === caller.id) throw new NotOneself();
+  const { id } = await requireActiveUser(deps, username);
+  if (id === caller.id) throw new NotOneself();
   const changed = await inTransaction(deps.database, async (transaction) => {
-    const both = await lockUsers(transaction, [caller.id, other.id]);
-    const me = both.get(caller.id);
-    if (me === undefined || both.size < 2) throw new UserNotFound();
-    const entries = await change(transaction, other.id, me);
+    const locked = await lockUsers(transaction, [caller.id, id]);
+    const [me, target] = [locked.get(caller.id), locked.get(id)];
+    if (me === undefined || target === undefined) throw new UserNotFound();
+    const entries = await change(transaction, target, me);
     await writeOutbox(transaction, entries);
     return entries.length > 0;
   });
   if (changed) deps.outbox.wake();
 }
 
-async function changeFollow(
+async function setFollow(
   deps: UsersDeps,
   transaction: Transaction,
   follow: { followerId: string; followeeId: string; active: boolean },
 ): Promise<OutboxEntry[]> {
   const version = await store.setFollow(transaction, { ...follow, since: deps.nextId() });
-  if (version === null) return [];
-  return [
-    outboxEntry(
-      follow.active ? UserFollowed : UserUnfollowed,
-      { follower_id: follow.followerId, followee_id: follow.followeeId, version },
-      {
-        aggregate: { type: 'follow', id: `${follow.followerId}:${follow.followeeId}`, version },
-        actor: follow.followerId,
-      },
-    ),
-  ];
+  return version === null ? [] : [followChanged(follow, version)];
 }
 
-async function changeBlock(
-  transaction: Transaction,
-  decision: { userId: string; otherId: string; active: boolean },
-): Promise<OutboxEntry[]> {
-  const version = await store.setDecision(transaction, blocks, decision);
-  if (version === null) return [];
-  return [
-    outboxEntry(
-      decision.active ? UserBlocked : UserUnblocked,
-      { blocker_id: decision.userId, blocked_id: decision.otherId, version },
-      {
-        aggregate: { type: 'block', id: `${decision.userId}:${decision.otherId}`, version },
-        actor: decision.userId,
-      },
-    ),
-  ];
+async function setBlock(transaction: Transaction, restriction: store.Restriction): Promise<OutboxEntry[]> {
+  const version = await store.setBlock(transaction, restriction);
+  return version === null ? [] : [blockChanged(restriction, version)];
 }
 
-async function changeMute(
-  transaction: Transaction,
-  decision: { userId: string; otherId: string; active: boolean },
-): Promise<OutboxEntry[]> {
-  const version = await store.setDecision(transaction, mutes, decision);
-  if (version === null) return [];
-  return [
-    outboxEntry(
-      decision.active ? UserMuted : UserUnmuted,
-      { muter_id: decision.userId, muted_id: decision.otherId, version },
-      {
-        aggregate: { type: 'mute', id: `${decision.userId}:${decision.otherId}`, version },
-        actor: decision.userId,
-      },
-    ),
-  ];
+async function setMute(transaction: Transaction, restriction: store.Restriction): Promise<OutboxEntry[]> {
+  const version = await store.setMute(transaction, restriction);
+  return version === null ? [] : [muteChanged(restriction, version)];
 }
 
 export const listFollowees = (deps: UsersDeps, username: string, query: PageQuery) =>
@@ -145,7 +105,7 @@ async function listFollows(
   query: PageQuery,
   list: typeof store.listFollowees,
 ): Promise<Page<Profile>> {
-  const { id } = await findActive(deps, username);
+  const { id } = await requireActiveUser(deps, username);
   const { limit, after } = readPageQuery<[since: string, otherId: string]>(query, 2);
   const before = after && { since: after[0], otherId: after[1] };
   const rows = await list(deps.database, { userId: id, before, limit: limit + 1 });
@@ -153,6 +113,6 @@ async function listFollows(
     rows,
     limit,
     (row) => [row.since, row.user.id],
-    (row) => profile(row.user),
+    (row) => profileView(row.user),
   );
 }

@@ -3,54 +3,67 @@ import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import type { UserRow } from '../accounts/store';
 import { blocks, follows, mutes, users } from '../schema';
 
-type Decisions = typeof blocks | typeof mutes;
+/** A block or a mute of one user by another. */
+export interface Restriction {
+  readonly userId: string;
+  readonly otherId: string;
+  readonly active: boolean;
+}
 
-/** Turns a follow on or off. @returns its new version, or null when it already was as asked */
+type RestrictionTable = typeof blocks | typeof mutes;
+
+/** Starts or ends a follow. @returns its new version, or null if it was already in this state */
 export async function setFollow(
   transaction: Transaction,
   follow: { followerId: string; followeeId: string; active: boolean; since: string },
 ): Promise<number | null> {
   const { followerId, followeeId, active, since } = follow;
   const where = and(eq(follows.followerId, followerId), eq(follows.followeeId, followeeId));
-  const [present] = await transaction.select().from(follows).where(where).for('update');
-  if ((present?.active ?? false) === active) return null;
-  const version = (present?.version ?? 0) + 1;
-  if (present) await transaction.update(follows).set({ active, version, since }).where(where);
+  const [existing] = await transaction.select().from(follows).where(where).for('update');
+  if ((existing?.active ?? false) === active) return null;
+  const version = (existing?.version ?? 0) + 1;
+  if (existing) await transaction.update(follows).set({ active, version, since }).where(where);
   else await transaction.insert(follows).values({ followerId, followeeId, active, version, since });
-  await count(transaction, followerId, 'followeesCount', active);
-  await count(transaction, followeeId, 'followersCount', active);
+  await adjustCount(transaction, followerId, 'followeesCount', active);
+  await adjustCount(transaction, followeeId, 'followersCount', active);
   return version;
 }
 
-async function count(
+async function adjustCount(
   transaction: Transaction,
   userId: string,
   column: 'followeesCount' | 'followersCount',
-  up: boolean,
+  increment: boolean,
 ): Promise<void> {
   await transaction
     .update(users)
-    .set({ [column]: up ? sql`${users[column]} + 1` : sql`greatest(${users[column]}, 1) - 1` })
+    .set({ [column]: increment ? sql`${users[column]} + 1` : sql`greatest(${users[column]}, 1) - 1` })
     .where(eq(users.id, userId));
 }
 
-/** Turns a block or a mute on or off. @returns its new version, or null when it already was as asked */
-export async function setDecision(
+/** Starts or ends a block. @returns its new version, or null if it was already in this state */
+export const setBlock = (transaction: Transaction, restriction: Restriction) =>
+  setRestriction(transaction, blocks, restriction);
+
+/** Starts or ends a mute. @returns its new version, or null if it was already in this state */
+export const setMute = (transaction: Transaction, restriction: Restriction) =>
+  setRestriction(transaction, mutes, restriction);
+
+async function setRestriction(
   transaction: Transaction,
-  table: Decisions,
-  decision: { userId: string; otherId: string; active: boolean },
+  table: RestrictionTable,
+  { userId, otherId, active }: Restriction,
 ): Promise<number | null> {
-  const { userId, otherId, active } = decision;
   const where = and(eq(table.userId, userId), eq(table.otherId, otherId));
-  const [present] = await transaction.select().from(table).where(where).for('update');
-  if ((present?.active ?? false) === active) return null;
-  const version = (present?.version ?? 0) + 1;
-  if (present) await transaction.update(table).set({ active, version }).where(where);
+  const [existing] = await transaction.select().from(table).where(where).for('update');
+  if ((existing?.active ?? false) === active) return null;
+  const version = (existing?.version ?? 0) + 1;
+  if (existing) await transaction.update(table).set({ active, version }).where(where);
   else await transaction.insert(table).values({ userId, otherId, active, version });
   return version;
 }
 
-/** Who of two has blocked the other. */
+/** The blocks between two users. */
 export async function findBlocks(
   executor: Executor,
   one: string,
@@ -71,7 +84,7 @@ export async function findBlocks(
   return { byOne: rows.some((row) => row.userId === one), byOther: rows.some((row) => row.userId === other) };
 }
 
-/** What two people have decided about each other, in one query. */
+/** The relationship between two users, from both sides. */
 export interface Relationship {
   readonly blockedByOne: boolean;
   readonly blockedByOther: boolean;
@@ -85,23 +98,23 @@ export async function findRelationship(
   one: string,
   other: string,
 ): Promise<Relationship> {
-  const exists = (table: Decisions | typeof follows, where: SQL | undefined) =>
+  const exists = (table: RestrictionTable | typeof follows, where: SQL | undefined) =>
     sql`exists (select 1 from ${table} where ${where})`.mapWith(Boolean);
-  const decided = (table: Decisions, by: string, about: string) =>
-    exists(table, and(eq(table.userId, by), eq(table.otherId, about), eq(table.active, true)));
-  const follow = (from: string, to: string) =>
+  const restricts = (table: RestrictionTable, from: string, to: string) =>
+    exists(table, and(eq(table.userId, from), eq(table.otherId, to), eq(table.active, true)));
+  const isFollower = (from: string, to: string) =>
     exists(follows, and(eq(follows.followerId, from), eq(follows.followeeId, to), eq(follows.active, true)));
-  const [found] = await executor
+  const [relationship] = await executor
     .select({
-      blockedByOne: decided(blocks, one, other),
-      blockedByOther: decided(blocks, other, one),
-      mutedByOne: decided(mutes, one, other),
-      oneFollowsOther: follow(one, other),
-      otherFollowsOne: follow(other, one),
+      blockedByOne: restricts(blocks, one, other),
+      blockedByOther: restricts(blocks, other, one),
+      mutedByOne: restricts(mutes, one, other),
+      oneFollowsOther: isFollower(one, other),
+      otherFollowsOne: isFollower(other, one),
     })
     .from(sql`dual`);
-  if (found === undefined) throw new Error('A query without conditions found nothing');
-  return found;
+  if (relationship === undefined) throw new Error('A query of dual returned no row');
+  return relationship;
 }
 
 export async function isFollowing(
@@ -124,19 +137,19 @@ export interface FollowPage {
   readonly limit: number;
 }
 
-/** Who somebody follows, newest follow first. */
+/** The users that a user follows, newest follow first. */
 export const listFollowees = (database: Database, page: FollowPage) =>
-  listFollows(database, page, { one: follows.followerId, other: follows.followeeId });
+  listFollows(database, page, { own: follows.followerId, other: follows.followeeId });
 
-/** Who follows somebody, newest follow first. */
+/** The followers of a user, newest follow first. */
 export const listFollowers = (database: Database, page: FollowPage) =>
-  listFollows(database, page, { one: follows.followeeId, other: follows.followerId });
+  listFollows(database, page, { own: follows.followeeId, other: follows.followerId });
 
 async function listFollows(
   database: Database,
   page: FollowPage,
   sides: {
-    one: typeof follows.followerId | typeof follows.followeeId;
+    own: typeof follows.followerId | typeof follows.followeeId;
     other: typeof follows.followerId | typeof follows.followeeId;
   },
 ): Promise<{ since: string; user: UserRow }[]> {
@@ -146,7 +159,7 @@ async function listFollows(
     .innerJoin(users, eq(users.id, sides.other))
     .where(
       and(
-        eq(sides.one, page.userId),
+        eq(sides.own, page.userId),
         eq(follows.active, true),
         page.before === null
           ? undefined
@@ -160,9 +173,9 @@ async function listFollows(
     .limit(page.limit);
 }
 
-/** The usernames on the other side of everything a person has decided or is part of, for their export. */
+/** The usernames in a user's relationships, for the data export. */
 export async function exportRelationships(database: Database, userId: string) {
-  const names = async (ids: string[]) => {
+  const usernamesOf = async (ids: string[]) => {
     if (ids.length === 0) return [];
     const rows = await database
       .select({ username: users.username })
@@ -174,30 +187,30 @@ export async function exportRelationships(database: Database, userId: string) {
     .select()
     .from(follows)
     .where(and(eq(follows.active, true), or(eq(follows.followerId, userId), eq(follows.followeeId, userId))));
-  const decided = async (table: Decisions) => {
+  const restrictedBy = async (table: RestrictionTable) => {
     const rows = await database
       .select({ otherId: table.otherId })
       .from(table)
       .where(and(eq(table.userId, userId), eq(table.active, true)));
-    return names(rows.map((row) => row.otherId));
+    return usernamesOf(rows.map((row) => row.otherId));
   };
   return {
-    followees: await names(
+    followees: await usernamesOf(
       followRows.filter((row) => row.followerId === userId).map((row) => row.followeeId),
     ),
-    followers: await names(
+    followers: await usernamesOf(
       followRows.filter((row) => row.followeeId === userId).map((row) => row.followerId),
     ),
-    blocked: await decided(blocks),
-    muted: await decided(mutes),
+    blocked: await restrictedBy(blocks),
+    muted: await restrictedBy(mutes),
   };
 }
 
-/** Takes a person out of every relationship, and out of the counts of the others. */
+/** Deletes a user's relationships and adjusts the counts of the other users. */
 export async function deleteRelationships(transaction: Transaction, userId: string): Promise<void> {
-  const counted = (
+  const decrement = (
     column: 'followeesCount' | 'followersCount',
-    theirs: 'followerId' | 'followeeId',
+    others: 'followerId' | 'followeeId',
     own: 'followerId' | 'followeeId',
   ) =>
     transaction
@@ -207,13 +220,13 @@ export async function deleteRelationships(transaction: Transaction, userId: stri
         inArray(
           users.id,
           transaction
-            .select({ id: follows[theirs] })
+            .select({ id: follows[others] })
             .from(follows)
             .where(and(eq(follows[own], userId), eq(follows.active, true))),
         ),
       );
-  await counted('followeesCount', 'followerId', 'followeeId');
-  await counted('followersCount', 'followeeId', 'followerId');
+  await decrement('followeesCount', 'followerId', 'followeeId');
+  await decrement('followersCount', 'followeeId', 'followerId');
   await transaction.delete(follows).where(or(eq(follows.followerId, userId), eq(follows.followeeId, userId)));
   await transaction.delete(blocks).where(or(eq(blocks.userId, userId), eq(blocks.otherId, userId)));
   await transaction.delete(mutes).where(or(eq(mutes.userId, userId), eq(mutes.otherId, userId)));

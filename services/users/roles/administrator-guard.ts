@@ -1,26 +1,27 @@
 import type { Database, Transaction } from '#kit/mysql/database';
-import { LastAdministrator } from '../accounts/model';
+import * as assignments from './assignments-store';
+import { LastAdministrator } from './model';
 import { ADMINISTRATOR } from './rules';
-import * as store from './store';
+import { findRoleId, lockRole } from './store';
 
-/** Refuses what would leave nobody in charge. Asked before a person loses the role, is deactivated or erased. */
+/** Rejects a change that would leave no active administrator: call it before removing the role, deactivating or deleting a user. */
 export type AdministratorGuard = (transaction: Transaction, userId: string) => Promise<void>;
 
 /**
- * Whoever takes an administrator away holds the role's row until the commit, so of two who remove each other the second
- * sees what the first has done. The person's row must be locked, and nothing read without a lock before: the transaction's
- * view of the others begins with its first such read.
+ * Removing an administrator locks the role's row until the commit, so of two administrators who remove each other the
+ * second sees the first one's change. The user's row must be locked, and the transaction must not have made a
+ * non-locking read before: its snapshot starts with the first such read.
  *
- * @throws LastAdministrator from the guard, when nobody else who may sign in is one
+ * @throws LastAdministrator from the guard, if no other active user is an administrator
  */
 export async function administratorGuard(database: Database): Promise<AdministratorGuard> {
-  const roleId = await store.findRoleId(database, ADMINISTRATOR);
+  const roleId = await findRoleId(database, ADMINISTRATOR);
   if (roleId === undefined)
-    throw new Error('there is no role of administrators: the service has not started');
+    throw new Error('The administrator role does not exist: the service has not been bootstrapped');
   return async (transaction, userId) => {
-    const held = await store.lockRoleIds(transaction, userId);
-    if (!held.includes(roleId)) return;
-    await store.lockRole(transaction, roleId);
-    if (!(await store.anybodyElseHolds(transaction, roleId, userId))) throw new LastAdministrator();
+    const roleIds = await assignments.lockRoleIds(transaction, userId);
+    if (!roleIds.includes(roleId)) return;
+    await lockRole(transaction, roleId);
+    if (!(await assignments.hasOtherActiveHolder(transaction, roleId, userId))) throw new LastAdministrator();
   };
 }

@@ -1,99 +1,101 @@
 import { UserAuthorizationsChanged } from '#contracts/events/users';
 import { repeatEvery } from '#kit/core/repeat';
-import type { Runtime } from '#kit/core/runtime';
 import { ValidationFailed } from '#kit/errors/problem';
 import { type OutboxEntry, outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import * as store from '../accounts/store';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { incrementVersions, lockUsers, type UserRow, updateUser } from '../accounts/store';
+import type { UsersDeps } from '../deps';
+import * as store from './assignments-store';
 import { isReduced } from './rules';
-import * as rolesStore from './store';
 
-export interface AuthorizationsDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-}
+export type AuthorizationsDeps = Pick<UsersDeps, 'runtime' | 'database' | 'outbox'>;
 
-/** People told about in one transaction: short enough that nobody waits long for a row. */
-const BATCH_PEOPLE = 100;
-/** For what a process that ended has left; what has just changed is told at once. */
-const LEFT_OVER_EVERY_MS = 5_000;
+/** Users in one transaction: small enough that no request waits long for a row lock. */
+const BATCH_USERS = 100;
+/** For changes that a terminated process has left; the rest are published when they are made. */
+const PENDING_EVERY_MS = 5_000;
 
 /**
- * Gives a person exactly the wanted roles, and tells auth in the same transaction. The person's row must be locked.
+ * Replaces a user's roles and publishes the authorizations in the same transaction. The user's row must be locked.
  *
- * @returns what the person could do before and can do now
+ * @param change.wanted maps the current role names to the new ones
+ * @returns the authorizations before and after
  * @throws ValidationFailed for a role that does not exist
  */
 export async function replaceRoles(
   transaction: Transaction,
   userId: string,
-  change: { wanted: (held: readonly string[]) => readonly string[]; actor: string },
+  change: { wanted: (current: readonly string[]) => readonly string[]; actor: string },
 ): Promise<{ before: store.Authorizations; after: store.Authorizations }> {
   const before = await store.findAuthorizations(transaction, userId);
   const wanted = change.wanted(before.roles);
   for (const role of before.roles.filter((name) => !wanted.includes(name)))
-    await rolesStore.removeRole(transaction, userId, role);
+    await store.removeRole(transaction, userId, role);
   for (const role of wanted.filter((name) => !before.roles.includes(name)))
-    if (!(await rolesStore.assignRole(transaction, userId, role)))
+    if (!(await store.assignRole(transaction, userId, role)))
       throw new ValidationFailed({ errors: [{ field: 'roles', message: 'Names of existing roles' }] });
   const after = await store.findAuthorizations(transaction, userId);
   if (Bun.deepEquals(before, after)) return { before, after };
-  await store.updateUser(transaction, userId, {});
-  const users = await store.lockUsers(transaction, [userId]);
+  await updateUser(transaction, userId, {});
+  const users = await lockUsers(transaction, [userId]);
   await writeOutbox(
     transaction,
     [...users.values()].map((user) =>
-      announcement(user, after, { ...change, reduced: isReduced(before, after) }),
+      authorizationsChanged(user, after, { actor: change.actor, reduced: isReduced(before, after) }),
     ),
   );
   return { before, after };
 }
 
-/** Tells auth of the people whose roles have changed: some at once, the rest in the background. */
-export async function announceChanges(deps: AuthorizationsDeps): Promise<void> {
+/**
+ * Publishes the authorizations of the users whose roles have changed: the first batch now, the rest in the background.
+ * Never throws.
+ */
+export async function publishChanges(deps: AuthorizationsDeps): Promise<void> {
   try {
-    await announceBatch(deps);
+    await publishBatch(deps);
   } catch (failure) {
-    deps.runtime.log.warn({ err: failure }, 'a change of rights was not announced at once; it will be soon');
+    deps.runtime.log.warn(
+      { err: failure },
+      'Could not publish authorization changes; retrying in the background',
+    );
   }
 }
 
-/** Announces what is left over, now and every five seconds until the process ends. */
-export function announceLeftOvers(deps: AuthorizationsDeps): void {
-  repeatEvery(deps.runtime, 'announcing changes of rights', { everyMs: LEFT_OVER_EVERY_MS }, async () => {
-    while (!deps.runtime.closing.aborted && (await announceBatch(deps)) === BATCH_PEOPLE);
+/** Publishes pending changes in the background until the runtime shuts down. */
+export function publishPendingChanges(deps: AuthorizationsDeps): void {
+  repeatEvery(deps.runtime, 'publishing authorization changes', { everyMs: PENDING_EVERY_MS }, async () => {
+    while (!deps.runtime.closing.aborted && (await publishBatch(deps)) === BATCH_USERS);
   });
 }
 
-/** @returns how many people it was told about */
-async function announceBatch(deps: AuthorizationsDeps): Promise<number> {
+/** @returns the number of changes taken from the queue */
+async function publishBatch(deps: AuthorizationsDeps): Promise<number> {
   const count = await inTransaction(deps.database, async (transaction) => {
-    const changes = await rolesStore.takeAuthorizationChanges(transaction, BATCH_PEOPLE);
+    const changes = await store.lockPendingChanges(transaction, BATCH_USERS);
     if (changes.length === 0) return 0;
     const ids = changes.map((change) => change.userId);
-    await store.lockUsers(transaction, ids);
-    await store.raiseVersions(transaction, ids);
-    const users = await store.lockUsers(transaction, ids);
+    await lockUsers(transaction, ids);
+    await incrementVersions(transaction, ids);
+    const users = await lockUsers(transaction, ids);
     const authorizationsOf = await store.findAuthorizationsOf(transaction, ids);
     await writeOutbox(
       transaction,
       changes.flatMap(({ userId, reduced, actorId }) => {
         const user = users.get(userId);
-        return user === undefined
-          ? []
-          : [announcement(user, authorizationsOf(userId), { reduced, actor: actorId })];
+        if (user === undefined) return [];
+        return [authorizationsChanged(user, authorizationsOf(userId), { reduced, actor: actorId })];
       }),
     );
-    await rolesStore.deleteAuthorizationChanges(transaction, ids);
+    await store.deletePendingChanges(transaction, ids);
     return changes.length;
   });
   if (count > 0) deps.outbox.wake();
   return count;
 }
 
-function announcement(
-  user: store.UserRow,
+function authorizationsChanged(
+  user: UserRow,
   { roles, permissions }: store.Authorizations,
   change: { reduced: boolean; actor: string },
 ): OutboxEntry {

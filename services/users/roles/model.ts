@@ -3,45 +3,46 @@ import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 
-export const RoleNotFound = defineProblem('role.not-found', 404, 'There is no such role');
-export const RoleNameTaken = defineProblem('role.name-taken', 409, 'There is a role of this name');
-export const RoleBuiltIn = defineProblem(
-  'role.built-in',
-  409,
-  'This role belongs to the system and keeps its name and place',
-);
-export const RoleInUse = defineProblem('role.in-use', 409, 'People hold this role');
-export const AdministratorsKeep = defineProblem(
+export const RoleNotFound = defineProblem('role.not-found', 404, 'Role not found');
+export const RoleNameTaken = defineProblem('role.name-taken', 409, 'Role name already taken');
+export const RoleBuiltIn = defineProblem('role.built-in', 409, 'Built-in roles cannot be renamed or deleted');
+export const RoleInUse = defineProblem('role.in-use', 409, 'Role in use');
+export const AdministratorPermissionsRequired = defineProblem(
   'role.administrators-keep',
   409,
-  'Administrators keep the permissions that the system itself asks for',
+  'Built-in permissions cannot be removed from the administrator role',
 );
 export const PermissionNameTaken = defineProblem(
   'permission.name-taken',
   409,
-  'There is a permission of this name',
+  'Permission name already taken',
+);
+export const LastAdministrator = defineProblem(
+  'user.last-administrator',
+  409,
+  'The last administrator cannot be removed',
 );
 
 const RoleName = Type.String({
   pattern: '^[a-z][a-z0-9-]{1,62}$',
-  error: 'Two to 63 lower-case letters, digits or hyphens, beginning with a letter',
+  error: '2 to 63 lower-case letters, digits or hyphens, starting with a letter',
   examples: ['editor'],
 });
 const PermissionName = Type.String({
   maxLength: 80,
   pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$',
-  error: 'A subject and a verb like posts:moderate',
+  error: 'A subject and an action, for example posts:moderate',
   examples: ['posts:moderate'],
 });
 const Description = Type.String({ maxLength: 255 });
-/** A role with more would make tokens too long for a header. */
+/** More permissions would make access tokens too long for a header. */
 const PermissionNames = Type.Array(PermissionName, { maxItems: 100, uniqueItems: true });
 
 export const Role = Type.Object({
   id: Type.String(),
   name: Type.String(),
   description: Type.String(),
-  built_in: Type.Boolean({ description: 'Can be neither renamed nor deleted' }),
+  built_in: Type.Boolean({ description: 'Built-in roles cannot be renamed or deleted' }),
   permissions: Type.Array(Type.String()),
 });
 export type Role = Static<typeof Role>;
@@ -66,7 +67,7 @@ export const RoleDeletion = Type.Object({
   force: Type.Optional(
     t.Boolean({
       default: false,
-      description: 'Also when people hold it: they lose it with everything it permits',
+      description: 'Delete the role even if users hold it; they lose its permissions',
     }),
   ),
 });

@@ -1,16 +1,16 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
-import { type Database, inTransaction, isDuplicate } from '#kit/mysql/database';
-import { changesBetween, recordAct } from '../audit/service';
+import { inTransaction, isDuplicate } from '#kit/mysql/database';
+import { changesBetween, recordAction } from '../audit/service';
+import type { UsersDeps } from '../deps';
 import { type NewPermission, type Permission, PermissionNameTaken } from './model';
 import * as store from './store';
 
-interface PermissionsDeps {
-  readonly database: Database;
-}
-
-export async function listPermissions(deps: PermissionsDeps, query: PageQuery): Promise<Page<Permission>> {
+export async function listPermissions(
+  deps: Pick<UsersDeps, 'database'>,
+  query: PageQuery,
+): Promise<Page<Permission>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);
   const rows = await store.listPermissions(deps.database, {
     afterName: after?.[0] ?? null,
@@ -24,8 +24,9 @@ export async function listPermissions(deps: PermissionsDeps, query: PageQuery): 
   );
 }
 
+/** @throws PermissionNameTaken */
 export async function createPermission(
-  deps: PermissionsDeps,
+  deps: Pick<UsersDeps, 'database'>,
   caller: Caller,
   { name, description = '' }: NewPermission,
 ): Promise<Permission> {
@@ -37,7 +38,7 @@ export async function createPermission(
       if (isDuplicate(failure, 'permissions_name')) throw new PermissionNameTaken({ cause: failure });
       throw failure;
     }
-    await recordAct(transaction, {
+    await recordAction(transaction, {
       actor: caller,
       action: 'permission.created',
       target: { type: 'permission', id: permission.id },

@@ -1,20 +1,18 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { PageQuery } from '#kit/http/pagination';
 import { created, noContent, paged } from '#kit/http/responses';
-import type { UsersDeps } from '../accounts/lifecycle';
+import { describe } from '#kit/http/route-docs';
+import type { UsersDeps } from '../deps';
 import * as model from './model';
 import * as permissions from './permissions';
 import * as roles from './service';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
-const describe = (summary: string) => ({ detail: { summary, tags: ['Roles'] } });
 const permission = 'roles:manage';
 
-/** Who may do what. */
-export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
+export const roleRoutes = (deps: UsersDeps) =>
   new Elysia({ name: 'roles' })
     .use(access(deps.tokens))
 
@@ -25,7 +23,7 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         permission,
         query: PageQuery,
         response: model.RolePage,
-        ...describe('Roles, by name'),
+        ...describe('List roles by name', 'Roles'),
       },
     )
     .post(
@@ -34,26 +32,31 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         const role = await roles.createRole(deps, caller, body);
         return created(set, `/roles/${role.id}`, role);
       },
-      { permission, body: model.NewRole, response: { 201: model.Role }, ...describe('Make a role') },
+      {
+        permission,
+        body: model.NewRole,
+        response: { 201: model.Role },
+        ...describe('Create a role', 'Roles'),
+      },
     )
     .get('/roles/:id', ({ params }) => roles.readRole(deps, params.id), {
       permission,
       ...byId,
       response: model.Role,
-      ...describe('A role'),
+      ...describe('Get a role', 'Roles'),
     })
     .patch('/roles/:id', ({ params, body, caller }) => roles.changeRole(deps, caller, params.id, body), {
       permission,
       ...byId,
       body: model.RoleChange,
       response: model.Role,
-      ...describe('Rename or describe a role'),
+      ...describe('Update the name or description of a role', 'Roles'),
     })
     .delete(
       '/roles/:id',
       ({ params, query, caller, set }) =>
-        noContent(set, roles.deleteRole(deps, caller, params.id, query.force ?? false)),
-      { permission, ...byId, query: model.RoleDeletion, ...describe('Delete a role') },
+        noContent(set, roles.deleteRole(deps, caller, params.id, { force: query.force ?? false })),
+      { permission, ...byId, query: model.RoleDeletion, ...describe('Delete a role', 'Roles') },
     )
     .put(
       '/roles/:id/permissions',
@@ -63,14 +66,19 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         ...byId,
         body: model.RolePermissions,
         response: model.Role,
-        ...describe('Decide what a role permits'),
+        ...describe('Replace the permissions of a role', 'Roles'),
       },
     )
 
     .get(
       '/permissions',
       async ({ query, request, set }) => paged(set, request, await permissions.listPermissions(deps, query)),
-      { permission, query: PageQuery, response: model.PermissionPage, ...describe('Permissions, by name') },
+      {
+        permission,
+        query: PageQuery,
+        response: model.PermissionPage,
+        ...describe('List permissions by name', 'Roles'),
+      },
     )
     .post(
       '/permissions',
@@ -80,7 +88,7 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         permission,
         body: model.NewPermission,
         response: { 201: model.Permission },
-        ...describe('Name a permission'),
+        ...describe('Create a permission', 'Roles'),
       },
     )
 
@@ -88,7 +96,7 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
       permission,
       ...byId,
       response: model.Authorizations,
-      ...describe("Somebody's roles, and what they permit"),
+      ...describe('Get the roles and permissions of a user', 'Roles'),
     })
     .put(
       '/users/id/:id/roles',
@@ -98,6 +106,6 @@ export const roleRoutes = (deps: UsersDeps & { tokens: TokenVerifier }) =>
         ...byId,
         body: model.RoleNames,
         response: model.Authorizations,
-        ...describe('Decide which roles somebody holds'),
+        ...describe('Replace the roles of a user', 'Roles'),
       },
     );

@@ -3,14 +3,14 @@ import { uuidv7 } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
-import { lockPerson } from '../accounts/lifecycle';
-import { UserNotFound } from '../accounts/model';
-import { type Authorizations, findAuthorizations, findById } from '../accounts/store';
-import { changesBetween, recordAct } from '../audit/service';
+import { lockUser } from '../accounts/lifecycle';
+import { requireUser } from '../accounts/service';
+import { changesBetween, recordAction } from '../audit/service';
 import { administratorGuard } from './administrator-guard';
-import { type AuthorizationsDeps, announceChanges, replaceRoles } from './authorizations';
+import * as assignments from './assignments-store';
+import { type AuthorizationsDeps, publishChanges, replaceRoles } from './authorizations';
 import {
-  AdministratorsKeep,
+  AdministratorPermissionsRequired,
   type NewRole,
   type Role,
   RoleBuiltIn,
@@ -33,33 +33,33 @@ export async function listRoles(deps: AuthorizationsDeps, query: PageQuery): Pro
     rows,
     limit,
     (role) => [role.name],
-    (role) => roleOf(role, permissionsOf(role.id)),
+    (role) => roleView(role, permissionsOf(role.id)),
   );
 }
 
 export async function readRole(deps: AuthorizationsDeps, id: string): Promise<Role> {
   const role = await store.findRole(deps.database, id);
   if (role === undefined) throw new RoleNotFound();
-  return roleOf(role, (await store.findPermissionsOf(deps.database, [id]))(id));
+  return roleView(role, (await store.findPermissionsOf(deps.database, [id]))(id));
 }
 
 export async function createRole(deps: AuthorizationsDeps, caller: Caller, input: NewRole): Promise<Role> {
   const { name, description = '', permissions = [] } = input;
   const row = { id: uuidv7(), name, description };
   return inTransaction(deps.database, async (transaction) => {
-    await unlessTaken(store.insertRole(transaction, row));
-    await givePermissions(transaction, row.id, permissions);
-    await recordAct(transaction, {
+    await rejectDuplicate(store.insertRole(transaction, row));
+    await replacePermissions(transaction, row.id, permissions);
+    await recordAction(transaction, {
       actor: caller,
       action: 'role.created',
       target: { type: 'role', id: row.id },
       changes: changesBetween({}, { name, description, permissions }),
     });
-    return roleOf(row, permissions.toSorted());
+    return roleView(row, permissions.toSorted());
   });
 }
 
-/** Renames or describes a role. Its holders have to get tokens that name it anew. @throws RoleBuiltIn */
+/** Changes the name or description of a role. A new name invalidates the tokens of its holders. @throws RoleBuiltIn */
 export async function changeRole(
   deps: AuthorizationsDeps,
   caller: Caller,
@@ -67,7 +67,7 @@ export async function changeRole(
   change: RoleChange,
 ): Promise<Role> {
   const changed = await inTransaction(deps.database, async (transaction) => {
-    const before = await lockRole(transaction, id);
+    const before = await requireRole(transaction, id);
     const after = {
       ...before,
       ...(change.name !== undefined && { name: change.name }),
@@ -76,23 +76,23 @@ export async function changeRole(
     const renamed = after.name !== before.name;
     if (renamed && isBuiltIn(before.name)) throw new RoleBuiltIn();
     const { id: _, ...columns } = after;
-    await unlessTaken(store.updateRole(transaction, id, columns));
-    if (renamed) await store.noteHolders(transaction, id, { reduced: true, actorId: caller.id });
+    await rejectDuplicate(store.updateRole(transaction, id, columns));
+    if (renamed) await assignments.enqueueHolders(transaction, id, { reduced: true, actorId: caller.id });
     const changes = changesBetween(before, after);
     if (changes.length > 0)
-      await recordAct(transaction, {
+      await recordAction(transaction, {
         actor: caller,
         action: 'role.changed',
         target: { type: 'role', id },
         changes,
       });
-    return roleOf(after, (await store.findPermissionsOf(transaction, [id]))(id));
+    return roleView(after, (await store.findPermissionsOf(transaction, [id]))(id));
   });
-  await announceChanges(deps);
+  await publishChanges(deps);
   return changed;
 }
 
-/** Decides what a role permits, for everybody who holds it. @throws AdministratorsKeep */
+/** Replaces the permissions of a role, for all its holders. @throws AdministratorPermissionsRequired */
 export async function setPermissions(
   deps: AuthorizationsDeps,
   caller: Caller,
@@ -100,75 +100,80 @@ export async function setPermissions(
   wanted: readonly string[],
 ): Promise<Role> {
   const changed = await inTransaction(deps.database, async (transaction) => {
-    const role = await lockRole(transaction, id);
+    const role = await requireRole(transaction, id);
     if (role.name === ADMINISTRATOR && !Object.keys(PERMISSIONS).every((name) => wanted.includes(name)))
-      throw new AdministratorsKeep();
+      throw new AdministratorPermissionsRequired();
     const before = (await store.findPermissionsOf(transaction, [id]))(id);
     const after = wanted.toSorted();
     const changes = changesBetween({ permissions: before }, { permissions: after });
-    if (changes.length === 0) return roleOf(role, after);
-    await givePermissions(transaction, id, after);
+    if (changes.length === 0) return roleView(role, after);
+    await replacePermissions(transaction, id, after);
     const reduced = before.some((name) => !after.includes(name));
-    await store.noteHolders(transaction, id, { reduced, actorId: caller.id });
-    await recordAct(transaction, {
+    await assignments.enqueueHolders(transaction, id, { reduced, actorId: caller.id });
+    await recordAction(transaction, {
       actor: caller,
       action: 'role.permissions-set',
       target: { type: 'role', id },
       changes,
     });
-    return roleOf(role, after);
+    return roleView(role, after);
   });
-  await announceChanges(deps);
+  await publishChanges(deps);
   return changed;
 }
 
 /**
  * Deletes a role.
  *
- * @param force also when people hold it, who lose it
+ * @param options.force also removes it from its holders
  * @throws RoleBuiltIn
- * @throws RoleInUse
+ * @throws RoleInUse if it has holders, without `force`
  */
 export async function deleteRole(
   deps: AuthorizationsDeps,
   caller: Caller,
   id: string,
-  force: boolean,
+  { force }: { force: boolean },
 ): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
-    const { name, description } = await lockRole(transaction, id);
+    const { name, description } = await requireRole(transaction, id);
     if (isBuiltIn(name)) throw new RoleBuiltIn();
-    const holders = await store.countHolders(transaction, id);
+    const holders = await assignments.countHolders(transaction, id);
     if (holders > 0 && !force)
-      throw new RoleInUse({ detail: `${holders} people hold it; with force=true they lose it.` });
+      throw new RoleInUse({
+        detail: `${holders} users hold this role. Set force=true to remove it from them.`,
+      });
     const permissions = (await store.findPermissionsOf(transaction, [id]))(id);
-    await store.noteHolders(transaction, id, { reduced: true, actorId: caller.id });
+    await assignments.enqueueHolders(transaction, id, { reduced: true, actorId: caller.id });
     await store.deleteRole(transaction, id);
-    await recordAct(transaction, {
+    await recordAction(transaction, {
       actor: caller,
       action: 'role.deleted',
       target: { type: 'role', id },
       changes: changesBetween({ name, description, permissions, holders }, {}),
     });
   });
-  await announceChanges(deps);
+  await publishChanges(deps);
 }
 
-export async function readAuthorizations(deps: AuthorizationsDeps, userId: string): Promise<Authorizations> {
-  if ((await findById(deps.database, userId)) === undefined) throw new UserNotFound();
-  return findAuthorizations(deps.database, userId);
+export async function readAuthorizations(
+  deps: AuthorizationsDeps,
+  userId: string,
+): Promise<assignments.Authorizations> {
+  await requireUser(deps, userId);
+  return assignments.findAuthorizations(deps.database, userId);
 }
 
-/** Gives a person exactly these roles. @throws LastAdministrator */
+/** Replaces a user's roles. @throws LastAdministrator */
 export async function setRoles(
   deps: AuthorizationsDeps,
   caller: Caller,
   userId: string,
   wanted: readonly string[],
-): Promise<Authorizations> {
+): Promise<assignments.Authorizations> {
   const guard = await administratorGuard(deps.database);
   const authorizations = await inTransaction(deps.database, async (transaction) => {
-    await lockPerson(transaction, userId);
+    await lockUser(transaction, userId);
     if (!wanted.includes(ADMINISTRATOR)) await guard(transaction, userId);
     const { before, after } = await replaceRoles(transaction, userId, {
       wanted: () => wanted,
@@ -176,7 +181,7 @@ export async function setRoles(
     });
     const changes = changesBetween({ roles: before.roles }, { roles: after.roles });
     if (changes.length > 0)
-      await recordAct(transaction, {
+      await recordAction(transaction, {
         actor: caller,
         action: 'user.roles-set',
         target: { type: 'user', id: userId },
@@ -188,13 +193,14 @@ export async function setRoles(
   return authorizations;
 }
 
-async function lockRole(transaction: Transaction, id: string): Promise<store.RoleRow> {
+/** Locks a role's row. @throws RoleNotFound */
+async function requireRole(transaction: Transaction, id: string): Promise<store.RoleRow> {
   const role = await store.lockRole(transaction, id);
   if (role === undefined) throw new RoleNotFound();
   return role;
 }
 
-async function givePermissions(
+async function replacePermissions(
   transaction: Transaction,
   roleId: string,
   names: readonly string[],
@@ -206,16 +212,16 @@ async function givePermissions(
     });
 }
 
-async function unlessTaken(writing: Promise<void>): Promise<void> {
+async function rejectDuplicate(write: Promise<void>): Promise<void> {
   try {
-    await writing;
+    await write;
   } catch (failure) {
     if (isDuplicate(failure, 'roles_name')) throw new RoleNameTaken({ cause: failure });
     throw failure;
   }
 }
 
-const roleOf = ({ id, name, description }: store.RoleRow, permissions: readonly string[]): Role => ({
+const roleView = ({ id, name, description }: store.RoleRow, permissions: readonly string[]): Role => ({
   id,
   name,
   description,

@@ -1,7 +1,7 @@
-import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
+import { asc, eq, gt, inArray } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { authorizationChanges, permissions, rolePermissions, roles, userRoles, users } from '../schema';
+import { permissions, rolePermissions, roles, userRoles } from '../schema';
 
 export type RoleRow = typeof roles.$inferSelect;
 export type PermissionRow = typeof permissions.$inferSelect;
@@ -48,6 +48,12 @@ export async function insertRole(transaction: Transaction, role: RoleRow): Promi
   await transaction.insert(roles).values(role);
 }
 
+/** @returns whether the role was inserted; false if its name exists */
+export async function insertMissingRole(transaction: Transaction, role: RoleRow): Promise<boolean> {
+  const [result] = await transaction.insert(roles).ignore().values(role);
+  return result.affectedRows > 0;
+}
+
 export async function updateRole(
   transaction: Transaction,
   id: string,
@@ -56,21 +62,29 @@ export async function updateRole(
   await transaction.update(roles).set(change).where(eq(roles.id, id));
 }
 
-/** Removes a role from the people who hold it, and then the role. */
+/** Deletes a role and its assignments. */
 export async function deleteRole(transaction: Transaction, id: string): Promise<void> {
   await transaction.delete(userRoles).where(eq(userRoles.roleId, id));
   await transaction.delete(rolePermissions).where(eq(rolePermissions.roleId, id));
   await transaction.delete(roles).where(eq(roles.id, id));
 }
 
-export const countHolders = (executor: Database | Transaction, roleId: string): Promise<number> =>
-  executor.$count(userRoles, eq(userRoles.roleId, roleId));
-
 export async function insertPermission(transaction: Transaction, permission: PermissionRow): Promise<void> {
   await transaction.insert(permissions).values(permission);
 }
 
-/** The names of what roles permit, by role. */
+/** Inserts the permissions whose names do not exist. */
+export async function insertMissingPermissions(
+  database: Database,
+  rows: readonly PermissionRow[],
+): Promise<void> {
+  await database
+    .insert(permissions)
+    .ignore()
+    .values([...rows]);
+}
+
+/** The names of the permissions of roles, by role id. */
 export async function findPermissionsOf(
   executor: Executor,
   roleIds: readonly string[],
@@ -86,117 +100,39 @@ export async function findPermissionsOf(
   return (roleId) => (byRole.get(roleId) ?? []).map((row) => row.name);
 }
 
-/** Gives a role exactly these permissions. @returns the names that are unknown; then nothing has changed */
+/** Replaces the permissions of a role. @returns the unknown names; if there are any, nothing has changed */
 export async function replacePermissions(
   transaction: Transaction,
   roleId: string,
   names: readonly string[],
 ): Promise<string[]> {
-  const known =
+  const existing =
     names.length === 0
       ? []
       : await transaction
           .select()
           .from(permissions)
           .where(inArray(permissions.name, [...names]));
-  const unknown = names.filter((name) => !known.some((permission) => permission.name === name));
+  const unknown = names.filter((name) => !existing.some((permission) => permission.name === name));
   if (unknown.length > 0) return unknown;
   await transaction.delete(rolePermissions).where(eq(rolePermissions.roleId, roleId));
-  if (known.length > 0)
-    await transaction.insert(rolePermissions).values(known.map(({ id }) => ({ roleId, permissionId: id })));
+  if (existing.length > 0)
+    await transaction
+      .insert(rolePermissions)
+      .values(existing.map(({ id }) => ({ roleId, permissionId: id })));
   return [];
 }
 
-/** Gives a person a role. @returns false when there is no such role */
-export async function assignRole(executor: Executor, userId: string, roleName: string): Promise<boolean> {
-  const role = executor.select({
-    userId: sql`${sql.param(userId, users.id)}`.as('user_id'),
-    roleId: roles.id,
-  });
-  const [result] = await executor
-    .insert(userRoles)
-    .ignore()
-    .select(role.from(roles).where(eq(roles.name, roleName)));
-  return result.affectedRows > 0;
-}
-
-export async function removeRole(transaction: Transaction, userId: string, roleName: string): Promise<void> {
-  const roleId = await findRoleId(transaction, roleName);
-  if (roleId === undefined) return;
-  await transaction.delete(userRoles).where(and(eq(userRoles.userId, userId), eq(userRoles.roleId, roleId)));
-}
-
-/** The ids of a person's roles, locked. */
-export async function lockRoleIds(transaction: Transaction, userId: string): Promise<string[]> {
-  const rows = await transaction
-    .select({ roleId: userRoles.roleId })
-    .from(userRoles)
-    .where(eq(userRoles.userId, userId))
-    .for('update');
-  return rows.map((row) => row.roleId);
-}
-
-/** Whether somebody who may sign in holds a role, besides one person. */
-export async function anybodyElseHolds(
+/** Adds existing permissions to a role; those it has already are skipped. */
+export async function grantMissingPermissions(
   transaction: Transaction,
-  roleId: string,
-  besides: string,
-): Promise<boolean> {
-  const rows = await transaction
-    .select({ userId: userRoles.userId })
-    .from(userRoles)
-    .innerJoin(users, eq(users.id, userRoles.userId))
-    .where(and(eq(userRoles.roleId, roleId), eq(users.active, true), ne(users.id, besides)))
-    .limit(1);
-  return rows.length > 0;
-}
-
-export async function anyoneHolds(executor: Executor, roleName: string): Promise<boolean> {
-  const rows = await executor
-    .select({ userId: userRoles.userId })
-    .from(userRoles)
-    .innerJoin(roles, eq(roles.id, userRoles.roleId))
-    .where(eq(roles.name, roleName))
-    .limit(1);
-  return rows.length > 0;
-}
-
-/** Notes that auth has to be told about everybody who holds a role. In one statement: it may be everybody. */
-export async function noteHolders(
-  transaction: Transaction,
-  roleId: string,
-  change: { reduced: boolean; actorId: string },
+  roleName: string,
+  names: readonly string[],
 ): Promise<void> {
-  const { reduced, actorId } = change;
-  await transaction
-    .insert(authorizationChanges)
-    .select(
-      transaction
-        .select({
-          userId: userRoles.userId,
-          reduced: sql<boolean>`${reduced}`.as('reduced'),
-          actorId: sql<string>`${sql.param(actorId, authorizationChanges.actorId)}`.as('actor_id'),
-        })
-        .from(userRoles)
-        .where(eq(userRoles.roleId, roleId)),
-    )
-    .onDuplicateKeyUpdate({
-      set: { reduced: sql`${authorizationChanges.reduced} or values(${authorizationChanges.reduced})` },
-    });
-}
-
-/** Some people of whom auth has to be told, locked; those that another instance is telling it of are left out. */
-export const takeAuthorizationChanges = (transaction: Transaction, limit: number) =>
-  transaction
-    .select()
-    .from(authorizationChanges)
-    .orderBy(asc(authorizationChanges.userId))
-    .limit(limit)
-    .for('update', { skipLocked: true });
-
-export async function deleteAuthorizationChanges(
-  transaction: Transaction,
-  userIds: readonly string[],
-): Promise<void> {
-  await transaction.delete(authorizationChanges).where(inArray(authorizationChanges.userId, [...userIds]));
+  const pairs = transaction
+    .select({ roleId: roles.id, permissionId: permissions.id })
+    .from(roles)
+    .innerJoin(permissions, inArray(permissions.name, [...names]))
+    .where(eq(roles.name, roleName));
+  await transaction.insert(rolePermissions).ignore().select(pairs);
 }

@@ -1,0 +1,25 @@
+import type { OwnProfile, Profile } from './model';
+import type { UserRow } from './store';
+
+export const profileView = (user: UserRow): Profile => ({
+  id: user.id,
+  username: user.username,
+  display_name: user.displayName,
+  bio: user.bio,
+  avatar_url: user.avatarUrl,
+  followers_count: user.followersCount,
+  followees_count: user.followeesCount,
+  posts_count: user.postsCount,
+  created_at: user.createdAt.toISOString(),
+});
+
+export const ownProfileView = (user: UserRow): OwnProfile => ({
+  ...profileView(user),
+  email: user.email,
+  first_name: user.firstName,
+  last_name: user.lastName,
+  phone_number: user.phoneNumber,
+  date_of_birth: user.dateOfBirth,
+  locale: user.locale,
+  active: user.active,
+});
