@@ -7,13 +7,18 @@ import { grpcService } from '#kit/grpc/server';
 import type { IncomingCall } from '#kit/grpc/server-call';
 import type { Client } from '#kit/http/client-address';
 import type { AuthServiceDeps } from '.';
-import { setCredentials } from './credentials';
-import { RefreshRequest, Registration, SignIn } from './model';
-import { noRefreshCookie, readRefreshCookie, refreshCookie, withRefreshToken } from './refresh-cookie';
-import { listRevocations } from './revocations';
-import { register, signIn } from './service';
-import { refresh } from './sessions';
-import { accessTokenIn, logOut, readMe, verifyToken } from './tokens';
+import { setCredentials } from './credentials/service';
+import { RefreshRequest, Registration, SignIn } from './sessions/model';
+import {
+  noRefreshCookie,
+  readRefreshCookie,
+  refreshCookie,
+  withRefreshToken,
+} from './sessions/refresh-cookie';
+import { refresh } from './sessions/service';
+import { register, signIn } from './sessions/sign-in';
+import { listRevocations } from './tokens/revocations';
+import { accessTokenIn, logOut, readMe, verifyToken } from './tokens/service';
 
 /** What other services ask about secrets and tokens. */
 export const authGrpc = (deps: AuthServiceDeps) =>

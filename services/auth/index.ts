@@ -7,19 +7,19 @@ import { readClient } from '#kit/http/client-address';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, noContent, paged, type ResponseSet } from '#kit/http/responses';
-import { authorizationServer } from './metadata';
-import * as model from './model';
-import * as resets from './password-resets';
+import { authorizationServer } from './keys/metadata';
+import * as resets from './password-resets/service';
+import * as model from './sessions/model';
 import {
   noRefreshCookie,
   readRefreshCookie,
   refreshCookie,
   visitOf,
   withRefreshToken,
-} from './refresh-cookie';
-import * as service from './service';
-import * as sessions from './sessions';
-import * as tokens from './tokens';
+} from './sessions/refresh-cookie';
+import * as sessions from './sessions/service';
+import * as service from './sessions/sign-in';
+import * as tokens from './tokens/service';
 
 export type AuthServiceDeps = service.AuthDeps & tokens.TokensDeps & resets.PasswordResetDeps;
 

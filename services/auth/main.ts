@@ -16,13 +16,13 @@ import { openRedis } from '#kit/redis/client';
 import { watchRegistry } from '#kit/registry/client';
 import { serveService } from '#kit/service';
 import { auth } from '.';
-import { createAfterwards } from './afterwards';
+import { createAfterwards } from './background-queue';
 import { authGrpc } from './grpc';
-import { openKeyRing } from './keys';
-import { listRevocations } from './revocations';
+import { openKeyRing } from './keys/key-ring';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
-import { createResetThrottle, createThrottle } from './throttle';
+import { createResetThrottle, createThrottle } from './throttle/throttle';
+import { listRevocations } from './tokens/revocations';
 
 const env = readEnv({
   ...serviceFields(5300),

@@ -4,7 +4,7 @@ import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
-import { createKeyRing } from './keys';
+import { createKeyRing } from './keys/key-ring';
 
 // For an operator: makes the next signing key now instead of when its time has come. Running instances publish it
 // within half a minute, and sign with it after a quarter of an hour.

@@ -11,7 +11,7 @@ import {
   setCredentials,
   setEmail,
   updatePerson,
-} from './credentials';
+} from './credentials/service';
 
 const EVENTS = [
   AuthCredentialsSet,

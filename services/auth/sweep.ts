@@ -1,9 +1,9 @@
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { type Database, inTransaction } from '#kit/mysql/database';
-import { deleteExpiredResets } from './password-resets-store';
-import { deleteEndedRevocations } from './revocations';
-import { deleteExpiredSessions } from './sessions-store';
+import { deleteExpiredResets } from './password-resets/store';
+import { deleteExpiredSessions } from './sessions/store';
+import { deleteEndedRevocations } from './tokens/revocations';
 
 const EVERY_MS = 60 * 60_000;
 const BATCH_ROWS = 500;

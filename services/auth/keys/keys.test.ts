@@ -4,11 +4,11 @@ import * as oauth from 'oauth4webapi';
 import { createSealer } from '#kit/auth/sealing';
 import type { TokenAlgorithm } from '#kit/auth/tokens';
 import { uuidv7 } from '#kit/core/ids';
-import { startIdentity } from '../../tests/support/identity';
-import { signAccessToken } from './access-tokens';
-import { openKeyRing } from './keys';
+import { startIdentity } from '../../../tests/support/identity';
+import { signingKeys } from '../schema';
+import { signAccessToken } from '../tokens/access-tokens';
+import { openKeyRing } from './key-ring';
 import { KEY_LIFETIME_MS } from './rules';
-import { signingKeys } from './schema';
 
 const identity = await startIdentity();
 const { authDeps, callAuth, clock, keyRing } = identity;

@@ -2,8 +2,12 @@ import type { Caller } from '#kit/auth/caller';
 import type { Passwords } from '#kit/auth/passwords';
 import { Forbidden, ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
-import { expectPerson, findAuthorizations } from './credentials';
-import * as store from './credentials-store';
+import { expectPerson, findAuthorizations } from '../credentials/service';
+import * as store from '../credentials/store';
+import { normalizeName } from '../keys/rules';
+import { deleteResets } from '../password-resets/store';
+import type { Throttle } from '../throttle/throttle';
+import { revoking } from '../tokens/revocations';
 import {
   Deactivated,
   type PasswordChange,
@@ -13,11 +17,7 @@ import {
   WrongCredentials,
   WrongPassword,
 } from './model';
-import { deleteResets } from './password-resets-store';
-import { revoking } from './revocations';
-import { normalizeName } from './rules';
-import { endOtherSessions, openSession, type SessionsDeps } from './sessions';
-import type { Throttle } from './throttle';
+import { endOtherSessions, openSession, type SessionsDeps } from './service';
 
 export interface AuthDeps extends SessionsDeps {
   readonly passwords: Passwords;

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { openRedis } from '#kit/redis/client';
-import { startIdentity, throttleRedisUrl } from '../../tests/support/identity';
-import { testRuntime, uniqueName } from '../../tests/support/servers';
+import { startIdentity, throttleRedisUrl } from '../../../tests/support/identity';
+import { testRuntime, uniqueName } from '../../../tests/support/servers';
 import { createThrottle } from './throttle';
 
 const runtime = testRuntime('auth');

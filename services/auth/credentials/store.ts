@@ -1,6 +1,6 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm';
 import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
-import { credentials } from './schema';
+import { credentials } from '../schema';
 
 export type CredentialsRow = typeof credentials.$inferSelect;
 

@@ -2,8 +2,8 @@ import { SignJWT } from 'jose';
 import type { Denylist } from '#kit/auth/denylist';
 import { ACCESS_TOKEN_TYPE, type TokenSettings } from '#kit/auth/tokens';
 import { uuidv7 } from '#kit/core/ids';
-import type { Authorizations } from './credentials';
-import type { KeyRing } from './keys';
+import type { Authorizations } from '../credentials/service';
+import type { KeyRing } from '../keys/key-ring';
 
 export interface AccessTokenDeps {
   readonly keys: KeyRing;

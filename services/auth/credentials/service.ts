@@ -2,11 +2,11 @@ import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { Problem } from '#kit/errors/problem';
 import type { GrpcClient } from '#kit/grpc/client';
 import { inTransaction } from '#kit/mysql/database';
-import * as store from './credentials-store';
-import { deleteResets } from './password-resets-store';
-import { type RevocationDeps, revoking } from './revocations';
-import { normalizeName } from './rules';
-import { endAllSessions, eraseSessions } from './sessions-store';
+import { normalizeName } from '../keys/rules';
+import { deleteResets } from '../password-resets/store';
+import { endAllSessions, eraseSessions } from '../sessions/store';
+import { type RevocationDeps, revoking } from '../tokens/revocations';
+import * as store from './store';
 
 /** What this service asks users. */
 export type UsersClient = Pick<GrpcClient<UsersServiceDefinition>, 'createUser' | 'getAuthorizations'>;

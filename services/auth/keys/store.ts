@@ -1,6 +1,6 @@
 import { eq, inArray } from 'drizzle-orm';
 import type { Database } from '#kit/mysql/database';
-import { signingKeys } from './schema';
+import { signingKeys } from '../schema';
 
 export type SigningKeyRow = typeof signingKeys.$inferSelect;
 

@@ -1,5 +1,5 @@
+import { SESSION_IDLE_MS } from '../keys/rules';
 import { RefreshRefused } from './model';
-import { SESSION_IDLE_MS } from './rules';
 
 const NAME = 'refresh_token';
 const PLAIN_LOCALHOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;

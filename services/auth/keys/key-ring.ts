@@ -11,8 +11,8 @@ import type { TokenSettings } from '#kit/auth/tokens';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import type { Database } from '#kit/mysql/database';
-import { deleteKeys, insertKeyUnlessMade, listKeys, type SigningKeyRow } from './keys-store';
 import { KEY_PUBLISHED_AHEAD_MS, keyInUse, keysToPublish, nextKeyDue } from './rules';
+import { deleteKeys, insertKeyUnlessMade, listKeys, type SigningKeyRow } from './store';
 
 /** Every instance knows a new key long before it signs. */
 const REFRESH_EVERY_MS = 30_000;

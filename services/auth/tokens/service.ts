@@ -1,10 +1,10 @@
 import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { Unauthenticated } from '#kit/errors/problem';
-import { findByUserId } from './credentials-store';
-import type { Introspection } from './model';
+import { findByUserId } from '../credentials/store';
+import type { Introspection } from '../sessions/model';
+import { endSession, findRefreshableSession, findSessionOf, type SessionsDeps } from '../sessions/service';
 import { isRecorded, revoking } from './revocations';
-import { endSession, findRefreshableSession, findSessionOf, type SessionsDeps } from './sessions';
 
 export interface TokensDeps extends SessionsDeps {
   readonly tokens: TokenVerifier;

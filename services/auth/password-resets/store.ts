@@ -1,6 +1,6 @@
 import { and, eq, gt, lt } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { passwordResets } from './schema';
+import { passwordResets } from '../schema';
 
 type PasswordReset = typeof passwordResets.$inferSelect;
 

@@ -5,8 +5,8 @@ import RateLimiterRedis from 'rate-limiter-flexible/lib/RateLimiterRedis.js';
 import RateLimiterRes from 'rate-limiter-flexible/lib/RateLimiterRes.js';
 import { networkOf } from '#kit/http/network';
 import type { Redis } from '#kit/redis/client';
-import { TooManyAttempts } from './model';
-import { restAfterFailures } from './rules';
+import { restAfterFailures } from '../keys/rules';
+import { TooManyAttempts } from '../sessions/model';
 
 /** Mastodon's: 25 sign-ins in five minutes from an address, 25 in an hour for an account. Good ones are given back. */
 const PER_ADDRESS_SECONDS = 300;

@@ -5,7 +5,7 @@ import type { Denylist, Revocation } from '#kit/auth/denylist';
 import type { Runtime } from '#kit/core/runtime';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { revokedTokens } from './schema';
+import { revokedTokens } from '../schema';
 
 export interface RevocationDeps {
   readonly runtime: Runtime;

@@ -4,13 +4,13 @@ import { uuidv7 } from '#kit/core/ids';
 import type { Client } from '#kit/http/client-address';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import type { Transaction } from '#kit/mysql/database';
-import { type AccessTokenDeps, signAccessToken } from './access-tokens';
-import { type Authorizations, type CredentialsDeps, findAuthorizations } from './credentials';
-import { findByUserId, holdByUserId } from './credentials-store';
+import { type Authorizations, type CredentialsDeps, findAuthorizations } from '../credentials/service';
+import { findByUserId, holdByUserId } from '../credentials/store';
+import { isAlive, judgeRefresh, SESSION_MS, sessionExpiry } from '../keys/rules';
+import { type AccessTokenDeps, signAccessToken } from '../tokens/access-tokens';
+import { type Revoke, revoking } from '../tokens/revocations';
 import { RefreshRefused, type Session, SessionNotFound, type TokenPair, WrongCredentials } from './model';
-import { type Revoke, revoking } from './revocations';
-import { isAlive, judgeRefresh, SESSION_MS, sessionExpiry } from './rules';
-import * as store from './sessions-store';
+import * as store from './store';
 
 export interface SessionsDeps extends CredentialsDeps, AccessTokenDeps {
   /** Successors of refresh tokens are made with it. */

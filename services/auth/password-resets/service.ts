@@ -4,15 +4,15 @@ import type { Passwords } from '#kit/auth/passwords';
 import type { Client } from '#kit/http/client-address';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
-import type { Afterwards } from './afterwards';
-import type { CredentialsDeps } from './credentials';
-import * as credentials from './credentials-store';
-import { type ForgottenPassword, type PasswordReset, ResetRefused } from './model';
-import * as store from './password-resets-store';
-import { revoking } from './revocations';
-import { normalizeName, RESET_LINK_MS } from './rules';
-import { endAllSessions } from './sessions-store';
-import type { ResetThrottle, Throttle } from './throttle';
+import type { Afterwards } from '../background-queue';
+import type { CredentialsDeps } from '../credentials/service';
+import * as credentials from '../credentials/store';
+import { normalizeName, RESET_LINK_MS } from '../keys/rules';
+import { type ForgottenPassword, type PasswordReset, ResetRefused } from '../sessions/model';
+import { endAllSessions } from '../sessions/store';
+import type { ResetThrottle, Throttle } from '../throttle/throttle';
+import { revoking } from '../tokens/revocations';
+import * as store from './store';
 
 export interface PasswordResetDeps extends CredentialsDeps {
   readonly passwords: Passwords;
