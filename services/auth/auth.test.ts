@@ -6,7 +6,7 @@ import { createGrpcClient } from '#kit/grpc/client';
 import { routeClaims } from '#kit/http/route-claims';
 import { startIdentity } from '../../tests/support/identity';
 import { credentials, refreshTokens, sessions } from './schema';
-import { sweepOnce } from './sweep';
+import { sweepBatch } from './sweep';
 
 const identity = await startIdentity();
 const { authDeps, callAuth, callUsers, clock } = identity;
@@ -14,9 +14,9 @@ const PASSWORD = 'a long password';
 
 afterAll(() => identity.close());
 
-let made = 0;
+let count = 0;
 async function join() {
-  const username = `person_${++made}`;
+  const username = `user_${++count}`;
   const answer = await callAuth('POST', '/auth/register', {
     body: { username, email: `${username}@example.com`, password: PASSWORD },
   });
@@ -46,8 +46,8 @@ const refresh = (refresh_token: string) => callAuth('POST', '/auth/refresh', { b
 const me = (authorization: string) => callAuth('GET', '/auth/me', { authorization });
 const codeOf = ({ status, body }: { status: number; body: Record<string, unknown> }) => [status, body.code];
 
-describe('registering', () => {
-  test('makes the person at users and signs them in, with the refresh token in a cookie no script can read', async () => {
+describe('registration', () => {
+  test('creates the user at users and signs them in, with the refresh token in an HttpOnly cookie', async () => {
     const answer = await callAuth('POST', '/auth/register', {
       body: { username: 'Ada', email: 'Ada@Example.com', password: PASSWORD },
       headers: { host: 'rookery.example', 'x-forwarded-proto': 'https' },
@@ -74,7 +74,7 @@ describe('registering', () => {
     expect((await callUsers('GET', '/users/me', { authorization })).status).toBe(200);
   });
 
-  test('passes on what users says is wrong, without what was sent', async () => {
+  test('forwards the validation errors of users without echoing the input', async () => {
     const { username } = await join();
     const taken = await callAuth('POST', '/auth/register', {
       body: { username, email: 'other@example.com', password: PASSWORD },
@@ -88,7 +88,7 @@ describe('registering', () => {
     expect(JSON.stringify(short.body)).not.toContain('"pw"');
   });
 
-  test('the cookie of a developer on plain localhost is not a secure one, which the browser would drop', async () => {
+  test('sets a cookie without Secure on plain localhost, where browsers drop secure cookies', async () => {
     const { username } = await join();
     const answer = await callAuth('POST', '/auth/login', {
       body: { username, password: PASSWORD },
@@ -98,8 +98,8 @@ describe('registering', () => {
   });
 });
 
-describe('signing in', () => {
-  test('works by name and by address, in any case, here and at users', async () => {
+describe('sign-in', () => {
+  test('works by username and by email address, in any case, at auth and at users', async () => {
     const { username } = await join();
     expect((await signIn(username.toUpperCase())).status).toBe(200);
     const byAddress = { email: `${username.toUpperCase()}@example.com`, password: PASSWORD };
@@ -107,23 +107,23 @@ describe('signing in', () => {
     expect((await callUsers('POST', '/login', { body: { username, password: PASSWORD } })).status).toBe(200);
   });
 
-  test('an unknown name and a wrong password get the same answer', async () => {
+  test('returns the same response for an unknown username and a wrong password', async () => {
     const { username } = await join();
     const wrong = await signIn(username, 'not the password');
     const unknown = await signIn('nobody_at_all', 'not the password');
     expect(codeOf(wrong)).toEqual([401, 'auth.wrong-credentials']);
-    const { request_id: _, ...same } = unknown.body;
-    expect(wrong.body).toMatchObject(same);
+    const { request_id: _, ...expected } = unknown.body;
+    expect(wrong.body).toMatchObject(expected);
   });
 
-  test('both names or neither are refused', async () => {
+  test('rejects a request with both or neither of username and email', async () => {
     for (const names of [{}, { username: 'ada', email: 'ada@example.com' }])
       expect((await callAuth('POST', '/auth/login', { body: { ...names, password: PASSWORD } })).status).toBe(
         422,
       );
   });
 
-  test('a form, which any page could send, is refused', async () => {
+  test('rejects a form, which any web page could submit', async () => {
     const answer = await callAuth('POST', '/auth/login', {
       body: 'username=ada&password=x',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -131,7 +131,7 @@ describe('signing in', () => {
     expect(answer.status).toBe(415);
   });
 
-  test('tokens say what users said last while it is away', async () => {
+  test('issues tokens with the stored authorizations while users is unavailable', async () => {
     const { username } = await join();
     identity.away.add('users');
     try {
@@ -142,16 +142,16 @@ describe('signing in', () => {
     }
   });
 
-  test('somebody who was deactivated may not', async () => {
+  test('is rejected for a deactivated user, and so are their refresh tokens', async () => {
     const { id, username, refreshToken } = await join();
-    const operator = await join();
+    const other = await join();
     await authDeps.database.update(credentials).set({ active: false }).where(eq(credentials.userId, id));
     expect(codeOf(await signIn(username))).toEqual([403, 'auth.deactivated']);
     expect((await refresh(refreshToken)).status).toBe(401);
-    expect((await refresh(operator.refreshToken)).status).toBe(200);
+    expect((await refresh(other.refreshToken)).status).toBe(200);
   });
 
-  test('a hash made with weaker parameters is replaced', async () => {
+  test('replaces a password hash with outdated parameters', async () => {
     const { id, username } = await join();
     const weak = await Bun.password.hash(PASSWORD, { algorithm: 'argon2id', memoryCost: 1_024, timeCost: 1 });
     const row = eq(credentials.userId, id);
@@ -164,7 +164,7 @@ describe('signing in', () => {
 });
 
 describe('a refresh token', () => {
-  test('is kept as a hash only', async () => {
+  test('is stored only as a hash', async () => {
     const { refreshToken, sessionId } = await join();
     const rows = await authDeps.database
       .select()
@@ -174,7 +174,7 @@ describe('a refresh token', () => {
     expect(JSON.stringify(rows)).not.toContain(refreshToken);
   });
 
-  test('used fifty times at once gives all the same successor, and nobody is signed out', async () => {
+  test('used fifty times concurrently returns the same successor, and the session continues', async () => {
     const { refreshToken, sessionId } = await join();
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(refreshToken)));
     expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200));
@@ -190,14 +190,14 @@ describe('a refresh token', () => {
     expect((await refresh(successor)).status).toBe(200);
   });
 
-  test('of a tab that comes second leads to the newest of the chain', async () => {
+  test('repeated by a second tab returns the newest successor', async () => {
     const { refreshToken } = await join();
     const first = String((await refresh(refreshToken)).body.refresh_token);
     const second = String((await refresh(first)).body.refresh_token);
     expect((await refresh(refreshToken)).body.refresh_token).toBe(second);
   });
 
-  test('used again later ends the session, with all that came from it', async () => {
+  test('reused later ends the session, with all tokens issued in it', async () => {
     const { refreshToken, authorization } = await join();
     const next = signedIn(await refresh(refreshToken));
     clock.aheadMs += 10_001;
@@ -210,7 +210,7 @@ describe('a refresh token', () => {
     }
   });
 
-  test('ends after a week without use, and after thirty days in any case', async () => {
+  test('expires after a week without use, and after thirty days in any case', async () => {
     const day = 24 * 3_600_000;
     const idle = await join();
     const busy = await join();
@@ -225,16 +225,16 @@ describe('a refresh token', () => {
       expect((await refresh(token)).status).toBe(401);
       expect((await refresh(idle.refreshToken)).status).toBe(401);
       const before = (await authDeps.database.select().from(sessions)).length;
-      while (await sweepOnce(authDeps));
-      const left = await authDeps.database.select().from(sessions);
-      expect(left.length).toBeLessThan(before);
-      expect(left.map((session) => session.id)).not.toContain(idle.sessionId);
+      while (await sweepBatch(authDeps));
+      const remaining = await authDeps.database.select().from(sessions);
+      expect(remaining.length).toBeLessThan(before);
+      expect(remaining.map((session) => session.id)).not.toContain(idle.sessionId);
     } finally {
       clock.aheadMs = 0;
     }
   });
 
-  test('comes from the cookie where the body has none; with neither the answer is 401', async () => {
+  test('is read from the cookie if the body has none; without either the response is 401', async () => {
     const { refreshToken } = await join();
     const answer = await callAuth('POST', '/auth/refresh', {
       headers: { cookie: `other=1; refresh_token=${refreshToken}` },
@@ -246,7 +246,7 @@ describe('a refresh token', () => {
     expect([unknown.status, unknown.headers.get('set-cookie')]).toEqual([401, null]);
   });
 
-  test('that a browser keeps sending although it was refused is taken from it', async () => {
+  test('in a cookie is deleted when it is rejected', async () => {
     const answer = await callAuth('POST', '/auth/refresh', { headers: { cookie: 'refresh_token=stale' } });
     expect(codeOf(answer)).toEqual([401, 'auth.refresh-refused']);
     expect(answer.headers.get('set-cookie')).toMatch(/^refresh_token=;.*Path=\/auth;.*Max-Age=0/);
@@ -254,7 +254,7 @@ describe('a refresh token', () => {
 });
 
 describe('sessions', () => {
-  test('are listed with the current one marked, and end one by one', async () => {
+  test('are listed with the current one marked, and end individually', async () => {
     const first = await join();
     const second = await signIn(first.username);
     const { body } = await callAuth('GET', '/auth/sessions', { authorization: second.authorization ?? '' });
@@ -271,7 +271,7 @@ describe('sessions', () => {
     expect((await me(second.authorization ?? '')).status).toBe(200);
   });
 
-  test("somebody else's cannot be seen nor ended", async () => {
+  test('of other users can be neither seen nor ended', async () => {
     const [one, other] = [await join(), await join()];
     const answer = await callAuth('DELETE', `/auth/sessions/${other.sessionId}`, {
       authorization: one.authorization,
@@ -280,7 +280,7 @@ describe('sessions', () => {
     expect((await me(other.authorization)).status).toBe(200);
   });
 
-  test('signing out ends the session by either token, and always answers 204', async () => {
+  test('are ended by signing out with either token, which always returns 204', async () => {
     const byCookie = await join();
     const answer = await callAuth('POST', '/auth/logout', {
       headers: { cookie: `refresh_token=${byCookie.refreshToken}` },
@@ -295,9 +295,9 @@ describe('sessions', () => {
   });
 });
 
-describe('changing the password', () => {
+describe('a password change', () => {
   test.each(['users', 'usuarios'])(
-    'at /auth/%s needs the current one, and ends all other sessions',
+    'at /auth/%s requires the current password and ends all other sessions',
     async (path) => {
       const first = await join();
       const second = await signIn(first.username);
@@ -316,7 +316,7 @@ describe('changing the password', () => {
     },
   );
 
-  test("is for one's own only", async () => {
+  test('is rejected for another user', async () => {
     const [one, other] = [await join(), await join()];
     const answer = await callAuth('PATCH', `/auth/users/${other.id}`, {
       authorization: one.authorization,
@@ -327,19 +327,19 @@ describe('changing the password', () => {
   });
 });
 
-describe('tokens asked about', () => {
+describe('token endpoints', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
-  test('verify answers the claims of a good one and 401 for any other', async () => {
+  test('verification returns the claims of a valid token and 401 for any other', async () => {
     const { accessToken, id, sessionId } = await join();
     const good = await callAuth('POST', '/auth/verify', { body: { token: accessToken } });
     expect(good.body).toMatchObject({ user_id: id, session_id: sessionId, roles: ['user'] });
     expect((await callAuth('POST', '/auth/verify', { body: { token: 'nonsense' } })).status).toBe(401);
   });
 
-  test('introspection needs a caller, takes forms, and says of what it does not know only that it is not active', async () => {
+  test('introspection requires a token, accepts forms, and reports an unknown token only as inactive', async () => {
     const { accessToken, authorization, refreshToken, id } = await join();
-    const ask = async (token: string) =>
+    const introspect = async (token: string) =>
       (
         await callAuth('POST', '/auth/introspect', {
           body: new URLSearchParams({ token }).toString(),
@@ -347,21 +347,26 @@ describe('tokens asked about', () => {
           authorization,
         })
       ).body;
-    expect(await ask(accessToken)).toMatchObject({ active: true, sub: id, aud: 'rookery' });
-    expect(await ask(refreshToken)).toMatchObject({ active: true, sub: id, token_type: 'refresh_token' });
+    expect(await introspect(accessToken)).toMatchObject({ active: true, sub: id, aud: 'rookery' });
+    expect(await introspect(refreshToken)).toMatchObject({
+      active: true,
+      sub: id,
+      token_type: 'refresh_token',
+    });
     await refresh(refreshToken);
-    for (const unknown of [refreshToken, 'nonsense']) expect(await ask(unknown)).toEqual({ active: false });
+    for (const unknown of [refreshToken, 'nonsense'])
+      expect(await introspect(unknown)).toEqual({ active: false });
     const stranger = await callAuth('POST', '/auth/introspect', { body: { token: accessToken } });
     expect(stranger.status).toBe(401);
   });
 
-  test('revoking ends an access token alone, a refresh token with its session, and nothing for an unknown one', async () => {
-    const person = await join();
-    const second = signedIn(await refresh(person.refreshToken));
+  test('revocation ends an access token alone or a refresh token with its session, and ignores an unknown one', async () => {
+    const user = await join();
+    const second = signedIn(await refresh(user.refreshToken));
     const revoke = (token: string) =>
       callAuth('POST', '/auth/revoke', { body: new URLSearchParams({ token }).toString(), headers: form });
-    expect((await revoke(person.accessToken)).status).toBe(200);
-    expect((await me(person.authorization)).status).toBe(401);
+    expect((await revoke(user.accessToken)).status).toBe(200);
+    expect((await me(user.authorization)).status).toBe(401);
     expect((await me(second.authorization)).status).toBe(200);
     expect((await revoke(second.refreshToken)).status).toBe(200);
     expect((await me(second.authorization)).status).toBe(401);
@@ -369,7 +374,7 @@ describe('tokens asked about', () => {
   });
 });
 
-test('over gRPC the same: sign in, refresh, who am I, verify, sign out', async () => {
+test('gRPC supports sign-in, refresh, me, verification and sign-out', async () => {
   const { username, id } = await join();
   const client = createGrpcClient(identity.usersDeps.runtime, {
     service: 'auth',
@@ -380,18 +385,18 @@ test('over gRPC the same: sign in, refresh, who am I, verify, sign out', async (
   const { signed_in } = await client.login({ username, password: PASSWORD });
   const again = await client.refresh({ refresh_token: signed_in?.refresh_token });
   const access_token = again.tokens?.access_token ?? '';
-  const asThem = { onBehalfOf: { authorization: `Bearer ${access_token}` } };
-  expect(await client.me({}, asThem)).toMatchObject({ id, username, roles: ['user'] });
+  const asUser = { onBehalfOf: { authorization: `Bearer ${access_token}` } };
+  expect(await client.me({}, asUser)).toMatchObject({ id, username, roles: ['user'] });
   expect(await client.verifyToken({ access_token })).toMatchObject({ user_id: id });
-  await client.logout({}, asThem);
-  // Settled before it is looked at: `rejects` would hold up the server, which runs in this process too.
-  const refusal = await client.verifyToken({ access_token }).catch((problem: unknown) => problem);
-  expect(refusal).toMatchObject({ status: 401 });
+  await client.logout({}, asUser);
+  // Awaited first: `rejects` would block the server, which runs in this process.
+  const rejection = await client.verifyToken({ access_token }).catch((problem: unknown) => problem);
+  expect(rejection).toMatchObject({ status: 401 });
   const { revocations } = await client.listRevocations({});
   expect(revocations.map(({ subject }) => subject)).toContain(String(decodeJwt(access_token).sid));
 });
 
-test('every route says who may call it, and keeps its word to strangers', async () => {
+test('every route declares its access rule and rejects unauthenticated requests', async () => {
   for (const { method, path, auth } of routeClaims(identity.authApp)) {
     if (auth === 'public') continue;
     expect((await callAuth(method, path.replace(':id', 'x'))).status).toBe(401);

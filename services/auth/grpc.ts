@@ -1,4 +1,5 @@
 import { AuthServiceDefinition, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
+import { parseBearer } from '#kit/auth/bearer';
 import type { Revocation } from '#kit/auth/denylist';
 import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
@@ -6,27 +7,27 @@ import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
 import type { IncomingCall } from '#kit/grpc/server-call';
 import type { Client } from '#kit/http/client-address';
-import type { AuthServiceDeps } from '.';
-import { setCredentials } from './credentials/service';
+import { applyCredentials } from './credentials/replication';
+import type { AuthDeps } from './deps';
 import { RefreshRequest, Registration, SignIn } from './sessions/model';
 import {
-  noRefreshCookie,
+  expiredRefreshCookie,
   readRefreshCookie,
   refreshCookie,
   withRefreshToken,
 } from './sessions/refresh-cookie';
 import { refresh } from './sessions/service';
-import { register, signIn } from './sessions/sign-in';
+import { readMe, register, signIn, signOut } from './sessions/sign-in';
 import { listRevocations } from './tokens/revocations';
-import { accessTokenIn, logOut, readMe, verifyToken } from './tokens/service';
+import { verifiedTokenView, verifyToken } from './tokens/service';
 
-/** What other services ask about secrets and tokens. */
-export const authGrpc = (deps: AuthServiceDeps) =>
+/** The auth service's gRPC methods, for other services and the transcoding gateway. */
+export const authGrpc = (deps: AuthDeps) =>
   grpcService(AuthServiceDefinition, {
     async setCredentials({ user_id, username, email, password_hash, version }) {
       const setAt = new Date(deps.now());
-      const sent = { userId: user_id, username, email, passwordHash: password_hash, version, setAt };
-      return { applied: await setCredentials(deps, sent) };
+      const received = { userId: user_id, username, email, passwordHash: password_hash, version, setAt };
+      return { applied: await applyCredentials(deps, received) };
     },
     async register(request, call) {
       const signedIn = await register(deps, validated(Registration, request), clientOf(call));
@@ -38,14 +39,15 @@ export const authGrpc = (deps: AuthServiceDeps) =>
       return { signed_in: withCookie(call, signedIn) };
     },
     async refresh(request, call) {
-      const sent = validated(RefreshRequest, request)?.refresh_token;
-      const tokens = await withRefreshToken(call.origin ?? {}, sent, (token) => refresh(deps, token));
-      return { tokens: withCookie(call, tokens) };
+      const refreshToken = validated(RefreshRequest, request)?.refresh_token;
+      const exchange = (token: string) => refresh(deps, token);
+      return { tokens: withCookie(call, await withRefreshToken(call.origin ?? {}, refreshToken, exchange)) };
     },
     async logout(request, call) {
       const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
-      await logOut(deps, { refreshToken, accessToken: accessTokenIn(call.metadata(USER_AUTHORIZATION)) });
-      if (call.origin) call.setHttpResponse({ headers: { 'set-cookie': noRefreshCookie(call.origin) } });
+      const accessToken = parseBearer(call.metadata(USER_AUTHORIZATION)) ?? undefined;
+      await signOut(deps, { refreshToken, accessToken });
+      if (call.origin) call.setHttpResponse({ headers: { 'set-cookie': expiredRefreshCookie(call.origin) } });
       return {};
     },
     async me(_request, call) {
@@ -53,17 +55,7 @@ export const authGrpc = (deps: AuthServiceDeps) =>
       return { ...me, ...(email !== null && { email }) };
     },
     async verifyToken({ access_token }) {
-      const caller = await verifyToken(deps, access_token);
-      return {
-        user_id: caller.id,
-        username: caller.username,
-        session_id: caller.sessionId,
-        token_id: caller.tokenId,
-        roles: [...caller.roles],
-        permissions: [...caller.permissions],
-        issued_at: caller.issuedAt,
-        expires_at: caller.expiresAt,
-      };
+      return verifiedTokenView(await verifyToken(deps, access_token));
     },
     async listRevocations() {
       return { revocations: (await listRevocations(deps)).map(revocationOf) };
@@ -77,7 +69,7 @@ const clientOf = ({ origin }: IncomingCall): Client => ({
 
 const cookieOf = ({ origin }: IncomingCall) => (origin === undefined ? undefined : readRefreshCookie(origin));
 
-/** The same cookie as over HTTP, for a gateway that answers a browser. */
+/** Sets the same cookie as over HTTP, for calls that the gateway transcodes for a browser. */
 function withCookie<Value extends { refresh_token: string }>(
   { origin, setHttpResponse }: IncomingCall,
   value: Value,

@@ -1,4 +1,3 @@
-import { createSealer } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
 import { optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
@@ -6,8 +5,8 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
 import { createKeyRing } from './keys/key-ring';
 
-// For an operator: makes the next signing key now instead of when its time has come. Running instances publish it
-// within half a minute, and sign with it after a quarter of an hour.
+// For operators: creates the next signing key now instead of on schedule. Running instances publish it within 30 s and
+// sign with it after 15 minutes.
 const env = readEnv({
   ...workerFields(0),
   ...mysqlFields,
@@ -24,14 +23,12 @@ const database = await openServiceDatabase(runtime, env, {
 });
 const keys = createKeyRing({
   database,
-  sealer: createSealer(env.INTERNAL_SECRET, 'signing-keys'),
   settings: tokenSettings(env),
-  // Nothing is removed here, so the life of tokens does not matter.
+  internalSecret: env.INTERNAL_SECRET,
+  // Not used by a rotation, which deletes no keys.
   tokenLifetimeMs: 0,
   now: Date.now,
 });
 await keys.rotate();
-runtime.log.info(
-  'the next key is made: it is published within half a minute and signs in a quarter of an hour',
-);
+runtime.log.info('Created the next signing key: published within 30 s, signs after 15 minutes');
 await runtime.close();

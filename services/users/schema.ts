@@ -112,7 +112,7 @@ export const userRoles = mysqlTable(
   ],
 );
 
-/** Queue of the users whose authorizations changed with a role: a role may be held by all users, too many for one transaction. */
+/** Queue of users whose authorizations changed with a role: it may have too many holders for one transaction. */
 export const authorizationChanges = mysqlTable('authorization_changes', {
   userId: uuid('user_id').primaryKey(),
   /** Whether a role or permission was removed, so that older access tokens must be rejected. */

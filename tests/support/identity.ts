@@ -13,7 +13,7 @@ import { type GrpcService, startGrpcServer } from '#kit/grpc/server';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
 import { auth } from '../../services/auth';
-import { createAfterwards } from '../../services/auth/background-queue';
+import { createBackgroundQueue } from '../../services/auth/background-queue';
 import { authGrpc } from '../../services/auth/grpc';
 import { openKeyRing } from '../../services/auth/keys/key-ring';
 import { createResetThrottle, createThrottle } from '../../services/auth/throttle/throttle';
@@ -55,7 +55,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
   const denylist = createDenylist();
   const keyRing = {
     database: authStorage.database,
-    sealer: createSealer(SECRET, 'signing-keys'),
+    internalSecret: SECRET,
     settings,
     ...timing,
   };
@@ -81,7 +81,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     sealer: createSealer(SECRET, 'credentials'),
     throttle: createThrottle(redis, options.perAddress ?? 1_000),
     resetThrottle: createResetThrottle(redis),
-    afterwards: createAfterwards(authRuntime),
+    backgroundQueue: createBackgroundQueue(authRuntime),
     publicUrl: 'https://rookery.example',
     refreshSecret: new Uint8Array(randomBytes(32)),
   };

@@ -11,8 +11,8 @@ import { eventually } from '../../../tests/support/eventually';
 import { startIdentity } from '../../../tests/support/identity';
 import { amqpUrl } from '../../../tests/support/servers';
 import { refreshTokens, sessions } from '../schema';
-import { subscribe, takeOver } from '../subscriptions';
-import { setCredentials } from './service';
+import { applyEvent, subscribe } from '../subscriptions';
+import { applyCredentials } from './replication';
 import { findByName, findByUserId } from './store';
 
 const identity = await startIdentity();
@@ -42,7 +42,7 @@ const updated = (id: string, username: string, version: number, active = true) =
 
 const deleted = (id: string, version: number) => envelope(UserDeleted, { id, version }, context);
 
-// These people exist here only; what they may do is what was known last.
+// These users exist only at auth, which uses the stored authorizations while users is unavailable.
 async function canSignIn(username: string, password: string): Promise<boolean> {
   identity.away.add('users');
   const { status } = await callAuth('POST', '/auth/login', { body: { username, password } });
@@ -51,10 +51,10 @@ async function canSignIn(username: string, password: string): Promise<boolean> {
 }
 
 describe('credentials', () => {
-  test('let somebody sign in once they have arrived, however often and by whichever way they come', async () => {
+  test('allow signing in once they have arrived, however often and by call or event', async () => {
     const id = uuidv7();
     const message = await credentialsSet(id, 'twice', 'first password', 1);
-    await Promise.all(Array.from({ length: 5 }, () => takeOver(authDeps, message)));
+    await Promise.all(Array.from({ length: 5 }, () => applyEvent(authDeps, message)));
     const again = {
       userId: id,
       username: 'twice',
@@ -62,19 +62,19 @@ describe('credentials', () => {
       version: 1,
       setAt: new Date(),
     };
-    expect(await setCredentials(authDeps, { ...again, passwordHash: await hash('other') })).toBe(false);
+    expect(await applyCredentials(authDeps, { ...again, passwordHash: await hash('other') })).toBe(false);
     expect(await canSignIn('twice', 'first password')).toBe(true);
   });
 
-  test('that come late do not undo newer ones', async () => {
+  test('that arrive late do not overwrite newer ones', async () => {
     const id = uuidv7();
-    await takeOver(authDeps, await credentialsSet(id, 'late', 'second password', 2));
-    await takeOver(authDeps, await credentialsSet(id, 'late', 'first password', 1));
+    await applyEvent(authDeps, await credentialsSet(id, 'late', 'second password', 2));
+    await applyEvent(authDeps, await credentialsSet(id, 'late', 'first password', 1));
     expect(await canSignIn('late', 'first password')).toBe(false);
     expect(await canSignIn('late', 'second password')).toBe(true);
   });
 
-  test('that come late do not undo a password changed here', async () => {
+  test('that arrive late do not overwrite a password change at auth', async () => {
     const answer = await callAuth('POST', '/auth/register', {
       body: { username: 'changed', email: 'changed@example.com', password: 'first password' },
     });
@@ -84,55 +84,55 @@ describe('credentials', () => {
       body: { current_password: 'first password', new_password: 'second password' },
     });
     expect(change.status).toBe(204);
-    await takeOver(authDeps, await credentialsSet(id, 'changed', 'first password', 1));
+    await applyEvent(authDeps, await credentialsSet(id, 'changed', 'first password', 1));
     expect(await canSignIn('changed', 'first password')).toBe(false);
     expect(await canSignIn('changed', 'second password')).toBe(true);
   });
 
-  test('are taken even when newer news of the person came first, with the newer name', async () => {
+  test('are applied after a newer event of the user, which keeps its newer username', async () => {
     const id = uuidv7();
-    await takeOver(authDeps, updated(id, 'new_name', 3));
-    await takeOver(authDeps, await credentialsSet(id, 'old_name', 'a password', 1));
+    await applyEvent(authDeps, updated(id, 'new_name', 3));
+    await applyEvent(authDeps, await credentialsSet(id, 'old_name', 'a password', 1));
     expect(await canSignIn('old_name', 'a password')).toBe(false);
     expect(await canSignIn('new_name', 'a password')).toBe(true);
   });
 
-  test('sealed with another secret are not taken', async () => {
+  test('encrypted with another secret are rejected', async () => {
     const message = await credentialsSet(uuidv7(), 'sealed', 'a password', 1);
     const [head, , ...rest] = message.data.sealed.split('.');
     const tampered = {
       ...message,
       data: { ...message.data, sealed: [head, '', ...rest.reverse()].join('.') },
     };
-    await expect(takeOver(authDeps, tampered)).rejects.toThrow();
+    await expect(applyEvent(authDeps, tampered)).rejects.toThrow();
   });
 
-  test('whose name another person took meanwhile lead to the one who has it now', async () => {
+  test('with a username that another user has since taken belong to the current owner', async () => {
     const [former, present] = [uuidv7(), uuidv7()].sort();
-    await takeOver(authDeps, await credentialsSet(String(former), 'wanted', 'former password', 1));
-    await takeOver(authDeps, await credentialsSet(String(present), 'wanted', 'present password', 1));
+    await applyEvent(authDeps, await credentialsSet(String(former), 'wanted', 'former password', 1));
+    await applyEvent(authDeps, await credentialsSet(String(present), 'wanted', 'present password', 1));
     expect(await canSignIn('wanted', 'present password')).toBe(true);
-    await takeOver(authDeps, deleted(String(former), 2));
+    await applyEvent(authDeps, deleted(String(former), 2));
     expect(await canSignIn('wanted', 'present password')).toBe(true);
   });
 });
 
-describe('news of a name', () => {
-  test('older than credentials that came first does not bring an old name back', async () => {
+describe('a username event', () => {
+  test('older than the stored credentials does not restore an old username', async () => {
     const id = uuidv7();
-    await takeOver(authDeps, await credentialsSet(id, 'name_of_three', 'a password', 3));
-    await takeOver(authDeps, updated(id, 'name_of_two', 2));
+    await applyEvent(authDeps, await credentialsSet(id, 'name_of_three', 'a password', 3));
+    await applyEvent(authDeps, updated(id, 'name_of_two', 2));
     expect(await findByUserId(authDeps.database, id)).toMatchObject({ username: 'name_of_three' });
-    // Of the same version, and still worth hearing for whether they may sign in.
-    await takeOver(authDeps, updated(id, 'name_of_three', 3, false));
+    // The same version, but the first event that carries `active`.
+    await applyEvent(authDeps, updated(id, 'name_of_three', 3, false));
     expect(await findByUserId(authDeps.database, id)).toMatchObject({ active: false });
-    await takeOver(authDeps, updated(id, 'name_of_four', 4));
+    await applyEvent(authDeps, updated(id, 'name_of_four', 4));
     expect(await findByUserId(authDeps.database, id)).toMatchObject({ username: 'name_of_four' });
   });
 });
 
-describe('with auth or the way to it down', () => {
-  test('registering at users succeeds, and signing in works once the message has come through', async () => {
+describe('while auth is unavailable', () => {
+  test('registration at users succeeds, and sign-in works once the event is delivered', async () => {
     identity.away.add('auth');
     const registered = await identity.callUsers('POST', '/register', {
       body: { username: 'patient', email: 'patient@example.com', password: 'a long password' },
@@ -158,7 +158,7 @@ describe('with auth or the way to it down', () => {
     });
   });
 
-  test('a session from registering lives on', async () => {
+  test('a session from registration can be refreshed', async () => {
     identity.away.add('auth');
     const { body } = await callAuth('POST', '/auth/register', {
       body: { username: 'early', email: 'early@example.com', password: 'a long password' },
@@ -171,21 +171,21 @@ describe('with auth or the way to it down', () => {
   });
 });
 
-describe('a person', () => {
-  test('who is deactivated is signed out at once and may come back', async () => {
+describe('a user', () => {
+  test('who is deactivated is signed out at once, and can sign in after reactivation', async () => {
     const { id, authorization } = await joined('paused');
-    await takeOver(authDeps, updated(id, 'paused', 2, false));
+    await applyEvent(authDeps, updated(id, 'paused', 2, false));
     expect((await callAuth('GET', '/auth/me', { authorization })).status).toBe(401);
     expect(await canSignIn('paused', 'a long password')).toBe(false);
-    await takeOver(authDeps, updated(id, 'paused', 3, true));
-    await takeOver(authDeps, updated(id, 'paused', 2, false));
+    await applyEvent(authDeps, updated(id, 'paused', 3, true));
+    await applyEvent(authDeps, updated(id, 'paused', 2, false));
     expect(await canSignIn('paused', 'a long password')).toBe(true);
   });
 
-  test('from whom a right was taken has to refresh, and keeps the session', async () => {
+  test('who loses a permission has to refresh the token, and keeps the session', async () => {
     const { id, authorization, refreshToken } = await joined('demoted');
     const change = (version: number, reduced: boolean, permissions: string[]) =>
-      takeOver(
+      applyEvent(
         authDeps,
         envelope(
           UserAuthorizationsChanged,
@@ -209,36 +209,36 @@ describe('a person', () => {
     expect((await callAuth('GET', '/auth/me', { authorization: `Bearer ${renewed}` })).status).toBe(200);
   });
 
-  test('whose password somebody in charge has replaced is signed out everywhere, and needs the new one', async () => {
+  test('whose password an operator has replaced is signed out everywhere and needs the new one', async () => {
     const { id, authorization, refreshToken } = await joined('replaced');
-    await takeOver(authDeps, await credentialsSet(id, 'replaced', 'the new password', 2));
+    await applyEvent(authDeps, await credentialsSet(id, 'replaced', 'the new password', 2));
     expect((await callAuth('GET', '/auth/me', { authorization })).status).toBe(401);
     const refreshed = await callAuth('POST', '/auth/refresh', { body: { refresh_token: refreshToken } });
     expect(refreshed.status).toBe(401);
     expect(await canSignIn('replaced', 'a long password')).toBe(false);
     expect(await canSignIn('replaced', 'the new password')).toBe(true);
-    // The same change told in two ways: the second must not be taken for an old one.
-    await takeOver(authDeps, updated(id, 'replaced', 2, false));
+    // The second event of the same change has the same version and must not be ignored as stale.
+    await applyEvent(authDeps, updated(id, 'replaced', 2, false));
     expect(await canSignIn('replaced', 'the new password')).toBe(false);
   });
 
-  test('who has a new address signs in with it, whenever the news comes', async () => {
+  test('keeps the newest email address, whatever the order of events', async () => {
     const id = uuidv7();
     const emailSet = (email: string, version: number) =>
-      takeOver(authDeps, envelope(AuthEmailSet, { user_id: id, email, version }, context));
+      applyEvent(authDeps, envelope(AuthEmailSet, { user_id: id, email, version }, context));
     await emailSet('new@example.com', 3);
-    await takeOver(authDeps, await credentialsSet(id, 'moved', 'a long password', 1));
+    await applyEvent(authDeps, await credentialsSet(id, 'moved', 'a long password', 1));
     await emailSet('old@example.com', 2);
     expect(await findByUserId(authDeps.database, id)).toMatchObject({ email: 'new@example.com' });
     expect(await canSignIn('moved', 'a long password')).toBe(true);
   });
 
-  test('who is erased leaves nothing but an id, and nothing late brings them back', async () => {
+  test('who is deleted leaves only a tombstone, and late events do not restore them', async () => {
     const { id, authorization } = await joined('erased');
-    await takeOver(authDeps, deleted(id, 5));
-    await takeOver(authDeps, await credentialsSet(id, 'erased', 'a long password', 9));
-    await takeOver(authDeps, updated(id, 'erased', 9));
-    await takeOver(authDeps, deleted(id, 5));
+    await applyEvent(authDeps, deleted(id, 5));
+    await applyEvent(authDeps, await credentialsSet(id, 'erased', 'a long password', 9));
+    await applyEvent(authDeps, updated(id, 'erased', 9));
+    await applyEvent(authDeps, deleted(id, 5));
     expect((await callAuth('GET', '/auth/me', { authorization })).status).toBe(401);
     expect(await canSignIn('erased', 'a long password')).toBe(false);
     expect(await findByUserId(authDeps.database, id)).toMatchObject({
@@ -247,11 +247,11 @@ describe('a person', () => {
       passwordHash: null,
       roles: null,
     });
-    const left = await authDeps.database.select().from(sessions);
-    expect(left.map((session) => session.userId)).not.toContain(id);
-    const kept = new Set(left.map((session) => session.id));
+    const remaining = await authDeps.database.select().from(sessions);
+    expect(remaining.map((session) => session.userId)).not.toContain(id);
+    const sessionIds = new Set(remaining.map((session) => session.id));
     for (const token of await authDeps.database.select().from(refreshTokens))
-      expect(kept.has(token.sessionId)).toBe(true);
+      expect(sessionIds.has(token.sessionId)).toBe(true);
   });
 });
 

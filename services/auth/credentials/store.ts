@@ -9,7 +9,7 @@ const prepared = preparedOnce((database) => ({
     .select()
     .from(credentials)
     .where(eq(credentials.username, sql.placeholder('name')))
-    // A name may be held twice for a moment: by who gave it up, and by who has it now.
+    // A name may briefly occur twice: at its previous owner and at the current one, whose id is newer.
     .orderBy(desc(credentials.userId))
     .limit(1)
     .prepare(),
@@ -40,9 +40,9 @@ export async function findByUserId(database: Database, userId: string): Promise<
   return row;
 }
 
-/** A person's row, locked; an empty one of version 0 is made first where nothing was heard of the person yet. */
+/** Locks a user's row. If there is none yet, an empty one of version 0 is created. */
 export async function lockOrCreate(transaction: Transaction, userId: string): Promise<CredentialsRow> {
-  // Not `insert ignore`, whose shared lock two transactions would take and then both wait to have alone.
+  // Not `insert ignore`: two transactions would take its shared lock and then deadlock on upgrading it.
   await transaction
     .insert(credentials)
     .values({ userId, version: 0 })
@@ -52,12 +52,12 @@ export async function lockOrCreate(transaction: Transaction, userId: string): Pr
     .from(credentials)
     .where(eq(credentials.userId, userId))
     .for('update');
-  if (row === undefined) throw new Error('a row that was just made is gone');
+  if (row === undefined) throw new Error('The inserted credentials row does not exist');
   return row;
 }
 
-/** A person's row as it is committed now; nobody changes it before this transaction ends. */
-export async function holdByUserId(
+/** Locks a user's row and reads its latest committed state. */
+export async function lockByUserId(
   transaction: Transaction,
   userId: string,
 ): Promise<CredentialsRow | undefined> {
@@ -77,7 +77,7 @@ export async function update(
   await executor.update(credentials).set(change).where(eq(credentials.userId, userId));
 }
 
-/** Changes the hash unless somebody else has changed it meanwhile. @returns whether it was changed */
+/** Replaces the hash if it is still the expected one. @returns whether it was replaced */
 export async function replaceHash(
   executor: Pick<Database, 'update'>,
   userId: string,

@@ -1,68 +1,42 @@
-import {
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JSONWebKeySet,
-  type JWK,
-} from 'jose';
-import type { Sealer } from '#kit/auth/sealing';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { createSealer, type Sealer } from '#kit/auth/sealing';
 import type { TokenSettings } from '#kit/auth/tokens';
-import { sleep } from '#kit/core/back-off';
+import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
-import type { Database } from '#kit/mysql/database';
-import { KEY_PUBLISHED_AHEAD_MS, keyInUse, keysToPublish, nextKeyDue } from './rules';
-import { deleteKeys, insertKeyUnlessMade, listKeys, type SigningKeyRow } from './store';
+import type { AuthDeps, KeyRing } from '../deps';
+import { activeKey, KEY_PUBLISHED_AHEAD_MS, keysToPublish, nextKeyDue } from './rules';
+import { deleteKeys, insertMissingKey, listKeys, type SigningKeyRow } from './store';
 
-/** Every instance knows a new key long before it signs. */
+/** Far below the time a key is published ahead, so that every instance knows a new key before it signs. */
 const REFRESH_EVERY_MS = 30_000;
 
-export interface SigningKey {
-  /** Absent for a shared secret. */
-  readonly kid?: string;
-  readonly key: CryptoKey | Uint8Array;
-}
-
-/** The keys access tokens are signed with, shared by all instances through the database. */
-export interface KeyRing {
-  signingKey(): SigningKey;
-  /** What `/.well-known/jwks.json` answers; empty with a shared secret. */
-  publicKeys(): JSONWebKeySet;
-  /** Takes over what other instances did, and makes or forgets keys as the time has come. */
-  refresh(): Promise<void>;
-  /** Makes a new key now. It is published at once and signs fifteen minutes later. */
-  rotate(): Promise<void>;
-}
-
-export interface KeyRingDeps {
-  readonly database: Database;
-  readonly sealer: Sealer;
-  readonly settings: TokenSettings;
-  readonly tokenLifetimeMs: number;
-  readonly now: () => number;
+export interface KeyRingDeps extends Pick<AuthDeps, 'database' | 'settings' | 'tokenLifetimeMs' | 'now'> {
+  /** INTERNAL_SECRET, which the private keys are encrypted with. */
+  readonly internalSecret: string;
 }
 
 /**
- * Opens the ring, with its first key made where there is none, and keeps it up to date until the process ends.
+ * Opens the key ring, creating the first key if there is none, and refreshes it until the runtime shuts down.
  *
- * @throws when a kept key was sealed with another INTERNAL_SECRET
+ * @throws when a stored key was encrypted with another INTERNAL_SECRET
  */
 export async function openKeyRing(runtime: Runtime, deps: KeyRingDeps): Promise<KeyRing> {
   const ring = createKeyRing(deps);
   await ring.refresh();
-  void keepFresh(runtime, ring);
+  repeatEvery(
+    runtime,
+    'refreshing the signing keys',
+    { everyMs: REFRESH_EVERY_MS, firstRun: 'later' },
+    ring.refresh,
+  );
   return ring;
 }
 
-async function keepFresh({ closing, log }: Runtime, ring: KeyRing): Promise<void> {
-  while (!closing.aborted) {
-    await sleep(REFRESH_EVERY_MS, closing);
-    if (closing.aborted) return;
-    await ring.refresh().catch((failure: unknown) => {
-      log.warn({ err: failure }, 'signing keys could not be refreshed; those at hand go on');
-    });
-  }
-}
+/** A key ring that is empty until its first refresh. */
+export const createKeyRing = (deps: KeyRingDeps): KeyRing =>
+  deps.settings.algorithm === 'HS256'
+    ? sharedSecret(deps.settings)
+    : keyPairs(deps, createSealer(deps.internalSecret, 'signing-keys'));
 
 function sharedSecret({ secret }: TokenSettings): KeyRing {
   const key = new TextEncoder().encode(secret);
@@ -76,19 +50,15 @@ function sharedSecret({ secret }: TokenSettings): KeyRing {
   };
 }
 
-/** The ring as it is in the database, once it has been refreshed. */
-export const createKeyRing = (deps: KeyRingDeps): KeyRing =>
-  deps.settings.algorithm === 'HS256' ? sharedSecret(deps.settings) : keyPairs(deps);
-
-function keyPairs(deps: KeyRingDeps): KeyRing {
-  const { database, sealer, settings, now } = deps;
+function keyPairs(deps: KeyRingDeps, sealer: Sealer): KeyRing {
+  const { database, settings, now } = deps;
   const opened = new Map<string, CryptoKey | Uint8Array>();
   let rows: SigningKeyRow[] = [];
 
   async function load(): Promise<void> {
-    const found = await listKeys(database, settings.algorithm);
-    for (const row of found) if (!opened.has(row.kid)) opened.set(row.kid, await open(row));
-    rows = found;
+    const stored = await listKeys(database, settings.algorithm);
+    for (const row of stored) if (!opened.has(row.kid)) opened.set(row.kid, await open(row));
+    rows = stored;
     for (const kid of opened.keys()) if (!rows.some((row) => row.kid === kid)) opened.delete(kid);
   }
 
@@ -97,8 +67,8 @@ function keyPairs(deps: KeyRingDeps): KeyRing {
       return await importJWK(JSON.parse(await sealer.open(row.sealedPrivateKey)), settings.algorithm);
     } catch (cause) {
       throw new Error(
-        'A signing key cannot be opened: INTERNAL_SECRET is not the one it was sealed with. ' +
-          'Start with the former secret, or empty the table signing_keys, which ends every access token.',
+        'Cannot decrypt a signing key: it was encrypted with another INTERNAL_SECRET. Start with the previous secret, ' +
+          'or empty the table signing_keys, which invalidates every access token.',
         { cause },
       );
     }
@@ -106,15 +76,15 @@ function keyPairs(deps: KeyRingDeps): KeyRing {
 
   async function add(activeFrom: Date): Promise<void> {
     const generation = Math.max(0, ...rows.map((row) => row.generation)) + 1;
-    await insertKeyUnlessMade(database, await makeKey(deps, generation, activeFrom));
+    await insertMissingKey(database, await generateKey(sealer, settings, { generation, activeFrom }));
     await load();
   }
 
   return {
     signingKey() {
-      const row = keyInUse(rows, now());
+      const row = activeKey(rows, now());
       const key = row && opened.get(row.kid);
-      if (row === undefined || key === undefined) throw new Error('There is no key to sign with');
+      if (row === undefined || key === undefined) throw new Error('No signing key is loaded');
       return { kid: row.kid, key };
     },
     publicKeys: () => ({
@@ -125,11 +95,11 @@ function keyPairs(deps: KeyRingDeps): KeyRing {
       const due = nextKeyDue(rows, now());
       if (due !== undefined) await add(due);
       const published = new Set(keysToPublish(rows, now(), deps.tokenLifetimeMs));
-      const ended = rows.filter((row) => !published.has(row));
-      if (ended.length === 0) return;
+      const expired = rows.filter((row) => !published.has(row));
+      if (expired.length === 0) return;
       await deleteKeys(
         database,
-        ended.map((row) => row.kid),
+        expired.map((row) => row.kid),
       );
       await load();
     },
@@ -140,20 +110,19 @@ function keyPairs(deps: KeyRingDeps): KeyRing {
   };
 }
 
-async function makeKey(
-  { sealer, settings: { algorithm } }: KeyRingDeps,
-  generation: number,
-  activeFrom: Date,
+async function generateKey(
+  sealer: Sealer,
+  { algorithm }: TokenSettings,
+  schedule: { generation: number; activeFrom: Date },
 ): Promise<SigningKeyRow> {
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
   const exported: JWK = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(exported);
   return {
     algorithm,
-    generation,
     kid,
+    ...schedule,
     publicKey: { ...exported, kid, alg: algorithm, use: 'sig' },
     sealedPrivateKey: await sealer.seal(JSON.stringify(await exportJWK(privateKey))),
-    activeFrom,
   };
 }

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { createSealer } from '#kit/auth/sealing';
 import type { TokenAlgorithm } from '#kit/auth/tokens';
 import { uuidv7 } from '#kit/core/ids';
 import { startIdentity } from '../../../tests/support/identity';
@@ -13,7 +12,7 @@ import { KEY_LIFETIME_MS } from './rules';
 const identity = await startIdentity();
 const { authDeps, callAuth, clock, keyRing } = identity;
 const MINUTE_MS = 60_000;
-const person = () => ({
+const subject = () => ({
   userId: uuidv7(),
   username: 'ada',
   sessionId: uuidv7(),
@@ -24,7 +23,7 @@ const person = () => ({
 afterAll(() => identity.close());
 
 describe('signing keys', () => {
-  test('are made once, however many instances start first', async () => {
+  test('are created once by instances that start concurrently', async () => {
     await authDeps.database.delete(signingKeys);
     const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyRing(authDeps.runtime, keyRing)));
     const kids = new Set(rings.map((ring) => ring.signingKey().kid));
@@ -33,18 +32,20 @@ describe('signing keys', () => {
     await authDeps.keys.refresh();
   });
 
-  test('lie in the database sealed, and cannot be opened with another secret', async () => {
+  test('are stored encrypted, and cannot be decrypted with another secret', async () => {
     const [row] = await authDeps.database.select().from(signingKeys);
     expect(row?.publicKey).not.toHaveProperty('d');
     expect(row?.sealedPrivateKey).toMatch(/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/);
-    const sealer = createSealer('quite another secret', 'signing-keys');
-    await expect(openKeyRing(authDeps.runtime, { ...keyRing, sealer })).rejects.toThrow('INTERNAL_SECRET');
+    const internalSecret = 'another secret';
+    await expect(openKeyRing(authDeps.runtime, { ...keyRing, internalSecret })).rejects.toThrow(
+      'INTERNAL_SECRET',
+    );
   });
 
-  test('turn over while tokens are signed and checked, and no check ever fails', async () => {
+  test('rotate while tokens are signed and verified, and no verification fails', async () => {
     let cached: { keys: JSONWebKeySet; atMs: number } | undefined;
-    // A verifier that keeps keys for ten minutes and never asks for one it does not know.
-    const check = async (token: string) => {
+    // A verifier that caches keys for ten minutes and does not refetch for an unknown key.
+    const verify = async (token: string) => {
       const nowMs = authDeps.now();
       if (cached === undefined || nowMs - cached.atMs > 10 * MINUTE_MS)
         cached = { keys: authDeps.keys.publicKeys(), atMs: nowMs };
@@ -52,17 +53,17 @@ describe('signing keys', () => {
     };
     const other = await openKeyRing(authDeps.runtime, keyRing);
     const kids = new Set<string | undefined>();
-    const alive: { token: string; untilMs: number }[] = [];
+    const unexpired: { token: string; untilMs: number }[] = [];
     const untilMs = 2 * KEY_LIFETIME_MS + 120 * MINUTE_MS;
     while (clock.aheadMs < untilMs) {
       await Promise.all([authDeps.keys.refresh(), other.refresh()]);
       for (const keys of [authDeps.keys, other]) {
         kids.add(keys.signingKey().kid);
-        const token = await signAccessToken({ ...authDeps, keys }, person());
-        alive.push({ token, untilMs: authDeps.now() + 59 * MINUTE_MS });
+        const token = await signAccessToken({ ...authDeps, keys }, subject());
+        unexpired.push({ token, untilMs: authDeps.now() + 59 * MINUTE_MS });
       }
-      while (alive[0] !== undefined && alive[0].untilMs < authDeps.now()) alive.shift();
-      for (const { token } of [...alive.slice(0, 2), ...alive.slice(-2)]) await check(token);
+      while (unexpired[0] !== undefined && unexpired[0].untilMs < authDeps.now()) unexpired.shift();
+      for (const { token } of [...unexpired.slice(0, 2), ...unexpired.slice(-2)]) await verify(token);
       const intoKeyMs = (clock.aheadMs + 90 * MINUTE_MS) % KEY_LIFETIME_MS;
       clock.aheadMs += intoKeyMs < 240 * MINUTE_MS ? MINUTE_MS : 180 * MINUTE_MS;
     }
@@ -71,7 +72,7 @@ describe('signing keys', () => {
     expect((await authDeps.database.select().from(signingKeys)).length).toBeLessThanOrEqual(2);
   });
 
-  test('can be turned over by an operator: the new one is published at once, and signs later', async () => {
+  test('can be rotated by an operator: the new key is published at once and signs later', async () => {
     await authDeps.database.delete(signingKeys);
     const ring = await openKeyRing(authDeps.runtime, keyRing);
     const before = ring.signingKey().kid;
@@ -89,7 +90,7 @@ describe('signing keys', () => {
 
 describe('an independent library', () => {
   test.each(['EdDSA', 'ES256', 'RS256'] satisfies TokenAlgorithm[])(
-    'finds the keys and takes an access token signed with %s (RFC 8414, RFC 9068)',
+    'discovers the keys and accepts an access token signed with %s (RFC 8414, RFC 9068)',
     async (algorithm) => {
       const own = algorithm === 'EdDSA' ? identity : await startIdentity({ algorithm });
       await own.authDeps.keys.refresh();
@@ -115,7 +116,7 @@ describe('an independent library', () => {
     },
   );
 
-  test('with a shared secret no key is published, and tokens are good all the same', async () => {
+  test('with a shared secret no key is published, and tokens are valid', async () => {
     const own = await startIdentity({ algorithm: 'HS256' });
     const { body } = await own.callAuth('POST', '/auth/register', {
       body: { username: 'by_secret', email: 'secret@example.com', password: 'a long password' },
@@ -127,7 +128,7 @@ describe('an independent library', () => {
   });
 });
 
-test('the key set may be kept for five minutes', async () => {
+test('the key set is cacheable for five minutes', async () => {
   const { headers } = await callAuth('GET', '/.well-known/jwks.json');
   expect(headers.get('cache-control')).toBe('public, max-age=300');
 });

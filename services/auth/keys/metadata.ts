@@ -1,10 +1,10 @@
 /**
- * What clients may find out by themselves (RFC 8414; also where OpenID Connect clients look). Nothing is listed that
- * is not there: people sign in with this service's own routes, so there is no authorization or token endpoint.
+ * Authorization server metadata (RFC 8414), also served where OpenID Connect clients look for it. There are no
+ * authorization and token endpoints: users sign in with this service's own routes.
  *
- * @param issuer JWT_ISSUER, the address the gateway is reached at
+ * @param issuer JWT_ISSUER, the public address of the gateway
  */
-export function authorizationServer(issuer: string) {
+export function serverMetadata(issuer: string) {
   const base = issuer.replace(/\/$/, '');
   return {
     issuer,

@@ -7,8 +7,8 @@ export type SigningKeyRow = typeof signingKeys.$inferSelect;
 export const listKeys = (database: Database, algorithm: string): Promise<SigningKeyRow[]> =>
   database.select().from(signingKeys).where(eq(signingKeys.algorithm, algorithm));
 
-/** Keeps a key unless another instance has made this generation first. */
-export async function insertKeyUnlessMade(database: Database, key: SigningKeyRow): Promise<void> {
+/** Inserts a key unless another instance has already inserted one of this generation. */
+export async function insertMissingKey(database: Database, key: SigningKeyRow): Promise<void> {
   await database.insert(signingKeys).ignore().values(key);
 }
 

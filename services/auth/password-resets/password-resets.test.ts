@@ -7,11 +7,10 @@ import { outbox } from '#kit/messaging/tables';
 import { eventually } from '../../../tests/support/eventually';
 import { startIdentity } from '../../../tests/support/identity';
 import { uniqueName } from '../../../tests/support/servers';
-import { RESET_LINK_MS } from '../keys/rules';
 import { credentials, passwordResets } from '../schema';
-import { takeOver } from '../subscriptions';
-import { sweepOnce } from '../sweep';
-import { resetPassword } from './service';
+import { applyEvent } from '../subscriptions';
+import { sweepBatch } from '../sweep';
+import { RESET_LINK_MS, resetPassword } from './service';
 
 const identity = await startIdentity();
 const { authDeps, callAuth, clock } = identity;
@@ -21,7 +20,7 @@ const NEW = 'the new password';
 
 afterAll(() => identity.close());
 
-/** Tests come from addresses of their own, and from none that another run came from. */
+/** An address that no other test or run has used. */
 const newAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`;
 const randomGroup = () => Math.floor(Math.random() * 65_536).toString(16);
 
@@ -39,7 +38,7 @@ async function join() {
   };
 }
 
-const forget = (email: string, address = newAddress()) =>
+const requestReset = (email: string, address = newAddress()) =>
   callAuth('POST', '/auth/password/forgot', { body: { email }, headers: { 'x-forwarded-for': address } });
 
 const reset = (token: string, new_password = NEW) =>
@@ -53,39 +52,39 @@ const mails = async (userId: string) => {
   return rows.filter(({ name }) => name === MailRequested.name);
 };
 
-/** Asks for a link and answers the token in it, as it is mailed. */
-async function mailedToken(person: { id: string; email: string }): Promise<string> {
-  const before = (await mails(person.id)).length;
-  expect((await forget(person.email)).status).toBe(202);
-  await eventually(async () => (await mails(person.id)).length > before);
-  const mail = (await mails(person.id)).at(-1);
+/** Requests a link and returns the token in the mail. */
+async function mailedToken(user: { id: string; email: string }): Promise<string> {
+  const before = (await mails(user.id)).length;
+  expect((await requestReset(user.email)).status).toBe(202);
+  await eventually(async () => (await mails(user.id)).length > before);
+  const mail = (await mails(user.id)).at(-1);
   const { to, content } = parseEnvelope([MailRequested], Buffer.from(mail?.payload ?? '')).data;
   expect(mail?.erasePayload).toBe(true);
-  expect(to).toEqual({ address: person.email });
-  if (content.template !== 'password-reset') throw new Error('another mail than one to reset a password');
+  expect(to).toEqual({ address: user.email });
+  if (content.template !== 'password-reset') throw new Error('Not a password reset mail');
   expect(content.values.link).toStartWith('https://rookery.example/reset-password#token=');
   return content.values.link.slice(content.values.link.indexOf('=') + 1);
 }
 
 describe('a forgotten password', () => {
-  test('is replaced with the mailed token, which ends all sessions and is kept as a hash only', async () => {
-    const person = await join();
-    const token = await mailedToken(person);
-    const kept = await authDeps.database.select().from(passwordResets);
-    expect(kept.map(({ userId }) => userId)).toContain(person.id);
-    expect(JSON.stringify(kept)).not.toContain(token);
+  test('is reset with the mailed token, which ends all sessions; only a hash of the token is stored', async () => {
+    const user = await join();
+    const token = await mailedToken(user);
+    const stored = await authDeps.database.select().from(passwordResets);
+    expect(stored.map(({ userId }) => userId)).toContain(user.id);
+    expect(JSON.stringify(stored)).not.toContain(token);
     expect((await reset(token)).status).toBe(204);
-    expect([await signIn(person.username, OLD), await signIn(person.username, NEW)]).toEqual([401, 200]);
-    const me = await callAuth('GET', '/auth/me', { authorization: person.authorization });
+    expect([await signIn(user.username, OLD), await signIn(user.username, NEW)]).toEqual([401, 200]);
+    const me = await callAuth('GET', '/auth/me', { authorization: user.authorization });
     const refreshed = await callAuth('POST', '/auth/refresh', {
-      body: { refresh_token: person.refreshToken },
+      body: { refresh_token: user.refreshToken },
     });
     expect([me.status, refreshed.status]).toEqual([401, 401]);
   });
 
-  test('is replaced once with each token, also by many at the same time, and ends the others mailed', async () => {
-    const person = await join();
-    const [first, second] = [await mailedToken(person), await mailedToken(person)];
+  test('is reset once per token, also by concurrent requests, and invalidates the other tokens', async () => {
+    const user = await join();
+    const [first, second] = [await mailedToken(user), await mailedToken(user)];
     const answers = await Promise.all(
       Array.from({ length: 5 }, (_, number) => reset(second, `${NEW} ${number}`)),
     );
@@ -94,28 +93,25 @@ describe('a forgotten password', () => {
       expect((await reset(token)).body.code).toBe('auth.reset-refused');
   });
 
-  test('is not replaced with a token of more than thirty minutes ago, which is removed', async () => {
-    const person = await join();
-    const token = await mailedToken(person);
+  test('is not reset with a token older than 30 minutes, which is deleted', async () => {
+    const user = await join();
+    const token = await mailedToken(user);
     clock.aheadMs += RESET_LINK_MS;
     try {
       expect((await reset(token)).status).toBe(410);
-      await sweepOnce(authDeps);
+      await sweepBatch(authDeps);
       const rows = authDeps.database.select().from(passwordResets);
-      expect(await rows.where(eq(passwordResets.userId, person.id))).toEqual([]);
+      expect(await rows.where(eq(passwordResets.userId, user.id))).toEqual([]);
     } finally {
       clock.aheadMs -= RESET_LINK_MS;
     }
   });
 
-  test('gets the same answer for an address nobody has, and for somebody who may not sign in, without a mail', async () => {
-    const person = await join();
-    await authDeps.database
-      .update(credentials)
-      .set({ active: false })
-      .where(eq(credentials.userId, person.id));
+  test('returns the same response for an unknown address and for a deactivated user, and sends no mail', async () => {
+    const user = await join();
+    await authDeps.database.update(credentials).set({ active: false }).where(eq(credentials.userId, user.id));
     const before = (await authDeps.database.select().from(outbox)).length;
-    const [known, unknown] = [await forget(person.email), await forget('nobody@example.com')];
+    const [known, unknown] = [await requestReset(user.email), await requestReset('nobody@example.com')];
     const shown = ({ status, body, headers }: typeof known) => [status, body, [...headers.keys()].sort()];
     expect(shown(known)).toEqual(shown(unknown));
     expect(known.status).toBe(202);
@@ -125,41 +121,40 @@ describe('a forgotten password', () => {
     expect(written.filter(({ name }) => name === MailRequested.name)).toHaveLength(1);
   });
 
-  test('can be told of three times in a quarter of an hour, by an address that exists or not', async () => {
+  test('can be requested three times in 15 minutes for an address, existing or not', async () => {
     const { email } = await join();
-    for (const asked of [email, `${uniqueName('nobody')}@example.com`]) {
+    for (const address of [email, `${uniqueName('nobody')}@example.com`]) {
       const statuses: number[] = [];
-      for (let time = 0; time < 4; time++) statuses.push((await forget(asked.toUpperCase())).status);
+      for (let time = 0; time < 4; time++) statuses.push((await requestReset(address.toUpperCase())).status);
       expect(statuses).toEqual([202, 202, 202, 429]);
     }
   });
 
-  test('can be told of for ten accounts in a quarter of an hour from one network', async () => {
+  test('can be requested for ten accounts in 15 minutes from one network', async () => {
     const address = newAddress();
-    const ask = () => forget(`${uniqueName('anybody')}@example.com`, address);
-    const statuses = await Promise.all(Array.from({ length: 12 }, async () => (await ask()).status));
+    const request = () => requestReset(`${uniqueName('anybody')}@example.com`, address);
+    const statuses = await Promise.all(Array.from({ length: 12 }, async () => (await request()).status));
     expect(statuses.filter((status) => status === 202)).toHaveLength(10);
   });
 
-  test('lets its owner in at once, also where wrong guesses made the account rest', async () => {
-    const person = await join();
-    for (let guess = 0; guess < 8; guess++)
-      await authDeps.throttle.failed({ account: person.id, address: '' });
-    expect(await signIn(person.username, OLD)).toBe(429);
-    expect((await reset(await mailedToken(person))).status).toBe(204);
-    expect(await signIn(person.username, NEW)).toBe(200);
+  test('unblocks an account that was blocked after wrong passwords', async () => {
+    const user = await join();
+    for (let guess = 0; guess < 8; guess++) await authDeps.throttle.failed({ account: user.id, address: '' });
+    expect(await signIn(user.username, OLD)).toBe(429);
+    expect((await reset(await mailedToken(user))).status).toBe(204);
+    expect(await signIn(user.username, NEW)).toBe(200);
   });
 });
 
 describe('a mailed link', () => {
-  test('is good for nothing once the person has another address or has changed the password', async () => {
+  test('is invalid after the user has changed the email address or the password', async () => {
     const [moved, changed] = [await join(), await join()];
     const tokens = [await mailedToken(moved), await mailedToken(changed)];
     const data = { user_id: moved.id, email: 'elsewhere@example.com', version: 2 };
-    await takeOver(authDeps, envelope(AuthEmailSet, data, context));
+    await applyEvent(authDeps, envelope(AuthEmailSet, data, context));
     const change = await callAuth('PATCH', `/auth/users/${changed.id}`, {
       authorization: changed.authorization,
-      body: { current_password: OLD, new_password: 'changed with the old one' },
+      body: { current_password: OLD, new_password: 'changed with the old password' },
     });
     expect(change.status).toBe(204);
     for (const token of tokens) expect((await reset(token)).status).toBe(410);
@@ -168,15 +163,15 @@ describe('a mailed link', () => {
 
 describe('a password that was reset', () => {
   const credentialsSet = async (
-    person: { id: string; username: string; email: string },
+    user: { id: string; username: string; email: string },
     set: { password: string; version: number; at: number },
   ) => ({
     ...envelope(
       AuthCredentialsSet,
       {
-        user_id: person.id,
-        username: person.username,
-        email: person.email,
+        user_id: user.id,
+        username: user.username,
+        email: user.email,
         version: set.version,
         sealed: await authDeps.sealer.seal(await authDeps.passwords.hash(set.password)),
       },
@@ -185,21 +180,21 @@ describe('a password that was reset', () => {
     occurred_at: new Date(set.at).toISOString(),
   });
 
-  test('is not undone by credentials that were set before and come late, and is by those set later', async () => {
-    const person = await join();
-    const token = await mailedToken(person);
-    const late = await credentialsSet(person, { password: 'set in between', version: 2, at: Date.now() });
+  test('is not overwritten by late credentials that were set before, but by those set afterwards', async () => {
+    const user = await join();
+    const token = await mailedToken(user);
+    const late = await credentialsSet(user, { password: 'set before the reset', version: 2, at: Date.now() });
     await resetPassword(authDeps, { token, new_password: NEW });
-    await takeOver(authDeps, late);
-    expect([await signIn(person.username, 'set in between'), await signIn(person.username, NEW)]).toEqual([
+    await applyEvent(authDeps, late);
+    expect([await signIn(user.username, 'set before the reset'), await signIn(user.username, NEW)]).toEqual([
       401, 200,
     ]);
-    const later = await credentialsSet(person, {
+    const later = await credentialsSet(user, {
       password: 'set by an administrator',
       version: 3,
       at: Date.now() + 1_000,
     });
-    await takeOver(authDeps, later);
-    expect(await signIn(person.username, 'set by an administrator')).toBe(200);
+    await applyEvent(authDeps, later);
+    expect(await signIn(user.username, 'set by an administrator')).toBe(200);
   });
 });

@@ -20,18 +20,18 @@ export async function findReset(
   return reset;
 }
 
-/** Uses a link up. @returns whether it could still be used: of two at the same time one can */
-export async function takeReset(transaction: Transaction, hash: string): Promise<boolean> {
+/** Consumes a link. @returns whether it existed: of two concurrent uses one succeeds */
+export async function consumeReset(transaction: Transaction, hash: string): Promise<boolean> {
   const [result] = await transaction.delete(passwordResets).where(eq(passwordResets.hash, hash));
   return result.affectedRows > 0;
 }
 
-/** Takes all links of a person back. */
+/** Invalidates all links of a user. */
 export async function deleteResets(transaction: Transaction, userId: string): Promise<void> {
   await transaction.delete(passwordResets).where(eq(passwordResets.userId, userId));
 }
 
-/** Removes up to `limit` links that expired before a moment. @returns how many */
+/** Deletes up to `limit` links that expired before a moment. @returns the number deleted */
 export async function deleteExpiredResets(database: Database, before: Date, limit: number): Promise<number> {
   const [result] = await database
     .delete(passwordResets)

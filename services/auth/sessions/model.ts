@@ -1,42 +1,19 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
+import { Secret } from '../credentials/model';
 
-export const WrongCredentials = defineProblem(
-  'auth.wrong-credentials',
-  401,
-  'The name or the password is wrong',
-);
-export const Deactivated = defineProblem('auth.deactivated', 403, 'This account may not sign in');
-export const TooManyAttempts = defineProblem(
-  'auth.too-many-attempts',
-  429,
-  'Too many attempts: wait a little',
-);
-export const RefreshRefused = defineProblem(
+export const InvalidCredentials = defineProblem('auth.wrong-credentials', 401, 'Invalid credentials');
+export const AccountDeactivated = defineProblem('auth.deactivated', 403, 'Account deactivated');
+export const InvalidRefreshToken = defineProblem(
   'auth.refresh-refused',
   401,
-  'This session has ended: sign in again',
+  'Refresh token invalid or expired',
 );
-export const WrongPassword = defineProblem('auth.wrong-password', 403, 'The current password is wrong');
-export const ResetRefused = defineProblem(
-  'auth.reset-refused',
-  410,
-  'This link has been used or is too old: ask for another',
-);
-export const SessionNotFound = defineProblem('auth.session-not-found', 404, 'You have no such session');
+export const SessionNotFound = defineProblem('auth.session-not-found', 404, 'Session not found');
 
-const Secret = Type.String({ minLength: 1, maxLength: 256 });
-const NewPassword = Type.String({
-  minLength: 8,
-  maxLength: 256,
-  error: 'Eight to 256 characters',
-  examples: ['correct horse battery staple'],
-});
-/** Far above any token of ours. */
-const Token = Type.String({ minLength: 1, maxLength: 8192 });
-
-/** Held to its exact form by the users service, which owns it. */
+/** Validated exactly by the users service, which owns registration. */
 export const Registration = Type.Object({
   username: Type.String({ maxLength: 100, examples: ['alice'] }),
   email: Type.String({ maxLength: 320, examples: ['alice@example.com'] }),
@@ -45,7 +22,7 @@ export const Registration = Type.Object({
 });
 export type Registration = Static<typeof Registration>;
 
-/** Either name will do; the service tells when both or neither are given. */
+/** Exactly one of `username` and `email`; the service rejects both and neither. */
 export const SignIn = Type.Object({
   username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
   email: Type.Optional(Type.String({ minLength: 3, maxLength: 320 })),
@@ -56,86 +33,42 @@ export type SignIn = Static<typeof SignIn>;
 export const RefreshRequest = Type.Optional(
   Type.Object({
     refresh_token: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 256, description: 'Not needed where the cookie is sent' }),
+      Type.String({ minLength: 1, maxLength: 256, description: 'Not required if the cookie is sent' }),
     ),
   }),
 );
 
-export const TokenRequest = Type.Object({
-  token: Token,
-  token_type_hint: Type.Optional(Type.String({ maxLength: 64, examples: ['access_token', 'refresh_token'] })),
-});
-
-export const PasswordChange = Type.Object({ current_password: Secret, new_password: NewPassword });
-export type PasswordChange = Static<typeof PasswordChange>;
-
-export const ForgottenPassword = Type.Object({
-  email: Type.String({ minLength: 3, maxLength: 320, examples: ['alice@example.com'] }),
-});
-export type ForgottenPassword = Static<typeof ForgottenPassword>;
-
-export const PasswordReset = Type.Object({
-  token: Type.String({ minLength: 1, maxLength: 256, description: 'From the link in the mail' }),
-  new_password: NewPassword,
-});
-export type PasswordReset = Static<typeof PasswordReset>;
-
 export const TokenPair = Type.Object({
   access_token: Type.String(),
-  refresh_token: Type.String({ description: 'Also in the cookie; used once' }),
+  refresh_token: Type.String({ description: 'Single use; also set as a cookie' }),
   token_type: Type.String({ examples: ['Bearer'] }),
   expires_in: Type.Integer({ description: 'Seconds' }),
 });
 export type TokenPair = Static<typeof TokenPair>;
 
-const Person = Type.Object({ id: Type.String(), username: Type.String() });
-export const SignedIn = Type.Composite([TokenPair, Type.Object({ user: Person })]);
+export const SignedIn = Type.Composite([
+  TokenPair,
+  Type.Object({ user: Type.Object({ id: Type.String(), username: Type.String() }) }),
+]);
+export type SignedIn = Static<typeof SignedIn>;
 
 export const Me = Type.Object({
   id: Type.String(),
   username: Type.String(),
-  email: Type.Union([Type.String(), Type.Null()]),
+  email: nullable(Type.String()),
   roles: Type.Array(Type.String()),
   permissions: Type.Array(Type.String()),
   session_id: Type.String(),
 });
-
-export const VerifiedToken = Type.Object({
-  user_id: Type.String(),
-  username: Type.String(),
-  session_id: Type.String(),
-  token_id: Type.String(),
-  roles: Type.Array(Type.String()),
-  permissions: Type.Array(Type.String()),
-  issued_at: Type.Integer({ description: 'Seconds since 1970' }),
-  expires_at: Type.Integer({ description: 'Seconds since 1970' }),
-});
-
-/** RFC 7662, section 2.2. */
-export const Introspection = Type.Object({
-  active: Type.Boolean(),
-  token_type: Type.Optional(Type.String()),
-  client_id: Type.Optional(Type.String()),
-  username: Type.Optional(Type.String()),
-  sub: Type.Optional(Type.String()),
-  sid: Type.Optional(Type.String()),
-  jti: Type.Optional(Type.String()),
-  iss: Type.Optional(Type.String()),
-  aud: Type.Optional(Type.String()),
-  iat: Type.Optional(Type.Integer()),
-  exp: Type.Optional(Type.Integer()),
-});
-export type Introspection = Static<typeof Introspection>;
+export type Me = Static<typeof Me>;
 
 export const Session = Type.Object({
   id: Type.String(),
   address: Type.String(),
-  user_agent: Type.Union([Type.String(), Type.Null()]),
+  user_agent: nullable(Type.String()),
   created_at: Type.String({ format: 'date-time' }),
   last_used_at: Type.String({ format: 'date-time' }),
-  current: Type.Boolean({ description: 'Whether this request belongs to it' }),
+  current: Type.Boolean({ description: 'Whether this request belongs to the session' }),
 });
 export type Session = Static<typeof Session>;
 export const SessionPage = PageOf(Session);
-
-export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) });

@@ -1,19 +1,19 @@
-import { SESSION_IDLE_MS } from '../keys/rules';
-import { RefreshRefused } from './model';
+import { InvalidRefreshToken } from './model';
+import { SESSION_IDLE_MS } from './rules';
 
 const NAME = 'refresh_token';
-const PLAIN_LOCALHOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+const LOCALHOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
-/** What a browser sent, and how it reached this system. */
-export interface Visit {
+/** The part of a browser's request that decides about cookies. */
+export interface BrowserRequest {
   /** The `Cookie` header. */
   readonly cookie?: string | undefined;
   readonly protocol?: 'http' | 'https' | undefined;
   readonly host?: string | undefined;
 }
 
-/** The visit of a request that came over HTTP: what the gateway says of it where it came by one. */
-export function visitOf({ headers, url }: Request): Visit {
+/** Reads an HTTP request, with the protocol and host that the gateway forwards. */
+export function browserRequestOf({ headers, url }: Request): BrowserRequest {
   const secure = headers.get('x-forwarded-proto') === 'https' || url.startsWith('https:');
   return {
     cookie: headers.get('cookie') ?? undefined,
@@ -22,51 +22,51 @@ export function visitOf({ headers, url }: Request): Visit {
   };
 }
 
-/** The refresh token a browser sends by itself, where it sends one. */
-export function readRefreshCookie(visit: Visit): string | undefined {
-  return new Bun.CookieMap(visit.cookie ?? '').get(NAME) || undefined;
+/** The refresh token in the cookie, if any. */
+export function readRefreshCookie(request: BrowserRequest): string | undefined {
+  return new Bun.CookieMap(request.cookie ?? '').get(NAME) || undefined;
 }
 
 /**
- * Exchanges the refresh token that was sent, or else the cookie's. A cookie that is refused is removed: the browser would
- * go on sending it.
+ * Exchanges the refresh token in the body, or else the one in the cookie. A rejected cookie is deleted: the browser would
+ * keep sending it.
  *
- * @throws RefreshRefused also when there is neither
+ * @throws InvalidRefreshToken, also if there is no token
  */
 export async function withRefreshToken<Result>(
-  visit: Visit,
-  sent: string | undefined,
+  request: BrowserRequest,
+  tokenInBody: string | undefined,
   exchange: (refreshToken: string) => Promise<Result>,
 ): Promise<Result> {
-  const refreshToken = sent ?? readRefreshCookie(visit);
-  if (refreshToken === undefined) throw new RefreshRefused();
+  const refreshToken = tokenInBody ?? readRefreshCookie(request);
+  if (refreshToken === undefined) throw new InvalidRefreshToken();
   try {
     return await exchange(refreshToken);
   } catch (failure) {
-    if (failure instanceof RefreshRefused && sent === undefined)
-      throw new RefreshRefused({ headers: { 'set-cookie': noRefreshCookie(visit) } });
+    if (failure instanceof InvalidRefreshToken && tokenInBody === undefined)
+      throw new InvalidRefreshToken({ headers: { 'set-cookie': expiredRefreshCookie(request) } });
     throw failure;
   }
 }
 
-/** `Set-Cookie` with the refresh token, out of reach of scripts and sent to this service only. */
-export const refreshCookie = (visit: Visit, refreshToken: string): string =>
-  cookie(visit, refreshToken, SESSION_IDLE_MS / 1000);
+/** `Set-Cookie` with the refresh token: invisible to scripts, and sent to this service only. */
+export const refreshCookie = (request: BrowserRequest, refreshToken: string): string =>
+  cookie(request, refreshToken, SESSION_IDLE_MS / 1000);
 
-/** `Set-Cookie` that removes it. */
-export const noRefreshCookie = (visit: Visit): string => cookie(visit, '', 0);
+/** `Set-Cookie` that deletes the cookie. */
+export const expiredRefreshCookie = (request: BrowserRequest): string => cookie(request, '', 0);
 
-const cookie = (visit: Visit, value: string, maxAge: number): string =>
+const cookie = (request: BrowserRequest, value: string, maxAgeSeconds: number): string =>
   new Bun.Cookie({
     name: NAME,
     value,
     path: '/auth',
     httpOnly: true,
     sameSite: 'lax',
-    secure: !isPlainLocalhost(visit),
-    maxAge,
+    secure: !isPlainLocalhost(request),
+    maxAge: maxAgeSeconds,
   }).serialize();
 
-/** A developer's browser, which takes no secure cookie from plain http. Whoever forges it weakens only their own. */
-const isPlainLocalhost = ({ protocol, host }: Visit): boolean =>
-  protocol === 'http' && host !== undefined && PLAIN_LOCALHOST.test(host);
+/** In development: browsers drop secure cookies from plain HTTP. A forged host weakens only the sender's own cookie. */
+const isPlainLocalhost = ({ protocol, host }: BrowserRequest): boolean =>
+  protocol === 'http' && host !== undefined && LOCALHOST.test(host);

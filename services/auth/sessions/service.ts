@@ -1,39 +1,48 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Client } from '#kit/http/client-address';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import type { Transaction } from '#kit/mysql/database';
-import { type Authorizations, type CredentialsDeps, findAuthorizations } from '../credentials/service';
-import { findByUserId, holdByUserId } from '../credentials/store';
-import { isAlive, judgeRefresh, SESSION_MS, sessionExpiry } from '../keys/rules';
-import { type AccessTokenDeps, signAccessToken } from '../tokens/access-tokens';
-import { type Revoke, revoking } from '../tokens/revocations';
-import { RefreshRefused, type Session, SessionNotFound, type TokenPair, WrongCredentials } from './model';
+import { type Authorizations, findAuthorizations } from '../credentials/authorizations';
+import { findByUserId, lockByUserId } from '../credentials/store';
+import type { AuthDeps } from '../deps';
+import { signAccessToken } from '../tokens/access-tokens';
+import { type Revoke, withRevocations } from '../tokens/revocations';
+import {
+  InvalidCredentials,
+  InvalidRefreshToken,
+  type Session,
+  SessionNotFound,
+  type TokenPair,
+} from './model';
+import { createRefreshToken, hashRefreshToken, successorOf } from './refresh-tokens';
+import { classifyRefresh, isActive, SESSION_MS, sessionExpiry } from './rules';
 import * as store from './store';
 
-export interface SessionsDeps extends CredentialsDeps, AccessTokenDeps {
-  /** Successors of refresh tokens are made with it. */
-  readonly refreshSecret: Uint8Array;
-}
-
-export interface Person {
+export interface SessionUser {
   readonly userId: string;
   readonly username: string;
 }
 
-/** Beyond this many the oldest ends: nobody has more devices, and each row has to be looked through. */
-const SESSIONS_PER_PERSON = 100;
+/** Part of a larger change that revokes tokens. */
+interface Revoking {
+  readonly transaction: Transaction;
+  readonly revoke: Revoke;
+}
+
+/** Beyond it the oldest session ends: more than anybody's devices, and few enough to read all of them. */
+const MAX_SESSIONS_PER_USER = 100;
 
 /**
- * Signs a person in on one device.
+ * Opens a session for a user on one device.
  *
- * @param verifiedHash what the password was held against; with it a password changed meanwhile lets nobody in
- * @throws WrongCredentials when that is no longer the person's
+ * @param verifiedHash the hash that the password was verified against, so that a concurrent password change rejects the
+ *   sign-in; null if no password was verified
+ * @throws InvalidCredentials if the user's hash has changed since
  */
 export async function openSession(
-  deps: SessionsDeps,
-  person: Person,
+  deps: AuthDeps,
+  user: SessionUser,
   authorizations: Authorizations,
   { client, verifiedHash }: { client: Client; verifiedHash: string | null },
 ): Promise<TokenPair> {
@@ -41,7 +50,7 @@ export async function openSession(
   const endsAt = new Date(now + SESSION_MS);
   const session = {
     id: uuidv7(),
-    userId: person.userId,
+    userId: user.userId,
     address: client.address.slice(0, 45),
     userAgent: client.user_agent?.slice(0, 255) ?? null,
     createdAt: new Date(now),
@@ -50,116 +59,114 @@ export async function openSession(
     endsAt,
     endedAt: null,
   };
-  const refreshToken = randomBytes(32).toString('base64url');
-  await revoking(deps, person.userId, async (transaction, revoke) => {
+  const refreshToken = createRefreshToken();
+  const hash = hashRefreshToken(refreshToken);
+  await withRevocations(deps, user.userId, async (transaction, revoke) => {
     if (verifiedHash !== null) {
-      const known = await holdByUserId(transaction, person.userId);
-      if (known?.passwordHash !== verifiedHash || !known.active) throw new WrongCredentials();
+      const stored = await lockByUserId(transaction, user.userId);
+      if (stored?.passwordHash !== verifiedHash || !stored.active) throw new InvalidCredentials();
     }
-    const open = await store.listOpenSessionIds(transaction, person.userId);
-    await end(deps, open.slice(0, -(SESSIONS_PER_PERSON - 1)), { transaction, revoke });
+    const open = await store.listOpenSessionIds(transaction, user.userId);
+    await endSessions(deps, open.slice(0, -(MAX_SESSIONS_PER_USER - 1)), { transaction, revoke });
     await store.insertSession(transaction, session);
-    await store.insertRefreshToken(transaction, { hash: hashOf(refreshToken), sessionId: session.id });
+    await store.insertRefreshToken(transaction, { hash, sessionId: session.id });
   });
-  return tokenPair(deps, person, authorizations, { sessionId: session.id, refreshToken });
+  return tokenPair(deps, user, authorizations, { sessionId: session.id, refreshToken });
 }
 
 /**
- * Exchanges a refresh token for its successor and a new access token. A token is used once. Its second use within
- * ten seconds gets the same successor, so that two tabs do not sign each other out; a later one ends the session,
- * because then two parties hold what only one was given.
+ * Exchanges a refresh token for its successor and a new access token. A refresh token is used once. A second use within
+ * ten seconds returns the same successor, so that two tabs do not sign each other out; later reuse ends the session,
+ * because the token must have been stolen.
  *
- * @throws RefreshRefused for an unknown token, and when the session has ended or ends by this
+ * @throws InvalidRefreshToken for an unknown token, and if the session has ended or is ended by reuse
  */
-export async function refresh(deps: SessionsDeps, refreshToken: string): Promise<TokenPair> {
-  const found = await store.findSessionOfRefreshToken(deps.database, hashOf(refreshToken));
-  if (found === undefined || !isAlive(found.session, deps.now())) throw new RefreshRefused();
+export async function refresh(deps: AuthDeps, refreshToken: string): Promise<TokenPair> {
+  const found = await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken));
+  if (found === undefined || !isActive(found.session, deps.now())) throw new InvalidRefreshToken();
   const { userId, id: sessionId } = found.session;
   const authorizations = await findAuthorizations(deps, userId);
-  const known = await findByUserId(deps.database, userId);
-  const successor = await revoking(deps, userId, async (transaction, revoke) => {
-    // One refresh of a session after the other.
+  const stored = await findByUserId(deps.database, userId);
+  const successor = await rotate(deps, found.session, { refreshToken, active: authorizations.active });
+  if (successor === undefined || stored?.username == null) throw new InvalidRefreshToken();
+  const user = { userId, username: stored.username };
+  return tokenPair(deps, user, authorizations, { sessionId, refreshToken: successor });
+}
+
+/** @returns the successor; undefined if the session has ended, or is ended by reuse or for an inactive user */
+function rotate(
+  deps: AuthDeps,
+  { id: sessionId, userId }: store.SessionRow,
+  { refreshToken, active }: { refreshToken: string; active: boolean },
+): Promise<string | undefined> {
+  const hash = hashRefreshToken(refreshToken);
+  return withRevocations(deps, userId, async (transaction, revoke) => {
+    // The lock serializes the refreshes of a session.
     const session = await store.lockSession(transaction, sessionId);
-    const token = await store.lockRefreshToken(transaction, hashOf(refreshToken));
+    const token = await store.lockRefreshToken(transaction, hash);
     const now = deps.now();
-    if (session === undefined || token === undefined || !isAlive(session, now)) return undefined;
-    const judgement = judgeRefresh(token, now);
-    if (judgement === 'theft' || !authorizations.active) {
-      await end(deps, [sessionId], { transaction, revoke });
+    if (session === undefined || token === undefined || !isActive(session, now)) return undefined;
+    const use = classifyRefresh(token, now);
+    if (use === 'theft' || !active) {
+      await endSessions(deps, [sessionId], { transaction, revoke });
       return undefined;
     }
-    if (judgement === 'repeat') return newestSuccessor(deps, transaction, refreshToken);
-    const next = successorOf(deps, refreshToken);
-    await store.markUsed(transaction, hashOf(refreshToken), new Date(now));
-    await store.insertRefreshToken(transaction, { hash: hashOf(next), sessionId });
+    if (use === 'repeat') return newestSuccessor(deps, transaction, refreshToken);
+    const successor = successorOf(deps.refreshSecret, refreshToken);
+    await store.markUsed(transaction, hash, new Date(now));
+    await store.insertRefreshToken(transaction, { hash: hashRefreshToken(successor), sessionId });
     await store.touchSession(transaction, sessionId, {
       lastUsedAt: new Date(now),
       expiresAt: sessionExpiry(now, session),
     });
-    return next;
+    return successor;
   });
-  if (successor === undefined || known?.username == null) throw new RefreshRefused();
-  const person = { userId, username: known.username };
-  return tokenPair(deps, person, authorizations, { sessionId, refreshToken: successor });
 }
 
-/** The end of the chain: a tab that comes late must not get a token that another has used already. */
+/** The end of the chain: a late tab must not get a token that another tab has already used. */
 async function newestSuccessor(
-  deps: SessionsDeps,
+  { refreshSecret }: AuthDeps,
   transaction: Transaction,
   refreshToken: string,
 ): Promise<string | undefined> {
-  let newest = successorOf(deps, refreshToken);
+  let newest = successorOf(refreshSecret, refreshToken);
   for (;;) {
-    const row = await store.lockRefreshToken(transaction, hashOf(newest));
+    const row = await store.lockRefreshToken(transaction, hashRefreshToken(newest));
     if (row === undefined) return undefined;
     if (row.usedAt === null) return newest;
-    newest = successorOf(deps, newest);
+    newest = successorOf(refreshSecret, newest);
   }
 }
 
-/**
- * The same for the same token, so that nothing has to be kept for its second use; and unknown to whoever does not
- * hold both the token and this service's secret.
- */
-const successorOf = ({ refreshSecret }: SessionsDeps, refreshToken: string): string =>
-  createHmac('sha256', refreshSecret).update(refreshToken).digest('base64url');
-
-const hashOf = (refreshToken: string): string => createHash('sha256').update(refreshToken).digest('hex');
-
 async function tokenPair(
-  deps: SessionsDeps,
-  person: Person,
+  deps: AuthDeps,
+  user: SessionUser,
   authorizations: Authorizations,
   { sessionId, refreshToken }: { sessionId: string; refreshToken: string },
 ): Promise<TokenPair> {
   return {
-    access_token: await signAccessToken(deps, { ...person, ...authorizations, sessionId }),
+    access_token: await signAccessToken(deps, { ...user, ...authorizations, sessionId }),
     refresh_token: refreshToken,
     token_type: 'Bearer',
     expires_in: Math.floor(deps.tokenLifetimeMs / 1000),
   };
 }
 
-/** The session of a refresh token that can still be used. */
+/** The session of a refresh token that can still be exchanged. */
 export async function findRefreshableSession(
-  deps: SessionsDeps,
+  deps: AuthDeps,
   refreshToken: string,
 ): Promise<store.SessionRow | undefined> {
-  const found = await store.findSessionOfRefreshToken(deps.database, hashOf(refreshToken));
+  const found = await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken));
   if (found === undefined || found.token.usedAt !== null) return undefined;
-  return isAlive(found.session, deps.now()) ? found.session : undefined;
+  return isActive(found.session, deps.now()) ? found.session : undefined;
 }
 
-/** The session a refresh token belongs to, used or not. */
-export const findSessionOf = async (deps: SessionsDeps, refreshToken: string) =>
-  (await store.findSessionOfRefreshToken(deps.database, hashOf(refreshToken)))?.session;
+/** The session of a refresh token, used or not. */
+export const findSessionOf = async (deps: AuthDeps, refreshToken: string) =>
+  (await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken)))?.session;
 
-export async function listSessions(
-  deps: SessionsDeps,
-  caller: Caller,
-  query: PageQuery,
-): Promise<Page<Session>> {
+export async function listSessions(deps: AuthDeps, caller: Caller, query: PageQuery): Promise<Page<Session>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);
   const rows = await store.listSessions(deps.database, caller.id, {
     beforeId: after?.[0] ?? null,
@@ -181,38 +188,34 @@ export async function listSessions(
   );
 }
 
-/** Ends one of one's own sessions. @throws SessionNotFound also for somebody else's */
-export async function endOwnSession(deps: SessionsDeps, caller: Caller, id: string): Promise<void> {
+/** Ends one of the caller's sessions. @throws SessionNotFound, also for another user's session */
+export async function endOwnSession(deps: AuthDeps, caller: Caller, id: string): Promise<void> {
   const session = await store.findSession(deps.database, id);
-  if (session?.userId !== caller.id || !isAlive(session, deps.now())) throw new SessionNotFound();
+  if (session?.userId !== caller.id || !isActive(session, deps.now())) throw new SessionNotFound();
   await endSession(deps, session);
 }
 
-/** Ends a session: its refresh tokens at once, its access tokens as soon as every process has heard of it. */
-export async function endSession(deps: SessionsDeps, session: { id: string; userId: string }): Promise<void> {
-  await revoking(deps, session.userId, (transaction, revoke) =>
-    end(deps, [session.id], { transaction, revoke }),
+/** Ends a session: its refresh tokens at once, its access tokens as soon as every process has the revocation. */
+export async function endSession(deps: AuthDeps, session: { id: string; userId: string }): Promise<void> {
+  await withRevocations(deps, session.userId, (transaction, revoke) =>
+    endSessions(deps, [session.id], { transaction, revoke }),
   );
 }
 
-/** Ends a person's sessions, except one, as part of a change. */
-export async function endOtherSessions(
-  deps: SessionsDeps,
-  caller: Caller,
-  part: { transaction: Transaction; revoke: Revoke },
-): Promise<void> {
-  const open = await store.listOpenSessionIds(part.transaction, caller.id);
-  await end(
+/** Ends the caller's sessions except the current one, as part of a larger change. */
+export async function endOtherSessions(deps: AuthDeps, caller: Caller, revoking: Revoking): Promise<void> {
+  const open = await store.listOpenSessionIds(revoking.transaction, caller.id);
+  await endSessions(
     deps,
     open.filter((id) => id !== caller.sessionId),
-    part,
+    revoking,
   );
 }
 
-async function end(
-  deps: SessionsDeps,
+async function endSessions(
+  deps: AuthDeps,
   ids: readonly string[],
-  { transaction, revoke }: { transaction: Transaction; revoke: Revoke },
+  { transaction, revoke }: Revoking,
 ): Promise<void> {
   await store.endSessions(transaction, ids, new Date(deps.now()));
   for (const subject of ids) revoke({ kind: 'session', subject });

@@ -40,7 +40,7 @@ export async function lockSession(transaction: Transaction, id: string): Promise
   return session;
 }
 
-/** Locking, as a plain read would answer from before the session's lock was had. */
+/** A locking read: a plain one would return the snapshot from before the session was locked. */
 export async function lockRefreshToken(
   transaction: Transaction,
   hash: string,
@@ -84,7 +84,7 @@ export async function endAllSessions(transaction: Transaction, userId: string, e
     .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)));
 }
 
-/** The ids of a person's sessions that have not been ended, the oldest first. */
+/** The ids of a user's sessions that have not been ended, oldest first. */
 export async function listOpenSessionIds(transaction: Transaction, userId: string): Promise<string[]> {
   const rows = await transaction
     .select({ id: sessions.id })
@@ -94,11 +94,11 @@ export async function listOpenSessionIds(transaction: Transaction, userId: strin
   return rows.map((row) => row.id);
 }
 
-/** A person's sessions that are alive, the newest first. */
+/** A user's active sessions, newest first. */
 export async function listSessions(
   database: Database,
   userId: string,
-  request: { beforeId: string | null; limit: number; now: Date },
+  page: { beforeId: string | null; limit: number; now: Date },
 ): Promise<SessionRow[]> {
   return database
     .select()
@@ -107,24 +107,22 @@ export async function listSessions(
       and(
         eq(sessions.userId, userId),
         isNull(sessions.endedAt),
-        gt(sessions.expiresAt, request.now),
-        request.beforeId === null || !isUuid(request.beforeId)
-          ? undefined
-          : lt(sessions.id, request.beforeId),
+        gt(sessions.expiresAt, page.now),
+        page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(sessions.id, page.beforeId),
       ),
     )
     .orderBy(desc(sessions.id))
-    .limit(request.limit);
+    .limit(page.limit);
 }
 
-/** Removes a person's sessions and their refresh tokens. */
+/** Deletes a user's sessions and their refresh tokens. */
 export async function eraseSessions(transaction: Transaction, userId: string): Promise<void> {
   const ids = transaction.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
   await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
   await transaction.delete(sessions).where(eq(sessions.userId, userId));
 }
 
-/** Removes up to `limit` sessions that expired before a moment. @returns how many */
+/** Deletes up to `limit` sessions that expired before a moment. @returns the number deleted */
 export async function deleteExpiredSessions(
   transaction: Transaction,
   before: Date,

@@ -13,7 +13,7 @@ afterAll(async () => {
   await runtime.close();
 });
 
-/** An address no other test or run has guessed from. */
+/** An address that no other test or run has used. */
 const newAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`;
 const randomGroup = () => Math.floor(Math.random() * 65_536).toString(16);
 
@@ -22,34 +22,34 @@ const attempts = async (count: number, attempt: () => Promise<unknown>) => {
   return results.filter(({ status }) => status === 'fulfilled').length;
 };
 
-describe('guessing', () => {
-  test('at many accounts from one address ends after 25 attempts, also when all come at once, for the whole /64', async () => {
+describe('password guessing', () => {
+  test('of many accounts from one /64 network is limited to 25 attempts, also concurrent ones', async () => {
     const throttle = createThrottle(redis, 25);
     const address = newAddress();
     const admit = () => throttle.admit({ account: uniqueName('account'), address });
     expect(await attempts(40, admit)).toBe(25);
     const neighbour = address.replace('::1', ':1:2:3:4');
-    const refused = throttle.admit({ account: uniqueName('account'), address: neighbour });
-    await expect(refused).rejects.toMatchObject({ code: 'auth.too-many-attempts', status: 429 });
+    const rejected = throttle.admit({ account: uniqueName('account'), address: neighbour });
+    await expect(rejected).rejects.toMatchObject({ code: 'auth.too-many-attempts', status: 429 });
     await throttle.admit({ account: uniqueName('account'), address: newAddress() });
   });
 
-  test('at one account from many addresses ends after 25 attempts', async () => {
+  test('of one account from many addresses is limited to 25 attempts', async () => {
     const throttle = createThrottle(redis, 25);
     const account = uniqueName('account');
     expect(await attempts(40, () => throttle.admit({ account, address: newAddress() }))).toBe(25);
   });
 
-  test('is counted by each process itself while Redis is away', async () => {
+  test('is counted in each process while Redis is unavailable', async () => {
     const own = testRuntime('auth');
-    const away = await openRedis(own, { url: 'redis://127.0.0.1:1', required: false });
-    const throttle = createThrottle(away, 25);
+    const unavailable = await openRedis(own, { url: 'redis://127.0.0.1:1', required: false });
+    const throttle = createThrottle(unavailable, 25);
     const address = newAddress();
     expect(await attempts(40, () => throttle.admit({ account: uniqueName('account'), address }))).toBe(25);
     await own.close();
   });
 
-  test('at one account makes it rest, and says for how long; its owner gets in afterwards', async () => {
+  test('of one account blocks it with Retry-After; its owner can sign in afterwards', async () => {
     const username = uniqueName('guessed').replace('-', '_').slice(0, 30);
     await identity.callAuth('POST', '/auth/register', {
       body: { username, email: `${username}@example.com`, password: 'a long password' },
@@ -60,11 +60,11 @@ describe('guessing', () => {
         headers: { 'x-forwarded-for': newAddress() },
       });
     for (let guess = 0; guess < 5; guess++) expect((await signIn('a wrong password')).status).toBe(401);
-    const resting = await signIn('a long password');
-    expect([resting.status, resting.body.code]).toEqual([429, 'auth.too-many-attempts']);
-    expect(Number(resting.headers.get('retry-after'))).toBeGreaterThan(0);
+    const blocked = await signIn('a long password');
+    expect([blocked.status, blocked.body.code]).toEqual([429, 'auth.too-many-attempts']);
+    expect(Number(blocked.headers.get('retry-after'))).toBeGreaterThan(0);
     const deadline = Date.now() + 10_000;
-    let answer = resting;
+    let answer = blocked;
     while (answer.status === 429 && Date.now() < deadline) {
       await Bun.sleep(50);
       answer = await signIn('a long password');
@@ -72,7 +72,7 @@ describe('guessing', () => {
     expect(answer.status).toBe(200);
   });
 
-  test('that was good costs nothing', async () => {
+  test('with the correct password is not counted', async () => {
     const throttle = createThrottle(redis, 25);
     const attempt = { account: uniqueName('account'), address: newAddress() };
     for (let time = 0; time < 60; time++) {

@@ -1,35 +1,23 @@
-import { and, desc, eq, gt, lt, or, sql } from 'drizzle-orm';
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
-import type { Caller } from '#kit/auth/caller';
-import type { Denylist, Revocation } from '#kit/auth/denylist';
-import type { Runtime } from '#kit/core/runtime';
+import type { Revocation } from '#kit/auth/denylist';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { revokedTokens } from '../schema';
-
-export interface RevocationDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-  /** This process's own memory of what is revoked. */
-  readonly denylist: Denylist;
-  readonly tokenLifetimeMs: number;
-  readonly now: () => number;
-}
+import { inTransaction, type Transaction } from '#kit/mysql/database';
+import type { AuthDeps, RevocationDeps } from '../deps';
+import * as store from './store';
 
 type Subject = Pick<Revocation, 'kind' | 'subject'>;
 export type Revoke = (subject: Subject) => void;
 
-/** As many as fit well into one gRPC message; a process that missed more keeps the newest. */
-const MOST_LISTED = 20_000;
+/** Fits well into one gRPC message; a process that missed more gets the newest. */
+const MAX_LISTED = 20_000;
 
 /**
- * Runs a change that ends access tokens. What it hands to `revoke` is recorded and announced with the change, in one
- * transaction, and refused here as soon as that is committed.
+ * Runs a change that revokes access tokens. The subjects it passes to `revoke` are stored and published in the same
+ * transaction, and rejected by this process as soon as it is committed.
  *
- * @param userId whose tokens they are
+ * @param userId the owner of the tokens
  */
-export async function revoking<Result>(
+export async function withRevocations<Result>(
   deps: RevocationDeps,
   userId: string,
   work: (transaction: Transaction, revoke: Revoke) => Promise<Result>,
@@ -38,65 +26,30 @@ export async function revoking<Result>(
   const expiresAt = nowSeconds + Math.ceil(deps.tokenLifetimeMs / 1000) + 1;
   const { result, revocations } = await inTransaction(deps.database, async (transaction) => {
     const subjects: Subject[] = [];
-    const worked = await work(transaction, (subject) => subjects.push(subject));
-    const made = subjects.map((subject) => ({ ...subject, issuedUntil: nowSeconds, expiresAt }));
-    await record(transaction, made);
+    const result = await work(transaction, (subject) => subjects.push(subject));
+    const revocations = subjects.map((subject) => ({ ...subject, issuedUntil: nowSeconds, expiresAt }));
+    await store.insertRevocations(transaction, revocations);
     await writeOutbox(
       transaction,
-      made.map((revocation) => announcementOf(revocation, userId)),
+      revocations.map((revocation) => revocationEntry(revocation, userId)),
     );
-    return { result: worked, revocations: made };
+    return { result, revocations };
   });
   for (const revocation of revocations) deps.denylist.add(revocation);
   if (revocations.length > 0) deps.outbox.wake();
   return result;
 }
 
-async function record(transaction: Transaction, revocations: readonly Revocation[]): Promise<void> {
-  if (revocations.length === 0) return;
-  await transaction
-    .insert(revokedTokens)
-    .values(revocations.map(({ expiresAt, ...rest }) => ({ ...rest, expiresAt: new Date(expiresAt * 1000) })))
-    .onDuplicateKeyUpdate({
-      set: {
-        issuedUntil: sql`greatest(${revokedTokens.issuedUntil}, values(${revokedTokens.issuedUntil}))`,
-        expiresAt: sql`greatest(${revokedTokens.expiresAt}, values(${revokedTokens.expiresAt}))`,
-      },
-    });
-}
-
-function announcementOf({ kind, subject, issuedUntil, expiresAt }: Revocation, userId: string) {
+function revocationEntry({ kind, subject, issuedUntil, expiresAt }: Revocation, userId: string) {
   const options = { aggregate: { type: kind, id: subject, version: issuedUntil }, actor: userId };
-  const about = { user_id: userId, expires_at: expiresAt };
-  if (kind === 'token') return outboxEntry(TokenRevoked, { token_id: subject, ...about }, options);
-  if (kind === 'session') return outboxEntry(SessionRevoked, { session_id: subject, ...about }, options);
-  return outboxEntry(UserTokensRevoked, { issued_until: issuedUntil, ...about }, options);
+  const common = { user_id: userId, expires_at: expiresAt };
+  if (kind === 'token') return outboxEntry(TokenRevoked, { token_id: subject, ...common }, options);
+  if (kind === 'session') return outboxEntry(SessionRevoked, { session_id: subject, ...common }, options);
+  return outboxEntry(UserTokensRevoked, { issued_until: issuedUntil, ...common }, options);
 }
 
-/** All that is revoked and could still be used: what a process starts its memory with. */
-export async function listRevocations(deps: Pick<RevocationDeps, 'database' | 'now'>): Promise<Revocation[]> {
-  const rows = await deps.database
-    .select()
-    .from(revokedTokens)
-    .where(gt(revokedTokens.expiresAt, new Date(deps.now())))
-    .orderBy(desc(revokedTokens.expiresAt))
-    .limit(MOST_LISTED);
-  // The oldest first: a memory that is full lets go of those.
-  return rows.reverse().map((row) => ({ ...row, expiresAt: Math.ceil(row.expiresAt.getTime() / 1000) }));
-}
-
-/** Whether the record itself says that a token is revoked, beyond any process's memory. */
-export async function isRecorded(database: Database, caller: Caller): Promise<boolean> {
-  const named = (kind: Revocation['kind'], subject: string) =>
-    and(eq(revokedTokens.kind, kind), eq(revokedTokens.subject, subject));
-  const rows = await database
-    .select({ kind: revokedTokens.kind, issuedUntil: revokedTokens.issuedUntil })
-    .from(revokedTokens)
-    .where(or(named('token', caller.tokenId), named('session', caller.sessionId), named('user', caller.id)));
-  return rows.some((row) => row.kind !== 'user' || caller.issuedAt <= row.issuedUntil);
-}
-
-export async function deleteEndedRevocations(database: Database, now: Date, limit: number): Promise<number> {
-  const [result] = await database.delete(revokedTokens).where(lt(revokedTokens.expiresAt, now)).limit(limit);
-  return result.affectedRows;
+/** The unexpired revocations that a process fills its denylist with; oldest first, as a full denylist evicts those. */
+export async function listRevocations(deps: Pick<AuthDeps, 'database' | 'now'>): Promise<Revocation[]> {
+  const newestFirst = await store.listRevocations(deps.database, new Date(deps.now()), MAX_LISTED);
+  return newestFirst.reverse();
 }

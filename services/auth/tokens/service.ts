@@ -1,30 +1,36 @@
 import type { Caller } from '#kit/auth/caller';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { Unauthenticated } from '#kit/errors/problem';
-import { findByUserId } from '../credentials/store';
-import type { Introspection } from '../sessions/model';
-import { endSession, findRefreshableSession, findSessionOf, type SessionsDeps } from '../sessions/service';
-import { isRecorded, revoking } from './revocations';
-
-export interface TokensDeps extends SessionsDeps {
-  readonly tokens: TokenVerifier;
-}
+import type { AuthDeps } from '../deps';
+import { endSession, findRefreshableSession, findSessionOf } from '../sessions/service';
+import type { Introspection, VerifiedToken } from './model';
+import { withRevocations } from './revocations';
+import { isRevoked } from './store';
 
 /**
- * The claims of an access token that is good, held against the record and not only against this process's memory.
+ * Verifies an access token, checking revocations in the database and not only in this process's denylist.
  *
  * @throws Unauthenticated
  */
-export async function verifyToken(deps: TokensDeps, token: string): Promise<Caller> {
+export async function verifyToken(deps: AuthDeps, token: string): Promise<Caller> {
   const caller = await deps.tokens.verify(token);
-  if (await isRecorded(deps.database, caller)) throw new Unauthenticated();
+  if (await isRevoked(deps.database, caller)) throw new Unauthenticated();
   return caller;
 }
 
-/** RFC 7662: what a token of either kind is worth. Whatever is wrong with it, the answer is only that it is not active. */
-export async function introspect(deps: TokensDeps, token: string): Promise<Introspection> {
+/** Like `verifyToken`. @returns undefined for an invalid token */
+export async function tryVerifyToken(deps: AuthDeps, token: string): Promise<Caller | undefined> {
+  try {
+    return await verifyToken(deps, token);
+  } catch (failure) {
+    if (failure instanceof Unauthenticated) return undefined;
+    throw failure;
+  }
+}
+
+/** RFC 7662, for access and refresh tokens. For an invalid token the response is only that it is inactive. */
+export async function introspect(deps: AuthDeps, token: string): Promise<Introspection> {
   const { issuer, audience } = deps.settings;
-  const caller = await ifGood(deps, token);
+  const caller = await tryVerifyToken(deps, token);
   if (caller !== undefined)
     return {
       active: true,
@@ -52,49 +58,24 @@ export async function introspect(deps: TokensDeps, token: string): Promise<Intro
   };
 }
 
-/** RFC 7009: ends an access token alone, or with a refresh token its whole session. An unknown token is no error. */
-export async function revokeToken(deps: TokensDeps, token: string): Promise<void> {
-  const caller = await ifGood(deps, token);
+/** RFC 7009: revokes an access token alone, or a refresh token with its session. An unknown token is not an error. */
+export async function revokeToken(deps: AuthDeps, token: string): Promise<void> {
+  const caller = await tryVerifyToken(deps, token);
   if (caller !== undefined)
-    return revoking(deps, caller.id, async (_, revoke) => revoke({ kind: 'token', subject: caller.tokenId }));
+    return withRevocations(deps, caller.id, async (_, revoke) =>
+      revoke({ kind: 'token', subject: caller.tokenId }),
+    );
   const session = await findSessionOf(deps, token);
   if (session !== undefined) await endSession(deps, session);
 }
 
-/** The access token in an `Authorization` value, good or not. */
-export const accessTokenIn = (authorization: string | null | undefined): string | undefined =>
-  authorization?.replace(/^bearer /i, '');
-
-/** Ends the sessions that the tokens belong to. Signing out always works: a token that is not good has no session left. */
-export async function logOut(
-  deps: TokensDeps,
-  tokens: { refreshToken: string | undefined; accessToken: string | undefined },
-): Promise<void> {
-  const caller = tokens.accessToken === undefined ? undefined : await ifGood(deps, tokens.accessToken);
-  const session =
-    tokens.refreshToken === undefined ? undefined : await findSessionOf(deps, tokens.refreshToken);
-  if (caller !== undefined) await endSession(deps, { id: caller.sessionId, userId: caller.id });
-  if (session !== undefined && session.id !== caller?.sessionId) await endSession(deps, session);
-}
-
-/** Who is asking, with what this service knows besides the token. */
-export async function readMe(deps: TokensDeps, caller: Caller) {
-  const known = await findByUserId(deps.database, caller.id);
-  return {
-    id: caller.id,
-    username: known?.username ?? caller.username,
-    email: known?.email ?? null,
-    roles: [...caller.roles],
-    permissions: [...caller.permissions],
-    session_id: caller.sessionId,
-  };
-}
-
-async function ifGood(deps: TokensDeps, token: string): Promise<Caller | undefined> {
-  try {
-    return await verifyToken(deps, token);
-  } catch (failure) {
-    if (failure instanceof Unauthenticated) return undefined;
-    throw failure;
-  }
-}
+export const verifiedTokenView = (caller: Caller): VerifiedToken => ({
+  user_id: caller.id,
+  username: caller.username,
+  session_id: caller.sessionId,
+  token_id: caller.tokenId,
+  roles: [...caller.roles],
+  permissions: [...caller.permissions],
+  issued_at: caller.issuedAt,
+  expires_at: caller.expiresAt,
+});

@@ -4,7 +4,10 @@ import { LastAdministrator } from './model';
 import { ADMINISTRATOR } from './rules';
 import { findRoleId, lockRole } from './store';
 
-/** Rejects a change that would leave no active administrator: call it before removing the role, deactivating or deleting a user. */
+/**
+ * Rejects a change that would leave no active administrator. To be called before a user loses the role, is deactivated or
+ * is deleted.
+ */
 export type AdministratorGuard = (transaction: Transaction, userId: string) => Promise<void>;
 
 /**

@@ -44,12 +44,12 @@ const publishedFor = async (id: string) =>
 
 describe('a role', () => {
   test('is created with permissions, read, listed, renamed and deleted', async () => {
-    const made = await call('POST', '/roles', {
+    const created = await call('POST', '/roles', {
       ...manager,
       body: { name: 'editor', description: 'Edits', permissions: ['posts:moderate'] },
     });
-    expect(made.status).toBe(201);
-    const path = String(made.headers.get('location'));
+    expect(created.status).toBe(201);
+    const path = String(created.headers.get('location'));
     const role = { name: 'editor', description: 'Edits', built_in: false, permissions: ['posts:moderate'] };
     expect((await call('GET', path, manager)).body).toMatchObject(role);
     const listed = await call('GET', '/roles?limit=2', manager);
@@ -97,8 +97,8 @@ describe('a role', () => {
     const id = await createRole('held', ['posts:moderate']);
     const holder = await join('holder');
     await setRoles(holder.id, ['user', 'held']);
-    const refused = await call('DELETE', `/roles/${id}`, manager);
-    expect([refused.status, refused.body.code]).toEqual([409, 'role.in-use']);
+    const rejected = await call('DELETE', `/roles/${id}`, manager);
+    expect([rejected.status, rejected.body.code]).toEqual([409, 'role.in-use']);
     expect((await call('DELETE', `/roles/${id}?force=true`, manager)).status).toBe(204);
     expect(await rolesOf(holder.id)).toEqual({ roles: ['user'], permissions: [] });
     expect((await publishedFor(holder.id)).at(-1)).toMatchObject({ roles: ['user'], reduced: true });

@@ -1,0 +1,28 @@
+import { Elysia } from 'elysia';
+import { access } from '#kit/http/access';
+import { describe } from '#kit/http/route-docs';
+import type { AuthDeps } from '../deps';
+import { serverMetadata } from './metadata';
+
+const CACHE_CONTROL = 'public, max-age=300';
+
+export const keyRoutes = (deps: AuthDeps) =>
+  new Elysia({ name: 'keys' })
+    .use(access(deps.tokens))
+
+    .get(
+      '/.well-known/jwks.json',
+      ({ set }) => {
+        set.headers['cache-control'] = CACHE_CONTROL;
+        return deps.keys.publicKeys();
+      },
+      { public: true, ...describe('Get the public keys that tokens are verified with (RFC 7517)', 'Tokens') },
+    )
+    .get(
+      '/.well-known/openid-configuration',
+      ({ set }) => {
+        set.headers['cache-control'] = CACHE_CONTROL;
+        return serverMetadata(deps.settings.issuer);
+      },
+      { public: true, ...describe('Get the authorization server metadata (RFC 8414)', 'Tokens') },
+    );

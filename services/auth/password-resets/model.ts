@@ -1,0 +1,20 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { defineProblem } from '#kit/errors/problem';
+import { NewPassword } from '../credentials/model';
+
+export const InvalidResetToken = defineProblem(
+  'auth.reset-refused',
+  410,
+  'Password reset link invalid or expired',
+);
+
+export const ForgottenPassword = Type.Object({
+  email: Type.String({ minLength: 3, maxLength: 320, examples: ['alice@example.com'] }),
+});
+export type ForgottenPassword = Static<typeof ForgottenPassword>;
+
+export const PasswordReset = Type.Object({
+  token: Type.String({ minLength: 1, maxLength: 256, description: 'From the mailed link' }),
+  new_password: NewPassword,
+});
+export type PasswordReset = Static<typeof PasswordReset>;

@@ -1,0 +1,35 @@
+import { type Static, Type } from '@sinclair/typebox';
+
+export const TokenRequest = Type.Object({
+  // Far longer than any issued token.
+  token: Type.String({ minLength: 1, maxLength: 8192 }),
+  token_type_hint: Type.Optional(Type.String({ maxLength: 64, examples: ['access_token', 'refresh_token'] })),
+});
+
+export const VerifiedToken = Type.Object({
+  user_id: Type.String(),
+  username: Type.String(),
+  session_id: Type.String(),
+  token_id: Type.String(),
+  roles: Type.Array(Type.String()),
+  permissions: Type.Array(Type.String()),
+  issued_at: Type.Integer({ description: 'Seconds since 1970' }),
+  expires_at: Type.Integer({ description: 'Seconds since 1970' }),
+});
+export type VerifiedToken = Static<typeof VerifiedToken>;
+
+/** RFC 7662, section 2.2. */
+export const Introspection = Type.Object({
+  active: Type.Boolean(),
+  token_type: Type.Optional(Type.String()),
+  client_id: Type.Optional(Type.String()),
+  username: Type.Optional(Type.String()),
+  sub: Type.Optional(Type.String()),
+  sid: Type.Optional(Type.String()),
+  jti: Type.Optional(Type.String()),
+  iss: Type.Optional(Type.String()),
+  aud: Type.Optional(Type.String()),
+  iat: Type.Optional(Type.Integer()),
+  exp: Type.Optional(Type.Integer()),
+});
+export type Introspection = Static<typeof Introspection>;
