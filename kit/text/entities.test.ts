@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test';
+import { entitiesOf, hashtagKey, urlsOf } from './entities';
+
+const valuesOf = (text: string, kind: string) =>
+  entitiesOf(text)
+    .filter((entity) => entity.kind === kind)
+    .map(({ value }) => value);
+
+describe('mentions', () => {
+  test.each([
+    ['hello @alice and @Bob_1!', ['alice', 'bob_1']],
+    ['(@alice)', ['alice']],
+    ['@alice.', ['alice']],
+    ['日本語 @alice さん', ['alice']],
+    ['@alice, @alice', ['alice', 'alice']],
+  ])('%s', (text, names) => expect(valuesOf(text, 'mention')).toEqual(names));
+
+  test.each([
+    '@renXé',
+    '@alice\u0301',
+    'mail@alice.example',
+    '@alice@other.example',
+    'x@alice',
+    '日@alice',
+    '@alice本',
+    '@alice\u200dx',
+    'https://example.com/@alice',
+    '@al',
+  ])('%s names nobody', (text) => expect(valuesOf(text, 'mention')).toEqual([]));
+});
+
+describe('hashtags', () => {
+  test.each([
+    ['#Rookery', ['rookery']],
+    ['#نرم‌افزار', ['نرم‌افزار']],
+    ['#क्षत्रिय and #ไทย', ['क्षत्रिय', 'ไทย']],
+    ['#東京 #café', ['東京', 'café']],
+    ['#cafe\u0301', ['café']],
+    ['＃全角', ['全角']],
+    ['#2026年', ['2026年']],
+    ['#a#b', []],
+    ['#123 &#39; a#b /#c', []],
+    ['https://example.com/#top', []],
+  ])('%s', (text, tags) => expect(valuesOf(text, 'hashtag')).toEqual(tags));
+
+  test('the key is the same for composed and decomposed letters, upper and lower case', () => {
+    expect(hashtagKey('#CAFE\u0301')).toBe(hashtagKey('café'));
+    expect(hashtagKey('cafe')).not.toBe(hashtagKey('café'));
+  });
+});
+
+describe('URLs', () => {
+  test.each([
+    ['see https://example.com/a?b=c#d.', ['https://example.com/a?b=c#d']],
+    ['(https://example.com/a_(b))', ['https://example.com/a_(b)']],
+    ['https://münchen.de/straße', ['https://münchen.de/straße']],
+    ['http://xn--mnchen-3ya.de', ['http://xn--mnchen-3ya.de']],
+    ['「https://example.jp/道」', ['https://example.jp/道']],
+  ])('%s', (text, urls) => expect(urlsOf(text).map(({ value }) => value)).toEqual(urls));
+
+  test.each([
+    `https://${'a'.repeat(9_000)}`,
+    `https://example.com/${'a'.repeat(9_000)}`,
+    'https://a',
+    'ftp://example.com',
+  ])('longer than a URL may be, or without a public host: text (%#)', (text) =>
+    expect(urlsOf(text)).toEqual([]),
+  );
+});

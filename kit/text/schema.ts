@@ -1,0 +1,51 @@
+import { FormatRegistry, type StringOptions, type TString, Type } from '@sinclair/typebox';
+import { countGraphemes } from './graphemes';
+import { hasUnprintable, isBlank } from './visible';
+
+export interface TextLimits {
+  /** Graphemes, counted by `countGraphemes`; 1 unless said otherwise. With 0 the text may be blank. */
+  readonly min?: number;
+  readonly max: number;
+  /** UTF-16 code units, so that a grapheme of thousands of combining marks is refused; eight for each unless said otherwise. */
+  readonly maxUnits?: number;
+}
+
+const UNITS_PER_GRAPHEME = 8;
+
+/**
+ * The schema of a text that people write and read: limited in graphemes, printable, and not blank unless its minimum is 0.
+ * JSON Schema counts code points and cannot say this; `minLength` and `maxLength` are the outer bounds, and the
+ * description states the rule.
+ */
+export function text(limits: TextLimits, options: StringOptions = {}): TString {
+  const { min = 1, max } = limits;
+  const maxUnits = limits.maxUnits ?? max * UNITS_PER_GRAPHEME;
+  const rule =
+    min === 0
+      ? `At most ${max} characters`
+      : min === 1
+        ? `1 to ${max} visible characters`
+        : `${min} to ${max} characters`;
+  return Type.String({
+    ...options,
+    ...(min > 0 && { minLength: min }),
+    maxLength: maxUnits,
+    format: registered(min, max),
+    description: options.description === undefined ? rule : `${options.description} (${rule.toLowerCase()})`,
+    error: rule,
+  });
+}
+
+/** The name of the format for these limits; registered once for each. */
+function registered(min: number, max: number): string {
+  const name = `text-${min}-${max}`;
+  if (!FormatRegistry.Has(name))
+    FormatRegistry.Set(name, (value) => {
+      if (hasUnprintable(value) || (min > 0 && isBlank(value))) return false;
+      // Graphemes are no more than code units, and no fewer than a text of one byte each needs.
+      if (value.length <= max && min <= 1) return true;
+      const length = countGraphemes(value);
+      return length >= min && length <= max;
+    });
+  return name;
+}

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { parseEmail } from './email';
+import { countGraphemes, truncate } from './graphemes';
+import { identityKey } from './identity';
+import { parsePhoneNumber } from './phone';
+import { hasUnprintable, isBlank } from './visible';
+
+const FAMILY = '👨‍👩‍👧‍👦';
+
+describe('length', () => {
+  test.each([
+    ['', 0],
+    ['abc', 3],
+    [FAMILY, 1],
+    ['e\u0301', 1],
+    ['🇩🇪🇫🇷', 2],
+    ['\r\n', 1],
+    ['நி', 1],
+  ])('%p', (text, length) => expect(countGraphemes(text)).toBe(length));
+
+  test('truncating never cuts a grapheme in half, and never exceeds the limit', () => {
+    const parts = fc.array(fc.constantFrom('a', ' ', FAMILY, 'é', 'e\u0301', '🇩🇪', 'நி', '\n', '…'), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(parts, fc.integer({ min: 1, max: 30 }), (graphemes, max) => {
+        const text = graphemes.join('');
+        const cut = truncate(text, max);
+        expect(countGraphemes(cut)).toBeLessThanOrEqual(max);
+        expect(cut.isWellFormed()).toBe(true);
+        if (countGraphemes(text) <= max) expect(cut).toBe(text);
+        else expect(text.startsWith(cut.slice(0, -1)) && cut.endsWith('…')).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('blankness', () => {
+  test.each([
+    '',
+    ' \n\t',
+    '\u3164',
+    '\u115f\u1160',
+    '\uffa0',
+    '\u2800',
+    '\u200b\u200d',
+    '\u0301\u0301',
+    '\ufe0f',
+    '\u{e0020}',
+    '\u00ad',
+    '\ue000',
+  ])('%j shows nothing', (text) => expect(isBlank(text)).toBe(true));
+  test.each(['a', ' . ', '💙', '한', '⠁', '〃', '\u200ba'])('%j shows something', (text) =>
+    expect(isBlank(text)).toBe(false),
+  );
+  test.each(['\u0000', '\u0085', '\ud800', 'a\udfff', '\ufffe', '\u{1ffff}'])('%j cannot be shown', (text) =>
+    expect(hasUnprintable(text)).toBe(true),
+  );
+  test('line feeds and tabs can be shown', () => expect(hasUnprintable('a\n\tb')).toBe(false));
+});
+
+describe('identity', () => {
+  const isSame = (one: string, other: string) => identityKey(one, 'ignore') === identityKey(other, 'ignore');
+  test.each([
+    ['k', 'k '],
+    ['é', 'e\u0301'],
+    ['Straße', 'STRAßE'],
+    ['ÅNGSTRÖM', 'a\u030angstro\u0308m'],
+  ])('%j and %j are one', (one, other) => expect(isSame(one, other)).toBe(true));
+  test.each([
+    ['ano', 'año'],
+    ['sınır', 'sinir'],
+    ['jose', 'josé'],
+    ['か', 'が'],
+    ['😀', '😁'],
+    ['a', 'ａ'],
+  ])('%j and %j are two', (one, other) => expect(isSame(one, other)).toBe(false));
+  test('opaque ids distinguish case', () =>
+    expect(identityKey('K', 'distinguish')).not.toBe(identityKey('k', 'distinguish')));
+  test('a key is its own key', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const key = identityKey(text.toWellFormed(), 'ignore');
+        expect(identityKey(key, 'ignore')).toBe(key);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('e-mail addresses', () => {
+  test.each([
+    ['Jo.Se+tag@Example.COM', 'jo.se+tag@example.com'],
+    ['josé@example.com', 'josé@example.com'],
+    ['jose\u0301@example.com', 'josé@example.com'],
+    ['user@münchen.de', 'user@xn--mnchen-3ya.de'],
+    ['user@xn--mnchen-3ya.de', 'user@xn--mnchen-3ya.de'],
+    ['用户@例え.テスト', '用户@xn--r8jz45g.xn--zckzah'],
+    [' a@b.co ', 'a@b.co'],
+  ])('%s has the key %s', (typed, key) => expect(parseEmail(typed)?.key).toBe(key));
+
+  test.each([
+    ...[
+      'jo..se@example.com',
+      '.jose@example.com',
+      'jose.@example.com',
+      'jose@',
+      '@example.com',
+      'jose@localhost',
+    ],
+    ...[
+      'jo\u200bse@example.com',
+      'jose@exa\u200bmple.com',
+      'jo se@example.com',
+      'a@b@example.com',
+      'jose@example..com',
+    ],
+    ...[
+      'jose@-example.com',
+      'jose@127.0.0.1',
+      'jose@[127.0.0.1]',
+      'jose@exa_mple.com',
+      `${'a'.repeat(65)}@example.com`,
+    ],
+    ...[`a@${'b'.repeat(64)}.com`, 'a\u202eb@example.com', '"a b"@example.com', 'jose', ''],
+  ])('%j is refused', (typed) => expect(parseEmail(typed)).toBeNull());
+});
+
+describe('phone numbers', () => {
+  test.each([
+    ['+49 30 123456', '+4930123456'],
+    ['+1 (415) 555-2671', '+14155552671'],
+    ['+44 20 7946 0958', '+442079460958'],
+  ])('%s is %s', (typed, number) => expect(parsePhoneNumber(typed)).toBe(number));
+  test.each(['-----', '', '+', '+1', '030 123456', '+999 123456789', '+49', 'phone +4930123456', '+49abc'])(
+    '%j is refused',
+    (typed) => expect(parsePhoneNumber(typed)).toBeNull(),
+  );
+});

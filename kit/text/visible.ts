@@ -1,0 +1,15 @@
+/**
+ * Characters without a glyph: white space, controls, what renderers ignore by default (UAX #44: format characters,
+ * variation selectors, Hangul fillers U+115F, U+1160, U+3164, U+FFA0), private-use code points, combining marks, which are
+ * invisible without a base, and the Braille pattern without a dot. Not unassigned code points: they may be tomorrow's emoji.
+ */
+const INVISIBLE = /^[\p{White_Space}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+
+/** Whether a text shows nothing to its reader. */
+export const isBlank = (text: string): boolean => INVISIBLE.test(text);
+
+/** Control characters other than line feed and tab, and code points that will never be characters. */
+const UNPRINTABLE = /[^\P{Cc}\n\t]|\p{Noncharacter_Code_Point}/u;
+
+/** Whether a text holds something that can be neither shown nor stored as text. */
+export const hasUnprintable = (text: string): boolean => UNPRINTABLE.test(text) || !text.isWellFormed();
