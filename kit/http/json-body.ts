@@ -57,7 +57,8 @@ export function requireWellFormed(value: unknown): void {
 function collect(value: unknown, path: readonly string[], errors: FieldError[]): void {
   if (errors.length === MAX_FIELD_ERRORS || path.length > MAX_DEPTH) return;
   if (typeof value === 'string') {
-    if (!value.isWellFormed()) errors.push({ field: path.join('.') || 'body', message: 'Valid Unicode text' });
+    if (!value.isWellFormed())
+      errors.push({ field: path.join('.') || 'body', message: 'Valid Unicode text' });
   } else if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) collect(item, [...path, String(index)], errors);
   } else if (typeof value === 'object' && value !== null) {

@@ -1,0 +1,40 @@
+import { expect, test } from 'bun:test';
+import { Problem } from '../errors/problem';
+import { readJson } from './json-body';
+
+const read = (body: string | Uint8Array<ArrayBuffer>, type = 'application/json') =>
+  readJson(new Request('http://localhost/', { method: 'POST', body }), type);
+const refusal = async (reading: Promise<unknown>) =>
+  reading.then(
+    () => null,
+    (failure: unknown) =>
+      failure instanceof Problem ? [failure.status, failure.errors?.map(({ field }) => field)] : failure,
+  );
+
+test('JSON in UTF-8 is read', async () => {
+  expect(await read('{"a":"é😀","b":"\\ud83d\\ude00"}', 'application/json; charset=UTF-8')).toEqual({
+    a: 'é😀',
+    b: '😀',
+  });
+});
+
+test.each([
+  [new Uint8Array([0x22, 0xff, 0x22]), 400],
+  [new Uint8Array([0x22, 0xc3, 0x22]), 400],
+  ['{"a":', 400],
+  ['', 400],
+])('bytes that are no UTF-8, or no JSON, are malformed (%#)', async (body, status) => {
+  expect(await refusal(read(body))).toEqual([status, undefined]);
+});
+
+test.each(['application/json; charset=latin1', 'application/json;charset="utf-16"'])(
+  '%s is refused',
+  async (type) => {
+    expect(await refusal(read('{}', type))).toEqual([415, undefined]);
+  },
+);
+
+test('half of a character is refused with the name of its member', async () => {
+  const body = '{"a":"\\ud800","list":["ok","\\udfff"],"deep":{"b":"x\\uD83D"},"\\ud800":1}';
+  expect(await refusal(read(body))).toEqual([422, ['a', 'list.1', 'deep.b', 'body']]);
+});

@@ -1,0 +1,60 @@
+import { type TSchema, TypeGuard } from '@sinclair/typebox';
+
+/** Where a member stands: `['items', '0', 'prise']`. */
+export type MemberPath = readonly string[];
+
+/**
+ * The members of a value that its schema does not name: a request is honoured whole or refused, never half-understood. An
+ * object schema with `additionalProperties: true` takes any member; of the alternatives of a union the one that leaves
+ * the fewest unknown counts.
+ *
+ * @param value as it was received, before validation
+ */
+export function unknownMembers(schema: TSchema, value: unknown): MemberPath[] {
+  if (Array.isArray(schema.anyOf))
+    return fewest(schema.anyOf.map((one: TSchema) => unknownMembers(one, value)));
+  if (Array.isArray(schema.allOf))
+    return common(schema.allOf.map((one: TSchema) => unknownMembers(one, value)));
+  if (TypeGuard.IsArray(schema))
+    return Array.isArray(value)
+      ? value.flatMap((item, index) => below(String(index), unknownMembers(schema.items, item)))
+      : [];
+  if (!isObject(value)) return [];
+  if (TypeGuard.IsRecord(schema)) return inRecord(Object.values(schema.patternProperties), value);
+  if (TypeGuard.IsObject(schema)) return inObject(schema.properties, schema.additionalProperties, value);
+  return [];
+}
+
+function inObject(
+  properties: Readonly<Record<string, TSchema>>,
+  additional: unknown,
+  value: Readonly<Record<string, unknown>>,
+): MemberPath[] {
+  return Object.entries(value).flatMap(([name, member]) => {
+    const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (schema !== undefined) return below(name, unknownMembers(schema, member));
+    return additional === true || isObject(additional) ? [] : [[name]];
+  });
+}
+
+const inRecord = (members: readonly TSchema[], value: Readonly<Record<string, unknown>>): MemberPath[] =>
+  Object.entries(value).flatMap(([name, member]) =>
+    below(name, fewest(members.map((schema) => unknownMembers(schema, member)))),
+  );
+
+const below = (name: string, paths: readonly MemberPath[]): MemberPath[] =>
+  paths.map((path) => [name, ...path]);
+
+const fewest = (alternatives: readonly MemberPath[][]): MemberPath[] =>
+  alternatives.reduce((best, one) => (one.length < best.length ? one : best), alternatives[0] ?? []);
+
+/** A member of an intersection is known as soon as one of its parts names it. */
+function common(parts: readonly MemberPath[][]): MemberPath[] {
+  const [first = [], ...others] = parts;
+  const isIn = (paths: readonly MemberPath[], path: MemberPath) =>
+    paths.some((other) => other.length === path.length && other.every((name, index) => name === path[index]));
+  return first.filter((path) => others.every((paths) => isIn(paths, path)));
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
