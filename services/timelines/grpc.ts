@@ -3,35 +3,33 @@ import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
-import { draftOf } from './drafts';
-import { deliverPost } from './feeds';
+import type { TimelinesDeps } from './deps';
+import { deliverPost } from './feeds/fan-out';
 import { NewPost } from './model';
-import { createAcceptedPost, type TimelinesDeps } from './service';
-import type { PostRow } from './store';
-import { readVisible } from './views';
+import { createAcceptedPost } from './posts/accept';
+import { readVisible } from './posts/hydration';
+import type { PostRow } from './posts/read-store';
 
-const MOST_IDS = 100;
-const MOST_FOLLOWERS = 1_000;
-/** As much as a notification shows. */
+const MAX_IDS = 100;
+const MAX_FOLLOWERS = 1_000;
+/** As long as a notification shows. */
 const EXCERPT_LENGTH = 140;
 
-/** What workers and other services ask about posts. */
+/** The internal API of timelines, for workers and other services. */
 export const timelinesGrpc = (deps: TimelinesDeps) =>
   grpcService(TimelinesServiceDefinition, {
     async createAcceptedPost(request) {
       const { id, author_id, username, accepted_at: _, ...body } = request;
-      mustBe(isTimeOrderedId(id), 'id');
-      mustBe(isUuid(author_id), 'author_id');
+      requireValid(isTimeOrderedId(id), 'id');
+      requireValid(isUuid(author_id), 'author_id');
       const input = validated(NewPost, body);
-      return {
-        created: await createAcceptedPost(deps, id, { id: author_id, username }, draftOf(deps, input)),
-      };
+      return { created: await createAcceptedPost(deps, { id: author_id, username }, id, input) };
     },
     async deliverPost({ post_id, author_id, after_follower, limit }) {
-      mustBe(isTimeOrderedId(post_id), 'post_id');
-      mustBe(isUuid(author_id), 'author_id');
-      mustBe(after_follower === undefined || isUuid(after_follower), 'after_follower');
-      mustBe(limit >= 1 && limit <= MOST_FOLLOWERS, 'limit');
+      requireValid(isTimeOrderedId(post_id), 'post_id');
+      requireValid(isUuid(author_id), 'author_id');
+      requireValid(after_follower === undefined || isUuid(after_follower), 'after_follower');
+      requireValid(limit >= 1 && limit <= MAX_FOLLOWERS, 'limit');
       const { delivered, nextAfterFollower } = await deliverPost(deps, {
         postId: post_id,
         authorId: author_id,
@@ -41,15 +39,16 @@ export const timelinesGrpc = (deps: TimelinesDeps) =>
       return { delivered, next_after_follower: nextAfterFollower };
     },
     async getPosts({ ids, viewer_id }) {
-      mustBe(ids.length <= MOST_IDS, 'ids');
-      mustBe(viewer_id === undefined || isUuid(viewer_id), 'viewer_id');
-      const posts = await readVisible(deps, ids.filter(isTimeOrderedId), viewer_id ?? null);
+      requireValid(ids.length <= MAX_IDS, 'ids');
+      requireValid(viewer_id === undefined || isUuid(viewer_id), 'viewer_id');
+      const posts = await readVisible(deps, viewer_id ?? null, ids.filter(isTimeOrderedId));
       return { posts: posts.map(summaryOf) };
     },
   });
 
-function mustBe(holds: boolean, field: string): void {
-  if (!holds) throw new ValidationFailed({ errors: [{ field, message: 'Not as the contract says' }] });
+/** @throws ValidationFailed */
+function requireValid(isValid: boolean, field: string): void {
+  if (!isValid) throw new ValidationFailed({ errors: [{ field, message: 'Does not match the schema' }] });
 }
 
 const summaryOf = (post: PostRow): PostSummary => ({

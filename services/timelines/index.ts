@@ -5,97 +5,84 @@ import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional } from '#kit/http/conditional';
 import { isTokenValid } from '#kit/http/event-streams';
-import { readIdempotencyKey, sendStored } from '#kit/http/idempotency';
+import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
-import * as lists from './lists';
-import type { LiveTimelines } from './live';
+import { describe, keyed } from '#kit/http/route-docs';
+import * as bookmarks from './bookmarks/service';
+import type { TimelinesDeps } from './deps';
+import * as lists from './lists/service';
+import type { LiveTimelines, StreamRequest } from './live/service';
 import * as model from './model';
-import * as service from './service';
+import { acceptPost } from './posts/accept';
+import { createPost } from './posts/create';
+import * as posts from './posts/service';
 
 const byId = { params: Type.Object({ id: TimeOrderedId }) };
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
 const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 100 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
-const describe = (summary: string, tag: string) => ({ detail: { summary, tags: [tag] } });
-const keyed = (summary: string, tag: string) => ({
-  detail: {
-    summary,
-    tags: [tag],
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header' as const,
-        description: 'Sent again with the same body within 24 hours, it gets the first answer again',
-        schema: { type: 'string' as const, maxLength: 255, example: '5f2b8a3e-post' },
-      },
-    ],
-  },
-});
+
 const describeStream = (summary: string) => ({
   detail: {
     summary,
     tags: ['Timelines'],
     description:
-      'Server-sent events: `post` with a post as data, in the order in which posts became known, which is not always ' +
-      'that of their ids; `reload` when too much was missed to be sent one by one',
+      'Server-sent events: `post` with a post as data, in the order in which posts became known, which may differ from ' +
+      'the order of their ids; `reload` when too many posts were missed to be sent one by one',
     parameters: [
       {
         name: 'Last-Event-ID',
         in: 'header' as const,
-        description: 'The id of the last event that arrived: goes on after it, and nothing is missed',
+        description: 'The id of the last received event: the stream resumes after it without a gap',
         schema: { type: 'string' as const, maxLength: 20, example: '4711' },
       },
     ],
   },
 });
-const requestKey = (request: Request, route: string): service.RequestKey => ({
-  key: readIdempotencyKey(request.headers),
-  method: 'POST',
-  route,
-});
 
-const streamed = (tokens: TokenVerifier, request: Request) => ({
+const streamRequest = (tokens: TokenVerifier, request: Request): StreamRequest => ({
   lastEventId: request.headers.get('last-event-id'),
   mayContinue: isTokenValid(tokens, request),
 });
 
-export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier }, live: LiveTimelines) =>
+export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
   new Elysia({ name: 'timelines' })
-    .use(platform(deps.runtime, { description: 'Posts, and the timelines they appear in.' }))
+    .use(platform(deps.runtime, { description: 'Posts and timelines.' }))
     .use(access(deps.tokens))
     .use(conditional)
 
     .post(
       '/posts',
       ({ caller, body, request, set }) =>
-        sendStored(set, service.createPost(deps, caller, body, requestKey(request, '/posts'))),
-      { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Post', 'Posts') },
+        sendStored(set, createPost(deps, caller, body, requestKey(request, '/posts'))),
+      { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Create a post', 'Posts') },
     )
     .post(
       '/posts/async',
       ({ caller, body, request, set }) =>
-        sendStored(set, service.acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
+        sendStored(set, acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
       {
         user: true,
         body: model.NewPost,
         response: { 202: model.QueuedPost },
-        ...keyed('Post later: taken at once, created under the same id a moment after', 'Posts'),
+        ...keyed('Create a post (asynchronous): accepted at once under its final id', 'Posts'),
       },
     )
-    .get('/posts/id/:id', ({ params, caller }) => service.readPost(deps, params.id, caller), {
+    .get('/posts/id/:id', ({ caller, params }) => posts.readPost(deps, caller, params.id), {
       optionalUser: true,
       etag: true,
+      // One cache lookup or one row: a response that takes longer is waiting for something another instance may not be.
+      gateway: { hedgeMs: 250 },
       ...byId,
       response: model.Post,
-      // One look at memory or one row: what takes this long waits for something, and another instance need not.
-      detail: { summary: 'A post', tags: ['Posts'], 'x-hedge-ms': 250 },
+      ...describe('Get a post', 'Posts'),
     })
     .delete(
       '/posts/id/:id',
-      ({ params, caller, set }) => noContent(set, service.deletePost(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Delete my post; moderators may delete any', 'Posts') },
+      ({ params, caller, set }) => noContent(set, posts.deletePost(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Delete a post, as its author or a moderator', 'Posts') },
     )
     .get(
       '/posts/id/:id/replies',
@@ -105,48 +92,48 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
         optionalUser: true,
         ...byId,
         ...page,
-        ...describe('The thread below a post, oldest first; `reply_to` tells who answers whom', 'Posts'),
+        ...describe('List the thread below a post, oldest first', 'Posts'),
       },
     )
 
     .post(
       '/posts/id/:id/bookmark',
-      ({ params, caller, set }) => noContent(set, service.addBookmark(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Bookmark; again changes nothing', 'Bookmarks') },
+      ({ params, caller, set }) => noContent(set, bookmarks.addBookmark(deps, caller, params.id)),
+      { user: true, ...byId, ...describe('Bookmark a post (idempotent)', 'Bookmarks') },
     )
     .delete(
       '/posts/id/:id/bookmark',
-      ({ params, caller, set }) => noContent(set, service.removeBookmark(deps, caller, params.id)),
+      ({ params, caller, set }) => noContent(set, bookmarks.removeBookmark(deps, caller, params.id)),
       { user: true, ...byId, ...describe('Remove a bookmark', 'Bookmarks') },
     )
     .get(
       '/posts/bookmarks',
       async ({ caller, query, request, set }) =>
         paged(set, request, await lists.readBookmarks(deps, caller, query)),
-      { user: true, ...page, ...describe('My bookmarks, newest first', 'Bookmarks') },
+      { user: true, ...page, ...describe('List my bookmarks, newest first', 'Bookmarks') },
     )
 
     .get(
       '/posts',
       async ({ caller, query, request, set }) =>
         paged(set, request, await lists.readPublic(deps, caller, query)),
-      { optionalUser: true, ...page, ...describe('Everything public, newest first', 'Timelines') },
+      { optionalUser: true, ...page, ...describe('List public posts, newest first', 'Timelines') },
     )
     .get(
       '/posts/stream',
       ({ caller, request, server }) => {
         server?.timeout(request, 0);
-        return live.openPublic(caller, streamed(deps.tokens, request));
+        return live.openPublic(caller, streamRequest(deps.tokens, request));
       },
-      { optionalUser: true, ...describeStream('Everything public as it is posted') },
+      { optionalUser: true, ...describeStream('Stream public posts') },
     )
     .get(
       '/posts/home/:username/stream',
       ({ caller, params, request, server }) => {
         server?.timeout(request, 0);
-        return live.openHome(caller, params.username, streamed(deps.tokens, request));
+        return live.openHome(caller, params.username, streamRequest(deps.tokens, request));
       },
-      { user: true, ...byUsername, ...describeStream('My home timeline as it grows') },
+      { user: true, ...byUsername, ...describeStream('Stream my home timeline') },
     )
     .get(
       '/posts/home/:username',
@@ -156,7 +143,10 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
         user: true,
         ...byUsername,
         ...page,
-        ...describe('My home timeline: my posts and those of the people I follow, newest first', 'Timelines'),
+        ...describe(
+          'List my home timeline: my posts and those of people I follow, newest first',
+          'Timelines',
+        ),
       },
     )
     .get(
@@ -167,7 +157,7 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
         optionalUser: true,
         ...byTag,
         ...page,
-        ...describe('Posts with a hashtag, newest first', 'Timelines'),
+        ...describe('List posts with a hashtag, newest first', 'Timelines'),
       },
     )
     .get(
@@ -177,17 +167,17 @@ export const timelines = (deps: service.TimelinesDeps & { tokens: TokenVerifier 
         optionalUser: true,
         query: model.SearchQuery,
         response: model.PostPage,
-        ...describe('Posts that hold all of some words, newest first', 'Timelines'),
+        ...describe('Search posts that contain all words of a query, newest first', 'Timelines'),
       },
     )
     .get(
       '/posts/:username',
       async ({ caller, params, query, request, set }) =>
-        paged(set, request, await lists.readOfAuthor(deps, caller, params.username, query)),
+        paged(set, request, await lists.readByAuthor(deps, caller, params.username, query)),
       {
         optionalUser: true,
         ...byUsername,
         ...page,
-        ...describe("Somebody's posts, newest first", 'Timelines'),
+        ...describe('List the posts of a user, newest first', 'Timelines'),
       },
     );

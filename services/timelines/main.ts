@@ -11,9 +11,11 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { timelines } from '.';
+import type { TimelinesDeps } from './deps';
+import { createMergedAuthors } from './feeds/merged-authors';
 import { timelinesGrpc } from './grpc';
-import { createLiveTimelines } from './live';
-import { recountNightly } from './recount';
+import { createLiveTimelines } from './live/service';
+import { recountNightly } from './posts/recount';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -39,7 +41,7 @@ const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
-const deps = {
+const deps: TimelinesDeps = {
   runtime,
   database,
   redis: await openRedis(runtime, { url: env.REDIS_URL, required: false }),
@@ -54,11 +56,13 @@ const deps = {
   postMaxLength: env.POST_MAX_LENGTH,
   homeSize: env.HOME_SIZE,
   fanoutFollowersLimit: env.FANOUT_FOLLOWERS_LIMIT,
+  mergedAuthors: createMergedAuthors(database),
+  feedBuilds: new Set(),
 };
 trimIdempotencyKeys(runtime, database);
 recountNightly(deps);
 subscribe(deps, rabbit);
-const live = createLiveTimelines(deps, { maximumStreams: env.STREAMS_MAX });
+const live = createLiveTimelines(deps, { maxStreams: env.STREAMS_MAX });
 await serveService(runtime, env, {
   app: timelines(deps, live),
   grpc: [timelinesGrpc(deps)],

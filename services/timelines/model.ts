@@ -2,51 +2,54 @@ import { type Static, Type } from '@sinclair/typebox';
 import { TimeOrderedId, Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const PostNotFound = defineProblem('post.not-found', 404, 'There is no such post');
+export const PostNotFound = defineProblem('post.not-found', 404, 'Post not found');
 export const ReferencedPostNotFound = defineProblem(
   'post.reference-not-found',
   422,
-  'The post this refers to does not exist',
+  'Referenced post not found',
 );
-export const AlreadyReposted = defineProblem('post.already-reposted', 409, 'You have reposted this already');
-export const AuthorBlocked = defineProblem('user.blocked', 403, 'One of you has blocked the other');
-export const PersonNotFound = defineProblem('user.not-found', 404, 'There is no such person');
+export const AlreadyReposted = defineProblem('post.already-reposted', 409, 'Post already reposted');
+export const AuthorBlocked = defineProblem('user.blocked', 403, 'User blocked');
+export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 
 /**
- * Far above what `POST_MAX_LENGTH` characters take, URLs included; a job that carries the text stays under
+ * Far above what `POST_MAX_LENGTH` characters take, URLs included; a job that carries the text stays below
  * beanstalkd's 65,535 bytes.
  */
-const MOST_CODE_UNITS = 10_000;
-const MOST_MEDIA = 4;
+const MAX_CODE_UNITS = 10_000;
+const MAX_MEDIA = 4;
 
 const EXAMPLE_ID = '1536462838005760';
 const Visibility = Type.Union([Type.Literal('public'), Type.Literal('followers')], {
-  description: 'Who may read it: everybody, or followers and the author',
-  error: 'Either public or followers',
+  description: 'Who may read the post: everyone, or the author and their followers',
+  error: 'Expected public or followers',
 });
 
 export const NewPost = Type.Object({
   text: Type.Optional(
     Type.String({
-      maxLength: MOST_CODE_UNITS,
-      description: 'Plain text; may be left out of a repost',
+      maxLength: MAX_CODE_UNITS,
+      description: 'Plain text; optional in a repost or with media',
       examples: ['Good morning, @bob #birds'],
-      error: 'A text that is not too long',
+      error: 'Expected a shorter text',
     }),
   ),
-  reply_to: Type.Optional(Type.String({ ...TimeOrderedId, description: 'The post this answers' })),
-  repost_of: Type.Optional(
-    Type.String({ ...TimeOrderedId, description: 'The post this repeats, or quotes when there is a text' }),
+  reply_to: Type.Optional(
+    Type.String({ ...TimeOrderedId, description: 'Id of the post this is a reply to' }),
   ),
-  media_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_MEDIA, uniqueItems: true })),
+  repost_of: Type.Optional(
+    Type.String({
+      ...TimeOrderedId,
+      description: 'Id of the post to repost, or to quote when there is a text',
+    }),
+  ),
+  media_ids: Type.Optional(Type.Array(Uuid, { maxItems: MAX_MEDIA, uniqueItems: true })),
   poll_id: Type.Optional(Uuid),
   visibility: Type.Optional(Visibility),
 });
 export type NewPost = Static<typeof NewPost>;
-
-const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()]);
 
 export const Post = Type.Object({
   id: Type.String({ examples: [EXAMPLE_ID] }),
@@ -59,17 +62,17 @@ export const Post = Type.Object({
   text: Type.String({ examples: ['Good morning, @bob #birds'] }),
   created_at: Type.String({ format: 'date-time' }),
   reply_to: Type.Optional(Type.String()),
-  root_id: Type.Optional(Type.String({ description: 'The first post of the thread' })),
+  root_id: Type.Optional(Type.String({ description: 'Id of the first post of the thread' })),
   repost_of: Type.Optional(Type.String()),
   mentions: Type.Array(Type.Object({ id: Type.String(), username: Type.String() })),
   hashtags: Type.Array(Type.String(), { examples: [['birds']] }),
   media: Type.Array(Type.Object({ id: Type.String() })),
   poll_id: Type.Optional(Type.String()),
-  likes_count: nullable(Type.Integer({ description: 'Null while the likes service does not answer' })),
+  likes_count: nullable(Type.Integer({ description: 'Null while the likes service is unavailable' })),
   replies_count: Type.Integer(),
   reposts_count: Type.Integer(),
   liked_by_me: Type.Optional(
-    Type.Boolean({ description: 'Only for who is signed in, and while the likes service answers' }),
+    Type.Boolean({ description: 'Present for authenticated callers while the likes service is available' }),
   ),
   visibility: Visibility,
 });
@@ -78,7 +81,7 @@ export type Post = Static<typeof Post>;
 export const PostPage = PageOf(Post);
 
 export const QueuedPost = Type.Object({
-  id: Type.String({ description: 'The final id', examples: [EXAMPLE_ID] }),
+  id: Type.String({ description: 'The final id of the post', examples: [EXAMPLE_ID] }),
   status: Type.Literal('queued'),
   location: Type.String({ examples: [`/posts/id/${EXAMPLE_ID}`] }),
 });
@@ -90,7 +93,7 @@ export const SearchQuery = Type.Composite([
     q: Type.String({
       minLength: 1,
       maxLength: 200,
-      description: 'Words of three letters or more; all of them must be there',
+      description: 'Words of at least three letters; a post must contain all of them',
       examples: ['birds'],
     }),
   }),

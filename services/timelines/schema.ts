@@ -16,7 +16,7 @@ import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
 
-/** What this service keeps of people. An erased person's row stays for its version: a late event must not bring them back. */
+/** Replicas of people. The row of an erased person remains for its version: a late event must not restore them. */
 export const people = mysqlTable(
   'people',
   {
@@ -25,19 +25,19 @@ export const people = mysqlTable(
     displayName: varchar('display_name', { length: 200 }).notNull(),
     avatarUrl: varchar('avatar_url', { length: 2048 }),
     deleted: boolean('deleted').notNull().default(false),
-    /** After all that goes by it: drizzle assigns columns in this order, and MySQL compares with what it has assigned. */
+    /** After the columns that are updated by it: drizzle assigns columns in this order, and MySQL compares with assigned values. */
     version: int('version', { unsigned: true }).notNull(),
     /**
-     * Has so many followers that posts are not fanned out but merged when a home timeline is read. Never taken back:
-     * posts made meanwhile are in nobody's feed.
+     * The person has too many followers for fan-out: their posts are merged when a home timeline is read. Never reset,
+     * because posts created meanwhile are in no feed.
      */
     mergedAtRead: boolean('merged_at_read').notNull().default(false),
   },
-  // Not unique: a name may pass to somebody else before the event of its first owner's end arrives.
+  // Not unique: a username may be reused before the event that its first owner was deleted arrives.
   (table) => [index('people_username').on(table.username), index('people_merged').on(table.mergedAtRead)],
 );
 
-/** A row stays when a follow ends, for its version: a late event must not win over a newer one. */
+/** The row of an ended follow remains for its version: a late event must not override a newer one. */
 export const follows = mysqlTable(
   'follows',
   {
@@ -52,8 +52,8 @@ export const follows = mysqlTable(
   ],
 );
 
-/** Blocks and mutes: one person's decision about another. */
-const decision = (name: string) =>
+/** Blocks and mutes. */
+const restriction = (name: string) =>
   mysqlTable(
     name,
     {
@@ -65,12 +65,12 @@ const decision = (name: string) =>
     (table) => [primaryKey({ columns: [table.userId, table.otherId] })],
   );
 
-export const blocks = decision('blocks');
-export const mutes = decision('mutes');
+export const blocks = restriction('blocks');
+export const mutes = restriction('mutes');
 
 /**
- * A deleted post stays as a row without content: its id must stay taken, or a job that comes twice would create it
- * again. The id tells when it was made. A full-text index on `text` is added by a migration of its own.
+ * A deleted post remains as a row without content: its id must stay taken, or a redelivered job would create it again.
+ * The id contains the time of creation. A full-text index on `text` is added by a migration of its own.
  */
 export const posts = mysqlTable(
   'posts',
@@ -105,7 +105,7 @@ export const postMentions = mysqlTable(
   ],
 );
 
-/** Compared exactly: what counts as the same tag is decided in the rules, not by a collation. */
+/** Compared exactly: equality of hashtags is decided by `normalizeHashtag`, not by a collation. */
 const tag = customType<{ data: string }>({
   dataType: () => 'varchar(100) character set utf8mb4 collate utf8mb4_bin',
 });
@@ -124,7 +124,7 @@ export const bookmarks = mysqlTable(
   {
     userId: uuid('user_id').notNull(),
     postId: timeOrderedId('post_id').notNull(),
-    /** Time-ordered id of the moment: the sort key of the list. */
+    /** Time-ordered id of the moment it was added: the sort key of the list. */
     since: timeOrderedId('since').notNull(),
   },
   (table) => [
@@ -135,16 +135,16 @@ export const bookmarks = mysqlTable(
 );
 
 /**
- * Posts in the order in which they became known here, which live timelines resume by: posts taken to be created later
- * have older ids than what was shown before them. Positions have no gaps, and a later one is never seen before an
- * earlier one, because each is given under the lock of the head.
+ * Posts in the order in which their events arrived, by which live timelines resume: posts created asynchronously have
+ * older ids than posts streamed before them. Positions have no gaps and become visible in order, because each is assigned
+ * under the lock of the head.
  */
 export const streamEntries = mysqlTable('stream_entries', {
   position: bigint('position', { mode: 'number', unsigned: true }).primaryKey(),
   postId: timeOrderedId('post_id').notNull().unique(),
 });
 
-/** One row, written by the migration: the last position given. */
+/** One row, inserted by the migration: the last assigned position. */
 export const streamHead = mysqlTable('stream_head', {
   id: int('id', { unsigned: true }).primaryKey(),
   position: bigint('position', { mode: 'number', unsigned: true }).notNull(),

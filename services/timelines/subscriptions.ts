@@ -12,11 +12,11 @@ import {
 } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import { takeOver } from './replicas';
-import type { TimelinesDeps } from './service';
-import { appendEntry } from './stream-store';
+import type { TimelinesDeps } from './deps';
+import { appendEntry } from './live/store';
+import { applyEvent } from './people/replication';
 
-/** Keeps copies of people and of how they stand to each other, and streams posts. No inbox: versions and ids tell what is new. */
+/** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
 export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines',
@@ -32,9 +32,9 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
       UserUnmuted,
     ],
     prefetch: 20,
-    handle: (message) => takeOver(deps, message),
+    handle: (message) => applyEvent(deps, message),
   });
-  // Not in the transaction of the post: the positions' lock would make all who post wait for one another.
+  // Not in the transaction that creates the post: the lock on the head would serialize all of these.
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines-stream',
     events: [PostCreated],

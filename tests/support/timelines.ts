@@ -6,9 +6,11 @@ import { createGrpcClient } from '#kit/grpc/client';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
 import { timelines } from '../../services/timelines';
-import { createLiveTimelines } from '../../services/timelines/live';
-import { takeOver } from '../../services/timelines/replicas';
-import type { TimelinesDeps } from '../../services/timelines/service';
+import type { TimelinesDeps } from '../../services/timelines/deps';
+import { deliverPost } from '../../services/timelines/feeds/fan-out';
+import { createMergedAuthors } from '../../services/timelines/feeds/merged-authors';
+import { createLiveTimelines } from '../../services/timelines/live/service';
+import { applyEvent, type UserEvent } from '../../services/timelines/people/replication';
 import { type Answered, callerOf } from './call';
 import { serverVariable, testDatabase } from './servers';
 import { testTokens } from './tokens';
@@ -19,7 +21,7 @@ export interface Member {
   readonly authorization: string;
 }
 
-/** The service on a database of its own and the shared Redis, with users and likes away unless `parts` say otherwise. */
+/** The service on a database of its own and the shared Redis; users and likes are unavailable unless `parts` has them. */
 export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesDeps> = {}) {
   const storage = await testDatabase();
   const tokens = await testTokens();
@@ -29,29 +31,40 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     log: runtime.log,
     signal: runtime.closing,
   });
-  const nobody = { instances: () => [], onChange: () => () => undefined };
-  const away = { registry: nobody, internalSecret: 'a secret for this test' };
+  const noInstances = { instances: () => [], onChange: () => () => undefined };
+  const unavailable = { registry: noInstances, internalSecret: 'a secret for this test' };
   const deps = {
     runtime,
     database: storage.database,
     redis: await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: false }),
     outbox: { wake() {} },
-    users: createGrpcClient(runtime, { service: 'users', definition: UsersServiceDefinition, ...away }),
-    likes: createGrpcClient(runtime, { service: 'likes', definition: LikesServiceDefinition, ...away }),
+    users: createGrpcClient(runtime, {
+      service: 'users',
+      definition: UsersServiceDefinition,
+      ...unavailable,
+    }),
+    likes: createGrpcClient(runtime, {
+      service: 'likes',
+      definition: LikesServiceDefinition,
+      ...unavailable,
+    }),
     nextId: createIdGenerator(1),
     tokens: tokens.verifier,
     postMaxLength: 500,
     homeSize: 800,
     fanoutFollowersLimit: 10_000,
+    mergedAuthors: createMergedAuthors(storage.database),
+    feedBuilds: new Set<string>(),
     ...parts,
   };
-  const live = createLiveTimelines(deps, { maximumStreams: 4 });
+  const live = createLiveTimelines(deps, { maxStreams: 4 });
   const app = timelines(deps, live);
   const call = callerOf(app);
   let version = 1;
 
-  const tell = (name: string, data: object) =>
-    takeOver(deps, {
+  /** Applies an event of the users service. */
+  const publish = (name: string, data: object) =>
+    applyEvent(deps, {
       id: uuidv7(),
       version: 1,
       occurred_at: new Date().toISOString(),
@@ -59,7 +72,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
       actor: null,
       name,
       data,
-    } as Parameters<typeof takeOver>[1]);
+    } as UserEvent);
 
   return {
     storage,
@@ -68,26 +81,51 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     app,
     live,
     call,
-    tell,
+    publish,
     async join(username: string): Promise<Member> {
       const id = uuidv7();
-      await tell('user.created', { id, username, display_name: username, avatar_url: null, version: 1 });
+      await publish('user.created', { id, username, display_name: username, avatar_url: null, version: 1 });
       return { id, username, authorization: await tokens.authorization({ id, username }) };
     },
-    /** Tells of a relation as users does, each time with the next version. */
+    /** Applies the event of a relation, each time with the next version. */
     relate: (what: 'followed' | 'unfollowed', one: { id: string }, other: { id: string }) =>
-      tell(`user.${what}`, { follower_id: one.id, followee_id: other.id, version: version++ }),
+      publish(`user.${what}`, { follower_id: one.id, followee_id: other.id, version: version++ }),
     block: (what: 'blocked' | 'unblocked', one: { id: string }, other: { id: string }) =>
-      tell(`user.${what}`, { blocker_id: one.id, blocked_id: other.id, version: version++ }),
+      publish(`user.${what}`, { blocker_id: one.id, blocked_id: other.id, version: version++ }),
     mute: (what: 'muted' | 'unmuted', one: { id: string }, other: { id: string }) =>
-      tell(`user.${what}`, { muter_id: one.id, muted_id: other.id, version: version++ }),
+      publish(`user.${what}`, { muter_id: one.id, muted_id: other.id, version: version++ }),
     async post(author: Member, body: object = { text: 'a text' }): Promise<string> {
-      const answer = await call('POST', '/posts', { ...author, body });
-      if (answer.status !== 201) throw new Error(`a post was answered with ${answer.status}`);
-      return String(answer.body.id);
+      const response = await call('POST', '/posts', { ...author, body });
+      if (response.status !== 201) throw new Error(`POST /posts responded with ${response.status}`);
+      return String(response.body.id);
+    },
+    /** All ids of a home timeline, read in pages of `limit`. */
+    async readHome(reader: Member, limit: number): Promise<string[]> {
+      const ids: string[] = [];
+      for (let cursor = ''; ; ) {
+        const path = `/posts/home/${reader.username}?limit=${limit}${cursor && `&cursor=${cursor}`}`;
+        const response = await call('GET', path, reader);
+        if (response.status !== 200) throw new Error(`GET ${path} responded with ${response.status}`);
+        ids.push(...idsOf(response));
+        if (response.body.next_cursor === null) return ids;
+        cursor = String(response.body.next_cursor);
+      }
+    },
+    /** Delivers a post as the fan-out worker does, two followers a batch. */
+    async fanOut(authorId: string, postId: string): Promise<void> {
+      let afterFollower: string | null = null;
+      do {
+        const { nextAfterFollower }: { nextAfterFollower: string | undefined } = await deliverPost(deps, {
+          postId,
+          authorId,
+          afterFollower,
+          limit: 2,
+        });
+        afterFollower = nextAfterFollower ?? null;
+      } while (afterFollower !== null);
     },
   };
 }
 
-export const idsOf = (answer: Answered): string[] =>
-  (answer.body.items as { id: string }[]).map((item) => item.id);
+export const idsOf = (response: Answered): string[] =>
+  (response.body.items as { id: string }[]).map((item) => item.id);

@@ -1,0 +1,35 @@
+import type { TimelinesDeps } from '../deps';
+import { listByAuthors, type Slice } from '../lists/store';
+import { buildInBackground } from './build';
+import { listFollowedAmong } from './followers-store';
+import { listHome } from './home-store';
+import { mergeNewestFirst } from './merge';
+import { readFeed } from './store';
+
+/**
+ * The next post ids of a home timeline, newest first and unfiltered: from the reader's feed, below its floor from the
+ * database, and without a feed (expired, or Redis unavailable) from the database alone.
+ */
+export async function listHomeIds(deps: TimelinesDeps, readerId: string, slice: Slice): Promise<string[]> {
+  const feed = await readFeed(deps.redis, readerId, slice).catch((failure: unknown) => {
+    deps.runtime.log.debug({ err: failure }, 'feed unavailable; reading from the database');
+    return undefined;
+  });
+  if (feed === null && slice.after === null) buildInBackground(deps, readerId);
+  if (!feed) return listHome(deps.database, readerId, slice);
+  const { ids, floor } = feed;
+  const older =
+    typeof floor === 'string'
+      ? await listHome(deps.database, readerId, { after: floor, limit: slice.limit - ids.length })
+      : [];
+  const merged = await listMergedIds(deps, readerId, slice);
+  return mergeNewestFirst([...ids, ...older], merged).slice(0, slice.limit);
+}
+
+/** Posts of followees with too many followers for fan-out. */
+async function listMergedIds(deps: TimelinesDeps, readerId: string, slice: Slice): Promise<string[]> {
+  const authors = await deps.mergedAuthors.list();
+  const followed = await listFollowedAmong(deps.database, readerId, authors);
+  if (followed.length === 0) return [];
+  return (await listByAuthors(deps.database, followed, slice)).map((entry) => entry.id);
+}

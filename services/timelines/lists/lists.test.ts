@@ -1,0 +1,70 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { testRuntime } from '../../../tests/support/servers';
+import { idsOf, startTimelines } from '../../../tests/support/timelines';
+
+const runtime = testRuntime('timelines-lists');
+const { block, call, join, post, storage } = await startTimelines(runtime);
+
+afterAll(async () => {
+  await runtime.close();
+  await storage.drop();
+});
+
+describe('lists', () => {
+  test('pages hold every visible post once, while posts arrive and most of them are hidden', async () => {
+    const [author, hidden, reader] = [
+      await join('pager'),
+      await join('pager_hidden'),
+      await join('pager_reader'),
+    ];
+    await block('blocked', reader, hidden);
+    const expected: string[] = [];
+    for (let index = 0; index < 12; index++) {
+      for (let each = 0; each < 5; each++) await post(hidden, { text: `#paging ${index}` });
+      expected.unshift(await post(author, { text: `#paging ${index}` }));
+    }
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const answer = await call('GET', `/posts/tag/Paging?limit=5${cursor && `&cursor=${cursor}`}`, reader);
+      seen.push(...idsOf(answer));
+      await post(author, { text: '#paging late' });
+      if (answer.body.next_cursor === null) break;
+      expect(answer.headers.get('link')).toContain('rel="next"');
+      cursor = String(answer.body.next_cursor);
+    }
+    expect(seen).toEqual(expected);
+  });
+
+  test('search finds posts with all words, for any input', async () => {
+    const author = await join('searched');
+    const id = await post(author, { text: 'The quick zebra jumped over Łódź' });
+    await post(author, { text: 'another zebra' });
+    for (const q of ['zebra quick', 'the ZEBRA jumped', 'łódź', '+zebra -quick) "jumped* @distance'])
+      expect([q, idsOf(await call('GET', `/posts/search?q=${encodeURIComponent(q)}`))]).toEqual([
+        q,
+        q.startsWith('+') ? [] : [id],
+      ]);
+    for (const q of ['the', '"', '%'])
+      expect(idsOf(await call('GET', `/posts/search?q=${encodeURIComponent(q)}`))).toEqual([]);
+  });
+
+  test('bookmarks are listed in the order they were added, and can be removed', async () => {
+    const reader = await join('bookmarker');
+    const ids = [await post(reader), await post(reader), await post(reader)];
+    for (const id of [ids[2], ids[0], ids[0]]) await call('POST', `/posts/id/${id}/bookmark`, reader);
+    const first = await call('GET', '/posts/bookmarks?limit=1', reader);
+    expect(idsOf(first)).toEqual([String(ids[0])]);
+    const rest = await call('GET', `/posts/bookmarks?cursor=${first.body.next_cursor}`, reader);
+    expect(idsOf(rest)).toEqual([String(ids[2])]);
+    await call('DELETE', `/posts/id/${ids[0]}/bookmark`, reader);
+    expect(idsOf(await call('GET', '/posts/bookmarks', reader))).toEqual([String(ids[2])]);
+  });
+
+  test('posts of an unknown username are 503, not 404, while users is unavailable', async () => {
+    expect((await call('GET', '/posts/no_such_person')).status).toBe(503);
+  });
+
+  test.each(['?limit=0', '?limit=101', '?cursor=rubbish'])('reject %s', async (query) => {
+    expect((await call('GET', `/posts${query}`)).status).toBe(422);
+  });
+});

@@ -1,0 +1,135 @@
+import { afterAll, expect, test } from 'bun:test';
+import { serveHttp } from '#kit/http/server';
+import { type Listener, listenTo } from '../../../tests/support/event-stream';
+import { eventually } from '../../../tests/support/eventually';
+import { testRuntime } from '../../../tests/support/servers';
+import { type Member, startTimelines } from '../../../tests/support/timelines';
+import { appendEntry, readHead } from './store';
+
+const runtime = testRuntime('timelines-live');
+const service = await startTimelines(runtime);
+const { block, call, deps, join, mute, post, relate, storage } = service;
+const { port } = serveHttp(runtime, service.app, { hostname: '127.0.0.1', port: 0, insist: true });
+
+afterAll(async () => {
+  await runtime.close();
+  await storage.drop();
+});
+
+const open = async (path: string, reader?: Member, lastEventId?: string): Promise<Listener> => {
+  const listener = await listenTo(`http://127.0.0.1:${port}${path}`, { ...reader, lastEventId });
+  await eventually(() => listener.lastEventId() !== undefined);
+  return listener;
+};
+const homeOf = (reader: Member) => `/posts/home/${reader.username}/stream`;
+const idsIn = (listener: Listener) => listener.received.map((event) => event.data.id);
+
+/** Creates a post and handles its event. */
+async function createAndStream(author: Member, body?: object): Promise<string> {
+  const id = await post(author, body);
+  await appendEntry(deps.database, id);
+  return id;
+}
+
+test('a home stream has the posts of the home timeline, as they are created', async () => {
+  const [reader, friend, muted, stranger] = [
+    await join('reader'),
+    await join('friend'),
+    await join('muted'),
+    await join('stranger'),
+  ];
+  await relate('followed', reader, friend);
+  await relate('followed', reader, muted);
+  await mute('muted', reader, muted);
+  const stream = await open(homeOf(reader), reader);
+  const own = await createAndStream(reader);
+  await createAndStream(stranger);
+  await createAndStream(muted);
+  const shown = await createAndStream(friend, { text: 'for followers', visibility: 'followers' });
+  await eventually(() => stream.received.length === 2);
+  expect(idsIn(stream)).toEqual([own, shown]);
+  expect(stream.received[1]).toMatchObject({ name: 'post', data: { text: 'for followers' } });
+  stream.close();
+});
+
+test('the public stream omits followers-only posts and those across a block', async () => {
+  const [author, blocker] = [await join('author'), await join('blocker')];
+  await block('blocked', blocker, author);
+  const [anonymous, blocked] = [await open('/posts/stream'), await open('/posts/stream', blocker)];
+  await createAndStream(author, { text: 'hidden', visibility: 'followers' });
+  const shown = await createAndStream(author);
+  const last = await createAndStream(blocker);
+  await eventually(() => idsIn(anonymous).length === 2 && idsIn(blocked).length === 1);
+  expect([idsIn(anonymous), idsIn(blocked)]).toEqual([[shown, last], [last]]);
+  anonymous.close();
+  blocked.close();
+});
+
+test('a reconnecting reader gets every missed post once, also those with older ids than posts seen before', async () => {
+  const author = await join('prolific');
+  const late = await post(author);
+  const stream = await open('/posts/stream');
+  const seen = await createAndStream(author);
+  await eventually(() => stream.received.length === 1);
+  stream.close();
+  await stream.ended;
+  const missed = [late, ...(await Promise.all(Array.from({ length: 150 }, () => post(author))))];
+  await Promise.all([...missed, seen, late].map((id) => appendEntry(deps.database, id)));
+  const again = await open('/posts/stream', undefined, stream.lastEventId());
+  const live = await createAndStream(author);
+  await eventually(() => idsIn(again).includes(live));
+  expect(idsIn(again).toSorted()).toEqual([...missed, live].toSorted());
+  expect(again.received.map((event) => Number(event.id))).toEqual(
+    again.received.map((_, index) => Number(stream.lastEventId()) + 1 + index),
+  );
+  again.close();
+});
+
+test('a reader without matching posts resumes at the head, not where it started', async () => {
+  const [reader, stranger] = [await join('patient'), await join('unrelated')];
+  const stream = await open(homeOf(reader), reader);
+  await createAndStream(stranger);
+  const head = await readHead(deps.database);
+  await eventually(() => stream.lastEventId() === String(head));
+  expect(stream.received).toEqual([]);
+  stream.close();
+});
+
+test.each(['999999999', 'not-a-position'])('an unknown position (%s) gets a reload event', async (id) => {
+  const stream = await open('/posts/stream', undefined, id);
+  await eventually(() => stream.received.length === 1);
+  expect(stream.received).toEqual([{ id: String(await readHead(deps.database)), name: 'reload', data: {} }]);
+  stream.close();
+});
+
+test('a home stream is open to its owner only', async () => {
+  const [reader, other] = [await join('private'), await join('curious')];
+  expect((await call('GET', homeOf(reader), other)).status).toBe(403);
+  expect((await call('GET', homeOf(reader))).status).toBe(401);
+});
+
+test('the number of streams is limited, and a closed stream frees its place', async () => {
+  const streams = await Promise.all(Array.from({ length: 4 }, () => open('/posts/stream')));
+  const refused = await call('GET', '/posts/stream');
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+  streams[0]?.close();
+  await eventually(async () => {
+    const stream = await listenTo(`http://127.0.0.1:${port}/posts/stream`);
+    stream.close();
+    return stream.status === 200;
+  });
+  for (const stream of streams) stream.close();
+});
+
+test('draining ends all streams and rejects new ones', async () => {
+  await eventually(async () => {
+    const { body } = await fetch(`http://127.0.0.1:${port}/metrics`).then(async (answer) => ({
+      body: await answer.text(),
+    }));
+    return body.includes('event_streams_open 0');
+  });
+  const stream = await open('/posts/stream');
+  await service.live.drain();
+  await stream.ended;
+  expect((await call('GET', '/posts/stream')).status).toBe(503);
+});

@@ -1,0 +1,99 @@
+import type { UserProfile } from '#contracts/gen/users/v1/users';
+import type { Caller } from '#kit/auth/caller';
+import { Problem } from '#kit/errors/problem';
+import type { TimelinesDeps } from '../deps';
+import { UserNotFound } from '../model';
+import * as store from './store';
+
+/** A new user's event usually arrives within milliseconds; until then the users service is called, for at most this long. */
+const USERS_DEADLINE_MS = 500;
+/** Maximum number of unknown usernames of one post that are looked up; further ones stay plain text. */
+const MAX_LOOKUPS = 5;
+
+type LookupDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'users'>;
+
+/**
+ * Finds the author of a new post. When their event has not arrived yet the users service is called; while it is
+ * unavailable the username of the token stands in until the event arrives.
+ *
+ * @throws UserNotFound when the author has been erased
+ */
+export async function findAuthor(deps: LookupDeps, author: Pick<Caller, 'id' | 'username'>) {
+  const { id, username } = author;
+  let person = await store.findPerson(deps.database, id);
+  if (person === undefined) {
+    const { users } = await deps.users
+      .getUsers({ ids: [id] }, { deadlineMs: USERS_DEADLINE_MS })
+      .catch((failure: unknown) => {
+        deps.runtime.log.warn(
+          { err: failure, user_id: id },
+          'users is unavailable; author taken from the token',
+        );
+        return { users: [] };
+      });
+    const [profile] = users;
+    await saveProfile(
+      deps,
+      profile ?? {
+        id,
+        username: username.toLowerCase(),
+        display_name: username,
+        version: 0,
+        avatar_url: undefined,
+      },
+    );
+    person = await store.findPerson(deps.database, id);
+  }
+  if (person === undefined || person.deleted) throw new UserNotFound();
+  return person;
+}
+
+/** Finds the people with these usernames; unknown ones are omitted. */
+export async function findMentionedPeople(deps: LookupDeps, usernames: readonly string[]) {
+  const known = await store.findPeopleByUsername(deps.database, usernames);
+  const names = new Set(known.map((person) => person.username));
+  const unknown = usernames.filter((username) => !names.has(username)).slice(0, MAX_LOOKUPS);
+  const fetched = await Promise.all(
+    unknown.map((username) =>
+      fetchByUsername(deps, username).catch((failure: unknown) => {
+        deps.runtime.log.warn({ err: failure }, 'users is unavailable; a mention stays plain text');
+        return undefined;
+      }),
+    ),
+  );
+  return [...known, ...fetched.flatMap((person) => person ?? [])].map(({ id, username }) => ({
+    id,
+    username,
+  }));
+}
+
+/** @throws UserNotFound */
+export async function findByUsername(deps: LookupDeps, username: string): Promise<{ id: string }> {
+  const name = username.toLowerCase();
+  const [known] = await store.findPeopleByUsername(deps.database, [name]);
+  const person = known ?? (await fetchByUsername(deps, name));
+  if (person === undefined) throw new UserNotFound();
+  return person;
+}
+
+/** Fetches a profile from the users service and stores it. @returns undefined when no user has that name */
+async function fetchByUsername(deps: LookupDeps, username: string): Promise<UserProfile | undefined> {
+  try {
+    const { user } = await deps.users.getUserByUsername({ username }, { deadlineMs: USERS_DEADLINE_MS });
+    if (user) await saveProfile(deps, user);
+    return user;
+  } catch (failure) {
+    if (failure instanceof Problem && failure.status === 404) return undefined;
+    throw failure;
+  }
+}
+
+const saveProfile = (deps: LookupDeps, profile: UserProfile) =>
+  store.upsertPerson(deps.database, {
+    id: profile.id,
+    username: profile.username,
+    displayName: profile.display_name,
+    avatarUrl: profile.avatar_url ?? null,
+    version: profile.version,
+    deleted: false,
+  });

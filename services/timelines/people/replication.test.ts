@@ -1,0 +1,57 @@
+import { afterAll, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { testRuntime } from '../../../tests/support/servers';
+import { startTimelines } from '../../../tests/support/timelines';
+import { posts } from '../schema';
+
+const runtime = testRuntime('timelines-replication');
+const { call, join, post, publish, storage } = await startTimelines(runtime);
+
+afterAll(async () => {
+  await runtime.close();
+  await storage.drop();
+});
+
+const read = async (id: string, reader?: { authorization: string }) => call('GET', `/posts/id/${id}`, reader);
+
+test('late and redelivered events are ignored', async () => {
+  const [one, other] = [await join('versioned_a'), await join('versioned_b')];
+  const follow = { follower_id: one.id, followee_id: other.id };
+  const id = await post(other, { text: 'x', visibility: 'followers' });
+  await publish('user.unfollowed', { ...follow, version: 8 });
+  await publish('user.followed', { ...follow, version: 7 });
+  expect((await read(id, one)).status).toBe(404);
+  await publish('user.followed', { ...follow, version: 9 });
+  await publish('user.unfollowed', { ...follow, version: 8 });
+  expect((await read(id, one)).status).toBe(200);
+  await publish('user.updated', {
+    id: other.id,
+    username: 'versioned_b',
+    display_name: 'New',
+    avatar_url: null,
+    version: 3,
+  });
+  await publish('user.updated', {
+    id: other.id,
+    username: 'versioned_b',
+    display_name: 'Old',
+    avatar_url: null,
+    version: 2,
+  });
+  expect((await read(id, one)).body.author).toMatchObject({ display_name: 'New' });
+});
+
+test('erasing a person deletes their posts, and their share in counts and mentions', async () => {
+  const [leaver, stayer] = [await join('erased'), await join('staying')];
+  const root = await post(stayer);
+  await post(leaver, { text: 'a reply', reply_to: root });
+  await post(leaver, { repost_of: root });
+  const mention = await post(stayer, { text: 'dear @erased' });
+  await call('POST', `/posts/id/${root}/bookmark`, leaver);
+  await publish('user.deleted', { id: leaver.id, version: 5 });
+  await publish('user.deleted', { id: leaver.id, version: 5 });
+  expect((await read(root)).body).toMatchObject({ replies_count: 0, reposts_count: 0 });
+  expect((await read(mention)).body.mentions).toEqual([]);
+  const left = await storage.database.select().from(posts).where(eq(posts.authorId, leaver.id));
+  expect(left).toEqual([]);
+});

@@ -1,0 +1,88 @@
+import type {
+  UserBlocked,
+  UserCreated,
+  UserDeleted,
+  UserFollowed,
+  UserMuted,
+  UserUnblocked,
+  UserUnfollowed,
+  UserUnmuted,
+  UserUpdated,
+} from '#contracts/events/users';
+import type { MessageOf } from '#contracts/messages';
+import { inTransaction } from '#kit/mysql/database';
+import type { TimelinesDeps } from '../deps';
+import { deleteFeed } from '../feeds/store';
+import { syncFollow } from '../feeds/sync';
+import { deleteMentionsOf, erasePost, listAllPostsOf } from '../posts/deletion-store';
+import { blocks, mutes } from '../schema';
+import { deleteRelations, upsertFollow, upsertRestriction } from './relations-store';
+import { upsertPerson } from './store';
+
+const ERASURE_BATCH_POSTS = 200;
+
+export type UserEvent = MessageOf<
+  | typeof UserCreated
+  | typeof UserUpdated
+  | typeof UserDeleted
+  | typeof UserFollowed
+  | typeof UserUnfollowed
+  | typeof UserBlocked
+  | typeof UserUnblocked
+  | typeof UserMuted
+  | typeof UserUnmuted
+>;
+
+/**
+ * Applies an event of the users service to the replicas of people and their relations. Idempotent, and independent of
+ * the order of delivery: rows are updated by version. What is derived from a row (a feed, an erasure) is brought in line
+ * with it on every delivery, because an earlier attempt may have failed halfway.
+ */
+export async function applyEvent(deps: TimelinesDeps, event: UserEvent): Promise<void> {
+  const { database } = deps;
+  switch (event.name) {
+    case 'user.created':
+    case 'user.updated': {
+      const { id, username, display_name, avatar_url, version } = event.data;
+      const person = { id, username, displayName: display_name, avatarUrl: avatar_url, version };
+      return upsertPerson(database, { ...person, deleted: false });
+    }
+    case 'user.deleted':
+      return erasePerson(deps, event.data);
+    case 'user.followed':
+    case 'user.unfollowed': {
+      const { follower_id: followerId, followee_id: followeeId, version } = event.data;
+      const active = event.name === 'user.followed';
+      await upsertFollow(database, { followerId, followeeId, active, version });
+      return syncFollow(deps, followerId, followeeId);
+    }
+    case 'user.blocked':
+    case 'user.unblocked': {
+      const { blocker_id: userId, blocked_id: otherId, version } = event.data;
+      const active = event.name === 'user.blocked';
+      return upsertRestriction(database, blocks, { userId, otherId, active, version });
+    }
+    case 'user.muted':
+    case 'user.unmuted': {
+      const { muter_id: userId, muted_id: otherId, version } = event.data;
+      const active = event.name === 'user.muted';
+      return upsertRestriction(database, mutes, { userId, otherId, active, version });
+    }
+  }
+}
+
+/** Deletes everything of a person but an empty row, which rejects late events by its version. */
+async function erasePerson(deps: TimelinesDeps, person: { id: string; version: number }): Promise<void> {
+  const { database } = deps;
+  const { id, version } = person;
+  const erased = { id, username: '', displayName: '', avatarUrl: null, version, deleted: true };
+  await upsertPerson(database, erased);
+  await inTransaction(database, (transaction) => deleteRelations(transaction, id));
+  await deleteMentionsOf(database, id);
+  for (;;) {
+    const posts = await listAllPostsOf(database, id, ERASURE_BATCH_POSTS);
+    for (const post of posts) await inTransaction(database, (transaction) => erasePost(transaction, post));
+    if (posts.length < ERASURE_BATCH_POSTS) break;
+  }
+  await deleteFeed(deps.redis, id);
+}

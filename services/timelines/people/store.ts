@@ -1,0 +1,56 @@
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { type Database, preparedOnce } from '#kit/mysql/database';
+import { people } from '../schema';
+
+export type PersonRow = typeof people.$inferSelect;
+
+const prepared = preparedOnce((database) => ({
+  byId: database
+    .select()
+    .from(people)
+    .where(eq(people.id, sql.param(sql.placeholder('id'), people.id)))
+    .prepare(),
+}));
+
+export async function findPerson(database: Database, id: string): Promise<PersonRow | undefined> {
+  const [person] = await prepared(database).byId.execute({ id });
+  return person;
+}
+
+export async function findPeopleByUsername(
+  database: Database,
+  usernames: readonly string[],
+): Promise<PersonRow[]> {
+  if (usernames.length === 0) return [];
+  return database
+    .select()
+    .from(people)
+    .where(and(inArray(people.username, [...usernames]), eq(people.deleted, false)));
+}
+
+/** Inserts or updates the replica of a person, unless the stored version is newer. */
+export async function upsertPerson(
+  database: Database,
+  person: Pick<PersonRow, 'id' | 'username' | 'displayName' | 'avatarUrl' | 'version' | 'deleted'>,
+): Promise<void> {
+  const isNewer = sql`values(${people.version}) > ${people.version}`;
+  const ifNewer = (
+    column:
+      | typeof people.username
+      | typeof people.displayName
+      | typeof people.avatarUrl
+      | typeof people.deleted,
+  ) => sql`if(${isNewer}, values(${column}), ${column})`;
+  await database
+    .insert(people)
+    .values(person)
+    .onDuplicateKeyUpdate({
+      set: {
+        username: ifNewer(people.username),
+        displayName: ifNewer(people.displayName),
+        avatarUrl: ifNewer(people.avatarUrl),
+        deleted: ifNewer(people.deleted),
+        version: sql`greatest(values(${people.version}), ${people.version})`,
+      },
+    });
+}

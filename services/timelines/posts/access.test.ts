@@ -1,0 +1,106 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { firstIdAt } from '#kit/core/ids';
+import { outbox } from '#kit/messaging/tables';
+import { testRuntime } from '../../../tests/support/servers';
+import { idsOf, startTimelines } from '../../../tests/support/timelines';
+import { posts } from '../schema';
+
+const runtime = testRuntime('timelines-access');
+const { block, call, join, mute, post, relate, storage, tokens } = await startTimelines(runtime);
+
+afterAll(async () => {
+  await runtime.close();
+  await storage.drop();
+});
+
+const messagesNamed = async (name: string) =>
+  (await storage.database.select().from(outbox)).filter((row) => row.name === name);
+
+const read = async (id: string, reader?: { authorization: string }) => call('GET', `/posts/id/${id}`, reader);
+
+describe('visibility', () => {
+  test('followers-only posts are visible to followers and the author', async () => {
+    const [author, fan, stranger] = [await join('shy'), await join('shy_fan'), await join('shy_stranger')];
+    await relate('followed', fan, author);
+    const id = await post(author, { text: 'between us #quiet', visibility: 'followers' });
+    for (const reader of [author, fan]) expect((await read(id, reader)).status).toBe(200);
+    for (const reader of [stranger, undefined]) {
+      expect((await read(id, reader)).status).toBe(404);
+      expect(idsOf(await call('GET', '/posts/shy', reader))).toEqual([]);
+      expect(idsOf(await call('GET', '/posts/tag/quiet', reader))).toEqual([]);
+      expect(idsOf(await call('GET', '/posts/search?q=between', reader))).toEqual([]);
+    }
+    expect((await call('POST', `/posts/id/${id}/bookmark`, stranger)).status).toBe(404);
+    expect((await call('POST', '/posts', { ...stranger, body: { text: 'x', reply_to: id } })).body.code).toBe(
+      'post.reference-not-found',
+    );
+    await relate('unfollowed', fan, author);
+    expect((await read(id, fan)).status).toBe(404);
+  });
+
+  test('a block hides both users from each other, rejects replies and drops mentions', async () => {
+    const [one, other] = [await join('blocker'), await join('blockee')];
+    const [byOne, byOther] = [await post(one), await post(other)];
+    await block('blocked', one, other);
+    expect([(await read(byOne, other)).status, (await read(byOther, one)).status]).toEqual([404, 404]);
+    expect((await read(byOne)).status).toBe(200);
+    const reply = { text: 'x', reply_to: byOne };
+    expect((await call('POST', '/posts', { ...other, body: reply })).body).toMatchObject({
+      status: 403,
+      code: 'user.blocked',
+    });
+    const mention = await call('POST', '/posts', { ...other, body: { text: 'hello @blocker' } });
+    expect(mention.body.mentions).toEqual([]);
+    await block('unblocked', one, other);
+    expect((await read(byOne, other)).status).toBe(200);
+  });
+
+  test('muted authors are absent from the home timeline, reposts included, and present elsewhere', async () => {
+    const [me, loud, friend] = [await join('muter'), await join('loud'), await join('muters_friend')];
+    await relate('followed', me, loud);
+    await relate('followed', me, friend);
+    const id = await post(loud);
+    await post(friend, { repost_of: id });
+    await mute('muted', me, loud);
+    expect(idsOf(await call('GET', '/posts/home/muter', me))).toEqual([]);
+    expect(idsOf(await call('GET', '/posts/loud', me))).toEqual([id]);
+    await mute('unmuted', me, loud);
+    expect(idsOf(await call('GET', '/posts/home/muter', me))).toHaveLength(2);
+  });
+
+  test('a home timeline is readable by its owner only', async () => {
+    const [me] = [await join('private_home'), await join('other_home')];
+    const { status, body } = await call('GET', '/posts/home/other_home', me);
+    expect([status, body.code]).toEqual([403, 'auth.forbidden']);
+    expect((await call('GET', '/posts/home/PRIVATE_HOME', me)).status).toBe(200);
+  });
+
+  test('only the author and moderators can delete a post, and post.deleted is published once', async () => {
+    const [author, stranger] = [await join('deleting'), await join('not_deleting')];
+    const [first, second] = [await post(author), await post(author)];
+    expect((await call('DELETE', `/posts/id/${first}`, stranger)).status).toBe(403);
+    const authorization = await tokens.authorization(stranger, ['posts:moderate']);
+    expect((await call('DELETE', `/posts/id/${first}`, { authorization })).status).toBe(204);
+    expect((await call('DELETE', `/posts/id/${second}`, author)).status).toBe(204);
+    expect((await call('DELETE', `/posts/id/${second}`, author)).status).toBe(404);
+    const published = (await messagesNamed('post.deleted')).map((row) => JSON.parse(row.payload).data);
+    expect(published.filter((data) => data.author_id === author.id)).toHaveLength(2);
+    const [row] = await storage.database.select().from(posts).where(eq(posts.id, first));
+    expect(row?.text).toBe('');
+  });
+});
+
+test('a conditional request for an unchanged post gets 304', async () => {
+  const id = await post(await join('cached'));
+  const { headers } = await read(id);
+  const again = await call('GET', `/posts/id/${id}`, {
+    headers: { 'if-none-match': String(headers.get('etag')) },
+  });
+  expect(again.status).toBe(304);
+});
+
+test('an old id that was never assigned is not found, without Retry-After', async () => {
+  const response = await read(firstIdAt(new Date(Date.now() - 120_000)));
+  expect([response.status, response.headers.get('retry-after')]).toEqual([404, null]);
+});

@@ -1,0 +1,70 @@
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Database, Transaction } from '#kit/mysql/database';
+import { bookmarks, postHashtags, postMentions, posts } from '../schema';
+
+/** A post with the posts whose counts it is part of. */
+export interface PostRef {
+  readonly id: string;
+  readonly replyTo: string | null;
+  readonly repostOf: string | null;
+}
+
+/**
+ * Clears the content of a post, keeps its row, and decrements the counts of the posts it refers to.
+ *
+ * @returns false when it was deleted before
+ */
+export async function markDeleted(transaction: Transaction, post: PostRef): Promise<boolean> {
+  const [result] = await transaction
+    .update(posts)
+    .set({ text: '', mediaIds: [], hashtags: [], pollId: null, repostOf: null, deletedAt: DATABASE_NOW })
+    .where(and(eq(posts.id, post.id), isNull(posts.deletedAt)));
+  if (result.affectedRows === 0) return false;
+  await deleteAttached(transaction, [post.id]);
+  await decrementCount(transaction, post.replyTo, 'repliesCount');
+  await decrementCount(transaction, post.repostOf, 'repostsCount');
+  return true;
+}
+
+async function deleteAttached(transaction: Transaction, ids: readonly string[]): Promise<void> {
+  await transaction.delete(postMentions).where(inArray(postMentions.postId, [...ids]));
+  await transaction.delete(postHashtags).where(inArray(postHashtags.postId, [...ids]));
+  await transaction.delete(bookmarks).where(inArray(bookmarks.postId, [...ids]));
+}
+
+async function decrementCount(
+  transaction: Transaction,
+  id: string | null,
+  column: 'repliesCount' | 'repostsCount',
+): Promise<void> {
+  if (id === null) return;
+  await transaction
+    .update(posts)
+    .set({ [column]: sql`greatest(${posts[column]}, 1) - 1` })
+    .where(eq(posts.id, id));
+}
+
+/** The next posts of an author, deleted ones included. */
+export async function listAllPostsOf(
+  database: Database,
+  authorId: string,
+  limit: number,
+): Promise<PostRef[]> {
+  return database
+    .select({ id: posts.id, replyTo: posts.replyTo, repostOf: posts.repostOf })
+    .from(posts)
+    .where(eq(posts.authorId, authorId))
+    .orderBy(posts.id)
+    .limit(limit);
+}
+
+/** Deletes a post with its row, for an erased person. */
+export async function erasePost(transaction: Transaction, post: PostRef): Promise<void> {
+  await markDeleted(transaction, post);
+  await transaction.delete(posts).where(eq(posts.id, post.id));
+}
+
+export async function deleteMentionsOf(database: Database, personId: string): Promise<void> {
+  await database.delete(postMentions).where(eq(postMentions.personId, personId));
+}

@@ -1,0 +1,51 @@
+import { Counter } from 'prom-client';
+import { runOnSchedule } from '#kit/core/schedule';
+import { inTransaction } from '#kit/mysql/database';
+import type { TimelinesDeps } from '../deps';
+import { countReferences, type PostCounts, repairCounts, withRecountLock } from './recount-store';
+
+type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database'>;
+
+/** 03:00 UTC, when traffic is lowest. */
+const NIGHTLY = '0 3 * * *';
+const BATCH_POSTS = 500;
+
+/** Recounts replies and reposts every night in one of the instances, and reports posts whose counts had drifted. */
+export function recountNightly(deps: RecountDeps): void {
+  const repaired = new Counter({
+    name: 'post_counts_repaired_total',
+    help: 'Posts whose stored count of replies or reposts was wrong',
+    registers: [deps.runtime.metrics],
+  });
+  runOnSchedule(deps.runtime, 'recounting', NIGHTLY, async () => repaired.inc(await recount(deps)));
+}
+
+/**
+ * Recounts replies and reposts and repairs what differs, unless another instance is running a recount.
+ *
+ * @returns number of repaired posts
+ */
+export async function recount(deps: RecountDeps): Promise<number> {
+  return (await withRecountLock(deps.database, () => recountAll(deps))) ?? 0;
+}
+
+async function recountAll({ database, runtime }: RecountDeps): Promise<number> {
+  let repaired = 0;
+  let after = '0';
+  while (!runtime.closing.aborted) {
+    const batch = await countReferences(database, after, BATCH_POSTS);
+    for (const counts of batch.filter(hasDrifted)) {
+      runtime.log.warn(counts, 'the counts of a post had drifted');
+      await inTransaction(database, (transaction) => repairCounts(transaction, counts.id));
+      repaired++;
+    }
+    const last = batch.at(-1);
+    if (last === undefined) break;
+    after = last.id;
+  }
+  runtime.log.info({ repaired }, 'posts recounted');
+  return repaired;
+}
+
+const hasDrifted = (post: PostCounts) =>
+  post.repliesCount !== post.replies || post.repostsCount !== post.reposts;

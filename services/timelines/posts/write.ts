@@ -1,0 +1,74 @@
+import { PostCreated } from '#contracts/events/posts';
+import { PostFanOut } from '#contracts/jobs/posts';
+import { timeOfId } from '#kit/core/ids';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { isDuplicate, type Transaction } from '#kit/mysql/database';
+import { AlreadyReposted, ReferencedPostNotFound } from '../model';
+import type { ResolvedPost } from './resolve';
+import { type CountColumn, incrementCount, insertPost } from './write-store';
+
+/**
+ * Writes a post, the counts of the posts it refers to, its `post.created` event and its fan-out job: all or nothing.
+ *
+ * @throws AlreadyReposted, ReferencedPostNotFound
+ */
+export async function writePost(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
+  const { draft, references } = post;
+  await insert(transaction, id, post);
+  await increment(transaction, draft.replyTo, 'repliesCount', 'reply_to');
+  await increment(transaction, references.repostOf, 'repostsCount', 'repost_of');
+  await writeOutbox(transaction, outboxEntriesOf(id, post));
+}
+
+async function insert(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
+  const { draft, author, references } = post;
+  const row = {
+    id,
+    authorId: author.id,
+    text: draft.text,
+    replyTo: draft.replyTo,
+    rootId: references.rootId,
+    repostOf: references.repostOf,
+    visibility: draft.visibility,
+    pollId: draft.pollId,
+    mediaIds: draft.mediaIds,
+    hashtags: post.hashtags,
+  };
+  try {
+    await insertPost(transaction, row, idsOf(post.mentions));
+  } catch (failure) {
+    if (isDuplicate(failure, 'posts_one_repost')) throw new AlreadyReposted({ cause: failure });
+    throw failure;
+  }
+}
+
+/** The referenced post may have been deleted since the lookup: the update decides. */
+async function increment(
+  transaction: Transaction,
+  id: string | null,
+  column: CountColumn,
+  field: string,
+): Promise<void> {
+  if (id !== null && !(await incrementCount(transaction, id, column)))
+    throw new ReferencedPostNotFound({ errors: [{ field, message: 'Post not found' }] });
+}
+
+function outboxEntriesOf(id: string, { draft, author, references, mentions }: ResolvedPost) {
+  const options = { aggregate: { type: 'post', id, version: 1 }, actor: author.id };
+  const created = {
+    id,
+    author_id: author.id,
+    visibility: draft.visibility,
+    mentions: idsOf(mentions),
+    reply_to: draft.replyTo,
+    reply_to_author_id: references.replyToAuthorId,
+    root_id: references.rootId,
+    repost_of: references.repostOf,
+    repost_of_author_id: references.repostOfAuthorId,
+    created_at: timeOfId(id).toISOString(),
+  };
+  const fanOut = { post_id: id, author_id: author.id, after_follower: null };
+  return [outboxEntry(PostCreated, created, options), outboxEntry(PostFanOut, fanOut, options)];
+}
+
+const idsOf = (people: ResolvedPost['mentions']) => people.map((person) => person.id);
