@@ -19,8 +19,8 @@ const job = (after_follower: string | null) =>
     { requestId: 'a-request', actor: null },
   );
 
-test('goes on with the next batch where one ended, puts it before this one is done, and stops at the last', async () => {
-  const put: Buffer[] = [];
+test('enqueues the next batch before it completes, and stops after the last one', async () => {
+  const enqueued: Buffer[] = [];
   let failing = true;
   const { handle } = fanoutWorker({
     runtime: testRuntime('fanout-batches'),
@@ -32,28 +32,28 @@ test('goes on with the next batch where one ended, puts it before this one is do
     },
     beanstalkd: {
       async put(_tube, bytes) {
-        if (failing) throw new Error('beanstalkd is away');
-        put.push(bytes);
+        if (failing) throw new Error('beanstalkd is unavailable');
+        enqueued.push(bytes);
         return '1';
       },
     },
   });
-  await expect(handle(job(null), context)).rejects.toThrow('away');
+  await expect(handle(job(null), context)).rejects.toThrow('unavailable');
   failing = false;
   await handle(job(null), context);
-  for (let index = 0; index < put.length; index++)
-    await handle(parseEnvelope([PostFanOut], put[index] ?? Buffer.alloc(0)), context);
-  expect(put.map((bytes) => parseEnvelope([PostFanOut], bytes).data.after_follower)).toEqual(followers);
+  for (let index = 0; index < enqueued.length; index++)
+    await handle(parseEnvelope([PostFanOut], enqueued[index] ?? Buffer.alloc(0)), context);
+  expect(enqueued.map((bytes) => parseEnvelope([PostFanOut], bytes).data.after_follower)).toEqual(followers);
 });
 
-test('parks what timelines refuses, and tries again what it cannot do now', async () => {
-  const Refused = defineProblem('test.refused', 422, 'Refused');
+test('parks what timelines rejects, and retries while it is unavailable', async () => {
+  const Rejected = defineProblem('test.rejected', 422, 'Rejected');
   const failing = (failure: Error) =>
     fanoutWorker({
       runtime: testRuntime('fanout-failing'),
       timelines: { deliverPost: () => Promise.reject(failure) },
-      beanstalkd: { put: () => Promise.reject(new Error('nothing goes on after a failure')) },
+      beanstalkd: { put: () => Promise.reject(new Error('no job is enqueued after a failure')) },
     }).handle(job(null), context);
-  await expect(failing(new Refused())).rejects.toBeInstanceOf(PermanentError);
+  await expect(failing(new Rejected())).rejects.toBeInstanceOf(PermanentError);
   await expect(failing(new DependencyUnavailable())).rejects.toBeInstanceOf(DependencyUnavailable);
 });

@@ -9,13 +9,13 @@ import { putJob } from '#kit/messaging/beanstalkd/put-job';
 import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
-const FOLLOWERS_OF_A_JOB = 1_000;
-/** Long enough for a thousand feeds on a busy Redis, well below the time beanstalkd lets a job run. */
+const FOLLOWERS_PER_JOB = 1_000;
+/** Long enough for 1,000 feeds on a busy Redis, well below the time to run of a job in beanstalkd. */
 const DEADLINE_MS = 10_000;
-/** Seconds; a home timeline that is minutes behind looks broken. */
-const LAG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800];
+/** A home timeline that lags by minutes looks broken. */
+const LAG_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800];
 
-/** Delivers posts into followers' feeds, a thousand followers a job; each job puts the next before it is done. */
+/** Delivers posts into followers' feeds, 1,000 followers per job; each job enqueues the next one before it completes. */
 export function fanoutWorker(deps: {
   runtime: Runtime;
   timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'deliverPost'>;
@@ -23,8 +23,8 @@ export function fanoutWorker(deps: {
 }): JobWorker<typeof PostFanOut> {
   const lag = new Histogram({
     name: 'fanout_lag_seconds',
-    help: 'Time from the making of a post to its delivery to the last follower',
-    buckets: LAG_BUCKETS,
+    help: 'Seconds from the creation of a post to its delivery to the last follower',
+    buckets: LAG_BUCKETS_SECONDS,
     registers: [deps.runtime.metrics],
   });
   return {
@@ -38,12 +38,12 @@ export function fanoutWorker(deps: {
             post_id,
             author_id,
             after_follower: after_follower ?? undefined,
-            limit: FOLLOWERS_OF_A_JOB,
+            limit: FOLLOWERS_PER_JOB,
           },
           { deadlineMs: DEADLINE_MS },
         ),
       );
-      context.log.debug({ post_id, delivered }, 'a batch delivered');
+      context.log.debug({ post_id, delivered }, 'batch delivered');
       if (next_after_follower !== undefined)
         await putJob(deps.beanstalkd, PostFanOut, {
           post_id,

@@ -4,14 +4,14 @@ import type { GrpcClient } from '#kit/grpc/client';
 import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
-/** Creates the posts accepted by `POST /posts/async`, under the ids already given out. */
+/** Creates the posts accepted by `POST /posts/async`, under the ids assigned then. */
 export const postsWorker = (deps: {
   timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'createAcceptedPost'>;
 }): JobWorker<typeof PostCreate> => ({
   source: { jobs: [PostCreate] },
   concurrency: 8,
   async handle({ data }, context) {
-    const created = await parkWhenRefused(
+    const { created } = await parkWhenRefused(
       deps.timelines.createAcceptedPost({
         id: data.id,
         author_id: data.author_id,
@@ -25,6 +25,6 @@ export const postsWorker = (deps: {
         accepted_at: data.created_at,
       }),
     );
-    if (!created.created) context.log.info({ post_id: data.id }, 'it had been created before');
+    if (!created) context.log.info({ post_id: data.id }, 'post already created');
   },
 });
