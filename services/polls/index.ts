@@ -1,22 +1,18 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { created } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { PollsDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
 
 const byId = { params: Type.Object({ poll_id: Type.String({ maxLength: 36 }) }) };
-const describe = (summary: string) => ({ detail: { summary, tags: ['Polls'] } });
 
-export const polls = (deps: service.PollsDeps & { tokens: TokenVerifier }) =>
+export const polls = (deps: PollsDeps) =>
   new Elysia({ name: 'polls' })
-    .use(
-      platform(deps.runtime, {
-        description: 'Questions with options; one vote a person, secret and counted once.',
-      }),
-    )
+    .use(platform(deps.runtime, { description: 'Polls with one secret ballot per person.' }))
     .use(access(deps.tokens))
 
     .post(
@@ -25,28 +21,33 @@ export const polls = (deps: service.PollsDeps & { tokens: TokenVerifier }) =>
         const poll = await service.createPoll(deps, caller, body);
         return created(set, `/polls/${poll.id}`, poll);
       },
-      { user: true, body: model.NewPoll, response: { 201: model.Poll }, ...describe('Ask a question') },
+      {
+        user: true,
+        body: model.NewPoll,
+        response: { 201: model.Poll },
+        ...describe('Create a poll', 'Polls'),
+      },
     )
-    .get('/polls/:poll_id', ({ params, caller }) => service.readPoll(deps, params.poll_id, caller), {
+    .get('/polls/:poll_id', ({ caller, params }) => service.readPoll(deps, caller, params.poll_id), {
       optionalUser: true,
       ...byId,
       response: model.Poll,
-      ...describe('A poll'),
+      ...describe('Get a poll', 'Polls'),
     })
     .post(
       '/polls/:poll_id/vote',
-      ({ params, caller, body }) => service.vote(deps, caller, params.poll_id, body),
+      ({ caller, params, body }) => service.vote(deps, caller, params.poll_id, body),
       {
         user: true,
         ...byId,
         body: model.Vote,
         response: model.Results,
-        ...describe('Vote, once; answers the results'),
+        ...describe('Vote in a poll, once per person, and get its results', 'Polls'),
       },
     )
     .get('/polls/:poll_id/results', ({ params }) => service.readResults(deps, params.poll_id), {
       public: true,
       ...byId,
       response: model.Results,
-      ...describe('Counts and shares'),
+      ...describe('Get the results of a poll', 'Polls'),
     });

@@ -1,40 +1,42 @@
 /**
- * Where things stand in the one table: a poll, its counters and its votes share a partition, and those who end lie in
- * partitions of their own, in the order in which they do.
+ * The keys of the single table. A poll, its counters and its votes share a partition. Polls with an end have an end
+ * record in one of a few partitions of their own, ordered by when they end.
  */
 export const keyOfPoll = (id: string) => ({ pk: `POLL#${id}`, sk: 'POLL' });
 
 export const keyOfCounter = (id: string, number: number) => ({ pk: `POLL#${id}`, sk: `COUNTER#${number}` });
 
-const VOTE = 'VOTE#';
-export const keyOfVote = (id: string, personId: string) => ({ pk: `POLL#${id}`, sk: `${VOTE}${personId}` });
-/** What the sort keys of a poll's votes begin with. */
-export const VOTES_PREFIX = VOTE;
+/** The prefix of the sort keys of a poll's votes. */
+export const VOTE_PREFIX = 'VOTE#';
+export const keyOfVote = (id: string, personId: string) => ({
+  pk: `POLL#${id}`,
+  sk: `${VOTE_PREFIX}${personId}`,
+});
 
-/** A poll with an end, as long as not everybody has been told that it has come. */
-export interface Ending {
+/** A poll with an end whose `poll.ended` has not been published completely. */
+export interface EndRecord {
   readonly pollId: string;
   /** Milliseconds since 1970. */
   readonly endsAtMs: number;
 }
 
-/** One partition takes a thousand writes a second: so many polls could begin at once, eight times over. */
-export const ENDING_PARTITIONS = 8;
-/** Milliseconds of the year 2286 have more: up to then they order as texts like the numbers. */
+/** One partition takes 1,000 writes per second: eight times as many polls with an end can be created. */
+export const END_PARTITIONS = 8;
+/** Until the year 2286 milliseconds have 13 digits, so that their order as texts is that of the numbers. */
 const DIGITS = 13;
 
-export const partitionOfEndings = (number: number) => `ENDING#${number}`;
+export const endPartition = (number: number) => `ENDING#${number}`;
 
-/** What the sort keys of all ends up to a moment come before. */
-export const behindEndings = (ms: number) => String(ms + 1).padStart(DIGITS, '0');
+/** An upper bound of the sort keys of all ends up to a moment. */
+export const endSortKeyBound = (ms: number) => String(ms + 1).padStart(DIGITS, '0');
 
-export const keyOfEnding = ({ pollId, endsAtMs }: Ending) => ({
-  pk: partitionOfEndings(Bun.hash.crc32(pollId) % ENDING_PARTITIONS),
+export const keyOfEndRecord = ({ pollId, endsAtMs }: EndRecord) => ({
+  pk: endPartition(Bun.hash.crc32(pollId) % END_PARTITIONS),
   sk: `${String(endsAtMs).padStart(DIGITS, '0')}#${pollId}`,
 });
 
-/** @param sortKey of `keyOfEnding` */
-export function readEnding(sortKey: string): Ending {
+/** @param sortKey of `keyOfEndRecord` */
+export function parseEndRecord(sortKey: string): EndRecord {
   const [endsAt = '', pollId = ''] = sortKey.split('#');
   return { pollId, endsAtMs: Number(endsAt) };
 }

@@ -4,8 +4,9 @@ import { dynamodbFields, serviceFields } from '#kit/config/fields';
 import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
 import { serveService, startService } from '#kit/service';
 import { polls } from '.';
-import { tellOfEndings } from './endings';
-import { enableExpiry, pollsTable } from './store';
+import type { PollsDeps } from './deps';
+import { publishEndedPolls } from './ended-polls';
+import { enableTimeToLive, pollsTable } from './store';
 import { subscribe } from './subscriptions';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -19,15 +20,15 @@ const env = readEnv({
 const { runtime, rabbit, tokens, grpcClient } = await startService('polls', env);
 const table = { client: openDynamodb(runtime, env), name: env.DYNAMODB_POLLS_TABLE };
 await ensureTable(runtime, table.client, pollsTable(table.name));
-if (env.POLLS_KEPT_DAYS > 0) await enableExpiry(table);
-const deps = {
+if (env.POLLS_KEPT_DAYS > 0) await enableTimeToLive(table);
+const deps: PollsDeps = {
   runtime,
   table,
   users: grpcClient('users', UsersServiceDefinition),
-  removeAfterEndMs: env.POLLS_KEPT_DAYS === 0 ? null : env.POLLS_KEPT_DAYS * DAY_MS,
+  retentionMs: env.POLLS_KEPT_DAYS === 0 ? null : env.POLLS_KEPT_DAYS * DAY_MS,
   now: Date.now,
   tokens,
 };
 subscribe(deps, rabbit);
-tellOfEndings({ ...deps, rabbit });
+publishEndedPolls(deps, rabbit);
 await serveService(runtime, env, { app: polls(deps) });

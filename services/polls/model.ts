@@ -1,23 +1,24 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
+import { nullable } from '#kit/http/schemas';
 
-export const PollNotFound = defineProblem('poll.not-found', 404, 'There is no such poll');
-export const PollClosed = defineProblem('poll.closed', 409, 'This poll has ended');
-export const AlreadyVoted = defineProblem('poll.already-voted', 409, 'You have voted in this poll');
-export const UnknownOption = defineProblem('poll.unknown-option', 422, 'This poll has no such option');
-export const VoteNotAllowed = defineProblem('poll.vote-not-allowed', 403, 'You may not vote in this poll');
-export const PollBusy = defineProblem('poll.busy', 503, 'Too many people vote in this poll at the moment');
+export const PollNotFound = defineProblem('poll.not-found', 404, 'Poll not found');
+export const PollClosed = defineProblem('poll.closed', 409, 'Poll closed');
+export const AlreadyVoted = defineProblem('poll.already-voted', 409, 'Already voted');
+export const UnknownOption = defineProblem('poll.unknown-option', 422, 'Unknown poll option');
+export const VoteNotAllowed = defineProblem('poll.vote-not-allowed', 403, 'Vote not allowed');
+export const PollBusy = defineProblem('poll.busy', 503, 'Too many concurrent votes');
 
-const MINUTE = 60;
-const DAY = 24 * 60 * MINUTE;
+const MINUTE_SECONDS = 60;
+const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
 
-/** Something to read: no control characters, not only blanks. */
+/** One line of text that is not blank and has no control characters. */
 const line = (maxLength: number) =>
   Type.String({
     minLength: 1,
     maxLength,
     pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$',
-    error: `One to ${maxLength} characters on one line`,
+    error: `Expected 1 to ${maxLength} characters on one line`,
   });
 
 export const NewPoll = Type.Object({
@@ -26,16 +27,16 @@ export const NewPoll = Type.Object({
     minItems: 2,
     maxItems: 10,
     uniqueItems: true,
-    error: 'Two to ten different options of at most 100 characters',
+    error: 'Expected 2 to 10 distinct options of at most 100 characters',
     examples: [['Tea', 'Coffee']],
   }),
-  multiple: Type.Optional(Type.Boolean({ description: 'A person may choose several options' })),
+  multiple: Type.Optional(Type.Boolean({ description: 'Whether a person may choose several options' })),
   expires_in: Type.Optional(
     Type.Integer({
-      minimum: MINUTE,
-      maximum: 90 * DAY,
+      minimum: MINUTE_SECONDS,
+      maximum: 90 * DAY_SECONDS,
       description:
-        'Seconds until it ends, and you and all who voted are told; without it the poll stays open',
+        'Seconds until the poll ends, which notifies its author and all voters; without it the poll stays open',
     }),
   ),
   hide_results_until_end: Type.Optional(Type.Boolean()),
@@ -52,13 +53,13 @@ export type Vote = Static<typeof Vote>;
 
 export const Poll = Type.Object({
   id: Type.String(),
-  author_id: Type.Union([Type.String(), Type.Null()], { description: 'Null when the author has left' }),
+  author_id: nullable(Type.String(), { description: 'Null when the account of the author was deleted' }),
   question: Type.String(),
   options: Type.Array(Type.String()),
   multiple: Type.Boolean(),
   hide_results_until_end: Type.Boolean(),
   created_at: Type.String({ format: 'date-time' }),
-  expires_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  expires_at: nullable(Type.String({ format: 'date-time' })),
   closed: Type.Boolean(),
   voted_by_me: Type.Optional(Type.Boolean()),
 });
@@ -67,15 +68,13 @@ export type Poll = Static<typeof Poll>;
 export const Results = Type.Object({
   poll_id: Type.String(),
   closed: Type.Boolean(),
-  hidden: Type.Boolean({ description: 'True while the results wait for the end of the poll' }),
+  hidden: Type.Boolean({ description: 'Whether the results are hidden until the poll ends' }),
   voters_count: Type.Integer(),
   options: Type.Array(
     Type.Object({
       option: Type.String(),
-      votes: Type.Union([Type.Integer(), Type.Null()]),
-      share: Type.Union([Type.Number(), Type.Null()], {
-        description: 'Per cent of all choices; they add up to 100',
-      }),
+      votes: nullable(Type.Integer()),
+      share: nullable(Type.Number(), { description: 'Percentage of all choices; the shares add up to 100' }),
     }),
   ),
 });

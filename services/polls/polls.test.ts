@@ -8,9 +8,9 @@ import { callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { polls } from '.';
+import type { PollsDeps } from './deps';
 import { sharesOf } from './rules';
-import type { PollsDeps } from './service';
-import { forgetPerson, pollsTable } from './store';
+import { erasePerson, pollsTable } from './store';
 
 const runtime = testRuntime('polls');
 const tokens = await testTokens();
@@ -24,12 +24,12 @@ const table = {
   name: uniqueName('polls'),
 };
 
-/** Pairs of people between whom there is a block, as the users service would answer. */
+/** `<blocker>><blocked>`, as the users service would respond. */
 const blocked = new Set<string>();
-let usersAway = false;
+let isUsersUnavailable = false;
 const users: PollsDeps['users'] = {
   async checkRelationship({ user_id, other_id }) {
-    if (usersAway) throw new DependencyUnavailable();
+    if (isUsersUnavailable) throw new DependencyUnavailable();
     return {
       blocked_by_user: blocked.has(`${user_id}>${other_id}`),
       blocked_by_other: blocked.has(`${other_id}>${user_id}`),
@@ -45,7 +45,7 @@ const app = polls({
   runtime,
   table,
   users,
-  removeAfterEndMs: null,
+  retentionMs: null,
   now: () => clockMs,
   tokens: tokens.verifier,
 });
@@ -56,7 +56,7 @@ async function person() {
   return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };
 }
 
-async function ask(change: object = {}) {
+async function createPoll(change: object = {}) {
   const author = await person();
   const { status, body, headers } = await call('POST', '/polls', {
     authorization: author.authorization,
@@ -74,8 +74,8 @@ beforeAll(() => ensureTable(runtime, table.client, pollsTable(table.name)));
 afterAll(() => runtime.close());
 
 describe('a poll', () => {
-  test('is read as it was asked', async () => {
-    const { id, author } = await ask({ multiple: true, expires_in: 3600 });
+  test('is read as it was created', async () => {
+    const { id, author } = await createPoll({ multiple: true, expires_in: 3600 });
     const { body } = await call('GET', `/polls/${id}`);
     expect(body).toMatchObject({
       question: 'Tea or coffee?',
@@ -91,15 +91,15 @@ describe('a poll', () => {
   test.each([
     ['one option', { options: ['Tea'] }, 'options'],
     ['eleven options', { options: Array.from({ length: 11 }, (_, index) => `o${index}`) }, 'options'],
-    ['twins', { options: ['Tea', 'Tea'] }, 'options'],
-    ['twins but for blanks', { options: ['Tea', ' Tea '] }, 'options'],
+    ['duplicates', { options: ['Tea', 'Tea'] }, 'options'],
+    ['duplicates after trimming', { options: ['Tea', ' Tea '] }, 'options'],
     ['a blank option', { options: ['Tea', '   '] }, 'options.1'],
     ['a long option', { options: ['Tea', 'x'.repeat(101)] }, 'options.1'],
     ['no question', { question: '' }, 'question'],
     ['a question of several lines', { question: 'a\nb' }, 'question'],
-    ['an end that is past', { expires_in: -5 }, 'expires_in'],
-    ['an end in words', { expires_in: 'soon' }, 'expires_in'],
-  ])('is refused with %s', async (_what, change, field) => {
+    ['an end in the past', { expires_in: -5 }, 'expires_in'],
+    ['a text as end', { expires_in: 'soon' }, 'expires_in'],
+  ])('is rejected with %s', async (_what, change, field) => {
     const { authorization } = await person();
     const { status, body } = await call('POST', '/polls', {
       authorization,
@@ -116,8 +116,8 @@ describe('a poll', () => {
 });
 
 describe('a vote', () => {
-  test('counts, is answered with the results, and only its owner learns of it', async () => {
-    const { id } = await ask();
+  test('counts, returns the results, and is shown to the voter only', async () => {
+    const { id } = await createPoll();
     const voter = await person();
     const { status, body } = await call('POST', `/polls/${id}/vote`, {
       ...voter,
@@ -130,37 +130,37 @@ describe('a vote', () => {
     expect((await call('GET', `/polls/${id}`, await person())).body.voted_by_me).toBe(false);
   });
 
-  test('counts once of five hundred sent at the same time by one person', async () => {
-    const { id } = await ask();
+  test('counts once of 500 concurrent ones of one person', async () => {
+    const { id } = await createPoll();
     const voter = await person();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 500 }, (_, index) =>
         call('POST', `/polls/${id}/vote`, { ...voter, body: { option: index % 2 === 0 ? 'Tea' : 'Coffee' } }),
       ),
     );
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(answers.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(responses.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
     const { body } = await call('GET', `/polls/${id}/results`);
     expect(countsOf(body).reduce((sum, count) => sum + count, 0)).toBe(1);
   });
 
-  test('of each of a hundred people at the same time counts', async () => {
-    const { id } = await ask();
+  test('counts for each of 100 concurrent voters', async () => {
+    const { id } = await createPoll();
     const voters = await Promise.all(Array.from({ length: 100 }, person));
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       voters.map((voter) => call('POST', `/polls/${id}/vote`, { ...voter, body: { option: 'Tea' } })),
     );
-    expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    expect(responses.map(({ status }) => status)).toEqual(Array(100).fill(200));
     expect(countsOf((await call('GET', `/polls/${id}/results`)).body)).toEqual([100, 0, 0]);
   });
 
-  test('may name several options only where the poll allows it', async () => {
-    const single = await ask();
-    const several = await ask({ multiple: true });
+  test('has several options only where the poll allows it', async () => {
+    const single = await createPoll();
+    const multiple = await createPoll({ multiple: true });
     const voter = await person();
     const body = { options: ['Tea', 'Water'] };
     expect((await call('POST', `/polls/${single.id}/vote`, { ...voter, body })).status).toBe(422);
-    const counted = await call('POST', `/polls/${several.id}/vote`, { ...voter, body });
+    const counted = await call('POST', `/polls/${multiple.id}/vote`, { ...voter, body });
     expect(countsOf(counted.body)).toEqual([1, 0, 1]);
     expect(counted.body.voters_count).toBe(1);
   });
@@ -172,15 +172,15 @@ describe('a vote', () => {
     [{ options: [] }, 'request.invalid'],
     [{ option: 5 }, 'request.invalid'],
     [{ option: '__proto__' }, 'poll.unknown-option'],
-  ])('%j is refused and counts nothing', async (body, code) => {
-    const { id } = await ask();
-    const answer = await call('POST', `/polls/${id}/vote`, { ...(await person()), body });
-    expect([answer.status, answer.body.code]).toEqual([422, code]);
+  ])('%j is rejected and not counted', async (body, code) => {
+    const { id } = await createPoll();
+    const response = await call('POST', `/polls/${id}/vote`, { ...(await person()), body });
+    expect([response.status, response.body.code]).toEqual([422, code]);
     expect((await call('GET', `/polls/${id}/results`)).body.voters_count).toBe(0);
   });
 
-  test('after the end is refused; the results are shown then, where they were hidden before', async () => {
-    const { id } = await ask({ expires_in: 60, hide_results_until_end: true });
+  test('is rejected after the end, when hidden results are shown', async () => {
+    const { id } = await createPoll({ expires_in: 60, hide_results_until_end: true });
     const early = await call('POST', `/polls/${id}/vote`, { ...(await person()), body: { option: 'Tea' } });
     expect(early.body).toMatchObject({
       hidden: true,
@@ -194,8 +194,8 @@ describe('a vote', () => {
     expect(countsOf(body)).toEqual([1, 0, 0]);
   });
 
-  test('is refused across a block in either direction, and while that cannot be told', async () => {
-    const { id, author } = await ask();
+  test('is rejected across a block in either direction, and with 503 while users is unavailable', async () => {
+    const { id, author } = await createPoll();
     const [blocker, blockedOne, someone] = await Promise.all([person(), person(), person()]);
     blocked.add(`${blocker.id}>${author.id}`).add(`${author.id}>${blockedOne.id}`);
     const body = { option: 'Tea' };
@@ -203,23 +203,23 @@ describe('a vote', () => {
       expect((await call('POST', `/polls/${id}/vote`, { ...voter, body })).body.code).toBe(
         'poll.vote-not-allowed',
       );
-    usersAway = true;
+    isUsersUnavailable = true;
     expect((await call('POST', `/polls/${id}/vote`, { ...someone, body })).status).toBe(503);
-    usersAway = false;
+    isUsersUnavailable = false;
     expect((await call('POST', `/polls/${id}/vote`, { ...someone, body })).status).toBe(200);
   });
 });
 
-test('a person who leaves is forgotten, and what they chose stays counted', async () => {
-  const { id, author } = await ask();
+test('erasing a person removes their id, and their vote stays counted', async () => {
+  const { id, author } = await createPoll();
   await call('POST', `/polls/${id}/vote`, { ...author, body: { option: 'Tea' } });
-  await forgetPerson(table, author.id);
-  await forgetPerson(table, author.id);
+  await erasePerson(table, author.id);
+  await erasePerson(table, author.id);
   expect((await call('GET', `/polls/${id}`)).body.author_id).toBeNull();
   expect(countsOf((await call('GET', `/polls/${id}/results`)).body)).toEqual([1, 0, 0]);
 });
 
-test('shares add up to a hundred, and each is less than a tenth off', () => {
+test('shares add up to 100, and each is off by less than 0.1', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(100_000), { minLength: 2, maxLength: 10 }), (counts) => {
       const total = counts.reduce((sum, count) => sum + count, 0);
@@ -231,7 +231,7 @@ test('shares add up to a hundred, and each is less than a tenth off', () => {
   );
 });
 
-test('every route that needs a person refuses strangers', async () => {
+test('routes for authenticated callers reject anonymous ones', async () => {
   for (const { method, path, auth } of routeClaims(app))
     if (auth === 'user')
       expect((await call(method, path.replaceAll(/:\w+/g, 'anything'), { body: {} })).status).toBe(401);

@@ -1,8 +1,8 @@
 /**
- * Shares in per cent with one decimal that add up to exactly 100, by the largest-remainder method (Hamilton): each
- * gets its share rounded down, and the tenths that are left go to the largest remainders.
+ * Percentages with one decimal that add up to exactly 100, by the largest-remainder method (Hamilton): each share is
+ * rounded down, and the remaining tenths go to the largest remainders.
  *
- * @returns one share for each count; all zero when nothing was chosen
+ * @returns one share for each count; all zero when the counts are
  */
 export function sharesOf(counts: readonly number[]): number[] {
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -17,7 +17,8 @@ export function sharesOf(counts: readonly number[]): number[] {
   return tenths.map((share) => share / 10);
 }
 
-/** Options are kept as people read them: without blanks around. */
-export const tidyOptions = (options: readonly string[]): string[] => options.map((option) => option.trim());
+/** The form in which options are stored and compared. */
+export const normalizeOptions = (options: readonly string[]): string[] =>
+  options.map((option) => option.trim());
 
-export const haveTwins = (options: readonly string[]): boolean => new Set(options).size < options.length;
+export const hasDuplicates = (options: readonly string[]): boolean => new Set(options).size < options.length;

@@ -1,10 +1,8 @@
-import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { Caller } from '#kit/auth/caller';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import { isUuid, uuidv7 } from '#kit/core/ids';
-import type { Runtime } from '#kit/core/runtime';
 import { ValidationFailed } from '#kit/errors/problem';
-import type { GrpcClient } from '#kit/grpc/client';
+import type { PollsDeps } from './deps';
 import {
   AlreadyVoted,
   type NewPoll,
@@ -17,91 +15,81 @@ import {
   type Vote,
   VoteNotAllowed,
 } from './model';
-import { haveTwins, sharesOf, tidyOptions } from './rules';
+import { hasDuplicates, normalizeOptions, sharesOf } from './rules';
 import * as store from './store';
 
-export interface PollsDeps {
-  readonly runtime: Runtime;
-  readonly table: store.PollsTable;
-  readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'checkRelationship'>;
-  /** Milliseconds an ended poll is kept; null keeps it for ever. */
-  readonly removeAfterEndMs: number | null;
-  readonly now: () => number;
-}
-
-/** Votes that meet at one counter are tried again; with eight counters so many attempts all but never run out. */
-const VOTE_ATTEMPTS = 20;
+/** Votes that contend for one counter are retried; with eight counters this many attempts practically never run out. */
+const MAX_VOTE_ATTEMPTS = 20;
 
 export async function createPoll(deps: PollsDeps, caller: Caller, input: NewPoll): Promise<Poll> {
-  const options = tidyOptions(input.options);
-  if (haveTwins(options))
-    throw new ValidationFailed({ errors: [{ field: 'options', message: 'Two options are the same' }] });
-  const now = deps.now();
-  const poll: store.PollRecord = {
+  const options = normalizeOptions(input.options);
+  if (hasDuplicates(options))
+    throw new ValidationFailed({ errors: [{ field: 'options', message: 'Expected distinct options' }] });
+  const nowMs = deps.now();
+  const poll = {
     id: uuidv7(),
     author_id: caller.id,
     question: input.question.trim(),
     options,
     multiple: input.multiple ?? false,
     hide_results_until_end: input.hide_results_until_end ?? false,
-    created_at: now,
-    expires_at: input.expires_in === undefined ? null : now + input.expires_in * 1000,
+    created_at: nowMs,
+    expires_at: input.expires_in === undefined ? null : nowMs + input.expires_in * 1000,
   };
-  await store.insertPoll(deps.table, poll, deps.removeAfterEndMs);
-  return viewOf(poll, now);
+  await store.insertPoll(deps.table, poll, deps.retentionMs);
+  return viewOf(poll, nowMs);
 }
 
-export async function readPoll(deps: PollsDeps, id: string, caller: Caller | null): Promise<Poll> {
-  const poll = await mustFind(deps, id);
+export async function readPoll(deps: PollsDeps, caller: Caller | null, id: string): Promise<Poll> {
+  const poll = await requirePoll(deps, id);
   const view = viewOf(poll, deps.now());
   if (caller === null) return view;
   return { ...view, voted_by_me: await store.hasVoted(deps.table, poll.id, caller.id) };
 }
 
 export async function vote(deps: PollsDeps, caller: Caller, id: string, input: Vote): Promise<Results> {
-  const poll = await mustFind(deps, id);
+  const poll = await requirePoll(deps, id);
   const choices = choicesOf(poll, input);
   if (isClosed(poll, deps.now())) throw new PollClosed();
-  await mustBeOnTerms(deps, caller, poll);
-  await count(deps, poll, caller, choices);
+  await requireNoBlock(deps, caller, poll);
+  await castVote(deps, caller, poll, choices);
   return resultsOf(deps, poll);
 }
 
 export async function readResults(deps: PollsDeps, id: string): Promise<Results> {
-  return resultsOf(deps, await mustFind(deps, id));
+  return resultsOf(deps, await requirePoll(deps, id));
 }
 
 function choicesOf(poll: store.PollRecord, { option, options }: Vote): number[] {
   if ((option === undefined) === (options === undefined))
-    throw new ValidationFailed({ errors: [{ field: 'option', message: 'Either option or options' }] });
-  const chosen = tidyOptions(options ?? [option ?? '']);
+    throw new ValidationFailed({
+      errors: [{ field: 'option', message: 'Expected either option or options' }],
+    });
+  const chosen = normalizeOptions(options ?? [option ?? '']);
   if (chosen.length > 1 && !poll.multiple)
-    throw new ValidationFailed({ errors: [{ field: 'options', message: 'This poll takes one option' }] });
+    throw new ValidationFailed({ errors: [{ field: 'options', message: 'Expected a single option' }] });
   const indexes = chosen.map((text) => poll.options.indexOf(text));
   if (indexes.includes(-1)) throw new UnknownOption();
   return [...new Set(indexes)];
 }
 
-/** Nobody votes in the poll of a person with whom there is a block, in either direction. */
-async function mustBeOnTerms(deps: PollsDeps, caller: Caller, poll: store.PollRecord): Promise<void> {
+/** @throws VoteNotAllowed when there is a block between voter and author, in either direction */
+async function requireNoBlock(deps: PollsDeps, caller: Caller, poll: store.PollRecord): Promise<void> {
   if (poll.author_id === null || poll.author_id === caller.id) return;
-  const between = await deps.users.checkRelationship({ user_id: caller.id, other_id: poll.author_id });
-  if (between.blocked_by_user || between.blocked_by_other) throw new VoteNotAllowed();
+  const relationship = await deps.users.checkRelationship({ user_id: caller.id, other_id: poll.author_id });
+  if (relationship.blocked_by_user || relationship.blocked_by_other) throw new VoteNotAllowed();
 }
 
-async function count(
+/** @throws AlreadyVoted, PollClosed, PollBusy */
+async function castVote(
   deps: PollsDeps,
-  poll: store.PollRecord,
   caller: Caller,
+  poll: store.PollRecord,
   choices: readonly number[],
 ): Promise<void> {
-  for (let attempt = 1; attempt <= VOTE_ATTEMPTS; attempt++) {
-    const outcome = await store.countVote(deps.table, {
-      pollId: poll.id,
-      personId: caller.id,
-      choices,
-      nowMs: deps.now(),
-    });
+  for (let attempt = 1; attempt <= MAX_VOTE_ATTEMPTS; attempt++) {
+    const ballot = { poll, personId: caller.id, choices, nowMs: deps.now() };
+    const outcome = await store.countVote(deps.table, ballot);
     if (outcome === 'counted') return;
     if (outcome === 'already-voted') throw new AlreadyVoted();
     if (outcome === 'closed') throw new PollClosed();
@@ -128,18 +116,20 @@ async function resultsOf(deps: PollsDeps, poll: store.PollRecord): Promise<Resul
   };
 }
 
-async function mustFind(deps: PollsDeps, id: string): Promise<store.PollRecord> {
+/** @throws PollNotFound */
+async function requirePoll(deps: PollsDeps, id: string): Promise<store.PollRecord> {
   const poll = isUuid(id) ? await store.findPoll(deps.table, id) : undefined;
   if (poll === undefined) throw new PollNotFound();
   return poll;
 }
 
-const isClosed = (poll: store.PollRecord, now: number) => poll.expires_at !== null && poll.expires_at <= now;
+const isClosed = (poll: store.PollRecord, nowMs: number) =>
+  poll.expires_at !== null && poll.expires_at <= nowMs;
 
-const viewOf = (poll: store.PollRecord, now: number): Poll => ({
+const viewOf = ({ removed_at: _, ...poll }: store.PollRecord, nowMs: number): Poll => ({
   ...poll,
   options: [...poll.options],
   created_at: new Date(poll.created_at).toISOString(),
   expires_at: poll.expires_at === null ? null : new Date(poll.expires_at).toISOString(),
-  closed: isClosed(poll, now),
+  closed: isClosed(poll, nowMs),
 });

@@ -3,7 +3,6 @@ import {
   BatchGetItemCommand,
   type CreateTableCommandInput,
   DeleteItemCommand,
-  type DynamoDBClient,
   GetItemCommand,
   QueryCommand,
   TransactionCanceledException,
@@ -13,7 +12,8 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import { keyOfCounter, keyOfEnding, keyOfPoll, keyOfVote } from './keys';
+import type { PollsTable } from './deps';
+import { keyOfCounter, keyOfEndRecord, keyOfPoll, keyOfVote } from './keys';
 
 export interface PollRecord {
   readonly id: string;
@@ -26,22 +26,19 @@ export interface PollRecord {
   readonly created_at: number;
   /** Milliseconds since 1970; null stays open. */
   readonly expires_at: number | null;
-}
-
-export interface PollsTable {
-  readonly client: DynamoDBClient;
-  readonly name: string;
+  /** Seconds since 1970, when DynamoDB deletes all items of the poll; undefined retains them. Set by `insertPoll`. */
+  readonly removed_at?: number | undefined;
 }
 
 export type VoteOutcome = 'counted' | 'already-voted' | 'closed' | 'contended';
 
-/** One item for each counter would let two people vote only one after the other; so many can at the same time. */
+/** Transactions on one item are serialized, so the votes of a poll are spread over this many counters. */
 const COUNTERS = 8;
-/** Stands for "never" where an item must hold an end to be compared. */
+/** The end of a poll without one, where an item needs a value to be compared. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 const BY_PERSON = 'by-person';
 
-/** One table: a poll, its counters and its votes share a partition; an index finds what belongs to a person. */
+/** A single table (`keys.ts`), and an index of what belongs to a person. */
 export const pollsTable = (name: string): CreateTableCommandInput & { TableName: string } => ({
   TableName: name,
   BillingMode: 'PAY_PER_REQUEST',
@@ -66,8 +63,8 @@ export const pollsTable = (name: string): CreateTableCommandInput & { TableName:
   ],
 });
 
-/** Lets the database remove what belongs to polls that ended long ago. */
-export async function enableExpiry({ client, name }: PollsTable): Promise<void> {
+/** Has DynamoDB delete items once their `removed_at` has passed. */
+export async function enableTimeToLive({ client, name }: PollsTable): Promise<void> {
   await client.send(
     new UpdateTimeToLiveCommand({
       TableName: name,
@@ -76,33 +73,33 @@ export async function enableExpiry({ client, name }: PollsTable): Promise<void> 
   );
 }
 
-/** @param removeAfterEndMs how long an ended poll is kept; null keeps it for ever */
+/** @param retentionMs how long the poll is retained after its end; null retains it forever */
 export async function insertPoll(
   { client, name }: PollsTable,
-  poll: PollRecord,
-  removeAfterEndMs: number | null,
+  poll: Omit<PollRecord, 'removed_at'>,
+  retentionMs: number | null,
 ): Promise<void> {
-  const removal = removalOf(poll, removeAfterEndMs);
+  const timeToLive = timeToLiveOf(poll.expires_at, retentionMs);
   const ends_at = poll.expires_at ?? NEVER;
   const counts = Object.fromEntries(poll.options.map((_, index) => [`votes_${index}`, 0]));
   const counters = Array.from({ length: COUNTERS }, (_, number) =>
-    put(name, { ...keyOfCounter(poll.id, number), ...counts, voters: 0, ends_at, ...removal }),
+    put(name, { ...keyOfCounter(poll.id, number), ...counts, voters: 0, ends_at, ...timeToLive }),
   );
-  const item = { ...keyOfPoll(poll.id), ...poll, person_id: poll.author_id, ...removal };
-  const ending =
-    poll.expires_at === null ? [] : [keyOfEnding({ pollId: poll.id, endsAtMs: poll.expires_at })];
+  const item = { ...keyOfPoll(poll.id), ...poll, person_id: poll.author_id, ...timeToLive };
+  const endRecords =
+    poll.expires_at === null
+      ? []
+      : [put(name, { ...keyOfEndRecord({ pollId: poll.id, endsAtMs: poll.expires_at }), ...timeToLive })];
   await client.send(
-    new TransactWriteItemsCommand({
-      TransactItems: [put(name, item), ...counters, ...ending.map((key) => put(name, key))],
-    }),
+    new TransactWriteItemsCommand({ TransactItems: [put(name, item), ...counters, ...endRecords] }),
   );
 }
 
-/** The database counts time to live in seconds. */
-const removalOf = (poll: PollRecord, removeAfterEndMs: number | null) =>
-  removeAfterEndMs === null || poll.expires_at === null
-    ? {}
-    : { removed_at: Math.floor((poll.expires_at + removeAfterEndMs) / 1000) };
+/** Every item of a poll has the same time to live, which DynamoDB reads in seconds since 1970. */
+function timeToLiveOf(endsAtMs: number | null, retentionMs: number | null): { removed_at?: number } {
+  if (retentionMs === null || endsAtMs === null) return {};
+  return { removed_at: Math.floor((endsAtMs + retentionMs) / 1000) };
+}
 
 const put = (table: string, item: Record<string, unknown>): TransactWriteItem => ({
   Put: { TableName: table, Item: marshall(item), ConditionExpression: 'attribute_not_exists(pk)' },
@@ -116,9 +113,19 @@ export async function findPoll({ client, name }: PollsTable, id: string): Promis
 }
 
 function pollOf(item: Record<string, AttributeValue>): PollRecord {
-  const { id, author_id, question, options, multiple, hide_results_until_end, created_at, expires_at } =
-    unmarshall(item);
-  return { id, author_id, question, options, multiple, hide_results_until_end, created_at, expires_at };
+  const { id, author_id, question, options, multiple, hide_results_until_end, ...times } = unmarshall(item);
+  const { created_at, expires_at, removed_at } = times;
+  return {
+    id,
+    author_id,
+    question,
+    options,
+    multiple,
+    hide_results_until_end,
+    created_at,
+    expires_at,
+    removed_at,
+  };
 }
 
 export async function hasVoted({ client, name }: PollsTable, id: string, personId: string): Promise<boolean> {
@@ -134,28 +141,39 @@ export async function hasVoted({ client, name }: PollsTable, id: string, personI
 }
 
 /**
- * Counts a vote if its person has none and the poll is open: both are decided by the database in one transaction, so
- * any number of simultaneous votes of one person count once. What was chosen is not kept with the person.
+ * Counts a vote if the person has not voted and the poll is open. Both are decided by the database in one transaction, so
+ * of concurrent votes of one person one counts. The choices are not stored with the person. The vote expires with its
+ * poll: it carries the poll's own time to live, also when the retention setting has changed since.
  *
- * @param choices indexes of the chosen options
+ * @param vote.choices indexes of the chosen options
  */
 export async function countVote(
   { client, name }: PollsTable,
-  vote: { pollId: string; personId: string; choices: readonly number[]; nowMs: number; removedAt?: number },
+  vote: {
+    poll: Pick<PollRecord, 'id' | 'removed_at'>;
+    personId: string;
+    choices: readonly number[];
+    nowMs: number;
+  },
 ): Promise<VoteOutcome> {
-  const { pollId, personId, choices, nowMs } = vote;
+  const { poll, personId, choices, nowMs } = vote;
   const additions = ['voters', ...choices.map((choice) => `votes_${choice}`)];
   const counter: TransactWriteItem = {
     Update: {
       TableName: name,
-      Key: marshall(keyOfCounter(pollId, Math.floor(Math.random() * COUNTERS))),
+      Key: marshall(keyOfCounter(poll.id, Math.floor(Math.random() * COUNTERS))),
       UpdateExpression: `ADD ${additions.map((column) => `${column} :one`).join(', ')}`,
       ConditionExpression: 'ends_at > :now',
       ExpressionAttributeValues: marshall({ ':one': 1, ':now': nowMs }),
     },
   };
+  const ballot = put(name, {
+    ...keyOfVote(poll.id, personId),
+    person_id: personId,
+    voted_at: nowMs,
+    ...(poll.removed_at !== undefined && { removed_at: poll.removed_at }),
+  });
   try {
-    const ballot = put(name, { ...keyOfVote(pollId, personId), person_id: personId, voted_at: nowMs });
     await client.send(new TransactWriteItemsCommand({ TransactItems: [ballot, counter] }));
     return 'counted';
   } catch (failure) {
@@ -167,7 +185,7 @@ export async function countVote(
   }
 }
 
-/** The counts of a poll's options, in their order, and how many people voted. */
+/** The number of voters, and the votes of each option in the order of the options. */
 export async function readCounts(
   { client, name }: PollsTable,
   poll: PollRecord,
@@ -182,8 +200,8 @@ export async function readCounts(
   return { voters: sum('voters'), votes: poll.options.map((_, index) => sum(`votes_${index}`)) };
 }
 
-/** Takes a person out: polls stay without an author, votes stay counted but belong to nobody. */
-export async function forgetPerson(table: PollsTable, personId: string): Promise<void> {
+/** Removes a person: their polls remain without an author, their votes remain counted without a voter. */
+export async function erasePerson(table: PollsTable, personId: string): Promise<void> {
   const { client, name } = table;
   for (;;) {
     const { Items = [] } = await client.send(
@@ -196,11 +214,11 @@ export async function forgetPerson(table: PollsTable, personId: string): Promise
       }),
     );
     if (Items.length === 0) return;
-    for (const item of Items) await forgetItem(table, unmarshall(item));
+    for (const item of Items) await eraseItem(table, unmarshall(item));
   }
 }
 
-async function forgetItem({ client, name }: PollsTable, { pk, sk }: Record<string, string>): Promise<void> {
+async function eraseItem({ client, name }: PollsTable, { pk, sk }: Record<string, string>): Promise<void> {
   const Key = marshall({ pk, sk });
   if (sk === 'POLL')
     await client.send(

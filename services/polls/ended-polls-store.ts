@@ -5,92 +5,94 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import type { PollsTable } from './deps';
 import {
-  behindEndings,
-  type Ending,
-  keyOfEnding,
+  type EndRecord,
+  endPartition,
+  endSortKeyBound,
+  keyOfEndRecord,
   keyOfPoll,
   keyOfVote,
-  partitionOfEndings,
-  readEnding,
-  VOTES_PREFIX,
+  parseEndRecord,
+  VOTE_PREFIX,
 } from './keys';
-import type { PollsTable } from './store';
 
-/** Ends that have come by a moment and nobody holds, the oldest first. */
+/** The end records up to a moment that nobody holds a lease on, oldest first. */
 export async function listDue(
   { client, name }: PollsTable,
   due: { partition: number; byMs: number; nowMs: number; limit: number },
-): Promise<Ending[]> {
+): Promise<EndRecord[]> {
   const { Items = [] } = await client.send(
     new QueryCommand({
       TableName: name,
-      KeyConditionExpression: 'pk = :partition AND sk < :behind',
+      KeyConditionExpression: 'pk = :partition AND sk < :bound',
       FilterExpression: 'attribute_not_exists(held_until) OR held_until < :now',
       ExpressionAttributeValues: marshall({
-        ':partition': partitionOfEndings(due.partition),
-        ':behind': behindEndings(due.byMs),
+        ':partition': endPartition(due.partition),
+        ':bound': endSortKeyBound(due.byMs),
         ':now': due.nowMs,
       }),
       Limit: due.limit,
     }),
   );
-  return Items.map((item) => readEnding(String(unmarshall(item).sk)));
+  return Items.map((item) => parseEndRecord(String(unmarshall(item).sk)));
 }
 
 /**
- * Takes an ending for itself until a moment.
+ * Acquires the lease on an end record.
  *
- * @returns the voter up to whom all have been told, null for the beginning; undefined when another has it, or is done
+ * @returns the last voter published before, null for none; undefined when another instance holds the lease or is done
  */
-export async function holdEnding(
+export async function acquireLease(
   { client, name }: PollsTable,
-  ending: Ending,
-  hold: { nowMs: number; untilMs: number },
-): Promise<{ toldUpTo: string | null } | undefined> {
+  record: EndRecord,
+  lease: { nowMs: number; expiresAtMs: number },
+): Promise<{ lastVoterId: string | null } | undefined> {
   try {
     const { Attributes } = await client.send(
       new UpdateItemCommand({
         TableName: name,
-        Key: marshall(keyOfEnding(ending)),
+        Key: marshall(keyOfEndRecord(record)),
         UpdateExpression: 'SET held_until = :until',
         ConditionExpression:
           'attribute_exists(pk) AND (attribute_not_exists(held_until) OR held_until < :now)',
-        ExpressionAttributeValues: marshall({ ':until': hold.untilMs, ':now': hold.nowMs }),
+        ExpressionAttributeValues: marshall({ ':until': lease.expiresAtMs, ':now': lease.nowMs }),
         ReturnValues: 'ALL_NEW',
       }),
     );
-    return { toldUpTo: Attributes === undefined ? null : (unmarshall(Attributes).told_up_to ?? null) };
+    return { lastVoterId: Attributes === undefined ? null : (unmarshall(Attributes).told_up_to ?? null) };
   } catch (failure) {
     if (failure instanceof ConditionalCheckFailedException) return undefined;
     throw failure;
   }
 }
 
-/** Writes down how far it has come, so that whoever goes on after a crash goes on from there. */
-export async function noteProgress(
+/** Stores the last published voter, from which another instance continues after a crash, and renews the lease. */
+export async function saveProgress(
   { client, name }: PollsTable,
-  ending: Ending,
-  progress: { toldUpTo: string; heldUntilMs: number },
+  record: EndRecord,
+  progress: { lastVoterId: string; expiresAtMs: number },
 ): Promise<void> {
   await client.send(
     new UpdateItemCommand({
       TableName: name,
-      Key: marshall(keyOfEnding(ending)),
+      Key: marshall(keyOfEndRecord(record)),
       UpdateExpression: 'SET told_up_to = :voter, held_until = :until',
-      // Another may have held it meanwhile and come to its end.
+      // Another instance may have taken over and finished.
       ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeValues: marshall({ ':voter': progress.toldUpTo, ':until': progress.heldUntilMs }),
+      ExpressionAttributeValues: marshall({
+        ':voter': progress.lastVoterId,
+        ':until': progress.expiresAtMs,
+      }),
     }),
   );
 }
 
-/** Everybody has been told. */
-export async function forgetEnding({ client, name }: PollsTable, ending: Ending): Promise<void> {
-  await client.send(new DeleteItemCommand({ TableName: name, Key: marshall(keyOfEnding(ending)) }));
+export async function deleteEndRecord({ client, name }: PollsTable, record: EndRecord): Promise<void> {
+  await client.send(new DeleteItemCommand({ TableName: name, Key: marshall(keyOfEndRecord(record)) }));
 }
 
-/** People who voted, in the order of their ids, behind one of them; not what they chose, which nobody knows. */
+/** The next voters of a poll in the order of their ids. Their choices are not stored. */
 export async function listVoters(
   { client, name }: PollsTable,
   pollId: string,
@@ -100,7 +102,7 @@ export async function listVoters(
     new QueryCommand({
       TableName: name,
       KeyConditionExpression: 'pk = :poll AND begins_with(sk, :votes)',
-      ExpressionAttributeValues: marshall({ ':poll': keyOfPoll(pollId).pk, ':votes': VOTES_PREFIX }),
+      ExpressionAttributeValues: marshall({ ':poll': keyOfPoll(pollId).pk, ':votes': VOTE_PREFIX }),
       ProjectionExpression: 'person_id',
       ConsistentRead: true,
       Limit: page.limit,
