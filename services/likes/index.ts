@@ -1,64 +1,60 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { created, noContent, paged } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { LikesDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
 
 const byPost = { params: Type.Object({ post_id: model.PostId }) };
-const describe = (summary: string) => ({ detail: { summary, tags: ['Likes'] } });
 
-export const likes = (deps: service.LikesDeps & { tokens: TokenVerifier }) =>
+export const likes = (deps: LikesDeps) =>
   new Elysia({ name: 'likes' })
-    .use(
-      platform(deps.runtime, {
-        description: 'Who likes which post, counted once a person, and which posts are liked most.',
-      }),
-    )
+    .use(platform(deps.runtime, { description: 'Likes of posts, like counts and popular posts.' }))
     .use(access(deps.tokens))
 
     .post(
       '/likes/counts',
-      async ({ body, caller }) => ({ items: await service.readCounts(deps, body.post_ids, caller) }),
+      async ({ caller, body }) => ({ items: await service.readCounts(deps, caller, body.post_ids) }),
       {
         optionalUser: true,
         body: model.PostIds,
         response: model.PostLikesList,
-        ...describe('Likes of many posts, in the order asked for'),
+        ...describe('Get the like counts of posts, in the order of the request', 'Likes'),
       },
     )
     .get('/likes/popular', async ({ query }) => ({ items: await service.readPopular(deps, query) }), {
       public: true,
       query: model.PopularQuery,
       response: model.PostLikesList,
-      ...describe('The posts liked most'),
+      ...describe('List the most liked posts', 'Likes'),
     })
     .post(
       '/likes/:post_id',
       async ({ caller, params, set }) => {
-        const { first, likes } = await service.like(deps, caller, params.post_id);
-        return first ? created(set, `/likes/${likes.post_id}/count`, likes) : likes;
+        const { isNew, likes } = await service.like(deps, caller, params.post_id);
+        return isNew ? created(set, `/likes/${likes.post_id}/count`, likes) : likes;
       },
       {
         user: true,
         ...byPost,
         response: { 200: model.PostLikes, 201: model.PostLikes },
-        ...describe('Like a post; again changes nothing'),
+        ...describe('Like a post (idempotent)', 'Likes'),
       },
     )
     .delete(
       '/likes/:post_id',
       ({ caller, params, set }) => noContent(set, service.unlike(deps, caller, params.post_id)),
-      { user: true, ...byPost, ...describe('Take a like back') },
+      { user: true, ...byPost, ...describe('Remove a like', 'Likes') },
     )
-    .get('/likes/:post_id/count', ({ params, caller }) => service.readCount(deps, params.post_id, caller), {
+    .get('/likes/:post_id/count', ({ caller, params }) => service.readCount(deps, caller, params.post_id), {
       optionalUser: true,
       ...byPost,
       response: model.PostLikes,
-      ...describe('Likes of a post'),
+      ...describe('Get the like count of a post', 'Likes'),
     })
     .get(
       '/users/:username/likes',
@@ -69,6 +65,6 @@ export const likes = (deps: service.LikesDeps & { tokens: TokenVerifier }) =>
         params: Type.Object({ username: Type.String({ maxLength: 30 }) }),
         query: PageQuery,
         response: model.LikePage,
-        ...describe('What somebody likes, newest first'),
+        ...describe('List the posts a user likes, newest like first', 'Likes'),
       },
     );

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import type { LikesStorage } from './deps';
 import { rebuild } from './rebuild';
 import { type Ranking, WINDOWS } from './rules';
 import * as store from './store';
@@ -16,7 +17,7 @@ let messages = 0;
 
 afterAll(() => runtime.close());
 
-/** Likes as anybody would write them down: who gave which when. */
+/** The expected likes. */
 type Model = Map<string, { post: string; person: string; atMs: number }>;
 
 const step = fc.oneof(
@@ -29,7 +30,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
 
-test('whatever is liked, taken back and erased, and whenever: counts, lists and rankings say the same', async () => {
+test('counts, lists and rankings agree after any sequence of likes, removals and erasures, and after a rebuild', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const storage = { redis, prefix: uniqueName('likes') };
@@ -39,24 +40,24 @@ test('whatever is liked, taken back and erased, and whenever: counts, lists and 
         if ('minutes' in one) nowMs += one.minutes * 60_000;
         else await act(storage, model, one, nowMs);
       }
-      await expectSame(storage, model, nowMs);
-      await spoil(storage);
+      await expectAgreement(storage, model, nowMs);
+      await corrupt(storage);
       await rebuild(storage, () => nowMs);
-      await expectSame(storage, model, nowMs);
+      await expectAgreement(storage, model, nowMs);
     }),
     { numRuns: 25 },
   );
 }, 60_000);
 
-async function act(storage: store.LikesStorage, model: Model, one: Step, nowMs: number) {
+async function act(storage: LikesStorage, model: Model, one: Step, nowMs: number) {
   const post = 'post' in one ? (POSTS[one.post] ?? '') : '';
   const person = 'person' in one ? (PEOPLE[one.person] ?? '') : '';
   const key = `${post} ${person}`;
   if (one.act === 'like') {
     const validation = { id: String(++messages), text: uuidv7() };
-    const { first } = await store.addLike(storage, { postId: post, userId: person, nowMs, validation });
-    expect(first).toBe(!model.has(key));
-    if (!first) return;
+    const { isNew } = await store.addLike(storage, { postId: post, userId: person, nowMs, validation });
+    expect(isNew).toBe(!model.has(key));
+    if (!isNew) return;
     const newest = Math.max(0, ...[...model.values()].filter((l) => l.person === person).map((l) => l.atMs));
     model.set(key, { post, person, atMs: Math.max(nowMs, newest + 1) });
   } else if (one.act === 'unlike') {
@@ -70,7 +71,7 @@ async function act(storage: store.LikesStorage, model: Model, one: Step, nowMs: 
   }
 }
 
-async function expectSame(storage: store.LikesStorage, model: Model, nowMs: number) {
+async function expectAgreement(storage: LikesStorage, model: Model, nowMs: number) {
   const likes = [...model.values()];
   const counts = await store.readCounts(storage, POSTS, 'ann');
   expect(counts).toEqual(
@@ -81,32 +82,32 @@ async function expectSame(storage: store.LikesStorage, model: Model, nowMs: numb
     })),
   );
   for (const person of PEOPLE) {
-    const listed = await store.readLikesOf(storage, { userId: person, beforeMs: null, limit: 100 });
+    const listed = await store.listLikesOf(storage, { userId: person, beforeMs: null, limit: 100 });
     const expected = likes.filter((one) => one.person === person).sort((a, b) => b.atMs - a.atMs);
     expect(listed).toEqual(expected.map(({ post, atMs }) => ({ postId: post, likedAtMs: atMs })));
   }
-  expect(await scores(storage, 'all', nowMs)).toEqual(scoresOf(likes, () => 1));
+  expect(await readScores(storage, 'all', nowMs)).toEqual(expectedScores(likes, () => 1));
   for (const { name, steps, stepMs } of WINDOWS) {
     const stepOf = (ms: number) => Math.floor(ms / stepMs);
     const points = (atMs: number) => Math.max(0, steps - (stepOf(nowMs) - stepOf(atMs)));
-    expect(await scores(storage, name, nowMs)).toEqual(scoresOf(likes, points));
+    expect(await readScores(storage, name, nowMs)).toEqual(expectedScores(likes, points));
   }
 }
 
-async function scores({ redis, prefix }: store.LikesStorage, ranking: Ranking, nowMs: number) {
+async function readScores({ redis, prefix }: LikesStorage, ranking: Ranking, nowMs: number) {
   await store.readPopular({ redis, prefix }, { ranking, limit: 100, nowMs });
   const ranked = await redis.zRangeWithScores(`${prefix}:popular:${ranking}`, 0, -1);
   return Object.fromEntries(ranked.map(({ value, score }) => [value, score]));
 }
 
-function scoresOf(likes: { post: string; atMs: number }[], worth: (atMs: number) => number) {
+function expectedScores(likes: { post: string; atMs: number }[], pointsOf: (atMs: number) => number) {
   const sums: Record<string, number> = {};
-  for (const { post, atMs } of likes) sums[post] = (sums[post] ?? 0) + worth(atMs);
+  for (const { post, atMs } of likes) sums[post] = (sums[post] ?? 0) + pointsOf(atMs);
   return Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum > 0));
 }
 
-/** Everything but the likers of posts is lost or wrong. */
-async function spoil({ redis, prefix }: store.LikesStorage) {
+/** Deletes or falsifies everything but the likers of posts. */
+async function corrupt({ redis, prefix }: LikesStorage) {
   const keys = await redis.keys(`${prefix}:*`);
   const derived = keys.filter((key) => !key.startsWith(`${prefix}:post:`));
   if (derived.length > 0) await redis.unlink(derived);

@@ -7,26 +7,27 @@ import { type Answered, callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
-import { findPeople } from './people';
+import { createPersonLookup } from './people';
+import { claimMessages } from './redis-outbox-store';
 import { withdrawLike } from './service';
-import { claimMessages, erasePerson, erasePost } from './store';
+import { erasePerson, erasePost } from './store';
 
 const HOUR_MS = 60 * 60_000;
-const UserNotFound = defineProblem('user.not-found', 404, 'There is no such person');
+const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 
 const runtime = testRuntime('likes');
 const tokens = await testTokens();
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
 const nextPostId = createIdGenerator(1);
 
-/** What the users service would answer. */
+/** The users service. */
 const idsByUsername = new Map<string, string>();
-let usersAway = false;
-let asked = 0;
-const users: Parameters<typeof findPeople>[0] = {
+let isUsersUnavailable = false;
+let lookups = 0;
+const users: Parameters<typeof createPersonLookup>[0] = {
   async getUserByUsername({ username }) {
-    asked++;
-    if (usersAway) throw new DependencyUnavailable({ headers: { 'retry-after': '1' } });
+    lookups++;
+    if (isUsersUnavailable) throw new DependencyUnavailable({ headers: { 'retry-after': '1' } });
     const id = idsByUsername.get(username);
     if (id === undefined) throw new UserNotFound();
     return { user: { id, username, display_name: username, version: 1 } };
@@ -38,11 +39,11 @@ const now = () => clockMs;
 
 const runtimes = [runtime];
 
-/** A service with likes of its own. */
+/** A service with storage of its own. */
 function makeService(storage = { redis, prefix: uniqueName('likes') }) {
   const runtime = testRuntime('likes');
   runtimes.push(runtime);
-  const findPerson = findPeople(users, now);
+  const findPerson = createPersonLookup(users, now);
   const outbox = { wake() {} };
   const deps = { runtime, storage, outbox, findPerson, digestSeconds: 10, now, tokens: tokens.verifier };
   const app = likes(deps);
@@ -61,14 +62,14 @@ async function person() {
 const countOf = async (postId: string) => (await call('GET', `/likes/${postId}/count`)).body.count;
 const postsIn = ({ body }: Answered) => (body.items as { post_id: string }[]).map((item) => item.post_id);
 const sentTo = async (broker: 'beanstalkd' | 'rabbitmq') =>
-  (await claimMessages(storage, { broker, limit: 10_000, heldMs: 0 })).map(
+  (await claimMessages(storage, { broker, limit: 10_000, leaseMs: 0 })).map(
     ([, text]) => JSON.parse(text).envelope,
   );
 
 afterAll(() => Promise.all(runtimes.map((runtime) => runtime.close())));
 
 describe('a like', () => {
-  test('is new once, counts once, and can be taken back', async () => {
+  test('is created once, counted once, and can be removed', async () => {
     const [me, postId] = [await person(), nextPostId()];
     const first = await call('POST', `/likes/${postId}`, me);
     expect(first.status).toBe(201);
@@ -81,7 +82,7 @@ describe('a like', () => {
     expect(await countOf(postId)).toBe(0);
   });
 
-  test('is shown as one’s own only to who is signed in', async () => {
+  test('has liked_by_me for authenticated callers only', async () => {
     const [me, other, postId] = [await person(), await person(), nextPostId()];
     await call('POST', `/likes/${postId}`, me);
     const path = `/likes/${postId}/count`;
@@ -90,14 +91,14 @@ describe('a like', () => {
     expect((await call('GET', path)).body).toEqual({ post_id: postId, count: 1 });
   });
 
-  test('of each of 250 people counts once, though each gives it twice at the same time', async () => {
+  test('of each of 250 people counts once, though each sends it twice concurrently', async () => {
     const postId = nextPostId();
     const everybody = await Promise.all(Array.from({ length: 250 }, person));
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [...everybody, ...everybody].map((one) => call('POST', `/likes/${postId}`, one)),
     );
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(250);
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(250);
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(250);
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(250);
     expect(await countOf(postId)).toBe(250);
     const jobs = (await sentTo('beanstalkd')).filter(({ data }) => data.post_id === postId);
     expect(new Set(jobs.map(({ data }) => data.user_id)).size).toBe(250);
@@ -115,7 +116,7 @@ describe('a like', () => {
     '%00',
     '1%0a',
     uuidv7(),
-  ])('of %s is refused, and nothing of it is repeated', async (postId) => {
+  ])('of the id %s is rejected', async (postId) => {
     const me = await person();
     for (const [method, path] of [
       ['POST', `/likes/${postId}`],
@@ -129,8 +130,8 @@ describe('a like', () => {
   });
 });
 
-describe('counts of many posts', () => {
-  test('come in the order asked for, unknown and repeated ones as well', async () => {
+describe('counts of posts', () => {
+  test('are in the order of the request, with unknown and repeated posts', async () => {
     const [me, liked, unknown] = [await person(), nextPostId(), nextPostId()];
     await call('POST', `/likes/${liked}`, me);
     const body = { post_ids: [unknown, liked, unknown] };
@@ -147,15 +148,15 @@ describe('counts of many posts', () => {
     ['no list', {}],
     ['a word', { post_ids: 'all' }],
     ['a number', { post_ids: [5] }],
-    ['an id that is none', { post_ids: ['1', 'x'] }],
-    ['an id beyond what is exact', { post_ids: ['9999999999999999'] }],
-  ])('are refused for %s', async (_what, body) => {
+    ['an invalid id', { post_ids: ['1', 'x'] }],
+    ['an id beyond the safe integers', { post_ids: ['9999999999999999'] }],
+  ])('are rejected for %s', async (_what, body) => {
     expect((await call('POST', '/likes/counts', { body })).status).toBe(422);
   });
 });
 
-describe('what somebody likes', () => {
-  test('is listed newest first, page by page, without gap or double, in the same millisecond too', async () => {
+describe('the likes of a user', () => {
+  test('are listed newest first, without gaps or duplicates between pages, also within one millisecond', async () => {
     const me = await person();
     const posts = Array.from({ length: 7 }, nextPostId);
     for (const postId of posts) await call('POST', `/likes/${postId}`, me);
@@ -169,18 +170,18 @@ describe('what somebody likes', () => {
     expect(second.body.next_cursor).toBeNull();
   });
 
-  test('is not found for nobody, and unavailable for strangers while users is away', async () => {
-    const [known, stranger] = [await person(), await person()];
+  test('are 404 for an unknown username, and 503 for an uncached one while users is unavailable', async () => {
+    const [known, uncached] = [await person(), await person()];
     expect((await call('GET', '/users/no_such_person/likes')).body.code).toBe('user.not-found');
     await call('GET', `/users/${known.username}/likes`);
-    const before = asked;
-    usersAway = true;
+    const before = lookups;
+    isUsersUnavailable = true;
     expect((await call('GET', `/users/${known.username}/likes`)).status).toBe(200);
-    expect(asked).toBe(before);
-    const { status, headers } = await call('GET', `/users/${stranger.username}/likes`);
+    expect(lookups).toBe(before);
+    const { status, headers } = await call('GET', `/users/${uncached.username}/likes`);
     expect([status, headers.get('retry-after')]).toEqual([503, '1']);
-    usersAway = false;
-    expect((await call('GET', `/users/${stranger.username}/likes`)).status).toBe(200);
+    isUsersUnavailable = false;
+    expect((await call('GET', `/users/${uncached.username}/likes`)).status).toBe(200);
   });
 
   test.each([
@@ -190,47 +191,47 @@ describe('what somebody likes', () => {
     '?cursor=rubbish',
     `?cursor=${Buffer.from('["+inf"]').toString('base64url')}`,
     `?cursor=${Buffer.from('[1]').toString('base64url')}`,
-  ])('refuses %s', async (query) => {
+  ])('reject %s', async (query) => {
     const { username } = await person();
     expect((await call('GET', `/users/${username}/likes${query}`)).status).toBe(422);
   });
 });
 
 describe('popular posts', () => {
-  test('come with most likes first; windows forget', async () => {
+  test('are listed by likes, and leave their window', async () => {
     const { call } = makeService();
-    const [old, young] = [nextPostId(), nextPostId()];
+    const [old, recent] = [nextPostId(), nextPostId()];
     const [one, two, three] = [await person(), await person(), await person()];
     for (const liker of [one, two, three]) await call('POST', `/likes/${old}`, liker);
     const popular = (window: string) => call('GET', `/likes/popular?window=${window}`);
     expect(postsIn(await popular('day'))).toEqual([old]);
     clockMs += 20 * HOUR_MS;
-    await call('POST', `/likes/${young}`, one);
-    expect(postsIn(await popular('all'))).toEqual([old, young]);
-    // One like of now outweighs three that will leave in four hours.
-    expect(postsIn(await popular('day'))).toEqual([young, old]);
-    expect(postsIn(await popular('week'))).toEqual([old, young]);
+    await call('POST', `/likes/${recent}`, one);
+    expect(postsIn(await popular('all'))).toEqual([old, recent]);
+    // One recent like outweighs three that leave the window in four hours.
+    expect(postsIn(await popular('day'))).toEqual([recent, old]);
+    expect(postsIn(await popular('week'))).toEqual([old, recent]);
     clockMs += 4 * HOUR_MS;
-    expect(postsIn(await popular('day'))).toEqual([young]);
+    expect(postsIn(await popular('day'))).toEqual([recent]);
     clockMs += 7 * 24 * HOUR_MS;
     for (const window of ['day', 'week']) expect(postsIn(await popular(window))).toEqual([]);
     expect((await call('GET', '/likes/popular')).body.items).toEqual([
       { post_id: old, count: 3 },
-      { post_id: young, count: 1 },
+      { post_id: recent, count: 1 },
     ]);
     expect(postsIn(await call('GET', '/likes/popular?limit=1'))).toEqual([old]);
   });
 
   test.each(['?window=month', '?window=', '?limit=0', '?limit=101', '?limit=x'])(
-    'are refused for %s',
+    'are rejected for %s',
     async (query) => {
       expect((await call('GET', `/likes/popular${query}`)).status).toBe(422);
     },
   );
 });
 
-describe('taking back', () => {
-  test('a like of a post that does not exist takes it out everywhere, and tells the liker once', async () => {
+describe('removal', () => {
+  test('withdrawing a like removes it everywhere, and publishes like.withdrawn once', async () => {
     const { deps, storage, call } = makeService();
     const [me, postId] = [await person(), nextPostId()];
     await call('POST', `/likes/${postId}`, me);
@@ -243,15 +244,15 @@ describe('taking back', () => {
     expect(postsIn(await call('GET', `/users/${me.username}/likes`))).toEqual([]);
     for (const window of ['all', 'day', 'week'])
       expect(postsIn(await call('GET', `/likes/popular?window=${window}`))).toEqual([]);
-    const told = await claimMessages(storage, { broker: 'rabbitmq', limit: 10, heldMs: 0 });
-    expect(told).toHaveLength(1);
-    expect(JSON.parse(told[0]?.[1] ?? '').envelope).toMatchObject({
+    const published = await claimMessages(storage, { broker: 'rabbitmq', limit: 10, leaseMs: 0 });
+    expect(published).toHaveLength(1);
+    expect(JSON.parse(published[0]?.[1] ?? '').envelope).toMatchObject({
       name: 'like.withdrawn',
       data: { post_id: postId, user_id: me.id },
     });
   });
 
-  test('a person who leaves takes every like along, a post every like of it', async () => {
+  test('erasing a person or a post removes all of their likes', async () => {
     const [leaver, stayer] = [await person(), await person()];
     const posts = Array.from({ length: 250 }, nextPostId);
     await Promise.all(posts.map((postId) => call('POST', `/likes/${postId}`, leaver)));
@@ -270,7 +271,7 @@ describe('taking back', () => {
   });
 });
 
-test('with Redis away every route says so at once', async () => {
+test('every route responds with 503 at once while Redis is unavailable', async () => {
   const unreachable = await openRedis(runtime, { url: 'redis://127.0.0.1:1', required: true });
   const { call } = makeService({ redis: unreachable, prefix: 'likes' });
   const me = await person();
@@ -287,7 +288,7 @@ test('with Redis away every route says so at once', async () => {
   }
 });
 
-test('every route that needs a person refuses strangers', async () => {
+test('routes for authenticated callers reject anonymous ones', async () => {
   for (const { method, path, auth } of routeClaims(app))
     if (auth === 'user')
       expect((await call(method, path.replaceAll(/:\w+/g, 'anything'), { body: {} })).status).toBe(401);

@@ -5,9 +5,10 @@ import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { likes } from '.';
+import type { LikesDeps } from './deps';
 import { likesGrpc } from './grpc';
-import { relayOutbox } from './outbox';
-import { findPeople } from './people';
+import { createPersonLookup } from './people';
+import { relayRedisOutbox } from './redis-outbox';
 import { KEY_PREFIX } from './store';
 import { subscribe } from './subscriptions';
 
@@ -27,12 +28,11 @@ const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
-const users = grpcClient('users', UsersServiceDefinition);
-const deps = {
+const deps: LikesDeps = {
   runtime,
   storage,
-  outbox: relayOutbox(runtime, storage, { beanstalkd, rabbit }),
-  findPerson: findPeople(users, Date.now),
+  outbox: relayRedisOutbox(runtime, storage, { beanstalkd, rabbit }),
+  findPerson: createPersonLookup(grpcClient('users', UsersServiceDefinition), Date.now),
   digestSeconds: env.LIKES_DIGEST_SECONDS,
   now: Date.now,
   tokens,

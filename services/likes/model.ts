@@ -4,18 +4,18 @@ import { PageOf } from '#kit/http/pagination';
 
 export const PostId = Type.String({
   pattern: '^[1-9][0-9]{0,15}$',
-  error: 'The id of a post',
+  error: 'Expected the id of a post',
   examples: ['1511768342528256'],
 });
 
 export const PostIds = Type.Object({
-  post_ids: Type.Array(PostId, { maxItems: 100, error: 'At most 100 ids of posts' }),
+  post_ids: Type.Array(PostId, { maxItems: 100, error: 'Expected at most 100 post ids' }),
 });
 
 export const PostLikes = Type.Object({
   post_id: PostId,
   count: Type.Integer(),
-  liked_by_me: Type.Optional(Type.Boolean({ description: 'Only for who is signed in' })),
+  liked_by_me: Type.Optional(Type.Boolean({ description: 'Present for authenticated callers' })),
 });
 export type PostLikes = Static<typeof PostLikes>;
 
@@ -30,13 +30,13 @@ export const PopularQuery = Type.Object({
   window: Type.Optional(
     Type.Union([Type.Literal('all'), Type.Literal('day'), Type.Literal('week')], {
       default: 'all',
-      error: 'One of all, day, week',
-      description: 'Within a day or a week newer likes weigh more',
+      error: 'Expected all, day or week',
+      description: 'With `day` and `week` recent likes have more weight',
     }),
   ),
   limit: Type.Optional(
-    // Elysia's own integer: in a query it arrives as text.
-    t.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Posts in the list' }),
+    // Elysia's integer: query parameters arrive as text.
+    t.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Maximum number of posts' }),
   ),
 });
 export type PopularQuery = Static<typeof PopularQuery>;

@@ -4,19 +4,18 @@ import type { Caller } from '#kit/auth/caller';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
-import { jobEntry } from './outbox-entry';
-import {
-  acceptLike,
-  claimNotifications,
-  confirmNotifications,
-  type LikesDeps,
-  like,
-  unlike,
-} from './service';
-import { claimMessages, claimUntold, erasePerson } from './store';
+import { testTokens } from '../../tests/support/tokens';
+import type { LikesDeps } from './deps';
+import { claimUnmailed } from './digest-store';
+import { acceptLike, claimNotifications, confirmNotifications } from './notifications';
+import { scheduledOutboxEntry } from './redis-outbox-entry';
+import { claimMessages } from './redis-outbox-store';
+import { like, unlike } from './service';
+import { erasePerson } from './store';
 
 const runtime = testRuntime('likes-notifications');
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
+const tokens = await testTokens();
 const nextPostId = createIdGenerator(1);
 const author = uuidv7();
 
@@ -26,6 +25,7 @@ const makeDeps = (): LikesDeps => ({
   runtime,
   storage: { redis, prefix: uniqueName('likes') },
   outbox: { wake() {} },
+  tokens: tokens.verifier,
   findPerson: async () => author,
   digestSeconds: 10,
   now: Date.now,
@@ -42,23 +42,23 @@ const caller = (id: string): Caller => ({
   expiresAt: 0,
 });
 
-/** A like whose post has been found to exist. */
+/** Likes a post, and accepts the like as validated. */
 async function likeAndAccept(deps: LikesDeps, postId: string, userId: string, authorId = author) {
   await like(deps, caller(userId), postId);
   return acceptLike(deps, { postId, userId, authorId });
 }
 
-/** What has been sent to a broker so far, by the name of the message. */
+/** The messages of a name in the outbox. */
 async function sent(deps: LikesDeps, name: string) {
   const broker = name === 'like.notify' ? 'beanstalkd' : 'rabbitmq';
-  const messages = await claimMessages(deps.storage, { broker, limit: 10_000, heldMs: 0 });
+  const messages = await claimMessages(deps.storage, { broker, limit: 10_000, leaseMs: 0 });
   return messages
     .map(([, text]) => JSON.parse(text))
     .filter(({ envelope }) => envelope.name === name)
     .map(({ envelope, due_at_ms }) => ({ ...envelope, due_at_ms }));
 }
 
-test('an author is told of a like once, however often it is liked, taken back and accepted', async () => {
+test('an author is notified of a like once, also when it is removed, repeated and accepted again', async () => {
   const deps = makeDeps();
   const [postId, liker] = [nextPostId(), uuidv7()];
   expect(await likeAndAccept(deps, postId, liker)).toBe(true);
@@ -72,7 +72,7 @@ test('an author is told of a like once, however often it is liked, taken back an
   expect(await sent(deps, 'post.liked')).toHaveLength(1);
 });
 
-test('nobody is told of their own like, nor by mail of one taken back before', async () => {
+test('nobody is notified of their own likes, nor mailed about removed ones', async () => {
   const deps = makeDeps();
   const [postId, liker] = [nextPostId(), uuidv7()];
   expect(await likeAndAccept(deps, postId, author)).toBe(false);
@@ -81,12 +81,12 @@ test('nobody is told of their own like, nor by mail of one taken back before', a
   expect(await acceptLike(deps, { postId, userId: liker, authorId: author })).toBe(false);
   expect(await claimNotifications(deps, author, uuidv7())).toEqual([]);
   expect(await sent(deps, 'post.liked')).toHaveLength(1);
-  // The app has told of it.
+  // The author was notified in the app.
   expect(await likeAndAccept(deps, postId, liker)).toBe(false);
   expect(await sent(deps, 'post.liked')).toHaveLength(1);
 });
 
-test('the app tells of a like as soon as its post is known to exist, however long the mail waits', async () => {
+test('post.liked is published as soon as the like is accepted, before the digest', async () => {
   const deps = makeDeps();
   const [postId, liker] = [nextPostId(), uuidv7()];
   await likeAndAccept(deps, postId, liker);
@@ -95,7 +95,7 @@ test('the app tells of a like as soon as its post is known to exist, however lon
   ]);
 });
 
-test('likes that come together bring one job, and one claim takes them all, of every post', async () => {
+test('concurrent likes schedule one digest job, and one claim takes the likes of all posts', async () => {
   const deps = makeDeps();
   const [first, second] = [nextPostId(), nextPostId()];
   await Promise.all(
@@ -107,12 +107,12 @@ test('likes that come together bring one job, and one claim takes them all, of e
   expect(jobs).toHaveLength(2);
   expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(200);
   expect(await sent(deps, 'post.liked')).toHaveLength(201);
-  // The next like begins anew.
+  // The next like schedules another job.
   await likeAndAccept(deps, first, uuidv7());
   expect((await sent(deps, 'like.notify')).filter(({ data }) => data.author_id === author)).toHaveLength(2);
 });
 
-test('of claims made at the same time each like is in one', async () => {
+test('of concurrent claims exactly one gets each like', async () => {
   const deps = makeDeps();
   const likers = Array.from({ length: 100 }, uuidv7);
   const postId = nextPostId();
@@ -123,7 +123,7 @@ test('of claims made at the same time each like is in one', async () => {
   expect(claims.flatMap((claim) => claim.map(({ userId }) => userId)).toSorted()).toEqual(likers.toSorted());
 });
 
-test('a claim whose worker died gets the same likes again, and none once it is confirmed', async () => {
+test('a repeated claim gets the same likes, and none once it is confirmed', async () => {
   const deps = makeDeps();
   const claimId = uuidv7();
   const postId = nextPostId();
@@ -138,7 +138,7 @@ test('a claim whose worker died gets the same likes again, and none once it is c
   expect(await claimNotifications(deps, author, uuidv7())).toHaveLength(1);
 });
 
-test('thousands of likes are one claim; more than one claim takes bring another job', async () => {
+test('a claim takes thousands of likes, and schedules another job for the rest above its maximum', async () => {
   const deps = makeDeps();
   const postId = nextPostId();
   const likeOften = async (batches: number) => {
@@ -150,11 +150,11 @@ test('thousands of likes are one claim; more than one claim takes bring another 
   expect(await sent(deps, 'like.notify')).toHaveLength(1);
   await likeOften(3);
   const claim = (claimId: string) =>
-    claimUntold(deps.storage, {
+    claimUnmailed(deps.storage, {
       authorId: author,
       claimId,
-      most: 1_000,
-      job: jobEntry(LikeNotify, { author_id: author }, { actor: null }),
+      maxLikes: 1_000,
+      job: scheduledOutboxEntry(LikeNotify, { author_id: author }, { actor: null }),
       nowMs: Date.now(),
       digestSeconds: 10,
     });
@@ -167,7 +167,7 @@ test('thousands of likes are one claim; more than one claim takes bring another 
   expect(await sent(deps, 'like.notify')).toHaveLength(3);
 });
 
-test('who has left is neither told nor told of', async () => {
+test('erased people are neither notified nor mentioned', async () => {
   const deps = makeDeps();
   const [postId, leaver, stayer, other] = [nextPostId(), uuidv7(), uuidv7(), uuidv7()];
   await likeAndAccept(deps, postId, leaver);
@@ -179,7 +179,7 @@ test('who has left is neither told nor told of', async () => {
   expect(await claimNotifications(deps, other, uuidv7())).toEqual([]);
 });
 
-test('one mail is asked for each claim, however often it is confirmed, and none where nothing is left to tell', async () => {
+test('a claim requests one mail, also when it is confirmed repeatedly, and none without posts', async () => {
   const deps = makeDeps();
   const [claimId, emptyClaimId] = [uuidv7(), uuidv7()];
   const posts = [
@@ -202,7 +202,7 @@ test('one mail is asked for each claim, however often it is confirmed, and none 
   });
 });
 
-test('while likes keep coming they are told of ever more rarely, at most once an hour, and for nobody else', async () => {
+test('while likes keep arriving the digest interval of the author doubles, up to an hour', async () => {
   const clock = { ms: Date.now() };
   const deps = { ...makeDeps(), now: () => clock.ms };
   const seconds: number[] = [];
@@ -214,7 +214,7 @@ test('while likes keep coming they are told of ever more rarely, at most once an
     await claimNotifications(deps, author, uuidv7());
   }
   expect(seconds).toEqual([10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600]);
-  // The time before a pause is forgotten with the pause.
+  // The interval resets after a pause of its own length.
   const pause = await redis.ttl(`${deps.storage.prefix}:digest-window:${author}`);
   expect(pause).toBeGreaterThan(3_590);
   expect(pause).toBeLessThanOrEqual(3_600);

@@ -1,30 +1,35 @@
+import { LRUCache } from 'lru-cache';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { GrpcClient } from '#kit/grpc/client';
 
-/** A username never moves to another person while its owner is there; what is kept only outlives one who has left. */
-const KEPT_MS = 60_000;
-const MOST_KEPT = 10_000;
+/** A username keeps its owner for as long as their account exists, so only a deleted account makes an entry stale. */
+const TTL_MS = 60_000;
+const MAX_ENTRIES = 10_000;
 
 /**
- * Finds the id behind a username, and remembers it for a minute.
+ * Resolves usernames to person ids, cached for a minute.
  *
- * @returns a function that throws the users service's `user.not-found`, or `DependencyUnavailable` when it is away
+ * @param now milliseconds, for the cache
+ * @returns a function that throws the users service's `user.not-found`, or `DependencyUnavailable`
  */
-export function findPeople(
+export function createPersonLookup(
   users: Pick<GrpcClient<UsersServiceDefinition>, 'getUserByUsername'>,
   now: () => number,
 ): (username: string) => Promise<string> {
-  const kept = new Map<string, { id: string; untilMs: number }>();
+  // A resolution of 0 reads the clock on every access; the default caches it with a timer.
+  const cache = new LRUCache<string, string>({
+    max: MAX_ENTRIES,
+    ttl: TTL_MS,
+    ttlResolution: 0,
+    perf: { now },
+  });
   return async (name) => {
     const username = name.toLowerCase();
-    const known = kept.get(username);
-    if (known !== undefined && known.untilMs > now()) return known.id;
+    const cached = cache.get(username);
+    if (cached !== undefined) return cached;
     const { user } = await users.getUserByUsername({ username });
-    if (user === undefined) throw new Error('users answered a username without a person');
-    kept.delete(username);
-    kept.set(username, { id: user.id, untilMs: now() + KEPT_MS });
-    const [oldest] = kept.keys();
-    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+    if (user === undefined) throw new Error('getUserByUsername responded without a user');
+    cache.set(username, user.id);
     return user.id;
   };
 }

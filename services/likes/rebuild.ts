@@ -2,31 +2,33 @@ import { readEnv } from '#kit/config/environment';
 import { processFields, redisFields } from '#kit/config/fields';
 import { startProcess } from '#kit/process';
 import { openRedis } from '#kit/redis/client';
-import { script } from './scripts';
-import { KEY_PREFIX, type LikesStorage, run } from './store';
+import type { LikesStorage } from './deps';
+import { runScript } from './run-script';
+import { script } from './scripts/library';
+import { KEY_PREFIX } from './store';
 
-/** `post, now`: sets what the rankings say of a post to what its likers say. */
+/** `post, now`: derives the scores of a post from its likers. */
 const RECOUNT_POST = script(`
 local post = ARGV[2]
-place(key('popular', 'all'), post, total(post))
+set_score(key('popular', 'all'), post, total(post))
 for _, window in ipairs(windows) do
   local step = advance(window, tonumber(ARGV[3]))
   local standing, points = 0, 0
-  -- One step ahead, because times of likes may be a little ahead as well.
+  -- One step ahead, because the times of likes may be slightly ahead.
   for liked = step - window.steps + 1, step + 1 do
     local from, to = string.format('%d', liked * window.step_ms), string.format('(%d', (liked + 1) * window.step_ms)
     local likes = redis.call('ZCOUNT', key('post', post), from, to)
-    place(step_key(window, liked), post, likes)
+    set_score(step_key(window, liked), post, likes)
     standing = standing + likes
     points = points + likes * (window.steps - (step - liked))
   end
-  place(key('standing', window.name), post, standing)
-  place(key('popular', window.name), post, points)
+  set_score(key('standing', window.name), post, standing)
+  set_score(key('popular', window.name), post, points)
 end
 return 1
 `);
 
-/** `post, person…`: puts the post into the lists of those who like it. */
+/** `post, person…`: adds the post to the lists of the people who like it. */
 const RELIST_POST = script(`
 for index = 3, #ARGV do
   local at = redis.call('ZSCORE', key('post', ARGV[2]), ARGV[index])
@@ -35,7 +37,7 @@ end
 return 1
 `);
 
-/** `person, post…`: takes posts out of a person's list that the person does not like. */
+/** `person, post…`: removes posts from a person's list that the person does not like. */
 const UNLIST_POSTS = script(`
 for index = 3, #ARGV do
   if not redis.call('ZSCORE', key('post', ARGV[index]), ARGV[2]) then
@@ -50,15 +52,13 @@ if (import.meta.main) {
   const runtime = await startProcess('likes-rebuild', env);
   const redis = await openRedis(runtime, { url: env.REDIS_URL, required: true });
   const { posts, people } = await rebuild({ redis, prefix: KEY_PREFIX }, Date.now);
-  runtime.log.info(
-    `rebuilt what follows from the likers of ${posts} posts; checked the lists of ${people} people`,
-  );
+  runtime.log.info({ posts, people }, 'rebuilt rankings and lists from the likers of posts');
   await runtime.close();
 }
 
 /**
- * Makes people's lists and the rankings anew from the likers of each post. May run while the service does: each step
- * sets what has to be, and none trusts what an earlier one read.
+ * Rebuilds people's lists and the rankings from the likers of each post. Safe while the service runs: each script reads
+ * and sets the state atomically.
  */
 export async function rebuild(
   storage: LikesStorage,
@@ -70,8 +70,8 @@ export async function rebuild(
     for (const key of keys) {
       const postId = key.slice(`${prefix}:post:`.length);
       for await (const likers of redis.zScanIterator(key, { COUNT: 500 }))
-        await run(storage, RELIST_POST, postId, ...likers.map(({ value }) => value));
-      await run(storage, RECOUNT_POST, postId, now());
+        await runScript(storage, RELIST_POST, postId, ...likers.map(({ value }) => value));
+      await runScript(storage, RECOUNT_POST, postId, now());
       posts++;
     }
 
@@ -80,13 +80,13 @@ export async function rebuild(
     for (const key of keys) {
       const userId = key.slice(`${prefix}:person:`.length);
       for await (const liked of redis.zScanIterator(key, { COUNT: 500 }))
-        await run(storage, UNLIST_POSTS, userId, ...liked.map(({ value }) => value));
+        await runScript(storage, UNLIST_POSTS, userId, ...liked.map(({ value }) => value));
       people++;
     }
 
-  // Posts that are ranked though nobody likes them.
+  // Ranked posts without likers.
   for (const ranking of ['all', 'day', 'week'])
     for await (const ranked of redis.zScanIterator(`${prefix}:popular:${ranking}`, { COUNT: 500 }))
-      for (const { value } of ranked) await run(storage, RECOUNT_POST, value, now());
+      for (const { value } of ranked) await runScript(storage, RECOUNT_POST, value, now());
   return { posts, people };
 }

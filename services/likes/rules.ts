@@ -1,16 +1,16 @@
 const HOUR_MS = 60 * 60_000;
 
 /**
- * While likes of somebody's posts keep coming they are told of ever more rarely: after each mail twice as many seconds
- * as before, at most these. A pause of that length brings the short time back.
+ * While likes of an author's posts keep arriving, the interval between digest mails doubles with every mail, up to this
+ * many seconds. A pause of that length resets it.
  */
-export const LONGEST_DIGEST_SECONDS = 60 * 60;
-/** Should the job that writes to an author be lost, a like after so much more than its time brings another. */
+export const MAX_DIGEST_SECONDS = 60 * 60;
+/** A digest job that is this much overdue counts as lost: the next like sends another one. */
 export const LOST_JOB_SECONDS = 60 * 60;
 
 /**
- * The rankings that forget. A like counts full in the step it was given in, and ever less until it drops out at the end
- * of the window: twenty-four steps for a day, twenty-eight for a week.
+ * The rankings with a time window. A like has its full weight in the step it was given in, and less with every step until
+ * it leaves the window: 24 steps for a day, 28 for a week.
  */
 export const WINDOWS = [
   { name: 'day', steps: 24, stepMs: HOUR_MS },

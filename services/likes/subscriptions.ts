@@ -2,10 +2,10 @@ import { PostDeleted } from '#contracts/events/posts';
 import { UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import type { LikesDeps } from './service';
+import type { LikesDeps } from './deps';
 import { erasePerson, erasePost } from './store';
 
-/** Erasing twice does no more than once, so no inbox is needed. */
+/** Erasure is idempotent, so no inbox is needed. */
 export function subscribe({ runtime, storage, now }: LikesDeps, rabbit: Rabbit): void {
   consumeEvents(runtime, rabbit, {
     consumer: 'likes',

@@ -16,7 +16,7 @@ import { runJobWorker } from '#kit/worker';
 import { type Stack, startStack } from '../../infra/stack';
 import { likes } from '../../services/likes';
 import { likesGrpc } from '../../services/likes/grpc';
-import { relayOutbox } from '../../services/likes/outbox';
+import { relayRedisOutbox } from '../../services/likes/redis-outbox';
 import { likesNotificationWorker } from '../../workers/likes-notification';
 import { likesValidationWorker } from '../../workers/likes-validation';
 import { callerOf } from '../support/call';
@@ -81,9 +81,9 @@ async function startService(): Promise<number> {
   const storage = { redis, prefix: 'likes' };
   const rabbit = openRabbit(runtime, { url: stack.environment.AMQP_URL ?? '', required: false });
   const brokers = { beanstalkd: openJobs(runtime), rabbit };
-  const outbox = relayOutbox(runtime, storage, brokers);
+  const outbox = relayRedisOutbox(runtime, storage, brokers);
   const other = makeRuntime('likes');
-  relayOutbox(other, storage, brokers);
+  relayRedisOutbox(other, storage, brokers);
   const deps = {
     runtime,
     storage,

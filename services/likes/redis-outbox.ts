@@ -2,31 +2,29 @@ import { Counter, Gauge } from 'prom-client';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
+import type { OutboxRelay } from '#kit/messaging/outbox-relay';
 import { publishInSpan } from '#kit/messaging/publishing-span';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
-import { readOutboxEntry } from './outbox-entry';
-import { type Broker, claimMessages, countUnsent, type LikesStorage, settleMessages } from './store';
+import type { LikesStorage } from './deps';
+import { readRedisOutboxEntry } from './redis-outbox-entry';
+import { type Broker, claimMessages, countUnsent, settleMessages } from './redis-outbox-store';
 
-export interface OutboxRelay {
-  /** Call it after a script that sends: the messages leave at once instead of within a second. */
-  wake(): void;
-}
-
-const BATCH = 200;
-/** When nobody calls `wake`: messages of an instance that died, or whose next attempt has come. */
+const BATCH_MESSAGES = 200;
+/** Without `wake`: for messages of an instance that died, or whose retry is due. */
 const POLL_MS = 1_000;
-/** While the broker is away its messages are left alone; whether it is back costs nothing to ask. */
-const AWAY_MS = 100;
-/** Both brokers' clients give up after 5 s: what is held for longer belongs to an instance that has died. */
-const HELD_MS = 30_000;
+/** While the broker is unavailable its messages are not claimed; checking the connection is free. */
+const UNAVAILABLE_POLL_MS = 100;
+/** The clients of both brokers time out after 5 s: a message leased for longer belongs to an instance that died. */
+const LEASE_MS = 30_000;
 const RETRY_MS = 1_000;
 
 /**
- * Sends what the scripts put into the outbox in Redis, until the runtime ends. Any number of instances may do so: each
- * message is held by one of them at a time. It is removed only when its broker has confirmed it; a crash in between
- * sends it again, with the same id. Each broker has an outbox of its own, so that one may be away without the other.
+ * Relays the outbox that the scripts write in Redis, until shutdown. `kit/messaging` has the outbox in MySQL; likes are in
+ * Redis, so their messages must be there too to be written atomically with them. Any number of instances may relay: each
+ * message is leased by one at a time, and removed only once its broker has confirmed it. After a crash it is sent again
+ * with the same id. Each broker has an outbox of its own, so that one may be unavailable without affecting the other.
  */
-export function relayOutbox(
+export function relayRedisOutbox(
   runtime: Runtime,
   storage: LikesStorage,
   brokers: { beanstalkd: Beanstalkd; rabbit: Rabbit },
@@ -35,18 +33,18 @@ export function relayOutbox(
     beanstalkdRoute(runtime, brokers.beanstalkd),
     rabbitRoute(runtime, brokers.rabbit),
   ];
-  const counters = observe(runtime, storage, routes);
+  const counters = createMetrics(runtime, storage, routes);
   const alarms = routes.map(() => createAlarm(runtime.closing));
   const loops = routes.map(async (route, index) => {
     while (!runtime.closing.aborted) {
       const outcome = await relayOnce(route);
-      if (outcome === 'away') await sleep(AWAY_MS, runtime.closing);
+      if (outcome === 'unavailable') await sleep(UNAVAILABLE_POLL_MS, runtime.closing);
       else if (outcome === 'idle') await alarms[index]?.wait(POLL_MS);
     }
   });
 
-  async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'away'> {
-    if (!route.connected()) return 'away';
+  async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'unavailable'> {
+    if (!route.connected()) return 'unavailable';
     try {
       const batch = await relayBatch(storage, route);
       counters.sent.inc({ destination: route.broker }, batch.sent);
@@ -54,12 +52,12 @@ export function relayOutbox(
       if (batch.failures.length > 0)
         runtime.log.warn(
           { destination: route.broker, messages: batch.failures.length, err: batch.failures[0] },
-          'messages could not be sent and stay in the outbox',
+          'publishing messages of the outbox failed; retrying',
         );
       return batch.sent > 0 ? 'sent' : 'idle';
     } catch (failure) {
       if (!runtime.closing.aborted)
-        runtime.log.warn({ err: failure, destination: route.broker }, 'the outbox could not be relayed');
+        runtime.log.warn({ err: failure, destination: route.broker }, 'relaying the outbox failed; retrying');
       return 'idle';
     }
   }
@@ -80,7 +78,7 @@ interface Route {
 }
 
 async function relayBatch(storage: LikesStorage, { broker, send }: Route) {
-  const messages = await claimMessages(storage, { broker, limit: BATCH, heldMs: HELD_MS });
+  const messages = await claimMessages(storage, { broker, limit: BATCH_MESSAGES, leaseMs: LEASE_MS });
   const sent: string[] = [];
   const unsent: string[] = [];
   const failures: unknown[] = [];
@@ -103,8 +101,8 @@ const beanstalkdRoute = ({ spans }: Runtime, beanstalkd: Beanstalkd): Route => (
   broker: 'beanstalkd',
   connected: () => beanstalkd.connected,
   send(messageId, text) {
-    const { definition, body, delaySeconds, publishing } = readOutboxEntry(text);
-    if (definition.kind !== 'job') throw new Error(`${definition.name} is not for beanstalkd`);
+    const { definition, body, delaySeconds, publishing } = readRedisOutboxEntry(text);
+    if (definition.kind !== 'job') throw new Error(`${definition.name} is not a job`);
     const { name, tube, priority, ttrSeconds } = definition;
     return publishInSpan(
       spans,
@@ -119,8 +117,8 @@ const rabbitRoute = ({ spans }: Runtime, rabbit: Rabbit): Route => ({
   broker: 'rabbitmq',
   connected: () => rabbit.connected,
   send(messageId, text) {
-    const { definition, body, publishing } = readOutboxEntry(text);
-    if (definition.kind !== 'event') throw new Error(`${definition.name} is not for RabbitMQ`);
+    const { definition, body, publishing } = readRedisOutboxEntry(text);
+    if (definition.kind !== 'event') throw new Error(`${definition.name} is not an event`);
     const { name, exchange, routingKey } = definition;
     return publishInSpan(
       spans,
@@ -131,32 +129,32 @@ const rabbitRoute = ({ spans }: Runtime, rabbit: Rabbit): Route => ({
   },
 });
 
-/** A wait that can be cut short; ringing while nobody waits cuts the next wait short. */
+/** A sleep that `ring` ends early; ringing while nobody waits ends the next one. */
 function createAlarm(closing: AbortSignal) {
-  let cut = new AbortController();
-  closing.addEventListener('abort', () => cut.abort(), { once: true });
+  let alarm = new AbortController();
+  closing.addEventListener('abort', () => alarm.abort(), { once: true });
   return {
-    ring: () => cut.abort(),
+    ring: () => alarm.abort(),
     async wait(ms: number) {
-      await sleep(ms, cut.signal);
-      cut = new AbortController();
+      await sleep(ms, alarm.signal);
+      alarm = new AbortController();
     },
   };
 }
 
-/** Under the names that the outboxes in MySQL use as well. */
-function observe(runtime: Runtime, storage: LikesStorage, routes: readonly Route[]) {
+/** With the names of the metrics of the outboxes in MySQL. */
+function createMetrics(runtime: Runtime, storage: LikesStorage, routes: readonly Route[]) {
   const registers = [runtime.metrics];
   const labelNames = ['destination'] as const;
   new Gauge({
     name: 'outbox_unsent_rows',
-    help: 'Messages in the outbox the broker has not confirmed',
+    help: 'Messages in the outbox that no broker has confirmed',
     labelNames,
     registers,
     async collect() {
       this.reset();
       for (const { broker } of routes) {
-        // Without Redis there is nothing to tell; metrics of everything else are still worth having.
+        // Without Redis this gauge is absent, and all other metrics are still served.
         const unsent = await countUnsent(storage, broker).catch(() => undefined);
         if (unsent !== undefined) this.set({ destination: broker }, unsent);
       }

@@ -6,50 +6,49 @@ import { envelope } from '#contracts/messages';
 import { type PublishingSpan, startPublishingSpan } from '#kit/messaging/publishing-span';
 import { currentTrace, type Trace } from '#kit/tracing/context';
 
-/** A message as a script puts it into the outbox. */
-export interface OutboxEntry {
-  /** The id of the message: it stays the same however often it is sent. */
+/** A message as a script writes it to the outbox in Redis. */
+export interface RedisOutboxEntry {
+  /** The message id, the same for every attempt to send it. */
   readonly id: string;
   readonly text: string;
 }
 
-/** Everything this service sends. */
+/** All messages this service sends. */
 const DEFINITIONS = [LikeValidate, LikeNotify, PostLiked, LikeWithdrawn, MailRequested] as const;
 type Definition = (typeof DEFINITIONS)[number];
 
-/** Makes a message for the outbox, to be sent at once, with the trace of whatever is running now. */
-export function outboxEntry<Sent extends Definition>(
+/** Creates an entry for a message that is due at once, with the current trace. */
+export function redisOutboxEntry<Sent extends Definition>(
   definition: Sent,
   data: Static<Sent['data']>,
   options: { actor: string | null },
-): OutboxEntry {
+): RedisOutboxEntry {
   const { trace, publishing } = startPublishingSpan();
-  const { id, text } = entry(definition, data, options, trace);
-  const told = publishing === undefined ? '' : `"publishing":${JSON.stringify(publishing)},`;
-  return { id, text: `{"due_at_ms":${Date.now()},${told}"envelope":${text}}` };
+  const { id, text } = envelopeOf(definition, data, { ...options, trace });
+  const span = publishing === undefined ? '' : `"publishing":${JSON.stringify(publishing)},`;
+  return { id, text: `{"due_at_ms":${Date.now()},${span}"envelope":${text}}` };
 }
 
-/** The same for a script that decides itself when it is due, and writes that down. */
-export function jobEntry<Sent extends Definition>(
+/** Creates the message of an entry whose script decides when it is due, and adds that. */
+export function scheduledOutboxEntry<Sent extends Definition>(
   definition: Sent,
   data: Static<Sent['data']>,
   options: { actor: string | null },
-): OutboxEntry {
-  return entry(definition, data, options, currentTrace());
+): RedisOutboxEntry {
+  return envelopeOf(definition, data, { ...options, trace: currentTrace() });
 }
 
-function entry<Sent extends Definition>(
+function envelopeOf<Sent extends Definition>(
   definition: Sent,
   data: Static<Sent['data']>,
-  options: { actor: string | null },
-  trace: Trace,
-): OutboxEntry {
-  const message = envelope(definition, data, { ...trace, actor: options.actor });
+  { actor, trace }: { actor: string | null; trace: Trace },
+): RedisOutboxEntry {
+  const message = envelope(definition, data, { ...trace, actor });
   return { id: message.id, text: JSON.stringify(message) };
 }
 
-/** Reads what was put into the outbox: its definition, the bytes to send, how many seconds it is still to be held back, and its span. */
-export function readOutboxEntry(text: string): {
+/** Parses an entry: definition and bytes of the message, the remaining delay, and the span of its publication. */
+export function readRedisOutboxEntry(text: string): {
   definition: Definition;
   body: Buffer;
   delaySeconds: number;
@@ -59,8 +58,7 @@ export function readOutboxEntry(text: string): {
   const definition = DEFINITIONS.find(
     ({ name, version }) => name === message.name && version === message.version,
   );
-  if (definition === undefined)
-    throw new Error('an entry of the outbox is none of the messages this service sends');
+  if (definition === undefined) throw new Error('unknown message in the outbox');
   return {
     definition,
     body: Buffer.from(JSON.stringify(message)),
