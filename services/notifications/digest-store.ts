@@ -4,7 +4,7 @@ import type { Database, Transaction } from '#kit/mysql/database';
 import { notifications, recipients } from './schema';
 import { lockRecipient, type NotificationRow } from './store';
 
-/** People to whom a mail is due, the longest waiting first. */
+/** The recipients whose digest mail is due, most overdue first. */
 export async function listDue(database: Database, limit: number): Promise<string[]> {
   const rows = await database
     .select({ userId: recipients.userId })
@@ -15,8 +15,8 @@ export async function listDue(database: Database, limit: number): Promise<string
   return rows.map((row) => row.userId);
 }
 
-/** Takes what a person is to be told of by mail; nobody gets it again. The newest first, read ones left out. */
-export async function takePending(transaction: Transaction, userId: string): Promise<NotificationRow[]> {
+/** Claims the notifications pending for a digest mail, newest first. Notifications marked as read are not pending. */
+export async function claimPending(transaction: Transaction, userId: string): Promise<NotificationRow[]> {
   await lockRecipient(transaction, userId);
   const isPending = and(eq(notifications.userId, userId), eq(notifications.mailPending, true));
   const rows = await transaction

@@ -2,31 +2,32 @@ import { MailRequested } from '#contracts/events/mail';
 import { repeatEvery } from '#kit/core/repeat';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
-import { listDue, takePending } from './digest-store';
-import { type NotificationsDeps, viewsOf } from './service';
+import type { NotificationsDeps } from './deps';
+import { claimPending, listDue } from './digest-store';
+import { viewsOf } from './views';
 
-const LOOK_EVERY_MS = 5_000;
-const PEOPLE_PER_LOOK = 100;
-/** A mail names so many, and counts the rest. */
-const MOST_LINES = 15;
+const POLL_MS = 5_000;
+const BATCH_RECIPIENTS = 100;
+/** Notifications a mail lists; it counts the others. */
+const MAX_LINES = 15;
 
-/** Sends what waits to be told by mail, all of a person's in one. */
+/** Sends the due digest mails, one for all pending notifications of a recipient. */
 export function sendDigests(deps: NotificationsDeps): void {
-  repeatEvery(deps.runtime, 'sending digests', { everyMs: LOOK_EVERY_MS }, async () => {
-    for (const userId of await listDue(deps.database, PEOPLE_PER_LOOK)) await sendDigest(deps, userId);
+  repeatEvery(deps.runtime, 'sending digests', { everyMs: POLL_MS }, async () => {
+    for (const userId of await listDue(deps.database, BATCH_RECIPIENTS)) await sendDigest(deps, userId);
   });
 }
 
-/** Asks for one person's mail, in the transaction that takes what it tells: told once, and not lost. */
+/** Publishes `mail.requested` in the transaction that claims the pending notifications. */
 export async function sendDigest(deps: NotificationsDeps, userId: string): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
-    const rows = await takePending(transaction, userId);
+    const rows = await claimPending(transaction, userId);
     if (rows.length === 0) return;
-    const views = await viewsOf(deps, rows.slice(0, MOST_LINES));
+    const views = await viewsOf(deps.database, rows.slice(0, MAX_LINES));
     const lines = views.map((view) => view.text);
     const more = rows.length - lines.length;
     const text = [...lines, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n');
-    const title = rows.length === 1 ? (lines[0] ?? 'Something happened') : `${rows.length} things happened`;
+    const title = rows.length === 1 ? (lines[0] ?? 'New notification') : `${rows.length} new notifications`;
     const content = {
       template: 'notification' as const,
       values: { title, text, action: { label: 'See all', link: `${deps.publicUrl}/notifications` } },

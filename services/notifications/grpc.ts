@@ -1,33 +1,31 @@
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
+import type { NotificationsDeps } from './deps';
 import type { LiveNotifications } from './live';
-import { HearingQuestion, ListQuestion, Notices } from './model';
-import { record } from './recording';
-import { listNotifications, type NotificationsDeps, readHearing, readSettings } from './service';
+import { DeliveryRequest, ListRequest, Notices } from './model';
+import { recordNotices } from './notices';
+import { listNotifications, readDelivery, readSettings } from './service';
 
-const MOST_OF_A_PAGE = 100;
+const MAX_PAGE_SIZE = 100;
 
-/** What the workers ask that tell people of things, and users for the copy of their data. */
-export const notificationsGrpc = (deps: NotificationsDeps & { live: LiveNotifications }) =>
+/** The internal API of notifications: for the workers that notify people, and for the data export of users. */
+export const notificationsGrpc = (deps: NotificationsDeps, live: LiveNotifications) =>
   grpcService(NotificationsServiceDefinition, {
     async record({ notices }) {
-      const changed = await record(deps, validated(Notices, notices));
-      deps.live.tell(changed);
+      const changed = await recordNotices(deps, validated(Notices, notices));
+      live.wake(changed);
       return { recorded: changed.length };
     },
     async getHearing(request) {
-      const { user_id: userId, type, actor_ids: actorIds } = validated(HearingQuestion, request);
-      const { delivery, unheardIds } = await readHearing(deps, { userId, type, actorIds });
-      return { delivery, unheard_ids: unheardIds };
+      const { user_id: userId, type, actor_ids: actorIds } = validated(DeliveryRequest, request);
+      const { delivery, suppressedIds } = await readDelivery(deps, { userId, type, actorIds });
+      return { delivery, unheard_ids: suppressedIds };
     },
     async listNotifications(request) {
-      const { user_id: id, cursor } = validated(ListQuestion, request);
-      const page = await listNotifications(
-        deps,
-        { id },
-        { limit: MOST_OF_A_PAGE, ...(cursor && { cursor }) },
-      );
+      const { user_id: id, cursor } = validated(ListRequest, request);
+      const query = { limit: MAX_PAGE_SIZE, ...(cursor && { cursor }) };
+      const page = await listNotifications(deps, { id }, query);
       return {
         notifications: page.items,
         next_cursor: page.next_cursor ?? undefined,

@@ -1,37 +1,35 @@
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { isTokenValid } from '#kit/http/event-streams';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { NotificationsDeps } from './deps';
 import type { LiveNotifications } from './live';
 import * as model from './model';
 import * as service from './service';
 
-const describe = (summary: string) => ({ detail: { summary, tags: ['Notifications'] } });
-const streamed = {
+const streamDocs = {
   detail: {
-    summary: 'My notifications as they come',
+    summary: 'Stream my notifications',
     description:
-      'Server-sent events: `notification` with how it stands, whenever it is new or somebody has joined it; ' +
-      '`reload` when the position is not one of ours',
+      'Server-sent events: `notification` with its current state, whenever it is new or has a new actor; `reload` when ' +
+      'the position is unknown',
     tags: ['Notifications'],
     parameters: [
       {
         name: 'Last-Event-ID',
         in: 'header' as const,
-        description: 'The id of the last event that arrived: goes on after it, and nothing is missed',
+        description: 'The id of the last received event: the stream resumes after it without a gap',
         schema: { type: 'string' as const, maxLength: 20, example: '42' },
       },
     ],
   },
 };
 
-export const notifications = (
-  deps: service.NotificationsDeps & { tokens: TokenVerifier; live: LiveNotifications },
-) =>
+export const notifications = (deps: NotificationsDeps, live: LiveNotifications) =>
   new Elysia({ name: 'notifications' })
-    .use(platform(deps.runtime, { description: 'What people are told of.' }))
+    .use(platform(deps.runtime, { description: 'Notifications in the app, and their settings.' }))
     .use(access(deps.tokens))
 
     .get(
@@ -42,37 +40,37 @@ export const notifications = (
         user: true,
         query: model.NotificationQuery,
         response: model.NotificationPage,
-        ...describe('My notifications, the last changed first'),
+        ...describe('List my notifications, last updated first', 'Notifications'),
       },
     )
     .get('/notifications/unread-count', ({ caller }) => service.countUnread(deps, caller), {
       user: true,
       response: model.UnreadCount,
-      ...describe('How many I have not read'),
+      ...describe('Count my unread notifications', 'Notifications'),
     })
     .post('/notifications/read', ({ caller, body }) => service.markRead(deps, caller, body), {
       user: true,
       body: model.Read,
       response: model.UnreadCount,
-      ...describe('Mark as read: some, or one and all below it'),
+      ...describe('Mark notifications as read, by ids or up to one', 'Notifications'),
     })
     .get(
       '/notifications/stream',
       ({ caller, request, server }) => {
         server?.timeout(request, 0);
         const lastEventId = request.headers.get('last-event-id');
-        return deps.live.open(caller, { lastEventId, mayContinue: isTokenValid(deps.tokens, request) });
+        return live.open(caller, { lastEventId, mayContinue: isTokenValid(deps.tokens, request) });
       },
-      { user: true, ...streamed },
+      { user: true, ...streamDocs },
     )
     .get('/notifications/settings', ({ caller }) => service.readSettings(deps, caller), {
       user: true,
       response: model.SettingsView,
-      ...describe('How I am told of what'),
+      ...describe('Get my notification settings', 'Notifications'),
     })
     .put('/notifications/settings', ({ caller, body }) => service.changeSettings(deps, caller, body), {
       user: true,
       body: model.SettingsChange,
       response: model.SettingsView,
-      ...describe('Change how I am told; what is left out stays'),
+      ...describe('Update my notification settings; omitted types keep theirs', 'Notifications'),
     });

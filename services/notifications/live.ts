@@ -1,34 +1,35 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
-import { createEventStreams, type StreamBatch } from '#kit/http/event-streams';
-import { type NotificationsDeps, viewsOf } from './service';
+import { createEventStreams, type StreamBatch, type StreamSource } from '#kit/http/event-streams';
+import type { NotificationsDeps } from './deps';
 import { listChanged, readPosition, readPositions } from './store';
+import { viewsOf } from './views';
 
-/** Every instance looks this often at those who listen here; what it records itself it tells at once. */
-const LOOK_EVERY_MS = 500;
-const PEOPLE_PER_LOOK = 500;
-const PER_BATCH = 50;
+/** Every instance polls the positions of its connected readers; what it records itself it streams at once. */
+const POLL_MS = 500;
+const BATCH_READERS = 500;
+const BATCH_NOTIFICATIONS = 50;
 
 export type LiveNotifications = ReturnType<typeof createLiveNotifications>;
 
 /**
- * Notifications as streams of server-sent events: `notification` with how it stands now, whenever it is new or somebody
- * has joined it. Who comes back gets each that has changed meanwhile once, as it stands.
+ * Notifications as streams of server-sent events: `notification` with its current state, whenever it is new or has a new
+ * actor. A reconnecting reader gets each notification that has changed once, in its current state.
  */
-export function createLiveNotifications(deps: NotificationsDeps, options: { maximumStreams: number }) {
+export function createLiveNotifications(deps: NotificationsDeps, options: { maxStreams: number }) {
   const { database } = deps;
-  const streams = createEventStreams(deps.runtime, { maximum: options.maximumStreams });
+  const streams = createEventStreams(deps.runtime, { maximum: options.maxStreams });
   let known = new Map<string, number>();
 
   repeatEvery(
     deps.runtime,
-    'looking for notifications to stream',
-    { everyMs: LOOK_EVERY_MS, firstRun: 'later' },
+    'polling for notifications to stream',
+    { everyMs: POLL_MS, firstRun: 'later' },
     async () => {
-      const listening = [...streams.topics()];
+      const readers = [...streams.topics()];
       const found = new Map<string, number>();
-      for (let start = 0; start < listening.length; start += PEOPLE_PER_LOOK) {
-        const positions = await readPositions(database, listening.slice(start, start + PEOPLE_PER_LOOK));
+      for (let start = 0; start < readers.length; start += BATCH_READERS) {
+        const positions = await readPositions(database, readers.slice(start, start + BATCH_READERS));
         for (const [userId, position] of positions) found.set(userId, position);
       }
       for (const [userId, position] of found) if (known.get(userId) !== position) streams.wake(userId);
@@ -41,10 +42,10 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxi
     const atHead = { position: String(head), more: false };
     if (lastEventId === null) return { ...atHead, events: [] };
     const after = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Number.POSITIVE_INFINITY;
-    // A position that was never given here: the database is another one.
+    // A position beyond the head was not assigned by this database.
     if (after > head) return { ...atHead, events: [{ id: String(head), name: 'reload', data: {} }] };
-    const rows = await listChanged(database, userId, after, PER_BATCH);
-    const views = await viewsOf(deps, rows);
+    const rows = await listChanged(database, userId, after, BATCH_NOTIFICATIONS);
+    const views = await viewsOf(database, rows);
     return {
       events: rows.map((row, index) => ({
         id: String(row.position),
@@ -52,22 +53,20 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxi
         data: views[index],
       })),
       position: String(rows.at(-1)?.position ?? after),
-      more: rows.length === PER_BATCH,
+      more: rows.length === BATCH_NOTIFICATIONS,
     };
   }
 
   return {
-    open(
-      caller: Caller,
-      request: { lastEventId: string | null; mayContinue: () => Promise<boolean> },
-    ): Response {
+    open(caller: Caller, request: Pick<StreamSource, 'lastEventId' | 'mayContinue'>): Response {
       return streams.open({
         ...request,
         topic: caller.id,
         read: (position) => readBatch(caller.id, position),
       });
     },
-    tell(userIds: readonly string[]): void {
+    /** Streams what has changed for these people, without waiting for the next poll. */
+    wake(userIds: readonly string[]): void {
       for (const userId of new Set(userIds)) streams.wake(userId);
     },
     drain: streams.drain,

@@ -6,6 +6,7 @@ import { openIdGenerator } from '#kit/mysql/id-worker';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { notifications } from '.';
+import type { NotificationsDeps } from './deps';
 import { sendDigests } from './digests';
 import { notificationsGrpc } from './grpc';
 import { createLiveNotifications } from './live';
@@ -29,7 +30,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.NOTIFICATIONS_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
+const deps: NotificationsDeps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
@@ -41,12 +42,12 @@ const deps = {
   publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
   tokens,
 };
-const live = createLiveNotifications(deps, { maximumStreams: env.STREAMS_MAX });
+const live = createLiveNotifications(deps, { maxStreams: env.STREAMS_MAX });
 trimHourly(deps, env.NOTIFICATIONS_KEPT_DAYS);
 sendDigests(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
-  app: notifications({ ...deps, live }),
-  grpc: [notificationsGrpc({ ...deps, live })],
+  app: notifications(deps, live),
+  grpc: [notificationsGrpc(deps, live)],
   drain: live.drain,
 });

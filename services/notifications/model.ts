@@ -3,15 +3,12 @@ import { t } from 'elysia';
 import { TimeOrderedId, Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const NotificationNotFound = defineProblem(
-  'notification.not-found',
-  404,
-  'There is no such notification',
-);
+export const NotificationNotFound = defineProblem('notification.not-found', 404, 'Notification not found');
 
-const MOST_IDS = 100;
-const MOST_NOTICES = 200;
+const MAX_IDS = 100;
+const MAX_NOTICES = 200;
 
 export const NotificationType = Type.Union(
   [
@@ -24,20 +21,21 @@ export const NotificationType = Type.Union(
     Type.Literal('like-withdrawn'),
     Type.Literal('poll-ended'),
   ],
-  { error: 'A type of notification' },
+  { error: 'Expected a type of notification' },
 );
 
 export const Notification = Type.Object({
   id: Type.String({ examples: ['1536462838005760'] }),
   type: NotificationType,
   text: Type.String({ examples: ['alice and 7 others liked your post'] }),
-  object_id: Type.String({ description: 'What it is about: a post, a person, a payment or a poll' }),
+  object_id: Type.String({ description: 'Id of the post, person, payment or poll it is about' }),
   subject_id: Type.Optional(
-    Type.String({ description: 'Where to look, as the reply: of the newest of them' }),
+    Type.String({ description: 'Id of what to open, like the newest reply, when it is not the object' }),
   ),
   reason: Type.Optional(
     Type.String({
-      description: 'What happened to a payment, or what somebody has to do with a poll: `asked` or `voted`',
+      description:
+        'The state of a payment, or the role in a poll: `asked` for its author, `voted` for voters',
       examples: ['succeeded'],
     }),
   ),
@@ -46,14 +44,14 @@ export const Notification = Type.Object({
       id: Type.String(),
       username: Type.String({ examples: ['alice'] }),
       display_name: Type.String({ examples: ['Alice'] }),
-      avatar_url: Type.Union([Type.String(), Type.Null()]),
+      avatar_url: nullable(Type.String()),
     }),
-    { description: 'Who did it, the newest first; no more than three' },
+    { description: 'The latest actors, newest first; at most three' },
   ),
-  actors_count: Type.Integer({ description: 'How many did it', examples: [8] }),
+  actors_count: Type.Integer({ description: 'Number of all actors', examples: [8] }),
   unread: Type.Boolean(),
   created_at: Type.String({ format: 'date-time' }),
-  updated_at: Type.String({ format: 'date-time', description: 'When the newest of them did it' }),
+  updated_at: Type.String({ format: 'date-time', description: 'Time of the latest action' }),
 });
 export type Notification = Static<typeof Notification>;
 export const NotificationPage = PageOf(Notification);
@@ -61,8 +59,8 @@ export const NotificationPage = PageOf(Notification);
 export const NotificationQuery = Type.Composite([
   PageQuery,
   Type.Object({
-    // Elysia's own: in a query it arrives as text.
-    unread: Type.Optional(t.Boolean({ description: 'Only unread ones, or only read ones' })),
+    // Elysia's boolean: query parameters arrive as text.
+    unread: Type.Optional(t.Boolean({ description: 'Only unread notifications, or only read ones' })),
     type: Type.Optional(NotificationType),
   }),
 ]);
@@ -70,19 +68,19 @@ export type NotificationQuery = Static<typeof NotificationQuery>;
 
 export const Read = Type.Union(
   [
-    Type.Object({ ids: Type.Array(TimeOrderedId, { minItems: 1, maxItems: MOST_IDS }) }),
+    Type.Object({ ids: Type.Array(TimeOrderedId, { minItems: 1, maxItems: MAX_IDS }) }),
     Type.Object({
-      up_to: Type.String({ ...TimeOrderedId, description: 'This one and all that are shown below it' }),
+      up_to: Type.String({ ...TimeOrderedId, description: 'This notification and all listed below it' }),
     }),
   ],
-  { error: 'Either ids, at most 100, or up_to' },
+  { error: 'Expected either ids, at most 100, or up_to' },
 );
 export type Read = Static<typeof Read>;
 
 export const UnreadCount = Type.Object({ unread_count: Type.Integer({ examples: [3] }) });
 
 const Delivery = Type.Union([Type.Literal('app'), Type.Literal('mail'), Type.Literal('off')], {
-  error: 'One of app, mail, off',
+  error: 'Expected app, mail or off',
 });
 export const SettingsView = Type.Object(
   {
@@ -97,14 +95,13 @@ export const SettingsView = Type.Object(
   },
   {
     description:
-      '`app`: in the app; `mail`: in the app, and together with others by mail (likes in a digest of their own); ' +
-      '`off`: not at all',
+      '`app`: in the app; `mail`: in the app and in a digest mail (likes have a digest of their own); `off`: not at all',
   },
 );
 export const SettingsChange = Type.Partial(SettingsView, { minProperties: 1 });
 export type SettingsChange = Static<typeof SettingsChange>;
 
-/** What the worker asks to be recorded. */
+/** The notices of a `record` call. */
 export const Notices = Type.Array(
   Type.Object({
     user_id: Uuid,
@@ -114,20 +111,20 @@ export const Notices = Type.Array(
     subject_id: Type.Optional(Type.String({ minLength: 1, maxLength: 36 })),
     reason: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
   }),
-  { maxItems: MOST_NOTICES },
+  { maxItems: MAX_NOTICES },
 );
 export type Notice = Static<typeof Notices>[number];
 
-const MOST_ACTORS = 1_000;
+const MAX_ACTORS = 1_000;
 
-/** What is asked before somebody is told of many people in another way. */
-export const HearingQuestion = Type.Object({
+/** The request of `getHearing`: how a recipient wants a type of notification, and which actors are suppressed. */
+export const DeliveryRequest = Type.Object({
   user_id: Uuid,
   type: NotificationType,
-  actor_ids: Type.Array(Uuid, { maxItems: MOST_ACTORS }),
+  actor_ids: Type.Array(Uuid, { maxItems: MAX_ACTORS }),
 });
 
-export const ListQuestion = Type.Object({
+export const ListRequest = Type.Object({
   user_id: Uuid,
   cursor: Type.Optional(Type.String({ maxLength: 200 })),
 });

@@ -16,39 +16,39 @@ export async function findPeople(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Keeps a copy of a person unless a newer one is here already. */
-export async function keepPerson(database: Database, person: PersonRow): Promise<void> {
-  const newer = sql`values(${people.version}) > ${people.version}`;
-  const unlessOlder = (
+/** Inserts or updates the replica of a person, unless the stored version is newer. */
+export async function upsertPerson(database: Database, person: PersonRow): Promise<void> {
+  const isNewer = sql`values(${people.version}) > ${people.version}`;
+  const ifNewer = (
     column:
       | typeof people.username
       | typeof people.displayName
       | typeof people.avatarUrl
       | typeof people.deleted,
-  ) => sql`if(${newer}, values(${column}), ${column})`;
+  ) => sql`if(${isNewer}, values(${column}), ${column})`;
   await database
     .insert(people)
     .values(person)
     .onDuplicateKeyUpdate({
       set: {
-        username: unlessOlder(people.username),
-        displayName: unlessOlder(people.displayName),
-        avatarUrl: unlessOlder(people.avatarUrl),
-        deleted: unlessOlder(people.deleted),
+        username: ifNewer(people.username),
+        displayName: ifNewer(people.displayName),
+        avatarUrl: ifNewer(people.avatarUrl),
+        deleted: ifNewer(people.deleted),
         version: sql`greatest(values(${people.version}), ${people.version})`,
       },
     });
 }
 
-/** Notes a block or a mute, or its end, unless something newer is known. */
-export async function keepDecision(
+/** Stores a block or a mute, or its end, unless the stored version is newer. */
+export async function upsertRestriction(
   database: Database,
   table: typeof blocks | typeof mutes,
-  decision: typeof blocks.$inferInsert,
+  restriction: typeof blocks.$inferInsert,
 ): Promise<void> {
   await database
     .insert(table)
-    .values(decision)
+    .values(restriction)
     .onDuplicateKeyUpdate({
       set: {
         active: sql`if(values(${table.version}) > ${table.version}, values(${table.active}), ${table.active})`,
@@ -57,14 +57,14 @@ export async function keepDecision(
     });
 }
 
-/** Those somebody does not hear of: there is a block between them, or they are muted. */
-export async function unheardAmong(
+/** The actors a recipient gets no notifications about: muted, or with a block between the two in either direction. */
+export async function findSuppressed(
   executor: Executor,
   userId: string,
   actorIds: readonly string[],
 ): Promise<Set<string>> {
   if (actorIds.length === 0) return new Set();
-  const among = [...actorIds];
+  const ids = [...actorIds];
   const blocked = await executor
     .select({ userId: blocks.userId, otherId: blocks.otherId })
     .from(blocks)
@@ -72,22 +72,22 @@ export async function unheardAmong(
       and(
         eq(blocks.active, true),
         or(
-          and(eq(blocks.userId, userId), inArray(blocks.otherId, among)),
-          and(eq(blocks.otherId, userId), inArray(blocks.userId, among)),
+          and(eq(blocks.userId, userId), inArray(blocks.otherId, ids)),
+          and(eq(blocks.otherId, userId), inArray(blocks.userId, ids)),
         ),
       ),
     );
   const muted = await executor
     .select({ otherId: mutes.otherId })
     .from(mutes)
-    .where(and(eq(mutes.active, true), eq(mutes.userId, userId), inArray(mutes.otherId, among)));
+    .where(and(eq(mutes.active, true), eq(mutes.userId, userId), inArray(mutes.otherId, ids)));
   return new Set([
     ...blocked.map((row) => (row.userId === userId ? row.otherId : row.userId)),
     ...muted.map((row) => row.otherId),
   ]);
 }
 
-/** Takes an erased person out of every relation. */
+/** Deletes the relations of an erased person. */
 export async function deleteRelations(transaction: Transaction, id: string): Promise<void> {
   for (const table of [blocks, mutes])
     await transaction.delete(table).where(or(eq(table.userId, id), eq(table.otherId, id)));

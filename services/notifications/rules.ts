@@ -10,7 +10,7 @@ export const TYPES = [
 ] as const;
 export type NotificationType = (typeof TYPES)[number];
 
-/** `mail` is the app and a mail, `app` the app alone. */
+/** `app` is in the app only, `mail` in the app and by mail. */
 export const DELIVERIES = ['app', 'mail', 'off'] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
@@ -27,14 +27,14 @@ export const DEFAULT_SETTINGS: Settings = {
   'poll-ended': 'app',
 };
 
-/** Likes have a digest mail of their own; all other types go together in one. */
-export const goesWithOthersByMail = (type: NotificationType, delivery: Delivery): boolean =>
+/** Likes have a digest mail of their own; all other types share one. */
+export const isMailedInDigest = (type: NotificationType, delivery: Delivery): boolean =>
   delivery === 'mail' && type !== 'like';
 
-/** So many who did it are named; the others are counted. */
-export const MOST_SHOWN = 3;
+/** Maximum number of actors shown with a notification; the others are counted. */
+export const MAX_NAMED_ACTORS = 3;
 
-const DEEDS: Readonly<
+const ACTIONS: Readonly<
   Record<Exclude<NotificationType, 'payment' | 'like-withdrawn' | 'poll-ended'>, string>
 > = {
   like: 'liked your post',
@@ -45,38 +45,38 @@ const DEEDS: Readonly<
 };
 
 const PAYMENT_STATES: ReadonlyMap<string, string> = new Map([
-  ['succeeded', 'Your payment has arrived'],
+  ['succeeded', 'Your payment was received'],
   ['failed', 'Your payment has failed'],
-  ['refunded', 'Your payment has been given back'],
+  ['refunded', 'Your payment was refunded'],
 ]);
 
 /**
- * A notification in one sentence, like "alice and 7 others liked your post".
+ * The text of a notification, like "alice and 7 others liked your post".
  *
- * @param names of those who did it, the newest first; somebody not known by name yet is left out
- * @param count of all who did it
+ * @param names of the latest actors, newest first; actors without a replica are missing
+ * @param count of all actors
  */
 export function sentenceOf(
   type: NotificationType,
   { names, count, reason }: { names: readonly string[]; count: number; reason: string },
 ): string {
-  if (type === 'payment') return PAYMENT_STATES.get(reason) ?? 'There is news of your payment';
-  if (type === 'like-withdrawn') return 'A post you liked does not exist: the like was taken back';
-  if (type === 'poll-ended') return endOfPoll(names, reason);
-  return `${whoDidIt(names, count)} ${DEEDS[type]}`;
+  if (type === 'payment') return PAYMENT_STATES.get(reason) ?? 'Your payment was updated';
+  if (type === 'like-withdrawn') return 'A post you liked does not exist: your like was removed';
+  if (type === 'poll-ended') return pollSentence(names, reason);
+  return `${actorsOf(names, count)} ${ACTIONS[type]}`;
 }
 
-/** To voters the one who asked is named, unless that one has left. */
-function endOfPoll([asker]: readonly string[], reason: string): string {
+/** For voters the author is named, unless their account was deleted. */
+function pollSentence([author]: readonly string[], reason: string): string {
   if (reason === 'asked') return 'Your poll has ended';
-  return asker === undefined ? 'A poll you voted in has ended' : `The poll of ${asker} has ended`;
+  return author === undefined ? 'A poll you voted in has ended' : `The poll of ${author} has ended`;
 }
 
-function whoDidIt([first, second]: readonly string[], count: number): string {
-  if (first === undefined) return count === 1 ? 'Somebody' : `${inWords.format(count)} people`;
+function actorsOf([first, second]: readonly string[], count: number): string {
+  if (first === undefined) return count === 1 ? 'Someone' : `${format.format(count)} people`;
   if (count === 1) return first;
-  if (count === 2) return `${first} and ${second ?? 'somebody else'}`;
-  return `${first} and ${inWords.format(count - 1)} others`;
+  if (count === 2) return `${first} and ${second ?? 'someone else'}`;
+  return `${first} and ${format.format(count - 1)} others`;
 }
 
-const inWords = new Intl.NumberFormat('en');
+const format = new Intl.NumberFormat('en');

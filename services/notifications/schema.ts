@@ -14,19 +14,19 @@ import { DELIVERIES, TYPES } from './rules';
 
 export { outbox } from '#kit/messaging/tables';
 
-/** What this service keeps of people. An erased person's row stays for its version: a late event must not bring them back. */
+/** Replicas of people. The row of an erased person remains for its version: a late event must not restore them. */
 export const people = mysqlTable('people', {
   id: uuid('id').primaryKey(),
   username: varchar('username', { length: 30 }).notNull(),
   displayName: varchar('display_name', { length: 200 }).notNull(),
   avatarUrl: varchar('avatar_url', { length: 2048 }),
   deleted: boolean('deleted').notNull().default(false),
-  /** After all that goes by it: drizzle assigns columns in this order, and MySQL compares with what it has assigned. */
+  /** After the columns that are updated by it: drizzle assigns columns in this order, and MySQL compares with assigned values. */
   version: int('version', { unsigned: true }).notNull(),
 });
 
-/** Blocks and mutes: one person's decision about another. A row stays when it ends, for its version. */
-const decision = (name: string) =>
+/** Blocks and mutes. The row of an ended one remains for its version. */
+const restriction = (name: string) =>
   mysqlTable(
     name,
     {
@@ -38,23 +38,23 @@ const decision = (name: string) =>
     (table) => [primaryKey({ columns: [table.userId, table.otherId] })],
   );
 
-export const blocks = decision('blocks');
-export const mutes = decision('mutes');
+export const blocks = restriction('blocks');
+export const mutes = restriction('mutes');
 
-/** Everybody who has been told of anything. Whoever changes somebody's notifications locks their row here first. */
+/** Everyone who was ever notified. Every change of a recipient's notifications locks this row first. */
 export const recipients = mysqlTable(
   'recipients',
   {
     userId: uuid('user_id').primaryKey(),
-    /** Grows with every change that is to be told; streams resume by it. */
+    /** Incremented with every new or updated notification; streams resume by it. */
     position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
-    /** When what waits is to be told by mail. */
+    /** When the digest mail of the pending notifications is due. */
     mailDueAt: moment('mail_due_at'),
   },
   (table) => [index('recipients_mail_due').on(table.mailDueAt)],
 );
 
-/** One for each recipient, type, object and reason, however many people did it. */
+/** One for each recipient, type, object and reason, with any number of actors. */
 export const notifications = mysqlTable(
   'notifications',
   {
@@ -65,11 +65,11 @@ export const notifications = mysqlTable(
     reason: varchar('reason', { length: 40 }).notNull(),
     subjectId: varchar('subject_id', { length: 36 }),
     actorsCount: int('actors_count', { unsigned: true }).notNull(),
-    /** The newest first; as many as are shown. */
+    /** Newest first, at most `MAX_NAMED_ACTORS`. */
     latestActors: json<string[]>('latest_actors').notNull(),
     unread: boolean('unread').notNull(),
     mailPending: boolean('mail_pending').notNull(),
-    /** The recipient's at the last change: also the order in which notifications are shown. */
+    /** The recipient's position at the last change, by which notifications are listed. */
     position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
     changedAt: moment('changed_at').notNull(),
   },
@@ -82,13 +82,13 @@ export const notifications = mysqlTable(
   ],
 );
 
-/** Who did it, each once. */
+/** The actors of a notification. */
 export const notificationActors = mysqlTable(
   'notification_actors',
   {
     notificationId: timeOrderedId('notification_id').notNull(),
     actorId: uuid('actor_id').notNull(),
-    /** The recipient's when it was recorded. */
+    /** The recipient's position when the actor was recorded. */
     position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
   },
   (table) => [
@@ -97,7 +97,7 @@ export const notificationActors = mysqlTable(
   ],
 );
 
-/** What differs from the defaults. */
+/** Settings that differ from the defaults. */
 export const settings = mysqlTable(
   'settings',
   {

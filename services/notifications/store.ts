@@ -9,7 +9,7 @@ export type NotificationKey = Pick<NotificationRow, 'userId' | 'type' | 'objectI
 
 const now = sql<Date>`${DATABASE_NOW}`;
 
-/** Locks a person's notifications until the transaction ends. @returns their position */
+/** Locks a recipient's notifications until the transaction ends. @returns their position */
 export async function lockRecipient(transaction: Transaction, userId: string): Promise<number> {
   await transaction
     .insert(recipients)
@@ -23,12 +23,11 @@ export async function lockRecipient(transaction: Transaction, userId: string): P
   return row?.position ?? 0;
 }
 
-/** @param mailInSeconds where a mail is to be sent: in so many seconds, unless one is due sooner */
-export async function moveRecipient(
+/** @param change.mailInSeconds delay of the next digest mail, unless one is due sooner; null for none */
+export async function advanceRecipient(
   transaction: Transaction,
   userId: string,
-  position: number,
-  mailInSeconds: number | null,
+  { position, mailInSeconds }: { position: number; mailInSeconds: number | null },
 ): Promise<void> {
   const due = sql`coalesce(${recipients.mailDueAt}, ${DATABASE_NOW} + interval ${mailInSeconds} second)`;
   await transaction
@@ -62,8 +61,8 @@ export async function insertNotification(
   await transaction.insert(notifications).values({ ...row, unread: true, changedAt: now });
 }
 
-/** Somebody new has done the same: it is unread again. */
-export async function changeNotification(
+/** Stores new actors, which make the notification unread again. */
+export async function updateNotification(
   transaction: Transaction,
   id: string,
   change: Pick<NotificationRow, 'actorsCount' | 'latestActors' | 'position' | 'subjectId' | 'mailPending'>,
@@ -74,8 +73,8 @@ export async function changeNotification(
     .where(eq(notifications.id, id));
 }
 
-/** Those of some people who are known to have done it. */
-export async function actorsAmong(
+/** The people among `actorIds` who are actors of a notification. */
+export async function findActors(
   transaction: Transaction,
   notificationId: string,
   actorIds: readonly string[],
@@ -92,7 +91,7 @@ export async function actorsAmong(
   return new Set(rows.map((row) => row.actorId));
 }
 
-/** @param firstPosition of the first of them; the others follow */
+/** @param firstPosition of the first actor; those of the others follow it */
 export async function insertActors(
   transaction: Transaction,
   notificationId: string,
@@ -110,7 +109,7 @@ export interface ListFilter {
   readonly type: NotificationType | undefined;
 }
 
-/** The newest first, below a position. */
+/** The notifications below a position, newest first. */
 export async function listNotifications(
   database: Database,
   { userId, unread, type }: ListFilter,
@@ -130,7 +129,7 @@ export async function listNotifications(
     .limit(slice.limit);
 }
 
-/** What has changed after a position, in that order. */
+/** The notifications that changed after a position, in the order of their positions. */
 export async function listChanged(
   database: Database,
   userId: string,
@@ -207,7 +206,7 @@ export async function readSettings(executor: Executor, userId: string): Promise<
   return { ...DEFAULT_SETTINGS, ...own };
 }
 
-export async function keepSetting(
+export async function upsertSetting(
   transaction: Transaction,
   userId: string,
   type: NotificationType,

@@ -10,13 +10,13 @@ import {
 } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import { takeOver } from './replicas';
-import type { NotificationsDeps } from './service';
+import type { NotificationsDeps } from './deps';
+import { applyEvent } from './replication';
 
-/** Not `notifications`: that is the queue of the worker. */
+/** Not `notifications`, which is the queue of the worker. */
 const CONSUMER = 'notifications-records';
 
-/** Keeps copies of people and of whom they do not hear, and forgets what is gone. */
+/** Replicates people, blocks and mutes, and deletes obsolete notifications. Idempotent by versions: no inbox. */
 export function subscribe(deps: NotificationsDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: CONSUMER,
@@ -31,6 +31,6 @@ export function subscribe(deps: NotificationsDeps, rabbit: Rabbit): void {
       PostDeleted,
     ],
     prefetch: 20,
-    handle: (message) => takeOver(deps, message),
+    handle: (message) => applyEvent(deps, message),
   });
 }

@@ -3,7 +3,7 @@ import type { Runtime } from '#kit/core/runtime';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { notifications } from '../../services/notifications';
 import { createLiveNotifications } from '../../services/notifications/live';
-import { takeOver } from '../../services/notifications/replicas';
+import { applyEvent, type ReplicatedEvent } from '../../services/notifications/replication';
 import { callerOf } from './call';
 import { testDatabase } from './servers';
 import { testTokens } from './tokens';
@@ -14,7 +14,7 @@ export interface Member {
   readonly authorization: string;
 }
 
-/** The service on a database of its own. Nothing is relayed from its outbox. */
+/** The service on a database of its own. Its outbox is not relayed. */
 export async function startNotifications(runtime: Runtime) {
   const storage = await testDatabase();
   const tokens = await testTokens();
@@ -33,11 +33,12 @@ export async function startNotifications(runtime: Runtime) {
     publicUrl: 'https://rookery.example',
     tokens: tokens.verifier,
   };
-  const live = createLiveNotifications(deps, { maximumStreams: 10 });
-  const app = notifications({ ...deps, live });
+  const live = createLiveNotifications(deps, { maxStreams: 10 });
+  const app = notifications(deps, live);
 
-  const tell = (name: string, data: object) =>
-    takeOver(deps, {
+  /** Applies an event of users or timelines. */
+  const publish = (name: string, data: object) =>
+    applyEvent(deps, {
       id: uuidv7(),
       version: 1,
       occurred_at: new Date().toISOString(),
@@ -45,7 +46,7 @@ export async function startNotifications(runtime: Runtime) {
       actor: null,
       name,
       data,
-    } as Parameters<typeof takeOver>[1]);
+    } as ReplicatedEvent);
 
   return {
     storage,
@@ -53,10 +54,10 @@ export async function startNotifications(runtime: Runtime) {
     live,
     app,
     call: callerOf(app),
-    tell,
+    publish,
     async join(username: string): Promise<Member> {
       const id = uuidv7();
-      await tell('user.created', { id, username, display_name: username, avatar_url: null, version: 1 });
+      await publish('user.created', { id, username, display_name: username, avatar_url: null, version: 1 });
       return { id, username, authorization: await tokens.authorization({ id, username }) };
     },
   };
