@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { digestOf, mostLiked, namesNeeded, shownName } from './digest';
+import { digestOf, likersByPost, likersToFetch, mailName } from './digest';
 
 const likesOf = (post_id: string, people: readonly string[]) =>
   people.map((user_id) => ({ post_id, user_id }));
@@ -14,8 +14,8 @@ test.each([
   [3, 3, 0],
   [4, 2, 2],
   [9, 2, 7],
-])('of %i who like a post %i are named and %i counted', (number, named, others) => {
-  const likers = mostLiked(likesOf('1', people(number)));
+])('of %i likers %i are named and %i counted', (number, named, others) => {
+  const likers = likersByPost(likesOf('1', people(number)));
   expect(digestOf(likers, [{ id: '1', excerpt: 'A post' }], names, linkOf)).toEqual([
     {
       excerpt: 'A post',
@@ -26,13 +26,13 @@ test.each([
   ]);
 });
 
-test('a name stands on one line and is never empty', () => {
-  const named = (display_name: string) => shownName({ display_name, username: 'ada' });
+test('a name is on one line and never empty', () => {
+  const named = (display_name: string) => mailName({ display_name, username: 'ada' });
   expect([named('Ada\r\nBcc: eve'), named('\u2028'), named('')]).toEqual(['Ada Bcc: eve', 'ada', 'ada']);
 });
 
-test('people who have left and posts that are gone are not told of', () => {
-  const likers = mostLiked([
+test('deleted accounts and posts are omitted', () => {
+  const likers = likersByPost([
     ...likesOf('1', ['gone', 'p1']),
     ...likesOf('2', ['gone']),
     ...likesOf('3', ['p1']),
@@ -46,10 +46,10 @@ test('people who have left and posts that are gone are not told of', () => {
   ]);
 });
 
-test('of very many posts the most liked are told of, and no more names asked for than are shown', () => {
-  const likers = mostLiked(
+test('a digest has the most liked posts, and fetches five likers of each', () => {
+  const likers = likersByPost(
     Array.from({ length: 50 }, (_, post) => likesOf(`${post}`, people(post + 1))).flat(),
   );
   expect([...likers.keys()]).toEqual(Array.from({ length: 20 }, (_, index) => `${49 - index}`));
-  expect(namesNeeded(likers)).toEqual(people(5));
+  expect(likersToFetch(likers)).toEqual(people(5));
 });

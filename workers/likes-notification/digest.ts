@@ -5,35 +5,35 @@ interface LikeOfPost {
   readonly user_id: string;
 }
 
-/** More posts are not told of one by one. */
-export const MOST_POSTS = 20;
-/** So many are named where there are no more; else two, and the number of the others. */
-const MOST_NAMED = 3;
-/** Asked for a few more, because some may have left. */
-const MOST_ASKED = 5;
+/** Maximum number of posts in a digest. */
+export const MAX_POSTS = 20;
+/** Up to this many likers are all named; of more, one name less and the number of the others. */
+const MAX_NAMED = 3;
+/** Profiles fetched per post: a few more than named, because some accounts may be deleted. */
+const MAX_FETCHED = 5;
 
-/** Likes by post; the posts with most likes first, as many as are told of. */
-export function mostLiked(likes: readonly LikeOfPost[]): Map<string, string[]> {
+/** The likers of the most liked posts, by post id. */
+export function likersByPost(likes: readonly LikeOfPost[]): Map<string, string[]> {
   const byPost = Map.groupBy(likes, ({ post_id }) => post_id);
   const ordered = [...byPost].sort(([, one], [, other]) => other.length - one.length);
   return new Map(
-    ordered.slice(0, MOST_POSTS).map(([postId, some]) => [postId, some.map(({ user_id }) => user_id)]),
+    ordered.slice(0, MAX_POSTS).map(([postId, group]) => [postId, group.map(({ user_id }) => user_id)]),
   );
 }
 
-/** People whose names the digest may need. */
-export const namesNeeded = (likers: Map<string, string[]>): string[] => [
-  ...new Set([...likers.values()].flatMap((ids) => ids.slice(0, MOST_ASKED))),
+/** Ids of the likers whose profiles the digest may need. */
+export const likersToFetch = (likers: Map<string, string[]>): string[] => [
+  ...new Set([...likers.values()].flatMap((ids) => ids.slice(0, MAX_FETCHED))),
 ];
 
-/** On one line, as it may come to stand in a mail's subject. */
-export const shownName = (user: { display_name: string; username: string }): string =>
+/** A name for the mail, on one line, because it may be part of the subject. */
+export const mailName = (user: { display_name: string; username: string }): string =>
   (user.display_name || user.username)
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim()
     .slice(0, 200) || user.username;
 
-/** Posts that are gone, and those liked only by people who have left, are not told of. */
+/** Omits deleted posts, and those liked only by deleted accounts. */
 export function digestOf(
   likers: Map<string, string[]>,
   posts: readonly { id: string; excerpt: string }[],
@@ -43,11 +43,11 @@ export function digestOf(
   const excerpts = new Map(posts.map(({ id, excerpt }) => [id, excerpt]));
   return [...likers].flatMap(([postId, ids]) => {
     const excerpt = excerpts.get(postId);
-    const found = ids.slice(0, MOST_ASKED).flatMap((id) => names.get(id) ?? []);
+    const found = ids.slice(0, MAX_FETCHED).flatMap((id) => names.get(id) ?? []);
     if (excerpt === undefined || found.length === 0) return [];
-    const named = found.slice(0, ids.length > MOST_NAMED ? MOST_NAMED - 1 : MOST_NAMED);
-    // Of those asked for, the ones without a name have left.
-    const present = ids.length - (Math.min(ids.length, MOST_ASKED) - found.length);
+    const named = found.slice(0, ids.length > MAX_NAMED ? MAX_NAMED - 1 : MAX_NAMED);
+    // Fetched likers without a profile have deleted their accounts.
+    const present = ids.length - (Math.min(ids.length, MAX_FETCHED) - found.length);
     return [{ excerpt, link: linkOf(postId), likers: named, others_count: present - named.length }];
   });
 }

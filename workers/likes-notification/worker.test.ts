@@ -9,10 +9,10 @@ import { likesNotificationWorker } from '.';
 const author = uuidv7();
 const runtime = testRuntime('likes-notification');
 
-/** What the mail tells of, of likes of one post. */
-async function mailed(
+/** The posts of the digest that the worker requests for likes of one post. */
+async function requestDigest(
   likers: readonly string[],
-  hearing: { delivery: string; unheard: readonly string[] },
+  settings: { delivery: string; suppressed: readonly string[] },
 ): Promise<LikedPost[]> {
   const confirmed: LikedPost[][] = [];
   const worker = likesNotificationWorker({
@@ -30,8 +30,8 @@ async function mailed(
       async getHearing({ user_id, type, actor_ids }) {
         expect([user_id, type]).toEqual([author, 'like']);
         expect(actor_ids.length).toBeLessThanOrEqual(1_000);
-        const unheard_ids = actor_ids.filter((id) => hearing.unheard.includes(id));
-        return { delivery: hearing.delivery, unheard_ids };
+        const unheard_ids = actor_ids.filter((id) => settings.suppressed.includes(id));
+        return { delivery: settings.delivery, unheard_ids };
       },
     },
     timelines: {
@@ -53,19 +53,19 @@ async function mailed(
 
 const people = (count: number) => Array.from({ length: count }, (_, index) => `p${index}`);
 
-test('ten thousand likes of one post are one mail, which names two people and counts the others', async () => {
-  const [post, ...others] = await mailed(people(10_000), { delivery: 'mail', unheard: [] });
+test('10,000 likes of one post are one mail that names two people and counts the others', async () => {
+  const [post, ...others] = await requestDigest(people(10_000), { delivery: 'mail', suppressed: [] });
   expect(others).toEqual([]);
   expect(post).toMatchObject({ likers: ['name of p0', 'name of p1'], others_count: 9_998 });
 });
 
-test('people whom the author has muted, or has a block with, are neither named nor counted', async () => {
-  const unheard = ['p0', 'p1500'];
-  const [post] = await mailed(people(2_000), { delivery: 'mail', unheard });
+test('suppressed people are neither named nor counted', async () => {
+  const suppressed = ['p0', 'p1500'];
+  const [post] = await requestDigest(people(2_000), { delivery: 'mail', suppressed });
   expect(post).toMatchObject({ likers: ['name of p1', 'name of p2'], others_count: 1_996 });
-  expect(await mailed(['p0'], { delivery: 'mail', unheard })).toEqual([]);
+  expect(await requestDigest(['p0'], { delivery: 'mail', suppressed })).toEqual([]);
 });
 
-test.each(['app', 'off'])('an author who has chosen %s for likes gets no mail of them', async (delivery) => {
-  expect(await mailed(people(3), { delivery, unheard: [] })).toEqual([]);
+test.each(['app', 'off'])('an author with the delivery %s for likes gets no mail', async (delivery) => {
+  expect(await requestDigest(people(3), { delivery, suppressed: [] })).toEqual([]);
 });

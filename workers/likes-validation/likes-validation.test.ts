@@ -10,18 +10,21 @@ import { likesValidationWorker } from '.';
 const MINUTE_MS = 60_000;
 const runtime = testRuntime('likes-validation');
 const [author, liker] = [uuidv7(), uuidv7()];
-const idMade = (agoMs: number) => createIdGenerator(1, () => Date.now() - agoMs)();
+const idGenerated = (agoMs: number) => createIdGenerator(1, () => Date.now() - agoMs)();
 
 afterAll(() => runtime.close());
 
-/** What is done about a like of a post, with services that answer as told. */
-async function validate(postId: string, posts: { seenBy?: readonly (string | undefined)[]; away?: boolean }) {
-  const done: string[] = [];
+/** Handles a like of a post, visible to the viewers in `seenBy`. */
+async function validate(
+  postId: string,
+  posts: { seenBy?: readonly (string | undefined)[]; isUnavailable?: boolean },
+) {
+  const outcomes: string[] = [];
   const { handle } = likesValidationWorker({
     now: Date.now,
     timelines: {
       async getPosts({ ids: [id = ''], viewer_id }) {
-        if (posts.away) throw new DependencyUnavailable();
+        if (posts.isUnavailable) throw new DependencyUnavailable();
         return posts.seenBy?.includes(viewer_id)
           ? { posts: [{ id, author_id: author, excerpt: 'A post' }] }
           : { posts: [] };
@@ -30,12 +33,12 @@ async function validate(postId: string, posts: { seenBy?: readonly (string | und
     likes: {
       async acceptLike(like) {
         expect(like).toEqual({ post_id: postId, user_id: liker, author_id: author });
-        done.push('accepted');
+        outcomes.push('accepted');
         return { to_be_told: true };
       },
       async withdrawLike(like) {
         expect(like).toEqual({ post_id: postId, user_id: liker });
-        done.push('withdrawn');
+        outcomes.push('withdrawn');
         return { withdrawn: true };
       },
     },
@@ -47,35 +50,37 @@ async function validate(postId: string, posts: { seenBy?: readonly (string | und
     () => undefined,
     (reason: unknown) => reason,
   );
-  return { done, failure };
+  return { outcomes, failure };
 }
 
-test('a like of a post its liker may see is accepted', async () => {
+test('a like of a post visible to the liker is accepted', async () => {
   for (const ageMs of [0, 60 * MINUTE_MS])
-    expect((await validate(idMade(ageMs), { seenBy: [liker, undefined] })).done).toEqual(['accepted']);
+    expect((await validate(idGenerated(ageMs), { seenBy: [liker, undefined] })).outcomes).toEqual([
+      'accepted',
+    ]);
 });
 
-test('a like of a post that is not there is taken back', async () => {
-  expect((await validate(idMade(3 * MINUTE_MS), {})).done).toEqual(['withdrawn']);
+test('a like of a post that does not exist is withdrawn', async () => {
+  expect((await validate(idGenerated(3 * MINUTE_MS), {})).outcomes).toEqual(['withdrawn']);
 });
 
-test('a post whose id was only just given out is waited for', async () => {
-  const { done, failure } = await validate(idMade(MINUTE_MS), {});
+test('a like of a recent id is retried, because its post may be pending', async () => {
+  const { outcomes, failure } = await validate(idGenerated(MINUTE_MS), {});
   expect(failure).toBeInstanceOf(RetryableError);
-  expect(done).toEqual([]);
+  expect(outcomes).toEqual([]);
 });
 
-test('an id from the future is not waited for', async () => {
-  expect((await validate(idMade(-60 * MINUTE_MS), {})).done).toEqual(['withdrawn']);
+test('a like of an id from the future is withdrawn without a retry', async () => {
+  expect((await validate(idGenerated(-60 * MINUTE_MS), {})).outcomes).toEqual(['withdrawn']);
 });
 
-test('a like across a block is taken back at once: the post is there, but not for the liker', async () => {
-  expect((await validate(idMade(0), { seenBy: [undefined] })).done).toEqual(['withdrawn']);
+test('a like across a block is withdrawn without a retry', async () => {
+  expect((await validate(idGenerated(0), { seenBy: [undefined] })).outcomes).toEqual(['withdrawn']);
 });
 
-test('nothing is taken back while timelines is away', async () => {
-  const { done, failure } = await validate(idMade(60 * MINUTE_MS), { away: true });
-  expect(done).toEqual([]);
+test('no like is withdrawn while timelines is unavailable', async () => {
+  const { outcomes, failure } = await validate(idGenerated(60 * MINUTE_MS), { isUnavailable: true });
+  expect(outcomes).toEqual([]);
   expect(failure).toBeInstanceOf(DependencyUnavailable);
   expect(failure).not.toBeInstanceOf(PermanentError);
 });

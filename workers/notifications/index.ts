@@ -9,8 +9,8 @@ import { limitConcurrency } from '#kit/core/concurrency-limit';
 import type { GrpcClient } from '#kit/grpc/client';
 import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';
+import { batchNotices } from './batch-notices';
 import { type NotifyingEvent, noticesOf } from './notices';
-import { recordTogether } from './record-together';
 
 const EVENTS = [
   PostCreated,
@@ -28,43 +28,43 @@ export interface NotificationsWorkerDeps {
   readonly timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'getPosts'>;
 }
 
-/** So many events may share one call, which is a transaction for each person they are about. */
-const EVENTS_AT_ONCE = 200;
-/** Posts that not everybody may read, and of which timelines is asked for each person. */
-const LOOKS_AT_ONCE = 10;
+/** Events handled concurrently may share one call, which is one transaction per recipient. */
+const MAX_EVENTS = 200;
+/** Concurrent visibility checks of followers-only posts, each of which calls timelines for every recipient. */
+const MAX_CHECKS = 10;
 
-/** Turns events into people's notifications, which are recorded once however often an event comes. */
+/** Turns events into notices, which the notifications service records idempotently. */
 export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> {
-  const inTurn = limitConcurrency({ concurrent: LOOKS_AT_ONCE, waiting: EVENTS_AT_ONCE });
-  const record = recordTogether(async (notices) => {
+  const limit = limitConcurrency({ concurrent: MAX_CHECKS, waiting: MAX_EVENTS });
+  const record = batchNotices(async (notices) => {
     await parkWhenRefused(deps.notifications.record({ notices: [...notices] }));
   });
   return {
     source: { consumer: 'notifications', events: EVENTS },
-    concurrency: EVENTS_AT_ONCE,
+    concurrency: MAX_EVENTS,
     async handle(event) {
       const all = noticesOf(event);
-      const postId = postNotForAll(event);
-      const notices = postId === undefined ? all : await inTurn(() => thoseWhoMaySee(deps, postId, all));
+      const postId = restrictedPostIn(event);
+      const notices = postId === undefined ? all : await limit(() => keepVisible(deps, postId, all));
       if (notices.length > 0) await record(notices);
     },
   };
 }
 
-const postNotForAll = (event: NotifyingEvent): string | undefined =>
+const restrictedPostIn = (event: NotifyingEvent): string | undefined =>
   event.name === 'post.created' && event.data.visibility !== 'public' ? event.data.id : undefined;
 
-/** Nobody is told of a post they may not read: whom it mentions need not follow its author. */
-async function thoseWhoMaySee(
+/** Drops notices for recipients who may not read the post: mentioned people need not follow its author. */
+async function keepVisible(
   deps: NotificationsWorkerDeps,
   postId: string,
   notices: readonly Notice[],
 ): Promise<Notice[]> {
-  const told: Notice[] = [];
+  const visible: Notice[] = [];
   for (const notice of notices) {
-    const asked = { ids: [postId], viewer_id: notice.user_id };
-    const { posts } = await parkWhenRefused(deps.timelines.getPosts(asked));
-    if (posts.length > 0) told.push(notice);
+    const request = { ids: [postId], viewer_id: notice.user_id };
+    const { posts } = await parkWhenRefused(deps.timelines.getPosts(request));
+    if (posts.length > 0) visible.push(notice);
   }
-  return told;
+  return visible;
 }

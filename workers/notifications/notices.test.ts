@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { uuidv7 } from '#kit/core/ids';
 import { type NotifyingEvent, noticesOf } from './notices';
 
-const [author, answered, reposted, mentioned] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
+const [author, parentAuthor, reposted, mentioned] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
 
 const created = (data: object): NotifyingEvent => ({
   id: uuidv7(),
@@ -24,48 +24,48 @@ const created = (data: object): NotifyingEvent => ({
   },
 });
 
-const told = (event: NotifyingEvent) =>
+const noticesIn = (event: NotifyingEvent) =>
   noticesOf(event).map(({ user_id, type, object_id, subject_id }) => [user_id, type, object_id, subject_id]);
 
-test('of a post everybody it concerns is told once, by what concerns them most', () => {
+test('each recipient of a post gets one notice: reply before repost before mention', () => {
   const post = created({
     reply_to: '1',
-    reply_to_author_id: answered,
+    reply_to_author_id: parentAuthor,
     repost_of: '2',
     repost_of_author_id: reposted,
-    mentions: [mentioned, answered],
+    mentions: [mentioned, parentAuthor],
   });
-  expect(told(post)).toEqual([
-    [answered, 'reply', '1', '4'],
+  expect(noticesIn(post)).toEqual([
+    [parentAuthor, 'reply', '1', '4'],
     [reposted, 'repost', '2', '4'],
     [mentioned, 'mention', '4', '4'],
   ]);
 });
 
-test('nobody is told of what they did themselves', () => {
+test('nobody is notified of their own actions', () => {
   const alone = { reply_to: '1', reply_to_author_id: author, mentions: [author] };
-  expect(told(created(alone))).toEqual([]);
+  expect(noticesIn(created(alone))).toEqual([]);
 });
 
-test('of a poll that has ended whoever asked and all who voted are told, the one who did both once', () => {
+test('the author and the voters of an ended poll get one notice each', () => {
   const ended = (author_id: string | null): NotifyingEvent => ({
     ...created({}),
     name: 'poll.ended',
     data: {
       poll_id: 'the poll',
       author_id,
-      voter_ids: [answered, author],
+      voter_ids: [parentAuthor, author],
       ended_at: '2026-11-20T10:00:00.000Z',
     },
   });
-  const toldOfPoll = (event: NotifyingEvent) =>
+  const pollNoticesIn = (event: NotifyingEvent) =>
     noticesOf(event).map(({ user_id, actor_id, reason }) => [user_id, actor_id, reason]);
-  expect(toldOfPoll(ended(author))).toEqual([
+  expect(pollNoticesIn(ended(author))).toEqual([
     [author, undefined, 'asked'],
-    [answered, author, 'voted'],
+    [parentAuthor, author, 'voted'],
   ]);
-  expect(toldOfPoll(ended(null))).toEqual([
-    [answered, undefined, 'voted'],
+  expect(pollNoticesIn(ended(null))).toEqual([
+    [parentAuthor, undefined, 'voted'],
     [author, undefined, 'voted'],
   ]);
 });

@@ -17,7 +17,7 @@ export type NotifyingEvent = MessageOf<
   | typeof PaymentRefunded
 >;
 
-/** Who is to be told of what. */
+/** The notices of an event, one per recipient. */
 export function noticesOf(event: NotifyingEvent): Notice[] {
   switch (event.name) {
     case 'post.created':
@@ -43,28 +43,28 @@ export function noticesOf(event: NotifyingEvent): Notice[] {
   }
 }
 
-/** Whoever is answered or reposted is not told once more that they were mentioned. */
+/** A recipient gets one notice of a post: a reply or a repost before a mention. */
 function noticesOfPost(post: MessageOf<typeof PostCreated>['data']): Notice[] {
   const about = { actor_id: post.author_id, subject_id: post.id };
-  const told = new Map<string, Notice>();
-  const tell = (userId: string | null | undefined, type: string, objectId: string | null) => {
-    if (userId && objectId && userId !== post.author_id && !told.has(userId))
-      told.set(userId, notice(type, userId, { ...about, object_id: objectId }));
+  const notices = new Map<string, Notice>();
+  const add = (userId: string | null | undefined, type: string, objectId: string | null) => {
+    if (userId && objectId && userId !== post.author_id && !notices.has(userId))
+      notices.set(userId, notice(type, userId, { ...about, object_id: objectId }));
   };
-  tell(post.reply_to_author_id, 'reply', post.reply_to);
-  tell(post.repost_of_author_id, 'repost', post.repost_of);
-  for (const mentioned of post.mentions) tell(mentioned, 'mention', post.id);
-  return [...told.values()];
+  add(post.reply_to_author_id, 'reply', post.reply_to);
+  add(post.repost_of_author_id, 'repost', post.repost_of);
+  for (const mentioned of post.mentions) add(mentioned, 'mention', post.id);
+  return [...notices.values()];
 }
 
-/** Whoever asked has done nothing now; to voters it is that one's poll, of which those who have muted them do not hear. */
+/** The author of the poll is the actor for voters, so that those who have muted the author are not notified. */
 function noticesOfPoll({ poll_id, author_id, voter_ids }: MessageOf<typeof PollEnded>['data']): Notice[] {
   const about = { object_id: poll_id };
   const voters = voter_ids.filter((id) => id !== author_id);
-  const byAsker = author_id === null ? {} : { actor_id: author_id };
+  const byAuthor = author_id === null ? {} : { actor_id: author_id };
   return [
     ...(author_id === null ? [] : [notice('poll-ended', author_id, { ...about, reason: 'asked' })]),
-    ...voters.map((id) => notice('poll-ended', id, { ...about, ...byAsker, reason: 'voted' })),
+    ...voters.map((id) => notice('poll-ended', id, { ...about, ...byAuthor, reason: 'voted' })),
   ];
 }
 

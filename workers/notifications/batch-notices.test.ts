@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import { recordTogether } from './record-together';
+import { batchNotices } from './batch-notices';
 
 const noticesOf = (...objects: string[]): Notice[] =>
   objects.map((object_id) => ({
@@ -14,9 +14,9 @@ const noticesOf = (...objects: string[]): Notice[] =>
   }));
 const objectsOf = (notices: readonly Notice[]) => notices.map(({ object_id }) => object_id);
 
-test('what comes while a call is running shares the next one, in its order and never more than 200', async () => {
+test('notices that arrive during a call share the next one, in order and at most 200', async () => {
   const calls: string[][] = [];
-  const record = recordTogether(async (notices) => {
+  const record = batchNotices(async (notices) => {
     calls.push(objectsOf(notices));
     await Promise.resolve();
   });
@@ -29,11 +29,11 @@ test('what comes while a call is running shares the next one, in its order and n
   expect(calls.slice(5).map((call) => call.length)).toEqual([3, 451]);
 });
 
-test('what is wrong with one is not held against those that share its call', async () => {
+test('a rejected event does not fail the others of its batch', async () => {
   const recorded: string[] = [];
-  const record = recordTogether(async (notices) => {
+  const record = batchNotices(async (notices) => {
     await Promise.resolve();
-    if (objectsOf(notices).includes('wrong')) throw new Error('refused');
+    if (objectsOf(notices).includes('wrong')) throw new Error('rejected');
     recorded.push(...objectsOf(notices));
   });
   const outcomes = await Promise.allSettled(
@@ -43,9 +43,9 @@ test('what is wrong with one is not held against those that share its call', asy
   expect(recorded).toEqual(['first', 'good', 'fine']);
 });
 
-test('while the service is away what shares a call fails together, and is not asked for one by one', async () => {
+test('while the service is unavailable a batch fails as a whole, without retries one by one', async () => {
   let calls = 0;
-  const record = recordTogether(async () => {
+  const record = batchNotices(async () => {
     calls++;
     await Promise.resolve();
     throw new DependencyUnavailable();
