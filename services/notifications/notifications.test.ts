@@ -121,8 +121,8 @@ test("another person's notification cannot be marked as read", async () => {
   const [one, other] = [await join('owner'), await join('stranger')];
   await recordNotices(deps, [like(one, other, newObject())]);
   const [notification] = await list(one);
-  const refused = await call('POST', '/notifications/read', { ...other, body: { up_to: notification?.id } });
-  expect([refused.status, refused.body.code]).toEqual([404, 'notification.not-found']);
+  const rejected = await call('POST', '/notifications/read', { ...other, body: { up_to: notification?.id } });
+  expect([rejected.status, rejected.body.code]).toEqual([404, 'notification.not-found']);
   await call('POST', '/notifications/read', { ...other, body: { ids: [notification?.id] } });
   expect(await unreadCount(one)).toBe(1);
 });
@@ -183,7 +183,7 @@ test('a digest is sent after its delay, which later notifications do not extend'
 });
 
 test('likes are not part of the digest, and readDelivery returns their setting and the suppressed actors', async () => {
-  const [author, muted, blocker, friend] = await people('hearing', 4);
+  const [author, muted, blocker, friend] = await people('delivery', 4);
   if (!author || !muted || !blocker || !friend) throw new Error('expected four people');
   const actorIds = [muted.id, blocker.id, friend.id];
   const delivered = () => readDelivery(deps, { userId: author.id, type: 'like', actorIds });
@@ -241,20 +241,20 @@ test('a stream has new notifications at once, and resumes with each changed one 
 });
 
 test('erasing a person or deleting a post deletes its notifications', async () => {
-  const [reader, gone, friend] = [await join('stays'), await join('leaves'), await join('friend_stays')];
+  const [reader, erased, friend] = [await join('stays'), await join('leaves'), await join('friend_stays')];
   const [both, only, deleted] = [newObject(), newObject(), newObject()];
   await recordNotices(deps, [
-    like(reader, gone, both),
+    like(reader, erased, both),
     like(reader, friend, both),
-    like(reader, gone, only),
+    like(reader, erased, only),
     like(reader, friend, deleted),
-    like(gone, friend, newObject()),
+    like(erased, friend, newObject()),
   ]);
-  await publish('user.deleted', { id: gone.id, version: 2 });
+  await publish('user.deleted', { id: erased.id, version: 2 });
   await publish('post.deleted', { id: deleted, author_id: reader.id });
-  await recordNotices(deps, [like(reader, gone, newObject()), like(gone, reader, newObject())]);
+  await recordNotices(deps, [like(reader, erased, newObject()), like(erased, reader, newObject())]);
   expect(await list(reader)).toMatchObject([{ object_id: both, text: 'friend_stays liked your post' }]);
-  expect(await list(gone)).toEqual([]);
+  expect(await list(erased)).toEqual([]);
 });
 
 test('every route rejects anonymous callers', async () => {

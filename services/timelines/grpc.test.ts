@@ -91,8 +91,8 @@ describe('the users service', () => {
     const author = await join('knowing');
     for (let times = 0; times < 2; times++) {
       const body = { text: 'hello @newcomer and @nobody_at_all' };
-      const answer = await call('POST', '/posts', { ...author, body });
-      expect(answer.body.mentions).toEqual([{ id: newcomer.id, username: 'newcomer' }]);
+      const response = await call('POST', '/posts', { ...author, body });
+      expect(response.body.mentions).toEqual([{ id: newcomer.id, username: 'newcomer' }]);
     }
     expect(lookups.filter((name) => name === 'newcomer')).toHaveLength(1);
     expect((await call('GET', '/posts/newcomer')).status).toBe(200);
@@ -139,8 +139,8 @@ describe('gRPC', () => {
   test('an accepted post is created once, also after its deletion', async () => {
     const author = await join('accepting');
     const request = accepted(author);
-    const answers = await Promise.all([1, 2, 3].map(() => client.createAcceptedPost(request)));
-    expect(answers.filter(({ created }) => created)).toHaveLength(1);
+    const responses = await Promise.all([1, 2, 3].map(() => client.createAcceptedPost(request)));
+    expect(responses.filter(({ created }) => created)).toHaveLength(1);
     expect((await call('GET', `/posts/id/${request.id}`)).body.text).toBe('accepted');
     await call('DELETE', `/posts/id/${request.id}`, author);
     expect(await client.createAcceptedPost(request)).toEqual({ created: false });

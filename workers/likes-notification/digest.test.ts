@@ -33,8 +33,8 @@ test('a name is on one line and never empty', () => {
 
 test('deleted accounts and posts are omitted', () => {
   const likers = likersByPost([
-    ...likesOf('1', ['gone', 'p1']),
-    ...likesOf('2', ['gone']),
+    ...likesOf('1', ['deleted', 'p1']),
+    ...likesOf('2', ['deleted']),
     ...likesOf('3', ['p1']),
   ]);
   const posts = [

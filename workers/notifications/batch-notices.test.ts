@@ -6,7 +6,7 @@ import { batchNotices } from './batch-notices';
 const noticesOf = (...objects: string[]): Notice[] =>
   objects.map((object_id) => ({
     object_id,
-    user_id: 'somebody',
+    user_id: 'someone',
     type: 'like',
     actor_id: undefined,
     subject_id: undefined,

@@ -25,12 +25,12 @@ describe('lists', () => {
     }
     const seen: string[] = [];
     for (let cursor = ''; ; ) {
-      const answer = await call('GET', `/posts/tag/Paging?limit=5${cursor && `&cursor=${cursor}`}`, reader);
-      seen.push(...idsOf(answer));
+      const response = await call('GET', `/posts/tag/Paging?limit=5${cursor && `&cursor=${cursor}`}`, reader);
+      seen.push(...idsOf(response));
       await post(author, { text: '#paging late' });
-      if (answer.body.next_cursor === null) break;
-      expect(answer.headers.get('link')).toContain('rel="next"');
-      cursor = String(answer.body.next_cursor);
+      if (response.body.next_cursor === null) break;
+      expect(response.headers.get('link')).toContain('rel="next"');
+      cursor = String(response.body.next_cursor);
     }
     expect(seen).toEqual(expected);
   });

@@ -32,18 +32,18 @@ async function createAndStream(author: Member, body?: object): Promise<string> {
 }
 
 test('a home stream has the posts of the home timeline, as they are created', async () => {
-  const [reader, friend, muted, stranger] = [
+  const [reader, friend, muted, other] = [
     await join('reader'),
     await join('friend'),
     await join('muted'),
-    await join('stranger'),
+    await join('other'),
   ];
   await relate('followed', reader, friend);
   await relate('followed', reader, muted);
   await mute('muted', reader, muted);
   const stream = await open(homeOf(reader), reader);
   const own = await createAndStream(reader);
-  await createAndStream(stranger);
+  await createAndStream(other);
   await createAndStream(muted);
   const shown = await createAndStream(friend, { text: 'for followers', visibility: 'followers' });
   await eventually(() => stream.received.length === 2);
@@ -86,9 +86,9 @@ test('a reconnecting reader gets every missed post once, also those with older i
 });
 
 test('a reader without matching posts resumes at the head, not where it started', async () => {
-  const [reader, stranger] = [await join('patient'), await join('unrelated')];
+  const [reader, other] = [await join('patient'), await join('unrelated')];
   const stream = await open(homeOf(reader), reader);
-  await createAndStream(stranger);
+  await createAndStream(other);
   const head = await readHead(deps.database);
   await eventually(() => stream.lastEventId() === String(head));
   expect(stream.received).toEqual([]);
@@ -110,8 +110,8 @@ test('a home stream is open to its owner only', async () => {
 
 test('the number of streams is limited, and a closed stream frees its place', async () => {
   const streams = await Promise.all(Array.from({ length: 4 }, () => open('/posts/stream')));
-  const refused = await call('GET', '/posts/stream');
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+  const rejected = await call('GET', '/posts/stream');
+  expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([503, '2']);
   streams[0]?.close();
   await eventually(async () => {
     const stream = await listenTo(`http://127.0.0.1:${port}/posts/stream`);
@@ -123,8 +123,8 @@ test('the number of streams is limited, and a closed stream frees its place', as
 
 test('draining ends all streams and rejects new ones', async () => {
   await eventually(async () => {
-    const { body } = await fetch(`http://127.0.0.1:${port}/metrics`).then(async (answer) => ({
-      body: await answer.text(),
+    const { body } = await fetch(`http://127.0.0.1:${port}/metrics`).then(async (response) => ({
+      body: await response.text(),
     }));
     return body.includes('event_streams_open 0');
   });

@@ -21,18 +21,18 @@ const read = async (id: string, reader?: { authorization: string }) => call('GET
 
 describe('visibility', () => {
   test('followers-only posts are visible to followers and the author', async () => {
-    const [author, fan, stranger] = [await join('shy'), await join('shy_fan'), await join('shy_stranger')];
+    const [author, fan, other] = [await join('shy'), await join('shy_fan'), await join('shy_other')];
     await relate('followed', fan, author);
     const id = await post(author, { text: 'between us #quiet', visibility: 'followers' });
     for (const reader of [author, fan]) expect((await read(id, reader)).status).toBe(200);
-    for (const reader of [stranger, undefined]) {
+    for (const reader of [other, undefined]) {
       expect((await read(id, reader)).status).toBe(404);
       expect(idsOf(await call('GET', '/posts/shy', reader))).toEqual([]);
       expect(idsOf(await call('GET', '/posts/tag/quiet', reader))).toEqual([]);
       expect(idsOf(await call('GET', '/posts/search?q=between', reader))).toEqual([]);
     }
-    expect((await call('POST', `/posts/id/${id}/bookmark`, stranger)).status).toBe(404);
-    expect((await call('POST', '/posts', { ...stranger, body: { text: 'x', reply_to: id } })).body.code).toBe(
+    expect((await call('POST', `/posts/id/${id}/bookmark`, other)).status).toBe(404);
+    expect((await call('POST', '/posts', { ...other, body: { text: 'x', reply_to: id } })).body.code).toBe(
       'post.reference-not-found',
     );
     await relate('unfollowed', fan, author);
@@ -77,10 +77,10 @@ describe('visibility', () => {
   });
 
   test('only the author and moderators can delete a post, and post.deleted is published once', async () => {
-    const [author, stranger] = [await join('deleting'), await join('not_deleting')];
+    const [author, other] = [await join('deleting'), await join('not_deleting')];
     const [first, second] = [await post(author), await post(author)];
-    expect((await call('DELETE', `/posts/id/${first}`, stranger)).status).toBe(403);
-    const authorization = await tokens.authorization(stranger, ['posts:moderate']);
+    expect((await call('DELETE', `/posts/id/${first}`, other)).status).toBe(403);
+    const authorization = await tokens.authorization(other, ['posts:moderate']);
     expect((await call('DELETE', `/posts/id/${first}`, { authorization })).status).toBe(204);
     expect((await call('DELETE', `/posts/id/${second}`, author)).status).toBe(204);
     expect((await call('DELETE', `/posts/id/${second}`, author)).status).toBe(404);

@@ -82,7 +82,7 @@ describe('POST /posts', () => {
     const fan = await join('counter');
     const root = await post(author);
     const reply = await post(fan, { text: 'a reply', reply_to: root });
-    const deeper = await post(author, { text: 'an answer', reply_to: reply });
+    const deeper = await post(author, { text: 'a nested reply', reply_to: reply });
     const repost = await post(fan, { repost_of: root });
     expect((await read(deeper)).body).toMatchObject({ reply_to: reply, root_id: root });
     expect((await read(root)).body).toMatchObject({ replies_count: 1, reposts_count: 1 });
