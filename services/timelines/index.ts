@@ -56,13 +56,13 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .post(
       '/posts',
       ({ caller, body, request, set }) =>
-        sendStored(set, createPost(deps, caller, body, requestKey(request, '/posts'))),
+        sendStored(set, createPost(deps, caller, requestKey(request, '/posts'), body)),
       { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Create a post', 'Posts') },
     )
     .post(
       '/posts/async',
       ({ caller, body, request, set }) =>
-        sendStored(set, acceptPost(deps, caller, body, requestKey(request, '/posts/async'))),
+        sendStored(set, acceptPost(deps, caller, requestKey(request, '/posts/async'), body)),
       {
         user: true,
         body: model.NewPost,

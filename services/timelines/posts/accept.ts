@@ -19,8 +19,8 @@ import { writePost } from './write';
 export async function acceptPost(
   deps: TimelinesDeps,
   caller: Caller,
-  input: NewPost,
   request: RequestKey,
+  input: NewPost,
 ): Promise<StoredResponse<QueuedPost>> {
   const draft = parseDraft(input, deps.postMaxLength);
   const keyed = { ...request, caller: caller.id, body: input };

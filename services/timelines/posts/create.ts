@@ -15,8 +15,8 @@ import { writePost } from './write';
 export async function createPost(
   deps: TimelinesDeps,
   caller: Caller,
-  input: NewPost,
   request: RequestKey,
+  input: NewPost,
 ): Promise<StoredResponse<Post>> {
   const draft = parseDraft(input, deps.postMaxLength);
   const keyed = { ...request, caller: caller.id, body: input };
