@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'bun:test';
+import { BodyTooLarge, MalformedBody, Problem, UnsupportedMediaType } from '../errors/problem';
+import { type MultipartOptions, readMultipart } from './multipart';
+
+const TYPE = 'multipart/form-data; boundary=x';
+const field = (name: string, value: string) =>
+  `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const fileHead = (name = 'file', fileName = 'a.txt') =>
+  `--x\r\ncontent-disposition: form-data; name="${name}"; filename="${fileName}"\r\ncontent-type: text/csv\r\n\r\n`;
+const END = '--x--\r\n';
+
+const read = (body: BodyInit | null, options: Partial<MultipartOptions> = {}, type = TYPE) =>
+  readMultipart(
+    new Request('http://localhost/', { method: 'POST', body, headers: { 'content-type': type } }),
+    { maxFields: 3, ...options },
+  );
+
+async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const piece of bytes) text += decoder.decode(piece, { stream: true });
+  return text;
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'no problem',
+    (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure)),
+  );
+
+describe('a form with one file', () => {
+  test('gives the fields in front of the file with it, and all fields once it is complete', async () => {
+    const form = read(
+      `${field('tag', 'one')}${field('tag', 'two')}${fileHead()}content\r\n${field('late', 'three')}${END}`,
+    );
+    const file = await form.file;
+    expect([file.fileName, file.contentType]).toEqual(['a.txt', 'text/csv']);
+    expect(form.fields.get('tag')).toEqual(['one', 'two']);
+    expect(await textOf(file.bytes)).toBe('content');
+    await form.complete;
+    expect(form.fields.get('late')).toEqual(['three']);
+  });
+
+  test('may be restricted to one field: files in other fields are skipped', async () => {
+    const body = `${fileHead('other')}content\r\n${END}`;
+    expect(await textOf((await read(body).file).bytes)).toBe('content');
+    expect(await codeOf(read(body, { fileField: 'file' }).file)).toBe('request.invalid');
+  });
+
+  test('ignores fields beyond the limit', async () => {
+    const fields = Array.from({ length: 5 }, (_, index) => field(`field-${index}`, 'value')).join('');
+    const form = read(`${fields}${END}`, { maxFields: 2 });
+    await form.complete;
+    expect([...form.fields.keys()]).toEqual(['field-0', 'field-1']);
+    form.file.catch(() => undefined);
+  });
+
+  test('is not read ahead of its consumer', async () => {
+    const piece = new Uint8Array(64 * 1024);
+    let pulled = 0;
+    const form = read(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(fileHead())),
+        pull(controller) {
+          if (pulled++ < 1_000) controller.enqueue(piece);
+          else controller.close();
+        },
+      }),
+    );
+    const file = await form.file;
+    await Bun.sleep(50);
+    expect(pulled).toBeLessThan(10);
+    form.abort(new Error('enough'));
+    expect(await codeOf(form.complete)).toBe('Error: enough');
+    expect(await codeOf(textOf(file.bytes))).toBe('Error: enough');
+  });
+});
+
+describe('a request is refused', () => {
+  test('as an unsupported media type unless it is a form', () => {
+    for (const type of ['application/json', 'multipart/form-data', 'multipart/mixed; boundary=x'])
+      expect(() => read(END, {}, type)).toThrow(UnsupportedMediaType);
+  });
+
+  test('as malformed without a body or a boundary, or when the form breaks off', async () => {
+    expect(() => read(null)).toThrow(MalformedBody);
+    expect(() => read(END, {}, 'multipart/form-data; a=b')).toThrow(MalformedBody);
+    expect(await codeOf(read('nothing of the kind').file)).toBe('request.malformed');
+    expect(await codeOf(read(field('a', 'b')).file)).toBe('request.malformed');
+    const form = read(`${fileHead()}content`);
+    expect(await codeOf(form.file.then(({ bytes }) => textOf(bytes)))).toBe('request.malformed');
+    expect(await codeOf(form.complete)).toBe('request.malformed');
+  });
+
+  test('as invalid when a complete form holds no file', async () => {
+    const form = read(`${field('a', 'b')}${END}`);
+    expect(await codeOf(form.file)).toBe('request.invalid');
+    await form.complete;
+  });
+
+  test('with the reason of the consumer or of the body, whichever ends it', async () => {
+    const failing = (failure: Error) =>
+      read(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode(`${fileHead()}content`)),
+          pull: (controller) => controller.error(failure),
+        }),
+      );
+    const tooLarge = Object.assign(new Error('too large'), { code: 'ERR_BODY_TOO_LARGE' });
+    for (const [failure, code] of [
+      [tooLarge, 'request.too-large'],
+      [new BodyTooLarge(), 'request.too-large'],
+      [new Error('connection reset'), 'request.malformed'],
+    ] as const) {
+      const form = failing(failure);
+      expect(await codeOf(form.file.then(({ bytes }) => textOf(bytes)))).toBe(code);
+      expect(await codeOf(form.complete)).toBe(code);
+    }
+  });
+});
