@@ -3,19 +3,21 @@ import {
   MediaServiceDefinition,
   type UploadAvatarRequest,
 } from '#contracts/gen/media/v1/media';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { MalformedBody } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
-import { AVATAR_BYTES, type File, Processed, Rejected } from './model';
-import { completeProcessing, rejectPicture } from './processing';
-import { deleteFile, type MediaDeps, readFileUrl } from './service';
-import { createFile, DEFAULT_FIELDS } from './upload';
+import type { MediaDeps } from './deps';
+import type { File } from './files/model';
+import { deleteFile, readFileUrl } from './files/service';
+import { Processed, Rejected } from './processing/model';
+import { completeProcessing, rejectPicture } from './processing/service';
+import { AVATAR_BYTES } from './uploads/model';
+import { createFile, DEFAULT_FIELDS } from './uploads/service';
 
-/** What the gateway answers over gRPC, and what the worker tells. */
-export const mediaGrpc = (deps: MediaDeps & { tokens: TokenVerifier }) =>
+/** The methods that the gateway transcodes to, and those that the worker reports results with. */
+export const mediaGrpc = (deps: MediaDeps) =>
   grpcService(MediaServiceDefinition, {
     async uploadAvatar(requests, call) {
       const caller = await callerOf(call, deps.tokens);
@@ -24,24 +26,24 @@ export const mediaGrpc = (deps: MediaDeps & { tokens: TokenVerifier }) =>
       if (first?.$case !== 'start') throw new MalformedBody();
       const file = await deps.storage.receive(bytesOf(messages), { maximumBytes: AVATAR_BYTES });
       const { file_name: fileName, content_type: contentType } = first.value;
-      const upload = { file, fileName, contentType };
-      const route = '/files/upload/avatar';
-      const avatar = await createFile(
-        deps,
-        { upload, fields: DEFAULT_FIELDS, avatar: true, idempotencyKey: null, route },
-        caller,
-      );
+      const avatar = await createFile(deps, caller, {
+        upload: { file, fileName, contentType },
+        fields: DEFAULT_FIELDS,
+        isAvatar: true,
+        idempotencyKey: null,
+        route: '/files/upload/avatar',
+      });
       call.setHttpResponse({ status: 201, headers: { location: `/files/${avatar.id}` } });
       return { file: messageOf(avatar) };
     },
     async getFileUrl({ id }, call) {
       const isSignedIn = call.metadata(USER_AUTHORIZATION) !== undefined;
       const caller = isSignedIn ? await callerOf(call, deps.tokens) : null;
-      const { url, expires_at } = await readFileUrl(deps, id, caller);
+      const { url, expires_at } = await readFileUrl(deps, caller, id);
       return { url, expires_at: expires_at ?? undefined };
     },
     async deleteFile({ id }, call) {
-      await deleteFile(deps, id, await callerOf(call, deps.tokens));
+      await deleteFile(deps, await callerOf(call, deps.tokens), id);
       return {};
     },
     completeProcessing: async (request) => ({

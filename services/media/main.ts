@@ -7,12 +7,13 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { openStorage } from '#kit/storage/open';
 import { media } from '.';
-import { createFileUrls } from './file-urls';
+import { createFileUrls } from './content/file-urls';
+import type { MediaDeps } from './deps';
 import { mediaGrpc } from './grpc';
-import { UPLOAD_BODY_BYTES } from './model';
-import { sweep } from './processing';
-import { openResumable } from './resumable';
+import { cleanUpPeriodically } from './processing/clean-up';
+import { openResumableUploads } from './resumable/service';
 import { subscribe } from './subscriptions';
+import { UPLOAD_BODY_BYTES } from './uploads/model';
 
 const env = readEnv({
   ...serviceFields(5500),
@@ -30,23 +31,23 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.MEDIA_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
+const deps: MediaDeps = {
   runtime,
   database,
   storage: await openStorage(runtime, env),
   outbox: relayOutbox(runtime, database, { rabbit }),
+  tokens,
   urls: createFileUrls({
     publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
     internalSecret: env.INTERNAL_SECRET,
   }),
   quotaBytes: env.MEDIA_QUOTA_MB * 1024 * 1024,
-  tokens,
 };
 trimIdempotencyKeys(runtime, database);
-sweep(deps);
+cleanUpPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
-  app: media({ ...deps, resumable: openResumable(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
+  app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
   grpc: [mediaGrpc(deps)],
   aliases: ['basement'],
   bodyBytes: UPLOAD_BODY_BYTES,

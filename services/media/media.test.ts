@@ -7,7 +7,7 @@ const service = await startMedia();
 afterAll(service.close);
 const { upload } = service;
 
-/** A picture no other test has. */
+/** A picture that no other test uploads. */
 let shade = 0;
 const picture = (width = 40, height = 30, format: 'png' | 'jpeg' | 'webp' | 'gif' = 'png') => {
   shade++;
@@ -23,11 +23,11 @@ const answerOf = async (response: Response) => ({
 });
 const get = (path: string, authorization?: string, headers: Record<string, string> = {}) =>
   fetch(`${service.url}${path}`, { headers: { ...(authorization && { authorization }), ...headers } });
-/** An address that is handed out names the gateway. */
+/** URLs in responses name the gateway. */
 const local = (url: string) => url.replace('http://rookery.test', '');
 
 describe('an upload', () => {
-  test('is answered with what the file is and where; its sizes come later', async () => {
+  test('returns the file and its location; its sizes follow after processing', async () => {
     const ada = await service.newPerson();
     const bytes = await picture(600, 300, 'jpeg');
     const { status, headers, body } = await answerOf(
@@ -71,7 +71,7 @@ describe('an upload', () => {
     expect(plain.headers.get('content-type')).toBe('image/jpeg');
   });
 
-  test('by somebody who is not signed in is refused, and so is what is not a form or holds no file', async () => {
+  test('is refused without authentication, and when the body is not a form or holds no file', async () => {
     const ada = await service.newPerson();
     const before = await service.stored();
     expect((await upload('', await picture())).status).toBe(401);
@@ -91,7 +91,7 @@ describe('an upload', () => {
     expect(await service.stored()).toEqual(before);
   });
 
-  test('that is too large is 413 and leaves nothing behind', async () => {
+  test('that is too large gets 413 and leaves nothing behind', async () => {
     const ada = await service.newPerson();
     const before = await service.stored();
     const bytes = new Uint8Array(5 * 1024 * 1024 + 1);
@@ -101,7 +101,7 @@ describe('an upload', () => {
     expect(await service.stored()).toEqual(before);
   });
 
-  test('whose client goes away leaves nothing behind', async () => {
+  test('whose client disconnects leaves nothing behind', async () => {
     const ada = await service.newPerson();
     const before = await service.stored();
     const head = '--x\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n\r\n';
@@ -120,7 +120,7 @@ describe('an upload', () => {
     expect(await service.stored()).toEqual(before);
   });
 
-  test('sent again under the same key is the same file; with other bytes it is refused', async () => {
+  test('repeated with the same idempotency key creates one file; with other content it is refused', async () => {
     const ada = await service.newPerson();
     const bytes = await picture();
     const headers = { 'idempotency-key': 'key-1' };
@@ -132,7 +132,7 @@ describe('an upload', () => {
     expect((await answerOf(await get('/files?owner=me', ada))).body.items).toHaveLength(1);
   });
 
-  test('beyond the quota is refused; deleting makes room', async () => {
+  test('beyond the quota is refused; deleting a file frees quota', async () => {
     const ada = await service.newPerson();
     const before = await service.stored();
     const { quotaBytes } = service.deps;
@@ -155,14 +155,14 @@ describe('an upload', () => {
     ['a\u202egnp.exe.png', 'agnp.exe.png'],
     ['..', 'file'],
     ['日本語.png', '日本語.png'],
-  ])('called %p is called %p', async (name, expected) => {
+  ])('named %p is stored as %p', async (name, expected) => {
     const { body } = await answerOf(await upload(await service.newPerson(), await picture(), { name }));
     expect(body.file_name).toBe(expected);
   });
 });
 
-describe('the same bytes', () => {
-  test('are stored once, and deleted with the last file that has them', async () => {
+describe('identical content', () => {
+  test('is stored once, and deleted with the last file that references it', async () => {
     const [ada, bob] = [await service.newPerson(), await service.newPerson()];
     const before = await service.stored();
     const bytes = await picture();
@@ -180,7 +180,7 @@ describe('the same bytes', () => {
     expect(await service.stored()).toEqual(before);
   });
 
-  test('uploaded and deleted by many at the same time are there for who still has them', async () => {
+  test('uploaded and deleted concurrently remains for the files that still reference it', async () => {
     const bytes = await picture();
     const people = await Promise.all(Array.from({ length: 6 }, () => service.newPerson()));
     const rounds = people.map(async (who, index) => {
@@ -198,8 +198,8 @@ describe('the same bytes', () => {
   });
 });
 
-describe('who may', () => {
-  test('read: everybody what is public, of what is private its owner, and who holds an address of it', async () => {
+describe('access control', () => {
+  test('public files are readable by everybody; private ones by their owner and by holders of a signed URL', async () => {
     const [ada, bob] = [await service.newPerson(), await service.newPerson()];
     const operator = await service.newPerson(['files:manage']);
     const { body } = await answerOf(await upload(ada, await picture()));
@@ -223,7 +223,7 @@ describe('who may', () => {
     for (const path of paths) expect((await get(path)).status).toBe(200);
   });
 
-  test('change and delete: the owner, and who manages files', async () => {
+  test('files are changed and deleted by their owner and by holders of files:manage', async () => {
     const [ada, bob] = [await service.newPerson(), await service.newPerson()];
     const { body } = await answerOf(await upload(ada, await picture(), { fields: { visibility: 'public' } }));
     const path = `/files/${body.id}`;
@@ -245,7 +245,7 @@ describe('who may', () => {
 });
 
 describe('content', () => {
-  test('is served in ranges, with a tag, and cannot be made to run anything', async () => {
+  test('is served with ranges and an ETag, and cannot run scripts', async () => {
     const bytes = await picture();
     const { body } = await answerOf(
       await upload(await service.newPerson(), bytes, { fields: { visibility: 'public' } }),
@@ -283,7 +283,7 @@ describe('content', () => {
 });
 
 describe('versions', () => {
-  test('are all kept; the newest is shown until another is restored', async () => {
+  test('are all retained; the newest is current until another is restored', async () => {
     const ada = await service.newPerson();
     const [one, two] = [await picture(50, 50), await picture(60, 60)];
     const { body } = await answerOf(await upload(ada, one, { fields: { visibility: 'public' } }));
@@ -317,7 +317,7 @@ describe('versions', () => {
 });
 
 describe('lists', () => {
-  test('are filtered by tag, category, owner and type, and paged without gaps', async () => {
+  test('are filtered by tag, category, owner and type, and paginated without gaps', async () => {
     const [ada, bob] = [await service.newPerson(), await service.newPerson()];
     const category = await service.call('POST', '/categories', {
       authorization: ada,

@@ -3,21 +3,21 @@ import { readFileSync } from 'node:fs';
 import { startProcess } from '../../tests/support/processes';
 
 const MB = 1024 * 1024;
-const MOST_GROWTH_MB = 40;
+const MAX_GROWTH_MB = 40;
 
 const service = await startProcess('tests/support/media-process.ts', {});
 afterAll(service.stop);
 const authorization = /^authorization (.*)$/m.exec(service.output())?.[1] ?? '';
 
-/** Of resident memory, in MB: now and at its highest since the last reset. */
-function memory(): { now: number; highest: number } {
+/** Resident memory in MB: current, and the peak since the last reset. */
+function memory(): { current: number; peak: number } {
   const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024;
-  return { now: read('VmRSS'), highest: read('VmHWM') };
+  return { current: read('VmRSS'), peak: read('VmHWM') };
 }
 
 const BOUNDARY = 'x'.repeat(20);
-/** A PDF of so many bytes in a form, made as it is sent. */
+/** A form with a PDF of `bytes` bytes, generated while it is sent. */
 function form(bytes: number): ReadableStream<Uint8Array> {
   const head = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n%PDF-1.7\n`;
   const piece = Buffer.alloc(64 * 1024, 'x');
@@ -43,7 +43,7 @@ const upload = (bytes: number) =>
     body: form(bytes),
   });
 
-test('a file of 90 MB is taken and served with less than 40 MB of memory more', async () => {
+test('uploading and serving a file of 90 MB takes less than 40 MB of additional memory', async () => {
   expect((await upload(MB)).status).toBe(201);
   await Bun.write(`/proc/${service.pid}/clear_refs`, '5');
   const before = memory();
@@ -60,7 +60,7 @@ test('a file of 90 MB is taken and served with less than 40 MB of memory more', 
   expect(received).toBe(size);
   const served = memory();
   console.log(
-    `resident: ${before.now.toFixed(0)} MB before, at most ${uploaded.highest.toFixed(0)} MB uploading, at most ${served.highest.toFixed(0)} MB serving`,
+    `resident: ${before.current.toFixed(0)} MB before, peak ${uploaded.peak.toFixed(0)} MB uploading, peak ${served.peak.toFixed(0)} MB serving`,
   );
-  expect(served.highest - before.now).toBeLessThan(MOST_GROWTH_MB);
+  expect(served.peak - before.current).toBeLessThan(MAX_GROWTH_MB);
 }, 60_000);

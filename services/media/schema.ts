@@ -14,7 +14,7 @@ import { moment, uuid } from '#kit/mysql/columns';
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
 
-/** 32 bytes in the table, hexadecimal text in the code. */
+/** 32 bytes in the table, hexadecimal in the code. */
 const sha256 = customType<{ data: string; driverData: Buffer }>({
   dataType: () => 'binary(32)',
   toDriver: (text) => Buffer.from(text, 'hex'),
@@ -24,7 +24,7 @@ const sha256 = customType<{ data: string; driverData: Buffer }>({
 const bytes = (name: string) => bigint(name, { mode: 'number', unsigned: true });
 const pixels = (name: string) => int(name, { unsigned: true });
 
-/** A file under an id that stays, whatever is uploaded under it later. */
+/** A file under a stable id, whatever versions are uploaded later. */
 export const media = mysqlTable(
   'media',
   {
@@ -33,9 +33,9 @@ export const media = mysqlTable(
     bucketName: varchar('bucket_name', { length: 63 }).notNull(),
     categoryId: uuid('category_id'),
     visibility: mysqlEnum('visibility', ['public', 'private']).notNull(),
-    /** The version that is shown. */
+    /** The version that is served. */
     currentVersion: int('current_version', { unsigned: true }).notNull(),
-    /** The newest version there has been; the next one has the number after it. */
+    /** The highest version number assigned so far. */
     latestVersion: int('latest_version', { unsigned: true }).notNull(),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
@@ -55,7 +55,7 @@ export const mediaVersions = mysqlTable(
     fileName: varchar('file_name', { length: 255 }).notNull(),
     sha256: sha256('sha256').notNull(),
     size: bytes('size').notNull(),
-    /** Media type, as found in the bytes. */
+    /** Media type, detected from the content. */
     type: varchar('type', { length: 100 }).notNull(),
     status: mysqlEnum('status', ['processing', 'ready', 'rejected']).notNull(),
     /** Why it was rejected. */
@@ -75,7 +75,7 @@ export const mediaVersions = mysqlTable(
   ],
 );
 
-/** What was made of a picture: each size in WebP and in a format that everything shows. */
+/** The resized copies of a picture, each in WebP and in a universally supported format. */
 export const mediaSizes = mysqlTable(
   'media_size',
   {
@@ -106,7 +106,7 @@ export const mediaTagsMedia = mysqlTable(
   ],
 );
 
-/** Bytes in the storage, with how many versions and sizes they are. Without any they are deleted, then this row. */
+/** Stored blobs with the number of versions and sizes that reference them. At zero the blob is deleted, then its row. */
 export const mediaBlobs = mysqlTable(
   'media_blob',
   {
@@ -117,13 +117,13 @@ export const mediaBlobs = mysqlTable(
   (table) => [index('media_blob_references').on(table.referenceCount)],
 );
 
-/** Bytes of all versions of a person's files: what counts towards their quota. */
+/** Bytes of all versions of a user's files, which count towards the quota. */
 export const mediaUsage = mysqlTable('media_usage', {
   ownerId: uuid('owner_id').primaryKey(),
   bytes: bytes('bytes').notNull(),
 });
 
-/** The file that is, or once it is ready becomes, a person's avatar. */
+/** The file that is a user's avatar, or becomes it once it is ready. */
 export const mediaAvatars = mysqlTable('media_avatar', {
   ownerId: uuid('owner_id').primaryKey(),
   mediaId: uuid('media_id').notNull(),
@@ -134,13 +134,13 @@ export const categories = mysqlTable(
   {
     id: uuid('id').primaryKey(),
     parentId: uuid('parent_id'),
-    /** The parent's id, all zeros at the top: a unique index takes no two nulls for the same. */
+    /** The parent's id, all zeros at the top level: a unique index treats nulls as distinct. */
     siblingsOf: uuid('siblings_of').notNull(),
     title: varchar('title', { length: 120 }).notNull(),
     slug: varchar('slug', { length: 80 }).notNull(),
-    /** 0 at the top. */
+    /** 0 at the top level. */
     level: int('level', { unsigned: true }).notNull(),
-    /** Slugs from the top down to this one, like `animals/birds`. */
+    /** Slugs from the top level to this one, like `animals/birds`. */
     path: varchar('path', { length: 1000 }).notNull(),
     createdBy: uuid('created_by').notNull(),
     createdAt: moment('created_at').notNull(),

@@ -13,10 +13,10 @@ import { outbox } from '#kit/messaging/tables';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openFolderStorage } from '#kit/storage/folder';
 import { media } from '../../services/media';
-import { createFileUrls } from '../../services/media/file-urls';
+import { createFileUrls } from '../../services/media/content/file-urls';
 import { mediaGrpc } from '../../services/media/grpc';
-import { UPLOAD_BODY_BYTES } from '../../services/media/model';
-import { openResumable } from '../../services/media/resumable';
+import { openResumableUploads } from '../../services/media/resumable/service';
+import { UPLOAD_BODY_BYTES } from '../../services/media/uploads/model';
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
@@ -52,7 +52,9 @@ export async function startMedia() {
     quotaBytes: QUOTA_BYTES,
     tokens: tokens.verifier,
   };
-  const app = media(Object.assign(deps, { resumable: openResumable(deps, join(folder, 'resumable')) }));
+  const app = media(
+    Object.assign(deps, { resumable: openResumableUploads(deps, join(folder, 'resumable')) }),
+  );
   const http = serveHttp(runtime, app, {
     hostname: '127.0.0.1',
     port: 0,

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
+import { deleteOrphans } from '../../services/media/blobs/store';
 import { startMedia } from '../../tests/support/media';
 import { renderInProcess } from './rendering';
 
@@ -162,8 +163,7 @@ describe('a picture', () => {
     const working = service.process(id);
     await service.call('DELETE', `/files/${id}`, { authorization: ada });
     await working;
-    const { sweepBlobs } = await import('../../services/media/blobs');
-    await sweepBlobs(service.deps);
+    await deleteOrphans(service.deps);
     expect(await service.stored()).toEqual(before);
   });
 });

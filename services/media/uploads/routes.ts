@@ -1,0 +1,53 @@
+import { Elysia } from 'elysia';
+import { access } from '#kit/http/access';
+import { gatewayOptions } from '#kit/http/gateway-options';
+import { created } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { MediaDeps } from '../deps';
+import { File, FileParams } from '../files/model';
+import { AVATAR_BODY_BYTES, UPLOAD_BODY_BYTES, UPLOAD_FORM, UPLOAD_TIMEOUT_MS } from './model';
+import { receiveAvatar, receiveFile, receiveVersion } from './receive';
+
+/** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
+const leaveUnread = () => null;
+
+const upload = (summary: string, bodyBytes = UPLOAD_BODY_BYTES) => {
+  const { detail } = describe(summary, 'Files');
+  const requestBody = { content: { 'multipart/form-data': { schema: UPLOAD_FORM } }, required: true };
+  return {
+    user: true as const,
+    gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
+    parse: leaveUnread,
+    response: { 201: File },
+    detail: { ...detail, requestBody },
+  };
+};
+
+export const uploadRoutes = (deps: MediaDeps) =>
+  new Elysia({ name: 'uploads' })
+    .use(access(deps.tokens))
+    .use(gatewayOptions)
+    .post(
+      '/files/upload',
+      async ({ caller, request, set }) => {
+        const file = await receiveFile(deps, caller, request);
+        return created(set, `/files/${file.id}`, file);
+      },
+      upload('Upload a file of up to 100 MiB'),
+    )
+    .post(
+      '/files/upload/avatar',
+      async ({ caller, request, set }) => {
+        const file = await receiveAvatar(deps, caller, request);
+        return created(set, `/files/${file.id}`, file);
+      },
+      upload('Upload a picture of up to 5 MiB as my avatar', AVATAR_BODY_BYTES),
+    )
+    .post(
+      '/files/:id/versions',
+      async ({ caller, params, request, set }) => {
+        const file = await receiveVersion(deps, caller, params.id, request);
+        return created(set, `/files/${file.id}`, file);
+      },
+      { ...upload('Upload a new version of a file'), params: FileParams },
+    );
