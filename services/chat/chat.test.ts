@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { enterRoom, person, startChat } from '../../tests/support/chat';
 import { eventually } from '../../tests/support/eventually';
-import { addMembers, findRoom } from './rooms-store';
-import { forgetPerson } from './service';
+import { eraseUser } from './erasure';
+import { addMembers } from './members/store';
+import { findRoom } from './rooms/store';
 
 let chat: Awaited<ReturnType<typeof startChat>>;
 /** Two instances. */
@@ -36,7 +37,7 @@ async function call(
   return { status: response.status, body: text === '' ? {} : JSON.parse(text), headers: response.headers };
 }
 
-/** The status a handshake is answered with. */
+/** The status and problem code of a refused handshake. */
 async function handshake(base: string, room: string, headers: Record<string, string> = {}, query = '') {
   const { status, body } = await call(base, 'GET', `/ws/${room}${query}`, {
     headers: {
@@ -50,8 +51,8 @@ async function handshake(base: string, room: string, headers: Record<string, str
   return { status, code: body.code };
 }
 
-describe('talking', () => {
-  test('everybody in the room, the sender too, gets each message with the same number, on every instance', async () => {
+describe('messages', () => {
+  test('are delivered with the same number to every connection of the room, the sender included, on every instance', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const here = await enterRoom(one, room, { headers: ada.headers });
@@ -83,7 +84,7 @@ describe('talking', () => {
     expect(here.frames[0]).toMatchObject({ type: 'joined', room, seq: 0, user: { username: 'ada' } });
   });
 
-  test('who comes, goes and types is told', async () => {
+  test('are accompanied by joined, left and typing signals', async () => {
     const room = newRoom();
     const watcher = await enterRoom(one, room);
     const ada = await person('ada');
@@ -95,23 +96,23 @@ describe('talking', () => {
     expect(await watcher.got('left')).toMatchObject({ room, user: { username: 'ada' } });
   });
 
-  test('a message that is sent again with its client id is said once, and its sender told its number', async () => {
+  test('repeated with the same client id are stored once, and the sender gets the number of the first', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const first = await enterRoom(one, room, { headers: ada.headers });
     first.say('once', 'same');
     first.say('once', 'same');
-    const again = await enterRoom(other, room, { headers: ada.headers, query: '?after_seq=0' });
-    again.say('once', 'same');
-    expect(await again.got('duplicate')).toMatchObject({ seq: 1, client_id: 'same' });
-    const somebody = await enterRoom(one, room, { headers: (await person('eve')).headers });
-    somebody.say('mine', 'same');
-    await again.got('message', ({ seq }) => seq === 2);
-    expect(again.sequence().map(({ message }) => message)).toEqual(['once', 'mine']);
+    const repeating = await enterRoom(other, room, { headers: ada.headers, query: '?after_seq=0' });
+    repeating.say('once', 'same');
+    expect(await repeating.got('duplicate')).toMatchObject({ seq: 1, client_id: 'same' });
+    const eve = await enterRoom(one, room, { headers: (await person('eve')).headers });
+    eve.say('mine', 'same');
+    await repeating.got('message', ({ seq }) => seq === 2);
+    expect(repeating.sequence().map(({ message }) => message)).toEqual(['once', 'mine']);
     expect(first.frames.filter(({ type }) => type === 'duplicate')).toHaveLength(1);
   });
 
-  test('what is said at once on two instances is one sequence, the same for all', async () => {
+  test('sent concurrently on two instances form one sequence, the same for all connections', async () => {
     const room = newRoom();
     const talkers = await Promise.all([one, other, one, other].map((base) => enterRoom(base, room)));
     for (let count = 0; count < 25; count++) for (const talker of talkers) talker.say(`message ${count}`);
@@ -123,7 +124,7 @@ describe('talking', () => {
     }
   });
 
-  test('frames that cannot be understood are answered with an error that repeats nothing, and too many end it', async () => {
+  test('that are invalid frames get an error that echoes nothing, and too many close the connection', async () => {
     const talker = await enterRoom(one, newRoom());
     talker.sendRaw('{"message": "secret');
     const error = await talker.got('error');
@@ -133,7 +134,7 @@ describe('talking', () => {
     expect(await talker.closed).toBe(3509);
   });
 
-  test('who says too much at once is refused the rest, with the client id, and nobody else hears it', async () => {
+  test('beyond the rate limit are refused with their client id, and not delivered', async () => {
     const room = newRoom();
     const talker = await enterRoom(one, room);
     for (let count = 0; count < 60; count++) talker.say('again', String(count));
@@ -143,7 +144,7 @@ describe('talking', () => {
     expect(talker.sequence().map(({ client_id }) => client_id)).not.toContain(refused.client_id);
   });
 
-  test('text comes back as it was sent, and 64 KiB fit', async () => {
+  test('keep their text exactly, up to 64 KiB', async () => {
     const room = newRoom();
     const talker = await enterRoom(one, room);
     const texts = ['ñandú 🐦 \u0000 "quoted" \\', 'a'.repeat(65_000)];
@@ -155,8 +156,8 @@ describe('talking', () => {
   });
 });
 
-describe('coming back', () => {
-  test('with after_seq gets exactly what was missed, edits and deletions too, then what comes', async () => {
+describe('recovery', () => {
+  test('with after_seq sends exactly what was missed, edits and deletions included, then live frames', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const talker = await enterRoom(one, room, { headers: ada.headers });
@@ -174,14 +175,14 @@ describe('coming back', () => {
     expect(back.frames[1]).toMatchObject({ type: 'recovered', recovered: true });
     expect(back.sequence().map(({ type, seq, message }) => [type, seq, message])).toEqual([
       ['message', 2, 'two'],
-      // Whoever was away gets it as it is now, and hears in its turn that it was edited.
+      // Recovery sends the current text, and the edit in its turn.
       ['message', 3, 'drei'],
       ['edited', 4, 'drei'],
       ['message', 5, 'five'],
     ]);
   });
 
-  test('to another room of the name, or with a number that never was, is told to fetch anew', async () => {
+  test('is refused for another epoch of the room and for an unknown number', async () => {
     const room = newRoom();
     const talker = await enterRoom(one, room);
     talker.say('hello');
@@ -197,7 +198,7 @@ describe('coming back', () => {
     }
   });
 
-  test('after more than can be made up for is told to fetch anew, and then hears what comes', async () => {
+  test('beyond the recovery limit is refused, and live frames follow', async () => {
     const room = newRoom();
     const { url } = await chat.start({ CHAT_RECOVERY_LIMIT: '3' });
     const talker = await enterRoom(one, room);
@@ -213,7 +214,7 @@ describe('coming back', () => {
     expect(soon.sequence().map(({ seq }) => seq)).toEqual([4, 5, 6]);
   });
 
-  test('history is read in pages in either direction, each message once', async () => {
+  test('history is paginated in both directions without gaps or duplicates', async () => {
     const room = newRoom();
     const talker = await enterRoom(one, room);
     for (let count = 1; count <= 7; count++) talker.say(String(count));
@@ -237,8 +238,8 @@ describe('coming back', () => {
   });
 });
 
-describe('changing what was said', () => {
-  test('is for its author; a moderator may delete; the room hears it, and the text is gone', async () => {
+describe('edits and deletions', () => {
+  test('are for the author; moderators may delete; the room is notified, and the text is erased', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const eve = await person('eve');
@@ -263,7 +264,7 @@ describe('changing what was said', () => {
     expect(body.items).toMatchObject([{ seq: 1, message: '', deleted_at: expect.any(String) }]);
   });
 
-  test('an erased person’s words stay without them', async () => {
+  test('erasing a user anonymizes their messages', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const talker = await enterRoom(one, room, { headers: ada.headers });
@@ -272,7 +273,7 @@ describe('changing what was said', () => {
         JSON.stringify({ message: 'words', phone_number: '+34', avatar: 'x', client_id: clientId }),
       );
     await talker.got('message', ({ seq }) => seq === 2);
-    await forgetPerson({ database: chat.storage.database }, ada.id);
+    await eraseUser({ database: chat.storage.database }, ada.id);
     const { body } = await call(one, 'GET', `/rooms/${room}/messages`);
     expect(JSON.stringify(body)).not.toContain(ada.id);
     expect(body.items).toMatchObject([
@@ -283,8 +284,8 @@ describe('changing what was said', () => {
   });
 });
 
-describe('who is there', () => {
-  test('is counted over all instances, and a killed instance’s count vanishes', async () => {
+describe('presence', () => {
+  test('is counted across all instances, and the entries of a killed instance expire', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const third = await chat.start();
@@ -303,12 +304,15 @@ describe('who is there', () => {
 });
 
 describe('private rooms', () => {
-  test('are for their members, who lose their connections with their membership, on every instance', async () => {
+  test('admit members only, and close their connections on every instance when the membership ends', async () => {
     const name = newRoom();
     const [owner, eve] = [await person('owner'), await person('eve')];
-    const made = await call(one, 'POST', '/rooms', { body: { name, private: true }, headers: owner.headers });
-    expect(made.status).toBe(201);
-    expect(made.headers.get('location')).toBe(`/rooms/${name}/info`);
+    const created = await call(one, 'POST', '/rooms', {
+      body: { name, private: true },
+      headers: owner.headers,
+    });
+    expect(created.status).toBe(201);
+    expect(created.headers.get('location')).toBe(`/rooms/${name}/info`);
     expect((await call(one, 'POST', '/rooms', { body: { name }, headers: eve.headers })).status).toBe(409);
     expect(await handshake(one, name)).toEqual({ status: 401, code: 'auth.unauthenticated' });
     expect(await handshake(one, name, eve.headers)).toEqual({ status: 403, code: 'chat.not-a-member' });
@@ -334,15 +338,15 @@ describe('private rooms', () => {
     expect((await remove(owner.headers, 'eve')).status).toBe(204);
     expect(await guest.closed).toBe(3507);
     expect((await handshake(other, name, eve.headers)).status).toBe(403);
-    // Members are found through the users service, which is away here.
+    // Usernames are resolved by the users service, which does not run here.
     expect((await call(one, 'PUT', `/rooms/${name}/members/eve`, { headers: owner.headers })).status).toBe(
       503,
     );
   });
 });
 
-describe('who may connect', () => {
-  test('a token is taken from the header, the query or a subprotocol; a bad one is refused', async () => {
+describe('the handshake', () => {
+  test('accepts a token in the header, the query or a subprotocol, and refuses an invalid one', async () => {
     const room = newRoom();
     const { token, headers } = await person('ada');
     const ways = [
@@ -362,7 +366,7 @@ describe('who may connect', () => {
       expect(await handshake(one, room, sent, query)).toEqual({ status: 401, code: 'auth.unauthenticated' });
   });
 
-  test('a connection ends with its token, and soon after its token was revoked', async () => {
+  test('a connection is closed when its token expires, and shortly after it is revoked', async () => {
     const room = newRoom();
     const short = await person('short', { lifetimeSeconds: 2 });
     const ending = await enterRoom(one, room, { headers: short.headers });
@@ -375,7 +379,7 @@ describe('who may connect', () => {
     expect(await revoked.closed).toBe(3500);
   });
 
-  test('pages of other origins and, in production, people who are not signed in may not', async () => {
+  test('refuses foreign origins and, in production, anonymous clients', async () => {
     const room = newRoom();
     const mayEnter = async (base: string, headers: Record<string, string>) =>
       expect((await enterRoom(base, room, { headers })).frames[0]).toMatchObject({ type: 'joined' });
@@ -395,12 +399,12 @@ describe('who may connect', () => {
     await mayEnter(closed.url, { ...ada.headers, origin: 'https://app.example.com' });
     const open = await chat.startInProduction({ ...production, CHAT_ALLOW_ANONYMOUS: 'true' });
     await mayEnter(open.url, {});
-    // The gateway must not send anybody there later.
+    // The gateway must not route to them later.
     await Promise.all([closed.stop(), open.stop()]);
   });
 });
 
-test('through the gateway it is the same, at /ws and at /chat/ws', async () => {
+test('the gateway proxies WebSockets at /ws and at /chat/ws', async () => {
   const room = newRoom();
   const gateway = await chat.startGateway();
   await eventually(async () => (await fetch(`${gateway.url}/rooms`)).status === 200);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => chat.stop(), 30_000);
 
 const descriptors = () => readdirSync(`/proc/${instance.pid}/fd`).length;
-const said = (message: string) => JSON.stringify({ message });
+const messageOf = (message: string) => JSON.stringify({ message });
 const closing = (code: number, reason: string | Buffer = '') =>
   rawFrame(CLOSE, Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]));
 
@@ -25,7 +25,7 @@ const ways = { directly: () => instance.url, 'through the gateway': () => gatewa
 type Way = keyof typeof ways;
 
 describe.each(Object.keys(ways) as Way[])('%s', (way) => {
-  describe('broken frames end their connection with the code RFC 6455 has for them', () => {
+  describe('invalid frames close the connection with the code of RFC 6455', () => {
     test.each([
       ['more than 64 KiB', rawFrame(TEXT, 'a'.repeat(65_537)), 1009],
       [
@@ -45,11 +45,15 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
         ]),
         1007,
       ],
-      ['no mask', rawFrame(TEXT, said('hi'), { masked: false }), 1002],
-      ['the first reserved bit, without compression', rawFrame(TEXT, said('hi'), { reserved: 0x40 }), 1002],
-      ['the second reserved bit', rawFrame(TEXT, said('hi'), { reserved: 0x20 }), 1002],
-      ['the third reserved bit', rawFrame(TEXT, said('hi'), { reserved: 0x10 }), 1002],
-      ['an unknown opcode', rawFrame(3, said('hi')), 1002],
+      ['no mask', rawFrame(TEXT, messageOf('hi'), { masked: false }), 1002],
+      [
+        'the first reserved bit, without compression',
+        rawFrame(TEXT, messageOf('hi'), { reserved: 0x40 }),
+        1002,
+      ],
+      ['the second reserved bit', rawFrame(TEXT, messageOf('hi'), { reserved: 0x20 }), 1002],
+      ['the third reserved bit', rawFrame(TEXT, messageOf('hi'), { reserved: 0x10 }), 1002],
+      ['an unknown opcode', rawFrame(3, messageOf('hi')), 1002],
       ['an unknown control opcode', rawFrame(11, 'hi'), 1002],
       ['a control frame in parts', rawFrame(PING, 'hi', { final: false }), 1002],
       ['a continuation of nothing', rawFrame(0, 'hi'), 1002],
@@ -60,10 +64,10 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
       ],
       ['a long ping', rawFrame(PING, 'a'.repeat(126)), 1002],
       ['bytes instead of text', rawFrame(2, 'hi'), 3501],
-    ])('%s', (_what, bytes, code) => isAnsweredBy(bytes, code));
+    ])('%s', (_what, bytes, code) => isClosedWith(bytes, code));
   });
 
-  describe('a close frame that may not be sent is a broken one', () => {
+  describe('a close frame that must not be sent is invalid', () => {
     test.each([
       ['0', closing(0)],
       ['999', closing(999)],
@@ -76,23 +80,23 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
       ['5000', closing(5000)],
       ['65535', closing(65_535)],
       ['one byte', rawFrame(CLOSE, Buffer.from([3]))],
-    ])('%s', (_what, bytes) => isAnsweredBy(bytes, 1002));
+    ])('%s', (_what, bytes) => isClosedWith(bytes, 1002));
 
-    test('a reason that is not UTF-8', () => isAnsweredBy(closing(1000, Buffer.from([0xff])), 1007));
+    test('a reason that is not UTF-8', () => isClosedWith(closing(1000, Buffer.from([0xff])), 1007));
   });
 
-  test.each([1000, 1001, 1003, 3000, 3999, 4000, 4999])('who closes with %i is answered by it', (code) =>
-    isAnsweredBy(closing(code, 'goodbye'), code),
+  test.each([1000, 1001, 1003, 3000, 3999, 4000, 4999])('a close with %i is echoed', (code) =>
+    isClosedWith(closing(code, 'goodbye'), code),
   );
 
-  async function isAnsweredBy(bytes: Buffer, code: number): Promise<void> {
+  async function isClosedWith(bytes: Buffer, code: number): Promise<void> {
     const raw = await openRawWebSocket(ways[way](), '/ws/broken');
     raw.socket.write(bytes);
     expect(await raw.closeCode()).toBe(code);
     raw.socket.destroy();
   }
 
-  test('a reader that stops is closed with 3008, and the room goes on without it', async () => {
+  test('a client that stops reading is closed with 3008, and does not slow the room down', async () => {
     const base = ways[way]();
     const room = `busy-${way.length}`;
     const slow = await openRawWebSocket(base, `/ws/${room}`);
@@ -100,13 +104,13 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
     const [talker, listener] = await Promise.all([enterRoom(base, room), enterRoom(base, room)]);
     slow.socket.pause();
     dead.socket.pause();
-    await openAllThatStays();
+    await openPooledConnections();
     const before = descriptors();
     const text = 'a'.repeat(60_000);
     let sent = 0;
     const active = async () =>
       (await (await fetch(`${instance.url}/rooms/${room}/info`)).json()).active_connections;
-    // One after the other has to arrive while others do not read: the room is not slowed to their pace.
+    // Messages keep arriving while two clients do not read.
     while (sent < 800 && (await active()) > 2) {
       talker.say(text);
       sent++;
@@ -114,10 +118,10 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
     }
     expect(sent).toBeGreaterThan(0);
     expect(await active()).toBe(2);
-    // Everything that was sent before, in order, and then why.
+    // Everything that was sent before, in order, then the close code.
     slow.socket.resume();
     expect(await slow.closeCode()).toBe(3008);
-    // The other never reads again: it is cut, and leaves nothing behind here.
+    // The other one never reads again: it is terminated, and its descriptor released.
     await eventually(() => descriptors() <= before - 2);
     expect(listener.sequence().map(({ seq }) => seq)).toEqual(
       Array.from({ length: sent }, (_, index) => index + 1),
@@ -125,7 +129,7 @@ describe.each(Object.keys(ways) as Way[])('%s', (way) => {
   }, 60_000);
 });
 
-test('nobody takes the place of all others: more connections of one person, or of one address, are closed with 3504', async () => {
+test('connections beyond the limit per user, or per address of anonymous clients, are closed with 3504', async () => {
   const limited = await chat.start({
     CHAT_CONNECTIONS_PER_PERSON: '2',
     CHAT_CONNECTIONS_PER_ADDRESS: '3',
@@ -141,7 +145,7 @@ test('nobody takes the place of all others: more connections of one person, or o
   const third = await enter(ada.headers);
   expect([await third.closed, third.frames]).toEqual([3504, []]);
   await stays(bob.headers);
-  // The gateway vouches for the address of who is behind it.
+  // The gateway forwards the client's address.
   const from = (address: string) => ({ 'x-forwarded-for': address });
   for (let count = 0; count < 3; count++) await stays(from('203.0.113.7'));
   expect(await (await enter(from('203.0.113.7'))).closed).toBe(3504);
@@ -156,9 +160,9 @@ test('nobody takes the place of all others: more connections of one person, or o
   await limited.stop();
 }, 30_000);
 
-test('a text that comes byte by byte and in parts, with a ping in between, is understood', async () => {
+test('a fragmented text that arrives byte by byte, with a ping in between, is read', async () => {
   const raw = await openRawWebSocket(instance.url, '/ws/slow-writer');
-  const text = Buffer.from(said('größer'));
+  const text = Buffer.from(messageOf('größer'));
   const bytes = Buffer.concat([
     rawFrame(TEXT, text.subarray(0, 16), { final: false }),
     rawFrame(PING, 'still there?'),
@@ -170,27 +174,27 @@ test('a text that comes byte by byte and in parts, with a ping in between, is un
   raw.socket.destroy();
 });
 
-test('a thousand connections that come and go leave no descriptor behind', async () => {
+test('a thousand connections leave no descriptor behind', async () => {
   const open = async () => {
     const raw = await openRawWebSocket(instance.url, '/ws/passing');
-    // Half of them say goodbye, the others are just gone.
+    // Half of them send a close frame, the others disconnect.
     if (Math.random() < 0.5) raw.socket.end(rawFrame(8, Buffer.from([3, 232])));
     else raw.socket.destroy();
   };
   const round = () => Promise.all(Array.from({ length: 50 }, open));
   const staying = await connections();
-  const allGone = () => eventually(async () => (await connections()) === staying);
-  await openAllThatStays();
+  const allClosed = () => eventually(async () => (await connections()) === staying);
+  await openPooledConnections();
   await round();
-  await allGone();
+  await allClosed();
   const before = descriptors();
   for (let count = 0; count < 20; count++) await round();
-  await allGone();
+  await allClosed();
   await eventually(() => descriptors() <= before + 2);
 }, 30_000);
 
-/** Connections to the database are opened as they are needed, and stay. */
-async function openAllThatStays(): Promise<void> {
+/** Opens the pooled database connections, whose descriptors would be counted otherwise. */
+async function openPooledConnections(): Promise<void> {
   await Promise.all(
     Array.from({ length: 50 }, async () => (await fetch(`${instance.url}/rooms/empty/messages`)).text()),
   );
@@ -201,7 +205,7 @@ async function connections(): Promise<number> {
   return Number(/^chat_connections (\d+)$/m.exec(text)?.[1]);
 }
 
-test('an instance that ends sends everybody away with 3001, and lets nobody in', async () => {
+test('an instance that shuts down closes all connections with 3001', async () => {
   const ending = await chat.start();
   const talkers = await Promise.all(Array.from({ length: 60 }, () => enterRoom(ending.url, 'ending')));
   const stopped = ending.stop();

@@ -5,12 +5,13 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { chat } from '.';
-import { messageFrame } from './frames';
-import { openLiveRooms } from './live-rooms';
-import { createMessageWriter } from './message-writer';
-import { findPeople } from './people';
-import { createPlaces } from './places';
-import { sweepUnusedRooms } from './service';
+import { createConnectionLimits } from './connections/limits';
+import type { ChatDeps } from './deps';
+import { messageFrame } from './live/frames';
+import { openRoomRegistry } from './live/room-registry';
+import { createUserResolver } from './members/user-resolver';
+import { createMessageWriter } from './messages/writer';
+import { deleteUnusedRoomsPeriodically } from './rooms/clean-up';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -36,32 +37,32 @@ const database = await openServiceDatabase(runtime, env, {
 });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const users = grpcClient('users', UsersServiceDefinition);
-const live = await openLiveRooms(runtime, database, redis);
-const deps = {
+const live = await openRoomRegistry(runtime, database, redis);
+const deps: ChatDeps = {
   runtime,
   database,
-  live,
-  findPerson: findPeople(users),
   tokens,
+  live,
   writer: createMessageWriter(runtime, database, (room, rows) =>
-    live.spread(
+    live.publish(
       room,
       rows.map((row) => messageFrame(room, row)),
     ),
   ),
+  resolveUser: createUserResolver(users),
   anonymous: !runtime.production || env.CHAT_ALLOW_ANONYMOUS,
   origins: {
     allowed: (env.CHAT_ALLOWED_ORIGINS ?? '').split(',').map((origin) => origin.trim()),
     loopback: !runtime.production,
   },
   maxConnections: env.CHAT_MAX_CONNECTIONS,
-  places: createPlaces({
-    perPerson: env.CHAT_CONNECTIONS_PER_PERSON,
+  connectionLimits: createConnectionLimits({
+    perUser: env.CHAT_CONNECTIONS_PER_PERSON,
     perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
   }),
   messagesPerSecond: env.CHAT_MESSAGES_PER_SECOND,
   recoveryLimit: env.CHAT_RECOVERY_LIMIT,
 };
-sweepUnusedRooms(deps);
+deleteUnusedRoomsPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: chat(deps), drain: live.drain });

@@ -13,7 +13,7 @@ import {
 } from 'drizzle-orm/mysql-core';
 import { moment, uuid } from '#kit/mysql/columns';
 
-/** Compared byte by byte: `Lobby` and `lobby` are two rooms. */
+/** Binary collation: `Lobby` and `lobby` are two rooms. */
 const exactText = customType<{ data: string }>({
   dataType: () => 'varchar(64) character set utf8mb4 collate utf8mb4_bin',
 });
@@ -24,12 +24,12 @@ export const rooms = mysqlTable(
   {
     id: int('id', { unsigned: true }).autoincrement().primaryKey(),
     name: exactText('name').notNull(),
-    /** Changes when the room is another one of the same name: what a client has seen of it before means nothing then. */
+    /** Identifies this room among all that ever have its name: sequence numbers are comparable within one epoch only. */
     epoch: uuid('epoch').notNull(),
     isPrivate: boolean('is_private').notNull().default(false),
-    /** Null for rooms that came to be by being entered. */
+    /** Null for rooms that were created by joining them. */
     ownerId: uuid('owner_id'),
-    /** The number of the newest message or change. Its row is locked while the next numbers are given. */
+    /** The number of the newest message or change. The row is locked while the next ones are assigned. */
     lastSeq: sequence('last_seq').notNull().default(0),
     createdAt: moment('created_at').notNull(),
   },
@@ -39,13 +39,13 @@ export const rooms = mysqlTable(
   ],
 );
 
-/** Who may enter a private room. */
+/** Who may join a private room. */
 export const roomMembers = mysqlTable(
   'room_members',
   {
     roomId: int('room_id', { unsigned: true }).notNull(),
     userId: uuid('user_id').notNull(),
-    /** As it was when they were added, to be shown. */
+    /** For display, as of when the member was added. */
     username: varchar('username', { length: 30 }).notNull(),
     addedAt: moment('added_at').notNull(),
   },
@@ -55,14 +55,14 @@ export const roomMembers = mysqlTable(
   ],
 );
 
-/** As they are now. A deleted message stays without content: its number must stay taken. */
+/** In their current state. A deleted message remains without content, so that its number stays assigned. */
 export const messages = mysqlTable(
   'messages',
   {
     roomId: int('room_id', { unsigned: true }).notNull(),
     seq: sequence('seq').notNull(),
     id: uuid('id').notNull(),
-    /** The nil UUID for somebody without a name, so that their client ids are kept apart as well. */
+    /** The nil UUID for anonymous senders, so that the unique index covers their client ids. */
     senderId: uuid('sender_id').notNull(),
     username: varchar('username', { length: 30 }),
     message: text('message').notNull(),
@@ -81,7 +81,7 @@ export const messages = mysqlTable(
   ],
 );
 
-/** Edits and deletions: numbered with the messages, so that whoever was away hears of them in their turn. */
+/** Edits and deletions, numbered in one sequence with the messages, so that recovering clients get them in order. */
 export const changes = mysqlTable(
   'changes',
   {

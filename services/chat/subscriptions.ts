@@ -1,14 +1,15 @@
 import { UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import { type ChatDeps, forgetPerson } from './service';
+import type { ChatDeps } from './deps';
+import { eraseUser } from './erasure';
 
-/** Forgetting twice does no more than once, so no inbox is needed. */
-export function subscribe(deps: ChatDeps, rabbit: Rabbit): void {
+/** Erasure is idempotent, so no inbox is needed. */
+export function subscribe(deps: Pick<ChatDeps, 'runtime' | 'database'>, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'chat',
     events: [UserDeleted],
     prefetch: 2,
-    handle: (message) => forgetPerson(deps, message.data.id),
+    handle: (message) => eraseUser(deps, message.data.id),
   });
 }

@@ -5,7 +5,7 @@ const inbound = TypeCompiler.Compile(Inbound);
 const JWT = /eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** @returns undefined when it is not JSON or not one of the frames clients send */
+/** @returns undefined for anything but JSON of an inbound frame */
 export function parseInbound(text: string): Inbound | undefined {
   let value: unknown;
   try {
@@ -17,10 +17,10 @@ export function parseInbound(text: string): Inbound | undefined {
 }
 
 /**
- * What a client offers as subprotocols: a name to be answered, and perhaps a token, as `rookery.token.<jwt>` or as a
- * name of its own behind another (`bearer, <jwt>`): browsers can set no other header.
+ * Reads the offered subprotocols: the one to select, and possibly a token, as `rookery.token.<jwt>` or as a protocol of
+ * its own (`bearer, <jwt>`). Browsers can set no other header of a handshake.
  */
-export function readProtocols(header: string | null): { protocol: string | null; token: string | null } {
+export function readSubprotocols(header: string | null): { protocol: string | null; token: string | null } {
   const offered = (header ?? '')
     .split(',')
     .map((name) => name.trim())
@@ -33,11 +33,11 @@ export function readProtocols(header: string | null): { protocol: string | null;
 export interface OriginRule {
   /** Origins like `https://app.example.com`. */
   readonly allowed: readonly string[];
-  /** Pages of this machine may connect, whatever their port. */
+  /** Accept loopback origins on any port. */
   readonly loopback: boolean;
 }
 
-/** Programs send no `Origin`; browsers always do, so that no page of somebody else uses a visitor's network place. */
+/** Browsers always send `Origin`, other clients do not: this keeps foreign pages from connecting on a visitor's behalf. */
 export function isAllowedOrigin(rule: OriginRule, headers: Headers): boolean {
   const origin = headers.get('origin');
   if (origin === null) return true;
@@ -45,21 +45,21 @@ export function isAllowedOrigin(rule: OriginRule, headers: Headers): boolean {
   const { host, hostname, origin: normal } = new URL(origin);
   if (rule.allowed.includes(normal)) return true;
   if (rule.loopback && LOOPBACK.has(hostname)) return true;
-  // The gateway puts its own address there and the one the client asked for beside it; a page can set neither.
+  // The gateway replaces `host` and forwards the requested one; a page can set neither.
   return host !== '' && host === (headers.get('x-forwarded-host') ?? headers.get('host'));
 }
 
-/** Lets through `perSecond` on average and twice that at once. */
-export function createRateLimit(perSecond: number, now: () => number): () => boolean {
-  const most = perSecond * 2;
-  let left = most;
-  let lastMs = now();
+/** A token bucket: `perSecond` on average, bursts of twice that. @returns takes a token; false when there is none */
+export function createTokenBucket(perSecond: number, now: () => number): () => boolean {
+  const capacity = perSecond * 2;
+  let tokens = capacity;
+  let refilledMs = now();
   return () => {
     const nowMs = now();
-    left = Math.min(most, left + ((nowMs - lastMs) / 1000) * perSecond);
-    lastMs = nowMs;
-    if (left < 1) return false;
-    left--;
+    tokens = Math.min(capacity, tokens + ((nowMs - refilledMs) / 1000) * perSecond);
+    refilledMs = nowMs;
+    if (tokens < 1) return false;
+    tokens--;
     return true;
   };
 }

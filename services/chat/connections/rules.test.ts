@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { createRateLimit, isAllowedOrigin, parseInbound, readProtocols } from './rules';
+import { createTokenBucket, isAllowedOrigin, parseInbound, readSubprotocols } from './rules';
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln-_';
 
@@ -10,19 +10,19 @@ describe('subprotocols', () => {
     [`${TOKEN}, chat`, 'chat', TOKEN],
     ['chat', 'chat', null],
     [null, null, null],
-    // A browser gives up when none is chosen; then its own token goes back to where it came from.
+    // A browser fails the handshake unless one is selected; then its own token is echoed.
     [`rookery.token.${TOKEN}`, `rookery.token.${TOKEN}`, TOKEN],
   ])('%p', (header, protocol, token) => {
-    expect(readProtocols(header)).toEqual({ protocol, token });
+    expect(readSubprotocols(header)).toEqual({ protocol, token });
   });
 });
 
-describe('pages that may connect', () => {
+describe('allowed origins', () => {
   const rule = { allowed: ['https://app.example.com'], loopback: false };
   const allowed = (headers: Record<string, string>, loopback = false) =>
     isAllowedOrigin({ ...rule, loopback }, new Headers(headers));
 
-  test('are those listed and those of the same host, also behind the gateway', () => {
+  test('are the listed ones and the same host, also behind the gateway', () => {
     expect(allowed({ origin: 'https://app.example.com', host: 'chat' })).toBe(true);
     expect(allowed({ origin: 'https://chat.example.com', host: 'chat.example.com' })).toBe(true);
     expect(
@@ -34,7 +34,7 @@ describe('pages that may connect', () => {
     ).toBe(true);
   });
 
-  test('are no others; programs need no origin', () => {
+  test('are no others; clients without an origin are allowed', () => {
     expect(allowed({ host: 'chat' })).toBe(true);
     for (const origin of [
       'https://evil.example',
@@ -45,7 +45,7 @@ describe('pages that may connect', () => {
       expect(allowed({ origin, host: 'chat' })).toBe(false);
   });
 
-  test('of this machine only outside of production', () => {
+  test('include loopback only outside of production', () => {
     expect(allowed({ origin: 'http://localhost:3000', host: 'chat' }, true)).toBe(true);
     expect(allowed({ origin: 'http://localhost:3000', host: 'chat' })).toBe(false);
   });
@@ -63,16 +63,16 @@ test.each([
   expect(parseInbound(text)).toBeUndefined();
 });
 
-test('frames of the first chat, with null for what is not known, are understood', () => {
+test('frames with null in optional fields, as the first chat sent them, are accepted', () => {
   expect(parseInbound('{"message":"a","phone_number":null,"avatar":null}')).toBeDefined();
   expect(
     parseInbound('{"message":"a","phone_number":"+34600000000","avatar":"https://a.example/1.png"}'),
   ).toBeDefined();
 });
 
-test('a rate is kept on average, and twice of it at once', () => {
+test('the token bucket allows the rate on average, and bursts of twice that', () => {
   let nowMs = 0;
-  const allow = createRateLimit(10, () => nowMs);
+  const allow = createTokenBucket(10, () => nowMs);
   const taken = (times: number) => Array.from({ length: times }, allow).filter(Boolean).length;
   expect(taken(50)).toBe(20);
   nowMs = 500;

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { lockRoom, moveLastSeq } from './rooms-store';
-import { changes, messages } from './schema';
+import { lockRoom, updateLastSeq } from '../rooms/store';
+import { changes, messages } from '../schema';
 
 export type MessageRow = typeof messages.$inferSelect;
 export type ChangeRow = typeof changes.$inferSelect & Pick<MessageRow, 'id' | 'message'>;
@@ -11,18 +11,18 @@ export type Draft = Pick<
   'id' | 'senderId' | 'username' | 'message' | 'phoneNumber' | 'avatar' | 'clientId'
 >;
 
-/** A draft with its number; one that was said before comes back as it was then. */
+/** A stored draft; for a repeat, the message as it was stored first. */
 export interface Appended {
   readonly row: MessageRow;
   readonly isNew: boolean;
 }
 
 /**
- * Gives messages the next numbers of a room and keeps them, in one transaction under the lock of the room's row: a
- * number is visible only after all before it are, whichever instance gave them.
+ * Stores messages under the next sequence numbers of a room, in one transaction under the lock of the room's row: a
+ * number becomes visible only after all lower ones, whichever instance assigned them.
  *
- * @returns as many as `drafts`, in their order
- * @throws RoomGone when there is no such room any more
+ * @returns one for each draft, in their order
+ * @throws RoomDeleted
  */
 export async function appendMessages(
   database: Database,
@@ -31,28 +31,30 @@ export async function appendMessages(
 ): Promise<Appended[]> {
   return inTransaction(database, async (transaction) => {
     const { lastSeq, now } = await lockRoom(transaction, roomId);
-    const known = await findSaid(transaction, roomId, drafts);
+    const stored = await findRepeated(transaction, roomId, drafts);
     const added: MessageRow[] = [];
     const appended = drafts.map((draft): Appended => {
-      const said = draft.clientId === null ? undefined : known.get(saidKey(draft.senderId, draft.clientId));
-      if (said !== undefined) return { row: said, isNew: false };
+      const first =
+        draft.clientId === null ? undefined : stored.get(clientKey(draft.senderId, draft.clientId));
+      if (first !== undefined) return { row: first, isNew: false };
       const seq = lastSeq + added.length + 1;
       const row = { ...draft, roomId, seq, sentAt: now, editedAt: null, deletedAt: null };
       added.push(row);
-      if (row.clientId !== null) known.set(saidKey(row.senderId, row.clientId), row);
+      if (row.clientId !== null) stored.set(clientKey(row.senderId, row.clientId), row);
       return { row, isNew: true };
     });
     if (added.length > 0) {
       await transaction.insert(messages).values(added);
-      await moveLastSeq(transaction, roomId, lastSeq + added.length);
+      await updateLastSeq(transaction, roomId, lastSeq + added.length);
     }
     return appended;
   });
 }
 
-const saidKey = (senderId: string, clientId: string) => `${senderId} ${clientId}`;
+const clientKey = (senderId: string, clientId: string) => `${senderId} ${clientId}`;
 
-async function findSaid(
+/** Messages that were stored with the client ids of the drafts, by `clientKey`. */
+async function findRepeated(
   transaction: Transaction,
   roomId: number,
   drafts: readonly Draft[],
@@ -70,11 +72,11 @@ async function findSaid(
         inArray(messages.clientId, clientIds),
       ),
     );
-  return new Map(rows.map((row) => [saidKey(row.senderId, row.clientId ?? ''), row]));
+  return new Map(rows.map((row) => [clientKey(row.senderId, row.clientId ?? ''), row]));
 }
 
 /**
- * Edits a message, or with null deletes it; the change gets the room's next number.
+ * Edits a message, or deletes it with a null text, under the room's next sequence number.
  *
  * @returns undefined when the message was deleted before
  */
@@ -100,12 +102,12 @@ export async function changeMessage(
     const kind = text === null ? ('deleted' as const) : ('edited' as const);
     const change = { roomId, seq: lastSeq + 1, kind, messageSeq, changedAt: now };
     await transaction.insert(changes).values(change);
-    await moveLastSeq(transaction, roomId, change.seq);
+    await updateLastSeq(transaction, roomId, change.seq);
     return { ...change, id, message: text ?? '' };
   });
 }
 
-/** What has the numbers after `afterSeq` up to `untilSeq`, the oldest first. */
+/** Messages and changes with the numbers after `afterSeq` up to and including `untilSeq`. */
 export async function readSequence(
   database: Database,
   roomId: number,
@@ -132,7 +134,7 @@ export async function readSequence(
   };
 }
 
-/** At most `limit` messages after a number, or the newest before one; always the oldest first. */
+/** At most `limit` messages after a number, or the newest before one; always oldest first. */
 export async function listMessages(
   database: Database,
   roomId: number,
@@ -161,17 +163,21 @@ export async function findMessage(
   return row;
 }
 
-const ERASED_AT_ONCE = 500;
+const ERASURE_BATCH_SIZE = 500;
 
-/** Leaves what somebody said, without who said it. */
-export async function anonymise(database: Database, senderId: string, nobody: string): Promise<void> {
+/** Removes the sender from their messages. */
+export async function anonymizeMessages(
+  database: Database,
+  senderId: string,
+  anonymousId: string,
+): Promise<void> {
   for (;;) {
     const [result] = await database
       .update(messages)
-      // Without the client id: two of them may be alike once both are nobody's.
-      .set({ senderId: nobody, username: null, phoneNumber: null, avatar: null, clientId: null })
+      // Client ids as well: they are unique per sender, and collide once several senders are one.
+      .set({ senderId: anonymousId, username: null, phoneNumber: null, avatar: null, clientId: null })
       .where(eq(messages.senderId, senderId))
-      .limit(ERASED_AT_ONCE);
-    if (result.affectedRows < ERASED_AT_ONCE) return;
+      .limit(ERASURE_BATCH_SIZE);
+    if (result.affectedRows < ERASURE_BATCH_SIZE) return;
   }
 }

@@ -2,14 +2,14 @@ import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { GrpcClient } from '#kit/grpc/client';
 
 /**
- * Finds the id behind a username: members are kept by it, because a name may pass to somebody else.
+ * Resolves usernames to user ids: members are stored by id, because a username may be reassigned.
  *
- * @returns a function that throws the users service's `user.not-found`, or `DependencyUnavailable` when it is away
+ * @returns a function that throws the users service's `user.not-found`, or `DependencyUnavailable`
  */
-export const findPeople =
+export const createUserResolver =
   (users: Pick<GrpcClient<UsersServiceDefinition>, 'getUserByUsername'>) =>
   async (username: string): Promise<string> => {
     const { user } = await users.getUserByUsername({ username: username.toLowerCase() });
-    if (user === undefined) throw new Error('users answered a username without a person');
+    if (user === undefined) throw new Error('users responded without a user');
     return user.id;
   };

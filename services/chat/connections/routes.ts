@@ -1,0 +1,46 @@
+import { Elysia } from 'elysia';
+import { access } from '#kit/http/access';
+import { readClient } from '#kit/http/client-address';
+import { describe } from '#kit/http/route-docs';
+import { upgradeToWebSocket } from '#kit/http/websockets';
+import type { ChatDeps } from '../deps';
+import { RoomParams } from '../rooms/model';
+import { admitConnection } from './handshake';
+import { Handshake, UpgradeRequired } from './model';
+
+const PROTOCOL = `Frames are JSON texts of at most 64 KiB. Send \`{"message","phone_number"?,"avatar"?,"client_id"?}\` or
+\`{"type":"typing"}\`. Every connection in the room receives \`message\`, \`edited\` and \`deleted\`, numbered together by \`seq\` without
+gaps, and \`joined\` and \`left\` (in rooms of up to 100 connections) and \`typing\`; only the sender receives \`error\`, and
+\`duplicate\` for a \`client_id\` that was stored before.
+The first frame is your own \`joined\` with \`seq\` and \`epoch\`. With \`?after_seq=\` the second one is \`recovered\`: if true,
+everything that was missed follows; if false, fetch it from \`/rooms/{room_name}/messages\`.
+
+Close codes after which to reconnect: 3001 instance shuts down, 3004 room was replaced, 3005 token expired, 3008 client reads too
+slowly, 3010 history unavailable, 3012 no pong. Close codes after which not to: 3500 token revoked, 3501 not a text frame,
+3504 too many connections of this user, or of this address without one, 3507 not a member, 3509 too many invalid frames,
+3510 too many messages.
+
+Send a token in \`Authorization\`, \`?token=\`, or a subprotocol: \`rookery.chat, rookery.token.<token>\`.`;
+
+const { detail } = describe('Join a room (WebSocket)', 'Chat');
+
+export const connectionRoutes = (deps: ChatDeps) =>
+  new Elysia({ name: 'connections' }).use(access(deps.tokens)).get(
+    '/ws/:room_name',
+    async ({ request, server, params, query }) => {
+      const { address } = readClient(request, server);
+      const admitted = await admitConnection(deps, {
+        headers: request.headers,
+        address,
+        roomName: params.room_name,
+        query,
+      });
+      if (!upgradeToWebSocket(request, server, admitted)) throw new UpgradeRequired();
+    },
+    {
+      optionalUser: true,
+      params: RoomParams,
+      query: Handshake,
+      detail: { ...detail, description: PROTOCOL },
+    },
+  );

@@ -1,0 +1,25 @@
+import type { TokenVerifier } from '#kit/auth/tokens';
+import type { Runtime } from '#kit/core/runtime';
+import type { Database } from '#kit/mysql/database';
+import type { ConnectionLimits } from './connections/limits';
+import type { OriginRule } from './connections/rules';
+import type { RoomRegistry } from './live/room-registry';
+import type { MessageWriter } from './messages/writer';
+
+export interface ChatDeps {
+  readonly runtime: Runtime;
+  readonly database: Database;
+  readonly tokens: TokenVerifier;
+  readonly live: RoomRegistry;
+  readonly writer: MessageWriter;
+  /** The id behind a username; throws the users service's `user.not-found`. */
+  readonly resolveUser: (username: string) => Promise<string>;
+  /** Whether rooms may be read and joined without authentication. */
+  readonly anonymous: boolean;
+  readonly origins: OriginRule;
+  readonly maxConnections: number;
+  readonly connectionLimits: ConnectionLimits;
+  readonly messagesPerSecond: number;
+  /** A client that missed more messages and changes than this is not recovered; it fetches them. */
+  readonly recoveryLimit: number;
+}

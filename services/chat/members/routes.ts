@@ -1,0 +1,39 @@
+import { Elysia } from 'elysia';
+import { access } from '#kit/http/access';
+import { PageQuery } from '#kit/http/pagination';
+import { noContent, paged } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { ChatDeps } from '../deps';
+import { RoomParams } from '../rooms/model';
+import { MemberPage, MemberParams } from './model';
+import * as service from './service';
+
+export const memberRoutes = (deps: ChatDeps) =>
+  new Elysia({ name: 'members' })
+    .use(access(deps.tokens))
+    .get(
+      '/rooms/:room_name/members',
+      async ({ caller, params, query, request, set }) =>
+        paged(set, request, await service.listMembers(deps, caller, params.room_name, query)),
+      {
+        user: true,
+        params: RoomParams,
+        query: PageQuery,
+        response: MemberPage,
+        ...describe('List the members of a room', 'Members'),
+      },
+    )
+    .put(
+      '/rooms/:room_name/members/:username',
+      ({ caller, params, set }) => noContent(set, service.addMember(deps, caller, params)),
+      { user: true, params: MemberParams, ...describe('Add a member to my room (idempotent)', 'Members') },
+    )
+    .delete(
+      '/rooms/:room_name/members/:username',
+      ({ caller, params, set }) => noContent(set, service.removeMember(deps, caller, params)),
+      {
+        user: true,
+        params: MemberParams,
+        ...describe('Leave a room, or remove a member from mine', 'Members'),
+      },
+    );

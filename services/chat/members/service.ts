@@ -1,0 +1,52 @@
+import type { Caller } from '#kit/auth/caller';
+import { Forbidden } from '#kit/errors/problem';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import type { ChatDeps } from '../deps';
+import { requireReadableRoom } from '../rooms/access';
+import { NotTheOwner } from '../rooms/model';
+import type { Member } from './model';
+import * as store from './store';
+
+export interface MemberTarget {
+  readonly room_name: string;
+  readonly username: string;
+}
+
+export async function listMembers(
+  deps: ChatDeps,
+  caller: Caller,
+  roomName: string,
+  query: PageQuery,
+): Promise<Page<Member>> {
+  const room = await requireReadableRoom(deps, caller, roomName);
+  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const rows = await store.listMembers(deps.database, room.id, {
+    afterUserId: after?.[0] ?? null,
+    limit: limit + 1,
+  });
+  return toPage(
+    rows,
+    limit,
+    (row) => [row.userId],
+    (row) => ({ username: row.username, added_at: row.addedAt.toISOString() }),
+  );
+}
+
+export async function addMember(deps: ChatDeps, caller: Caller, target: MemberTarget): Promise<void> {
+  const room = await requireReadableRoom(deps, caller, target.room_name);
+  if (room.ownerId !== caller.id) throw new NotTheOwner({ detail: 'Only the owner of a room adds members.' });
+  const id = await deps.resolveUser(target.username);
+  await store.addMembers(deps.database, room.id, [{ id, username: target.username.toLowerCase() }]);
+}
+
+/** Members may leave; the owner may remove everybody else. Idempotent. */
+export async function removeMember(deps: ChatDeps, caller: Caller, target: MemberTarget): Promise<void> {
+  const room = await requireReadableRoom(deps, caller, target.room_name);
+  const isSelf = target.username.toLowerCase() === caller.username.toLowerCase();
+  if (isSelf && room.ownerId === caller.id)
+    throw new Forbidden({ detail: 'The owner of a room cannot leave it.' });
+  if (!isSelf && room.ownerId !== caller.id)
+    throw new NotTheOwner({ detail: 'Only the owner of a room removes other members.' });
+  const removed = await store.removeMember(deps.database, room.id, target.username);
+  if (room.isPrivate && removed.length > 0) deps.live.disconnectUsers(room, removed);
+}

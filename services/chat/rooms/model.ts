@@ -1,0 +1,49 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { defineProblem } from '#kit/errors/problem';
+import { PageOf } from '#kit/http/pagination';
+
+export const NotAMember = defineProblem('chat.not-a-member', 403, 'Not a member of this room');
+export const NotTheOwner = defineProblem('chat.not-the-owner', 403, 'Not the owner of this room');
+export const RoomNotFound = defineProblem('chat.room-not-found', 404, 'Room not found');
+export const RoomExists = defineProblem('chat.room-exists', 409, 'Room name already taken');
+
+export const RoomName = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: '^[^\\u0000-\\u001f\\u007f/\\\\]+$',
+  error: 'One to 64 characters, no slashes or control characters',
+  examples: ['lobby'],
+});
+export const Username = Type.String({ minLength: 1, maxLength: 30, examples: ['ada'] });
+export const Timestamp = Type.String({ format: 'date-time' });
+
+export const NewRoom = Type.Object({
+  name: RoomName,
+  private: Type.Optional(Type.Boolean({ default: false })),
+  members: Type.Optional(
+    Type.Array(Username, { maxItems: 100, description: 'Who may join a private room besides its owner' }),
+  ),
+});
+export type NewRoom = Static<typeof NewRoom>;
+
+export const Room = Type.Object({
+  name: Type.String(),
+  private: Type.Boolean(),
+  last_seq: Type.Integer(),
+  created_at: Timestamp,
+});
+export type Room = Static<typeof Room>;
+export const RoomPage = PageOf(Room);
+
+export const RoomInfo = Type.Object({
+  room: Type.String(),
+  active_connections: Type.Integer({ description: 'Across all instances' }),
+  members: Type.Array(Type.String(), {
+    description: 'Distinct usernames of the authenticated connections',
+  }),
+  private: Type.Boolean(),
+  last_seq: Type.Integer(),
+});
+export type RoomInfo = Static<typeof RoomInfo>;
+
+export const RoomParams = Type.Object({ room_name: RoomName });

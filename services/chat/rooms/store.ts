@@ -1,0 +1,110 @@
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import { isUuid } from '#kit/core/ids';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import { type Database, type Executor, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { roomMembers, rooms } from '../schema';
+
+export type RoomRow = typeof rooms.$inferSelect;
+
+/** The room's row has been deleted: unused rooms are cleaned up. */
+export class RoomDeleted extends Error {
+  override readonly name = 'RoomDeleted';
+}
+
+/** Locks a room until the transaction ends. */
+export async function lockRoom(
+  transaction: Transaction,
+  roomId: number,
+): Promise<{ lastSeq: number; now: Date }> {
+  const [row] = await transaction
+    .select({ lastSeq: rooms.lastSeq, now: sql`utc_timestamp(3)`.mapWith(rooms.createdAt) })
+    .from(rooms)
+    .where(eq(rooms.id, roomId))
+    .for('update');
+  if (row === undefined) throw new RoomDeleted();
+  return row;
+}
+
+export async function updateLastSeq(
+  transaction: Transaction,
+  roomId: number,
+  lastSeq: number,
+): Promise<void> {
+  await transaction.update(rooms).set({ lastSeq }).where(eq(rooms.id, roomId));
+}
+
+export async function findRoom(executor: Executor, name: string): Promise<RoomRow | undefined> {
+  const [room] = await executor.select().from(rooms).where(eq(rooms.name, name));
+  return room;
+}
+
+/** @returns false when the name is taken */
+export async function insertRoom(
+  executor: Executor,
+  room: Pick<RoomRow, 'name' | 'epoch' | 'isPrivate' | 'ownerId'>,
+): Promise<boolean> {
+  try {
+    await executor.insert(rooms).values({ ...room, createdAt: DATABASE_NOW });
+    return true;
+  } catch (failure) {
+    if (isDuplicate(failure, 'rooms_name')) return false;
+    throw failure;
+  }
+}
+
+/** The last sequence number of each room; deleted rooms are missing. */
+export async function readLastSeqs(
+  database: Database,
+  roomIds: readonly number[],
+): Promise<Map<number, number>> {
+  if (roomIds.length === 0) return new Map();
+  const rows = await database
+    .select({ id: rooms.id, lastSeq: rooms.lastSeq })
+    .from(rooms)
+    .where(inArray(rooms.id, [...roomIds]));
+  return new Map(rows.map((row) => [row.id, row.lastSeq]));
+}
+
+/** The rooms a user may join, by name. */
+export async function listRooms(
+  database: Database,
+  request: { userId: string | null; afterName: string; limit: number },
+): Promise<RoomRow[]> {
+  const member = request.userId !== null && isUuid(request.userId) ? request.userId : undefined;
+  const rows = await database
+    .select({ room: rooms })
+    .from(rooms)
+    .leftJoin(
+      roomMembers,
+      and(
+        eq(roomMembers.roomId, rooms.id),
+        member === undefined ? sql`false` : eq(roomMembers.userId, member),
+      ),
+    )
+    .where(
+      and(gt(rooms.name, request.afterName), or(eq(rooms.isPrivate, false), isNotNull(roomMembers.userId))),
+    )
+    .orderBy(asc(rooms.name))
+    .limit(request.limit);
+  return rows.map(({ room }) => room);
+}
+
+/**
+ * Deletes public rooms that were joined and never used: any client can create one by joining it.
+ *
+ * @returns their number, at most `limit`
+ */
+export async function deleteUnusedRooms(database: Database, days: number, limit: number): Promise<number> {
+  const [result] = await database
+    .delete(rooms)
+    .where(
+      and(
+        eq(rooms.lastSeq, 0),
+        isNull(rooms.ownerId),
+        eq(rooms.isPrivate, false),
+        lt(rooms.createdAt, sql`utc_timestamp(3) - interval ${days} day`),
+      ),
+    )
+    .limit(limit);
+  return result.affectedRows;
+}
