@@ -1,14 +1,15 @@
 import { Decision as DecisionCode, MailServiceDefinition, Outcome } from '#contracts/gen/mail/v1/mail';
 import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
-import { Beginning, Ending } from './model';
-import { beginSending, type Decision, finishSending, type MailDeps } from './service';
+import type { MailDeps } from './deps';
+import { SendRequest, SendResult } from './model';
+import { beginSending, type Decision, finishSending } from './service';
 
-/** What the worker that sends asks before, and tells after. */
+/** The worker claims a mail before it sends it, and reports the outcome. */
 export const mailGrpc = (deps: MailDeps) =>
   grpcService(MailServiceDefinition, {
     async beginSending(request) {
-      const decision = await beginSending(deps, validated(Beginning, request));
+      const decision = await beginSending(deps, validated(SendRequest, request));
       return {
         decision: DECISIONS[decision.kind],
         mail_id: decision.mailId,
@@ -18,8 +19,8 @@ export const mailGrpc = (deps: MailDeps) =>
       };
     },
     async finishSending(request) {
-      const ending = validated(Ending, { ...request, outcome: OUTCOMES[request.outcome] });
-      return { recorded: await finishSending(deps, ending) };
+      const result = validated(SendResult, { ...request, outcome: OUTCOMES[request.outcome] });
+      return { recorded: await finishSending(deps, result) };
     },
   });
 
@@ -31,7 +32,7 @@ const DECISIONS: Readonly<Record<Decision['kind'], DecisionCode>> = {
   unsubscribed: DecisionCode.DECISION_UNSUBSCRIBED,
 };
 
-const OUTCOMES: Readonly<Partial<Record<Outcome, Ending['outcome']>>> = {
+const OUTCOMES: Readonly<Partial<Record<Outcome, SendResult['outcome']>>> = {
   [Outcome.OUTCOME_SENT]: 'sent',
   [Outcome.OUTCOME_FAILED]: 'failed',
   [Outcome.OUTCOME_DEFERRED]: 'deferred',

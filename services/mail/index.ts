@@ -1,28 +1,21 @@
-import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { PageQuery } from '#kit/http/pagination';
 import { platform } from '#kit/http/platform';
 import { accepted, paged } from '#kit/http/responses';
+import { describe } from '#kit/http/route-docs';
+import type { MailDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
-import { askToUnsubscribe, unsubscribed } from './unsubscribe-page';
+import { confirmationPage, unsubscribedPage } from './unsubscribe-pages';
 
-const byToken = { query: Type.Object({ token: Type.String({ maxLength: 1_000 }) }) };
-const describe = (summary: string) => ({ detail: { summary, tags: ['Mail'] } });
+const byToken = { query: model.UnsubscribeQuery };
 
-export const mail = (
-  deps: service.MailDeps & {
-    tokens: TokenVerifier;
-    verifyService: (token: string | undefined) => Promise<string>;
-  },
-) =>
+export const mail = (deps: MailDeps) =>
   new Elysia({ name: 'mail' })
     .use(
       platform(deps.runtime, {
-        description: 'What is sent by mail, and what was.',
-        // RFC 8058: the click in a mail program is posted as a form of either kind.
+        description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
+        // RFC 8058: mail clients post one-click unsubscription as either kind of form.
         mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
       }),
     )
@@ -38,7 +31,7 @@ export const mail = (
         service: true,
         body: model.NewMail,
         response: { 202: model.Mail },
-        ...describe('Send a mail; asked again with the same event_id, none is sent again'),
+        ...describe('Send a mail (asynchronous); repeats with the same event_id send none', 'Mail'),
       },
     )
     .get(
@@ -46,38 +39,31 @@ export const mail = (
       async ({ query, request, set }) => paged(set, request, await service.listMails(deps, query)),
       {
         permission: 'mails:read',
-        query: Type.Composite([
-          PageQuery,
-          Type.Object({
-            to: Type.Optional(
-              Type.String({ minLength: 1, maxLength: 254, description: 'An address, or the id of a person' }),
-            ),
-          }),
-        ]),
+        query: model.MailQuery,
         response: model.MailPage,
-        ...describe('Mails, newest first'),
+        ...describe('List mails, newest first', 'Mail'),
       },
     )
     .get('/mails/:id', ({ params }) => service.readMail(deps, params.id), {
       permission: 'mails:read',
-      params: Type.Object({ id: Type.String({ maxLength: 36 }) }),
+      params: model.MailParams,
       response: model.Mail,
-      ...describe('A mail'),
+      ...describe('Get a mail', 'Mail'),
     })
 
     .get(
       '/mails/unsubscribe',
       async ({ query }) => {
         await service.readUnsubscribeToken(deps, query.token);
-        return askToUnsubscribe();
+        return confirmationPage();
       },
-      { public: true, ...byToken, ...describe('The page behind the link in a mail') },
+      { public: true, ...byToken, ...describe('Get the page that an unsubscribe link opens', 'Mail') },
     )
     .post(
       '/mails/unsubscribe',
       async ({ query }) => {
         await service.unsubscribe(deps, query.token);
-        return unsubscribed();
+        return unsubscribedPage();
       },
-      { public: true, ...byToken, ...describe('Unsubscribe, also with one click (RFC 8058)') },
+      { public: true, ...byToken, ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail') },
     );

@@ -8,20 +8,20 @@ import { outbox } from '#kit/messaging/tables';
 import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
 import { mails } from './schema';
-import { forgetPerson } from './service';
+import { deleteMailsOfUser } from './service';
 import { deleteOlderThan } from './store';
 
 const { app, call, client, close, database, deps, operator, serviceToken, tokens } = await startMail();
 afterAll(close);
 
 const newId = () => Bun.randomUUIDv7();
-const note = (title = 'News') => ({
+const notification = (title = 'News') => ({
   template: 'notification',
   values: { title, text: 'Something happened' },
 });
 const queue = async (body: object) =>
   call('POST', '/mails', { body, authorization: await serviceToken('mail') });
-const beginning = (changed: object = {}) => ({
+const sendRequest = (changed: object = {}) => ({
   event_id: newId(),
   template: 'notification',
   address: `${newId()}@example.com`,
@@ -34,11 +34,11 @@ const statusOf = async (id: string) =>
   (await call('GET', `/mails/${id}`, { authorization: operator })).body.status;
 
 describe('queueing a mail', () => {
-  test('answers 202 with where to look, and leaves a message for the worker', async () => {
+  test('returns 202 with its location, and publishes a message for the worker', async () => {
     const eventId = newId();
     const queued = await queue({
       to: { address: 'Ada@example.com', name: 'Ada' },
-      content: note(),
+      content: notification(),
       event_id: eventId,
     });
     expect(queued.status).toBe(202);
@@ -55,8 +55,8 @@ describe('queueing a mail', () => {
     expect(message.data).toMatchObject({ event_id: eventId, content: { template: 'notification' } });
   });
 
-  test('asked again, at the same time or later, is the same mail and one message', async () => {
-    const request = { to: { address: 'bob@example.com' }, content: note(), event_id: newId() };
+  test('repeated, concurrently or later, creates one mail and one message', async () => {
+    const request = { to: { address: 'bob@example.com' }, content: notification(), event_id: newId() };
     const answers = await Promise.all(Array.from({ length: 10 }, () => queue(request)));
     answers.push(await queue({ ...request, to: { address: 'BOB@example.com' } }));
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
@@ -70,17 +70,17 @@ describe('queueing a mail', () => {
     ['a name with an address', { address: 'Ada <ada@example.com>' }],
     ['a line break in the name', { address: 'ada@example.com', name: 'Ada\r\nBcc: eve@example.com' }],
     ['no domain', { address: 'ada' }],
-  ])('is refused with %s, which is not repeated', async (_what, to) => {
-    const { status, body } = await queue({ to, content: note() });
+  ])('is refused with %s, which is not echoed', async (_what, to) => {
+    const { status, body } = await queue({ to, content: notification() });
     expect(status).toBe(422);
     expect(JSON.stringify(body)).not.toContain('eve');
   });
 
   test.each([
-    ['a line break in the title', note('News\nBcc: eve@example.com')],
+    ['a line break in the title', notification('News\nBcc: eve@example.com')],
     ['an unknown template', { template: 'phishing', values: {} }],
     [
-      'a link that runs something',
+      'a javascript: link',
       {
         template: 'password-reset',
         values: { link: 'javascript:alert(1)', expires_at: '2026-11-20T10:15:00.000Z' },
@@ -91,9 +91,9 @@ describe('queueing a mail', () => {
   });
 });
 
-describe('who may', () => {
-  test('queue mail: services, with a token for this one; nobody else', async () => {
-    const body = { to: { address: 'ada@example.com' }, content: note() };
+describe('access control', () => {
+  test('only services with a token for this audience may queue mail', async () => {
+    const body = { to: { address: 'ada@example.com' }, content: notification() };
     expect((await call('POST', '/mails', { body })).status).toBe(401);
     expect((await call('POST', '/mails', { body, authorization: operator })).status).toBe(401);
     expect((await call('POST', '/mails', { body, authorization: await serviceToken('users') })).status).toBe(
@@ -101,18 +101,18 @@ describe('who may', () => {
     );
   });
 
-  test('read mails: operators', async () => {
-    const somebody = await tokens.authorization({ id: newId(), username: 'ada' });
+  test('only operators may read mails', async () => {
+    const user = await tokens.authorization({ id: newId(), username: 'ada' });
     for (const path of ['/mails', `/mails/${newId()}`]) {
       expect((await call('GET', path)).status).toBe(401);
-      expect((await call('GET', path, { authorization: somebody })).status).toBe(403);
+      expect((await call('GET', path, { authorization: user })).status).toBe(403);
     }
     expect((await call('GET', `/mails/${newId()}`, { authorization: operator })).body.code).toBe(
       'mail.not-found',
     );
   });
 
-  test('do what is said of every route', () => {
+  test('every route declares its access rule', () => {
     expect(
       routeClaims(app)
         .map(({ method, path, auth }) => `${method} ${path} ${auth}`)
@@ -127,12 +127,12 @@ describe('who may', () => {
   });
 });
 
-test('operators page through the mails to an address or a person, newest first', async () => {
+test('operators list the mails to an address or a user, newest first', async () => {
   const user_id = newId();
   const address = `${newId()}@example.com`;
   const ids: string[] = [];
   for (let count = 0; count < 5; count++)
-    ids.unshift((await client.beginSending(beginning({ user_id, address }))).mail_id);
+    ids.unshift((await client.beginSending(sendRequest({ user_id, address }))).mail_id);
   for (const to of [user_id, address]) {
     const seen: unknown[] = [];
     let cursor: unknown = '';
@@ -147,8 +147,8 @@ test('operators page through the mails to an address or a person, newest first',
 });
 
 describe('sending', () => {
-  test('of one mail is begun by one of many at once; the others are told to wait', async () => {
-    const request = beginning();
+  test('of one mail is claimed by one of many concurrent workers; the others get a wait time', async () => {
+    const request = sendRequest();
     const answers = await Promise.all(Array.from({ length: 20 }, () => client.beginSending(request)));
     const sent = answers.filter(({ decision }) => decision === Decision.DECISION_SEND);
     const waiting = answers.filter(({ decision }) => decision === Decision.DECISION_IN_PROGRESS);
@@ -157,12 +157,12 @@ describe('sending', () => {
     expect(new Set(answers.map(({ mail_id }) => mail_id)).size).toBe(1);
   });
 
-  test('is done once: what was sent or refused for good is not begun again', async () => {
+  test('is not repeated after the mail was sent or permanently refused', async () => {
     for (const [outcome, decision] of [
       [Outcome.OUTCOME_SENT, Decision.DECISION_ALREADY_SENT],
       [Outcome.OUTCOME_FAILED, Decision.DECISION_FAILED],
     ] as const) {
-      const request = beginning();
+      const request = sendRequest();
       const { mail_id, attempt } = await client.beginSending(request);
       const finished = await client.finishSending({ mail_id, attempt, outcome, reason: '' });
       expect(finished.recorded).toBe(true);
@@ -170,8 +170,8 @@ describe('sending', () => {
     }
   });
 
-  test('is begun again at once when it was put off, and when its sender has not been heard of', async () => {
-    const request = beginning();
+  test('is retried immediately when it was deferred, and when a claim has expired', async () => {
+    const request = sendRequest();
     const first = await client.beginSending(request);
     await client.finishSending({
       mail_id: first.mail_id,
@@ -195,10 +195,10 @@ describe('sending', () => {
     expect(await statusOf(first.mail_id)).toBe('sent');
   });
 
-  test('to somebody whose address changes between two attempts is still one mail', async () => {
-    const person = { event_id: newId(), user_id: newId() };
-    const first = await client.beginSending(beginning(person));
-    const again = await client.beginSending(beginning(person));
+  test('to a user whose address changes between two attempts is one mail', async () => {
+    const user = { event_id: newId(), user_id: newId() };
+    const first = await client.beginSending(sendRequest(user));
+    const again = await client.beginSending(sendRequest(user));
     expect([again.mail_id, again.decision]).toEqual([first.mail_id, Decision.DECISION_IN_PROGRESS]);
   });
 });
@@ -206,14 +206,14 @@ describe('sending', () => {
 describe('unsubscribing', () => {
   const pathOf = (url: string | undefined) => (url ?? '').replace('http://rookery.test', '');
 
-  test('by one click ends mail of that category to that address, and of no other', async () => {
+  test('by one click ends mail of that category to that address only', async () => {
     const address = `${newId()}@example.com`;
-    const { unsubscribe_url } = await client.beginSending(beginning({ address }));
+    const { unsubscribe_url } = await client.beginSending(sendRequest({ address }));
     const page = await app.handle(new Request(`http://localhost${pathOf(unsubscribe_url)}`));
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     const decisionFor = async (changed: object) =>
-      (await client.beginSending(beginning({ address, ...changed }))).decision;
-    // Looking is not clicking: mail programs follow links.
+      (await client.beginSending(sendRequest({ address, ...changed }))).decision;
+    // A GET does not unsubscribe: mail scanners follow links.
     expect(await decisionFor({})).toBe(Decision.DECISION_SEND);
 
     const forms = [new URLSearchParams(), new FormData()];
@@ -231,8 +231,8 @@ describe('unsubscribing', () => {
     expect(await decisionFor({ category: 'transactional' })).toBe(Decision.DECISION_SEND);
   });
 
-  test('is not offered for transactional mail, and not possible with a made-up link', async () => {
-    const transactional = await client.beginSending(beginning({ category: 'transactional' }));
+  test('is not offered for transactional mail, and not possible with a forged link', async () => {
+    const transactional = await client.beginSending(sendRequest({ category: 'transactional' }));
     expect(transactional.unsubscribe_url).toBeUndefined();
     for (const method of ['GET', 'POST'])
       expect(await call(method, '/mails/unsubscribe?token=made-up')).toMatchObject({
@@ -242,14 +242,14 @@ describe('unsubscribing', () => {
   });
 });
 
-test('nothing is kept of an erased person, nor of anybody for longer than needed', async () => {
+test('mails of an erased user and mails past their retention are deleted', async () => {
   const user_id = newId();
   const address = `${newId()}@example.com`;
-  await client.beginSending(beginning({ user_id, address }));
-  await client.beginSending(beginning({ address }));
-  const other = await client.beginSending(beginning());
-  await forgetPerson(deps, user_id);
-  await forgetPerson(deps, user_id);
+  await client.beginSending(sendRequest({ user_id, address }));
+  await client.beginSending(sendRequest({ address }));
+  const other = await client.beginSending(sendRequest());
+  await deleteMailsOfUser(deps, user_id);
+  await deleteMailsOfUser(deps, user_id);
   expect(await database.select().from(mails).where(eq(mails.address, address))).toEqual([]);
   expect(await statusOf(other.mail_id)).toBe('sending');
 

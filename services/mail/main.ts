@@ -6,11 +6,12 @@ import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { mail } from '.';
+import type { MailDeps } from './deps';
 import { mailGrpc } from './grpc';
-import { trimMails } from './service';
+import { deleteOldMailsPeriodically } from './service';
 import { subscribe } from './subscriptions';
 
-/** The worker gives up on a mail server after a minute. */
+/** The worker's timeout for sending is a minute. */
 const CLAIM_MS = 90_000;
 
 const env = readEnv({
@@ -28,7 +29,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.MAIL_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = {
+const deps: MailDeps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
@@ -38,6 +39,6 @@ const deps = {
   tokens,
   verifyService: createServiceTokenVerifier({ audience: 'mail', secret: env.INTERNAL_SECRET }),
 };
-trimMails(deps, env.MAILS_KEPT_DAYS);
+deleteOldMailsPeriodically(deps, env.MAILS_KEPT_DAYS);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: mail(deps), grpc: [mailGrpc(deps)] });

@@ -2,33 +2,34 @@ import { type Static, Type } from '@sinclair/typebox';
 import { MailAddress, MailRequested } from '#contracts/events/mail';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/pagination';
+import { nullable } from '#kit/http/schemas';
 
-export const MailNotFound = defineProblem('mail.not-found', 404, 'There is no such mail');
+export const MailNotFound = defineProblem('mail.not-found', 404, 'Mail not found');
 export const UnsubscribeLinkInvalid = defineProblem(
   'mail.unsubscribe-link-invalid',
   422,
-  'This link to unsubscribe is not one of ours',
+  'Invalid unsubscribe link',
 );
 
-/** Mail of this category is sent whatever the recipient has unsubscribed from. */
+/** Mail of this category is sent regardless of unsubscriptions. */
 export const TRANSACTIONAL = 'transactional';
 
 export const NewMail = MailRequested.data;
 export type NewMail = Static<typeof NewMail>;
 
-const Nullable = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
-const Moment = Type.String({ format: 'date-time' });
+const NullableText = (description: string) => nullable(Type.String(), { description });
+const Timestamp = Type.String({ format: 'date-time' });
 
 export const Mail = Type.Object({
-  id: Type.String({ description: 'Also the left part of its Message-ID' }),
-  event_id: Type.String({ description: 'What it tells of' }),
+  id: Type.String({ description: 'Also the local part of its Message-ID' }),
+  event_id: Type.String({ description: 'The event that the mail reports' }),
   template: Type.String(),
-  user_id: Nullable('The person it is for, where it was asked for a person'),
-  address: Nullable('Null until sending has begun, where it was asked for a person'),
-  name: Nullable('As the address'),
-  subject: Nullable('Null until sending has begun'),
-  category: Nullable('Null until sending has begun'),
+  user_id: NullableText('The recipient, where the mail was requested for a user'),
+  address: NullableText('Null until sending begins, where the mail was requested for a user'),
+  name: NullableText('Null like the address'),
+  subject: NullableText('Null until sending begins'),
+  category: NullableText('Null until sending begins'),
   status: Type.Union([
     Type.Literal('queued'),
     Type.Literal('sending'),
@@ -37,15 +38,26 @@ export const Mail = Type.Object({
     Type.Literal('unsubscribed'),
   ]),
   attempts: Type.Integer(),
-  reason: Nullable('Why it failed, or was put off the last time'),
-  created_at: Moment,
-  sent_at: Type.Union([Moment, Type.Null()]),
+  reason: NullableText('Why it failed, or was last deferred'),
+  created_at: Timestamp,
+  sent_at: nullable(Timestamp),
 });
 export type Mail = Static<typeof Mail>;
 export const MailPage = PageOf(Mail);
 
-/** What the worker says when it begins. */
-export const Beginning = Type.Object({
+export const MailQuery = Type.Composite([
+  PageQuery,
+  Type.Object({
+    to: Type.Optional(Type.String({ minLength: 1, maxLength: 254, description: 'An address or a user id' })),
+  }),
+]);
+export type MailQuery = Static<typeof MailQuery>;
+
+export const MailParams = Type.Object({ id: Type.String({ maxLength: 36 }) });
+export const UnsubscribeQuery = Type.Object({ token: Type.String({ maxLength: 1_000 }) });
+
+/** The worker's request to send a mail. */
+export const SendRequest = Type.Object({
   event_id: Uuid,
   template: Type.String({ minLength: 1, maxLength: 64 }),
   user_id: Type.Optional(Uuid),
@@ -54,12 +66,13 @@ export const Beginning = Type.Object({
   subject: Type.String({ minLength: 1, maxLength: 255 }),
   category: Type.String({ minLength: 1, maxLength: 32 }),
 });
-export type Beginning = Static<typeof Beginning>;
+export type SendRequest = Static<typeof SendRequest>;
 
-export const Ending = Type.Object({
+/** The worker's report of an attempt. */
+export const SendResult = Type.Object({
   mail_id: Uuid,
   attempt: Type.Integer({ minimum: 1 }),
   outcome: Type.Union([Type.Literal('sent'), Type.Literal('failed'), Type.Literal('deferred')]),
   reason: Type.String({ maxLength: 255 }),
 });
-export type Ending = Static<typeof Ending>;
+export type SendResult = Static<typeof SendResult>;

@@ -12,30 +12,30 @@ import { moment, uuid } from '#kit/mysql/columns';
 
 export { outbox } from '#kit/messaging/tables';
 
-/** 32 bytes, as SHA-256 makes them. */
+/** A SHA-256 digest. */
 const digest = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'binary(32)' });
 
-/** What was sent, or is to be. The content is not kept: it may hold secrets, like the link that resets a password. */
+/** Mails sent or to be sent. The content is not stored: it may hold secrets, like a password reset link. */
 export const mails = mysqlTable(
   'mails',
   {
-    /** Also the left part of its `Message-ID`, the same at every attempt. */
+    /** Also the local part of its `Message-ID`, the same at every attempt. */
     id: uuid('id').primaryKey(),
     eventId: uuid('event_id').notNull(),
     template: varchar('template', { length: 64 }).notNull(),
-    /** The person's id, else the address in lower case: an address may change between two attempts. */
+    /** The user's id, else the address in lower case: a user's address may change between two attempts. */
     recipient: varchar('recipient', { length: 254 }).notNull(),
     userId: uuid('user_id'),
-    /** Unknown until a person's mail is begun. */
+    /** Unknown until the mail to a user is claimed. */
     address: varchar('address', { length: 254 }),
     name: varchar('name', { length: 200 }),
     subject: varchar('subject', { length: 255 }),
     category: varchar('category', { length: 32 }),
     status: mysqlEnum('status', ['queued', 'sending', 'sent', 'failed', 'unsubscribed']).notNull(),
-    /** Counts claims; who reports the end of an older one is not believed. */
+    /** Counts claims; results of an older one are ignored. */
     attempts: int('attempts', { unsigned: true }).notNull().default(0),
     claimedUntil: moment('claimed_until'),
-    /** Why it failed, or was put off the last time. */
+    /** Why it failed, or was last deferred. */
     reason: varchar('reason', { length: 255 }),
     createdAt: moment('created_at').notNull(),
     sentAt: moment('sent_at'),
@@ -48,7 +48,7 @@ export const mails = mysqlTable(
   ],
 );
 
-/** Who does not want mail of a category. Outlives the person and their mails, so no address stands in it. */
+/** Unsubscriptions from a category. They outlive users and mails, so the address is stored as a hash only. */
 export const unsubscriptions = mysqlTable(
   'unsubscriptions',
   {

@@ -1,36 +1,24 @@
 import { createHash } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
-import type { Sealer } from '#kit/auth/sealing';
 import { isUuid, uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
-import type { Runtime } from '#kit/core/runtime';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { type Database, inTransaction } from '#kit/mysql/database';
+import { inTransaction } from '#kit/mysql/database';
+import type { MailDeps } from './deps';
 import {
-  type Beginning,
-  type Ending,
   type Mail,
   MailNotFound,
+  type MailQuery,
   type NewMail,
+  type SendRequest,
+  type SendResult,
   TRANSACTIONAL,
   UnsubscribeLinkInvalid,
 } from './model';
 import * as store from './store';
 
-export interface MailDeps {
-  readonly runtime: Runtime;
-  readonly database: Database;
-  readonly outbox: { wake(): void };
-  /** Makes and reads the tokens of links to unsubscribe. */
-  readonly sealer: Sealer;
-  /** Where people reach the gateway, without a slash at the end. */
-  readonly publicUrl: string;
-  /** Longer than sending can take: after so long its sender must have died, and another may send. */
-  readonly claimMs: number;
-}
-
-/** Takes a mail: its record and the message for the worker, or neither. Asked again, it is the same mail. */
+/** Stores a mail and the message for the worker, or neither. Idempotent by event, template and recipient. */
 export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
   const eventId = input.event_id ?? uuidv7();
   const queued = await inTransaction(deps.database, async (transaction) => {
@@ -51,7 +39,7 @@ export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
     const entry = outboxEntry(
       MailRequested,
       { ...input, event_id: eventId },
-      // The content may hold secrets, and nobody needs it here once the worker has it.
+      // The content may hold secrets, and is not needed here once it is published.
       { aggregate: { type: 'mail', id, version: 1 }, actor: null, erasePayload: true },
     );
     await writeOutbox(transaction, [entry]);
@@ -67,7 +55,7 @@ export async function readMail(deps: MailDeps, id: string): Promise<Mail> {
   return viewOf(row);
 }
 
-export async function listMails(deps: MailDeps, query: PageQuery & { to?: string }): Promise<Page<Mail>> {
+export async function listMails(deps: MailDeps, query: MailQuery): Promise<Page<Mail>> {
   const { limit, after } = readPageQuery<[string]>(query, 1);
   const rows = await store.listMails(deps.database, {
     to: query.to,
@@ -88,30 +76,30 @@ export type Decision =
   | { readonly kind: 'sent' | 'failed' | 'unsubscribed'; readonly mailId: string };
 
 /**
- * Gives a mail to one sender at a time. The claim ends by itself, so that a sender's death holds nothing up for ever;
- * only one that dies between the mail server's "accepted" and its own report makes a second mail, which has the same
- * `Message-ID`.
+ * Claims a mail for one worker at a time. Claims expire, so that a killed worker does not block its mail. A mail is sent
+ * twice only when a worker is killed after the mail server accepted it and before the result is recorded; both have the
+ * same `Message-ID`.
  */
-export async function beginSending(deps: MailDeps, beginning: Beginning): Promise<Decision> {
-  const { event_id, template, user_id, category, ...addressed } = beginning;
+export async function beginSending(deps: MailDeps, request: SendRequest): Promise<Decision> {
+  const { event_id, template, user_id, category, ...delivery } = request;
   return inTransaction(deps.database, async (transaction): Promise<Decision> => {
     const mail = await store.ensureMail(transaction, {
       id: uuidv7(),
       eventId: event_id,
       template,
-      recipient: user_id ?? addressed.address.toLowerCase(),
+      recipient: user_id ?? delivery.address.toLowerCase(),
       userId: user_id ?? null,
     });
     const mailId = mail.id;
     if (mail.status === 'sent' || mail.status === 'failed') return { kind: mail.status, mailId };
-    if (mail.status === 'sending' && mail.claimedMs > 0)
-      return { kind: 'in-progress', mailId, waitMs: mail.claimedMs };
-    const addressHash = hashOf(addressed.address);
+    if (mail.status === 'sending' && mail.claimRemainingMs > 0)
+      return { kind: 'in-progress', mailId, waitMs: mail.claimRemainingMs };
+    const addressHash = hashOf(delivery.address);
     if (category !== TRANSACTIONAL && (await store.isUnsubscribed(transaction, addressHash, category))) {
-      await store.markUnsubscribed(transaction, mailId, { ...addressed, category });
+      await store.markUnsubscribed(transaction, mailId, { ...delivery, category });
       return { kind: 'unsubscribed', mailId };
     }
-    await store.claim(transaction, mailId, { ...addressed, category }, deps.claimMs);
+    await store.claim(transaction, mailId, { ...delivery, category }, deps.claimMs);
     return {
       kind: 'send',
       mailId,
@@ -123,12 +111,12 @@ export async function beginSending(deps: MailDeps, beginning: Beginning): Promis
   });
 }
 
-/** @returns false when it was not recorded: another has taken over, or the recipient was erased */
-export async function finishSending(deps: MailDeps, ending: Ending): Promise<boolean> {
-  return store.finish(deps.database, ending);
+/** @returns false when it was not recorded: another worker has claimed the mail since, or the recipient was erased */
+export async function finishSending(deps: MailDeps, result: SendResult): Promise<boolean> {
+  return store.finish(deps.database, result);
 }
 
-/** @throws UnsubscribeLinkInvalid when the token is not from a mail of ours */
+/** @throws UnsubscribeLinkInvalid when this service did not seal the token */
 export async function readUnsubscribeToken(
   deps: MailDeps,
   token: string,
@@ -137,7 +125,7 @@ export async function readUnsubscribeToken(
     const [hash = '', category = ''] = (await deps.sealer.open(token)).split(' ');
     return { addressHash: Buffer.from(hash, 'hex'), category };
   } catch (cause) {
-    throw new UnsubscribeLinkInvalid({ cause });
+    throw new UnsubscribeLinkInvalid({ detail: 'Use the link in the mail unchanged.', cause });
   }
 }
 
@@ -146,18 +134,18 @@ export async function unsubscribe(deps: MailDeps, token: string): Promise<void> 
   await store.unsubscribe(deps.database, addressHash, category);
 }
 
-export async function forgetPerson(deps: MailDeps, userId: string): Promise<void> {
-  await inTransaction(deps.database, (transaction) => store.forgetPerson(transaction, userId));
+export async function deleteMailsOfUser(deps: Pick<MailDeps, 'database'>, userId: string): Promise<void> {
+  await inTransaction(deps.database, (transaction) => store.deleteMailsOfUser(transaction, userId));
 }
 
-const TRIM_EVERY_MS = 60 * 60_000;
-const TRIM_ROWS = 1_000;
+const CLEAN_UP_EVERY_MS = 60 * 60_000;
+const BATCH_SIZE = 1_000;
 
-/** Forgets mails after so many days: a list of who was written to is kept no longer than it is of use. */
-export function trimMails(deps: MailDeps, keptDays: number): void {
-  repeatEvery(deps.runtime, 'trimming mails', { everyMs: TRIM_EVERY_MS }, async () => {
+/** Deletes mails older than `retentionDays`, now and every hour: recipients are recorded no longer than necessary. */
+export function deleteOldMailsPeriodically(deps: MailDeps, retentionDays: number): void {
+  repeatEvery(deps.runtime, 'deleting old mails', { everyMs: CLEAN_UP_EVERY_MS }, async () => {
     while (!deps.runtime.closing.aborted)
-      if ((await store.deleteOlderThan(deps.database, keptDays, TRIM_ROWS)) < TRIM_ROWS) return;
+      if ((await store.deleteOlderThan(deps.database, retentionDays, BATCH_SIZE)) < BATCH_SIZE) return;
   });
 }
 

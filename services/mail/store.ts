@@ -2,27 +2,27 @@ import { and, desc, eq, inArray, lt, ne, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import type { Ending } from './model';
+import type { SendResult } from './model';
 import { mails, unsubscriptions } from './schema';
 
 export type MailRow = typeof mails.$inferSelect;
 type NewRow = Pick<typeof mails.$inferInsert, 'id' | 'eventId' | 'template' | 'recipient' | 'userId'> &
   Partial<Pick<MailRow, 'address' | 'name'>>;
 
-/** Inserts a mail unless there is one of this event, template and recipient; locks and returns the one there is. */
+/** Inserts a mail unless one exists for this event, template and recipient. Locks and returns the row. */
 export async function ensureMail(
   transaction: Transaction,
   row: NewRow,
-): Promise<MailRow & { claimedMs: number }> {
+): Promise<MailRow & { claimRemainingMs: number }> {
   await transaction
     .insert(mails)
     .values({ ...row, status: 'queued', createdAt: DATABASE_NOW })
-    // Not `insert ignore`: that takes a shared lock, and two who then want more of it deadlock.
+    // Not `insert ignore`, which takes a shared lock: two transactions that then upgrade it deadlock.
     .onDuplicateKeyUpdate({ set: { id: sql`${mails.id}` } });
   const [found] = await transaction
     .select({
       mail: mails,
-      claimedMs: sql<string>`coalesce(timestampdiff(microsecond, ${DATABASE_NOW}, ${mails.claimedUntil}) / 1000, 0)`,
+      claimRemainingMs: sql<string>`coalesce(timestampdiff(microsecond, ${DATABASE_NOW}, ${mails.claimedUntil}) / 1000, 0)`,
     })
     .from(mails)
     .where(
@@ -33,20 +33,20 @@ export async function ensureMail(
       ),
     )
     .for('update');
-  if (found === undefined) throw new Error('a mail is gone in the transaction that inserted it');
-  return { ...found.mail, claimedMs: Math.ceil(Number(found.claimedMs)) };
+  if (found === undefined) throw new Error('a mail is missing in the transaction that inserted it');
+  return { ...found.mail, claimRemainingMs: Math.ceil(Number(found.claimRemainingMs)) };
 }
 
 export async function claim(
   transaction: Transaction,
   id: string,
-  addressed: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
+  delivery: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
   claimMs: number,
 ): Promise<void> {
   await transaction
     .update(mails)
     .set({
-      ...addressed,
+      ...delivery,
       status: 'sending',
       attempts: sql`${mails.attempts} + 1`,
       claimedUntil: sql`${DATABASE_NOW} + interval ${claimMs * 1000} microsecond`,
@@ -57,33 +57,33 @@ export async function claim(
 export async function markUnsubscribed(
   transaction: Transaction,
   id: string,
-  addressed: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
+  delivery: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
 ): Promise<void> {
   await transaction
     .update(mails)
-    .set({ ...addressed, status: 'unsubscribed' })
+    .set({ ...delivery, status: 'unsubscribed' })
     .where(eq(mails.id, id));
 }
 
-/** @returns false when the claim is another's by now, or the mail is gone */
-export async function finish(database: Database, ending: Ending): Promise<boolean> {
-  const [result] =
-    ending.outcome === 'sent'
+/** @returns false when another worker holds the claim by now, or the mail was deleted */
+export async function finish(database: Database, result: SendResult): Promise<boolean> {
+  const [update] =
+    result.outcome === 'sent'
       ? await database
           .update(mails)
           .set({ status: 'sent', sentAt: DATABASE_NOW, claimedUntil: null, reason: null })
-          .where(eq(mails.id, ending.mail_id))
+          .where(eq(mails.id, result.mail_id))
       : await database
           .update(mails)
           .set({
-            status: ending.outcome === 'failed' ? 'failed' : 'queued',
+            status: result.outcome === 'failed' ? 'failed' : 'queued',
             claimedUntil: null,
-            reason: ending.reason,
+            reason: result.reason,
           })
           .where(
-            and(eq(mails.id, ending.mail_id), eq(mails.attempts, ending.attempt), ne(mails.status, 'sent')),
+            and(eq(mails.id, result.mail_id), eq(mails.attempts, result.attempt), ne(mails.status, 'sent')),
           );
-  return result.affectedRows > 0;
+  return update.affectedRows > 0;
 }
 
 export async function findMail(database: Database, id: string): Promise<MailRow | undefined> {
@@ -91,19 +91,19 @@ export async function findMail(database: Database, id: string): Promise<MailRow 
   return row;
 }
 
-/** Newest first, optionally those to one address or person. */
+/** Newest first, optionally those to one address or user. */
 export async function listMails(
   database: Database,
   request: { to: string | undefined; beforeId: string | null; limit: number },
 ): Promise<MailRow[]> {
   const { to, beforeId, limit } = request;
-  const person = to !== undefined && isUuid(to) ? eq(mails.userId, to) : undefined;
+  const user = to !== undefined && isUuid(to) ? eq(mails.userId, to) : undefined;
   return database
     .select()
     .from(mails)
     .where(
       and(
-        to === undefined ? undefined : (person ?? eq(mails.address, to)),
+        to === undefined ? undefined : (user ?? eq(mails.address, to)),
         beforeId === null || !isUuid(beforeId) ? undefined : lt(mails.id, beforeId),
       ),
     )
@@ -127,8 +127,8 @@ export async function unsubscribe(database: Database, addressHash: Buffer, categ
   await database.insert(unsubscriptions).ignore().values({ addressHash, category, createdAt: DATABASE_NOW });
 }
 
-/** Forgets what was sent to a person, also to an address of theirs without their name on it. */
-export async function forgetPerson(transaction: Transaction, userId: string): Promise<void> {
+/** Deletes the mails to a user, including those requested for their addresses. */
+export async function deleteMailsOfUser(transaction: Transaction, userId: string): Promise<void> {
   const rows = await transaction
     .selectDistinct({ address: mails.address })
     .from(mails)
@@ -141,7 +141,7 @@ export async function forgetPerson(transaction: Transaction, userId: string): Pr
     );
 }
 
-/** @returns how many were deleted, at most `limit` */
+/** @returns the number of deleted mails, at most `limit` */
 export async function deleteOlderThan(database: Database, days: number, limit: number): Promise<number> {
   const [result] = await database
     .delete(mails)

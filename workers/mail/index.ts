@@ -10,9 +10,9 @@ import type { GrpcClient } from '#kit/grpc/client';
 import { type MessageContext, PermanentError, RetryableError } from '#kit/messaging/delivery';
 import { parkWhenRefused } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';
-import { type Letter, letterOf } from './letters';
 import { MailDeferred, MailRefused, type Smtp } from './smtp';
-import { bodyOf, onOneLine, subjectOf } from './templates';
+import { type TemplateData, templateDataOf } from './template-data';
+import { renderBody, renderSubject, toSingleLine } from './templates';
 
 const EVENTS = [InvoicePaid, MailRequested] as const;
 type Message = MessageOf<(typeof EVENTS)[number]>;
@@ -24,30 +24,30 @@ export interface MailWorkerDeps {
 }
 
 /**
- * Sends mail, once for each event, template and recipient: mail's service gives each to one sender at a time and
- * remembers what was sent.
+ * Sends mail, once for each event, template and recipient: the mail service lets one worker at a time claim a mail, and
+ * records what was sent.
  */
 export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[number]> => ({
   source: { consumer: 'mail', events: EVENTS },
   concurrency: 5,
   async handle(message, context) {
     const recipient = await recipientOf(deps, message);
-    if (recipient === undefined) return context.log.info('the recipient has been erased: nobody to write to');
-    const letter = letterOf(message);
-    const subject = subjectOf(letter, recipient.name);
-    const begun = await parkWhenRefused(
+    if (recipient === undefined) return context.log.info('not sent: the recipient has been erased');
+    const content = templateDataOf(message);
+    const subject = renderSubject(content, recipient.name);
+    const claim = await parkWhenRefused(
       deps.mail.beginSending({
         event_id: eventIdOf(message),
-        template: letter.template,
+        template: content.template,
         user_id: recipient.userId,
         address: recipient.address,
         name: recipient.name,
         subject,
-        category: letter.category,
+        category: content.category,
       }),
     );
-    if (!mayBeSent(begun, context)) return;
-    await send(deps, { begun, letter, recipient, subject }, context);
+    if (!isClaimed(claim, context)) return;
+    await send(deps, { claim, content, recipient, subject }, context);
   },
 });
 
@@ -57,54 +57,54 @@ interface Recipient {
   readonly name: string;
 }
 
-/** @returns undefined for a person who has been erased */
+/** @returns undefined for a user who has been erased */
 async function recipientOf(deps: MailWorkerDeps, message: Message): Promise<Recipient | undefined> {
   const to = message.name === 'invoice.paid' ? { user_id: message.data.user_id } : message.data.to;
-  if (!('user_id' in to)) return { userId: undefined, address: to.address, name: onOneLine(to.name ?? '') };
+  if (!('user_id' in to))
+    return { userId: undefined, address: to.address, name: toSingleLine(to.name ?? '') };
   try {
     const { email, display_name } = await deps.users.getContact({ user_id: to.user_id });
     const address = validated(MailAddress, email);
-    return { userId: to.user_id, address, name: onOneLine(display_name) };
+    return { userId: to.user_id, address, name: toSingleLine(display_name) };
   } catch (failure) {
     if (failure instanceof Problem && failure.code === 'user.not-found') return undefined;
     return parkWhenRefused(Promise.reject(failure));
   }
 }
 
-/** An invoice is told of once, however often it is published. */
+/** An invoice is mailed once, however often it is published. */
 const eventIdOf = (message: Message): string =>
   message.name === 'invoice.paid' ? message.data.invoice_id : (message.data.event_id ?? message.id);
 
-type Begun = Awaited<ReturnType<MailWorkerDeps['mail']['beginSending']>>;
+type Claim = Awaited<ReturnType<MailWorkerDeps['mail']['beginSending']>>;
 
-function mayBeSent(begun: Begun, { log }: MessageContext): boolean {
-  const mail_id = begun.mail_id;
-  switch (begun.decision) {
+function isClaimed(claim: Claim, { log }: MessageContext): boolean {
+  const { mail_id } = claim;
+  switch (claim.decision) {
     case Decision.DECISION_SEND:
       return true;
     case Decision.DECISION_ALREADY_SENT:
-      log.info({ mail_id }, 'a repeat: it has been sent before');
+      log.info({ mail_id }, 'not sent: a repeat of a mail that was sent before');
       return false;
     case Decision.DECISION_UNSUBSCRIBED:
       log.info({ mail_id }, 'not sent: the recipient has unsubscribed');
       return false;
     case Decision.DECISION_IN_PROGRESS:
-      throw new RetryableError('another is sending it', { afterMs: begun.wait_ms });
+      throw new RetryableError('another worker is sending the mail', { afterMs: claim.wait_ms });
     case Decision.DECISION_FAILED:
-      throw new PermanentError('the mail server had refused it before');
+      throw new PermanentError('the mail server refused the mail before');
     default:
-      throw new Error('mail answered with a decision this worker does not know');
+      throw new Error('mail responded with an unknown decision');
   }
 }
 
 async function send(
   deps: MailWorkerDeps,
-  mail: { begun: Begun; letter: Letter; recipient: Recipient; subject: string },
+  mail: { claim: Claim; content: TemplateData; recipient: Recipient; subject: string },
   context: MessageContext,
 ): Promise<void> {
-  const { begun, letter, recipient, subject } = mail;
-  const { mail_id, attempt } = begun;
-  const unsubscribeUrl = begun.unsubscribe_url;
+  const { claim, content, recipient, subject } = mail;
+  const { mail_id, attempt, unsubscribe_url: unsubscribeUrl } = claim;
   const finish = (outcome: Outcome, reason = '') =>
     deps.mail.finishSending({ mail_id, attempt, outcome, reason });
   try {
@@ -113,7 +113,7 @@ async function send(
       to: { address: recipient.address, name: recipient.name },
       subject,
       unsubscribeUrl,
-      ...bodyOf(letter, { name: recipient.name, unsubscribeUrl }),
+      ...renderBody(content, { name: recipient.name, unsubscribeUrl }),
     });
   } catch (failure) {
     if (failure instanceof MailRefused) {
@@ -124,11 +124,12 @@ async function send(
     throw failure;
   }
   await retryForever(() => finish(Outcome.OUTCOME_SENT), {
-    signal: AbortSignal.timeout(REPORT_MS),
-    onFailure: (failure) => context.log.warn({ err: failure, mail_id }, 'sent, and not yet recorded'),
+    signal: AbortSignal.timeout(RECORD_TIMEOUT_MS),
+    onFailure: (failure) =>
+      context.log.warn({ err: failure, mail_id }, 'the mail was sent, but recording it failed; retrying'),
   });
-  context.log.info({ mail_id, template: letter.template }, 'sent');
+  context.log.info({ mail_id, template: content.template }, 'mail sent');
 }
 
-/** Until it is recorded that a mail was sent, it may be sent again: so this is tried for longer than a restart takes. */
-const REPORT_MS = 25_000;
+/** A mail may be sent again until it is recorded as sent, so recording is retried for longer than a restart takes. */
+const RECORD_TIMEOUT_MS = 25_000;

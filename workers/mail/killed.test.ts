@@ -15,8 +15,8 @@ afterAll(async () => {
   await registry.stop();
 });
 
-test('a mail whose worker is killed in the middle of sending it is sent by the next, once', async () => {
-  // The real queue, in which other tests may have left something.
+test('a mail whose worker is killed while sending it is sent once by the next worker', async () => {
+  // The real queue, which may hold messages of other tests.
   const inspection = service.rabbit.openChannel('inspection', async (channel) => {
     await channel.deleteQueue('mail');
   });

@@ -30,7 +30,7 @@ const people = new Map([
 ]);
 const [ada = ''] = people.keys();
 
-/** One worker on a queue of its own, and a way to publish to it. */
+/** A worker with a queue of its own, and functions to publish to it. */
 function startWorker(smtpPort = server.port, smtpHost = '127.0.0.1') {
   const runtime = testRuntime('mail-worker');
   const name = uniqueName('mail-worker');
@@ -39,7 +39,7 @@ function startWorker(smtpPort = server.port, smtpHost = '127.0.0.1') {
     users: {
       async getContact({ user_id }) {
         const contact = people.get(user_id);
-        if (contact === undefined) throw new Problem('user.not-found', 404, 'There is no such person');
+        if (contact === undefined) throw new Problem('user.not-found', 404, 'User not found');
         return contact;
       },
     },
@@ -83,9 +83,9 @@ function startWorker(smtpPort = server.port, smtpHost = '127.0.0.1') {
   };
 }
 
-const kept = service.rabbit.openChannel('inspection', async () => undefined);
-const channel = async () => (await kept.opened()).channel;
-afterAll(() => kept.close());
+const inspection = service.rabbit.openChannel('inspection', async () => undefined);
+const channel = async () => (await inspection.opened()).channel;
+afterAll(() => inspection.close());
 
 const digest = (to: Static<typeof MailRequested.data>['to'], event_id = newId()) => ({
   to,
@@ -119,7 +119,7 @@ describe('the mail worker', () => {
   const worker = startWorker();
   afterAll(worker.close);
 
-  test('sends a paid invoice to who paid, as HTML and as text, to the catcher of the local stack', async () => {
+  test('sends a paid invoice as HTML and text', async () => {
     const catcher = startWorker(Number(serverVariable('SMTP_PORT')), serverVariable('SMTP_HOST'));
     const paid = invoice();
     await catcher.publish(InvoicePaid, { ...paid, number: paid.invoice_id });
@@ -137,7 +137,7 @@ describe('the mail worker', () => {
     await catcher.close();
   });
 
-  test('sends one mail for what comes five times at once, and again later in another message', async () => {
+  test('sends one mail for a message that is delivered five times concurrently, and again later', async () => {
     const address = someAddress();
     const request = digest({ address, name: 'Bob' });
     const message = envelope(MailRequested, request, context);
@@ -160,7 +160,7 @@ describe('the mail worker', () => {
     expect(headers.get('auto-submitted')).toBe('auto-generated');
   });
 
-  test('keeps what people call themselves out of the headers', async () => {
+  test('keeps display names from injecting headers', async () => {
     const paid = invoice();
     await worker.publish(InvoicePaid, paid);
     await eventually(() => mailsTo('ada@example.com').length > 0);
@@ -171,7 +171,7 @@ describe('the mail worker', () => {
     }
   });
 
-  test('tries again what the server puts off, under the same Message-ID', async () => {
+  test('retries what the server defers, with the same Message-ID', async () => {
     const address = someAddress();
     server.manner = 450;
     await worker.publish(MailRequested, digest({ address }));
@@ -184,14 +184,14 @@ describe('the mail worker', () => {
     ]);
   });
 
-  test('gives up what the server refuses for good: recorded, parked with the reason, and parked again when repeated', async () => {
+  test('records and parks what the server permanently refuses, also when it is delivered again', async () => {
     const address = someAddress();
     server.manner = 550;
     const message = await worker.publish(MailRequested, digest({ address }));
     await eventually(async () => (await recordOf(address))?.status === 'failed');
     expect(await recordOf(address)).toMatchObject({
       attempts: 1,
-      reason: 'the mail server refused it with 550 5.1.1',
+      reason: 'the mail server refused the mail: 550 5.1.1',
     });
     server.manner = 'takes';
     const reasons: string[] = [];
@@ -202,13 +202,13 @@ describe('the mail worker', () => {
       return reasons.length === 2;
     });
     expect(reasons).toEqual([
-      'PermanentError: the mail server refused it with 550 5.1.1',
-      'PermanentError: the mail server had refused it before',
+      'PermanentError: the mail server refused the mail: 550 5.1.1',
+      'PermanentError: the mail server refused the mail before',
     ]);
     expect(mailsTo(address)).toEqual([]);
   });
 
-  test('writes to nobody in the place of a person who has been erased', async () => {
+  test('sends nothing to an erased user', async () => {
     await worker.publish(MailRequested, digest({ user_id: newId() }));
     const after = someAddress();
     await worker.publish(MailRequested, digest({ address: after }));
@@ -217,18 +217,18 @@ describe('the mail worker', () => {
   });
 });
 
-describe('while the mail server is away', () => {
-  test('mail waits, and is delivered once it is back', async () => {
-    const away = await startMailServer();
-    await away.close();
-    const worker = startWorker(away.port);
+describe('while the mail server is unavailable', () => {
+  test('mail is queued, and delivered after it recovers', async () => {
+    const stopped = await startMailServer();
+    await stopped.close();
+    const worker = startWorker(stopped.port);
     const address = someAddress();
     await worker.publish(MailRequested, digest({ address }));
     await eventually(async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
-    const back = await startMailServer({ port: away.port });
-    await eventually(() => back.mails.length === 1);
+    const recovered = await startMailServer({ port: stopped.port });
+    await eventually(() => recovered.mails.length === 1);
     await eventually(async () => (await recordOf(address))?.status === 'sent');
     await worker.close();
-    await back.close();
+    await recovered.close();
   });
 });

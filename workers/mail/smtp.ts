@@ -4,7 +4,7 @@ import { type Runtime, withTimeout } from '#kit/core/runtime';
 export interface SmtpSettings {
   readonly host: string;
   readonly port: number;
-  /** TLS from the first byte on. Without it STARTTLS is used where the server offers it. */
+  /** Implicit TLS. Without it STARTTLS is used where the server offers it. */
   readonly secure: boolean;
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -13,7 +13,7 @@ export interface SmtpSettings {
 }
 
 export interface OutgoingMail {
-  /** Makes the `Message-ID`, the same at every attempt: a receiver that gets it twice can tell. */
+  /** Becomes the `Message-ID`, the same at every attempt, so that receivers can detect duplicates. */
   readonly id: string;
   readonly to: { readonly address: string; readonly name: string };
   readonly subject: string;
@@ -23,29 +23,29 @@ export interface OutgoingMail {
 }
 
 export interface Smtp {
-  /** @throws MailRefused when the server will not take it, MailDeferred when it may later */
+  /** @throws MailRefused for a permanent failure, MailDeferred for a transient one */
   send(mail: OutgoingMail): Promise<void>;
 }
 
-/** For good. The message holds codes only: servers repeat addresses in their texts. */
+/** A permanent failure. The message holds codes only: servers repeat addresses in their texts. */
 export class MailRefused extends Error {
   override readonly name = 'MailRefused';
 }
 
-/** It was not taken now; trying again may help. */
+/** A transient failure: a retry may succeed. */
 export class MailDeferred extends Error {
   override readonly name = 'MailDeferred';
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const SILENCE_TIMEOUT_MS = 20_000;
-/** All of it; a claim on a mail lasts longer. */
+const IDLE_TIMEOUT_MS = 20_000;
+/** The whole transaction; a claim on a mail lasts longer. */
 const SEND_TIMEOUT_MS = 60_000;
 const CHECK_TIMEOUT_MS = 3_000;
-const MAIL_CONNECTIONS = 3;
-const MAILS_OF_A_CONNECTION = 100;
+const MAX_CONNECTIONS = 3;
+const MAX_MAILS_PER_CONNECTION = 100;
 
-/** Opens a pool of connections to the mail server, each made when it is first needed. */
+/** Opens a pool of connections to the mail server, which are established on demand. */
 export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
   const { host, port, secure, user, password, from } = settings;
   const transport = createTransport({
@@ -53,15 +53,15 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
     host,
     port,
     secure,
-    // A password never goes over an open line.
+    // Passwords are never sent unencrypted.
     requireTLS: user !== undefined && !secure,
     ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     greetingTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SILENCE_TIMEOUT_MS,
-    maxConnections: MAIL_CONNECTIONS,
-    maxMessages: MAILS_OF_A_CONNECTION,
-    // A connection that ends after the last byte may have delivered: only the claim decides about another attempt.
+    socketTimeout: IDLE_TIMEOUT_MS,
+    maxConnections: MAX_CONNECTIONS,
+    maxMessages: MAX_MAILS_PER_CONNECTION,
+    // The mail may have been accepted when a connection ends after the last byte: only the claim decides on a retry.
     maxRequeues: 0,
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -73,7 +73,7 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
     name: 'smtp',
     required: false,
     check: async () => {
-      await withTimeout(transport.verify(), CHECK_TIMEOUT_MS, 'greeting the mail server');
+      await withTimeout(transport.verify(), CHECK_TIMEOUT_MS, 'connecting to the mail server');
       return undefined;
     },
   });
@@ -91,36 +91,36 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
       try {
         await withTimeout(sending, SEND_TIMEOUT_MS, 'sending a mail');
       } catch (failure) {
-        throw meaningOf(failure);
+        throw classifyFailure(failure);
       }
     },
   };
 }
 
-/** RFC 2369, and RFC 8058 for one click. */
+/** RFC 2369, and RFC 8058 for one-click unsubscription. */
 const unsubscribeHeaders = (url: string | undefined): Record<string, string> =>
   url === undefined
     ? {}
     : { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 
-/** The steps at which a server judges the mail, and not the connection or the sender's password. */
-const ABOUT_THE_MAIL = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);
-/** RFC 4954: authentication or encryption is wanted first. Another configuration, not another mail, will help. */
-const ABOUT_THE_SENDER = new Set([530, 534, 535, 538]);
+/** The commands whose failure concerns the mail, not the connection or the credentials. */
+const MAIL_COMMANDS = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);
+/** RFC 4954: authentication or encryption is required. A matter of configuration, not of the mail. */
+const AUTHENTICATION_CODES = new Set([530, 534, 535, 538]);
 
-/** RFC 5321, section 4.2.1: what begins with 5 is refused for good, what begins with 4 may be tried again. */
-export function meaningOf(failure: unknown): MailRefused | MailDeferred {
+/** RFC 5321, section 4.2.1: 5yz replies are permanent failures, 4yz replies are transient. */
+export function classifyFailure(failure: unknown): MailRefused | MailDeferred {
   const { code, command, responseCode, response } = fieldsOf(failure);
   const status = /^[245]\.\d{1,3}\.\d{1,3}\b/.exec(response.slice(4))?.[0];
-  const answer = responseCode === undefined ? code : [responseCode, status].filter(Boolean).join(' ');
+  const reply = responseCode === undefined ? code : [responseCode, status].filter(Boolean).join(' ');
   const refused =
     responseCode === undefined
-      ? // The library itself does not take the addresses or the text.
+      ? // The library itself refuses the addresses or the text.
         code === 'EENVELOPE' || code === 'EMESSAGE'
-      : responseCode >= 500 && ABOUT_THE_MAIL.has(command) && !ABOUT_THE_SENDER.has(responseCode);
+      : responseCode >= 500 && MAIL_COMMANDS.has(command) && !AUTHENTICATION_CODES.has(responseCode);
   return refused
-    ? new MailRefused(`the mail server refused it with ${answer}`)
-    : new MailDeferred(`the mail server could not take it: ${answer}`);
+    ? new MailRefused(`the mail server refused the mail: ${reply}`)
+    : new MailDeferred(`the mail server deferred the mail: ${reply}`);
 }
 
 function fieldsOf(failure: unknown) {

@@ -5,15 +5,15 @@ import type { MailContent } from '#contracts/events/mail';
 import { MailRequested } from '#contracts/events/mail';
 import { envelope } from '#contracts/messages';
 import { compileMailTemplates } from '../../scripts/build-mail-templates';
-import { letterOf, peopleOf } from './letters';
-import { bodyOf, subjectOf } from './templates';
+import { formatLikers, templateDataOf } from './template-data';
+import { renderBody, renderSubject } from './templates';
 
 const context = { requestId: 'request-1', actor: null };
 const USER = '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d4e';
 const requested = (content: MailContent) =>
-  letterOf(envelope(MailRequested, { to: { user_id: USER }, content }, context));
+  templateDataOf(envelope(MailRequested, { to: { user_id: USER }, content }, context));
 const invoice = (changed: { amount?: string; currency?: string; description?: string } = {}) =>
-  letterOf(
+  templateDataOf(
     envelope(
       InvoicePaid,
       {
@@ -34,7 +34,7 @@ const post = (excerpt = 'Hello', likers = ['alice'], others_count = 0) => ({
   likers,
   others_count,
 });
-const letters = [
+const mails = [
   invoice(),
   requested({
     template: 'password-reset',
@@ -48,16 +48,16 @@ const letters = [
 ];
 
 describe('mail templates', () => {
-  test('are committed as they are built from their sources', async () => {
+  test('are committed as generated from their sources', async () => {
     for (const [name, built] of await compileMailTemplates())
       expect([name, await Bun.file(join(import.meta.dir, 'templates', name)).text()]).toEqual([name, built]);
   });
 
-  test.each(letters.map((letter) => [letter.template, letter] as const))(
-    '%s has every placeholder filled, loads nothing from elsewhere, and says the same in text',
-    (_name, letter) => {
-      const { html, text } = bodyOf(letter, { name: 'Ada', unsubscribeUrl: 'https://rookery.example/u' });
-      for (const body of [html, text, subjectOf(letter, 'Ada')]) {
+  test.each(mails.map((mail) => [mail.template, mail] as const))(
+    '%s has every placeholder filled, loads no external resources, and has a plain text equivalent',
+    (_name, mail) => {
+      const { html, text } = renderBody(mail, { name: 'Ada', unsubscribeUrl: 'https://rookery.example/u' });
+      for (const body of [html, text, renderSubject(mail, 'Ada')]) {
         expect(body).not.toMatch(/\{\{|\}\}|undefined|null|\[object/);
         expect(body.trim()).not.toBe('');
       }
@@ -67,9 +67,9 @@ describe('mail templates', () => {
     },
   );
 
-  test('have a known placeholder behind every name, so that nothing is silently left blank', async () => {
+  test('have a value for every placeholder, so that none is silently blank', async () => {
     const known: Record<string, Set<string>> = {};
-    for (const letter of letters) known[letter.template] = namesIn(letter.values);
+    for (const mail of mails) known[mail.template] = namesIn(mail.values);
     for (const [file, html] of await compileMailTemplates()) {
       const names = [...html.matchAll(/\{\{[#/^]?([a-z_.]+)\}\}/g)].map(([, name]) => name ?? '');
       const always = new Set(['name', 'unsubscribe_url', '.']);
@@ -78,38 +78,38 @@ describe('mail templates', () => {
     }
   });
 
-  test('show what people wrote as text, whatever it holds', () => {
+  test('escape user input', () => {
     const hostile = `<script>alert(1)</script>{{link}}&"'\n<img src=x onerror=y>`;
-    const letter = requested({ template: 'likes-digest', values: { posts: [post(hostile)] } });
-    const { html, text } = bodyOf(letter, { name: '<b>Ada</b>' });
+    const mail = requested({ template: 'likes-digest', values: { posts: [post(hostile)] } });
+    const { html, text } = renderBody(mail, { name: '<b>Ada</b>' });
     expect(html).not.toMatch(/<script|<img|<b>/);
     expect(html).toContain('&lt;script&gt;');
     expect(text).toContain('<script>alert(1)</script>{{link}}&"\'');
   });
 
-  test('make subjects of one line that nobody can break out of or turn around', () => {
-    const letter = requested({ template: 'likes-digest', values: { posts: [post('x', ['al\u202eice'])] } });
-    const values = { ...letter.values, summary: `A & B\r\nBcc: victim@example.com\u2028${'x'.repeat(300)}` };
-    expect(subjectOf(letter, '')).toBe('al ice liked your post');
-    const subject = subjectOf({ ...letter, values }, '');
+  test('render subjects as one line, without header injection or bidirectional override', () => {
+    const mail = requested({ template: 'likes-digest', values: { posts: [post('x', ['al\u202eice'])] } });
+    const values = { ...mail.values, summary: `A & B\r\nBcc: victim@example.com\u2028${'x'.repeat(300)}` };
+    expect(renderSubject(mail, '')).toBe('al ice liked your post');
+    const subject = renderSubject({ ...mail, values }, '');
     expect(subject).toStartWith('A & B Bcc: victim@example.com xxx');
     expect([...subject].length).toBe(200);
     expect(subject).not.toMatch(/[\p{Cc}\u2028]/u);
   });
 
-  test('name some people and count the others', () => {
-    expect(peopleOf({ likers: ['alice'], others_count: 0 })).toBe('alice');
-    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 0 })).toBe('alice and bob');
-    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 1 })).toBe('alice, bob and 1 other');
-    expect(peopleOf({ likers: ['alice', 'bob'], others_count: 7 })).toBe('alice, bob and 7 others');
+  test('name some likers and count the others', () => {
+    expect(formatLikers({ likers: ['alice'], others_count: 0 })).toBe('alice');
+    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 0 })).toBe('alice and bob');
+    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 1 })).toBe('alice, bob and 1 other');
+    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 7 })).toBe('alice, bob and 7 others');
     const several = requested({
       template: 'likes-digest',
       values: { posts: [post('Hello', ['alice', 'bob'], 7), post()] },
     });
-    expect(subjectOf(several, '')).toBe('10 likes on 2 of your posts');
+    expect(renderSubject(several, '')).toBe('10 likes on 2 of your posts');
   });
 
-  test('show money exactly, with the digits its currency has', () => {
+  test('format money exactly, with the digits of its currency', () => {
     const totalOf = (amount: string, currency: string) => invoice({ amount, currency }).values.total;
     expect(totalOf('9007199254740993.01', 'EUR')).toBe('€9,007,199,254,740,993.01');
     expect(totalOf('1200', 'JPY')).toBe('¥1,200');
@@ -117,7 +117,7 @@ describe('mail templates', () => {
   });
 });
 
-/** The names of all values, also of those in lists and in what is nested. */
+/** The names of all values, including nested ones. */
 function namesIn(value: unknown): Set<string> {
   if (Array.isArray(value)) return new Set(value.flatMap((item) => [...namesIn(item)]));
   if (typeof value !== 'object' || value === null) return new Set();

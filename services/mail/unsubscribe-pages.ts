@@ -1,9 +1,9 @@
-/** Asks first: programs that look into mail follow its links, and must not unsubscribe anybody by that. */
-export const askToUnsubscribe = () =>
+/** Asks for confirmation: mail scanners follow links, which must not unsubscribe the recipient. */
+export const confirmationPage = () =>
   page('Unsubscribe?', '<form method="post"><button>Unsubscribe</button></form>');
 
-export const unsubscribed = () =>
-  page('You are unsubscribed', '<p>You will get no more mail of this kind from Rookery.</p>');
+export const unsubscribedPage = () =>
+  page('You have been unsubscribed', '<p>You will no longer receive this kind of mail from Rookery.</p>');
 
 const page = (heading: string, body: string): Response =>
   new Response(
