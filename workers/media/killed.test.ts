@@ -15,11 +15,11 @@ afterAll(async () => {
   await registry.stop();
 });
 
-test('a picture whose worker is killed in the middle of it is ready by the next, once', async () => {
+test('a picture whose worker is killed during processing is completed once by the next worker', async () => {
   const { runtime } = service;
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
   await eventually(() => rabbit.connected);
-  // The real queue, in which other tests may have left something.
+  // The real queue, which may hold messages of other tests.
   const inspection = rabbit.openChannel('inspection', async (channel) => {
     await channel.deleteQueue('media');
   });
@@ -56,7 +56,7 @@ test('a picture whose worker is killed in the middle of it is ready by the next,
     .toBuffer();
   const response = await service.upload(ada, bytes, { name: 'big.jpg' });
   const { id } = await response.json();
-  // Its sizes take seconds; the original is copied when rendering begins.
+  // Rendering takes seconds, and starts after the original has been copied.
   await eventually(async () => renderers(first.pid) > 0);
   await first.kill();
   const read = async () => (await service.call('GET', `/files/${id}`, { authorization: ada })).body;
@@ -68,7 +68,7 @@ test('a picture whose worker is killed in the middle of it is ready by the next,
   await second.stop();
 }, 120_000);
 
-/** Processes that a process has started. */
+/** The number of child processes. */
 const renderers = (pid: number): number =>
   Bun.spawnSync(['pgrep', '-P', String(pid)])
     .stdout.toString()

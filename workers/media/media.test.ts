@@ -21,7 +21,7 @@ async function uploaded(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<s
   return body.id;
 }
 
-/** What becomes of a file: whether it is stored at all, and what the worker makes of it. */
+/** The outcome of an upload: its problem code, or the status or code after processing. */
 async function becomes(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<string> {
   const id = await uploaded(bytes, name).catch((failure: Error) => failure);
   if (id instanceof Error) return id.message;
@@ -38,7 +38,7 @@ const pngChunk = (name: string, data: Buffer) => {
   return Buffer.concat([length, body, sum]);
 };
 
-/** A PNG that claims any size, whatever it holds. */
+/** A PNG whose header declares any size. */
 function png(width: number, height: number, ...more: Buffer[]): Buffer<ArrayBuffer> {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -70,12 +70,12 @@ const noise = (width: number, height: number) =>
     },
   });
 
-const SECRET_PLACE = 'GPS of somebody’s home';
+const LOCATION = 'GPS of the home';
 const withLocation = (width: number, height: number, orientation = 1) =>
   noise(width, height)
     .jpeg()
     .withExif({
-      IFD0: { Copyright: SECRET_PLACE, ImageDescription: SECRET_PLACE },
+      IFD0: { Copyright: LOCATION, ImageDescription: LOCATION },
       IFD3: { GPSLatitude: '51/1 30/1 0/1', GPSLatitudeRef: 'N' },
     })
     .withMetadata({ orientation })
@@ -83,7 +83,7 @@ const withLocation = (width: number, height: number, orientation = 1) =>
 
 describe('a picture', () => {
   test.each(['jpeg', 'png', 'webp', 'gif', 'avif'] as const)(
-    'as %s comes in all sizes and two formats',
+    'as %s is rendered in all sizes and two formats',
     async (format) => {
       const bytes = await noise(500, 250).toFormat(format).toBuffer();
       const id = await uploaded(bytes, `a.${format}`);
@@ -114,9 +114,9 @@ describe('a picture', () => {
     },
   );
 
-  test('lying on its side is set upright, and no size holds where it was taken', async () => {
+  test('is rotated upright, and its sizes hold no location', async () => {
     const bytes = await withLocation(400, 200, 6);
-    expect(bytes.toString('latin1')).toContain('GPS of somebody');
+    expect(bytes.toString('latin1')).toContain(LOCATION);
     expect((await sharp(bytes).metadata()).exif).toBeDefined();
     const id = await uploaded(bytes, 'home.jpg');
     await service.process(id);
@@ -137,7 +137,7 @@ describe('a picture', () => {
       }
   });
 
-  test('with a program behind it is served as a picture, and its sizes are pictures only', async () => {
+  test('with appended code is served as a picture, and its sizes are free of it', async () => {
     const payload = '<script>alert(1)</script>';
     const bytes = Buffer.concat([await noise(50, 50).jpeg().toBuffer(), Buffer.from(payload), png(1, 1)]);
     const id = await uploaded(bytes, 'polyglot.jpg');
@@ -150,14 +150,14 @@ describe('a picture', () => {
     expect(Buffer.from(await thumb.arrayBuffer()).toString('latin1')).not.toContain(payload);
   });
 
-  test('worked on twice, also at the same time, is ready once', async () => {
+  test('processed twice concurrently is recorded once', async () => {
     const id = await uploaded(await noise(60, 60).png().toBuffer(), 'twice.png');
     const both = await Promise.all([service.process(id), service.process(id)]);
     expect(both).toEqual([[], []]);
     expect((await file(id)).sizes).toHaveLength(4);
   });
 
-  test('deleted while it is worked on leaves nothing', async () => {
+  test('deleted during processing leaves nothing behind', async () => {
     const before = await service.stored();
     const id = await uploaded(await noise(61, 60).png().toBuffer(), 'gone.png');
     const working = service.process(id);
@@ -168,58 +168,50 @@ describe('a picture', () => {
   });
 });
 
-describe('what only says that it is a picture', () => {
+describe('a malicious or broken file', () => {
   test.each([
     ['a PNG of 30,000 × 30,000', png(30_000, 30_000), 'bomb.png', 'picture.too-many-pixels'],
     ['a PNG of 2³¹ pixels in one row', png(2_147_483_647, 1), 'row.png', 'picture.'],
     ['a GIF of 30,000 × 30,000', gif(30_000, 30_000, 1), 'bomb.gif', 'picture.too-many-pixels'],
     ['a GIF with 500 frames', gif(10, 10, 500), 'long.gif', 'picture.too-many-frames'],
-    [
-      'a GIF whose 90 frames have 90 megapixels',
-      gif(1_000, 1_000, 90),
-      'film.gif',
-      'picture.too-many-pixels',
-    ],
+    ['a GIF with 90 frames of 1 megapixel', gif(1_000, 1_000, 90), 'film.gif', 'picture.too-many-pixels'],
     [
       'a PNG without pixels',
       png(10, 10, pngChunk('tEXt', Buffer.from('x'))),
       'empty.png',
       'picture.unreadable',
     ],
-  ])('%s is rejected from its header', async (_what, bytes, name, code) => {
+  ])('%s is rejected by its header', async (_what, bytes, name, code) => {
     const started = performance.now();
     expect(await becomes(bytes, name)).toStartWith(code);
     expect(performance.now() - started).toBeLessThan(20_000);
   });
 
-  test.each(['jpeg', 'png', 'webp', 'gif'] as const)(
-    'a %s that ends in the middle is rejected',
-    async (format) => {
-      const whole = await noise(300, 300).toFormat(format).toBuffer();
-      const cut = Buffer.from(whole.subarray(0, Math.floor(whole.length / 2)));
-      const id = await uploaded(cut, `cut.${format}`);
-      expect(await service.process(id)).toEqual(['the picture was rejected: picture.unreadable']);
-      expect(await file(id)).toMatchObject({ status: 'rejected', code: 'picture.unreadable' });
-      expect((await content(`/files/${id}/content`)).status).toBe(409);
-      expect((await content(`/files/${id}/content/thumb`)).status).toBe(409);
-    },
-  );
+  test.each(['jpeg', 'png', 'webp', 'gif'] as const)('a truncated %s is rejected', async (format) => {
+    const whole = await noise(300, 300).toFormat(format).toBuffer();
+    const cut = Buffer.from(whole.subarray(0, Math.floor(whole.length / 2)));
+    const id = await uploaded(cut, `cut.${format}`);
+    expect(await service.process(id)).toEqual(['the picture was rejected: picture.unreadable']);
+    expect(await file(id)).toMatchObject({ status: 'rejected', code: 'picture.unreadable' });
+    expect((await content(`/files/${id}/content`)).status).toBe(409);
+    expect((await content(`/files/${id}/content/thumb`)).status).toBe(409);
+  });
 
-  test('one whose decoding takes too long is ended', async () => {
+  test('decoding is killed after its timeout', async () => {
     const path = `${service.folder}/slow.png`;
     await Bun.write(path, await noise(2_000, 2_000).png().toBuffer());
     const rendering = renderInProcess({ path, type: 'image/png', folder: service.folder }, 1);
-    await expect(rendering).rejects.toMatchObject({ name: 'RenderingTimedOut' });
+    await expect(rendering).rejects.toMatchObject({ name: 'RenderTimedOut' });
   });
 
   const zip = Buffer.from('UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==', 'base64');
   test.each([
-    ['a zip called a picture', zip, 'a.png', '', 'file.type-mismatch'],
-    ['a picture called a zip', png(1, 1), 'a.zip', '', 'file.type-mismatch'],
-    ['a picture called a program', png(1, 1), 'a.exe', '', 'file.type-mismatch'],
-    ['a PNG sent as a JPEG', png(1, 1), 'a', 'image/jpeg', 'file.type-mismatch'],
+    ['a ZIP named as a picture', zip, 'a.png', '', 'file.type-mismatch'],
+    ['a picture named as a ZIP', png(1, 1), 'a.zip', '', 'file.type-mismatch'],
+    ['a picture named as an executable', png(1, 1), 'a.exe', '', 'file.type-mismatch'],
+    ['a PNG declared as a JPEG', png(1, 1), 'a', 'image/jpeg', 'file.type-mismatch'],
     [
-      'HTML called a picture',
+      'HTML named as a picture',
       Buffer.from('<html><script>1</script>'),
       'a.png',
       'image/png',
@@ -233,14 +225,14 @@ describe('what only says that it is a picture', () => {
       'file.type-not-allowed',
     ],
     [
-      'a program',
+      'an executable',
       Buffer.from('7f454c4602010100000000000000000002003e00', 'hex'),
       'a',
       '',
       'file.type-not-allowed',
     ],
     [
-      'an SVG called a PNG',
+      'an SVG named as a PNG',
       Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
       'a.png',
       '',
@@ -253,7 +245,7 @@ describe('what only says that it is a picture', () => {
     expect(await service.stored()).toEqual(before);
   });
 
-  test('an SVG with a script is kept, never shown inline and never made into sizes', async () => {
+  test('an SVG with a script is stored, never displayed inline and never rendered', async () => {
     const svg =
       '<?xml version="1.0"?><!-- x --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
     const id = await uploaded(Buffer.from(svg), 'x.svg');
@@ -269,7 +261,7 @@ describe('what only says that it is a picture', () => {
     expect(avatar.status).toBe(415);
   });
 
-  test('a picture with bytes changed at random is ready or rejected, and nothing else happens', async () => {
+  test('a randomly mutated picture ends up ready or rejected', async () => {
     const originals = await Promise.all(
       (['jpeg', 'png', 'webp', 'gif'] as const).map((format) => noise(64, 64).toFormat(format).toBuffer()),
     );
@@ -289,7 +281,7 @@ describe('what only says that it is a picture', () => {
 });
 
 describe('an avatar', () => {
-  test('is told to everybody once it is ready, the later of two alone, and when it is gone', async () => {
+  test('is published when it is ready, only the later of two, and when it is deleted', async () => {
     const { AvatarChanged } = await import('#contracts/events/media');
     const { outbox } = await import('#kit/messaging/tables');
     const { eq } = await import('drizzle-orm');
@@ -299,7 +291,7 @@ describe('an avatar', () => {
       const bytes = await noise(side, side).png().toBuffer();
       return (await service.upload(bob, bytes, { path: '/files/upload/avatar' })).json();
     };
-    const told = async () =>
+    const published = async () =>
       (
         await service.database
           .select()
@@ -314,16 +306,16 @@ describe('an avatar', () => {
     expect(second).toMatchObject({ visibility: 'public', status: 'processing' });
     await service.process(second.id);
     await service.process(first.id);
-    const [url] = await told();
-    expect(await told()).toEqual([url]);
+    const [url] = await published();
+    expect(await published()).toEqual([url]);
     expect(url).toStartWith(`http://rookery.test/files/${second.id}/content/small?v=`);
     const shown = await fetch(url.replace('http://rookery.test', service.url));
     expect([shown.status, shown.headers.get('content-type')]).toEqual([200, 'image/png']);
     await service.call('DELETE', `/files/${second.id}`, { authorization: bob });
-    expect(await told()).toEqual([url, null]);
+    expect(await published()).toEqual([url, null]);
   });
 
-  test('uploaded over gRPC is the same', async () => {
+  test('can be uploaded over gRPC', async () => {
     const bytes = await noise(120, 120).png().toBuffer();
     async function* messages() {
       yield {
@@ -340,9 +332,9 @@ describe('an avatar', () => {
     const { url, expires_at } = await service.client.getFileUrl({ id: avatar?.id ?? '' }, { onBehalfOf });
     expect([url, expires_at]).toEqual([avatar?.url ?? '', undefined]);
     await service.client.deleteFile({ id: avatar?.id ?? '' }, { onBehalfOf });
-    const gone = await service.client
+    const failure = await service.client
       .getFileUrl({ id: avatar?.id ?? '' })
-      .catch((failure: unknown) => failure);
-    expect(gone).toMatchObject({ code: 'file.not-found' });
+      .catch((problem: unknown) => problem);
+    expect(failure).toMatchObject({ code: 'file.not-found' });
   });
 });

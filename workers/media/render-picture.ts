@@ -2,18 +2,18 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Metadata, type OutputInfo } from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
-import type { Rendering } from './rendering';
+import type { RenderResult } from './rendering';
 
-/** imgproxy's default; decoded it is 200 MB. Counts all frames, as a decoder may be made to keep them all. */
-const MOST_PIXELS = 50_000_000;
-const MOST_FRAMES = 100;
-/** The longer side, in pixels; what is smaller is not made bigger. */
+/** imgproxy's default; 200 MB decoded. Counts all frames, since a decoder may hold all of them in memory. */
+const MAX_PIXELS = 50_000_000;
+const MAX_FRAMES = 100;
+/** The longer side in pixels. Smaller pictures are not enlarged. */
 const SIZES = { large: 1920, medium: 960, small: 480, thumb: 200 } as const;
-/** The library takes no bigger pictures. */
+/** The largest side that the library accepts. */
 const THUMBHASH_PIXELS = 100;
 
-/** The only decoder each type is read with, and the format its sizes come in besides WebP. */
-const KINDS = {
+/** The only decoder allowed for each type, and the format of its sizes besides WebP. */
+const FORMATS = {
   'image/jpeg': { loader: 'VipsForeignLoadJpeg', format: 'jpeg' },
   'image/png': { loader: 'VipsForeignLoadPng', format: 'png' },
   'image/webp': { loader: 'VipsForeignLoadWebp', format: 'png' },
@@ -22,28 +22,28 @@ const KINDS = {
 } as const;
 
 /**
- * Makes all sizes of a picture: upright, in sRGB, and without any metadata, because they are made from bare pixels. Of
- * an animated one, of its first frame.
+ * Renders all sizes of a picture, or of the first frame of an animation: upright, in sRGB, and without metadata, because
+ * they are encoded from raw pixels.
  *
- * @param request.folder gets the files
- * @param request.onDecoded called when the picture is out of its file
- * @returns what was made, or why the picture cannot be used
+ * @param request.folder receives the files
+ * @param request.onDecoded called after the picture has been decoded
+ * @returns the rendered sizes, or the code of why the picture is unusable
  */
 export async function renderPicture(request: {
   path: string;
   type: string;
   folder: string;
   onDecoded: () => void;
-}): Promise<Rendering> {
-  const kind = Object.entries(KINDS).find(([type]) => type === request.type)?.[1];
-  if (kind === undefined) return { rejected: 'picture.unknown-type' };
+}): Promise<RenderResult> {
+  const formats = Object.entries(FORMATS).find(([type]) => type === request.type)?.[1];
+  if (formats === undefined) return { rejected: 'picture.unknown-type' };
   sharp.cache(false);
   sharp.concurrency(1);
   sharp.block({ operation: ['VipsForeignLoad'] });
-  sharp.unblock({ operation: [kind.loader] });
+  sharp.unblock({ operation: [formats.loader] });
   const header = await readHeader(request.path);
   if (header === undefined) return { rejected: 'picture.unreadable' };
-  const rejected = reasonToReject(header, await gifScreenPixels(request));
+  const rejected = rejectionOf(header, await gifScreenPixels(request));
   if (rejected !== undefined) return { rejected };
   const pixels = await decode(request.path);
   if (pixels === undefined) return { rejected: 'picture.unreadable' };
@@ -51,12 +51,12 @@ export async function renderPicture(request: {
   const { width, height } = header.autoOrient;
   const sizes = [];
   for (const [name, side] of Object.entries(SIZES))
-    for (const format of ['webp', kind.format] as const)
+    for (const format of ['webp', formats.format] as const)
       sizes.push(await writeSize(pixels, { folder: request.folder, name, side, format }));
-  return { width, height, frames: framesOf(header), sizes, ...(await impressionOf(pixels)) };
+  return { width, height, frames: framesOf(header), sizes, ...(await placeholderOf(pixels)) };
 }
 
-/** Reads what the file says about itself, and decodes nothing. */
+/** Reads the header without decoding. */
 const readHeader = (path: string): Promise<Metadata | undefined> =>
   sharp(path, { limitInputPixels: false })
     .metadata()
@@ -64,15 +64,15 @@ const readHeader = (path: string): Promise<Metadata | undefined> =>
 
 const framesOf = (header: Metadata): number => header.pages ?? 1;
 
-function reasonToReject(header: Metadata, screenPixels: number): string | undefined {
+function rejectionOf(header: Metadata, screenPixels: number): string | undefined {
   const frames = framesOf(header);
   const pixels = Math.max(header.width * (header.pageHeight ?? header.height), screenPixels);
-  if (frames > MOST_FRAMES) return 'picture.too-many-frames';
-  if (pixels * frames > MOST_PIXELS) return 'picture.too-many-pixels';
+  if (frames > MAX_FRAMES) return 'picture.too-many-frames';
+  if (pixels * frames > MAX_PIXELS) return 'picture.too-many-pixels';
   return undefined;
 }
 
-/** What a GIF claims: this decoder makes a smaller picture of a claim it does not believe, those of readers may not. */
+/** The logical screen of a GIF. This decoder clips an implausible one; the decoders of readers may not. */
 async function gifScreenPixels({ path, type }: { path: string; type: string }): Promise<number> {
   if (type !== 'image/gif') return 0;
   const file = await open(path);
@@ -89,9 +89,9 @@ interface Pixels {
   readonly info: OutputInfo;
 }
 
-/** The first frame, no bigger than the largest size. A file that ends too early is no picture. */
+/** The first frame, no larger than the largest size. A truncated file is an error. */
 const decode = (path: string): Promise<Pixels | undefined> =>
-  sharp(path, { limitInputPixels: MOST_PIXELS, failOn: 'error', pages: 1 })
+  sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'error', pages: 1 })
     .autoOrient()
     .resize(inside(SIZES.large))
     .toColourspace('srgb')
@@ -115,8 +115,8 @@ async function writeSize(
   return { name, type: `image/${format}`, path, width, height };
 }
 
-/** What is shown while the picture is on its way. */
-async function impressionOf(pixels: Pixels): Promise<{ thumbhash: string; dominant_color: string }> {
+/** What clients show while the picture loads. */
+async function placeholderOf(pixels: Pixels): Promise<{ thumbhash: string; dominant_color: string }> {
   const { data, info } = await fromPixels(pixels)
     .resize(inside(THUMBHASH_PIXELS))
     .toColourspace('srgb')

@@ -2,16 +2,16 @@ import { writeSync } from 'node:fs';
 import { renderPicture } from './render-picture';
 
 /**
- * A picture is decoded in a process of its own, with none of the worker's secrets, that can be ended at any moment: what
- * a file does to the decoder it does to nobody else. Called with the file, its type and a folder to write to; answers
- * on stdout in lines of JSON, the last of which is the outcome.
+ * Decodes a picture in a process of its own, without the worker's secrets, which can be killed at any time: a malicious
+ * file affects nothing else. Arguments: the file, its type and a folder for the output. Writes lines of JSON to stdout,
+ * the last of which is the result.
  */
 
-/** Should whoever started it have died. */
-const LONGEST_LIFE_MS = 120_000;
-setTimeout(() => process.exit(1), LONGEST_LIFE_MS).unref();
+/** In case the worker has died. */
+const MAX_LIFETIME_MS = 120_000;
+setTimeout(() => process.exit(1), MAX_LIFETIME_MS).unref();
 
 const [, , path = '', type = '', folder = ''] = process.argv;
-const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`);
-say({ step: 'started' });
-say(await renderPicture({ path, type, folder, onDecoded: () => say({ step: 'decoded' }) }));
+const report = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`);
+report({ step: 'started' });
+report(await renderPicture({ path, type, folder, onDecoded: () => report({ step: 'decoded' }) }));

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
-/** What became of a picture, as the process that rendered it says. */
+/** The result of a rendering process. */
 const Rendered = Type.Object({
   width: Type.Integer(),
   height: Type.Integer(),
@@ -21,54 +21,56 @@ const Rendered = Type.Object({
 });
 export type Rendered = Static<typeof Rendered>;
 
-const Refused = Type.Object({
+const Unusable = Type.Object({
   rejected: Type.String({ description: 'A code, like `picture.too-many-pixels`' }),
 });
-export const Rendering = Type.Union([Rendered, Refused]);
-export type Rendering = Static<typeof Rendering>;
+const RenderResult = Type.Union([Rendered, Unusable]);
+export type RenderResult = Static<typeof RenderResult>;
 
-/** Rendering took too long, and was ended. */
-export class RenderingTimedOut extends Error {
-  override readonly name = 'RenderingTimedOut';
+const Started = Type.Object({ step: Type.Literal('started') });
+
+/** Rendering exceeded its timeout, and was killed. */
+export class RenderTimedOut extends Error {
+  override readonly name = 'RenderTimedOut';
 }
 
-/** From the file to pixels. */
+/** For decoding the file. */
 const DECODE_TIMEOUT_MS = 5_000;
-/** Until the process has started, on a busy machine; and for making all sizes once the pixels are there. */
+/** For starting the process on a busy machine, and for encoding all sizes. */
 const OTHER_STEPS_TIMEOUT_MS = 60_000;
-const MOST_OUTPUT_CHARACTERS = 20_000;
+const MAX_LINE_CHARACTERS = 20_000;
 
 /**
- * Renders a picture in a process of its own, and ends that when it takes too long.
+ * Renders a picture in a child process, which is killed on timeout.
  *
- * @param decodeTimeoutMs 5,000 unless said otherwise
- * @throws RenderingTimedOut, and an Error when the process died
+ * @param decodeTimeoutMs 5,000 by default
+ * @throws RenderTimedOut, and an Error when the process died
  */
 export async function renderInProcess(
   picture: { path: string; type: string; folder: string },
   decodeTimeoutMs = DECODE_TIMEOUT_MS,
-): Promise<Rendering> {
-  const ending = import.meta.path.endsWith('.js') ? 'js' : 'ts';
-  const program = `${import.meta.dir}/render-process.${ending}`;
+): Promise<RenderResult> {
+  const extension = import.meta.path.endsWith('.js') ? 'js' : 'ts';
+  const program = `${import.meta.dir}/render-process.${extension}`;
   const child = Bun.spawn([process.execPath, program, picture.path, picture.type, picture.folder], {
-    // It needs to know nothing, and so can give nothing away.
+    // The decoder has no access to the worker's secrets.
     env: {},
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'ignore',
   });
-  let isLate = false;
-  const endIn = (ms: number) =>
+  let timedOut = false;
+  const killAfter = (ms: number) =>
     setTimeout(() => {
-      isLate = true;
+      timedOut = true;
       child.kill('SIGKILL');
     }, ms);
-  let timer = endIn(OTHER_STEPS_TIMEOUT_MS);
+  let timer = killAfter(OTHER_STEPS_TIMEOUT_MS);
   let last = '';
   try {
     for await (const line of linesOf(child.stdout)) {
       clearTimeout(timer);
-      timer = endIn(line.includes('"started"') ? decodeTimeoutMs : OTHER_STEPS_TIMEOUT_MS);
+      timer = killAfter(Value.Check(Started, parse(line)) ? decodeTimeoutMs : OTHER_STEPS_TIMEOUT_MS);
       last = line;
     }
     await child.exited;
@@ -76,11 +78,11 @@ export async function renderInProcess(
     clearTimeout(timer);
     child.kill('SIGKILL');
   }
-  if (isLate) throw new RenderingTimedOut('rendering took too long');
-  const outcome = parse(last);
-  if (child.exitCode !== 0 || !Value.Check(Rendering, outcome))
-    throw new Error(`the process that renders ended with ${child.signalCode ?? child.exitCode}`);
-  return outcome;
+  if (timedOut) throw new RenderTimedOut('rendering timed out');
+  const result = parse(last);
+  if (child.exitCode !== 0 || !Value.Check(RenderResult, result))
+    throw new Error(`the rendering process exited with ${child.signalCode ?? child.exitCode}`);
+  return result;
 }
 
 async function* linesOf(output: ReadableStream<Uint8Array>): AsyncGenerator<string> {
@@ -89,7 +91,7 @@ async function* linesOf(output: ReadableStream<Uint8Array>): AsyncGenerator<stri
   for await (const bytes of output) {
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MOST_OUTPUT_CHARACTERS) throw new Error('the process that renders says too much');
+    if (rest.length > MAX_LINE_CHARACTERS) throw new Error('the rendering process wrote an oversized line');
     yield* lines;
   }
 }
@@ -98,7 +100,7 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    // As good as no outcome.
+    // Equivalent to no result.
     return undefined;
   }
 }
