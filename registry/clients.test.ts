@@ -8,7 +8,7 @@ import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../tests/support/eventually';
 import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 
-// A restart is healed within one heartbeat of five seconds.
+// After a restart the instances register again within one heartbeat of five seconds.
 setDefaultTimeout(30_000);
 
 const opened: (() => Promise<unknown>)[] = [];
@@ -29,7 +29,7 @@ async function registryOn(port: number) {
   return running;
 }
 
-async function join(name: string, urls: readonly string[], more: Partial<Registration> = {}) {
+async function registerClient(name: string, urls: readonly string[], more: Partial<Registration> = {}) {
   const lease = registerInstance(await newRuntime(name), {
     urls,
     registration: {
@@ -52,11 +52,11 @@ async function listed(url: string, name: string): Promise<string[]> {
   return ((await response.json()) as ServiceChange).instances.map((instance) => instance.instance_id);
 }
 
-test('a restarted registry is known to all again within a heartbeat, and no watcher loses its view meanwhile', async () => {
+test('all instances register again within a heartbeat of a registry restart, and watchers keep their view', async () => {
   const port = freePort();
   const first = await registryOn(port);
-  const users = await join('users', [first.url]);
-  const posts = await join('posts', [first.url]);
+  const users = await registerClient('users', [first.url]);
+  const posts = await registerClient('posts', [first.url]);
   const runtime = await newRuntime('watcher');
   const client = watchRegistry(runtime, { urls: [first.url] });
   await client.ready;
@@ -79,9 +79,9 @@ test('a restarted registry is known to all again within a heartbeat, and no watc
   expect(client.instances('posts')).toHaveLength(1);
 });
 
-test('a process that starts before the registry joins it as soon as it is there', async () => {
+test('a process that starts before the registry registers as soon as the registry is available', async () => {
   const port = freePort();
-  const lease = await join('early', [`http://127.0.0.1:${port}`]);
+  const lease = await registerClient('early', [`http://127.0.0.1:${port}`]);
   const client = watchRegistry(await newRuntime('watcher'), { urls: [`http://127.0.0.1:${port}`] });
   const running = await registryOn(port);
   await lease.registered;
@@ -90,19 +90,19 @@ test('a process that starts before the registry joins it as soon as it is there'
   await eventually(() => client.instances('early').length === 1);
 });
 
-test('readiness says how old the view is, and that nobody answers', async () => {
+test('readiness reports the age of the view, and an unavailable registry', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
   const runtime = await newRuntime('watcher');
-  const away = await newRuntime('lonely');
+  const disconnected = await newRuntime('disconnected');
   await watchRegistry(runtime, { urls: [url] }).ready;
-  watchRegistry(away, { urls: [`http://127.0.0.1:${freePort()}`] });
+  watchRegistry(disconnected, { urls: [`http://127.0.0.1:${freePort()}`] });
   const seen = await readiness(runtime);
   expect(seen.dependencies.registry).toMatchObject({
     status: 'up',
     detail: expect.stringMatching(/^the view is 0\.\d s old$/),
   });
-  const unseen = await readiness(away);
+  const unseen = await readiness(disconnected);
   expect(unseen).toMatchObject({ ready: true, status: 'degraded' });
   expect(unseen.dependencies.registry).toMatchObject({
     status: 'down',
@@ -110,20 +110,20 @@ test('readiness says how old the view is, and that nobody answers', async () => 
   });
 });
 
-test('the second of several registries serves when the first does not answer', async () => {
+test('clients fall back to the second registry when the first is unavailable', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
   const urls = [`http://127.0.0.1:${freePort()}`, url];
-  const lease = await join('choosy', urls);
+  const lease = await registerClient('fallback', urls);
   await lease.registered;
   const client = watchRegistry(await newRuntime('watcher'), { urls });
-  await eventually(() => client.instances('choosy').length === 1);
+  await eventually(() => client.instances('fallback').length === 1);
 });
 
-test('states reach watchers at once, and leaving is an explicit "all gone"', async () => {
+test('watchers receive state changes at once, and an empty service after the last deregistration', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
-  const lease = await join('stateful', [url], { state: 'starting' });
+  const lease = await registerClient('stateful', [url], { state: 'starting' });
   const client = watchRegistry(await newRuntime('watcher'), { urls: [url] });
   const state = () => client.instances('stateful')[0]?.state;
   await eventually(() => state() === 'starting');
@@ -135,39 +135,39 @@ test('states reach watchers at once, and leaving is an explicit "all gone"', asy
   await eventually(() => client.snapshot().services.stateful?.length === 0);
 });
 
-test('a route that another service holds is won as soon as that service has left', async () => {
+test('a service registers its route as soon as the owner of the route has deregistered', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
   const routes = [{ method: 'GET', path: '/contested', auth: 'public' }];
-  const owner = await join('owner', [url], { routes });
+  const owner = await registerClient('owner', [url], { routes });
   await owner.registered;
-  const rival = await join('rival', [url], { routes });
+  const rival = await registerClient('rival', [url], { routes });
   await owner.deregister();
   await rival.registered;
   expect(await listed(url, 'rival')).toEqual([rival.instanceId()]);
 });
 
-test('whoever acknowledges is waited for, and says so once it has let go', async () => {
+test('a deregistration waits for an acknowledging watcher', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
-  const lease = await join('leaving', [url]);
+  const lease = await registerClient('leaving', [url]);
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [url],
     acknowledges: { token: undefined },
   });
-  let letGoOf = '';
-  client.acknowledgeDrains((service) => service === letGoOf);
+  let acknowledged = '';
+  client.acknowledgeDrains((service) => service === acknowledged);
   await eventually(() => client.instances('leaving').length === 1);
-  const left = lease.deregister(20_000);
+  const removal = lease.deregister(20_000);
   await eventually(() => client.instances('leaving')[0]?.state === 'draining');
-  letGoOf = 'leaving';
-  expect(await left).toBe(true);
+  acknowledged = 'leaving';
+  expect(await removal).toBe(true);
   await eventually(() => client.instances('leaving').length === 0);
 });
 
-test('a registry that dies while somebody waits there to leave holds nobody', async () => {
+test('a registry that crashes during a drain does not block the deregistration', async () => {
   const running = await registryOn(freePort());
-  const lease = await join('leaving', [running.url, `http://127.0.0.1:${freePort()}`]);
+  const lease = await registerClient('leaving', [running.url, `http://127.0.0.1:${freePort()}`]);
   await lease.registered;
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [running.url],
@@ -175,16 +175,16 @@ test('a registry that dies while somebody waits there to leave holds nobody', as
   });
   client.acknowledgeDrains(() => false);
   await client.ready;
-  const left = lease.deregister(60_000);
+  const removal = lease.deregister(60_000);
   await eventually(() => client.instances('leaving')[0]?.state === 'draining');
   await running.kill();
-  expect(await left).toBe(false);
+  expect(await removal).toBe(false);
 });
 
-test('where streams are not answered, long polls bring the view and its changes', async () => {
+test('clients fall back to long polls when event streams are blocked', async () => {
   const { url, close } = await startRegistry();
   opened.push(close);
-  const streamless = Bun.serve({
+  const withoutStreams = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     idleTimeout: 60,
@@ -194,12 +194,12 @@ test('where streams are not answered, long polls bring the view and its changes'
       return fetch(url + pathname + search, { signal: request.signal });
     },
   });
-  opened.push(() => streamless.stop(true));
+  opened.push(() => withoutStreams.stop(true));
   const client = watchRegistry(await newRuntime('watcher'), {
-    urls: [`http://127.0.0.1:${streamless.port}`],
+    urls: [`http://127.0.0.1:${withoutStreams.port}`],
   });
   await client.ready;
-  const lease = await join('polled', [url]);
+  const lease = await registerClient('polled', [url]);
   await eventually(() => client.instances('polled').length === 1);
   await lease.deregister();
   await eventually(() => client.instances('polled').length === 0);

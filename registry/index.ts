@@ -4,11 +4,12 @@ import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
 import { eventStreamResponse } from '#kit/http/sse';
-import { acknowledgeDrain, deregister, watch } from './leaving';
+import type { RegistryDeps } from './deps';
+import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import {
-  Beaten,
   DeregisterQuery,
-  DrainedParams,
+  DrainParams,
+  HeartbeatResponse,
   InstanceParams,
   PrometheusTargets,
   ServiceListing,
@@ -18,33 +19,35 @@ import {
   Status,
   WatchQuery,
 } from './model';
-import type { RegistryDeps } from './open-registry';
 import { heartbeat, prometheusTargets, readService, readServices, register, status } from './service';
 
 export const REGISTRY_BODY_BYTES = 64 * 1024;
 
-/** The registry's API: who is alive, where, and what they answer. */
+/** The registry's API: registration, leases and service discovery. */
 export function registry(runtime: Runtime, deps: RegistryDeps) {
   return new Elysia({ name: 'registry' })
     .use(
       platform(runtime, {
-        description: 'Who is alive, where, and what they answer.',
+        description: 'Service registry: registration, leases and service discovery.',
         bodyBytes: REGISTRY_BODY_BYTES,
       }),
     )
     .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
-      detail: open('Name, version and links'),
+      detail: publicRoute('Get name, version and links'),
     })
-    .get('/status', () => status(deps), { response: { 200: Status }, detail: open('How the registry is') })
+    .get('/status', () => status(deps), {
+      response: { 200: Status },
+      detail: publicRoute('Get the status of the registry'),
+    })
     .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
       query: ServicesQuery,
-      detail: open('All services, at once or when something changes (long poll)'),
+      detail: publicRoute('List all services, at once or on the next change (long poll)'),
     })
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
       params: ServiceParams,
       query: ServiceQuery,
       response: { 200: ServiceListing },
-      detail: open('One service and its instances'),
+      detail: publicRoute('Get a service and its instances'),
     })
     .get(
       '/watch',
@@ -56,7 +59,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       },
       {
         query: WatchQuery,
-        detail: open('A snapshot, then every change, as server-sent events'),
+        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
       },
     )
     .post(
@@ -69,7 +72,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         body: Registration,
         response: { 200: Registered, 201: Registered },
-        detail: proven('Enter an instance, or renew and update it', 'registry-token'),
+        detail: secured('Register an instance, or renew and update it', 'registry-token'),
       },
     )
     .post(
@@ -78,8 +81,8 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         params: InstanceParams,
         body: HeartbeatBody,
-        response: { 200: Beaten },
-        detail: proven('Renew a lease', 'lease-secret'),
+        response: { 200: HeartbeatResponse },
+        detail: secured('Renew a lease', 'lease-secret'),
       },
     )
     .delete(
@@ -93,8 +96,8 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
         params: InstanceParams,
         query: DeregisterQuery,
         response: { 200: Undrained, 204: t.Undefined() },
-        detail: proven(
-          'Leave at once, or once no gateway has a request there any more (204; 200 when that is not known)',
+        detail: secured(
+          'Deregister an instance, at once or when it is drained (200 instead of 204 when that is not confirmed)',
           'lease-secret',
         ),
       },
@@ -106,15 +109,15 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
         set.status = 204;
       },
       {
-        params: DrainedParams,
+        params: DrainParams,
         body: DrainAcknowledgement,
         response: { 204: t.Undefined() },
-        detail: proven('Say that a draining instance gets nothing more from this watcher', 'watcher-token'),
+        detail: secured('Acknowledge a draining instance as a watcher', 'watcher-token'),
       },
     )
     .get('/sd/prometheus', () => prometheusTargets(deps), {
       response: { 200: PrometheusTargets },
-      detail: open("Targets in Prometheus' HTTP service-discovery form"),
+      detail: publicRoute('List scrape targets for Prometheus HTTP service discovery'),
     });
 }
 
@@ -129,8 +132,8 @@ const LINKS = {
 
 const HeartbeatBody = t.Optional(Heartbeat);
 
-const open = (summary: string) => ({ summary, 'x-access': 'public' });
-const proven = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
+const publicRoute = (summary: string) => ({ summary, 'x-access': 'public' });
+const secured = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
 
 const bearerOf = (request: Request): string | undefined =>
   parseBearer(request.headers.get('authorization')) ?? undefined;

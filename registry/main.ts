@@ -2,7 +2,7 @@ import { readEnv } from '#kit/config/environment';
 import { processFields } from '#kit/config/fields';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
-import { createHostRule } from './hosts';
+import { createAddressPolicy } from './access/address-policy';
 import { REGISTRY_BODY_BYTES, registry } from './index';
 import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
@@ -12,7 +12,7 @@ const runtime = await startProcess('registry', env);
 
 const deps = await openRegistry(runtime, {
   token: env.REGISTRY_TOKEN || undefined,
-  hostRule: createHostRule(env.REGISTRY_ALLOWED_HOSTS),
+  addressPolicy: createAddressPolicy(env.REGISTRY_ALLOWED_HOSTS),
   ...(env.REGISTRY_REDIS_URL && {
     redis: { url: env.REGISTRY_REDIS_URL, group: env.REGISTRY_GROUP },
   }),
@@ -23,10 +23,10 @@ const server = serveHttp(runtime, app, {
   port: env.PORT,
   insist: true,
   bodyBytes: REGISTRY_BODY_BYTES,
-  // Heartbeats, most of them.
+  // Most requests are heartbeats.
   beginsTraces: false,
 });
 runtime.onClose('http', () => server.stop(2_000));
-// Registered last, so closed first: open streams would hold the server back.
+// Registered last, so closed first: open streams would delay the server's shutdown.
 runtime.onClose('watchers', deps.close);
 runtime.log.info(`listening on http://${env.HOST}:${server.port}`);

@@ -1,20 +1,14 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Instance, InstanceState } from '#contracts/registry';
 import type { Runtime } from '#kit/core/runtime';
-import type { Drains } from './drains';
-import type { Sharing } from './sharing';
-import type { Table } from './table';
-import type { Watchers } from './watchers';
+import type { RegistryDeps } from './deps';
+import type { Replication } from './replication/replication';
+import type { Table } from './table/model';
 
-/** Measured when they are asked for: what the table holds, and who watches it. */
+/** Gauges of the table and its watchers, measured at each scrape. */
 export function observeRegistry(
   runtime: Runtime,
-  deps: {
-    readonly table: Table;
-    readonly watchers: Watchers;
-    readonly drains: Drains;
-    readonly sharing: Sharing | undefined;
-  },
+  deps: Pick<RegistryDeps, 'table' | 'watchers' | 'drains' | 'replication'>,
 ): void {
   const registers = [runtime.metrics];
   new Gauge({
@@ -29,7 +23,7 @@ export function observeRegistry(
   });
   new Gauge({
     name: 'registry_protected_instances',
-    help: 'Silent instances that are kept because most of their service fell silent at once',
+    help: 'Instances without heartbeats that are not removed because most of their service fell silent at once',
     registers,
     collect() {
       this.set(instancesOf(deps.table).filter((instance) => instance.protected).length);
@@ -45,16 +39,16 @@ export function observeRegistry(
   });
   new Gauge({
     name: 'registry_acknowledging_watchers',
-    help: 'Open streams of gateways, which drains wait for',
+    help: 'Open streams of acknowledging watchers (gateways), which drains wait for',
     registers,
     collect() {
       this.set(deps.drains.watchers());
     },
   });
-  if (deps.sharing) observeSharing(deps.sharing, registers);
+  if (deps.replication) observeReplication(deps.replication, registers);
   new Gauge({
     name: 'registry_revision',
-    help: 'Changes of the table since the start',
+    help: 'Revision of the table: changes since the start',
     registers,
     collect() {
       this.set(deps.table.revision());
@@ -62,30 +56,30 @@ export function observeRegistry(
   });
 }
 
-function observeSharing(sharing: Sharing, registers: Registry[]): void {
+function observeReplication(replication: Replication, registers: Registry[]): void {
   new Gauge({
     name: 'registry_replicas',
-    help: 'Replicas that share the table and were heard of lately, this one included',
+    help: 'Connected replicas that share the table, this one included',
     registers,
     collect() {
-      this.set(sharing.status().replicas);
+      this.set(replication.status().replicas);
     },
   });
   new Gauge({
     name: 'registry_sharing',
-    help: '1 while the table is shared, 0 while this replica goes on alone',
+    help: '1 while the table is replicated, 0 while this replica runs standalone',
     registers,
     collect() {
-      this.set(sharing.status().working ? 1 : 0);
+      this.set(replication.status().working ? 1 : 0);
     },
   });
 }
 
-/** Counts instances that left with `wait=drained`, by how that ended. */
+/** Counts deregistrations with `wait=drained`, by outcome. */
 export const countDrains = (runtime: Runtime) =>
   new Counter({
     name: 'registry_drains_total',
-    help: 'Instances that waited to be let go of: drained, timed-out, or unacknowledged where no gateway was there',
+    help: 'Deregistrations that waited for a drain, by outcome: drained, timed-out, or unacknowledged when no gateway was connected',
     labelNames: ['outcome'],
     registers: [runtime.metrics],
   });

@@ -3,52 +3,16 @@ import { t } from 'elysia';
 import { Instance, InstanceState, ServiceName } from '#contracts/registry';
 import { defineProblem } from '#kit/errors/problem';
 
-export const ServiceUnknown = defineProblem(
-  'registry.service-unknown',
-  404,
-  'No service of this name has ever registered here',
-);
-export const InstanceUnknown = defineProblem(
-  'registry.instance-unknown',
-  404,
-  'This instance holds no lease: register again',
-);
-export const LeaseSecretWrong = defineProblem(
-  'registry.lease-secret-wrong',
-  403,
-  'This is not the lease secret of that instance',
-);
-export const CredentialsMissing = defineProblem(
-  'registry.credentials-missing',
-  401,
-  'Send `Authorization: Bearer` with the token or lease secret this needs',
-);
-export const ClaimTaken = defineProblem(
-  'registry.claim-taken',
-  409,
-  'Another service already answers this route or prefix',
-);
-export const HostRefused = defineProblem(
-  'registry.host-refused',
-  422,
-  'Services on this host may not register here',
-);
-export const RegistryFull = defineProblem(
-  'registry.full',
-  503,
-  'This registry has reached one of its limits',
-);
-export const TooManyWatchers = defineProblem(
-  'registry.too-many-watchers',
-  503,
-  'This registry serves as many watchers as it can',
-);
+export const ServiceUnknown = defineProblem('registry.service-unknown', 404, 'Service not found');
+export const InstanceUnknown = defineProblem('registry.instance-unknown', 404, 'Instance not found');
+export const LeaseSecretWrong = defineProblem('registry.lease-secret-wrong', 403, 'Invalid lease secret');
+export const CredentialsMissing = defineProblem('registry.credentials-missing', 401, 'Credentials required');
+export const ClaimTaken = defineProblem('registry.claim-taken', 409, 'Route or prefix already claimed');
+export const HostRefused = defineProblem('registry.host-refused', 422, 'Host not allowed');
+export const RegistryFull = defineProblem('registry.full', 503, 'Registry limit reached');
+export const TooManyWatchers = defineProblem('registry.too-many-watchers', 503, 'Too many watchers');
 
-export const WatcherUnknown = defineProblem(
-  'registry.watcher-unknown',
-  404,
-  'No open stream has this token: watch again, and use the token that stream begins with',
-);
+export const WatcherUnknown = defineProblem('registry.watcher-unknown', 404, 'Watcher not found');
 
 export const InstanceParams = Type.Object({
   instance_id: Type.String({ minLength: 1, maxLength: 100, examples: ['users-0198c1de'] }),
@@ -56,7 +20,7 @@ export const InstanceParams = Type.Object({
 
 export const ServiceParams = Type.Object({ name: ServiceName });
 
-export const DrainedParams = Type.Object({
+export const DrainParams = Type.Object({
   name: ServiceName,
   instance_id: Type.String({ minLength: 1, maxLength: 100, examples: ['users-0198c1de'] }),
 });
@@ -65,7 +29,7 @@ export const WatchQuery = Type.Object({
   acknowledges: Type.Optional(
     t.Boolean({
       default: false,
-      description: 'This watcher says of every draining instance when it has let go of it, and is waited for',
+      description: 'This watcher acknowledges every draining instance, and drains wait for it',
     }),
   ),
 });
@@ -74,8 +38,8 @@ export type WatchQuery = Static<typeof WatchQuery>;
 const Duration = (description: string, example: string) =>
   Type.Optional(Type.String({ pattern: '^[0-9]{1,6}(ms|s|m)?$', description, examples: [example] }));
 
-/** What `Duration` lets through, in milliseconds; nothing is 0. */
-export function millisecondsOf(duration: string | undefined): number {
+/** A `Duration` in milliseconds; 0 for undefined. */
+export function parseDurationMs(duration: string | undefined): number {
   const [, amount = '0', unit = 's'] = duration?.match(/^(\d+)(ms|s|m)?$/) ?? [];
   return Number(amount) * (unit === 'ms' ? 1 : unit === 's' ? 1_000 : 60_000);
 }
@@ -83,22 +47,23 @@ export function millisecondsOf(duration: string | undefined): number {
 export const DeregisterQuery = Type.Object({
   wait: Type.Optional(
     Type.Literal('drained', {
-      description: 'Answer when every gateway has taken the instance out and its requests have ended',
+      description:
+        'Respond when every gateway has stopped routing to the instance and its requests have ended',
     }),
   ),
-  timeout: Duration('Remove the instance after this long all the same, at most 60s; 10s unless said', '10s'),
+  timeout: Duration('Longest wait before the instance is removed, at most 60s; default 10s', '10s'),
 });
 export type DeregisterQuery = Static<typeof DeregisterQuery>;
 
 export const ServicesQuery = Type.Object({
   index: Type.Optional(
-    t.Integer({ minimum: 0, description: 'Answer once the revision has passed this one', examples: [42] }),
+    t.Integer({ minimum: 0, description: 'Respond once the revision has passed this one', examples: [42] }),
   ),
-  wait: Duration('Answer after this long all the same, at most 60s', '30s'),
+  wait: Duration('Longest wait, at most 60s', '30s'),
   epoch: Type.Optional(
     Type.String({
       maxLength: 64,
-      description: 'The epoch `index` belongs to; answers at once when it is another',
+      description: 'The epoch of `index`; responds at once when the registry has another',
     }),
   ),
 });
@@ -112,7 +77,7 @@ export const ServiceListing = Type.Object({
   instances: Type.Array(Instance),
 });
 
-export const Beaten = Type.Object({ revision: Type.Integer(), state: InstanceState });
+export const HeartbeatResponse = Type.Object({ revision: Type.Integer(), state: InstanceState });
 
 export const Status = Type.Object({
   name: Type.String(),
@@ -128,15 +93,17 @@ export const Status = Type.Object({
     instances: Type.Integer(),
   }),
   watchers: Type.Integer(),
-  acknowledging_watchers: Type.Integer({ description: 'Those of the watchers that drains wait for' }),
+  acknowledging_watchers: Type.Integer({ description: 'Watchers that drains wait for' }),
   sharing: Type.Optional(
     Type.Object(
       {
-        working: Type.Boolean({ description: 'False while Redis is away: this replica goes on alone' }),
-        replicas: Type.Integer({ description: 'That were heard of lately, this one included' }),
-        complete: Type.Boolean({ description: 'Whether whoever is not in the table is not there' }),
+        working: Type.Boolean({
+          description: 'False while Redis is unavailable: this replica runs standalone',
+        }),
+        replicas: Type.Integer({ description: 'Connected replicas, this one included' }),
+        complete: Type.Boolean({ description: 'Whether the table lists every registered instance' }),
       },
-      { description: 'Where replicas share the table' },
+      { description: 'Replication; omitted when the registry runs standalone' },
     ),
   ),
 });

@@ -5,8 +5,8 @@ import { watch } from './test-calls';
 
 setDefaultTimeout(30_000);
 
-describe('the process', () => {
-  test('insists on its port, and in production on a token and an allow-list', async () => {
+describe('the registry process', () => {
+  test('refuses to start on a port in use, or in production without a token and an allow-list', async () => {
     const { url, close } = await startRegistry();
     expect((await runToEnd({ PORT: new URL(url).port })).exitCode).toBe(1);
     await close();
@@ -16,7 +16,7 @@ describe('the process', () => {
     expect(errors).toContain('REGISTRY_ALLOWED_HOSTS');
   });
 
-  test('ends on SIGTERM while watchers are open', async () => {
+  test('shuts down on SIGTERM while watchers are connected', async () => {
     const running = await spawnRegistry(freePort());
     const { events, stop } = await watch(running.url);
     await eventually(() => events.length === 1);

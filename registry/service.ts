@@ -1,38 +1,35 @@
 import type { Heartbeat, InstanceState, Registered, Registration } from '#contracts/registry';
-import { mustHoldToken, presented } from './credentials';
+import { leaseError, requireBearer, requireRegistryToken } from './access/credentials';
+import type { RegistryDeps } from './deps';
 import { countByState, instancesOf } from './metrics';
 import {
   ClaimTaken,
   HostRefused,
-  InstanceUnknown,
-  LeaseSecretWrong,
-  millisecondsOf,
+  parseDurationMs,
   RegistryFull,
   type ServicesQuery,
   ServiceUnknown,
 } from './model';
-import type { RegistryDeps } from './open-registry';
-import type { Table } from './table';
 
-/** A long poll is answered at the latest after this, so that no proxy on the way gives up first. */
-const MAXIMUM_WAIT_MS = 60_000;
+/** The longest long poll, so that no proxy on the way times out first. */
+const MAX_WAIT_MS = 60_000;
 
 export function register(deps: RegistryDeps, registration: Registration, bearer: string | undefined) {
   const { table, lease } = deps;
-  const known =
-    registration.instance_id !== undefined && holdsLease(table, registration.name, registration.instance_id);
-  if (!known) mustHoldToken(deps.token, bearer);
-  const refusal = deps.hostRule(registration.host);
+  const { name, instance_id: instanceId } = registration;
+  const isRenewal = instanceId !== undefined && table.instance(name, instanceId) !== undefined;
+  if (!isRenewal) requireRegistryToken(deps.token, bearer);
+  const refusal = deps.addressPolicy(registration.host);
   if (refusal) throw new HostRefused({ errors: [{ field: 'host', message: refusal }] });
 
   const result = table.register(registration, bearer);
-  if (result.outcome === 'wrong-secret') throw new LeaseSecretWrong();
+  if (result.outcome === 'wrong-secret') throw leaseError(result.outcome);
   if (result.outcome === 'full')
     throw new RegistryFull({
       detail: `The limit of ${result.limit} is reached.`,
       headers: { 'retry-after': '30' },
     });
-  if (result.outcome === 'claimed')
+  if (result.outcome === 'conflict')
     throw new ClaimTaken({ detail: `${result.claim} belongs to ${result.owner}.` });
   deps.watchers.notify();
   const body: Registered = {
@@ -52,39 +49,38 @@ export function heartbeat(
   deps: RegistryDeps,
   instanceId: string,
   bearer: string | undefined,
-  said: Heartbeat,
+  reported: Heartbeat,
 ) {
-  const result = deps.table.beat(instanceId, presented(bearer), said);
-  if (result.outcome === 'unknown') throw new InstanceUnknown();
-  if (result.outcome === 'wrong-secret') throw new LeaseSecretWrong();
+  const result = deps.table.heartbeat(instanceId, requireBearer(bearer), reported);
+  if (result.outcome !== 'renewed') throw leaseError(result.outcome);
   deps.watchers.notify();
   return { revision: deps.table.revision(), state: result.state };
 }
 
-/** The whole table as JSON; with `index`, once it has moved on from there or the wait is over. */
+/** The whole table as JSON; with `index`, once the revision has passed it or the wait has timed out. */
 export async function readServices(
   deps: RegistryDeps,
   query: ServicesQuery,
   signal: AbortSignal,
 ): Promise<string> {
   const { table, watchers } = deps;
-  const isPresent =
+  const isCurrent =
     query.index === table.revision() && (query.epoch === undefined || query.epoch === table.epoch);
-  const waitMs = Math.min(millisecondsOf(query.wait), MAXIMUM_WAIT_MS);
-  if (isPresent && waitMs > 0) await watchers.changeWithin(waitMs, signal);
+  const waitMs = Math.min(parseDurationMs(query.wait), MAX_WAIT_MS);
+  if (isCurrent && waitMs > 0) await watchers.waitForChange(waitMs, signal);
   return deps.listing();
 }
 
 export function readService(deps: RegistryDeps, name: string, state: InstanceState | undefined) {
   const service = deps.table.service(name);
-  if (!service) throw new ServiceUnknown();
+  if (!service) throw new ServiceUnknown({ detail: 'No service of this name has registered.' });
   const instances = state
     ? service.instances.filter((instance) => instance.state === state)
     : service.instances;
   return { ...service, instances };
 }
 
-/** Every instance, unhealthy ones included: a target that does not answer is what an alert is made of. */
+/** Every instance, unhealthy ones included: alerts need the targets that are down. */
 export const prometheusTargets = (deps: RegistryDeps) =>
   instancesOf(deps.table).map(({ host, port, name, version, instance_id, zone, state }) => ({
     targets: [`${host.includes(':') ? `[${host}]` : host}:${port}`],
@@ -93,7 +89,7 @@ export const prometheusTargets = (deps: RegistryDeps) =>
 
 export function status(deps: RegistryDeps) {
   const all = instancesOf(deps.table);
-  const kept = all.filter((instance) => instance.protected);
+  const protectedInstances = all.filter((instance) => instance.protected);
   return {
     name: deps.name,
     version: deps.version,
@@ -103,15 +99,12 @@ export function status(deps: RegistryDeps) {
     services: new Set(all.map((instance) => instance.name)).size,
     instances: countByState(all),
     protection: {
-      on: kept.length > 0,
-      services: [...new Set(kept.map((instance) => instance.name))],
-      instances: kept.length,
+      on: protectedInstances.length > 0,
+      services: [...new Set(protectedInstances.map((instance) => instance.name))],
+      instances: protectedInstances.length,
     },
     watchers: deps.watchers.count(),
     acknowledging_watchers: deps.drains.watchers(),
-    ...(deps.sharing && { sharing: deps.sharing.status() }),
+    ...(deps.replication && { sharing: deps.replication.status() }),
   };
 }
-
-const holdsLease = (table: Table, name: string, instanceId: string) =>
-  table.instance(name, instanceId) !== undefined;

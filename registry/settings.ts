@@ -1,21 +1,21 @@
 import { type Field, optionalText, text } from '#kit/config/environment';
-import { DEVELOPMENT_HOSTS, unreadableHost } from './hosts';
+import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
 
-/** What the registry reads besides what every process does. In production the first two must be set. */
+/** The registry's own environment variables. In production the first two must be set. */
 export const registryFields = {
   REGISTRY_TOKEN: registrationToken(),
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
-  /** Replicas share their table through it; unset, this registry is alone. */
+  /** Replicas share their table through this Redis; unset, the registry runs standalone. */
   REGISTRY_REDIS_URL: optionalText(),
-  /** Replicas of one group share one table, where several systems use one Redis. */
+  /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
 };
 
-/** Empty: none is asked for, as in development. */
+/** Empty: registration needs no token, as in development. */
 function registrationToken(): Field<string> {
   return {
     parse: (value) =>
-      /^\S{16,}$/.test(value) ? value : { problem: 'must have at least 16 characters and no blanks' },
+      /^\S{16,}$/.test(value) ? value : { problem: 'must have at least 16 characters and no whitespace' },
     fallback: '',
     developmentOnly: true,
   };
@@ -25,7 +25,7 @@ function allowedHosts(): Field<readonly string[]> {
   return {
     parse: (value) => {
       const entries = value.split(',').map((entry) => entry.trim());
-      return unreadableHost(entries) === undefined
+      return invalidHostEntry(entries) === undefined
         ? entries
         : {
             problem:

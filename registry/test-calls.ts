@@ -21,14 +21,14 @@ export const registration = (name: string, more: object = {}) => ({
   ...more,
 });
 
-/** @throws when the registry does not enter it */
-export async function enterAt(base: string, name: string, more: object = {}): Promise<Registered> {
+/** @throws when the registration is not accepted */
+export async function registerAt(base: string, name: string, more: object = {}): Promise<Registered> {
   const response = await callAt(base, '/register', 'POST', undefined, registration(name, more));
-  if (response.status !== 201) throw new Error(`The registration was answered with ${response.status}`);
+  if (response.status !== 201) throw new Error(`The registration failed with status ${response.status}`);
   return (await response.json()) as Registered;
 }
 
-/** Reads a watch in the background. */
+/** Opens a watch and reads its stream in the background. */
 export async function watch(
   base: string,
   options: { lastEventId?: string | undefined; acknowledges?: boolean } = {},

@@ -2,12 +2,12 @@ import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
 import { serveHttp } from '#kit/http/server';
 import { REGISTRY_BODY_BYTES, registry } from '../../registry';
-import type { LeaseRules } from '../../registry/expiry';
-import { createHostRule, DEVELOPMENT_HOSTS } from '../../registry/hosts';
+import { createAddressPolicy, DEVELOPMENT_HOSTS } from '../../registry/access/address-policy';
 import { openRegistry } from '../../registry/open-registry';
+import type { LeaseRules } from '../../registry/table/expiry';
 import { eventually } from './eventually';
 
-/** The shortest lease that whole seconds allow, so that tests of silence need not wait half a minute. */
+/** The shortest lease in whole seconds, so that tests of expiry need not wait half a minute. */
 export const SHORT_LEASE: LeaseRules = {
   heartbeatMs: 1_000,
   unhealthyMs: 1_000,
@@ -15,7 +15,7 @@ export const SHORT_LEASE: LeaseRules = {
   protectionMs: 600_000,
 };
 
-/** A whole registry in this process, on a free port unless one is given. */
+/** Starts a registry in this process, on a free port by default. */
 export async function startRegistry(
   options: { token?: string; lease?: LeaseRules; redis?: { url: string; group: string }; port?: number } = {},
 ) {
@@ -24,7 +24,7 @@ export async function startRegistry(
   const { lease, token, redis, port = 0 } = options;
   const deps = await openRegistry(runtime, {
     token,
-    hostRule: createHostRule(DEVELOPMENT_HOSTS),
+    addressPolicy: createAddressPolicy(DEVELOPMENT_HOSTS),
     ...(lease && { lease }),
     ...(redis && { redis }),
   });
@@ -40,8 +40,7 @@ export async function startRegistry(
 }
 
 /**
- * The registry as a process of its own on the port given: the real one, as in production of this machine, or one whose
- * leases are short.
+ * Starts a registry process on the given port: the production entry point, or one with short leases.
  */
 export async function spawnRegistry(
   port: number,
@@ -56,7 +55,8 @@ export async function spawnRegistry(
   });
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`it ended: ${await new Response(child.stderr).text()}`);
+    if (child.exitCode !== null)
+      throw new Error(`the registry exited: ${await new Response(child.stderr).text()}`);
     return (await fetch(`${url}/health`)).ok;
   });
   return {

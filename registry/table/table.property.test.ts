@@ -2,13 +2,14 @@ import { expect, setDefaultTimeout, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Instance, InstanceState } from '#contracts/registry';
 import { DEFAULT_LEASE } from './expiry';
+import type { Table } from './model';
 import { DEFAULT_LIMITS } from './rows';
-import { createTable, type Table } from './table';
+import { createTable } from './table';
 
-// Thousands of steps, each compared with the model: some seconds on a busy machine.
+// Thousands of steps, each compared with the model: several seconds on a busy machine.
 setDefaultTimeout(30_000);
 
-/** What the table promises of one instance, told with nothing but whole seconds. */
+/** The expected state of one instance, in whole seconds. */
 interface Modelled {
   readonly service: string;
   readonly id: string;
@@ -23,7 +24,7 @@ interface World {
   readonly table: Table;
   readonly pass: (ms: number) => void;
   model: Modelled[];
-  /** A copy of the table kept up from its changes alone. */
+  /** A copy of the table maintained from its changes alone. */
   readonly copy: { revision: number; services: Record<string, readonly Instance[]> };
 }
 
@@ -47,7 +48,7 @@ const step: fc.Arbitrary<(world: World) => void> = fc.oneof(
   },
   {
     weight: 5,
-    arbitrary: fc.tuple(key, state, hasSecret).map((given) => (world: World) => beat(world, ...given)),
+    arbitrary: fc.tuple(key, state, hasSecret).map((given) => (world: World) => heartbeat(world, ...given)),
   },
   {
     weight: 1,
@@ -55,18 +56,20 @@ const step: fc.Arbitrary<(world: World) => void> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.tuple(service, fc.subarray(IDS)).map((given) => (world: World) => hear(world, ...given)),
+    arbitrary: fc
+      .tuple(service, fc.subarray(IDS))
+      .map((given) => (world: World) => heartbeatAll(world, ...given)),
   },
   { weight: 4, arbitrary: seconds.map((count) => (world: World) => passSeconds(world, count)) },
   {
     weight: 1,
     arbitrary: fc
       .integer({ min: 10, max: 100_000 })
-      .map((count) => (world: World) => standStill(world, count)),
+      .map((count) => (world: World) => pauseProcess(world, count)),
   },
 );
 
-test('the table does what a model of whole seconds does, and its changes rebuild it anywhere', () => {
+test('the table matches a model in whole seconds, and its changes alone reproduce it', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 100, size: 'max' }), (steps) => {
       const world = newWorld();
@@ -76,7 +79,7 @@ test('the table does what a model of whole seconds does, and its changes rebuild
         expect(shown(world.table)).toEqual(expected(world.model));
         if (!Bun.deepEquals(before.shown, shown(world.table)))
           expect(world.table.revision()).toBeGreaterThan(before.revision);
-        keepCopy(world);
+        updateCopy(world);
       }
     }),
     { numRuns: 200 },
@@ -118,12 +121,12 @@ function register(world: World, wanted: Key, path: string, hasSecret: boolean) {
   );
   const owner = world.model.find((each) => each.route === path && each.service !== wanted.service)?.service;
   if (known && !hasSecret) expect(result.outcome).toBe('wrong-secret');
-  else if (owner) expect(result).toMatchObject({ outcome: 'claimed', owner });
+  else if (owner) expect(result).toMatchObject({ outcome: 'conflict', owner });
   else if (known) {
     expect(result.outcome).toBe('renewed');
     Object.assign(known, { route: path, reported: 'up', silentSeconds: 0, protectedSeconds: undefined });
   } else {
-    if (result.outcome !== 'registered') throw new Error(`refused: ${result.outcome}`);
+    if (result.outcome !== 'registered') throw new Error(`registration failed: ${result.outcome}`);
     world.model.push({
       ...wanted,
       secret: result.secret,
@@ -135,23 +138,27 @@ function register(world: World, wanted: Key, path: string, hasSecret: boolean) {
   }
 }
 
-/** Some of a service are heard of at the same time, and the others are not. */
-function hear(world: World, service: string, ids: readonly string[]) {
+/** Some instances of a service send heartbeats at the same time, the others do not. */
+function heartbeatAll(world: World, service: string, ids: readonly string[]) {
   for (const id of ids) {
-    if (modelled(world, { service, id })) beat(world, { service, id }, undefined, true);
+    if (modelled(world, { service, id })) heartbeat(world, { service, id }, undefined, true);
     else register(world, { service, id }, `/${service}`, true);
   }
 }
 
-function beat(world: World, wanted: Key, said: Modelled['reported'] | undefined, hasSecret: boolean) {
+function heartbeat(world: World, wanted: Key, state: Modelled['reported'] | undefined, hasSecret: boolean) {
   const known = modelled(world, wanted);
-  const heartbeat = said === undefined ? {} : { state: said };
-  const result = world.table.beat(wanted.id, known && hasSecret ? known.secret : 'guess', heartbeat);
+  const reported = state === undefined ? {} : { state };
+  const result = world.table.heartbeat(wanted.id, known && hasSecret ? known.secret : 'guess', reported);
   const isUsed = world.model.some((instance) => instance.id === wanted.id);
   if (!known || !hasSecret) expect(result.outcome).toBe(isUsed ? 'wrong-secret' : 'unknown');
   else {
-    Object.assign(known, { reported: said ?? known.reported, silentSeconds: 0, protectedSeconds: undefined });
-    expect(result).toEqual({ outcome: 'beaten', state: known.reported });
+    Object.assign(known, {
+      reported: state ?? known.reported,
+      silentSeconds: 0,
+      protectedSeconds: undefined,
+    });
+    expect(result).toEqual({ outcome: 'renewed', state: known.reported });
   }
 }
 
@@ -170,8 +177,8 @@ function passSeconds(world: World, count: number) {
   for (let second = 0; second < count; second++) sweep(world, 1_000);
 }
 
-/** However long the process stands still, leases see one ordinary interval. */
-const standStill = (world: World, count: number) => sweep(world, count * 1_000);
+/** However long the process is paused, leases age by one ordinary interval. */
+const pauseProcess = (world: World, count: number) => sweep(world, count * 1_000);
 
 function sweep(world: World, ms: number) {
   world.pass(ms);
@@ -187,15 +194,15 @@ function expire(world: World, service: string) {
   const own = world.model.filter((instance) => instance.service === service);
   const live = own.filter((each) => each.protectedSeconds === undefined && each.reported !== 'draining');
   const silent = live.filter((each) => each.silentSeconds >= 15);
-  const isSomeoneDue = silent.some((each) => each.silentSeconds >= 30);
-  const isProtecting = isSomeoneDue && silent.length >= 3 && silent.length > live.length / 2;
-  const gone = own.filter((each) =>
+  const isAnyDue = silent.some((each) => each.silentSeconds >= 30);
+  const isProtecting = isAnyDue && silent.length >= 3 && silent.length > live.length / 2;
+  const removed = own.filter((each) =>
     each.protectedSeconds === undefined
       ? each.silentSeconds >= 30 && !(isProtecting && silent.includes(each))
       : each.protectedSeconds >= 600,
   );
   if (isProtecting) for (const each of silent) each.protectedSeconds = 0;
-  world.model = world.model.filter((instance) => !gone.includes(instance));
+  world.model = world.model.filter((instance) => !removed.includes(instance));
 }
 
 const shown = (table: Table) => sorted(Object.values(table.snapshot().services).flat().map(seen));
@@ -222,7 +229,7 @@ const seen = (instance: Instance) => ({
 const sorted = (rows: ReturnType<typeof seen>[]) =>
   rows.sort((left, right) => `${left.service} ${left.id}`.localeCompare(`${right.service} ${right.id}`));
 
-function keepCopy({ table, copy }: World) {
+function updateCopy({ table, copy }: World) {
   for (const change of table.since(copy.revision) ?? []) copy.services[change.name] = change.instances;
   copy.revision = table.revision();
   expect(copy.services).toEqual(table.snapshot().services);

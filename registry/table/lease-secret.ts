@@ -1,11 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** 256 random bits: what proves that a heartbeat or a deregistration comes from the instance itself. */
+/** 256 random bits that prove that a heartbeat or a deregistration comes from the instance itself. */
 export const newLeaseSecret = (): string => randomBytes(32).toString('base64url');
 
-/** What is kept of a secret. A plain hash is enough for 256 random bits: there is nothing to guess. */
+/** Only the hash of a secret is stored. A plain hash suffices: 256 random bits cannot be guessed. */
 export const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** Compares in constant time, whatever the length of what was presented. */
+/** Compares in constant time, whatever the length of the presented secret. */
 export const isSecret = (presented: string, hash: Buffer): boolean =>
   timingSafeEqual(hashSecret(presented), hash);

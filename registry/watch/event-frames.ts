@@ -1,15 +1,16 @@
 import type { ServiceChange } from '#contracts/registry';
 import { eventFrame } from '#kit/http/sse';
-import type { Table } from './table';
+import type { Table } from '../table/model';
 
 export interface EventFrames {
-  /** The events that bring a watcher from a revision to the present; a snapshot for one that has nothing (-1). */
-  owedSince(revision: number): readonly Uint8Array[];
+  /** The events that bring a watcher from a revision to the present; a snapshot for a new watcher (-1). */
+  since(revision: number): readonly Uint8Array[];
 }
 
-/** The table's events as bytes, each encoded once however many watchers are told of it. */
+/** The table's events as bytes, each encoded once for all watchers. */
 export function createEventFrames(table: Table): EventFrames {
   const encoder = new TextEncoder();
+  /** One entry a service, so as bounded as the table. */
   const changes = new Map<string, { revision: number; frame: Uint8Array }>();
   let snapshot: { revision: number; complete: boolean | undefined; frame: Uint8Array } | undefined;
 
@@ -17,11 +18,11 @@ export function createEventFrames(table: Table): EventFrames {
     encoder.encode(eventFrame({ id: `${table.epoch}:${revision}`, event, data }));
 
   function changeFrame(change: ServiceChange): Uint8Array {
-    const known = changes.get(change.name);
-    if (known?.revision === change.revision) return known.frame;
-    const made = { revision: change.revision, frame: encode('change', change.revision, change) };
-    changes.set(change.name, made);
-    return made.frame;
+    const cached = changes.get(change.name);
+    if (cached?.revision === change.revision) return cached.frame;
+    const encoded = { revision: change.revision, frame: encode('change', change.revision, change) };
+    changes.set(change.name, encoded);
+    return encoded.frame;
   }
 
   function snapshotFrame(): Uint8Array {
@@ -32,15 +33,15 @@ export function createEventFrames(table: Table): EventFrames {
     return snapshot.frame;
   }
 
-  function forgetGone() {
+  function evictPurgedServices() {
     for (const name of changes.keys()) if (!table.service(name)) changes.delete(name);
   }
 
   return {
-    owedSince(revision) {
-      const owed = revision < 0 ? undefined : table.since(revision);
-      if (owed) return owed.map(changeFrame);
-      forgetGone();
+    since(revision) {
+      const pending = revision < 0 ? undefined : table.since(revision);
+      if (pending) return pending.map(changeFrame);
+      evictPurgedServices();
       return [snapshotFrame()];
     },
   };

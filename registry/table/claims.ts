@@ -5,23 +5,23 @@ export interface ClaimConflict {
   readonly owner: string;
 }
 
-/** Who lays a claim; the oldest owns it. */
-export type Holder = Pick<Instance, 'name' | 'instance_id' | 'registered_at'>;
+/** The instance that claims; the oldest one owns the claim. */
+export type Claimant = Pick<Instance, 'name' | 'instance_id' | 'registered_at'>;
 
-/** Which service owns which route and prefix. A claim lives as long as an instance of the service holds it. */
+/** Which service owns which route and prefix. A claim lasts as long as an instance of the service holds it. */
 export interface Claims {
   conflict(service: string, wanted: readonly string[]): ClaimConflict | undefined;
-  hold(holder: Holder, wanted: readonly string[]): void;
-  release(holder: Holder, held: readonly string[]): void;
+  acquire(claimant: Claimant, wanted: readonly string[]): void;
+  release(claimant: Claimant, held: readonly string[]): void;
 }
 
 /**
- * One registry never lets two services hold one claim. Two replicas may, each not knowing of the other's: then the
- * service with the oldest instance owns it, everywhere.
+ * A single registry never lets two services hold one claim. Two replicas may, before each has received the other's
+ * registration: then the service with the oldest instance owns it, on every replica.
  */
 export function createClaims(): Claims {
-  /** By claim, then by service: its instances that hold it. */
-  const holders = new Map<string, Map<string, Map<string, Holder>>>();
+  /** By claim, then by service: the instances that hold it. */
+  const holders = new Map<string, Map<string, Map<string, Claimant>>>();
 
   function ownerOf(claim: string): string | undefined {
     const services = holders.get(claim);
@@ -39,40 +39,39 @@ export function createClaims(): Claims {
       }
       return undefined;
     },
-    hold(holder, wanted) {
-      // Of a whole instance only what is needed is kept.
-      const { name, instance_id, registered_at } = holder;
-      const kept = { name, instance_id, registered_at };
+    acquire({ name, instance_id, registered_at }, wanted) {
+      // A copy, so that outdated views of an instance are not retained.
+      const claimant = { name, instance_id, registered_at };
       for (const claim of wanted) {
-        const services = holders.get(claim) ?? new Map<string, Map<string, Holder>>();
-        const own = services.get(name) ?? new Map<string, Holder>();
-        holders.set(claim, services.set(name, own.set(instance_id, kept)));
+        const services = holders.get(claim) ?? new Map<string, Map<string, Claimant>>();
+        const own = services.get(name) ?? new Map<string, Claimant>();
+        holders.set(claim, services.set(name, own.set(instance_id, claimant)));
       }
     },
-    release(holder, held) {
+    release({ name, instance_id }, held) {
       for (const claim of held) {
         const services = holders.get(claim);
-        const own = services?.get(holder.name);
-        own?.delete(holder.instance_id);
-        if (own?.size === 0) services?.delete(holder.name);
+        const own = services?.get(name);
+        own?.delete(instance_id);
+        if (own?.size === 0) services?.delete(name);
         if (services?.size === 0) holders.delete(claim);
       }
     },
   };
 }
 
-/** As gateways decide between two services that answer one path. */
-const byAge = (left: Holder, right: Holder) =>
+/** The rule by which gateways decide between two services that claim one path. */
+const byAge = (left: Claimant, right: Claimant) =>
   compare(left.registered_at, right.registered_at) || compare(left.name, right.name);
 
 const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);
 
 /**
- * What a registration lays claim to. Parameter names do not tell routes apart: `/posts/:id` and `/posts/:post`
- * answer the same paths. A service's own name is always its prefix, so that no other can take it.
+ * The claims of a registration. Parameter names do not distinguish routes: `/posts/:id` and `/posts/:post` match the
+ * same paths. A service always claims its own name as a prefix, so that no other service can.
  */
 export function claimsOf(registration: Pick<Registration, 'name' | 'routes' | 'prefixes'>): string[] {
-  // Under its service's prefix a path cannot meet another service's.
+  // A path below its service's prefix cannot conflict with another service's.
   const routes = registration.routes
     .filter(({ prefix_only }) => !prefix_only)
     .map(({ method, path }) => `${method} ${withoutParameterNames(path)}`);

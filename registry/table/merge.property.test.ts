@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import type { Instance } from '#contracts/registry';
 import { DEFAULT_LEASE } from './expiry';
 import { hashSecret } from './lease-secret';
+import { type InstanceKey, type InstanceRecord, keyOf, nextVersion } from './records';
 import { DEFAULT_LIMITS } from './rows';
-import { type InstanceKey, keyOf, type SharedRecord, versionAfter } from './shared-records';
 import { createTable } from './table';
 
 const SERVICES = ['users', 'posts', 'likes'];
@@ -21,21 +21,21 @@ function newTable(replica = REPLICAS[0] ?? '', wallClock = () => 1_000) {
     lease: DEFAULT_LEASE,
     limits: DEFAULT_LIMITS,
     sweepMs: 1_000,
-    share: {
+    replication: {
       replica,
       wallClock,
       isComplete: () => true,
       changed: (instance) => void changed.push(instance),
-      heard: () => undefined,
+      renewed: () => undefined,
     },
   });
   return {
     table,
     changed,
-    pass(seconds: number, others: 'heard' | 'frozen' = 'heard') {
+    pass(seconds: number, peers: 'connected' | 'disconnected' = 'connected') {
       for (let second = 0; second < seconds; second++) {
         nowMs += 1_000;
-        table.expire(undefined, others);
+        table.expire(undefined, peers);
       }
     },
   };
@@ -51,15 +51,15 @@ const registration = (name: string, id: string, route = '/shared') => ({
   prefixes: [name],
 });
 
-const instanceOf = (name: string, id: string, minute: number): SharedRecordInstance => ({
+const instanceOf = (name: string, id: string, minute: number): RecordedInstance => ({
   ...registration(name, id),
   weight: 100,
   metadata: {},
   registered_at: `2026-01-01T00:${String(minute).padStart(2, '0')}:00.000Z`,
 });
-type SharedRecordInstance = Omit<Instance, 'state' | 'protected' | 'load' | 'changed_at_revision'>;
+type RecordedInstance = Omit<Instance, 'state' | 'protected' | 'load' | 'changed_at_revision'>;
 
-const record: fc.Arbitrary<SharedRecord> = fc
+const record: fc.Arbitrary<InstanceRecord> = fc
   .record({
     name: fc.constantFrom(...SERVICES),
     id: fc.constantFrom(...INSTANCES),
@@ -68,14 +68,14 @@ const record: fc.Arbitrary<SharedRecord> = fc
     reported: fc.constantFrom('starting' as const, 'up' as const, 'draining' as const),
     gone: fc.option(fc.constantFrom('left' as const, 'expired' as const), { nil: undefined }),
   })
-  .map(({ name, id, counter, replica, reported, gone }): SharedRecord => {
+  .map(({ name, id, counter, replica, reported, gone }): InstanceRecord => {
     const key = { name, instance_id: id, version: `${String(counter).padStart(15, '0')}-${replica}` };
     if (gone) return { ...key, gone };
     const secret_hash = hashSecret(`${name}${id}${counter}`).toString('base64url');
     return { ...key, secret_hash, reported, instance: instanceOf(name, id, counter) };
   });
 
-/** One version is one change: whoever sends it says the same. */
+/** One version is one change: every replica sends the same record for it. */
 const records = fc
   .array(record, { maxLength: 60 })
   .map((all) => [...new Map(all.map((each) => [`${keyOf(each)} ${each.version}`, each])).values()]);
@@ -89,11 +89,11 @@ function known(table: ReturnType<typeof newTable>['table']) {
   return {
     versions: versions.sort(),
     listed: listed.sort((left, right) => keyOf(left).localeCompare(keyOf(right))),
-    owner: owners[0]?.outcome === 'claimed' ? owners[0].owner : undefined,
+    owner: owners[0]?.outcome === 'conflict' ? owners[0].owner : undefined,
   };
 }
 
-test('replicas that have heard the same know the same, in whatever order and however often it came', () => {
+test('replicas that received the same records converge, in whatever order and however often they arrived', () => {
   fc.assert(
     fc.property(
       records.chain((all) =>
@@ -110,7 +110,7 @@ test('replicas that have heard the same know the same, in whatever order and how
   );
 });
 
-test('what one replica does and tells, another one that merges it shows', () => {
+test('a replica that merges the changes of another shows the same instances', () => {
   const steps = fc.array(
     fc.record({
       name: fc.constantFrom(...SERVICES),
@@ -132,8 +132,8 @@ test('what one replica does and tells, another one that merges it shows', () => 
           if ('secret' in result) secrets.set(`${name}/${id}`, result.secret);
         } else if (what === 'drain') table.drain(id, secret);
         else table.remove(id, secret);
-        tell(here, there);
-        tell(there, here);
+        replicate(here, there);
+        replicate(there, here);
         const states = [here, there].map(({ table: each }) => known(each).listed);
         expect(states[0]).toEqual(states[1] ?? []);
       }
@@ -142,21 +142,21 @@ test('what one replica does and tells, another one that merges it shows', () => 
   );
 });
 
-function tell(from: ReturnType<typeof newTable>, to: ReturnType<typeof newTable>) {
+function replicate(from: ReturnType<typeof newTable>, to: ReturnType<typeof newTable>) {
   for (const key of from.changed.splice(0)) {
     const changed = from.table.record(key);
     if (changed) to.table.merge(JSON.parse(JSON.stringify(changed)));
   }
 }
 
-test('versions follow each other, whatever the clocks say', () => {
+test('versions increase even when clocks run backwards', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(1e12), fc.constantFrom(...REPLICAS)), { minLength: 2 }),
       (changes) => {
         let version = '';
         for (const [wallClockMs, replica] of changes) {
-          const next = versionAfter(version, wallClockMs, replica);
+          const next = nextVersion(version, wallClockMs, replica);
           expect(next > version).toBe(true);
           version = next;
         }
@@ -165,52 +165,48 @@ test('versions follow each other, whatever the clocks say', () => {
   );
 });
 
-test('an instance heard here is not given up because another replica has not heard it', () => {
+test('an instance with a local heartbeat survives its expiry on another replica', () => {
   const { table, changed } = newTable();
   const result = table.register(registration('users', 'a'));
   if (result.outcome !== 'registered') throw new Error(result.outcome);
   changed.splice(0);
-  const version = versionAfter(
-    table.versionOf({ name: 'users', instance_id: 'a' }),
-    5_000,
-    REPLICAS[1] ?? '',
-  );
+  const version = nextVersion(table.versionOf({ name: 'users', instance_id: 'a' }), 5_000, REPLICAS[1] ?? '');
   const expired = { name: 'users', instance_id: 'a', version, gone: 'expired' as const };
   expect(table.merge(expired).outcome).toBe('refuted');
   expect(table.service('users')?.instances).toHaveLength(1);
   expect(changed).toHaveLength(1);
-  // Its own leaving is its own word.
+  // A deregistration comes from the instance itself and applies.
   expect(
-    table.merge({ ...expired, version: versionAfter(version, 9_000, REPLICAS[1] ?? ''), gone: 'left' }),
+    table.merge({ ...expired, version: nextVersion(version, 9_000, REPLICAS[1] ?? ''), gone: 'left' }),
   ).toEqual({
     outcome: 'applied',
   });
   expect(table.service('users')?.instances).toEqual([]);
 });
 
-test('while nothing is heard of other replicas, what they have heard does not expire, and one’s own does', () => {
+test('while other replicas are disconnected, leases renewed there do not expire, and local leases do', () => {
   const { table, pass } = newTable();
   table.register(registration('own', 'a', '/own'));
   const instance = instanceOf('others', 'b', 1);
   const secret_hash = hashSecret('secret').toString('base64url');
-  const version = versionAfter('', 1_000, REPLICAS[1] ?? '');
+  const version = nextVersion('', 1_000, REPLICAS[1] ?? '');
   table.merge({ name: 'others', instance_id: 'b', version, secret_hash, reported: 'up', instance });
-  pass(300, 'frozen');
+  pass(300, 'disconnected');
   expect(table.service('own')?.instances).toEqual([]);
   expect(table.service('others')?.instances).toMatchObject([{ state: 'up' }]);
   pass(29);
   expect(table.service('others')?.instances).toMatchObject([{ state: 'unhealthy' }]);
-  expect(table.heardElsewhere({ name: 'others', instance_id: 'b' }, 0.5)).toBe(true);
+  expect(table.renewedRemotely({ name: 'others', instance_id: 'b' }, 0.5)).toBe(true);
   expect(table.service('others')?.instances).toMatchObject([{ state: 'up', load: 0.5 }]);
   pass(30);
   expect(table.service('others')?.instances).toEqual([]);
 });
 
-test('of two services that claimed one route at two replicas, the older one owns it everywhere', () => {
-  const claimed = (name: string, minute: number): SharedRecord => ({
+test('of two services that claimed one route on two replicas, the older one owns it on all', () => {
+  const claimed = (name: string, minute: number): InstanceRecord => ({
     name,
     instance_id: 'a',
-    version: versionAfter('', minute, REPLICAS[0] ?? ''),
+    version: nextVersion('', minute, REPLICAS[0] ?? ''),
     secret_hash: hashSecret(name).toString('base64url'),
     reported: 'up',
     instance: instanceOf(name, 'a', minute),
@@ -223,8 +219,8 @@ test('of two services that claimed one route at two replicas, the older one owns
     const results = order.map((name) => table.merge(claimed(name, name === 'old' ? 1 : 2)));
     const conflict = { claim: 'GET /shared', owner: 'old' };
     expect(results[order.indexOf('young')]?.conflict ?? conflict).toEqual(conflict);
-    expect(table.register(registration('third', 'a'))).toEqual({ outcome: 'claimed', ...conflict });
-    expect(table.register(registration('young', 'b'))).toEqual({ outcome: 'claimed', ...conflict });
+    expect(table.register(registration('third', 'a'))).toEqual({ outcome: 'conflict', ...conflict });
+    expect(table.register(registration('young', 'b'))).toEqual({ outcome: 'conflict', ...conflict });
     expect(table.register(registration('old', 'b')).outcome).toBe('registered');
   }
 });

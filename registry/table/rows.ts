@@ -7,7 +7,7 @@ export interface TableLimits {
   readonly services: number;
   readonly instances: number;
   readonly instancesPerService: number;
-  /** Services all of whose instances are gone are remembered by name: at most so many, at most so long. */
+  /** Services without instances whose names are retained: how many, and for how long. */
   readonly tombstones: number;
   readonly tombstoneMs: number;
 }
@@ -20,16 +20,16 @@ export const DEFAULT_LIMITS: TableLimits = {
   tombstoneMs: 24 * 3_600_000,
 };
 
-/** One instance: what listings show of it, and what only the registry knows. */
+/** One instance: its public view, and what only the registry knows. */
 export interface Entry extends Leased {
-  /** Replaced, never changed: listings already handed out must not move under their reader. */
+  /** Replaced, never mutated: listings already returned must not change under their reader. */
   view: Instance;
   secretHash: Buffer;
   claims: readonly string[];
-  heardAt: number;
-  /** False when another replica heard it, or nobody yet since this one has begun. */
-  heardHere: boolean;
-  /** Of its record, where replicas share it. */
+  renewedAt: number;
+  /** False when its last heartbeat reached another replica, or none has arrived since this one started. */
+  renewedLocally: boolean;
+  /** The version of its record; empty without replication. */
   version: string;
   reported: Leased['reported'];
   protectedAt: number | undefined;
@@ -45,7 +45,7 @@ interface Service {
 
 export type Rows = ReturnType<typeof createRows>;
 
-/** The table's data: services, their instances, who claims what, and which revision changed what last. */
+/** The table's data: services, their instances, claims, and the revision of each service's last change. */
 export function createRows(limits: TableLimits) {
   const services = new Map<string, Service>();
   const entriesById = new Map<string, Set<Entry>>();
@@ -53,8 +53,8 @@ export function createRows(limits: TableLimits) {
   let revision = 0;
   let instanceCount = 0;
   let liveServiceCount = 0;
-  /** The last change of any forgotten service: who saw less must start from a snapshot. */
-  let forgottenRevision = 0;
+  /** The last change of any purged service: a watcher behind it must start from a snapshot. */
+  let purgedRevision = 0;
 
   function add(entry: Entry) {
     const { name, instance_id: instanceId } = entry.view;
@@ -63,31 +63,31 @@ export function createRows(limits: TableLimits) {
     services.set(name, service);
     service.entries.set(instanceId, entry);
     entriesById.set(instanceId, (entriesById.get(instanceId) ?? new Set()).add(entry));
-    claims.hold(entry.view, entry.claims);
+    claims.acquire(entry.view, entry.claims);
     instanceCount++;
   }
 
-  function drop(entry: Entry) {
+  function remove(entry: Entry) {
     const { name, instance_id: instanceId } = entry.view;
     const service = services.get(name);
     service?.entries.delete(instanceId);
     if (service?.entries.size === 0) liveServiceCount--;
-    const namesakes = entriesById.get(instanceId);
-    namesakes?.delete(entry);
-    if (namesakes?.size === 0) entriesById.delete(instanceId);
+    const sameId = entriesById.get(instanceId);
+    sameId?.delete(entry);
+    if (sameId?.size === 0) entriesById.delete(instanceId);
     claims.release(entry.view, entry.claims);
     instanceCount--;
   }
 
-  /** Two services may use one instance id: the secret then tells whose it is. */
+  /** Two services may use one instance id: the secret then identifies the instance. */
   function find(instanceId: string, secret: string): Entry | 'unknown' | 'wrong-secret' {
-    const namesakes = entriesById.get(instanceId);
-    if (!namesakes) return 'unknown';
-    return [...namesakes].find((entry) => isSecret(secret, entry.secretHash)) ?? 'wrong-secret';
+    const sameId = entriesById.get(instanceId);
+    if (!sameId) return 'unknown';
+    return [...sameId].find((entry) => isSecret(secret, entry.secretHash)) ?? 'wrong-secret';
   }
 
-  /** Counts one change of a service and returns its revision. */
-  function changed(name: string, time: number): number {
+  /** Advances the revision by one for a change of a service, and returns it. */
+  function bumpRevision(name: string, time: number): number {
     revision++;
     const service = services.get(name);
     if (service) {
@@ -105,7 +105,7 @@ export function createRows(limits: TableLimits) {
     return undefined;
   }
 
-  function forgetTombstones(time: number) {
+  function purgeTombstones(time: number) {
     const tombstones = [...services.values()]
       .filter((service) => service.emptySince !== undefined)
       .sort((left, right) => left.revision - right.revision);
@@ -113,12 +113,12 @@ export function createRows(limits: TableLimits) {
     for (const [index, service] of tombstones.entries()) {
       if (index >= surplus && time - (service.emptySince ?? time) < limits.tombstoneMs) continue;
       services.delete(service.name);
-      forgottenRevision = Math.max(forgottenRevision, service.revision);
+      purgedRevision = Math.max(purgedRevision, service.revision);
     }
   }
 
   function since(seen: number): ServiceChange[] | undefined {
-    if (seen < forgottenRevision || seen > revision) return undefined;
+    if (seen < purgedRevision || seen > revision) return undefined;
     return [...services.values()]
       .filter((service) => service.revision > seen)
       .sort((left, right) => left.revision - right.revision)
@@ -130,11 +130,11 @@ export function createRows(limits: TableLimits) {
     get: (name: string, instanceId: string) => services.get(name)?.entries.get(instanceId),
     find,
     add,
-    drop,
-    changed,
+    remove,
+    bumpRevision,
     claims,
     reachedLimit,
-    forgetTombstones,
+    purgeTombstones,
     since,
     names: () => [...services.keys()],
     entriesOf: (name: string) => [...(services.get(name)?.entries.values() ?? [])],

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import type { Registration } from '#contracts/registry';
 import { DEFAULT_LEASE } from './expiry';
+import type { Table } from './model';
 import { DEFAULT_LIMITS, type TableLimits } from './rows';
-import { createTable, type Table } from './table';
+import { createTable } from './table';
 
 const SWEEP_MS = 1_000;
 
@@ -18,15 +19,15 @@ function setUp(limits: Partial<TableLimits> = {}) {
   });
   return {
     table,
-    /** Lets time pass with the sweeps running, as in a healthy process. */
+    /** Advances the clock with regular sweeps, as in a healthy process. */
     pass(seconds: number) {
       for (let second = 0; second < seconds; second++) {
         nowMs += SWEEP_MS;
         table.expire();
       }
     },
-    /** Lets time pass while the process stands still. */
-    standStill(seconds: number) {
+    /** Advances the clock while the process is paused. */
+    pause(seconds: number) {
       nowMs += seconds * 1_000;
     },
   };
@@ -43,9 +44,9 @@ const registration = (name: string, instanceId: string, more: Partial<Registrati
   ...more,
 });
 
-function enter(table: Table, name: string, instanceId: string, more: Partial<Registration> = {}): string {
+function register(table: Table, name: string, instanceId: string, more: Partial<Registration> = {}): string {
   const result = table.register(registration(name, instanceId, more));
-  if (result.outcome !== 'registered') throw new Error(`refused: ${result.outcome}`);
+  if (result.outcome !== 'registered') throw new Error(`registration failed: ${result.outcome}`);
   return result.secret;
 }
 
@@ -56,9 +57,9 @@ const protectedIn = (table: Table, name: string) =>
   (table.service(name)?.instances ?? []).filter((each) => each.protected).map((each) => each.instance_id);
 
 describe('a lease', () => {
-  test('turns unhealthy after 15 s of silence and is removed after 30 s', () => {
+  test('turns unhealthy after 15 s without a heartbeat and is removed after 30 s', () => {
     const { table, pass } = setUp();
-    enter(table, 'users', 'a');
+    register(table, 'users', 'a');
     pass(14);
     expect(statesOf(table, 'users')).toEqual({ a: 'up' });
     pass(1);
@@ -69,22 +70,22 @@ describe('a lease', () => {
     expect(statesOf(table, 'users')).toEqual({});
   });
 
-  test('is whole again after one beat, in the state the instance last reported', () => {
+  test('is renewed by one heartbeat, in the state the instance last reported', () => {
     const { table, pass } = setUp();
-    const secret = enter(table, 'users', 'a', { state: 'starting' });
+    const secret = register(table, 'users', 'a', { state: 'starting' });
     pass(20);
-    expect(table.beat('a', secret)).toEqual({ outcome: 'beaten', state: 'starting' });
+    expect(table.heartbeat('a', secret)).toEqual({ outcome: 'renewed', state: 'starting' });
     pass(14);
     expect(statesOf(table, 'users')).toEqual({ a: 'starting' });
   });
 
-  test('survives any pause of the registry itself, whoever is handled first afterwards', () => {
-    const { table, pass, standStill } = setUp();
-    const secret = enter(table, 'users', 'a');
-    enter(table, 'users', 'b');
+  test('survives any pause of the registry process, whichever request is handled first afterwards', () => {
+    const { table, pass, pause } = setUp();
+    const secret = register(table, 'users', 'a');
+    register(table, 'users', 'b');
     pass(10);
-    standStill(3_600);
-    table.beat('a', secret);
+    pause(3_600);
+    table.heartbeat('a', secret);
     pass(3);
     expect(statesOf(table, 'users')).toEqual({ a: 'up', b: 'up' });
     pass(3);
@@ -93,24 +94,24 @@ describe('a lease', () => {
     expect(statesOf(table, 'users')).toEqual({});
   });
 
-  test('can only be renewed, drained or ended with its own secret', () => {
+  test('can only be renewed, drained or removed with its own secret', () => {
     const { table } = setUp();
-    const secret = enter(table, 'users', 'a');
-    expect(table.beat('a', 'guess').outcome).toBe('wrong-secret');
+    const secret = register(table, 'users', 'a');
+    expect(table.heartbeat('a', 'guess').outcome).toBe('wrong-secret');
     expect(table.drain('a', 'guess').outcome).toBe('wrong-secret');
     expect(table.remove('a', 'guess').outcome).toBe('wrong-secret');
     expect(table.register(registration('users', 'a'), 'guess').outcome).toBe('wrong-secret');
     expect(table.register(registration('users', 'a')).outcome).toBe('wrong-secret');
-    expect(table.beat('b', secret).outcome).toBe('unknown');
-    expect(table.drain('a', secret)).toEqual({ outcome: 'beaten', state: 'draining' });
+    expect(table.heartbeat('b', secret).outcome).toBe('unknown');
+    expect(table.drain('a', secret)).toEqual({ outcome: 'renewed', state: 'draining' });
     expect(table.remove('a', secret).outcome).toBe('removed');
-    expect(table.beat('a', secret).outcome).toBe('unknown');
+    expect(table.heartbeat('a', secret).outcome).toBe('unknown');
   });
 
-  test('of one service is out of reach for another that uses the same instance id', () => {
+  test('cannot be changed by another service that uses the same instance id', () => {
     const { table } = setUp();
-    const users = enter(table, 'users', 'same');
-    const posts = enter(table, 'posts', 'same');
+    const users = register(table, 'users', 'same');
+    const posts = register(table, 'posts', 'same');
     table.drain('same', posts);
     expect(statesOf(table, 'users')).toEqual({ same: 'up' });
     expect(statesOf(table, 'posts')).toEqual({ same: 'draining' });
@@ -118,20 +119,20 @@ describe('a lease', () => {
     expect(statesOf(table, 'posts')).toEqual({ same: 'draining' });
   });
 
-  test('has a secret of 256 bits that no listing shows', () => {
+  test('has a 256-bit secret that appears in no listing', () => {
     const { table } = setUp();
-    const secret = enter(table, 'users', 'a');
+    const secret = register(table, 'users', 'a');
     expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
     expect(JSON.stringify([table.snapshot(), table.service('users'), table.since(0)])).not.toContain(secret);
   });
 });
 
 describe('the revision', () => {
-  test('moves with what readers can see, and with nothing else', () => {
+  test('advances with visible changes only', () => {
     const { table, pass } = setUp();
-    const secret = enter(table, 'users', 'a');
+    const secret = register(table, 'users', 'a');
     expect(table.revision()).toBe(1);
-    table.beat('a', secret, { load: 0.5 });
+    table.heartbeat('a', secret, { load: 0.5 });
     table.register(registration('users', 'a'), secret);
     pass(5);
     expect(table.revision()).toBe(1);
@@ -141,10 +142,10 @@ describe('the revision', () => {
     expect(table.service('users')?.instances[0]).toMatchObject({ version: '1.0.1', changed_at_revision: 2 });
   });
 
-  test('of the past tells every service changed since, emptied ones included', () => {
+  test('identifies every service changed since, empty ones included', () => {
     const { table } = setUp();
-    const secret = enter(table, 'users', 'a');
-    enter(table, 'posts', 'b');
+    const secret = register(table, 'users', 'a');
+    register(table, 'posts', 'b');
     const seen = table.revision();
     table.remove('a', secret);
     expect(table.since(seen)).toEqual([{ name: 'users', revision: 3, instances: [] }]);
@@ -157,73 +158,73 @@ describe('protection', () => {
   const enterMany = (table: Table, count: number) =>
     Array.from({ length: count }, (_, index) => ({
       id: `i${index}`,
-      secret: enter(table, 'users', `i${index}`),
+      secret: register(table, 'users', `i${index}`),
     }));
 
-  function passWithBeats(
+  function passWithHeartbeats(
     world: ReturnType<typeof setUp>,
     seconds: number,
     alive: readonly { id: string; secret: string }[],
   ) {
     for (let second = 0; second < seconds; second++) {
-      for (const { id, secret } of alive) world.table.beat(id, secret);
+      for (const { id, secret } of alive) world.table.heartbeat(id, secret);
       world.pass(1);
     }
   }
 
-  test('keeps three of five that fell silent together, flagged, while the others go on', () => {
+  test('retains and flags three of five instances that fell silent together', () => {
     const world = setUp();
     const all = enterMany(world.table, 5);
-    passWithBeats(world, 60, all.slice(3));
+    passWithHeartbeats(world, 60, all.slice(3));
     expect(protectedIn(world.table, 'users')).toEqual(['i0', 'i1', 'i2']);
     expect(statesOf(world.table, 'users')).toMatchObject({ i0: 'unhealthy', i3: 'up' });
   });
 
-  test('ends for each as it returns or deregisters, and for the rest after ten minutes', () => {
+  test('ends when an instance returns or deregisters, and otherwise after ten minutes', () => {
     const world = setUp();
     const all = enterMany(world.table, 5);
-    passWithBeats(world, 60, all.slice(3));
+    passWithHeartbeats(world, 60, all.slice(3));
     const [first, second] = all;
-    if (!first || !second) throw new Error('five were entered');
+    if (!first || !second) throw new Error('five instances were registered');
     world.table.remove(first.id, first.secret);
-    passWithBeats(world, 1, [second]);
+    passWithHeartbeats(world, 1, [second]);
     expect(protectedIn(world.table, 'users')).toEqual(['i2']);
-    passWithBeats(world, 568, [second, ...all.slice(3)]);
+    passWithHeartbeats(world, 568, [second, ...all.slice(3)]);
     expect(protectedIn(world.table, 'users')).toEqual(['i2']);
-    passWithBeats(world, 2, [second, ...all.slice(3)]);
+    passWithHeartbeats(world, 2, [second, ...all.slice(3)]);
     expect(statesOf(world.table, 'users')).toEqual({ i1: 'up', i3: 'up', i4: 'up' });
   });
 
-  test('does not hold back two of three, nor half of six', () => {
+  test('does not apply to two of three, nor to half of six', () => {
     const world = setUp();
     const three = enterMany(world.table, 3);
-    passWithBeats(world, 31, three.slice(2));
+    passWithHeartbeats(world, 31, three.slice(2));
     expect(statesOf(world.table, 'users')).toEqual({ i2: 'up' });
     const other = setUp();
     const six = enterMany(other.table, 6);
-    passWithBeats(other, 31, six.slice(3));
+    passWithHeartbeats(other, 31, six.slice(3));
     expect(Object.keys(statesOf(other.table, 'users'))).toHaveLength(3);
   });
 
-  test('follows the live set: churn one by one leaves it off, however many have gone', () => {
+  test('follows the live set: it stays off while instances are removed one by one', () => {
     const world = setUp();
     const all = enterMany(world.table, 8);
-    for (let gone = 1; gone <= 7; gone++) passWithBeats(world, 31, all.slice(gone));
+    for (let removed = 1; removed <= 7; removed++) passWithHeartbeats(world, 31, all.slice(removed));
     expect(statesOf(world.table, 'users')).toEqual({ i7: 'up' });
   });
 
-  test('is not for instances that said they were leaving', () => {
+  test('does not apply to draining instances', () => {
     const world = setUp();
     const all = enterMany(world.table, 5);
     for (const { id, secret } of all.slice(0, 4)) world.table.drain(id, secret);
-    passWithBeats(world, 31, all.slice(4));
+    passWithHeartbeats(world, 31, all.slice(4));
     expect(statesOf(world.table, 'users')).toEqual({ i4: 'up' });
   });
 
-  test('of one service says nothing about another', () => {
+  test('of one service does not affect another', () => {
     const world = setUp();
     enterMany(world.table, 4);
-    enter(world.table, 'posts', 'p');
+    register(world.table, 'posts', 'p');
     world.pass(31);
     expect(protectedIn(world.table, 'users')).toHaveLength(4);
     expect(statesOf(world.table, 'posts')).toEqual({});
@@ -233,11 +234,11 @@ describe('protection', () => {
 describe('a claim', () => {
   const route = (path: string, method = 'GET') => ({ routes: [{ method, path, auth: 'public' }] });
 
-  test('of another service is refused with its owner, whatever the parameters are called', () => {
+  test('conflicts with the same route of another service, whatever its parameter names', () => {
     const { table } = setUp();
-    enter(table, 'timelines', 'a', route('/posts/:id'));
+    register(table, 'timelines', 'a', route('/posts/:id'));
     expect(table.register(registration('likes', 'b', route('/posts/:post_id/')))).toEqual({
-      outcome: 'claimed',
+      outcome: 'conflict',
       claim: 'GET /posts/:',
       owner: 'timelines',
     });
@@ -247,35 +248,35 @@ describe('a claim', () => {
     );
   });
 
-  test('covers prefixes, and every service owns its own name', () => {
+  test('covers prefixes, and every service claims its own name', () => {
     const { table } = setUp();
-    enter(table, 'media', 'a', { prefixes: ['media', 'basement'] });
-    const taken = { outcome: 'claimed', owner: 'media' };
+    register(table, 'media', 'a', { prefixes: ['media', 'basement'] });
+    const taken = { outcome: 'conflict', owner: 'media' };
     expect(table.register(registration('files', 'b', { prefixes: ['basement'] }))).toMatchObject(taken);
     expect(table.register(registration('files', 'b', { prefixes: ['media'] }))).toMatchObject(taken);
     expect(table.register(registration('basement', 'b', { prefixes: [] }))).toMatchObject(taken);
   });
 
-  test('changes with a new version of its service, and ends with the last instance that holds it', () => {
+  test('follows re-registration, and ends with the last instance that holds it', () => {
     const { table } = setUp();
-    const old = enter(table, 'timelines', 'old', route('/posts'));
-    const moved = enter(table, 'timelines', 'new', route('/articles'));
-    expect(table.register(registration('posts', 'p', route('/posts'))).outcome).toBe('claimed');
+    const old = register(table, 'timelines', 'old', route('/posts'));
+    const moved = register(table, 'timelines', 'new', route('/articles'));
+    expect(table.register(registration('posts', 'p', route('/posts'))).outcome).toBe('conflict');
     table.remove('old', old);
     expect(table.register(registration('posts', 'p', route('/posts'))).outcome).toBe('registered');
-    expect(table.register(registration('timelines', 'new', route('/posts')), moved).outcome).toBe('claimed');
+    expect(table.register(registration('timelines', 'new', route('/posts')), moved).outcome).toBe('conflict');
     expect(table.service('timelines')?.instances[0]?.routes[0]?.path).toBe('/articles');
     expect(table.register(registration('timelines', 'new'), moved).outcome).toBe('renewed');
     expect(table.register(registration('posts', 'q', route('/articles'))).outcome).toBe('registered');
   });
 });
 
-describe('the bounds', () => {
-  test('hold for services, instances of one service, and instances in all', () => {
+describe('the table limits', () => {
+  test('bound services, instances of one service, and instances in total', () => {
     const full = (limits: Partial<TableLimits>, name: string) => {
       const { table } = setUp(limits);
-      enter(table, 'users', 'a');
-      enter(table, 'users', 'b');
+      register(table, 'users', 'a');
+      register(table, 'users', 'b');
       return table.register(registration(name, 'c'));
     };
     expect(full({ services: 1 }, 'posts')).toEqual({ outcome: 'full', limit: 'services' });
@@ -286,9 +287,9 @@ describe('the bounds', () => {
     expect(full({ instances: 2 }, 'posts')).toEqual({ outcome: 'full', limit: 'instances' });
   });
 
-  test('hold for tombstones in number and time, and a watcher from before gets no half truth', () => {
+  test('bound tombstones in number and age, and an older revision requires a snapshot', () => {
     const { table, pass } = setUp({ tombstones: 1, tombstoneMs: 60_000 });
-    for (const name of ['users', 'posts']) table.remove(name, enter(table, name, name));
+    for (const name of ['users', 'posts']) table.remove(name, register(table, name, name));
     pass(1);
     expect(table.snapshot().services).toEqual({ posts: [] });
     expect(table.since(0)).toBeUndefined();

@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { ServiceChange } from '#contracts/registry';
-import { DEFAULT_LEASE } from './expiry';
-import { DEFAULT_LIMITS } from './rows';
-import { createTable } from './table';
+import { DEFAULT_LEASE } from '../table/expiry';
+import { DEFAULT_LIMITS } from '../table/rows';
+import { createTable } from '../table/table';
 import { createWatchers } from './watchers';
 
-function setUp(maximum = 10) {
+function setUp(maxWatchers = 10) {
   let nowMs = 0;
   const now = () => nowMs;
   const table = createTable({
@@ -17,22 +17,22 @@ function setUp(maximum = 10) {
     limits: DEFAULT_LIMITS,
     sweepMs: 1_000,
   });
-  const watchers = createWatchers(table, { now, maximum });
+  const watchers = createWatchers(table, { now, maxWatchers });
   return {
     watchers,
     pass(ms: number) {
       nowMs += ms;
       watchers.tick();
     },
-    enter(name: string) {
+    register(name: string) {
       table.register({ name, version: '1', host: '127.0.0.1', port: 5101, routes: [], prefixes: [] });
       watchers.notify();
     },
   };
 }
 
-/** Takes what a stream holds, event by event, until `count` are there. */
-async function take(stream: ReadableStream<Uint8Array>, count: number): Promise<EventSourceMessage[]> {
+/** Reads `count` events from a stream. */
+async function readEvents(stream: ReadableStream<Uint8Array>, count: number): Promise<EventSourceMessage[]> {
   const events: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => events.push(event) });
   const reader = stream.getReader();
@@ -45,37 +45,37 @@ async function take(stream: ReadableStream<Uint8Array>, count: number): Promise<
   return events;
 }
 
-test('a watcher that takes nothing is dropped, and others are not held up by it', async () => {
-  const { watchers, pass, enter } = setUp();
-  const stuck = watchers.open(null);
-  const lively = watchers.open(null);
-  await take(lively, 1);
-  enter('users');
-  expect((await take(lively, 1))[0]).toMatchObject({ event: 'change', id: 'test:1' });
+test('a stalled watcher is disconnected and does not delay others', async () => {
+  const { watchers, pass, register } = setUp();
+  const stalled = watchers.open(null);
+  const active = watchers.open(null);
+  await readEvents(active, 1);
+  register('users');
+  expect((await readEvents(active, 1))[0]).toMatchObject({ event: 'change', id: 'test:1' });
   pass(10_000);
   expect(watchers.count()).toBe(2);
   pass(1);
   expect(watchers.count()).toBe(1);
-  await expect(stuck.getReader().read()).rejects.toThrow('has not taken');
+  await expect(stalled.getReader().read()).rejects.toThrow('stalled');
 });
 
-test('a slow watcher is told of each service once, as it is when the watcher can take it', async () => {
-  const { watchers, enter } = setUp();
+test('a slow watcher receives each changed service once, in its present state', async () => {
+  const { watchers, register } = setUp();
   const slow = watchers.open(null);
-  for (let instance = 0; instance < 50; instance++) enter('users');
-  enter('posts');
-  const [snapshot, ...changes] = await take(slow, 3);
+  for (let instance = 0; instance < 50; instance++) register('users');
+  register('posts');
+  const [snapshot, ...changes] = await readEvents(slow, 3);
   expect(snapshot?.event).toBe('snapshot');
   expect(changes.map((change) => change.id)).toEqual(['test:50', 'test:51']);
   expect((JSON.parse(changes[0]?.data ?? '') as ServiceChange).instances).toHaveLength(50);
 });
 
-test('the number of watchers and waiters is bounded together', async () => {
+test('watchers and long polls share one limit', async () => {
   const { watchers } = setUp(2);
   const stream = watchers.open(null);
-  const waiting = watchers.changeWithin(60_000, new AbortController().signal);
-  expect(() => watchers.open(null)).toThrow('as many watchers as it can');
-  expect(() => watchers.changeWithin(1, new AbortController().signal)).toThrow('as many watchers as it can');
+  const waiting = watchers.waitForChange(60_000, new AbortController().signal);
+  expect(() => watchers.open(null)).toThrow('Too many watchers');
+  expect(() => watchers.waitForChange(1, new AbortController().signal)).toThrow('Too many watchers');
   await stream.cancel();
   expect(watchers.count()).toBe(1);
   watchers.close();
@@ -83,10 +83,10 @@ test('the number of watchers and waiters is bounded together', async () => {
   expect(watchers.count()).toBe(0);
 });
 
-test('a waiter that hangs up is forgotten', async () => {
+test('a long poll whose caller disconnects is released', async () => {
   const { watchers } = setUp();
   const caller = new AbortController();
-  const waiting = watchers.changeWithin(60_000, caller.signal);
+  const waiting = watchers.waitForChange(60_000, caller.signal);
   caller.abort();
   await waiting;
   expect(watchers.count()).toBe(0);

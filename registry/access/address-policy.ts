@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
-/** Loopback and the private ranges of RFC 1918 and RFC 4193: where a development machine's services live. */
+/** Loopback and the private ranges of RFC 1918 and RFC 4193: the default in development. */
 export const DEVELOPMENT_HOSTS = [
   'localhost',
   '127.0.0.0/8',
@@ -12,8 +12,8 @@ export const DEVELOPMENT_HOSTS = [
 ];
 
 /**
- * Never a service, whatever the allow-list says: unspecified, link-local, multicast, broadcast, and the addresses
- * under which clouds hand out credentials (AWS and GCP over IPv6, Alibaba, Oracle, Azure).
+ * Refused whatever the allow-list says: unspecified, link-local, multicast, broadcast, and the instance metadata
+ * addresses from which clouds serve credentials (AWS and GCP over IPv6, Alibaba, Oracle, Azure).
  */
 const REFUSED_ADDRESSES = [
   '0.0.0.0/8',
@@ -31,24 +31,24 @@ const REFUSED_ADDRESSES = [
 ];
 const REFUSED_NAMES = new Set(['metadata', 'metadata.google.internal', 'instance-data']);
 
-/** IPv6 addresses that carry an IPv4 address inside (mapped, NAT64, 6to4): a way around the rules for IPv4. */
-const CARRIES_IPV4 = ['::ffff:0:0/96', '64:ff9b::/96', '2002::/16'];
+/** IPv6 ranges that embed an IPv4 address (mapped, NAT64, 6to4) and would bypass the IPv4 rules. */
+const EMBEDDED_IPV4 = ['::ffff:0:0/96', '64:ff9b::/96', '2002::/16'];
 
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
-/** Why a host is refused, as a sentence; undefined when it may register. */
-export type HostRule = (host: string) => string | undefined;
+/** The reason a host is refused, as a sentence; undefined when it may register. */
+export type AddressPolicy = (host: string) => string | undefined;
 
 /**
- * Decides which hosts may register, so that nobody makes the gateway call addresses of their choosing.
+ * Decides which hosts may register, so that no registration makes the gateway call arbitrary addresses (SSRF).
  *
  * @param allowed addresses, ranges (`10.0.0.0/8`), names (`users.internal`) and suffixes (`*.svc.cluster.local`).
- *   A name that is allowed is trusted to resolve to something allowed.
+ *   An allowed name is trusted to resolve to an allowed address.
  */
-export function createHostRule(allowed: readonly string[]): HostRule {
+export function createAddressPolicy(allowed: readonly string[]): AddressPolicy {
   const refusedAddresses = addressList(REFUSED_ADDRESSES);
-  const carriers = addressList(CARRIES_IPV4);
+  const embedding = addressList(EMBEDDED_IPV4);
   const allowedAddresses = addressList(allowed.filter(isAddressOrRange));
   const names = allowed.filter((entry) => !isAddressOrRange(entry)).map((entry) => entry.toLowerCase());
 
@@ -56,19 +56,19 @@ export function createHostRule(allowed: readonly string[]): HostRule {
     const family = isIP(host);
     if (family !== 0) {
       const type = family === 4 ? 'ipv4' : 'ipv6';
-      const isRefused = refusedAddresses.check(host, type) || (family === 6 && carriers.check(host, type));
-      if (isRefused) return 'Addresses of this kind are never accepted.';
+      const isRefused = refusedAddresses.check(host, type) || (family === 6 && embedding.check(host, type));
+      if (isRefused) return 'This address is in a reserved range and is always refused.';
       return allowedAddresses.check(host, type) ? undefined : 'This address is not on the allow-list.';
     }
     if (!HOST_NAME.test(host) || isDisguisedAddress(host))
       return 'Send a lower-case host name or a plain IP address.';
-    if (REFUSED_NAMES.has(host)) return 'Hosts of this kind are never accepted.';
+    if (REFUSED_NAMES.has(host)) return 'Instance metadata hosts are always refused.';
     return names.some((name) => nameMatches(name, host)) ? undefined : 'This host is not on the allow-list.';
   };
 }
 
-/** The entry of an allow-list that cannot be read, if any. */
-export const unreadableHost = (entries: readonly string[]): string | undefined =>
+/** The first invalid entry of an allow-list, if any. */
+export const invalidHostEntry = (entries: readonly string[]): string | undefined =>
   entries.find(
     (entry) => !isAddressOrRange(entry) && !HOST_NAME.test(entry.replace(/^\*\./, '').toLowerCase()),
   );
@@ -76,7 +76,7 @@ export const unreadableHost = (entries: readonly string[]): string | undefined =
 const nameMatches = (name: string, host: string) =>
   name.startsWith('*.') ? host.endsWith(name.slice(1)) : host === name;
 
-/** `0x7f.1` and `2130706433` are addresses to a resolver, though not to `isIP`. */
+/** Resolvers take `0x7f.1` and `2130706433` for addresses, although `isIP` does not. */
 function isDisguisedAddress(host: string): boolean {
   const url = URL.parse(`http://${host}/`);
   return url === null || isIPv4(url.hostname);

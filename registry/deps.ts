@@ -1,0 +1,25 @@
+import type { AddressPolicy } from './access/address-policy';
+import type { Drains } from './drains/drains';
+import type { Replication } from './replication/replication';
+import type { LeaseRules } from './table/expiry';
+import type { Table } from './table/model';
+import type { Watchers } from './watch/watchers';
+
+export interface RegistryDeps {
+  readonly name: string;
+  readonly version: string;
+  readonly table: Table;
+  readonly watchers: Watchers;
+  readonly drains: Drains;
+  readonly countDrain: (outcome: 'drained' | 'timed-out' | 'unacknowledged') => void;
+  /** Undefined when the registry runs standalone. */
+  readonly replication: Replication | undefined;
+  readonly lease: LeaseRules;
+  readonly addressPolicy: AddressPolicy;
+  /** Required for a first registration, where it is configured. */
+  readonly token: string | undefined;
+  /** The table as JSON. */
+  readonly listing: () => string;
+  /** Ends every open stream and every wait for a drain. */
+  readonly close: () => void;
+}
