@@ -12,13 +12,13 @@ export interface Child {
   readonly running: () => boolean;
   readonly exited: Promise<number>;
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** SIGTERM, then SIGKILL for whoever is still there after `graceMs`. */
+  /** Sends SIGTERM, and SIGKILL when the process has not exited after `graceMs`. */
   readonly stop: (graceMs: number) => Promise<void>;
 }
 
 /**
- * Starts a program that writes straight into `logFile` and leads a session of its own: a Ctrl-C meant for its
- * starter does not reach it, so that servers outlive the processes that still drain into them.
+ * Starts a program that writes directly to `logFile` in a session of its own: a Ctrl-C meant for its parent does not
+ * reach it, so that servers outlive the processes that drain into them.
  */
 export function startChild(
   command: Command,
@@ -32,7 +32,7 @@ export function startChild(
       stdio: ['ignore', log, log],
       detached: true,
     });
-    // The servers must not keep a starter alive that has nothing else to do.
+    // Running servers must not keep an otherwise finished parent process alive.
     child.unref();
     const running = () => child.exitCode === null && child.signalCode === null;
     return {
@@ -52,12 +52,12 @@ export function startChild(
   }
 }
 
-/** Keeps the log of the run before, and no older one. */
+/** Retains the log of the previous run only. */
 export function rotateLog(file: string): void {
   if (existsSync(file)) renameSync(file, `${file}.1`);
 }
 
-/** Servers see nothing of their starter's environment but this: no option or secret slips in unseen. */
+/** The only variables that servers inherit: no option or secret of the parent leaks into them. */
 function plainEnvironment(): Record<string, string> {
   const environment: Record<string, string> = { LANG: 'C.UTF-8' };
   for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ']) {

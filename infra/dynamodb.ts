@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { answersHttp } from './answers';
+import { probeHttp } from './probes';
 import { defineServer } from './server';
 
 export const dynamodb = defineServer({
@@ -21,7 +21,7 @@ export const dynamodb = defineServer({
         ],
       },
     ],
-    ready: () => answersHttp(ports.dynamodb),
+    ready: () => probeHttp(ports.dynamodb),
     environment: {
       DYNAMODB_URL: `http://127.0.0.1:${ports.dynamodb}`,
       AWS_REGION: 'us-east-1',
@@ -36,7 +36,7 @@ function emulator(): string {
     return join(dirname(Bun.resolveSync('@dynoxide/linux-x64/package.json', import.meta.dir)), 'dynoxide');
   } catch {
     throw new Error(
-      `There is no DynamoDB emulator here for ${process.platform}-${process.arch}: start one and set DYNAMODB_URL`,
+      `No DynamoDB emulator is available for ${process.platform}-${process.arch}: start one and set DYNAMODB_URL`,
     );
   }
 }

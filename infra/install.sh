@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the system packages of the local stack's servers: only the missing ones, and only those that no
-# variable (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
-# With `tests` as its argument also what only tests need: other proxies, which read behind the gateway what it
-# read, and a load generator.
+# Installs the system packages of the local stack's servers: only missing ones, and only those that no variable
+# (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
+# The argument `tests` also installs what only tests need: proxies that parse requests behind the gateway, and a
+# load generator.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -18,22 +18,22 @@ if [ "${1:-}" = tests ]; then
 fi
 [ -n "$missing" ] || exit 0
 
-cannot() {
-  echo "Missing:$missing — $1; install them, or point DB_HOST, REDIS_URL, AMQP_URL, BEANSTALKD_HOST at existing servers." >&2
+fail() {
+  echo "Missing:$missing ($1). Install them, or point DB_HOST, REDIS_URL, AMQP_URL, BEANSTALKD_HOST at existing servers." >&2
   exit 1
 }
 
-command -v apt-get >/dev/null || cannot 'there is no apt-get here'
+command -v apt-get >/dev/null || fail 'apt-get is not available'
 as_root=''
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || cannot 'installing needs root or sudo'
+  command -v sudo >/dev/null || fail 'installation needs root or sudo'
   as_root=sudo
 fi
 
 echo "Installing$missing with apt-get (once; about a minute)" >&2
 log=$(mktemp)
-# The packages would start services of their own on the machine; only the programs are wanted. An own
-# policy-rc.d says so to their install scripts, unless the machine has one already.
+# The packages would start system services; only the programs are needed. A temporary policy-rc.d prevents that,
+# unless the machine has its own.
 policy=/usr/sbin/policy-rc.d
 own_policy=''
 clean_up() {
@@ -49,14 +49,14 @@ if [ ! -e "$policy" ]; then
 fi
 
 install_packages() {
-  # shellcheck disable=SC2086 # one word per package is meant
+  # shellcheck disable=SC2086 # word splitting: one argument per package
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1
 }
 install_packages || {
-  echo 'Refreshing the package lists first' >&2
+  echo 'Updating the package lists' >&2
   $as_root apt-get update -q >>"$log" 2>&1 || true
   install_packages || {
     tail -n 15 "$log" >&2
-    cannot 'apt-get could not install them (see above)'
+    fail 'apt-get failed, see above'
   }
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
 /**
- * Installs the servers' system packages that are missing, showing what is done.
+ * Installs missing system packages of the servers and shows the progress.
  *
- * @param forTests also installs what only tests need
- * @returns false when something is still missing; what and why has been printed by then
+ * @param forTests also installs packages that only tests need
+ * @returns false when the installation failed; the reason has been printed
  */
 export function installServers({ forTests = false } = {}): boolean {
   const script = join(import.meta.dir, 'install.sh');

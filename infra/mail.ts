@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { answersHttp, firstAnswer } from './answers';
+import { probeHttp, probeTcp } from './probes';
 import { defineServer } from './server';
 
-/** Catches every mail instead of sending it, and shows it on a page. */
+/** Captures every mail instead of delivering it, and shows it on a web page. */
 export const mail = defineServer({
   name: 'mail',
   replacedBy: ['SMTP_HOST'],
@@ -23,8 +23,8 @@ export const mail = defineServer({
         },
       ],
       ready: async () =>
-        (await firstAnswer(ports.smtp))?.startsWith('220') === true &&
-        (await answersHttp(ports.inbox, '/healthz')),
+        (await probeTcp(ports.smtp))?.startsWith('220') === true &&
+        (await probeHttp(ports.inbox, '/healthz')),
       environment: {
         SMTP_HOST: '127.0.0.1',
         SMTP_PORT: String(ports.smtp),

@@ -1,9 +1,9 @@
-import { listenForEnd, untilAborted } from './end-signals';
 import { installServers } from './install';
+import { listenForShutdown, untilAborted } from './shutdown-signals';
 import { startStack } from './stack';
-import { DEVELOPMENT_FOLDER, forgetState, STACK_FILE, writeState } from './state';
+import { clearState, DEVELOPMENT_FOLDER, STACK_FILE, writeState } from './state';
 
-/** Runs the development stack in the foreground until it is asked to end. */
+/** Runs the development stack in the foreground until it is asked to shut down. */
 async function main(signal: AbortSignal) {
   if (!installServers()) return 1;
   const stack = await startStack({
@@ -14,16 +14,16 @@ async function main(signal: AbortSignal) {
     signal,
   });
   writeState(stack);
-  console.log(`All servers are up; their addresses: ${STACK_FILE}`);
+  console.log(`All servers are up; addresses: ${STACK_FILE}`);
   await untilAborted(signal);
   console.log('Stopping the servers');
   await stack.stop();
-  forgetState();
+  clearState();
   console.log('All servers have stopped');
   return 0;
 }
 
-const { signal } = listenForEnd();
+const { signal } = listenForShutdown();
 try {
   process.exitCode = await main(signal);
 } catch (failure) {

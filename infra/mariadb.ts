@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { firstAnswer } from './answers';
+import { probeTcp } from './probes';
 import { systemProgram } from './programs';
 import { defineServer, type Profile } from './server';
 
@@ -13,7 +13,7 @@ export const mariadb = defineServer({
   ports: { mariadb: 13306 },
   async plan({ folder, profile, ports }) {
     const data = join(folder, 'data');
-    // In the shared folder for temporary files two servers can take the same name.
+    // In the system's folder for temporary files the names of two servers can collide.
     const temporary = { TMPDIR: join(folder, 'temporary') };
     mkdirSync(temporary.TMPDIR, { recursive: true });
     await installDatabase(folder, data, temporary);
@@ -30,7 +30,7 @@ export const mariadb = defineServer({
             '--no-defaults',
             ...asRoot(),
             `--datadir=${data}`,
-            // Relative to the data: a socket's whole path may have only 107 characters.
+            // Relative to the data folder: a socket path is limited to 107 characters.
             ...['--socket=mariadb.sock', '--pid-file=mariadb.pid'],
             ...['--bind-address=127.0.0.1', `--port=${ports.mariadb}`, '--skip-name-resolve'],
             `--init-file=${accounts}`,
@@ -42,8 +42,8 @@ export const mariadb = defineServer({
           environment: temporary,
         },
       ],
-      // The server greets a client only after it has run the init file.
-      ready: async () => (await firstAnswer(ports.mariadb)) !== undefined,
+      // The server sends its handshake only after it has run the init file.
+      ready: async () => (await probeTcp(ports.mariadb)) !== undefined,
       environment: {
         DB_HOST: '127.0.0.1',
         DB_PORT: String(ports.mariadb),
@@ -54,16 +54,16 @@ export const mariadb = defineServer({
   },
 });
 
-/** MariaDB refuses to run as root unless it is said that this is meant. */
+/** MariaDB refuses to run as root unless asked to. */
 const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
 
-/** Test data may be lost with the machine (not with the process), and its files start small. */
+/** Test data survives a crash of the process, not of the machine, and its files start small. */
 const tuning = (profile: Profile) =>
   profile === 'test'
     ? ['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=32M']
     : ['--innodb-buffer-pool-size=128M'];
 
-/** Done beside the final folder and moved there whole: an interrupted installation leaves nothing half-made. */
+/** Installs beside the final folder and renames at the end, so that an interrupted installation leaves no partial data. */
 async function installDatabase(folder: string, data: string, environment: Record<string, string>) {
   if (existsSync(data)) return;
   const unfinished = join(folder, 'unfinished');

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FolderInUse, ownerOf, takeFolder } from './owner';
+import { FolderInUse, lockFolder, ownerOf } from './folder-lock';
 import { belongsTo, markOf, processesOf, startTimeOf, stopProcessesOf } from './processes';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-processes-'));
@@ -14,7 +14,7 @@ const start = (script: string, mark: Record<string, string>) =>
     stdio: ['ignore', 'pipe', 'ignore'],
   });
 
-test('a mark names the folder besides those it was inherited from', () => {
+test('a mark contains the folder and the inherited ones', () => {
   const [mark] = Object.values(markOf('/data/inner', '/data/outer'));
   expect(belongsTo('/data/inner', mark)).toBe(true);
   expect(belongsTo('/data/outer', mark)).toBe(true);
@@ -23,40 +23,40 @@ test('a mark names the folder besides those it was inherited from', () => {
   expect(belongsTo('/data/inner', undefined)).toBe(false);
 });
 
-test('what a killed starter left behind is found and ended, its own children too, and nobody else', async () => {
+test('orphans of a killed parent and their children are stopped, and no other processes', async () => {
   const ours = start('sleep 300 & echo started; wait', markOf(folder));
-  const stranger = start('echo started; exec sleep 300', markOf(`${folder}-other`));
-  for (const process of [ours, stranger]) await process.stdout.getReader().read();
+  const unrelated = start('echo started; exec sleep 300', markOf(`${folder}-other`));
+  for (const process of [ours, unrelated]) await process.stdout.getReader().read();
   try {
     expect(processesOf(folder)).toContain(ours.pid);
     expect(processesOf(folder)).toHaveLength(2);
     expect(await stopProcessesOf(folder, { graceMs: 5_000 })).toBe(2);
     expect(processesOf(folder)).toEqual([]);
-    expect(stranger.exitCode).toBeNull();
+    expect(unrelated.exitCode).toBeNull();
   } finally {
-    stranger.kill('SIGKILL');
-    await stranger.exited;
+    unrelated.kill('SIGKILL');
+    await unrelated.exited;
   }
 });
 
-test('a process that does not listen to SIGTERM is killed', async () => {
-  const deaf = start('trap "" TERM; echo started; while :; do sleep 0.1; done', markOf(folder));
-  await deaf.stdout.getReader().read();
+test('a process that ignores SIGTERM is killed', async () => {
+  const stubborn = start('trap "" TERM; echo started; while :; do sleep 0.1; done', markOf(folder));
+  await stubborn.stdout.getReader().read();
   await stopProcessesOf(folder, { graceMs: 100 });
-  await deaf.exited;
-  expect(deaf.signalCode).toBe('SIGKILL');
+  await stubborn.exited;
+  expect(stubborn.signalCode).toBe('SIGKILL');
 });
 
 test('a folder has one owner at a time', () => {
-  const release = takeFolder(folder);
+  const release = lockFolder(folder);
   expect(ownerOf(folder)).toBe(process.pid);
-  expect(() => takeFolder(folder)).toThrow(FolderInUse);
+  expect(() => lockFolder(folder)).toThrow(FolderInUse);
   release();
   expect(ownerOf(folder)).toBeUndefined();
 });
 
-test('the claim of a process whose number somebody else has by now counts for nothing', () => {
+test('the lock of a process whose pid was reused is ignored', () => {
   writeFileSync(join(folder, 'owner'), `${process.pid} ${Number(startTimeOf(process.pid)) - 1}\n`);
   expect(ownerOf(folder)).toBeUndefined();
-  takeFolder(folder)();
+  lockFolder(folder)();
 });

@@ -3,18 +3,18 @@ import { resolve } from 'node:path';
 import { sleep } from '#kit/core/back-off';
 
 /**
- * Every process started for a folder carries that folder in its environment, and so does all it starts in
- * turn. A process that outlived its killed starter is therefore found by what the kernel says of it
- * (`/proc/<pid>/environ`), never by a number in a file that may by now belong to a stranger.
+ * Every process started for a folder carries that folder in its environment, and so do its own children. An orphan of
+ * a killed parent is therefore found by its environment (`/proc/<pid>/environ`), never by a pid in a file, which may
+ * have been reused.
  */
 const MARK = 'ROOKERY_FOLDERS';
 
-/** The environment entry that marks a child as belonging to `folder`, besides what its starter belongs to. */
+/** The environment entry that marks a child as belonging to `folder` and to the folders of its parent. */
 export function markOf(folder: string, inherited = process.env[MARK]): Record<string, string> {
   return { [MARK]: [...foldersIn(inherited), resolve(folder)].join(':') };
 }
 
-/** Whether a mark names `folder` or something in it. */
+/** Whether a mark contains `folder` or a folder within it. */
 export function belongsTo(folder: string, mark: string | undefined): boolean {
   const whole = resolve(folder);
   return foldersIn(mark).some((part) => part === whole || part.startsWith(`${whole}/`));
@@ -22,20 +22,20 @@ export function belongsTo(folder: string, mark: string | undefined): boolean {
 
 const foldersIn = (mark: string | undefined) => (mark ?? '').split(':').filter((part) => part !== '');
 
-/** Pids of the living processes marked with `folder`, this process and its ancestors excepted. Linux only: none elsewhere. */
+/** Pids of the running processes marked with `folder`, except this process and its ancestors. Linux only: none elsewhere. */
 export function processesOf(folder: string): number[] {
   if (!existsSync('/proc/self/environ')) return [];
-  const spared = ancestorsOf(process.pid);
+  const excluded = ancestorsOf(process.pid);
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
-    .filter((pid) => !spared.has(pid) && belongsTo(folder, markOfProcess(pid)));
+    .filter((pid) => !excluded.has(pid) && belongsTo(folder, markOfProcess(pid)));
 }
 
 /**
- * Ends what an earlier run left behind in `folder`: asks first, then kills what has not gone in `graceMs`.
+ * Stops the processes that an earlier run left behind in `folder`: SIGTERM, then SIGKILL after `graceMs`.
  *
- * @returns how many processes there were
+ * @returns how many processes were found
  */
 export async function stopProcessesOf(folder: string, options: { graceMs: number }): Promise<number> {
   const found = processesOf(folder);
@@ -47,7 +47,7 @@ export async function stopProcessesOf(folder: string, options: { graceMs: number
   return found.length;
 }
 
-/** Sends a signal; a process that is gone already is no failure. */
+/** Sends a signal; a process that has exited already is not an error. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -56,7 +56,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Asks `condition` again and again until it holds (true) or `timeoutMs` have passed (false). */
+/** Polls `condition` until it holds (true) or `timeoutMs` have passed (false). */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   timeoutMs: number,
@@ -71,16 +71,16 @@ export async function until(
 }
 
 /**
- * When the process was started, in clock ticks since boot: with the pid it names one process for ever.
- * Nothing when it is gone, or dead and only waiting for its parent to notice.
+ * When the process was started, in clock ticks since boot: together with the pid it identifies one process.
+ * Undefined when it has exited, or is a zombie.
  */
 export function startTimeOf(pid: number): string | undefined {
-  // proc(5), fields 3 (state) and 22 (start time); field 2, the command, may itself hold spaces and parentheses.
+  // proc(5), fields 3 (state) and 22 (start time); field 2, the command, may contain spaces and parentheses.
   const fields = fieldsAfterCommand(pid);
   return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
 }
 
-/** Resident memory in bytes, or nothing when the process is gone. */
+/** Resident memory in bytes; undefined when the process has exited. */
 export function residentBytesOf(pid: number): number | undefined {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
@@ -107,7 +107,7 @@ function markOfProcess(pid: number): string | undefined {
   return entry?.slice(MARK.length + 1);
 }
 
-/** Nothing when the process has gone in the meantime or belongs to somebody else. */
+/** Undefined when the process has exited or belongs to another user. */
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

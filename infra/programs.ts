@@ -1,8 +1,8 @@
 /**
- * The path of a program that comes from the system's packages. `sbin` is searched too: it is not in every
- * user's PATH, and server programs live there.
+ * The path of a program from the system's packages. `sbin`, which holds server programs, is searched too: it is not in
+ * every user's PATH.
  *
- * @throws with what to install when it is missing
+ * @throws with what to install when the program is missing
  */
 export function systemProgram(name: string, debianPackage: string): string {
   const path = Bun.which(name, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` });

@@ -1,4 +1,4 @@
-import { firstAnswer } from './answers';
+import { probeTcp } from './probes';
 import { systemProgram } from './programs';
 import { defineServer } from './server';
 
@@ -12,18 +12,18 @@ export const redis = defineServer({
         program: systemProgram('redis-server', 'redis-server'),
         args: [
           ...['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', folder],
-          // Its process title would overwrite the environment it is recognised by when its starter was killed.
+          // Setting the process title would overwrite the environment that identifies orphans.
           ...['--set-proc-title', 'no'],
-          // The file is written before the answer is sent, so a killed Redis loses nothing it acknowledged;
-          // with everysec only a machine that loses power loses up to a second, at a tenth of the cost of always.
+          // The file is written before the reply is sent, so a killed Redis loses nothing that it acknowledged; with
+          // everysec only a power loss loses up to a second, at a tenth of the cost of always.
           ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''],
-          // A feed of 800 ids stays a compact listpack: 16 KB a user instead of 103 KB.
+          // A feed of 800 ids stays a compact listpack: 16 KB per user instead of 103 KB.
           ...['--zset-max-listpack-entries', '1024'],
           ...['--maxmemory', '512mb', '--maxmemory-policy', 'noeviction'],
         ],
       },
     ],
-    ready: async () => (await firstAnswer(ports.redis, 'PING\r\n'))?.startsWith('+PONG') === true,
+    ready: async () => (await probeTcp(ports.redis, 'PING\r\n'))?.startsWith('+PONG') === true,
     environment: { REDIS_URL: `redis://127.0.0.1:${ports.redis}` },
   }),
 });

@@ -4,19 +4,19 @@ import { type Child, type Command, rotateLog, startChild } from './child';
 import type { ChoosePort } from './ports';
 import { until } from './processes';
 
-/** `development` keeps its data and keeps it safe; `test` begins empty every time and may take short cuts. */
+/** `development` persists its data durably; `test` starts empty every time and trades durability for speed. */
 export type Profile = 'development' | 'test';
 
 /** A kind of server the stack can start. */
 export interface Server {
   readonly name: string;
-  /** When one of these variables is set, the server it names is used and none is started. */
+  /** When one of these variables is set, the server it points to is used and none is started. */
   readonly replacedBy: readonly string[];
   readonly start: (context: StartContext) => Promise<RunningServer>;
 }
 
 export interface StartContext {
-  /** The stack's folder; the server works in a subfolder of its own name. */
+  /** The stack's folder; the server uses the subfolder of its name. */
   readonly folder: string;
   readonly profile: Profile;
   readonly choosePort: ChoosePort;
@@ -24,21 +24,21 @@ export interface StartContext {
   readonly portOffset: number;
   readonly mark: Record<string, string>;
   readonly report: (line: string) => void;
-  /** Aborting it breaks off a start that is still under way. */
+  /** Aborts a start in progress. */
   readonly signal: AbortSignal;
-  /** Called when a server that ended by itself has been started again. */
+  /** Called when a server that exited unexpectedly has been restarted. */
   readonly restarted: () => void;
 }
 
 export interface RunningServer {
   readonly name: string;
-  /** What a client needs to reach it. */
+  /** The variables that clients need to reach it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly startedInMs: number;
   readonly pid: () => number | undefined;
-  /** Ends the server the hard way and waits until it is gone; its helpers stay. It is not started again by itself. */
+  /** Kills the server and waits until it has exited; its helpers keep running. It is not restarted automatically. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  /** Starts it again, on the same ports and data, ending it first when it still runs. */
+  /** Restarts it on the same ports and data, stopping it first when it still runs. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -63,12 +63,12 @@ interface Plan {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** RabbitMQ on a cold, busy machine is the slowest to come up. */
+/** The slowest case is RabbitMQ on a cold, busy machine. */
 const START_TIMEOUT_MS = 90_000;
 const STOP_GRACE_MS = 15_000;
 const RESTART_AFTER_MS = 1_000;
 
-/** Makes a server of its definition: choosing ports, running its commands, waiting for them, ending them. */
+/** Creates a server from its definition: chooses ports, runs its commands, waits for readiness, stops them. */
 export function defineServer<const Ports extends Record<string, number>>(
   definition: Definition<Ports>,
 ): Server {
@@ -104,7 +104,7 @@ async function choosePorts<Ports extends Record<string, number>>(preferred: Port
   return ports;
 }
 
-/** Whoever does not get the addresses from the stack itself must be told where a server went. */
+/** For users who connect to the preferred ports directly. */
 function reportMoved(
   name: string,
   preferred: Readonly<Record<string, number>>,
@@ -113,7 +113,7 @@ function reportMoved(
 ) {
   for (const [use, port] of Object.entries(preferred))
     if (ports[use] !== port + context.portOffset)
-      context.report(`${name}: port ${port + context.portOffset} is taken, using ${ports[use]}`);
+      context.report(`${name}: port ${port + context.portOffset} is in use, using ${ports[use]}`);
 }
 
 function runPlan(
@@ -123,10 +123,10 @@ function runPlan(
 ) {
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
-  let wanted = false;
+  let shouldRun = false;
 
   async function restart() {
-    wanted = false;
+    shouldRun = false;
     await children[main]?.stop(STOP_GRACE_MS);
     plan.commands.forEach((command, index) => {
       if (!children[index]?.running()) children[index] = startChild(command, options);
@@ -139,22 +139,22 @@ function runPlan(
     );
     if (!ready || !child?.running()) {
       await stop();
-      if (options.signal.aborted) throw new Error(`Starting ${name} was broken off`);
-      const why = ready ? 'ended at once' : `was not ready after ${START_TIMEOUT_MS / 1000} s`;
+      if (options.signal.aborted) throw new Error(`Starting ${name} was cancelled`);
+      const why = ready ? 'exited at once' : `was not ready after ${START_TIMEOUT_MS / 1000} s`;
       throw new Error(`${name} ${why}. ${options.logFile} ends with:\n${lastLines(options.logFile)}`);
     }
-    wanted = true;
+    shouldRun = true;
     child.exited.then(() => {
-      if (!wanted || children[main] !== child) return;
-      options.report(`${name} ended by itself (see ${options.logFile}); starting it again`);
+      if (!shouldRun || children[main] !== child) return;
+      options.report(`${name} exited unexpectedly (see ${options.logFile}); restarting it`);
       setTimeout(() => {
-        if (wanted) restart().then(options.restarted, (failure) => options.report(String(failure)));
+        if (shouldRun) restart().then(options.restarted, (failure) => options.report(String(failure)));
       }, RESTART_AFTER_MS);
     });
   }
 
   async function kill(signal: NodeJS.Signals = 'SIGKILL') {
-    wanted = false;
+    shouldRun = false;
     const child = children[main];
     if (!child?.running()) return;
     child.signal(signal);
@@ -162,7 +162,7 @@ function runPlan(
   }
 
   async function stop() {
-    wanted = false;
+    shouldRun = false;
     for (const child of children.toReversed()) await child?.stop(STOP_GRACE_MS);
   }
 
@@ -170,4 +170,4 @@ function runPlan(
 }
 
 const lastLines = (file: string) =>
-  readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n') || '(nothing)';
+  readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n') || '(empty)';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { firstAnswer } from './answers';
-import { FolderInUse } from './owner';
+import { FolderInUse } from './folder-lock';
+import { probeTcp } from './probes';
 import { processesOf } from './processes';
 import { type Stack, startStack } from './stack';
 
@@ -28,25 +28,25 @@ afterAll(async () => {
 const redisPort = () => Number(new URL(stack.environment.REDIS_URL ?? '').port);
 const beanstalkdPort = () => Number(stack.environment.BEANSTALKD_PORT);
 
-test('a killed Redis comes back on its port with all it acknowledged', async () => {
-  expect(await firstAnswer(redisPort(), 'SET bird rook\r\n')).toBe('+OK\r\n');
+test('a killed Redis restarts on its port with everything it acknowledged', async () => {
+  expect(await probeTcp(redisPort(), 'SET bird rook\r\n')).toBe('+OK\r\n');
   await stack.server('redis').kill('SIGKILL');
-  expect(await firstAnswer(redisPort(), 'GET bird\r\n')).toBeUndefined();
+  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBeUndefined();
   await stack.server('redis').restart();
-  expect(await firstAnswer(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
+  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
 });
 
-test('a killed beanstalkd comes back on its port with all it acknowledged', async () => {
-  const inserted = await firstAnswer(beanstalkdPort(), 'put 10 0 60 4\r\nrook\r\n');
+test('a killed beanstalkd restarts on its port with everything it acknowledged', async () => {
+  const inserted = await probeTcp(beanstalkdPort(), 'put 10 0 60 4\r\nrook\r\n');
   expect(inserted).toMatch(/^INSERTED \d+\r\n$/);
   await stack.server('beanstalkd').kill('SIGKILL');
   await stack.server('beanstalkd').restart();
-  expect(await firstAnswer(beanstalkdPort(), 'peek-ready\r\n')).toEndWith(' 4\r\nrook\r\n');
+  expect(await probeTcp(beanstalkdPort(), 'peek-ready\r\n')).toEndWith(' 4\r\nrook\r\n');
 });
 
-test('a job may be as large as a request', async () => {
+test('a job can be as large as a request', async () => {
   const body = 'x'.repeat(1_000_000);
-  expect(await firstAnswer(beanstalkdPort(), `put 10 3600 60 ${body.length}\r\n${body}\r\n`)).toMatch(
+  expect(await probeTcp(beanstalkdPort(), `put 10 3600 60 ${body.length}\r\n${body}\r\n`)).toMatch(
     /^INSERTED /,
   );
 });
@@ -55,23 +55,23 @@ test('two stacks never share a folder', async () => {
   await expect(startStack(options)).rejects.toThrow(FolderInUse);
 });
 
-test('a server named from outside is used instead of an own one', async () => {
+test('a server from the environment is used instead of starting one', async () => {
   const lines: string[] = [];
   const other = await startStack({
     ...options,
     folder: join(folder, 'other'),
     only: ['redis'],
-    source: { REDIS_URL: 'redis://elsewhere' },
+    source: { REDIS_URL: 'redis://external' },
     report: (line) => lines.push(line),
   });
   expect(other.environment).toEqual({});
-  expect(lines).toEqual(['redis: using the one named by REDIS_URL']);
+  expect(lines).toEqual(['redis: using the server in REDIS_URL']);
   await other.stop();
 });
 
-test('a stopped stack leaves no process behind, and its data stay', async () => {
+test('a stopped stack leaves no processes behind and keeps its data', async () => {
   await stack.stop();
   expect(processesOf(folder)).toEqual([]);
   stack = await startStack(options);
-  expect(await firstAnswer(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
+  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
 });

@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beanstalkd } from './beanstalkd';
 import { dynamodb } from './dynamodb';
+import { lockFolder } from './folder-lock';
 import { mail } from './mail';
 import { mariadb } from './mariadb';
 import { objectStore } from './object-store';
-import { takeFolder } from './owner';
 import { createPortChooser } from './ports';
 import { markOf, stopProcessesOf } from './processes';
 import { rabbitmq } from './rabbitmq';
@@ -14,20 +14,20 @@ import type { Profile, RunningServer, Server } from './server';
 
 const SERVERS: readonly Server[] = [rabbitmq, mariadb, mail, redis, beanstalkd, dynamodb, objectStore];
 
-/** The test stack's ports begin this far above those of development. */
+/** Offset of the test stack's ports from those of development. */
 export const TEST_PORT_OFFSET = 2_000;
 
 export interface Stack {
-  /** What the processes need to reach the servers that were started; those named from outside are not repeated. */
+  /** The variables that processes need to reach the started servers; external servers are not included. */
   readonly environment: Readonly<Record<string, string>>;
   readonly servers: readonly RunningServer[];
-  /** @throws when the stack did not start that server */
+  /** @throws when the stack has not started that server */
   readonly server: (name: string) => RunningServer;
   readonly stop: () => Promise<void>;
 }
 
 export interface StackOptions {
-  /** Everything the servers keep lies under here. */
+  /** Contains all data of the servers. */
   readonly folder: string;
   readonly profile: Profile;
   /** Added to every preferred port. */
@@ -35,31 +35,31 @@ export interface StackOptions {
   /** Start these only (by name); all of them by default. */
   readonly only?: readonly string[];
   readonly report?: (line: string) => void;
-  /** Called after a server that ended by itself has been started again. */
+  /** Called after a server that exited unexpectedly has been restarted. */
   readonly onRestart?: (stack: Stack) => void;
-  /** Breaks off the start: what was started by then is stopped again. */
+  /** Cancels the start: servers that have started are stopped. */
   readonly signal?: AbortSignal;
-  /** Where a server to be used instead of an own one may be named. */
+  /** The environment that may point to external servers. */
   readonly source?: NodeJS.ProcessEnv;
 }
 
 /**
- * Starts the servers Rookery stands on as child processes bound to loopback, side by side, and waits until each
- * answers. What an earlier, killed run left behind in the same folder is ended first. A test stack begins empty.
+ * Starts the servers that Rookery needs in parallel, as child processes bound to loopback, and waits until each is
+ * ready. Orphans of an earlier run in the same folder are stopped first. A test stack starts empty.
  *
- * @throws {FolderInUse} when another process works with the folder
- * @throws when a program is missing, a server does not come up or the signal aborts; what was started is stopped again
+ * @throws {FolderInUse} when another process has locked the folder
+ * @throws when a program is missing, a server does not start or the signal aborts; started servers are stopped
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const folder = resolve(options.folder);
   const { profile, report = () => undefined, source = process.env } = options;
-  const releaseFolder = takeFolder(folder);
+  const unlockFolder = lockFolder(folder);
   const running: RunningServer[] = [];
 
   async function stop() {
     await Promise.all(running.map((server) => server.stop()));
     await stopProcessesOf(folder, { graceMs: 5_000 });
-    releaseFolder();
+    unlockFolder();
   }
 
   const stack: Stack = {
@@ -69,15 +69,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     servers: running,
     server(name) {
       const server = running.find((candidate) => candidate.name === name);
-      if (server === undefined) throw new Error(`This stack did not start ${name}`);
+      if (server === undefined) throw new Error(`This stack has not started ${name}`);
       return server;
     },
     stop,
   };
 
   try {
-    const left = await stopProcessesOf(folder, { graceMs: 10_000 });
-    if (left > 0) report(`ended ${left} processes an earlier run left behind`);
+    const orphans = await stopProcessesOf(folder, { graceMs: 10_000 });
+    if (orphans > 0) report(`stopped ${orphans} processes of an earlier run`);
     if (profile === 'test') emptyFolder(folder);
     const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
     const context = {
@@ -115,7 +115,7 @@ function wantedServers(
   return SERVERS.filter((server) => {
     if (only !== undefined && !only.includes(server.name)) return false;
     const variable = server.replacedBy.find((name) => (source[name] ?? '') !== '');
-    if (variable !== undefined) report(`${server.name}: using the one named by ${variable}`);
+    if (variable !== undefined) report(`${server.name}: using the server in ${variable}`);
     return variable === undefined;
   });
 }

@@ -2,10 +2,10 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stack } from './stack';
 
-/** Where `make up` and `bun infra/main.ts` keep everything. */
+/** The data folder of `make up` and `bun infra/main.ts`. */
 export const DEVELOPMENT_FOLDER = join(import.meta.dir, '..', '.data', 'development');
 
-/** What other commands may know of the running development stack. */
+/** The state of the running development stack, for other commands. */
 export interface StackState {
   readonly environment: Readonly<Record<string, string>>;
   readonly servers: readonly {
@@ -15,10 +15,10 @@ export interface StackState {
   }[];
 }
 
-/** Where the live addresses of the development stack are written. */
+/** The file with the addresses of the development stack. */
 export const STACK_FILE = join(DEVELOPMENT_FOLDER, 'stack.json');
 
-/** Writes the live addresses of a stack where other commands find them. */
+/** Writes the addresses of a stack for other commands. */
 export function writeState(stack: Stack): void {
   const state: StackState = {
     environment: stack.environment,
@@ -31,23 +31,23 @@ export function writeState(stack: Stack): void {
   writeJson(STACK_FILE, state);
 }
 
-/** The live addresses of the running stack; nothing when none runs. */
+/** The addresses of the running stack; undefined when none runs. */
 export function readState(): StackState | undefined {
   return readJson<StackState>(STACK_FILE);
 }
 
-export function forgetState(): void {
+export function clearState(): void {
   rmSync(STACK_FILE, { force: true });
 }
 
-/** Written whole or not at all, since others read it at any time. It may hold passwords. */
+/** Writes atomically, since others may read at any time. Readable by the owner only: it may contain passwords. */
 export function writeJson(file: string, value: unknown): void {
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
   renameSync(unfinished, file);
 }
 
-/** What `writeJson` wrote; nothing when the file is not there. */
+/** Reads what `writeJson` wrote; undefined when the file does not exist. */
 export function readJson<Value>(file: string): Value | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Value;

@@ -1,7 +1,7 @@
-import { ownerOf } from '../infra/owner';
+import { ownerOf } from '../infra/folder-lock';
 import { signalProcess, stopProcessesOf, until } from '../infra/processes';
-import { DEVELOPMENT_FOLDER, forgetState } from '../infra/state';
-import { forgetSystemState } from './system-state';
+import { clearState, DEVELOPMENT_FOLDER } from '../infra/state';
+import { clearSystemState } from './system-state';
 
 /** Longer than the processes may drain and the servers may take to end. */
 const GRACE_MS = 60_000;
@@ -18,6 +18,6 @@ if (owner !== undefined) {
 }
 const left = await stopProcessesOf(DEVELOPMENT_FOLDER, { graceMs: 10_000 });
 if (left > 0) console.log(`Ended ${left} processes an earlier run left behind`);
-forgetSystemState();
-forgetState();
+clearSystemState();
+clearState();
 console.log(owner === undefined && left === 0 ? 'Nothing was running' : 'All has stopped');

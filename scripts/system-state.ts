@@ -14,4 +14,4 @@ const FILE = join(DEVELOPMENT_FOLDER, 'system.json');
 
 export const writeSystemState = (state: SystemState) => writeJson(FILE, state);
 export const readSystemState = () => readJson<SystemState>(FILE);
-export const forgetSystemState = () => rmSync(FILE, { force: true });
+export const clearSystemState = () => rmSync(FILE, { force: true });

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { listenForEnd } from '../infra/end-signals';
+import { FolderInUse } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
-import { FolderInUse } from '../infra/owner';
 import { markOf, stopProcessesOf } from '../infra/processes';
+import { listenForShutdown } from '../infra/shutdown-signals';
 import { type Stack, startStack, TEST_PORT_OFFSET } from '../infra/stack';
 import { summarise, type TestSummary } from './test-summary';
 
@@ -111,4 +111,4 @@ async function pass(stream: ReadableStream<Uint8Array>, output: NodeJS.WriteStre
   return tail;
 }
 
-process.exitCode = (await main(process.argv.slice(2), listenForEnd().signal)) ? 0 : 1;
+process.exitCode = (await main(process.argv.slice(2), listenForShutdown().signal)) ? 0 : 1;

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listenForEnd, untilAborted } from '../infra/end-signals';
+import { FolderInUse, ownerOf } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
-import { FolderInUse, ownerOf } from '../infra/owner';
 import { isPortFree } from '../infra/ports';
 import { markOf, stopProcessesOf, until } from '../infra/processes';
+import { listenForShutdown, untilAborted } from '../infra/shutdown-signals';
 import { type Stack, startStack } from '../infra/stack';
-import { DEVELOPMENT_FOLDER, forgetState, readState, writeState } from '../infra/state';
+import { clearState, DEVELOPMENT_FOLDER, readState, writeState } from '../infra/state';
 import { DEMO_PERSON } from './demo-people';
 import { createEnvironmentFile } from './environment-file';
 import { waitForGateway } from './gateway-readiness';
@@ -14,7 +14,7 @@ import { migrateAll } from './migrate';
 import { createScreen } from './process-log';
 import { type ProcessRunner, runProcesses } from './process-runner';
 import { parseProcfile, servicesOf } from './procfile';
-import { forgetSystemState, readSystemState, writeSystemState } from './system-state';
+import { clearSystemState, readSystemState, writeSystemState } from './system-state';
 
 const ROOT = join(import.meta.dir, '..');
 const GATEWAY_PORT = 8080;
@@ -53,7 +53,7 @@ const makeBundles = () =>
   }).exitCode === 0;
 
 async function foreground(watch: boolean): Promise<number> {
-  const asked = listenForEnd();
+  const asked = listenForShutdown();
   console.log('Starting the servers');
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
@@ -76,10 +76,10 @@ async function foreground(watch: boolean): Promise<number> {
     return 0;
   } finally {
     console.log('Stopping: processes drain, then the servers end (Ctrl-C again: at once)');
-    forgetSystemState();
+    clearSystemState();
     await runner?.stop();
     await stack.stop();
-    forgetState();
+    clearState();
     console.log('All has stopped');
   }
 }
@@ -166,7 +166,7 @@ async function detach(watch: boolean): Promise<number> {
   mkdirSync(join(DEVELOPMENT_FOLDER, 'logs'), { recursive: true });
   const logFile = join(DEVELOPMENT_FOLDER, 'logs', 'up.log');
   const log = openSync(logFile, 'w');
-  forgetSystemState();
+  clearSystemState();
   console.log('Starting in the background');
   const child = Bun.spawn([process.execPath, import.meta.path, ...(watch ? ['--watch'] : [])], {
     cwd: ROOT,

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf } from './processes';
 
-/** A running process already works with this folder. */
+/** The folder is locked by another running process. */
 export class FolderInUse extends Error {
   constructor(
     readonly folder: string,
@@ -14,12 +14,12 @@ export class FolderInUse extends Error {
 }
 
 /**
- * Makes this process the only one that works with `folder`, until the returned function is called or the
- * process is gone: a dead owner's claim counts for nothing.
+ * Locks `folder` for this process until the returned function is called or the process exits: the lock of a process
+ * that no longer runs is ignored.
  *
- * @throws {FolderInUse} when another living process holds it
+ * @throws {FolderInUse} when another running process holds the lock
  */
-export function takeFolder(folder: string): () => void {
+export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
   const file = ownerFile(folder);
   const holder = ownerOf(folder);
@@ -34,7 +34,7 @@ export function takeFolder(folder: string): () => void {
   return () => rmSync(file, { force: true });
 }
 
-/** The pid of the living process that works with `folder`, if there is one. */
+/** The pid of the running process that has locked `folder`, if any. */
 export function ownerOf(folder: string): number | undefined {
   let content: string;
   try {

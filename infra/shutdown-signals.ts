@@ -1,14 +1,14 @@
-/** A request to end this process, made by Ctrl-C, `make down`, foreman or a closed terminal. */
-export interface EndRequest {
+/** A request to shut this process down, from Ctrl-C, `make down`, foreman or a closed terminal. */
+export interface ShutdownRequest {
   readonly signal: AbortSignal;
-  /** Called for a second and any further request: whoever asks twice is in a hurry. */
+  /** Called for every further request, which asks for an immediate shutdown. */
   again: () => void;
 }
 
-/** Listens for requests to end; from now on they no longer end the process by themselves. */
-export function listenForEnd(): EndRequest {
+/** Handles the shutdown signals; from now on they no longer terminate the process. */
+export function listenForShutdown(): ShutdownRequest {
   const controller = new AbortController();
-  const request: EndRequest = { signal: controller.signal, again: () => undefined };
+  const request: ShutdownRequest = { signal: controller.signal, again: () => undefined };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => (controller.signal.aborted ? request.again() : controller.abort()));
   return request;
@@ -18,7 +18,7 @@ export function listenForEnd(): EndRequest {
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
-    // Neither signal handlers nor the servers keep a process alive.
+    // Neither signal handlers nor child processes keep this process alive.
     const alive = setInterval(() => undefined, 60_000);
     signal.addEventListener('abort', () => {
       clearInterval(alive);
