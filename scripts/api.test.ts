@@ -1,16 +1,16 @@
 import { afterAll, expect, test } from 'bun:test';
 import { actAs, openApi, readAll } from './api';
 
-/** Answers what a test has put in line, and remembers what was asked. */
-const answers: (() => Response)[] = [];
-const asked: { path: string; token: string | null }[] = [];
+/** Returns the responses that a test has queued, and records the requests. */
+const responses: (() => Response)[] = [];
+const requests: { path: string; token: string | null }[] = [];
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
   fetch(request) {
     const { pathname, search } = new URL(request.url);
-    asked.push({ path: `${pathname}${search}`, token: request.headers.get('authorization') });
-    return answers.shift()?.() ?? Response.json({ title: 'nothing in line' }, { status: 500 });
+    requests.push({ path: `${pathname}${search}`, token: request.headers.get('authorization') });
+    return responses.shift()?.() ?? Response.json({ title: 'no response queued' }, { status: 500 });
   },
 });
 const api = openApi(`http://127.0.0.1:${server.port}/`);
@@ -18,9 +18,9 @@ afterAll(() => server.stop(true));
 
 const json = (body: unknown, init?: ResponseInit) => () => Response.json(body, init);
 
-test('a busy server is asked again, as long afterwards as it says', async () => {
+test('an overloaded server is retried after its Retry-After', async () => {
   const started = performance.now();
-  answers.push(
+  responses.push(
     json({}, { status: 429, headers: { 'retry-after': '1' } }),
     json({}, { status: 503 }),
     json({ good: true }),
@@ -29,34 +29,34 @@ test('a busy server is asked again, as long afterwards as it says', async () => 
   expect(performance.now() - started).toBeGreaterThan(1_000);
 });
 
-test('a refusal is not asked again, and is told with its code', async () => {
-  answers.push(json({ code: 'user.blocked', title: 'Blocked' }, { status: 403 }));
+test('a rejected request is not retried and is reported with its code', async () => {
+  responses.push(json({ code: 'user.blocked', title: 'Blocked' }, { status: 403 }));
   await expect(api.call('POST', '/x')).rejects.toMatchObject({ status: 403, code: 'user.blocked' });
-  expect(answers).toHaveLength(0);
+  expect(responses).toHaveLength(0);
 });
 
-test('a pause of an hour is reported instead of waited for', async () => {
-  answers.push(json({}, { status: 429, headers: { 'retry-after': '3600' } }));
+test('a Retry-After of an hour is reported instead of waited for', async () => {
+  responses.push(json({}, { status: 429, headers: { 'retry-after': '3600' } }));
   await expect(api.call('GET', '/x')).rejects.toMatchObject({ status: 429 });
 });
 
-test('a person signs in when that is first needed, once, and again when the token is running out', async () => {
-  asked.length = 0;
+test('a person signs in once at the first request, and again before the token expires', async () => {
+  requests.length = 0;
   const lasting = json({ access_token: 'lasting', expires_in: 600 });
   const expiring = json({ access_token: 'expiring', expires_in: 0 });
-  answers.push(lasting, json({}), json({}), expiring, json({}), lasting, json({}));
+  responses.push(lasting, json({}), json({}), expiring, json({}), lasting, json({}));
   const ada = actAs(api, { username: 'ada', password: 'x' });
   const bela = actAs(api, { username: 'bela', password: 'x' });
   for (const person of [ada, ada, bela, bela]) await person.call('GET', '/me');
-  expect(asked.map(({ path, token }) => token ?? path)).toEqual([
+  expect(requests.map(({ path, token }) => token ?? path)).toEqual([
     ...['/login', 'Bearer lasting', 'Bearer lasting'],
     ...['/login', 'Bearer expiring', '/login', 'Bearer lasting'],
   ]);
 });
 
-test('a list is read to its end', async () => {
-  asked.length = 0;
-  answers.push(json({ items: [1, 2], next_cursor: 'a=' }), json({ items: [3], next_cursor: null }));
+test('a list is read page by page to its end', async () => {
+  requests.length = 0;
+  responses.push(json({ items: [1, 2], next_cursor: 'a=' }), json({ items: [3], next_cursor: null }));
   expect(await readAll(api, '/list')).toEqual([1, 2, 3]);
-  expect(asked.map(({ path }) => path)).toEqual(['/list?limit=100', '/list?limit=100&cursor=a%3D']);
+  expect(requests.map(({ path }) => path)).toEqual(['/list?limit=100', '/list?limit=100&cursor=a%3D']);
 });

@@ -3,11 +3,11 @@ import { backOffMs, sleep } from '#kit/core/back-off';
 export const DEFAULT_GATEWAY_URL = 'http://127.0.0.1:8080';
 
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Asking again this often bridges the restart of a service; then something is wrong that waiting does not mend. */
+/** Enough attempts to bridge the restart of a service. */
 const MAX_ATTEMPTS = 8;
 const BACK_OFF = { baseMs: 200, capMs: 5_000 };
-/** A server may ask for a longer pause; these programs then say so instead of standing still. */
-const LONGEST_WAIT_SECONDS = 120;
+/** A longer `Retry-After` is reported as a failure instead of waited for. */
+const MAX_WAIT_SECONDS = 120;
 const PAGE_SIZE = 100;
 
 export interface Answer {
@@ -22,24 +22,24 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The gateway's public API, as any client sees it. */
+/** The gateway's public API. */
 export interface Api {
   readonly url: string;
   /**
-   * Calls it and waits as told: after 429 and 503 as long as `Retry-After` says, after a broken connection with a
-   * growing pause. Everything is called so that a repeat does no harm.
+   * Sends a request and retries it: after 429 and 503 as `Retry-After` says, after a connection failure with
+   * exponential back-off. Every request of these scripts is idempotent.
    *
-   * @throws ApiFailure for every answer that is no success
+   * @throws ApiFailure for every response without a success status
    */
   call(method: string, path: string, call?: Call): Promise<Answer>;
 }
 
-/** An answer that is no success, or none at all (status 0). */
+/** A response without a success status, or no response at all (status 0). */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   constructor(
     readonly status: number,
-    /** The stable code of the problem document; empty when there is none. */
+    /** The stable code of the problem document; empty without one. */
     readonly code: string,
     message: string,
   ) {
@@ -47,7 +47,7 @@ export class ApiFailure extends Error {
   }
 }
 
-/** Somebody who calls the API: signed in when that is first needed, and again before a token runs out. */
+/** A user of the API: signed in at the first request, and again before the token expires. */
 export interface Person {
   readonly username: string;
   readonly call: Api['call'];
@@ -67,7 +67,7 @@ export function openApi(url: string): Api {
       for (let attempt = 1; ; attempt++) {
         const answer = await send(`${base}${path}`, method, call);
         if (answer.status >= 200 && answer.status < 300) return answer;
-        const waitMs = waitBeforeRepeat(answer, attempt);
+        const waitMs = retryDelayMs(answer, attempt);
         if (waitMs === undefined || attempt === MAX_ATTEMPTS) throw failureOf(method, path, answer);
         await sleep(waitMs);
       }
@@ -94,23 +94,23 @@ async function send(url: string, method: string, call: Call): Promise<Answer> {
   }
 }
 
-/** @returns milliseconds, or undefined when asking again would change nothing */
-function waitBeforeRepeat({ status, headers, body }: Answer, attempt: number): number | undefined {
+/** @returns milliseconds, or undefined when a retry would fail again */
+function retryDelayMs({ status, headers, body }: Answer, attempt: number): number | undefined {
   const inFlight = field(body, 'code') === 'idempotency.in-flight';
   if (![0, 429, 502, 503, 504].includes(status) && !inFlight) return undefined;
-  const asked = Number(headers.get('retry-after') ?? Number.NaN);
-  if (asked > LONGEST_WAIT_SECONDS) return undefined;
-  return (Number.isNaN(asked) ? 0 : asked * 1000) + 50 + backOffMs(attempt, BACK_OFF);
+  const requested = Number(headers.get('retry-after') ?? Number.NaN);
+  if (requested > MAX_WAIT_SECONDS) return undefined;
+  return (Number.isNaN(requested) ? 0 : requested * 1000) + 50 + backOffMs(attempt, BACK_OFF);
 }
 
 function failureOf(method: string, path: string, { status, body }: Answer): ApiFailure {
   const code = field(body, 'code');
   const title = field(body, 'detail') ?? field(body, 'title') ?? '';
-  const answered = status === 0 ? 'no answer' : `${status} ${code ?? ''}`.trim();
+  const outcome = status === 0 ? 'no response' : `${status} ${code ?? ''}`.trim();
   return new ApiFailure(
     status,
     typeof code === 'string' ? code : '',
-    `${method} ${path}: ${answered} ${title}`.trim(),
+    `${method} ${path}: ${outcome} ${title}`.trim(),
   );
 }
 
@@ -122,18 +122,18 @@ function readJson(text: string): unknown {
   }
 }
 
-/** One field of an answer, whatever the answer turns out to be. */
+/** One field of a value of any type; undefined when it does not exist. */
 export const field = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && name in value ? Reflect.get(value, name) : undefined;
 
-/** @throws when the answer has no such text */
+/** @throws when the value has no such string field */
 export function textField(value: unknown, name: string): string {
   const text = field(value, name);
-  if (typeof text !== 'string') throw new Error(`an answer has no ${name}`);
+  if (typeof text !== 'string') throw new Error(`The response has no string field "${name}"`);
   return text;
 }
 
-/** @returns false when there is somebody of this name already */
+/** @returns false when the username is taken */
 export async function register(api: Api, person: NewPerson): Promise<boolean> {
   try {
     await api.call('POST', '/register', { body: { ...person, email: `${person.username}@example.com` } });
@@ -167,7 +167,7 @@ async function signIn(api: Api, username: string, password: string): Promise<Ses
   return { token: textField(body, 'access_token'), useUntil: performance.now() + lifetimeMs / 2 };
 }
 
-/** Every item of a list, page by page, in its order. */
+/** All items of a paginated list, in order. */
 export async function readAll({ call }: Pick<Api, 'call'>, path: string): Promise<unknown[]> {
   const items: unknown[] = [];
   let cursor: unknown = null;
@@ -175,7 +175,7 @@ export async function readAll({ call }: Pick<Api, 'call'>, path: string): Promis
     const next = typeof cursor === 'string' ? `&cursor=${encodeURIComponent(cursor)}` : '';
     const { body } = await call('GET', `${path}?limit=${PAGE_SIZE}${next}`);
     const page = field(body, 'items');
-    if (!Array.isArray(page)) throw new Error(`GET ${path} answered no list`);
+    if (!Array.isArray(page)) throw new Error(`GET ${path} returned no list`);
     items.push(...page);
     cursor = field(body, 'next_cursor');
   } while (typeof cursor === 'string');

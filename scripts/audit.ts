@@ -13,10 +13,10 @@ const AUDITED: Readonly<Record<string, readonly Invariant[]>> = {
 };
 
 /**
- * Holds ledger, payments and invoices to what must be true of them, whether anything runs or not.
+ * Checks the invariants of ledger, payments and invoices, whether the services are running or not.
  *
- * @param source the environment that tells where the databases are
- * @returns what is wrong; nothing when all is well
+ * @param source the environment with the addresses of the databases
+ * @returns the violations; empty when all invariants hold
  */
 export async function audit(source: NodeJS.ProcessEnv): Promise<Finding[]> {
   const pools = new Map(
@@ -39,13 +39,13 @@ export async function audit(source: NodeJS.ProcessEnv): Promise<Finding[]> {
 
 async function main(): Promise<number> {
   const findings = await audit({ ...readState()?.environment, ...process.env });
-  for (const { promise, rows, count } of findings) {
-    console.error(`✗ Not so: ${promise} (${count} found)`);
+  for (const { invariant, rows, count } of findings) {
+    console.error(`✗ Violated: ${invariant} (${count} violations)`);
     for (const row of rows) console.error(`    ${row}`);
   }
   if (findings.length > 0) return 1;
-  const promises = Object.values(AUDITED).flat().length + 1;
-  console.log(`✓ All ${promises} promises hold: no money has appeared, none is lost`);
+  const checked = Object.values(AUDITED).flat().length + 1;
+  console.log(`✓ All ${checked} invariants hold: no money was created or lost`);
   return 0;
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Gets Bun (the version package.json names) and the packages of bun.lock, unless both are here already, then runs
-# the given command with that Bun first in the PATH:  sh scripts/bootstrap.sh bun scripts/up.ts
-# Needs Node (npm) or any Bun to begin with, and the network only for what is missing.
+# Installs Bun (the version in package.json) and the packages of bun.lock if they are missing, then runs the given
+# command with that Bun first in the PATH:  sh scripts/bootstrap.sh bun scripts/up.ts
+# Requires Node (npm) or any Bun, and the network only when something is missing.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/.*"packageManager": *"bun@\([^"]*\)".*/\1/p' package.json)
@@ -11,8 +11,8 @@ is_wanted() {
   [ -n "$1" ] && [ -x "$1" ] && [ "$("$1" --version 2>/dev/null)" = "$version" ]
 }
 
-# npm 11 and later run no install scripts, so Bun's own launcher may be a stub; and the package for another
-# processor or C library may lie beside the right one. Whichever binary answers with the version is it.
+# npm 11 and later run no install scripts, so Bun's launcher may be a stub, and packages for other processors or C
+# libraries may be installed beside the right one. The binary that reports the version is the right one.
 link_installed_bun() {
   for candidate in "$tools"/node_modules/@oven/bun-*/bin/bun "$tools"/node_modules/bun/bin/bun*; do
     is_wanted "$candidate" || continue
@@ -33,11 +33,11 @@ install_bun() {
   elif command -v bun >/dev/null; then
     bun add --cwd "$tools" --exact "bun@$version" >&2
   else
-    echo "Missing: Node 20 or later with npm, or any Bun — install one of them first." >&2
+    echo "Missing: Node 20 or later with npm, or any Bun. Install one of them first." >&2
     exit 1
   fi
   link_installed_bun || {
-    echo "Bun $version was installed into .tools but does not run on this machine." >&2
+    echo "Bun $version was installed to .tools but does not run on this machine." >&2
     exit 1
   }
 }
@@ -51,7 +51,7 @@ fi
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
 
-# Installing again would change nothing as long as these two files are what was installed from.
+# The packages are up to date while these two files are unchanged.
 wanted=$(cksum package.json bun.lock)
 stamp=node_modules/.installed-from
 if [ "$wanted" != "$(cat "$stamp" 2>/dev/null || true)" ]; then

@@ -3,20 +3,20 @@ import { basename, join } from 'node:path';
 import mjml2html from 'mjml';
 
 const TEMPLATES = join(import.meta.dir, '..', 'workers', 'mail', 'templates');
-/** What the templates are made of: no mails of their own. */
-const PARTS = ['head', 'header', 'footer'];
+/** Partials included by the templates. */
+const PARTIALS = ['head', 'header', 'footer'];
 
 /**
- * Turns every template into the HTML that mail programs understand, with its `{{placeholders}}` left in.
+ * Compiles every MJML template to HTML for mail clients; `{{placeholders}}` are preserved.
  *
- * @returns the text of each `<name>.html.mustache`
- * @throws with the findings when a template breaks a rule of MJML
+ * @returns the content of each `<name>.html.mustache`
+ * @throws with MJML's findings when a template is invalid
  */
 export async function compileMailTemplates(): Promise<Map<string, string>> {
   const compiled = new Map<string, string>();
   for (const file of (await readdir(TEMPLATES)).filter((name) => name.endsWith('.mjml')).sort()) {
     const name = basename(file, '.mjml');
-    if (!PARTS.includes(name)) compiled.set(`${name}.html.mustache`, await compile(join(TEMPLATES, file)));
+    if (!PARTIALS.includes(name)) compiled.set(`${name}.html.mustache`, await compile(join(TEMPLATES, file)));
   }
   return compiled;
 }
@@ -28,7 +28,7 @@ async function compile(filePath: string): Promise<string> {
     ignoreIncludes: false,
     includePath: TEMPLATES,
     validationLevel: 'strict',
-    // Else it would link the fonts of another house, which learns by that who reads which mail when.
+    // Without this MJML links third-party web fonts, which lets their host track who reads which mail.
     fonts: {},
   });
   return `${html

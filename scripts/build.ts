@@ -6,39 +6,39 @@ import { parseProcfile } from './procfile';
 import { slimSourceMap } from './source-map';
 
 /**
- * Bundles every process of the Procfile into `dist/<its folder>/main.js`, to be run from there: `bun
- * dist/services/users/main.js`. A bundle starts faster and takes less memory; `node_modules` has to stay beside.
- * What has not changed since the last build is left as it is.
+ * Bundles every process of the Procfile into `dist/<its folder>/main.js`, for example `bun dist/services/users/main.js`.
+ * A bundle starts faster and uses less memory; `node_modules` is still needed beside it. Unchanged bundles are not
+ * rebuilt.
  */
 const ROOT = join(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
-/** Read files of their own package at run time, so they have to stay where they are; loaded only when asked for. */
-const READ_THEIR_OWN_FILES = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
-/** Loaded only where traces are sent somewhere: elsewhere not even its text should be in memory. */
-const SELDOM_LOADED = [
+/** These read files of their own package at run time, so they cannot be bundled; they are loaded on demand. */
+const NOT_BUNDLED = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
+/** Loaded only when traces are exported: otherwise not even their source should be in memory. */
+const RARELY_LOADED = [
   '@opentelemetry/exporter-trace-otlp-http',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
 ];
 /**
- * Parts of packages that nothing here calls, for the page of Scalar and for the modules of Redis Stack, with the
- * validators and commands they bring: 8 MB in each process (measured).
+ * Unused parts of packages, for Scalar's page and the modules of Redis Stack, with their validators and commands: 8 MB
+ * per process (measured).
  */
-const LEFT_OUT = /^@(scalar\/themes|redis\/(bloom|json|search|time-series))$/;
-/** A change of one of these may change every bundle: the packages, and how bundles are made. */
-const INPUTS_OF_ALL = [
+const EXCLUDED = /^@(scalar\/themes|redis\/(bloom|json|search|time-series))$/;
+/** A change of one of these may change every bundle: the packages, and the build scripts. */
+const COMMON_INPUTS = [
   ...['bun.lock', 'package.json', 'tsconfig.json'],
   ...['build.ts', 'source-map.ts'].map((name) => relative(ROOT, join(import.meta.dir, name))),
 ];
 
-/** What a bundle was made from: files from the project's root, with the hash of their content. */
+/** The inputs of a bundle: paths from the project's root, with the hash of their content. */
 interface BuildRecord {
   readonly bun: string;
   readonly inputs: Readonly<Record<string, string>>;
 }
 
 async function main(): Promise<number> {
-  // Bun names the inputs of a bundle from the working directory.
+  // Bun reports the inputs of a bundle relative to the working directory.
   process.chdir(ROOT);
   const folders = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'))
     .flatMap(({ command }) => /\b(\S+)\/main\.ts\b/.exec(command)?.[1] ?? [])
@@ -48,8 +48,8 @@ async function main(): Promise<number> {
   for (const folder of folders) copyMigrations(folder);
   console.log(
     changed.length === 0
-      ? `${folders.length} bundles are up to date`
-      : `${changed.length} of ${folders.length} bundles made anew`,
+      ? `All ${folders.length} bundles are up to date`
+      : `Built ${changed.length} of ${folders.length} bundles`,
   );
   return 0;
 }
@@ -58,26 +58,26 @@ async function bundle(folder: string): Promise<boolean> {
   const started = performance.now();
   const outdir = join(DIST, folder);
   if (!existsSync(join(ROOT, folder, 'main.ts'))) {
-    console.error(`The Procfile names ${folder}/main.ts, which is not there`);
+    console.error(`The Procfile refers to ${folder}/main.ts, which does not exist`);
     return false;
   }
   rmSync(outdir, { recursive: true, force: true });
   const { success, logs, outputs, metafile } = await Bun.build({
-    // What it starts as processes of their own stands beside `main`.
+    // Child processes have entry points beside `main`.
     entrypoints: [join(ROOT, folder, 'main.ts'), ...globSync(join(ROOT, folder, '*-process.ts'))],
     outdir,
     root: join(ROOT, folder),
     target: 'bun',
-    // Names stay as they are: they are what a stack trace is read by, and take no memory worth mentioning.
+    // Identifiers are preserved: stack traces need them, and they use little memory.
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: 'linked',
     metafile: true,
-    external: [...READ_THEIR_OWN_FILES, ...SELDOM_LOADED],
-    plugins: [leaveOut],
+    external: [...NOT_BUNDLED, ...RARELY_LOADED],
+    plugins: [excludeUnused],
     throw: false,
   });
   if (!success) {
-    console.error(`${folder} cannot be bundled:`);
+    console.error(`Bundling ${folder} failed:`);
     for (const log of logs) console.error(`  ${log}`);
     return false;
   }
@@ -89,12 +89,12 @@ async function bundle(folder: string): Promise<boolean> {
   return true;
 }
 
-/** `elysiajsTheme` is all that anything asks for by name. */
-const leaveOut: BunPlugin = {
-  name: 'leave-out',
+/** `elysiajsTheme` is the only export that is imported by name. */
+const excludeUnused: BunPlugin = {
+  name: 'exclude-unused',
   setup(build) {
-    build.onResolve({ filter: LEFT_OUT }, ({ path }) => ({ path, namespace: 'left-out' }));
-    build.onLoad({ filter: LEFT_OUT, namespace: 'left-out' }, () => ({
+    build.onResolve({ filter: EXCLUDED }, ({ path }) => ({ path, namespace: 'excluded' }));
+    build.onLoad({ filter: EXCLUDED, namespace: 'excluded' }, () => ({
       contents: "export const elysiajsTheme = '';\nexport default {};\n",
       loader: 'js',
     }));
@@ -109,10 +109,10 @@ function isUpToDate(folder: string): boolean {
   return Object.entries(record.inputs).every(([file, hash]) => hashOf(file) === hash);
 }
 
-/** Packages are left out: the lock file stands for them. */
+/** Packages are not recorded one by one: the lock file covers them. */
 function writeRecord(folder: string, inputs: readonly string[]): void {
   const own = inputs.filter((file) => !file.includes('node_modules/') && existsSync(join(ROOT, file)));
-  const files = [...new Set([...INPUTS_OF_ALL, ...own])];
+  const files = [...new Set([...COMMON_INPUTS, ...own])];
   mkdirSync(join(DIST, folder), { recursive: true });
   const record: BuildRecord = {
     bun: Bun.version,
@@ -123,7 +123,7 @@ function writeRecord(folder: string, inputs: readonly string[]): void {
 
 const hashes = new Map<string, string>();
 
-/** Of a file from the project's root; most are part of several bundles. */
+/** Cached, as most files are part of several bundles. */
 function hashOf(file: string): string {
   let hash = hashes.get(file);
   if (hash === undefined) {
@@ -134,7 +134,7 @@ function hashOf(file: string): string {
   return hash;
 }
 
-/** A service reads them from beside its `main`. */
+/** A service reads its migrations from the folder of its `main`. */
 function copyMigrations(folder: string): void {
   const migrations = join(ROOT, folder, 'migrations');
   const copy = join(DIST, folder, 'migrations');

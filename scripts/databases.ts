@@ -13,16 +13,16 @@ export function servicesWithDatabase(): { name: string; migrations: string }[] {
     .filter(({ migrations }) => existsSync(migrations));
 }
 
-/** Two databases keep the names their users' other tools know; the rest are named for Rookery. */
-const HISTORIC_NAMES = new Map([
+/** Two databases have fixed names that other tools of their users know; the rest are named after Rookery. */
+const FIXED_NAMES = new Map([
   ['users', 'microblog_users'],
   ['timelines', 'microblog_timelines'],
 ]);
 
-/** Where a service's database is, read from `<NAME>_DATABASE_URL`, `<NAME>_DB_NAME` and the shared `DB_*` variables. */
+/** The address of a service's database, from `<NAME>_DATABASE_URL`, `<NAME>_DB_NAME` and the shared `DB_*` variables. */
 export function databaseOf(service: string, source: NodeJS.ProcessEnv = process.env): MysqlAddress {
   const prefix = service.toUpperCase().replaceAll('-', '_');
   const name =
-    source[`${prefix}_DB_NAME`] ?? HISTORIC_NAMES.get(service) ?? `rookery_${service.replaceAll('-', '_')}`;
+    source[`${prefix}_DB_NAME`] ?? FIXED_NAMES.get(service) ?? `rookery_${service.replaceAll('-', '_')}`;
   return mysqlAddress(readEnv(mysqlFields, source), name, source[`${prefix}_DATABASE_URL`]);
 }

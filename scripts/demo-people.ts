@@ -1,5 +1,5 @@
-/** Everybody the seed makes has a password made from their name: these accounts are for trying things out. */
+/** Seeded accounts have a password derived from their username: they are for demonstration only. */
 export const demoPassword = (username: string) => `${username}-counts-rooks`;
 
-/** The person everybody may sign in as on a development system; the seed makes her. */
+/** The demo account of a development system, created by the seed. */
 export const DEMO_PERSON = { username: 'alice', password: demoPassword('alice') } as const;

@@ -4,14 +4,14 @@ import { type Answer, type Api, ApiFailure, DEFAULT_GATEWAY_URL, field, openApi,
 import { demoPassword } from './demo-people';
 
 const DEFAULT_INBOX_URL = 'http://127.0.0.1:11080';
-const LOOK_EVERY_MS = 100;
+const POLL_MS = 100;
 const WAIT_MS = 15_000;
-/** Likes of a post are told of together: the mail comes once its author has been left a moment for more of them. */
+/** Likes are sent as a digest: the mail follows after a delay that collects further likes. */
 const MAIL_WAIT_MS = 90_000;
 
 interface Visitor {
   readonly username: string;
-  /** The shell variable that holds their token in the commands shown. */
+  /** The shell variable that holds the person's token in the printed commands. */
   readonly variable: string;
   token: string;
 }
@@ -24,31 +24,31 @@ interface Request {
   readonly idempotencyKey?: string;
 }
 
-/** A step that did not go as the story tells. */
+/** A step with an unexpected result. */
 class DemoFailure extends Error {
   override readonly name = 'DemoFailure';
 }
 
-/** Walks the main story through the gateway, with new people each time, and shows each step as a curl command. */
+/** Runs the main workflow through the gateway with new accounts, and prints each step as a curl command. */
 async function main(): Promise<void> {
   const api = openApi(process.env.GATEWAY_URL ?? DEFAULT_GATEWAY_URL);
   const inbox = process.env.MAIL_INBOX_URL ?? readState()?.environment.MAIL_INBOX_URL ?? DEFAULT_INBOX_URL;
   const suffix = Date.now().toString(36);
   const ada: Visitor = { username: `ada_${suffix}`, variable: 'ADA', token: '' };
   const bela: Visitor = { username: `bela_${suffix}`, variable: 'BELA', token: '' };
-  console.log(`The main story, told at ${api.url}\n`);
+  console.log(`Main workflow at ${api.url}\n`);
 
-  for (const person of [ada, bela]) await join(api, person);
+  for (const person of [ada, bela]) await signUp(api, person);
   const postId = await followAndPost(api, ada, bela);
-  await postLater(api, ada);
+  await postAsynchronously(api, ada);
   await like(api, ada, bela, postId);
   await vote(api, ada, bela);
   await pay(api, inbox, bela);
-  await hearOfLike(inbox, ada, bela);
-  console.log(`\nThat is the story. Every route: ${api.url}/docs`);
+  await receiveLikeDigest(inbox, ada, bela);
+  console.log(`\nDone. API reference: ${api.url}/docs`);
 }
 
-async function join(api: Api, person: Visitor): Promise<void> {
+async function signUp(api: Api, person: Visitor): Promise<void> {
   const { username } = person;
   const password = demoPassword(username);
   await step(api, `${username} registers`, {
@@ -80,23 +80,23 @@ async function followAndPost(api: Api, ada: Visitor, bela: Visitor): Promise<str
   const postId = textField(body, 'id');
   await eventually(
     api,
-    `the post is on ${bela.username}’s home timeline`,
+    `The post appears on ${bela.username}’s home timeline`,
     { method: 'GET', path: `/posts/home/${bela.username}`, as: bela },
     (home) => itemsOf(home).some((post) => field(post, 'id') === postId),
   );
   return postId;
 }
 
-async function postLater(api: Api, ada: Visitor): Promise<void> {
+async function postAsynchronously(api: Api, ada: Visitor): Promise<void> {
   const { body } = await step(
     api,
-    `${ada.username} posts asynchronously: taken at once, created by a worker`,
+    `${ada.username} posts asynchronously (accepted with 202, created by a worker)`,
     { method: 'POST', path: '/posts/async', as: ada, body: { text: 'And a third one has joined them.' } },
     { status: 202 },
   );
   await eventually(
     api,
-    'the post is there, under the id it was given',
+    'The post exists under the id of the 202 response',
     { method: 'GET', path: textField(body, 'location') },
     (post) => field(post, 'id') === field(body, 'id'),
   );
@@ -111,21 +111,21 @@ async function like(api: Api, ada: Visitor, bela: Visitor, postId: string): Prom
   );
   await step(
     api,
-    'liking it again changes nothing',
+    'A repeated like changes nothing',
     { method: 'POST', path: `/likes/${postId}`, as: bela },
     { status: 200 },
   );
   await eventually(
     api,
-    'the like is counted once',
+    'The like is counted once',
     { method: 'GET', path: `/likes/${postId}/count` },
     (likes) => field(likes, 'count') === 1,
   );
-  await step(api, 'the most popular posts', { method: 'GET', path: '/likes/popular?limit=3' });
+  await step(api, 'The most popular posts', { method: 'GET', path: '/likes/popular?limit=3' });
 }
 
 async function vote(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
-  const { body } = await step(api, `${ada.username} asks`, {
+  const { body } = await step(api, `${ada.username} creates a poll`, {
     method: 'POST',
     path: '/polls',
     as: ada,
@@ -138,10 +138,10 @@ async function vote(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
     body: { option: 'Rook' },
   };
   await step(api, `${bela.username} votes`, ballot);
-  await step(api, 'a second vote is refused', ballot, { status: 409 });
+  await step(api, 'A second vote is rejected', ballot, { status: 409 });
 }
 
-/** A payment is taken at once, moved by a worker, booked, invoiced, and the invoice comes by mail. */
+/** A payment is accepted, processed by a worker, booked in the ledger and invoiced; the invoice is sent by mail. */
 async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
   const payment: Request = {
     method: 'POST',
@@ -151,32 +151,32 @@ async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
     idempotencyKey: `demo-${payer.username}`,
   };
   const { body } = await step(api, `${payer.username} pays`, payment, { status: 202 });
-  await step(api, 'sent again by mistake, it is still one payment', payment, { status: 202 });
+  await step(api, 'A retry with the same Idempotency-Key returns the same payment', payment, { status: 202 });
   await eventually(
     api,
-    'the payment has succeeded',
+    'The payment succeeds',
     { method: 'GET', path: `/payments/${textField(body, 'id')}`, as: payer },
     (paid) => field(paid, 'status') === 'succeeded',
   );
-  await receiveMail(inbox, payer, 'gets the invoice', (mail) => tellsOf(mail, '12.50'));
+  await receiveMail(inbox, payer, 'receives the invoice', (mail) => contains(mail, '12.50'));
 }
 
-const hearOfLike = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>
-  receiveMail(inbox, author, 'hears of the like', (mail) => tellsOf(mail, liker.username));
+const receiveLikeDigest = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>
+  receiveMail(inbox, author, 'receives the like notification', (mail) => contains(mail, liker.username));
 
-/** The catcher takes every mail of a development system and shows it (maildev's `GET /email`). */
+/** The mail catcher receives every mail of a development system and lists it (maildev's `GET /email`). */
 async function receiveMail(
   inbox: string,
   receiver: Visitor,
   what: string,
-  isMeant: (mail: unknown) => boolean,
+  matches: (mail: unknown) => boolean,
 ): Promise<void> {
   const address = `${receiver.username}@example.com`;
   const url = `${inbox.replace(/\/+$/, '')}/email`;
   let subject: string | undefined;
-  await waitFor(`a mail to ${address} at ${url}`, MAIL_WAIT_MS, async () => {
+  await waitFor(`Mail to ${address} at ${url}`, MAIL_WAIT_MS, async () => {
     const mails: unknown = await (await fetch(url, { signal: AbortSignal.timeout(WAIT_MS) })).json();
-    const mail = listOf(mails).find((each) => isTo(each, address) && isMeant(each));
+    const mail = listOf(mails).find((each) => isTo(each, address) && matches(each));
     if (mail !== undefined) subject = String(field(mail, 'subject'));
     return mail !== undefined;
   });
@@ -185,7 +185,7 @@ async function receiveMail(
 
 const isTo = (mail: unknown, address: string) =>
   listOf(field(mail, 'to')).some((receiver) => field(receiver, 'address') === address);
-const tellsOf = (mail: unknown, name: string) =>
+const contains = (mail: unknown, name: string) =>
   ['subject', 'text'].some((part) => String(field(mail, part)).includes(name));
 
 async function step(
@@ -200,14 +200,14 @@ async function step(
   const command = curl(api, request);
   if (!good)
     throw new DemoFailure(
-      `${title}: ${wanted ?? 'success'} was expected and ${answer.status} came\n  ${command}\n  ${brief(answer.body)}`,
+      `${title}: expected ${wanted ?? 'success'}, received ${answer.status}\n  ${command}\n  ${brief(answer.body)}`,
     );
   const shown = options.keep ? `${options.keep.variable}=$(${command} | jq -r .access_token)` : command;
-  show(title, shown, `${answer.status} ${options.keep ? '(a token)' : brief(answer.body)}`);
+  show(title, shown, `${answer.status} ${options.keep ? '(token)' : brief(answer.body)}`);
   return answer;
 }
 
-/** What a moment later another process has done. */
+/** Polls until an asynchronous effect is visible. */
 async function eventually(
   api: Api,
   title: string,
@@ -227,12 +227,12 @@ async function eventually(
 async function waitFor(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new DemoFailure(`not within ${timeoutMs / 1000} s: ${what}`);
-    await sleep(LOOK_EVERY_MS);
+    if (performance.now() > deadline) throw new DemoFailure(`Timed out after ${timeoutMs / 1000} s: ${what}`);
+    await sleep(POLL_MS);
   }
 }
 
-/** The answer, also when it is a refusal: some steps are there to be refused. */
+/** Returns the response even when it is an error, which some steps expect. */
 async function send(api: Api, { method, path, as, body, idempotencyKey }: Request): Promise<Answer> {
   try {
     return await api.call(method, path, {
@@ -242,8 +242,7 @@ async function send(api: Api, { method, path, as, body, idempotencyKey }: Reques
     });
   } catch (failure) {
     if (!(failure instanceof ApiFailure)) throw failure;
-    if (failure.status === 0)
-      throw new DemoFailure(`${failure.message}\nIs it running? Start everything with \`make up\`.`);
+    if (failure.status === 0) throw new DemoFailure(`${failure.message}\nStart the system with \`make up\`.`);
     return { status: failure.status, headers: new Headers(), body: { code: failure.code } };
   }
 }

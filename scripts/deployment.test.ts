@@ -6,19 +6,19 @@ const ROOT = join(import.meta.dir, '..');
 const textOf = (file: string) => Bun.file(join(ROOT, file)).text();
 const found = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })].sort();
 
-test('every process of the Procfile is deployed: otherwise run make deployment', async () => {
+test('the committed deployment files match the Procfile (else run `make deployment`)', async () => {
   for (const [file, text] of Object.entries(deploymentFiles(await textOf('Procfile'))))
     expect(await textOf(file), file).toBe(text);
 });
 
-test('everything in deploy/ can be read as what it is', async () => {
+test('all YAML and JSON in deploy/ is valid', async () => {
   const documents = found('deploy/**/*.{yml,yaml}');
   expect(documents.length).toBeGreaterThan(5);
   for (const file of documents) expect(Bun.YAML.parse(await textOf(file)), file).toBeObject();
   for (const file of found('deploy/**/*.json')) expect(JSON.parse(await textOf(file)), file).toBeObject();
 });
 
-test('Kubernetes lets no container run as root or write to its image', async () => {
+test('no Kubernetes container runs as root or with a writable root file system', async () => {
   const objects = [Bun.YAML.parse(await textOf('deploy/kubernetes/processes.yaml'))].flat();
   const deployments = objects.filter((object) => Reflect.get(Object(object), 'kind') === 'Deployment');
   expect(deployments.length).toBeGreaterThan(10);
@@ -40,7 +40,7 @@ test('Kubernetes lets no container run as root or write to its image', async () 
     });
 });
 
-test('alerts and dashboards ask for metrics that some process has', async () => {
+test('alerts and dashboards use existing metrics', async () => {
   const sources = await Promise.all(found('{kit,registry,gateway,services,workers}/**/*.ts').map(textOf));
   const code = sources.join('\n');
   const rules = [...(await textOf('deploy/prometheus/rules.yml')).matchAll(/expr: ([\s\S]*?)\n +for:/g)];

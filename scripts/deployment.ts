@@ -3,29 +3,30 @@ import { join } from 'node:path';
 import { parseProcfile } from './procfile';
 
 const ROOT = join(import.meta.dir, '..');
-const MADE_BY = '# Made from the Procfile by `make deployment`; change scripts/deployment.ts instead.\n';
-/** Reached by clients and by the others under their name; everything else is found through the registry. */
-const NAMED = new Set(['gateway', 'registry']);
-/** They share their table, and one may go without anyone noticing. */
-const REGISTRIES = 2;
+const HEADER =
+  '# Generated from the Procfile by `make deployment`. Do not edit; change scripts/deployment.ts.\n';
+/** Processes with a DNS name; all others are discovered through the registry. */
+const WITH_DNS_NAME = new Set(['gateway', 'registry']);
+/** They share one table, so that one of them may fail without an outage. */
+const REGISTRY_REPLICAS = 2;
 
 interface Deployed {
   readonly name: string;
-  /** Of its bundle, as `deploy/start.sh` takes it. */
+  /** The folder of its bundle, the argument of `deploy/start.sh`. */
   readonly folder: string;
   readonly port: number;
 }
 
 /**
- * What `deploy/` says of each process, made from the Procfile so that neither forgets one.
+ * Generates the deployment files from the Procfile, so that they list every process.
  *
  * @returns the text of each file, by its path from the project's root
  */
 export function deploymentFiles(procfile: string): Record<string, string> {
   const processes = parseProcfile(procfile).flatMap(({ name, command }) => deployed(name, command));
   return {
-    'deploy/compose.yml': `${MADE_BY}${compose(processes)}\n`,
-    'deploy/kubernetes/processes.yaml': `${MADE_BY}${processes.flatMap(kubernetes).map(yaml).join('\n---\n')}\n`,
+    'deploy/compose.yml': `${HEADER}${compose(processes)}\n`,
+    'deploy/kubernetes/processes.yaml': `${HEADER}${processes.flatMap(kubernetes).map(yaml).join('\n---\n')}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
   };
 }
@@ -50,7 +51,7 @@ function compose(processes: readonly Deployed[]): string {
     '    <<: *process',
     `    command: [${folder}]`,
     `    environment: { <<: *environment, PORT: "${port}" }`,
-    ...(name === 'registry' ? [`    deploy: { replicas: ${REGISTRIES} }`] : []),
+    ...(name === 'registry' ? [`    deploy: { replicas: ${REGISTRY_REPLICAS} }`] : []),
     ...(name === 'gateway' ? [`    ports: ["\${GATEWAY_PORT:-8080}:${port}"]`] : []),
   ]);
   return [common, 'services:', ...services].join('\n');
@@ -62,22 +63,22 @@ const COMPOSE_PROCESS = {
   restart: 'unless-stopped',
   init: true,
   read_only: true,
-  // Nothing is kept in a container; the folder is for what may be lost with it.
+  // Containers are stateless; the folder holds data that may be lost with one.
   tmpfs: ['/tmp', '/app/.data:uid=1000,gid=1000'],
   cap_drop: ['ALL'],
   security_opt: ['no-new-privileges:true'],
   pids_limit: 200,
   mem_limit: '512m',
   cpus: 1,
-  // Longer than gateways may take to let go (10 s) and running requests to finish (SHUTDOWN_TIMEOUT_MS).
+  // Longer than a drain (10 s) and requests in flight may take (SHUTDOWN_TIMEOUT_MS).
   stop_grace_period: '35s',
   logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
 };
 
-/** Compose fills in the values of `deploy/production.env`, and refuses to start where a secret is missing. */
-const needed = (name: string) => `\${${name}:?set it in deploy/production.env}`;
+/** Compose substitutes the values of `deploy/production.env`, and refuses to start when one is missing. */
+const required = (name: string) => `\${${name}:?set it in deploy/production.env}`;
 
-/** Requests a minute of one user or address: in all, and where a password hash or a mail is to be had. */
+/** Requests per minute of one user or address: in total, and for routes that cost a password hash or a mail. */
 const RATE_LIMITS = {
   RATE_LIMIT_PER_MINUTE: `\${RATE_LIMIT_PER_MINUTE:-1200}`,
   RATE_LIMIT_SIGN_IN_PER_MINUTE: `\${RATE_LIMIT_SIGN_IN_PER_MINUTE:-20}`,
@@ -85,7 +86,7 @@ const RATE_LIMITS = {
   RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: `\${RATE_LIMIT_PASSWORD_RESET_PER_MINUTE:-5}`,
 };
 
-/** Empty, no spans are made. */
+/** Without an endpoint no spans are recorded. */
 const TRACES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: `\${OTEL_EXPORTER_OTLP_ENDPOINT:-}`,
   OTEL_TRACES_SAMPLER: `\${OTEL_TRACES_SAMPLER:-}`,
@@ -96,22 +97,22 @@ const COMPOSE_ENVIRONMENT = {
   NODE_ENV: 'production',
   LOG_LEVEL: `\${LOG_LEVEL:-info}`,
   REGISTRY_URL: 'http://registry:8006',
-  REGISTRY_TOKEN: needed('REGISTRY_TOKEN'),
-  // The ranges Docker takes its networks from.
+  REGISTRY_TOKEN: required('REGISTRY_TOKEN'),
+  // The ranges of Docker's networks.
   REGISTRY_ALLOWED_HOSTS: `\${REGISTRY_ALLOWED_HOSTS:-172.16.0.0/12,192.168.0.0/16,10.0.0.0/8}`,
-  // Empty, each registry would be alone: then there may be only one.
+  // Required for more than one replica of the registry.
   REGISTRY_REDIS_URL: `\${REGISTRY_REDIS_URL-redis://redis:6379}`,
-  INTERNAL_SECRET: needed('INTERNAL_SECRET'),
-  JWT_SECRET: needed('JWT_SECRET'),
-  JWT_ISSUER: needed('PUBLIC_URL'),
-  PUBLIC_URL: needed('PUBLIC_URL'),
+  INTERNAL_SECRET: required('INTERNAL_SECRET'),
+  JWT_SECRET: required('JWT_SECRET'),
+  JWT_ISSUER: required('PUBLIC_URL'),
+  PUBLIC_URL: required('PUBLIC_URL'),
   ...RATE_LIMITS,
   TRUSTED_PROXIES: `\${TRUSTED_PROXIES:-}`,
   ...TRACES,
   DB_HOST: `\${DB_HOST:-mariadb}`,
   DB_PORT: `\${DB_PORT:-3306}`,
   DB_USER: `\${DB_USER:-rookery}`,
-  DB_PASSWORD: needed('DB_PASSWORD'),
+  DB_PASSWORD: required('DB_PASSWORD'),
   REDIS_URL: `\${REDIS_URL:-redis://redis:6379}`,
   AMQP_URL: `\${AMQP_URL:-amqp://rookery:\${RABBITMQ_PASSWORD}@rabbitmq:5672}`,
   BEANSTALKD_HOST: `\${BEANSTALKD_HOST:-beanstalkd}`,
@@ -124,8 +125,8 @@ const COMPOSE_ENVIRONMENT = {
   SMTP_PORT: `\${SMTP_PORT:-1025}`,
   S3_ENDPOINT: `\${S3_ENDPOINT:-http://minio:9000}`,
   S3_ACCESS_KEY_ID: `\${S3_ACCESS_KEY_ID:-rookery}`,
-  S3_SECRET_ACCESS_KEY: needed('S3_SECRET_ACCESS_KEY'),
-  ADMIN_PASSWORD: needed('ADMIN_PASSWORD'),
+  S3_SECRET_ACCESS_KEY: required('S3_SECRET_ACCESS_KEY'),
+  ADMIN_PASSWORD: required('ADMIN_PASSWORD'),
 };
 
 function kubernetes(process: Deployed): object[] {
@@ -135,7 +136,7 @@ function kubernetes(process: Deployed): object[] {
     kind: 'Deployment',
     metadata: { name, namespace: 'rookery', labels: { app: name } },
     spec: {
-      replicas: name === 'registry' ? REGISTRIES : 1,
+      replicas: name === 'registry' ? REGISTRY_REPLICAS : 1,
       selector: { matchLabels: { app: name } },
       template: {
         metadata: {
@@ -150,7 +151,7 @@ function kubernetes(process: Deployed): object[] {
       },
     },
   };
-  if (!NAMED.has(name)) return [deployment];
+  if (!WITH_DNS_NAME.has(name)) return [deployment];
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -167,7 +168,7 @@ function podOf({ name, folder, port }: Deployed) {
     timeoutSeconds: 5,
   });
   return {
-    // Longer than gateways may take to let go (10 s) and running requests to finish (SHUTDOWN_TIMEOUT_MS).
+    // Longer than a drain (10 s) and requests in flight may take (SHUTDOWN_TIMEOUT_MS).
     terminationGracePeriodSeconds: 35,
     enableServiceLinks: false,
     automountServiceAccountToken: false,
@@ -183,7 +184,7 @@ function podOf({ name, folder, port }: Deployed) {
           { name: 'PORT', value: String(port) },
           { name: 'ADVERTISED_HOST', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
         ],
-        // Alive is not the same as ready: a process waits for its servers, it is not to be killed for that.
+        // Liveness is not readiness: a process that waits for its servers must not be killed.
         startupProbe: { ...probe('/health', 2), failureThreshold: 60 },
         livenessProbe: { ...probe('/health', 15), failureThreshold: 4 },
         readinessProbe: probe('/readyz', 10),
@@ -203,17 +204,17 @@ function podOf({ name, folder, port }: Deployed) {
   };
 }
 
-/** Workers do not register, so Prometheus is told of them here. */
+/** Workers do not register, so Prometheus cannot discover them through the registry. */
 const workerTargets = (processes: readonly Deployed[]) =>
   processes
     .filter(({ folder }) => folder.startsWith('workers/'))
     .map(({ name, port }) => `  { "targets": ["${name}:${port}"], "labels": { "job": "${name}" } }`);
 
-/** @returns the files written, from the project's root */
+/** @returns the paths of the written files, relative to the project's root */
 export function writeDeployment(): string[] {
   const files = deploymentFiles(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
   for (const [file, text] of Object.entries(files)) writeFileSync(join(ROOT, file), text);
   return Object.keys(files);
 }
 
-if (import.meta.main) console.log(`Written: ${writeDeployment().join(', ')}`);
+if (import.meta.main) console.log(`Wrote ${writeDeployment().join(', ')}`);

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { servicesUp } from './gateway-readiness';
 
-test('a service counts only once an instance of it is up', () => {
+test('a service is up when one of its instances is', () => {
   const services = {
     users: { instances: [{ state: 'starting' }, { state: 'up' }] },
     likes: { instances: [{ state: 'unhealthy' }] },
@@ -11,12 +11,12 @@ test('a service counts only once an instance of it is up', () => {
   expect([...servicesUp({ services })]).toEqual(['users', 'auth']);
 });
 
-test('services may also come as a list', () => {
+test('services may also be a list', () => {
   expect([
     ...servicesUp({ services: [{ name: 'users', instances: [{ state: 'up' }] }, { name: 'likes' }] }),
   ]).toEqual(['users']);
 });
 
-test('an answer that is no such document shows nothing up', () => {
+test('an unexpected document contains no services', () => {
   for (const document of [null, 'ok', {}, { services: 3 }]) expect(servicesUp(document).size).toBe(0);
 });

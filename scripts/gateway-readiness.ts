@@ -5,14 +5,14 @@ const REQUEST_TIMEOUT_MS = 2_000;
 /**
  * Waits until the gateway lists every one of `services` as up.
  *
- * @returns the services still missing when the time was over or the signal aborted: none when all is well
+ * @returns the services that are missing at the timeout or when the signal aborts; empty on success
  */
 export async function waitForGateway(options: {
   url: string;
   services: readonly string[];
   timeoutMs: number;
-  /** True once waiting longer is of no use. */
-  hopeless: () => boolean;
+  /** True when the services cannot become ready any more. */
+  isFailed: () => boolean;
   signal: AbortSignal;
 }): Promise<string[]> {
   let missing = [...options.services];
@@ -20,7 +20,7 @@ export async function waitForGateway(options: {
     async () => {
       const up = await servicesBehind(options.url);
       missing = options.services.filter((name) => !up.has(name));
-      return (up.size > 0 && missing.length === 0) || options.hopeless();
+      return (up.size > 0 && missing.length === 0) || options.isFailed();
     },
     options.timeoutMs,
     options.signal,
@@ -36,12 +36,12 @@ async function servicesBehind(url: string): Promise<Set<string>> {
     });
     return servicesUp(await response.json());
   } catch {
-    // Not listening yet: asked again in a moment.
+    // Not listening yet: polled again.
     return new Set();
   }
 }
 
-/** The names of the services of which the gateway's start document shows an instance that is up. */
+/** The services with an instance that is up, from the gateway's index document. */
 export function servicesUp(document: unknown): Set<string> {
   const services = field(document, 'services');
   if (typeof services !== 'object' || services === null) return new Set();

@@ -5,12 +5,12 @@ import { Timestamp, Uuid } from '#contracts/messages';
 import { fieldsOf } from './docs/describe-schema';
 import { generateDocs } from './generate-docs';
 
-test('the committed pages say what the contracts and the named problems say (else run `make docs`)', async () => {
+test('the committed pages match the contracts and the error definitions (else run `make docs`)', async () => {
   for (const [path, text] of Object.entries(await generateDocs()))
     expect(await Bun.file(join(import.meta.dir, '..', path)).text()).toBe(text);
 });
 
-test('fields are listed with their bounds, within lists and alternatives too', () => {
+test('fields are listed with their bounds, those in lists and alternatives included', () => {
   const schema = Type.Object({
     to: Type.Union([Type.Object({ user_id: Uuid }), Type.Null()]),
     posts: Type.Array(Type.Object({ text: Type.String({ minLength: 1, maxLength: 9 }) }), { maxItems: 3 }),

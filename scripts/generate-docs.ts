@@ -4,7 +4,7 @@ import { eventsPage } from './docs/events-page';
 
 const ROOT = join(import.meta.dir, '..');
 
-/** The pages of `docs/` that follow from the code, by their path. */
+/** The generated pages of `docs/`, by path. */
 export async function generateDocs(): Promise<Record<string, string>> {
   return { 'docs/events.md': await eventsPage(ROOT), 'docs/errors.md': await errorsPage(ROOT) };
 }
@@ -12,5 +12,5 @@ export async function generateDocs(): Promise<Record<string, string>> {
 if (import.meta.main)
   for (const [path, text] of Object.entries(await generateDocs())) {
     await Bun.write(join(ROOT, path), text);
-    console.log(`${path} written`);
+    console.log(`Wrote ${path}`);
   }

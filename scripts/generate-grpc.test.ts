@@ -7,7 +7,7 @@ import { generateGrpc } from './generate-grpc';
 const fresh = await mkdtemp(join(tmpdir(), 'rookery-grpc-'));
 afterAll(() => rm(fresh, { recursive: true }));
 
-test('the committed gRPC code is what the .proto files say (else run `bun scripts/generate-grpc.ts`)', async () => {
+test('the committed gRPC code matches the .proto files (else run `bun scripts/generate-grpc.ts`)', async () => {
   await generateGrpc(fresh);
   expect(await contentsOf(join(import.meta.dir, '../contracts/gen'))).toEqual(await contentsOf(fresh));
 }, 60_000);

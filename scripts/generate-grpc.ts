@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dir, '..');
 const PROTO = join(ROOT, 'contracts/proto');
 
-/** Every message as a TypeScript type with its own encoder, and every service as a value that kit reads. */
+/** Generates each message as a TypeScript type with an encoder, and each service as a value that kit reads. */
 const PLUGIN_OPTIONS = [
   'env=node',
   'esModuleInterop=true',
@@ -20,10 +20,10 @@ const PLUGIN_OPTIONS = [
 ];
 
 /**
- * Checks the `.proto` files and writes types, encoders and descriptors made from them. Works without a network.
+ * Lints the `.proto` files and generates types, encoders and descriptors. Works offline.
  *
- * @param folder where to write; its earlier content is removed
- * @throws with the findings when a file does not compile or breaks a rule of buf's STANDARD set
+ * @param folder the output folder; its content is replaced
+ * @throws with buf's findings when a file does not compile or violates a rule of its STANDARD set
  */
 export async function generateGrpc(folder: string): Promise<void> {
   await buf('lint', PROTO);
@@ -31,9 +31,9 @@ export async function generateGrpc(folder: string): Promise<void> {
   const plugin = [process.execPath, join(ROOT, 'node_modules/ts-proto/protoc-gen-ts_proto')];
   const template = { version: 'v2', plugins: [{ local: plugin, out: folder, opt: PLUGIN_OPTIONS }] };
   await buf('generate', PROTO, '--template', JSON.stringify(template));
-  // The plugin writes every import too; only the annotation's own file needs this one.
+  // The plugin generates every import too; only the annotations use this one.
   await rm(join(folder, 'google/protobuf'), { recursive: true });
-  // What reflection answers foreign clients with.
+  // Served to clients by gRPC reflection.
   const descriptors = join(folder, 'descriptors.binpb');
   await buf('build', PROTO, '--as-file-descriptor-set', '--exclude-source-info', '--output', descriptors);
 }
@@ -56,6 +56,6 @@ if (import.meta.main) {
   const folder = join(ROOT, 'contracts/gen');
   await generateGrpc(folder);
   console.log(
-    `${(await readdir(folder, { recursive: true })).length} files and folders written to contracts/gen`,
+    `Wrote ${(await readdir(folder, { recursive: true })).length} files and folders to contracts/gen`,
   );
 }

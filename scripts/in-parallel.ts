@@ -1,11 +1,11 @@
 const REPORT_EVERY_MS = 2_000;
 
 /**
- * Works through items, a bounded number at a time and in their order, and shows how far it is: on a terminal in one
- * line, else every two seconds.
+ * Processes items in order with bounded concurrency and shows the progress: on a terminal in one line, otherwise every
+ * two seconds.
  *
  * @returns the results in the order of the items
- * @throws the first failure, once the work that had begun has ended
+ * @throws the first failure, once the work in progress has ended
  */
 export async function inParallel<Item, Result>(
   label: string,
@@ -17,7 +17,7 @@ export async function inParallel<Item, Result>(
   const progress = showProgress(label, items.length);
   let next = 0;
   let failed = false;
-  const workThrough = async () => {
+  const runWorker = async () => {
     while (next < items.length && !failed) {
       const index = next++;
       const item = items[index];
@@ -31,7 +31,7 @@ export async function inParallel<Item, Result>(
       progress.step();
     }
   };
-  const workers = Array.from({ length: Math.min(concurrency, items.length) }, workThrough);
+  const workers = Array.from({ length: Math.min(concurrency, items.length) }, runWorker);
   const outcomes = await Promise.allSettled(workers);
   progress.end();
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

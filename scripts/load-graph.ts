@@ -7,7 +7,7 @@ import { postsOf, publish } from './publish';
 
 const CONCURRENCY = 16;
 const USAGE =
-  'bun scripts/load-graph.ts <edges file> [--gateway URL] [--posts how many each] [--verify: only compare]';
+  'bun scripts/load-graph.ts <edges file> [--gateway <URL>] [--posts <number per person>] [--verify (compare only)]';
 
 interface Member extends Person {
   readonly name: string;
@@ -16,7 +16,7 @@ interface Member extends Person {
 
 /**
  * Loads a social graph into the running system through its public API: each edge becomes two follows, each person
- * writes some posts. What is there already is left alone, so a run that was broken off may simply be started again.
+ * publishes some posts. Idempotent: an interrupted run can be started again.
  */
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -31,7 +31,7 @@ async function main(args: string[]): Promise<number> {
   const [file] = positionals;
   const postsEach = Number(values.posts);
   if (file === undefined || !Number.isInteger(postsEach) || postsEach < 0) {
-    console.error(`Use it so: ${USAGE}`);
+    console.error(`Usage: ${USAGE}`);
     return 2;
   }
   const graph = parseEdges(readFileSync(file, 'utf8'));
@@ -46,14 +46,14 @@ async function load(api: Api, graph: Graph, postsEach: number): Promise<void> {
   await inParallel('people', members, CONCURRENCY, ({ name, username }) =>
     register(api, { ...credentialsOf(name), display_name: username }),
   );
-  const missing = await inParallel('looking', members, CONCURRENCY, missingFollows);
-  await inParallel('follows', alternate(missing), CONCURRENCY, ({ follower, followee }) =>
+  const missing = await inParallel('checking', members, CONCURRENCY, missingFollows);
+  await inParallel('follows', interleave(missing), CONCURRENCY, ({ follower, followee }) =>
     follower.call('POST', `/users/follow/${followee}`),
   );
-  const posts = await inParallel('looking', members, CONCURRENCY, (member) =>
+  const posts = await inParallel('checking', members, CONCURRENCY, (member) =>
     missingPosts(member, postsEach),
   );
-  await inParallel('posts', alternate(posts), CONCURRENCY, ({ author, text }) => publish(author, { text }));
+  await inParallel('posts', interleave(posts), CONCURRENCY, ({ author, text }) => publish(author, { text }));
 }
 
 function memberOf(api: Api, graph: Graph, name: string): Member {
@@ -78,15 +78,15 @@ async function missingPosts(author: Member, postsEach: number) {
     .map((text) => ({ author, text }));
 }
 
-/** Takes the first of each list, then the second of each: neighbours in time then rarely change the same rows. */
-function alternate<Item>(lists: readonly (readonly Item[])[]): Item[] {
+/** Interleaves the lists, so that consecutive requests rarely change the same rows. */
+function interleave<Item>(lists: readonly (readonly Item[])[]): Item[] {
   const longest = Math.max(0, ...lists.map((list) => list.length));
   return Array.from({ length: longest }, (_, index) =>
     lists.flatMap((list) => list.slice(index, index + 1)),
   ).flat();
 }
 
-/** Compares what the system tells of each person with the file. */
+/** Compares the follower counts in the system with the file. */
 async function verify(api: Api, graph: Graph): Promise<boolean> {
   const wrong = await inParallel('comparing', graph.people, CONCURRENCY, async (name) => {
     const { body } = await api.call('GET', `/users/${usernameOf(name)}`);
@@ -100,7 +100,7 @@ async function verify(api: Api, graph: Graph): Promise<boolean> {
   for (const difference of differences.slice(0, 20)) console.error(difference);
   console.log(
     differences.length === 0
-      ? 'Everybody has the followers and followees of the file'
+      ? 'All people have the followers and followees of the file'
       : `${differences.length} people differ from the file`,
   );
   return differences.length === 0;
@@ -109,6 +109,6 @@ async function verify(api: Api, graph: Graph): Promise<boolean> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (failure) {
-  console.error(failure instanceof Error ? `Loading stopped: ${failure.message}` : failure);
+  console.error(failure instanceof Error ? `Loading failed: ${failure.message}` : failure);
   process.exitCode = 1;
 }

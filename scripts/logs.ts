@@ -12,16 +12,16 @@ const known = existsSync(folder)
   : [];
 
 if (known.length === 0) {
-  console.error('There are no logs yet: start everything with `make up`.');
+  console.error('There are no logs yet. Start the system with `make up`.');
   process.exit(1);
 }
 if (name !== undefined && !known.includes(name)) {
-  console.error(`There is no log of ${name}. There are: ${known.join(', ')}`);
+  console.error(`No process is named ${name}. Available logs: ${known.join(', ')}`);
   process.exit(1);
 }
 const files = (name === undefined ? known : [name]).map((each) => join(folder, `${each}.log`));
 process.on('SIGINT', () => process.exit(0));
-// -F goes on with the new file when a log is rotated.
+// -F follows the new file when a log is rotated.
 await Bun.spawn(['tail', '-n', name === undefined ? '5' : '100', '-F', ...files], {
   stdio: ['ignore', 'inherit', 'ignore'],
 }).exited;

@@ -3,11 +3,11 @@ import type { MessageDefinition } from '#contracts/messages';
 
 export interface Documented {
   readonly definition: MessageDefinition;
-  /** The comment above it. */
+  /** Its doc comment. */
   readonly comment: string;
 }
 
-/** Every event and job that a file of `contracts/` defines, by name and version. */
+/** All events and jobs defined in `contracts/`, sorted by name and version. */
 export async function findDefinitions(root: string): Promise<Documented[]> {
   const files = [...new Bun.Glob('contracts/{events,jobs}/*.ts').scanSync(root)]
     .filter((file) => !file.endsWith('.test.ts'))

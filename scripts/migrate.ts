@@ -4,8 +4,9 @@ import { readState } from '../infra/state';
 import { databaseOf, servicesWithDatabase } from './databases';
 
 /**
- * Brings the database of every service to its newest migration. The services do so themselves when they start;
- * this is for doing it ahead of them.
+ * Migrates the database of every service. The services do so themselves when they start; this runs it ahead of them.
+ *
+ * @returns the number of databases
  */
 export async function migrateAll(source: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
   const log = await createLogger({ name: 'migrate', level: 'warn' });
@@ -23,5 +24,5 @@ if (import.meta.main) {
     { ...readState()?.environment, ...process.env },
     AbortSignal.timeout(120_000),
   );
-  console.log(`${count} databases are at their newest migration`);
+  console.log(`${count} databases are up to date`);
 }

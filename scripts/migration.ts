@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dir, '..');
-const EXAMPLE = 'For example: make migration name=users as=add-nickname';
+const EXAMPLE = 'Example: make migration name=users as=add-nickname';
 
-/** Writes the migration that brings a service's database from its last migration to what its `schema.ts` says now. */
+/** Generates the migration from a service's last migration to its current `schema.ts`. */
 function main([service = '', name = '']: string[]): number {
   const folder = `services/${service}`;
   if (!/^[a-z0-9-]+$/.test(service) || !existsSync(join(ROOT, folder, 'schema.ts'))) {
-    console.error(`There is no service with a schema.ts called "${service}". ${EXAMPLE}`);
+    console.error(`No service "${service}" with a schema.ts exists. ${EXAMPLE}`);
     return 2;
   }
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-    console.error(`Say in a few words, joined by "-", what changes: as=… ${EXAMPLE}`);
+    console.error(`Describe the change in lower-case words joined by "-": as=… ${EXAMPLE}`);
     return 2;
   }
-  // It asks on the terminal whether a column that is gone was renamed.
+  // Interactive: it asks whether a missing column was renamed.
   const { exitCode } = Bun.spawnSync(
     [
       ...[join(ROOT, 'node_modules', '.bin', 'drizzle-kit'), 'generate', '--dialect', 'mysql'],

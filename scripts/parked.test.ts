@@ -23,7 +23,7 @@ afterAll(() => runtime.close());
 const parkedIn = async (queue: string) =>
   (await listParked(brokers, [queue])).find(({ name }) => name === queue);
 
-test('events that could not be done are listed with their reasons, stay, and are tried again when asked for', async () => {
+test('parked events are listed with their reasons, retained, and processed after a replay', async () => {
   const consumer = uniqueName('parked');
   const Happened = defineEvent({
     name: 'test.happened',
@@ -32,15 +32,15 @@ test('events that could not be done are listed with their reasons, stay, and are
     consumers: [consumer],
     data: Type.Object({ number: Type.Integer() }),
   });
-  let broken = true;
-  const done: number[] = [];
+  let isFailing = true;
+  const processed: number[] = [];
   consumeEvents(runtime, rabbit, {
     consumer,
     events: [Happened],
     prefetch: 5,
     async handle({ data }) {
-      if (broken) throw new PermanentError('the printer is on fire');
-      done.push(data.number);
+      if (isFailing) throw new PermanentError('the handler is failing');
+      processed.push(data.number);
     },
   });
   const messages = Array.from({ length: 15 }, (_, number) =>
@@ -56,33 +56,33 @@ test('events that could not be done are listed with their reasons, stay, and are
     expect(messages.map(({ id }) => id)).toContain(message.id);
     expect(message).toMatchObject({
       name: 'test.happened',
-      reason: 'PermanentError: the printer is on fire',
+      reason: 'PermanentError: the handler is failing',
     });
     expect(Date.parse(message.parkedAt ?? '')).toBeGreaterThan(Date.now() - 60_000);
   }
-  // Still broken: each is tried once more and parked again, and the replay ends.
+  // The handler still fails: each message is parked again, and the replay ends.
   expect(await replayParked(brokers, consumer)).toBe(15);
   await eventually(async () => (await parkedIn(consumer))?.count === 15);
-  broken = false;
+  isFailing = false;
   expect(await replayParked(brokers, consumer)).toBe(15);
-  await eventually(() => done.length === 15);
-  expect(done.toSorted((one, other) => one - other)).toEqual(messages.map(({ data }) => data.number));
+  await eventually(() => processed.length === 15);
+  expect(processed.toSorted((one, other) => one - other)).toEqual(messages.map(({ data }) => data.number));
   expect(await parkedIn(consumer)).toBeUndefined();
 }, 60_000);
 
-test('jobs that could not be done are listed, stay, and are tried again when asked for', async () => {
+test('parked jobs are listed, retained, and processed after a replay', async () => {
   const nextPostId = createIdGenerator(1);
   const liked = Array.from({ length: 12 }, () => nextPostId());
-  let broken = true;
-  const done = new Set<string>();
+  let isFailing = true;
+  const processed = new Set<string>();
   const handled = new Set<string>();
   consumeJobs(runtime, beanstalkd, {
     jobs: [LikeValidate],
     concurrency: 3,
     async handle({ data }) {
       handled.add(data.post_id);
-      if (broken) throw new PermanentError('the printer is on fire');
-      done.add(data.post_id);
+      if (isFailing) throw new PermanentError('the handler is failing');
+      processed.add(data.post_id);
     },
   });
   await eventually(() => beanstalkd.connected);
@@ -98,14 +98,14 @@ test('jobs that could not be done are listed, stay, and are tried again when ask
   expect(parked?.shown).toHaveLength(10);
   expect(parked?.shown[0]).toMatchObject({
     name: 'like.validate',
-    reason: 'PermanentError: the printer is on fire',
+    reason: 'PermanentError: the handler is failing',
   });
-  broken = false;
+  isFailing = false;
   await replayParked(brokers, LikeValidate.tube);
-  await eventually(() => liked.every((id) => done.has(id)));
+  await eventually(() => liked.every((id) => processed.has(id)));
   expect(await parkedIn(LikeValidate.tube)).toBeUndefined();
 }, 60_000);
 
-test('a queue that nobody has declared has nothing to replay', async () => {
-  expect(await replayParked(brokers, uniqueName('nobody'))).toBe(0);
+test('replaying an undeclared queue moves nothing', async () => {
+  expect(await replayParked(brokers, uniqueName('undeclared'))).toBe(0);
 });

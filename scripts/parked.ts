@@ -8,13 +8,13 @@ import { listParkedEvents, replayEvents } from './parked/rabbit';
 
 const ROOT = join(import.meta.dir, '..');
 
-/** Where the brokers are. */
+/** The addresses of the brokers. */
 export interface Brokers {
   readonly amqpUrl: string;
   readonly beanstalkd: { readonly host: string; readonly port: number };
 }
 
-/** Lists what could not be done, of every consumer and tube that `contracts/` names, and of `others`. */
+/** Lists the parked messages of every consumer and tube in `contracts/`, and of `others`. */
 export async function listParked(brokers: Brokers, others: readonly string[] = []): Promise<ParkedQueue[]> {
   const { consumers, tubes } = await knownQueues();
   const [events, jobs] = await Promise.all([
@@ -24,7 +24,7 @@ export async function listParked(brokers: Brokers, others: readonly string[] = [
   return [...events, ...jobs];
 }
 
-/** Has everything that is parked in a queue tried again. @returns how many messages were moved back */
+/** Replays the parked messages of a queue. @returns how many messages were moved back */
 export async function replayParked(brokers: Brokers, queue: string): Promise<number> {
   const job = (await knownQueues()).tubes.get(queue);
   return job === undefined ? replayEvents(brokers.amqpUrl, queue) : replayJobs(brokers.beanstalkd, job);
@@ -42,17 +42,17 @@ async function knownQueues() {
 }
 
 function show(queues: readonly ParkedQueue[]): void {
-  if (queues.length === 0) console.log('Nothing is parked.');
+  if (queues.length === 0) console.log('No messages are parked.');
   for (const { name, broker, count, shown, note } of queues) {
     console.log(`${name} (${broker}): ${count}`);
     for (const message of shown)
       console.log(
-        `  ${message.parkedAt ?? 'some time ago'}  ${message.name} ${message.id}: ${message.reason}`,
+        `  ${message.parkedAt ?? 'unknown time'}  ${message.name} ${message.id}: ${message.reason}`,
       );
-    if (count > shown.length) console.log(`  and ${count - shown.length} more`);
+    if (count > shown.length) console.log(`  … and ${count - shown.length} more`);
     if (note !== undefined) console.log(`  ${note}`);
   }
-  for (const { name } of queues.slice(0, 1)) console.log(`Have them tried again: make replay q=${name}`);
+  for (const { name } of queues.slice(0, 1)) console.log(`Replay them: make replay q=${name}`);
 }
 
 async function main([command, queue]: string[]): Promise<number> {
@@ -69,15 +69,17 @@ async function main([command, queue]: string[]): Promise<number> {
     return 0;
   }
   if (command !== 'replay' || queue === undefined) {
-    console.error('Which queue? `make parked` lists them; for example: make replay q=mail');
+    console.error('Pass the name of a queue (`make parked` lists them), for example: make replay q=mail');
     return 2;
   }
-  console.log(`${await replayParked(brokers, queue)} messages of ${queue} are tried again`);
+  console.log(`Replayed ${await replayParked(brokers, queue)} messages of ${queue}`);
   return 0;
 }
 
 if (import.meta.main)
   process.exitCode = await main(process.argv.slice(2)).catch((failure: unknown) => {
-    console.error(`${failure instanceof Error ? failure.message : failure}: is everything up? (make up)`);
+    console.error(
+      `${failure instanceof Error ? failure.message : failure}. Check that the system is running (make up).`,
+    );
     return 1;
   });

@@ -2,12 +2,12 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { prettyFactory } from 'pino-pretty';
 import { rotateLog } from '../infra/child';
 
-/** A file that reaches this size makes way for a new one; one older is kept. */
+/** A log file of this size is rotated; one rotated file is retained. */
 const MAX_FILE_BYTES = 20 * 1024 * 1024;
-/** A process that writes more than this without a line break is shown in pieces. */
+/** Longer lines are split. */
 const MAX_LINE_LENGTH = 64 * 1024;
 
-/** Appends to a log file that cannot grow without end; a new run begins a new file. */
+/** Opens a log file of bounded size; each run starts a new file. */
 export function openProcessLog(file: string, maxBytes = MAX_FILE_BYTES) {
   rotateLog(file);
   let descriptor = openSync(file, 'a');
@@ -26,7 +26,7 @@ export function openProcessLog(file: string, maxBytes = MAX_FILE_BYTES) {
   };
 }
 
-/** Calls `onLine` for every line of a stream, until it ends. */
+/** Calls `onLine` for each line of a stream until it ends. */
 export async function readLines(
   stream: ReadableStream<Uint8Array>,
   onLine: (line: string) => void,
@@ -45,17 +45,17 @@ export async function readLines(
   if (rest !== '') onLine(rest);
 }
 
-const COLOURS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
+const COLORS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
 
-/** Shows lines of many processes together, each behind its name; on a terminal in colour, with JSON made readable. */
+/** Prints the lines of many processes, prefixed with their names; on a terminal with colors and formatted JSON. */
 export function createScreen(names: readonly string[], output: NodeJS.WriteStream = process.stdout) {
   const width = Math.max(...names.map((name) => name.length), 0);
   const pretty = prettyFactory({ colorize: true, ignore: 'pid,name', translateTime: 'SYS:HH:MM:ss.l' });
   return (name: string, line: string) => {
     const label = name.padEnd(width);
     if (!output.isTTY) return void output.write(`${label} | ${line}\n`);
-    const colour = COLOURS[Math.max(names.indexOf(name), 0) % COLOURS.length];
+    const color = COLORS[Math.max(names.indexOf(name), 0) % COLORS.length];
     const readable = line.startsWith('{') ? pretty(line).trimEnd() : line;
-    output.write(`\x1b[${colour}m${label} |\x1b[0m ${readable}\n`);
+    output.write(`\x1b[${color}m${label} |\x1b[0m ${readable}\n`);
   };
 }

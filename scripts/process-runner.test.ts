@@ -29,25 +29,25 @@ function run(procfile: string, graceMs = 5_000) {
   return { runner: started, lines, shows };
 }
 
-test('output is shown under the process’s name and kept in its log', async () => {
+test('output is prefixed with the process name and written to its log', async () => {
   const { shows } = run(`one: env NAME=rook sh -c 'echo "$GREETING $NAME"; exec sleep 300'`);
   expect(await shows('one: hello rook')).toBe(true);
   expect(readFileSync(join(folder, 'logs', 'one.log'), 'utf8')).toContain('hello rook');
 });
 
-test('a process that crashes is started again', async () => {
+test('a process that crashes is restarted', async () => {
   const { runner, lines } = run('one: sh -c "echo up; exit 3"');
   expect(await until(() => lines.filter((line) => line === 'one: up').length >= 3, 10_000)).toBe(true);
   expect(runner.states()[0]?.restarts).toBeGreaterThanOrEqual(2);
 });
 
-test('a process that says its configuration is wrong is not', async () => {
+test('a process that exits with a configuration error is not restarted', async () => {
   const { runner } = run('one: sh -c "exit 78"');
   expect(await until(() => runner.states()[0]?.state === 'misconfigured', 10_000)).toBe(true);
   expect(runner.states()[0]?.restarts).toBe(0);
 });
 
-test('stopping lets a process drain and leaves nothing behind, not even what it started', async () => {
+test('stopping lets a process drain and leaves none of its children behind', async () => {
   const drains = `trap 'echo drained; exit 0' TERM; sleep 300 & echo up; wait`;
   const { runner, lines, shows } = run(`one: sh -c "${drains}"`);
   expect(await shows('one: up')).toBe(true);
@@ -57,14 +57,14 @@ test('stopping lets a process drain and leaves nothing behind, not even what it 
   expect(processesOf(folder)).toEqual([]);
 });
 
-test('a process that does not end in time is killed', async () => {
+test('a process that does not exit within the grace period is killed', async () => {
   const { runner, shows } = run(`one: sh -c "trap '' TERM; echo up; while :; do sleep 0.1; done"`, 100);
   expect(await shows('one: up')).toBe(true);
   await runner.stop();
   expect(processesOf(folder)).toEqual([]);
 });
 
-test('stopping a second time does not wait for the grace', async () => {
+test('a second stop kills at once', async () => {
   const { runner, shows } = run(`one: sh -c "trap '' TERM; echo up; while :; do sleep 0.1; done"`, 600_000);
   expect(await shows('one: up')).toBe(true);
   const first = runner.stop();

@@ -8,20 +8,20 @@ import type { ProcfileEntry } from './procfile';
 export interface ProcessState {
   readonly name: string;
   readonly pid: number | null;
-  readonly state: 'running' | 'waiting to restart' | 'ended' | 'misconfigured' | 'stopped';
+  readonly state: 'running' | 'restarting' | 'exited' | 'misconfigured' | 'stopped';
   readonly restarts: number;
 }
 
 export interface ProcessRunner {
   readonly states: () => ProcessState[];
-  /** Asks every process to end and waits for it to drain; kills what is left after the grace. Calling again kills at once. */
+  /** Sends SIGTERM, waits for the processes to drain and kills them after the grace period. A second call kills at once. */
   readonly stop: () => Promise<void>;
 }
 
 export interface RunnerOptions {
   readonly entries: readonly ProcfileEntry[];
   readonly folder: string;
-  /** Given to every process besides this one's environment. */
+  /** Added to this process's environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** Each process writes `<name>.log` here. */
   readonly logFolder: string;
@@ -34,21 +34,21 @@ export interface RunnerOptions {
 /** Longer than a process itself takes to drain (15 s, see SHUTDOWN_TIMEOUT_MS). */
 const GRACE_MS = 20_000;
 const RESTART = { baseMs: 500, capMs: 15_000 };
-/** A process that held out this long has recovered: its next crash counts as the first. */
+/** A process that has run this long has recovered: its next crash counts as the first. */
 const STABLE_AFTER_MS = 30_000;
-/** sysexits.h EX_CONFIG: starting it again would change nothing. */
+/** sysexits.h EX_CONFIG: a restart would fail again. */
 const EXIT_CONFIGURATION = 78;
 
 /**
- * Runs the processes of a Procfile: starts again what crashes, after a growing pause. Commands are single programs,
- * with `env NAME=value` before them where needed, so that a signal reaches the program and not a shell around it.
+ * Runs the processes of a Procfile and restarts those that crash, with exponential back-off. Commands are single
+ * programs, with `env NAME=value` before them where needed, so that signals reach the program and not a shell.
  */
 export function runProcesses(options: RunnerOptions): ProcessRunner {
   mkdirSync(options.logFolder, { recursive: true });
   const stopping = new AbortController();
-  const processes: ReturnType<typeof keepRunning>[] = [];
+  const processes: ReturnType<typeof supervise>[] = [];
   const changed = () => options.onChange?.(processes.map(({ state }) => state()));
-  for (const entry of options.entries) processes.push(keepRunning(entry, options, stopping.signal, changed));
+  for (const entry of options.entries) processes.push(supervise(entry, options, stopping.signal, changed));
   const finished = Promise.all(processes.map((process) => process.finished));
   return {
     states: () => processes.map((process) => process.state()),
@@ -56,29 +56,27 @@ export function runProcesses(options: RunnerOptions): ProcessRunner {
       const signal = stopping.signal.aborted ? 'SIGKILL' : 'SIGTERM';
       stopping.abort();
       for (const process of processes) process.signal(signal);
-      const gone = until(() => processes.every((process) => !process.running()), options.graceMs ?? GRACE_MS);
-      if (!(await gone)) for (const process of processes) process.signal('SIGKILL');
+      const allExited = until(
+        () => processes.every((process) => !process.running()),
+        options.graceMs ?? GRACE_MS,
+      );
+      if (!(await allExited)) for (const process of processes) process.signal('SIGKILL');
       await finished;
     },
   };
 }
 
-function keepRunning(
-  entry: ProcfileEntry,
-  options: RunnerOptions,
-  stopping: AbortSignal,
-  changed: () => void,
-) {
+function supervise(entry: ProcfileEntry, options: RunnerOptions, stopping: AbortSignal, changed: () => void) {
   const log = openProcessLog(join(options.logFolder, `${entry.name}.log`));
   let child: ReturnType<typeof startProcess> | undefined;
-  let state: ProcessState = { name: entry.name, pid: null, state: 'waiting to restart', restarts: 0 };
+  let state: ProcessState = { name: entry.name, pid: null, state: 'restarting', restarts: 0 };
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
 
   const line = (text: string) => {
     log.writeLine(text);
     options.show(entry.name, text);
   };
-  const become = (change: Partial<ProcessState>) => {
+  const update = (change: Partial<ProcessState>) => {
     state = { ...state, pid: null, ...change };
     changed();
   };
@@ -87,32 +85,30 @@ function keepRunning(
     for (let crashes = 0; !stopping.aborted; ) {
       const started = Date.now();
       child = startProcess(entry, options);
-      become({ state: 'running', pid: child.pid });
-      const shown = Promise.all([readLines(child.stdout, line), readLines(child.stderr, line)]);
+      update({ state: 'running', pid: child.pid });
+      const outputEnded = Promise.all([readLines(child.stdout, line), readLines(child.stderr, line)]);
       await child.exited;
-      // What it started itself must not stay behind, nor keep its output open.
+      // Its own children must not stay behind or keep its output open.
       signalProcess(-child.pid, 'SIGKILL');
-      await shown;
+      await outputEnded;
       if (stopping.aborted) break;
       if (child.exitCode === 0 || child.exitCode === EXIT_CONFIGURATION) {
-        line(child.exitCode === 0 ? 'ended' : 'cannot start with this configuration; not starting it again');
-        return become({ state: child.exitCode === 0 ? 'ended' : 'misconfigured' });
+        line(child.exitCode === 0 ? 'exited' : 'invalid configuration; not restarting');
+        return update({ state: child.exitCode === 0 ? 'exited' : 'misconfigured' });
       }
       crashes = Date.now() - started > STABLE_AFTER_MS ? 1 : crashes + 1;
       const pauseMs = backOffMs(crashes, options.restart ?? RESTART);
-      line(
-        `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}; starting again in ${pauseMs} ms`,
-      );
-      become({ state: 'waiting to restart', restarts: state.restarts + 1 });
+      line(`exited with ${child.signalCode ?? `code ${child.exitCode}`}; restarting in ${pauseMs} ms`);
+      update({ state: 'restarting', restarts: state.restarts + 1 });
       await sleep(pauseMs, stopping);
     }
-    become({ state: 'stopped' });
+    update({ state: 'stopped' });
   }
 
   return {
     state: () => state,
     running,
-    // The whole group: what the process started itself must not stay behind.
+    // SIGKILL reaches the whole process group, so that no children stay behind.
     signal(signal: NodeJS.Signals) {
       if (running() && child !== undefined)
         process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
@@ -126,7 +122,7 @@ function startProcess(entry: ProcfileEntry, options: RunnerOptions) {
     cwd: options.folder,
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A Ctrl-C on the terminal reaches the runner only, which then ends everything in order.
+    // A Ctrl-C on the terminal reaches the runner only, which shuts everything down in order.
     detached: true,
   });
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseProcfile, servicesOf } from './procfile';
 
-test('names and commands are read; comments and blank lines are not', () => {
+test('names and commands are parsed, comments and blank lines ignored', () => {
   expect(
     parseProcfile('# all\n\nweb: env PORT=1 bun web/main.ts\nlikes-validation:  bun a:b.ts  \n'),
   ).toEqual([
@@ -12,16 +12,16 @@ test('names and commands are read; comments and blank lines are not', () => {
   ]);
 });
 
-test('a line that is no process is refused by its number', () => {
+test('an invalid line is reported with its number', () => {
   expect(() => parseProcfile('web: bun a.ts\nnonsense')).toThrow('line 2');
   expect(() => parseProcfile('web:')).toThrow('line 1');
 });
 
-test('a name that appears twice is refused', () => {
+test('a duplicate name is rejected', () => {
   expect(() => parseProcfile('web: a\nweb: b')).toThrow('web');
 });
 
-test('services are told from other processes by the file they run', () => {
+test('services are identified by the file they run', () => {
   const entries = parseProcfile(
     'gateway: bun gateway/main.ts\nmembers: env PORT=1 bun services/users/main.ts',
   );

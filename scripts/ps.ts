@@ -2,7 +2,7 @@ import { residentBytesOf } from '../infra/processes';
 import { readState } from '../infra/state';
 import { readSystemState } from './system-state';
 
-/** Lists the servers and processes of the running system with their memory. */
+/** Lists the servers and processes of the running system with their memory usage. */
 interface Row {
   name: string;
   pid: number | null;
@@ -12,17 +12,17 @@ interface Row {
 const servers: Row[] = (readState()?.servers ?? []).map(({ name, pid }) => ({
   name: `server-${name}`,
   pid,
-  state: pid === null ? 'a folder' : 'running',
+  state: pid === null ? 'folder' : 'running',
 }));
 const processes: Row[] = (readSystemState()?.processes ?? []).map(({ name, pid, state, restarts }) => ({
   name,
   pid,
-  state: restarts === 0 ? state : `${state}, restarted ${restarts} times`,
+  state: restarts === 0 ? state : `${state} (restarts: ${restarts})`,
 }));
 const rows = [...servers, ...processes];
 
 if (rows.length === 0) {
-  console.log('Nothing is running: start everything with `make up`.');
+  console.log('Nothing is running. Start the system with `make up`.');
 } else {
   const width = Math.max(...rows.map(({ name }) => name.length));
   let total = 0;
@@ -30,7 +30,7 @@ if (rows.length === 0) {
   for (const { name, pid, state } of rows) {
     const bytes = pid === null ? undefined : residentBytesOf(pid);
     total += bytes ?? 0;
-    const shown = pid !== null && bytes === undefined ? 'gone' : state;
+    const shown = pid !== null && bytes === undefined ? 'exited' : state;
     console.log(
       `${name.padEnd(width)}  ${String(pid ?? '–').padStart(7)}  ${megabytes(bytes).padStart(4)}  ${shown}`,
     );

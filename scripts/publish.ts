@@ -14,13 +14,13 @@ export interface PublishedPost {
   readonly poll_id: string | null;
 }
 
-/** A person's posts by their text: what is there already is not posted again. */
+/** A person's posts by their text, so that existing ones are not published again. */
 export async function postsOf(person: Person): Promise<Map<string, PublishedPost>> {
   const posts = (await readAll(person, `/posts/${person.username}`)).map(readPost);
   return new Map(posts.map((post) => [post.text, post]));
 }
 
-/** Posts once: a repeat within a day gets the first answer, because its key is made from what it says. */
+/** Idempotent for a day: the Idempotency-Key is derived from the author and the text. */
 export async function publish(person: Person, post: NewPost): Promise<PublishedPost> {
   const key = createHash('sha256').update(`${person.username}\n${post.text}`).digest('hex');
   const answer: Answer = await person.call('POST', '/posts', {

@@ -4,22 +4,24 @@ import { inParallel } from './in-parallel';
 import { type PublishedPost, postsOf, publish } from './publish';
 import { createWorld, type SeedPost, type World } from './seed/world';
 
-/** People on a new system, unless the command line says how many. */
+/** The default number of people. */
 const DEFAULT_PEOPLE = 150;
-const MOST_PEOPLE = 100_000;
-/** Enough to keep two cores busy: a registration hashes a password, which is slow on purpose. */
+const MAX_PEOPLE = 100_000;
+/** Enough to use two cores: a registration hashes a password, which is slow by design. */
 const CONCURRENCY = 8;
 const READY_TIMEOUT_MS = 60_000;
 const SERVICES = ['users', 'auth', 'timelines', 'likes', 'polls'];
 
 /**
- * Fills the running system with people, follows, posts, likes and votes through its public API: `bun scripts/seed.ts 200`.
- * Doing it again adds nothing, and a larger number only what is missing.
+ * Seeds the running system with people, follows, posts, likes and votes through its public API: `bun scripts/seed.ts 200`.
+ * Idempotent: a second run adds nothing, and a larger number adds only what is missing.
  */
 async function main([count = String(DEFAULT_PEOPLE)]: string[]): Promise<number> {
   const people = Number(count);
-  if (!Number.isInteger(people) || people < 1 || people > MOST_PEOPLE) {
-    console.error(`How many people? A whole number from 1 to ${MOST_PEOPLE}, for example: make seed n=200`);
+  if (!Number.isInteger(people) || people < 1 || people > MAX_PEOPLE) {
+    console.error(
+      `Pass the number of people, an integer from 1 to ${MAX_PEOPLE}, for example: make seed n=200`,
+    );
     return 2;
   }
   const url = process.env.GATEWAY_URL ?? DEFAULT_GATEWAY_URL;
@@ -27,18 +29,18 @@ async function main([count = String(DEFAULT_PEOPLE)]: string[]): Promise<number>
     url,
     services: SERVICES,
     timeoutMs: READY_TIMEOUT_MS,
-    hopeless: () => false,
+    isFailed: () => false,
     signal: new AbortController().signal,
   });
   if (missing.length > 0) {
-    console.error(`Not answering at ${url}: ${missing.join(', ')}. Start everything with \`make up\` first.`);
+    console.error(`Not available at ${url}: ${missing.join(', ')}. Start the system with \`make up\` first.`);
     return 1;
   }
   const started = performance.now();
   const added = await seed(url, createWorld(people));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(
-    `${people} people are there, ${added.people} of them new, with ${added.posts} new posts, ${added.likes} new likes and ${added.votes} new votes (${seconds} s)`,
+    `Seeded ${people} people (${added.people} new, ${added.posts} posts, ${added.likes} likes and ${added.votes} votes added) in ${seconds} s`,
   );
   return 0;
 }
@@ -46,7 +48,7 @@ async function main([count = String(DEFAULT_PEOPLE)]: string[]): Promise<number>
 async function seed(url: string, world: World) {
   const api = openApi(url);
   const persons = new Map(world.people.map((person) => [person.username, actAs(api, person)]));
-  const person = (username: string) => mustGet(persons, username);
+  const person = (username: string) => requireEntry(persons, username);
 
   const registered = await inParallel('people', world.people, CONCURRENCY, (each) => register(api, each));
   await inParallel('follows', world.follows, CONCURRENCY, ({ follower, followee }) =>
@@ -54,10 +56,10 @@ async function seed(url: string, world: World) {
   );
   const { published, added } = await publishAll(world.posts, person);
   const liked = await inParallel('likes', world.likes, CONCURRENCY, (like) =>
-    person(like.person).call('POST', `/likes/${mustGet(published, like.post).id}`),
+    person(like.person).call('POST', `/likes/${requireEntry(published, like.post).id}`),
   );
   const voted = await inParallel('votes', world.votes, CONCURRENCY, (vote) =>
-    voteOnce(person(vote.person), mustGet(published, vote.post), vote.option),
+    voteOnce(person(vote.person), requireEntry(published, vote.post), vote.option),
   );
   return {
     people: registered.filter((isNew) => isNew).length,
@@ -67,12 +69,12 @@ async function seed(url: string, world: World) {
   };
 }
 
-/** Posts what is not there yet: first what stands alone, then, level by level, what answers it. */
+/** Publishes the missing posts: first those that are no replies, then replies level by level. */
 async function publishAll(posts: readonly SeedPost[], person: (username: string) => Person) {
   const published = new Map<SeedPost, PublishedPost>();
   let added = 0;
   const authors = [...Map.groupBy(posts, ({ author }) => author)];
-  await inParallel('looking', authors, CONCURRENCY, async ([author, own]) => {
+  await inParallel('checking', authors, CONCURRENCY, async ([author, own]) => {
     const present = await postsOf(person(author));
     for (const post of own) {
       const found = present.get(post.text);
@@ -95,12 +97,12 @@ async function publishOne(author: Person, post: SeedPost, published: ReadonlyMap
   const poll = post.poll && (await author.call('POST', '/polls', { body: post.poll })).body;
   return publish(author, {
     text: post.text,
-    ...(post.replyTo && { reply_to: mustGet(published, post.replyTo).id }),
+    ...(post.replyTo && { reply_to: requireEntry(published, post.replyTo).id }),
     ...(poll !== undefined && { poll_id: textField(poll, 'id') }),
   });
 }
 
-/** @returns false when they have voted before */
+/** @returns false when the person has voted before */
 async function voteOnce(voter: Person, { poll_id }: PublishedPost, option: string): Promise<boolean> {
   try {
     await voter.call('POST', `/polls/${poll_id}/vote`, { body: { option } });
@@ -111,15 +113,15 @@ async function voteOnce(voter: Person, { poll_id }: PublishedPost, option: strin
   }
 }
 
-function mustGet<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Value {
+function requireEntry<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Value {
   const value = map.get(key);
-  if (value === undefined) throw new Error(`not there: ${JSON.stringify(key)}`);
+  if (value === undefined) throw new Error(`missing entry: ${JSON.stringify(key)}`);
   return value;
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (failure) {
-  console.error(failure instanceof ApiFailure ? `Seeding stopped: ${failure.message}` : failure);
+  console.error(failure instanceof ApiFailure ? `Seeding failed: ${failure.message}` : failure);
   process.exitCode = 1;
 }

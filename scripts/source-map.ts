@@ -7,11 +7,11 @@ interface SourceMap {
 }
 
 /**
- * Makes a bundle's source map small: a process reads it as soon as anything asks for a stack, as mysql2 does with
- * every query, and keeps it (measured: 10 MB for a service). Frames in the project's own code keep their exact line;
- * those in packages keep their file only, and name its first line.
+ * Reduces a bundle's source map: a process loads it as soon as a stack trace is captured, as mysql2 does with every query,
+ * and keeps it in memory (measured: 10 MB for a service). Frames in the project's own code keep their exact line; those
+ * in packages map to the first line of their file.
  *
- * @param file ECMA-426, with a `mappings` string; written over
+ * @param file an ECMA-426 source map with a `mappings` string; overwritten
  */
 export async function slimSourceMap(file: string): Promise<void> {
   const map: SourceMap = await Bun.file(file).json();
@@ -22,13 +22,13 @@ export async function slimSourceMap(file: string): Promise<void> {
 }
 
 function slimLine(segments: readonly SourceMapSegment[], isPackage: readonly boolean[]): SourceMapSegment[] {
-  const kept: SourceMapSegment[] = [];
+  const retained: SourceMapSegment[] = [];
   let current: number | undefined;
   for (const segment of segments) {
     const source = segment[1];
-    if (source === undefined || !isPackage[source]) kept.push(segment);
-    else if (source !== current) kept.push([segment[0], source, 0, 0]);
+    if (source === undefined || !isPackage[source]) retained.push(segment);
+    else if (source !== current) retained.push([segment[0], source, 0, 0]);
     current = source;
   }
-  return kept;
+  return retained;
 }

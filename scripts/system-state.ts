@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { DEVELOPMENT_FOLDER, readJson, writeJson } from '../infra/state';
 import type { ProcessState } from './process-runner';
 
-/** What other commands may know of the running system. */
+/** The state of the running system, for other commands. */
 export interface SystemState {
-  /** The gateway has answered through to every service. */
+  /** The gateway lists every service as up. */
   readonly ready: boolean;
   readonly processes: readonly ProcessState[];
 }

@@ -4,18 +4,18 @@ export interface TestSummary {
 }
 
 /**
- * Reads the counts bun prints at the end of a test run (` 12 pass`, ` 0 fail`, `Ran 12 tests across 3 files.`).
- * A run that ended without them, or with a failure they do not show, counts as one failure more.
+ * Parses the counts that bun prints at the end of a test run (` 12 pass`, ` 0 fail`, `Ran 12 tests across 3 files.`).
+ * A run that ended without them, or with a failure they do not include, counts as one more failure.
  *
- * @param output everything bun wrote
+ * @param output all output of bun
  */
-export function summarise(output: string, exitCode: number): TestSummary {
+export function summarize(output: string, exitCode: number): TestSummary {
   const lines = Bun.stripANSI(output).split('\n');
   const passed = lastCount(lines, 'pass');
   const failed = lastCount(lines, 'fail');
   const complete = lines.some((line) => /^Ran \d+ tests? across \d+ files?\./.test(line));
-  const unseen = !complete || (exitCode !== 0 && failed === 0);
-  return { passed, failed: failed + (unseen ? 1 : 0) };
+  const hasUncounted = !complete || (exitCode !== 0 && failed === 0);
+  return { passed, failed: failed + (hasUncounted ? 1 : 0) };
 }
 
 function lastCount(lines: readonly string[], kind: string): number {

@@ -4,13 +4,13 @@ import { installServers } from '../infra/install';
 import { markOf, stopProcessesOf } from '../infra/processes';
 import { listenForShutdown } from '../infra/shutdown-signals';
 import { type Stack, startStack, TEST_PORT_OFFSET } from '../infra/stack';
-import { summarise, type TestSummary } from './test-summary';
+import { summarize, type TestSummary } from './test-summary';
 
 const ROOT = join(import.meta.dir, '..');
 const PROGRAMS = join(ROOT, 'node_modules', '.bin');
-/** Test runs that may go on side by side in one checkout, each with a stack of its own. */
+/** Concurrent test runs in one checkout, each with a stack of its own. */
 const MAX_STACKS = 8;
-/** A whole-service test waits for real servers; a unit test never comes near this. */
+/** For service tests, which wait for real servers. */
 const TEST_TIMEOUT_MS = 30_000;
 const RUN_TIMEOUT_MS = 30 * 60_000;
 
@@ -20,11 +20,11 @@ const CHECKS = [
   { name: 'types', command: ['tsc', '--noEmit'] },
 ];
 
-/** Checks and tests everything on a stack of its own; the last line printed is `N passed, N failed`. */
+/** Runs all checks and tests on a stack of its own; the last line of the output is `N passed, N failed`. */
 async function main(testArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
   if (!installServers({ forTests: true })) return finish({ passed: 0, failed: 1 });
   const starting = startTestStack(signal);
-  // Looked at below; until then a failure must not end the process.
+  // Awaited below; until then a rejection must not end the process.
   starting.catch(() => undefined);
   const failedChecks = await runChecks(signal);
   let summary: TestSummary = { passed: 0, failed: 1 };
@@ -38,7 +38,7 @@ async function main(testArguments: readonly string[], signal: AbortSignal): Prom
   } catch (failure) {
     console.error(failure instanceof Error ? failure.message : failure);
   }
-  if (signal.aborted) console.error('The run was broken off');
+  if (signal.aborted) console.error('The run was cancelled');
   return finish({ ...summary, failed: summary.failed + failedChecks });
 }
 
@@ -83,7 +83,7 @@ async function runTests(
   testArguments: readonly string[],
   signal: AbortSignal,
 ): Promise<TestSummary> {
-  console.log('Testing');
+  console.log('Running the tests');
   const testFolder = join(folder, 'tests');
   const run = Bun.spawn([process.execPath, 'test', `--timeout=${TEST_TIMEOUT_MS}`, ...testArguments], {
     cwd: ROOT,
@@ -93,15 +93,15 @@ async function runTests(
     timeout: RUN_TIMEOUT_MS,
     signal,
   });
-  const shown = Promise.all([pass(run.stdout, process.stdout), pass(run.stderr, process.stderr)]);
+  const output = Promise.all([forward(run.stdout, process.stdout), forward(run.stderr, process.stderr)]);
   const exitCode = await run.exited;
-  // What the tests started and did not end would stay behind, and keep their output open.
+  // Processes that the tests have left running would keep the output open.
   await stopProcessesOf(testFolder, { graceMs: 2_000 });
-  return summarise((await shown).join('\n'), exitCode);
+  return summarize((await output).join('\n'), exitCode);
 }
 
-/** Shows a stream as it comes, and keeps its end, where the counts are. */
-async function pass(stream: ReadableStream<Uint8Array>, output: NodeJS.WriteStream): Promise<string> {
+/** Forwards a stream and returns its end, which contains the counts. */
+async function forward(stream: ReadableStream<Uint8Array>, output: NodeJS.WriteStream): Promise<string> {
   const decoder = new TextDecoder();
   let tail = '';
   for await (const bytes of stream) {

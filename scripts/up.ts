@@ -21,70 +21,70 @@ const GATEWAY_PORT = 8080;
 const REGISTRY_PORT = 8006;
 const GATEWAY_URL = `http://127.0.0.1:${GATEWAY_PORT}/`;
 const READY_TIMEOUT_MS = 120_000;
-const LEFT_BEHIND_GRACE_MS = 20_000;
-const SEEDED = join(DEVELOPMENT_FOLDER, 'seeded');
+const ORPHAN_GRACE_MS = 20_000;
+const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
 
-/** Starts the whole system and stays until Ctrl-C or `make down`; with `--detach` it stays in the background. */
+/** Starts the whole system and runs until Ctrl-C or `make down`; with `--detach` in the background. */
 async function main(options: { detach: boolean; watch: boolean }): Promise<number> {
   const owner = ownerOf(DEVELOPMENT_FOLDER);
   if (owner !== undefined) {
-    console.log(`Rookery runs already, as process ${owner}: ${GATEWAY_URL} (make down stops it)`);
+    console.log(`Rookery is already running as process ${owner}: ${GATEWAY_URL} (make down stops it)`);
     return 0;
   }
-  const left = await stopProcessesOf(DEVELOPMENT_FOLDER, { graceMs: LEFT_BEHIND_GRACE_MS });
-  if (left > 0) console.log(`Ended ${left} processes an earlier run left behind`);
+  const orphans = await stopProcessesOf(DEVELOPMENT_FOLDER, { graceMs: ORPHAN_GRACE_MS });
+  if (orphans > 0) console.log(`Stopped ${orphans} processes of an earlier run`);
   for (const port of [GATEWAY_PORT, REGISTRY_PORT]) {
     if (await isPortFree(port)) continue;
-    console.error(
-      `Another program listens on port ${port}, which Rookery needs: end it first (ss -ltnp shows it)`,
-    );
+    console.error(`Port ${port} is in use by another program. Stop it first (find it with: ss -ltnp).`);
     return 1;
   }
-  if (createEnvironmentFile(join(ROOT, '.env'))) console.log('Made .env with secrets of this machine’s own');
+  if (createEnvironmentFile(join(ROOT, '.env'))) console.log('Created .env with generated secrets');
   if (!installServers()) return 1;
-  if (!options.watch && !makeBundles()) return 1;
+  if (!options.watch && !buildBundles()) return 1;
   return options.detach ? detach(options.watch) : foreground(options.watch);
 }
 
-/** In a process of its own, whose memory is given back. */
-const makeBundles = () =>
+/** In a child process, so that its memory is released. */
+const buildBundles = () =>
   Bun.spawnSync([process.execPath, join(ROOT, 'scripts', 'build.ts')], {
     stdio: ['ignore', 'inherit', 'inherit'],
   }).exitCode === 0;
 
 async function foreground(watch: boolean): Promise<number> {
-  const asked = listenForShutdown();
+  const shutdown = listenForShutdown();
   console.log('Starting the servers');
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
     profile: 'development',
     report: console.log,
     onRestart: writeState,
-    signal: asked.signal,
+    signal: shutdown.signal,
   });
   let runner: ProcessRunner | undefined;
   try {
     writeState(stack);
-    if (!asked.signal.aborted) {
-      const databases = await migrateAll({ ...process.env, ...stack.environment }, asked.signal);
-      console.log(`${databases} databases are at their newest migration`);
-      runner = startEverything(stack, watch);
-      asked.again = () => runner?.stop();
-      if (!(await becomeReady(stack, runner, asked.signal))) return asked.signal.aborted ? 0 : 1;
-      await untilAborted(asked.signal);
+    if (!shutdown.signal.aborted) {
+      const databases = await migrateAll({ ...process.env, ...stack.environment }, shutdown.signal);
+      console.log(`${databases} databases are up to date`);
+      runner = startProcesses(stack, watch);
+      shutdown.again = () => runner?.stop();
+      if (!(await becomeReady(stack, runner, shutdown.signal))) return shutdown.signal.aborted ? 0 : 1;
+      await untilAborted(shutdown.signal);
     }
     return 0;
   } finally {
-    console.log('Stopping: processes drain, then the servers end (Ctrl-C again: at once)');
+    console.log(
+      'Shutting down: draining the processes, then stopping the servers (Ctrl-C again: immediately)',
+    );
     clearSystemState();
     await runner?.stop();
     await stack.stop();
     clearState();
-    console.log('All has stopped');
+    console.log('Stopped');
   }
 }
 
-function startEverything(stack: Stack, watch: boolean): ProcessRunner {
+function startProcesses(stack: Stack, watch: boolean): ProcessRunner {
   const entries = readProcfile().map((entry) => ({
     ...entry,
     command: watch ? entry.command.replace(/\bbun /, 'bun --watch ') : bundled(entry.command),
@@ -100,10 +100,10 @@ function startEverything(stack: Stack, watch: boolean): ProcessRunner {
   });
 }
 
-/** Bundles take less memory and start faster than sources. */
+/** Bundles use less memory and start faster than sources. */
 const bundled = (command: string) => command.replace(/\bbun (\S+)\/main\.ts\b/, 'bun dist/$1/main.js');
 
-/** The servers are started here already: the Procfile's own line for them is for foreman and overmind. */
+/** Without the servers, which are running already: their Procfile line is for foreman and overmind. */
 const readProcfile = () =>
   parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).filter(({ name }) => name !== 'infra');
 
@@ -113,12 +113,14 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
     url: GATEWAY_URL,
     services,
     timeoutMs: READY_TIMEOUT_MS,
-    hopeless: () => runner.states().some(({ state }) => state === 'misconfigured'),
+    isFailed: () => runner.states().some(({ state }) => state === 'misconfigured'),
     signal,
   });
   if (signal.aborted) return false;
   if (missing.length > 0) {
-    console.error(`Not answering through the gateway: ${missing.join(', ')} (make logs s=<name> shows why)`);
+    console.error(
+      `Not ready behind the gateway: ${missing.join(', ')}. See the reason with: make logs s=<name>`,
+    );
     return false;
   }
   if (!(await seedOnce(stack))) return false;
@@ -129,18 +131,18 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
 
 async function seedOnce(stack: Stack): Promise<boolean> {
   const script = join(ROOT, 'scripts', 'seed.ts');
-  if (existsSync(SEEDED) || !existsSync(script)) return true;
-  console.log('Filling the new system with people and posts (once)');
+  if (existsSync(SEEDED_MARKER) || !existsSync(script)) return true;
+  console.log('Seeding the new system with people and posts (once)');
   const seed = Bun.spawn([process.execPath, script], {
     cwd: ROOT,
     env: { ...process.env, ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if ((await seed.exited) === 0) {
-    writeFileSync(SEEDED, `${new Date().toISOString()}\n`);
+    writeFileSync(SEEDED_MARKER, `${new Date().toISOString()}\n`);
     return true;
   }
-  console.error('Seeding failed (see above); the next `make up` tries again');
+  console.error('Seeding failed, see above; the next `make up` retries it');
   return false;
 }
 
@@ -155,13 +157,13 @@ function welcome(stack: Stack): string {
     ...(inbox === undefined ? [] : [`  mail      ${inbox}`]),
     `  sign in   ${DEMO_PERSON.username} / ${DEMO_PERSON.password}`,
     '',
-    'Next: `make demo` walks through the main story, `make ps` shows the processes,',
-    '`make logs s=users` follows one, `make help` lists the rest. Ctrl-C or `make down` stops all of it.',
+    'Next: `make demo` runs the main workflow, `make ps` lists the processes,',
+    '`make logs s=users` follows a log, `make help` lists all targets. Ctrl-C or `make down` stops everything.',
     '',
   ].join('\n');
 }
 
-/** Starts this script anew in a session of its own and waits until that says it is ready. */
+/** Runs this script again in a session of its own and waits until the system is ready. */
 async function detach(watch: boolean): Promise<number> {
   mkdirSync(join(DEVELOPMENT_FOLDER, 'logs'), { recursive: true });
   const logFile = join(DEVELOPMENT_FOLDER, 'logs', 'up.log');
@@ -177,11 +179,11 @@ async function detach(watch: boolean): Promise<number> {
   await until(() => child.exitCode !== null || readSystemState()?.ready === true, READY_TIMEOUT_MS * 2);
   const stack = readState();
   if (child.exitCode !== null || readSystemState()?.ready !== true) {
-    console.error(`It did not come up; ${logFile} ends with:`);
+    console.error(`Rookery failed to start. The end of ${logFile}:`);
     console.error(readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n'));
     return 1;
   }
-  console.log(`Rookery is up in the background: ${GATEWAY_URL} (make down stops it)`);
+  console.log(`Rookery is running in the background: ${GATEWAY_URL} (make down stops it)`);
   if (stack?.environment.MAIL_INBOX_URL !== undefined)
     console.log(`Mail: ${stack.environment.MAIL_INBOX_URL}`);
   return 0;

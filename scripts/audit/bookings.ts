@@ -2,16 +2,16 @@ import type { Pool, RowDataPacket } from 'mysql2/promise';
 import { formatAmount } from '#kit/money/amounts';
 import type { Finding } from './check';
 
-/** Payments looked up in the ledger at a time. */
+/** Payments per ledger query. */
 const BATCH = 500;
 const SHOWN_ROWS = 10;
 
 /**
- * Compares payments with the ledger, which may lie on another server: what succeeded is booked once and of its amount,
- * what was given back is booked back, and nothing else is booked.
+ * Reconciles payments with the ledger, which may be on another server: a successful payment has one transfer of its
+ * amount, a refunded one has a reversal, and no other payment has a transfer.
  *
- * Payments are read before the ledger, so that one which succeeds meanwhile is no finding; one that is given back
- * meanwhile is none either, as only payments that have come to rest are held to it.
+ * Payments are read before the ledger, so that a payment which succeeds meanwhile is no violation; nor is one that is
+ * refunded meanwhile, as only payments in a final state are checked for it.
  */
 export async function compareBookings(payments: Pool, ledger: Pool): Promise<Finding[]> {
   const wrong: string[] = [];
@@ -26,13 +26,13 @@ export async function compareBookings(payments: Pool, ledger: Pool): Promise<Fin
     const last = rows.at(-1);
     if (last === undefined) break;
     afterId = last.id;
-    const booked = await transfersOf(ledger, rows.flatMap((row) => [row.id, row.refund_id ?? []]).flat());
-    for (const row of rows) wrong.push(...problemsOf(row, booked));
+    const transfers = await transfersOf(ledger, rows.flatMap((row) => [row.id, row.refund_id ?? []]).flat());
+    for (const row of rows) wrong.push(...problemsOf(row, transfers));
   }
   if (wrong.length === 0) return [];
   return [
     {
-      promise: 'every payment that succeeded is booked once, and what was given back is booked back',
+      invariant: 'every successful payment has one transfer, and every refunded one a reversal',
       rows: wrong.slice(0, SHOWN_ROWS),
       count: wrong.length,
     },
@@ -50,23 +50,23 @@ async function transfersOf(
   return new Map(rows.map((row) => [hex(row.external_id), row]));
 }
 
-function problemsOf(payment: RowDataPacket, booked: ReadonlyMap<string, RowDataPacket>): string[] {
+function problemsOf(payment: RowDataPacket, transfers: ReadonlyMap<string, RowDataPacket>): string[] {
   const id = hex(payment.id);
-  const transfer = booked.get(id);
-  const reversal = payment.refund_id === null ? undefined : booked.get(hex(payment.refund_id));
+  const transfer = transfers.get(id);
+  const reversal = payment.refund_id === null ? undefined : transfers.get(hex(payment.refund_id));
   const paid = payment.state === 'succeeded' || payment.state === 'refunded';
   if (!paid) {
-    // In work it may be booked already, a step before it has succeeded.
-    const early = transfer !== undefined && payment.state !== 'processing';
-    return early ? [`${id}: ${payment.state}, and booked`] : [];
+    // While processing, the transfer is posted one step before the payment succeeds.
+    const isUnexpected = transfer !== undefined && payment.state !== 'processing';
+    return isUnexpected ? [`${id}: ${payment.state}, but has a transfer`] : [];
   }
-  if (transfer === undefined) return [`${id}: ${payment.state}, and not booked`];
+  if (transfer === undefined) return [`${id}: ${payment.state}, but has no transfer`];
   const problems: string[] = [];
-  if (hex(transfer.id) !== hex(payment.transfer_id)) problems.push(`${id}: booked as another transfer`);
-  if (transfer.state !== 'posted') problems.push(`${id}: booked, and ${transfer.state}`);
-  if (amountOf(transfer) !== amountOf(payment)) problems.push(`${id}: booked with another amount`);
+  if (hex(transfer.id) !== hex(payment.transfer_id)) problems.push(`${id}: has another transfer`);
+  if (transfer.state !== 'posted') problems.push(`${id}: the transfer is ${transfer.state}`);
+  if (amountOf(transfer) !== amountOf(payment)) problems.push(`${id}: the transfer has another amount`);
   if (payment.state === 'refunded' && hex(reversal?.reverses) !== hex(transfer.id))
-    problems.push(`${id}: refunded, and not booked back`);
+    problems.push(`${id}: refunded, but has no reversal`);
   return problems;
 }
 

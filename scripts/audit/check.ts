@@ -1,20 +1,20 @@
 import type { Connection, Pool, RowDataPacket } from 'mysql2/promise';
 import type { Invariant } from './invariants';
 
-/** Enough to look into; the rest is counted. */
+/** Violations listed of each invariant; the rest is only counted. */
 const SHOWN_ROWS = 10;
 
 export interface Finding {
-  readonly promise: string;
-  /** The first of what was found. */
+  readonly invariant: string;
+  /** The first violations. */
   readonly rows: readonly string[];
   readonly count: number;
 }
 
 /**
- * Looks for violations in one database, all queries seeing the same moment: a running system is audited as a still one.
+ * Finds violations in one database in a consistent snapshot, so that a running system can be audited.
  *
- * @returns what was found; nothing when all is well
+ * @returns the violations; empty when all invariants hold
  */
 export async function findViolations(pool: Pool, invariants: readonly Invariant[]): Promise<Finding[]> {
   const connection = await pool.getConnection();
@@ -22,11 +22,11 @@ export async function findViolations(pool: Pool, invariants: readonly Invariant[
     await connection.query('set transaction isolation level repeatable read');
     await connection.query('start transaction with consistent snapshot, read only');
     const findings: Finding[] = [];
-    for (const { promise, violations } of invariants) {
+    for (const { statement, violations } of invariants) {
       const rows = await rowsOf(connection, violations);
       if (rows.length > 0)
         findings.push({
-          promise,
+          invariant: statement,
           rows: rows.slice(0, SHOWN_ROWS).map((row) => JSON.stringify(row)),
           count: rows.length,
         });
@@ -38,7 +38,7 @@ export async function findViolations(pool: Pool, invariants: readonly Invariant[
   }
 }
 
-async function rowsOf(connection: Connection, statement: string): Promise<RowDataPacket[]> {
-  const [rows] = await connection.query<RowDataPacket[]>(statement);
+async function rowsOf(connection: Connection, query: string): Promise<RowDataPacket[]> {
+  const [rows] = await connection.query<RowDataPacket[]>(query);
   return rows;
 }

@@ -1,28 +1,27 @@
-/** Something that must never be there: a query that finds it, with one row for each finding. */
+/** A statement that must hold, and the query that finds its violations, one row each. */
 export interface Invariant {
-  /** What is true, as it is printed. */
-  readonly promise: string;
+  readonly statement: string;
   readonly violations: string;
 }
 
-/** The UUID of the outside world's accounts, whose balances are what came in and went out. */
-const WORLD = "x'00000000000000000000000000000000'";
+/** The UUID of the external accounts, whose balances are the money that entered and left the system. */
+const EXTERNAL = "x'00000000000000000000000000000000'";
 const BALANCE = '(credits_posted - debits_posted)';
-/** What is true of the ledger at any moment. Sums of BIGINTs are exact decimals in MySQL. */
+/** The invariants of the ledger. Sums of BIGINTs are exact decimals in MySQL. */
 export const ledgerInvariants: readonly Invariant[] = [
   {
-    promise: 'in every currency all balances together are zero, posted and pending',
+    statement: 'the sum of all balances of a currency is zero, posted and pending',
     violations: `select currency, sum(${BALANCE}) as posted, sum(credits_pending - debits_pending) as pending
       from accounts group by currency having posted <> 0 or pending <> 0`,
   },
   {
-    promise: 'every balance is the sum of its entries',
+    statement: 'every balance is the sum of its entries',
     violations: `select hex(accounts.id) as account from accounts
       left join entries on entries.account_id = accounts.id
       group by accounts.id having max(${BALANCE}) <> coalesce(sum(entries.amount), 0)`,
   },
   {
-    promise: 'debits and credits are what the entries of each direction add up to',
+    statement: 'debits and credits are the sums of the entries of each direction',
     violations: `select hex(accounts.id) as account from accounts
       left join entries on entries.account_id = accounts.id
       group by accounts.id
@@ -30,13 +29,13 @@ export const ledgerInvariants: readonly Invariant[] = [
         or max(credits_posted) <> coalesce(sum(if(entries.amount > 0, entries.amount, 0)), 0)`,
   },
   {
-    promise: 'every entry tells the balance it left behind',
+    statement: 'every entry records the balance after it',
     violations: `select id from (
         select id, balance_after, sum(amount) over (partition by account_id order by id) as running from entries
       ) as statement where balance_after <> running`,
   },
   {
-    promise: 'a posted transfer has two entries, of its accounts and its amount; any other has none',
+    statement: 'a posted transfer has two entries, for its accounts and amount; any other transfer has none',
     violations: `select hex(transfers.id) as transfer from transfers
       left join entries on entries.transfer_id = transfers.id
       group by transfers.id
@@ -47,12 +46,12 @@ export const ledgerInvariants: readonly Invariant[] = [
           or sum(entries.account_id = transfers.receiver_id and entries.amount = transfers.amount) <> 1))`,
   },
   {
-    promise: 'every entry belongs to a transfer',
+    statement: 'every entry belongs to a transfer',
     violations: `select entries.id from entries
       left join transfers on transfers.id = entries.transfer_id where transfers.id is null`,
   },
   {
-    promise: 'what is pending on an account are its pending transfers',
+    statement: 'the pending amounts of an account are those of its pending transfers',
     violations: `select hex(accounts.id) as account from accounts
       where debits_pending <> (select coalesce(sum(amount), 0) from transfers
           where sender_id = accounts.id and state = 'pending')
@@ -60,17 +59,17 @@ export const ledgerInvariants: readonly Invariant[] = [
           where receiver_id = accounts.id and state = 'pending')`,
   },
   {
-    promise: 'no account is below its limit, pending money counted as spent',
+    statement: 'no account is below its overdraft limit, pending debits included',
     violations: `select hex(id) as account from accounts
       where overdraft_limit is not null and ${BALANCE} - debits_pending + overdraft_limit < 0`,
   },
   {
-    promise: 'only the outside world has no limit',
+    statement: 'only external accounts have no overdraft limit',
     violations: `select hex(id) as account from accounts
-      where overdraft_limit is null and (owner_id is null or owner_id <> ${WORLD})`,
+      where overdraft_limit is null and (owner_id is null or owner_id <> ${EXTERNAL})`,
   },
   {
-    promise: 'a transfer is between two accounts of its currency, and of more than nothing',
+    statement: 'a transfer is between two accounts of its currency and has a positive amount',
     violations: `select hex(transfers.id) as transfer from transfers
       left join accounts as sender on sender.id = sender_id
       left join accounts as receiver on receiver.id = receiver_id
@@ -78,7 +77,7 @@ export const ledgerInvariants: readonly Invariant[] = [
         or sender.currency <> transfers.currency or receiver.currency <> transfers.currency`,
   },
   {
-    promise: 'a reversal mirrors a posted transfer',
+    statement: 'a reversal mirrors a posted transfer',
     violations: `select hex(reversal.id) as transfer from transfers as reversal
       left join transfers as original on original.id = reversal.reverses
       where (reversal.kind = 'reversal') <> (reversal.reverses is not null)
@@ -88,10 +87,10 @@ export const ledgerInvariants: readonly Invariant[] = [
   },
 ];
 
-/** What is true of payments and of what the provider did for them. */
+/** The invariants of payments and of the provider's charges. */
 export const paymentInvariants: readonly Invariant[] = [
   {
-    promise: 'every payment has been through its states one by one',
+    statement: 'every payment has a complete state history',
     violations: `select hex(payments.id) as payment from payments
       left join payment_events on payment_id = payments.id
       group by payments.id
@@ -99,12 +98,12 @@ export const paymentInvariants: readonly Invariant[] = [
         or max(payments.state) <> max(if(payment_events.version = payments.version, payment_events.state, ''))`,
   },
   {
-    promise: 'no payment has been in one state twice',
+    statement: 'no payment has entered a state twice',
     violations: `select hex(payment_id) as payment from payment_events
       group by payment_id, state having count(*) > 1`,
   },
   {
-    promise: 'the provider has charged what succeeded, and given back what was given back',
+    statement: 'the provider has charged every successful payment and refunded every refunded one',
     violations: `select hex(payments.id) as payment from payments
       left join provider_charges on idempotency_key = payments.id
       where (payments.state = 'succeeded' and (provider_charges.state is null
@@ -115,28 +114,28 @@ export const paymentInvariants: readonly Invariant[] = [
         or (payments.state in ('failed', 'canceled', 'pending') and provider_charges.state = 'succeeded')`,
   },
   {
-    promise: 'every charge belongs to a payment, of its amount',
+    statement: 'every charge belongs to a payment of its currency',
     violations: `select hex(idempotency_key) as charge from provider_charges
       left join payments on payments.id = idempotency_key
       where payments.id is null or payments.currency <> provider_charges.currency`,
   },
   {
-    promise: 'a payment was given back by one refund, and no other one was',
+    statement: 'every refunded payment has one successful refund, and no other payment has any',
     violations: `select hex(payments.id) as payment from payments
       left join refunds on payment_id = payments.id and refunds.state = 'succeeded'
       group by payments.id having count(refunds.id) <> if(max(payments.state) = 'refunded', 1, 0)`,
   },
 ];
 
-/** What is true of invoices. */
+/** The invariants of invoices. */
 export const invoiceInvariants: readonly Invariant[] = [
   {
-    promise: 'invoices are numbered without a gap',
+    statement: 'invoice numbers have no gaps',
     violations: `select year, last from invoice_numbers
       where last <> (select count(*) from invoices where number like concat(year, '-%'))`,
   },
   {
-    promise: 'what is paid has a time at which it was, and nothing else has',
+    statement: 'exactly the paid invoices have a payment time',
     violations: `select number from invoices where (state = 'paid') <> (paid_at is not null)`,
   },
 ];

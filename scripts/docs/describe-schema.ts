@@ -9,14 +9,14 @@ export interface Field {
   readonly required: boolean;
 }
 
-/** Types that are told apart by their pattern alone. */
+/** Types that are identified by their pattern. */
 const NAMED = new Map([
   [Uuid.pattern, 'UUID'],
   [TimeOrderedId.pattern, 'time-ordered id'],
   [Timestamp.pattern, 'time (ISO 8601, UTC, milliseconds)'],
 ]);
 
-/** Lists the fields of an object's schema, those of objects and lists within it as well. */
+/** Lists the fields of an object schema, nested ones included. */
 export function fieldsOf(schema: TSchema, prefix = ''): Field[] {
   const required: readonly string[] = schema.required ?? [];
   const properties: Record<string, TSchema> = schema.properties ?? {};
@@ -33,7 +33,7 @@ function fieldsWithin(schema: TSchema, path: string): Field[] {
   return alternatives.flatMap((alternative) => fieldsOf(alternative, `${path}.`));
 }
 
-/** What a value may be, in words. */
+/** Describes the type of a value in words. */
 export function typeOf(schema: TSchema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.anyOf !== undefined) return [...new Set<string>(schema.anyOf.map(typeOf))].join(' or ');
@@ -48,13 +48,13 @@ export function typeOf(schema: TSchema): string {
     case 'number':
       return `${schema.type}${boundsOf(schema.minimum, schema.maximum, '')}`;
     default:
-      return String(schema.type ?? 'anything');
+      return String(schema.type ?? 'any');
   }
 }
 
-function boundsOf(least: number | undefined, most: number | undefined, unit: string): string {
-  if (least === undefined && most === undefined) return '';
-  if (least === undefined) return `, at most ${most}${unit}`;
-  if (most === undefined) return `, at least ${least}${unit}`;
-  return `, ${least} to ${most}${unit}`;
+function boundsOf(min: number | undefined, max: number | undefined, unit: string): string {
+  if (min === undefined && max === undefined) return '';
+  if (min === undefined) return `, at most ${max}${unit}`;
+  if (max === undefined) return `, at least ${min}${unit}`;
+  return `, ${min} to ${max}${unit}`;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ProblemClass } from '#kit/errors/problem';
 
-const EVERYWHERE = 'every service';
+const EVERY_SERVICE = 'every service';
 const SOURCES = '{kit,registry,gateway,services}/**/*.ts';
 
 interface ListedProblem {
@@ -12,9 +12,9 @@ interface ListedProblem {
 }
 
 /**
- * Describes every problem that is named anywhere, by its code.
+ * The page of all errors, sorted by code.
  *
- * @throws when a module names a problem that it does not export, which could not be listed
+ * @throws when a module defines a problem without exporting it, which could not be listed
  */
 export async function errorsPage(root: string): Promise<string> {
   const rows = (await collectProblems(root)).map(
@@ -22,11 +22,11 @@ export async function errorsPage(root: string): Promise<string> {
   );
   return `# Errors
 
-Made from \`defineProblem\` in the sources by \`make docs\`; changes belong there. Every error is \`application/problem+json\` (RFC 9457) with
-\`type\`, \`title\`, \`status\`, \`instance\`, \`code\`, \`request_id\`, often \`detail\`, and for validation \`errors\`. Codes are stable; titles and
-details may change.
+Generated from \`defineProblem\` in the sources by \`make docs\`; do not edit. Every error is an \`application/problem+json\` document (RFC 9457)
+with \`type\`, \`title\`, \`status\`, \`instance\`, \`code\` and \`request_id\`, often \`detail\`, and \`errors\` for failed validation. Codes are stable;
+titles and details may change.
 
-| code | status | title | from |
+| Code | Status | Title | Source |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;
@@ -39,7 +39,7 @@ async function collectProblems(root: string): Promise<ListedProblem[]> {
     const named = await countDefinitions(join(root, file));
     if (named === 0) continue;
     const problems = await exportedProblems(join(root, file));
-    if (problems.length < named) throw new Error(`${file} names a problem without exporting it`);
+    if (problems.length < named) throw new Error(`${file} defines a problem without exporting it`);
     for (const { code, status, title } of problems) {
       const key = `${code} ${status} ${title}`;
       const row = listed.get(key) ?? { code, status, title, from: new Set<string>() };
@@ -65,9 +65,9 @@ const isProblemClass = (value: unknown): value is ProblemClass =>
   'status' in value &&
   typeof value.status === 'number';
 
-/** `services/likes/model.ts` is of likes, `kit/http/pagination.ts` of every service. */
+/** `services/likes/model.ts` belongs to likes, `kit/http/pagination.ts` to every service. */
 function ownerOf(file: string): string {
   const [folder = '', name = ''] = file.split('/');
-  if (folder === 'kit') return EVERYWHERE;
+  if (folder === 'kit') return EVERY_SERVICE;
   return folder === 'services' ? name : folder;
 }

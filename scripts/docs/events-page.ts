@@ -7,7 +7,7 @@ import {
 import { findDefinitions } from '../message-definitions';
 import { type Field, fieldsOf } from './describe-schema';
 
-/** Describes every event and job that is defined in `contracts/`. */
+/** The page of all events and jobs defined in `contracts/`. */
 export async function eventsPage(root: string): Promise<string> {
   const documented = await findDefinitions(root);
   const events = documented.flatMap(({ definition, comment }) =>
@@ -17,48 +17,52 @@ export async function eventsPage(root: string): Promise<string> {
     definition.kind === 'job' ? [jobSection(definition, comment)] : [],
   );
   const [anyMessage] = documented;
-  if (anyMessage === undefined) throw new Error('contracts/ defines no message: is this the right folder?');
+  if (anyMessage === undefined)
+    throw new Error('No message definitions found in contracts/: check the root folder');
   const envelope = fieldsOf(envelopeSchema(anyMessage.definition)).filter(
     ({ path }) => !path.startsWith('data.') && !['name', 'version'].includes(path),
   );
   return `# Events and jobs
 
-Made from \`contracts/\` by \`make docs\`; changes belong there. Every message is at most 1 MiB of JSON and comes at least once, so
-that whoever takes it in has to be ready for repeats. Unknown fields are left alone: they are additions of a newer publisher.
+Generated from \`contracts/\` by \`make docs\`; do not edit. A message is at most 1 MiB of JSON. Delivery is at least once, so consumers
+must be idempotent. Consumers ignore unknown fields, which newer publishers may add.
 
-Besides \`name\` and \`version\` each has these fields, and what is listed below as its \`data\`:
+## Envelope
+
+Every message has \`name\`, \`version\` and these fields. The sections below list the fields of \`data\`.
 
 ${fieldTable(envelope)}
 
 ## Events on RabbitMQ
 
-Facts, on durable topic exchanges. The queues of the consumers named are declared by whoever publishes; others may bind too.
+Events are published to durable topic exchanges. The publisher declares the queues of the listed consumers; other consumers may bind
+their own.
 
 ${events.join('\n\n')}
 
 ## Jobs on beanstalkd
 
-Work for one worker. After the last attempt a job is parked in \`<tube>.parked\` with its reason.
+A job is processed by one worker. After the last attempt it is parked in \`<tube>.parked\` with its reason.
 
 ${jobs.join('\n\n')}
 `;
 }
 
 function eventSection(event: EventDefinition, comment: string): string {
-  const consumers = event.consumers.length === 0 ? 'whoever binds' : event.consumers.map(code).join(', ');
+  const consumers = event.consumers.length === 0 ? 'none declared' : event.consumers.map(code).join(', ');
   return section(event, comment, [
-    ['exchange', code(event.exchange)],
-    ['routing key', code(event.routingKey)],
-    ['consumers', consumers],
+    ['Exchange', code(event.exchange)],
+    ['Routing key', code(event.routingKey)],
+    ['Consumers', consumers],
   ]);
 }
 
 const jobSection = (job: JobDefinition, comment: string): string =>
   section(job, comment, [
-    ['tube', code(job.tube)],
-    ['time to run', `${job.ttrSeconds} s`],
-    ['attempts', String(job.maxAttempts)],
-    ['priority', String(job.priority)],
+    ['Tube', code(job.tube)],
+    ['Time to run', `${job.ttrSeconds} s`],
+    ['Attempts', String(job.maxAttempts)],
+    ['Priority', String(job.priority)],
   ]);
 
 function section(definition: MessageDefinition, comment: string, facts: readonly [string, string][]): string {
@@ -72,7 +76,7 @@ function section(definition: MessageDefinition, comment: string, facts: readonly
 
 const fieldTable = (fields: readonly Field[]): string =>
   [
-    '| field | type | |',
+    '| Field | Type | |',
     '| --- | --- | --- |',
     ...fields.map(
       ({ path, type, required }) => `| \`${path}\` | ${cell(type)} | ${required ? '' : 'optional'} |`,

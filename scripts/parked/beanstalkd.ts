@@ -5,34 +5,28 @@ import {
   connectBeanstalkd,
 } from '#kit/messaging/beanstalkd/connection';
 import { type ParkedJob, parkedTube } from '#kit/messaging/beanstalkd/delivery';
-import {
-  identityOf,
-  MOST_REPLAYED,
-  MOST_SHOWN,
-  type ParkedMessage,
-  type ParkedQueue,
-} from './parked-message';
+import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
 
-/** Lists what is parked of tubes, without taking it away. */
+/** Lists the parked jobs of tubes without consuming them. */
 export async function listParkedJobs(
   address: BeanstalkdAddress,
   tubes: readonly string[],
 ): Promise<ParkedQueue[]> {
   const queues = await Promise.all(
-    tubes.map((tube) => withConnection(address, (connection) => look(connection, tube))),
+    tubes.map((tube) => withConnection(address, (connection) => peek(connection, tube))),
   );
   return queues.filter(({ count }) => count > 0);
 }
 
-/** What is reserved for being looked at is ready again when the connection closes. */
-async function look(connection: BeanstalkdConnection, tube: string): Promise<ParkedQueue> {
+/** Reserved jobs become ready again when the connection closes. */
+async function peek(connection: BeanstalkdConnection, tube: string): Promise<ParkedQueue> {
   const [parked, own] = [
     await connection.tubeStatistics(parkedTube(tube)),
     await connection.tubeStatistics(tube),
   ];
   const shown: ParkedMessage[] = [];
   await connection.watchOnly(parkedTube(tube));
-  while (shown.length < Math.min(parked.ready, MOST_SHOWN)) {
+  while (shown.length < Math.min(parked.ready, MAX_SHOWN)) {
     const job = await connection.reserve(0);
     if (job === undefined) break;
     const { reason, parked_at, body } = parkedJobIn(job.bytes);
@@ -44,24 +38,24 @@ async function look(connection: BeanstalkdConnection, tube: string): Promise<Par
     count: parked.ready + own.buried,
     shown,
     ...(own.buried > 0 && {
-      note: `${own.buried} were too big to be parked and are buried in the tube; the log tells why`,
+      note: `${own.buried} of them were too large to be parked and are buried in the tube; the worker's log has the reasons`,
     }),
   };
 }
 
 /**
- * Moves what is parked of a tube back into it: each is deleted only once beanstalkd has it there. What fails again
- * meanwhile is parked again and not moved twice.
+ * Moves the parked jobs of a tube back to it. Each is deleted only after beanstalkd has stored it there. A job that fails
+ * again meanwhile is parked again and not moved twice.
  *
- * @param job any job of the tube, for how its jobs are put
- * @returns how many
+ * @param job any job definition of the tube, for its priority and time to run
+ * @returns the number of moved jobs
  */
 export function replayJobs(address: BeanstalkdAddress, job: JobDefinition): Promise<number> {
   const { tube, priority, ttrSeconds } = job;
   return withConnection(address, async (connection) => {
     const { ready } = await connection.tubeStatistics(parkedTube(tube));
     await connection.watchOnly(parkedTube(tube));
-    const count = Math.min(ready, MOST_REPLAYED);
+    const count = Math.min(ready, MAX_REPLAYED);
     for (let moved = 0; moved < count; moved++) {
       const parked = await connection.reserve(0);
       if (parked === undefined) return moved;
@@ -76,7 +70,7 @@ export function replayJobs(address: BeanstalkdAddress, job: JobDefinition): Prom
 function parkedJobIn(bytes: Buffer): ParkedJob {
   const parked: ParkedJob = JSON.parse(bytes.toString('utf8'));
   if (typeof parked.body !== 'string')
-    throw new Error('a parked job has no body: it was not parked by a worker');
+    throw new Error('Invalid parked job: it has no body, so no worker has parked it');
   return parked;
 }
 

@@ -1,35 +1,29 @@
 import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
-import {
-  identityOf,
-  MOST_REPLAYED,
-  MOST_SHOWN,
-  type ParkedMessage,
-  type ParkedQueue,
-} from './parked-message';
+import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Headers that tell of earlier attempts; a replayed message has all of them before it again. */
-const OF_EARLIER_ATTEMPTS = /^x-(parked|attempts|death|first-death|last-death|delivery-count|acquired-count)/;
+/** Headers that describe earlier attempts; a replayed message starts with none. */
+const ATTEMPT_HEADERS = /^x-(parked|attempts|death|first-death|last-death|delivery-count|acquired-count)/;
 
-/** Lists what is parked for consumers, without taking it away. */
+/** Lists the parked messages of consumers without consuming them. */
 export async function listParkedEvents(url: string, consumers: readonly string[]): Promise<ParkedQueue[]> {
   return withConnection(url, async (connection) => {
     const queues: ParkedQueue[] = [];
     for (const name of consumers) {
-      const queue = await withChannel(connection, (channel) => look(channel, name));
+      const queue = await withChannel(connection, (channel) => peek(channel, name));
       if (queue.count > 0) queues.push(queue);
     }
     return queues;
   });
 }
 
-/** What is looked at goes back to where it was when the channel closes. */
-async function look(channel: ConfirmChannel, consumer: string): Promise<ParkedQueue> {
+/** Unacknowledged messages return to their place in the queue when the channel closes. */
+async function peek(channel: ConfirmChannel, consumer: string): Promise<ParkedQueue> {
   const count = await countIn(channel, parkedQueue(consumer));
   const shown: ParkedMessage[] = [];
-  while (shown.length < Math.min(count, MOST_SHOWN)) {
+  while (shown.length < Math.min(count, MAX_SHOWN)) {
     const message = await channel.get(parkedQueue(consumer));
     if (message === false) break;
     shown.push({ ...identityOf(message.content), reason: reasonOf(message), parkedAt: parkedAtOf(message) });
@@ -38,16 +32,16 @@ async function look(channel: ConfirmChannel, consumer: string): Promise<ParkedQu
 }
 
 /**
- * Moves what is parked for a consumer back into its queue, the oldest first: each is acknowledged only once the broker
- * has confirmed it there. What fails again meanwhile is parked again and not moved twice.
+ * Moves the parked messages of a consumer back to its queue, oldest first. Each is acknowledged only after the broker has
+ * confirmed it. A message that fails again meanwhile is parked again and not moved twice.
  *
- * @returns how many
+ * @returns the number of moved messages
  */
 export async function replayEvents(url: string, consumer: string): Promise<number> {
   return withConnection(url, (connection) =>
     withChannel(connection, async (channel) => {
       const publisher = publisherOn(channel);
-      const count = Math.min(await countIn(channel, parkedQueue(consumer)), MOST_REPLAYED);
+      const count = Math.min(await countIn(channel, parkedQueue(consumer)), MAX_REPLAYED);
       for (let moved = 0; moved < count; moved++) {
         const message = await channel.get(parkedQueue(consumer));
         if (message === false) return moved;
@@ -70,7 +64,7 @@ function headersToKeep(message: GetMessage): Record<string, string | number> {
   const headers: Record<string, unknown> = message.properties.headers ?? {};
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]): [string, string | number][] =>
-      !OF_EARLIER_ATTEMPTS.test(name) && (typeof value === 'string' || typeof value === 'number')
+      !ATTEMPT_HEADERS.test(name) && (typeof value === 'string' || typeof value === 'number')
         ? [[name, value]]
         : [],
     ),
@@ -82,8 +76,8 @@ function reasonOf({ properties }: GetMessage): string {
   if (typeof reason === 'string') return reason;
   const death: unknown = properties.headers?.['x-first-death-reason'];
   return death === 'delivery_limit'
-    ? 'handed out too often without an answer: its consumer died or hung each time'
-    : `parked by RabbitMQ: ${String(death ?? 'no reason given')}`;
+    ? 'delivery limit exceeded: its consumer crashed or hung at each delivery'
+    : `parked by RabbitMQ: ${String(death ?? 'unknown reason')}`;
 }
 
 function parkedAtOf({ properties }: GetMessage): string | undefined {
@@ -91,7 +85,7 @@ function parkedAtOf({ properties }: GetMessage): string | undefined {
   return typeof at === 'string' ? at : undefined;
 }
 
-/** None where the queue was never declared. */
+/** 0 when the queue was never declared. */
 async function countIn(channel: ConfirmChannel, queue: string): Promise<number> {
   try {
     return (await channel.checkQueue(queue)).messageCount;
@@ -119,7 +113,7 @@ async function withChannel<Result>(
   work: (channel: ConfirmChannel) => Promise<Result>,
 ): Promise<Result> {
   const channel = await connection.createConfirmChannel();
-  // A queue that does not exist ends the channel, and whoever asked is told.
+  // Checking a queue that does not exist closes the channel; the call itself rejects.
   channel.on('error', () => undefined);
   try {
     return await work(channel);

@@ -1,7 +1,7 @@
 export interface Random {
-  /** From 0 up to, not including, 1. */
+  /** In [0, 1). */
   next(): number;
-  /** A whole number from 0 up to, not including, `end`. */
+  /** An integer in [0, `end`). */
   below(end: number): number;
   chance(probability: number): boolean;
   /** @throws RangeError for an empty list */
@@ -10,7 +10,7 @@ export interface Random {
   some<Item>(items: readonly Item[], count: number): Item[];
 }
 
-/** Numbers that are the same for the same seed on every machine (mulberry32 by Tommy Ettinger, public domain). */
+/** A deterministic random number generator (mulberry32 by Tommy Ettinger, public domain). */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {
@@ -26,13 +26,14 @@ export function createRandom(seed: number): Random {
     chance: (probability) => next() < probability,
     pick(items) {
       const item = items[below(items.length)];
-      if (item === undefined) throw new RangeError('there is nothing to pick from');
+      if (item === undefined) throw new RangeError('cannot pick from an empty list');
       return item;
     },
     some(items, count) {
-      const left = [...items];
+      const remaining = [...items];
       const chosen: (typeof items)[number][] = [];
-      while (chosen.length < count && left.length > 0) chosen.push(...left.splice(below(left.length), 1));
+      while (chosen.length < count && remaining.length > 0)
+        chosen.push(...remaining.splice(below(remaining.length), 1));
       return chosen;
     },
   };

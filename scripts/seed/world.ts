@@ -11,16 +11,16 @@ export interface SeedPerson {
 export interface SeedPost {
   readonly author: string;
   readonly text: string;
-  /** The post it answers. */
+  /** The parent post. */
   readonly replyTo?: SeedPost;
   readonly poll?: { readonly question: string; readonly options: readonly string[] };
 }
 
-/** Everything the seed makes. People are known by their usernames; each pair stands for one action. */
+/** All seeded data. People are identified by their usernames. */
 export interface World {
   readonly people: readonly SeedPerson[];
   readonly follows: readonly { readonly follower: string; readonly followee: string }[];
-  /** A reply comes after the post it answers. No author writes the same text twice. */
+  /** A reply comes after its parent. No author writes the same text twice. */
   readonly posts: readonly SeedPost[];
   readonly likes: readonly { readonly person: string; readonly post: SeedPost }[];
   readonly votes: readonly { readonly person: string; readonly post: SeedPost; readonly option: string }[];
@@ -33,24 +33,24 @@ interface Member extends SeedPerson {
 }
 
 const SEED = 1905;
-const FOLLOWED_ON_ARRIVAL = 8;
-const FOLLOWED_BACK = 0.45;
-const WITHIN_TOPIC = 0.7;
-const ASKS = 0.08;
-const VOTES = 0.3;
+const FOLLOWS_ON_ARRIVAL = 8;
+const FOLLOW_BACK_PROBABILITY = 0.45;
+const SAME_TOPIC_PROBABILITY = 0.7;
+const POLL_PROBABILITY = 0.08;
+const VOTE_PROBABILITY = 0.3;
 
 /**
- * People who arrive one after the other, so that the world of 200 begins with the world of 150: each follows people
- * of their interests and people who are followed already (preferential attachment, Barabási and Albert 1999), some
- * follow back, and writes, answers, likes and votes.
+ * Generates people one after the other, so that a world of 200 starts with the world of 150. Each follows people with
+ * shared interests and popular people (preferential attachment, Barabási and Albert 1999), some of whom follow back,
+ * and publishes posts and replies, likes and votes.
  *
- * @param count how many people there are in the end
+ * @param count the number of people
  */
 export function createWorld(count: number): World {
   const members = new Map<string, Member>();
   const world = { people: [], follows: [], posts: [], likes: [], votes: [] } as Draft;
   for (let arrival = 0; arrival < count; arrival++) {
-    // A source of its own for each arrival: what came before is the same however many follow.
+    // Seeded per arrival: earlier people do not depend on the total number.
     const random = createRandom(SEED + arrival * 7919);
     const member = arrive(random, arrival, members);
     follow(random, member, members, world);
@@ -86,15 +86,15 @@ function newName(random: Random, members: ReadonlyMap<string, Member>) {
 function follow(random: Random, member: Member, members: ReadonlyMap<string, Member>, world: Draft): void {
   const others = [...members.values()];
   const alike = others.filter((other) => shareTopic(member, other));
-  for (let choice = 0; choice < FOLLOWED_ON_ARRIVAL && others.length > 0; choice++) {
-    const circle = alike.length > 0 && random.chance(WITHIN_TOPIC) ? alike : others;
-    // One end of a random follow: people are chosen as often as they are followed.
+  for (let choice = 0; choice < FOLLOWS_ON_ARRIVAL && others.length > 0; choice++) {
+    const circle = alike.length > 0 && random.chance(SAME_TOPIC_PROBABILITY) ? alike : others;
+    // The followee of a random follow: people are chosen in proportion to their followers.
     const popular = world.follows.length > 0 && random.chance(0.5) ? random.pick(world.follows).followee : '';
     const followee = members.get(popular) ?? random.pick(circle);
     if (followee === member || member.followees.has(followee.username)) continue;
     member.followees.add(followee.username);
     world.follows.push({ follower: member.username, followee: followee.username });
-    if (!random.chance(FOLLOWED_BACK)) continue;
+    if (!random.chance(FOLLOW_BACK_PROBABILITY)) continue;
     followee.followees.add(member.username);
     world.follows.push({ follower: followee.username, followee: member.username });
   }
@@ -119,7 +119,7 @@ function write(random: Random, member: Member, members: ReadonlyMap<string, Memb
       replyTo: random.pick(other.posts),
     });
   }
-  if (random.chance(ASKS)) {
+  if (random.chance(POLL_PROBABILITY)) {
     const { tag, poll } = random.pick(member.topics);
     publish({ author, text: `${poll.question} #${tag}`, poll });
   }
@@ -143,7 +143,8 @@ function react(random: Random, member: Member, members: ReadonlyMap<string, Memb
       world.likes.push({ person: username, post });
   }
   for (const post of world.posts) {
-    if (post.poll === undefined || post.author === member.username || !random.chance(VOTES)) continue;
+    if (post.poll === undefined || post.author === member.username || !random.chance(VOTE_PROBABILITY))
+      continue;
     world.votes.push({ person: member.username, post, option: random.pick(post.poll.options) });
   }
 }

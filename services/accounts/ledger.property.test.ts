@@ -78,9 +78,9 @@ test('the audit detects a manually changed balance', async () => {
   await database.execute(
     sql`update accounts set credits_posted = credits_posted + 1 where currency = 'EUR' limit 1`,
   );
-  const promises = (await service.audit()).map((finding) => finding.promise);
-  expect(promises).toContain('in every currency all balances together are zero, posted and pending');
-  expect(promises).toContain('every balance is the sum of its entries');
+  const violated = (await service.audit()).map((finding) => finding.invariant);
+  expect(violated).toContain('the sum of all balances of a currency is zero, posted and pending');
+  expect(violated).toContain('every balance is the sum of its entries');
 });
 
 function request(senderId: string, receiverId: string, amount: bigint, currency: string) {
