@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startStack } from '../../infra/stack';
 import { talkWhileServersDie } from '../../tests/support/chat-scenario';
-import { readBesideSlowOnes } from './slow-readers';
+import { measureSlowReaders } from './slow-readers';
 
 /**
- * 1. Some stop reading, others read on through the gateway: what do these notice of it.
- * 2. Many talkers in many rooms on two instances, while one of them and Redis are killed and started again: does everybody
- *    end with the same gapless sequence, and how fast is it.
+ * 1. Latency of readers behind the gateway while other readers of the room are stalled.
+ * 2. Many senders in many rooms on two instances, while one instance and Redis are killed and restarted: whether every
+ *    client ends with the same gapless sequence, and the throughput.
  *
- * Talkers, readers, instances and servers share the machine.
- * `bun bench/chat/main.ts [connections] [rooms] [messages] [messages a second]`; 0 connections: the first part only.
+ * Senders, readers, instances and servers share the machine.
+ * `bun bench/chat/main.ts [connections] [rooms] [messages] [messages per second]`; 0 connections: only the first part.
  */
 const [connections = 1_000, rooms = 20, messages = 20_000, perSecond = 500] = process.argv
   .slice(2)
@@ -25,7 +25,7 @@ const SLOW_READERS = {
   seconds: 15,
   rounds: 5,
 };
-/** RFC 6455 leaves the numbers from 3000 to libraries: this is "slow". */
+/** Chat's close code for slow readers; RFC 6455 leaves codes from 3000 to libraries. */
 const SLOW = 3008;
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-chat-'));
@@ -33,13 +33,15 @@ const only = ['mariadb', 'redis', 'rabbitmq'];
 const stack = await startStack({ folder, profile: 'test', portOffset: PORT_OFFSET, only, source: {} });
 try {
   Object.assign(process.env, stack.environment);
-  const besideSlowOnes = await readBesideSlowOnes(SLOW_READERS);
-  console.dir(besideSlowOnes, { depth: null });
-  const sentAway = besideSlowOnes.rounds.every(({ closeCodes }) => closeCodes.every((code) => code === SLOW));
+  const slowReaders = await measureSlowReaders(SLOW_READERS);
+  console.dir(slowReaders, { depth: null });
+  const areDisconnected = slowReaders.rounds.every(({ closeCodes }) =>
+    closeCodes.every((code) => code === SLOW),
+  );
   const outcome =
     connections === 0 ? undefined : await talkWhileServersDie({ connections, rooms, messages, perSecond });
   if (outcome !== undefined) console.log(outcome);
-  process.exitCode = sentAway && (outcome === undefined || outcome.wrong.length === 0) ? 0 : 1;
+  process.exitCode = areDisconnected && (outcome === undefined || outcome.wrong.length === 0) ? 0 : 1;
 } finally {
   await stack.stop();
   rmSync(folder, { recursive: true, force: true });

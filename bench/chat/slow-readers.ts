@@ -8,7 +8,7 @@ export interface Size {
   readonly slow: number;
   readonly messagesPerSecond: number;
   readonly messageBytes: number;
-  /** Of each round's first half; the second lasts until the slow ones are gone. */
+  /** Duration of each round's first half; the second lasts until the slow readers are disconnected. */
   readonly seconds: number;
   readonly rounds: number;
 }
@@ -21,13 +21,13 @@ interface Latency {
 
 const ROOM = 'crowded';
 const WARM_UP_SECONDS = 3;
-const GONE_MS = 120_000;
+const DISCONNECT_TIMEOUT_MS = 120_000;
 
 /**
- * A room that is read through the gateway, in turns without and with some who stop reading, until the slow ones have been
- * sent away: what the others notice of it. Latency is from saying to hearing, of all deliveries.
+ * Measures the delivery latency of a room behind the gateway, alternately without and with stalled readers, until these
+ * have been disconnected. Latency is from sending to receiving, over all deliveries.
  */
-export async function readBesideSlowOnes(size: Size) {
+export async function measureSlowReaders(size: Size) {
   const chat = await startChat({ CHAT_MESSAGES_PER_SECOND: '1000' });
   try {
     const [instance, gateway] = await Promise.all([chat.start(), chat.startGateway()]);
@@ -36,13 +36,13 @@ export async function readBesideSlowOnes(size: Size) {
     const sockets = await Promise.all(
       Array.from({ length: size.readers }, () => read(gateway.url, (latencyMs) => latencies.push(latencyMs))),
     );
-    const talker = await read(gateway.url, () => undefined);
+    const sender = await read(gateway.url, () => undefined);
     const padding = ' '.repeat(size.messageBytes);
-    const talking = setInterval(
-      () => talker.send(JSON.stringify({ message: `${performance.now()}${padding}` })),
+    const sending = setInterval(
+      () => sender.send(JSON.stringify({ message: `${performance.now()}${padding}` })),
       1_000 / size.messagesPerSecond,
     );
-    const hear = async (until: Promise<unknown>) => {
+    const collect = async (until: Promise<unknown>) => {
       latencies = [];
       await until;
       return latencies;
@@ -51,53 +51,57 @@ export async function readBesideSlowOnes(size: Size) {
     const all = { without: [] as number[], beside: [] as number[] };
     const rounds = [];
     for (let round = 0; round < size.rounds; round++) {
-      const without = await hear(Bun.sleep(size.seconds * 1_000));
+      const without = await collect(Bun.sleep(size.seconds * 1_000));
       const slow = await Promise.all(
         Array.from({ length: size.slow }, () => openRawWebSocket(gateway.url, `/ws/${ROOM}`)),
       );
       const stoppedMs = performance.now();
       for (const { socket } of slow) socket.pause();
-      const beside = await hear(untilOnly(size.readers + 1, instance.url));
-      const secondsUntilGone = (performance.now() - stoppedMs) / 1_000;
-      rounds.push({ ...compared({ without, beside }), secondsUntilGone, closeCodes: await codesOf(slow) });
+      const beside = await collect(waitUntilConnected(size.readers + 1, instance.url));
+      const secondsUntilDisconnected = (performance.now() - stoppedMs) / 1_000;
+      rounds.push({
+        ...compare({ without, beside }),
+        secondsUntilDisconnected,
+        closeCodes: await codesOf(slow),
+      });
       all.without.push(...without);
       all.beside.push(...beside);
     }
-    clearInterval(talking);
-    for (const socket of [...sockets, talker]) socket.close();
-    return { rounds, all: compared(all) };
+    clearInterval(sending);
+    for (const socket of [...sockets, sender]) socket.close();
+    return { rounds, all: compare(all) };
   } finally {
     await chat.stop();
   }
 }
 
-/** Enters the room and tells of each message how long it was on its way. */
-async function read(base: string, heard: (latencyMs: number) => void): Promise<WebSocket> {
+/** Joins the room and reports the latency of each message. */
+async function read(base: string, received: (latencyMs: number) => void): Promise<WebSocket> {
   const socket = new WebSocket(`${base.replace('http', 'ws')}/ws/${ROOM}`);
   const opened = Promise.withResolvers<void>();
   socket.addEventListener('open', () => opened.resolve());
   socket.addEventListener('close', () =>
-    opened.reject(new Error('a reader was closed before it had entered')),
+    opened.reject(new Error('The connection was closed before the reader joined')),
   );
   socket.addEventListener('message', ({ data }) => {
-    // Not parsed: that would be most of what is measured.
-    const said = /"message":"([\d.]+)/.exec(String(data))?.[1];
-    if (said !== undefined) heard(performance.now() - Number(said));
+    // Not parsed as JSON: that would dominate the measurement.
+    const sentAt = /"message":"([\d.]+)/.exec(String(data))?.[1];
+    if (sentAt !== undefined) received(performance.now() - Number(sentAt));
   });
   await opened.promise;
   return socket;
 }
 
-/** Until chat has sent away all but so many. */
-async function untilOnly(count: number, chatUrl: string): Promise<void> {
+/** Waits until chat has disconnected all but `count` readers. */
+async function waitUntilConnected(count: number, chatUrl: string): Promise<void> {
   await eventually(async () => {
     const response = await fetch(`${chatUrl}/rooms/${ROOM}/info`);
     const info = (await response.json()) as { active_connections: number };
     return info.active_connections === count;
-  }, GONE_MS);
+  }, DISCONNECT_TIMEOUT_MS);
 }
 
-/** They read again: everything that was on its way, and then why. */
+/** Resumes reading to get the close codes, after the buffered messages. */
 const codesOf = (slow: readonly RawWebSocket[]): Promise<number[]> =>
   Promise.all(
     slow.map(async ({ socket, closeCode }) => {
@@ -108,7 +112,7 @@ const codesOf = (slow: readonly RawWebSocket[]): Promise<number[]> =>
     }),
   );
 
-function compared(latencies: { without: readonly number[]; beside: readonly number[] }) {
+function compare(latencies: { without: readonly number[]; beside: readonly number[] }) {
   const [without, beside] = [summary(latencies.without), summary(latencies.beside)];
   const ratio = { median: beside.medianMs / without.medianMs, p99: beside.p99Ms / without.p99Ms };
   return { without, beside, ratio };

@@ -4,15 +4,15 @@ import type { InstanceLease } from '#kit/registry/lease';
 import { proxyConfiguration, upstreamConfiguration } from './peers/nginx';
 import { ownProcesses, registerUpstream } from './stack';
 
-/** A proxy in front of the upstream, running on a processor of its own. */
+/** A proxy in front of the upstream, pinned to one core. */
 export interface Contestant {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
 }
 
-/** Processes by who started them; `stopAll` ends exactly these. */
-export interface Stable {
+/** The running processes; `stopAll` stops exactly these. */
+export interface Field {
   readonly contestants: readonly Contestant[];
   readonly upstreamUrl: string;
   readonly upstreamPid: number;
@@ -20,11 +20,11 @@ export interface Stable {
 }
 
 const here = import.meta.dir;
-/** What is asked for: a route with a parameter, among many others. */
+/** The requested path: a route with a parameter, among many other routes. */
 const PATH = '/greetings/42';
 
-/** Starts the upstream and all proxies, and waits until each answers. */
-export async function startAll(folder: string, cores: { proxy: number; load: number }): Promise<Stable> {
+/** Starts the upstream and all proxies, and waits until each is ready. */
+export async function startAll(folder: string, cores: { proxy: number; load: number }): Promise<Field> {
   const started: Bun.Subprocess[] = [];
   const quiet = openSync('/dev/null', 'w');
   const run = (core: number, command: string[], env: Record<string, string> = {}) => {
@@ -35,7 +35,7 @@ export async function startAll(folder: string, cores: { proxy: number; load: num
     } as const;
     const child = Bun.spawn(['taskset', '-c', String(core), ...command], options);
     started.push(child);
-    // taskset becomes the command it is given.
+    // taskset execs the command.
     return child.pid;
   };
   const nginx = (core: number, name: string, configuration: string) => {
@@ -74,10 +74,10 @@ export async function startAll(folder: string, cores: { proxy: number; load: num
     await Promise.all(started.map((child) => child.exited));
   };
   try {
-    await untilItAnswers(`${own.registryUrl}/health`);
+    await waitUntilReady(`${own.registryUrl}/health`);
     leases.push(...(await registerUpstream(own.registryUrl, upstreams)));
     for (const url of [upstreamUrl, ...contestants.map((contestant) => contestant.url)])
-      await untilItAnswers(url);
+      await waitUntilReady(url);
   } catch (failure) {
     await stopAll();
     throw failure;
@@ -85,7 +85,7 @@ export async function startAll(folder: string, cores: { proxy: number; load: num
   return { contestants, upstreamUrl: upstreamUrl + PATH, upstreamPid, stopAll };
 }
 
-/** Held open together, so that no two are the same. */
+/** Opened at the same time, so that all ports differ. */
 function freePorts(count: number): number[] {
   const socket = { data: () => undefined };
   const listeners = Array.from({ length: count }, () =>
@@ -95,15 +95,15 @@ function freePorts(count: number): number[] {
   return listeners.map((listener) => listener.port);
 }
 
-async function untilItAnswers(url: string): Promise<void> {
+async function waitUntilReady(url: string): Promise<void> {
   const deadline = performance.now() + 15_000;
   for (;;) {
-    const answered = await fetch(url).then(
+    const isReady = await fetch(url).then(
       (response) => response.ok,
       () => false,
     );
-    if (answered) return;
-    if (performance.now() > deadline) throw new Error(`${url} did not answer within 15 s`);
+    if (isReady) return;
+    if (performance.now() > deadline) throw new Error(`${url} was not ready within 15 s`);
     await Bun.sleep(50);
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 export interface Measured {
   readonly requestsPerSecond: number;
-  /** Processor time of the proxy for one request: what others do on the machine at the same time changes it little. */
+  /** CPU time of the proxy per request: hardly affected by other load on the machine. */
   readonly cpuMicroseconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -11,11 +11,11 @@ export interface Measured {
 export interface Load {
   readonly connections: number;
   readonly seconds: number;
-  /** The processor `wrk` is pinned to. */
+  /** The core that `wrk` is pinned to. */
   readonly core: number;
 }
 
-/** Runs wrk once. @param pid of the proxy; @throws when it fails or anything but 2xx came back */
+/** Runs wrk once. @param pid of the proxy; @throws when it fails or a response has no 2xx status */
 export async function measure(url: string, pid: number, load: Load): Promise<Measured> {
   const { connections, seconds, core } = load;
   const cpuBefore = cpuTicks(pid);
@@ -38,7 +38,7 @@ export async function measure(url: string, pid: number, load: Load): Promise<Mea
   ]);
   if (code !== 0) throw new Error(`wrk failed: ${errors}`);
   if (output.includes('Non-2xx') || output.includes('Socket errors'))
-    throw new Error(`not all went well:\n${output}`);
+    throw new Error(`Some requests failed:\n${output}`);
   const requests = Number(field(output, /(\d+) requests in/));
   return {
     cpuMicroseconds: ((cpuTicks(pid) - cpuBefore) * MICROSECONDS_PER_TICK) / requests,
@@ -56,7 +56,7 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** Linux counts processor time in hundredths of a second. */
+/** Linux measures CPU time in hundredths of a second. */
 const MICROSECONDS_PER_TICK = 10_000;
 
 /** User and system time of a process, all threads together (proc(5): fields 14 and 15 of stat). */
@@ -68,7 +68,7 @@ function cpuTicks(pid: number): number {
 
 function field(output: string, pattern: RegExp): string {
   const found = pattern.exec(output)?.[1];
-  if (found === undefined) throw new Error(`wrk said nothing like ${pattern}:\n${output}`);
+  if (found === undefined) throw new Error(`The output of wrk does not match ${pattern}:\n${output}`);
   return found;
 }
 

@@ -5,30 +5,31 @@ import { type Contestant, startAll } from './contestants';
 import { type Measured, measure, median } from './load';
 
 /**
- * The gateway's data plane beside other proxies: same upstream, same load, each proxy on one processor, load generator
- * and upstream on another. Rounds are interleaved, and only figures of the same round are compared.
+ * Compares the gateway's data plane with other proxies: same upstream and load, each proxy pinned to one core, load
+ * generator and upstream to another. Rounds are interleaved, and only results of the same round are compared.
  */
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const SECONDS = Number(process.env.SECONDS ?? 4);
-/** A just-in-time compiler needs some ten thousand requests. */
+/** The JIT compiler needs some ten thousand requests. */
 const WARM_UP_SECONDS = 5;
 const CONNECTIONS = 64;
 const CORES = { proxy: 0, load: 1 };
 
 async function main() {
-  if (cpus().length < 2) throw new Error('two processors are needed: one for the proxy, one for the load');
+  if (cpus().length < 2)
+    throw new Error('The benchmark needs two cores: one for the proxy, one for the load');
   const folder = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
-  const stable = await startAll(folder, CORES);
+  const field = await startAll(folder, CORES);
   try {
-    const rounds = await race(stable.contestants);
-    const direct = await measure(stable.upstreamUrl, stable.upstreamPid, {
+    const rounds = await race(field.contestants);
+    const direct = await measure(field.upstreamUrl, field.upstreamPid, {
       connections: CONNECTIONS,
       seconds: SECONDS,
       core: CORES.load,
     });
-    report(stable.contestants, rounds, direct);
+    report(field.contestants, rounds, direct);
   } finally {
-    await stable.stopAll();
+    await field.stopAll();
     rmSync(folder, { recursive: true });
   }
 }
@@ -50,7 +51,7 @@ async function race(contestants: readonly Contestant[]): Promise<Round[]> {
 function report(contestants: readonly Contestant[], rounds: readonly Round[], direct: Measured) {
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores; Bun ${Bun.version}`);
   console.log(
-    `${ROUNDS} interleaved rounds of ${SECONDS} s, ${CONNECTIONS} connections, one core for each proxy; medians`,
+    `Medians of ${ROUNDS} interleaved rounds of ${SECONDS} s with ${CONNECTIONS} connections, one core per proxy`,
   );
   const of = (name: string, figure: keyof Measured) => rounds.map((round) => round.get(name)?.[figure] ?? 0);
   const rows = contestants.map(({ name }) => ({
@@ -59,8 +60,8 @@ function report(contestants: readonly Contestant[], rounds: readonly Round[], di
     'p50 ms': median(of(name, 'p50Ms')),
     'p99 ms': median(of(name, 'p99Ms')),
     'CPU µs/request': Number(median(of(name, 'cpuMicroseconds')).toFixed(1)),
-    'rookery ÷ this, requests/s': ratio(rounds, name, (measured) => measured.requestsPerSecond),
-    'per CPU second': ratio(rounds, name, (measured) => 1 / measured.cpuMicroseconds),
+    'rookery ÷ proxy, requests/s': ratio(rounds, name, (measured) => measured.requestsPerSecond),
+    'rookery ÷ proxy, requests/CPU s': ratio(rounds, name, (measured) => 1 / measured.cpuMicroseconds),
   }));
   console.table(rows);
   console.log(
@@ -68,7 +69,7 @@ function report(contestants: readonly Contestant[], rounds: readonly Round[], di
   );
 }
 
-/** The median of the rounds' ratios: two figures of one round had the same neighbours. */
+/** The median of the ratios per round: results of one round share the same conditions. */
 function ratio(rounds: readonly Round[], name: string, figure: (measured: Measured) => number): number {
   const ratios = rounds.flatMap((round) => {
     const ours = round.get('rookery');

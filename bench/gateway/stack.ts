@@ -3,14 +3,14 @@ import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
 import { type InstanceLease, registerInstance } from '#kit/registry/lease';
 
-/** What our own processes need to run as in production, apart from everything else on the machine. */
+/** Settings of our own processes: as in production, isolated from other systems on the machine. */
 const SETTINGS = {
   JWT_ALG: 'HS256',
   JWT_SECRET: 'a-secret-for-the-benchmark-of-32-characters',
   INTERNAL_SECRET: 'another-secret-for-the-benchmark',
   REGISTRY_TOKEN: 'a-token-for-the-benchmark',
   REGISTRY_ALLOWED_HOSTS: '127.0.0.1',
-  // On, as they are deployed, and so high that the one address all the load comes from stays within them.
+  // Enabled as in production, but above the load, which comes from one address.
   RATE_LIMIT_PER_MINUTE: '60000000',
   RATE_LIMIT_SIGN_IN_PER_MINUTE: '20',
   RATE_LIMIT_REGISTRATION_PER_MINUTE: '10',
@@ -19,7 +19,7 @@ const SETTINGS = {
 
 const ROOT = join(import.meta.dir, '..', '..');
 
-/** Our gateway as it is deployed: it learns from a registry what there is. Rate limits are on, but counted by itself: there is no Redis. */
+/** Our gateway with a registry, as deployed. Rate limits are enabled but not shared, as there is no Redis. */
 export function ownProcesses(ports: { registry: number; gateway: number }) {
   const registryUrl = `http://127.0.0.1:${ports.registry}`;
   const run = (main: string, port: number) => ({
@@ -33,7 +33,7 @@ export function ownProcesses(ports: { registry: number; gateway: number }) {
   };
 }
 
-/** Enters the upstream as a service among others, an instance for each of its ports, for as long as the lease is kept. */
+/** Registers the upstream as one of several services, with one instance per port, until the leases are released. */
 export async function registerUpstream(
   registryUrl: string,
   ports: readonly number[],

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Registered } from '#contracts/registry';
 
 /**
- * The registry with many instances and many watchers: what steady heartbeats cost, and how long a change takes to
- * reach everybody. With several replicas, which share the table through a Redis of their own, watchers and heartbeats
- * spread over them. Run: `bun bench/registry/main.ts [instances] [watchers] [seconds] [replicas]`
+ * The registry with many instances and watchers: the cost of steady heartbeats, and the propagation time of a change.
+ * Several replicas share the table through a Redis of their own; watchers and heartbeats are spread over them.
+ * Run: `bun bench/registry/main.ts [instances] [watchers] [seconds] [replicas]`
  */
 const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15, replicaCount = 1] = process.argv
   .slice(2)
@@ -12,31 +12,31 @@ const [instanceCount = 2_000, watcherCount = 200, steadySeconds = 15, replicaCou
 const SERVICES = 20;
 const ROUTES = 10;
 const CHANGES = 30;
-/** Each change alone: longer than the registry rests after telling everybody. */
+/** Longer than the registry pauses after a notification, so that each change is measured alone. */
 const BETWEEN_CHANGES_MS = 200;
 const HEARTBEAT_MS = 5_000;
 const LINE_FEED = 10;
-const CALLS_AT_ONCE = 32;
-/** The kernel counts processor time in hundredths of a second (USER_HZ). */
+const CONCURRENCY = 32;
+/** The kernel measures CPU time in hundredths of a second (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
 const redis = replicaCount > 1 ? startRedis() : undefined;
 const replicas = Array.from({ length: replicaCount }, () => startReplica());
 try {
-  await Promise.all(replicas.map(untilHealthy));
-  const seen = Array.from({ length: watcherCount }, (_, number) => ({
+  await Promise.all(replicas.map(waitUntilHealthy));
+  const watchers = Array.from({ length: watcherCount }, (_, number) => ({
     replica: replicaFor(number),
     revision: 0,
     bytes: 0,
   }));
-  for (const watcher of seen) watch(watcher);
-  report('idle, watchers connected');
-  const leases = await timed('registering all', registerAll);
-  await timed('until every watcher has seen the last of them', () => untilSeen(seen));
-  report('after registering');
+  for (const watcher of watchers) watch(watcher);
+  report('Idle with watchers');
+  const leases = await timed('Registration of all instances', registerAll);
+  await timed('Propagation to all watchers', () => waitUntilSeen(watchers));
+  report('After registration');
   await steady(leases);
-  await changes(leases, seen);
-  report('at the end');
+  await changes(leases, watchers);
+  report('At the end');
 } finally {
   for (const { process: running } of replicas) running.kill();
   await Promise.all(replicas.map(({ process: running }) => running.exited));
@@ -60,11 +60,11 @@ function startRedis() {
 
 function startReplica(): Replica {
   const port = freePort();
-  const sharing = redis ? { REGISTRY_REDIS_URL: redis.url } : {};
+  const replication = redis ? { REGISTRY_REDIS_URL: redis.url } : {};
   return {
     url: `http://127.0.0.1:${port}`,
     process: Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
-      env: { ...process.env, ...sharing, PORT: String(port), LOG_LEVEL: 'warn' },
+      env: { ...process.env, ...replication, PORT: String(port), LOG_LEVEL: 'warn' },
       stdout: 'inherit',
     }),
   };
@@ -72,7 +72,7 @@ function startReplica(): Replica {
 
 function replicaFor(number: number): Replica {
   const replica = replicas[number % replicas.length];
-  if (!replica) throw new Error('There is no replica');
+  if (!replica) throw new Error('No replica is running');
   return replica;
 }
 
@@ -92,54 +92,52 @@ async function registerAll(): Promise<Registered[]> {
 }
 
 async function steady(leases: readonly Registered[]): Promise<void> {
-  const before = processorSeconds();
+  const before = cpuSeconds();
   const startedMs = performance.now();
-  let beats = 0;
+  let sent = 0;
   while (performance.now() - startedMs < steadySeconds * 1_000) {
-    const dueBeats = Math.floor(((performance.now() - startedMs) / HEARTBEAT_MS) * leases.length) - beats;
-    await inParallel(dueBeats, async () => {
-      const lease = leases[beats++ % leases.length];
+    const due = Math.floor(((performance.now() - startedMs) / HEARTBEAT_MS) * leases.length) - sent;
+    await inParallel(due, async () => {
+      const lease = leases[sent++ % leases.length];
       if (lease)
-        await (
-          await post(beats, `/heartbeat/${lease.instance_id}`, lease.lease_secret, { load: 0.5 })
-        ).text();
+        await (await post(sent, `/heartbeat/${lease.instance_id}`, lease.lease_secret, { load: 0.5 })).text();
     });
     await Bun.sleep(10);
   }
   const seconds = (performance.now() - startedMs) / 1_000;
-  const shares = processorSeconds().map((after, index) => ((after - (before[index] ?? 0)) / seconds) * 100);
+  const shares = cpuSeconds().map((after, index) => ((after - (before[index] ?? 0)) / seconds) * 100);
   console.log(
-    `steady: ${(beats / seconds).toFixed(0)} heartbeats/s cost ${shares.map((share) => share.toFixed(1)).join(' and ')} % of one core`,
+    `Steady state: ${(sent / seconds).toFixed(0)} heartbeats/s use ${shares.map((share) => share.toFixed(1)).join(' and ')} % of one core`,
   );
 }
 
-async function changes(leases: readonly Registered[], seen: readonly Watched[]): Promise<void> {
+async function changes(leases: readonly Registered[], watchers: readonly Watched[]): Promise<void> {
   const firstMs: number[] = [];
   const lastMs: number[] = [];
-  const before = processorSeconds();
+  const before = cpuSeconds();
   for (let change = 0; change < CHANGES; change++) {
     const lease = leases[change];
     if (!lease) break;
-    // Each replica counts its own changes.
+    // Each replica has its own revisions.
     const awaited = new Map<Replica, number>();
     for (const replica of replicas) awaited.set(replica, (await revisionOf(replica)) + 1);
-    const isSeen = (watcher: Watched) => watcher.revision >= (awaited.get(watcher.replica) ?? 0);
+    const isCurrent = (watcher: Watched) => watcher.revision >= (awaited.get(watcher.replica) ?? 0);
     const startedMs = performance.now();
     const state = { state: 'draining' };
     const response = await post(change, `/heartbeat/${lease.instance_id}`, lease.lease_secret, state);
-    if (!response.ok) throw new Error(`A heartbeat was answered with ${response.status}`);
-    while (!seen.some(isSeen)) await Bun.sleep(0);
+    if (!response.ok) throw new Error(`A heartbeat failed with status ${response.status}`);
+    while (!watchers.some(isCurrent)) await Bun.sleep(0);
     firstMs.push(performance.now() - startedMs);
-    while (!seen.every(isSeen)) await Bun.sleep(0);
+    while (!watchers.every(isCurrent)) await Bun.sleep(0);
     lastMs.push(performance.now() - startedMs);
     await Bun.sleep(BETWEEN_CHANGES_MS);
   }
-  const cost = ((sum(processorSeconds()) - sum(before)) / CHANGES) * 1_000;
+  const cost = ((sum(cpuSeconds()) - sum(before)) / CHANGES) * 1_000;
   console.log(
-    `a change reaches the first watcher in ${median(firstMs)} ms, all ${seen.length} in ${median(lastMs)} ms (medians)`,
+    `A change reaches the first watcher in ${median(firstMs)} ms, all ${watchers.length} in ${median(lastMs)} ms (medians)`,
   );
   console.log(
-    `slowest of ${CHANGES} changes to all: ${Math.max(...lastMs).toFixed(1)} ms; ${cost.toFixed(1)} ms of processor each`,
+    `The slowest of ${CHANGES} changes reaches all in ${Math.max(...lastMs).toFixed(1)} ms; CPU time per change: ${cost.toFixed(1)} ms`,
   );
 }
 
@@ -152,42 +150,40 @@ interface Watched {
 function watch(watched: Watched): void {
   void (async () => {
     const response = await fetch(`${watched.replica.url}/watch`);
-    let begun = 0;
+    let incomplete = 0;
     for await (const chunk of response.body ?? []) {
       watched.bytes += chunk.length;
-      // An event counts once its end is here; its data is not worth parsing for that.
+      // An event counts once it is complete; parsing its data is not necessary.
       const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const id = text.lastIndexOf('id: ');
-      if (id >= 0) begun = Number(text.toString('latin1', id, text.indexOf('\n', id)).split(':').at(-1));
-      if (text.at(-1) === LINE_FEED && text.at(-2) === LINE_FEED) watched.revision = begun;
+      if (id >= 0) incomplete = Number(text.toString('latin1', id, text.indexOf('\n', id)).split(':').at(-1));
+      if (text.at(-1) === LINE_FEED && text.at(-2) === LINE_FEED) watched.revision = incomplete;
     }
-  })().catch((failure: unknown) => console.error('a watcher ended', failure));
+  })().catch((failure: unknown) => console.error('A watch failed', failure));
 }
 
-async function untilSeen(seen: readonly Watched[]): Promise<void> {
-  // An instance is one change at every replica.
+async function waitUntilSeen(watchers: readonly Watched[]): Promise<void> {
+  // Each instance is one change on every replica.
   for (const replica of replicas) while ((await revisionOf(replica)) < instanceCount) await Bun.sleep(5);
-  while (!seen.every((watcher) => watcher.revision >= instanceCount)) await Bun.sleep(5);
-  const bytes = sum(seen.map((watcher) => watcher.bytes));
-  console.log(`watchers have read ${(bytes / 1e6).toFixed(0)} MB in all`);
+  while (!watchers.every((watcher) => watcher.revision >= instanceCount)) await Bun.sleep(5);
+  const bytes = sum(watchers.map((watcher) => watcher.bytes));
+  console.log(`Watchers have received ${(bytes / 1e6).toFixed(0)} MB in total`);
 }
 
 async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
-  const lane = async () => {
+  const worker = async () => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(count, CALLS_AT_ONCE) }, lane));
+  await Promise.all(Array.from({ length: Math.min(count, CONCURRENCY) }, worker));
 }
 
 async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
   const startedMs = performance.now();
-  const before = processorSeconds();
+  const before = cpuSeconds();
   const result = await work();
   const ms = performance.now() - startedMs;
-  console.log(
-    `${what}: ${ms.toFixed(0)} ms, ${(sum(processorSeconds()) - sum(before)).toFixed(2)} s of processor`,
-  );
+  console.log(`${what}: ${ms.toFixed(0)} ms, ${(sum(cpuSeconds()) - sum(before)).toFixed(2)} s of CPU time`);
   return result;
 }
 
@@ -203,7 +199,7 @@ function post(number: number, path: string, bearer: string | undefined, body: ob
   });
 }
 
-async function untilHealthy({ url }: Replica): Promise<void> {
+async function waitUntilHealthy({ url }: Replica): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
   while (performance.now() < deadlineMs) {
     if (
@@ -215,11 +211,11 @@ async function untilHealthy({ url }: Replica): Promise<void> {
       return;
     await Bun.sleep(50);
   }
-  throw new Error('The registry did not start within 10 s');
+  throw new Error('The registry was not healthy within 10 s');
 }
 
-/** Of each replica. */
-function processorSeconds(): number[] {
+/** CPU time of each replica. */
+function cpuSeconds(): number[] {
   return replicas.map(({ process: { pid } }) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
@@ -245,7 +241,7 @@ function median(values: readonly number[]): string {
 
 function freePort(): number {
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
-  const taken = server.port ?? 0;
+  const port = server.port ?? 0;
   void server.stop(true);
-  return taken;
+  return port;
 }

@@ -6,19 +6,19 @@ import { eventually } from '../../tests/support/eventually';
 import { startProcess } from '../../tests/support/processes';
 
 /**
- * Whether the time of an answer tells known names from unknown ones: sign-ins with a wrong password, and links asked for
- * a forgotten one. Pairs are measured one after the other, each in a random order, so that both of a pair have the same
- * neighbours on this machine. Ends with status 1 when the medians are found to differ by more than five per cent; what
- * a busy machine leaves open is said.
+ * Checks for a timing side channel that reveals accounts: sign-ins with a wrong password, and password reset requests,
+ * for existing and unknown names. Pairs are measured one after the other, each in random order, so that both of a pair
+ * see the same load. Exits with status 1 when the medians differ by more than five per cent; reports when a busy machine
+ * leaves the result undecided.
  */
 const PEOPLE = Number(process.env.PEOPLE ?? 100);
-/** Wrong passwords an account may have before it rests, which answers at once and would be measured instead. */
-const GUESSES_PER_PERSON = 4;
-const LINKS_PER_PERSON = 3;
+/** Below the number of wrong passwords that locks an account: a locked account is rejected at once. */
+const ATTEMPTS_PER_PERSON = 4;
+const RESETS_PER_PERSON = 3;
 const WARM_UP_PAIRS = 20;
-/** What goes on after an answer is over by then; it would be measured with the next answer. */
-const REST_MS = 40;
-const ALLOWED_DIFFERENCE = 0.05;
+/** Background work of a request has ended by then; it would add to the next measurement. */
+const PAUSE_MS = 40;
+const MAX_DIFFERENCE = 0.05;
 const RESAMPLES = 1_000;
 const PORT_OFFSET = 9_000;
 const PASSWORD = 'a password of the benchmark';
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
       start('services/users/main.ts', shared),
     ]);
     const people = await register(auth);
-    return report([await signIns(auth, people), await forgottenPasswords(auth, people)]);
+    return report([await signIns(auth, people), await passwordResets(auth, people)]);
   } finally {
     for (const stop of stops) await stop();
     await stack.stop();
@@ -61,25 +61,25 @@ async function register(auth: string): Promise<string[]> {
     await eventually(async () => {
       const body = { username, email: `${username}@example.com`, password: PASSWORD };
       const { status } = await post(`${auth}/auth/register`, body);
-      if (status !== 201) throw new Error(`registering answered ${status}`);
+      if (status !== 201) throw new Error(`Registration failed with status ${status}`);
     }, 20_000);
   return people;
 }
 
 const signIns = (auth: string, people: readonly string[]): Promise<Pair> =>
-  measurePairs('sign-in with a wrong password', people, GUESSES_PER_PERSON, async (username) => {
+  measurePairs('sign-in with a wrong password', people, ATTEMPTS_PER_PERSON, async (username) => {
     const { status, ms } = await post(`${auth}/auth/login`, { username, password: 'not the password' });
-    if (status !== 401) throw new Error(`signing in answered ${status}`);
+    if (status !== 401) throw new Error(`Sign-in returned ${status} instead of 401`);
     return ms;
   });
 
-const forgottenPasswords = (auth: string, people: readonly string[]): Promise<Pair> =>
-  measurePairs('link for a forgotten password', people, LINKS_PER_PERSON, async (username, number) => {
-    // From an address of its own each time: ten links are all that one may ask for.
+const passwordResets = (auth: string, people: readonly string[]): Promise<Pair> =>
+  measurePairs('password reset request', people, RESETS_PER_PERSON, async (username, number) => {
+    // A different address each time: one address may request only ten resets.
     const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
     const body = { email: `${username}@example.com` };
     const { status, ms } = await post(`${auth}/auth/password/forgot`, body, { 'x-forwarded-for': address });
-    if (status !== 202) throw new Error(`asking for a link answered ${status}`);
+    if (status !== 202) throw new Error(`The password reset returned ${status} instead of 202`);
     return ms;
   });
 
@@ -96,19 +96,19 @@ async function measurePairs(
     for (const person of people) {
       const inOrder: [string, number[]][] = [
         [person, known],
-        // Asked as often as the person: what the throttles know of a name takes time too.
-        [`nobody_like_${person}`, unknown],
+        // As often as the existing name: looking up its rate limits takes time too.
+        [`unknown_${person}`, unknown],
       ];
-      for (const [name, taken] of Math.random() < 0.5 ? inOrder : inOrder.toReversed()) {
-        taken.push(await measure(name, number++));
-        await Bun.sleep(REST_MS);
+      for (const [name, durations] of Math.random() < 0.5 ? inOrder : inOrder.toReversed()) {
+        durations.push(await measure(name, number++));
+        await Bun.sleep(PAUSE_MS);
       }
     }
   return { what, known: known.slice(WARM_UP_PAIRS), unknown: unknown.slice(WARM_UP_PAIRS) };
 }
 
 async function post(url: string, body: object, headers: Record<string, string> = {}) {
-  const beganMs = performance.now();
+  const startedMs = performance.now();
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
@@ -116,42 +116,42 @@ async function post(url: string, body: object, headers: Record<string, string> =
     signal: AbortSignal.timeout(15_000),
   });
   await response.arrayBuffer();
-  return { status: response.status, ms: performance.now() - beganMs };
+  return { status: response.status, ms: performance.now() - startedMs };
 }
 
 function report(pairs: readonly Pair[]): number {
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores; Bun ${Bun.version}`);
-  const judged = pairs.map((pair) => ({ ...pair, interval: intervalOf(pair) }));
+  const results = pairs.map((pair) => ({ ...pair, interval: intervalOf(pair) }));
   console.table(
-    judged.map(({ what, known, unknown, interval: [low, high] }) => ({
-      answer: what,
+    results.map(({ what, known, unknown, interval: [low, high] }) => ({
+      request: what,
       pairs: known.length,
       'known, median ms': rounded(median(known)),
       'unknown, median ms': rounded(median(unknown)),
-      'known slower by %': rounded(100 * differenceOf({ known, unknown })),
-      '95 of 100 times': `${rounded(100 * low)} to ${rounded(100 * high)}`,
+      'known slower by, %': rounded(100 * differenceOf({ known, unknown })),
+      '95 % interval': `${rounded(100 * low)} to ${rounded(100 * high)}`,
     })),
   );
-  for (const { what, interval } of judged) console.log(`${what}: ${verdictOn(interval)}`);
-  return judged.some(({ interval }) => isTold(interval)) ? 1 : 0;
+  for (const { what, interval } of results) console.log(`${what}: ${describeResult(interval)}`);
+  return results.some(({ interval }) => isDistinguishable(interval)) ? 1 : 0;
 }
 
 type Interval = readonly [low: number, high: number];
 
-const isTold = ([low, high]: Interval): boolean => low > ALLOWED_DIFFERENCE || high < -ALLOWED_DIFFERENCE;
+const isDistinguishable = ([low, high]: Interval): boolean => low > MAX_DIFFERENCE || high < -MAX_DIFFERENCE;
 
-function verdictOn(interval: Interval): string {
-  if (isTold(interval)) return 'the time tells whether there is such an account';
-  const within = interval.every((bound) => Math.abs(bound) <= ALLOWED_DIFFERENCE);
+function describeResult(interval: Interval): string {
+  if (isDistinguishable(interval)) return 'FAILED: the response time reveals whether the account exists';
+  const within = interval.every((bound) => Math.abs(bound) <= MAX_DIFFERENCE);
   return within
-    ? 'the medians are within 5 %'
-    : 'undecided: too few pairs for how busy this machine is (PEOPLE=1000 for more)';
+    ? 'the medians differ by at most 5 %'
+    : 'undecided: too few pairs for the load of this machine (use PEOPLE=1000)';
 }
 
 const differenceOf = ({ known, unknown }: Pick<Pair, 'known' | 'unknown'>): number =>
   (median(known) - median(unknown)) / Math.max(median(known), median(unknown));
 
-/** Where the difference would lie if measured again: the bootstrap's percentiles (Efron, 1979), drawing whole pairs. */
+/** The 95 % confidence interval of the difference: bootstrap percentiles (Efron, 1979), resampling whole pairs. */
 function intervalOf({ known, unknown }: Pair): Interval {
   const differences = Array.from({ length: RESAMPLES }, () => {
     const drawn = known.map(() => Math.floor(Math.random() * known.length));

@@ -1,4 +1,4 @@
-/** One process in the foreground; `-p` and the pid file keep it apart from an nginx of the machine. */
+/** One process in the foreground, isolated from the system's nginx by `-p` and the pid file. */
 const frame = (folder: string, http: string) => `
 worker_processes 1;
 master_process off;
@@ -18,7 +18,7 @@ http {
 }
 `;
 
-/** The trivial upstream of all: a small JSON answer. */
+/** The upstream of all proxies: a small JSON response. */
 export const upstreamConfiguration = (folder: string, ports: readonly number[]) =>
   frame(
     folder,
@@ -28,14 +28,14 @@ export const upstreamConfiguration = (folder: string, ports: readonly number[]) 
     }`,
   );
 
-/** What our access log says of a request, as far as nginx knows it. */
+/** The fields of our access log that nginx has. */
 const LOG_FORMAT = `'{"level":"info","time":"$time_iso8601","method":"$request_method","route":"$uri","status":$status,'
       '"duration_ms":$request_time,"bytes_in":$request_length,"bytes_out":$body_bytes_sent,"client":"$remote_addr",'
       '"request_id":"$request_id","trace_id":"$request_id","instance":"$upstream_addr"}'`;
 
 /**
- * A reverse proxy that does what ours does to every request: kept upstream connections, the same header lines to the
- * instance and to the client, and the same line in the log, gathered before it is written.
+ * A reverse proxy with the same work per request as ours: persistent upstream connections, the same headers to the
+ * instance and to the client, and the same buffered access log line.
  */
 export const proxyConfiguration = (folder: string, port: number, upstreams: readonly number[]) =>
   frame(
