@@ -8,7 +8,7 @@ import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './suppo
 import { type StartedProcess, startProcess } from './support/processes';
 import { testDatabase } from './support/servers';
 
-/** One request is one trace, whichever processes and brokers it goes through; and where it is told does not matter to it. */
+/** One request is one trace across processes and brokers, and requests do not depend on the collector. */
 
 const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
 const SERVER = 2;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const { url: REGISTRY_URL } = await start('registry/main.ts', {});
   [gateway] = await Promise.all([
     start('gateway/main.ts', { REGISTRY_URL }),
-    // Timelines believes no token before auth has told it once which are revoked.
+    // Timelines accepts tokens only after it has read the revoked ones from auth.
     start('services/auth/main.ts', { REGISTRY_URL, AUTH_DATABASE_URL: databases[0]?.url ?? '' }),
     start('services/timelines/main.ts', { REGISTRY_URL, TIMELINES_DATABASE_URL: databases[1]?.url ?? '' }),
     start('workers/posts/main.ts', { REGISTRY_URL }),
@@ -48,13 +48,13 @@ afterAll(async () => {
   await receiver.stop();
 }, 30_000);
 
-test('a post accepted for later is one trace from the gateway to the database, by way of its job', async () => {
+test('an accepted post is one trace from the gateway through its job to the database', async () => {
   await eventually(() => post('the first', '').then(({ status }) => expect(status).toBe(202)), 20_000);
   const traceId = uuidv7().replaceAll('-', '');
   const accepted = await post('a traced post', `00-${traceId}-b7ad6b7169203331-01`);
   expect(accepted.status).toBe(202);
   const spansOf = () => receiver.spans.filter((span) => span.traceId === traceId);
-  // Each process sends its own spans, the callers' when theirs are over.
+  // Each process exports its own spans, and a caller its span at the end of the call.
   await eventually(() =>
     expect(
       chainTo('insert posts', spansOf()).map(({ service, kind, name }) => [service, kind, name]),
@@ -73,11 +73,11 @@ test('a post accepted for later is one trace from the gateway to the database, b
   expect(first?.parentSpanId).toBe('b7ad6b7169203331');
   const ids = new Set(trace.map(({ spanId }) => spanId));
   expect(ids.size).toBe(trace.length);
-  // Every other one hangs below one of these.
+  // Every other span has a parent in the trace.
   expect(trace.filter((span) => span !== first && !ids.has(span.parentSpanId ?? ''))).toEqual([]);
 }, 30_000);
 
-test('nothing that was sent is in a span, but places for it', () => {
+test('spans contain statements with placeholders and no values of requests', () => {
   const text = JSON.stringify(receiver.spans);
   expect(text).toContain('insert into `posts` (`id`');
   expect(text).toContain('?');
@@ -85,19 +85,19 @@ test('nothing that was sent is in a span, but places for it', () => {
     expect(text).not.toContain(secret);
 });
 
-test('the gateway begins a trace where none was sent, and what watches the system leaves none', async () => {
+test('the gateway starts a trace for requests without one, and probes and heartbeats are not traced', async () => {
   for (const path of ['/health', '/metrics']) await request(gateway.url, 'GET', path);
   await request(gateway.url, 'GET', '/posts/nobody');
-  const begun = await eventually(() =>
+  const root = await eventually(() =>
     receiver.spans.find(({ service, name }) => service === 'gateway' && name === 'GET /posts/:username'),
   );
-  expect(begun?.parentSpanId).toBeUndefined();
+  expect(root?.parentSpanId).toBeUndefined();
   expect(receiver.spans.filter(({ name }) => /health|readyz|metrics|heartbeat|register/.test(name))).toEqual(
     [],
   );
 });
 
-test('a request the gateway passes on by gRPC is one trace as well', async () => {
+test('a request transcoded to gRPC is one trace', async () => {
   const method = 'auth.v1.AuthService/Login';
   const body = { username: 'nobody', password: 'nothing-of-use' };
   await request(gateway.url, 'POST', '/auth/login', { body });
@@ -115,12 +115,12 @@ test('a request the gateway passes on by gRPC is one trace as well', async () =>
   );
 });
 
-test('requests go on while there is nobody to tell', async () => {
+test('requests succeed while the collector is unavailable', async () => {
   await receiver.stop();
-  for (let number = 0; number < 20; number++) expect((await post(`untold ${number}`, '')).status).toBe(202);
+  for (let number = 0; number < 20; number++) expect((await post(`untraced ${number}`, '')).status).toBe(202);
 });
 
-/** From the first of the trace down to the span of this name. */
+/** The spans from the root of the trace to the span of this name. */
 function chainTo(name: string, trace: readonly ReceivedSpan[]): ReceivedSpan[] {
   const chain: ReceivedSpan[] = [];
   let span = trace.find((one) => one.name === name);

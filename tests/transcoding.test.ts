@@ -5,7 +5,7 @@ import { throttleRedisUrl } from './support/identity';
 import { type StartedProcess, startProcess } from './support/processes';
 import { testDatabase, uniqueName } from './support/servers';
 
-/** The routes that the gateway answers by gRPC, asked through it and at the service itself: nobody can tell which. */
+/** Routes that the gateway transcodes to gRPC respond as the service itself does over HTTP. */
 
 const PASSWORD = 'correct horse battery staple';
 const ADMIN = 'transcoding_admin';
@@ -47,7 +47,7 @@ afterAll(async () => {
   await Promise.all(databases.map(({ drop }) => drop()));
 }, 30_000);
 
-interface Asked {
+interface RequestParts {
   readonly body?: unknown;
   readonly token?: string;
   readonly headers?: Record<string, string>;
@@ -66,21 +66,21 @@ async function register(base: string) {
   };
 }
 
-/** Everything of an answer that is the same for two people. */
-const seen = ({ status, headers, body }: Reply) => ({
+/** The parts of a response that are the same for two people. */
+const comparable = ({ status, headers, body }: Reply) => ({
   status,
   headers: Object.fromEntries(
     ['content-type', 'cache-control', 'location', 'set-cookie', 'www-authenticate', 'x-content-type-options']
       .filter((name) => !(name === 'x-content-type-options' && status >= 400))
       .map((name) => [name, withoutNames(headers.get(name) ?? '')]),
   ),
-  body: status >= 400 ? refusalIn(body) : shapeOf(body),
+  body: status >= 400 ? problemIn(body) : shapeOf(body),
 });
 
 const withoutNames = (text: string) =>
   text.replace(/person_\w+/, '<username>').replace(/refresh_token=[\w-]+/, 'refresh_token=<token>');
 
-const refusalIn = ({ title, code, detail, errors, instance, type }: Record<string, unknown>) => ({
+const problemIn = ({ title, code, detail, errors, instance, type }: Record<string, unknown>) => ({
   title,
   code,
   detail,
@@ -101,32 +101,32 @@ function shapeOf(value: unknown): unknown {
   return typeof value === 'string' ? 'text' : value;
 }
 
-/** The same request to the gateway and to the service, each with a person of its own where it needs one. */
+/** Sends the same request to the gateway and to the service, each with a person of its own if needed. */
 async function expectSame(
   service: () => StartedProcess,
   method: string,
   path: string,
-  ask: (base: string) => Promise<Asked> | Asked,
+  prepare: (base: string) => Promise<RequestParts> | RequestParts,
 ): Promise<Reply> {
-  const throughGateway = await request(gateway.url, method, path, await ask(gateway.url));
-  const direct = await request(service().url, method, path, await ask(service().url));
-  expect(seen(throughGateway)).toEqual(seen(direct));
+  const throughGateway = await request(gateway.url, method, path, await prepare(gateway.url));
+  const direct = await request(service().url, method, path, await prepare(service().url));
+  expect(comparable(throughGateway)).toEqual(comparable(direct));
   return throughGateway;
 }
 
 const inAuth = () => auth;
 const inUsers = () => users;
 
-describe('registering and signing in', () => {
-  test('registering answers 201 with where the person is and a cookie no script can read', async () => {
+describe('registration and sign-in', () => {
+  test('registration returns 201 with the location of the person and an HttpOnly cookie', async () => {
     const { reply } = await register(gateway.url);
     const { reply: direct } = await register(auth.url);
-    expect(seen(reply)).toEqual(seen(direct));
+    expect(comparable(reply)).toEqual(comparable(direct));
     expect(reply.headers.get('set-cookie')).toContain('HttpOnly');
     expect(reply.headers.get('location')).toStartWith('/users/person_');
   });
 
-  test('signing in by username and by address, with more than is known', async () => {
+  test('sign-in accepts a username or an email address, with unknown members', async () => {
     for (const named of ['username', 'email']) {
       const reply = await expectSame(inAuth, 'POST', '/auth/login', async (base) => {
         const { username } = await register(base);
@@ -137,8 +137,8 @@ describe('registering and signing in', () => {
     }
   });
 
-  test('a wrong password, a name twice, and whatever is no sign-in at all', async () => {
-    const cases: [Asked, string][] = [
+  test('invalid sign-ins are rejected', async () => {
+    const cases: [RequestParts, string][] = [
       [{ body: { username: uniqueName('nobody'), password: 'wrong' } }, 'auth.wrong-credentials'],
       [{ body: { username: 'a', email: 'a@b.example', password: 'x' } }, 'request.invalid'],
       [{ body: { username: 7, password: PASSWORD } }, 'request.invalid'],
@@ -153,14 +153,14 @@ describe('registering and signing in', () => {
       ],
       [{ body: { username: 'alice', password: 'p'.repeat(1_100_000) } }, 'request.too-large'],
     ];
-    for (const [asked, code] of cases) {
-      const reply = await expectSame(inAuth, 'POST', '/auth/login', () => asked);
+    for (const [parts, code] of cases) {
+      const reply = await expectSame(inAuth, 'POST', '/auth/login', () => parts);
       expect(reply.body.code).toBe(code);
       expect(JSON.stringify(reply.body)).not.toContain(PASSWORD);
     }
   }, 30_000);
 
-  test('a name that is taken, and a registration that is none', async () => {
+  test('a taken username and invalid registrations are rejected', async () => {
     const { username } = await register(gateway.url);
     const again = { username, email: 'else@example.com', password: PASSWORD };
     const taken = await expectSame(inAuth, 'POST', '/auth/register', () => ({ body: again }));
@@ -171,8 +171,8 @@ describe('registering and signing in', () => {
       { ...again, password: 'short' },
       { ...again, email: 5 },
     ]) {
-      const refused = await expectSame(inAuth, 'POST', '/auth/register', () => ({ body }));
-      expect(refused.body.code).toBe('request.invalid');
+      const rejected = await expectSame(inAuth, 'POST', '/auth/register', () => ({ body }));
+      expect(rejected.body.code).toBe('request.invalid');
     }
   });
 });
@@ -180,7 +180,7 @@ describe('registering and signing in', () => {
 describe('sessions', () => {
   const cookieOf = (refreshToken: string) => ({ cookie: `theme=dark; refresh_token=${refreshToken}; a=b` });
 
-  test('are renewed by the cookie, by the body, and not at all without a good token', async () => {
+  test('are refreshed by cookie or body, and not without a valid token', async () => {
     const byCookie = await expectSame(inAuth, 'POST', '/auth/refresh', async (base) => ({
       headers: cookieOf((await register(base)).refreshToken),
     }));
@@ -197,7 +197,7 @@ describe('sessions', () => {
     await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ headers: cookieOf('unknown') }));
   });
 
-  test('end with 204, no body and no cookie, and then nothing of them is good', async () => {
+  test('end with 204 and a cleared cookie, and their tokens become invalid', async () => {
     let ended = { token: '', refreshToken: '' };
     const reply = await expectSame(inAuth, 'POST', '/auth/logout', async (base) => {
       ended = await register(base);
@@ -211,7 +211,7 @@ describe('sessions', () => {
     expect((await expectSame(inAuth, 'POST', '/auth/logout', () => ({}))).status).toBe(204);
   });
 
-  test('say who I am, to HEAD as well, and not to strangers', async () => {
+  test('identify the caller, for HEAD too, and not without a valid token', async () => {
     const me = await expectSame(inAuth, 'GET', '/auth/me', async (base) => ({
       token: (await register(base)).token,
     }));
@@ -228,7 +228,7 @@ describe('sessions', () => {
     expect([head.status, await head.text()]).toEqual([200, '']);
   });
 
-  test("remember the client's true address and browser", async () => {
+  test("record the client's address and user agent", async () => {
     const { token } = await register(gateway.url);
     const { body } = await request(gateway.url, 'GET', '/auth/sessions', {
       token,
@@ -241,7 +241,7 @@ describe('sessions', () => {
 describe('my profile', () => {
   const change = { display_name: 'Käthe ☀', bio: 'Birds', locale: 'de-CH', date_of_birth: '1990-02-28' };
 
-  test('is changed with PUT and PATCH, and comes back whole', async () => {
+  test('is updated with PUT and PATCH, which return the whole profile', async () => {
     for (const method of ['PUT', 'PATCH']) {
       const reply = await expectSame(inUsers, method, '/users/me', async () => ({
         token: (await register(gateway.url)).token,
@@ -252,9 +252,11 @@ describe('my profile', () => {
     }
   });
 
-  test('is refused to strangers before its body is looked at, and to what is no profile', async () => {
-    const stranger = await expectSame(inUsers, 'PUT', '/users/me', () => ({ body: { display_name: 5 } }));
-    expect(stranger.body.code).toBe('auth.unauthenticated');
+  test('is checked for authentication before validation, and rejects invalid profiles', async () => {
+    const unauthenticated = await expectSame(inUsers, 'PUT', '/users/me', () => ({
+      body: { display_name: 5 },
+    }));
+    expect(unauthenticated.body.code).toBe('auth.unauthenticated');
     const { token } = await register(gateway.url);
     for (const body of [
       { display_name: 5, bio: [] },
@@ -262,22 +264,22 @@ describe('my profile', () => {
       { avatar_url: null },
       { bio: 'b'.repeat(501) },
     ]) {
-      const refused = await expectSame(inUsers, 'PUT', '/users/me', () => ({ token, body }));
-      expect(refused.body.code).toBe('request.invalid');
+      const rejected = await expectSame(inUsers, 'PUT', '/users/me', () => ({ token, body }));
+      expect(rejected.body.code).toBe('request.invalid');
     }
     const unchanged = await expectSame(inUsers, 'PATCH', '/users/me', () => ({ token, body: {} }));
     expect(unchanged.status).toBe(200);
   });
 });
 
-test('the service is asked by gRPC', async () => {
+test('the gateway calls the service over gRPC', async () => {
   await register(gateway.url);
   const measured = async ({ url }: StartedProcess) => (await fetch(`${url}/metrics`)).text();
   expect(await measured(gateway)).toMatch(/grpc_client_handling_seconds_count\{[^}]*grpc_method="Register"/);
   expect(await measured(auth)).toMatch(/grpc_server_handling_seconds_count\{[^}]*grpc_method="Register"/);
 });
 
-test('operators see which method answers a route, and the document shows it like every other', async () => {
+test('operators see the gRPC method of a route, and the OpenAPI document contains the route', async () => {
   const { body } = await eventually(async () => {
     const signedIn = await request(gateway.url, 'POST', '/auth/login', {
       body: { username: ADMIN, password: PASSWORD },
@@ -300,7 +302,7 @@ test('operators see which method answers a route, and the document shows it like
   });
 });
 
-test('one request id goes through all processes', async () => {
+test('the request id is propagated through all processes', async () => {
   const headers = { 'x-request-id': 'request-of-this-test' };
   const reply = await request(gateway.url, 'GET', '/auth/me', { headers });
   expect(reply.headers.get('x-request-id')).toBe('request-of-this-test');
@@ -308,7 +310,7 @@ test('one request id goes through all processes', async () => {
   await eventually(() => expect(auth.output()).toContain('request-of-this-test'));
 });
 
-test('with no instance left the answer is the gateway’s own 503', async () => {
+test('without instances the gateway responds with 503', async () => {
   const stopping = processes.indexOf(auth);
   await auth.stop();
   processes.splice(stopping, 1);

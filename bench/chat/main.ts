@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startStack } from '../../infra/stack';
-import { talkWhileServersDie } from '../../tests/support/chat-scenario';
+import { chatDuringFailures } from '../../tests/support/chat-scenario';
 import { measureSlowReaders } from './slow-readers';
 
 /**
@@ -39,7 +39,7 @@ try {
     closeCodes.every((code) => code === SLOW),
   );
   const outcome =
-    connections === 0 ? undefined : await talkWhileServersDie({ connections, rooms, messages, perSecond });
+    connections === 0 ? undefined : await chatDuringFailures({ connections, rooms, messages, perSecond });
   if (outcome !== undefined) console.log(outcome);
   process.exitCode = areDisconnected && (outcome === undefined || outcome.wrong.length === 0) ? 0 : 1;
 } finally {

@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 
 const FOLDER = join(import.meta.dir, '..', '..', '.data', 'accepted-posts');
-/** Servers of its own: these are killed. */
+/** Servers of its own, as they are killed. */
 const PORT_OFFSET = 5_000;
 const START_MS = 90_000;
 const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
@@ -19,7 +19,7 @@ const POSTS = 120;
 let stack: Stack;
 let shared: Record<string, string>;
 const running = new Map<string, StartedProcess>();
-const answered = new Set<number>();
+const statuses = new Set<number>();
 
 async function start(name: string, main: string): Promise<void> {
   running.set(name, await startProcess(main, { ...shared, PORT: '0' }));
@@ -50,7 +50,7 @@ beforeAll(async () => {
   shared = { ...stack.environment, JWT_ALG: 'HS256', JWT_SECRET };
   await start('registry', 'registry/main.ts');
   shared.REGISTRY_URL = String(running.get('registry')?.url);
-  // Timelines believes no token before auth has told it once which are revoked.
+  // Timelines accepts tokens only after it has read the revoked ones from auth.
   await Promise.all([
     start('auth', 'services/auth/main.ts'),
     start('timelines', TIMELINES),
@@ -64,26 +64,26 @@ afterAll(async () => {
   await rm(FOLDER, { recursive: true, force: true });
 }, START_MS);
 
-test('posts accepted for later appear exactly once, whoever is killed meanwhile', async () => {
+test('accepted posts are created exactly once while processes and servers are killed', async () => {
   const author = { id: uuidv7(), username: 'persistent' };
   const token = await accessToken(author);
-  const disasters = [
+  const failures = [
     () => killAndStart('posts', POSTS_WORKER),
     () => killServer('beanstalkd'),
     () => killAndStart('timelines', TIMELINES),
     () => killServer('mariadb'),
     () => killAndStart('posts', POSTS_WORKER),
   ];
-  const struck: Promise<void>[] = [];
+  const pending: Promise<void>[] = [];
   const ids: string[] = [];
   for (let number = 0; number < POSTS; number++) {
-    // Each while the posts just accepted are on their way.
-    if (number % 20 === 10) struck.push(disasters[(number - 10) / 20]?.() ?? Promise.resolve());
+    // Each failure hits while accepted posts are in flight.
+    if (number % 20 === 10) pending.push(failures[(number - 10) / 20]?.() ?? Promise.resolve());
     ids.push(await accept(token, number));
   }
-  await Promise.all(struck);
-  // Away is 503, in flight 409, and nothing else happens.
-  expect([...answered].filter((status) => ![202, 409, 503].includes(status))).toEqual([]);
+  await Promise.all(pending);
+  // 503: unavailable, 409: the key is in flight.
+  expect([...statuses].filter((status) => ![202, 409, 503].includes(status))).toEqual([]);
   expect(new Set(ids).size).toBe(POSTS);
   await eventually(
     async () => expect((await readAll(author.username)).map((post) => post.id)).toEqual(ids),
@@ -93,7 +93,7 @@ test('posts accepted for later appear exactly once, whoever is killed meanwhile'
   expect(texts).toEqual(Array.from({ length: POSTS }, (_, number) => `post ${number}`));
 }, 180_000);
 
-/** As a client does it: the same key until it is taken. */
+/** Retries with the same Idempotency-Key until the post is accepted. */
 function accept(token: string, number: number): Promise<string> {
   return eventually(async () => {
     const base = String(running.get('timelines')?.url);
@@ -102,7 +102,7 @@ function accept(token: string, number: number): Promise<string> {
       body: { text: `post ${number}` },
       headers: { 'idempotency-key': `post-${number}` },
     });
-    answered.add(status);
+    statuses.add(status);
     expect(status).toBe(202);
     return String(body.id);
   }, 30_000);

@@ -71,7 +71,7 @@ afterAll(async () => {
 }, 60_000);
 
 test(
-  'with both brokers killed again and again in the middle, every message has its effect once and in order',
+  'every message has its effect once and in order while both brokers are killed repeatedly',
   async () => {
     await writeMessages();
     startConsumers();
@@ -82,11 +82,11 @@ test(
     await killBrokersOnce(async () => (await effects()).length > MESSAGES / 2);
     await eventually(async () => (await effects()).length >= MESSAGES, DEADLINE_MS);
 
-    const done = await effects();
+    const applied = await effects();
     expect(await sentShare()).toBe(1);
-    expect(done).toHaveLength(MESSAGES);
+    expect(applied).toHaveLength(MESSAGES);
     const inOrder = Array.from({ length: EVENTS_EACH }, (_, index) => index + 1);
-    const numbers = Map.groupBy(done, (effect) => `${effect.kind} ${effect.aggregate}`);
+    const numbers = Map.groupBy(applied, (effect) => `${effect.kind} ${effect.aggregate}`);
     expect(numbers.size).toBe(AGGREGATES * 2);
     for (const one of numbers.values()) expect(one.map((effect) => effect.number)).toEqual(inOrder);
   },
@@ -137,7 +137,7 @@ function startRelay() {
   relayOutbox(runtime, mysql.database, openBrokers(runtime));
 }
 
-/** One message at a time, so that what they do shows the order in which messages were sent. */
+/** Prefetch 1, so that the effects show the order of delivery. */
 function startConsumers() {
   const runtime = makeRuntime('consumer');
   const brokers = openBrokers(runtime);
@@ -145,20 +145,20 @@ function startConsumers() {
     consumer: 'counter',
     events: [Counted],
     prefetch: 1,
-    handle: (message, transaction) => noteEffect(transaction, 'event', message.data),
+    handle: (message, transaction) => recordEffect(transaction, 'event', message.data),
   });
   consumeJobs(runtime, brokers.beanstalkd, {
     jobs: [CountLater],
     concurrency: 1,
     handle: async (message) => {
       await onceInTransaction(mysql.database, 'counting', message.id, (transaction) =>
-        noteEffect(transaction, 'job', message.data),
+        recordEffect(transaction, 'job', message.data),
       );
     },
   });
 }
 
-async function noteEffect(
+async function recordEffect(
   transaction: Transaction,
   kind: string,
   data: { aggregate: number; number: number },
@@ -168,7 +168,7 @@ async function noteEffect(
   );
 }
 
-/** Of the destination that is behind. */
+/** The share of sent messages, for the slower destination. */
 async function sentShare(): Promise<number> {
   const sent = (destination: string) =>
     mysql.database.$count(

@@ -5,7 +5,7 @@ import { type System, startSystem } from '../support/system';
 
 const SYSTEM_MS = 90_000;
 const TEST_MS = 240_000;
-const HEAL_MS = 60_000;
+const RECOVERY_MS = 60_000;
 const ROUND_MS = 1_500;
 
 const PROCESSES = [
@@ -26,7 +26,7 @@ let system: System;
 let author: Client;
 let reader: Client;
 
-/** What was acknowledged: the text, and the id it was given. */
+/** Acknowledged posts: text and assigned id. */
 const acknowledged = new Map<string, string>();
 let posting = true;
 
@@ -34,13 +34,13 @@ beforeAll(async () => {
   system = await startSystem('faults');
   [author, reader] = await Promise.all([join(system.url, 'author'), join(system.url, 'reader')]);
   await reader.post('/users/follow/author');
-  // A reader who has looked at their home has a feed, into which posts are delivered.
+  // Reading the home timeline creates the feed that posts are delivered to.
   await reader.get('/posts/home/reader');
 }, SYSTEM_MS);
 
 afterAll(() => system?.stop(), SYSTEM_MS);
 
-/** Posts one text until it is acknowledged, as a careful client does: with one key for all attempts. */
+/** Retries one post until it is acknowledged, with one Idempotency-Key for all attempts. */
 async function postUntilAcknowledged(path: '/posts' | '/posts/async', text: string): Promise<void> {
   while (posting) {
     const reply = await author
@@ -50,19 +50,19 @@ async function postUntilAcknowledged(path: '/posts' | '/posts/async', text: stri
       acknowledged.set(text, String(reply.body.id));
       return;
     }
-    // In flight, unavailable or cut off: all of them mean "again". Anything else is a fault of the system.
+    // In flight, unavailable or disconnected: retried. Anything else is an error of the system.
     if (![0, 409, 500, 502, 503, 504].includes(reply.status))
       throw new Error(`${path}: ${JSON.stringify(reply.body)}`);
     await Bun.sleep(50);
   }
 }
 
-async function postAllTheTime(path: '/posts' | '/posts/async', name: string): Promise<void> {
+async function postContinuously(path: '/posts' | '/posts/async', name: string): Promise<void> {
   for (let number = 0; posting; number++) await postUntilAcknowledged(path, `${name} ${number}`);
 }
 
-/** Every page of a list, newest first. */
-async function wholeList(client: Client, path: string): Promise<{ id: string; text: string }[]> {
+/** All pages of a list, newest first. */
+async function readList(client: Client, path: string): Promise<{ id: string; text: string }[]> {
   const items: { id: string; text: string }[] = [];
   let cursor: unknown = null;
   do {
@@ -77,13 +77,13 @@ async function wholeList(client: Client, path: string): Promise<{ id: string; te
 }
 
 test(
-  'what was acknowledged is there exactly once, though every process and every server was killed in between',
+  'every acknowledged post exists exactly once after every process and every server was killed',
   async () => {
     const load = Promise.all([
-      postAllTheTime('/posts', 'sync a'),
-      postAllTheTime('/posts', 'sync b'),
-      postAllTheTime('/posts/async', 'async a'),
-      postAllTheTime('/posts/async', 'async b'),
+      postContinuously('/posts', 'sync a'),
+      postContinuously('/posts', 'sync b'),
+      postContinuously('/posts/async', 'async a'),
+      postContinuously('/posts/async', 'async b'),
     ]);
     for (const name of PROCESSES) {
       await system.killAndStart(name);
@@ -97,30 +97,30 @@ test(
       await Bun.sleep(ROUND_MS);
     }
     const countBefore = acknowledged.size;
-    await eventually(() => expect(acknowledged.size).toBeGreaterThan(countBefore + 4), HEAL_MS);
+    await eventually(() => expect(acknowledged.size).toBeGreaterThan(countBefore + 4), RECOVERY_MS);
     posting = false;
     await load;
 
-    const me = await eventually(() => signIn(system.url, 'reader'), HEAL_MS);
+    const me = await eventually(() => signIn(system.url, 'reader'), RECOVERY_MS);
     await eventually(async () => {
-      const written = await wholeList(me, '/posts/author');
+      const written = await readList(me, '/posts/author');
       const ids = new Map(written.map(({ id, text }) => [text, id]));
       expect(written.length).toBe(ids.size);
       const lost = [...acknowledged].filter(([text, id]) => ids.get(text) !== id).map(([text]) => text);
       expect(lost).toEqual([]);
-    }, HEAL_MS);
+    }, RECOVERY_MS);
     await eventually(async () => {
-      const written = (await wholeList(me, '/posts/author')).map(({ id }) => id);
-      const home = (await wholeList(me, '/posts/home/reader')).map(({ id }) => id);
+      const written = (await readList(me, '/posts/author')).map(({ id }) => id);
+      const home = (await readList(me, '/posts/home/reader')).map(({ id }) => id);
       expect(home).toEqual(written);
-    }, HEAL_MS);
+    }, RECOVERY_MS);
     expect(acknowledged.size).toBeGreaterThan(100);
   },
   TEST_MS,
 );
 
 test(
-  'and afterwards everything is ready again, by itself',
+  'afterwards every process becomes ready again',
   async () => {
     for (const name of [
       'users',
@@ -138,7 +138,7 @@ test(
           status: string;
         };
         expect([name, status]).toEqual([name, 'ready']);
-      }, HEAL_MS);
+      }, RECOVERY_MS);
   },
   TEST_MS,
 );

@@ -6,15 +6,15 @@ import { type StartedProcess, startProcess } from '../support/processes';
 import { testRuntime } from '../support/servers';
 
 /**
- * Three instances of a service, each behind a proxy that can fail in one way. `FULL=1` asks more often, and holds the
- * times to their promise too; otherwise only what does not depend on the machine's speed is asserted.
+ * Three instances of a service, each behind a proxy with fault injection. `FULL=1` sends more requests and also asserts
+ * latencies; otherwise only what does not depend on the machine's speed is asserted.
  */
 const FULL = process.env.FULL === '1';
 const REQUESTS = FULL ? 20_000 : 4_000;
 const CLIENTS = 16;
-/** Requests sent again, as a share of those that came in. */
-const MOST_SENT_AGAIN = 0.2;
-const LEAST_SUCCESS = 0.999;
+/** Retries as a share of the incoming requests. */
+const MAX_RETRY_RATIO = 0.2;
+const MIN_SUCCESS_RATIO = 0.999;
 
 const runtime = testRuntime('faulty-instances');
 let registry: StartedProcess;
@@ -23,11 +23,11 @@ let instances: StartedProcess[] = [];
 
 beforeAll(async () => {
   registry = await startProcess('registry/main.ts', {});
-  // They are known by the ports of their proxies only.
-  const alone = { SERVICE: 'birds', REGISTRY_URL: 'http://127.0.0.1:1' };
+  // They are registered with the ports of their proxies.
+  const unregistered = { SERVICE: 'birds', REGISTRY_URL: 'http://127.0.0.1:1' };
   [gateway, ...instances] = await Promise.all([
     startProcess('gateway/main.ts', { REGISTRY_URL: registry.url }),
-    ...Array.from({ length: 3 }, () => startProcess('tests/support/named-service.ts', alone)),
+    ...Array.from({ length: 3 }, () => startProcess('tests/support/named-service.ts', unregistered)),
   ]);
 }, 60_000);
 
@@ -37,9 +37,9 @@ afterAll(async () => {
   await registry?.stop();
 }, 30_000);
 
-/** A service of its own name, of the same three processes behind three proxies of its own. */
+/** Registers a service with the same three processes, behind three proxies of its own. */
 async function openService(name: string) {
-  // The gateway asks each instance for its documents as well.
+  // The gateway also fetches the documents of each instance, which are not counted.
   const proxies = await Promise.all(
     instances.map(({ url }) => startFaultProxy(Number(new URL(url).port), 'GET /birds/')),
   );
@@ -69,70 +69,74 @@ async function closeService({ proxies, leases }: { proxies: FaultProxy[]; leases
 }
 
 /**
- * Asks at least so often, by clients that each ask again when they have an answer, and until all of these are answered:
- * as long as some wait for a silent instance, the others go on.
+ * Sends at least `requests` requests from concurrent clients, until all of these have completed: while some wait for a
+ * silent instance, the other clients continue.
  */
-async function ask(url: string, requests: number) {
+async function sendRequests(url: string, requests: number) {
   const failures: string[] = [];
-  const tookMs: number[] = [];
-  let begun = 0;
-  let awaited = requests;
+  const durationsMs: number[] = [];
+  let started = 0;
+  let pending = requests;
   const client = async () => {
-    while (awaited > 0) {
-      const isAwaited = begun++ < requests;
+    while (pending > 0) {
+      const isCounted = started++ < requests;
       const startedMs = performance.now();
       const outcome = await fetch(url, { signal: AbortSignal.timeout(40_000) })
         .then(async (response) => (await response.text()) && `${response.status}`)
         .catch((failure: unknown) => String(failure));
-      tookMs.push(performance.now() - startedMs);
+      durationsMs.push(performance.now() - startedMs);
       if (outcome !== '200') failures.push(outcome);
-      if (isAwaited) awaited--;
+      if (isCounted) pending--;
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
-  tookMs.sort((left, right) => left - right);
-  return { failures, requests: begun, p99Ms: tookMs[Math.floor(tookMs.length * 0.99)] ?? 0 };
+  durationsMs.sort((left, right) => left - right);
+  return { failures, requests: started, p99Ms: durationsMs[Math.floor(durationsMs.length * 0.99)] ?? 0 };
 }
 
-const askedOf = (proxies: readonly FaultProxy[]) => proxies.reduce((sum, proxy) => sum + proxy.requests(), 0);
+const upstreamRequests = (proxies: readonly FaultProxy[]) =>
+  proxies.reduce((sum, proxy) => sum + proxy.requests(), 0);
 
-describe('with one of three instances faulty, reads succeed and are not multiplied:', () => {
-  test.each<[string, Fault | 'gone']>([
+describe('with one of three instances faulty, reads succeed without a retry storm:', () => {
+  test.each<[string, Fault | 'crashed']>([
     ['slow', { kind: 'delay', ms: 500 }],
     ['resetting', { kind: 'reset' }],
     ['half-open', { kind: 'half-open' }],
     ['truncating', { kind: 'truncate' }],
     ['throttled', { kind: 'throttle', bytesPerSecond: 1_000 }],
-    ['gone', 'gone'],
+    ['crashed', 'crashed'],
   ])(
     '%s',
     async (name, fault) => {
       const service = await openService(`birds-${name}`);
       const { url, proxies } = service;
-      const before = await ask(url, REQUESTS / 8);
+      const before = await sendRequests(url, REQUESTS / 8);
       expect(before.failures).toEqual([]);
 
-      const askedBefore = askedOf(proxies);
+      const requestsBefore = upstreamRequests(proxies);
       const [faulty] = proxies;
-      if (fault === 'gone') faulty?.stop();
-      else faulty?.suffer(fault);
-      const { failures, requests, p99Ms } = await ask(url, REQUESTS);
-      const upstream = (askedOf(proxies) - askedBefore) / requests;
+      if (fault === 'crashed') faulty?.stop();
+      else faulty?.inject(fault);
+      const { failures, requests, p99Ms } = await sendRequests(url, REQUESTS);
+      const upstream = (upstreamRequests(proxies) - requestsBefore) / requests;
       if (FULL) {
-        const well = await openService(`well-${name}`);
-        await ask(well.url, REQUESTS / 8);
-        // At the same time, so that both have the same machine.
-        const [healthy, after] = await Promise.all([ask(well.url, REQUESTS), ask(url, REQUESTS)]);
+        const healthyService = await openService(`healthy-${name}`);
+        await sendRequests(healthyService.url, REQUESTS / 8);
+        // Concurrently, so that both see the same load.
+        const [healthy, after] = await Promise.all([
+          sendRequests(healthyService.url, REQUESTS),
+          sendRequests(url, REQUESTS),
+        ]);
         const p99 = { first: p99Ms, healthy: healthy.p99Ms, after: after.p99Ms };
         process.stdout.write(
-          `${JSON.stringify({ fault, requests, failures, failedAfter: after.failures, upstream, p99 })}\n`,
+          `${JSON.stringify({ fault, requests, failures, failuresAfter: after.failures, upstream, p99 })}\n`,
         );
         expect(after.p99Ms).toBeLessThanOrEqual(2 * healthy.p99Ms);
-        await closeService(well);
+        await closeService(healthyService);
       }
-      expect(1 - failures.length / requests).toBeGreaterThanOrEqual(LEAST_SUCCESS);
+      expect(1 - failures.length / requests).toBeGreaterThanOrEqual(MIN_SUCCESS_RATIO);
       expect(upstream).toBeGreaterThan(0.9);
-      expect(upstream).toBeLessThanOrEqual(1 + MOST_SENT_AGAIN);
+      expect(upstream).toBeLessThanOrEqual(1 + MAX_RETRY_RATIO);
       await closeService(service);
     },
     FULL ? 240_000 : 60_000,
@@ -140,35 +144,35 @@ describe('with one of three instances faulty, reads succeed and are not multipli
 });
 
 describe('with all instances faulty', () => {
-  test('a storm of retries does not happen, and those who ask are told when to come back', async () => {
+  test('retries are bounded, and rejections carry Retry-After', async () => {
     const service = await openService('birds-all-resetting');
-    for (const proxy of service.proxies) proxy.suffer({ kind: 'reset' });
-    const { failures, requests } = await ask(service.url, REQUESTS / 4);
+    for (const proxy of service.proxies) proxy.inject({ kind: 'reset' });
+    const { failures, requests } = await sendRequests(service.url, REQUESTS / 4);
     expect(failures).toHaveLength(requests);
-    expect(askedOf(service.proxies)).toBeLessThanOrEqual(requests * (1 + MOST_SENT_AGAIN));
-    const refused = await eventually(async () => {
+    expect(upstreamRequests(service.proxies)).toBeLessThanOrEqual(requests * (1 + MAX_RETRY_RATIO));
+    const rejected = await eventually(async () => {
       const response = await fetch(service.url);
-      // A request of each two seconds finds out whether it is well again, and gets a 502.
+      // Every two seconds one request probes the service and fails with 502.
       expect(response.status).toBe(503);
       return response;
     });
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(Number(rejected.headers.get('retry-after'))).toBeGreaterThan(0);
     await closeService(service);
   }, 60_000);
 
-  test('that are gone, a request is refused at once', async () => {
-    const service = await openService('birds-all-gone');
+  test('that have deregistered, requests are rejected at once', async () => {
+    const service = await openService('birds-all-deregistered');
     await Promise.all(service.leases.map((lease) => lease.deregister()));
-    const refused = await eventually(async () => {
+    const rejected = await eventually(async () => {
       const response = await fetch(service.url);
       expect(response.status).toBe(503);
       return response;
     });
-    expect(await refused.json()).toMatchObject({ code: 'service.unavailable' });
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    const asked = askedOf(service.proxies);
-    expect(new Set((await ask(service.url, 50)).failures)).toEqual(new Set(['503']));
-    expect(askedOf(service.proxies)).toBe(asked);
+    expect(await rejected.json()).toMatchObject({ code: 'service.unavailable' });
+    expect(Number(rejected.headers.get('retry-after'))).toBeGreaterThan(0);
+    const before = upstreamRequests(service.proxies);
+    expect(new Set((await sendRequests(service.url, 50)).failures)).toEqual(new Set(['503']));
+    expect(upstreamRequests(service.proxies)).toBe(before);
     await closeService(service);
   }, 60_000);
 });

@@ -7,14 +7,14 @@ import { type System, startSystem } from '../support/system';
 const START_MS = 90_000;
 const TEST_MS = 300_000;
 const PASSWORD = 'a password of this test';
-/** More show more, and take longer: each hashes and checks a password. */
+/** Each hashes and verifies a password, which is slow. */
 const SIGN_INS = Number(process.env.SIGN_INS ?? 100);
 const CONCURRENCY = 8;
-/** How long RabbitMQ is away while people register. */
+/** The outage of RabbitMQ during registrations. */
 const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? 5_000);
 
 let system: System;
-let made = 0;
+let created = 0;
 
 beforeAll(async () => {
   system = await startSystem('identity', { SIGN_INS_PER_ADDRESS: '1000000' }, [
@@ -36,27 +36,27 @@ const signIn = async (username: string) =>
   (await request(system.url, 'POST', '/auth/login', { body: { username, password: PASSWORD } })).status;
 
 test(
-  'whoever has registered can sign in at once, every time',
+  'a registered person can sign in at once',
   async () => {
-    const answers: string[] = [];
-    let begun = 0;
+    const statuses: string[] = [];
+    let started = 0;
     const clients = Array.from({ length: CONCURRENCY }, async () => {
-      while (begun++ < SIGN_INS) {
-        const username = `prompt_${++made}`;
+      while (started++ < SIGN_INS) {
+        const username = `prompt_${++created}`;
         const { status } = await register(username);
-        answers.push(`${status} ${await signIn(username)}`);
+        statuses.push(`${status} ${await signIn(username)}`);
       }
     });
     await Promise.all(clients);
-    expect(answers).toEqual(Array(SIGN_INS).fill('201 200'));
+    expect(statuses).toEqual(Array(SIGN_INS).fill('201 200'));
   },
   TEST_MS,
 );
 
 test(
-  'registering goes on while auth is away, and signing in works once it is back',
+  'registration succeeds while auth is unavailable, and sign-in works afterwards',
   async () => {
-    const people = Array.from({ length: 10 }, () => `patient_${++made}`);
+    const people = Array.from({ length: 10 }, () => `patient_${++created}`);
     await system.instances('auth')[0]?.kill();
     for (const username of people) expect((await register(username)).status).toBe(201);
     await system.killAndStart('auth');
@@ -67,20 +67,20 @@ test(
 );
 
 test(
-  'with RabbitMQ killed and auth away while people register, every one of them reaches auth, and once',
+  'people who register while RabbitMQ and auth are killed reach auth exactly once',
   async () => {
     const registered: string[] = [];
-    let away = true;
+    let isOutage = true;
     await system.stack.server('rabbitmq').kill('SIGKILL');
     await system.instances('auth')[0]?.kill();
     const clients = Array.from({ length: 4 }, async () => {
-      while (away) {
-        const username = `outlasting_${++made}`;
+      while (isOutage) {
+        const username = `outlasting_${++created}`;
         if ((await register(username)).status === 201) registered.push(username);
       }
     });
     await Bun.sleep(OUTAGE_MS);
-    away = false;
+    isOutage = false;
     await Promise.all(clients);
     expect(registered.length).toBeGreaterThan(10);
     await Promise.all([system.stack.server('rabbitmq').restart(), system.killAndStart('auth')]);
@@ -95,7 +95,7 @@ test(
   TEST_MS,
 );
 
-/** People of the last test whose password auth has, each with the number of rows about them. */
+/** The people of the last test with a password in auth, each with the number of rows. */
 const countCredentials = () =>
   query(
     'rookery_auth',

@@ -30,16 +30,16 @@ const tokens = await testTokens();
 const internalSecret = 'a secret for this test';
 const author = uuidv7();
 const nextPostId = createIdGenerator(1);
-/** So old that nobody waits for it to appear. */
+/** So old that validation does not wait for the post to appear. */
 const INVENTED = firstIdAt(new Date('2020-01-01'));
 let stack: Stack;
 let call: ReturnType<typeof callerOf>;
 
-/** Every post the validation asked for, and every mail asked for: what it is about and the posts it tells of. */
+/** The validated likes, and the requested mails with their content. */
 const validated = new Set<string>();
 const mails: { id: string; text: string }[] = [];
-let usersAway = false;
-let askedInVain = 0;
+let areUsersUnavailable = false;
+let failedCalls = 0;
 
 beforeAll(async () => {
   stack = await startStack({
@@ -74,7 +74,7 @@ const openJobs = (runtime: Runtime) =>
     required: true,
   });
 
-/** Two instances relay, as two would that serve. */
+/** Two relays, as of two instances. */
 async function startService(): Promise<number> {
   const runtime = makeRuntime('likes');
   const redis = await openRedis(runtime, { url: stack.environment.REDIS_URL ?? '', required: true });
@@ -104,7 +104,7 @@ async function startService(): Promise<number> {
   return port;
 }
 
-/** Both workers, with timelines and users as they would answer, and whoever sends the mails. */
+/** Both workers with fakes of timelines and users, and a consumer of mail requests. */
 function startWorkers(grpcPort: number) {
   const runtime = makeRuntime('likes-workers');
   consumeEvents(runtime, openRabbit(runtime, { url: stack.environment.AMQP_URL ?? '', required: true }), {
@@ -133,9 +133,10 @@ function startWorkers(grpcPort: number) {
   };
   const users = {
     async getUsers({ ids }: { ids: string[] }) {
-      if (!usersAway) return { users: ids.map((id) => ({ id, username: id, display_name: '', version: 1 })) };
-      askedInVain++;
-      throw new Error('users is away');
+      if (!areUsersUnavailable)
+        return { users: ids.map((id) => ({ id, username: id, display_name: '', version: 1 })) };
+      failedCalls++;
+      throw new Error('users is unavailable');
     },
   };
   const notifications = {
@@ -167,7 +168,7 @@ const countOf = async (postId: string) => (await call('GET', `/likes/${postId}/c
 const giveLike = async (postId: string, by: { authorization: string }) =>
   (await call('POST', `/likes/${postId}`, by)).status;
 
-test('with beanstalkd killed in the middle likes go on, and every one of them is validated', async () => {
+test('likes succeed while beanstalkd is killed, and all are validated', async () => {
   const people = await Promise.all(Array.from({ length: 300 }, person));
   const postId = nextPostId();
   const statuses = await Promise.all(people.slice(0, 100).map((one) => giveLike(postId, one)));
@@ -179,15 +180,15 @@ test('with beanstalkd killed in the middle likes go on, and every one of them is
   expect(await countOf(postId)).toBe(300);
 }, 60_000);
 
-test('a killed Redis comes back with every like it has acknowledged', async () => {
+test('a killed Redis restarts with every acknowledged like', async () => {
   const people = await Promise.all(Array.from({ length: 100 }, person));
   const postId = nextPostId();
   const statuses = await Promise.all(people.map((one) => giveLike(postId, one)));
   await stack.server('redis').kill('SIGKILL');
-  const [stranger] = people;
-  if (stranger === undefined) throw new Error('nobody is here');
+  const [liker] = people;
+  if (liker === undefined) throw new Error('No person was created');
   await eventually(async () => {
-    const { status, headers } = await call('POST', `/likes/${nextPostId()}`, stranger);
+    const { status, headers } = await call('POST', `/likes/${nextPostId()}`, liker);
     return status === 503 && headers.get('retry-after') === '1';
   });
   await stack.server('redis').restart();
@@ -197,11 +198,11 @@ test('a killed Redis comes back with every like it has acknowledged', async () =
   await eventually(() => people.every(({ id }) => validated.has(`${postId} ${id}`)));
 }, 60_000);
 
-test('a Redis that hangs is not waited for, and goes on where it was', async () => {
+test('a Redis that hangs fails requests fast, and resumes with its state', async () => {
   const [me, postId] = [await person(), nextPostId()];
   await eventually(async () => (await giveLike(postId, me)) < 300);
   const pid = stack.server('redis').pid();
-  if (pid === undefined) throw new Error('Redis does not run');
+  if (pid === undefined) throw new Error('Redis is not running');
   process.kill(pid, 'SIGSTOP');
   const { status, body } = await call('GET', `/likes/${postId}/count`);
   process.kill(pid, 'SIGCONT');
@@ -209,32 +210,32 @@ test('a Redis that hangs is not waited for, and goes on where it was', async () 
   await eventually(async () => (await countOf(postId)) === 1);
 }, 30_000);
 
-test('a like of a post that does not exist is taken back', async () => {
+test('a like of a post that does not exist is removed', async () => {
   const me = await person();
   expect(await giveLike(INVENTED, me)).toBe(201);
   await eventually(async () => (await countOf(INVENTED)) === 0);
 }, 30_000);
 
-test('an author hears of each like in one mail, though users and RabbitMQ were away', async () => {
+test('an author receives each like in one mail although users and RabbitMQ were unavailable', async () => {
   await eventually(() => mails.length > 0);
-  usersAway = true;
+  areUsersUnavailable = true;
   const people = await Promise.all(Array.from({ length: 9 }, person));
   const postId = nextPostId();
   await Promise.all(people.map((one) => giveLike(postId, one)));
-  await eventually(() => askedInVain > 0);
+  await eventually(() => failedCalls > 0);
   await stack.server('rabbitmq').kill('SIGKILL');
-  usersAway = false;
+  areUsersUnavailable = false;
   await stack.server('rabbitmq').restart();
   await eventually(() => mails.some(({ text }) => text.includes(postId)), 60_000);
   const [me] = people;
-  if (me === undefined) throw new Error('nobody is here');
+  if (me === undefined) throw new Error('No person was created');
   await call('DELETE', `/likes/${postId}`, me);
   await giveLike(postId, me);
   const later = nextPostId();
   await giveLike(later, me);
   await eventually(() => mails.some(({ text }) => text.includes(later)), 60_000);
-  // Repeated after a lost confirm, perhaps, but always as the same mail.
-  const told = mails.filter(({ text }) => text.includes(postId));
-  expect(new Set(told.map(({ id }) => id)).size).toBe(1);
-  expect(told[0]?.text).toContain('"others_count":7');
+  // A lost confirm may repeat the message, but always with the same id.
+  const digests = mails.filter(({ text }) => text.includes(postId));
+  expect(new Set(digests.map(({ id }) => id)).size).toBe(1);
+  expect(digests[0]?.text).toContain('"others_count":7');
 }, 180_000);

@@ -6,7 +6,7 @@ import { type System, startSystem } from '../support/system';
 
 const SYSTEM_MS = 120_000;
 const TEST_MS = 120_000;
-const HEAL_MS = 60_000;
+const RECOVERY_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';
 const PROCESSES = ['registry', 'gateway', 'users', 'auth', 'timelines'];
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
     });
     expect(status).toBe(200);
     return `Bearer ${body.access_token}`;
-  }, HEAL_MS);
+  }, RECOVERY_MS);
 }, SYSTEM_MS);
 
 afterAll(() => system?.stop(), SYSTEM_MS);
@@ -33,52 +33,52 @@ afterAll(() => system?.stop(), SYSTEM_MS);
 async function member(username: string): Promise<Client> {
   const body = { username, email: `${username}@example.com`, password: PASSWORD };
   expect((await request(system.url, 'POST', '/register', { body })).status).toBe(201);
-  return eventually(() => signIn(system.url, username), HEAL_MS);
+  return eventually(() => signIn(system.url, username), RECOVERY_MS);
 }
 
-/** As a browser does: again, with the last id, until it is let in. */
+/** Reconnects with the last event id until the stream opens, as browsers do. */
 const listen = (lastEventId?: string): Promise<Listener> =>
   eventually(async () => {
     const listener = await listenTo(`${system.url}/posts/home/reader/stream`, { authorization, lastEventId });
     if (listener.status !== 200) {
       listener.close();
-      throw new Error(`the stream was answered with ${listener.status}`);
+      throw new Error(`The stream failed with status ${listener.status}`);
     }
     await eventually(() => expect(listener.lastEventId()).toBeDefined());
     return listener;
-  }, HEAL_MS);
+  }, RECOVERY_MS);
 
 const post = (text: string): Promise<string> =>
   eventually(async () => {
     const reply = await author.post('/posts', { text }, { 'idempotency-key': text.replaceAll(' ', '-') });
     expect(reply.status).toBe(201);
     return String(reply.body.id);
-  }, HEAL_MS);
+  }, RECOVERY_MS);
 
-/** Sorted: posts made at almost the same time may become known in another order. */
+/** Sorted: posts created at almost the same time may be delivered in another order. */
 const idsIn = (listener: Listener) => listener.received.map((event) => String(event.data.id)).toSorted();
 
 test(
-  'a follower hears of every post once, though timelines and the gateway are killed while they listen',
+  'a follower receives every post once while timelines and the gateway are killed',
   async () => {
     const first = await listen();
     const seen = await eventually(async () => {
-      const id = await post('while all is well');
-      await eventually(() => expect(idsIn(first)).toEqual([id]), HEAL_MS);
+      const id = await post('before any failure');
+      await eventually(() => expect(idsIn(first)).toEqual([id]), RECOVERY_MS);
       return id;
-    }, HEAL_MS);
+    }, RECOVERY_MS);
 
     await system.killAndStart('timelines');
     await first.ended;
     const missed = [await post('after timelines was killed'), await post('and one more')];
     const second = await listen(first.lastEventId());
-    await eventually(() => expect(idsIn(second)).toEqual(missed), HEAL_MS);
+    await eventually(() => expect(idsIn(second)).toEqual(missed), RECOVERY_MS);
 
     await system.killAndStart('gateway');
     await second.ended;
     const late = await post('after the gateway was killed');
     const third = await listen(second.lastEventId());
-    await eventually(() => expect(idsIn(third)).toEqual([late]), HEAL_MS);
+    await eventually(() => expect(idsIn(third)).toEqual([late]), RECOVERY_MS);
     expect(new Set([seen, ...missed, late]).size).toBe(4);
     third.close();
   },
@@ -86,12 +86,12 @@ test(
 );
 
 test(
-  'an instance that is asked to end sends its listeners to another, who miss nothing',
+  'an instance that shuts down moves its streams to another, without losing events',
   async () => {
     await system.start('timelines');
-    const [ending] = system.instances('timelines');
+    const [stopping] = system.instances('timelines');
     const listeners = await Promise.all(Array.from({ length: 6 }, () => listen()));
-    await ending?.stop();
+    await stopping?.stop();
     const id = await post('while instances change');
     const moved = await Promise.all(
       listeners.map(async (listener) => {
@@ -102,7 +102,7 @@ test(
         return isEnded ? listen(listener.lastEventId()) : listener;
       }),
     );
-    for (const listener of moved) await eventually(() => expect(idsIn(listener)).toEqual([id]), HEAL_MS);
+    for (const listener of moved) await eventually(() => expect(idsIn(listener)).toEqual([id]), RECOVERY_MS);
     for (const listener of moved) listener.close();
   },
   TEST_MS,

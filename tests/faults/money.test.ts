@@ -8,35 +8,35 @@ import { type System, startSystem } from '../support/system';
 
 const SYSTEM_MS = 120_000;
 const TEST_MS = 240_000;
-const HEAL_MS = 60_000;
+const RECOVERY_MS = 60_000;
 const TRANSFERS = 10_000;
 const HOLDERS = 50;
 const PAYERS = 5;
 const PAYMENTS_EACH = 10;
-const AT_ONCE = 10;
-/** Payments are begun all over the load. */
+const CONCURRENCY = 10;
+/** Payments are spread over the load. */
 const PAUSE_MS = 2_000;
 const METHODS = ['pm_ok', 'pm_ok', 'pm_declined', 'pm_timeout', 'pm_flaky'];
-/** With a shared secret a test can sign people in by itself: fifty passwords take long to hash. */
+/** With a shared secret the test can issue tokens: hashing fifty passwords is slow. */
 const TOKENS = { JWT_ALG: 'HS256', JWT_SECRET: 'a token secret of more than 32 characters' };
 
 let system: System;
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const random = randomFrom(seed);
-/** Transfers that have an answer for good. */
-let answered = 0;
+/** Transfers with a final response. */
+let completed = 0;
 
 beforeAll(async () => {
   system = await startSystem('money', TOKENS);
   await eventually(async () => {
     for (const path of ['/accounts/users/me', '/payments', '/invoices'])
       expect([path, (await request(system.url, 'GET', path)).status]).toEqual([path, 401]);
-  }, HEAL_MS);
+  }, RECOVERY_MS);
 }, SYSTEM_MS);
 
 afterAll(() => system?.stop(), SYSTEM_MS);
 
-test('who registers with a phone number has an account, and signs in with the name they were given', async () => {
+test('a person who registers with a phone number gets an account and a username to sign in with', async () => {
   const password = 'correct horse battery staple';
   const registered = await request(system.url, 'POST', '/accounts/users', {
     body: { phone_number: '+49 30 123456', password, date_of_birth: '1990-12-31' },
@@ -61,7 +61,7 @@ test('who registers with a phone number has an account, and signs in with the na
 });
 
 test(
-  'who pays has the money on their account, an invoice, and a mail that tells of it',
+  'a payment credits the account, and creates an invoice that is sent by mail',
   async () => {
     const ada = await join(system.url, 'ada');
     const taken = await pay(ada, 'pm_ok', 'story');
@@ -80,19 +80,19 @@ test(
     expect(invoice).toMatchObject({ payment_id: paid.id, amount: '12.50', status: 'paid' });
     const page = await ada.get(`/invoices/${invoice?.id}.html`);
     expect(String(page.body.text)).toContain(`Invoice ${invoice?.number}`);
-    await eventually(async () => expect(await mailsAbout(invoice?.number)).toBe(1), HEAL_MS);
+    await eventually(async () => expect(await mailsAbout(invoice?.number)).toBe(1), RECOVERY_MS);
   },
   TEST_MS,
 );
 
 test(
-  'money moves once and none is lost, though workers, services and servers are killed all the time',
+  'money is transferred exactly once and none is lost while workers, services and servers are killed',
   async () => {
     console.log(`seed ${seed}`);
     const payers = await Promise.all(
       Array.from({ length: PAYERS }, (_, number) => join(system.url, `payer_${number}`)),
     );
-    const holders = await inTurns(Array.from({ length: HOLDERS }), openHolder);
+    const holders = await inParallel(Array.from({ length: HOLDERS }), openHolder);
     const victims = [
       'payments-worker',
       'accounts',
@@ -104,13 +104,13 @@ test(
     ];
     let killed = 0;
     const load = Promise.all([
-      inTurns(Array.from({ length: TRANSFERS }), (_, number) => transfer(holders, number)),
-      inTurns(
+      inParallel(Array.from({ length: TRANSFERS }), (_, number) => transfer(holders, number)),
+      inParallel(
         payers.flatMap((payer) => Array.from({ length: PAYMENTS_EACH }, () => payer)),
         async (payer, number) => {
           await Bun.sleep(random(PAUSE_MS));
           const method = METHODS[number % METHODS.length] ?? '';
-          const taken = await untilAnswered(() => pay(payer, method, `payment-${number}`));
+          const taken = await untilFinal(() => pay(payer, method, `payment-${number}`));
           return { payer, method, id: String(taken.body.id) };
         },
       ),
@@ -118,7 +118,7 @@ test(
     for (const victim of victims) {
       // Spread over the whole load, however fast the machine is.
       const share = (TRANSFERS * (killed + 1)) / (victims.length + 2);
-      await eventually(() => expect(answered).toBeGreaterThan(share), HEAL_MS);
+      await eventually(() => expect(completed).toBeGreaterThan(share), RECOVERY_MS);
       await kill(victim);
       killed++;
     }
@@ -127,21 +127,21 @@ test(
       const ended = await settled(payer, id);
       expect([method, ended.status]).toEqual([method, method === 'pm_declined' ? 'failed' : 'succeeded']);
     }
-    await eventually(async () => expect(await audit(system.stack.environment)).toEqual([]), HEAL_MS);
+    await eventually(async () => expect(await audit(system.stack.environment)).toEqual([]), RECOVERY_MS);
     expect(new Set(payments.map(({ id }) => id)).size).toBe(PAYERS * PAYMENTS_EACH);
     await everyInvoiceIsMailedOnce(payers, payments);
 
-    const done = outcomes.filter(({ status }) => status === 201);
-    expect(new Set(done.map(({ body }) => body.id)).size).toBe(done.length);
-    expect(done.length).toBeGreaterThan(TRANSFERS / 4);
+    const succeeded = outcomes.filter(({ status }) => status === 201);
+    expect(new Set(succeeded.map(({ body }) => body.id)).size).toBe(succeeded.length);
+    expect(succeeded.length).toBeGreaterThan(TRANSFERS / 4);
     console.log(
-      `${done.length} of ${TRANSFERS} transfers made, ${payments.length} payments, ${killed} kills`,
+      `${succeeded.length} of ${TRANSFERS} transfers succeeded, ${payments.length} payments, ${killed} kills`,
     );
-    const held = await inTurns(holders, async (holder) =>
+    const balances = await inParallel(holders, async (holder) =>
       Number((await holder.get(holder.path)).body.balance),
     );
-    expect(held.reduce((sum, balance) => sum + Math.round(balance * 100), 0)).toBe(HOLDERS * 100_00);
-    expect(held.every((balance) => balance >= 0)).toBe(true);
+    expect(balances.reduce((sum, balance) => sum + Math.round(balance * 100), 0)).toBe(HOLDERS * 100_00);
+    expect(balances.every((balance) => balance >= 0)).toBe(true);
   },
   TEST_MS,
 );
@@ -153,7 +153,7 @@ interface Holder {
   send(body: unknown, key: string): Promise<Reply>;
 }
 
-/** Somebody nobody has registered, with an account and 100 euro on it. */
+/** An unregistered person with an account and 100 euros. */
 async function openHolder(): Promise<Holder> {
   const id = Bun.randomUUIDv7();
   const token = await tokenOf(id);
@@ -173,12 +173,12 @@ async function openHolder(): Promise<Holder> {
 
 async function transfer(holders: readonly Holder[], number: number): Promise<Reply> {
   const [from, to] = [holders[random(HOLDERS)], holders[random(HOLDERS)]];
-  if (from === undefined || to === undefined) throw new Error('nobody to send from or to');
+  if (from === undefined || to === undefined) throw new Error('No account to transfer between');
   const cents = 1 + random(60_00);
   const amount = `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
   const body = { sender_id: from.accountId, receiver_id: to.accountId, amount };
-  const answer = await untilAnswered(() => from.send(body, `transfer-${number}`));
-  answered++;
+  const answer = await untilFinal(() => from.send(body, `transfer-${number}`));
+  completed++;
   if (answer.status !== 201)
     expect(['account.insufficient-funds', 'transaction.same-account']).toContain(String(answer.body.code));
   return answer;
@@ -191,13 +191,13 @@ const pay = (payer: Client, payment_method: string, key: string) =>
     { 'idempotency-key': key },
   );
 
-/** Asks until something answers that is about the request, as a careful client does: with one key for all attempts. */
-async function untilAnswered(ask: () => Promise<Reply>): Promise<Reply> {
+/** Retries until a final response, with one Idempotency-Key for all attempts. */
+async function untilFinal(ask: () => Promise<Reply>): Promise<Reply> {
   for (;;) {
     const reply = await ask().catch((): Reply => ({ status: 0, headers: new Headers(), body: {} }));
-    const again =
+    const isRetryable =
       [0, 500, 502, 503, 504].includes(reply.status) || reply.body.code === 'idempotency.in-flight';
-    if (!again) return reply;
+    if (!isRetryable) return reply;
     await Bun.sleep(100);
   }
 }
@@ -207,7 +207,7 @@ const settled = (payer: Client, id: string) =>
     const { body } = await payer.get(`/payments/${id}`);
     expect(['succeeded', 'failed']).toContain(String(body.status));
     return body;
-  }, HEAL_MS);
+  }, RECOVERY_MS);
 
 const invoicesOf = async (payer: Client) =>
   (await payer.get('/invoices?limit=100')).body.items as { id: string; number: string; payment_id: string }[];
@@ -221,12 +221,15 @@ async function everyInvoiceIsMailedOnce(
     const found = (await Promise.all(payers.map(invoicesOf))).flat();
     expect(found.map((invoice) => invoice.payment_id).sort()).toEqual(succeeded.sort());
     return found;
-  }, HEAL_MS);
+  }, RECOVERY_MS);
   for (const { number } of invoices)
-    await eventually(async () => expect([number, await mailsAbout(number)]).toEqual([number, 1]), HEAL_MS);
+    await eventually(
+      async () => expect([number, await mailsAbout(number)]).toEqual([number, 1]),
+      RECOVERY_MS,
+    );
 }
 
-/** How many mails in the catcher tell of an invoice. */
+/** The number of mails about an invoice in the mail catcher. */
 async function mailsAbout(number: string | undefined): Promise<number> {
   const inbox = `${system.stack.environment.MAIL_INBOX_URL}/email`;
   const mails = (await (await fetch(inbox, { signal: AbortSignal.timeout(10_000) })).json()) as {
@@ -245,16 +248,16 @@ async function kill(victim: string): Promise<void> {
   await server.restart();
 }
 
-async function inTurns<Item, Result>(
+async function inParallel<Item, Result>(
   items: readonly Item[],
   work: (item: Item, number: number) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
   const queue = items.entries();
-  const lane = async () => {
+  const worker = async () => {
     for (const [number, item] of queue) results[number] = await work(item, number);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   return results;
 }
 
@@ -274,7 +277,7 @@ const tokenOf = (id: string): Promise<string> =>
     .setExpirationTime('30m')
     .sign(new TextEncoder().encode(TOKENS.JWT_SECRET));
 
-/** Mulberry32: the same numbers for the same seed. */
+/** A deterministic random number generator (mulberry32). */
 function randomFrom(start: number): (below: number) => number {
   let state = start;
   return (below) => {

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { testRuntime } from '../support/servers';
 
-/** Forty at once for everybody, five sign-ins at once for an address; hardly anything comes back while this runs. */
+/** Bursts of forty requests, and of five sign-ins per address; hardly any quota is refilled during the tests. */
 const LIMITS = { RATE_LIMIT_PER_MINUTE: '80', RATE_LIMIT_SIGN_IN_PER_MINUTE: '10' };
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-rate-limits-'));
@@ -35,7 +35,7 @@ beforeAll(async () => {
     port: 0,
     hostname: '127.0.0.1',
     fetch({ method }) {
-      // The gateway asks for its document as well.
+      // The gateway also fetches the OpenAPI document.
       if (method === 'POST') signIns++;
       return new Response('in');
     },
@@ -80,23 +80,23 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 30_000);
 
-/** One that hardly any other test has. */
+/** An address that other tests hardly use. */
 const someAddress = () => `198.51.100.${Math.floor(Math.random() * 250)}`;
 
-/** Asks one of the gateways as a client of this address. */
-const ask = (gateway: number, path: string, address: string, init: RequestInit = {}) =>
+/** Sends a request to one of the gateways from a client address. */
+const call = (gateway: number, path: string, address: string, init: RequestInit = {}) =>
   fetch(`${gateways[gateway]?.url}${path}`, { ...init, headers: { 'x-forwarded-for': address } });
 const signIn = (gateway: number, address: string) =>
-  ask(gateway, '/sign-in', address, { method: 'POST', body: '{"name":"somebody"}' });
+  call(gateway, '/sign-in', address, { method: 'POST', body: '{"name":"someone"}' });
 
 const statusesOf = async (requests: Promise<Response>[]) =>
   (await Promise.all(requests)).map(({ status }) => status);
 const count = (statuses: readonly number[], status: number) =>
   statuses.filter((one) => one === status).length;
-const metrics = async (gateway: number) => await (await ask(gateway, '/metrics', '192.0.2.2')).text();
+const metrics = async (gateway: number) => await (await call(gateway, '/metrics', '192.0.2.2')).text();
 const isShared = async (gateway: number) => /^gateway_rate_limits_shared 1$/m.test(await metrics(gateway));
 
-test('two gateways hold to one limit together', async () => {
+test('two gateways share one limit', async () => {
   const before = signIns;
   const statuses = await statusesOf(
     Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.10')),
@@ -104,30 +104,32 @@ test('two gateways hold to one limit together', async () => {
   expect([count(statuses, 200), count(statuses, 429)]).toEqual([5, 25]);
   expect(signIns - before).toBe(5);
 
-  for (let request = 0; request < 40; request++) await ask(0, '/nothing', '192.0.2.11');
-  await eventually(async () => expect((await ask(1, '/nothing', '192.0.2.11')).status).toBe(429));
-  const refused = await ask(0, '/nothing', '192.0.2.11');
-  expect(refused.headers.get('ratelimit-policy')).toBe('"default";q=40;w=30');
-  expect(refused.headers.get('ratelimit')).toMatch(/^"default";r=0;t=\d+$/);
-  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-  expect(await refused.json()).toMatchObject({ status: 429, code: 'rate.limited' });
+  for (let request = 0; request < 40; request++) await call(0, '/nothing', '192.0.2.11');
+  await eventually(async () => expect((await call(1, '/nothing', '192.0.2.11')).status).toBe(429));
+  const rejected = await call(0, '/nothing', '192.0.2.11');
+  expect(rejected.headers.get('ratelimit-policy')).toBe('"default";q=40;w=30');
+  expect(rejected.headers.get('ratelimit')).toMatch(/^"default";r=0;t=\d+$/);
+  expect(Number(rejected.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await rejected.json()).toMatchObject({ status: 429, code: 'rate.limited' });
   expect(await metrics(0)).toMatch(/gateway_rate_limited_total\{policy="default"\} [1-9]/);
-  expect((await ask(0, '/health', '192.0.2.11')).status).toBe(200);
+  expect((await call(0, '/health', '192.0.2.11')).status).toBe(200);
 });
 
-test('a limited route tells of both limits', async () => {
+test('a route with a strict limit reports both limits', async () => {
   const { headers } = await signIn(0, '192.0.2.20');
   expect(headers.get('ratelimit-policy')).toBe('"default";q=40;w=30, "sign-in";q=5;w=30');
   expect(headers.get('ratelimit')).toBe('"default";r=39;t=1, "sign-in";r=4;t=6');
 });
 
-test('with Redis killed each gateway holds to the limits by itself, and together again when it is back', async () => {
+test('while Redis is unavailable each gateway applies the limits on its own, and shared limits resume afterwards', async () => {
   await stack.server('redis').kill('SIGKILL');
-  const alone = await statusesOf(Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.30')));
-  expect([count(alone, 200), count(alone, 429)]).toEqual([10, 20]);
+  const isolated = await statusesOf(
+    Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.30')),
+  );
+  expect([count(isolated, 200), count(isolated, 429)]).toEqual([10, 20]);
   for (const number of [0, 1]) {
     expect(await isShared(number)).toBe(false);
-    const ready = await ask(number, '/readyz', '192.0.2.31');
+    const ready = await call(number, '/readyz', '192.0.2.31');
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({
       dependencies: { redis: { status: 'down', required: false } },
@@ -140,17 +142,15 @@ test('with Redis killed each gateway holds to the limits by itself, and together
       await signIn(number, someAddress());
       expect(await isShared(number)).toBe(true);
     });
-  const together = await statusesOf(
-    Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.200')),
-  );
-  expect(count(together, 200)).toBe(5);
+  const shared = await statusesOf(Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.200')));
+  expect(count(shared, 200)).toBe(5);
   for (const gateway of gateways)
     expect(gateway.output().match(/holds to the rate limits by itself/g)).toHaveLength(1);
 }, 60_000);
 
-test('a Redis that hangs holds nobody up for long', async () => {
+test('a Redis that hangs delays no request for long', async () => {
   const pid = stack.server('redis').pid();
-  if (pid === undefined) throw new Error('Redis does not run');
+  if (pid === undefined) throw new Error('Redis is not running');
   process.kill(pid, 'SIGSTOP');
   try {
     const statuses = await statusesOf(Array.from({ length: 8 }, () => signIn(0, '192.0.2.210')));

@@ -12,8 +12,8 @@ afterEach(async () => {
 
 const route = (path: string) => ({ method: 'GET', path, auth: 'public' });
 
-/** A registry, gateways that watch it, and a service whose answers the test holds back. */
-async function house(gateways = 1) {
+/** A registry, gateways that watch it, and a service whose responses the test delays. */
+async function startSystem(gateways = 1) {
   const registry = await startRegistry();
   opened.push(registry.close);
   const held: ((response: Response) => void)[] = [];
@@ -23,7 +23,7 @@ async function house(gateways = 1) {
     idleTimeout: 60,
     fetch(request, server) {
       const { pathname } = new URL(request.url);
-      if (pathname === '/held') return new Promise<Response>((answer) => void held.push(answer));
+      if (pathname === '/held') return new Promise<Response>((respond) => void held.push(respond));
       if (pathname === '/socket')
         return server.upgrade(request) ? undefined : new Response(null, { status: 400 });
       if (pathname === '/events')
@@ -50,20 +50,20 @@ async function house(gateways = 1) {
     },
   });
   await lease.registered;
-  const doors = await Promise.all(
+  const gatewayProcesses = await Promise.all(
     Array.from({ length: gateways }, () =>
       startProcess('gateway/main.ts', { REGISTRY_URL: registry.url, LOG_LEVEL: 'info' }),
     ),
   );
-  for (const door of doors) {
-    opened.push(door.stop);
-    await eventually(async () => (await fetch(`${door.url}/at-once`)).ok);
+  for (const gateway of gatewayProcesses) {
+    opened.push(gateway.stop);
+    await eventually(async () => (await fetch(`${gateway.url}/at-once`)).ok);
   }
-  return { registry, lease, held, urls: doors.map((door) => door.url) };
+  return { registry, lease, held, urls: gatewayProcesses.map((gateway) => gateway.url) };
 }
 
-/** What became of a promise so far. */
-function seen<Value>(promise: Promise<Value>) {
+/** The value of a promise, once it has resolved. */
+function track<Value>(promise: Promise<Value>) {
   const state: { value: Value | undefined } = { value: undefined };
   void promise.then((value) => {
     state.value = value;
@@ -71,24 +71,24 @@ function seen<Value>(promise: Promise<Value>) {
   return state;
 }
 
-test('an instance has left when every gateway has taken it out and its requests through each have ended', async () => {
-  const { lease, held, urls } = await house(2);
-  const answers = urls.map((url) => fetch(`${url}/held`));
+test('a deregistration completes when every gateway has stopped routing to the instance and its requests have ended', async () => {
+  const { lease, held, urls } = await startSystem(2);
+  const responses = urls.map((url) => fetch(`${url}/held`));
   await eventually(() => held.length === 2);
-  const left = seen(lease.deregister(20_000));
-  // The last instance drains: nothing new reaches it.
+  const removal = track(lease.deregister(20_000));
+  // The only instance is draining: it receives no new requests.
   for (const url of urls) await eventually(async () => (await fetch(`${url}/at-once`)).status === 503);
   held[0]?.(new Response('first'));
-  expect((await Promise.race(answers)).status).toBe(200);
-  expect(left.value).toBeUndefined();
+  expect((await Promise.race(responses)).status).toBe(200);
+  expect(removal.value).toBeUndefined();
   held[1]?.(new Response('second'));
-  await eventually(() => left.value !== undefined);
-  expect(left.value).toBe(true);
-  expect((await Promise.all(answers)).map((answer) => answer.status)).toEqual([200, 200]);
+  await eventually(() => removal.value !== undefined);
+  expect(removal.value).toBe(true);
+  expect((await Promise.all(responses)).map((response) => response.status)).toEqual([200, 200]);
 });
 
-test('streams and WebSockets, which have no end of their own, hold up no leaving', async () => {
-  const { lease, urls } = await house();
+test('event streams and WebSockets do not delay a deregistration', async () => {
+  const { lease, urls } = await startSystem();
   const [url = ''] = urls;
   const events = await fetch(`${url}/events`);
   const reader = events.body?.getReader();
@@ -100,14 +100,14 @@ test('streams and WebSockets, which have no end of their own, hold up no leaving
     socket.onopen = resolve;
   });
   expect(await lease.deregister(20_000)).toBe(true);
-  // They go on until the service ends them.
+  // They stay open until the service closes them.
   socket.send('still there');
   expect(await echoed.promise).toBe('still there');
   socket.close();
   await reader?.cancel();
 });
 
-test('instances of a service are replaced under load, and not one request is lost', async () => {
+test('instances are replaced under load without losing a request', async () => {
   const registry = await startRegistry();
   opened.push(registry.close);
   const environment = { REGISTRY_URL: registry.url, SERVICE: 'rolled', AMQP_URL: 'amqp://127.0.0.1:1' };
@@ -119,24 +119,24 @@ test('instances of a service are replaced under load, and not one request is los
   await eventually(async () => (await fetch(`${gateway.url}/rolled/1`)).ok);
 
   const statuses = new Map<number, number>();
-  let asking = true;
-  const ask = async (path: string) => {
-    while (asking) {
+  let isActive = true;
+  const sendRequests = async (path: string) => {
+    while (isActive) {
       const { status } = await fetch(`${gateway.url}${path}`);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   };
-  const asked = Promise.all(
-    [1, 2, 3, 4].flatMap((id) => [ask(`/rolled/${id}`), ask(`/rolled/${id}/slowly`)]),
+  const requests = Promise.all(
+    [1, 2, 3, 4].flatMap((id) => [sendRequests(`/rolled/${id}`), sendRequests(`/rolled/${id}/slowly`)]),
   );
-  const fresh: StartedProcess[] = [];
+  const replacements: StartedProcess[] = [];
   for (const old of instances) {
-    fresh.push(await start());
+    replacements.push(await start());
     await old.stop();
     expect(old.output().includes('left before every gateway')).toBe(false);
   }
-  instances = fresh;
-  asking = false;
-  await asked;
+  instances = replacements;
+  isActive = false;
+  await requests;
   expect([...statuses.keys()]).toEqual([200]);
 });

@@ -6,14 +6,14 @@ import { freePort, SHORT_LEASE, spawnRegistry } from '../support/registry';
 import { testRuntime } from '../support/servers';
 
 /**
- * In full, with the leases of every day: REGISTRY_PAUSED_MS=60000 REGISTRY_GONE_MS=600000. By default leases are short,
- * and standing still takes a little longer than those.
+ * With default leases: REGISTRY_PAUSED_MS=60000 REGISTRY_GONE_MS=600000. Otherwise leases are short, and the pause is
+ * slightly longer than those.
  */
 const PAUSED_MS = Number(process.env.REGISTRY_PAUSED_MS ?? SHORT_LEASE.removedMs * 1.5);
-const GONE_MS = Number(process.env.REGISTRY_GONE_MS ?? 1_000);
+const OUTAGE_MS = Number(process.env.REGISTRY_GONE_MS ?? 1_000);
 const lease = process.env.REGISTRY_PAUSED_MS === undefined ? 'short' : 'default';
 
-setDefaultTimeout(PAUSED_MS + GONE_MS + 60_000);
+setDefaultTimeout(PAUSED_MS + OUTAGE_MS + 60_000);
 
 const port = freePort();
 const runtime = testRuntime('watcher');
@@ -32,7 +32,7 @@ beforeAll(async () => {
   ]);
   view = watchRegistry(runtime, { urls: [registry.url] });
   await eventually(() => view.instances('steady').length === 2);
-  await eventually(async () => (await ask()).ok);
+  await eventually(async () => (await call()).ok);
 });
 afterAll(async () => {
   await runtime.close();
@@ -40,7 +40,7 @@ afterAll(async () => {
   await registry?.kill();
 });
 
-const ask = (method: 'GET' | 'POST' = 'GET') =>
+const call = (method: 'GET' | 'POST' = 'GET') =>
   fetch(`${gateway.url}/steady${method === 'GET' ? '/1' : ''}`, { method });
 
 const listed = async (): Promise<number> => {
@@ -48,24 +48,24 @@ const listed = async (): Promise<number> => {
   return all.length;
 };
 
-/** What a gateway answers for so long, and the fewest instances that a watcher has seen meanwhile. */
+/** Sends requests for `ms`; returns their statuses and the fewest instances that a watcher has seen meanwhile. */
 async function traffic(ms: number) {
   const statuses = new Set<number>();
   let fewest = view.instances('steady').length;
-  const stopLooking = view.onChange(() => {
+  const stopWatching = view.onChange(() => {
     fewest = Math.min(fewest, view.instances('steady').length);
   });
-  let asked = 0;
-  for (const until = performance.now() + ms; performance.now() < until; asked++) {
-    statuses.add((await ask()).status);
+  let calls = 0;
+  for (const deadline = performance.now() + ms; performance.now() < deadline; calls++) {
+    statuses.add((await call()).status);
     await Bun.sleep(5);
   }
-  stopLooking();
-  expect(asked).toBeGreaterThan(10);
+  stopWatching();
+  expect(calls).toBeGreaterThan(10);
   return { statuses: [...statuses], fewest };
 }
 
-test('a registry that stood still for longer than a lease evicts nobody when it goes on', async () => {
+test('a registry that was paused for longer than a lease removes no instance when it resumes', async () => {
   registry.child.kill('SIGSTOP');
   const meanwhile = await traffic(PAUSED_MS);
   registry.child.kill('SIGCONT');
@@ -78,9 +78,9 @@ test('a registry that stood still for longer than a lease evicts nobody when it 
   expect(await listed()).toBe(2);
 });
 
-test('while the registry is gone traffic goes on, and when it is back nobody is missed', async () => {
+test('requests succeed during a registry outage, and all instances register again afterwards', async () => {
   await registry.kill();
-  const meanwhile = await traffic(GONE_MS);
+  const meanwhile = await traffic(OUTAGE_MS);
   registry = await spawnRegistry(port, {}, lease);
   const afterwards = await traffic(500);
   await eventually(async () => (await listed()) === 2);
@@ -90,10 +90,10 @@ test('while the registry is gone traffic goes on, and when it is back nobody is 
   ]);
 });
 
-test('when all instances of a service were killed it is unavailable at once, long before their leases lapse', async () => {
+test('a service whose instances were all killed is unavailable at once, before their leases expire', async () => {
   await Promise.all(instances.splice(0).map((instance) => instance.kill()));
   for (const method of ['GET', 'POST', 'GET'] as const) {
-    const response = await ask(method);
+    const response = await call(method);
     expect([response.status, response.headers.get('retry-after')]).toEqual([
       503,
       expect.stringMatching(/^[1-9]\d*$/),
@@ -102,13 +102,13 @@ test('when all instances of a service were killed it is unavailable at once, lon
   }
 });
 
-test('when the last instance has left, its service is unavailable, not unknown', async () => {
+test('a service whose last instance has deregistered is unavailable, not unknown', async () => {
   const environment = { REGISTRY_URL: registry.url, SERVICE: 'last', AMQP_URL: 'amqp://127.0.0.1:1' };
   const last = await startProcess('tests/support/named-service.ts', environment);
-  const askLast = () => fetch(`${gateway.url}/last/1`);
-  await eventually(async () => (await askLast()).status === 200);
+  const callLast = () => fetch(`${gateway.url}/last/1`);
+  await eventually(async () => (await callLast()).status === 200);
   await last.stop();
-  const response = await askLast();
+  const response = await callLast();
   expect([response.status, response.headers.get('retry-after')]).toEqual([
     503,
     expect.stringMatching(/^[1-9]\d*$/),

@@ -11,17 +11,17 @@ setDefaultTimeout(120_000);
 
 const PORT_OFFSET = 9_700;
 /**
- * In full, so that a lease that nobody has renewed would have lapsed: REGISTRY_REDIS_AWAY_MS=40000 and
- * REGISTRY_PAUSED_MS=40000, and for every instance to beat while a replica is away, REGISTRY_REPLICA_AWAY_MS=6000.
+ * Long enough for leases without renewal to expire: REGISTRY_REDIS_AWAY_MS=40000 and REGISTRY_PAUSED_MS=40000; for
+ * every instance to send a heartbeat during the outage of a replica: REGISTRY_REPLICA_AWAY_MS=6000.
  */
-const REDIS_AWAY_MS = Number(process.env.REGISTRY_REDIS_AWAY_MS ?? 300);
+const REDIS_OUTAGE_MS = Number(process.env.REGISTRY_REDIS_AWAY_MS ?? 300);
 const PAUSED_MS = Number(process.env.REGISTRY_PAUSED_MS ?? 1_000);
-const REPLICA_AWAY_MS = Number(process.env.REGISTRY_REPLICA_AWAY_MS ?? 500);
+const REPLICA_OUTAGE_MS = Number(process.env.REGISTRY_REPLICA_AWAY_MS ?? 500);
 
 let registries: Registries;
 let instances: StartedProcess[];
 let gateway: StartedProcess;
-/** One that follows each replica alone, and one that follows whichever answers. */
+/** One view of all replicas with failover, and one of each replica. */
 let views: RegistryClient[];
 const runtime = testRuntime('watcher');
 
@@ -53,22 +53,22 @@ afterAll(async () => {
 const up = (view: RegistryClient): Instance[] =>
   view.instances('steady').filter(({ state }) => state === 'up');
 
-const ALL_SHARE = { sharing: { working: true, replicas: 3 } };
+const ALL_CONNECTED = { sharing: { working: true, replicas: 3 } };
 const statusOf = async (url: string) => (await fetch(`${url}/status`)).json();
 
-/** Asks through the gateway, and looks at every view, while something happens. */
+/** Sends requests through the gateway and watches every view during `what`. */
 async function during(what: () => Promise<void>) {
   const statuses = new Map<number | string, number>();
   let fewest = 3;
-  const stopLooking = views.map((view) =>
+  const stopWatching = views.map((view) =>
     view.onChange(() => {
       fewest = Math.min(fewest, up(view).length);
     }),
   );
-  let asking = true;
-  const asked = Promise.all(
+  let isActive = true;
+  const requests = Promise.all(
     [1, 2, 3, 4].map(async (id) => {
-      while (asking) {
+      while (isActive) {
         const status = await fetch(`${gateway.url}/steady/${id}`).then(
           (response) => response.status,
           (failure: unknown) => String(failure),
@@ -79,30 +79,30 @@ async function during(what: () => Promise<void>) {
     }),
   );
   await what();
-  asking = false;
-  await asked;
-  for (const stop of stopLooking) stop();
+  isActive = false;
+  await requests;
+  for (const stop of stopWatching) stop();
   return { statuses: [...statuses.keys()], fewest };
 }
 
-test('each replica is killed and comes back: no watcher misses an instance, and no request fails', async () => {
+test('while each replica is killed and restarted, no watcher loses an instance and no request fails', async () => {
   const seen = await during(async () => {
     for (const number of [0, 1, 2]) {
       await registries.kill(number);
-      await Bun.sleep(REPLICA_AWAY_MS);
-      await registries.startAgain(number);
+      await Bun.sleep(REPLICA_OUTAGE_MS);
+      await registries.restart(number);
       await eventually(async () => {
         const status = await statusOf(registries.replica(number).url);
-        expect(status).toMatchObject({ instances: { up: 3 }, ...ALL_SHARE });
+        expect(status).toMatchObject({ instances: { up: 3 }, ...ALL_CONNECTED });
       });
     }
   });
   expect(seen).toEqual({ statuses: [200], fewest: 3 });
-  // Nobody had to register anew.
+  // No instance had to register again.
   expect(instances.some((instance) => instance.output().includes('does not know this instance'))).toBe(false);
 });
 
-test('while Redis is away every replica goes on alone, and what was missed is shared when it is back', async () => {
+test('while Redis is unavailable every replica runs standalone, and changes are replicated afterwards', async () => {
   const redis = registries.stack.server('redis');
   const [first = '', second = ''] = registries.urls;
   const late = async (url: string) => (await fetch(`${url}/services/late`)).status;
@@ -125,7 +125,7 @@ test('while Redis is away every replica goes on alone, and what was missed is sh
       },
     });
     await lease.registered;
-    await Bun.sleep(REDIS_AWAY_MS);
+    await Bun.sleep(REDIS_OUTAGE_MS);
     expect(await late(second)).toBe(404);
     await redis.restart();
     await eventually(async () => (await late(second)) === 200);
@@ -134,22 +134,22 @@ test('while Redis is away every replica goes on alone, and what was missed is sh
   expect(seen).toEqual({ statuses: [200], fewest: 3 });
 });
 
-test('a replica that stands still is one less, and is one of them again when it goes on', async () => {
+test('a paused replica is disconnected, and reconnects when it resumes', async () => {
   const { child, url } = registries.replica(0);
   const seen = await during(async () => {
     child.kill('SIGSTOP');
     await Bun.sleep(PAUSED_MS);
     child.kill('SIGCONT');
     await eventually(async () =>
-      expect(await statusOf(url)).toMatchObject({ instances: { up: 3 }, ...ALL_SHARE }),
+      expect(await statusOf(url)).toMatchObject({ instances: { up: 3 }, ...ALL_CONNECTED }),
     );
   });
   expect(seen).toEqual({ statuses: [200], fewest: 3 });
 });
 
-test('an instance that leaves is gone at all replicas, and is let go of by a gateway at any', async () => {
+test('an instance that deregisters is drained by gateways of any replica and removed from all', async () => {
   await eventually(async () => {
-    for (const url of registries.urls) expect(await statusOf(url)).toMatchObject(ALL_SHARE);
+    for (const url of registries.urls) expect(await statusOf(url)).toMatchObject(ALL_CONNECTED);
   });
   const [leaving] = instances.splice(0, 1);
   const seen = await during(async () => {

@@ -5,9 +5,9 @@ import { eventually } from '../support/eventually';
 import { type System, startSystem } from '../support/system';
 
 /**
- * Every service is replaced while wrk asks all of them: a further instance is started, and once the gateway knows it the
- * old one is asked to end. `LOAD_SECONDS=60 SERVICES=all` is the whole of it; by default those that differ in how they
- * are reached: over HTTP, over gRPC, with an outbox, with WebSockets.
+ * Services are replaced while wrk sends requests to all of them: another instance is started, and once the gateway has
+ * discovered it the old one is stopped. `LOAD_SECONDS=60 SERVICES=all` replaces all; the default is a selection that
+ * covers HTTP, gRPC, an outbox and WebSockets.
  */
 const LOAD_SECONDS = Number(process.env.LOAD_SECONDS ?? 5);
 const SYSTEM_MS = 90_000;
@@ -39,19 +39,19 @@ let token: string;
 beforeAll(async () => {
   system = await startSystem('rolling', {}, ['registry', 'gateway', ...ALL]);
   token = (await register(system.url, 'walker')).token;
-  await eventually(() => mustBeServed(ALL), 30_000);
+  await eventually(() => assertReachable(ALL), 30_000);
 }, SYSTEM_MS);
 
 afterAll(() => system?.stop(), SYSTEM_MS);
 
-async function mustBeServed(names: readonly string[]): Promise<void> {
+async function assertReachable(names: readonly string[]): Promise<void> {
   for (const name of names) {
     const response = await fetch(`${system.url}/${name}/health`);
     expect([name, response.status]).toEqual([name, 200]);
   }
 }
 
-/** Reads and a write at the root, by HTTP and by gRPC, and every service below its prefix. */
+/** Reads and a write at the root, over HTTP and gRPC, and every service below its prefix. */
 const REQUESTS = [
   'GET /posts',
   'GET /users/walker',
@@ -71,14 +71,14 @@ function startLoad() {
     stderr: 'pipe',
   });
   return async (): Promise<Record<string, string>> => {
-    // It stops at SIGINT and tells what it has seen.
+    // wrk stops at SIGINT and prints its summary.
     wrk.kill('SIGINT');
     const [output, errors] = await Promise.all([
       new Response(wrk.stdout).text(),
       new Response(wrk.stderr).text(),
     ]);
     const [, summary] = /^(answered=.*)$/ms.exec(output) ?? [];
-    if (summary === undefined) throw new Error(`wrk said nothing of use: ${output}${errors}`);
+    if (summary === undefined) throw new Error(`wrk printed no summary: ${output}${errors}`);
     console.log(summary);
     return Object.fromEntries(
       summary.split(/\s+/).flatMap((pair) => (pair.includes('=') ? [pair.split('=')] : [])),
@@ -87,7 +87,7 @@ function startLoad() {
 }
 
 test(
-  'a rolling restart under load loses not one request',
+  'a rolling restart under load loses no request',
   async () => {
     const startedMs = performance.now();
     const endLoad = startLoad();

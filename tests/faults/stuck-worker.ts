@@ -5,7 +5,7 @@ import { openRabbit } from '#kit/messaging/rabbit/client';
 import { runEventWorker, runJobWorker } from '#kit/worker';
 import { amqpUrl, beanstalkdAddress, testRuntime } from '../support/servers';
 
-/** What the worker under test and the test itself share; `name` keeps runs apart. */
+/** Shared by the test and the worker under test; `name` isolates runs. */
 export const definitionsFor = (name: string) => ({
   job: defineJob({
     name: 'thing.do',
@@ -24,7 +24,7 @@ export const definitionsFor = (name: string) => ({
   }),
 });
 
-/** Run as a process: takes one job and one event, says so on stdout, and never finishes either. */
+/** As a process: receives one job and one event, reports so on stdout, and never completes either. */
 if (import.meta.main) {
   const name = process.argv[2] ?? '';
   const { job, event } = definitionsFor(name);

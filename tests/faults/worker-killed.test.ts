@@ -10,7 +10,7 @@ import { definitionsFor } from './stuck-worker';
 const runtime = testRuntime('worker-killed');
 afterEach(() => runtime.close());
 
-test('what a worker was doing when it was killed is done by the next', async () => {
+test('messages in progress in a killed worker are redelivered to the next one', async () => {
   const name = uniqueName('worker-killed');
   const { job, event } = definitionsFor(name);
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
@@ -28,10 +28,10 @@ test('what a worker was doing when it was killed is done by the next', async () 
   await rabbit.publish(event, { id: sentEvent.id, body: bytes(sentEvent) });
 
   const stuck = Bun.spawn([process.execPath, `${import.meta.dir}/stuck-worker.ts`, name], { stdout: 'pipe' });
-  let said = '';
+  let output = '';
   for await (const chunk of stuck.stdout) {
-    said += Buffer.from(chunk).toString();
-    if (said.includes('thing.do begun') && said.includes('thing.done begun')) break;
+    output += Buffer.from(chunk).toString();
+    if (output.includes('thing.do begun') && output.includes('thing.done begun')) break;
   }
   stuck.kill('SIGKILL');
   await stuck.exited;

@@ -34,7 +34,7 @@ beforeAll(async () => {
     FEATURES_FILE: pathOf(folder, 'features.json'),
     FEATURES_REFRESH_MS: '100',
   });
-  // The first administrator's credentials may reach auth a moment after both have started.
+  // The first administrator's credentials reach auth asynchronously.
   admin = await eventually(async () => {
     const { status, access } = await signIn('admin', ADMIN_PASSWORD);
     expect(status).toBe(200);
@@ -47,8 +47,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, START_MS);
 
-describe('rights', () => {
-  test('given come with the next refresh, taken away they are gone everywhere at once', async () => {
+describe('permissions', () => {
+  test('take effect with the next refresh when granted, and at once everywhere when revoked', async () => {
     const { id } = await join(system.url, 'helper');
     const first = await signIn('helper');
     expect((await call('GET', '/users', first.access)).status).toBe(403);
@@ -74,7 +74,7 @@ describe('rights', () => {
     expect((await call('GET', '/users', String(again.body.access_token))).status).toBe(403);
   });
 
-  test('of a role change for everybody who holds it', async () => {
+  test('of a role change for all its members', async () => {
     const { id } = await join(system.url, 'keeper');
     await call('PUT', `/users/id/${id}/roles`, admin, { roles: ['user', 'registrar'] });
     const { access } = await signIn('keeper');
@@ -88,10 +88,10 @@ describe('rights', () => {
 });
 
 describe('an account', () => {
-  test('gets a new password and address from an administrator, which end its sessions', async () => {
+  test('loses its sessions when an administrator sets its password and email address', async () => {
     const { id } = await join(system.url, 'forgetful');
     const { access, refresh } = await signIn('forgetful');
-    const password = 'a password nobody forgets';
+    const password = 'an easy password of the test';
     const changed = await call('PUT', `/admin/auth/${id}`, admin, { password, email: 'moved@example.com' });
     expect(changed.status).toBe(200);
     expect((await signIn('forgetful')).status).toBe(401);
@@ -102,7 +102,7 @@ describe('an account', () => {
     await eventually(async () => expect((await call('GET', '/users/me', access)).status).toBe(401));
   });
 
-  test('that is deactivated is out at once, and can sign in again when it is not any more', async () => {
+  test('that is deactivated is signed out at once, and can sign in again after reactivation', async () => {
     const { id } = await join(system.url, 'suspended');
     const { access } = await signIn('suspended');
     await call('PUT', `/admin/auth/${id}`, admin, { active: false });
@@ -112,7 +112,7 @@ describe('an account', () => {
     await eventually(async () => expect((await signIn('suspended')).status).toBe(200));
   });
 
-  test('and what was done to it stand in the audit log, which the only administrator cannot leave', async () => {
+  test('change is recorded in the audit log, and the last administrator cannot delete their account', async () => {
     const { body } = await call('GET', '/admin/audit?limit=100', admin);
     const actions = (body.items as { action: string; actor_username: string }[]).map(
       ({ action, actor_username }) => `${actor_username}: ${action}`,
@@ -124,7 +124,7 @@ describe('an account', () => {
   });
 });
 
-test('registration closes and opens again while everything runs, by whichever door', async () => {
+test('registration can be closed and reopened at run time, for every registration route', async () => {
   const person = { email: 'newcomer@example.com', password: 'correct horse battery staple' };
   await setFeatures({ 'registration-open': { defaultValue: false } });
   await eventually(async () =>

@@ -23,19 +23,19 @@ beforeAll(async () => {
 
 afterAll(() => system?.stop(), START_MS);
 
-test('a playlist is made of videos that were found; while video is gone nothing is added, and afterwards it is', async () => {
+test('a playlist of found videos cannot be extended while the video service is unavailable, and can afterwards', async () => {
   const { body } = await anonymous('/videos?query=winter&limit=3');
   const [first, second, third] = (body.items as { id: string }[]).map((video) => video.id);
-  const made = await ada.post('/playlists', {
+  const created = await ada.post('/playlists', {
     name: 'Winter',
     visibility: 'public',
     video_ids: [first, second],
   });
-  expect(made.status).toBe(201);
-  const path = pathOf(made);
+  expect(created.status).toBe(201);
+  const path = pathOf(created);
   await system.process('video').kill();
-  const refused = await ada.post(`${path}/videos`, { video_id: third });
-  expect(refused).toMatchObject({ status: 503, body: { code: 'video.unavailable' } });
+  const rejected = await ada.post(`${path}/videos`, { video_id: third });
+  expect(rejected).toMatchObject({ status: 503, body: { code: 'video.unavailable' } });
   expect((await anonymous(path)).body.videos_count).toBe(2);
   await system.start('video');
   await eventually(async () => {
@@ -45,21 +45,21 @@ test('a playlist is made of videos that were found; while video is gone nothing 
   expect(videos.map((video) => video.video_id)).toEqual([third, first, second].map(String));
 });
 
-test('a résumé comes in below its prefix, is opened by its link as a page, and goes out as it came', async () => {
+test('a résumé is imported below its prefix, shown as a page by its link, and exported unchanged', async () => {
   const sample = await Bun.file(
     fileURLToPath(import.meta.resolve('@jsonresume/schema/sample.resume.json')),
   ).json();
-  const brought = await ada.post('/resume/resumes/import?visibility=link', sample);
-  expect(brought.status).toBe(201);
-  const { pathname, search } = new URL(String(brought.body.share_url));
+  const imported = await ada.post('/resume/resumes/import?visibility=link', sample);
+  expect(imported.status).toBe(201);
+  const { pathname, search } = new URL(String(imported.body.share_url));
   const page = await anonymous(`${pathname}${search}`);
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
   expect(page.body.text).toContain(sample.basics.name);
   expect((await anonymous(pathname)).status).toBe(404);
-  expect((await anonymous(`${pathOf(brought)}/export${search}`)).body).toEqual(sample);
+  expect((await anonymous(`${pathOf(imported)}/export${search}`)).body).toEqual(sample);
 });
 
-test('when somebody erases their account, their playlists and résumés go as well', async () => {
+test('erasing an account deletes its playlists and résumés', async () => {
   const bob = await join(system.url, 'bob');
   const paths = [
     pathOf(await bob.post('/playlists', { name: 'Public', visibility: 'public' })),

@@ -31,18 +31,18 @@ const upload = async (path: string, token: string) => {
     body: form,
   });
 };
-const arrive = async (username: string) => {
+const signUp = async (username: string) => {
   await join(system.url, username);
   const { body } = await request(system.url, 'POST', '/login', {
     body: { username, password: 'correct horse battery staple' },
   });
   return String(body.access_token);
 };
-/** Addresses name the gateway as people reach it; this one listens elsewhere. */
-const here = (url: string) => `${system.url}${new URL(url).pathname}${new URL(url).search}`;
+/** URLs contain the public address of the gateway; the test's gateway has another. */
+const localUrl = (url: string) => `${system.url}${new URL(url).pathname}${new URL(url).search}`;
 
-test('an avatar that is uploaded is shown in the profile and beside what was posted before', async () => {
-  const token = await arrive('portrayed');
+test('an uploaded avatar is shown in the profile and in existing posts', async () => {
+  const token = await signUp('portrayed');
   const { body: post } = await request(system.url, 'POST', '/posts', { token, body: { text: 'Hello' } });
   const uploaded = await upload('/files/upload/avatar', token);
   expect(uploaded.status).toBe(201);
@@ -52,7 +52,7 @@ test('an avatar that is uploaded is shown in the profile and beside what was pos
     expect(body.avatar_url).toContain(id);
     return String(body.avatar_url);
   }, 30_000);
-  const shown = await fetch(here(url), { headers: { accept: 'image/webp' } });
+  const shown = await fetch(localUrl(url), { headers: { accept: 'image/webp' } });
   expect([shown.status, shown.headers.get('content-type')]).toEqual([200, 'image/webp']);
   await eventually(async () => {
     const { body } = await request(system.url, 'GET', `/posts/id/${post.id}`, {});
@@ -60,8 +60,8 @@ test('an avatar that is uploaded is shown in the profile and beside what was pos
   }, 30_000);
 });
 
-test('a file goes in below every prefix, comes out by its signed address, and is deleted', async () => {
-  const token = await arrive('collector');
+test('a file can be uploaded below every prefix, downloaded by its signed URL, and deleted', async () => {
+  const token = await signUp('collector');
   for (const path of ['/files/upload', '/basement/files/upload', '/media/files/upload']) {
     const uploaded = await upload(path, token);
     expect([path, uploaded.status]).toEqual([path, 201]);
@@ -71,9 +71,9 @@ test('a file goes in below every prefix, comes out by its signed address, and is
       expect(body).toMatchObject({ status: 'ready', tags: ['holidays'], width: 800 });
     }, 30_000);
     const { body } = await request(system.url, 'GET', `/files/${id}/url`, { token });
-    expect((await fetch(here(String(body.url)))).status).toBe(200);
+    expect((await fetch(localUrl(String(body.url)))).status).toBe(200);
     expect((await fetch(`${system.url}/files/${id}/content`)).status).toBe(404);
     expect((await request(system.url, 'DELETE', `/files/${id}`, { token })).status).toBe(204);
-    expect((await fetch(here(String(body.url)))).status).toBe(404);
+    expect((await fetch(localUrl(String(body.url)))).status).toBe(404);
   }
 });

@@ -10,7 +10,7 @@ let bob: Client;
 
 const call = (method: string, path: string, options: Parameters<typeof request>[3] = {}) =>
   request(system.url, method, path, options);
-/** What a process has logged as its own failures. */
+/** The log lines of a process with level error. */
 const errorsOf = (name: string) =>
   system
     .process(name)
@@ -27,15 +27,15 @@ beforeAll(async () => {
 
 afterAll(() => system?.stop(), START_MS);
 
-describe('the door', () => {
-  test('tells programs what is behind it, and browsers too', async () => {
+describe('the gateway', () => {
+  test('serves its index as JSON and as HTML', async () => {
     const { body } = await call('GET', '/', { headers: { accept: 'application/json' } });
     expect(body).toMatchObject({ name: expect.any(String), version: expect.any(String) });
     const page = await fetch(system.url, { headers: { accept: 'text/html' } });
     expect(page.headers.get('content-type')).toContain('text/html');
   });
 
-  test('describes everything in one document, and shows it', async () => {
+  test('serves one OpenAPI document of all services, and its page', async () => {
     await eventually(async () => {
       const { status, body } = await call('GET', '/openapi.json');
       expect(status).toBe(200);
@@ -46,19 +46,19 @@ describe('the door', () => {
     expect((await fetch(`${system.url}/docs`)).status).toBe(200);
   });
 
-  test.each(['/health', '/healthz', '/readyz', '/metrics'])('answers %s', async (path) => {
+  test.each(['/health', '/healthz', '/readyz', '/metrics'])('serves %s', async (path) => {
     expect((await fetch(`${system.url}${path}`)).status).toBe(200);
   });
 
-  test('answers a service under its prefix and under a version as well', async () => {
+  test('routes to a service at the root, below its prefix and below a version', async () => {
     for (const path of ['/users/alice', '/v1/users/alice', '/users/users/alice'])
       expect((await call('GET', path)).body).toMatchObject({ username: 'alice' });
   });
 });
 
-describe('every service at its own port', () => {
+describe('every service on its own port', () => {
   test.each(['users', 'timelines', 'auth', 'likes', 'polls'])(
-    '%s answers its operational routes',
+    '%s serves its operational routes',
     async (name) => {
       const { url } = system.process(name);
       for (const path of ['/health', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'])
@@ -75,14 +75,14 @@ describe('every service at its own port', () => {
     },
   );
 
-  test('answers the same as through the gateway', async () => {
+  test('responds as through the gateway', async () => {
     const direct = await request(system.process('users').url, 'GET', '/users/alice');
     expect(direct.body).toEqual((await call('GET', '/users/alice')).body);
   });
 });
 
 describe('the microblog', () => {
-  test('a post reaches the home of those who follow, and nobody else’s', async () => {
+  test('a post reaches the home timelines of followers only', async () => {
     const carol = await join(system.url, 'carol');
     expect((await bob.post('/users/follow/alice')).status).toBe(204);
     const posted = await alice.post('/posts', { text: 'Hello #rooks, says @bob' });
@@ -104,7 +104,7 @@ describe('the microblog', () => {
     );
   });
 
-  test('a post accepted for later appears exactly once under the id given', async () => {
+  test('an accepted post is created exactly once with its assigned id', async () => {
     const accepted = await alice.post('/posts/async', { text: 'Later' });
     expect(accepted.status).toBe(202);
     expect(accepted.body).toMatchObject({ status: 'queued' });
@@ -115,7 +115,7 @@ describe('the microblog', () => {
     expect(textsOf(await call('GET', '/posts/alice')).filter((text) => text === 'Later')).toHaveLength(1);
   });
 
-  test('a retried post has no twin', async () => {
+  test('a retried post is created once', async () => {
     const key = { 'idempotency-key': 'the-same-key' };
     const replies = await Promise.all(
       Array.from({ length: 10 }, () => alice.post('/posts', { text: 'Once' }, key)),
@@ -127,7 +127,7 @@ describe('the microblog', () => {
     expect((await alice.post('/posts', { text: 'Other' }, key)).status).toBe(422);
   });
 
-  test('unfollowing empties the home of what came from there', async () => {
+  test('unfollowing removes the posts of that person from the home timeline', async () => {
     const [dan, eve] = await Promise.all([join(system.url, 'dan'), join(system.url, 'eve')]);
     await dan.post('/users/follow/eve');
     const { body } = await eve.post('/posts', { text: 'To followers' });
@@ -136,7 +136,7 @@ describe('the microblog', () => {
     await eventually(async () => expect(idsOf(await dan.get('/posts/home/dan'))).toEqual([]));
   });
 
-  test('likes count once, lead the popular list, and the author hears of them by mail', async () => {
+  test('likes count once, appear in the popular list, and are sent to the author by mail', async () => {
     const post = await alice.post('/posts', { text: 'Like me' });
     const id = String(post.body.id);
     expect((await bob.post(`/likes/${id}`)).status).toBe(201);
@@ -152,14 +152,14 @@ describe('the microblog', () => {
     await eventually(async () => {
       const inbox = await fetch(`${system.stack.environment.MAIL_INBOX_URL}/email`);
       const mails = (await inbox.json()) as { to: { address: string }[]; subject: string }[];
-      const told = mails.filter(({ to }) => to.some(({ address }) => address === 'alice@example.com'));
-      expect(told.filter(({ subject }) => subject.includes('bob'))).toHaveLength(1);
+      const received = mails.filter(({ to }) => to.some(({ address }) => address === 'alice@example.com'));
+      expect(received.filter(({ subject }) => subject.includes('bob'))).toHaveLength(1);
     }, 20_000);
     expect((await bob.delete(`/likes/${id}`)).status).toBe(204);
     expect((await bob.get(`/likes/${id}/count`)).body).toMatchObject({ count: 0, liked_by_me: false });
   });
 
-  test('a poll counts one vote of five hundred sent at once by one person', async () => {
+  test('a poll counts one of five hundred concurrent votes of one person', async () => {
     const poll = await alice.post('/polls', { question: 'Tea?', options: ['Yes', 'No'] });
     expect(poll.status).toBe(201);
     const votes = await Promise.all(
@@ -175,7 +175,7 @@ describe('the microblog', () => {
     });
   });
 
-  test('a block ends what the two had, and holds for follow, reply, like and vote', async () => {
+  test('a block removes the relations of two people, and prevents follows, replies, likes and votes', async () => {
     const [fay, gus] = await Promise.all([join(system.url, 'fay'), join(system.url, 'gus')]);
     await gus.post('/users/follow/fay');
     const post = await fay.post('/posts', { text: 'Not for Gus' });
@@ -193,7 +193,7 @@ describe('the microblog', () => {
     );
   });
 
-  test('a like for a post that never was is taken back everywhere', async () => {
+  test('a like of a post that does not exist is removed everywhere', async () => {
     const invented = '4096000';
     await bob.post(`/likes/${invented}`);
     await eventually(async () => {
@@ -202,7 +202,7 @@ describe('the microblog', () => {
     }, 20_000);
   });
 
-  test('who erases their account is gone from profiles, posts, homes and likes', async () => {
+  test('an erased account is removed from profiles, posts, home timelines and likes', async () => {
     const [hal, ivy] = await Promise.all([join(system.url, 'hal'), join(system.url, 'ivy')]);
     await ivy.post('/users/follow/hal');
     const { body } = await hal.post('/posts', { text: 'Soon gone' });
@@ -225,9 +225,9 @@ describe('the microblog', () => {
   });
 });
 
-describe('bad input', () => {
-  test('to every route of every service is a problem document that repeats nothing', async () => {
-    const marker = 'x7QkMarkerThatMustNotComeBack';
+describe('invalid input', () => {
+  test('to every route of every service results in a problem document that echoes nothing', async () => {
+    const marker = 'x7QkMarkerThatMustNotBeEchoed';
     const { body } = await call('GET', '/openapi.json');
     const routes = Object.entries(body.paths as Record<string, Record<string, unknown>>).flatMap(
       ([path, methods]) => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
@@ -244,7 +244,7 @@ describe('bad input', () => {
             ...(sent !== undefined && { body: sent }),
             ...(bearer !== undefined && { token: bearer }),
           });
-          const where = `${method} ${path} with ${sent} and ${bearer ? 'a bad' : 'no'} token: ${reply.status}`;
+          const where = `${method} ${path} with ${sent} and ${bearer ? 'an invalid' : 'no'} token: ${reply.status}`;
           if (reply.status < 400) continue;
           expect([where, reply.headers.get('content-type')]).toEqual([where, 'application/problem+json']);
           expect([where, reply.status < 500]).toEqual([where, true]);

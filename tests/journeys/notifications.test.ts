@@ -10,7 +10,7 @@ import { type System, startSystem } from '../support/system';
 
 const SYSTEM_MS = 120_000;
 const TEST_MS = 120_000;
-const HEAL_MS = 60_000;
+const RECOVERY_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';
 const PROCESSES = [
   ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications', 'polls'],
@@ -20,11 +20,11 @@ const PROCESSES = [
 let system: System;
 let author: Client;
 let friend: Client;
-let stranger: Client;
+let outsider: Client;
 
 beforeAll(async () => {
   system = await startSystem('notifications', { LIKES_DIGEST_SECONDS: '1' }, PROCESSES);
-  [author, friend, stranger] = [await member('author'), await member('friend'), await member('stranger')];
+  [author, friend, outsider] = [await member('author'), await member('friend'), await member('outsider')];
 }, SYSTEM_MS);
 
 afterAll(() => system?.stop(), SYSTEM_MS);
@@ -32,7 +32,7 @@ afterAll(() => system?.stop(), SYSTEM_MS);
 async function member(username: string): Promise<Client> {
   const body = { username, email: `${username}@example.com`, password: PASSWORD };
   expect((await request(system.url, 'POST', '/register', { body })).status).toBe(201);
-  return eventually(() => signIn(system.url, username), HEAL_MS);
+  return eventually(() => signIn(system.url, username), RECOVERY_MS);
 }
 
 async function post(by: Client, body: object): Promise<string> {
@@ -47,7 +47,7 @@ async function textsOf(person: Client): Promise<string[]> {
 }
 
 test(
-  'what others do is told of in the app, as it happens, and not what may not be seen',
+  'actions of others are notified in real time, except those that are not visible',
   async () => {
     const { body } = await request(system.url, 'POST', '/login', {
       body: { username: 'author', password: PASSWORD },
@@ -59,23 +59,23 @@ test(
     const id = await post(author, { text: 'something to talk about' });
     expect((await friend.post('/users/follow/author')).status).toBeLessThan(300);
     await post(friend, { text: 'well said', reply_to: id });
-    for (const person of [friend, stranger]) expect((await person.post(`/likes/${id}`)).status).toBe(201);
-    await post(stranger, { text: 'a secret about @author', visibility: 'followers' });
-    await post(stranger, { text: 'for all to see, @author' });
+    for (const person of [friend, outsider]) expect((await person.post(`/likes/${id}`)).status).toBe(201);
+    await post(outsider, { text: 'a secret about @author', visibility: 'followers' });
+    await post(outsider, { text: 'for all to see, @author' });
 
     const expected = [
       'friend followed you',
       'friend replied to your post',
-      expect.stringMatching(/^(friend and stranger|stranger and friend) liked your post$/),
-      'stranger mentioned you',
+      expect.stringMatching(/^(friend and outsider|outsider and friend) liked your post$/),
+      'outsider mentioned you',
     ];
     await eventually(async () => {
       const texts = await textsOf(author);
       expect(texts).toHaveLength(4);
       expect(texts).toEqual(expect.arrayContaining(expected));
-    }, HEAL_MS);
+    }, RECOVERY_MS);
     const streamed = () => stream.received.map((event) => event.data.text);
-    await eventually(() => expect(streamed()).toEqual(expect.arrayContaining(expected)), HEAL_MS);
+    await eventually(() => expect(streamed()).toEqual(expect.arrayContaining(expected)), RECOVERY_MS);
     expect((await author.get('/notifications/unread-count')).body).toEqual({ unread_count: 4 });
     const { body: copy } = await author.get('/users/me/export');
     expect((copy.notifications as { text: string }[]).map(({ text }) => text)).toEqual(
@@ -88,37 +88,40 @@ test(
 );
 
 test(
-  'what happens while the worker and the service are away is told of once they are back',
+  'actions during an outage of the worker and the service are notified afterwards',
   async () => {
     await system.process('notifications').kill();
     await system.process('notifications-worker').kill();
     await post(author, { text: 'hello @friend' });
     await system.start('notifications');
     await system.start('notifications-worker');
-    await eventually(async () => expect(await textsOf(friend)).toEqual(['author mentioned you']), HEAL_MS);
+    await eventually(
+      async () => expect(await textsOf(friend)).toEqual(['author mentioned you']),
+      RECOVERY_MS,
+    );
   },
   TEST_MS,
 );
 
 test(
-  'the end of a poll reaches whoever asked and all who voted once, though polls is killed when it comes',
+  'the end of a poll is notified once to its author and all voters although polls is killed at that time',
   async () => {
     const id = await pollThatEndsIn(4_000, author.id);
-    for (const voter of [friend, stranger])
+    for (const voter of [friend, outsider])
       expect((await voter.post(`/polls/${id}/vote`, { option: 'Tea' })).status).toBe(200);
     await system.start('polls');
     await eventually(async () => {
       expect((await friend.get(`/polls/${id}`)).body.closed).toBe(true);
-    }, HEAL_MS);
+    }, RECOVERY_MS);
     for (const instance of system.instances('polls')) await instance.kill();
     await system.start('polls');
     await eventually(async () => {
       expect(await textsOf(author)).toContain('Your poll has ended');
-      for (const voter of [friend, stranger])
+      for (const voter of [friend, outsider])
         expect(await textsOf(voter)).toContain('The poll of author has ended');
-    }, HEAL_MS);
+    }, RECOVERY_MS);
     const ended = await Promise.all(
-      [author, friend, stranger].map((person) => person.get('/notifications?type=poll-ended')),
+      [author, friend, outsider].map((person) => person.get('/notifications?type=poll-ended')),
     );
     expect(ended.map(({ body }) => body.items)).toEqual(
       Array(3).fill([expect.objectContaining({ object_id: id })]),
@@ -127,7 +130,7 @@ test(
   TEST_MS,
 );
 
-/** As it stands after somebody has asked, but sooner to end than may be asked for. */
+/** Inserts a poll as the service does, but with an earlier end than the API allows. */
 async function pollThatEndsIn(ms: number, authorId: string): Promise<string> {
   const runtime = testRuntime('poll-of-the-journey');
   const client = openDynamodb(runtime, {

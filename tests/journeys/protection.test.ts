@@ -7,7 +7,7 @@ import { type System, startSystem } from '../support/system';
 const START_MS = 180_000;
 const TEST_MS = 120_000;
 const PASSWORD = 'a password of this test';
-/** A value no rule of a path could stumble over before who asks is looked at. */
+/** A value that passes path validation, so that authentication is checked. */
 const ANY_VALUE = '1';
 
 interface ProtectedRoute {
@@ -21,7 +21,7 @@ interface ProtectedRoute {
 let system: System;
 let services: Record<string, Instance[]>;
 let routes: ProtectedRoute[];
-let made = 0;
+let created = 0;
 
 beforeAll(async () => {
   system = await startSystem('protection', { SIGN_INS_PER_ADDRESS: '1000000' });
@@ -42,8 +42,8 @@ beforeAll(async () => {
 
 afterAll(() => system?.stop(), START_MS);
 
-async function joined() {
-  const username = `protected_${++made}`;
+async function signUp() {
+  const username = `protected_${++created}`;
   const body = { username, email: `${username}@example.com`, password: PASSWORD };
   const registered = await request(system.url, 'POST', '/auth/register', { body });
   expect(registered.status).toBe(201);
@@ -54,42 +54,42 @@ async function joined() {
   };
 }
 
-/** What each route answers, one line each, so that a failure names the route. */
-const answersOf = (asked: readonly ProtectedRoute[], token?: string): Promise<string[]> =>
+/** The response status of each route, one line each, so that a failure names the route. */
+const statusesOf = (requested: readonly ProtectedRoute[], token?: string): Promise<string[]> =>
   Promise.all(
-    asked.map(async ({ service, address, method, path, auth }) => {
+    requested.map(async ({ service, address, method, path, auth }) => {
       const { status } = await request(address, method, path, token === undefined ? {} : { token });
       return `${service}: ${method} ${path} (${auth}): ${status}`;
     }),
   );
 
-const allAnswering = (asked: readonly ProtectedRoute[], status: number): string[] =>
-  asked.map(({ service, method, path, auth }) => `${service}: ${method} ${path} (${auth}): ${status}`);
+const allWith = (requested: readonly ProtectedRoute[], status: number): string[] =>
+  requested.map(({ service, method, path, auth }) => `${service}: ${method} ${path} (${auth}): ${status}`);
 
-test('every service of the system tells the registry its routes, and most of them are protected', () => {
+test('every service registers its routes, and most of them are protected', () => {
   for (const name of ['users', 'auth', 'timelines', 'likes', 'polls', 'mail'])
     expect(services[name]?.length).toBe(1);
   expect(routes.length).toBeGreaterThan(60);
 });
 
 test(
-  'no protected route of any service answers a stranger, nor somebody with a token that is none',
+  'every protected route rejects requests without a token or with an invalid one',
   async () => {
-    expect(await answersOf(routes)).toEqual(allAnswering(routes, 401));
-    expect(await answersOf(routes, 'not.a.token')).toEqual(allAnswering(routes, 401));
+    expect(await statusesOf(routes)).toEqual(allWith(routes, 401));
+    expect(await statusesOf(routes, 'not.a.token')).toEqual(allWith(routes, 401));
   },
   TEST_MS,
 );
 
 test(
-  'no route that needs a permission answers somebody without it, and none for services a person',
+  'routes reject people without the required permission, and service routes reject all people',
   async () => {
-    const { token } = await joined();
+    const { token } = await signUp();
     const ofServices = routes.filter(({ auth }) => auth === 'service');
     const ofPermissions = routes.filter(({ auth }) => auth !== 'user' && auth !== 'service');
     expect(ofPermissions.length).toBeGreaterThan(15);
-    expect(await answersOf(ofPermissions, token)).toEqual(allAnswering(ofPermissions, 403));
-    expect(await answersOf(ofServices, token)).toEqual(allAnswering(ofServices, 401));
+    expect(await statusesOf(ofPermissions, token)).toEqual(allWith(ofPermissions, 403));
+    expect(await statusesOf(ofServices, token)).toEqual(allWith(ofServices, 401));
     const own = await request(system.url, 'GET', '/routes');
     const ownWithToken = await request(system.url, 'GET', '/routes', { token });
     expect([own.status, ownWithToken.status]).toEqual([401, 403]);
@@ -97,7 +97,7 @@ test(
   TEST_MS,
 );
 
-/** One route of each service that only looks, and the gateway's own. */
+/** One read-only route of each service, and the gateway's own. */
 const oneOfEach = (): ProtectedRoute[] => [
   ...new Map(
     routes
@@ -109,25 +109,25 @@ const oneOfEach = (): ProtectedRoute[] => [
 
 test.each([
   ['signing out', (person: Person) => request(system.url, 'POST', '/auth/logout', { token: person.token })],
-  ['another password', (person: Person) => changePassword(person)],
+  ['changing the password', (person: Person) => changePassword(person)],
 ])(
   '%s ends a token at every service',
   async (_what, end) => {
-    const person = await joined();
-    const asked = oneOfEach();
-    for (const answer of await answersOf(asked, person.token)) expect(answer).not.toEndWith(': 401');
+    const person = await signUp();
+    const requested = oneOfEach();
+    for (const line of await statusesOf(requested, person.token)) expect(line).not.toEndWith(': 401');
     expect((await end(person)).status).toBe(204);
     await eventually(
-      async () => expect(await answersOf(asked, person.token)).toEqual(allAnswering(asked, 401)),
+      async () => expect(await statusesOf(requested, person.token)).toEqual(allWith(requested, 401)),
       1_000,
     );
   },
   TEST_MS,
 );
 
-type Person = Awaited<ReturnType<typeof joined>>;
+type Person = Awaited<ReturnType<typeof signUp>>;
 
-/** From another session of theirs: that one goes on, all others end. */
+/** Changes the password from another session, which stays valid; all others end. */
 async function changePassword(person: Person) {
   const body = { username: person.username, password: PASSWORD };
   const other = await request(system.url, 'POST', '/auth/login', { body });

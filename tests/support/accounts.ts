@@ -23,7 +23,7 @@ export interface Holder {
   readonly authorization: string;
 }
 
-/** The accounts service on a database of its own, with its gRPC on a free port; `client` calls it as services do. */
+/** The accounts service on a database of its own, with its gRPC on a free port; `client` calls it as other services do. */
 export async function startAccounts(options: { users?: UsersClient } = {}) {
   const runtime = testRuntime('accounts');
   const storage = await testDatabase();
@@ -37,7 +37,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
   const deps = {
     runtime,
     database: storage.database,
-    users: options.users ?? nobody,
+    users: options.users ?? noUsers,
     phoneSecret: SECRET,
     defaultCurrency: 'EUR',
     fetchKeys: async () => ({ keys: [{ kty: 'OKP', kid: 'test' }] }),
@@ -68,7 +68,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     internalSecret: SECRET,
     grpcPort: port,
     client: accountsClient(runtime, port),
-    /** Somebody with an account, and money on it where an amount is given. */
+    /** A person with an account and, if given, a balance. */
     async holder(amount?: string, currency = 'EUR'): Promise<Holder> {
       const id = Bun.randomUUIDv7();
       const account = await openAccount(deps, id, currency);
@@ -86,7 +86,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
       return (await call('GET', `/accounts/${accountId}`, { authorization })).body.balance;
     },
     auditPool,
-    /** What the audit finds; nothing when all is well. */
+    /** The violated invariants; empty when all hold. */
     audit: () => findViolations(auditPool, ledgerInvariants),
     async close() {
       await auditPool.end();
@@ -96,7 +96,7 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
   };
 }
 
-/** A client of accounts at a port. */
+/** A client of the accounts service on a port. */
 export function accountsClient(runtime: Runtime, port: number) {
   const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
   return createGrpcClient(runtime, {
@@ -107,9 +107,9 @@ export function accountsClient(runtime: Runtime, port: number) {
   });
 }
 
-const nobody: UsersClient = {
+const noUsers: UsersClient = {
   createUser: async () => {
-    throw new Error('nobody registers in this test');
+    throw new Error('This test registers no users');
   },
   getUsers: async () => ({ users: [] }),
 };

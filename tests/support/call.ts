@@ -6,7 +6,7 @@ export interface Answered {
   readonly body: Record<string, unknown>;
 }
 
-/** Calls an app without a network in between. */
+/** Calls an app in process, without a network. */
 export function callerOf(app: AnyElysia) {
   return async (
     method: string,

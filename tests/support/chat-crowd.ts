@@ -2,15 +2,15 @@ import { sleep } from '#kit/core/back-off';
 import type { Frame } from './chat';
 import { eventually } from './eventually';
 
-/** A client as it should be: comes back by itself with what it has seen, and says again what was not answered. */
+/** A well-behaved client: reconnects from its last sequence number, and resends messages without an echo. */
 export interface CrowdMember {
   readonly room: string;
-  /** Numbers as they came, and each message's client id. */
+  /** Received sequence numbers in order, with each message's client id. */
   readonly seen: readonly { seq: number; clientId: string }[];
   readonly reconnects: number;
-  /** How many it has said that have not come back to it yet. */
+  /** How many sent messages have not been echoed yet. */
   readonly unanswered: number;
-  /** Milliseconds between saying and hearing, of those said on a connection that held. */
+  /** Milliseconds from sending to receiving of its own messages. */
   readonly latenciesMs: readonly number[];
   say(clientId: string): void;
   leave(): void;
@@ -23,17 +23,17 @@ export function joinCrowd(base: string, room: string): CrowdMember {
   const unanswered = new Map<string, number>();
   const latenciesMs: number[] = [];
   let socket: WebSocket | undefined;
-  let isWanted = true;
+  let isActive = true;
   let reconnects = -1;
 
-  async function stay(): Promise<void> {
-    while (isWanted) {
-      await untilClosed(`${base.replace('http', 'ws')}/ws/${room}?after_seq=${seen.at(-1)?.seq ?? 0}`);
+  async function keepConnected(): Promise<void> {
+    while (isActive) {
+      await connectUntilClosed(`${base.replace('http', 'ws')}/ws/${room}?after_seq=${seen.at(-1)?.seq ?? 0}`);
       await sleep(RECONNECT_MS * (0.5 + Math.random()));
     }
   }
 
-  function untilClosed(url: string): Promise<void> {
+  function connectUntilClosed(url: string): Promise<void> {
     return new Promise((resolve) => {
       const opened = new WebSocket(url);
       opened.addEventListener('open', () => {
@@ -41,7 +41,7 @@ export function joinCrowd(base: string, room: string): CrowdMember {
         reconnects++;
         for (const clientId of unanswered.keys()) send(clientId);
       });
-      opened.addEventListener('message', ({ data }) => hear(JSON.parse(String(data))));
+      opened.addEventListener('message', ({ data }) => receive(JSON.parse(String(data))));
       opened.addEventListener('close', () => {
         socket = undefined;
         resolve();
@@ -49,23 +49,23 @@ export function joinCrowd(base: string, room: string): CrowdMember {
     });
   }
 
-  function hear(frame: Frame): void {
+  function receive(frame: Frame): void {
     if (frame.type === 'error') return void setTimeout(() => send(String(frame.client_id)), 500);
     if (frame.type !== 'message') return;
     const clientId = String(frame.client_id);
     seen.push({ seq: Number(frame.seq), clientId });
-    const saidMs = unanswered.get(clientId);
-    if (saidMs === undefined) return;
+    const sentMs = unanswered.get(clientId);
+    if (sentMs === undefined) return;
     unanswered.delete(clientId);
-    latenciesMs.push(performance.now() - saidMs);
+    latenciesMs.push(performance.now() - sentMs);
   }
 
   function send(clientId: string): void {
     if (unanswered.has(clientId))
-      socket?.send(JSON.stringify({ message: `says ${clientId}`, client_id: clientId }));
+      socket?.send(JSON.stringify({ message: `message ${clientId}`, client_id: clientId }));
   }
 
-  void stay();
+  void keepConnected();
   return {
     room,
     seen,
@@ -81,19 +81,19 @@ export function joinCrowd(base: string, room: string): CrowdMember {
       send(clientId);
     },
     leave() {
-      isWanted = false;
+      isActive = false;
       socket?.close();
     },
   };
 }
 
-/** Waits until everybody has as many as were said in their room, and says who has something else. */
+/** Waits until every client has all messages of its room, and describes the clients that differ. */
 export async function differencesIn(
   crowd: readonly CrowdMember[],
-  saidIn: (room: string) => number,
+  sentIn: (room: string) => number,
   deadlineMs: number,
 ): Promise<string[]> {
-  const complete = () => crowd.every(({ room, seen }) => seen.length >= saidIn(room));
+  const complete = () => crowd.every(({ room, seen }) => seen.length >= sentIn(room));
   await eventually(complete, deadlineMs).catch(() => undefined);
   const first = new Map<string, string>();
   return crowd.flatMap(({ room, seen }, index) => {
@@ -101,10 +101,12 @@ export async function differencesIn(
     const expected = first.get(room) ?? sequence;
     first.set(room, expected);
     const isGapless = seen.every(({ seq }, at) => seq === at + 1);
-    const isOnce = new Set(seen.map(({ clientId }) => clientId)).size === seen.length;
-    const isWhole = seen.length === saidIn(room);
-    return isGapless && isOnce && isWhole && sequence === expected
+    const isUnique = new Set(seen.map(({ clientId }) => clientId)).size === seen.length;
+    const isComplete = seen.length === sentIn(room);
+    return isGapless && isUnique && isComplete && sequence === expected
       ? []
-      : [`${index} in ${room}: ${seen.length} of ${saidIn(room)}, gapless ${isGapless}, once ${isOnce}`];
+      : [
+          `client ${index} in ${room}: ${seen.length} of ${sentIn(room)}, gapless ${isGapless}, unique ${isUnique}`,
+        ];
   });
 }

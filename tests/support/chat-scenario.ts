@@ -6,16 +6,16 @@ import { startChat } from './chat';
 import { differencesIn, joinCrowd } from './chat-crowd';
 import { eventually } from './eventually';
 
-/** Away from the stack the other tests use, whose servers nobody may kill. */
+/** Different from the shared test stack, whose servers must not be killed. */
 const PORT_OFFSET = 4_000;
-const HEAR_DEADLINE_MS = 60_000;
+const DELIVERY_DEADLINE_MS = 60_000;
 
 export interface Outcome {
-  /** Who has something else than the same gapless sequence as all others of the room. */
+  /** Clients that differ from the gapless sequence of their room. */
   readonly wrong: readonly string[];
   readonly reconnects: number;
   readonly seconds: number;
-  readonly heardPerSecond: number;
+  readonly deliveriesPerSecond: number;
   readonly medianMs: number;
   readonly p99Ms: number;
   /** Resident memory of the instance that was not killed. */
@@ -23,11 +23,12 @@ export interface Outcome {
 }
 
 /**
- * A crowd talks in many rooms, through the gateway and two instances. On the way one instance is killed, and started again; then Redis is.
+ * Clients chat in many rooms through the gateway and two instances, while one instance and then Redis are killed and
+ * restarted.
  *
- * @param perSecond messages of all together
+ * @param size.perSecond messages of all clients together
  */
-export async function talkWhileServersDie(size: {
+export async function chatDuringFailures(size: {
   connections: number;
   rooms: number;
   messages: number;
@@ -43,53 +44,53 @@ export async function talkWhileServersDie(size: {
   });
   const chat = await startChat({ ...stack.environment, LOG_LEVEL: 'info' });
   try {
-    const steady = await chat.start();
-    let mortal = await chat.start();
+    const survivor = await chat.start();
+    let victim = await chat.start();
     const gateway = await chat.startGateway();
-    await eventually(() => knowsInstances(gateway.url, 2), HEAR_DEADLINE_MS);
+    await eventually(() => hasInstances(gateway.url, 2), DELIVERY_DEADLINE_MS);
     const crowd = Array.from({ length: size.connections }, (_, number) =>
       joinCrowd(gateway.url, `room-${number % size.rooms}`),
     );
-    await eventually(() => crowd.every(({ reconnects }) => reconnects === 0), HEAR_DEADLINE_MS);
+    await eventually(() => crowd.every(({ reconnects }) => reconnects === 0), DELIVERY_DEADLINE_MS);
     const at = (share: number) => Math.floor(size.messages * share);
     const redis = stack.server('redis');
-    const happening: Promise<unknown>[] = [];
+    const failures: Promise<unknown>[] = [];
     const events = new Map<number, () => Promise<unknown>>([
-      [at(0.25), () => mortal.kill()],
+      [at(0.25), () => victim.kill()],
       [
         at(0.45),
         async () => {
-          mortal = await chat.start();
+          victim = await chat.start();
         },
       ],
       [at(0.6), () => redis.kill()],
       [at(0.8), () => redis.restart()],
     ]);
-    const saidIn = new Map<string, number>();
+    const sentIn = new Map<string, number>();
     const startedMs = performance.now();
     for (let count = 0; count < size.messages; count++) {
       const event = events.get(count);
-      if (event !== undefined) happening.push(event());
+      if (event !== undefined) failures.push(event());
       const member = crowd[count % crowd.length];
       if (member === undefined) continue;
       member.say(String(count));
-      saidIn.set(member.room, (saidIn.get(member.room) ?? 0) + 1);
+      sentIn.set(member.room, (sentIn.get(member.room) ?? 0) + 1);
       const earlyMs = (count / size.perSecond) * 1_000 - (performance.now() - startedMs);
       if (earlyMs > 1) await Bun.sleep(earlyMs);
     }
-    await Promise.all(happening);
-    const wrong = await differencesIn(crowd, (room) => saidIn.get(room) ?? 0, HEAR_DEADLINE_MS);
+    await Promise.all(failures);
+    const wrong = await differencesIn(crowd, (room) => sentIn.get(room) ?? 0, DELIVERY_DEADLINE_MS);
     const seconds = (performance.now() - startedMs) / 1_000;
     const latencies = crowd.flatMap(({ latenciesMs }) => latenciesMs).sort((left, right) => left - right);
-    const heard = crowd.reduce((sum, { seen }) => sum + seen.length, 0);
-    const metrics = await (await fetch(`${steady.url}/metrics`)).text();
+    const deliveries = crowd.reduce((sum, { seen }) => sum + seen.length, 0);
+    const metrics = await (await fetch(`${survivor.url}/metrics`)).text();
     const resident = Number(/^process_resident_memory_bytes (\d+)/m.exec(metrics)?.[1]);
     for (const member of crowd) member.leave();
     return {
       wrong,
       reconnects: crowd.reduce((sum, { reconnects }) => sum + reconnects, 0),
       seconds,
-      heardPerSecond: heard / seconds,
+      deliveriesPerSecond: deliveries / seconds,
       medianMs: latencies[Math.floor(latencies.length / 2)] ?? 0,
       p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
       residentMegabytes: resident / 1024 / 1024,
@@ -101,7 +102,7 @@ export async function talkWhileServersDie(size: {
   }
 }
 
-async function knowsInstances(gateway: string, count: number): Promise<boolean> {
+async function hasInstances(gateway: string, count: number): Promise<boolean> {
   const response = await fetch(gateway, { headers: { accept: 'application/json' } });
   const { services } = (await response.json()) as {
     services: Record<string, { instances: { state: string }[] }>;

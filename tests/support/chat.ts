@@ -15,7 +15,7 @@ export interface Frame {
   readonly [field: string]: unknown;
 }
 
-/** Somebody in a room: keeps every frame they got, in order. */
+/** A client in a room that records every received frame, in order. */
 export interface Talker {
   readonly socket: WebSocket;
   readonly frames: readonly Frame[];
@@ -25,14 +25,14 @@ export interface Talker {
   sequence(): Frame[];
   say(message: string, clientId?: string): void;
   sendRaw(text: string): void;
-  /** The first frame of a type that fits. */
-  got(type: string, fits?: (frame: Frame) => boolean): Promise<Frame>;
+  /** The first frame of a type that matches. */
+  got(type: string, matches?: (frame: Frame) => boolean): Promise<Frame>;
   close(): void;
 }
 
 const SEQUENCED = new Set(['message', 'edited', 'deleted']);
 
-/** Enters a room; resolves when the first frame, its own `joined`, is there, or the connection is refused. */
+/** Joins a room; resolves at the first frame, its own `joined`, or when the connection is rejected. */
 export async function enterRoom(
   base: string,
   room: string,
@@ -40,7 +40,7 @@ export async function enterRoom(
 ): Promise<Talker> {
   const { query = '', headers = {}, protocols = [] } = options;
   const url = `${base.replace('http', 'ws')}/ws/${encodeURIComponent(room)}${query}`;
-  // The browser's type of the constructor knows no headers; Bun's own takes them.
+  // The browser's type of the constructor has no headers; Bun's constructor accepts them.
   const socket: WebSocket = Reflect.construct(WebSocket, [url, { headers, protocols }]);
   const frames: Frame[] = [];
   const closed = Promise.withResolvers<number>();
@@ -62,8 +62,8 @@ export async function enterRoom(
     say: (message, clientId) =>
       socket.send(JSON.stringify({ message, ...(clientId !== undefined && { client_id: clientId }) })),
     sendRaw: (text) => socket.send(text),
-    async got(type, fits = () => true) {
-      const find = () => frames.find((frame) => frame.type === type && fits(frame));
+    async got(type, matches = () => true) {
+      const find = () => frames.find((frame) => frame.type === type && matches(frame));
       await eventually(() => find() !== undefined);
       return find() as Frame;
     },
@@ -78,7 +78,7 @@ export interface Person {
   readonly headers: Record<string, string>;
 }
 
-/** Somebody with an access token that chat processes of `startChat` take. */
+/** A person with an access token that the chat processes of `startChat` accept. */
 export async function person(
   username: string,
   options: { lifetimeSeconds?: number; permissions?: string[] } = {},
@@ -99,8 +99,8 @@ export async function person(
 }
 
 /**
- * Really started chat processes on one database of their own, with the registry and the auth service they ask which
- * tokens are revoked.
+ * Chat processes on a database of their own, with the registry and the auth service, from which they read revoked
+ * tokens.
  */
 export async function startChat(environment: Record<string, string> = {}) {
   const [storage, authStorage, registry] = await Promise.all([
@@ -125,7 +125,7 @@ export async function startChat(environment: Record<string, string> = {}) {
   const startOne = (more: Record<string, string> = {}) =>
     start('services/chat/main.ts', {
       CHAT_DATABASE_URL: storage.url,
-      // All of them come from this machine.
+      // All clients have the address of this machine.
       CHAT_CONNECTIONS_PER_ADDRESS: '100000',
       ...environment,
       ...more,
@@ -135,7 +135,7 @@ export async function startChat(environment: Record<string, string> = {}) {
     auth,
     start: startOne,
     startInProduction: (more: Record<string, string>) =>
-      // Not used, since the whole address is given; but production takes no development password.
+      // Not used, as the complete URL is set; but production rejects the development password.
       startOne({ NODE_ENV: 'production', DB_PASSWORD: 'a password for this test', ...more }),
     startGateway: (more: Record<string, string> = {}) => start('gateway/main.ts', more),
     async stop() {

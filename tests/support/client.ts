@@ -1,4 +1,4 @@
-/** A person who uses the system from outside, over HTTP. */
+/** A signed-in HTTP client of the system. */
 export interface Client {
   readonly username: string;
   readonly id: string;
@@ -17,7 +17,7 @@ export interface Reply {
 const PASSWORD = 'correct horse battery staple';
 const TIMEOUT_MS = 15_000;
 
-/** One request to the system, with or without a token. */
+/** Sends one request to the system, with or without a token. */
 export async function request(
   base: string,
   method: string,
@@ -37,7 +37,7 @@ export async function request(
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const type = response.headers.get('content-type') ?? '';
-  // A stream has no end to wait for.
+  // An event stream does not end.
   if (type.startsWith('text/event-stream')) {
     await response.body?.cancel();
     return { status: response.status, headers: response.headers, body: {} };
@@ -51,20 +51,20 @@ export async function request(
   };
 }
 
-/** Registers somebody and signs them in. */
+/** Registers a person and signs them in. */
 export async function join(base: string, username: string): Promise<Client> {
   const registered = await request(base, 'POST', '/register', {
     body: { username, email: `${username}@example.com`, password: PASSWORD },
   });
   if (registered.status !== 201)
-    throw new Error(`registering ${username}: ${JSON.stringify(registered.body)}`);
+    throw new Error(`Registering ${username} failed: ${JSON.stringify(registered.body)}`);
   return signIn(base, username);
 }
 
-/** Signs somebody in who is registered. */
+/** Signs a registered person in. */
 export async function signIn(base: string, username: string): Promise<Client> {
   const { status, body } = await request(base, 'POST', '/login', { body: { username, password: PASSWORD } });
-  if (status !== 200) throw new Error(`signing ${username} in: ${JSON.stringify(body)}`);
+  if (status !== 200) throw new Error(`Signing ${username} in failed: ${JSON.stringify(body)}`);
   const token = String(body.access_token);
   const me = await request(base, 'GET', '/users/me', { token });
   return {

@@ -7,7 +7,7 @@ import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { createMysqlPool, inTransaction } from '#kit/mysql/database';
 import { users } from '../../services/users/schema';
 
-/** For the processes of a system whose people are to hold tokens that were made here. */
+/** The environment of systems that accept the tokens issued here. */
 export const CROWD_ENVIRONMENT = {
   JWT_ALG: 'HS256',
   JWT_SECRET: 'a token secret of more than 32 characters',
@@ -20,13 +20,13 @@ export interface CrowdMember {
   readonly token: string;
 }
 
-const ROWS_AT_ONCE = 500;
+const BATCH_SIZE = 500;
 
 /**
- * People by the thousand, as they stand in the system after they have registered and signed in, without the hashing of
- * their passwords: rows and the events that tell of them are written to the database of users, the tokens signed here.
+ * Creates thousands of registered and signed-in people without hashing their passwords: writes their rows and events to
+ * the database of users, and signs their tokens.
  *
- * @param environment of the system's servers
+ * @param environment the addresses of the system's servers
  */
 export async function makeCrowd(
   environment: Readonly<Record<string, string>>,
@@ -44,9 +44,9 @@ export async function makeCrowd(
   );
   try {
     const crowd: CrowdMember[] = [];
-    for (let start = 0; start < usernames.length; start += ROWS_AT_ONCE) {
+    for (let start = 0; start < usernames.length; start += BATCH_SIZE) {
       const people = usernames
-        .slice(start, start + ROWS_AT_ONCE)
+        .slice(start, start + BATCH_SIZE)
         .map((username) => ({ id: uuidv7(), username }));
       await inTransaction(drizzle(pool), async (transaction) => {
         await transaction.insert(users).values(

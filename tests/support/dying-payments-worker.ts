@@ -10,7 +10,7 @@ import { paymentClients } from './payments';
 import { amqpUrl } from './servers';
 
 /**
- * The payments worker in a process of its own, which is killed at the moment its n-th call of others is answered:
+ * The payments worker in a process of its own, which kills itself when its n-th call of another service returns:
  * `bun dying-payments-worker.ts <queue> <n> <port of accounts> <port of payments>`
  */
 const [queue = '', lastCall, accountsPort, paymentsPort] = process.argv.slice(2);
@@ -21,7 +21,7 @@ const runtime = createRuntime({
 });
 let calls = 0;
 
-function dying<Client extends object>(client: Client): Client {
+function killedAtLastCall<Client extends object>(client: Client): Client {
   return new Proxy(client, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
@@ -38,9 +38,9 @@ function dying<Client extends object>(client: Client): Client {
 
 const clients = paymentClients(runtime, Number(paymentsPort));
 const worker = paymentsWorker({
-  payments: dying(clients.client),
-  accounts: dying(accountsClient(runtime, Number(accountsPort))),
-  provider: dying(grpcProvider(clients.provider)),
+  payments: killedAtLastCall(clients.client),
+  accounts: killedAtLastCall(accountsClient(runtime, Number(accountsPort))),
+  provider: killedAtLastCall(grpcProvider(clients.provider)),
 });
 const source = { consumer: queue, events: worker.source.events.map((event) => isolated(event, queue)) };
 runEventWorker(runtime, { ...worker, source }, openRabbit(runtime, { url: amqpUrl(), required: true }));

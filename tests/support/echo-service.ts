@@ -8,17 +8,17 @@ import { type ServerSocket, upgradeToWebSocket, type WebSocketEvents } from '#ki
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 
-/** A small real service that says what it was asked: run as a process of its own. */
+/** A minimal service that echoes its requests, run as a process of its own. */
 const env = readEnv(serviceFields(0));
 const runtime = await startProcess('echo', env);
 const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }));
 
-interface Asked {
+interface EchoContext {
   readonly request: Request;
   readonly body: unknown;
 }
 
-function seen({ request, body }: Asked) {
+function echo({ request, body }: EchoContext) {
   const { pathname, search } = new URL(request.url);
   return { method: request.method, path: pathname + search, headers: [...request.headers], body: body ?? '' };
 }
@@ -39,14 +39,14 @@ function echoEvents(): WebSocketEvents {
 const open = { public: true } as const;
 
 const app = new Elysia({ name: 'echo' })
-  .use(platform(runtime, { description: 'Says what it was asked.' }))
+  .use(platform(runtime, { description: 'Echoes requests.' }))
   .use(access(tokens))
-  // As it came: whether it is JSON is not what is asked here.
+  // The body is echoed as text, whatever its media type.
   .onParse(({ request }) => request.text())
-  .get('/echo', seen, open)
-  .get('/echo/*', seen, open)
-  .post('/echo', seen, open)
-  .put('/echo', seen, open)
+  .get('/echo', echo, open)
+  .get('/echo/*', echo, open)
+  .post('/echo', echo, open)
+  .put('/echo', echo, open)
   .get('/echo-nothing', () => new Response(null, { status: 204 }), open)
   .get('/echo-known', () => new Response(null, { status: 304, headers: { etag: '"known"' } }), open)
   .get(

@@ -9,14 +9,14 @@ export interface Received {
 export interface Listener {
   readonly status: number;
   readonly received: Received[];
-  /** What a browser would send as `Last-Event-ID` when it comes back. */
+  /** The `Last-Event-ID` that a browser would send on reconnect. */
   lastEventId(): string | undefined;
-  /** Resolves when the stream has ended, whoever ended it. */
+  /** Resolves when either side has ended the stream. */
   readonly ended: Promise<void>;
   close(): void;
 }
 
-/** Listens to a stream of server-sent events over a real connection, once its answer has begun. */
+/** Opens a stream of server-sent events over a real connection; resolves with its response head. */
 export async function listenTo(
   url: string,
   options: { authorization?: string; lastEventId?: string | undefined } = {},
@@ -46,7 +46,7 @@ export async function listenTo(
   return {
     status: response.status,
     received,
-    // Also told by events without data, which reach no handler.
+    // Parsed from the text: events without data carry ids as well, but reach no handler.
     lastEventId: () => [...text.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? options.lastEventId,
     ended: read().catch(() => undefined),
     close: () => stop.abort(),

@@ -1,11 +1,11 @@
 const PAUSE_MS = 20;
 
 /**
- * Asks again and again until the answer is as expected, for what happens a moment later, mostly in another process.
+ * Polls until a condition holds, for asynchronous effects, often in another process.
  *
- * @param check is asked again while it throws or says `false`
- * @returns what `check` answered at last
- * @throws the last failure of `check`, or that it still said `false` after `timeoutMs` milliseconds
+ * @param check is called again while it throws or returns `false`
+ * @returns the last result of `check`
+ * @throws the last failure of `check`, or a timeout when it still returned `false` after `timeoutMs` milliseconds
  */
 export async function eventually<Result>(
   check: () => Promise<Result> | Result,
@@ -14,9 +14,9 @@ export async function eventually<Result>(
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      const answer = await check();
-      if (answer !== false) return answer;
-      if (performance.now() > deadline) throw new Error(`It was not so within ${timeoutMs} ms`);
+      const result = await check();
+      if (result !== false) return result;
+      if (performance.now() > deadline) throw new Error(`The condition did not hold within ${timeoutMs} ms`);
     } catch (failure) {
       if (performance.now() > deadline) throw failure;
     }

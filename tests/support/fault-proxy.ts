@@ -1,26 +1,26 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** What can be wrong with the way to an instance, or with the instance itself. */
+/** A fault of an instance or of the network in front of it. */
 export type Fault =
-  /** Every answer comes so much later. */
+  /** Every response is delayed. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** The connection is reset as soon as something is asked. */
+  /** The connection is reset at the first request. */
   | { readonly kind: 'reset' }
-  /** Connections are accepted, and then there is silence; no FIN ever comes, as from a machine that lost its power. */
+  /** Connections are accepted but get no response and no FIN, as from a machine that lost power. */
   | { readonly kind: 'half-open' }
-  /** Every answer ends before its last bytes. */
+  /** Every response is cut off before its last bytes. */
   | { readonly kind: 'truncate' }
-  /** Answers come byte by byte. */
+  /** Responses are sent slowly in small parts. */
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number };
 
-/** A TCP proxy in front of one instance, on a port of its own. */
+/** A TCP proxy with fault injection in front of one instance, on a port of its own. */
 export interface FaultProxy {
   readonly port: number;
-  /** How many of the requests that count have come to it so far, whether they got through or not. */
+  /** The number of counted requests received, whether they reached the instance or not. */
   requests(): number;
-  /** From now on, for the connections there are and for new ones; null makes it well. */
-  suffer(fault: Fault | null): void;
-  /** Listens no more and resets every connection: the instance is gone without a word. */
+  /** Sets the fault of present and new connections; null removes it. */
+  inject(fault: Fault | null): void;
+  /** Stops listening and resets every connection, as a crashed instance. */
   stop(): void;
 }
 
@@ -29,7 +29,7 @@ const THROTTLE_STEP_MS = 20;
 
 /**
  * @param target port of the instance
- * @param counted what the request lines begin with that count, like `GET /birds/`
+ * @param counted the start of the request lines that are counted, like `GET /birds/`
  */
 export async function startFaultProxy(target: number, counted: string): Promise<FaultProxy> {
   const clients = new Set<Socket>();
@@ -45,7 +45,7 @@ export async function startFaultProxy(target: number, counted: string): Promise<
       if (fault?.kind === 'reset') for (const socket of both) socket.resetAndDestroy();
       else if (fault?.kind !== 'half-open') instance.write(bytes);
     });
-    instance.on('data', (bytes) => answer(client, instance, Buffer.from(bytes)));
+    instance.on('data', (bytes) => respond(client, instance, Buffer.from(bytes)));
     client.on('end', () => instance.end());
     instance.on('end', () => {
       if (fault?.kind !== 'half-open') client.end();
@@ -59,7 +59,7 @@ export async function startFaultProxy(target: number, counted: string): Promise<
     }
   });
 
-  function answer(client: Socket, instance: Socket, bytes: Buffer) {
+  function respond(client: Socket, instance: Socket, bytes: Buffer) {
     switch (fault?.kind) {
       case 'delay':
         setTimeout(() => client.write(bytes), fault.ms);
@@ -82,7 +82,7 @@ export async function startFaultProxy(target: number, counted: string): Promise<
   return {
     port: portOf(server.address()),
     requests: () => requests,
-    suffer(next) {
+    inject(next) {
       fault = next;
     },
     stop() {
@@ -100,6 +100,6 @@ function drip(client: Socket, bytes: Buffer, stepBytes: number): void {
 }
 
 function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new Error('The proxy does not listen on TCP');
+  if (address === null || typeof address === 'string') throw new Error('The proxy is not listening on TCP');
   return address.port;
 }

@@ -20,10 +20,10 @@ export interface HomeDifference {
 }
 
 /**
- * Compares every person's home timeline, all pages of it through the gateway, with what it means in plain SQL over the
- * database of timelines: their own posts and those of whom they follow, newest first.
+ * Compares every person's home timeline, read page by page through the gateway, with its definition in SQL over the
+ * database of timelines: their own posts and those of the people they follow, newest first.
  *
- * @returns who sees anything else; nobody, when all is well and the fan-out has caught up
+ * @returns the differences; empty when fan-out is correct and has caught up
  */
 export async function compareHomeTimelines(
   people: readonly Person[],
@@ -37,12 +37,12 @@ export async function compareHomeTimelines(
   return differences.flat();
 }
 
-function differenceOf(username: string, shown: readonly string[], wanted: readonly string[]) {
+function differenceOf(username: string, shown: readonly string[], expected: readonly string[]) {
   const shownSet = new Set(shown);
-  const wantedSet = new Set(wanted);
-  const missing = wanted.filter((id) => !shownSet.has(id));
-  const unexpected = shown.filter((id) => !wantedSet.has(id));
-  if (shown.join() === wanted.join()) return [];
+  const expectedSet = new Set(expected);
+  const missing = expected.filter((id) => !shownSet.has(id));
+  const unexpected = shown.filter((id) => !expectedSet.has(id));
+  if (shown.join() === expected.join()) return [];
   return [{ username, missing, unexpected, order: missing.length === 0 && unexpected.length === 0 }];
 }
 
@@ -68,7 +68,7 @@ async function homeInSql(database: Pool, username: string): Promise<string[]> {
 /** After `scripts/load-graph.ts`: `bun tests/support/home-timelines.ts <the same edges file>` */
 async function main([file]: string[]): Promise<number> {
   if (file === undefined) {
-    console.error('Use it so: bun tests/support/home-timelines.ts <edges file>');
+    console.error('Usage: bun tests/support/home-timelines.ts <edges file>');
     return 2;
   }
   const api = openApi(process.env.GATEWAY_URL ?? DEFAULT_GATEWAY_URL);
@@ -80,9 +80,11 @@ async function main([file]: string[]): Promise<number> {
     const differences = await compareHomeTimelines(persons, database);
     for (const { username, missing, unexpected, order } of differences.slice(0, 20))
       console.error(
-        `${username}: ${missing.length} missing, ${unexpected.length} unexpected${order ? ', the order differs' : ''}`,
+        `${username}: ${missing.length} missing, ${unexpected.length} unexpected${order ? ', wrong order' : ''}`,
       );
-    console.log(`${people.length - differences.length} of ${people.length} home timelines are as in SQL`);
+    console.log(
+      `${people.length - differences.length} of ${people.length} home timelines match the database`,
+    );
     return differences.length === 0 ? 0 : 1;
   } finally {
     await database.end();

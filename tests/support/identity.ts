@@ -27,8 +27,8 @@ const SECRET = 'a secret for this test';
 const ROOT = `${import.meta.dir}/../..`;
 
 /**
- * Users and auth in one process, each on a database of its own and asking each other over gRPC, with a clock that can
- * be put forward. Nothing is relayed from the outboxes: a test decides which messages arrive.
+ * Users and auth in one process, each on a database of its own, calling each other over gRPC, with a clock that can be
+ * advanced. Nothing is relayed from the outboxes: a test decides which messages are delivered.
  */
 export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAddress?: number } = {}) {
   const clock = { aheadMs: 0 };
@@ -99,7 +99,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
       registry,
       internalSecret: SECRET,
     }),
-    // Nobody answers for it here.
+    // Not available in these tests.
     notifications: createGrpcClient(usersRuntime, {
       service: 'notifications',
       definition: NotificationsServiceDefinition,
@@ -112,8 +112,8 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     nextId: createIdGenerator(1),
     tokens,
   };
-  present.set('auth', await answering('auth', authRuntime, authGrpc(authDeps)));
-  present.set('users', await answering('users', usersRuntime, usersGrpc(usersDeps)));
+  present.set('auth', await serveGrpc('auth', authRuntime, authGrpc(authDeps)));
+  present.set('users', await serveGrpc('users', usersRuntime, usersGrpc(usersDeps)));
   const authApp = auth(authDeps);
 
   return {
@@ -125,7 +125,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     settings,
     registry,
     internalSecret: SECRET,
-    /** Names of the services that cannot be reached for now. */
+    /** Names of the services that are unavailable. */
     away,
     callAuth: callerOf(authApp),
     callUsers: callerOf(users(usersDeps)),
@@ -138,7 +138,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
   };
 }
 
-/** A Redis database of its own: wrong passwords tried here must not slow down other tests' sign-ins. */
+/** A separate Redis database: wrong passwords of these tests must not throttle other tests' sign-ins. */
 export function throttleRedisUrl(): string {
   const url = new URL(serverVariable('REDIS_URL'));
   url.pathname = '/13';
@@ -157,7 +157,7 @@ async function migrated(service: string) {
   return storage;
 }
 
-async function answering(name: string, runtime: ReturnType<typeof testRuntime>, service: GrpcService) {
+async function serveGrpc(name: string, runtime: ReturnType<typeof testRuntime>, service: GrpcService) {
   const { port } = await startGrpcServer(runtime, {
     host: '127.0.0.1',
     port: 0,

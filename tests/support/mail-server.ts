@@ -2,17 +2,17 @@ import { buffer } from 'node:stream/consumers';
 import PostalMime, { type Email } from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
 
-/** How it answers: it takes mail, refuses recipients with a code, or falls silent in the middle of a mail. */
+/** Behavior: accepts mail, rejects recipients with a code, or stalls in the middle of a mail. */
 export type Manner = 'takes' | 'stalls' | 450 | 550;
 
-/** A mail server that keeps what it takes. `manner` may be changed at any time. */
+/** A mail server that stores the mail it accepts. `manner` can be changed at any time. */
 export async function startMailServer(options: { port?: number; manner?: Manner } = {}) {
   const mails: Email[] = [];
   let stalled = 0;
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
-    // The name of a client would be looked up otherwise.
+    // Avoids a DNS lookup of the client.
     disableReverseLookup: true,
     logger: false,
     closeTimeout: 100,
@@ -39,7 +39,7 @@ export async function startMailServer(options: { port?: number; manner?: Manner 
     port: typeof address === 'object' && address !== null ? address.port : 0,
     manner: options.manner ?? ('takes' as Manner),
     mails,
-    /** Mails it was sent and did not answer. */
+    /** The number of mails without a response. */
     stalled: () => stalled,
     close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };

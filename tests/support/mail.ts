@@ -18,7 +18,7 @@ const SECRET = 'a secret for this test';
 const CLAIM_MS = 1_500;
 
 /**
- * The mail service on a database of its own, with its gRPC on a free port. Senders' claims end after 1.5 s.
+ * The mail service on a database of its own, with its gRPC on a free port. Claims of senders expire after 1.5 s.
  * `client` calls it as the worker does.
  */
 export async function startMail() {
@@ -67,7 +67,7 @@ export async function startMail() {
     tokens,
     internalSecret: SECRET,
     grpcPort: port,
-    /** `Authorization` of somebody who may read mails. */
+    /** The `Authorization` header of a person with `mails:read`. */
     operator,
     serviceToken: async (audience: string) =>
       `Bearer ${await createServiceTokens({ issuer: 'billing', secret: SECRET }).tokenFor(audience)}`,
@@ -85,7 +85,7 @@ export async function startMail() {
   };
 }
 
-/** The same event on an exchange of its own, for one consumer of its own, so that tests do not hear each other. */
+/** The same event on an exchange of its own with one consumer, so that tests are isolated from each other. */
 export const isolated = <Definition extends EventDefinition>(
   event: Definition,
   name: string,

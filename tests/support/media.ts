@@ -27,8 +27,8 @@ const SECRET = 'a secret for this test';
 export const QUOTA_BYTES = 300 * 1024 * 1024;
 
 /**
- * The media service on a database and a folder of its own, listening on free ports, with the worker beside it: it works
- * when `process` is called.
+ * The media service on a database and a folder of its own, listening on free ports, with its worker, which processes
+ * files when `process` is called.
  */
 export async function startMedia() {
   const runtime = testRuntime('media');
@@ -102,9 +102,9 @@ export async function startMedia() {
     url,
     worker,
     newPerson,
-    /** Does what waits for the worker about some files. @returns why pictures were parked */
+    /** Processes the pending jobs of some files. @returns the reasons of parked ones */
     async process(...ids: string[]): Promise<string[]> {
-      const waiting = await database
+      const pending = await database
         .select()
         .from(outbox)
         .where(
@@ -115,7 +115,7 @@ export async function startMedia() {
           ),
         );
       const reasons: string[] = [];
-      for (const row of waiting) {
+      for (const row of pending) {
         const message = parseEnvelope([PictureUploaded], Buffer.from(row.payload));
         const context = { attempt: 1, log: pino({ level: 'silent' }), closing: runtime.closing };
         await worker.handle(message, context).catch((failure: Error) => reasons.push(failure.message));
@@ -144,7 +144,7 @@ export async function startMedia() {
         body: form,
       });
     },
-    /** How much is stored, and how much is still arriving. */
+    /** The numbers of stored files and of uploads in progress. */
     async stored() {
       const incoming = await readdir(join(folder, 'incoming')).catch(() => []);
       return { kept: (await Array.fromAsync(storage.list())).length, incoming: incoming.length };

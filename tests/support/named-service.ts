@@ -8,7 +8,7 @@ import { platform } from '#kit/http/platform';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 
-/** A small real service, for tests of the gateway: run as a process of its own, with `SERVICE` as its name. */
+/** A minimal service for tests of the gateway, run as a process of its own; `SERVICE` is its name. */
 const env = readEnv({ ...serviceFields(0), SERVICE: text() });
 const runtime = await startProcess(env.SERVICE, env);
 const name = env.SERVICE;
@@ -17,13 +17,13 @@ const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }
 const Thing = t.Object({ id: t.String(), service: t.String(), process: t.Integer(), path: t.String() });
 
 const app = new Elysia({ name })
-  .use(platform(runtime, { description: `What ${name} are about.` }))
+  .use(platform(runtime, { description: `The ${name} service.` }))
   .use(access(tokens))
   .model({ Thing, NewThing: t.Object({ name: t.String(), like: t.Optional(t.Ref('Thing')) }) })
   .get(`/${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
     response: 'Thing',
-    detail: { summary: 'Read one' },
+    detail: { summary: 'Get a thing' },
   })
   .get(
     `/${name}/:id/slowly`,
@@ -34,19 +34,19 @@ const app = new Elysia({ name })
     {
       public: true,
       response: 'Thing',
-      detail: { summary: 'Read one, which takes a while' },
+      detail: { summary: 'Get a thing slowly' },
     },
   )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
     user: true,
     body: 'NewThing',
     response: 'Thing',
-    detail: { summary: 'Make one' },
+    detail: { summary: 'Create a thing' },
   })
   .get(`/things-of-${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
     response: 'Thing',
-    detail: { summary: 'Below the prefix only', 'x-prefix-only': true },
+    detail: { summary: 'Get a thing below the prefix only', 'x-prefix-only': true },
   });
 
 const thing = (id: string, request: Request) => ({

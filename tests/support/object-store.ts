@@ -5,7 +5,7 @@ import { freePort } from './registry';
 
 const START_MS = 15_000;
 
-/** An S3-compatible server in a process of its own, on a free port and an empty folder. */
+/** Starts an S3-compatible server process on a free port with an empty folder. */
 export async function startObjectStore() {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-s3-'));
   const port = freePort();
@@ -25,14 +25,14 @@ export async function startObjectStore() {
     { stdout: 'ignore', stderr: 'pipe' },
   );
   const endpoint = `http://127.0.0.1:${port}`;
-  const until = Date.now() + START_MS;
+  const deadline = Date.now() + START_MS;
   while (
     !(await fetch(endpoint).then(
       () => true,
       () => false,
     ))
   ) {
-    if (child.exitCode !== null || Date.now() > until)
+    if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`the object store did not start: ${await new Response(child.stderr).text()}`);
     await Bun.sleep(50);
   }

@@ -1,4 +1,4 @@
-/** A span as a collector gets it. */
+/** A span as a collector receives it. */
 export interface ReceivedSpan {
   readonly service: string;
   readonly name: string;
@@ -6,7 +6,7 @@ export interface ReceivedSpan {
   readonly kind: number;
   readonly traceId: string;
   readonly spanId: string;
-  /** Undefined for the first of a trace. */
+  /** Undefined for the root span of a trace. */
   readonly parentSpanId: string | undefined;
   /** 2 is an error. */
   readonly status: number;
@@ -15,11 +15,11 @@ export interface ReceivedSpan {
   readonly tookMs: number;
 }
 
-/** A collector of the tests' own: OTLP over HTTP, in JSON. */
+/** A collector for tests: OTLP over HTTP, in JSON. */
 export interface OtlpReceiver {
   readonly url: string;
   readonly spans: ReceivedSpan[];
-  /** Resource attributes of the processes heard from, by `service.name`. */
+  /** Resource attributes of the reporting processes, by `service.name`. */
   readonly resources: Map<string, Record<string, string | number>>;
   stop(): Promise<void>;
 }
@@ -63,9 +63,9 @@ export function startOtlpReceiver(port = 0): OtlpReceiver {
       if (new URL(request.url).pathname !== '/v1/traces') return new Response(null, { status: 404 });
       const { resourceSpans } = (await request.json()) as ExportRequest;
       for (const { resource, scopeSpans } of resourceSpans) {
-        const about = valuesOf(resource.attributes);
-        const service = String(about['service.name']);
-        resources.set(service, about);
+        const values = valuesOf(resource.attributes);
+        const service = String(values['service.name']);
+        resources.set(service, values);
         for (const scope of scopeSpans) spans.push(...scope.spans.map((span) => received(service, span)));
       }
       return Response.json({});

@@ -20,8 +20,8 @@ export interface Member {
 }
 
 /**
- * The users service on a database of its own, with an auth service that is away: what it promises has to hold without
- * that one. Nothing is relayed from the outbox.
+ * The users service on a database of its own, with an unavailable auth service: its guarantees must hold without it.
+ * Nothing is relayed from the outbox.
  */
 export async function startPeople() {
   const runtime = testRuntime('users');
@@ -51,8 +51,8 @@ export async function startPeople() {
       async listNotifications({ cursor }: { cursor?: string | undefined }) {
         const page = { settings: { like: 'mail' } };
         return cursor === undefined
-          ? { ...page, notifications: [told('2')], next_cursor: 'there is more' }
-          : { ...page, notifications: [told('1')], next_cursor: undefined };
+          ? { ...page, notifications: [notification('2')], next_cursor: 'next page' }
+          : { ...page, notifications: [notification('1')], next_cursor: undefined };
       },
     },
     passwords: createPasswords(),
@@ -78,7 +78,7 @@ export async function startPeople() {
       const id = String(body.id);
       return { id, username, authorization: await tokens.authorization({ id, username }) };
     },
-    /** What waits in the outbox under a name, the oldest first. */
+    /** The outbox messages with a name, oldest first. */
     messagesNamed: async (name: string) =>
       (await database.select().from(outboxTable).orderBy(outboxTable.id)).filter((row) => row.name === name),
     async close() {
@@ -88,11 +88,11 @@ export async function startPeople() {
   };
 }
 
-/** What notifications would show of one. */
-const told = (id: string) => ({
+/** A notification as the notifications service returns it. */
+const notification = (id: string) => ({
   id,
   type: 'follow',
-  text: 'somebody followed you',
+  text: 'someone followed you',
   object_id: id,
   unread: true,
   created_at: '2026-11-20T10:00:00.000Z',

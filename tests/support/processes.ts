@@ -1,28 +1,28 @@
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dir, '..', '..');
-/** All of the system starts at once, on however few processors. */
+/** The whole system may start at once on few cores. */
 const START_MS = 60_000;
-/** The end of what a process wrote, shown when it does not start. */
-const KEPT_CHARACTERS = 200_000;
+/** The retained end of a process's output. */
+const MAX_OUTPUT_CHARACTERS = 200_000;
 
-/** A really started process of the house, as the Procfile would start it. */
+/** A process of the system, started as the Procfile would start it. */
 export interface StartedProcess {
   readonly url: string;
   readonly pid: number;
-  /** Asks it to end, and waits until it has. */
+  /** Sends SIGTERM and waits until it has exited. */
   stop(): Promise<void>;
-  /** SIGKILL, and waits until it is gone. */
+  /** Sends SIGKILL and waits until it has exited. */
   kill(): Promise<void>;
-  /** What it wrote so far, the end of it. */
+  /** The end of its output so far. */
   output(): string;
 }
 
 /**
- * Starts a process on a free port and waits until it says that it listens.
+ * Starts a process on a free port and waits until it logs its address.
  *
- * @param main its entry, from the project's root
- * @throws with what it wrote when it ends or does not listen in time
+ * @param main its entry point, relative to the project's root
+ * @throws with its output when it exits or does not listen in time
  */
 export async function startProcess(
   main: string,
@@ -39,7 +39,7 @@ export async function startProcess(
   const read = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
     for await (const bytes of stream) {
-      output = (output + decoder.decode(bytes, { stream: true })).slice(-KEPT_CHARACTERS);
+      output = (output + decoder.decode(bytes, { stream: true })).slice(-MAX_OUTPUT_CHARACTERS);
       const address = /listening on (https?:\/\/[^"\s]+)/.exec(output)?.[1];
       if (address !== undefined) listening.resolve(address);
     }
@@ -65,7 +65,7 @@ export async function startProcess(
   };
 }
 
-/** The processes a process has started. */
+/** The pids of the children of a process. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const listing = await Bun.file(`/proc/${pid}/task/${pid}/children`).text();
   return listing

@@ -1,28 +1,28 @@
 import { connect, type Socket } from 'node:net';
 
-/** One response as it came: the head's lines by lower-case name, and the content without its framing. */
+/** One response as received: the header fields by lower-case name, and the content without its framing. */
 export interface RawResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
-/** A connection that speaks bytes, and reads what comes back by RFC 9112 alone. */
+/** A connection that sends raw bytes and parses responses strictly by RFC 9112. */
 export interface RawConnection {
   readonly socket: Socket;
-  /** Everything that came, as latin-1. */
+  /** All received bytes, as latin-1. */
   text(): string;
-  /** Whether the other side has ended or reset the connection. */
+  /** Whether the peer has ended or reset the connection. */
   closed(): boolean;
   send(bytes: string): void;
-  /** Resolves with every whole response there is, once `enough` says so of them or the connection is closed. */
+  /** Resolves with all complete responses, once `enough` accepts them or the connection is closed. */
   responses(enough: (responses: readonly RawResponse[]) => boolean): Promise<RawResponse[]>;
   end(): void;
 }
 
 const DEADLINE_MS = 10_000;
 
-/** @param methods of the requests in order, where they are not all alike: the response to HEAD has no body */
+/** @param methods of the requests in order, where they matter: the response to HEAD has no body */
 export function rawConnection(port: number, methods: readonly string[] = []): RawConnection {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   let text = '';
@@ -49,7 +49,7 @@ export function rawConnection(port: number, methods: readonly string[] = []): Ra
         if (closed || enough(whole)) return whole;
         const leftMs = deadline - performance.now();
         if (leftMs <= 0)
-          throw new Error(`not within ${DEADLINE_MS} ms: ${JSON.stringify(text.slice(0, 1_000))}`);
+          throw new Error(`Timed out after ${DEADLINE_MS} ms: ${JSON.stringify(text.slice(0, 1_000))}`);
         await nextChange(leftMs);
       }
     },
@@ -67,7 +67,7 @@ export function rawConnection(port: number, methods: readonly string[] = []): Ra
   }
 }
 
-/** The whole final responses at the start of what came; interim ones are read over. */
+/** The complete final responses at the start of the text; interim responses are skipped. */
 export function readResponses(text: string, methods: readonly string[], closed: boolean): RawResponse[] {
   const responses: RawResponse[] = [];
   let rest = text;
@@ -76,7 +76,7 @@ export function readResponses(text: string, methods: readonly string[], closed: 
     if (headEnd === -1) return responses;
     const [statusLine = '', ...lines] = rest.slice(0, headEnd).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1] ?? Number.NaN);
-    if (Number.isNaN(status)) throw new Error(`no status line: ${JSON.stringify(statusLine)}`);
+    if (Number.isNaN(status)) throw new Error(`Invalid status line: ${JSON.stringify(statusLine)}`);
     const headers = new Map(lines.map(fieldOf));
     rest = rest.slice(headEnd + 4);
     if (status < 200 && status !== 101) continue;
@@ -94,7 +94,7 @@ function fieldOf(line: string): [string, string] {
   return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
 }
 
-/** @returns null when it is not whole yet */
+/** @returns null when the body is incomplete */
 function readBody(text: string, headers: ReadonlyMap<string, string>, closed: boolean) {
   if (headers.get('transfer-encoding') === 'chunked') return readChunks(text);
   const declared = headers.get('content-length');

@@ -10,11 +10,11 @@ export interface RawFrame {
   readonly payload: Buffer;
 }
 
-/** A WebSocket written by hand, for what no client library sends; it answers nothing by itself. */
+/** A hand-written WebSocket client, for frames that no client library sends; it sends nothing automatically. */
 export interface RawWebSocket {
   readonly socket: Socket;
   readonly frames: readonly RawFrame[];
-  /** The code of the close frame that came. */
+  /** The code of the received close frame. */
   closeCode(deadlineMs?: number): Promise<number>;
 }
 
@@ -43,7 +43,7 @@ export function rawFrame(
 
 const uint32 = (value: number) => [value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff];
 
-/** Shakes hands and reads frames; resolves when the server has accepted. */
+/** Performs the handshake and reads frames; resolves when the server has accepted. */
 export async function openRawWebSocket(base: string, path: string): Promise<RawWebSocket> {
   const { hostname, port, host } = new URL(base);
   const socket = connect({ host: hostname, port: Number(port) });
@@ -76,7 +76,7 @@ export async function openRawWebSocket(base: string, path: string): Promise<RawW
   };
 }
 
-/** @returns the bytes that are no whole frame yet */
+/** @returns the bytes of an incomplete frame */
 function takeFrames(bytes: Buffer<ArrayBuffer>, frames: RawFrame[]): Buffer<ArrayBuffer> {
   let rest = bytes;
   while (rest.length >= 2) {

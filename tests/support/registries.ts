@@ -5,19 +5,19 @@ import { uniqueName } from './servers';
 
 type Replica = Awaited<ReturnType<typeof spawnRegistry>>;
 
-/** Registries that share one table, each a process of its own, with a Redis between them that a test may kill. */
+/** Replicated registry processes, with a Redis of their own that a test may kill. */
 export interface Registries {
-  /** For REGISTRY_URL. */
+  /** The values for REGISTRY_URL. */
   readonly urls: readonly string[];
   readonly stack: Stack;
   replica(number: number): Replica;
-  /** SIGKILL, and another process in its place. */
+  /** Sends SIGKILL to a replica; `restart` starts it again on its port. */
   kill(number: number): Promise<void>;
-  startAgain(number: number): Promise<void>;
+  restart(number: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param name tells the folders of two tests apart; @param portOffset as of `startStack` */
+/** @param name distinguishes the folders of two tests; @param portOffset as in `startStack` */
 export async function startRegistries(name: string, portOffset: number, count: number): Promise<Registries> {
   const folder = join(import.meta.dir, '..', '..', '.data', `registries-${name}`);
   const stack = await startStack({ folder, profile: 'test', portOffset, only: ['redis'], source: {} });
@@ -29,7 +29,7 @@ export async function startRegistries(name: string, portOffset: number, count: n
   const replicas = await Promise.all(Array.from({ length: count }, () => start(freePort())));
   const replica = (number: number): Replica => {
     const one = replicas[number];
-    if (one === undefined) throw new Error(`There is no replica ${number}`);
+    if (one === undefined) throw new Error(`Replica ${number} does not exist`);
     return one;
   };
   return {
@@ -37,7 +37,7 @@ export async function startRegistries(name: string, portOffset: number, count: n
     stack,
     replica,
     kill: (number) => replica(number).kill(),
-    async startAgain(number) {
+    async restart(number) {
       replicas[number] = await start(Number(new URL(replica(number).url).port));
     },
     async stop() {

@@ -73,6 +73,6 @@ export function freePort(): number {
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
   const { port } = server;
   void server.stop(true);
-  if (port === undefined) throw new Error('no free port');
+  if (port === undefined) throw new Error('No port is free');
   return port;
 }

@@ -1,4 +1,4 @@
--- Load for wrk: every request is the next of those given on the command line, as METHOD PATH, with one person's token.
+-- Load for wrk: sends the requests of the command line (METHOD PATH) in turn, with one person's token.
 local requests = {}
 local turn = 0
 local failed = {}
@@ -12,7 +12,7 @@ function init(arguments)
   local headers = { ["Authorization"] = "Bearer " .. arguments[1], ["Content-Type"] = "application/json" }
   for index = 2, #arguments do
     local method, path = arguments[index]:match("^(%u+) (.+)$")
-    local body = method == "POST" and '{"text":"said while everything is restarted"}' or nil
+    local body = method == "POST" and '{"text":"posted during a rolling restart"}' or nil
     table.insert(requests, wrk.format(method, path, headers, body))
   end
   answered = 0

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createRuntime, type Runtime } from '#kit/core/runtime';
 import { createMysqlPool, type Database, type MysqlAddress } from '#kit/mysql/database';
 
-/** A server's variable, set by whatever started the tests. Missing infrastructure fails a test, it never skips it. */
+/** A server's variable, set by the test runner. Missing infrastructure fails a test; it never skips it. */
 export function serverVariable(name: string): string {
   const value = process.env[name];
   if (!value)
@@ -19,10 +19,10 @@ export const beanstalkdAddress = () => ({
   port: Number(serverVariable('BEANSTALKD_PORT')),
 });
 
-/** A name no other test uses, for queues, tubes and databases on servers that all tests share. */
+/** A unique name for queues, tubes and databases on servers that all tests share. */
 export const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(5).toString('hex')}`;
 
-/** The runtime of a test: silent unless `TEST_LOG_LEVEL` says otherwise. Close it when the test is over. */
+/** A runtime for tests, silent unless `TEST_LOG_LEVEL` is set. The caller closes it. */
 export const testRuntime = (name: string): Runtime =>
   createRuntime({
     name,
@@ -30,7 +30,7 @@ export const testRuntime = (name: string): Runtime =>
     log: pino({ name, level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
   });
 
-/** A database of its own for a test file. `drop` removes it and closes its connections. */
+/** Creates a database for a test file. `drop` removes it and closes its connections. */
 export async function testDatabase(): Promise<{
   address: MysqlAddress;
   url: string;

@@ -7,7 +7,7 @@ import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 
 const ROOT = join(import.meta.dir, '..', '..');
-/** Away from the stack the other tests use, whose servers nobody may kill; systems of different names apart. */
+/** Different from the shared test stack, whose servers must not be killed; systems of different names are kept apart. */
 const portOffsetOf = (name: string) => 4_000 + (Bun.hash.crc32(name) % 40) * 100;
 
 export interface System {
@@ -18,20 +18,20 @@ export interface System {
   instances(name: string): StartedProcess[];
   /** The only instance of a process. */
   process(name: string): StartedProcess;
-  /** One more instance. */
+  /** Starts another instance. */
   start(name: string): Promise<StartedProcess>;
-  /** Ends an instance at once and starts another in its place. */
+  /** Kills an instance and starts a replacement. */
   killAndStart(name: string): Promise<StartedProcess>;
-  /** Starts another instance, and once the gateway knows it asks the only one there was to end. */
+  /** Starts another instance and, once the gateway has discovered it, stops the old one. */
   replace(name: string): Promise<StartedProcess>;
   stop(): Promise<void>;
 }
 
 /**
- * Everything of the Procfile as real processes, on servers of its own that a test may kill.
+ * Starts the processes of the Procfile on servers of their own that a test may kill.
  *
- * @param name tells the folders of two systems apart
- * @param only starts these of the Procfile; everything by default
+ * @param name distinguishes the folders of two systems
+ * @param only starts these processes; all by default
  */
 export async function startSystem(
   name: string,
@@ -44,7 +44,7 @@ export async function startSystem(
     (entry) => entry.name !== 'infra' && (only === undefined || only.includes(entry.name)),
   );
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
-  // The mark lets whoever uses the folder next find what a test that was broken off has left behind.
+  // The mark lets the next user of the folder stop the orphans of an interrupted test.
   const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...environment };
 
   async function start(processName: string, port = '0'): Promise<StartedProcess> {
@@ -56,7 +56,7 @@ export async function startSystem(
     return started;
   }
 
-  function forget(processName: string, ended: StartedProcess) {
+  function remove(processName: string, ended: StartedProcess) {
     running.set(
       processName,
       (running.get(processName) ?? []).filter((one) => one !== ended),
@@ -69,7 +69,7 @@ export async function startSystem(
     await rm(folder, { recursive: true, force: true });
   }
 
-  const theOnly = (processName: string): StartedProcess => {
+  const onlyInstance = (processName: string): StartedProcess => {
     const [first] = running.get(processName) ?? [];
     if (first === undefined) throw new Error(`${processName} is not running`);
     return first;
@@ -78,27 +78,27 @@ export async function startSystem(
   try {
     shared.REGISTRY_URL = (await start('registry')).url;
     await Promise.all(entries.filter((entry) => entry.name !== 'registry').map((entry) => start(entry.name)));
-    const url = theOnly('gateway').url;
-    await eventually(() => mustAnswer(url, running), 30_000);
+    const url = onlyInstance('gateway').url;
+    await eventually(() => assertDiscovered(url, running), 30_000);
     return {
       url,
       stack,
       instances: (processName) => running.get(processName) ?? [],
-      process: theOnly,
+      process: onlyInstance,
       start: (processName) => start(processName),
       async killAndStart(processName) {
-        const victim = theOnly(processName);
-        forget(processName, victim);
+        const victim = onlyInstance(processName);
+        remove(processName, victim);
         await victim.kill();
-        // Others know these two by their address; everything else is found through the registry.
-        const known = processName === 'gateway' || processName === 'registry';
-        return start(processName, known ? new URL(victim.url).port : '0');
+        // These two have fixed addresses; all others are discovered through the registry.
+        const isFixed = processName === 'gateway' || processName === 'registry';
+        return start(processName, isFixed ? new URL(victim.url).port : '0');
       },
       async replace(processName) {
-        const old = theOnly(processName);
+        const old = onlyInstance(processName);
         const next = await start(processName);
         await eventually(async () => hasInstances(url, processName, 2), 30_000);
-        forget(processName, old);
+        remove(processName, old);
         await old.stop();
         return next;
       },
@@ -110,7 +110,7 @@ export async function startSystem(
   }
 }
 
-/** So many instances of a service are up, as the gateway sees it. */
+/** Whether the gateway lists `count` instances of a service as up. */
 async function hasInstances(url: string, service: string, count: number): Promise<boolean> {
   const response = await fetch(url, { headers: { accept: 'application/json' } });
   const { services } = (await response.json()) as {
@@ -119,12 +119,12 @@ async function hasInstances(url: string, service: string, count: number): Promis
   return services[service]?.instances.filter(({ state }) => state === 'up').length === count;
 }
 
-/** Every service that registers routes is seen by the gateway. */
-async function mustAnswer(url: string, running: ReadonlyMap<string, StartedProcess[]>): Promise<void> {
+/** @throws when the gateway has not discovered every service that registers routes */
+async function assertDiscovered(url: string, running: ReadonlyMap<string, StartedProcess[]>): Promise<void> {
   const response = await fetch(url, { headers: { accept: 'application/json' } });
   const { services } = (await response.json()) as { services: Record<string, unknown> | { name: string }[] };
   const seen = Array.isArray(services) ? services.map((service) => service.name) : Object.keys(services);
   const expected = ['users', 'timelines', 'auth', 'likes', 'polls'].filter((name) => running.has(name));
   const missing = expected.filter((name) => !seen.includes(name));
-  if (missing.length > 0) throw new Error(`The gateway does not see ${missing.join(', ')}`);
+  if (missing.length > 0) throw new Error(`The gateway has not discovered ${missing.join(', ')}`);
 }

@@ -2,7 +2,7 @@ import { generateMySQLDrizzleJson, generateMySQLMigration } from 'drizzle-kit/ap
 import { sql } from 'drizzle-orm';
 import type { Database } from '#kit/mysql/database';
 
-/** Creates tables as drizzle-kit would migrate them, so that a test's tables cannot differ from the schema. */
+/** Creates tables as drizzle-kit would migrate them, so that they match the schema. */
 export async function createTables(database: Database, tables: Record<string, unknown>): Promise<void> {
   const statements = await generateMySQLMigration(
     await generateMySQLDrizzleJson({}),

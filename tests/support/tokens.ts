@@ -7,10 +7,10 @@ export interface Person {
   readonly username: string;
 }
 
-/** An issuer as auth is one: services under test verify its tokens as they verify auth's. */
+/** A token issuer in place of auth: services under test verify its tokens as they verify auth's. */
 export async function testTokens(): Promise<{
   verifier: TokenVerifier;
-  /** The `Authorization` header of a person who is signed in. */
+  /** The `Authorization` header of a signed-in person. */
   authorization(person: Person, permissions?: readonly string[]): Promise<string>;
 }> {
   const settings = {
