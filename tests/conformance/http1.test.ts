@@ -7,10 +7,10 @@ import { chunks, contentLength, transferEncoding } from './cases/framing';
 import { forwarding, headers } from './cases/headers';
 import { hosts } from './cases/host';
 import { paths, requestLine } from './cases/request-line';
-import { type Case, chunked, expectProblem, get, post, runCase, seenIn } from './support/cases';
+import { type Case, chunked, echoIn, expectProblem, get, post, runCase } from './support/cases';
 import { type ConformanceSystem, startSystem } from './support/system';
 
-/** HTTP/1.1 as RFC 9112 has it, asked of the real gateway in bytes. */
+/** Conformance of the gateway with HTTP/1.1 (RFC 9112), tested with raw bytes. */
 
 let system: ConformanceSystem;
 const opened: RawConnection[] = [];
@@ -23,11 +23,11 @@ afterAll(async () => {
 }, 20_000);
 
 const TABLES: Record<string, readonly Case[]> = {
-  'the request line': requestLine,
-  'the path': paths,
+  'request line': requestLine,
+  path: paths,
   Host: hosts,
   headers,
-  'what is passed on': forwarding,
+  forwarding,
   'Content-Length': contentLength,
   'Transfer-Encoding': transferEncoding,
   chunks,
@@ -42,7 +42,7 @@ for (const [table, cases] of Object.entries(TABLES)) {
   });
 }
 
-test('a WebSocket is opened, and carries what is sent behind the handshake (RFC 6455 4.2)', async () => {
+test('a WebSocket carries a frame sent in the packet of the handshake (RFC 6455 4.2)', async () => {
   const connection = open();
   // The frame `hi`, masked with zeros, in the same packet as the handshake.
   connection.send(`${get('/echo-socket', HANDSHAKE)}\x81\x82\x00\x00\x00\x00hi`);
@@ -52,42 +52,42 @@ test('a WebSocket is opened, and carries what is sent behind the handshake (RFC 
 });
 
 describe('a body', () => {
-  const MOST = 1024 * 1024;
+  const MAX_BYTES = 1024 * 1024;
 
-  test('announced as larger than 1 MiB is refused before it is sent (9110 15.5.14)', async () => {
+  test('announced as larger than 1 MiB is rejected before it is sent (9110 15.5.14)', async () => {
     const connection = open();
-    connection.send(post(`Content-Length: ${MOST + 1}\r\nExpect: 100-continue\r\n`));
+    connection.send(post(`Content-Length: ${MAX_BYTES + 1}\r\nExpect: 100-continue\r\n`));
     const responses = await connection.responses(() => false);
     expect(responses.map(({ status }) => status)).toEqual([413]);
     expect(connection.text()).not.toContain('100 Continue');
     for (const response of responses) expectProblem(response);
   });
 
-  test('that turns out larger than 1 MiB in chunks is refused (9110 15.5.14)', async () => {
+  test('of chunks that exceed 1 MiB is rejected (9110 15.5.14)', async () => {
     const connection = open();
     connection.send(chunked(`10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(17)));
     expect((await connection.responses(() => false)).map(({ status }) => status)).toEqual([413]);
   });
 
-  test('of 1 MiB is taken, by length and in chunks', async () => {
+  test('of 1 MiB is accepted, with a length and in chunks', async () => {
     const connection = open();
-    connection.send(post(`Content-Length: ${MOST}\r\n`, 'x'.repeat(MOST)));
-    connection.send(chunked(`${MOST.toString(16)}\r\n${'y'.repeat(MOST)}\r\n0\r\n\r\n`));
+    connection.send(post(`Content-Length: ${MAX_BYTES}\r\n`, 'x'.repeat(MAX_BYTES)));
+    connection.send(chunked(`${MAX_BYTES.toString(16)}\r\n${'y'.repeat(MAX_BYTES)}\r\n0\r\n\r\n`));
     const responses = await connection.responses((all) => all.length === 2);
-    expect(responses.map((response) => seenIn(response).body.length)).toEqual([MOST, MOST]);
+    expect(responses.map((response) => echoIn(response).body.length)).toEqual([MAX_BYTES, MAX_BYTES]);
   }, 20_000);
 
-  test('is asked for with 100 only once its request is good (9110 10.1.1)', async () => {
+  test('is requested with 100 only after its head is accepted (9110 10.1.1)', async () => {
     const connection = open();
     connection.send(post('Content-Length: 5\r\nExpect: 100-continue\r\n'));
     await connection.responses(() => connection.text().startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
     connection.send('hello');
     const [response] = await connection.responses((all) => all.length === 1);
-    expect(seenIn(response).body).toBe('hello');
+    expect(echoIn(response).body).toBe('hello');
   });
 });
 
-test('whatever path is asked for, the service is asked for that or not at all: 1,000 of them', async () => {
+test('1,000 hostile paths reach the service as the matched path or are rejected', async () => {
   const targets = fc.sample(hostileTargets, 1_000).map((target) => `/echo${target}`);
   const statuses = new Map<number | undefined, number>();
   await inParallel(32, targets, async (target) => {
@@ -97,14 +97,14 @@ test('whatever path is asked for, the service is asked for that or not at all: 1
     const status = response?.status;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     if (status !== 200) return expect({ target, status }).toEqual({ target, status: 400 });
-    const asked = decodedOnce(pathOf(target));
-    expect({ target, path: decodedOnce(pathOf(seenIn(response).path)) }).toEqual({ target, path: asked });
+    const requested = decodedOnce(pathOf(target));
+    expect({ target, path: decodedOnce(pathOf(echoIn(response).path)) }).toEqual({ target, path: requested });
   });
   expect([...statuses.keys()].sort()).toEqual([200, 400]);
 }, 20_000);
 
-describe('a client that closes its sending side', () => {
-  test('is answered whatever it sent whole (9.6)', async () => {
+describe('a client that half-closes the connection', () => {
+  test('receives the responses to all complete requests (9.6)', async () => {
     const connection = open();
     connection.socket.end(get('/echo/1') + chunked('0\r\n\r\n') + get('/echo/..') + get('/echo/4'));
     const responses = await connection.responses(() => false);
@@ -112,33 +112,33 @@ describe('a client that closes its sending side', () => {
   });
 
   test.each([
-    ['nothing at all', ''],
+    ['nothing', ''],
     ['half a head', 'GET /echo HTTP/1.1\r\nHo'],
     ['half a body', post('Content-Length: 10\r\n', 'hello')],
     ['half a chunk', chunked('5\r\nhel')],
-  ])('is answered nothing to %s (8)', async (_, sent) => {
+  ])('receives no response to %s (8)', async (_, sent) => {
     const connection = open();
     connection.socket.end(sent);
     expect(await connection.responses(() => false)).toEqual([]);
   });
 });
 
-describe('cut into two packets at any byte', () => {
+describe('split into two packets at any byte', () => {
   const REPRESENTATIVE: [name: string, bytes: string, status: number][] = [
     ['a plain request', get('/echo?x=1', 'X-Test: y\r\n'), 200],
-    ['a body by its length', post('Content-Length: 5\r\n', 'hello'), 200],
+    ['a body with a length', post('Content-Length: 5\r\n', 'hello'), 200],
     ['chunks with an extension and a trailer', chunked('5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n'), 200],
     ['absolute-form', get('http://b:80/echo'), 200],
-    ['an empty line before', `\r\n${get()}`, 200],
+    ['a leading empty line', `\r\n${get()}`, 200],
     ['two framings', post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'), 400],
     ['a bare LF', 'GET /echo HTTP/1.1\r\nHost: a\nX: y\r\n\r\n', 400],
     ['a folded line', get('/echo', 'X: y\r\n z\r\n'), 400],
     ['a broken chunk', chunked('5\r\nhello!\r\n'), 400],
   ];
 
-  test.each(REPRESENTATIVE)('%s is answered the same (2.2)', async (_, bytes, status) => {
+  test.each(REPRESENTATIVE)('%s has the same status (2.2)', async (_, bytes, status) => {
     const cuts = Array.from({ length: bytes.length - 1 }, (__, index) => index + 1);
-    const answered = new Set<number | undefined>();
+    const statuses = new Set<number | undefined>();
     await inParallel(32, cuts, async (cut) => {
       const connection = open();
       connection.send(bytes.slice(0, cut));
@@ -146,10 +146,10 @@ describe('cut into two packets at any byte', () => {
       await Bun.sleep(2);
       connection.send(bytes.slice(cut));
       const [response] = await connection.responses((all) => all.length === 1);
-      answered.add(response?.status);
+      statuses.add(response?.status);
       connection.end();
     });
-    expect([...answered]).toEqual([status]);
+    expect([...statuses]).toEqual([status]);
   });
 });
 
@@ -162,10 +162,10 @@ function open(): RawConnection {
 const pathOf = (target: string) => target.split('?')[0] ?? '';
 
 async function inParallel<Item>(workers: number, items: Item[], work: (item: Item) => Promise<void>) {
-  const left = [...items];
+  const remaining = [...items];
   await Promise.all(
     Array.from({ length: workers }, async () => {
-      for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+      for (let item = remaining.pop(); item !== undefined; item = remaining.pop()) await work(item);
     }),
   );
 }

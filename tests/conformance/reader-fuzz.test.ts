@@ -2,14 +2,14 @@ import { expect, test } from 'bun:test';
 import { acceptedOf, mutant, randomFrom, written } from './support/fuzz';
 
 /**
- * The reader of requests against mutants of everything the suites send. `FUZZ_RUNS` and `FUZZ_SEED` say how many, and
- * which. Against another reader than our own: `bun tests/conformance/reader-fuzz.ts`.
+ * Fuzzes the request reader with mutants of all requests of the suites. `FUZZ_RUNS` sets their number, `FUZZ_SEED` makes
+ * them reproducible. To compare with another parser: `bun tests/conformance/reader-fuzz.ts`.
  */
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-test(`mutants are accepted or refused within bounds, and read the same once written: ${RUNS} (seed ${seed})`, () => {
+test(`${RUNS} mutants are accepted or rejected within bounds, and parse the same when written again (seed ${seed})`, () => {
   const random = randomFrom(seed);
   let accepted = 0;
   for (let run = 0; run < RUNS; run++) {

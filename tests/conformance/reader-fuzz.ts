@@ -3,8 +3,8 @@ import { rawConnection } from '../support/raw-http';
 import { type Accepted, acceptedOf, mutant, randomFrom, written } from './support/fuzz';
 
 /**
- * Fuzzes the gateway's reader against node's: whatever ours accepts, written as the gateway writes it, node must accept
- * as the same request. `bun tests/conformance/reader-fuzz.ts [seconds] [seed]`; needs node on the path.
+ * Fuzzes the gateway's reader against Node's: Node must parse every request that ours accepts, written as the gateway
+ * writes it, as the same request. `bun tests/conformance/reader-fuzz.ts [seconds] [seed]`; needs node in the PATH.
  */
 
 const NODE_SERVER = `
@@ -21,7 +21,7 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 
 async function main(seconds: number, seed: number): Promise<boolean> {
   if (Bun.which('node') === null) {
-    console.error('Skipped: there is no node here to read what our reader accepts');
+    console.error('Skipped: node is not installed');
     return true;
   }
   const node = Bun.spawn(['node', '-e', NODE_SERVER], { stdout: 'pipe', stderr: 'inherit' });
@@ -35,15 +35,15 @@ async function main(seconds: number, seed: number): Promise<boolean> {
 
 async function compare(port: number, seconds: number, seed: number): Promise<boolean> {
   const random = randomFrom(seed);
-  const until = performance.now() + seconds * 1_000;
+  const deadline = performance.now() + seconds * 1_000;
   let mutants = 0;
   let compared = 0;
   let differing = 0;
-  while (performance.now() < until && differing < 10) {
+  while (performance.now() < deadline && differing < 10) {
     const text = mutant(random);
     mutants++;
     for (const accepted of acceptedOf(text, random)) {
-      // Node refuses methods it has never heard of; everything else has to be the same.
+      // Node rejects unknown methods; everything else must be the same.
       if (!METHODS.includes(accepted.request.head.method)) continue;
       compared++;
       const seen = await readByNode(port, accepted);
@@ -54,17 +54,17 @@ async function compare(port: number, seconds: number, seed: number): Promise<boo
     }
   }
   console.log(
-    `seed ${seed}: ${mutants} mutants, ${compared} accepted and read by node, ${differing} differently`,
+    `seed ${seed}: ${mutants} mutants, ${compared} accepted and compared, ${differing} differences`,
   );
   return differing === 0;
 }
 
 async function readByNode(port: number, accepted: Accepted): Promise<string> {
   const { method } = accepted.request.head;
-  // The response to HEAD has no body to tell by.
-  const asked = method === 'HEAD' ? { ...accepted, request: withMethod(accepted, 'GET') } : accepted;
+  // The response to HEAD has no body to compare.
+  const sent = method === 'HEAD' ? { ...accepted, request: withMethod(accepted, 'GET') } : accepted;
   const connection = rawConnection(port);
-  connection.send(written(asked));
+  connection.send(written(sent));
   const [response] = await connection.responses((all) => all.length === 1);
   connection.end();
   if (response?.status !== 200) return `status ${response?.status}`;

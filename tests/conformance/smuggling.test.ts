@@ -10,9 +10,9 @@ import { startHaproxy, startNginx } from './support/second-parsers';
 import { type ConformanceSystem, startSystem } from './support/system';
 
 /**
- * Two hops read the same bytes: the gateway, and behind it nginx, haproxy or Bun. Whatever a client crafts, the second
- * must see what the first saw: one request or none, for the path that was matched, and none of what only the gateway
- * may say. Behind nginx and haproxy a recorder keeps the exact bytes.
+ * Request smuggling: two hops parse the same bytes, the gateway and behind it nginx, haproxy or Bun. For every crafted
+ * input the second hop must see what the first saw: one request or none, for the matched path, without headers that only
+ * the gateway may set. Behind nginx and haproxy a recorder stores the exact bytes.
  */
 
 interface Hop {
@@ -65,7 +65,7 @@ describe.each(Object.keys(HOPS))('in front of %s', (name) => {
     return hop;
   };
 
-  test(`no crafted request is understood as two, or brings in a header: ${CRAFTED.length} of them`, async () => {
+  test(`none of ${CRAFTED.length} crafted requests is parsed as two or injects a header`, async () => {
     const hop = hopOf();
     const before = hop.requests.length;
     const smuggled = `GET /${name}-internal/smuggled HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -80,11 +80,11 @@ describe.each(Object.keys(HOPS))('in front of %s', (name) => {
       expect({ target, crafted, count }).toEqual({ target, crafted: expect.any(String), count: 1 });
     }
     for (const { head } of seen) expect(head).not.toContain(MARK);
-    // Not all were refused: those with headers to drop, above all, have to come through.
+    // Not all are rejected: requests with headers to remove must be forwarded.
     expect(seen.length).toBeGreaterThan(CRAFTED.length / 10);
   }, 60_000);
 
-  test(`no path is understood as another than the one matched: ${PATH_TRICKS.length * 3} of them`, async () => {
+  test(`none of ${PATH_TRICKS.length * 3} crafted paths is parsed as another than the matched one`, async () => {
     const hop = hopOf();
     const before = hop.requests.length;
     for (const trick of PATH_TRICKS) {
@@ -93,19 +93,18 @@ describe.each(Object.keys(HOPS))('in front of %s', (name) => {
     }
     const seen = ofClients(hop.requests.slice(before), name);
     for (const { head, target } of seen) {
-      const understood =
-        /\r\nx-understood: ([^\r]*)/i.exec(head)?.[1] ?? new URL(target, 'http://a').pathname;
-      const inside = isBelow(name, target) && isBelow(name, understood);
-      expect({ target, understood, inside }).toEqual({ target, understood, inside: true });
+      const parsed = /\r\nx-understood: ([^\r]*)/i.exec(head)?.[1] ?? new URL(target, 'http://a').pathname;
+      const inside = isBelow(name, target) && isBelow(name, parsed);
+      expect({ target, parsed, inside }).toEqual({ target, parsed, inside: true });
     }
     expect(seen.length).toBeGreaterThan(PATH_TRICKS.length / 2);
   }, 60_000);
 });
 
-/** Sends bytes on a connection of their own, and then makes sure that the next client gets its own answer. */
+/** Sends bytes on a separate connection, and then checks that the next client gets its own response. */
 async function send(name: string, bytes: string): Promise<void> {
   const connection = rawConnection(system.port, bytes.startsWith('HEAD') ? ['HEAD'] : []);
-  // Without more to come, what is not whole is over at once.
+  // Half-closed, so that an incomplete request ends at once.
   connection.socket.end(Buffer.from(bytes, 'latin1'));
   await connection.responses(() => false);
   connection.end();
@@ -120,7 +119,7 @@ async function send(name: string, bytes: string): Promise<void> {
   });
 }
 
-/** Without those of the victims, and those by which the gateway gathers its documents. */
+/** Without the requests of victims and the gateway's own for documents. */
 const ofClients = (requests: readonly Recorded[], name: string) =>
   requests.filter(({ target }) => target !== victimOf(name) && target !== '/openapi.json');
 
@@ -157,6 +156,6 @@ function startBun(): Hop {
       return new Response('ok');
     },
   });
-  if (server.port === undefined) throw new Error('no free port');
+  if (server.port === undefined) throw new Error('No port is free');
   return { port: server.port, requests, stop: () => server.stop(true) };
 }

@@ -1,21 +1,21 @@
 import { expect } from 'bun:test';
-import { type Case, chunked, MARK, post, refused, served } from '../support/cases';
+import { accepted, type Case, chunked, MARK, post, rejected } from '../support/cases';
 
 const length = (value: string, body = '') => post(`Content-Length:${value}\r\n`, body);
 const coding = (value: string) => post(`Transfer-Encoding:${value}\r\n`, `0\r\n\r\nGET /${MARK}`);
 const body = (expected: string) => (seen: { body: string }) => expect(seen.body).toBe(expected);
 
 export const contentLength: Case[] = [
-  served('6.2', 'reads as many bytes as Content-Length says', length(' 5', 'hello'), body('hello')),
-  served('6.2', 'reads none for a length of 0', length(' 0'), body('')),
-  served(
+  accepted('6.2', 'reads as many bytes as Content-Length says', length(' 5', 'hello'), body('hello')),
+  accepted('6.2', 'reads no body for a length of 0', length(' 0'), body('')),
+  accepted(
     '6.2',
-    'reads a body of a request that mostly has none',
+    'reads the body of a GET request',
     `GET /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc`,
   ),
-  served('6.2', 'reads leading zeros as what they are', length(' 005', 'hello'), body('hello')),
-  served('5', 'takes blanks and tabs around a length off', length(' \t 5 \t ', 'hello'), body('hello')),
-  served('6.3', 'takes no body where nothing announces one', post('')),
+  accepted('6.2', 'ignores leading zeros', length(' 005', 'hello'), body('hello')),
+  accepted('5', 'trims spaces and tabs around a length', length(' \t 5 \t ', 'hello'), body('hello')),
+  accepted('6.3', 'reads no body without a framing header', post('')),
   ...[
     ' -5',
     ' -0',
@@ -44,45 +44,50 @@ export const contentLength: Case[] = [
     ' \xa05',
     ' \xb2',
   ].map((value) =>
-    refused(400, '6.3', `refuses the length ${JSON.stringify(value)}`, length(value, `hello${MARK}`)),
+    rejected(400, '6.3', `rejects the length ${JSON.stringify(value)}`, length(value, `hello${MARK}`)),
   ),
-  refused(
+  rejected(
     400,
     '6.3',
-    'refuses two that differ',
+    'rejects two different lengths',
     post('Content-Length: 5\r\nContent-Length: 6\r\n', 'hello!'),
   ),
-  refused(400, '6.3', 'refuses the same twice', post('Content-Length: 5\r\ncontent-length: 5\r\n', 'hello')),
-  refused(
+  rejected(
+    400,
+    '6.3',
+    'rejects the same length twice',
+    post('Content-Length: 5\r\ncontent-length: 5\r\n', 'hello'),
+  ),
+  rejected(
     400,
     '6.1',
-    'refuses it beside chunks',
+    'rejects a length before chunked',
     post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '6.1',
-    'refuses it behind chunks',
+    'rejects a length after chunked',
     post('Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '6.1',
-    'refuses a length of 0 beside chunks',
+    'rejects a length of 0 with chunked',
     post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(400, '5.1', 'refuses a blank before the colon', post('Content-Length : 5\r\n', 'hello')),
-  refused(400, '5.2', 'refuses a length on a folded line', post('Content-Length:\r\n 5\r\n', 'hello')),
+  rejected(400, '5.1', 'rejects a space before the colon', post('Content-Length : 5\r\n', 'hello')),
+  rejected(400, '5.2', 'rejects a length on a folded line', post('Content-Length:\r\n 5\r\n', 'hello')),
 ];
 
 export const transferEncoding: Case[] = [
-  served('7.1', 'reads chunks', chunked('5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n'), body('hello world')),
-  served('7.1', 'reads an empty body in chunks', chunked('0\r\n\r\n'), body('')),
-  served('7', 'reads the coding in any spelling', post('Transfer-Encoding: ChUnKeD\r\n', '0\r\n\r\n')),
-  served('7', 'reads the name in any spelling', post('tRANSFER-eNCODING: chunked\r\n', '0\r\n\r\n')),
-  served(
+  accepted('7.1', 'reads chunks', chunked('5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n'), body('hello world')),
+  accepted('7.1', 'reads an empty body in chunks', chunked('0\r\n\r\n'), body('')),
+  accepted('7', 'reads the coding case-insensitively', post('Transfer-Encoding: ChUnKeD\r\n', '0\r\n\r\n')),
+  accepted('7', 'reads the name case-insensitively', post('tRANSFER-eNCODING: chunked\r\n', '0\r\n\r\n')),
+  accepted(
     '5',
-    'takes blanks and tabs around the coding off',
+    'trims spaces and tabs around the coding',
     post('Transfer-Encoding:\t chunked \t\r\n', '0\r\n\r\n'),
   ),
   ...[
@@ -111,67 +116,67 @@ export const transferEncoding: Case[] = [
     ' c\u0125unked',
     ' gzip',
     ' trailers',
-  ].map((value) => refused(400, '6.1, 6.3', `refuses the coding ${JSON.stringify(value)}`, coding(value))),
+  ].map((value) => rejected(400, '6.1, 6.3', `rejects the coding ${JSON.stringify(value)}`, coding(value))),
   ...[' gzip, chunked', ' identity, chunked', ' chunked, chunked'].map((value) =>
-    refused(501, '6.1', `does not know the codings ${value}`, coding(value)),
+    rejected(501, '6.1', `rejects the unsupported codings ${value}`, coding(value)),
   ),
-  refused(
+  rejected(
     400,
     '6.1',
-    'refuses chunked said twice',
+    'rejects chunked in two headers',
     post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '6.1',
-    'refuses a second coding',
+    'rejects a second coding',
     post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '5.2',
-    'refuses a coding on a folded line',
+    'rejects a coding on a folded line',
     post('Transfer-Encoding:\r\n chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '5.2',
-    'refuses a coding folded in the middle',
+    'rejects a coding folded in the middle',
     post('Transfer-Encoding: chunked,\r\n\tidentity\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '5.1',
-    'refuses a blank before the colon',
+    'rejects a space before the colon',
     post('Transfer-Encoding : chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '5.1',
-    'refuses a blank before the name',
+    'rejects a space before the name',
     post(' Transfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '2.2',
-    'refuses a bare LF that hides it',
+    'rejects a bare LF that hides it',
     post('X: y\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '2.2',
-    'refuses a bare CR that hides it',
+    'rejects a bare CR that hides it',
     post('X: y\rTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
   ),
-  refused(
+  rejected(
     400,
     '6.1',
-    'refuses chunks from HTTP/1.0',
+    'rejects chunks from HTTP/1.0',
     'POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   ),
-  served(
+  accepted(
     '6.1',
-    'takes Transfer_Encoding for no coding at all',
+    'does not treat Transfer_Encoding as a coding',
     post('Transfer_Encoding: chunked\r\nContent-Length: 5\r\n', '0\r\n\r\n'),
     (seen) => {
       expect(seen.body).toBe('0\r\n\r\n');
@@ -183,18 +188,18 @@ export const transferEncoding: Case[] = [
 const size = (line: string) => chunked(`${line}hello\r\n0\r\n\r\n`);
 
 export const chunks: Case[] = [
-  served(
+  accepted(
     '7.1',
     'reads hexadecimal sizes in either case',
     chunked(`a\r\n${'x'.repeat(10)}\r\nA\r\n${'y'.repeat(10)}\r\n0\r\n\r\n`),
     body('x'.repeat(10) + 'y'.repeat(10)),
   ),
-  served('7.1', 'reads a few leading zeros', size('0005\r\n'), body('hello')),
-  served('7.1', 'reads a last chunk of several zeros', chunked('000\r\n\r\n'), body('')),
-  served('7.1.1', 'reads over extensions', size('5;a=b;c="d;e"\r\n'), body('hello')),
-  served(
+  accepted('7.1', 'reads a few leading zeros', size('0005\r\n'), body('hello')),
+  accepted('7.1', 'reads a last chunk of several zeros', chunked('000\r\n\r\n'), body('')),
+  accepted('7.1.1', 'ignores extensions', size('5;a=b;c="d;e"\r\n'), body('hello')),
+  accepted(
     '7.1.1',
-    'reads over an extension of the last chunk',
+    'ignores an extension of the last chunk',
     chunked('5\r\nhello\r\n0;a\r\n\r\n'),
     body('hello'),
   ),
@@ -204,10 +209,10 @@ export const chunks: Case[] = [
     ['-5', '-5\r\n'],
     ['5_', '5_\r\n'],
     ['0_5', '0_5\r\n'],
-    ['a blank before', ' 5\r\n'],
-    ['a tab before', '\t5\r\n'],
-    ['a blank behind', '5 \r\n'],
-    ['a blank before the extension', '5 ;a\r\n'],
+    ['a leading space', ' 5\r\n'],
+    ['a leading tab', '\t5\r\n'],
+    ['a trailing space', '5 \r\n'],
+    ['a space before the extension', '5 ;a\r\n'],
     ['g', 'g\r\n'],
     ['nothing', '\r\n'],
     ['an extension alone', ';a=b\r\n'],
@@ -219,39 +224,39 @@ export const chunks: Case[] = [
     ['a negative one in 32 bits', 'fffffffffffff\r\n'],
     ['a byte above 127', '\xb5\r\n'],
     ['NUL', '5\x00\r\n'],
-    ['a bare LF behind it', '5\n'],
-    ['a bare CR behind it', '5\r'],
-    ['CR CR LF behind it', '5\r\r\n'],
+    ['a bare LF after it', '5\n'],
+    ['a bare CR after it', '5\r'],
+    ['CR CR LF after it', '5\r\r\n'],
     ['a bare LF in its extension', `5;${MARK}\n`],
     ['a bare CR in its extension', `5;${MARK}\rx\r\n`],
     ['a control character in its extension', `5;${MARK}\x01\r\n`],
     ['NUL in its extension', `5;${MARK}\x00\r\n`],
     ['an extension of 300 bytes', `5;${'x'.repeat(300)}\r\n`],
-  ].map(([name = '', line = '']) => refused(400, '7.1', `refuses as a chunk's size: ${name}`, size(line))),
+  ].map(([name = '', line = '']) => rejected(400, '7.1', `rejects as a chunk size: ${name}`, size(line))),
   ...[
     ['a chunk longer than its size', '5\r\nhello!\r\n0\r\n\r\n'],
     ['a chunk without its CR LF', '5\r\nhello0\r\n\r\n'],
-    ['a chunk with a bare LF behind it', '5\r\nhello\n0\r\n\r\n'],
-    ['a chunk with a bare CR behind it', '5\r\nhello\r0\r\n\r\n'],
-    ['a chunk with LF CR behind it', '5\r\nhello\n\r0\r\n\r\n'],
-    ['two bytes that are not CR LF behind a chunk', '5\r\nhelloXX0\r\n\r\n'],
+    ['a bare LF after a chunk', '5\r\nhello\n0\r\n\r\n'],
+    ['a bare CR after a chunk', '5\r\nhello\r0\r\n\r\n'],
+    ['LF CR after a chunk', '5\r\nhello\n\r0\r\n\r\n'],
+    ['other bytes than CR LF after a chunk', '5\r\nhelloXX0\r\n\r\n'],
     ['a bare LF at the end', '0\r\n\n'],
-    ['a bare LF behind the last size', '0\n\r\n'],
+    ['a bare LF after the last size', '0\n\r\n'],
     ['a bare CR at the end', '0\r\n\rGET'],
     ['a trailer without a colon', `0\r\n${MARK}\r\n\r\n`],
-    ['a trailer with a blank before its colon', `0\r\nX-${MARK} : y\r\n\r\n`],
+    ['a trailer with a space before its colon', `0\r\nX-${MARK} : y\r\n\r\n`],
     ['a folded trailer', '0\r\nX: y\r\n z\r\n\r\n'],
     ['a trailer with a bare LF', '0\r\nX: y\nZ: z\r\n\r\n'],
     ['a trailer with NUL', '0\r\nX: \x00\r\n\r\n'],
     ['a trailer with an empty name', '0\r\n: y\r\n\r\n'],
-  ].map(([name = '', text = '']) => refused(400, '7.1', `refuses ${name}`, chunked(text))),
-  refused(
+  ].map(([name = '', text = '']) => rejected(400, '7.1', `rejects ${name}`, chunked(text))),
+  rejected(
     431,
     '7.1.2',
-    'refuses trailers of more than 8 KiB',
+    'rejects trailers of more than 8 KiB',
     chunked(`0\r\nX: ${'y'.repeat(9_000)}\r\n\r\n`),
   ),
-  refused(431, '7.1.2', 'refuses more than 32 trailers', chunked(`0\r\n${'X: y\r\n'.repeat(33)}\r\n`)),
+  rejected(431, '7.1.2', 'rejects more than 32 trailers', chunked(`0\r\n${'X: y\r\n'.repeat(33)}\r\n`)),
   ...[
     'Content-Length: 9',
     'Transfer-Encoding: chunked',
@@ -260,9 +265,9 @@ export const chunks: Case[] = [
     'X-User-Id: 1',
     'Trailer: x',
   ].map((trailer) =>
-    served(
+    accepted(
       '9110 6.5.1',
-      `takes the trailer ${trailer} for nothing`,
+      `ignores the trailer ${trailer}`,
       chunked(`5\r\nhello\r\n0\r\n${trailer}\r\n\r\n`),
       (seen) => {
         expect(seen.body).toBe('hello');
@@ -272,10 +277,10 @@ export const chunks: Case[] = [
       },
     ),
   ),
-  refused(
+  rejected(
     400,
     '7.1',
-    'refuses a body that is mostly extensions',
+    'rejects a body that is mostly extensions',
     chunked(`${`1;${'x'.repeat(200)}\r\ny\r\n`.repeat(2_000)}0\r\n\r\n`),
   ),
 ];

@@ -1,60 +1,60 @@
 import { expect } from 'bun:test';
-import { type Case, get, MARK, refused, served } from '../support/cases';
+import { accepted, type Case, get, MARK, rejected } from '../support/cases';
 
 const line = (text: string) => `${text}\r\nHost: a\r\n\r\n`;
 
 export const requestLine: Case[] = [
-  served('3', 'reads a plain request', get(), ({ method, path }) => {
+  accepted('3', 'reads a plain request', get(), ({ method, path }) => {
     expect([method, path]).toEqual(['GET', '/echo']);
   }),
-  served('2.2', 'skips one empty line before a request', `\r\n${get()}`),
-  refused(400, '2.2', 'refuses several empty lines', `\r\n\r\n${get()}`),
-  refused(400, '2.2', 'refuses an empty line that is a bare LF', `\n${get()}`),
-  refused(400, '2.2', 'refuses blanks before the request line', ` ${get()}`),
-  refused(400, '2.2', 'refuses a line of blanks before the request line', `  \r\n${get()}`),
-  refused(400, '2.2', 'refuses a line that ends with a bare LF', 'GET /echo HTTP/1.1\nHost: a\n\n'),
-  refused(400, '2.2', 'refuses a line that ends with a bare CR', 'GET /echo HTTP/1.1\rHost: a\r\r'),
-  refused(400, '2.2', 'refuses CR CR LF', 'GET /echo HTTP/1.1\r\r\nHost: a\r\n\r\n'),
-  refused(400, '3', 'refuses two blanks behind the method', line('GET  /echo HTTP/1.1')),
-  refused(400, '3', 'refuses two blanks before the version', line('GET /echo  HTTP/1.1')),
-  refused(400, '3', 'refuses a blank behind the version', line('GET /echo HTTP/1.1 ')),
-  refused(400, '3', 'refuses tabs for blanks', line('GET\t/echo\tHTTP/1.1')),
-  refused(400, '3', 'refuses a form feed for a blank', line('GET /echo\fHTTP/1.1')),
-  refused(400, '3', 'refuses a missing target', line('GET HTTP/1.1')),
-  refused(400, '3', 'refuses an empty target', line('GET  HTTP/1.1')),
-  refused(400, '3', 'refuses a blank within the target', line(`GET /echo/${MARK} ${MARK} HTTP/1.1`)),
-  refused(400, '3', 'refuses a request line that is only a method', line('GET')),
-  refused(
+  accepted('2.2', 'skips one empty line before a request', `\r\n${get()}`),
+  rejected(400, '2.2', 'rejects several empty lines', `\r\n\r\n${get()}`),
+  rejected(400, '2.2', 'rejects an empty line that is a bare LF', `\n${get()}`),
+  rejected(400, '2.2', 'rejects spaces before the request line', ` ${get()}`),
+  rejected(400, '2.2', 'rejects a line of spaces before the request line', `  \r\n${get()}`),
+  rejected(400, '2.2', 'rejects a line that ends with a bare LF', 'GET /echo HTTP/1.1\nHost: a\n\n'),
+  rejected(400, '2.2', 'rejects a line that ends with a bare CR', 'GET /echo HTTP/1.1\rHost: a\r\r'),
+  rejected(400, '2.2', 'rejects CR CR LF', 'GET /echo HTTP/1.1\r\r\nHost: a\r\n\r\n'),
+  rejected(400, '3', 'rejects two spaces after the method', line('GET  /echo HTTP/1.1')),
+  rejected(400, '3', 'rejects two spaces before the version', line('GET /echo  HTTP/1.1')),
+  rejected(400, '3', 'rejects a space after the version', line('GET /echo HTTP/1.1 ')),
+  rejected(400, '3', 'rejects tabs instead of spaces', line('GET\t/echo\tHTTP/1.1')),
+  rejected(400, '3', 'rejects a form feed instead of a space', line('GET /echo\fHTTP/1.1')),
+  rejected(400, '3', 'rejects a missing target', line('GET HTTP/1.1')),
+  rejected(400, '3', 'rejects an empty target', line('GET  HTTP/1.1')),
+  rejected(400, '3', 'rejects a space within the target', line(`GET /echo/${MARK} ${MARK} HTTP/1.1`)),
+  rejected(400, '3', 'rejects a request line that is only a method', line('GET')),
+  rejected(
     400,
     '3',
-    'refuses bytes that are no request',
+    'rejects bytes that are not HTTP',
     `\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${MARK}`,
   ),
-  refused(400, '3.1', 'refuses a method with a delimiter', line('GE(T /echo HTTP/1.1')),
-  refused(400, '3.1', 'refuses a method with a control character', line('GE\x00T /echo HTTP/1.1')),
-  refused(400, '3.1', 'refuses a method with a byte above 127', line('G\xcbT /echo HTTP/1.1')),
-  refused(400, '3.1', 'refuses a method of 33 characters', line(`${'M'.repeat(33)} /echo HTTP/1.1`)),
-  refused(400, '3.1', 'refuses a method that never ends', 'M'.repeat(20_000)),
+  rejected(400, '3.1', 'rejects a method with a delimiter', line('GE(T /echo HTTP/1.1')),
+  rejected(400, '3.1', 'rejects a method with a control character', line('GE\x00T /echo HTTP/1.1')),
+  rejected(400, '3.1', 'rejects a method with a byte above 127', line('G\xcbT /echo HTTP/1.1')),
+  rejected(400, '3.1', 'rejects a method of 33 characters', line(`${'M'.repeat(33)} /echo HTTP/1.1`)),
+  rejected(400, '3.1', 'rejects a method that never ends', 'M'.repeat(20_000)),
   ...['get', 'Get', 'FOO', 'PROPFIND', 'M-SEARCH', 'GETGET', "A!#$%&'*+-.^_`|~0"].map(
     (method): Case => ({
-      name: `takes ${method} for a method it does not know`,
+      name: `rejects the unknown method ${method}`,
       rfc: '3.1',
       send: line(`${method} /echo HTTP/1.1`),
-      answers: [405],
-      afterwards: 'open',
+      statuses: [405],
+      connection: 'open',
       check: ([response]) => expect(response?.headers.get('allow')).toContain('GET'),
     }),
   ),
   ...['CONNECT a:443', 'CONNECT /echo', 'CONNECT a', 'TRACE /echo', 'TRACE *'].map((start) =>
-    refused(405, '9110 9.3.6, 9.3.8', `refuses ${start}`, line(`${start} HTTP/1.1`)),
+    rejected(405, '9110 9.3.6, 9.3.8', `rejects ${start}`, line(`${start} HTTP/1.1`)),
   ),
 
-  refused(505, '2.3', 'refuses HTTP/2.0', line('GET /echo HTTP/2.0')),
-  refused(505, '2.3', "refuses HTTP/2's preface", 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  refused(505, '2.3', 'refuses HTTP/1.2 rather than guess what it would mean', line('GET /echo HTTP/1.2')),
-  refused(505, '2.3', 'refuses HTTP/3.1', line('GET /echo HTTP/3.1')),
-  refused(505, '2.3', 'refuses HTTP/0.9 said aloud', line('GET /echo HTTP/0.9')),
-  refused(400, '2.3', 'refuses HTTP/0.9', 'GET /echo\r\n\r\n'),
+  rejected(505, '2.3', 'rejects HTTP/2.0', line('GET /echo HTTP/2.0')),
+  rejected(505, '2.3', 'rejects the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  rejected(505, '2.3', 'rejects HTTP/1.2', line('GET /echo HTTP/1.2')),
+  rejected(505, '2.3', 'rejects HTTP/3.1', line('GET /echo HTTP/3.1')),
+  rejected(505, '2.3', 'rejects an explicit HTTP/0.9', line('GET /echo HTTP/0.9')),
+  rejected(400, '2.3', 'rejects HTTP/0.9', 'GET /echo\r\n\r\n'),
   ...[
     'http/1.1',
     'HTTP/1',
@@ -73,17 +73,22 @@ export const requestLine: Case[] = [
     'ICE/1.1',
     'HTTP/x.y',
     'HTTP/-1.1',
-  ].map((version) => refused(400, '2.3', `refuses the version ${version}`, line(`GET /echo ${version}`))),
+  ].map((version) => rejected(400, '2.3', `rejects the version ${version}`, line(`GET /echo ${version}`))),
 
-  served('3.2.2', 'takes the path out of absolute-form', get('http://b/echo/x?y=1'), ({ path }) => {
+  accepted('3.2.2', 'uses the path of absolute-form', get('http://b/echo/x?y=1'), ({ path }) => {
     expect(path).toBe('/echo/x?y=1');
   }),
-  served('3.2.2', 'believes absolute-form more than Host', get('http://other:81/echo'), ({ header }) => {
-    expect(header('host')).toEqual(['other:81']);
-    expect(header('x-forwarded-host')).toEqual(['other:81']);
-  }),
-  served('3.2.2', 'reads a scheme in any spelling', get('HtTp://a/echo')),
-  refused(400, '3.2.2', 'wants Host beside absolute-form all the same', 'GET http://a/echo HTTP/1.1\r\n\r\n'),
+  accepted(
+    '3.2.2',
+    'prefers the host of absolute-form to Host',
+    get('http://other:81/echo'),
+    ({ header }) => {
+      expect(header('host')).toEqual(['other:81']);
+      expect(header('x-forwarded-host')).toEqual(['other:81']);
+    },
+  ),
+  accepted('3.2.2', 'reads a scheme case-insensitively', get('HtTp://a/echo')),
+  rejected(400, '3.2.2', 'requires Host with absolute-form', 'GET http://a/echo HTTP/1.1\r\n\r\n'),
   ...[
     `http://user:${MARK}@a/echo`,
     'http:///echo',
@@ -95,24 +100,24 @@ export const requestLine: Case[] = [
     'ftp://a/echo',
     'file:///echo',
     'javascript:alert(1)',
-  ].map((target) => refused(400, '3.2.2', `refuses the target ${target}`, get(target))),
-  refused(400, '3.2.3', 'refuses authority-form outside CONNECT', get('a:80')),
+  ].map((target) => rejected(400, '3.2.2', `rejects the target ${target}`, get(target))),
+  rejected(400, '3.2.3', 'rejects authority-form outside CONNECT', get('a:80')),
   {
-    name: 'answers OPTIONS *',
+    name: 'responds to OPTIONS *',
     rfc: '3.2.4',
     send: 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
-    answers: [204],
-    afterwards: 'open',
+    statuses: [204],
+    connection: 'open',
   },
-  refused(400, '3.2.4', 'refuses an asterisk for any other method', get('*')),
-  refused(400, '3.2', 'refuses a target without a slash', get(`echo/${MARK}`)),
-  refused(400, '3.2', 'refuses a fragment', get(`/echo#${MARK}`)),
-  refused(400, '3.2', 'refuses a backslash', get('/echo\\..\\x')),
-  refused(400, '3.2', 'refuses NUL in a target', get('/echo/\x00')),
-  refused(400, '3.2', 'refuses DEL in a target', get('/echo/\x7f')),
-  refused(400, '3.2', 'refuses a byte above 127 in a target', get('/echo/\xe9')),
-  refused(400, '3.2', 'refuses angle brackets in a target', get(`/echo/<${MARK}>`)),
-  refused(400, '3.2', 'refuses a bare CR in a target', get('/echo\r/x')),
+  rejected(400, '3.2.4', 'rejects an asterisk with another method', get('*')),
+  rejected(400, '3.2', 'rejects a target without a slash', get(`echo/${MARK}`)),
+  rejected(400, '3.2', 'rejects a fragment', get(`/echo#${MARK}`)),
+  rejected(400, '3.2', 'rejects a backslash', get('/echo\\..\\x')),
+  rejected(400, '3.2', 'rejects NUL in a target', get('/echo/\x00')),
+  rejected(400, '3.2', 'rejects DEL in a target', get('/echo/\x7f')),
+  rejected(400, '3.2', 'rejects a byte above 127 in a target', get('/echo/\xe9')),
+  rejected(400, '3.2', 'rejects angle brackets in a target', get(`/echo/<${MARK}>`)),
+  rejected(400, '3.2', 'rejects a bare CR in a target', get('/echo\r/x')),
 ];
 
 export const paths: Case[] = [
@@ -150,29 +155,29 @@ export const paths: Case[] = [
     'http://a/echo/../echo',
   ].map(
     (target): Case => ({
-      name: `refuses ${target}`,
+      name: `rejects ${target}`,
       rfc: '3986 6.2.2',
       send: get(target),
-      answers: [400],
-      afterwards: 'open',
+      statuses: [400],
+      connection: 'open',
       check: ([response]) =>
         expect(JSON.parse(response?.body ?? '')).toMatchObject({ code: 'request.path-refused' }),
     }),
   ),
   ...['/echo/a%20b', '/echo/%C3%A9', '/echo/a;v=1', '/echo/...', '/echo/..a', '/echo/a?x=/../%2e&y=%00'].map(
     (target) =>
-      served('3986 6.2.2', `passes ${target} on as it is`, get(target), ({ path }) =>
+      accepted('3986 6.2.2', `forwards ${target} unchanged`, get(target), ({ path }) =>
         expect(path).toBe(target),
       ),
   ),
-  served('3986 6.2.2', 'writes one path in one way', get('/ech%6f/%7euser/%c3%a9'), ({ path }) =>
+  accepted('3986 6.2.2', 'normalizes the path', get('/ech%6f/%7euser/%c3%a9'), ({ path }) =>
     expect(path).toBe('/echo/~user/%C3%A9'),
   ),
   {
-    name: 'answers its own pages by the path that was matched',
+    name: 'matches its own pages by the normalized path',
     rfc: '3986 6.2.2',
     send: get('/%68ealth'),
-    answers: [200],
-    afterwards: 'open',
+    statuses: [200],
+    connection: 'open',
   },
 ];

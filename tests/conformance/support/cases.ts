@@ -1,52 +1,57 @@
 import { expect } from 'bun:test';
 import { type RawResponse, rawConnection } from '../../support/raw-http';
 
-/** Stands in everything hostile that is sent: no answer may hold it. */
+/** Part of all hostile input: no response may contain it. */
 export const MARK = 'Zq7';
 
-/** What one connection sends, and what must come back. */
+/** The bytes sent on one connection, and the expected responses. */
 export interface Case {
-  /** Of the behaviour, said of the gateway. */
+  /** The behavior of the gateway, starting with a verb. */
   readonly name: string;
-  /** Where it is written: RFC 9112 where only a section is named. */
+  /** The source: a section of RFC 9112 unless another RFC is named. */
   readonly rfc: string;
   readonly send: string;
-  /** The statuses of all final answers, in order. */
-  readonly answers: readonly number[];
-  /** Whether the connection goes on: then a further request on it must be understood. */
-  readonly afterwards: 'open' | 'closed';
-  /** Of the requests, where the response's framing depends on them. */
+  /** The statuses of all final responses, in order. */
+  readonly statuses: readonly number[];
+  /** Whether the connection stays open; then a further request on it must succeed. */
+  readonly connection: 'open' | 'closed';
+  /** The methods of the requests, where the framing of the responses depends on them. */
   readonly methods?: readonly string[];
   check?(responses: readonly RawResponse[]): void;
 }
 
-export const refused = (status: number, rfc: string, name: string, send: string): Case => ({
+export const rejected = (status: number, rfc: string, name: string, send: string): Case => ({
   name,
   rfc,
   send,
-  answers: [status],
-  afterwards: 'closed',
+  statuses: [status],
+  connection: 'closed',
 });
 
-export const served = (rfc: string, name: string, send: string, check?: (seen: Seen) => void): Case => ({
+export const accepted = (
+  rfc: string,
+  name: string,
+  send: string,
+  check?: (request: EchoedRequest) => void,
+): Case => ({
   name,
   rfc,
   send,
-  answers: [200],
-  afterwards: 'open',
-  ...(check && { check: ([response]) => check(seenIn(response)) }),
+  statuses: [200],
+  connection: 'open',
+  ...(check && { check: ([response]) => check(echoIn(response)) }),
 });
 
-/** What the service says it was asked. */
-export interface Seen {
+/** The request as the service received it. */
+export interface EchoedRequest {
   readonly method: string;
   readonly path: string;
   readonly body: string;
-  /** The values under a lower-case name. */
+  /** The values of a header, by its lower-case name. */
   header(name: string): string[];
 }
 
-export function seenIn(response: RawResponse | undefined): Seen {
+export function echoIn(response: RawResponse | undefined): EchoedRequest {
   const { method, path, headers, body } = JSON.parse(response?.body ?? '');
   const header = (wanted: string) =>
     headers.filter(([name]: [string]) => name === wanted).map(([, value]: [string, string]) => value);
@@ -62,29 +67,29 @@ const AFTER = 'GET /echo/after HTTP/1.1\r\nHost: a\r\n\r\n';
 
 export async function runCase(
   port: number,
-  { send, answers, afterwards, methods, check }: Case,
+  { send, statuses, connection: expectedState, methods, check }: Case,
 ): Promise<void> {
   const connection = rawConnection(port, methods ?? []);
   try {
     connection.send(send);
-    const expected = afterwards === 'open' ? [...answers, 200] : answers;
+    const expected = expectedState === 'open' ? [...statuses, 200] : statuses;
     const responses = await connection.responses((all) => {
-      if (afterwards === 'closed') return false;
-      if (all.length === answers.length) connection.send(AFTER);
+      if (expectedState === 'closed') return false;
+      if (all.length === statuses.length) connection.send(AFTER);
       return all.length >= expected.length;
     });
     expect(responses.map(({ status }) => status)).toEqual([...expected]);
-    expect(connection.closed()).toBe(afterwards === 'closed');
-    if (afterwards === 'open') expect(seenIn(responses.at(-1)).path).toBe('/echo/after');
+    expect(connection.closed()).toBe(expectedState === 'closed');
+    if (expectedState === 'open') expect(echoIn(responses.at(-1)).path).toBe('/echo/after');
     for (const response of responses) if (response.status >= 400) expectProblem(response);
-    if (answers.some((status) => status >= 400)) expect(connection.text()).not.toContain(MARK);
+    if (statuses.some((status) => status >= 400)) expect(connection.text()).not.toContain(MARK);
     check?.(responses);
   } finally {
     connection.end();
   }
 }
 
-/** A problem document, which says nothing of what was sent. */
+/** Asserts a problem document that echoes nothing of the request. */
 export function expectProblem({ status, headers, body }: RawResponse): void {
   expect(headers.get('content-type')).toBe('application/problem+json');
   expect(headers.get('x-request-id')).toMatch(/^[\w.-]{8,}$/);

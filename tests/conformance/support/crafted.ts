@@ -1,10 +1,10 @@
 import { NEVER_FROM_CLIENTS } from '../cases/headers';
 import { MARK } from './cases';
 
-/** A request made to be read in two ways, written for one hop. */
+/** A request that is crafted to be ambiguous. */
 export interface Crafted {
   readonly name: string;
-  /** @param path to ask for, and what must never be asked for */
+  /** @param path the requested path; @param smuggled a request that must never be parsed as one */
   bytes(path: string, smuggled: string): string;
 }
 
@@ -64,18 +64,21 @@ const CODINGS = [
   'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings',
 ];
 
-/** How long the body is said to be, given how long it is. */
+/** The length headers for a body. */
 const LENGTHS: [name: string, lines: (body: string) => string][] = [
   ['no length', () => ''],
-  ['the length of all', (body) => `Content-Length: ${body.length}\r\n`],
+  ['the full length', (body) => `Content-Length: ${body.length}\r\n`],
   ['a length of 0', () => 'Content-Length: 0\r\n'],
-  ['the length of 4', () => 'Content-Length: 4\r\n'],
+  ['a length of 4', () => 'Content-Length: 4\r\n'],
   ['two lengths', (body) => `Content-Length: 0\r\nContent-Length: ${body.length}\r\n`],
-  ['a length Connection lists', (body) => `Connection: content-length\r\nContent-Length: ${body.length}\r\n`],
+  [
+    'a length listed in Connection',
+    (body) => `Connection: content-length\r\nContent-Length: ${body.length}\r\n`,
+  ],
 ];
 
 const BODIES: [name: string, body: (smuggled: string) => string][] = [
-  ['a request behind the last chunk', (smuggled) => `0\r\n\r\n${smuggled}`],
+  ['a request after the last chunk', (smuggled) => `0\r\n\r\n${smuggled}`],
   ['a request within a chunk', (smuggled) => `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`],
 ];
 
@@ -135,7 +138,7 @@ const lengths: Crafted[] = ['GET', 'POST', 'HEAD', 'OPTIONS'].flatMap((method) =
   })),
 );
 
-/** `SIZE` is that of what is to be smuggled, which follows each. */
+/** `SIZE` is the size of the smuggled request, which follows each. */
 const CHUNKS = [
   ...[
     '0\n\r\n',
@@ -236,7 +239,7 @@ const spoofed: Crafted[] = [
       ),
   ),
   {
-    name: 'headers that Connection lists',
+    name: 'headers listed in Connection',
     bytes: (path) =>
       request(
         'POST',
@@ -246,7 +249,7 @@ const spoofed: Crafted[] = [
       ),
   },
   {
-    name: 'headers that a second Connection lists',
+    name: 'headers listed in a second Connection',
     bytes: (path) =>
       request('GET', path, `Connection: keep-alive\r\nX-A: ${MARK}\r\nconnection: X-A\r\n`, ''),
   },
@@ -254,7 +257,7 @@ const spoofed: Crafted[] = [
 
 export const CRAFTED: readonly Crafted[] = [...framings, ...lengths, ...chunks, ...startLines, ...spoofed];
 
-/** What is put behind a hop's own path, to come out of it. */
+/** Suffixes of a hop's path that try to escape from it. */
 export const PATH_TRICKS: readonly string[] = [
   ...[
     '/../',

@@ -57,7 +57,7 @@ const HOSTILE = [
   ],
 ];
 
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+/** A deterministic random number generator in [0, 1) (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -68,7 +68,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** A request of the corpus with a few changes, any of which may be nothing like HTTP. */
+/** A request of the corpus with a few random changes. */
 export function mutant(random: () => number): string {
   const below = (limit: number) => Math.floor(random() * limit);
   const one = (list: readonly string[]) => list[below(list.length)] ?? '';
@@ -97,19 +97,19 @@ export interface Accepted {
 }
 
 const LIMITS = { targetBytes: 8 * 1024, fieldBytes: 16 * 1024, fieldCount: 100 };
-/** What a head, or a line or trailer section of a body, may be before there has to be a verdict. */
-const MOST_WITHOUT_VERDICT = LIMITS.targetBytes + LIMITS.fieldBytes + 64;
+/** The most bytes of a head, a chunk line or a trailer section before the reader must decide. */
+const MAX_UNDECIDED_BYTES = LIMITS.targetBytes + LIMITS.fieldBytes + 64;
 
 /**
- * What the gateway's reader accepts of a text that comes in pieces.
+ * The requests that the gateway's reader accepts of a text that arrives in random pieces.
  *
- * @throws anything but a refusal that the reader throws, and when it takes more bytes than a head may have
+ * @throws any error of the reader except a rejection, and when it reads more bytes than a head may have
  */
 export function acceptedOf(text: string, random: () => number): Accepted[] {
   const bytes = Buffer.from(text, 'latin1');
   const reader = createRequestHeadReader(LIMITS);
   const accepted: Accepted[] = [];
-  let withoutVerdict = 0;
+  let undecidedBytes = 0;
   let reading: {
     request: IncomingRequest;
     decoder: ReturnType<typeof createBodyDecoder>;
@@ -117,7 +117,7 @@ export function acceptedOf(text: string, random: () => number): Accepted[] {
   } | null = null;
   const receiver = {
     content(part: Buffer, start: number, end: number) {
-      withoutVerdict = 0;
+      undecidedBytes = 0;
       if (reading !== null) reading.body += part.toString('latin1', start, end);
     },
   };
@@ -130,13 +130,14 @@ export function acceptedOf(text: string, random: () => number): Accepted[] {
         position += request === null ? piece.length : reader.consumed;
         if (request !== null) reading = { request, decoder: createBodyDecoder(request.framing), body: '' };
       } else position += reading.decoder.decode(piece, 0, receiver);
-      withoutVerdict += position - before;
+      undecidedBytes += position - before;
       if (reading?.decoder.done) {
         accepted.push({ request: reading.request, body: reading.body });
         reading = null;
-        withoutVerdict = 0;
+        undecidedBytes = 0;
       }
-      if (withoutVerdict > MOST_WITHOUT_VERDICT) throw new Error(`${withoutVerdict} bytes without a verdict`);
+      if (undecidedBytes > MAX_UNDECIDED_BYTES)
+        throw new Error(`The reader has not decided after ${undecidedBytes} bytes`);
     }
   } catch (failure) {
     if (!(failure instanceof MalformedMessage)) throw failure;
@@ -144,7 +145,7 @@ export function acceptedOf(text: string, random: () => number): Accepted[] {
   return accepted;
 }
 
-/** What was accepted, written as it is written for the next reader: head line by line, the body in its framing. */
+/** An accepted request as the gateway writes it: the head line by line, the body in its framing. */
 export function written({ request, body }: Accepted): string {
   const { method, target, headers: fields } = request.head;
   const parts: string[] = [];

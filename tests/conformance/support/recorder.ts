@@ -1,8 +1,8 @@
 import type { Socket } from 'bun';
 
-/** One request as the server at the end of all hops saw it, byte for byte. */
+/** One request as the last server of the chain received it, byte for byte. */
 export interface Recorded {
-  /** With its empty line. */
+  /** Including the empty line. */
   readonly head: string;
   readonly target: string;
   /** Without its framing. */
@@ -15,7 +15,7 @@ export interface Recorder {
   stop(): void;
 }
 
-/** A server that keeps what it is sent, reads it by RFC 9112 alone, and answers each request with 200. */
+/** A server that records requests, parses them strictly by RFC 9112, and responds to each with 200. */
 export function startRecorder(): Recorder {
   const requests: Recorded[] = [];
   const pending = new Map<Socket<undefined>, string>();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { eventually } from '../../support/eventually';
 import { freePort } from '../../support/registry';
 
-/** A real server of another house between the gateway and the recorder: a second reader of the same bytes. */
+/** A third-party proxy between the gateway and the recorder: a second parser of the same bytes. */
 export interface SecondParser {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** Says in `X-Understood` which path it understood, decoded and with its dot segments resolved. */
+/** Reports in `X-Understood` the path it parsed, decoded and without dot segments. */
 export const startNginx = (recorderPort: number): Promise<SecondParser> =>
   start('nginx', (folder, port) => ({
     command: ['nginx', '-p', folder, '-c', join(folder, 'configuration'), '-e', 'stderr'],
@@ -21,7 +21,7 @@ export const startNginx = (recorderPort: number): Promise<SecondParser> =>
         access_log off;
         client_body_temp_path ${folder}/1; proxy_temp_path ${folder}/2; fastcgi_temp_path ${folder}/3;
         uwsgi_temp_path ${folder}/4; scgi_temp_path ${folder}/5;
-        # As credulous as it gets.
+        # The most lenient configuration.
         underscores_in_headers on; ignore_invalid_headers off; large_client_header_buffers 4 32k;
         upstream recorder { server 127.0.0.1:${recorderPort}; keepalive 8; }
         server {
@@ -73,7 +73,8 @@ async function start(
     throw new Error(`${name} is missing: run the tests through "make test", which installs it`);
   const child = Bun.spawn([found, ...args], { stdout: 'ignore', stderr: 'pipe' });
   await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`${name} ended: ${await new Response(child.stderr).text()}`);
+    if (child.exitCode !== null)
+      throw new Error(`${name} exited: ${await new Response(child.stderr).text()}`);
     return (await fetch(`http://127.0.0.1:${port}/started`, { signal: AbortSignal.timeout(1_000) })).ok;
   });
   return {
