@@ -4,6 +4,8 @@ import { parkedQueue } from '#kit/messaging/rabbit/topology';
 import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** AMQP 0-9-1 reply code of a queue that does not exist. */
+const NOT_FOUND = 404;
 /** Headers that describe earlier attempts; a replayed message starts with none. */
 const ATTEMPT_HEADERS = /^x-(parked|attempts|death|first-death|last-death|delivery-count|acquired-count)/;
 
@@ -90,7 +92,7 @@ async function countIn(channel: ConfirmChannel, queue: string): Promise<number> 
   try {
     return (await channel.checkQueue(queue)).messageCount;
   } catch (failure) {
-    if (failure instanceof Error && failure.message.includes('NOT_FOUND')) return 0;
+    if (failure instanceof Error && 'code' in failure && failure.code === NOT_FOUND) return 0;
     throw failure;
   }
 }

@@ -64,9 +64,9 @@ test(
   'a payment credits the account, and creates an invoice that is sent by mail',
   async () => {
     const ada = await join(system.url, 'ada');
-    const taken = await pay(ada, 'pm_ok', 'story');
-    expect(taken.status).toBe(202);
-    const paid = await settled(ada, String(taken.body.id));
+    const accepted = await pay(ada, 'pm_ok', 'story');
+    expect(accepted.status).toBe(202);
+    const paid = await settled(ada, String(accepted.body.id));
     expect(paid).toMatchObject({ status: 'succeeded', amount: '12.50' });
     const account = await ada.get(`/accounts/user/${ada.id}`);
     expect(account.body).toMatchObject({ balance: '12.50', user_id: ada.id });
@@ -110,8 +110,8 @@ test(
         async (payer, number) => {
           await Bun.sleep(random(PAUSE_MS));
           const method = METHODS[number % METHODS.length] ?? '';
-          const taken = await untilFinal(() => pay(payer, method, `payment-${number}`));
-          return { payer, method, id: String(taken.body.id) };
+          const accepted = await untilFinal(() => pay(payer, method, `payment-${number}`));
+          return { payer, method, id: String(accepted.body.id) };
         },
       ),
     ]);
@@ -192,9 +192,9 @@ const pay = (payer: Client, payment_method: string, key: string) =>
   );
 
 /** Retries until a final response, with one Idempotency-Key for all attempts. */
-async function untilFinal(ask: () => Promise<Reply>): Promise<Reply> {
+async function untilFinal(send: () => Promise<Reply>): Promise<Reply> {
   for (;;) {
-    const reply = await ask().catch((): Reply => ({ status: 0, headers: new Headers(), body: {} }));
+    const reply = await send().catch((): Reply => ({ status: 0, headers: new Headers(), body: {} }));
     const isRetryable =
       [0, 500, 502, 503, 504].includes(reply.status) || reply.body.code === 'idempotency.in-flight';
     if (!isRetryable) return reply;

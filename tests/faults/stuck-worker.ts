@@ -30,7 +30,7 @@ if (import.meta.main) {
   const { job, event } = definitionsFor(name);
   const runtime = testRuntime('stuck-worker');
   const handle = (message: { name: string }) => {
-    process.stdout.write(`${message.name} begun\n`);
+    process.stdout.write(`${message.name} started\n`);
     return new Promise<void>(() => undefined);
   };
   runJobWorker(

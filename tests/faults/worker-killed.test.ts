@@ -31,7 +31,7 @@ test('messages in progress in a killed worker are redelivered to the next one', 
   let output = '';
   for await (const chunk of stuck.stdout) {
     output += Buffer.from(chunk).toString();
-    if (output.includes('thing.do begun') && output.includes('thing.done begun')) break;
+    if (output.includes('thing.do started') && output.includes('thing.done started')) break;
   }
   stuck.kill('SIGKILL');
   await stuck.exited;
