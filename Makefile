@@ -6,7 +6,7 @@ BUN := $(RUN) bun
 .PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs bench new
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
 
 up: ## Install missing dependencies, build and start the system (d=1: in the background)
 	$(BUN) scripts/up.ts $(if $(d),--detach)

@@ -2,7 +2,7 @@ import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'n
 import { join, relative } from 'node:path';
 import type { BunPlugin } from 'bun';
 import { readJson, writeJson } from '../infra/state';
-import { parseProcfile } from './procfile';
+import { parseProcfile } from './processes/procfile';
 import { slimSourceMap } from './source-map';
 
 /**

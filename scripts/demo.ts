@@ -1,7 +1,7 @@
 import { sleep } from '#kit/core/back-off';
 import { readState } from '../infra/state';
 import { type Answer, type Api, ApiFailure, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
-import { demoPassword } from './demo-people';
+import { demoPassword } from './demo/people';
 
 const DEFAULT_INBOX_URL = 'http://127.0.0.1:11080';
 const POLL_MS = 100;

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseProcfile } from './procfile';
+import { parseProcfile } from './processes/procfile';
 
 const ROOT = join(import.meta.dir, '..');
 const HEADER =

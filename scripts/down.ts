@@ -1,7 +1,7 @@
 import { ownerOf } from '../infra/folder-lock';
 import { signalProcess, stopProcessesOf, until } from '../infra/processes';
 import { clearState, DEVELOPMENT_FOLDER } from '../infra/state';
-import { clearSystemState } from './system-state';
+import { clearSystemState } from './processes/system-state';
 
 /** Longer than the processes may drain and the servers may take to stop. */
 const GRACE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDeployment } from './deployment';
-import { parseProcfile } from './procfile';
+import { parseProcfile } from './processes/procfile';
 
 const ROOT = join(import.meta.dir, '..');
 /** A complete service, checked and tested with the others. Its name and port are replaced. */

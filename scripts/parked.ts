@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { JobDefinition } from '#contracts/messages';
 import { readState } from '../infra/state';
-import { findDefinitions } from './message-definitions';
+import { findDefinitions } from './docs/message-definitions';
 import { listParkedJobs, replayJobs } from './parked/beanstalkd';
 import type { ParkedQueue } from './parked/parked-message';
 import { listParkedEvents, replayEvents } from './parked/rabbit';

@@ -1,6 +1,6 @@
 import { residentBytesOf } from '../infra/processes';
 import { readState } from '../infra/state';
-import { readSystemState } from './system-state';
+import { readSystemState } from './processes/system-state';
 
 /** Lists the servers and processes of the running system with their memory usage. */
 interface Row {

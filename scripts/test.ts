@@ -4,7 +4,7 @@ import { installServers } from '../infra/install';
 import { markOf, stopProcessesOf } from '../infra/processes';
 import { listenForShutdown } from '../infra/shutdown-signals';
 import { type Stack, startStack, TEST_PORT_OFFSET } from '../infra/stack';
-import { summarize, type TestSummary } from './test-summary';
+import { summarize, type TestSummary } from './test/summary';
 
 const ROOT = join(import.meta.dir, '..');
 const PROGRAMS = join(ROOT, 'node_modules', '.bin');

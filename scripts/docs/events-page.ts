@@ -4,8 +4,8 @@ import {
   type JobDefinition,
   type MessageDefinition,
 } from '#contracts/messages';
-import { findDefinitions } from '../message-definitions';
 import { type Field, fieldsOf } from './describe-schema';
+import { findDefinitions } from './message-definitions';
 
 /** The page of all events and jobs defined in `contracts/`. */
 export async function eventsPage(root: string): Promise<string> {

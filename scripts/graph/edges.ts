@@ -1,4 +1,4 @@
-import { demoPassword } from '../demo-people';
+import { demoPassword } from '../demo/people';
 
 export interface Graph {
   /** The names in the file, in the order of their first line. */

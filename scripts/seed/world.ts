@@ -1,4 +1,4 @@
-import { DEMO_PERSON, demoPassword } from '../demo-people';
+import { DEMO_PERSON, demoPassword } from '../demo/people';
 import { createRandom, type Random } from './random';
 import { FIRST_NAMES, LAST_NAMES, MENTIONS, REPLIES, TOPICS, type Topic } from './texts';
 

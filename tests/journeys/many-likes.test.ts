@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { inParallel } from '../../scripts/in-parallel';
+import { inParallel } from '../../scripts/seed/in-parallel';
 import { join, request } from '../support/client';
 import { CROWD_ENVIRONMENT, makeCrowd } from '../support/crowd';
 import { eventually } from '../support/eventually';

@@ -5,7 +5,7 @@ import { readState } from '../../infra/state';
 import { actAs, DEFAULT_GATEWAY_URL, field, openApi, type Person, readAll } from '../../scripts/api';
 import { databaseOf } from '../../scripts/databases';
 import { credentialsOf, parseEdges } from '../../scripts/graph/edges';
-import { inParallel } from '../../scripts/in-parallel';
+import { inParallel } from '../../scripts/seed/in-parallel';
 
 const CONCURRENCY = 8;
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { markOf } from '../../infra/processes';
 import { type Stack, startStack } from '../../infra/stack';
-import { parseProcfile } from '../../scripts/procfile';
+import { parseProcfile } from '../../scripts/processes/procfile';
 import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 

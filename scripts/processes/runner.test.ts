@@ -2,9 +2,9 @@ import { afterEach, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { markOf, processesOf, until } from '../infra/processes';
-import { type ProcessRunner, runProcesses } from './process-runner';
+import { markOf, processesOf, until } from '../../infra/processes';
 import { parseProcfile } from './procfile';
+import { type ProcessRunner, runProcesses } from './runner';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-runner-'));
 let runner: ProcessRunner | undefined;

@@ -1,4 +1,4 @@
-import { until } from '../infra/processes';
+import { until } from '../../infra/processes';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { prettyFactory } from 'pino-pretty';
-import { rotateLog } from '../infra/child';
+import { rotateLog } from '../../infra/child';
 
 /** A log file of this size is rotated; one rotated file is retained. */
 const MAX_FILE_BYTES = 20 * 1024 * 1024;

@@ -29,7 +29,7 @@ test('services are identified by the file they run', () => {
 });
 
 test('the Procfile gives every process a port of its own', () => {
-  const entries = parseProcfile(readFileSync(join(import.meta.dir, '..', 'Procfile'), 'utf8'));
+  const entries = parseProcfile(readFileSync(join(import.meta.dir, '..', '..', 'Procfile'), 'utf8'));
   const ports = entries.flatMap(({ command }) => /\bPORT=(\d+)/.exec(command)?.[1] ?? []);
   expect(ports).toHaveLength(entries.length - 1);
   expect(new Set(ports).size).toBe(ports.length);

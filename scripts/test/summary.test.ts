@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { summarize } from './test-summary';
+import { summarize } from './summary';
 
 const counts = (passed: number, failed: number) =>
   `...\n\n \x1b[32m${passed} pass\x1b[0m\n 1 skip\n ${failed} fail\n 9 expect() calls\nRan 4 tests across 2 files. [3.00ms]\n`;

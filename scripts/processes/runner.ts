@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backOffMs, sleep } from '#kit/core/back-off';
-import { signalProcess, until } from '../infra/processes';
-import { openProcessLog, readLines } from './process-log';
+import { signalProcess, until } from '../../infra/processes';
+import { openProcessLog, readLines } from './log';
 import type { ProcfileEntry } from './procfile';
 
 export interface ProcessState {

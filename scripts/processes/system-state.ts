@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEVELOPMENT_FOLDER, readJson, writeJson } from '../infra/state';
-import type { ProcessState } from './process-runner';
+import { DEVELOPMENT_FOLDER, readJson, writeJson } from '../../infra/state';
+import type { ProcessState } from './runner';
 
 /** The state of the running system, for other commands. */
 export interface SystemState {
