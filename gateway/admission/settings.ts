@@ -11,7 +11,7 @@ export const rateLimitFields = {
 
 /** @param fallback for development, where one machine is everybody */
 function perMinute(fallback: number): Field<number> {
-  return { ...integer(fallback, { min: 0, max: 60_000_000 }), chosenInProduction: true };
+  return { ...integer(fallback, { min: 0, max: 60_000_000 }), requiredInProduction: true };
 }
 
 /** Which pages of other sites may read what is answered, and what they may send. */

@@ -19,14 +19,14 @@ const fields = {
   COUNT: integer(5, { min: 1, max: 10 }),
   ON: flag(false),
   MODE: choice(['quick', 'safe'], 'safe'),
-  WHERE: url('http://127.0.0.1'),
+  ADDRESS: url('http://127.0.0.1'),
   PEERS: urls('http://127.0.0.1:1'),
   MAYBE: optionalText(),
   KEY: secret('development-key-for-all'),
 };
 
 describe('an environment', () => {
-  test('that is empty but for what must be set gives the defaults', () => {
+  test('with only the required variables set yields the defaults', () => {
     const { values, problems } = parseEnvironment(fields, { NEEDED: 'yes' });
     expect(problems).toEqual([]);
     expect(values).toMatchObject({
@@ -38,43 +38,43 @@ describe('an environment', () => {
     expect(values.MAYBE).toBeUndefined();
   });
 
-  test('with several faults reports all of them at once, and repeats none of the values', () => {
+  test('with several errors reports all of them at once, without the values', () => {
     const { problems } = parseEnvironment(fields, {
       PORT: '70000',
       COUNT: '2.5',
       ON: 'maybe',
       MODE: 'reckless',
-      WHERE: 'nowhere at all',
+      ADDRESS: 'nowhere at all',
       PEERS: 'http://127.0.0.1,elsewhere',
       KEY: 'hunter2',
     });
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
-      ...['PORT', 'NEEDED', 'COUNT', 'ON', 'MODE', 'WHERE', 'PEERS', 'KEY'],
+      ...['PORT', 'NEEDED', 'COUNT', 'ON', 'MODE', 'ADDRESS', 'PEERS', 'KEY'],
     ]);
     for (const value of ['70000', '2.5', 'maybe', 'reckless', 'nowhere', 'hunter2'])
       expect(problems.join()).not.toContain(value);
   });
 
-  test('of production refuses a development secret, whether left out or written down', () => {
+  test('for production rejects a development secret, set or unset', () => {
     const production = { NODE_ENV: 'production', NEEDED: 'yes' };
     expect(parseEnvironment(fields, production).problems).toHaveLength(1);
     expect(parseEnvironment(fields, { ...production, KEY: 'development-key-for-all' }).problems).toHaveLength(
       1,
     );
-    expect(parseEnvironment(fields, { ...production, KEY: 'a key of its own, kept well' }).problems).toEqual(
+    expect(parseEnvironment(fields, { ...production, KEY: 'a key for production only' }).problems).toEqual(
       [],
     );
   });
 
-  test('of production asks for a choice where there is no safe default, and takes any', () => {
-    const limited = { LIMIT: { ...integer(0, { min: 0, max: 10 }), chosenInProduction: true } };
+  test('for production requires a value where no default is safe, and accepts any', () => {
+    const limited = { LIMIT: { ...integer(0, { min: 0, max: 10 }), requiredInProduction: true } };
     const problemsOf = (source: NodeJS.ProcessEnv) => parseEnvironment(limited, source).problems;
     expect(problemsOf({})).toEqual([]);
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual(['LIMIT must be set in production']);
     expect(problemsOf({ NODE_ENV: 'production', LIMIT: '0' })).toEqual([]);
   });
 
-  test('counts an empty variable as not set', () => {
+  test('treats an empty variable as unset', () => {
     expect(parseEnvironment(fields, { NEEDED: '' }).problems).toEqual(['NEEDED must be set']);
   });
 });

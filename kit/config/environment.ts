@@ -1,10 +1,13 @@
-/** One variable: how it reads its text, what it is when unset, and whether that default is for development only. */
+/** An environment variable: its parser, its default, and the rules for production. */
 export interface Field<Value> {
   readonly parse: (text: string) => Value | { readonly problem: string };
   readonly fallback: Value | undefined;
+  /** May be unset although it has no default. */
+  readonly optional?: boolean;
+  /** Production rejects the default, set or unset. */
   readonly developmentOnly?: boolean;
-  /** In production it has to be set, to whatever value: nobody should run with this default unawares. */
-  readonly chosenInProduction?: boolean;
+  /** Must be set in production, to any value: nobody should run with the default by accident. */
+  readonly requiredInProduction?: boolean;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -12,12 +15,12 @@ export type Environment<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Field<infer V> ? V : never;
 };
 
-/** sysexits.h EX_CONFIG: supervisors can tell a configuration fault from a crash. */
+/** EX_CONFIG of sysexits.h: supervisors can tell a configuration error from a crash. */
 const EXIT_CONFIGURATION = 78;
 
 /**
- * Reads a process's environment once. Reports every problem at once on stderr and exits with 78, so that
- * nobody mends a configuration one variable at a time. Values are never printed: they may be secrets.
+ * Reads the environment of a process. Invalid configuration is reported on stderr, all problems at once, and the process
+ * exits with 78. Values are never printed: they may be secrets.
  */
 export function readEnv<const F extends Fields>(
   fields: F,
@@ -25,14 +28,14 @@ export function readEnv<const F extends Fields>(
 ): Environment<F> {
   const { values, problems } = parseEnvironment(fields, source);
   if (problems.length > 0) {
-    console.error(`This process cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
-    console.error('Every variable is described in .env.example.');
+    console.error(`Invalid configuration:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    console.error('See .env.example for all variables.');
     process.exit(EXIT_CONFIGURATION);
   }
   return values;
 }
 
-/** The pure half of `readEnv`: the values, and one sentence for each problem found. */
+/** Parses an environment without side effects: the values, and one message per problem. */
 export function parseEnvironment<const F extends Fields>(
   fields: F,
   source: NodeJS.ProcessEnv,
@@ -44,15 +47,15 @@ export function parseEnvironment<const F extends Fields>(
     const text = source[name];
     if (text === undefined || text === '') {
       values[name] = field.fallback;
-      if (field.fallback === undefined && !isOptional(field)) problems.push(`${name} must be set`);
-      else if (production && (field.developmentOnly || field.chosenInProduction))
+      if (field.fallback === undefined && !field.optional) problems.push(`${name} must be set`);
+      else if (production && (field.developmentOnly || field.requiredInProduction))
         problems.push(`${name} must be set in production`);
       continue;
     }
     const parsed = field.parse(text);
     if (isProblem(parsed)) problems.push(`${name} ${parsed.problem}`);
     else if (production && field.developmentOnly && parsed === field.fallback)
-      problems.push(`${name} still holds its development value, which everybody knows`);
+      problems.push(`${name} must not be the development default in production`);
     else values[name] = parsed;
   }
   return { values: values as Environment<F>, problems };
@@ -61,35 +64,32 @@ export function parseEnvironment<const F extends Fields>(
 const isProblem = (value: unknown): value is { problem: string } =>
   typeof value === 'object' && value !== null && 'problem' in value;
 
-const optionalFields = new WeakSet<object>();
-const isOptional = (field: Field<unknown>) => optionalFields.has(field);
-
-/** Any text, as it is. */
+/** Any text. */
 export function text(fallback?: string): Field<string> {
   return { parse: (value) => value, fallback };
 }
 
-/** A variable that may be left out altogether: `undefined` then. */
-export function optionalText(): Field<string | undefined> {
-  const field: Field<string | undefined> = { parse: (value) => value, fallback: undefined };
-  optionalFields.add(field);
-  return field;
-}
+/** Any text; `undefined` when the variable is unset. */
+export const optionalText = (): Field<string | undefined> => ({
+  parse: (value) => value,
+  fallback: undefined,
+  optional: true,
+});
 
-/** A whole number within bounds, both included. */
+/** An integer within inclusive bounds. */
 export function integer(fallback: number, bounds: { min: number; max: number }): Field<number> {
   return {
     parse: (value) => {
       const number = Number(value);
       return Number.isInteger(number) && number >= bounds.min && number <= bounds.max
         ? number
-        : { problem: `must be a whole number from ${bounds.min} to ${bounds.max}` };
+        : { problem: `must be an integer from ${bounds.min} to ${bounds.max}` };
     },
     fallback,
   };
 }
 
-/** A TCP port; 0 takes a free one. */
+/** A TCP port; 0 picks a free one. */
 export const port = (fallback: number): Field<number> => integer(fallback, { min: 0, max: 65535 });
 
 /** `true`, `1`, `yes` or `false`, `0`, `no`. */
@@ -105,7 +105,7 @@ export function flag(fallback: boolean): Field<boolean> {
   };
 }
 
-/** One of a few words. */
+/** One of a fixed set of values. */
 export function choice<const C extends string>(choices: readonly C[], fallback: NoInfer<C>): Field<C> {
   return {
     parse: (value) =>
@@ -114,7 +114,7 @@ export function choice<const C extends string>(choices: readonly C[], fallback: 
   };
 }
 
-/** An absolute URL, kept as text. */
+/** An absolute URL, as text. */
 export function url(fallback?: string): Field<string> {
   return {
     parse: (value) => (URL.canParse(value) ? value : { problem: 'must be a URL' }),
@@ -122,7 +122,7 @@ export function url(fallback?: string): Field<string> {
   };
 }
 
-/** Several URLs separated by commas: replicas of one thing, tried in turn. */
+/** Comma-separated URLs of replicas. */
 export function urls(fallback: string): Field<string[]> {
   const split = (value: string) => value.split(',').map((part) => part.trim());
   return {
@@ -134,14 +134,14 @@ export function urls(fallback: string): Field<string[]> {
   };
 }
 
-/** An absolute URL, kept as text; `undefined` where the variable is left out. */
-export function optionalUrl(): Field<string | undefined> {
-  const field: Field<string | undefined> = { ...url(), fallback: undefined };
-  optionalFields.add(field);
-  return field;
-}
+/** An absolute URL, as text; `undefined` when the variable is unset. */
+export const optionalUrl = (): Field<string | undefined> => ({
+  ...url(),
+  fallback: undefined,
+  optional: true,
+});
 
-/** A share of a whole, from 0 to 1, both included. */
+/** A number from 0 to 1, inclusive. */
 export function fraction(fallback: number): Field<number> {
   return {
     parse: (value) => {
@@ -152,7 +152,7 @@ export function fraction(fallback: number): Field<number> {
   };
 }
 
-/** A secret with a value for development, which production refuses, set or unset. */
+/** A secret of at least 16 characters. Production rejects the development default, set or unset. */
 export function secret(developmentValue: string): Field<string> {
   return {
     parse: (value) => (value.length >= 16 ? value : { problem: 'must have at least 16 characters' }),

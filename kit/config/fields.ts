@@ -11,7 +11,7 @@ import {
   urls,
 } from './environment';
 
-/** Named and meant as in OpenTelemetry's specification of its environment. Without the endpoint no spans are made. */
+/** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
 const traceFields = {
   OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl(),
   OTEL_SERVICE_NAME: optionalText(),
@@ -22,7 +22,7 @@ const traceFields = {
   OTEL_TRACES_SAMPLER_ARG: fraction(1),
 };
 
-/** What every process reads. Development defaults point at the local stack on loopback. */
+/** Variables of every process. Development defaults point at the local stack on loopback. */
 export const processFields = (defaultPort: number) => ({
   NODE_ENV: choice(['development', 'test', 'production'], 'development'),
   HOST: text('127.0.0.1'),
@@ -33,7 +33,7 @@ export const processFields = (defaultPort: number) => ({
   ...traceFields,
 });
 
-/** What a service reads besides: it registers, answers gRPC, hears events and checks access tokens. */
+/** Variables of a service, which also registers, serves gRPC, consumes events and verifies access tokens. */
 export const serviceFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
   ...amqpFields,
@@ -43,7 +43,7 @@ export const serviceFields = (defaultPort: number) => ({
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 });
 
-/** What a worker that calls services reads besides. */
+/** Variables of a worker, which also calls services. */
 export const workerFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
   INTERNAL_SECRET: secret('development-internal-secret'),
@@ -70,7 +70,7 @@ export const dynamodbFields = {
   AWS_SECRET_ACCESS_KEY: text('local'),
 };
 
-/** Where feature flags come from: GrowthBook where both of its variables are set, else the file. */
+/** Source of feature flags: GrowthBook when both of its variables are set, otherwise a file. */
 export const flagFields = {
   GROWTHBOOK_API_HOST: optionalText(),
   GROWTHBOOK_CLIENT_KEY: optionalText(),
@@ -79,7 +79,7 @@ export const flagFields = {
   FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
 };
 
-/** Where files are kept: an S3-compatible server where its endpoint is set, else a folder. */
+/** File storage: an S3-compatible server when its endpoint is set, otherwise a folder. */
 export const storageFields = {
   MEDIA_STORAGE: text('.data/media'),
   S3_ENDPOINT: optionalText(),
@@ -94,7 +94,7 @@ export const smtpFields = {
   SMTP_PORT: port(11025),
 };
 
-/** How access tokens are made and checked; every verifier pins all four. */
+/** Access token settings; every verifier pins all four. */
 export const tokenFields = {
   JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
   JWT_SECRET: secret('development-token-secret-32-characters'),
