@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { backOffMs, retryForever } from './back-off';
 
-test('a wait lies between nothing and the doubled base, never above the cap', () => {
+test('a delay is between zero and the exponential ceiling, and never above the cap', () => {
   const limits = { baseMs: 100, capMs: 5_000 };
   fc.assert(
     fc.property(
@@ -18,7 +18,7 @@ test('a wait lies between nothing and the doubled base, never above the cap', ()
   expect(backOffMs(3, limits, () => 1)).toBe(400);
 });
 
-test('tries until it works and tells of each failure', async () => {
+test('retries until success and reports each failure', async () => {
   const failures: unknown[] = [];
   let left = 3;
   const result = await retryForever(
@@ -32,12 +32,12 @@ test('tries until it works and tells of each failure', async () => {
   expect(failures).toHaveLength(3);
 });
 
-test('gives up when it is told to end', async () => {
-  const ending = new AbortController();
-  const trying = retryForever(() => Promise.reject(new Error('never')), {
-    signal: ending.signal,
-    onFailure: () => ending.abort(),
+test('rejects with the last failure once its signal is aborted', async () => {
+  const stop = new AbortController();
+  const retried = retryForever(() => Promise.reject(new Error('never')), {
+    signal: stop.signal,
+    onFailure: () => stop.abort(),
     baseMs: 10_000,
   });
-  expect(trying).rejects.toThrow('never');
+  expect(retried).rejects.toThrow('never');
 });

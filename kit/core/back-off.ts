@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * How long to wait before a further attempt: capped exponential with full jitter, so that many clients
- * of one server that came back do not all knock at once (AWS Architecture Blog, "Exponential Backoff And Jitter").
+ * The delay before a retry: capped exponential back-off with full jitter, so that the clients of a recovering server do
+ * not reconnect at the same moment (AWS Architecture Blog, "Exponential Backoff And Jitter").
  *
  * @param attempt 1 for the first retry
  * @returns milliseconds, from 0 up to `min(capMs, baseMs * 2^(attempt-1))`
@@ -16,14 +16,17 @@ export function backOffMs(
   return Math.round(random() * ceiling);
 }
 
-/** Waits, or returns early when the signal aborts. Never throws. */
+/** Waits `ms` milliseconds, or until the signal aborts. Never throws. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await wait(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
 }
 
 /**
- * Calls `attempt` until it returns. Each failure is handed to `onFailure` (to be logged) before the wait.
+ * Calls `attempt` until it resolves, with back-off in between.
  *
+ * @param options.onFailure called with each failure and its attempt number before the delay
+ * @param options.baseMs 200 by default
+ * @param options.capMs 5,000 by default
  * @throws the last failure once the signal has aborted
  */
 export async function retryForever<Result>(

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createIdGenerator, firstIdAt, isTimeOrderedId, isUuid, timeOfId, uuidv7 } from './ids';
 
-/** From the first day of ids until 2080, where 53 bits still suffice. */
+/** From the epoch of ids until 2080, where 53 bits still suffice. */
 const clockReading = fc.integer({ min: Date.UTC(2015, 0, 2), max: Date.UTC(2080, 0, 1) });
 
 describe('time-ordered ids', () => {
-  test('grow strictly, whatever the clock does', () => {
+  test('increase strictly, whatever the clock does', () => {
     fc.assert(
       fc.property(fc.array(clockReading, { minLength: 1, maxLength: 50 }), fc.nat(15), (readings, worker) => {
         let reading = 0;
@@ -23,14 +23,14 @@ describe('time-ordered ids', () => {
     );
   });
 
-  test('of one millisecond do not run out: the next one lends its own', () => {
+  test('borrow from the next millisecond when one is exhausted', () => {
     const nextId = createIdGenerator(3, () => Date.UTC(2026, 0, 1));
     const ids = Array.from({ length: 1_000 }, nextId);
     expect(new Set(ids).size).toBe(1_000);
     expect([...ids].sort((one, other) => Number(one) - Number(other))).toEqual(ids);
   });
 
-  test('of different workers never meet', () => {
+  test('of different workers never collide', () => {
     const now = () => Date.UTC(2026, 0, 1);
     const ids = Array.from({ length: 16 }, (_, worker) => createIdGenerator(worker, now)).flatMap((nextId) =>
       Array.from({ length: 200 }, nextId),
@@ -38,7 +38,7 @@ describe('time-ordered ids', () => {
     expect(new Set(ids).size).toBe(16 * 200);
   });
 
-  test('tell when they were made, and where a time begins', () => {
+  test('encode their creation time and bound range scans', () => {
     fc.assert(
       fc.property(clockReading, (ms) => {
         const id = createIdGenerator(15, () => ms)();
@@ -50,18 +50,18 @@ describe('time-ordered ids', () => {
   });
 
   test.each(['', '0', '-1', '1.5', '01', '9007199254740993', '12345678901234567', 'abc', ' 1'])(
-    '%p is none',
+    'reject %p',
     (text) => {
       expect(isTimeOrderedId(text)).toBe(false);
     },
   );
 
-  test('need a worker number from 0 to 15', () => {
+  test('require a worker number from 0 to 15', () => {
     for (const worker of [-1, 16, 1.5]) expect(() => createIdGenerator(worker)).toThrow(RangeError);
   });
 });
 
-test('a UUIDv7 is one', () => {
+test('a UUIDv7 is a UUID of version 7', () => {
   expect(isUuid(uuidv7())).toBe(true);
   expect(uuidv7()[14]).toBe('7');
   expect(isUuid("' or 1=1 --")).toBe(false);

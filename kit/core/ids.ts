@@ -5,18 +5,19 @@ const EPOCH_MS = Date.UTC(2015, 0, 1);
 const WORKER_BITS = 4;
 const SEQUENCE_BITS = 8;
 const WORKERS = 1 << WORKER_BITS;
-/** Processes that can make ids of one kind at the same time. */
+/** How many processes can generate ids of one kind concurrently. */
 export const ID_WORKERS = WORKERS;
 const SEQUENCES = 1 << SEQUENCE_BITS;
 
 /**
- * Makes time-ordered ids of 53 bits: `(ms since 2015-01-01) << 12 | worker(4) << 8 | sequence(8)`. They are exact
- * as JavaScript numbers and as Redis scores, and travel as decimal strings.
+ * Creates a generator of time-ordered 53-bit ids: `(ms since 2015-01-01) << 12 | worker(4) << 8 | sequence(8)`. They are
+ * exact as JavaScript numbers and as Redis scores, and are sent as decimal strings.
  *
- * A clock that steps back does not repeat ids: the generator stays at the latest millisecond it has seen,
- * and borrows from the next one when 256 ids were not enough.
+ * A clock that steps back does not produce duplicates: the generator stays at the latest millisecond it has seen, and
+ * borrows from the next one when 256 ids are not enough.
  *
- * @param worker 0 to 15, different for each process that makes ids of one kind at the same time
+ * @param worker 0 to 15, unique among the processes that generate ids of one kind concurrently
+ * @throws RangeError for any other worker number
  */
 export function createIdGenerator(worker: number, now: () => number = Date.now): () => string {
   if (!Number.isInteger(worker) || worker < 0 || worker >= WORKERS)
@@ -36,23 +37,24 @@ export function createIdGenerator(worker: number, now: () => number = Date.now):
   };
 }
 
-/** When an id of `createIdGenerator` was made. */
+/** The creation time of an id from `createIdGenerator`. */
 export const timeOfId = (id: string): Date =>
   new Date(Math.floor(Number(id) / (WORKERS * SEQUENCES)) + EPOCH_MS);
 
-/** The smallest id that can be made at or after a time: the start of a range scan. */
+/** The smallest id that can be generated at or after a time: the start of a range scan. */
 export const firstIdAt = (time: Date): string => String((time.getTime() - EPOCH_MS) * WORKERS * SEQUENCES);
 
-/** True for the decimal form of an id of `createIdGenerator`. */
+/** Whether a text is the decimal form of an id from `createIdGenerator`. */
 export const isTimeOrderedId = (text: string): boolean =>
   /^[1-9][0-9]{0,15}$/.test(text) && Number.isSafeInteger(Number(text));
 
-/** A number for `createIdGenerator` where none was assigned. */
+/** A random worker number for `createIdGenerator`, where none was assigned. */
 export const randomWorker = (): number => randomInt(WORKERS);
 
-/** RFC 9562 UUID version 7: time-ordered, so that it makes a good primary key. Lower-case text form. */
+/** A UUID of version 7 (RFC 9562) in lower-case text form: time-ordered, which suits primary keys. */
 export const uuidv7 = (): string => Bun.randomUUIDv7();
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** Whether a text is a UUID of any version in lower-case text form. */
 export const isUuid = (text: string): boolean => UUID.test(text);

@@ -1,19 +1,19 @@
 import { expect, test } from 'bun:test';
 
-/** Logs in a process of its own, whose output is what an operator would keep. */
+/** Logs in a separate process and returns its output. */
 async function logged(statement: string): Promise<string> {
   const program = `import { createLogger } from '${import.meta.dir}/log'; const log = await createLogger({ name: 'test' }); ${statement}`;
   const child = Bun.spawn([process.execPath, '-e', program], { stdout: 'pipe', stderr: 'inherit' });
   return new Response(child.stdout).text();
 }
 
-test('a line is one JSON object with time, level and name', async () => {
+test('a log line is one JSON object with time, level and name', async () => {
   const line = JSON.parse(await logged(`log.info({ route: '/x' }, 'request');`));
   expect(line).toMatchObject({ level: 'info', name: 'test', route: '/x', msg: 'request' });
   expect(Number.isNaN(Date.parse(line.time))).toBe(false);
 });
 
-test('secrets that were logged by mistake are not in the line', async () => {
+test('secrets that are logged by mistake are redacted', async () => {
   const fields = [
     'password',
     'token',

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge } from 'prom-client';
 import type { Runtime } from './runtime';
 
-/** Memory, uptime and event-loop lag, measured when they are asked for. */
+/** Registers memory, uptime and event-loop lag, measured at scrape time. */
 export function observeProcess(runtime: Runtime): void {
   const lag = monitorEventLoopDelay({ resolution: 20 });
   lag.enable();
@@ -19,7 +19,7 @@ export function observeProcess(runtime: Runtime): void {
   new Gauge({
     name: 'process_uptime_seconds',
     help: 'Time since the process started',
-    // Of processes that are told of as one.
+    // Where several processes are scraped as one.
     aggregator: 'max',
     registers,
     collect() {
@@ -28,7 +28,7 @@ export function observeProcess(runtime: Runtime): void {
   });
   new Gauge({
     name: 'event_loop_lag_seconds',
-    help: 'Highest event-loop delay since it was last asked for',
+    help: 'Maximum event-loop delay since the last scrape',
     aggregator: 'max',
     registers,
     collect() {

@@ -2,7 +2,7 @@ import { Problem } from '../errors/problem';
 import type { Dependency, Runtime } from './runtime';
 import { withTimeout } from './runtime';
 
-/** Shorter than any prober's own timeout, so that the answer names the slow dependency. */
+/** Shorter than the timeout of probes, so that the response names the slow dependency. */
 const CHECK_TIMEOUT_MS = 2_000;
 
 interface CheckResult {
@@ -18,7 +18,7 @@ export interface Readiness {
   dependencies: Record<string, CheckResult>;
 }
 
-/** Asks every dependency at the same time. Ready means: none that is required is down, and the process is not ending. */
+/** Checks all dependencies concurrently. Ready: no required one is down, and the process is not shutting down. */
 export async function readiness(runtime: Runtime): Promise<Readiness> {
   const results = await Promise.all(runtime.dependencies.map(checkOne));
   const dependencies = Object.fromEntries(
@@ -33,12 +33,12 @@ export async function readiness(runtime: Runtime): Promise<Readiness> {
 
 async function checkOne(dependency: Dependency): Promise<CheckResult> {
   const started = performance.now();
-  const result = await withTimeout(dependency.check(), CHECK_TIMEOUT_MS, `asking ${dependency.name}`).then(
+  const result = await withTimeout(dependency.check(), CHECK_TIMEOUT_MS, `checking ${dependency.name}`).then(
     (detail) => ({ status: 'up' as const, ...(detail !== undefined && { detail }) }),
-    // Any other reason may name hosts and users: it belongs in the log of the process, not in a public answer.
+    // Other errors may name hosts and users, and this response is public.
     (failure) => ({
       status: 'down' as const,
-      detail: (failure instanceof Problem && failure.detail) || 'does not answer',
+      detail: (failure instanceof Problem && failure.detail) || 'unavailable',
     }),
   );
   return { ...result, required: dependency.required, latency_ms: Math.round(performance.now() - started) };

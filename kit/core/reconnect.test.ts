@@ -5,12 +5,12 @@ import { eventually } from '../../tests/support/eventually';
 
 const log = pino({ level: 'silent' });
 
-/** Opens numbers 1, 2, 3 …; those in `refused` fail; `end` ends what is open. */
+/** Opens the numbers 1, 2, 3 …; those in `refused` fail. `end` breaks the open one. */
 function countingOpener(refused: number[] = []) {
   let attempts = 0;
   let end: (reason?: unknown) => void = () => undefined;
   const closed: number[] = [];
-  const kept = keepConnected({
+  const counter = keepConnected({
     what: 'the counter',
     log,
     open: async () => {
@@ -26,34 +26,34 @@ function countingOpener(refused: number[] = []) {
       end();
     },
   });
-  return { kept, closed, end: () => end('broken') };
+  return { counter, closed, end: () => end('broken') };
 }
 
-test('what is kept open is opened again after it ended', async () => {
-  const { kept, end } = countingOpener();
-  expect(await kept.opened()).toBe(1);
+test('a broken resource is opened again', async () => {
+  const { counter, end } = countingOpener();
+  expect(await counter.opened()).toBe(1);
   end();
-  await eventually(() => kept.current === 2);
-  await kept.close();
+  await eventually(() => counter.current === 2);
+  await counter.close();
 });
 
-test('opening is tried until it works', async () => {
-  const { kept } = countingOpener([1, 2]);
-  expect(await kept.opened()).toBe(3);
-  await kept.close();
+test('opening is retried until it succeeds', async () => {
+  const { counter } = countingOpener([1, 2]);
+  expect(await counter.opened()).toBe(3);
+  await counter.close();
 });
 
-test('what is closed for good is closed once and never opened again', async () => {
-  const { kept, closed } = countingOpener();
-  await kept.opened();
-  await Promise.all([kept.close(), kept.close()]);
+test('close closes the resource once, and it is never opened again', async () => {
+  const { counter, closed } = countingOpener();
+  await counter.opened();
+  await Promise.all([counter.close(), counter.close()]);
   expect(closed).toEqual([1]);
-  expect(kept.current).toBeUndefined();
+  expect(counter.current).toBeUndefined();
 });
 
-test('closing while it is away ends those who wait for it', async () => {
-  const { kept } = countingOpener([1, 2, 3, 4, 5, 6]);
-  const waiting = kept.opened();
-  await kept.close();
+test('close while the resource is unavailable rejects those waiting for it', async () => {
+  const { counter } = countingOpener([1, 2, 3, 4, 5, 6]);
+  const waiting = counter.opened();
+  await counter.close();
   await expect(waiting).rejects.toThrow('closed');
 });

@@ -1,29 +1,30 @@
 import { backOffMs, retryForever, sleep } from './back-off';
 import type { Logger } from './log';
 
-/** Something that breaks and is opened again for ever: a connection, or a channel on one. */
+/** A resource that is opened again whenever it breaks: a connection, or a channel of one. */
 export interface Reconnecting<Resource> {
-  /** What is open now; undefined while it is away. */
+  /** The open resource; undefined while it is unavailable. */
   readonly current: Resource | undefined;
   /**
    * Waits until it is open.
    *
-   * @throws when it has been closed for good
+   * @throws once `close` has been called
    */
   opened(): Promise<Resource>;
-  /** Ends it for good. */
+  /** Closes it permanently. */
   close(): Promise<void>;
 }
 
-/** What lived for less than this has not really worked: the next wait grows as after a failure. */
+/** A resource that lived for less than this counts as a failure: the next back-off grows. */
 const SHORT_LIFE_MS = 5_000;
 const PACE = { baseMs: 200, capMs: 2_000 };
 
 /**
- * Opens something now and again whenever it ends, with jittered back-off, until it is closed. Returns at once:
- * a process starts whether or not the other side is there yet, and says so in its log.
+ * Opens a resource and opens it again whenever it breaks, with jittered back-off, until it is closed. Returns
+ * immediately: a process starts whether or not the other side is available, and logs it.
  *
- * @param open resolves with the resource and a promise that resolves with the reason once it has ended
+ * @param options.what names the resource in the log
+ * @param options.open resolves with the resource and a promise of the reason for which it ended
  */
 export function keepConnected<Resource>(options: {
   what: string;
@@ -37,24 +38,24 @@ export function keepConnected<Resource>(options: {
   let next = Promise.withResolvers<Resource>();
   next.promise.catch(() => undefined);
 
-  async function openAgain() {
-    let away = false;
+  async function openWithRetries() {
+    let unavailable = false;
     const opened = await retryForever(() => open(stop.signal), {
       signal: stop.signal,
       ...PACE,
       onFailure: (failure) => {
-        if (!away) log.warn({ err: reasonOf(failure) }, `${what} is away; trying again until it is back`);
-        away = true;
+        if (!unavailable) log.warn({ err: reasonOf(failure) }, `${what} is unavailable; reconnecting`);
+        unavailable = true;
       },
     });
-    if (away) log.info(`${what} is back`);
+    if (unavailable) log.info(`${what} is available again`);
     return opened;
   }
 
   async function run() {
     let shortLives = 0;
     while (!stop.signal.aborted) {
-      const { resource, ended } = await openAgain();
+      const { resource, ended } = await openWithRetries();
       if (stop.signal.aborted) return void (await close(resource));
       const openedAt = performance.now();
       current = resource;
@@ -64,14 +65,14 @@ export function keepConnected<Resource>(options: {
       if (stop.signal.aborted) return;
       next = Promise.withResolvers<Resource>();
       next.promise.catch(() => undefined);
-      log.warn({ err: reasonOf(reason) }, `${what} was lost; opening it again`);
+      log.warn({ err: reasonOf(reason) }, `${what} was lost; reconnecting`);
       shortLives = performance.now() - openedAt < SHORT_LIFE_MS ? shortLives + 1 : 0;
       if (shortLives > 1) await sleep(backOffMs(shortLives, PACE), stop.signal);
     }
   }
 
   const running = run().catch((failure: unknown) => {
-    if (!stop.signal.aborted) log.error({ err: failure }, `${what} is given up`);
+    if (!stop.signal.aborted) log.error({ err: failure }, `${what} failed; not reconnecting`);
   });
 
   return {

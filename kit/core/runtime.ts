@@ -2,38 +2,38 @@ import { Registry } from 'prom-client';
 import type { Logger } from './log';
 import type { SpanRecorder } from './span';
 
-/** A thing this process leans on, asked about by `/readyz`. */
+/** A dependency of this process, checked by `/readyz`. */
 export interface Dependency {
   readonly name: string;
-  /** False when the process still does its main work without it. */
+  /** False when the process can do its main work without it. */
   readonly required: boolean;
-  /** Resolves when it answers (a returned sentence is shown as detail); rejects when it does not: a `Problem`'s detail is shown. */
+  /** Resolves when it is available; a returned text is shown as its detail. Rejects otherwise; a `Problem`'s detail is shown. */
   readonly check: () => Promise<string | undefined>;
 }
 
-/** What every part of a process shares: its name, log, metrics, dependencies, and the order of its end. */
+/** What every part of a process shares: its name, log, metrics, dependencies, and the order of shutdown. */
 export interface Runtime {
   readonly name: string;
   readonly version: string;
   readonly production: boolean;
   readonly log: Logger;
   readonly metrics: Registry;
-  /** Where spans go; null when none are made. */
+  /** Receives spans; null when tracing is off. */
   readonly spans: SpanRecorder | null;
   readonly dependencies: readonly Dependency[];
   dependency(dependency: Dependency): void;
-  /** Runs `close` when the process ends, the last registered first. */
+  /** Runs `close` at shutdown, in reverse order of registration. */
   onClose(name: string, close: () => Promise<void> | void): void;
-  /** Aborts as soon as the process has been asked to end. */
+  /** Aborts when shutdown begins. */
   readonly closing: AbortSignal;
-  /** Ends everything once; later calls wait for the first. */
+  /** Shuts down once; later calls wait for the first. Never rejects. */
   close(): Promise<void>;
 }
 
-/** The clean-up of one resource may take this long before the next begins. */
+/** How long closing one resource may take before the next is closed. */
 const CLOSE_TIMEOUT_MS = 20_000;
 
-/** A runtime without a process around it: tests make one for themselves, `startProcess` one for a real process. */
+/** Creates a runtime without process signals; `startProcess` creates the one of a real process. */
 export function createRuntime(options: {
   name: string;
   version: string;
@@ -57,7 +57,7 @@ export function createRuntime(options: {
         log.error({ err: failure }, `${closer.name} did not close cleanly`);
       }
     }
-    log.info('ended');
+    log.info('shutdown complete');
   }
 
   return {
@@ -79,7 +79,9 @@ export function createRuntime(options: {
 }
 
 /**
- * @param what said in the error: "<what> took longer than <ms> ms"
+ * Rejects when a promise does not settle in time. The work behind it is not canceled.
+ *
+ * @param what names the work in the error: "<what> timed out after <ms> ms"
  * @throws when the promise has not settled within `ms` milliseconds
  */
 export async function withTimeout<Result>(
@@ -89,7 +91,7 @@ export async function withTimeout<Result>(
 ): Promise<Result> {
   let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new Error(`${what} timed out after ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, late]);

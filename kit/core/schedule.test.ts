@@ -21,6 +21,6 @@ test('scheduled work runs at its times, again after a failure, and shutdown wait
   expect([runs, finished]).toEqual([2, 1]);
 });
 
-test('an invalid pattern is refused at once', () => {
+test('an invalid pattern is rejected immediately', () => {
   expect(() => runOnSchedule(runtime, 'nothing', 'every night', async () => undefined)).toThrow();
 });

@@ -1,8 +1,8 @@
-/** Callers that ask while an answer is being found share it; the next one after it asks anew. */
-export function singleFlight<Result>(find: () => Promise<Result>): () => Promise<Result> {
+/** Coalesces concurrent calls: callers during a running call share its result; the next call starts a new one. */
+export function singleFlight<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<Result> | undefined;
   return () => {
-    running ??= find().finally(() => {
+    running ??= work().finally(() => {
       running = undefined;
     });
     return running;
