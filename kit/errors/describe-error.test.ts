@@ -18,23 +18,23 @@ function failedQuery(): DrizzleQueryError {
 }
 
 test.each([
-  ['itself', failedQuery()],
-  ['as the cause of another', new Error('the message could not be handled', { cause: failedQuery() })],
-  ['as a text', String(failedQuery())],
-])('a failed query is described without its values: %s', (_, failure) => {
+  ['the error itself', failedQuery()],
+  ['as the cause of another error', new Error('message handling failed', { cause: failedQuery() })],
+  ['as a string', String(failedQuery())],
+])('query values are removed: %s', (_, failure) => {
   const described = JSON.stringify(describeError(failure));
   expect(described).toContain('update credentials set password_hash = ?');
   expect(described).not.toContain('argon2id');
   expect(described).not.toContain('nowhere');
 });
 
-test('a taken key is named without what took it', () => {
+test('a duplicate key is named without its value', () => {
   const failure = new Error("Duplicate entry 'ada@example.com' for key 'users_email'");
   expect(describeError(failure)).toMatchObject({ message: "Duplicate entry for key 'users_email'" });
   expect(JSON.stringify(describeError(failure))).not.toContain('ada@');
 });
 
-test('what helps to find the fault stays: type, codes, frames, causes', () => {
+test('type, codes, stack frames and causes are retained', () => {
   expect(describeError(failedQuery())).toMatchObject({
     type: 'DrizzleQueryError',
     message: 'Failed query: update credentials set password_hash = ?',
@@ -48,8 +48,8 @@ test('what helps to find the fault stays: type, codes, frames, causes', () => {
   });
 });
 
-test('a cause that leads back to its error does not keep the log busy for ever', () => {
-  const failure = new Error('round');
+test('a circular cause is cut off', () => {
+  const failure = new Error('circular');
   failure.cause = failure;
   expect(JSON.stringify(describeError(failure)).length).toBeLessThan(20_000);
 });

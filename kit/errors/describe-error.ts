@@ -1,14 +1,14 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 
-/** What helps to find a fault and cannot hold what somebody sent. Drivers put whole queries, values included, beside these. */
+/** Error fields that help diagnosis and never hold user data. Drivers attach whole queries, values included, beside these. */
 const SAFE_FIELDS = ['code', 'errno', 'sqlState', 'status', 'syscall', 'address', 'port'];
-const DEEPEST_CAUSE = 5;
+const MAX_CAUSE_DEPTH = 5;
 
 /**
- * An error as it may be written down: type, message, stack, known fields and causes. The values of a failed query are
- * left out, because they may be a password's hash or somebody's letter.
+ * Serializes an error for the log: type, message, stack, known fields and causes. Query values are removed, because they
+ * may be password hashes or private messages.
  *
- * @param failure anything that was thrown; what is no error is returned as it is, texts without such values
+ * @param failure anything that was thrown; a value that is not an error is returned as it is, strings without query values
  */
 export function describeError(failure: unknown, depth = 0): unknown {
   if (typeof failure === 'string') return withoutQueryValues(failure);
@@ -22,23 +22,23 @@ export function describeError(failure: unknown, depth = 0): unknown {
     ...Object.fromEntries(fields),
     stack: framesOf(failure),
     ...(failure.cause !== undefined &&
-      depth < DEEPEST_CAUSE && { cause: describeError(failure.cause, depth + 1) }),
+      depth < MAX_CAUSE_DEPTH && { cause: describeError(failure.cause, depth + 1) }),
   };
 }
 
-/** The message of an error, without the values of a failed query. */
+/** The message of an error, without query values. */
 export const errorMessage = (failure: Error): string =>
   failure instanceof DrizzleQueryError
     ? `Failed query: ${failure.query}`
     : withoutQueryValues(failure.message);
 
-/** Where drizzle, at the end of a failed query's message, and the server, for a taken key, write values down. */
+/** drizzle appends the values to the message of a failed query; the server quotes the value of a duplicate key. */
 function withoutQueryValues(text: string): string {
   const query = text.includes('Failed query: ') ? text.replace(/\nparams: [\s\S]*$/, '') : text;
   return query.replace(/Duplicate entry '[\s\S]*' for key/, 'Duplicate entry for key');
 }
 
-/** The stack without the message it begins with. */
+/** The stack without the message it starts with. */
 function framesOf({ stack = '', message }: Error): string {
   const start = stack.indexOf(message);
   return stack.slice(start === -1 ? 0 : start + message.length).trim();

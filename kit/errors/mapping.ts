@@ -11,15 +11,16 @@ import {
   ValidationFailed,
 } from './problem';
 
-/** The field named in an answer: only names a schema could hold, because a key may be what a client sent. */
+/** Only names a schema could hold are echoed, because the key of a record is client input. */
 const FIELD_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-const MAXIMUM_FIELD_ERRORS = 20;
+const MAX_FIELD_ERRORS = 20;
 
 /**
- * Turns whatever was thrown below a route into a problem. The framework's own messages hold the submitted value,
+ * Maps anything thrown below a route to a problem. The framework's own error messages quote the submitted value,
  * passwords included, so none of them is ever passed on.
  *
- * @param allowed the methods this path does answer, asked for only when the route was not found
+ * @param code Elysia's error code
+ * @param allowed returns the methods of this path; called only when no route matched
  */
 export function problemOfFrameworkError(
   error: unknown,
@@ -28,10 +29,9 @@ export function problemOfFrameworkError(
 ): Problem {
   if (error instanceof Problem) return error;
   if (code === 'VALIDATION' && isValidation(error)) return fromValidation(error);
-  // What a parse hook throws arrives wrapped.
+  // Errors thrown by a parse hook arrive wrapped.
   if (code === 'PARSE') return causeOf(error) ?? new MalformedBody();
-  if (code === 'INVALID_FILE_TYPE')
-    return new ValidationFailed({ detail: 'The file is not of an accepted type.' });
+  if (code === 'INVALID_FILE_TYPE') return new ValidationFailed({ detail: 'The file type is not accepted.' });
   if (code === 'NOT_FOUND') {
     const methods = allowed();
     return methods.length === 0
@@ -41,40 +41,33 @@ export function problemOfFrameworkError(
   if (error instanceof Error && 'code' in error && error.code === 'ERR_BODY_TOO_LARGE')
     return new BodyTooLarge();
   if (error instanceof ElysiaCustomStatusResponse)
-    return new InternalError({ cause: new Error('A route threw a bare status instead of a named problem') });
+    return new InternalError({ cause: new Error('A route threw a bare status instead of a problem') });
   return problemOfFailure(error);
 }
 
 /**
- * What a failure is that no route has named: a problem as it is, a server that cannot be reached or takes no more as
- * 503, so that it is tried again, anything else as our own mistake.
+ * Maps an error that is not a problem: a dependency that cannot be reached or accepts no more work becomes 503, so that
+ * callers retry; anything else is an internal error.
  */
 export function problemOfFailure(failure: unknown): Problem {
   if (failure instanceof Problem) return failure;
-  if (isConnectionLost(failure) || isQueueFull(failure))
-    return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
+  for (let cause = failure; cause instanceof Error; cause = cause.cause) {
+    // Thrown by a client of ours, and wrapped on the way, as drizzle does.
+    if (cause instanceof DependencyUnavailable) return cause;
+    if (isConnectionFailure(cause))
+      return new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
+  }
   return new InternalError({ cause: failure });
 }
 
-/** Node's codes of a server that cannot be reached, and mysql2's for one that has gone away in between. */
-const CONNECTION_LOST = new Set([
+/** Node's codes for a server that cannot be reached, and MySQL's for one that closed or rejected the connection. */
+const CONNECTION_FAILURES = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'],
   ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CON_COUNT_ERROR'],
 ]);
 
-/** True for a failure to reach a server, also as the cause of another: the same request may work a moment later. */
-function isConnectionLost(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if ('code' in cause && typeof cause.code === 'string' && CONNECTION_LOST.has(cause.code)) return true;
-  return false;
-}
-
-/** True when more are waiting for a connection to the database than may: mysql2 has no code for it. */
-function isQueueFull(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (cause.message === 'Queue limit reached.') return true;
-  return false;
-}
+const isConnectionFailure = (error: Error): boolean =>
+  'code' in error && typeof error.code === 'string' && CONNECTION_FAILURES.has(error.code);
 
 const isValidation = (error: unknown): error is ValidationError => error instanceof Error && 'all' in error;
 
@@ -82,7 +75,7 @@ const causeOf = (error: unknown) =>
   error instanceof Error && error.cause instanceof Problem ? error.cause : undefined;
 
 function fromValidation(error: ValidationError): Problem {
-  // A response that does not fit its schema is our fault, not the caller's.
+  // A response that does not match its schema is a server error, not the caller's.
   if (error.type === 'response')
     return new InternalError({ cause: new Error(`response schema: ${pathsOf(error)}`) });
   return new ValidationFailed({ errors: fieldErrors(error) });
@@ -92,9 +85,9 @@ function fieldErrors(error: ValidationError): FieldError[] {
   const errors = new Map<string, FieldError>();
   for (const item of error.all) {
     const field = fieldName('path' in item ? item.path : '', error.type);
-    // The first message of a field is the most telling; the others follow from it.
+    // The first error of a field is the most specific; the others follow from it.
     if (!errors.has(field)) errors.set(field, { field, message: messageOf(item) });
-    if (errors.size === MAXIMUM_FIELD_ERRORS) break;
+    if (errors.size === MAX_FIELD_ERRORS) break;
   }
   return [...errors.values()];
 }
@@ -104,7 +97,7 @@ function messageOf(item: object): string {
     'schema' in item && item.schema !== null && typeof item.schema === 'object' ? item.schema : {};
   if ('error' in schema && typeof schema.error === 'string') return schema.error;
   if ('message' in item && typeof item.message === 'string') return item.message;
-  return 'Not valid';
+  return 'Invalid value';
 }
 
 function fieldName(path: string, part: string): string {
@@ -119,7 +112,7 @@ function fieldName(path: string, part: string): string {
 const pathsOf = (error: ValidationError) =>
   error.all.map((item) => ('path' in item ? item.path : '')).join(', ');
 
-/** The methods with which some route answers this path: for `Allow`. */
+/** The methods of the routes that match a path, for the `Allow` header. */
 export function allowedMethods(routes: readonly InternalRoute[], path: string): string[] {
   const segments = path.split('/');
   const methods = new Set<string>();

@@ -1,4 +1,4 @@
-/** One field that failed validation. The message says what is expected, never what was sent. */
+/** A field that failed validation. The message states what is expected and never echoes the submitted value. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
@@ -8,16 +8,16 @@ export interface ProblemOptions {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** Kept for the log; never sent. */
+  /** Logged, never sent to the client. */
   readonly cause?: unknown;
 }
 
-/** RFC 9457 media type. */
+/** The media type of problem documents (RFC 9457, section 3). */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /**
- * A failure with a name, which the platform turns into an RFC 9457 document.
- * Make one with `defineProblem`; throw it anywhere below a route.
+ * A named error that the platform turns into a problem document (RFC 9457). Define it with `defineProblem` and throw it
+ * anywhere below a route or a gRPC handler.
  */
 export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ export class Problem extends Error {
   }
 }
 
-/** The class of one named problem, with its constants on it so that docs can list them. */
+/** The class of a named problem. Its constants are static, so that the generated error list can read them. */
 export interface ProblemClass {
   new (options?: ProblemOptions): Problem;
   readonly code: string;
@@ -47,11 +47,11 @@ export interface ProblemClass {
 }
 
 /**
- * Names a failure once.
+ * Defines a named error.
  *
- * @param code stable, like `post.not-found`: `<subject>.<what>` in lower case
- * @param status the HTTP status it is answered with
- * @param title one sentence, the same for every occurrence
+ * @param code stable identifier for clients: `<subject>.<reason>` in lower case, like `post.not-found`
+ * @param status HTTP status of the response
+ * @param title short summary, the same for every occurrence (RFC 9457, section 3.1.3)
  */
 export function defineProblem(code: string, status: number, title: string): ProblemClass {
   return class extends Problem {
@@ -64,34 +64,22 @@ export function defineProblem(code: string, status: number, title: string): Prob
   };
 }
 
-export const ValidationFailed = defineProblem('request.invalid', 422, 'Some of what was sent is not valid');
-export const MalformedBody = defineProblem(
-  'request.malformed',
-  400,
-  'The body could not be read as what it claims to be',
-);
+export const ValidationFailed = defineProblem('request.invalid', 422, 'Request validation failed');
+export const MalformedBody = defineProblem('request.malformed', 400, 'Malformed request body');
 export const UnsupportedMediaType = defineProblem(
   'request.unsupported-media-type',
   415,
-  'This media type is not accepted here',
+  'Unsupported media type',
 );
-export const BodyTooLarge = defineProblem('request.too-large', 413, 'The body is larger than allowed');
-export const RouteNotFound = defineProblem('route.not-found', 404, 'There is nothing at this address');
-export const MethodNotAllowed = defineProblem(
-  'route.method-not-allowed',
-  405,
-  'This address does not answer that method',
-);
-export const Unauthenticated = defineProblem('auth.unauthenticated', 401, 'A valid access token is needed');
-export const Forbidden = defineProblem('auth.forbidden', 403, 'You may not do this');
-export const DependencyUnavailable = defineProblem(
-  'dependency.unavailable',
-  503,
-  'Something this needs is not available at the moment',
-);
-export const InternalError = defineProblem('internal', 500, 'Something went wrong on our side');
+export const BodyTooLarge = defineProblem('request.too-large', 413, 'Request body too large');
+export const RouteNotFound = defineProblem('route.not-found', 404, 'Not found');
+export const MethodNotAllowed = defineProblem('route.method-not-allowed', 405, 'Method not allowed');
+export const Unauthenticated = defineProblem('auth.unauthenticated', 401, 'Authentication required');
+export const Forbidden = defineProblem('auth.forbidden', 403, 'Permission denied');
+export const DependencyUnavailable = defineProblem('dependency.unavailable', 503, 'Dependency unavailable');
+export const InternalError = defineProblem('internal', 500, 'Internal server error');
 
-/** The document of a problem, ready to be sent; `instance` is the path, never the query. */
+/** Builds the problem document. `instance` is the path without the query, which may hold secrets. */
 export function problemDocument(problem: Problem, request: { path: string; requestId: string }) {
   return {
     type: `urn:rookery:problem:${problem.code}`,
@@ -105,7 +93,7 @@ export function problemDocument(problem: Problem, request: { path: string; reque
   };
 }
 
-/** The whole answer to a problem. */
+/** Builds the complete HTTP response of a problem. */
 export function problemResponse(problem: Problem, request: { path: string; requestId: string }): Response {
   return new Response(JSON.stringify(problemDocument(problem, request)), {
     status: problem.status,

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { customType, datetime } from 'drizzle-orm/mysql-core';
 
-/** A UUID as 16 bytes in the table and as text in the code. */
+/** A UUID: 16 bytes in the table, text in code. */
 export const uuid = customType<{ data: string; driverData: Buffer }>({
   dataType: () => 'binary(16)',
   toDriver: (text) => Buffer.from(text.replaceAll('-', ''), 'hex'),
@@ -11,18 +11,18 @@ export const uuid = customType<{ data: string; driverData: Buffer }>({
   },
 });
 
-/** A time-ordered id (`kit/core/ids`) as 8 bytes in the table and as text in the code. */
+/** A time-ordered id (`kit/core/ids`): 8 bytes in the table, text in code. */
 export const timeOrderedId = customType<{ data: string; driverData: number | string }>({
   dataType: () => 'bigint unsigned',
   toDriver: (id) => id,
   fromDriver: (value) => String(value),
 });
 
-/** A moment in UTC, exact to the millisecond. */
+/** A point in time in UTC with millisecond precision. */
 export const moment = (name: string) => datetime(name, { mode: 'date', fsp: 3 });
 
 /**
- * JSON that arrives parsed. MariaDB stores JSON as text and, unlike MySQL, the driver then hands out the text
+ * JSON, parsed when read. MariaDB stores JSON as text and, unlike with MySQL, the driver then returns the text
  * (sidorares/node-mysql2#1287).
  */
 export const json = <Value>(name: string) =>
@@ -32,5 +32,5 @@ export const json = <Value>(name: string) =>
     fromDriver: (value) => (typeof value === 'string' ? JSON.parse(value) : value) as Value,
   })(name);
 
-/** The database server's clock in UTC, for times that several instances compare. */
+/** The clock of the database server in UTC, for times that several instances compare. */
 export const DATABASE_NOW = sql`utc_timestamp(3)`;

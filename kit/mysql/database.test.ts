@@ -2,7 +2,8 @@ import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { eventually } from '../../tests/support/eventually';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
-import { openMysql } from './database';
+import { problemOfFailure } from '../errors/mapping';
+import { duplicateKeyOf, isDuplicate, openMysql } from './database';
 
 const runtime = testRuntime('mysql');
 const storage = await testDatabase();
@@ -12,7 +13,7 @@ afterAll(async () => {
   await storage.drop();
 });
 
-test('tells how many connections there are, how many are in use, and how many callers wait for one', async () => {
+test('metrics show open connections, those in use, and callers waiting for one', async () => {
   const database = openMysql(runtime, { address: storage.address, connections: 2 });
   const use = async () => {
     const metric = await runtime.metrics.getSingleMetric('mysql_pool_connections')?.get();
@@ -23,4 +24,42 @@ test('tells how many connections there are, how many are in use, and how many ca
   await eventually(async () => expect(await use()).toEqual({ open: 2, in_use: 2, waiting: 3 }));
   await Promise.all(held);
   expect(await use()).toEqual({ open: 2, in_use: 0, waiting: 0 });
+});
+
+test('with a full queue callers are rejected with 503, in a transaction too, and those waiting are served', async () => {
+  const database = openMysql(testRuntime('mysql-queue'), { address: storage.address, connections: 1 });
+  const held = database.execute(sql`select sleep(0.5)`);
+  const waiting = Array.from({ length: 500 }, () => database.execute(sql`select 1`));
+  const rejected = await Promise.allSettled([
+    database.execute(sql`select 1`),
+    database.transaction(async () => undefined),
+  ]);
+  for (const result of rejected)
+    expect(problemOfFailure(result.status === 'rejected' ? result.reason : null)).toMatchObject({
+      code: 'dependency.unavailable',
+      headers: { 'retry-after': '1' },
+    });
+  await held;
+  expect(await Promise.all(waiting)).toHaveLength(500);
+});
+
+test('a duplicate key is identified by its exact name', async () => {
+  const { database } = storage;
+  await database.execute(
+    sql`create table things (id int primary key, name varchar(99), unique key things_name (name))`,
+  );
+  await database.execute(sql`insert into things values (1, ${"x' for key 'PRIMARY"})`);
+  const insert = (id: number, name: string) =>
+    database.execute(sql`insert into things values (${id}, ${name})`).catch((failure: unknown) => failure);
+  const byName = await insert(2, "x' for key 'PRIMARY");
+  expect(duplicateKeyOf(byName)).toBe('things_name');
+  expect(['things_name', 'PRIMARY', 'things', undefined].map((key) => isDuplicate(byName, key))).toEqual([
+    ...[true, false, false, true],
+  ]);
+  expect(duplicateKeyOf(await insert(1, 'y'))).toBe('PRIMARY');
+  const onMysql = "Duplicate entry 'a' for key 'things.things_name'";
+  expect(duplicateKeyOf(Object.assign(new Error(onMysql), { errno: 1062 }))).toBe('things_name');
+  expect(
+    duplicateKeyOf(await database.execute(sql`select nothing`).catch((failure: unknown) => failure)),
+  ).toBeNull();
 });

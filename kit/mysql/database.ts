@@ -4,11 +4,12 @@ import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
 import { observePool } from './pool-metrics';
+import { limitQueue } from './pool-queue';
 import { withQuerySpans } from './query-spans';
 
 export type Database = MySql2Database;
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
-/** Where a query may run: on its own, or as part of a transaction. */
+/** Runs queries, in a transaction or outside of one. */
 export type Executor = Database | Transaction;
 
 export interface MysqlAddress {
@@ -19,15 +20,15 @@ export interface MysqlAddress {
   readonly database: string;
 }
 
-/** Requests that may wait for a connection; beyond it they fail at once with 503. */
-const WAITING_FOR_CONNECTION = 500;
+/** Callers that may wait for a connection; beyond that they fail immediately with 503. */
+const MAX_WAITING = 500;
 const CONNECT_TIMEOUT_MS = 3_000;
 const PING_TIMEOUT_MS = 1_500;
 
 /**
- * The address of a service's own database: `<NAME>_DATABASE_URL` where set, else the shared server's variables.
+ * The address of a service's database: `<NAME>_DATABASE_URL` when set, otherwise the variables of the shared server.
  *
- * @throws TypeError when the URL cannot be read
+ * @throws TypeError when the URL is invalid
  */
 export function mysqlAddress(
   env: { DB_HOST: string; DB_PORT: number; DB_USER: string; DB_PASSWORD: string },
@@ -46,12 +47,17 @@ export function mysqlAddress(
   };
 }
 
-/** The pool's settings; times are UTC, and found rows count as affected so that an idempotent update can be told from a miss. */
+/**
+ * Creates a connection pool. Times are UTC, and matched rows count as affected, so that an idempotent update can be told
+ * from one that matched nothing.
+ *
+ * @param connections the maximum
+ * @returns a pool that rejects with DependencyUnavailable when 500 callers already wait for a connection
+ */
 export function createMysqlPool(address: MysqlAddress, connections: number): Pool {
-  return createPool({
+  const pool = createPool({
     ...address,
     connectionLimit: connections,
-    queueLimit: WAITING_FOR_CONNECTION,
     connectTimeout: CONNECT_TIMEOUT_MS,
     timezone: 'Z',
     charset: 'utf8mb4_unicode_520_ci',
@@ -59,11 +65,13 @@ export function createMysqlPool(address: MysqlAddress, connections: number): Poo
     enableKeepAlive: true,
     maxIdle: connections,
   });
+  limitQueue(pool, { connections, waiting: MAX_WAITING });
+  return pool;
 }
 
 /**
- * A service's database behind drizzle. Connections are made as they are needed and replaced when they break, so
- * a server that restarts is simply used again.
+ * Opens a service's database through drizzle. Connections are opened on demand and replaced when they break, so a
+ * restarted server is used again without further action.
  */
 export function openMysql(
   runtime: Runtime,
@@ -74,7 +82,7 @@ export function openMysql(
     name: 'mysql',
     required: true,
     check: async () => {
-      await withTimeout(pool.query('select 1'), PING_TIMEOUT_MS, 'asking the database');
+      await withTimeout(pool.query('select 1'), PING_TIMEOUT_MS, 'pinging the database');
       return undefined;
     },
   });
@@ -83,14 +91,14 @@ export function openMysql(
   return drizzle(runtime.spans === null ? pool : withQuerySpans(pool, options.address));
 }
 
-/** MySQL: deadlock found, lock wait timeout exceeded. The transaction is undone and may be run again. */
+/** ER_LOCK_DEADLOCK and ER_LOCK_WAIT_TIMEOUT: the transaction was rolled back and may be retried. */
 const RETRYABLE_ERRORS = new Set([1213, 1205]);
 const TRANSACTION_ATTEMPTS = 5;
 
 /**
- * Runs `work` in one transaction, again after a deadlock: at most five times, with a short pause.
+ * Runs `work` in a transaction and retries it after a deadlock or lock wait timeout: five attempts, with a short back-off.
  *
- * @throws what `work` throws, with everything undone
+ * @throws what `work` throws; the transaction is rolled back
  */
 export async function inTransaction<Result>(
   database: Database,
@@ -106,24 +114,37 @@ export async function inTransaction<Result>(
   }
 }
 
-/** MySQL: duplicate entry for a unique key. */
+/** ER_DUP_ENTRY. */
 const DUPLICATE_ENTRY = 1062;
+/** The only place where the server names the key. MySQL puts the table's name before it, MariaDB does not. */
+const DUPLICATE_KEY = / for key '(?:[^'.]+\.)?([^'.]+)'$/;
 
-/** True when a row was refused because its unique key is taken; `key` narrows it to one index. */
-export function isDuplicate(failure: unknown, key?: string): boolean {
-  if (errorNumber(failure) !== DUPLICATE_ENTRY) return false;
-  return key === undefined || driverError(failure)?.message.includes(key) === true;
+/** The unique key that rejected a row, like `users_email`; null for any other failure. */
+export function duplicateKeyOf(failure: unknown): string | null {
+  const error = driverError(failure);
+  if (error?.errno !== DUPLICATE_ENTRY) return null;
+  return DUPLICATE_KEY.exec(error.message)?.[1] ?? '';
 }
 
-/** MySQL: lock wait timeout exceeded. */
+/**
+ * Whether a row was rejected by a unique key.
+ *
+ * @param key the name of the index; any by default
+ */
+export function isDuplicate(failure: unknown, key?: string): boolean {
+  const duplicate = duplicateKeyOf(failure);
+  return key === undefined ? duplicate !== null : duplicate === key;
+}
+
+/** ER_LOCK_WAIT_TIMEOUT. */
 const LOCK_TIMEOUT = 1205;
 
-/** True when somebody else held a lock for longer than `innodb_lock_wait_timeout`. */
+/** Whether another transaction held a lock for longer than `innodb_lock_wait_timeout`. */
 export const isLockTimeout = (failure: unknown): boolean => errorNumber(failure) === LOCK_TIMEOUT;
 
 const errorNumber = (failure: unknown): number | undefined => driverError(failure)?.errno;
 
-/** drizzle wraps the driver's error as the cause of its own. */
+/** drizzle wraps the error of the driver as the cause of its own. */
 function driverError(failure: unknown): { errno: number; message: string } | undefined {
   for (let error = failure; error instanceof Error; error = error.cause)
     if ('errno' in error && typeof error.errno === 'number')
@@ -132,21 +153,18 @@ function driverError(failure: unknown): { errno: number; message: string } | und
 }
 
 /**
- * Queries prepared once for each database: parsing a statement costs more than running a small one.
+ * Builds prepared queries once per database: parsing a statement costs more than running a small one. Only those of the
+ * last database are held, because a process has one.
  *
  * @param prepare builds the prepared queries
- * @returns a function that answers them for a database, always the same
+ * @returns a function from a database to its prepared queries
  */
-export function preparedOnce<Queries>(
+export function prepareOnce<Queries>(
   prepare: (database: Database) => Queries,
 ): (database: Database) => Queries {
-  const prepared = new WeakMap<Database, Queries>();
+  let prepared: { readonly database: Database; readonly queries: Queries } | undefined;
   return (database) => {
-    let queries = prepared.get(database);
-    if (queries === undefined) {
-      queries = prepare(database);
-      prepared.set(database, queries);
-    }
-    return queries;
+    if (prepared?.database !== database) prepared = { database, queries: prepare(database) };
+    return prepared.queries;
   };
 }

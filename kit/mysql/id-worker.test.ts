@@ -9,7 +9,7 @@ afterAll(() => storage.drop());
 
 const workerOf = (id: string) => Number((BigInt(id) >> 8n) & 15n);
 
-test('processes that share a database never make ids of the same worker, also after losing it', async () => {
+test('processes that share a database hold distinct worker numbers, also after a lost connection', async () => {
   const runtimes = Array.from({ length: 16 }, () => testRuntime('id-worker-test'));
   const generators = await Promise.all(runtimes.map((runtime) => openIdGenerator(runtime, storage.address)));
   const workers = () => generators.map((nextId) => workerOf(nextId()));

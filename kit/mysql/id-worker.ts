@@ -7,24 +7,24 @@ import type { MysqlAddress } from './database';
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /**
- * Makes time-ordered ids (`kit/core/ids`) that no other process with the same database makes: each holds a worker number of
- * its own by a named lock on a connection of its own, which the server frees when the process is gone. After a lost
- * connection the number is claimed again, or another where it has gone to somebody else.
+ * Opens a generator of time-ordered ids (`kit/core/ids`) that are unique among the processes of a database: each process
+ * holds a worker number by a named lock on a dedicated connection, which the server releases when the process dies. After
+ * a lost connection it acquires the same number again, or another if that is taken.
  *
- * @returns once a number is held; 16 processes can hold one
+ * @returns the generator, once a number is held; 16 processes can hold one
  */
 export async function openIdGenerator(runtime: Runtime, address: MysqlAddress): Promise<() => string> {
   let worker = randomWorker();
   let nextId = createIdGenerator(worker);
-  const kept = keepConnected({
-    what: 'the lock of the id worker',
+  const lock = keepConnected({
+    what: 'The lock of the id worker',
     log: runtime.log,
     async open() {
       const connection = await createConnection({ ...address, connectTimeout: CONNECT_TIMEOUT_MS });
       try {
-        const claimed = await claim(connection, address.database, worker);
-        if (claimed !== worker) nextId = createIdGenerator(claimed);
-        worker = claimed;
+        const acquired = await acquire(connection, address.database, worker);
+        if (acquired !== worker) nextId = createIdGenerator(acquired);
+        worker = acquired;
       } catch (failure) {
         connection.destroy();
         throw failure;
@@ -33,20 +33,20 @@ export async function openIdGenerator(runtime: Runtime, address: MysqlAddress): 
     },
     close: (connection) => connection.end(),
   });
-  runtime.onClose('id worker', () => kept.close());
-  await kept.opened();
+  runtime.onClose('id worker', () => lock.close());
+  await lock.opened();
   return () => nextId();
 }
 
-async function claim(connection: Connection, database: string, preferred: number): Promise<number> {
+async function acquire(connection: Connection, database: string, preferred: number): Promise<number> {
   for (let step = 0; step < ID_WORKERS; step++) {
     const worker = (preferred + step) % ID_WORKERS;
-    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, 0) as taken', [
+    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, 0) as acquired', [
       `id-worker:${database}:${worker}`.slice(-64),
     ]);
-    if (rows[0]?.taken === 1) return worker;
+    if (rows[0]?.acquired === 1) return worker;
   }
-  throw new Error(`All ${ID_WORKERS} id workers of ${database} are taken: no more processes can make ids`);
+  throw new Error(`All ${ID_WORKERS} worker numbers of ${database} are in use`);
 }
 
 const endOf = (connection: Connection): Promise<unknown> =>

@@ -5,15 +5,15 @@ import { retryForever } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { MysqlAddress } from './database';
 
-/** One instance migrates, the others wait this long for it. */
+/** One instance migrates while the others wait this long for it. */
 const LOCK_TIMEOUT_SECONDS = 120;
 
 /**
- * Makes the database if there is none and brings it to the newest migration, under a lock, so that any number of
- * instances may start at once. Waits for a server that is not up yet.
+ * Creates the database if it does not exist and applies the pending migrations, under a lock, so that any number of
+ * instances may start concurrently. Waits for a server that is not available yet.
  *
- * @param folder the service's `migrations/`
- * @throws when a migration itself fails, or the signal aborts
+ * @param options.folder the service's `migrations/`
+ * @throws when a migration fails, or the signal aborts
  */
 export async function migrateDatabase(options: {
   address: MysqlAddress;
@@ -31,7 +31,7 @@ export async function migrateDatabase(options: {
         if (attempt % 10 === 1)
           log.warn(
             { err: String(failure) },
-            `waiting for the database server at ${server.host}:${server.port}`,
+            `The database server at ${server.host}:${server.port} is unavailable; reconnecting`,
           );
       },
       capMs: 1_000,
@@ -39,12 +39,14 @@ export async function migrateDatabase(options: {
   );
   try {
     const lock = `migrate:${database}`.slice(0, 64);
-    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, ?) as taken', [
+    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, ?) as acquired', [
       lock,
       LOCK_TIMEOUT_SECONDS,
     ]);
-    if (rows[0]?.taken !== 1)
-      throw new Error(`Another process has been migrating ${database} for over ${LOCK_TIMEOUT_SECONDS} s`);
+    if (rows[0]?.acquired !== 1)
+      throw new Error(
+        `Another process has been migrating ${database} for more than ${LOCK_TIMEOUT_SECONDS} s`,
+      );
     await connection.query(
       `create database if not exists ${connection.escapeId(database)} character set utf8mb4`,
     );

@@ -2,12 +2,12 @@ import type { Pool } from 'mysql2/promise';
 import type { SpanAttributes, SpanEnd } from '../core/span';
 import { withSpan } from '../tracing/spans';
 
-/** A statement with thousands of places for values says nothing more than its beginning. */
+/** A statement with thousands of placeholders says no more than its beginning. */
 const STATEMENT_CHARACTERS = 1_024;
 
 /**
- * A pool that makes a span of each statement that is run within one. Statements have places for their values, which
- * are sent apart from them: no value gets into a span.
+ * Wraps a pool so that each statement within a span becomes a child span. Statements have placeholders, and their values
+ * are sent separately: no value ends up in a span.
  */
 export function withQuerySpans(pool: Pool, address: { host: string; port: number; database: string }): Pool {
   const shared: SpanAttributes = {
@@ -61,7 +61,7 @@ function statementOf(query: unknown): string {
 const OPERATION = /^\s*\(?\s*([a-z]+)/i;
 const TABLE = /\b(?:from|into|update)\s+`?([\w$]+)/i;
 
-/** What is done to which table: `insert posts`. */
+/** Operation and table: `insert posts`. */
 function summaryOf(statement: string): string {
   const beginning = statement.slice(0, STATEMENT_CHARACTERS * 4);
   const operation = OPERATION.exec(beginning)?.[1]?.toLowerCase() ?? 'query';

@@ -3,10 +3,12 @@ import { type Database, mysqlAddress, openMysql } from './database';
 import { migrateDatabase } from './migrations';
 
 /**
- * A service's own database: made if there is none, migrated under a lock, open. Waits for a server that is not up yet.
+ * Opens a service's database: created if it does not exist, and migrated under a lock. Waits for a server that is not
+ * available yet.
  *
- * @param name the database, where no URL says otherwise
- * @param migrations the folder drizzle-kit wrote
+ * @param options.name the database, unless `url` is set
+ * @param options.migrations the folder written by drizzle-kit
+ * @throws when a migration fails, or the process shuts down before
  */
 export async function openServiceDatabase(
   runtime: Runtime,
