@@ -13,10 +13,10 @@ import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Calls wait here rather than in the SDK, which counts its own line of waiting calls as time to connect. */
+/** Calls queue here rather than in the SDK, which counts time in its own queue as time to connect. */
 const CALLS = { concurrent: 40, waiting: 2_000 };
 const REQUEST_TIMEOUT_MS = 2_000;
-/** The SDK's own default; it waits with jitter in between. */
+/** The SDK's default, with jittered back-off in between. */
 const ATTEMPTS = 3;
 
 export interface DynamodbEnvironment {
@@ -26,7 +26,7 @@ export interface DynamodbEnvironment {
   readonly AWS_SECRET_ACCESS_KEY: string;
 }
 
-/** A client for DynamoDB or an emulator of it; every call ends within a few seconds, one way or the other. */
+/** Opens DynamoDB or an emulator of it. Every call settles within a few seconds. */
 export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): DynamoDBClient {
   const client = new DynamoDBClient({
     endpoint: env.DYNAMODB_URL,
@@ -35,8 +35,8 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
   });
-  const inTurn = limitConcurrency(CALLS);
-  client.middlewareStack.add((next) => (call) => inTurn(() => next(call)).catch(asProblem), {
+  const withPermit = limitConcurrency(CALLS);
+  client.middlewareStack.add((next) => (call) => withPermit(() => next(call)).catch(asProblem), {
     step: 'initialize',
     name: 'limits',
   });
@@ -52,29 +52,34 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
   return client;
 }
 
-/** What the SDK throws when nobody answers has no code of the operating system to tell it by. */
+/** The SDK's timeout error has a name, but no error code that `problemOfFailure` knows. */
 function asProblem(failure: unknown): never {
   if (failure instanceof Error && failure.name === 'TimeoutError')
     throw new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
   throw failure;
 }
 
-/** Makes a table where there is none and waits until it can be used; waits for a server that is not up yet. */
+/**
+ * Creates a table if it does not exist and waits until it is active. Waits for a server that is not available yet.
+ *
+ * @throws when the process shuts down before
+ */
 export async function ensureTable(
   runtime: Runtime,
   client: DynamoDBClient,
   table: CreateTableCommandInput & { TableName: string },
 ): Promise<void> {
-  await retryForever(() => createUnlessThere(runtime, client, table), {
+  await retryForever(() => createIfMissing(runtime, client, table), {
     signal: runtime.closing,
     onFailure: (failure, attempt) => {
-      if (attempt % 5 === 1) runtime.log.warn({ err: String(failure) }, 'waiting for DynamoDB');
+      if (attempt % 5 === 1)
+        runtime.log.warn({ err: String(failure) }, 'DynamoDB is unavailable; reconnecting');
     },
     capMs: 1_000,
   });
 }
 
-async function createUnlessThere(
+async function createIfMissing(
   runtime: Runtime,
   client: DynamoDBClient,
   table: CreateTableCommandInput & { TableName: string },
@@ -83,11 +88,11 @@ async function createUnlessThere(
     try {
       await client.send(new CreateTableCommand(table));
     } catch (failure) {
-      // Another instance is making it.
+      // Another instance is creating it.
       if (!(failure instanceof ResourceInUseException)) throw failure;
     }
     await sleep(100, runtime.closing);
-    if (runtime.closing.aborted) throw new Error('ended while waiting for a table');
+    if (runtime.closing.aborted) throw new Error('Shut down while waiting for a table');
   }
 }
 

@@ -5,7 +5,7 @@ import { formatAmount, isCurrency, minorDigitsOf, parseAmount } from './amounts'
 const codeOf = (make: () => unknown) => {
   try {
     make();
-    return 'taken';
+    return 'accepted';
   } catch (failure) {
     return failure instanceof Error && 'code' in failure ? failure.code : String(failure);
   }
@@ -29,28 +29,28 @@ describe('an amount', () => {
     ['zero', '0', 'EUR'],
     ['zero with digits', '0.00', 'EUR'],
     ['negative', '-1', 'EUR'],
-    ['with a digit too many', '1.001', 'EUR'],
-    ['with a digit where there are none', '1.0', 'JPY'],
+    ['with too many decimals', '1.001', 'EUR'],
+    ['with decimals in a currency without them', '1.0', 'JPY'],
     ['in digits of another script', '١٢', 'EUR'],
     ['an exponent', '1e3', 'EUR'],
     ['hexadecimal', '0x10', 'EUR'],
-    ['with blanks', ' 1', 'EUR'],
+    ['with whitespace', ' 1', 'EUR'],
     ['with a comma', '1,50', 'EUR'],
-    ['without a whole part', '.5', 'EUR'],
-    ['with an end missing', '1.', 'EUR'],
+    ['without an integer part', '.5', 'EUR'],
+    ['without decimals after the point', '1.', 'EUR'],
     ['not a number', 'NaN', 'EUR'],
     ['infinite', 'Infinity', 'EUR'],
     ['empty', '', 'EUR'],
-    ['too much', '100000000000.00', 'EUR'],
-    ['far too much', '9'.repeat(60), 'EUR'],
-    ['in no currency', '1', 'ZZZ'],
-    ['in a currency of the past', '1', 'DEM'],
-    ['in a name every object has', '1', 'constructor'],
-  ])('that is %s is refused', (_what, text, currency) => {
+    ['too large', '100000000000.00', 'EUR'],
+    ['far too large', '9'.repeat(60), 'EUR'],
+    ['in an unknown currency', '1', 'ZZZ'],
+    ['in a former currency', '1', 'DEM'],
+    ['in a currency named like an object property', '1', 'constructor'],
+  ])('that is %s is rejected', (_what, text, currency) => {
     expect(codeOf(() => parseAmount(text, currency))).toBe('request.invalid');
   });
 
-  test('survives being written and read in every number of digits', () => {
+  test('survives formatting and parsing with any number of decimals', () => {
     const currency = fc.constantFrom('JPY', 'EUR', 'KWD', 'USD', 'BHD', 'KRW');
     fc.assert(
       fc.property(currency, fc.bigInt({ min: 1n, max: 9_999_999_999_999n }), (code, minor) => {
@@ -61,7 +61,7 @@ describe('an amount', () => {
   });
 });
 
-test('currencies have the digits ISO 4217 gives them', () => {
+test('currencies have the minor digits of ISO 4217', () => {
   expect(['JPY', 'KRW', 'CLP', 'EUR', 'HUF', 'KWD', 'TND', 'IQD'].map(minorDigitsOf)).toEqual([
     0, 0, 0, 2, 2, 3, 3, 3,
   ]);

@@ -12,22 +12,23 @@ const CURRENCIES = new Set(
   ).split(' '),
 );
 
-/** Minor units of one amount. A million of these still fit into a BIGINT balance. */
-const MOST_MINOR_UNITS = 9_999_999_999_999n;
+/** The maximum amount in minor units. A million of these still fit into a BIGINT balance. */
+const MAX_MINOR_UNITS = 9_999_999_999_999n;
 
 const DECIMAL = /^([0-9]{1,16})(?:\.([0-9]{1,4}))?$/;
 
 const digits = new Map<string, number>();
 
+/** Whether a code is an active currency of ISO 4217. */
 export const isCurrency = (code: string): boolean => CURRENCIES.has(code);
 
 /**
- * Digits after the point, as ISO 4217 says: 2 for EUR, 0 for JPY, 3 for KWD.
+ * The number of minor digits by ISO 4217: 2 for EUR, 0 for JPY, 3 for KWD.
  *
- * @throws RangeError for what is no currency
+ * @throws RangeError for an unknown currency
  */
 export function minorDigitsOf(currency: string): number {
-  if (!isCurrency(currency)) throw new RangeError('There is no such currency in ISO 4217');
+  if (!isCurrency(currency)) throw new RangeError('Unknown ISO 4217 currency');
   let known = digits.get(currency);
   if (known === undefined) {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency });
@@ -38,26 +39,27 @@ export function minorDigitsOf(currency: string): number {
 }
 
 /**
- * Reads a decimal string exactly: nothing is rounded, fewer digits than the currency has are filled up.
+ * Parses a decimal string exactly: nothing is rounded, missing decimals are zeros.
  *
- * @param field what a refusal names
+ * @param field named by the validation error
  * @returns minor units, at least 1
- * @throws ValidationFailed for what is no such number, for zero, too much, too many digits, and unknown currencies
+ * @throws ValidationFailed for malformed numbers, zero, amounts that are too large, too many decimals, and unknown
+ *   currencies
  */
 export function parseAmount(text: string, currency: string, field = 'amount'): bigint {
-  const refuse = (message: string, of = field) => new ValidationFailed({ errors: [{ field: of, message }] });
-  if (!isCurrency(currency)) throw refuse('A currency of ISO 4217, like EUR', 'currency');
+  const invalid = (message: string, of = field) => new ValidationFailed({ errors: [{ field: of, message }] });
+  if (!isCurrency(currency)) throw invalid('Must be an ISO 4217 currency, like EUR', 'currency');
   const [, whole, fraction = ''] = DECIMAL.exec(text) ?? [];
-  if (whole === undefined) throw refuse('A positive decimal number as text, like "12.50"');
+  if (whole === undefined) throw invalid('Must be a positive decimal number as text, like "12.50"');
   const allowed = minorDigitsOf(currency);
-  if (fraction.length > allowed) throw refuse(`At most ${allowed} digits after the point in this currency`);
+  if (fraction.length > allowed) throw invalid(`Must have at most ${allowed} decimals in this currency`);
   const minor = BigInt(whole + fraction.padEnd(allowed, '0'));
-  if (minor === 0n) throw refuse('More than zero');
-  if (minor > MOST_MINOR_UNITS) throw refuse(`At most ${formatAmount(MOST_MINOR_UNITS, currency)}`);
+  if (minor === 0n) throw invalid('Must be greater than zero');
+  if (minor > MAX_MINOR_UNITS) throw invalid(`Must be at most ${formatAmount(MAX_MINOR_UNITS, currency)}`);
   return minor;
 }
 
-/** Minor units as a decimal string with all digits of the currency: `1250n` in EUR is `12.50`. */
+/** Formats minor units as a decimal string with all decimals of the currency: `1250n` in EUR is `12.50`. */
 export function formatAmount(minor: bigint, currency: string): string {
   const allowed = minorDigitsOf(currency);
   const unsigned = String(minor < 0n ? -minor : minor).padStart(allowed + 1, '0');

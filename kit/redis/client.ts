@@ -3,32 +3,31 @@ import { backOffMs } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
 
-/** How long a command may wait for its answer before it counts as failed. */
 const COMMAND_TIMEOUT_MS = 2_000;
-/** Commands waiting for a connection; beyond it they fail at once instead of filling memory. */
+/** Commands waiting for a connection; beyond that they fail immediately instead of filling memory. */
 const QUEUE_LENGTH = 10_000;
 
 export type Redis = ReturnType<typeof connect>;
 
 /**
- * Opens a connection that mends itself: reconnects for ever, with jitter, and fails commands quickly while Redis
- * is away. Returns at once; a process does not have to wait for Redis to start.
+ * Opens Redis. The client reconnects for ever, with jittered back-off, and commands fail immediately while Redis is
+ * unavailable. Returns within two seconds even then: a process does not need Redis to start.
  *
- * @param required whether `/readyz` answers 503 while Redis is away
+ * @param options.required whether `/readyz` responds with 503 while Redis is unavailable
  */
 export async function openRedis(
   runtime: Runtime,
   options: { url: string; required: boolean },
 ): Promise<Redis> {
   const redis = connect(options.url);
-  let away = false;
+  let unavailable = false;
   redis.on('error', (failure: Error) => {
-    if (!away) runtime.log.warn({ err: failure.message }, 'Redis is away; trying again until it is back');
-    away = true;
+    if (!unavailable) runtime.log.warn({ err: failure.message }, 'Redis is unavailable; reconnecting');
+    unavailable = true;
   });
   redis.on('ready', () => {
-    if (away) runtime.log.info('Redis is back');
-    away = false;
+    if (unavailable) runtime.log.info('Redis is available again');
+    unavailable = false;
   });
   runtime.dependency({
     name: 'redis',
@@ -40,7 +39,7 @@ export async function openRedis(
   });
   runtime.onClose('redis', () => redis.destroy());
   const connected = redis.connect();
-  // The client goes on trying by itself: a failure here is already told by its error event.
+  // The client keeps retrying, and its error event has reported the failure.
   await withTimeout(connected, COMMAND_TIMEOUT_MS, 'connecting to Redis').catch(() => undefined);
   return redis;
 }

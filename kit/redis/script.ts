@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Redis } from './client';
 
 /**
- * A Lua script that Redis runs as one step. It is sent once and called by its hash from then on; a Redis that has
- * forgotten it (restarted, flushed) gets it again.
+ * A Lua script, which Redis runs atomically. It is called by its hash; a server that does not have it (new, restarted,
+ * flushed) receives its source.
  *
- * @returns a function that runs it; rejects as every command does when Redis is away
+ * @returns a function that runs it; rejects as every command does while Redis is unavailable
  */
 export function redisScript(
   source: string,
@@ -16,6 +16,7 @@ export function redisScript(
     try {
       return await redis.evalSha(hash, options);
     } catch (failure) {
+      // The error code of the protocol: the client has no class for it.
       if (!(failure instanceof Error) || !failure.message.startsWith('NOSCRIPT')) throw failure;
       return redis.eval(source, options);
     }
