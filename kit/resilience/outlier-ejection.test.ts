@@ -11,24 +11,24 @@ import {
 const BASE_MS = 30_000;
 
 function createScene(count: number) {
-  const standings = Array.from({ length: count }, createOutlierState);
+  const states = Array.from({ length: count }, createOutlierState);
   const ejection = createOutlierEjection();
-  ejection.setMembers(standings);
-  const [first = createOutlierState(), second = createOutlierState()] = standings;
-  const failTimes = (standing: OutlierState, times: number, nowMs: number) => {
+  ejection.setMembers(states);
+  const [first = createOutlierState(), second = createOutlierState()] = states;
+  const failTimes = (state: OutlierState, times: number, nowMs: number) => {
     let change: ReturnType<typeof ejection.failed> = null;
-    for (let time = 0; time < times; time++) change = ejection.failed(standing, false, nowMs);
+    for (let time = 0; time < times; time++) change = ejection.failed(state, false, nowMs);
     return change;
   };
-  const probe = (standing: OutlierState, ok: boolean, nowMs: number) => {
-    standing.probing = true;
-    return ok ? ejection.succeeded(standing, true, nowMs) : ejection.failed(standing, true, nowMs);
+  const probe = (state: OutlierState, ok: boolean, nowMs: number) => {
+    state.probing = true;
+    return ok ? ejection.succeeded(state, true, nowMs) : ejection.failed(state, true, nowMs);
   };
-  return { ejection, standings, first, second, failTimes, probe };
+  return { ejection, states, first, second, failTimes, probe };
 }
 
 describe('an instance is ejected', () => {
-  test('after five failures in a row, and not after four with a success between them and the next', () => {
+  test('after five consecutive failures; a success resets the count', () => {
     const { ejection, first, failTimes } = createScene(3);
     expect(failTimes(first, 4, 0)).toBeNull();
     ejection.succeeded(first, false, 0);
@@ -37,7 +37,7 @@ describe('an instance is ejected', () => {
     expect(first.ejectedUntilMs).toBe(BASE_MS);
   });
 
-  test('but not when half of all are already, and of one instance none', () => {
+  test('unless half of all are ejected already; a single instance never is', () => {
     const three = createScene(3);
     three.failTimes(three.first, 5, 0);
     expect(three.failTimes(three.second, 50, 0)).toBeNull();
@@ -45,7 +45,7 @@ describe('an instance is ejected', () => {
     expect(one.failTimes(one.first, 50, 0)).toBeNull();
   });
 
-  test('for 30 s times the number of ejections, and never longer than 300 s', () => {
+  test('for 30 s times the number of its ejections, up to 300 s', () => {
     const { first, failTimes, probe } = createScene(2);
     failTimes(first, 5, 0);
     for (let ejection = 2; ejection <= 20; ejection++) {
@@ -55,7 +55,7 @@ describe('an instance is ejected', () => {
     }
   });
 
-  test('for a shorter time again after it was well for a while', () => {
+  test('for a shorter time after it has been healthy for a while', () => {
     const { first, failTimes, probe } = createScene(2);
     failTimes(first, 5, 0);
     probe(first, false, 30_000);
@@ -69,7 +69,7 @@ describe('an instance is ejected', () => {
 });
 
 describe('an ejected instance', () => {
-  test('is asked by one request at a time when its time is over, until one succeeds', () => {
+  test('is probed by one request at a time after its ejection time, until one succeeds', () => {
     const { first, failTimes, probe } = createScene(2);
     failTimes(first, 5, 0);
     expect(mayProbe(first, BASE_MS - 1, true)).toBe(false);
@@ -80,14 +80,14 @@ describe('an ejected instance', () => {
     expect(first).toMatchObject({ ejectedUntilMs: null, probing: false, consecutiveFailures: 0 });
   });
 
-  test('is found out about by a request that can be repeated, by others only when none came for 30 s', () => {
+  test('is probed by retryable requests, and by others only after another 30 s', () => {
     const { first, failTimes } = createScene(2);
     failTimes(first, 5, 0);
     expect(mayProbe(first, BASE_MS, false)).toBe(false);
     expect(mayProbe(first, 2 * BASE_MS, false)).toBe(true);
   });
 
-  test('does not come back by what was sent before', () => {
+  test('ignores the outcome of requests sent before its ejection', () => {
     const { ejection, first, failTimes } = createScene(2);
     failTimes(first, 5, 0);
     expect(ejection.succeeded(first, false, 1)).toBeNull();
@@ -95,18 +95,18 @@ describe('an ejected instance', () => {
     expect(first).toMatchObject({ ejectedUntilMs: BASE_MS, ejections: 1 });
   });
 
-  test('comes back, the one ejected longest first, when so many others leave that it would be more than half', () => {
-    const { ejection, standings, first, second, failTimes } = createScene(4);
+  test('returns, the one ejected longest first, when members leave and more than half would be ejected', () => {
+    const { ejection, states, first, second, failTimes } = createScene(4);
     failTimes(first, 5, 0);
     failTimes(second, 5, 1_000);
-    ejection.setMembers(standings.slice(0, 3));
+    ejection.setMembers(states.slice(0, 3));
     expect([first.ejectedUntilMs, second.ejectedUntilMs]).toEqual([null, 1_000 + BASE_MS]);
     ejection.setMembers([second]);
     expect(second.ejectedUntilMs).toBeNull();
   });
 });
 
-test('whatever happens, never more than half are ejected, and only one request finds out about each', () => {
+test('never more than half are ejected, and each is probed by one request at a time', () => {
   const step = fc.record({
     who: fc.nat(5),
     kind: fc.constantFrom('failed', 'succeeded', 'probe', 'wait', 'members'),
@@ -116,24 +116,24 @@ test('whatever happens, never more than half are ejected, and only one request f
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const { ejection, standings } = createScene(6);
-      let present: readonly OutlierState[] = standings;
+      const { ejection, states } = createScene(6);
+      let present: readonly OutlierState[] = states;
       let nowMs = 0;
       for (const { who, kind, ms, ok, present: indexes } of steps) {
-        const standing = standings[who] ?? createOutlierState();
+        const state = states[who] ?? createOutlierState();
         if (kind === 'wait') nowMs += ms;
         else if (kind === 'members') {
-          present = indexes.flatMap((index) => standings[index] ?? []);
+          present = indexes.flatMap((index) => states[index] ?? []);
           ejection.setMembers(present);
         } else if (kind === 'failed')
-          for (let time = 0; time < 5; time++) ejection.failed(standing, false, nowMs);
-        else if (kind === 'succeeded') ejection.succeeded(standing, false, nowMs);
-        else if (mayProbe(standing, nowMs, true)) {
-          standing.probing = true;
-          expect(mayProbe(standing, nowMs, true)).toBe(false);
-          if (ok) ejection.succeeded(standing, true, nowMs);
-          else ejection.failed(standing, true, nowMs);
-          expect(standing.ejectedUntilMs === null).toBe(ok);
+          for (let time = 0; time < 5; time++) ejection.failed(state, false, nowMs);
+        else if (kind === 'succeeded') ejection.succeeded(state, false, nowMs);
+        else if (mayProbe(state, nowMs, true)) {
+          state.probing = true;
+          expect(mayProbe(state, nowMs, true)).toBe(false);
+          if (ok) ejection.succeeded(state, true, nowMs);
+          else ejection.failed(state, true, nowMs);
+          expect(state.ejectedUntilMs === null).toBe(ok);
         }
         const ejected = present.filter(({ ejectedUntilMs }) => ejectedUntilMs !== null);
         expect(ejected.length).toBeLessThanOrEqual(present.length / 2);

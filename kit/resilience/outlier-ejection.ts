@@ -1,34 +1,34 @@
 /** Envoy's default (`outlier_detection.consecutive_gateway_failure`). */
-const FAILURES_IN_A_ROW = 5;
-/** Envoy's defaults: this long times the number of ejections, and never longer than `LONGEST_MS`. */
+const CONSECUTIVE_FAILURES = 5;
+/** Envoy's defaults: the ejection time is this times the number of ejections, up to `MAX_EJECTION_MS`. */
 const BASE_MS = 30_000;
-const LONGEST_MS = 300_000;
-/** The rest must be able to carry the load, and a fault of all is not to be answered by asking nobody. */
-const MOST_OF_ALL = 0.5;
+const MAX_EJECTION_MS = 300_000;
+/** The rest must be able to carry the load, and a failure of all instances must not leave none to call. */
+const MAX_EJECTED_SHARE = 0.5;
 
-/** How an instance has been doing. Read it freely; only an ejection changes it. */
+/** The outlier state of an instance. Only an `OutlierEjection` changes it, apart from `probing`. */
 export interface OutlierState {
   consecutiveFailures: number;
-  /** As of the last ejection; `ejectionsNow` tells how many still count. */
+  /** As of the last ejection; `ejectionsNow` returns how many still count. */
   ejections: number;
-  /** Monotonic milliseconds until which it gets nothing; null while it takes part. */
+  /** End of the ejection in monotonic milliseconds; null while it is not ejected. */
   ejectedUntilMs: number | null;
-  /** Since when it takes part again, in monotonic milliseconds. */
+  /** When it last returned, in monotonic milliseconds. */
   returnedAtMs: number;
-  /** Whether a request is out that decides whether it takes part again. */
+  /** Whether a probe is in flight. */
   probing: boolean;
 }
 
-/** What has become of an instance's part in a service; null when nothing has. */
+/** A change of an instance's state; null for none. */
 export type OutlierChange = 'ejected' | 'returned' | null;
 
-/** Keeps requests from instances of one service that fail one request after the other. */
+/** Outlier ejection among the instances of one service. */
 export interface OutlierEjection {
-  /** The instances there are now. Where more than half of them would be ejected, those ejected longest return. */
+  /** Sets the current instances. Where more than half of them are ejected, those ejected longest return. */
   setMembers(members: readonly OutlierState[]): void;
   /** @param wasProbe whether the request was sent because `mayProbe` allowed it */
-  succeeded(standing: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
-  failed(standing: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
+  succeeded(state: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
+  failed(state: OutlierState, wasProbe: boolean, nowMs: number): OutlierChange;
 }
 
 export const createOutlierState = (): OutlierState => ({
@@ -40,18 +40,17 @@ export const createOutlierState = (): OutlierState => ({
 });
 
 /**
- * Whether an ejected instance may be asked by one request now: its time is over, and no other request is out to find
- * out. Whoever asks sets `probing`, and clears it when the request ended without telling anything.
+ * Whether an ejected instance may be probed by a request now: its ejection time is over, and no probe is in flight. The
+ * caller sets `probing`, and clears it when the request ends without a conclusive outcome.
  *
- * @param repeatable whether the request can be sent to another instance when this one fails it; one that cannot waits
- *   for another 30 s to be the one that finds out
+ * @param repeatable whether the request can be retried on another instance; others probe only after another 30 s
  */
-export const mayProbe = (standing: OutlierState, nowMs: number, repeatable: boolean): boolean =>
-  standing.ejectedUntilMs !== null &&
-  !standing.probing &&
-  nowMs >= standing.ejectedUntilMs + (repeatable ? 0 : BASE_MS);
+export const mayProbe = (state: OutlierState, nowMs: number, repeatable: boolean): boolean =>
+  state.ejectedUntilMs !== null &&
+  !state.probing &&
+  nowMs >= state.ejectedUntilMs + (repeatable ? 0 : BASE_MS);
 
-/** Of the ejections so far, those that still count: every 30 s of taking part takes one away. */
+/** The number of ejections that still count: each 30 s without one subtracts one. */
 export const ejectionsNow = (
   { ejections, ejectedUntilMs, returnedAtMs }: OutlierState,
   nowMs: number,
@@ -59,32 +58,32 @@ export const ejectionsNow = (
   ejectedUntilMs === null ? Math.max(0, ejections - Math.floor((nowMs - returnedAtMs) / BASE_MS)) : ejections;
 
 /**
- * Outlier ejection as Envoy does it: five failures in a row eject an instance for 30 s times the number of its
- * ejections (300 s at most), but never more than half of all; of one instance, none. Afterwards it is asked by one
- * request at a time until one succeeds.
+ * Outlier ejection as in Envoy: five consecutive failures eject an instance for 30 s times the number of its ejections
+ * (300 s at most), but never more than half of all instances; a single instance is never ejected. Afterwards it is probed
+ * by one request at a time until one succeeds.
  *
- * What is a failure decides the caller: an instance that cannot be reached, does not answer in time, breaks off, or says
- * 502, 503 or 504. A plain 500 is none: it is the application's answer to one request, every instance would give
- * it, and somebody who finds a request that provokes it could have half of a service ejected.
+ * The caller decides what a failure is: an instance that is unreachable, times out, resets the connection, or responds
+ * with 502, 503 or 504. A plain 500 is not: it is the application's response to one request, which every instance would
+ * give, and a client that finds such a request could have half of a service ejected.
  */
 export function createOutlierEjection(): OutlierEjection {
   let members: ReadonlySet<OutlierState> = new Set();
 
   const ejected = () => [...members].filter(({ ejectedUntilMs }) => ejectedUntilMs !== null);
-  const mostEjected = () => Math.floor(members.size * MOST_OF_ALL);
+  const maxEjected = () => Math.floor(members.size * MAX_EJECTED_SHARE);
 
-  function eject(standing: OutlierState, nowMs: number): OutlierChange {
-    standing.ejections = ejectionsNow(standing, nowMs) + 1;
-    standing.ejectedUntilMs = nowMs + Math.min(standing.ejections * BASE_MS, LONGEST_MS);
-    standing.probing = false;
+  function eject(state: OutlierState, nowMs: number): OutlierChange {
+    state.ejections = ejectionsNow(state, nowMs) + 1;
+    state.ejectedUntilMs = nowMs + Math.min(state.ejections * BASE_MS, MAX_EJECTION_MS);
+    state.probing = false;
     return 'ejected';
   }
 
-  function takeBack(standing: OutlierState, nowMs: number): OutlierChange {
-    standing.ejectedUntilMs = null;
-    standing.returnedAtMs = nowMs;
-    standing.consecutiveFailures = 0;
-    standing.probing = false;
+  function restore(state: OutlierState, nowMs: number): OutlierChange {
+    state.ejectedUntilMs = null;
+    state.returnedAtMs = nowMs;
+    state.consecutiveFailures = 0;
+    state.probing = false;
     return 'returned';
   }
 
@@ -92,18 +91,18 @@ export function createOutlierEjection(): OutlierEjection {
     setMembers(next) {
       members = new Set(next);
       const longestFirst = ejected().sort((left, right) => untilOf(left) - untilOf(right));
-      for (const standing of longestFirst.slice(0, Math.max(0, longestFirst.length - mostEjected())))
-        takeBack(standing, untilOf(standing));
+      for (const state of longestFirst.slice(0, Math.max(0, longestFirst.length - maxEjected())))
+        restore(state, untilOf(state));
     },
-    succeeded(standing, wasProbe, nowMs) {
-      standing.consecutiveFailures = 0;
-      return wasProbe && standing.ejectedUntilMs !== null ? takeBack(standing, nowMs) : null;
+    succeeded(state, wasProbe, nowMs) {
+      state.consecutiveFailures = 0;
+      return wasProbe && state.ejectedUntilMs !== null ? restore(state, nowMs) : null;
     },
-    failed(standing, wasProbe, nowMs) {
-      if (standing.ejectedUntilMs !== null) return wasProbe ? eject(standing, nowMs) : null;
-      standing.consecutiveFailures++;
-      const isTooMuch = standing.consecutiveFailures >= FAILURES_IN_A_ROW && members.has(standing);
-      return isTooMuch && ejected().length < mostEjected() ? eject(standing, nowMs) : null;
+    failed(state, wasProbe, nowMs) {
+      if (state.ejectedUntilMs !== null) return wasProbe ? eject(state, nowMs) : null;
+      state.consecutiveFailures++;
+      const isOutlier = state.consecutiveFailures >= CONSECUTIVE_FAILURES && members.has(state);
+      return isOutlier && ejected().length < maxEjected() ? eject(state, nowMs) : null;
     },
   };
 }

@@ -5,7 +5,7 @@ import { eventually } from '../../tests/support/eventually';
 import { type OtlpReceiver, startOtlpReceiver } from '../../tests/support/otlp-receiver';
 import type { FinishedSpan } from '../core/span';
 import { currentTrace } from './context';
-import { type ExportedSpans, exportSpans, type TraceEnvironment } from './export';
+import { exportSpans, type SpanExporter, type TraceEnvironment } from './export';
 import { beginSpan, endSpan, receiveTrace } from './spans';
 
 const SPAN: FinishedSpan = {
@@ -18,7 +18,7 @@ const SPAN: FinishedSpan = {
 };
 
 let receiver: OtlpReceiver | undefined;
-let spans: ExportedSpans | null = null;
+let spans: SpanExporter | null = null;
 
 afterEach(async () => {
   await spans?.close();
@@ -40,7 +40,7 @@ async function open(environment: Partial<TraceEnvironment> = {}, lines: Record<s
     },
     { batchMs: 20, exportMs: 200 },
   );
-  if (spans === null) throw new Error('there is an endpoint');
+  if (spans === null) throw new Error('An endpoint is set');
   const total = async (name: string) => {
     const metric = await metrics.getSingleMetric(name)?.get();
     return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
@@ -48,7 +48,7 @@ async function open(environment: Partial<TraceEnvironment> = {}, lines: Record<s
   return { receiver, spans, total };
 }
 
-test('without an endpoint there are no spans', async () => {
+test('tracing is off without an endpoint', async () => {
   const about = { name: 'things', version: '1', log: pino({ level: 'silent' }), metrics: new Registry() };
   const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: undefined, OTEL_SERVICE_NAME: undefined };
   expect(
@@ -60,7 +60,7 @@ test('without an endpoint there are no spans', async () => {
   ).toBeNull();
 });
 
-test('a span arrives with its place in the trace, its time, and who made it', async () => {
+test('a span is exported with its parent, its times, and its service', async () => {
   const { receiver, spans } = await open();
   const root = receiveTrace(spans, {});
   const child = beginSpan(spans, root);
@@ -77,34 +77,34 @@ test('a span arrives with its place in the trace, its time, and who made it', as
   expect(String(receiver.resources.get('things')?.['service.instance.id'])).toHaveLength(36);
 });
 
-test('what is not sampled by whoever began it leaves no span, and goes on unsampled', async () => {
+test('a trace that its caller has not sampled is continued unsampled', async () => {
   const { spans } = await open();
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
   expect(receiveTrace(spans, { traceparent })).toMatchObject({ traceparent });
   expect(receiveTrace(spans, { traceparent }).span).toBeUndefined();
 });
 
-test('what a process does of its own accord leaves no span, here or where it asks', async () => {
+test('background work of a process starts no trace, here or at its callees', async () => {
   const { spans } = await open();
   expect(receiveTrace(spans, currentTrace()).span).toBeUndefined();
   expect(receiveTrace(spans, {}, false).span).toBeUndefined();
 });
 
-test('of new traces so many are kept as the sampler says', async () => {
+test('new traces are sampled at the ratio of the sampler', async () => {
   const { spans } = await open({
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
     OTEL_TRACES_SAMPLER_ARG: 0.25,
   });
   const begun = Array.from({ length: 2_000 }, () => receiveTrace(spans, {}));
-  const kept = begun.filter(({ span }) => span !== undefined);
-  // Six standard deviations away.
-  expect(Math.abs(kept.length - 500)).toBeLessThan(120);
+  const sampled = begun.filter(({ span }) => span !== undefined);
+  // Six standard deviations.
+  expect(Math.abs(sampled.length - 500)).toBeLessThan(120);
   expect(
     begun.every(({ span, traceparent }) => traceparent.endsWith(span === undefined ? '-00' : '-01')),
   ).toBe(true);
 });
 
-test('a collector that is away is told of once, costs the spans of that time only, and is used again', async () => {
+test('an unavailable collector is logged once, loses only the spans of that time, and is used again', async () => {
   const lines: Record<string, unknown>[] = [];
   const { receiver: first, spans, total } = await open({}, lines);
   await first.stop();
@@ -118,17 +118,17 @@ test('a collector that is away is told of once, costs the spans of that time onl
   await eventually(() => received.length === 1);
   await eventually(() => lines.length === 2);
   expect(lines.map(({ msg }) => msg)).toEqual([
-    'spans cannot be delivered and are dropped; requests go on',
-    'spans are delivered again',
+    'The trace collector is unavailable; dropping spans',
+    'The trace collector is available again',
   ]);
 });
 
-test('more than can wait are dropped and counted', async () => {
+test('spans beyond the queue limit are dropped and counted', async () => {
   const { receiver, spans, total } = await open();
   for (let number = 0; number < 3_000; number++) spans.record(SPAN);
   await spans.close();
   const dropped = await total('trace_spans_dropped_total');
-  // 512 are on their way, and 2,048 wait.
+  // 512 are in flight, and 2,048 are queued.
   expect(dropped).toBe(3_000 - 512 - 2_048);
   expect(receiver.spans).toHaveLength(3_000 - dropped);
 });

@@ -12,34 +12,34 @@ export interface TraceEnvironment {
   readonly OTEL_TRACES_SAMPLER_ARG: number;
 }
 
-/** SpanRecorder on their way to a collector. */
-export interface ExportedSpans extends SpanRecorder {
-  /** Sends what is left, within two seconds; not to a collector that is known to be away. */
+/** A recorder that exports spans to a collector. */
+export interface SpanExporter extends SpanRecorder {
+  /** Flushes queued spans within two seconds, unless the collector is unavailable. Never rejects. */
   close(): Promise<void>;
 }
 
-/** SpanRecorder that wait to be sent; more than that, and new ones are dropped. The SDK's own default. */
+/** Spans queued for export; beyond that new ones are dropped. The SDK's default. */
 const QUEUE_SPANS = 2_048;
 const BATCH_SPANS = 512;
-/** A batch waits `batchMs` to become full, and is tried for `exportMs` while the collector is away. */
+/** A batch waits `batchMs` to fill up, and is retried for `exportMs` while the collector is unavailable. */
 const PACE = { batchMs: 2_000, exportMs: 3_000 };
 const CLOSE_MS = 2_000;
 /** `ExportResultCode.SUCCESS` of the SDK. */
 const EXPORTED = 0;
 
 /**
- * Opens the way to an OTLP collector (HTTP, JSON). The SDK is loaded here and nowhere else: a process without an
- * endpoint does not carry it in memory.
+ * Exports spans to an OTLP collector (HTTP, JSON). The SDK is loaded here and nowhere else: a process without an endpoint
+ * does not hold it in memory.
  *
- * @param name of the process; `OTEL_SERVICE_NAME` goes before it
- * @param pace milliseconds; tests are less patient
+ * @param process.name of the process; `OTEL_SERVICE_NAME` takes precedence
+ * @param pace milliseconds; shortened by tests
  * @returns null when no endpoint is set
  */
 export async function exportSpans(
   { name, version, log, metrics }: { name: string; version: string; log: Logger; metrics: Registry },
   env: TraceEnvironment,
   pace = PACE,
-): Promise<ExportedSpans | null> {
+): Promise<SpanExporter | null> {
   if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null;
   const [{ BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
     import('@opentelemetry/sdk-trace'),
@@ -48,7 +48,7 @@ export async function exportSpans(
   ]);
   const url = tracesUrl(env.OTEL_EXPORTER_OTLP_ENDPOINT);
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: pace.exportMs });
-  const delivery = observeDelivery(log, new URL(url).origin);
+  const collector = observeCollector(log, new URL(url).origin);
   const counters = createCounters(metrics);
   const readable = readableSpans(
     resourceFromAttributes({
@@ -58,19 +58,19 @@ export async function exportSpans(
     }),
     { name: 'rookery', version },
   );
-  let waiting = 0;
+  let queued = 0;
   const processor = new BatchSpanProcessor({
     maxQueueSize: QUEUE_SPANS,
     maxExportBatchSize: BATCH_SPANS,
     scheduledDelayMillis: pace.batchMs,
     exporter: {
       export(spans: ReadableSpan[], done) {
-        waiting -= spans.length;
+        queued -= spans.length;
         exporter.export(spans, (result) => {
           const delivered = result.code === EXPORTED;
           if (delivered) counters.exported.inc(spans.length);
           else counters.dropped.inc({ reason: 'not_delivered' }, spans.length);
-          delivery.ended(delivered, result.error);
+          collector.report(delivered, result.error);
           done(result);
         });
       },
@@ -81,22 +81,22 @@ export async function exportSpans(
   return {
     shouldSample: await samplerOf(env),
     record(span: FinishedSpan) {
-      if (waiting >= QUEUE_SPANS) {
+      if (queued >= QUEUE_SPANS) {
         counters.dropped.inc({ reason: 'queue_full' });
         return;
       }
-      waiting++;
+      queued++;
       processor.onEnd(readable(span));
     },
     async close() {
-      if (delivery.away()) return;
-      // What cannot be delivered is told of by the exporter.
-      await withTimeout(processor.shutdown(), CLOSE_MS, 'sending the last spans').catch(() => undefined);
+      if (collector.isUnavailable()) return;
+      // The exporter reports failures.
+      await withTimeout(processor.shutdown(), CLOSE_MS, 'flushing spans').catch(() => undefined);
     },
   };
 }
 
-/** OpenTelemetry Protocol Exporter, "Endpoint URLs for OTLP/HTTP": the signal's path is put behind the base. */
+/** OpenTelemetry Protocol Exporter, "Endpoint URLs for OTLP/HTTP": the path of the signal is appended to the base URL. */
 const tracesUrl = (endpoint: string): string => `${endpoint.replace(/\/+$/, '')}/v1/traces`;
 
 async function samplerOf(env: TraceEnvironment): Promise<SpanRecorder['shouldSample']> {
@@ -107,20 +107,20 @@ async function samplerOf(env: TraceEnvironment): Promise<SpanRecorder['shouldSam
     import('@opentelemetry/sdk-trace'),
   ]);
   const sampler = new TraceIdRatioBasedSampler(env.OTEL_TRACES_SAMPLER_ARG);
-  const kept = SamplingDecision.RECORD_AND_SAMPLED;
-  return (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === kept;
+  const sampled = SamplingDecision.RECORD_AND_SAMPLED;
+  return (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === sampled;
 }
 
-/** Says once that the collector is away, and once that it is back. */
-function observeDelivery(log: Logger, collector: string) {
-  let away = false;
+/** Logs each outage of the collector once, and its end. */
+function observeCollector(log: Logger, collector: string) {
+  let unavailable = false;
   return {
-    away: () => away,
-    ended(delivered: boolean, failure: Error | undefined) {
-      if (!delivered && !away)
-        log.warn({ err: failure, collector }, 'spans cannot be delivered and are dropped; requests go on');
-      if (delivered && away) log.info({ collector }, 'spans are delivered again');
-      away = !delivered;
+    isUnavailable: () => unavailable,
+    report(delivered: boolean, failure: Error | undefined) {
+      if (!delivered && !unavailable)
+        log.warn({ err: failure, collector }, 'The trace collector is unavailable; dropping spans');
+      if (delivered && unavailable) log.info({ collector }, 'The trace collector is available again');
+      unavailable = !delivered;
     },
   };
 }
@@ -128,12 +128,12 @@ function observeDelivery(log: Logger, collector: string) {
 const createCounters = (registry: Registry) => ({
   exported: new Counter({
     name: 'trace_spans_exported_total',
-    help: 'SpanRecorder a collector has taken',
+    help: 'Spans accepted by the collector',
     registers: [registry],
   }),
   dropped: new Counter({
     name: 'trace_spans_dropped_total',
-    help: 'SpanRecorder lost: made faster than they could be sent, or not taken by the collector',
+    help: 'Spans lost, by reason: the queue was full, or the collector did not accept them',
     labelNames: ['reason'] as const,
     registers: [registry],
   }),

@@ -5,7 +5,7 @@ import type { FinishedSpan, SpanEnd } from '../core/span';
 import { traceIdOf } from './context';
 import { isSampled } from './spans';
 
-/** The numbers of OpenTelemetry's `SpanKind` and `SpanStatusCode`, whose module is not loaded for them. */
+/** The values of OpenTelemetry's `SpanKind` and `SpanStatusCode`, without loading their module. */
 const KINDS = { server: 1, client: 2, producer: 3, consumer: 4 } as const satisfies Record<
   SpanEnd['kind'],
   number
@@ -13,10 +13,10 @@ const KINDS = { server: 1, client: 2, producer: 3, consumer: 4 } as const satisf
 const UNSET = { code: 0 } as const;
 const FAILED = { code: 2 } as const;
 
-/** Beyond this the monotonic clock is set anew by the wall clock, which may have been corrected meanwhile. */
+/** Beyond this the offset of the monotonic clock is updated: the wall clock has been corrected meanwhile. */
 const CLOCK_DRIFT_MS = 10;
 
-/** Makes finished spans what the SDK's batches are made of. */
+/** Converts finished spans to spans of the SDK. */
 export function readableSpans(
   resource: Resource,
   instrumentationScope: { name: string; version: string },
@@ -55,7 +55,7 @@ export function readableSpans(
   };
 }
 
-/** What is to be added to a monotonic time of this process to have milliseconds since 1970. */
+/** The offset from monotonic time to milliseconds since 1970. */
 function createWallClock(): (nowMs: number) => number {
   let offsetMs = performance.timeOrigin;
   return (nowMs) => {

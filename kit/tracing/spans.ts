@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { SpanEnd, SpanRecorder } from '../core/span';
 import {
   continueTrace,
+  type IncomingTrace,
   runningTrace,
-  type SentTrace,
   spanIdOf,
   type Trace,
   traceIdOf,
@@ -11,16 +11,16 @@ import {
 } from './context';
 
 /**
- * Goes on with what a caller sent, as a span of this process: what it starts and sends on is a child of that span.
- * Without spans it is `continueTrace`.
+ * Continues the trace of a caller with a span of this process, the parent of everything that it starts. With tracing off
+ * this is `continueTrace`.
  *
- * @param mayBegin whether a trace may begin here, if the caller sent none; otherwise such a request leaves no span
+ * @param mayStart whether a trace may start here when the caller sent none; otherwise such a request has no span
  */
-export function receiveTrace(recorder: SpanRecorder | null, sent: SentTrace, mayBegin = true): Trace {
+export function receiveTrace(recorder: SpanRecorder | null, sent: IncomingTrace, mayStart = true): Trace {
   const trace = continueTrace(sent);
   if (recorder === null) return trace;
   if (trace.traceparent === sent.traceparent) return beginSpan(recorder, trace);
-  if (!mayBegin || !recorder.shouldSample(traceIdOf(trace))) return trace;
+  if (!mayStart || !recorder.shouldSample(traceIdOf(trace))) return trace;
   return {
     requestId: trace.requestId,
     traceparent: `${trace.traceparent.slice(0, -2)}01`,
@@ -28,7 +28,7 @@ export function receiveTrace(recorder: SpanRecorder | null, sent: SentTrace, may
   };
 }
 
-/** Begins a span below the one that runs in `parent`; answers `parent` itself when the trace is not kept. */
+/** Starts a child span of `parent`; returns `parent` itself when the trace is not sampled. */
 export function beginSpan(recorder: SpanRecorder, parent: Trace): Trace {
   if (!isSampled(parent.traceparent)) return parent;
   const { requestId, traceparent } = parent;
@@ -39,7 +39,7 @@ export function beginSpan(recorder: SpanRecorder, parent: Trace): Trace {
   };
 }
 
-/** Ends the span that a trace was begun with; does nothing where there is none. */
+/** Ends the current span of a trace; does nothing when there is none. */
 export function endSpan({ span, traceparent }: Trace, end: SpanEnd): void {
   if (span === undefined) return;
   const { parentSpanId, startedMs } = span;
@@ -47,10 +47,10 @@ export function endSpan({ span, traceparent }: Trace, end: SpanEnd): void {
 }
 
 /**
- * Runs `work` as a span below the one that is running; only runs it where none is.
+ * Runs `work` within a child span of the current one, or without a span when there is none.
  *
- * @param describe asked when `work` has ended
- * @throws what `work` throws, which is the span's error
+ * @param describe called when `work` has settled
+ * @throws what `work` throws, which becomes the error of the span
  */
 export async function withSpan<Result>(
   describe: () => SpanEnd,
@@ -69,12 +69,12 @@ export async function withSpan<Result>(
   }
 }
 
-/** What names a failure and is one of few: its code, or the name of its class. */
+/** A low-cardinality name of a failure: its code, or the name of its class. */
 export function errorTypeOf(failure: unknown): string {
   if (!(failure instanceof Error)) return '_OTHER';
   return 'code' in failure && typeof failure.code === 'string' ? failure.code : failure.name;
 }
 
-/** W3C Trace Context, 3.2.2.5.1: the last bit of the flags. */
+/** Whether the sampled flag is set: the last bit of the flags (W3C Trace Context, section 3.2.2.5.1). */
 export const isSampled = (traceparent: string): boolean =>
   '13579bdf'.includes(traceparent.charAt(traceparent.length - 1));
