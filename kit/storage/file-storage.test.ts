@@ -29,7 +29,7 @@ async function* inPieces(bytes: Uint8Array, pieceBytes = 1_000) {
 
 async function* brokenOff(bytes: Uint8Array) {
   yield bytes;
-  throw new Error('the line went dead');
+  throw new Error('the connection was reset');
 }
 
 async function store(storage: FileStorage, bytes: Uint8Array): Promise<string> {
@@ -46,9 +46,9 @@ describe.each([
   ['a folder', openFolderStorage(folder), join(folder, 'incoming')],
   ['an S3-compatible server', bucketStorage, join(tmpdir(), 'rookery-incoming')],
 ])('files in %s', (_where, storage, incoming) => {
-  const waiting = async () => (await readdir(incoming)).length;
+  const staged = async () => (await readdir(incoming)).length;
 
-  test('are read as they were written, whole and in part', async () => {
+  test('are read as they were written, whole and by range', async () => {
     const bytes = randomBytes(10_000);
     const name = await store(storage, bytes);
     expect(name).toBe(sha256(bytes));
@@ -65,7 +65,7 @@ describe.each([
     expect(await bytesOf(storage, name)).toHaveLength(0);
   });
 
-  test('are there only once they are kept', async () => {
+  test('are in the storage only once they are kept', async () => {
     const received = await storage.receive(inPieces(randomBytes(5_000)), MAXIMUM);
     expect(await storage.holds(received.sha256)).toBe(false);
     await received.discard();
@@ -73,7 +73,7 @@ describe.each([
     await expect(received.keep()).rejects.toThrow();
   });
 
-  test('can be kept again after they were deleted, as long as they are not discarded', async () => {
+  test('can be kept again after deletion, until they are discarded', async () => {
     const bytes = randomBytes(3_000);
     const received = await storage.receive(inPieces(bytes), MAXIMUM);
     await received.keep();
@@ -83,16 +83,16 @@ describe.each([
     expect((await bytesOf(storage, received.sha256)).equals(bytes)).toBe(true);
   });
 
-  test('leave nothing behind when writing fails in the middle', async () => {
-    const before = [await waiting(), (await Array.fromAsync(storage.list())).length];
+  test('leave nothing behind when the source fails', async () => {
+    const before = [await staged(), (await Array.fromAsync(storage.list())).length];
     const bytes = randomBytes(100_000);
-    await expect(storage.receive(brokenOff(bytes), MAXIMUM)).rejects.toThrow('the line went dead');
-    expect([await waiting(), (await Array.fromAsync(storage.list())).length]).toEqual(before);
+    await expect(storage.receive(brokenOff(bytes), MAXIMUM)).rejects.toThrow('the connection was reset');
+    expect([await staged(), (await Array.fromAsync(storage.list())).length]).toEqual(before);
     expect(await storage.holds(sha256(bytes))).toBe(false);
   });
 
-  test('are refused at the first byte too many, and leave nothing behind', async () => {
-    const before = await waiting();
+  test('are rejected at the first byte beyond the limit, and leave nothing behind', async () => {
+    const before = await staged();
     const bytes = randomBytes(5_001);
     let taken = 0;
     async function* counted() {
@@ -105,10 +105,10 @@ describe.each([
       code: 'request.too-large',
     });
     expect(taken).toBe(501);
-    expect(await waiting()).toBe(before);
+    expect(await staged()).toBe(before);
   });
 
-  test('are the same file, whole, however many write it and read it at the same time', async () => {
+  test('are one complete file under concurrent writes and reads', async () => {
     const bytes = randomBytes(50_000);
     const name = await store(storage, bytes);
     const work = Array.from({ length: 8 }, async (_, number) => {
@@ -120,7 +120,7 @@ describe.each([
     expect((await Array.fromAsync(storage.list())).filter((one) => one === name)).toEqual([name]);
   });
 
-  test('are gone once deleted, and deleting again changes nothing', async () => {
+  test('are deleted idempotently', async () => {
     const name = await store(storage, randomBytes(100));
     await storage.delete(name);
     await storage.delete(name);
@@ -128,7 +128,7 @@ describe.each([
     await expect(storage.read(name)).rejects.toBeInstanceOf(BytesMissing);
   });
 
-  test('are all listed', async () => {
+  test('are listed', async () => {
     const names = await Promise.all([1, 2, 3].map((size) => store(storage, randomBytes(size * 50))));
     const listed = await Array.fromAsync(storage.list());
     expect(names.filter((name) => !listed.includes(name))).toEqual([]);
@@ -142,13 +142,13 @@ describe.each([
     `${'a'.repeat(63)}/`,
     'A'.repeat(64),
     `${'a'.repeat(64)}\n`,
-  ])('are never looked for under a name like %p', async (name) => {
+  ])('are never accessed under the name %p', async (name) => {
     await expect((async () => storage.read(name))()).rejects.toBeInstanceOf(TypeError);
     await expect((async () => storage.holds(name))()).rejects.toBeInstanceOf(TypeError);
     await expect((async () => storage.delete(name))()).rejects.toBeInstanceOf(TypeError);
   });
 
-  test('whose writer died are removed after a while, those being written are not', async () => {
+  test('that were staged by a dead process are removed after a while, recent ones are not', async () => {
     const received = await storage.receive(inPieces(randomBytes(10)), MAXIMUM);
     await storage.removeAbandoned(60_000);
     expect(await Bun.file(received.path).exists()).toBe(true);

@@ -4,14 +4,14 @@ import { assertSha256, BytesMissing, type FileStorage, isSha256 } from './file-s
 import { removeStagedBefore, stageFile } from './staging';
 
 /**
- * Files in a folder of this machine, or one that several machines mount. A file gets its name by a hard link once all
- * of it is on the disk: under a name there is never a part of a file, whatever dies when.
+ * Opens a storage in a local folder, or one that several machines mount. A file gets its name by a hard link once it is
+ * completely on disk: a crash never leaves a partial file under a name.
  *
- * @param folder made when it is missing
+ * @param folder created if it does not exist
  */
 export function openFolderStorage(folder: string): FileStorage {
   const root = resolve(folder);
-  // In the same file system, which a link needs.
+  // In the same file system, which hard links require.
   const incoming = join(root, 'incoming');
   const pathOf = (sha256: string) => join(root, 'files', assertSha256(sha256).slice(0, 2), sha256);
   return {
@@ -48,7 +48,7 @@ async function linkDurably(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (failure) {
-    // The same name is the same bytes.
+    // Equal names are equal bytes.
     if (hasCode(failure, 'EEXIST')) return;
     throw failure;
   }
@@ -62,7 +62,7 @@ async function linkDurably(from: string, to: string): Promise<void> {
 
 const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
-    (found) => found.isFile(),
+    (stats) => stats.isFile(),
     (failure: unknown) => {
       if (hasCode(failure, 'ENOENT')) return false;
       throw failure;

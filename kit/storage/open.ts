@@ -6,9 +6,9 @@ import { openS3Storage } from './s3';
 const CHECK_TIMEOUT_MS = 5_000;
 
 /**
- * The storage the environment names: an S3-compatible server where S3_ENDPOINT is set, else a folder.
+ * Opens the configured storage: an S3-compatible server when S3_ENDPOINT is set, otherwise a folder.
  *
- * @throws when a server is named without its keys
+ * @throws when S3_ENDPOINT is set without its access keys
  */
 export async function openStorage(
   runtime: Runtime,
@@ -34,19 +34,19 @@ export async function openStorage(
     name: 'storage',
     required: true,
     async check() {
-      await withTimeout(storage.check(), CHECK_TIMEOUT_MS, 'asking the storage');
+      await withTimeout(storage.check(), CHECK_TIMEOUT_MS, 'checking the storage');
       return undefined;
     },
   });
   await storage
     .check()
-    .catch((failure: unknown) => runtime.log.warn({ err: failure }, 'the storage is not there yet'));
+    .catch((failure: unknown) => runtime.log.warn({ err: failure }, 'The storage is unavailable'));
   return storage;
 }
 
 function keysOf(env: { S3_ACCESS_KEY_ID: string | undefined; S3_SECRET_ACCESS_KEY: string | undefined }) {
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (accessKeyId === undefined || secretAccessKey === undefined)
-    throw new Error('With S3_ENDPOINT set, set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY as well');
+    throw new Error('S3_ENDPOINT requires S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY');
   return { accessKeyId, secretAccessKey };
 }

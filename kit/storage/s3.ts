@@ -15,27 +15,27 @@ export interface S3Settings {
 
 const FOLDER = 'files/';
 const CONNECT_TIMEOUT_MS = 3_000;
-/** Silence of the server, not the length of a transfer. */
-const SILENCE_TIMEOUT_MS = 30_000;
+/** Without any response from the server; a transfer may take longer. */
+const IDLE_TIMEOUT_MS = 30_000;
 const ATTEMPTS = 3;
 
 /**
- * Files in a bucket of an S3-compatible server, which is made when it is missing. Bytes are staged on this machine
- * first, because the server wants to know their number, and an object appears only once all of it has arrived.
+ * Opens a storage in a bucket of an S3-compatible server. `check` creates the bucket if it does not exist. Bytes are staged
+ * on the local disk first, because the server requires their number, and an object appears only once it is complete.
  */
 export async function openS3Storage(settings: S3Settings): Promise<FileStorage> {
-  // Loaded only where it is used: the client costs more memory than all else in a small process.
+  // Loaded on demand: the client takes more memory than the rest of a small process.
   const s3 = await import('@aws-sdk/client-s3');
   const client = new s3.S3Client({
     endpoint: settings.endpoint,
     region: settings.region,
     credentials: { accessKeyId: settings.accessKeyId, secretAccessKey: settings.secretAccessKey },
-    // Servers other than Amazon's know no buckets as host names, and not all know the newer checksums.
+    // Other servers than Amazon's do not support buckets as host names, nor always the newer checksums.
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: SILENCE_TIMEOUT_MS },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: IDLE_TIMEOUT_MS },
   });
   const incoming = join(tmpdir(), 'rookery-incoming');
   const { bucket } = settings;
@@ -67,9 +67,9 @@ export async function openS3Storage(settings: S3Settings): Promise<FileStorage> 
     },
     async read(sha256, range) {
       const wanted = { ...objectOf(sha256), ...(range && { Range: `bytes=${range.start}-${range.end}` }) };
-      const answer = await unlessMissing(client.send(new s3.GetObjectCommand(wanted)), undefined);
-      if (answer?.Body === undefined) throw new BytesMissing();
-      return answer.Body.transformToWebStream();
+      const object = await unlessMissing(client.send(new s3.GetObjectCommand(wanted)), undefined);
+      if (object?.Body === undefined) throw new BytesMissing();
+      return object.Body.transformToWebStream();
     },
     holds,
     async delete(sha256) {
@@ -95,24 +95,24 @@ async function ensureBucket(
   client: S3Client,
   bucket: string,
 ): Promise<void> {
-  const there = await unlessMissing(
+  const exists = await unlessMissing(
     client.send(new s3.HeadBucketCommand({ Bucket: bucket })).then(() => true),
     false,
   );
-  if (there) return;
+  if (exists) return;
   try {
     await client.send(new s3.CreateBucketCommand({ Bucket: bucket }));
   } catch (failure) {
-    // Another process that starts at the same time was quicker.
+    // Another process has created it meanwhile.
     if (!(failure instanceof Error && failure.name === 'BucketAlreadyOwnedByYou')) throw failure;
   }
 }
 
-/** The client says in several ways that something is not there. */
+/** The client has several errors for a missing object or bucket. */
 const MISSING = new Set(['NotFound', 'NoSuchKey', 'NoSuchBucket']);
 
-const unlessMissing = <Found, Otherwise>(asked: Promise<Found>, otherwise: Otherwise) =>
-  asked.catch((failure: unknown): Otherwise => {
-    if (failure instanceof Error && MISSING.has(failure.name)) return otherwise;
+const unlessMissing = <Found, Fallback>(call: Promise<Found>, fallback: Fallback) =>
+  call.catch((failure: unknown): Fallback => {
+    if (failure instanceof Error && MISSING.has(failure.name)) return fallback;
     throw failure;
   });

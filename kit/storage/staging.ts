@@ -11,13 +11,13 @@ export interface StagedFile {
 
 const SUFFIX = '.part';
 /**
- * Bun 1.4.4 lets the pieces of a body lie for long: 90 MB that stream through leave up to 54 MB of garbage resident. With
- * a collection at every so many bytes, a few milliseconds each, it is 16 MB.
+ * Bun 1.4.4 collects the chunks of a body late: streaming 90 MB leaves up to 54 MB of garbage resident. With a collection
+ * every 8 MiB, a few milliseconds each, it is 16 MB.
  */
 const COLLECT_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
- * Writes bytes as they come into a new file of a folder, and to the disk before it returns.
+ * Streams bytes into a new file of a folder and syncs it to disk.
  *
  * @throws BodyTooLarge at the first byte beyond `maximumBytes`, and whatever the source throws; the file is removed
  */
@@ -36,7 +36,7 @@ export async function stageFile(
     for await (const bytes of source) {
       size += bytes.byteLength;
       if (size > maximumBytes)
-        throw new BodyTooLarge({ detail: `A file may have at most ${maximumBytes} bytes.` });
+        throw new BodyTooLarge({ detail: `The maximum file size is ${maximumBytes} bytes.` });
       hash.update(bytes);
       await writeAll(file, bytes);
       if (size - collectedAt >= COLLECT_EVERY_BYTES) {
@@ -61,12 +61,12 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Removes the files that were staged so long ago that nobody can be at work on them. */
+/** Removes staged files older than `ageMs`, whose process must have died. */
 export async function removeStagedBefore(folder: string, ageMs: number): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.endsWith(SUFFIX)) continue;
     const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > ageMs) await rm(path, { force: true });
+    const stats = await stat(path).catch(() => undefined);
+    if (stats !== undefined && Date.now() - stats.mtimeMs > ageMs) await rm(path, { force: true });
   }
 }
