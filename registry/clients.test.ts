@@ -106,7 +106,7 @@ test('readiness reports the age of the view, and an unavailable registry', async
   expect(unseen).toMatchObject({ ready: true, status: 'degraded' });
   expect(unseen.dependencies.registry).toMatchObject({
     status: 'down',
-    detail: 'no registry has answered yet',
+    detail: 'no registry has responded yet',
   });
 });
 

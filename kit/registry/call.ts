@@ -1,18 +1,19 @@
-/** On loopback or within one network the registry answers in milliseconds; a slow one must not delay the next beat. */
+/** Within one network the registry responds in milliseconds; a slow one must not delay the next heartbeat. */
 const CALL_TIMEOUT_MS = 2_000;
 
-export interface RegistryAnswer {
+export interface RegistryResponse {
   readonly status: number;
   readonly body: unknown;
-  /** What a problem document said. */
+  /** The `detail` of a problem document. */
   readonly detail: string | undefined;
 }
 
 /**
- * One call of the registry.
+ * Calls the registry.
  *
- * @param request.timeoutMs two seconds unless said otherwise
- * @throws when it does not answer in time
+ * @param request.timeoutMs 2,000 by default
+ * @returns the response, whatever its status
+ * @throws when the registry is unreachable or does not respond in time
  */
 export async function callRegistry(
   url: string,
@@ -23,7 +24,7 @@ export async function callRegistry(
     body?: object | undefined;
     timeoutMs?: number;
   },
-): Promise<RegistryAnswer> {
+): Promise<RegistryResponse> {
   const { method, path, bearer, body, timeoutMs = CALL_TIMEOUT_MS } = request;
   const response = await fetch(new URL(path, url), {
     method,
@@ -35,11 +36,11 @@ export async function callRegistry(
     signal: AbortSignal.timeout(timeoutMs),
   });
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  const answer: unknown = isJson ? await response.json() : await response.text();
-  return { status: response.status, body: answer, detail: detailOf(answer) };
+  const content: unknown = isJson ? await response.json() : await response.text();
+  return { status: response.status, body: content, detail: detailOf(content) };
 }
 
-const detailOf = (answer: unknown) =>
-  typeof answer === 'object' && answer !== null && 'detail' in answer && typeof answer.detail === 'string'
-    ? answer.detail
+const detailOf = (body: unknown) =>
+  typeof body === 'object' && body !== null && 'detail' in body && typeof body.detail === 'string'
+    ? body.detail
     : undefined;

@@ -1,45 +1,45 @@
 import type { Instance, ServicesSnapshot } from '#contracts/registry';
 import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
-import { acknowledgeDrains, type IsDrained, type OwnWatcher } from './drains';
+import { acknowledgeDrains, type IsDrained, type WatcherSession } from './drains';
 import { followRegistry } from './follow';
 import { createRegistryView } from './view';
 
-/** The registry comments at least every 8 s; a view not confirmed for longer than two of them is old. */
-const OLD_MS = 20_000;
-const KEPT_CHECK_MS = 1_000;
+/** The registry sends a comment at least every 8 s; a view that misses two of them is stale. */
+const STALE_MS = 20_000;
+const EXPIRE_EVERY_MS = 1_000;
 
 export interface RegistryClient {
-  /** The last view; empty before `ready`. */
+  /** The current view; empty before `ready`. */
   snapshot(): ServicesSnapshot;
   /** The instances of a service in any state; empty when there are none. */
   instances(name: string): readonly Instance[];
   /**
-   * @param listener gets the names of the services that changed
-   * @returns stops telling it
+   * @param listener receives the names of the changed services
+   * @returns removes the listener
    */
   onChange(listener: (names: readonly string[]) => void): () => void;
   /**
-   * For whoever sends requests to instances: from now on the registry is told when a draining instance is let go of,
-   * and answers those that wait for it. To be called once, and only with `acknowledges`.
+   * For processes that send requests to instances: acknowledges drains to the registry from now on. Call it once, and only
+   * with the option `acknowledges`.
    */
   acknowledgeDrains(isDrained: IsDrained): void;
-  /** Of the registry last heard; 0 before the first view. */
+  /** The revision of the last registry onConfirmed from; 0 before the first view. */
   revision(): number;
-  /** False before the first view, and while the only registry ever heard of may not know everybody yet. */
+  /** False before the first view, and while the only registry ever onConfirmed from may not have all instances yet. */
   isSettled(): boolean;
-  /** Milliseconds since the registry was last heard from; infinite before the first time. */
+  /** Milliseconds since the registry was last onConfirmed from; infinite before the first time. */
   ageMs(): number;
-  /** Resolves with the first view, or when the process ends before there was one. */
+  /** Resolves with the first view, or at shutdown. */
   readonly ready: Promise<void>;
 }
 
 /**
- * Keeps a view of the registry's table by watching it: server-sent events, else long polls. While no registry answers,
- * the last view goes on serving and `/readyz` says how old it is.
+ * Watches the registry and maintains a view of its table: by server-sent events, or by long polling where streams do not
+ * work. While no registry responds, the last view is used and `/readyz` shows its age.
  *
- * @param urls registries, tried in turn
- * @param acknowledges that drains wait for this process; with the REGISTRY_TOKEN, where the registry asks for one
+ * @param options.urls registry replicas, tried in turn
+ * @param options.acknowledges makes drains wait for this process; with the REGISTRY_TOKEN, where the registry requires one
  */
 export function watchRegistry(
   runtime: Runtime,
@@ -50,22 +50,22 @@ export function watchRegistry(
   const listeners = new Set<(names: readonly string[]) => void>();
   const first = Promise.withResolvers<void>();
   const log = runtime.log.child({ part: 'registry-client' });
-  let watcher: OwnWatcher | undefined;
+  let session: WatcherSession | undefined;
   let drains: ReturnType<typeof acknowledgeDrains> | undefined;
-  let heardAtMs = Number.NEGATIVE_INFINITY;
+  let confirmedAtMs = Number.NEGATIVE_INFINITY;
 
-  const ageMs = () => now() - heardAtMs;
+  const ageMs = () => now() - confirmedAtMs;
 
-  function tell(names: readonly string[]) {
+  function notify(names: readonly string[]) {
     if (names.length === 0) return;
     for (const listener of listeners) listener(names);
-    // Last: what it says depends on what the listeners do.
+    // Last: whether an instance is drained depends on the listeners.
     drains?.changed(names);
   }
 
-  const keptCheck = setInterval(() => tell(view.expire()), KEPT_CHECK_MS);
+  const expiring = setInterval(() => notify(view.expire()), EXPIRE_EVERY_MS);
   runtime.closing.addEventListener('abort', () => {
-    clearInterval(keptCheck);
+    clearInterval(expiring);
     drains?.stop();
     first.resolve();
   });
@@ -75,21 +75,21 @@ export function watchRegistry(
     log,
     signal: runtime.closing,
     position: view.position,
-    heard: () => {
-      heardAtMs = now();
+    onConfirmed: () => {
+      confirmedAtMs = now();
     },
-    heardSince: (ms) => heardAtMs >= ms,
+    confirmedSince: (ms) => confirmedAtMs >= ms,
     replace(snapshot) {
-      tell(view.replace(snapshot));
+      notify(view.replace(snapshot));
       first.resolve();
     },
-    apply: (change) => tell(view.apply(change)),
+    apply: (change) => notify(view.apply(change)),
     ...(options.acknowledges && {
       acknowledging: {
         token: options.acknowledges.token,
-        watching(own) {
-          watcher = own;
-          drains?.watching(own);
+        onSession(current) {
+          session = current;
+          drains?.setSession(current);
         },
       },
     }),
@@ -105,7 +105,7 @@ export function watchRegistry(
     acknowledgeDrains(isDrained) {
       drains = acknowledgeDrains({ log, instances: view.instances, isDrained });
       drains.changed(Object.keys(view.snapshot().services));
-      drains.watching(watcher);
+      drains.setSession(session);
     },
     revision: () => view.position().revision,
     isSettled: view.isSettled,
@@ -116,9 +116,9 @@ export function watchRegistry(
 
 function describeAge(ageMs: number): string {
   if (ageMs === Number.POSITIVE_INFINITY)
-    throw new DependencyUnavailable({ detail: 'no registry has answered yet' });
+    throw new DependencyUnavailable({ detail: 'no registry has responded yet' });
   const seconds = (ageMs / 1_000).toFixed(1);
-  if (ageMs > OLD_MS)
-    throw new DependencyUnavailable({ detail: `no registry answers: the view in use is ${seconds} s old` });
+  if (ageMs > STALE_MS)
+    throw new DependencyUnavailable({ detail: `no registry responds: the view is ${seconds} s old` });
   return `the view is ${seconds} s old`;
 }

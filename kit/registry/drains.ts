@@ -2,25 +2,31 @@ import type { DrainAcknowledgement, Instance } from '#contracts/registry';
 import type { Logger } from '../core/log';
 import { callRegistry } from './call';
 
-/** How often running requests are looked at while an instance drains: costs nothing at any other time. */
-const LOOK_MS = 10;
-/** After a call that failed; the registry gives up on whoever does not say so in time. */
+/** How often running requests are checked; only while an instance drains. */
+const CHECK_EVERY_MS = 10;
+/** After a failed call; the registry stops waiting for acknowledgements after a timeout. */
 const RETRY_MS = 200;
 
-/** The stream by which this process follows a registry, and what proves that it is this process's. */
-export interface OwnWatcher {
+/** The stream on which this process watches a registry, and the token that proves it. */
+export interface WatcherSession {
   readonly url: string;
   readonly token: string;
 }
 
-/** True when no new request goes to the instance and those it had have ended. */
+/** Whether no new requests go to an instance, and those in flight have ended. */
 export type IsDrained = (service: string, instanceId: string) => boolean;
 
+interface Drain {
+  readonly instance: Instance;
+  acknowledged: boolean;
+  retryAtMs: number;
+}
+
 /**
- * Tells the registry of each draining instance, once, that this process has let go of it. A new stream is told of all
- * that drain anew: the registry knows nothing of the one before.
+ * Acknowledges each draining instance to the registry once this process has drained it. A new session acknowledges all
+ * of them again, because the registry knows nothing of the one before.
  *
- * @param instances all of a service, as the registry lists them now
+ * @param options.instances the instances of a service, as the registry lists them now
  */
 export function acknowledgeDrains(options: {
   log: Logger;
@@ -28,61 +34,62 @@ export function acknowledgeDrains(options: {
   isDrained: IsDrained;
 }) {
   const { log, instances, isDrained } = options;
-  const draining = new Map<string, { instance: Instance; said: boolean; retryAtMs: number }>();
-  let watcher: OwnWatcher | undefined;
+  const drains = new Map<string, Drain>();
+  let session: WatcherSession | undefined;
   let timer: Timer | undefined;
 
   function changed(names: readonly string[]): void {
     for (const name of names) {
-      const before = new Map([...draining].filter(([, { instance }]) => instance.name === name));
-      for (const key of before.keys()) draining.delete(key);
+      const before = new Map([...drains].filter(([, { instance }]) => instance.name === name));
+      for (const key of before.keys()) drains.delete(key);
       for (const instance of instances(name)) {
         if (instance.state !== 'draining') continue;
         const key = `${name}/${instance.instance_id}`;
         const known = before.get(key);
         const isKnown = known?.instance.changed_at_revision === instance.changed_at_revision;
-        draining.set(key, { instance, said: isKnown && known.said, retryAtMs: 0 });
+        drains.set(key, { instance, acknowledged: isKnown && known.acknowledged, retryAtMs: 0 });
       }
     }
-    look();
+    check();
   }
 
-  /** @param own undefined when its stream has ended */
-  function watching(own: OwnWatcher | undefined): void {
-    watcher = own;
-    for (const each of draining.values()) each.said = false;
-    look();
+  /** @param current undefined when its stream has ended */
+  function setSession(current: WatcherSession | undefined): void {
+    session = current;
+    for (const drain of drains.values()) drain.acknowledged = false;
+    check();
   }
 
-  function look() {
+  function check() {
     clearTimeout(timer);
-    if (watcher === undefined) return;
+    if (session === undefined) return;
     let isWaiting = false;
-    for (const each of draining.values()) {
-      if (each.said) continue;
-      const { name, instance_id: id } = each.instance;
-      if (performance.now() >= each.retryAtMs && isDrained(name, id)) void say(watcher, each);
+    for (const drain of drains.values()) {
+      if (drain.acknowledged) continue;
+      const { name, instance_id: id } = drain.instance;
+      if (performance.now() >= drain.retryAtMs && isDrained(name, id)) void acknowledge(session, drain);
       else isWaiting = true;
     }
-    if (isWaiting) timer = setTimeout(look, LOOK_MS);
+    if (isWaiting) timer = setTimeout(check, CHECK_EVERY_MS);
   }
 
-  async function say(own: OwnWatcher, each: { instance: Instance; said: boolean; retryAtMs: number }) {
-    each.said = true;
-    const { name, instance_id: id, changed_at_revision: revision } = each.instance;
+  async function acknowledge(current: WatcherSession, drain: Drain) {
+    const { url, token } = current;
+    drain.acknowledged = true;
+    const { name, instance_id: id, changed_at_revision: revision } = drain.instance;
     const body: DrainAcknowledgement = { revision };
     try {
       const path = `/drained/${name}/${id}`;
-      const { status } = await callRegistry(own.url, { method: 'POST', path, bearer: own.token, body });
-      if (status >= 300) throw new Error(`The registry answered with ${status}`);
+      const { status } = await callRegistry(url, { method: 'POST', path, bearer: token, body });
+      if (status >= 300) throw new Error(`The registry responded with ${status}`);
     } catch (failure) {
-      log.warn({ err: failure, service: name, instance_id: id }, 'could not acknowledge a drain');
-      if (watcher !== own) return;
-      each.said = false;
-      each.retryAtMs = performance.now() + RETRY_MS;
-      look();
+      log.warn({ err: failure, service: name, instance_id: id }, 'Drain acknowledgement failed');
+      if (session !== current) return;
+      drain.acknowledged = false;
+      drain.retryAtMs = performance.now() + RETRY_MS;
+      check();
     }
   }
 
-  return { changed, watching, stop: () => clearTimeout(timer) };
+  return { changed, setSession, stop: () => clearTimeout(timer) };
 }

@@ -3,39 +3,40 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ServiceChange, ServicesSnapshot, WatcherAnnouncement } from '#contracts/registry';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Logger } from '../core/log';
-import type { OwnWatcher } from './drains';
+import type { WatcherSession } from './drains';
 
-/** The registry comments at least every 8 s: a stream silent for longer is dead. */
+/** The registry sends a comment at least every 8 s: a stream that is silent for longer is dead. */
 const SILENCE_MS = 12_000;
-/** The first event comes at once, unless something on the way holds streams back. */
+/** The first event is sent immediately; a proxy that buffers streams delays it. */
 const FIRST_EVENT_MS = 5_000;
 const POLL_WAIT_SECONDS = 25;
 const POLL_TIMEOUT_MS = 30_000;
-/** Before the first answer: a registry that stands still is left for the next one. */
+/** The first poll returns immediately: a registry that hangs is left for the next one. */
 const FIRST_POLL_TIMEOUT_MS = 5_000;
-/** While streams do not work, they are tried again this often. */
+/** While polling, the stream is retried this often. */
 const STREAM_RETRY_MS = 60_000;
 
-/** What following a registry reads and moves. */
+/** The state that following a registry reads and updates. */
 export interface Follower {
   readonly log: Logger;
   readonly signal: AbortSignal;
   position(): { readonly epoch: string; readonly revision: number };
-  /** Notes that the registry answers: what is known is what it knows. */
-  heard(): void;
-  heardSince(ms: number): boolean;
+  /** The registry has responded: the view is up to date. */
+  onConfirmed(): void;
+  /** @param ms monotonic milliseconds */
+  confirmedSince(ms: number): boolean;
   replace(snapshot: ServicesSnapshot): void;
   apply(change: ServiceChange): void;
-  /** Where drains are acknowledged: with which REGISTRY_TOKEN, and who hears of each stream and its end. */
+  /** Set where drains are acknowledged: the REGISTRY_TOKEN, and a listener for each session and its end. */
   readonly acknowledging?: {
     readonly token: string | undefined;
-    watching(watcher: OwnWatcher | undefined): void;
+    onSession(session: WatcherSession | undefined): void;
   };
 }
 
 /**
- * Follows whichever registry answers until the signal aborts: any of them first, so that many clients spread, and the
- * next one as soon as one is lost. Never throws.
+ * Follows one of the registry replicas until the signal aborts: a random one first, to spread the clients, and the next
+ * one as soon as one is lost. Never throws.
  */
 export async function followRegistry(urls: readonly string[], follower: Follower): Promise<void> {
   let failures = 0;
@@ -43,16 +44,16 @@ export async function followRegistry(urls: readonly string[], follower: Follower
     const url = urls[turn % urls.length] ?? '';
     const startedMs = performance.now();
     const failure = await watchOrPoll(url, follower).then(
-      () => new Error('The registry ended its stream'),
+      () => new Error('The registry closed the stream'),
       (reason: unknown) => reason,
     );
     if (follower.signal.aborted) return;
-    if (follower.heardSince(startedMs)) failures = 0;
-    // One warning for each time it goes away, not one for each attempt.
+    if (follower.confirmedSince(startedMs)) failures = 0;
+    // One warning per outage, not per attempt.
     if (failures === 0)
-      follower.log.warn({ err: failure, url }, 'lost the registry: going on with the last view');
+      follower.log.warn({ err: failure, url }, 'The registry is unavailable; using the last view');
     failures++;
-    // The first round through all of them is a quick one; its jitter spreads those that have lost the same registry.
+    // The first round through all replicas is fast; its jitter spreads the clients that have lost the same replica.
     const round = Math.ceil(failures / urls.length);
     await sleep(backOffMs(round, { baseMs: 200, capMs: 5_000 }), follower.signal);
   }
@@ -63,15 +64,18 @@ async function watchOrPoll(url: string, follower: Follower): Promise<void> {
   try {
     await watch(url, follower);
   } catch (failure) {
-    if (follower.signal.aborted || follower.heardSince(startedMs)) throw failure;
+    if (follower.signal.aborted || follower.confirmedSince(startedMs)) throw failure;
     await poll(url, follower);
   }
 }
 
-/** Follows one registry's stream until it ends. */
+/** Follows the stream of one replica until it ends. */
 async function watch(url: string, follower: Follower): Promise<void> {
   const silence = createWatchdog(follower.signal);
-  const parser = createParser({ onEvent: (event) => take(event, url, follower), onComment: follower.heard });
+  const parser = createParser({
+    onEvent: (event) => handleEvent(event, url, follower),
+    onComment: follower.onConfirmed,
+  });
   const decoder = new TextDecoder();
   const { epoch, revision } = follower.position();
   try {
@@ -85,30 +89,30 @@ async function watch(url: string, follower: Follower): Promise<void> {
       },
       signal: silence.signal,
     });
-    if (response.status === 401) follower.log.error('set REGISTRY_TOKEN to the token of the registry');
+    if (response.status === 401) follower.log.error('The registry rejected REGISTRY_TOKEN');
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
     if (!response.ok || !response.body || !isStream)
-      throw new Error(`The registry answered /watch with ${response.status} and no event stream`);
+      throw new Error(`The registry responded to /watch with ${response.status} and no event stream`);
     for await (const chunk of response.body) {
       silence.within(SILENCE_MS);
       parser.feed(decoder.decode(chunk, { stream: true }));
     }
   } finally {
     silence.stop();
-    follower.acknowledging?.watching(undefined);
+    follower.acknowledging?.onSession(undefined);
   }
 }
 
-function take(event: EventSourceMessage, url: string, follower: Follower): void {
+function handleEvent(event: EventSourceMessage, url: string, follower: Follower): void {
   const data: unknown = JSON.parse(event.data);
-  if (event.event === 'snapshot') follower.replace(mustBe(isSnapshot, data));
-  else if (event.event === 'change') follower.apply(mustBe(isChange, data));
+  if (event.event === 'snapshot') follower.replace(parse(snapshots, data));
+  else if (event.event === 'change') follower.apply(parse(changes, data));
   else if (event.event === 'watcher')
-    follower.acknowledging?.watching({ url, token: mustBe(isAnnouncement, data).token });
-  follower.heard();
+    follower.acknowledging?.onSession({ url, token: parse(announcements, data).token });
+  follower.onConfirmed();
 }
 
-/** Asks again and again, each time held until something changes, until it is time to try the stream. */
+/** Long polling, until it is time to retry the stream. */
 async function poll(url: string, follower: Follower): Promise<void> {
   const untilMs = performance.now() + STREAM_RETRY_MS;
   let isFirst = true;
@@ -122,23 +126,23 @@ async function poll(url: string, follower: Follower): Promise<void> {
         AbortSignal.timeout(isFirst ? FIRST_POLL_TIMEOUT_MS : POLL_TIMEOUT_MS),
       ]),
     });
-    if (!response.ok) throw new Error(`The registry answered /services with ${response.status}`);
-    follower.replace(mustBe(isSnapshot, await response.json()));
-    follower.heard();
+    if (!response.ok) throw new Error(`The registry responded to /services with ${response.status}`);
+    follower.replace(parse(snapshots, await response.json()));
+    follower.onConfirmed();
     isFirst = false;
   }
 }
 
-const isSnapshot = TypeCompiler.Compile(ServicesSnapshot);
-const isChange = TypeCompiler.Compile(ServiceChange);
-const isAnnouncement = TypeCompiler.Compile(WatcherAnnouncement);
+const snapshots = TypeCompiler.Compile(ServicesSnapshot);
+const changes = TypeCompiler.Compile(ServiceChange);
+const announcements = TypeCompiler.Compile(WatcherAnnouncement);
 
-function mustBe<Value>(check: { Check(value: unknown): value is Value }, value: unknown): Value {
-  if (!check.Check(value)) throw new Error('The registry sent something that is not of its contract');
+function parse<Value>(schema: { Check(value: unknown): value is Value }, value: unknown): Value {
+  if (!schema.Check(value)) throw new Error('The registry sent data that does not match the schema');
   return value;
 }
 
-/** Aborts its signal when `within` was not called again in time, or when the outer signal aborts. */
+/** Aborts its signal unless `within` is called again in time, or when the outer signal aborts. */
 function createWatchdog(outer: AbortSignal) {
   const own = new AbortController();
   let timer: Timer | undefined;

@@ -7,7 +7,7 @@ export interface AddressedInstance {
   readonly state: InstanceState;
 }
 
-/** What clients need of the registry's live view; `watchRegistry` provides it. */
+/** The part of the registry client that gRPC clients need (`watchRegistry`). */
 export interface InstanceDirectory {
   /** The instances of a service in any state; empty when there are none. */
   instances(service: string): readonly AddressedInstance[];

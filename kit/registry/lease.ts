@@ -2,39 +2,39 @@ import { randomBytes } from 'node:crypto';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type Heartbeat, Registered, type Registration } from '#contracts/registry';
 import { backOffMs, sleep } from '../core/back-off';
-import type { Logger } from '../core/log';
-import type { Runtime } from '../core/runtime';
-import { callRegistry, type RegistryAnswer } from './call';
 
-/** Beats of many instances spread over time instead of keeping step: each interval is off by up to a tenth. */
+import type { Runtime } from '../core/runtime';
+import { callRegistry, type RegistryResponse } from './call';
+
+/** Spreads the heartbeats of many instances: each interval varies by up to a tenth. */
 const HEARTBEAT_JITTER = 0.1;
-/** How long the answer to a leaving may take, besides what it waits for. */
-const ANSWER_MS = 2_000;
-/** A refusal that needs a human (claim taken, token wrong) is tried again this often. */
-const REFUSED_RETRY_MS = 15_000;
+/** Timeout of a deregistration, in addition to the time it waits for gateways. */
+const DEREGISTER_TIMEOUT_MS = 2_000;
+/** A rejection that an operator has to resolve (conflicting claim, wrong token) is retried this often. */
+const REJECTED_RETRY_MS = 15_000;
 
 export interface InstanceLease {
-  /** What the registry lists this process as; a new one when a registration's answer was lost. */
+  /** The id of this process in the registry; a new one when the response to a registration was lost. */
   instanceId(): string;
-  /** Resolves when the registry has entered this instance for the first time, or when it has left. */
+  /** Resolves after the first successful registration, or after deregistration. */
   readonly registered: Promise<void>;
-  /** Says so at once; every later beat repeats it. Never throws. */
+  /** Sends a heartbeat with the state immediately; later heartbeats repeat it. Never throws. */
   setState(state: NonNullable<Heartbeat['state']>): Promise<void>;
   /**
-   * Leaves the registry and stops beating. Never throws: a lease that cannot be ended lapses.
+   * Deregisters and stops the heartbeats. Never throws: a lease that cannot be ended expires.
    *
-   * @param drainMs waits at most so long for the gateways to let go of this instance
-   * @returns true when it has waited, and every gateway has said that no request of its runs here any more
+   * @param drainMs how long to wait for the gateways to drain this instance; not at all by default
+   * @returns true when every gateway has acknowledged that none of its requests runs here any more
    */
   deregister(drainMs?: number): Promise<boolean>;
 }
 
 /**
- * Registers this process and keeps its lease: tries until it works, beats, registers again with a registry that does
- * not know it (one that was restarted). Call `deregister` before the process stops answering.
+ * Registers this process and maintains its lease: retries until it succeeds, sends heartbeats, and registers again with a
+ * registry that does not know it (after a restart). Call `deregister` before the process stops serving.
  *
- * @param urls registries, tried in turn
- * @param token REGISTRY_TOKEN, where the registry asks for one
+ * @param options.urls registry replicas, tried in turn
+ * @param options.token REGISTRY_TOKEN, where the registry requires one
  */
 export function registerInstance(
   runtime: Runtime,
@@ -60,57 +60,58 @@ export function registerInstance(
   const call = (path: string, bearer?: string, body?: object) =>
     callRegistry(url(), { method: 'POST', path, bearer, body });
 
-  /** One step of the lease's life; returns how long to wait before the next. */
+  /** Registers or sends a heartbeat; returns the delay before the next step. */
   async function step(): Promise<number> {
-    // One that is leaving and lost its lease has nothing to come back for.
+    // A draining instance that has lost its lease does not register again.
     if (secret === undefined && state === 'draining') return heartbeatMs;
-    const answer = secret === undefined ? await register() : await beat(secret);
-    if (failures > 0 && answer.status < 300) log.info('the registry answers again');
-    failures = answer.status < 300 ? 0 : failures;
-    return waitAfter(answer);
+    const response = secret === undefined ? await register() : await sendHeartbeat(secret);
+    if (failures > 0 && response.status < 300) log.info('The registry is available again');
+    failures = response.status < 300 ? 0 : failures;
+    return delayAfter(response);
   }
 
-  async function register(): Promise<RegistryAnswer> {
+  async function register(): Promise<RegistryResponse> {
     const starting = state === 'starting' || state === 'up' ? { state } : {};
     const body = { ...registration, instance_id: instanceId, ...starting };
-    const answer = await call('/register', options.token, body);
-    if (answer.status >= 300) return answer;
-    if (!isRegistered.Check(answer.body)) throw new Error('The registry answered outside of its contract');
-    secret = answer.body.lease_secret;
-    heartbeatMs = answer.body.lease.heartbeat_seconds * 1_000;
+    const response = await call('/register', options.token, body);
+    if (response.status >= 300) return response;
+    if (!isRegistered.Check(response.body))
+      throw new Error('The registry sent data that does not match the schema');
+    secret = response.body.lease_secret;
+    heartbeatMs = response.body.lease.heartbeat_seconds * 1_000;
     log.info({ instance_id: instanceId }, 'registered');
     first.resolve();
-    return answer;
+    return response;
   }
 
-  const beat = (bearer: string) =>
+  const sendHeartbeat = (bearer: string) =>
     call(`/heartbeat/${instanceId}`, bearer, state === undefined ? {} : { state });
 
-  function waitAfter({ status, detail }: RegistryAnswer): number {
+  function delayAfter({ status, detail }: RegistryResponse): number {
     if (status < 300) return jittered(heartbeatMs);
     if (status === 404 && secret !== undefined) {
-      log.warn('the registry does not know this instance (it was restarted, or this process stood still)');
+      log.warn('The lease is unknown to the registry (restarted, or it has expired); registering again');
       secret = undefined;
       return 0;
     }
     if (status === 403) {
-      // An earlier registration arrived though its answer was lost: its secret is gone, and its lease will lapse.
+      // An earlier registration succeeded, but its response was lost: its secret is unknown, and its lease expires.
       secret = undefined;
       instanceId = newInstanceId();
       return jittered(1_000);
     }
-    if (status >= 500) throw new Error(`The registry answered with ${status}`);
-    log.error({ status, detail }, refusalOf(status));
-    return jittered(REFUSED_RETRY_MS);
+    if (status >= 500) throw new Error(`The registry responded with ${status}`);
+    log.error({ status, detail }, rejectionOf(status));
+    return jittered(REJECTED_RETRY_MS);
   }
 
-  async function keep(): Promise<void> {
+  async function maintain(): Promise<void> {
     while (!leaving.signal.aborted) {
       const waitMs = await step().catch((failure: unknown) => {
-        if (failures === 0) log.warn({ err: failure }, 'cannot reach the registry: trying on');
+        if (failures === 0) log.warn({ err: failure }, 'The registry is unavailable; reconnecting');
         failures++;
         turn++;
-        // The others are asked at once.
+        // The other replicas are tried without a delay.
         if (failures < options.urls.length) return 0;
         return backOffMs(Math.ceil(failures / options.urls.length), { baseMs: 500, capMs: 5_000 });
       });
@@ -118,16 +119,16 @@ export function registerInstance(
     }
   }
 
-  const keeping = keep();
+  const maintained = maintain();
 
   async function leave(drainMs: number | undefined): Promise<boolean> {
     leaving.abort();
-    await keeping;
+    await maintained;
     first.resolve();
     if (secret === undefined) return false;
     const waiting = drainMs === undefined ? '' : `?wait=drained&timeout=${drainMs}ms`;
     const path = `/deregister/${instanceId}${waiting}`;
-    const timeoutMs = ANSWER_MS + (drainMs ?? 0);
+    const timeoutMs = DEREGISTER_TIMEOUT_MS + (drainMs ?? 0);
     for (const _ of options.urls) {
       try {
         const { status, body } = await callRegistry(url(), {
@@ -136,18 +137,19 @@ export function registerInstance(
           bearer: secret,
           timeoutMs,
         });
-        if (status === 200) log.warn({ answer: body }, 'left before every gateway has let go');
+        if (status === 200)
+          log.warn({ answer: body }, 'Deregistered before every gateway has drained this instance');
         return drainMs !== undefined && status === 204;
       } catch (failure) {
         turn++;
-        log.warn({ err: failure }, 'a registry did not answer this leaving');
+        log.warn({ err: failure }, 'Deregistration failed at one registry');
       }
     }
-    log.warn('could not deregister: the lease will lapse');
+    log.warn('Deregistration failed; the lease will expire');
     return false;
   }
 
-  let left: Promise<boolean> | undefined;
+  let deregistered: Promise<boolean> | undefined;
 
   return {
     instanceId: () => instanceId,
@@ -155,11 +157,13 @@ export function registerInstance(
     async setState(next) {
       state = next;
       if (secret === undefined) return;
-      await beat(secret).catch((failure: unknown) => sayLater(log, failure));
+      await sendHeartbeat(secret).catch((failure: unknown) =>
+        log.warn({ err: failure }, 'The state change was not sent; the next heartbeat will send it'),
+      );
     },
     deregister(drainMs) {
-      left ??= leave(drainMs);
-      return left;
+      deregistered ??= leave(drainMs);
+      return deregistered;
     },
   };
 }
@@ -168,12 +172,9 @@ const isRegistered = TypeCompiler.Compile(Registered);
 
 const jittered = (ms: number) => ms * (1 + HEARTBEAT_JITTER * (2 * Math.random() - 1));
 
-const sayLater = (log: Logger, failure: unknown) =>
-  log.warn({ err: failure }, 'could not tell the registry of a new state: the next beat will');
-
-function refusalOf(status: number): string {
+function rejectionOf(status: number): string {
   if (status === 409)
-    return 'not registered: another service answers one of these routes. Rename it, or stop the other service';
-  if (status === 401) return 'not registered: set REGISTRY_TOKEN to the token of the registry';
-  return 'not registered: the registry refuses this registration';
+    return 'Registration rejected: another service claims one of these routes; rename it or stop that service';
+  if (status === 401) return 'Registration rejected: set REGISTRY_TOKEN to the token of the registry';
+  return 'Registration rejected';
 }

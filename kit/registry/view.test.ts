@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
-import { createRegistryView, KEEP_MS } from './view';
+import { createRegistryView, RETENTION_MS } from './view';
 
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
@@ -41,10 +41,10 @@ function setUp() {
   };
 }
 
-test('a new registry that has heard from nobody empties no view until one lease has passed', () => {
+test('instances survive an empty new registry until one lease has passed', () => {
   const { view, ids, pass } = setUp();
   expect(view.replace({ started_at: LONG_AGO, epoch: 'new', revision: 0, services: {} })).toEqual([]);
-  pass(KEEP_MS - 1);
+  pass(RETENTION_MS - 1);
   expect(view.expire()).toEqual([]);
   expect(ids('users')).toEqual(['a', 'b']);
   pass(1);
@@ -52,18 +52,18 @@ test('a new registry that has heard from nobody empties no view until one lease 
   expect(ids('users')).toEqual([]);
 });
 
-test('instances that have not yet registered with a new registry are kept beside those that have', () => {
+test('instances that have not yet registered with a new registry are retained beside those that have', () => {
   const { view, ids, pass } = setUp();
   view.replace({ started_at: LONG_AGO, epoch: 'new', revision: 0, services: {} });
   view.apply({ revision: 1, name: 'users', instances: [instance('users', 'a', { version: '2.0.0' })] });
   expect(ids('users')).toEqual(['a', 'b']);
   expect(view.instances('users')[0]?.version).toBe('2.0.0');
-  pass(KEEP_MS);
+  pass(RETENTION_MS);
   expect(view.expire().sort()).toEqual(['posts', 'users']);
   expect(ids('users')).toEqual(['a']);
 });
 
-test('an instance that a new registry has spoken of leaves when it says so', () => {
+test('an instance that a new registry has listed is removed when that registry removes it', () => {
   const { view, ids } = setUp();
   view.replace({
     started_at: LONG_AGO,
@@ -76,7 +76,7 @@ test('an instance that a new registry has spoken of leaves when it says so', () 
   expect(ids('users')).toEqual(['c', 'b']);
 });
 
-test('an explicit empty list empties at once, from the same registry and from a new one', () => {
+test('an explicit empty list takes effect immediately, from the same registry and from a new one', () => {
   const { view, ids } = setUp();
   expect(view.apply({ revision: 10, name: 'posts', instances: [] })).toEqual(['posts']);
   expect(ids('posts')).toEqual([]);
@@ -87,7 +87,7 @@ test('an explicit empty list empties at once, from the same registry and from a 
   expect(view.snapshot().services.users).toEqual([]);
 });
 
-test('a second restart within one lease loses nothing either', () => {
+test('instances survive a second restart within one lease', () => {
   const { view, ids } = setUp();
   view.replace({
     started_at: LONG_AGO,
@@ -99,7 +99,7 @@ test('a second restart within one lease loses nothing either', () => {
   expect(ids('users')).toEqual(['a', 'b']);
 });
 
-test('a fresh table of the same registry replaces everything', () => {
+test('a snapshot of the same registry replaces everything', () => {
   const { view, ids } = setUp();
   expect(
     view
@@ -115,7 +115,7 @@ test('a fresh table of the same registry replaces everything', () => {
   expect(ids('posts')).toEqual([]);
 });
 
-test('a registry that has just begun is given the time everybody needs to register, an old one is believed at once', () => {
+test('a registry that has just started settles after a heartbeat interval, an older one immediately', () => {
   let nowMs = 0;
   const startedAt = Date.parse('2026-01-01T00:00:00.000Z');
   const snapshot = { started_at: new Date(startedAt).toISOString(), epoch: 'one', revision: 1, services: {} };
@@ -128,12 +128,12 @@ test('a registry that has just begun is given the time everybody needs to regist
   expect(view.isSettled()).toBe(false);
   nowMs = 6_000;
   expect(view.isSettled()).toBe(true);
-  // The next registry is not waited for: what the first one knew still serves.
+  // The next registry needs no time to settle: the instances of the first one are retained.
   view.replace({ ...snapshot, epoch: 'two' });
   expect(view.isSettled()).toBe(true);
 });
 
-test('a replica that shares its table knows everybody: what it does not list is gone, and it is believed at once', () => {
+test('a replica with a shared table is complete: unlisted instances are removed, and it is settled immediately', () => {
   const { view, ids } = setUp();
   const users = [instance('users', 'b', { changed_at_revision: 77 })];
   const justNow = new Date().toISOString();
