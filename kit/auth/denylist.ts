@@ -1,43 +1,45 @@
 import type { Caller } from './caller';
 
-/** Access tokens that are refused before their time. */
+/** A revocation of access tokens. */
 export interface Revocation {
   readonly kind: 'token' | 'session' | 'user';
-  /** The id of the token, the session or the person. */
+  /** The id of the token, the session or the user. */
   readonly subject: string;
-  /** Of kind `user`: tokens issued up to then are refused. Seconds since 1970; not looked at for the others. */
+  /** For kind `user`: tokens issued up to then are revoked. Seconds since 1970; ignored for other kinds. */
   readonly issuedUntil: number;
-  /** When no token this is about can be good any more. Seconds since 1970. */
+  /** When all tokens it applies to have expired. Seconds since 1970. */
   readonly expiresAt: number;
 }
 
 export interface Denylist {
   add(revocation: Revocation): void;
   isRevoked(caller: Pick<Caller, 'id' | 'sessionId' | 'tokenId' | 'issuedAt'>): boolean;
-  /** Up to when a person's tokens are refused, in seconds since 1970: a new one has to be of later. 0 for most. */
-  refusedUntil(personId: string): number;
+  /** Up to which issue time a user's tokens are revoked, in seconds since 1970: a new one must be later. 0 for most users. */
+  revokedUntil(userId: string): number;
 }
 
-/** Some 10 MB. Reached only when this many people sign out within the life of one access token. */
-const MOST_REVOCATIONS = 100_000;
+/** About 10 MB. Reached only when this many users sign out within the lifetime of one access token. */
+const MAX_ENTRIES = 100_000;
 
 /**
- * Revocations in memory, asked for with every token. Those whose tokens have ended are forgotten when there are many;
- * beyond the bound the oldest go first, whose tokens have the least time left.
+ * Creates an in-memory denylist, consulted for every token. When it is full, expired entries are evicted first and then
+ * the oldest, whose tokens have the least time left.
+ *
+ * Not an `lru-cache`: lookups must not change the order of eviction, and a cache of this size would allocate several MB
+ * in every process, of which nearly all hold a few entries.
  */
-export function createDenylist(options: { most?: number; now?: () => number } = {}): Denylist {
-  const most = options.most ?? MOST_REVOCATIONS;
+export function createDenylist(options: { maxEntries?: number; now?: () => number } = {}): Denylist {
+  const maxEntries = options.maxEntries ?? MAX_ENTRIES;
   const now = options.now ?? Date.now;
   const entries = new Map<string, Revocation>();
 
-  const refusedUntil = (personId: string) => entries.get(`user ${personId}`)?.issuedUntil ?? 0;
+  const revokedUntil = (userId: string) => entries.get(`user ${userId}`)?.issuedUntil ?? 0;
 
-  function makeRoom(): void {
+  function evict(): void {
     const seconds = now() / 1000;
     for (const [key, entry] of entries) if (entry.expiresAt < seconds) entries.delete(key);
-    const surplus = entries.size - most + 1;
-    if (surplus <= 0) return;
-    for (const key of [...entries.keys()].slice(0, surplus)) entries.delete(key);
+    const [oldest] = entries.keys();
+    if (entries.size >= maxEntries && oldest !== undefined) entries.delete(oldest);
   }
 
   return {
@@ -45,15 +47,15 @@ export function createDenylist(options: { most?: number; now?: () => number } = 
       const key = `${revocation.kind} ${revocation.subject}`;
       const known = entries.get(key);
       if (known !== undefined && known.issuedUntil >= revocation.issuedUntil) return;
-      if (entries.size >= most) makeRoom();
+      if (entries.size >= maxEntries) evict();
       entries.set(key, revocation);
     },
     isRevoked(caller) {
-      // Nearly always there is nothing to look for.
+      // The usual case.
       if (entries.size === 0) return false;
       if (entries.has(`token ${caller.tokenId}`) || entries.has(`session ${caller.sessionId}`)) return true;
-      return caller.issuedAt <= refusedUntil(caller.id);
+      return caller.issuedAt <= revokedUntil(caller.id);
     },
-    refusedUntil,
+    revokedUntil,
   };
 }

@@ -4,7 +4,7 @@ import { createPasswords } from './passwords';
 
 const passwords = createPasswords();
 
-test('a password matches its own hash, no other, and none for nobody', async () => {
+test('a password matches its own hash only, and never a missing one', async () => {
   const hash = await passwords.hash('correct horse');
   expect(hash).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$');
   expect(await passwords.verify('correct horse', hash)).toBe(true);
@@ -12,17 +12,17 @@ test('a password matches its own hash, no other, and none for nobody', async () 
   expect(await passwords.verify('nobody has this password', null)).toBe(false);
 });
 
-test('a hash of weaker parameters is outdated, a fresh one is not', async () => {
+test('a hash with weaker parameters is outdated, a new one is not', async () => {
   expect(passwords.isOutdated(await passwords.hash('correct horse'))).toBe(false);
   expect(passwords.isOutdated('$argon2id$v=19$m=4096,t=1,p=1$c2FsdA$aGFzaA')).toBe(true);
   expect(passwords.isOutdated('$2b$10$abcdefghijklmnopqrstuv')).toBe(true);
 });
 
-test('more than can wait are turned away at once, and the rest are all served', async () => {
+test('calls beyond the queue limit are rejected immediately, and the others are served', async () => {
   const narrow = createPasswords({ concurrent: 1, waiting: 2 });
   const many = await Promise.allSettled(Array.from({ length: 10 }, () => narrow.verify('x', null)));
-  const refused = many.filter((one) => one.status === 'rejected');
-  expect(refused).toHaveLength(7);
-  for (const one of refused) expect(one.reason).toBeInstanceOf(ServiceOverloaded);
+  const rejected = many.filter((one) => one.status === 'rejected');
+  expect(rejected).toHaveLength(7);
+  for (const one of rejected) expect(one.reason).toBeInstanceOf(ServiceOverloaded);
   expect(await narrow.verify('x', null)).toBe(false);
 });

@@ -4,32 +4,36 @@ import { limitConcurrency } from '../core/concurrency-limit';
 const PARAMETERS = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
 const PARAMETERS_IN_HASH = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=1$`;
 
-/** Each hash takes a thread and 19 MiB for some 20 ms; more at once would starve everything else. */
+/** Each hash takes a thread and 19 MiB for about 20 ms; more at a time would starve everything else. */
 const LIMITS = { concurrent: 4, waiting: 200 };
 
-/** Hashes and checks passwords, a bounded number at a time. */
+/** Hashes and verifies passwords with bounded concurrency. */
 export interface Passwords {
-  /** @throws ServiceOverloaded when too many are waiting */
+  /** @throws ServiceOverloaded when the queue is full */
   hash(password: string): Promise<string>;
   /**
-   * Checks against a hash, or spends the same time on `null`, so that the time taken does not tell whether there
-   * is an account.
+   * Verifies a password against a hash. `null` takes the same time, so that the response time does not reveal whether an
+   * account exists.
    *
-   * @throws ServiceOverloaded when too many are waiting
+   * @throws ServiceOverloaded when the queue is full
    */
   verify(password: string, hash: string | null): Promise<boolean>;
-  /** True when a hash was made with other parameters than today's. */
+  /** Whether a hash was created with other parameters than the current ones. */
   isOutdated(hash: string): boolean;
 }
 
-/** Passwords as argon2id hashes in the PHC string format, with today's parameters. */
+/**
+ * Creates argon2id hashes in the PHC string format.
+ *
+ * @param limits 4 at a time and 200 waiting by default
+ */
 export function createPasswords(limits = LIMITS): Passwords {
-  const inTurn = limitConcurrency(limits);
+  const withPermit = limitConcurrency(limits);
   const dummy = Bun.password.hash('nobody has this password', PARAMETERS);
   return {
-    hash: (password) => inTurn(() => Bun.password.hash(password, PARAMETERS)),
+    hash: (password) => withPermit(() => Bun.password.hash(password, PARAMETERS)),
     verify: (password, hash) =>
-      inTurn(async () => {
+      withPermit(async () => {
         const matches = await Bun.password.verify(password, hash ?? (await dummy));
         return matches && hash !== null;
       }),

@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const runtime of runtimes.splice(0)) await runtime.close();
 });
 
-/** One process of a service: everything it hears of lands in its own memory. */
+/** One process of a service, with its own denylist. */
 async function startProcess(load: () => Promise<readonly Revocation[]> = async () => []) {
   const runtime = testRuntime('listener');
   runtimes.push(runtime);
@@ -25,7 +25,7 @@ async function startProcess(load: () => Promise<readonly Revocation[]> = async (
   const loaded = Promise.withResolvers<void>();
   let loads = 0;
   const isRevoked = followRevocations(runtime, rabbit, denylist, async () => {
-    // The first is at the start; the second tells that the queue is bound.
+    // The first load is at the start; the second shows that the queue is bound.
     if (++loads === 2) loaded.resolve();
     return load();
   });
@@ -33,12 +33,12 @@ async function startProcess(load: () => Promise<readonly Revocation[]> = async (
   return { rabbit, denylist, isRevoked };
 }
 
-const callerOf = (wish: { id?: string; sessionId?: string; tokenId?: string }) => ({
+const callerOf = (fields: { id?: string; sessionId?: string; tokenId?: string }) => ({
   id: uuidv7(),
   sessionId: uuidv7(),
   tokenId: uuidv7(),
   issuedAt: 100,
-  ...wish,
+  ...fields,
 });
 
 function publish(
@@ -50,7 +50,7 @@ function publish(
   return rabbit.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
 }
 
-test('what is revoked is refused by every process of every service', async () => {
+test('a revocation reaches every process of every service', async () => {
   const processes = await Promise.all([startProcess(), startProcess(), startProcess()]);
   const [{ rabbit } = await startProcess()] = processes;
   const user_id = uuidv7();
@@ -64,17 +64,17 @@ test('what is revoked is refused by every process of every service', async () =>
   for (const { denylist } of processes) expect(denylist.isRevoked(callerOf({}))).toBe(false);
 });
 
-test('a process that starts later learns what was revoked before, even when auth does not answer at first', async () => {
+test('a process loads earlier revocations at its start, and retries while auth is unavailable', async () => {
   const caller = callerOf({});
-  let asked = 0;
+  let attempts = 0;
   const { denylist } = await startProcess(async () => {
-    if (++asked < 3) throw new Error('auth is away');
+    if (++attempts < 3) throw new Error('auth is unavailable');
     return [{ kind: 'session', subject: caller.sessionId, issuedUntil: 0, expiresAt: expires_at }];
   });
   await eventually(() => denylist.isRevoked(caller));
 });
 
-test('what cannot be understood is left out, and the next is heard', async () => {
+test('an invalid message is skipped', async () => {
   const { rabbit, denylist } = await startProcess();
   await rabbit.publish(TokenRevoked, { id: uuidv7(), body: Buffer.from('no message') });
   const caller = callerOf({});
@@ -82,20 +82,20 @@ test('what cannot be understood is left out, and the next is heard', async () =>
   await eventually(() => denylist.isRevoked(caller));
 });
 
-test('a process that starts while auth is away believes no token, and all that are good once auth has answered', async () => {
+test('a process that starts while auth is unavailable accepts no token until it has loaded the revocations', async () => {
   const runtime = testRuntime('listener');
   runtimes.push(runtime);
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: false });
   const [revoked, good] = [callerOf({}), callerOf({})];
-  let away = true;
+  let unavailable = true;
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), async () => {
-    if (away) throw new Error('auth is away');
+    if (unavailable) throw new Error('auth is unavailable');
     return [{ kind: 'session', subject: revoked.sessionId, issuedUntil: 0, expiresAt: expires_at }];
   });
-  const refusal = await Promise.resolve(isRevoked(good)).catch((failure: unknown) => failure);
-  expect(refusal).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
-  const [asked, askedOfRevoked] = [isRevoked(good), isRevoked(revoked)];
-  away = false;
-  expect(await Promise.all([asked, askedOfRevoked])).toEqual([false, true]);
+  const rejection = await Promise.resolve(isRevoked(good)).catch((failure: unknown) => failure);
+  expect(rejection).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
+  const pending = [isRevoked(good), isRevoked(revoked)];
+  unavailable = false;
+  expect(await Promise.all(pending)).toEqual([false, true]);
   expect(isRevoked(good)).toBe(false);
 });

@@ -11,22 +11,22 @@ import type { InstanceDirectory } from '../registry/instances';
 import type { Denylist, Revocation } from './denylist';
 
 const EVENTS = [TokenRevoked, SessionRevoked, UserTokensRevoked] as const;
-/** What holds even while RabbitMQ is away. */
+/** Bounds the delay of a revocation while RabbitMQ is unavailable. */
 const RELOAD_EVERY_MS = 30_000;
-/** A process that starts has the list after some milliseconds where auth is there at all. */
-const FIRST_LIST_MS = 2_000;
+/** A starting process has the list after a few milliseconds if auth is available at all. */
+const FIRST_LOAD_TIMEOUT_MS = 2_000;
 
-/** Whether a token is refused before its time. */
+/** Whether a token has been revoked. */
 export type IsRevoked = (caller: Parameters<Denylist['isRevoked']>[0]) => boolean | Promise<boolean>;
 
 /**
- * Tells this process's memory of every revocation. Events come through a queue of this process alone, which lives as
- * long as its connection; the whole list is read once that queue is bound, at every new connection, and every 30 s, so
- * that nothing is missed in between.
+ * Adds every revocation to the denylist of this process. Events arrive through an exclusive queue, which lives as long as
+ * its connection; the whole list is loaded once that queue is bound, after every reconnect, and every 30 s, so that
+ * nothing is missed in between.
  *
- * @param load answers all that is revoked now, from auth's record; its failures are tried again
- * @returns asks that memory. Before the whole list has been read once it waits for it, and after two seconds throws
- *   DependencyUnavailable: a process that has just started must not believe what all others refuse
+ * @param load returns all current revocations from the auth service; failures are retried
+ * @returns looks a token up. Before the first load it waits for that, and throws DependencyUnavailable after two seconds:
+ *   a process that has just started must not accept a token that all others reject
  */
 export function followRevocations(
   runtime: Runtime,
@@ -35,31 +35,30 @@ export function followRevocations(
   load: () => Promise<readonly Revocation[]>,
 ): IsRevoked {
   const { closing, log } = runtime;
-  const firstList = Promise.withResolvers<void>();
-  let isKnown = false;
-  let away = false;
+  const firstLoad = Promise.withResolvers<void>();
+  let isLoaded = false;
+  let unavailable = false;
 
   const loadOnce = () =>
     retryForever(load, {
       signal: closing,
       capMs: 2_000,
       onFailure: (failure) => {
-        if (!away)
-          log.warn({ err: String(failure) }, 'revocations cannot be read; trying again until they can');
-        away = true;
+        if (!unavailable) log.warn({ err: String(failure) }, 'Revocations cannot be loaded; retrying');
+        unavailable = true;
       },
     }).then(
       (revocations) => {
-        away = false;
+        unavailable = false;
         for (const revocation of revocations) denylist.add(revocation);
-        isKnown = true;
-        firstList.resolve();
+        isLoaded = true;
+        firstLoad.resolve();
       },
-      // Only the end of the process stops the attempts.
+      // Only shutdown ends the retries.
       () => undefined,
     );
 
-  const kept = rabbit.openChannel('RabbitMQ revocations', async (channel) => {
+  const events = rabbit.openChannel('The RabbitMQ channel for revocations', async (channel) => {
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
     for (const event of EVENTS) {
       await declareRoute(channel, event);
@@ -70,23 +69,23 @@ export function followRevocations(
       (message) => {
         if (message === null) return void channel.close().catch(() => undefined);
         const revocation = read(message.content);
-        if (revocation === undefined) log.warn('a revocation that cannot be understood was left out');
+        if (revocation === undefined) log.warn('Skipped an invalid revocation event');
         else denylist.add(revocation);
       },
       { noAck: true },
     );
     void loadOnce();
   });
-  runtime.onClose('revocations', () => kept.close());
+  runtime.onClose('revocations', () => events.close());
   repeatEvery(runtime, 'loading revocations', { everyMs: RELOAD_EVERY_MS }, loadOnce);
 
-  return (caller) => (isKnown ? denylist.isRevoked(caller) : afterFirstList(caller));
+  return (caller) => (isLoaded ? denylist.isRevoked(caller) : afterFirstLoad(caller));
 
-  async function afterFirstList(caller: Parameters<IsRevoked>[0]): Promise<boolean> {
-    await withTimeout(firstList.promise, FIRST_LIST_MS, 'waiting for the list of revoked tokens').catch(
+  async function afterFirstLoad(caller: Parameters<IsRevoked>[0]): Promise<boolean> {
+    await withTimeout(firstLoad.promise, FIRST_LOAD_TIMEOUT_MS, 'loading revocations').catch(
       (cause: unknown) => {
         throw new DependencyUnavailable({
-          detail: 'Tokens cannot be checked until the auth service answers.',
+          detail: 'Access tokens cannot be verified while the auth service is unavailable.',
           headers: { 'retry-after': '2' },
           cause,
         });
@@ -97,7 +96,7 @@ export function followRevocations(
 }
 
 /**
- * Reads the whole list from the auth service, for `followRevocations`.
+ * Loads all revocations from the auth service, for `followRevocations`.
  *
  * @param listRevocations the auth service's method of that name
  */
@@ -110,7 +109,7 @@ export function revocationsFromAuth(
     const { revocations } = await listRevocations();
     return revocations.flatMap(({ kind, subject, issued_until, expires_at }) => {
       const known = KINDS.get(kind);
-      // A kind that a newer auth service has introduced: only its own verification knows it.
+      // A kind that a newer auth service has introduced: only its own verifier knows it.
       if (known === undefined) return [];
       return [{ kind: known, subject, issuedUntil: issued_until, expiresAt: expires_at }];
     });

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { createSealer } from './sealing';
 
-test('what was sealed is opened by the same secret and purpose only, and not once it was changed', async () => {
+test('a sealed value opens with the same secret and purpose only, and not after tampering', async () => {
   const sealer = createSealer('one secret', 'credentials');
   const sealed = await sealer.seal('$argon2id$…');
   expect(sealed).not.toContain('argon2id');

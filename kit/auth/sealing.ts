@@ -1,16 +1,16 @@
 import { hkdfSync } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 
-/** Keeps a secret readable only to who holds INTERNAL_SECRET while it travels or waits in a table. */
+/** Encrypts secrets in transit and at rest with a key derived from INTERNAL_SECRET. */
 export interface Sealer {
   /** @returns JWE compact serialisation (RFC 7516), direct encryption with A256GCM */
   seal(plain: string): Promise<string>;
-  /** @throws when it was not sealed with this secret for this purpose */
+  /** @throws when it was not sealed with this secret and purpose, or was modified */
   open(sealed: string): Promise<string>;
 }
 
 /**
- * @param purpose parts keys of one secret from each other (HKDF info, RFC 5869), like `credentials`
+ * @param purpose separates the keys derived from one secret (HKDF info, RFC 5869), like `credentials`
  */
 export function createSealer(internalSecret: string, purpose: string): Sealer {
   const key = new Uint8Array(hkdfSync('sha256', internalSecret, 'rookery', `seal:${purpose}`, 32));

@@ -6,17 +6,17 @@ const verify = createServiceTokenVerifier({ audience: 'users', secret: SECRET })
 
 afterEach(() => void setSystemTime());
 
-test('the callee learns who is calling', async () => {
+test('a valid token names the calling service', async () => {
   const token = await createServiceTokens({ issuer: 'timelines', secret: SECRET }).tokenFor('users');
   expect(await verify(token)).toBe('timelines');
 });
 
-test('a token is refused by a service it was not made for', async () => {
+test('a token for another audience is rejected', async () => {
   const token = await createServiceTokens({ issuer: 'timelines', secret: SECRET }).tokenFor('auth');
   await expect(verify(token)).rejects.toBeInstanceOf(ServiceTokenRefused);
 });
 
-test('a token made with another secret is refused', async () => {
+test('a token signed with another secret is rejected', async () => {
   const token = await createServiceTokens({
     issuer: 'timelines',
     secret: 'another-secret-of-length',
@@ -24,19 +24,19 @@ test('a token made with another secret is refused', async () => {
   await expect(verify(token)).rejects.toBeInstanceOf(ServiceTokenRefused);
 });
 
-test('no token, and what is no token at all, are refused', async () => {
+test('a missing or malformed token is rejected', async () => {
   await expect(verify(undefined)).rejects.toBeInstanceOf(ServiceTokenRefused);
   await expect(verify('a.b.c')).rejects.toBeInstanceOf(ServiceTokenRefused);
 });
 
-test('a token that has ended is refused, also when it was accepted before', async () => {
+test('an expired token is rejected, also when it was accepted before', async () => {
   const token = await createServiceTokens({ issuer: 'timelines', secret: SECRET }).tokenFor('users');
   await verify(token);
   setSystemTime(Date.now() + 70_000);
   await expect(verify(token)).rejects.toBeInstanceOf(ServiceTokenRefused);
 });
 
-test('a token is reused for half its life and then replaced', async () => {
+test('a token is reused for half its lifetime and then replaced', async () => {
   const tokens = createServiceTokens({ issuer: 'timelines', secret: SECRET });
   const startMs = Date.now();
   setSystemTime(startMs);

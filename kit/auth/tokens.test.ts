@@ -35,7 +35,7 @@ async function token(
 const verifier = createTokenVerifier(settings, async () => keySet);
 
 describe('a token verifier', () => {
-  test('reads a good token, again and again', async () => {
+  test('accepts a valid token repeatedly', async () => {
     const good = await token();
     for (let times = 0; times < 3; times++)
       expect(await verifier.verify(good)).toMatchObject({
@@ -55,18 +55,18 @@ describe('a token verifier', () => {
     ['without a subject', { claims: { sub: undefined } }],
     ['without permissions', { claims: { permissions: undefined } }],
     ['with an unknown key', { header: { kid: 'two' } }],
-  ])('refuses one that is %s', async (_what, change) => {
+  ])('rejects one that is %s', async (_what, change) => {
     await expect(verifier.verify(await token(change))).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  test('refuses one signed by somebody else', async () => {
+  test('rejects one signed with another key', async () => {
     const other = await generateKeyPair('EdDSA');
     await expect(verifier.verify(await token({ key: other.privateKey }))).rejects.toBeInstanceOf(
       Unauthenticated,
     );
   });
 
-  test('refuses algorithm "none" and an HMAC made with the public key', async () => {
+  test('rejects algorithm "none" and an HMAC keyed with the public key', async () => {
     const [, payload] = (await token()).split('.');
     const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
     await expect(verifier.verify(`${header}.${payload}.`)).rejects.toBeInstanceOf(Unauthenticated);
@@ -75,14 +75,14 @@ describe('a token verifier', () => {
     await expect(verifier.verify(confused)).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  test.each(['', 'rubbish', 'a.b.c', 'x'.repeat(100_000), '....', '\u0000'])(
-    'refuses rubbish (%#)',
+  test.each(['', 'malformed', 'a.b.c', 'x'.repeat(100_000), '....', '\u0000'])(
+    'rejects malformed input (%#)',
     async (text) => {
       await expect(verifier.verify(text)).rejects.toBeInstanceOf(Unauthenticated);
     },
   );
 
-  test('asks for revocation every time, also for a token it remembers', async () => {
+  test('checks for revocation every time, also for a cached token', async () => {
     const revoked = new Set<string>();
     const watching = createTokenVerifier(
       settings,
@@ -95,18 +95,18 @@ describe('a token verifier', () => {
     await expect(watching.verify(good)).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  test('says that it cannot tell, while no key could ever be fetched, and recovers', async () => {
-    let away = true;
+  test('is unavailable until keys could be fetched once, and recovers', async () => {
+    let unavailable = true;
     const waiting = createTokenVerifier(settings, async () => {
-      if (away) throw new Error('connection refused');
+      if (unavailable) throw new Error('connection refused');
       return keySet;
     });
     await expect(waiting.verify(await token())).rejects.toBeInstanceOf(DependencyUnavailable);
-    away = false;
+    unavailable = false;
     expect((await waiting.verify(await token())).id).toBe(claims.sub);
   });
 
-  test('fetches the keys once for many simultaneous tokens', async () => {
+  test('fetches the keys once for many concurrent tokens', async () => {
     let fetched = 0;
     const counting = createTokenVerifier(settings, async () => {
       fetched++;
@@ -119,9 +119,9 @@ describe('a token verifier', () => {
     expect(fetched).toBe(1);
   });
 
-  test('with HS256 takes the secret, and nothing else', async () => {
+  test('with HS256 accepts the shared secret only', async () => {
     const shared = createTokenVerifier({ ...settings, algorithm: 'HS256' }, () =>
-      Promise.reject(new Error('not asked')),
+      Promise.reject(new Error('not called')),
     );
     const secret = new TextEncoder().encode(settings.secret);
     expect((await shared.verify(await token({ key: secret, header: { alg: 'HS256' } }))).id).toBe(claims.sub);

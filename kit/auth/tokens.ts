@@ -1,13 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Runtime } from '../core/runtime';
+import { singleFlight } from '../core/single-flight';
 import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
+import type { Caller } from './caller';
 import type { IsRevoked } from './revocations';
 
 export type TokenAlgorithm = 'EdDSA' | 'ES256' | 'RS256' | 'HS256';
 
-/** What every verifier pins; a token that differs in one of them is refused. */
+/** Pinned by every verifier: a token that differs in one of them is rejected. */
 export interface TokenSettings {
   readonly algorithm: TokenAlgorithm;
   readonly issuer: string;
@@ -16,7 +19,7 @@ export interface TokenSettings {
   readonly secret: string;
 }
 
-/** The claims of an access token (RFC 9068) as Rookery's auth service writes them. */
+/** The claims of an access token (RFC 9068) issued by the auth service. */
 export const AccessClaims = Type.Object({
   sub: Type.String(),
   jti: Type.String(),
@@ -29,23 +32,12 @@ export const AccessClaims = Type.Object({
 });
 export type AccessClaims = Static<typeof AccessClaims>;
 
-/** Who is asking, as an access token says. */
-export interface Caller {
-  readonly id: string;
-  readonly username: string;
-  readonly roles: readonly string[];
-  readonly permissions: readonly string[];
-  readonly sessionId: string;
-  readonly tokenId: string;
-  /** Seconds since 1970. */
-  readonly issuedAt: number;
-  readonly expiresAt: number;
-}
-
 export interface TokenVerifier {
   /**
-   * @throws Unauthenticated when the token is not good
-   * @throws DependencyUnavailable when it cannot be told, because auth has not answered its keys or what is revoked yet
+   * Verifies an access token.
+   *
+   * @throws Unauthenticated when the token is invalid, expired or revoked
+   * @throws DependencyUnavailable when keys or revocations could not be loaded from the auth service yet
    */
   verify(token: string): Promise<Caller>;
 }
@@ -53,22 +45,22 @@ export interface TokenVerifier {
 /** RFC 9068, section 2.1. */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
-/** A verified token is believed this long without another check of its signature. */
-const REMEMBER_MS = 30_000;
-const REMEMBERED_TOKENS = 10_000;
-/** jose's own defaults for remote key sets. */
-const KEYS_AGE_MS = 600_000;
+/** How long a verified token is accepted without another check of its signature. */
+const CACHE_MS = 30_000;
+const MAX_CACHED_TOKENS = 10_000;
+/** jose's defaults for remote key sets. */
+const KEYS_MAX_AGE_MS = 600_000;
 const KEYS_COOL_DOWN_MS = 30_000;
 const CLOCK_TOLERANCE_SECONDS = 5;
-/** Far above any token of ours; below what could be used to keep a verifier busy. */
-const TOKEN_LENGTH = 8_192;
+/** Far above the length of a valid token, and too short to keep a verifier busy. */
+const MAX_TOKEN_LENGTH = 8_192;
 
 /**
- * Verifies access tokens in this process: pinned algorithm, issuer, audience and type, keys fetched from auth and
- * kept, verified tokens remembered for a short while by their hash.
+ * Creates a local verifier of access tokens: pinned algorithm, issuer, audience and type, keys fetched from the auth
+ * service and cached, verified tokens cached by their hash for 30 s.
  *
- * @param fetchKeys answers auth's current key set; not called with HS256
- * @param isRevoked asked for every token, remembered or not
+ * @param fetchKeys returns the current key set of the auth service; not called with HS256
+ * @param isRevoked called for every token, cached or not
  */
 export function createTokenVerifier(
   settings: TokenSettings,
@@ -77,7 +69,7 @@ export function createTokenVerifier(
 ): TokenVerifier {
   const key =
     settings.algorithm === 'HS256' ? new TextEncoder().encode(settings.secret) : cachedKeys(fetchKeys);
-  const remembered = new Map<string, { caller: Caller; untilMs: number }>();
+  const callers = new LRUCache<string, Caller>({ max: MAX_CACHED_TOKENS, ttlResolution: 0, perf: Date });
 
   async function check(token: string): Promise<Caller> {
     const options = {
@@ -104,15 +96,14 @@ export function createTokenVerifier(
 
   return {
     async verify(token) {
-      if (token.length > TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
+      if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
       const hash = new Bun.CryptoHasher('sha256').update(token).digest('base64');
-      const known = remembered.get(hash);
-      const now = Date.now();
-      let caller = known && now < known.untilMs ? known.caller : undefined;
+      let caller = callers.get(hash);
       if (caller === undefined) {
         caller = await check(token);
-        if (remembered.size >= REMEMBERED_TOKENS) remembered.clear();
-        remembered.set(hash, { caller, untilMs: Math.min(now + REMEMBER_MS, caller.expiresAt * 1000) });
+        // At least 1: for the cache 0 is "never expires".
+        const ttl = Math.max(1, Math.min(CACHE_MS, caller.expiresAt * 1000 - Date.now()));
+        callers.set(hash, caller, { ttl });
       }
       if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
       return caller;
@@ -120,8 +111,8 @@ export function createTokenVerifier(
   };
 }
 
-/** RFC 6750, section 3: what a refused token is answered with. */
-export const CHALLENGE = { 'www-authenticate': 'Bearer error="invalid_token"' };
+/** RFC 6750, section 3: the challenge in a response to an invalid token. */
+const CHALLENGE = { 'www-authenticate': 'Bearer error="invalid_token"' };
 
 const callerOf = (claims: AccessClaims): Caller => ({
   id: claims.sub,
@@ -134,49 +125,42 @@ const callerOf = (claims: AccessClaims): Caller => ({
   expiresAt: claims.exp,
 });
 
-/** A key set that is fetched when needed, kept, and fetched again for a key it does not know yet. */
+/** A cached key set, fetched on first use, when it has expired, and for an unknown key. */
 function cachedKeys(fetchKeys: () => Promise<JSONWebKeySet>): JWTVerifyGetKey {
   let keys: JWTVerifyGetKey | undefined;
   let fetchedMs = Number.NEGATIVE_INFINITY;
-  let running: Promise<void> | undefined;
 
-  async function refresh() {
+  const refresh = singleFlight(async () => {
     try {
       keys = createLocalJWKSet(await fetchKeys());
       fetchedMs = performance.now();
     } catch (cause) {
-      // With keys at hand, an auth service that is away is no reason to turn people away.
+      // Cached keys remain in use while the auth service is unavailable.
       if (keys === undefined)
         throw new DependencyUnavailable({
-          detail: 'Tokens cannot be checked until the auth service answers.',
+          detail: 'Access tokens cannot be verified while the auth service is unavailable.',
           headers: { 'retry-after': '2' },
           cause,
         });
-      fetchedMs = performance.now() - KEYS_AGE_MS + KEYS_COOL_DOWN_MS;
+      fetchedMs = performance.now() - KEYS_MAX_AGE_MS + KEYS_COOL_DOWN_MS;
     }
-  }
-  const refreshOnce = () => {
-    running ??= refresh().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
+  });
 
   return async (header, token) => {
-    if (keys === undefined || performance.now() - fetchedMs > KEYS_AGE_MS) await refreshOnce();
+    if (keys === undefined || performance.now() - fetchedMs > KEYS_MAX_AGE_MS) await refresh();
     if (keys === undefined) throw new DependencyUnavailable();
     try {
       return await keys(header, token);
     } catch (failure) {
-      const rested = performance.now() - fetchedMs > KEYS_COOL_DOWN_MS;
-      if (!(failure instanceof errors.JWKSNoMatchingKey) || !rested) throw failure;
-      await refreshOnce();
+      const mayRefresh = performance.now() - fetchedMs > KEYS_COOL_DOWN_MS;
+      if (!(failure instanceof errors.JWKSNoMatchingKey) || !mayRefresh) throw failure;
+      await refresh();
       return keys(header, token);
     }
   };
 }
 
-/** Fetches auth's key set from any instance the registry knows. */
+/** Fetches the key set from any registered instance of the auth service. */
 export function keysFromAuth(
   runtime: Runtime,
   registry: { instances(name: string): readonly { host: string; port: number }[] },
@@ -190,10 +174,10 @@ export function keysFromAuth(
         const response = await fetch(`http://${host}:${port}/.well-known/jwks.json`, {
           signal: AbortSignal.timeout(2_000),
         });
-        if (!response.ok) throw new Error(`auth answered its key set with ${response.status}`);
+        if (!response.ok) throw new Error(`auth responded with ${response.status}`);
         return (await response.json()) as JSONWebKeySet;
       } catch (cause) {
-        runtime.log.warn({ err: String(cause) }, `could not fetch keys from ${host}:${port}`);
+        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${host}:${port} failed`);
         failure = cause;
       }
     }
