@@ -1,8 +1,9 @@
 import { Gauge } from 'prom-client';
+import { sharedMetric } from '../core/metrics';
 import { type Runtime, withTimeout } from '../core/runtime';
 import { singleFlight } from '../core/single-flight';
 
-/** Messages of a queue or tube by state; `oldestReadySeconds` where the broker tells. */
+/** Messages of a queue or tube by state; `oldestReadySeconds` where the broker reports it. */
 export interface Backlog {
   readonly ready: number;
   readonly delayed?: number;
@@ -16,22 +17,23 @@ const STATES = ['ready', 'delayed', 'reserved', 'buried', 'parked'] as const;
 const MEASURE_TIMEOUT_MS = 2_000;
 
 type Measures = Map<string, () => Promise<Backlog>>;
-const measuresOfRuntimes = new WeakMap<Runtime, Measures>();
 
 /**
- * Asks a broker how much is waiting whenever metrics are asked for. When it does not answer, the values of that
- * source are left out rather than shown as they once were.
+ * Registers the backlog of a queue or tube, measured at the broker at scrape time. While the broker is unavailable, the
+ * values of that source are omitted rather than stale.
  *
  * @param source queue or tube
  */
 export function observeBacklog(runtime: Runtime, source: string, measure: () => Promise<Backlog>): void {
-  const measures = measuresOfRuntimes.get(runtime) ?? createGauges(runtime);
+  const { measures } = sharedMetric(runtime.metrics, MESSAGES, () => createGauges(runtime));
   measures.set(source, measure);
 }
 
-function createGauges(runtime: Runtime): Measures {
+const MESSAGES = 'queue_messages';
+
+/** The gauge of messages, with the sources it measures. */
+function createGauges(runtime: Runtime) {
   const measures: Measures = new Map();
-  measuresOfRuntimes.set(runtime, measures);
   const registers = [runtime.metrics];
   const measureAll = singleFlight(() => Promise.all([...measures].map(measureOne)));
 
@@ -39,14 +41,14 @@ function createGauges(runtime: Runtime): Measures {
     try {
       return { source, backlog: await withTimeout(measure(), MEASURE_TIMEOUT_MS, `measuring ${source}`) };
     } catch (failure) {
-      runtime.log.warn({ err: failure, source }, 'the backlog could not be measured');
+      runtime.log.warn({ err: failure, source }, 'Measuring the backlog failed');
       return { source, backlog: undefined };
     }
   }
 
-  new Gauge({
-    name: 'queue_messages',
-    help: 'Messages waiting at the broker, by state',
+  const messages = new Gauge({
+    name: MESSAGES,
+    help: 'Messages at the broker, by state',
     labelNames: ['source', 'state'] as const,
     registers,
     async collect() {
@@ -59,7 +61,7 @@ function createGauges(runtime: Runtime): Measures {
   });
   new Gauge({
     name: 'queue_oldest_ready_seconds',
-    help: 'How long the next ready message has existed',
+    help: 'Age of the oldest ready message',
     labelNames: ['source'] as const,
     registers,
     async collect() {
@@ -69,5 +71,5 @@ function createGauges(runtime: Runtime): Measures {
         if (backlog?.oldestReadySeconds !== undefined) this.set({ source }, backlog.oldestReadySeconds);
     },
   });
-  return measures;
+  return Object.assign(messages, { measures });
 }

@@ -1,4 +1,3 @@
-import { Gauge, Histogram } from 'prom-client';
 import { InvalidMessage, type MessageDefinition, type MessageOf, parseEnvelope } from '#contracts/messages';
 import type { Logger } from '../core/log';
 import { type Runtime, withTimeout } from '../core/runtime';
@@ -6,13 +5,14 @@ import type { SpanEnd } from '../core/span';
 import { errorMessage } from '../errors/describe-error';
 import { type Trace, withTrace } from '../tracing/context';
 import { endSpan, errorTypeOf, receiveTrace } from '../tracing/spans';
+import type { DeliveryMetrics } from './delivery-metrics';
 
-/** Trying again will not help: the message is parked at once with this reason. Never put what was sent into it. */
+/** A failure that a retry cannot fix: the message is parked immediately with this reason, which must not hold user data. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
-/** Trying again may help. Any other error counts the same; this one can say when. */
+/** A failure that a retry may fix, as may any other error; this one can set the delay. */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError';
   constructor(
@@ -23,57 +23,57 @@ export class RetryableError extends Error {
   }
 }
 
-/** What a handler gets beside the message. */
+/** What a handler receives besides the message. */
 export interface MessageContext {
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly log: Logger;
-  /** Aborts when the process has been asked to end: long work may stop and throw, and is done again later. */
+  /** Aborts at shutdown: long work may stop and throw, and is retried later. */
   readonly closing: AbortSignal;
 }
 
-/** A message as it was handed out, with the three ways to settle it. Each rejects when the broker is out of reach. */
+/** A delivered message, with the three ways to settle it. Each rejects while the broker is unavailable. */
 export interface Delivery {
   readonly bytes: Buffer;
   readonly attempt: number;
   acknowledge(): Promise<void>;
-  /** Hands it out again later: after `afterMs` where the handler asked for that, else with growing, jittered delay. */
+  /** Redelivers it after `afterMs`, or with exponential back-off and jitter. */
   retry(afterMs: number | undefined): Promise<void>;
   park(reason: string): Promise<void>;
 }
 
 /** How the messages of one queue or tube are handled. */
-export interface Handling<Definition extends MessageDefinition> {
+export interface ConsumerSettings<Definition extends MessageDefinition> {
   /** Queue or tube, as it appears in logs and metrics. */
   readonly source: string;
   readonly definitions: readonly Definition[];
   readonly handle: (message: MessageOf<Definition>, context: MessageContext) => Promise<void>;
-  /** After so many failed attempts a message is parked. */
+  /** A message is parked after this many failed attempts. */
   readonly maxAttempts: number;
   /** A handler that takes longer has failed. */
   readonly timeoutMs: number;
+  readonly metrics: DeliveryMetrics;
 }
 
-/** `redelivered`: it could not be settled, so the broker will hand it out again. */
+/** `redelivered`: it could not be settled, so the broker delivers it again. */
 type Outcome = 'done' | 'retried' | 'parked' | 'redelivered';
 
-const MAXIMUM_REASON_LENGTH = 500;
+const MAX_REASON_LENGTH = 500;
 
 /**
- * Handles one message and settles it: done is acknowledged, a failure is tried again, and what is permanent or has
- * been tried often enough is parked with its reason. Never throws: what cannot be settled comes again by itself.
+ * Handles one message and settles it: success is acknowledged, a failure is retried, and a permanent failure or one that
+ * has used up its attempts is parked with its reason. Never throws: the broker redelivers what could not be settled.
  */
 export async function deliver<Definition extends MessageDefinition>(
   runtime: Runtime,
-  handling: Handling<Definition>,
+  settings: ConsumerSettings<Definition>,
   delivery: Delivery,
 ): Promise<void> {
-  const metrics = metricsOf(runtime);
-  const { source } = handling;
+  const { source, metrics } = settings;
   const startedAt = performance.now();
   metrics.inFlight.inc({ source });
-  const attempted = await attempt(runtime, handling, delivery);
-  const settled = await settle(handling, delivery, attempted.failure);
+  const attempted = await attempt(runtime, settings, delivery);
+  const settled = await settle(settings, delivery, attempted.failure);
   metrics.inFlight.dec({ source });
 
   const durationMs = performance.now() - startedAt;
@@ -102,17 +102,17 @@ const LEVELS = { done: 'info', retried: 'warn', redelivered: 'warn', parked: 'er
 
 async function attempt<Definition extends MessageDefinition>(
   runtime: Runtime,
-  handling: Handling<Definition>,
+  settings: ConsumerSettings<Definition>,
   delivery: Delivery,
 ): Promise<{ message?: MessageOf<Definition>; failure?: unknown }> {
   let message: MessageOf<Definition> | undefined;
   let trace: Trace | undefined;
   let error: string | undefined;
   try {
-    message = parseEnvelope(handling.definitions, delivery.bytes);
-    if (delivery.attempt > handling.maxAttempts)
+    message = parseEnvelope(settings.definitions, delivery.bytes);
+    if (delivery.attempt > settings.maxAttempts)
       throw new PermanentError(
-        `handed out ${delivery.attempt} times and never settled: its worker ended each time`,
+        `delivered ${delivery.attempt} times and never settled: its worker died each time`,
       );
     const parsed = message;
     trace = receiveTrace(runtime.spans, {
@@ -124,15 +124,15 @@ async function attempt<Definition extends MessageDefinition>(
       log: runtime.log.child({ message_id: parsed.id, request_id: trace.requestId }),
       closing: runtime.closing,
     };
-    const handled = withTrace(trace, async () => handling.handle(parsed, context));
-    await withTimeout(handled, handling.timeoutMs, `handling ${parsed.name}`);
+    const handled = withTrace(trace, async () => settings.handle(parsed, context));
+    await withTimeout(handled, settings.timeoutMs, `handling ${parsed.name}`);
     return { message };
   } catch (failure) {
     error = errorTypeOf(failure);
-    return { ...(message && { message }), failure: failure ?? new Error('the handler threw nothing') };
+    return { ...(message && { message }), failure: failure ?? new Error('The handler threw undefined') };
   } finally {
     if (message && trace?.span !== undefined)
-      endSpan(trace, spanOf(handling, message, delivery.attempt, error));
+      endSpan(trace, spanOf(settings, message, delivery.attempt, error));
   }
 }
 
@@ -159,7 +159,7 @@ function spanOf(
 }
 
 async function settle(
-  handling: { maxAttempts: number },
+  settings: { maxAttempts: number },
   delivery: Delivery,
   failure: unknown,
 ): Promise<{ outcome: Outcome; failure?: unknown }> {
@@ -169,7 +169,7 @@ async function settle(
       return { outcome: 'done' };
     }
     const permanent = failure instanceof PermanentError || failure instanceof InvalidMessage;
-    if (permanent || delivery.attempt >= handling.maxAttempts) {
+    if (permanent || delivery.attempt >= settings.maxAttempts) {
       await delivery.park(reasonOf(failure));
       return { outcome: 'parked' };
     }
@@ -182,45 +182,6 @@ async function settle(
 
 function reasonOf(failure: unknown): string {
   const text =
-    failure instanceof Error
-      ? `${failure.name}: ${errorMessage(failure)}`
-      : 'something that is no error was thrown';
-  return text.slice(0, MAXIMUM_REASON_LENGTH);
+    failure instanceof Error ? `${failure.name}: ${errorMessage(failure)}` : 'the handler threw no Error';
+  return text.slice(0, MAX_REASON_LENGTH);
 }
-
-/** Seconds; from a row written to a video made. */
-const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300];
-/** Seconds; minutes and hours are what a backlog looks like. */
-const AGE_BUCKETS = [0.05, 0.25, 1, 5, 30, 120, 600, 3600, 21_600, 86_400];
-
-type Metrics = ReturnType<typeof createMetrics>;
-const metricsOfRuntimes = new WeakMap<Runtime, Metrics>();
-
-function metricsOf(runtime: Runtime): Metrics {
-  const metrics = metricsOfRuntimes.get(runtime) ?? createMetrics(runtime);
-  metricsOfRuntimes.set(runtime, metrics);
-  return metrics;
-}
-
-const createMetrics = (runtime: Runtime) => ({
-  duration: new Histogram({
-    name: 'message_handling_duration_seconds',
-    help: 'Time to handle and settle a message, by outcome',
-    labelNames: ['source', 'name', 'outcome'] as const,
-    buckets: DURATION_BUCKETS,
-    registers: [runtime.metrics],
-  }),
-  age: new Histogram({
-    name: 'message_age_seconds',
-    help: 'Time from what happened to the end of its handling',
-    labelNames: ['source', 'name'] as const,
-    buckets: AGE_BUCKETS,
-    registers: [runtime.metrics],
-  }),
-  inFlight: new Gauge({
-    name: 'messages_in_flight',
-    help: 'Messages being handled now',
-    labelNames: ['source'] as const,
-    registers: [runtime.metrics],
-  }),
-});

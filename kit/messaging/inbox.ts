@@ -9,18 +9,18 @@ import type { Rabbit } from './rabbit/client';
 import { consumeEvents, type EventConsumption } from './rabbit/consumer';
 import { inbox } from './tables';
 
-/** A message older than this is not expected to be repeated: parked ones are looked at within two weeks. */
+/** A message older than this is not redelivered: operators handle parked messages within two weeks. */
 const RETAIN_DAYS = 14;
 const TRIM_ROWS = 1_000;
 const TRIM_EVERY_MS = 60 * 60_000;
 
 /**
- * Does something once for each message: the effect and the note that it is done are one transaction, so a repeat finds
- * the note and does nothing. Deadlocks are tried again a bounded number of times.
+ * Applies the effect of a message once: the effect and its inbox row are one transaction, so a duplicate finds the row and
+ * does nothing. Deadlocks are retried a bounded number of times.
  *
- * @param consumer whose effect it is: several consumers of one database do not share their notes
- * @returns whether it was done now; false for a repeat
- * @throws what `effect` threw; then nothing is noted
+ * @param consumer owns the inbox row: the consumers of one database do not share them
+ * @returns whether the effect was applied; false for a duplicate
+ * @throws what `effect` throws; the transaction is rolled back
  */
 export async function onceInTransaction(
   database: Database,
@@ -29,20 +29,20 @@ export async function onceInTransaction(
   effect: (transaction: Transaction) => Promise<void>,
 ): Promise<boolean> {
   return inTransaction(database, async (transaction) => {
-    // A repeat that runs at the same time waits here for the first one's commit or rollback.
-    const [noted] = await transaction
+    // A concurrent duplicate waits here for the commit or rollback of the first one.
+    const [inserted] = await transaction
       .insert(inbox)
       .ignore()
       .values({ consumer, messageId, receivedAt: DATABASE_NOW });
-    if (noted.affectedRows === 0) return false;
+    if (inserted.affectedRows === 0) return false;
     await effect(transaction);
     return true;
   });
 }
 
 /**
- * Like `consumeEvents`, with each event's effect done once: `handle` gets the transaction that also notes the message
- * in the inbox of `database`. The service also calls `trimInbox`, once.
+ * Like `consumeEvents`, with an idempotent effect: `handle` receives the transaction that also records the message in the
+ * inbox of `database`. The service also calls `trimInbox`, once.
  */
 export function consumeEventsOnce<Definition extends EventDefinition>(
   runtime: Runtime,
@@ -60,17 +60,16 @@ export function consumeEventsOnce<Definition extends EventDefinition>(
   consumeEvents(runtime, rabbit, {
     ...consumption,
     async handle(message, context) {
-      const done = await onceInTransaction(database, options.consumer, message.id, (transaction) =>
+      const applied = await onceInTransaction(database, options.consumer, message.id, (transaction) =>
         handle(message, transaction, context),
       );
-      if (!done) context.log.info('a repeat: it has been done before');
+      if (!applied) context.log.info('Duplicate message ignored');
     },
   });
 }
 
 /**
- * Deletes inbox rows after 14 days, now and every hour until the runtime shuts down. Once for each database, however many
- * consumers it has.
+ * Deletes inbox rows older than 14 days, now and every hour until the runtime shuts down. Call it once per database.
  */
 export function trimInbox(runtime: Runtime, database: Database): void {
   repeatEvery(runtime, 'trimming the inbox', { everyMs: TRIM_EVERY_MS }, async () => {

@@ -6,14 +6,14 @@ import { outbox } from './tables';
 export type OutboxRow = typeof outbox.$inferSelect;
 export type Destination = OutboxRow['destination'];
 
-/** Each failed attempt doubles the wait, up to a minute, spread by chance (full jitter). */
+/** Exponential back-off with full jitter, up to a minute. */
 const BACK_OFF_SECONDS = { base: 0.2, cap: 60 };
 const TRIM_ROWS = 1_000;
 
 /**
- * Locks the next unsent rows that no other relay has, and answers those that may be sent now, in order and by
- * aggregate. A row waits while an earlier one of its aggregate is with another relay or is waiting for its next
- * attempt. Run it with READ COMMITTED: otherwise the lock covers the gap that new rows are inserted into.
+ * Locks the next unsent rows that no other relay has locked, and returns those that may be sent now, in order and by
+ * aggregate. A row is held back while an earlier one of its aggregate is locked by another relay or waits for its next
+ * attempt. Requires READ COMMITTED: otherwise the lock covers the gap that new rows are inserted into.
  */
 export async function claimRows(
   transaction: Transaction,
@@ -48,7 +48,7 @@ export async function claimRows(
 const aggregateOf = (row: { aggregateType: string; aggregateId: string }) =>
   `${row.aggregateType} ${row.aggregateId}`;
 
-/** The first unsent row of each aggregate that lies before the last claimed row and is not claimed itself. */
+/** The first unsent row of each aggregate that precedes the last claimed row and is not claimed itself. */
 async function blockersOf(transaction: Transaction, destination: Destination, rows: readonly OutboxRow[]) {
   const last = rows.at(-1);
   if (last === undefined) return [];
@@ -73,7 +73,7 @@ async function blockersOf(transaction: Transaction, destination: Destination, ro
     .groupBy(outbox.aggregateType, outbox.aggregateId);
 }
 
-/** Rows behind one that is waiting wait as long: else they would be claimed again and again and keep others out. */
+/** Postpones rows behind a waiting one: otherwise they would be claimed repeatedly and crowd out others. */
 async function postpone(
   transaction: Transaction,
   rows: readonly OutboxRow[],
@@ -90,7 +90,7 @@ async function postpone(
     );
 }
 
-/** Marks rows the broker has confirmed, and blanks what was to be erased. */
+/** Marks rows that the broker has confirmed, and erases their payload where required. */
 export async function markSent(transaction: Transaction, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return;
   await transaction
@@ -104,7 +104,7 @@ export async function markSent(transaction: Transaction, ids: readonly number[])
     .where(inArray(outbox.id, [...ids]));
 }
 
-/** Keeps rows pending that were not confirmed, with what went wrong and the time of the next attempt. */
+/** Records a failed attempt: the error and the time of the next attempt. The rows remain pending. */
 export async function markFailed(
   transaction: Transaction,
   failures: readonly { id: number; error: string }[],
@@ -127,7 +127,7 @@ export async function markFailed(
       );
 }
 
-/** Deletes rows sent longer ago than `hours`, a thousand at a time, until none is left. */
+/** Deletes rows sent more than `hours` ago, a thousand at a time. */
 export async function trimSent(database: Database, hours: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const [result] = await database
@@ -138,7 +138,7 @@ export async function trimSent(database: Database, hours: number, signal: AbortS
   }
 }
 
-/** How many rows wait for their broker, and for how many seconds the oldest has. */
+/** The number of unsent rows, and the age of the oldest in seconds. */
 export async function measurePending(
   database: Database,
   destination: Destination,

@@ -6,29 +6,29 @@ import { type Destination, measurePending } from './outbox-claim';
 
 const MEASURE_TIMEOUT_MS = 2_000;
 
-/** What tells whether messages get out: how many wait, for how long, how many were sent, how many attempts failed. */
+/** Registers the backlog of the outbox, measured at scrape time, and returns the counters of its relay. */
 export function observeOutbox(runtime: Runtime, database: Database, destinations: readonly Destination[]) {
   const registers = [runtime.metrics];
   const labelNames = ['destination'] as const;
   const measure = singleFlight(async () => {
-    const asked = Promise.all(
+    const measured = Promise.all(
       destinations.map(async (destination) => ({
         destination,
         ...(await measurePending(database, destination)),
       })),
     );
     try {
-      return await withTimeout(asked, MEASURE_TIMEOUT_MS, 'measuring the outbox');
+      return await withTimeout(measured, MEASURE_TIMEOUT_MS, 'measuring the outbox');
     } catch (failure) {
-      // Metrics of everything else are still worth having.
-      runtime.log.warn({ err: failure }, 'the outbox could not be measured');
+      // All other metrics are still served.
+      runtime.log.warn({ err: failure }, 'Measuring the outbox failed');
       return [];
     }
   });
 
   new Gauge({
     name: 'outbox_oldest_unsent_seconds',
-    help: 'How long the oldest unsent outbox row has waited',
+    help: 'Age of the oldest unsent outbox row',
     labelNames,
     registers,
     async collect() {
@@ -37,7 +37,7 @@ export function observeOutbox(runtime: Runtime, database: Database, destinations
   });
   new Gauge({
     name: 'outbox_unsent_rows',
-    help: 'Outbox rows the broker has not confirmed',
+    help: 'Outbox rows not confirmed by a broker',
     labelNames,
     registers,
     async collect() {

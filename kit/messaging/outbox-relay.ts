@@ -2,6 +2,7 @@ import { backOffMs, sleep } from '../core/back-off';
 import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import type { SpanRecorder } from '../core/span';
+import { createWaker } from '../core/waker';
 import type { Database } from '../mysql/database';
 import type { Beanstalkd } from './beanstalkd/client';
 import { claimRows, type Destination, markFailed, markSent, type OutboxRow, trimSent } from './outbox-claim';
@@ -10,34 +11,34 @@ import { type Published, publishInSpan } from './publishing-span';
 import type { Rabbit } from './rabbit/client';
 
 export interface OutboxRelay {
-  /** Call it after a commit that wrote to the outbox: the rows are sent at once instead of within a second. */
+  /** Call it after a commit that wrote to the outbox: the rows are sent immediately instead of within a second. */
   wake(): void;
 }
 
-/** Rows claimed together; as many are on their way to the broker at a time. */
+/** Rows claimed together, and the maximum in flight to the broker. */
 const BATCH_ROWS = 200;
-/** When nobody calls `wake`: rows of an instance that died, or whose next attempt has come. */
+/** Without `wake`: for rows of an instance that died, or that are due for another attempt. */
 const POLL_MS = 1_000;
-/** While the broker is away its rows are left alone; whether it is back costs nothing to ask. */
-const AWAY_MS = 100;
+/** While the broker is unavailable no rows are claimed; checking the connection costs nothing. */
+const UNAVAILABLE_MS = 100;
 /**
- * The rows of a batch are locked while they are sent. After this time no further one is begun; with a broker that does
- * not answer (5 s for each confirmation) the locks are held for 7.5 s at most.
+ * The rows of a batch are locked while they are sent. After this time no further one is started; with a broker that does
+ * not respond (5 s for each confirmation) the locks are held for 7.5 s at most.
  */
 const SENDING_MS = 2_500;
-/** Long enough to see what was sent yesterday. */
+/** Long enough to inspect what was sent yesterday. */
 const RETAIN_HOURS = 24;
 const TRIM_EVERY_MS = 10 * 60_000;
-/** Another relay has what comes first, or the broker refuses: looked at again after about this long. */
+/** When another relay holds the rows that come first, or the broker rejects them. */
 const STUCK_PACE = { baseMs: 50, capMs: 1_000 };
 
 /**
- * Sends what services wrote to the outbox, until the runtime ends. Any number of instances may relay one table:
- * rows are claimed with `FOR UPDATE SKIP LOCKED`, and rows of one aggregate go to a broker in the order they were
- * written, one confirmed before the next. A row counts as sent only once its broker has confirmed it; a crash in
- * between sends it again under the same message id, which consumers recognise by their inbox.
+ * Relays the outbox to the brokers until the runtime shuts down. Any number of instances may relay one table: rows are
+ * claimed with `FOR UPDATE SKIP LOCKED`, and rows of one aggregate are sent to a broker in the order they were written,
+ * each confirmed before the next. A row counts as sent only once its broker has confirmed it; after a crash in between it
+ * is sent again under the same message id, which consumers deduplicate by their inbox.
  *
- * @param retainHours sent rows are deleted after this long
+ * @param brokers.retainHours sent rows are deleted after this long; 24 by default
  */
 export function relayOutbox(
   runtime: Runtime,
@@ -53,19 +54,22 @@ export function relayOutbox(
     routes.map((route) => route.destination),
   );
   const stop = new AbortController();
-  const alarms = routes.map(() => createAlarm(stop.signal));
+  const wakers = routes.map(() => createWaker());
   const loops = routes.map(async (route, index) => {
     for (let stuck = 0; !stop.signal.aborted; ) {
       const outcome = await relayOnce(route);
       if (outcome === 'sent') stuck = 0;
-      else if (outcome === 'away') await sleep(AWAY_MS, stop.signal);
-      else if (outcome === 'idle') await alarms[index]?.wait(POLL_MS);
+      else if (outcome === 'unavailable') await sleep(UNAVAILABLE_MS, stop.signal);
+      else if (outcome === 'idle') await wakers[index]?.wait(POLL_MS);
       else await sleep(backOffMs(++stuck, STUCK_PACE), stop.signal);
     }
   });
+  const wake = () => {
+    for (const waker of wakers) waker.wake();
+  };
 
-  async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'stuck' | 'away'> {
-    if (!route.connected()) return 'away';
+  async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'stuck' | 'unavailable'> {
+    if (!route.connected()) return 'unavailable';
     try {
       const batch = await relayBatch(database, traced(route, runtime.spans));
       counters.sent.inc({ destination: route.destination }, batch.sent);
@@ -79,13 +83,13 @@ export function relayOutbox(
             outbox_id: first.id,
             err: first.error,
           },
-          'messages could not be sent and stay in the outbox',
+          'Sending messages failed; they remain in the outbox',
         );
       if (batch.claimed === 0) return 'idle';
       return batch.sent > 0 ? 'sent' : 'stuck';
     } catch (failure) {
       if (!stop.signal.aborted)
-        runtime.log.warn({ err: failure, destination: route.destination }, 'the outbox could not be relayed');
+        runtime.log.warn({ err: failure, destination: route.destination }, 'Relaying the outbox failed');
       return 'stuck';
     }
   }
@@ -96,13 +100,10 @@ export function relayOutbox(
 
   runtime.onClose('outbox relay', async () => {
     stop.abort();
+    wake();
     await Promise.all(loops);
   });
-  return {
-    wake() {
-      for (const alarm of alarms) alarm.ring();
-    },
-  };
+  return { wake };
 }
 
 interface Route {
@@ -118,7 +119,7 @@ interface Batch {
   failed: { id: number; error: string }[];
 }
 
-/** A span of each row sent that has one set aside for it. */
+/** Records the publishing span of each row that has one. */
 function traced(route: Route, spans: SpanRecorder | null): Route {
   if (spans === null) return route;
   const send = (row: OutboxRow) =>
@@ -173,7 +174,7 @@ const rabbitRoute = (rabbit: Rabbit): Route => ({
   destination: 'rabbitmq',
   connected: () => rabbit.connected,
   send({ headers, messageId, payload }) {
-    if (!('exchange' in headers)) throw new Error('the row does not say which exchange it is for');
+    if (!('exchange' in headers)) throw new Error('The row names no exchange');
     const route = {
       exchange: headers.exchange,
       routingKey: headers.routing_key,
@@ -187,7 +188,7 @@ const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
   destination: 'beanstalkd',
   connected: () => beanstalkd.connected,
   send({ headers, payload }) {
-    if (!('tube' in headers)) throw new Error('the row does not say which tube it is for');
+    if (!('tube' in headers)) throw new Error('The row names no tube');
     const delayMs = headers.due_at === undefined ? 0 : Date.parse(headers.due_at) - Date.now();
     return beanstalkd.put(headers.tube, Buffer.from(payload), {
       priority: headers.priority,
@@ -196,28 +197,3 @@ const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
     });
   },
 });
-
-/** A wait that can be cut short; ringing while nobody waits cuts the next wait short. */
-function createAlarm(stop: AbortSignal) {
-  let rung = false;
-  let sleeper: (() => void) | undefined;
-  stop.addEventListener('abort', () => sleeper?.(), { once: true });
-  return {
-    ring() {
-      rung = true;
-      sleeper?.();
-    },
-    async wait(ms: number) {
-      if (!rung && !stop.aborted)
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          sleeper = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      sleeper = undefined;
-      rung = false;
-    },
-  };
-}

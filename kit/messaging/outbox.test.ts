@@ -29,7 +29,7 @@ const Counted = defineEvent({
   consumers: [consumer],
   data: Type.Object({ thing: Type.String(), number: Type.Integer() }),
 });
-const Unheard = defineEvent({
+const Unrouted = defineEvent({
   name: 'thing.unheard',
   version: 1,
   exchange: uniqueName('outbox-test'),
@@ -58,35 +58,35 @@ afterEach(async () => {
 afterAll(() => mysql.drop());
 
 describe('the outbox', () => {
-  test('delivers what a consumer that has never run must not miss', async () => {
+  test('delivers to a declared consumer that has never run before', async () => {
     const relay = startRelay();
     await write(counted({ type: 'thing', id: 'early', version: 1 }, 7));
     relay.wake();
     await eventually(async () => (await unsent()) === 0);
 
-    const got = startConsumer('early');
-    await eventually(() => got.length === 1);
-    expect(got[0]?.data).toEqual({ thing: 'early', number: 7 });
+    const received = startConsumer('early');
+    await eventually(() => received.length === 1);
+    expect(received[0]?.data).toEqual({ thing: 'early', number: 7 });
   });
 
   test('writes nothing when the transaction is rolled back', async () => {
     const rolledBack = mysql.database.transaction(async (transaction) => {
       await writeOutbox(transaction, [counted({ type: 'thing', id: 'never', version: 1 }, 1)]);
-      throw new Error('changed my mind');
+      throw new Error('rolled back');
     });
-    await expect(rolledBack).rejects.toThrow('changed my mind');
+    await expect(rolledBack).rejects.toThrow('rolled back');
     expect(await unsent()).toBe(0);
   });
 
-  test('refuses what no broker would ever take', () => {
+  test('rejects a message that is too large for any broker', () => {
     const aggregate = { type: 'thing', id: 'big', version: 1 };
     const make = () =>
       outboxEntry(Counted, { thing: 'x'.repeat(1_100_000), number: 1 }, { aggregate, actor: null });
     expect(make).toThrow(InvalidMessage);
   });
 
-  test('keeps the order of each aggregate with two relays at once, and sends each row once', async () => {
-    const got = startConsumer('ordered');
+  test('preserves the order of each aggregate with two concurrent relays, and sends each row once', async () => {
+    const received = startConsumer('ordered');
     const things = 20;
     const each = 25;
     for (let number = 1; number <= each; number++)
@@ -97,17 +97,17 @@ describe('the outbox', () => {
       );
     const relays = [startRelay(), startRelay()];
     for (const relay of relays) relay.wake();
-    await eventually(() => got.length >= things * each, 30_000);
+    await eventually(() => received.length >= things * each, 30_000);
 
-    const byThing = Map.groupBy(got, (message) => message.data.thing);
+    const byThing = Map.groupBy(received, (message) => message.data.thing);
     for (const messages of byThing.values())
       expect(messages.map((message) => message.data.number)).toEqual(
         Array.from({ length: each }, (_, index) => index + 1),
       );
-    expect(new Set(got.map((message) => message.id)).size).toBe(got.length);
+    expect(new Set(received.map((message) => message.id)).size).toBe(received.length);
   });
 
-  test('blanks a payload marked to be erased once it is confirmed, and no other', async () => {
+  test('erases a confirmed payload only where that is required', async () => {
     const aggregate = { type: 'thing', id: 'secret', version: 1 };
     const secret = outboxEntry(
       Counted,
@@ -124,7 +124,7 @@ describe('the outbox', () => {
     expect(rows.map((row) => row.payload.length > 0)).toEqual([false, true]);
   });
 
-  test('keeps what its broker refuses pending, tells why, and holds back only that aggregate', async () => {
+  test('leaves a rejected row pending with its error, and holds back only its aggregate', async () => {
     const refused = { type: 'thing', id: 'refused', version: 1 };
     await write(
       counted(refused, 1),
@@ -148,29 +148,29 @@ describe('the outbox', () => {
     expect(second?.attempts).toBe(0);
   });
 
-  test('sends again, under the same id, what was confirmed but could not be marked', async () => {
-    const got = startConsumer('twice');
+  test('sends a confirmed row that could not be marked again, under the same id', async () => {
+    const received = startConsumer('twice');
     await mysql.database.execute(sql`
       create trigger cannot_mark before update on outbox for each row
       begin if new.sent_at is not null then signal sqlstate '45000'; end if; end`);
     await write(counted({ type: 'thing', id: 'twice', version: 1 }, 1));
     startRelay();
-    await eventually(() => got.length > 0);
+    await eventually(() => received.length > 0);
     expect(await unsent()).toBe(1);
     await mysql.database.execute(sql`drop trigger cannot_mark`);
     await eventually(async () => (await unsent()) === 0);
-    await eventually(() => got.length > 1);
-    expect(new Set(got.map((message) => message.id)).size).toBe(1);
+    await eventually(() => received.length > 1);
+    expect(new Set(received.map((message) => message.id)).size).toBe(1);
   });
 
-  test('sends an event nobody has to hear although nobody is bound', async () => {
+  test('sends an event without declared consumers although no queue is bound', async () => {
     const aggregate = { type: 'thing', id: 'unheard', version: 1 };
-    await write(outboxEntry(Unheard, {}, { aggregate, actor: null }));
+    await write(outboxEntry(Unrouted, {}, { aggregate, actor: null }));
     startRelay().wake();
     await eventually(async () => (await unsent()) === 0);
   });
 
-  test('puts jobs with their delay', async () => {
+  test('puts jobs with their delays', async () => {
     const runtime = makeRuntime();
     const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
     relayOutbox(runtime, mysql.database, { beanstalkd });
@@ -185,7 +185,7 @@ describe('the outbox', () => {
     expect(await beanstalkd.tubeStatistics(tube)).toMatchObject({ ready: 1, delayed: 1 });
   });
 
-  test('tells how many rows wait and for how long', async () => {
+  test('exposes the number of unsent rows and the age of the oldest', async () => {
     const runtime = makeRuntime();
     const nowhere = openRabbit(runtime, { url: 'amqp://127.0.0.1:1', required: false });
     relayOutbox(runtime, mysql.database, { rabbit: nowhere });
@@ -198,7 +198,7 @@ describe('the outbox', () => {
     ).toBeGreaterThanOrEqual(90);
   });
 
-  test('forgets rows sent long ago, and never an unsent one', async () => {
+  test('deletes rows sent long ago, and never an unsent one', async () => {
     await write(...[1, 2, 3].map((number) => counted({ type: 'thing', id: 'old', version: number }, number)));
     await mysql.database.update(outbox).set({
       createdAt: sql`utc_timestamp(3) - interval 30 hour`,
@@ -227,19 +227,19 @@ function startRelay() {
   });
 }
 
-/** Collects what arrives of the things so named; earlier tests may have left others. */
+/** Collects the messages about things with this prefix; earlier tests may have left others. */
 function startConsumer(thing: string): MessageOf<typeof Counted>[] {
   const runtime = makeRuntime();
-  const got: MessageOf<typeof Counted>[] = [];
+  const received: MessageOf<typeof Counted>[] = [];
   consumeEvents(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), {
     consumer,
     events: [Counted],
     prefetch: 1,
     handle: async (message) => {
-      if (message.data.thing.startsWith(thing)) got.push(message);
+      if (message.data.thing.startsWith(thing)) received.push(message);
     },
   });
-  return got;
+  return received;
 }
 
 const counted = (aggregate: Aggregate, number: number) =>

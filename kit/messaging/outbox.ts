@@ -15,7 +15,7 @@ export interface OutboxEntry {
   readonly aggregate: Aggregate;
 }
 
-/** What a message is about. Messages of one aggregate to one broker are sent in the order they were written. */
+/** The aggregate a message belongs to. Its messages to one broker are sent in the order they were written. */
 export interface Aggregate {
   readonly type: string;
   readonly id: string;
@@ -23,12 +23,12 @@ export interface Aggregate {
 }
 
 /**
- * Makes an outbox entry of an event or a job, with the trace of whatever is running now.
+ * Creates the outbox entry of an event or a job, with the current trace.
  *
- * @param actor the id of the person who causes it; null for the system
- * @param delaySeconds jobs only: how long beanstalkd holds the job back, counted from now
- * @param erasePayload whether the payload is blanked once the broker has confirmed it
- * @throws InvalidMessage when `data` does not satisfy the definition, or is too big for a broker to ever take it
+ * @param options.actor the id of the user who causes it; null for the system
+ * @param options.delaySeconds jobs only: how long beanstalkd delays the job, from now
+ * @param options.erasePayload whether the payload is erased once the broker has confirmed it
+ * @throws InvalidMessage when `data` does not match its schema, or the message is too large for the brokers
  */
 export function outboxEntry<Definition extends MessageDefinition>(
   definition: Definition,
@@ -39,7 +39,7 @@ export function outboxEntry<Definition extends MessageDefinition>(
   const message = envelope(definition, data, { ...trace, actor: options.actor });
   const payload = JSON.stringify(message);
   if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)
-    throw new InvalidMessage(`${definition.name} is bigger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
+    throw new InvalidMessage(`${definition.name} is larger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
   return {
     destination: definition.kind === 'event' ? 'rabbitmq' : 'beanstalkd',
     messageId: message.id,
@@ -55,11 +55,11 @@ export function outboxEntry<Definition extends MessageDefinition>(
 }
 
 /**
- * Writes messages with the change they tell of: both or neither. The rows of one aggregate must be written while that
- * aggregate is locked (its row updated or selected for update before), so that the order of rows is that of commits.
- * After the commit call the relay's `wake`.
+ * Writes messages atomically with the change they report. The rows of an aggregate must be written while that aggregate is
+ * locked (its row updated, or selected for update, before), so that the order of rows is the order of commits. Call the
+ * relay's `wake` after the commit.
  *
- * @param transaction the one that makes the change
+ * @param transaction the transaction of the change
  */
 export async function writeOutbox(transaction: Transaction, entries: readonly OutboxEntry[]): Promise<void> {
   if (entries.length === 0) return;

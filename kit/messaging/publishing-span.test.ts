@@ -13,20 +13,20 @@ const MESSAGE: Published = {
   attempt: 1,
 };
 
-function collectSpans(): SpanRecorder & { told: FinishedSpan[] } {
-  const told: FinishedSpan[] = [];
-  return { told, shouldSample: () => true, record: (span) => void told.push(span) };
+function collectSpans(): SpanRecorder & { recorded: FinishedSpan[] } {
+  const recorded: FinishedSpan[] = [];
+  return { recorded, shouldSample: () => true, record: (span) => void recorded.push(span) };
 }
 
-test('a message names the span of its publishing, which is told below its request once it is sent', async () => {
+test('a message carries its publishing span, which is recorded below its request once it is sent', async () => {
   const spans = collectSpans();
   const request = receiveTrace(spans, {});
   const { trace, publishing } = withTrace(request, startPublishingSpan);
   expect(trace.requestId).toBe(request.requestId);
   expect(trace.traceparent).not.toBe(request.traceparent);
-  const send = async () => expect(spans.told).toEqual([]);
+  const send = async () => expect(spans.recorded).toEqual([]);
   await publishInSpan(spans, publishing, () => MESSAGE, send);
-  expect(spans.told).toMatchObject([
+  expect(spans.recorded).toMatchObject([
     {
       name: 'publish likes.events',
       kind: 'producer',
@@ -36,20 +36,20 @@ test('a message names the span of its publishing, which is told below its reques
   ]);
 });
 
-test('what could not be sent is not told as sent', async () => {
+test('a message that could not be sent has no publishing span', async () => {
   const spans = collectSpans();
   const { publishing } = withTrace(receiveTrace(spans, {}), startPublishingSpan);
   const failing = publishInSpan(
     spans,
     publishing,
     () => MESSAGE,
-    () => Promise.reject(new Error('away')),
+    () => Promise.reject(new Error('unavailable')),
   );
-  await expect(failing).rejects.toThrow('away');
-  expect(spans.told).toEqual([]);
+  await expect(failing).rejects.toThrow('unavailable');
+  expect(spans.recorded).toEqual([]);
 });
 
-test('without spans a message carries the trace of its request as it is', () => {
+test('with tracing off a message carries the trace of its request unchanged', () => {
   const request = receiveTrace(null, {});
   expect(withTrace(request, startPublishingSpan)).toEqual({ trace: request, publishing: undefined });
 });

@@ -2,13 +2,13 @@ import type { SpanEnd, SpanRecorder } from '../core/span';
 import { currentTrace, spanIdOf, type Trace } from '../tracing/context';
 import { beginSpan } from '../tracing/spans';
 
-/** The span of a message's publishing, known before it happens: the message names it as the parent of its handling. */
+/** The span of a publication, reserved before it happens: the message carries it as the parent of its handling. */
 export interface PublishingSpan {
   readonly traceparent: string;
   readonly parent_span_id: string;
 }
 
-/** A message, as far as a span tells of it. */
+/** What a span records of a published message. */
 export interface Published {
   readonly system: 'beanstalkd' | 'rabbitmq';
   /** Tube or exchange. */
@@ -16,14 +16,15 @@ export interface Published {
   readonly routingKey?: string;
   readonly messageId: string;
   readonly name: string;
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
 }
 
 /**
- * The trace for a message that is written down now and sent later.
+ * Reserves the span of a message that is written now and sent later.
  *
- * @returns `publishing` is to be kept with the message for `publishInSpan`; undefined where nothing is to be told
+ * @returns the trace of the message, and `publishing`, to be stored with it for `publishInSpan`; undefined when the current
+ *   trace is not sampled
  */
 export function startPublishingSpan(): { trace: Trace; publishing: PublishingSpan | undefined } {
   const running = currentTrace();
@@ -34,8 +35,7 @@ export function startPublishingSpan(): { trace: Trace; publishing: PublishingSpa
 }
 
 /**
- * Sends a message, and tells of it by the span set aside for it. A message that could not be sent is told of in the log,
- * and by this span when it has been.
+ * Sends a message and records its reserved span. Failed attempts are logged, not recorded.
  *
  * @throws what `send` throws
  */
@@ -52,7 +52,7 @@ export async function publishInSpan(
   spans.record({ ...publishingSpan(message()), traceparent, parentSpanId: parent_span_id, startedMs });
 }
 
-/** What a span tells of a message that is sent to its broker. */
+/** The end of a publishing span. */
 export function publishingSpan(message: Published): SpanEnd {
   const { system, destination, routingKey, messageId, name, attempt } = message;
   return {

@@ -1,21 +1,21 @@
 import { Problem } from '../errors/problem';
 import { PermanentError } from './delivery';
 
-/** Refusals that are not about what was asked: it may be asked again (RFC 9110, RFC 6585). */
-const WORTH_ANOTHER_TRY = new Set([401, 408, 425, 429]);
+/** Client errors that a retry may fix (RFC 9110, RFC 6585). */
+const RETRYABLE_STATUS = new Set([401, 408, 425, 429]);
 
 /**
- * For workers that hand their work to a service: what the service refuses for good (4xx) is parked with the problem's
- * code as its reason; everything else is tried again.
+ * For workers that call a service: a client error (4xx) parks the message with the problem's code as its reason;
+ * everything else is retried.
  *
- * @throws PermanentError for a refusal; what `call` threw otherwise
+ * @throws PermanentError for a client error; what `call` throws otherwise
  */
-export async function parkWhenRefused<Result>(call: Promise<Result>): Promise<Result> {
+export async function parkClientErrors<Result>(call: Promise<Result>): Promise<Result> {
   try {
     return await call;
   } catch (failure) {
-    if (failure instanceof Problem && failure.status < 500 && !WORTH_ANOTHER_TRY.has(failure.status))
-      throw new PermanentError(`refused with ${failure.code}`);
+    if (failure instanceof Problem && failure.status < 500 && !RETRYABLE_STATUS.has(failure.status))
+      throw new PermanentError(`rejected with ${failure.code}`);
     throw failure;
   }
 }

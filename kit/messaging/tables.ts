@@ -12,7 +12,7 @@ import {
 import { json, moment, uuid } from '../mysql/columns';
 import type { PublishingSpan } from './publishing-span';
 
-/** How the relay delivers a row; kept with it, so that a row outlives changes of its definition. */
+/** How the relay delivers a row; stored with it, so that rows survive changes of their definition. */
 export type OutboxRouting = (
   | { readonly exchange: string; readonly routing_key: string; readonly consumers: readonly string[] }
   | {
@@ -24,7 +24,7 @@ export type OutboxRouting = (
     }
 ) & { readonly publishing?: PublishingSpan };
 
-/** Messages written in the transaction of what they tell of, to be sent by the relay. A service's schema exports it. */
+/** Messages written in the transaction of the change they report, to be sent by the relay. A service's schema exports it. */
 export const outbox = mysqlTable(
   'outbox',
   {
@@ -35,12 +35,12 @@ export const outbox = mysqlTable(
     aggregateVersion: bigint('aggregate_version', { mode: 'number', unsigned: true }).notNull(),
     destination: mysqlEnum('destination', ['rabbitmq', 'beanstalkd']).notNull(),
     name: varchar('name', { length: 128 }).notNull(),
-    /** The message exactly as it is sent; empty once sent where it was marked to be erased. */
+    /** The message exactly as it is sent; empty once sent where it has to be erased. */
     payload: mediumtext('payload').notNull(),
     erasePayload: boolean('erase_payload').notNull(),
     headers: json<OutboxRouting>('headers').notNull(),
     createdAt: moment('created_at').notNull(),
-    /** Not tried before: grows with each failed attempt. */
+    /** Time of the next attempt. */
     availableAt: moment('available_at').notNull(),
     sentAt: moment('sent_at'),
     attempts: int('attempts', { unsigned: true }).notNull().default(0),
@@ -49,7 +49,7 @@ export const outbox = mysqlTable(
   (table) => [index('outbox_pending').on(table.sentAt, table.destination, table.id)],
 );
 
-/** What a consumer has already done, written in the transaction of the effect. A service's schema exports it. */
+/** Messages a consumer has handled, written in the transaction of the effect. A service's schema exports it. */
 export const inbox = mysqlTable(
   'inbox',
   {

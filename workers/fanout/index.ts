@@ -6,7 +6,7 @@ import type { Runtime } from '#kit/core/runtime';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
 import { putJob } from '#kit/messaging/beanstalkd/put-job';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 const FOLLOWERS_PER_JOB = 1_000;
@@ -32,7 +32,7 @@ export function fanoutWorker(deps: {
     concurrency: 4,
     async handle({ data }, context) {
       const { post_id, author_id, after_follower } = data;
-      const { delivered, next_after_follower } = await parkWhenRefused(
+      const { delivered, next_after_follower } = await parkClientErrors(
         deps.timelines.deliverPost(
           {
             post_id,

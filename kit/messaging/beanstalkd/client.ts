@@ -13,26 +13,27 @@ import {
 export interface Beanstalkd {
   readonly connected: boolean;
   /**
-   * Puts one job. Resolves with its id only when the server has answered `INSERTED`.
+   * Puts a job. Resolves with its id once the server has responded with `INSERTED`.
    *
-   * @throws BeanstalkdError when it is away, refuses (`BURIED`: out of memory, `DRAINING`, `JOB_TOO_BIG`), or is late
+   * @throws BeanstalkdError when the server is unavailable, times out, or rejects it (`BURIED`: out of memory, `DRAINING`,
+   *   `JOB_TOO_BIG`)
    */
   put(tube: string, bytes: Buffer, options: PutOptions): Promise<string>;
   tubeStatistics(tube: string): Promise<TubeStatistics>;
-  /** A further connection kept open, as each slot of a consumer needs: a waiting reserve blocks its connection. */
+  /** Opens a dedicated, reconnecting connection, as each consumer slot needs: a waiting reserve blocks its connection. */
   openConnection(
     what: string,
     prepare: (connection: BeanstalkdConnection) => Promise<void>,
   ): Reconnecting<BeanstalkdConnection>;
 }
 
-/** Puts that may wait for their answers; beyond it they are refused at once instead of filling memory. */
-const PUTS_IN_FLIGHT = 2_000;
+/** Beyond this puts are rejected immediately instead of filling memory. */
+const MAX_PUTS_IN_FLIGHT = 2_000;
 
 /**
- * Opens beanstalkd for putting jobs. Returns at once and connects for ever; while it is away, putting is refused.
+ * Opens beanstalkd. Returns immediately and reconnects for ever; puts are rejected while it is unavailable.
  *
- * @param required whether `/readyz` answers 503 while beanstalkd is away
+ * @param options.required whether `/readyz` responds with 503 while beanstalkd is unavailable
  */
 export function openBeanstalkd(
   runtime: Runtime,
@@ -77,7 +78,8 @@ export function openBeanstalkd(
     async put(tube, bytes, putOptions) {
       if (bytes.length > MAXIMUM_MESSAGE_BYTES)
         throw new BeanstalkdError('the job is too big', 'JOB_TOO_BIG');
-      if (inFlight >= PUTS_IN_FLIGHT) throw new BeanstalkdError(`${PUTS_IN_FLIGHT} puts are already waiting`);
+      if (inFlight >= MAX_PUTS_IN_FLIGHT)
+        throw new BeanstalkdError(`${MAX_PUTS_IN_FLIGHT} puts are already in flight`);
       inFlight++;
       try {
         return await connection().put(tube, bytes, putOptions);

@@ -10,7 +10,7 @@ export interface PutOptions {
   /** 0 is the most urgent. */
   readonly priority: number;
   readonly delaySeconds: number;
-  /** How long a worker may hold it without a touch. */
+  /** Time to run: how long a worker may hold the job without a touch. */
   readonly ttrSeconds: number;
 }
 
@@ -19,7 +19,7 @@ export interface ReservedJob {
   readonly bytes: Buffer;
 }
 
-/** Jobs of one tube by state, and how long the next ready one has existed. */
+/** Jobs of one tube by state, and the age of the next ready one. */
 export interface TubeStatistics {
   readonly ready: number;
   readonly delayed: number;
@@ -28,28 +28,28 @@ export interface TubeStatistics {
   readonly oldestReadySeconds: number;
 }
 
-/** One connection. Every command rejects with `BeanstalkdError` when it is refused, late, or the connection ends. */
+/** One connection. Every command rejects with `BeanstalkdError` when it is rejected, times out, or the connection ends. */
 export interface BeanstalkdConnection {
   /** Resolves with the job's id once the server has it (on disk when it runs with `-b`). */
   put(tube: string, bytes: Buffer, options: PutOptions): Promise<string>;
-  /** Reserves from this tube and no other from now on. */
+  /** Reserves from this tube only from now on. */
   watchOnly(tube: string): Promise<void>;
-  /** Waits for a job; undefined when there was none in that time. Nothing else may be asked meanwhile. */
+  /** Waits for a job; undefined after the timeout. Blocks the connection for other commands. */
   reserve(timeoutSeconds: number): Promise<ReservedJob | undefined>;
   delete(id: string): Promise<void>;
   release(id: string, options: { priority: number; delaySeconds: number }): Promise<void>;
   bury(id: string, priority: number): Promise<void>;
   touch(id: string): Promise<void>;
-  /** How often a job has been handed out, this time included. */
+  /** How often a job has been reserved, this time included. */
   reserveCount(id: string): Promise<number>;
   tubeStatistics(tube: string): Promise<TubeStatistics>;
   /** Resolves with the reason once the connection has ended. */
   readonly ended: Promise<Error>;
-  /** Ends it; the server makes what is reserved here ready again. */
+  /** Closes it; the server makes its reserved jobs ready again. */
   close(): void;
 }
 
-/** The server's refusal (`word`, like `NOT_FOUND` or `DRAINING`), a command without an answer, or a lost connection. */
+/** An error response (`word`, like `NOT_FOUND` or `DRAINING`), a timeout, or a lost connection. */
 export class BeanstalkdError extends Error {
   override readonly name = 'BeanstalkdError';
   constructor(
@@ -62,71 +62,73 @@ export class BeanstalkdError extends Error {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 5_000;
-/** beanstalkd warns in the last second of a job's time to run. */
+/** beanstalkd responds with DEADLINE_SOON in the last second of a job's time to run. */
 const DEADLINE_SOON_MS = 1_000;
 
 /**
- * Connects once; see `keepConnected` for connecting again.
+ * Opens one connection, without reconnecting (see `openBeanstalkd`).
  *
  * @throws BeanstalkdError when there is no connection within 3 s
  */
 export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<BeanstalkdConnection> {
   const { client, ended } = await openClient(address);
-  const ask = askingOn(client, ended);
+  const run = commandRunner(client, ended);
   let usedTube = 'default';
 
   function use(tube: string) {
     if (usedTube === tube) return;
     usedTube = tube;
-    // Not waited for: commands of one connection are answered in order, and a failure ends the connection.
-    ask('use', (callback) => client.use(tube, callback)).catch(() => client.stream.destroy());
+    // Not awaited: a connection runs its commands in order, and a failure closes it.
+    run('use', (callback) => client.use(tube, callback)).catch(() => client.stream.destroy());
   }
 
   return {
     async put(tube, bytes, { priority, delaySeconds, ttrSeconds }) {
       use(tube);
-      const [id] = await ask('put', (callback) =>
+      const [id] = await run('put', (callback) =>
         client.put(priority, delaySeconds, ttrSeconds, bytes, callback),
       );
       return String(id);
     },
     async watchOnly(tube) {
-      await ask('watch', (callback) => client.watch(tube, callback));
-      if (tube !== 'default') await ask('ignore', (callback) => client.ignore('default', callback));
+      await run('watch', (callback) => client.watch(tube, callback));
+      if (tube !== 'default') await run('ignore', (callback) => client.ignore('default', callback));
     },
     async reserve(timeoutSeconds) {
       try {
-        const [id, bytes] = await ask(
+        const [id, bytes] = await run(
           'reserve-with-timeout',
           (callback) => client.reserve_with_timeout(timeoutSeconds, callback),
           timeoutSeconds * 1000 + COMMAND_TIMEOUT_MS,
         );
-        if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve answered without a job');
+        if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve returned no job');
         return { id: String(id), bytes };
       } catch (failure) {
         const word = failure instanceof BeanstalkdError ? failure.word : undefined;
-        // A job held here is about to time out; the server says so at once, again and again.
+        // A job reserved here is about to time out; until then the server responds with this immediately.
         if (word === 'DEADLINE_SOON') await sleep(DEADLINE_SOON_MS);
         if (word === 'DEADLINE_SOON' || word === 'TIMED_OUT') return undefined;
         throw failure;
       }
     },
-    delete: async (id) => void (await ask('delete', (callback) => client.destroy(id, callback))),
+    delete: async (id) => void (await run('delete', (callback) => client.destroy(id, callback))),
     release: async (id, { priority, delaySeconds }) =>
-      void (await ask('release', (callback) => client.release(id, priority, delaySeconds, callback))),
-    bury: async (id, priority) => void (await ask('bury', (callback) => client.bury(id, priority, callback))),
-    touch: async (id) => void (await ask('touch', (callback) => client.touch(id, callback))),
+      void (await run('release', (callback) => client.release(id, priority, delaySeconds, callback))),
+    bury: async (id, priority) => void (await run('bury', (callback) => client.bury(id, priority, callback))),
+    touch: async (id) => void (await run('touch', (callback) => client.touch(id, callback))),
     async reserveCount(id) {
-      const [statistics] = await ask('stats-job', (callback) => client.stats_job(id, callback));
+      const [statistics] = await run('stats-job', (callback) => client.stats_job(id, callback));
       return numberIn(statistics, 'reserves');
     },
     async tubeStatistics(tube) {
-      const statistics = await orNotFound(ask('stats-tube', (callback) => client.stats_tube(tube, callback)));
+      const statistics = await unlessMissing(
+        run('stats-tube', (callback) => client.stats_tube(tube, callback)),
+      );
       use(tube);
-      const oldest = await orNotFound(ask('peek-ready', (callback) => client.peek_ready(callback)));
+      const oldest = await unlessMissing(run('peek-ready', (callback) => client.peek_ready(callback)));
       const job =
         oldest &&
-        (await orNotFound(ask('stats-job', (callback) => client.stats_job(String(oldest[0]), callback))));
+        (await unlessMissing(run('stats-job', (callback) => client.stats_job(String(oldest[0]), callback))));
       return {
         ready: numberIn(statistics?.[0], 'current-jobs-ready'),
         delayed: numberIn(statistics?.[0], 'current-jobs-delayed'),
@@ -151,7 +153,7 @@ async function openClient({ host, port }: BeanstalkdAddress) {
   client.stream.setNoDelay(true);
   client.stream.setKeepAlive(true, 15_000);
   const timer = setTimeout(
-    () => end.resolve(new BeanstalkdError('beanstalkd did not accept in time')),
+    () => end.resolve(new BeanstalkdError(`no connection to beanstalkd within ${CONNECT_TIMEOUT_MS} ms`)),
     CONNECT_TIMEOUT_MS,
   );
   try {
@@ -165,46 +167,46 @@ async function openClient({ host, port }: BeanstalkdAddress) {
   return { client, ended: end.promise };
 }
 
-type Answer = (error: string | null | undefined, ...answer: unknown[]) => void;
+type Callback = (error: string | null | undefined, ...results: unknown[]) => void;
 
-/** Turns commands into promises. fivebeans forgets its callbacks when the connection ends, so they are kept here. */
-function askingOn(client: FiveBeansClient, ended: Promise<Error>) {
-  const waiting = new Set<(reason: Error) => void>();
+/** Turns commands into promises. fivebeans drops its callbacks when the connection ends, so they are rejected here. */
+function commandRunner(client: FiveBeansClient, ended: Promise<Error>) {
+  const pending = new Set<(reason: Error) => void>();
   let lost: Error | undefined;
   void ended.then((reason) => {
     lost = reason;
-    for (const reject of waiting) reject(reason);
+    for (const reject of pending) reject(reason);
   });
 
-  return function ask(command: string, send: (callback: Answer) => void, timeoutMs = COMMAND_TIMEOUT_MS) {
+  return function run(command: string, send: (callback: Callback) => void, timeoutMs = COMMAND_TIMEOUT_MS) {
     return new Promise<unknown[]>((resolve, reject) => {
       if (lost) return reject(lost);
       const settle = () => {
         clearTimeout(timer);
-        waiting.delete(fail);
+        pending.delete(fail);
       };
       const fail = (reason: Error) => {
         settle();
         reject(reason);
       };
       const timer = setTimeout(() => {
-        fail(new BeanstalkdError(`beanstalkd did not answer ${command} within ${timeoutMs} ms`));
-        // Answers can no longer be told apart once one is missing.
+        fail(new BeanstalkdError(`beanstalkd ${command} timed out after ${timeoutMs} ms`));
+        // Later responses can no longer be matched to their commands.
         client.stream.destroy();
       }, timeoutMs);
-      waiting.add(fail);
-      send((word, ...answer) => {
+      pending.add(fail);
+      send((word, ...results) => {
         settle();
-        if (word) reject(new BeanstalkdError(`beanstalkd answered ${command} with ${word}`, word));
-        else resolve(answer);
+        if (word) reject(new BeanstalkdError(`beanstalkd responded to ${command} with ${word}`, word));
+        else resolve(results);
       });
     });
   };
 }
 
-async function orNotFound(answer: Promise<unknown[]>): Promise<unknown[] | undefined> {
+async function unlessMissing(result: Promise<unknown[]>): Promise<unknown[] | undefined> {
   try {
-    return await answer;
+    return await result;
   } catch (failure) {
     if (failure instanceof BeanstalkdError && failure.word === 'NOT_FOUND') return undefined;
     throw failure;

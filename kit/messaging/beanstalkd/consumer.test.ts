@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 describe('a consumer of jobs', () => {
-  test('deletes what it has done', async () => {
+  test('deletes a handled job', async () => {
     const { job, put, statistics } = setUp();
     const done: number[] = [];
     consume(job, async (message) => void done.push(message.data.number));
@@ -27,7 +27,7 @@ describe('a consumer of jobs', () => {
     expect(done.toSorted()).toEqual([1, 2]);
   });
 
-  test('tries again what failed, with its attempts counted', async () => {
+  test('retries a failed job and counts its attempts', async () => {
     const { job, put, statistics } = setUp();
     const attempts: number[] = [];
     consume(job, async (_, context) => {
@@ -39,7 +39,7 @@ describe('a consumer of jobs', () => {
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  test('parks what failed too often, with its reason and its body', async () => {
+  test('parks a job that has used up its attempts, with its reason and its body', async () => {
     const { job, put, statistics } = setUp();
     let attempts = 0;
     consume(job, async () => {
@@ -58,7 +58,7 @@ describe('a consumer of jobs', () => {
     expect(empty(await statistics())).toBe(true);
   });
 
-  test('parks at once what is permanent or not understood', async () => {
+  test('parks a permanent failure and an invalid message immediately', async () => {
     const { job, put, putRaw } = setUp();
     let attempts = 0;
     consume(job, async () => {
@@ -72,16 +72,16 @@ describe('a consumer of jobs', () => {
     expect(attempts).toBe(1);
   });
 
-  test('waits as long as the handler asks', async () => {
+  test('delays a retry by the time the handler sets', async () => {
     const { job, put, statistics } = setUp();
     consume(job, async () => {
-      throw new RetryableError('come back later', { afterMs: 500_000 });
+      throw new RetryableError('later', { afterMs: 500_000 });
     });
     await put(1);
     await eventually(async () => (await statistics()).delayed === 1);
   });
 
-  test('keeps its hold on a job that takes longer than its time to run', async () => {
+  test('touches a job that takes longer than its time to run', async () => {
     const { job, put, statistics } = setUp();
     const finish = Promise.withResolvers<void>();
     let started = 0;
@@ -99,7 +99,7 @@ describe('a consumer of jobs', () => {
     await eventually(async () => empty(await statistics()));
   });
 
-  test('finishes what is running when it ends, and takes nothing new', async () => {
+  test('finishes running jobs at shutdown, and reserves no new ones', async () => {
     const { job, put, statistics } = setUp();
     const finish = Promise.withResolvers<void>();
     const done: number[] = [];
@@ -117,7 +117,7 @@ describe('a consumer of jobs', () => {
     expect(await statistics()).toMatchObject({ ready: 1, reserved: 0 });
   });
 
-  test('gives another what a lost worker held, and parks what loses its worker every time', async () => {
+  test('retries a job whose worker has died, and parks one whose worker dies every time', async () => {
     const { job, put } = setUp();
     await put(1);
     for (let lost = 0; lost < job.maxAttempts; lost++) {
@@ -132,7 +132,7 @@ describe('a consumer of jobs', () => {
     expect(attempts).toBe(0);
   });
 
-  test('shows what waits, and for how long', async () => {
+  test('exposes its backlog', async () => {
     const { job, put } = setUp();
     const runtime = consume(job, async () => {
       throw new PermanentError('no');
@@ -144,7 +144,7 @@ describe('a consumer of jobs', () => {
   });
 });
 
-test('a put that beanstalkd refuses is an error, not a success', async () => {
+test('a rejected put is an error', async () => {
   const beanstalkd = open(makeRuntime());
   const putting = beanstalkd.put(uniqueName('big'), Buffer.alloc(1_100_000), {
     priority: 1,

@@ -2,24 +2,25 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JobDefinition, MessageOf } from '#contracts/messages';
 import type { Runtime } from '../../core/runtime';
 import { observeBacklog } from '../backlog-metrics';
-import { deliver, type Handling, type MessageContext } from '../delivery';
+import { type ConsumerSettings, deliver, type MessageContext } from '../delivery';
+import { deliveryMetrics } from '../delivery-metrics';
 import type { Beanstalkd } from './client';
 import type { BeanstalkdConnection, ReservedJob } from './connection';
 import { jobDelivery, parkedTube } from './delivery';
 
 const RESERVE_SECONDS = 5;
-/** A job is touched for so long at most; a handler that takes longer has failed. */
+/** A job is touched for this long at most; a handler that takes longer has failed. */
 const HANDLE_TIMEOUT_MS = 10 * 60_000;
-/** What is running at the end of the process gets so long; then it goes back to the tube. */
+/** How long running jobs may take at shutdown; then they return to the tube. */
 const DRAIN_MS = 15_000;
 const RETRY = { baseMs: 1_000, capMs: 300_000 };
 
 /**
- * Takes jobs from the tube they are defined for, `concurrency` at a time, until the runtime ends. A job is deleted
- * only after it is settled: handled, released with a delay, or kept in `<tube>.parked` with its reason.
+ * Consumes jobs from their tube, `concurrency` at a time, until the runtime shuts down. A job is deleted only once it is
+ * settled: handled, released with a delay, or copied to `<tube>.parked` with its reason.
  *
- * @param jobs definitions of one tube
- * @param retry milliseconds; the delay grows from `baseMs` to `capMs`, in whole seconds as beanstalkd has it
+ * @param options.jobs definitions of one tube
+ * @param options.retry back-off from 1 s to 300 s by default, in whole seconds as beanstalkd requires
  * @throws RangeError when the jobs are not all of one tube
  */
 export function consumeJobs<Definition extends JobDefinition>(
@@ -34,14 +35,15 @@ export function consumeJobs<Definition extends JobDefinition>(
 ): void {
   const [first] = options.jobs;
   if (first === undefined || options.jobs.some((job) => job.tube !== first.tube))
-    throw new RangeError('Jobs that are consumed together must be of one tube');
+    throw new RangeError('Jobs consumed together must be of one tube');
   const { tube, ttrSeconds, priority } = first;
-  const handling: Handling<Definition> = {
+  const settings: ConsumerSettings<Definition> = {
     source: tube,
     definitions: options.jobs,
     handle: options.handle,
     maxAttempts: first.maxAttempts,
     timeoutMs: HANDLE_TIMEOUT_MS,
+    metrics: deliveryMetrics(runtime),
   };
   const pace = options.retry ?? RETRY;
 
@@ -61,17 +63,17 @@ export function consumeJobs<Definition extends JobDefinition>(
 
   async function handleJob(connection: BeanstalkdConnection, job: ReservedJob) {
     const attempt = await connection.reserveCount(job.id).catch(() => undefined);
-    // The connection has just been lost, and the job with it: it comes again.
+    // The connection was lost, and the job with it: it is delivered again.
     if (attempt === undefined) return;
     const touching = setInterval(() => {
       connection.touch(job.id).catch((failure: unknown) => {
-        runtime.log.warn({ err: failure, tube, job: job.id }, 'could not extend the hold on a job');
+        runtime.log.warn({ err: failure, tube, job: job.id }, 'Touching a job failed');
       });
     }, ttrSeconds * 500);
     try {
       await deliver(
         runtime,
-        handling,
+        settings,
         jobDelivery({ connection, beanstalkd }, { tube, priority, pace }, { ...job, attempt }),
       );
     } finally {
@@ -80,7 +82,7 @@ export function consumeJobs<Definition extends JobDefinition>(
   }
 }
 
-/** One connection that reserves a job, has it handled, and so on. */
+/** A connection that reserves and handles one job at a time. */
 function runSlot(
   runtime: Runtime,
   beanstalkd: Beanstalkd,
@@ -91,16 +93,16 @@ function runSlot(
   },
 ) {
   const { tube, number, handleJob } = slot;
-  const kept = beanstalkd.openConnection(`beanstalkd consumer ${number} of ${tube}`, (connection) =>
+  const reserving = beanstalkd.openConnection(`beanstalkd consumer ${number} of ${tube}`, (connection) =>
     connection.watchOnly(tube),
   );
   let busy = false;
 
   async function work() {
     while (!runtime.closing.aborted) {
-      const connection = await kept.opened();
+      const connection = await reserving.opened();
       const job = await connection.reserve(RESERVE_SECONDS).catch(untilReopened(connection));
-      // Reserved while ending: the closed connection gives it back at once.
+      // A job reserved during shutdown is released when the connection closes.
       if (job === undefined || runtime.closing.aborted) continue;
       busy = true;
       await handleJob(connection, job);
@@ -108,16 +110,16 @@ function runSlot(
     }
   }
   const working = work().catch((failure: unknown) => {
-    if (!runtime.closing.aborted) runtime.log.error({ err: failure, tube }, 'a consumer slot has ended');
+    if (!runtime.closing.aborted) runtime.log.error({ err: failure, tube }, 'A consumer slot failed');
   });
   return {
-    // A waiting reserve is cut short; what is being handled is waited for.
-    drain: async () => (busy ? working : kept.close()),
-    close: () => kept.close(),
+    // Waits for a running job, but not for a pending reserve.
+    drain: async () => (busy ? working : reserving.close()),
+    close: () => reserving.close(),
   };
 }
 
-/** A reserve that failed has lost its connection; waiting for its end keeps the loop from spinning meanwhile. */
+/** A failed reserve means a lost connection; awaiting its end keeps the loop from spinning. */
 const untilReopened = (connection: BeanstalkdConnection) => async (): Promise<undefined> => {
   connection.close();
   await connection.ended;

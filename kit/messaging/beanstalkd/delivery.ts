@@ -3,10 +3,10 @@ import type { Delivery } from '../delivery';
 import type { Beanstalkd } from './client';
 import { type BeanstalkdConnection, BeanstalkdError, type ReservedJob } from './connection';
 
-/** Where what could not be done waits for an operator. */
+/** The tube of jobs that wait for an operator. */
 export const parkedTube = (tube: string): string => `${tube}.parked`;
 
-/** A parked job: the original body as it was, and why it is here. */
+/** A parked job: the original body, and the reason. */
 export interface ParkedJob {
   readonly reason: string;
   readonly parked_at: string;
@@ -15,17 +15,17 @@ export interface ParkedJob {
   readonly body: string;
 }
 
-/** A parked job is looked at by people, never reserved by a worker; its time to run does not matter. */
+/** Parked jobs are handled by operators, not workers; the time to run does not matter. */
 const PARKED = { priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
 
 /**
- * A reserved job as something to be settled.
+ * The delivery of a reserved job.
  *
- * beanstalkd cannot keep a reason with a buried job. So parking puts a `ParkedJob` with the reason into
- * `<tube>.parked` and then deletes the original; if that copy is refused (too big with its reason), the original is
- * buried and the log line tells why. A crash between the two parks it twice, which harms nobody.
+ * beanstalkd cannot store a reason with a buried job. So parking puts a `ParkedJob` with the reason into `<tube>.parked`
+ * and then deletes the original; if that copy is rejected (too big with its reason), the original is buried and the log
+ * line has the reason. A crash in between parks it twice, which is harmless.
  *
- * @param pace milliseconds; the delay before a further attempt grows, in whole seconds as beanstalkd has it
+ * @param tube.pace exponential back-off of retries, in whole seconds as beanstalkd requires
  */
 export function jobDelivery(
   { connection, beanstalkd }: { connection: BeanstalkdConnection; beanstalkd: Beanstalkd },

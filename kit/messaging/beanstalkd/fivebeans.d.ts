@@ -1,10 +1,10 @@
-/** The part of fivebeans (which has no types of its own) that `kit/messaging/beanstalkd/connection` uses. */
+/** The part of fivebeans that `kit/messaging/beanstalkd/connection` uses; the package has no types. */
 declare module 'fivebeans/lib/client.js' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
 
-  /** `error` is the server's word, like `NOT_FOUND`; `answer` the rest of its line, and a body where there is one. */
-  type Callback = (error: string | null | undefined, ...answer: unknown[]) => void;
+  /** `error` is the error response, like `NOT_FOUND`; `results` the rest of its line, and the body if there is one. */
+  type Callback = (error: string | null | undefined, ...results: unknown[]) => void;
 
   export default class FiveBeansClient extends EventEmitter {
     constructor(host: string, port: number);

@@ -6,12 +6,12 @@ import { publishingSpan } from '../publishing-span';
 import type { Beanstalkd } from './client';
 
 /**
- * Puts a job straight into its tube, for work that goes on with what a job began; what must not be lost with the
- * change it follows from goes through the outbox.
+ * Puts a job directly into its tube, for workers that split or continue a job. A job that must not be lost with the change
+ * that causes it goes through the outbox.
  *
- * @returns once beanstalkd has it
- * @throws BeanstalkdError when it is away or refuses
- * @throws InvalidMessage when `data` does not satisfy the definition
+ * @returns once beanstalkd has confirmed it
+ * @throws BeanstalkdError when the server is unavailable or rejects it
+ * @throws InvalidMessage when `data` does not match its schema
  */
 export async function putJob<Definition extends JobDefinition>(
   beanstalkd: Pick<Beanstalkd, 'put'>,

@@ -8,16 +8,16 @@ import { declareRoute, type EventRoute } from './topology';
 export interface Rabbit {
   readonly connected: boolean;
   /**
-   * Publishes an event. Its exchange, and the queues of the consumers that must not miss it, are declared first.
-   * An event with such consumers is mandatory; one without may go nowhere when nobody is bound.
+   * Publishes an event. Its exchange and the queues of its declared consumers are declared first. An event with such
+   * consumers is published as mandatory; one without is dropped when no queue is bound.
    *
-   * @throws PublishFailed unless the broker has confirmed it and has not returned it: it must be sent again
+   * @throws PublishFailed unless the broker has confirmed it and not returned it: it has to be published again
    */
   publish(
     route: EventRoute,
     message: { id: string; body: Buffer; headers?: Record<string, string> },
   ): Promise<void>;
-  /** A channel in confirm mode kept open; `prepare` runs whenever it is opened. */
+  /** Opens a reconnecting channel in confirm mode; `prepare` runs each time it is opened. */
   openChannel<Prepared>(
     what: string,
     prepare: (channel: ConfirmChannel) => Promise<Prepared>,
@@ -25,18 +25,18 @@ export interface Rabbit {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Half of RabbitMQ's own 60 s halved again: a silent broker is noticed within 30 s. */
+/** A quarter of RabbitMQ's default of 60 s: a dead broker is detected within 30 s. */
 const HEARTBEAT_SECONDS = 15;
-/** Declaring a consumer's quorum queues takes tens of milliseconds; a broker that just started is slower. */
+/** Declaring a consumer's quorum queues takes tens of milliseconds; a broker that has just started is slower. */
 const DECLARE_TIMEOUT_MS = 10_000;
-/** A broker that ends at the same moment never says goodbye, and the library would wait for it for ever. */
-const CLOSE_MS = 2_000;
+/** A broker that shuts down at the same moment never confirms, and the library would wait for ever. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
- * Opens RabbitMQ. Returns at once, connects and reconnects for ever; while it is away, publishing is refused.
+ * Opens RabbitMQ. Returns immediately and reconnects for ever; publishing is rejected while it is unavailable.
  *
- * @param url `amqp://user:password@host:port/vhost`
- * @param required whether `/readyz` answers 503 while RabbitMQ is away
+ * @param options.url `amqp://user:password@host:port/vhost`
+ * @param options.required whether `/readyz` responds with 503 while RabbitMQ is unavailable
  */
 export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
   const connection = keepConnected({
@@ -51,7 +51,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
       what,
       log: runtime.log,
       open: async (signal) => attachChannel(await openedUnless(signal, connection), prepare),
-      close: ({ channel }) => withTimeout(channel.close(), CLOSE_MS, what).catch(() => undefined),
+      close: ({ channel }) => withTimeout(channel.close(), CLOSE_TIMEOUT_MS, what).catch(() => undefined),
     });
 
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
@@ -59,7 +59,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     declared: new Map<string, Promise<void>>(),
   }));
 
-  /** On a channel of its own: a declaration that the broker refuses ends its channel. */
+  /** On a dedicated channel: the broker closes the channel of a failed declaration. */
   async function declare(route: EventRoute): Promise<void> {
     if (connection.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
     const channel = await connection.current.createChannel();
@@ -106,7 +106,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
           ...(message.headers && { headers: message.headers }),
         });
       } catch (failure) {
-        // Perhaps somebody removed a queue or a binding: declared again next time.
+        // A queue or binding may have been removed: declare it again next time.
         prepared.declared.delete(key);
         throw failure;
       }
@@ -123,8 +123,8 @@ async function openConnection(runtime: Runtime, url: string) {
     timeout: CONNECT_TIMEOUT_MS,
     clientProperties: { connection_name: runtime.name },
   });
-  opened.on('blocked', (reason) => runtime.log.warn({ reason }, 'RabbitMQ takes no messages at the moment'));
-  opened.on('unblocked', () => runtime.log.info('RabbitMQ takes messages again'));
+  opened.on('blocked', (reason) => runtime.log.warn({ reason }, 'RabbitMQ blocks publishers'));
+  opened.on('unblocked', () => runtime.log.info('RabbitMQ accepts messages again'));
   return { resource: opened, ended: endOf(opened) };
 }
 
@@ -144,13 +144,13 @@ async function attachChannel<Prepared>(
 }
 
 async function closeConnection(open: ChannelModel): Promise<void> {
-  await withTimeout(open.close(), CLOSE_MS, 'closing the connection').catch(() => {
+  await withTimeout(open.close(), CLOSE_TIMEOUT_MS, 'closing the connection').catch(() => {
     const { connection } = open;
     if ('stream' in connection && connection.stream instanceof Socket) connection.stream.destroy();
   });
 }
 
-/** Resolves when it has closed, with its last error where there was one. */
+/** Resolves when it has closed, with its last error if there was one. */
 function endOf(emitter: ChannelModel | ConfirmChannel): Promise<unknown> {
   return new Promise((resolve) => {
     let reason: unknown;
@@ -161,13 +161,16 @@ function endOf(emitter: ChannelModel | ConfirmChannel): Promise<unknown> {
   });
 }
 
-/** The connection once it is there, so that a channel follows it at once; an error when nobody wants it any more. */
-async function openedUnless<Resource>(signal: AbortSignal, kept: Reconnecting<Resource>): Promise<Resource> {
+/** Waits for a resource so that a channel is opened as soon as its connection is; rejects when the signal aborts. */
+async function openedUnless<Resource>(
+  signal: AbortSignal,
+  reconnecting: Reconnecting<Resource>,
+): Promise<Resource> {
   const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(new Error('no longer wanted'));
+  const abort = () => aborted.reject(new Error('The channel was closed'));
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await Promise.race([kept.opened(), aborted.promise]);
+    return await Promise.race([reconnecting.opened(), aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

@@ -30,14 +30,14 @@ afterEach(async () => {
 afterAll(() => mysql.drop());
 
 describe('a consumer of events', () => {
-  test('gets what was published before it first started', async () => {
+  test('receives events published before its first start', async () => {
     const { event, publish } = setUp();
     await publish(1);
-    const got = consume(event);
-    await eventually(() => got.length === 1);
+    const received = consume(event);
+    await eventually(() => received.length === 1);
   });
 
-  test('tries again after the delays, with its attempts counted', async () => {
+  test('retries after the delays and counts attempts', async () => {
     const { event, publish } = setUp();
     const attempts: number[] = [];
     consume(event, async (_, context) => {
@@ -49,7 +49,7 @@ describe('a consumer of events', () => {
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  test('parks what failed too often, with its reason and unchanged', async () => {
+  test('parks an event that has used up its attempts, with its reason and unchanged', async () => {
     const { event, publish, consumer } = setUp();
     let attempts = 0;
     consume(event, async () => {
@@ -63,7 +63,7 @@ describe('a consumer of events', () => {
     expect(parked.body).toMatchObject({ id, data: { number: 1 } });
   });
 
-  test('parks at once what is permanent', async () => {
+  test('parks a permanent failure immediately', async () => {
     const { event, publish, consumer } = setUp();
     let attempts = 0;
     consume(event, async () => {
@@ -75,7 +75,7 @@ describe('a consumer of events', () => {
     expect(attempts).toBe(1);
   });
 
-  test('that is lost in the middle of a message leaves it to another', async () => {
+  test('receives the unacknowledged message of a lost connection', async () => {
     const { event, publish, consumer } = setUp();
     await publish(1);
     const lost = await connect(amqpUrl());
@@ -83,12 +83,12 @@ describe('a consumer of events', () => {
     const held = Promise.withResolvers<void>();
     await channel.consume(consumer, () => held.resolve());
     await held.promise;
-    const got = consume(event);
+    const received = consume(event);
     await lost.close();
-    await eventually(() => got.length === 1);
+    await eventually(() => received.length === 1);
   });
 
-  test('finishes what is running when it ends, and acknowledges it', async () => {
+  test('finishes and acknowledges running messages at shutdown', async () => {
     const { event, publish } = setUp();
     await publish(1);
     const started = Promise.withResolvers<void>();
@@ -111,23 +111,23 @@ describe('a consumer of events', () => {
     expect(later[0]?.data.number).toBe(2);
   });
 
-  test('subscribes anew when its queue was removed', async () => {
+  test('subscribes again when its queue was deleted', async () => {
     const { event, publish, consumer } = setUp();
     await publish(1);
-    const got = consume(event);
-    await eventually(() => got.length === 1);
+    const received = consume(event);
+    await eventually(() => received.length === 1);
     const connection = await connect(amqpUrl());
     await (await connection.createChannel()).deleteQueue(consumer);
     await connection.close();
     await eventually(async () => {
       await publish(2).catch(() => undefined);
-      return got.length > 1;
+      return received.length > 1;
     }, 30_000);
   }, 40_000);
 });
 
 describe('the inbox', () => {
-  test('does an effect once however often its message comes, at the same time as well', async () => {
+  test('applies an effect once, under concurrent duplicates too', async () => {
     const id = Bun.randomUUIDv7();
     const done = await Promise.all(
       Array.from({ length: 8 }, () =>
@@ -140,7 +140,7 @@ describe('the inbox', () => {
     expect(await effectsOf(id)).toBe(1);
   });
 
-  test('notes nothing when the effect fails, so that it is done when the message comes again', async () => {
+  test('records nothing when the effect fails, so that a redelivery applies it', async () => {
     const id = Bun.randomUUIDv7();
     const failing = onceInTransaction(mysql.database, 'inbox-test', id, async () => {
       throw new Error('no');
@@ -149,7 +149,7 @@ describe('the inbox', () => {
     expect(await onceInTransaction(mysql.database, 'inbox-test', id, async () => undefined)).toBe(true);
   });
 
-  test('goes by the message id between publisher and consumer', async () => {
+  test('deduplicates by the message id, from publisher to consumer', async () => {
     const { event, publishMessage } = setUp();
     const runtime = makeRuntime();
     let calls = 0;
@@ -171,7 +171,7 @@ describe('the inbox', () => {
   });
 });
 
-test('publishing is refused at once while RabbitMQ is away', async () => {
+test('publishing is rejected immediately while RabbitMQ is unavailable', async () => {
   const { event } = setUp();
   const nowhere = openRabbit(makeRuntime(), { url: 'amqp://127.0.0.1:1', required: false });
   await expect(nowhere.publish(event, { id: Bun.randomUUIDv7(), body: Buffer.from('{}') })).rejects.toThrow(
@@ -179,16 +179,16 @@ test('publishing is refused at once while RabbitMQ is away', async () => {
   );
 });
 
-test('a returned message is a failure although the broker acknowledges it', async () => {
+test('a returned message is a failure although the broker confirms it', async () => {
   const { rabbit } = setUp();
-  const kept = rabbit.openChannel('test', async (channel) => publisherOn(channel));
-  const { prepared: publisher } = await kept.opened();
+  const channel = rabbit.openChannel('test', async (opened) => publisherOn(opened));
+  const { prepared: publisher } = await channel.opened();
   const unroutable = { exchange: 'amq.topic', routingKey: uniqueName('nobody'), body: Buffer.from('{}') };
   const publish = (mandatory: boolean) =>
     publisher.publish({ ...unroutable, messageId: Bun.randomUUIDv7(), mandatory });
   await expect(publish(true)).rejects.toThrow('returned');
   await publish(false);
-  await kept.close();
+  await channel.close();
 });
 
 function makeRuntime(): Runtime {
@@ -224,12 +224,12 @@ function setUp() {
 type Handle = (message: MessageOf<Counted>, context: MessageContext) => Promise<void>;
 
 function consume(event: Counted, handle: Handle = async () => undefined): MessageOf<Counted>[] {
-  const got: MessageOf<Counted>[] = [];
+  const received: MessageOf<Counted>[] = [];
   consumeOn(makeRuntime(), event, async (message, context) => {
     await handle(message, context);
-    got.push(message);
+    received.push(message);
   });
-  return got;
+  return received;
 }
 
 function consumeOn(runtime: Runtime, event: Counted, handle: Handle): void {

@@ -3,14 +3,14 @@ import type { Delivery } from '../delivery';
 import type { Publisher } from './publisher';
 import { parkedQueue, retryQueue } from './topology';
 
-/** Header of a message in a retry or parking queue: how many attempts have failed. */
+/** Header of messages in retry and parking queues: the number of failed attempts. */
 const ATTEMPTS_MADE = 'x-attempts-made';
 
 /**
- * A message from a consumer's queue as something to be settled. Trying again and parking mean: publish it to the queue
- * for that and, once the broker has confirmed, acknowledge it. A crash in between leaves it in both; the inbox tells.
+ * The delivery of a message. Retrying and parking publish it to the respective queue and acknowledge it once the broker
+ * has confirmed. A crash in between leaves it in both; the inbox deduplicates.
  *
- * @param delaysMs those of the consumer's retry queues, growing
+ * @param queue.delaysMs delays of the consumer's retry queues, ascending
  */
 export function eventDelivery(
   { channel, publisher }: { channel: Channel; publisher: Publisher },
@@ -49,15 +49,15 @@ export function eventDelivery(
   };
 }
 
-/** The delay for the attempt just made, or the shortest that is long enough for what the handler asked. */
+/** The delay after this attempt, or the shortest one that is not below `afterMs`. */
 function retryDelay(delaysMs: readonly number[], attempt: number, afterMs: number | undefined): number {
   const longest = delaysMs.at(-1) ?? 1_000;
-  const asked =
+  const delay =
     afterMs === undefined ? delaysMs[attempt - 1] : delaysMs.find((delayMs) => delayMs >= afterMs);
-  return asked ?? longest;
+  return delay ?? longest;
 }
 
-/** Half of the delay up to the whole, so that what failed together does not come again together. */
+/** From half of the delay to all of it, so that messages that failed together are not retried together. */
 const jittered = (delayMs: number): number => Math.round(delayMs * (0.5 + Math.random() / 2));
 
 function attemptsMade(message: ConsumeMessage): number {

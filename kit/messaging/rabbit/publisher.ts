@@ -5,35 +5,35 @@ export interface Publication {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
-  /** Stays the same when it is published again. */
+  /** The same for every attempt to publish it. */
   readonly messageId: string;
-  /** An error when no queue takes it, rather than silence. */
+  /** An unroutable message is an error rather than dropped. */
   readonly mandatory: boolean;
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Dropped or dead-lettered by the queue after so long. */
+  /** Dropped or dead-lettered by the queue after this time. */
   readonly expirationMs?: number;
 }
 
-/** A message that may not have arrived: it is still the publisher's to send. */
+/** A message that may not have arrived: the publisher has to send it again. */
 export class PublishFailed extends Error {
   override readonly name = 'PublishFailed';
 }
 
 export interface Publisher {
   /**
-   * Publishes one persistent message. Resolves only when the broker has confirmed it and, being mandatory, has not
-   * returned it: RabbitMQ returns an unroutable message first and then acknowledges it all the same.
+   * Publishes a persistent message. Resolves once the broker has confirmed it and, if mandatory, not returned it: RabbitMQ
+   * returns an unroutable message first and then confirms it all the same.
    *
-   * @throws PublishFailed when it was nacked, returned, not confirmed in time, or the channel ended
+   * @throws PublishFailed when it was nacked, returned, not confirmed in time, or the channel closed
    */
   publish(publication: Publication): Promise<void>;
 }
 
-/** Unconfirmed messages of one channel; beyond it they are refused at once instead of filling memory. */
-const IN_FLIGHT = 2_000;
+/** Beyond this messages are rejected immediately instead of filling memory. */
+const MAX_UNCONFIRMED = 2_000;
 const CONFIRM_TIMEOUT_MS = 5_000;
 
-/** Publishes on one channel, which must be in confirm mode. */
+/** Creates a publisher on a channel in confirm mode. */
 export function publisherOn(channel: ConfirmChannel): Publisher {
   const inFlight = new Set<string>();
   const returned = new Set<string>();
@@ -52,7 +52,7 @@ export function publisherOn(channel: ConfirmChannel): Publisher {
       const confirmed = (failure: unknown) => {
         clearTimeout(timer);
         if (failure) reject(new PublishFailed(failure instanceof Error ? failure.message : 'not confirmed'));
-        else if (returned.has(messageId)) reject(new PublishFailed('returned: no queue is bound to take it'));
+        else if (returned.has(messageId)) reject(new PublishFailed('returned: no queue is bound'));
         else resolve();
       };
       try {
@@ -64,7 +64,7 @@ export function publisherOn(channel: ConfirmChannel): Publisher {
           confirmed,
         );
       } catch (failure) {
-        // A channel that has just ended throws instead of calling back.
+        // A closed channel throws instead of calling back.
         confirmed(failure);
       }
     });
@@ -73,9 +73,9 @@ export function publisherOn(channel: ConfirmChannel): Publisher {
   return {
     async publish(publication) {
       const { messageId } = publication;
-      if (inFlight.size >= IN_FLIGHT)
-        throw new PublishFailed(`${IN_FLIGHT} messages are already unconfirmed`);
-      if (inFlight.has(messageId)) throw new PublishFailed('the same message is already on its way');
+      if (inFlight.size >= MAX_UNCONFIRMED)
+        throw new PublishFailed(`${MAX_UNCONFIRMED} messages are already unconfirmed`);
+      if (inFlight.has(messageId)) throw new PublishFailed('the same message is already in flight');
       inFlight.add(messageId);
       try {
         await send(publication);

@@ -1,21 +1,22 @@
 import type { Channel } from 'amqplib';
 import type { EventDefinition } from '#contracts/messages';
 
-/** Where an event goes, and whose queues must exist before. */
+/** The routing of an event, and the consumers whose queues must exist before it is published. */
 export type EventRoute = Pick<EventDefinition, 'exchange' | 'routingKey' | 'consumers'>;
 
 /**
- * How often RabbitMQ hands out a message that is not acknowledged (its worker died, the connection broke) before it
- * parks it. Failures a handler reports are counted apart: they go through the retry queues.
+ * How often RabbitMQ redelivers an unacknowledged message (its worker died, the connection was lost) before it parks it.
+ * Failures of a handler are counted separately: they go through the retry queues.
  */
 const DELIVERY_LIMIT = 20;
 
-/** Where what a consumer could not do waits for an operator. */
+/** The queue of messages that wait for an operator. */
 export const parkedQueue = (consumer: string): string => `${consumer}.parked`;
 
+/** The queue of messages that wait `delayMs` for a retry. */
 export const retryQueue = (consumer: string, delayMs: number): string => `${consumer}.retry.${delayMs}`;
 
-/** Declares the exchange of an event, and the queues and bindings of the consumers that must not miss it. */
+/** Declares the exchange of an event, and the queues and bindings of its declared consumers. */
 export async function declareRoute(channel: Channel, route: EventRoute): Promise<void> {
   await channel.assertExchange(route.exchange, 'topic', { durable: true });
   for (const consumer of route.consumers) {
@@ -25,8 +26,7 @@ export async function declareRoute(channel: Channel, route: EventRoute): Promise
 }
 
 /**
- * Declares a consumer's queue and its parking queue. Publishers and consumers declare the same, so it does not
- * matter who comes first; declaring again changes nothing.
+ * Declares a consumer's queue and its parking queue. Publishers and consumers declare the same, in any order. Idempotent.
  */
 export async function declareConsumer(channel: Channel, consumer: string): Promise<void> {
   await channel.assertQueue(parkedQueue(consumer), {
@@ -37,7 +37,7 @@ export async function declareConsumer(channel: Channel, consumer: string): Promi
     durable: true,
     arguments: {
       'x-queue-type': 'quorum',
-      // Before RabbitMQ 4.0 there is no limit unless it is given.
+      // Before RabbitMQ 4.0 there is no default limit.
       'x-delivery-limit': DELIVERY_LIMIT,
       ...deadLetterTo(parkedQueue(consumer)),
     },
@@ -45,8 +45,8 @@ export async function declareConsumer(channel: Channel, consumer: string): Promi
 }
 
 /**
- * Declares one queue for each delay, from which messages go back when their time is over. RabbitMQ expires messages
- * at a queue's head only, so delays of different lengths cannot share a queue.
+ * Declares a retry queue for each delay, from which expired messages return to the consumer's queue. RabbitMQ expires
+ * messages at the head of a queue only, so different delays cannot share a queue.
  */
 export async function declareRetryQueues(
   channel: Channel,
@@ -60,7 +60,7 @@ export async function declareRetryQueues(
     });
 }
 
-/** The default strategy may lose a message on its way; `at-least-once` (RabbitMQ 3.10) needs `reject-publish`. */
+/** The default strategy may lose messages in transfer; `at-least-once` (RabbitMQ 3.10) requires `reject-publish`. */
 const deadLetterTo = (queue: string) => ({
   'x-dead-letter-exchange': '',
   'x-dead-letter-routing-key': queue,
