@@ -5,9 +5,9 @@ import { Unauthenticated } from '../errors/problem';
 import { USER_AUTHORIZATION } from './metadata';
 
 /**
- * The person on whose behalf a service calls.
+ * The user on whose behalf a service calls.
  *
- * @throws Unauthenticated when there is none or their token is not good
+ * @throws Unauthenticated when there is none, or their access token is invalid
  */
 export async function callerOf(
   call: { metadata(name: string): string | undefined },

@@ -11,7 +11,7 @@ import { END_OF_REQUESTS, type GrpcDefinition, type GrpcMethod, methodDefinition
 import { type HttpResponseMetadata, httpResponseIn } from './metadata';
 import type { ObserveCall } from './metrics';
 
-/** One try at one instance. */
+/** One attempt of a call at one instance. */
 export interface Attempt {
   readonly method: GrpcMethod;
   /** A message, or an `AsyncIterable` of them where the method takes a stream. */
@@ -32,14 +32,15 @@ type Outcome =
 type Settled = { failure: CallFailure } | { failure: undefined; response: unknown };
 
 /**
- * Makes a call once, and tells how it ended.
+ * Makes one attempt of a call.
  *
- * @throws what the stream of requests throws; the call is cancelled then
+ * @returns the response or the failure
+ * @throws what the request stream throws; the call is then canceled
  */
 export async function attemptCall(
-  caller: {
+  client: {
     readonly definition: GrpcDefinition;
-    readonly channels: { release(channel: Channel, code: status, begunMs: number): void };
+    readonly channels: { release(channel: Channel, code: status, startedMs: number): void };
     readonly observe: ObserveCall;
   },
   attempt: Attempt,
@@ -49,13 +50,13 @@ export async function attemptCall(
   channel.inFlight++;
   let code: status = status.CANCELLED;
   try {
-    const outcome = await makeCall(caller.definition, attempt);
+    const outcome = await makeCall(client.definition, attempt);
     code = outcome.failure?.code ?? status.OK;
     return outcome;
   } finally {
-    caller.channels.release(channel, code, startedMs);
+    client.channels.release(channel, code, startedMs);
     const ms = performance.now() - startedMs;
-    caller.observe({ service: caller.definition.fullName, method: method.name, code, ms });
+    client.observe({ service: client.definition.fullName, method: method.name, code, ms });
   }
 }
 
@@ -89,9 +90,9 @@ async function makeCall(definition: GrpcDefinition, attempt: Attempt): Promise<O
       options,
       done,
     );
-  // Told behind the response, but before anybody who waits for that goes on.
-  call.on('status', (ending) => {
-    trailers = ending.metadata;
+  // Emitted after the response, but before code that awaits the response continues.
+  call.on('status', ({ metadata: received }) => {
+    trailers = received;
   });
   const cancel = () => call.cancel();
   signal?.addEventListener('abort', cancel);
@@ -105,18 +106,18 @@ async function makeCall(definition: GrpcDefinition, attempt: Attempt): Promise<O
   }
 }
 
-/** Sends each message when the callee can take it, until there are no more or the call has ended. */
+/** Sends each message when the stream has room for it, until there are no more or the call has ended. */
 async function sendAll(
   stream: ClientWritableStream<unknown>,
   messages: unknown,
   settled: Promise<unknown>,
 ): Promise<void> {
-  if (!isAsyncIterable(messages)) throw new Error('This method takes a stream of requests');
+  if (!isAsyncIterable(messages)) throw new Error('This method requires a request stream');
   let over = false;
   const ended = settled.then(() => {
     over = true;
   });
-  // An ended call says so in its status.
+  // The status of the call reports the failure.
   stream.on('error', () => undefined);
   try {
     for await (const message of untilEnded(messages, ended)) {
@@ -132,7 +133,7 @@ async function sendAll(
   }
 }
 
-/** Does not wait for a slow source once nobody wants more of it. */
+/** Stops waiting for a slow source when the call has ended. */
 async function* untilEnded(messages: AsyncIterable<unknown>, ended: Promise<void>) {
   const iterator = messages[Symbol.asyncIterator]();
   try {

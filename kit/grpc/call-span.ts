@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { SpanEnd } from '../core/span';
 
-/** OpenTelemetry, "Semantic conventions for gRPC": what counts as an error of the callee's, and what is the caller's own. */
+/** OpenTelemetry, "Semantic conventions for gRPC": the status codes that are server errors. */
 const SERVER_ERRORS: ReadonlySet<status> = new Set([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,
@@ -12,7 +12,7 @@ const SERVER_ERRORS: ReadonlySet<status> = new Set([
 ]);
 
 /**
- * What a span tells of a gRPC call.
+ * The end of the span of a gRPC call.
  *
  * @param method with its service: `timelines.v1.TimelinesService/GetPosts`
  */

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const close of toClose.splice(0)) close();
 });
 
-/** Channels to instances nobody ever calls: what is chosen is decided here. */
+/** Channels that are never called: the tests decide how each call ends. */
 function createScene(ports: readonly number[]) {
   const clock = { ms: 0 };
   const instances: AddressedInstance[] = ports.map((port) => ({
@@ -26,12 +26,12 @@ function createScene(ports: readonly number[]) {
     channels.release(channel, code, clock.ms);
   };
   const pick = (repeatable = true) => channels.pick(NONE, repeatable);
-  /** Which instances get calls now, of many. */
+  /** The instances that receive calls now. */
   const picked = () => new Set(Array.from({ length: 20 }, () => pick()?.address));
   return { clock, channels, pick, picked, end };
 }
 
-test('an instance that fails five calls in a row is left out for 30 s, and is back when one call succeeds', () => {
+test('an instance is ejected for 30 s after five consecutive failures, and returns when one probe succeeds', () => {
   const { clock, channels, pick, picked, end } = createScene([1, 2]);
   const others = new Set(['127.0.0.1:2']);
   for (const code of [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, 14, 14, 14])
@@ -51,7 +51,7 @@ test('an instance that fails five calls in a row is left out for 30 s, and is ba
   expect(picked()).toEqual(new Set(['127.0.0.1:1', '127.0.0.1:2']));
 });
 
-test('an instance that answers badly is not left out, and of one none is', () => {
+test('errors of the application do not eject an instance, and a single instance is never ejected', () => {
   const answering = createScene([1, 2]);
   for (let call = 0; call < 40; call++) answering.end(answering.pick(), status.INTERNAL);
   expect(answering.picked().size).toBe(2);

@@ -17,34 +17,34 @@ import {
   type ResponseOf,
 } from './definition';
 import { type HttpOrigin, type HttpResponseMetadata, setHttpOrigin, USER_AUTHORIZATION } from './metadata';
-import { type ObserveCall, observeMade } from './metrics';
+import { type ObserveCall, observeClientCalls } from './metrics';
 import { problemFromStatus, RETRY_AFTER_SECONDS } from './status';
 
 const DEADLINE_MS = 2_000;
-/** The first and two more: enough for one instance that has just died and one that is restarting. */
-const ATTEMPTS = 3;
+/** Enough for one instance that has just died and one that is restarting. */
+const MAX_ATTEMPTS = 3;
 const RETRY_PAUSE = { baseMs: 20, capMs: 200 };
-/** HTTP/2 allows no others in a header; a token holds none of them, so nothing of a good one is lost. */
+/** Not allowed in HTTP/2 headers; valid tokens have no such characters. */
 const NOT_IN_METADATA = /[^\x20-\x7e]/g;
 
-/** What goes with a call; an `IncomingCall` fits, and hands its trace, its deadline and its end on. */
+/** The options of a call. An `IncomingCall` is valid here, and passes on its trace, its deadline and its cancellation. */
 export interface OutgoingCall {
   readonly requestId?: string;
   readonly traceparent?: string;
   /** Milliseconds this call may take, retries included. */
   readonly deadlineMs?: number;
-  /** Milliseconds since 1970 after which nobody waits for the answer; the earlier of the two holds. */
+  /** Milliseconds since 1970; the earlier of both deadlines holds. */
   readonly deadline?: number;
-  /** Ends the call, here and at the callee, when nobody waits for the answer any more. */
+  /** Cancels the call, here and at the callee. */
   readonly signal?: AbortSignal;
   readonly onBehalfOf?: OnBehalfOf;
-  /** Hears what belongs to an HTTP answer besides the response. */
-  readonly onHttpResponse?: (answer: HttpResponseMetadata) => void;
+  /** Receives the HTTP status and headers of the response. */
+  readonly onHttpResponse?: (response: HttpResponseMetadata) => void;
 }
 
-/** The person a call is made for. */
+/** The user a call is made for. */
 export interface OnBehalfOf {
-  /** Their `Authorization`: a scheme and an access token. */
+  /** Value of `Authorization`: a scheme and an access token. */
   readonly authorization?: string;
   readonly origin?: HttpOrigin;
 }
@@ -57,14 +57,13 @@ export type GrpcClient<Definition extends GrpcDefinition> = {
 };
 
 /**
- * The methods of another service as async functions. Instances come from the registry's live view; methods the
- * contract marks as idempotent are tried again on another instance when one cannot be reached.
- * Each function throws the callee's own `Problem`; `DependencyUnavailable` (503) when no instance answers;
- * `DependencyTimedOut` (504) after the deadline.
- * A stream of requests is read only as fast as the callee takes it, and is never sent a second time.
+ * Creates a client of another service: its methods as async functions. Instances come from the registry; methods that the
+ * contract marks as idempotent are retried on another instance when one is unreachable. Each function throws the `Problem`
+ * of the callee, `DependencyUnavailable` (503) when no instance responds, or `DependencyTimedOut` (504) after the deadline.
+ * A request stream is read with backpressure, and never retried.
  *
- * @param service the callee's name in the registry
- * @param deadlineMs for calls that set none: 2,000 unless said otherwise
+ * @param options.service the name of the callee in the registry
+ * @param options.deadlineMs for calls that set none; 2,000 by default
  */
 export function createGrpcClient<Definition extends GrpcDefinition>(
   runtime: Runtime,
@@ -80,25 +79,26 @@ export function createGrpcClient<Definition extends GrpcDefinition>(
   const channels = openChannels(service, options.registry);
   runtime.onClose(`gRPC client of ${service}`, () => channels.close());
   const tokens = createServiceTokens({ issuer: runtime.name, secret: options.internalSecret });
-  const caller: Caller = {
+  const client: ClientContext = {
     runtime,
     service,
     definition,
     channels,
     token: () => tokens.tokenFor(service),
     deadlineMs: options.deadlineMs ?? DEADLINE_MS,
-    observe: observeMade(runtime),
-    seen: { away: false },
+    observe: observeClientCalls(runtime),
+    reported: { unavailable: false },
   };
   const methods = Object.entries(definition.methods).map(([name, method]) => [
     name,
-    (request: unknown, call: OutgoingCall = {}) => callInSpan(caller, method, request, call),
+    (request: unknown, call: OutgoingCall = {}) => callInSpan(client, { method, request, call }),
   ]);
-  // The mapped type follows from the definition, which Object.entries cannot see.
+  // The mapped type follows from the definition, which Object.entries does not preserve.
   return Object.fromEntries(methods) as GrpcClient<Definition>;
 }
 
-interface Caller {
+/** Shared by all calls of a client. */
+interface ClientContext {
   readonly runtime: Runtime;
   readonly service: string;
   readonly definition: GrpcDefinition;
@@ -106,33 +106,37 @@ interface Caller {
   readonly token: () => Promise<string>;
   readonly deadlineMs: number;
   readonly observe: ObserveCall;
-  readonly seen: { away: boolean };
+  /** Whether the current outage has been logged. */
+  readonly reported: { unavailable: boolean };
 }
 
-/** One span for all attempts: to whoever waits they are one call. */
-async function callInSpan(caller: Caller, method: GrpcMethod, request: unknown, call: OutgoingCall) {
+interface Call {
+  readonly method: GrpcMethod;
+  readonly request: unknown;
+  readonly call: OutgoingCall;
+}
+
+/** One span for all attempts: to its caller they are one call. */
+async function callInSpan(client: ClientContext, outgoing: Call) {
   const running = runningTrace();
   const sent = {
-    requestId: call.requestId ?? running?.requestId,
-    traceparent: call.traceparent ?? running?.traceparent,
+    requestId: outgoing.call.requestId ?? running?.requestId,
+    traceparent: outgoing.call.traceparent ?? running?.traceparent,
   };
-  // What a process asks of its own accord, again and again, begins no trace.
-  const trace = receiveTrace(caller.runtime.spans, sent, false);
-  if (trace.span === undefined) return callWithRetries(caller, method, request, call, trace);
+  // Background work of a process starts no trace.
+  const trace = receiveTrace(client.runtime.spans, sent, false);
+  if (trace.span === undefined) return callWithRetries(client, outgoing, trace);
   const progress: Progress = { attempts: 0, code: status.UNAVAILABLE };
   try {
-    return await callWithRetries(caller, method, request, call, trace, progress);
+    return await callWithRetries(client, outgoing, trace, progress);
   } finally {
-    const { attributes, ...ended } = callSpan(
-      'client',
-      `${caller.definition.fullName}/${method.name}`,
-      progress.code,
-    );
+    const method = `${client.definition.fullName}/${outgoing.method.name}`;
+    const { attributes, ...ended } = callSpan('client', method, progress.code);
     endSpan(trace, { ...ended, attributes: { ...attributes, 'rookery.attempts': progress.attempts } });
   }
 }
 
-/** How far a call has come. */
+/** What the span of a call records. */
 interface Progress {
   attempts: number;
   /** Of the last attempt. */
@@ -140,23 +144,21 @@ interface Progress {
 }
 
 async function callWithRetries(
-  caller: Caller,
-  method: GrpcMethod,
-  request: unknown,
-  call: OutgoingCall,
+  client: ClientContext,
+  { method, request, call }: Call,
   trace: Trace,
   progress?: Progress,
 ) {
-  const deadline = Math.min(call.deadline ?? Infinity, Date.now() + (call.deadlineMs ?? caller.deadlineMs));
-  const metadata = await metadataOf(caller, call, trace);
+  const deadline = Math.min(call.deadline ?? Infinity, Date.now() + (call.deadlineMs ?? client.deadlineMs));
+  const metadata = await metadataOf(client, call, trace);
   const tried = new Set<string>();
   const repeatable = isIdempotent(method) && !method.requestStream;
   for (let attempt = 1; ; attempt++) {
-    const channel = caller.channels.pick(tried, repeatable);
-    if (channel === undefined) throw noInstance(caller);
-    caller.seen.away = false;
+    const channel = client.channels.pick(tried, repeatable);
+    if (channel === undefined) throw noInstance(client);
+    client.reported.unavailable = false;
     const made: Attempt = { method, request, metadata, deadline, channel, signal: call.signal };
-    const outcome = await attemptCall(caller, made);
+    const outcome = await attemptCall(client, made);
     if (progress !== undefined) {
       progress.attempts = attempt;
       progress.code = outcome.failure?.code ?? status.OK;
@@ -166,22 +168,22 @@ async function callWithRetries(
       return outcome.response;
     }
     const waitMs = backOffMs(attempt, RETRY_PAUSE);
-    const again =
+    const mayRetry =
       outcome.failure.code === status.UNAVAILABLE &&
       repeatable &&
-      attempt < ATTEMPTS &&
+      attempt < MAX_ATTEMPTS &&
       call.signal?.aborted !== true &&
       Date.now() + waitMs < deadline;
-    if (!again) throw problemOfFailure(caller, method, outcome.failure);
+    if (!mayRetry) throw callProblem(client, method, outcome.failure);
     tried.add(channel.address);
     await sleep(waitMs);
   }
 }
 
-async function metadataOf(caller: Caller, call: OutgoingCall, trace: Trace): Promise<Metadata> {
+async function metadataOf(client: ClientContext, call: OutgoingCall, trace: Trace): Promise<Metadata> {
   const { authorization, origin } = call.onBehalfOf ?? {};
   const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${await caller.token()}`);
+  metadata.set('authorization', `Bearer ${await client.token()}`);
   metadata.set('x-request-id', trace.requestId);
   metadata.set('traceparent', trace.traceparent);
   if (authorization !== undefined)
@@ -190,20 +192,20 @@ async function metadataOf(caller: Caller, call: OutgoingCall, trace: Trace): Pro
   return metadata;
 }
 
-/** Told once each time it goes away: a service that can do without it may ask with every request. */
-function noInstance({ runtime, service, seen }: Caller): Problem {
-  if (!seen.away) runtime.log.warn({ service }, `no instance of ${service} can be called`);
-  seen.away = true;
+/** Logged once per outage: an optional service may be called with every request. */
+function noInstance({ runtime, service, reported }: ClientContext): Problem {
+  if (!reported.unavailable) runtime.log.warn({ service }, `no instance of ${service} is available`);
+  reported.unavailable = true;
   return new DependencyUnavailable({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
 }
 
-function problemOfFailure({ runtime, service }: Caller, method: GrpcMethod, failure: CallFailure): Problem {
+function callProblem({ runtime, service }: ClientContext, method: GrpcMethod, failure: CallFailure): Problem {
   const problem = problemFromStatus(failure);
   if (problem.code !== ServiceTokenRefused.code) return problem;
-  // Passed on, this 401 would tell a signed-in person to sign in.
+  // Passed on, this 401 would tell a signed-in user to sign in.
   runtime.log.error(
     { service, method: method.name },
-    `${service} refused this process's token: INTERNAL_SECRET must be the same in both, and the clocks close`,
+    `${service} rejected the service token: check that INTERNAL_SECRET is the same in both, and the clocks are in sync`,
   );
   return new InternalError({ cause: failure });
 }

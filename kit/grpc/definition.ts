@@ -1,6 +1,6 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 
-/** How one message type becomes bytes and back. */
+/** The encoder and decoder of a message type. */
 interface MessageType {
   encode(message: unknown): { finish(): Uint8Array };
   decode(bytes: Uint8Array): unknown;
@@ -26,7 +26,7 @@ export interface GrpcDefinition {
   readonly methods: Readonly<Record<string, GrpcMethod>>;
 }
 
-/** What a method is asked: one message, or many as they come. */
+/** The request of a method: one message, or a stream of them. */
 export type RequestOf<Method extends GrpcMethod> = Method['requestStream'] extends true
   ? AsyncIterable<ReturnType<Method['requestType']['decode']>>
   : ReturnType<Method['requestType']['decode']>;
@@ -34,13 +34,12 @@ export type RequestOf<Method extends GrpcMethod> = Method['requestStream'] exten
 export type ResponseOf<Method extends GrpcMethod> = ReturnType<Method['responseType']['decode']>;
 
 /**
- * The last message of every stream of requests is an empty one. On Bun 1.4.4 a stream that was broken off ends as one
- * that is whole does, and its cancellation is told some milliseconds later: without this, half a file would pass for
- * a file.
+ * The last message of every request stream is empty. On Bun 1.4.4 an aborted stream ends like a complete one, and its
+ * cancellation is reported some milliseconds later: without this, half a file would pass for a complete one.
  */
 export const END_OF_REQUESTS = Symbol('end of requests');
 
-/** What grpc-js needs to know of a method. */
+/** The method definition of grpc-js. */
 export function methodDefinition(
   definition: GrpcDefinition,
   method: GrpcMethod,
@@ -59,7 +58,7 @@ export function methodDefinition(
   };
 }
 
-/** Calling twice does no more than calling once, as the contract declares. */
+/** Whether the contract declares the method as idempotent. */
 export const isIdempotent = (method: GrpcMethod): boolean => method.options.idempotencyLevel !== undefined;
 
 function bytesOf(type: MessageType, message: unknown): Buffer {

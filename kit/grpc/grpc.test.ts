@@ -3,21 +3,21 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { eventually } from '../../tests/support/eventually';
 import { createLogger } from '../core/log';
 import { createRuntime, type Runtime } from '../core/runtime';
-import { defineProblem, type Problem } from '../errors/problem';
+import { DependencyUnavailable, defineProblem, type Problem } from '../errors/problem';
 import type { AddressedInstance } from '../registry/instances';
 import { createGrpcClient } from './client';
 import { grpcService, type Handlers, startGrpcServer } from './server';
 import type { IncomingCall } from './server-call';
 
 const SECRET = 'a-secret-used-in-tests-only';
-const PostNotFound = defineProblem('test.post-not-found', 404, 'There is no such post');
+const PostNotFound = defineProblem('test.post-not-found', 404, 'Post not found');
 const runtimes: Runtime[] = [];
 
 afterEach(async () => {
   for (const runtime of runtimes.splice(0).reverse()) await runtime.close();
 });
 
-test('a request and its answer cross whole, unset fields included', async () => {
+test('requests and responses are transferred completely, unset fields included', async () => {
   const { client } = await connected({
     getCounts: ({ post_ids, viewer_id }) => ({
       counts: post_ids.map((post_id) => ({ post_id, count: 3, liked_by_viewer: viewer_id === undefined })),
@@ -31,7 +31,7 @@ test('a request and its answer cross whole, unset fields included', async () => 
   });
 });
 
-test('the handler knows who calls, for which request, and until when', async () => {
+test('the handler receives the caller, the request id, the trace and the deadline', async () => {
   let seen: IncomingCall | undefined;
   const { client } = await connected({
     getCounts: (_request, call) => {
@@ -47,44 +47,44 @@ test('the handler knows who calls, for which request, and until when', async () 
   expect(seen?.deadline).toBeLessThanOrEqual(Date.now() + 5_000);
 });
 
-test("the callee's problem is the caller's problem", async () => {
+test("the caller receives the callee's problem", async () => {
   const { client } = await connected({
     getCounts: () => {
       throw new PostNotFound({ detail: 'It was deleted.' });
     },
   });
-  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({
+  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({
     code: 'test.post-not-found',
     status: 404,
     detail: 'It was deleted.',
   });
 });
 
-test('an accident in a handler tells the caller nothing of the inside', async () => {
+test('an unexpected error of a handler reveals no internals', async () => {
   const { client } = await connected({
     getCounts: () => {
       throw new Error('SELECT password FROM users');
     },
   });
-  const problem = await problemOfFrameworkError(client.getCounts({ post_ids: [] }));
+  const problem = await problemOf(client.getCounts({ post_ids: [] }));
   expect(problem).toMatchObject({ code: 'internal', status: 500 });
   expect(String(problem.cause)).not.toContain('SELECT');
 });
 
-test('a server behind that takes no more is told as 503, so that it is tried again', async () => {
+test('an unavailable dependency of the callee is 503, and the call is retried', async () => {
   let calls = 0;
   const { client } = await connected({
     getCounts: () => {
       calls++;
-      throw new Error('A query failed', { cause: new Error('Queue limit reached.') });
+      throw new Error('A query failed', { cause: new DependencyUnavailable() });
     },
   });
-  const problem = await problemOfFrameworkError(client.getCounts({ post_ids: [] }));
+  const problem = await problemOf(client.getCounts({ post_ids: [] }));
   expect(problem).toMatchObject({ code: 'dependency.unavailable', status: 503 });
   expect(calls).toBeGreaterThan(1);
 });
 
-test('nobody waits past the deadline, and the handler hears of it', async () => {
+test('a call ends at its deadline, and the signal of its handler aborts', async () => {
   const aborted = Promise.withResolvers<void>();
   const { client } = await connected({
     getCounts: async (_request, { signal }) => {
@@ -93,32 +93,30 @@ test('nobody waits past the deadline, and the handler hears of it', async () => 
       return { counts: [] };
     },
   });
-  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }, { deadlineMs: 50 }))).toMatchObject(
-    {
-      status: 504,
-    },
-  );
+  expect(await problemOf(client.getCounts({ post_ids: [] }, { deadlineMs: 50 }))).toMatchObject({
+    status: 504,
+  });
   await aborted.promise;
 });
 
-test('a caller with another secret, or meaning another service, is refused without being told to sign in', async () => {
+test('an invalid service token is an internal error for the caller, not a 401', async () => {
   const { address } = await serving({ getCounts: () => ({ counts: [] }) });
   for (const wrong of [{ secret: 'quite-another-secret' }, { service: 'users' }]) {
     const client = await calling([address], wrong);
-    expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 500 });
+    expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 500 });
   }
 });
 
-test('with no instance the answer is an immediate 503 with Retry-After', async () => {
+test('a call without an available instance is an immediate 503 with Retry-After', async () => {
   const client = await calling([]);
-  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({
+  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({
     code: 'dependency.unavailable',
     status: 503,
     headers: { 'retry-after': '1' },
   });
 });
 
-test('calls are spread over the instances', async () => {
+test('calls are balanced over the instances', async () => {
   const answered = [0, 0];
   const instances = await Promise.all(
     answered.map((_, index) =>
@@ -135,7 +133,7 @@ test('calls are spread over the instances', async () => {
   expect(answered).toEqual([5, 5]);
 });
 
-test('instances that are silent are called only when none is up, those that end never', async () => {
+test('unhealthy instances are called only when none is up, draining ones never', async () => {
   const up = await serving({ getCounts: () => ({ counts: [] }) });
   const silent = await serving({
     getCounts: () => ({ counts: [{ post_id: 'silent', count: 1, liked_by_viewer: false }] }),
@@ -147,7 +145,7 @@ test('instances that are silent are called only when none is up, those that end 
   expect((await client.getCounts({ post_ids: [] })).counts).toHaveLength(1);
 });
 
-test('when an instance dies, what is idempotent is answered by another', async () => {
+test('an idempotent call is retried on another instance when one dies', async () => {
   const [first, second] = [
     await serving({ getCounts: () => ({ counts: [] }) }),
     await serving({ getCounts: () => ({ counts: [] }) }),
@@ -163,12 +161,12 @@ test('a restarted instance is used again', async () => {
   const client = await calling([first.address]);
   await client.getCounts({ post_ids: [] });
   await first.runtime.close();
-  expect(await problemOfFrameworkError(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 503 });
+  expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 503 });
   await serving({ getCounts: () => ({ counts: [] }) }, first.address.grpc_port);
   await eventually(() => client.getCounts({ post_ids: [] }));
 });
 
-test('a running call is finished before the server ends', async () => {
+test('running calls finish before the server shuts down', async () => {
   const begun = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const { client, runtime } = await connected({
@@ -186,13 +184,13 @@ test('a running call is finished before the server ends', async () => {
   await closed;
 });
 
-test('a taken port is no reason not to start', async () => {
+test('a server starts on a free port when its own is in use', async () => {
   const first = await serving({});
   const second = await serving({}, first.address.grpc_port);
   expect(second.address.grpc_port).not.toBe(first.address.grpc_port);
 });
 
-test('both sides count their calls by method and code', async () => {
+test('calls are counted by method and code', async () => {
   const { client, runtime } = await connected({ getCounts: () => ({ counts: [] }) });
   await client.getCounts({ post_ids: [] });
   expect(await runtime.metrics.metrics()).toContain(
@@ -210,7 +208,7 @@ async function connected(handlers: LikesHandlers) {
 async function serving(handlers: LikesHandlers, port = 0) {
   const runtime = await newRuntime('likes');
   const unexpected = () => {
-    throw new Error('this test does not call it');
+    throw new Error('Not expected to be called');
   };
   const service = grpcService(LikesServiceDefinition, {
     getCounts: unexpected,
@@ -247,8 +245,8 @@ async function newRuntime(name: string): Promise<Runtime> {
   return runtime;
 }
 
-const problemOfFrameworkError = (call: Promise<unknown>): Promise<Problem> =>
+const problemOf = (call: Promise<unknown>): Promise<Problem> =>
   call.then(
-    () => Promise.reject(new Error('the call should have failed')),
+    () => Promise.reject(new Error('The call should have failed')),
     (problem: Problem) => problem,
   );

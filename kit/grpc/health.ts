@@ -17,19 +17,18 @@ import { readiness } from '../core/readiness';
 import type { Runtime } from '../core/runtime';
 import { methodDefinition } from './definition';
 
-/** Probers and watchers together ask the dependencies no more often than this. */
-const ANSWER_KEPT_MS = 1_000;
+/** Bounds how often probes and watchers together check the dependencies. */
+const CACHE_MS = 1_000;
 const WATCH_INTERVAL_MS = 2_000;
-const WATCHERS = 100;
+const MAX_WATCHERS = 100;
 
 /**
- * Adds the standard health service: what `/readyz` says, for every service of this server and for the whole (`''`).
- * Done here because grpc-health-check holds a table that somebody has to keep up to date, and brings a
- * `.proto` parser that costs every process 13 MB.
+ * Adds the standard health service: the state of `/readyz`, for every service of this server and for the server (`''`).
+ * Not by grpc-health-check, which holds a table to be updated, and loads a `.proto` parser that costs every process 13 MB.
  */
 export function addHealth(server: Server, runtime: Runtime, serviceNames: readonly string[]): void {
   const known = new Set(['', ...serviceNames]);
-  const serving = rememberedReadiness(runtime);
+  const serving = cachedStatus(runtime);
   let watchers = 0;
   const { check, watch, list } = HealthDefinition.methods;
   server.addService(
@@ -44,11 +43,11 @@ export function addHealth(server: Server, runtime: Runtime, serviceNames: readon
         callback: sendUnaryData<HealthCheckResponse>,
       ) => {
         if (known.has(request.service)) callback(null, { status: await serving() });
-        else callback({ code: status.NOT_FOUND, details: 'This server has no such service' });
+        else callback({ code: status.NOT_FOUND, details: 'Unknown service' });
       },
       watch: async (call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) => {
-        if (watchers >= WATCHERS)
-          return call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'Too many are watching' });
+        if (watchers >= MAX_WATCHERS)
+          return call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'Too many watchers' });
         watchers++;
         await report(call, known.has(call.request.service) ? serving : undefined, runtime.closing);
         watchers--;
@@ -63,31 +62,31 @@ export function addHealth(server: Server, runtime: Runtime, serviceNames: readon
   );
 }
 
-/** Writes each change until the watcher goes or the process ends. */
+/** Sends each change until the watcher disconnects or the process shuts down. */
 async function report(
   call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>,
   serving: (() => Promise<Serving>) | undefined,
   closing: AbortSignal,
 ): Promise<void> {
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
-  const over = AbortSignal.any([gone.signal, closing]);
-  let told: Serving | undefined;
-  while (!gone.signal.aborted) {
+  const disconnected = new AbortController();
+  call.on('cancelled', () => disconnected.abort());
+  const ended = AbortSignal.any([disconnected.signal, closing]);
+  let reported: Serving | undefined;
+  while (!disconnected.signal.aborted) {
     const state = serving === undefined ? Serving.SERVICE_UNKNOWN : await serving();
-    if (state !== told) call.write({ status: state });
-    told = state;
+    if (state !== reported) call.write({ status: state });
+    reported = state;
     if (closing.aborted) return;
-    await sleep(WATCH_INTERVAL_MS, over);
+    await sleep(WATCH_INTERVAL_MS, ended);
   }
 }
 
-function rememberedReadiness(runtime: Runtime): () => Promise<Serving> {
-  let asked: { atMs: number; ready: Promise<boolean> } | undefined;
+function cachedStatus(runtime: Runtime): () => Promise<Serving> {
+  let cached: { atMs: number; ready: Promise<boolean> } | undefined;
   return async () => {
     if (runtime.closing.aborted) return Serving.NOT_SERVING;
-    if (asked === undefined || performance.now() - asked.atMs > ANSWER_KEPT_MS)
-      asked = { atMs: performance.now(), ready: readiness(runtime).then((answer) => answer.ready) };
-    return (await asked.ready) ? Serving.SERVING : Serving.NOT_SERVING;
+    if (cached === undefined || performance.now() - cached.atMs > CACHE_MS)
+      cached = { atMs: performance.now(), ready: readiness(runtime).then(({ ready }) => ready) };
+    return (await cached.ready) ? Serving.SERVING : Serving.NOT_SERVING;
   };
 }

@@ -34,13 +34,13 @@ afterAll(async () => {
   for (const server of servers) server.kill('SIGKILL');
 });
 
-test('a process killed in the middle of its calls costs no idempotent call', async () => {
+test('killing a process during calls fails no idempotent call', async () => {
   const ports = [await startProcess(), await startProcess()];
   const likes = createGrpcClient(runtime, {
     service: 'likes',
     definition: LikesServiceDefinition,
     internalSecret: SECRET,
-    // The registry still lists the dead one for a while: that is the hard part.
+    // The registry still lists the dead instance for a while.
     registry: {
       instances: () => ports.map((grpc_port) => ({ host: '127.0.0.1', grpc_port, state: 'up' as const })),
       onChange: () => undefined,
@@ -67,5 +67,5 @@ async function startProcess(): Promise<number> {
   });
   servers.push(server);
   for await (const line of server.stdout.pipeThrough(new TextDecoderStream())) return Number(line);
-  throw new Error('the server ended without a port');
+  throw new Error('The server exited without a port');
 }

@@ -2,12 +2,12 @@ import { Metadata } from '@grpc/grpc-js';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
-/** Metadata with the access token of the person a call is made for; `authorization` holds the calling service's own. */
+/** The metadata key of the access token of the user a call is made for; `authorization` holds the service token. */
 export const USER_AUTHORIZATION = 'user-authorization';
 
 /**
- * Where the request from outside came from that a call is made for. A service that calls for somebody tells the address
- * and the browser; a gateway that transcodes tells the rest too.
+ * The origin of the external request that a call is made for. Services send the address and the user agent; a transcoding
+ * gateway also sends the rest.
  */
 export const HttpOrigin = Type.Object({
   address: Type.String({ maxLength: 64 }),
@@ -19,39 +19,39 @@ export const HttpOrigin = Type.Object({
 });
 export type HttpOrigin = Static<typeof HttpOrigin>;
 
-/** What belongs to an HTTP answer besides its body; without it a transcoded answer is a plain 200, or 204 when empty. */
+/** Status and headers of a transcoded response; without it the response is a plain 200, or 204 when empty. */
 export const HttpResponseMetadata = Type.Object({
   status: Type.Optional(Type.Integer({ minimum: 200, maximum: 299 })),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
 export type HttpResponseMetadata = Static<typeof HttpResponseMetadata>;
 
-/** `-bin` because gRPC lets only such values hold any text; with it clients send what headers of HTTP/2 could not hold. */
+/** `-bin` because gRPC allows arbitrary text in such values only. */
 const ORIGIN = 'http-origin-bin';
-const ANSWER = 'http-answer-bin';
+const RESPONSE = 'http-answer-bin';
 
-/** Adds to a call's metadata where the request behind it came from. */
+/** Adds the origin of the external request to the metadata of a call. */
 export function setHttpOrigin(metadata: Metadata, origin: HttpOrigin): void {
   metadata.set(ORIGIN, encoded(origin));
 }
 
-/** Where the request behind a call came from, where the caller has said it well-formed. */
+/** The origin of the external request; undefined where it is missing or malformed. */
 export function httpOriginIn(metadata: Metadata): HttpOrigin | undefined {
   const value = decoded(metadata.get(ORIGIN)[0]);
   return Value.Check(HttpOrigin, value) ? value : undefined;
 }
 
-/** The trailers of an answered call, with what it means over HTTP. */
-export function trailersOf(answer: HttpResponseMetadata | undefined): Metadata | undefined {
-  if (answer === undefined) return undefined;
+/** The trailers of a successful call, with its HTTP status and headers. */
+export function trailersOf(response: HttpResponseMetadata | undefined): Metadata | undefined {
+  if (response === undefined) return undefined;
   const metadata = new Metadata();
-  metadata.set(ANSWER, encoded(answer));
+  metadata.set(RESPONSE, encoded(response));
   return metadata;
 }
 
-/** What an answered call means over HTTP; empty where the callee has said nothing. */
+/** The HTTP status and headers of a successful call; empty where the callee has set none. */
 export function httpResponseIn(trailers: Metadata): HttpResponseMetadata {
-  const value = decoded(trailers.get(ANSWER)[0]);
+  const value = decoded(trailers.get(RESPONSE)[0]);
   return Value.Check(HttpResponseMetadata, value) ? value : {};
 }
 
@@ -62,7 +62,7 @@ function decoded(value: string | Buffer | undefined): unknown {
   try {
     return JSON.parse(value.toString());
   } catch {
-    // As good as not said: the caller is told so by what it gets.
+    // Malformed is treated as missing.
     return undefined;
   }
 }

@@ -1,38 +1,29 @@
 import { status } from '@grpc/grpc-js';
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { sharedHistogram } from '../core/metrics';
 import type { Runtime } from '../core/runtime';
 
-/** Seconds; the deadline of an internal call is 2 s unless said otherwise. */
+/** Seconds; the default deadline of an internal call is 2 s. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30];
 
-/** Notes how long a call took and how it ended. */
+/** Records the duration and the status of a call. */
 export type ObserveCall = (call: { service: string; method: string; code: status; ms: number }) => void;
 
-const histograms = new WeakMap<Registry, Map<string, ObserveCall>>();
+/** Calls served by this process. Named as by the Prometheus interceptors for gRPC, so that known dashboards fit. */
+export const observeServerCalls = (runtime: Runtime): ObserveCall =>
+  observe(runtime.metrics, 'grpc_server_handling_seconds', 'Time to handle a gRPC call');
 
-/** Calls this process answers. Names after the gRPC ecosystem's Prometheus interceptors, so known dashboards fit. */
-export const observeAnswered = (runtime: Runtime): ObserveCall =>
-  observe(runtime.metrics, 'grpc_server_handling_seconds', 'Time to answer a gRPC call');
+/** Calls made by this process; each attempt counts. */
+export const observeClientCalls = (runtime: Runtime): ObserveCall =>
+  observe(runtime.metrics, 'grpc_client_handling_seconds', 'Time until a gRPC call has ended');
 
-/** Calls this process makes; each attempt counts. */
-export const observeMade = (runtime: Runtime): ObserveCall =>
-  observe(runtime.metrics, 'grpc_client_handling_seconds', 'Time until a gRPC call was answered');
-
-/** One histogram for each process, however many clients and servers share it. */
 function observe(registry: Registry, name: string, help: string): ObserveCall {
-  const ofRegistry = histograms.get(registry) ?? new Map<string, ObserveCall>();
-  histograms.set(registry, ofRegistry);
-  const present = ofRegistry.get(name);
-  if (present !== undefined) return present;
-  const histogram = new Histogram({
+  const histogram = sharedHistogram(registry, {
     name,
     help,
     labelNames: ['grpc_service', 'grpc_method', 'grpc_code'] as const,
     buckets: DURATION_BUCKETS,
-    registers: [registry],
   });
-  const made: ObserveCall = ({ service, method, code, ms }) =>
+  return ({ service, method, code, ms }) =>
     histogram.observe({ grpc_service: service, grpc_method: method, grpc_code: status[code] }, ms / 1000);
-  ofRegistry.set(name, made);
-  return made;
 }

@@ -17,15 +17,15 @@ afterAll(() => {
   server.forceShutdown();
 });
 
-/** Asks as grpcurl does, in the bytes that travel: the answer is searched for the names in it. */
-const ask = (service: string, request: Buffer) =>
+/** Sends raw bytes as grpcurl does, and returns the response as text to be searched for names. */
+const reflect = (service: string, request: Buffer) =>
   new Promise<string>((resolve, reject) => {
-    const asIs = (bytes: Buffer) => bytes;
+    const unchanged = (bytes: Buffer) => bytes;
     const path = `/${service}/ServerReflectionInfo`;
     const options = { deadline: Date.now() + 10_000 };
-    const call = client.makeBidiStreamRequest(path, asIs, asIs, new Metadata(), options);
-    call.on('data', (answer: Buffer) => {
-      resolve(answer.toString('latin1'));
+    const call = client.makeBidiStreamRequest(path, unchanged, unchanged, new Metadata(), options);
+    call.on('data', (response: Buffer) => {
+      resolve(response.toString('latin1'));
       call.end();
     });
     call.on('error', reject);
@@ -39,9 +39,9 @@ const fileContaining = (symbol: string) =>
   Buffer.concat([Buffer.from([0x22, symbol.length]), Buffer.from(symbol)]);
 
 test.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'])(
-  'tools that ask %s learn which services there are, and of what they consist',
+  '%s lists the services and their descriptors',
   async (service) => {
-    expect(await ask(service, LIST_SERVICES)).toContain('users.v1.UsersService');
-    expect(await ask(service, fileContaining('users.v1.UsersService'))).toContain('GetUserByUsername');
+    expect(await reflect(service, LIST_SERVICES)).toContain('users.v1.UsersService');
+    expect(await reflect(service, fileContaining('users.v1.UsersService'))).toContain('GetUserByUsername');
   },
 );

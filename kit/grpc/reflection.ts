@@ -11,14 +11,14 @@ import {
 import descriptorsPath from '../../contracts/gen/descriptors.binpb' with { type: 'file' };
 import type { Logger } from '../core/log';
 
-/** The import gives the file's path, and makes a bundle bring it along: relative to the bundle then. */
+/** The import yields the path of the file and adds the file to a bundle; there the path is relative to the bundle. */
 const DESCRIPTORS = resolve(import.meta.dir, descriptorsPath);
 
 /** FileDescriptorSet: `repeated FileDescriptorProto file = 1`, length-delimited. */
 const FILE_TAG = (1 << 3) | 2;
 
 const METHOD = 'ServerReflectionInfo';
-/** The second is the older name, which many tools still ask first. */
+/** The second is the older name, which many tools still try first. */
 const SERVICES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 
 interface LoadedService {
@@ -27,9 +27,8 @@ interface LoadedService {
 }
 
 /**
- * Adds the standard reflection service, so that tools such as grpcurl can call without the `.proto` files.
- * The library is loaded at the first question: it costs more memory than the rest of gRPC, and most
- * processes are never asked.
+ * Adds the standard reflection service, so that tools such as grpcurl work without the `.proto` files. The library is
+ * loaded on first use: it takes more memory than the rest of gRPC, and most processes never need it.
  */
 export function addReflection(server: Server, log: Logger, serviceNames: readonly string[]): void {
   let loading: Promise<Map<string, LoadedService>> | undefined;
@@ -38,7 +37,7 @@ export function addReflection(server: Server, log: Logger, serviceNames: readonl
     let loaded: LoadedService | undefined;
     const method = () => {
       const definition = loaded?.definition[METHOD];
-      if (definition === undefined) throw new Error(`the reflection library has no ${path}`);
+      if (definition === undefined) throw new Error(`The reflection library has no ${path}`);
       return definition;
     };
     server.addService(
@@ -54,7 +53,7 @@ export function addReflection(server: Server, log: Logger, serviceNames: readonl
         },
       },
       {
-        // Reading, and so decoding, begins when the library's handler listens.
+        // Reading, and so decoding, starts when the library's handler subscribes.
         [METHOD]: (call: ServerDuplexStream<unknown, unknown>) => {
           loading ??= loadReflection([...serviceNames, 'grpc.health.v1.Health']);
           loading.then(
@@ -64,8 +63,8 @@ export function addReflection(server: Server, log: Logger, serviceNames: readonl
               handler?.(call);
             },
             (failure: unknown) => {
-              // A tool that asks in vain must not take the service down.
-              log.error({ err: failure }, 'gRPC reflection cannot be loaded');
+              // A failure here must not crash the service.
+              log.error({ err: failure }, 'Loading gRPC reflection failed');
               call.emit('error', { code: status.UNIMPLEMENTED, details: 'reflection is not available' });
             },
           );

@@ -19,25 +19,25 @@ import { type HttpOrigin, type HttpResponseMetadata, httpOriginIn, trailersOf } 
 import type { ObserveCall } from './metrics';
 import { DependencyTimedOut, statusFromProblem } from './status';
 
-/** For callers that set no deadline of their own, or a longer one. */
-const LONGEST_CALL_MS = 30_000;
-/** Files come this way, as fast as a client's line is. */
-const LONGEST_STREAM_MS = 600_000;
+/** The maximum deadline, also for callers that set none. */
+const MAX_CALL_MS = 30_000;
+/** Uploads are as slow as the client's connection. */
+const MAX_STREAM_MS = 600_000;
 
-/** What a handler knows of the call besides its request. Pass it on to the clients it uses. */
+/** The context of a call. Pass it on to the clients that the handler uses. */
 export interface IncomingCall extends Trace {
-  /** The calling service, as its token says. */
+  /** The calling service, from its service token. */
   readonly caller: string;
-  /** Milliseconds since 1970 after which nobody waits for the answer. */
+  /** Milliseconds since 1970. */
   readonly deadline: number;
-  /** Aborts when the deadline has passed or the caller has gone. */
+  /** Aborts at the deadline, or when the caller has canceled. */
   readonly signal: AbortSignal;
-  /** One value of the call's metadata. */
+  /** The first value of a metadata key. */
   readonly metadata: (name: string) => string | undefined;
-  /** Where the request from outside came from, where the caller has said it. */
+  /** The origin of the external request, where the caller has sent it. */
   readonly origin: HttpOrigin | undefined;
-  /** Says what belongs to an HTTP answer besides the response; for callers that make one of it. */
-  readonly setHttpResponse: (answer: HttpResponseMetadata) => void;
+  /** Sets the HTTP status and headers of the response, for callers that transcode it. */
+  readonly setHttpResponse: (response: HttpResponseMetadata) => void;
 }
 
 /** A call with one request, or with a stream of them; one response either way. */
@@ -45,62 +45,63 @@ export type AnyServerCall = ServerUnaryCall<unknown, unknown> | ServerReadableSt
 
 export type AnyHandler = (request: unknown, call: IncomingCall) => unknown;
 
-/** What all calls of one server share. */
-export interface Answering {
+/** Shared by all calls of a server. */
+export interface ServerContext {
   readonly log: Logger;
   readonly observe: ObserveCall;
   readonly spans: SpanRecorder | null;
   readonly verify: (token: string | undefined) => Promise<string>;
 }
 
-interface Answered extends Answering {
+/** Shared by all calls of a method. */
+interface MethodContext extends ServerContext {
   readonly service: string;
   readonly method: GrpcMethod;
   readonly handle: AnyHandler;
 }
 
 /**
- * Answers one call with its handler: checks the caller's token, holds the time, and ends with the problem's status
- * when the handler throws.
+ * Handles one call: verifies the service token, enforces the deadline, runs the handler, and maps what it throws to a
+ * status.
  */
-export async function answerCall(
-  answered: Answered,
+export async function handleCall(
+  context: MethodContext,
   call: AnyServerCall,
   callback: sendUnaryData<unknown>,
 ): Promise<void> {
-  const { service, method } = answered;
+  const { service, method } = context;
   const startedMs = performance.now();
   const metadata = (name: string) => call.metadata.get(name)[0]?.toString();
   const sent = { requestId: metadata('x-request-id'), traceparent: metadata('traceparent') };
-  const trace = receiveTrace(answered.spans, sent);
-  const time = limitTime(call, method.requestStream ? LONGEST_STREAM_MS : LONGEST_CALL_MS);
+  const trace = receiveTrace(context.spans, sent);
+  const time = limitTime(call, method.requestStream ? MAX_STREAM_MS : MAX_CALL_MS);
   let httpResponse: HttpResponseMetadata | undefined;
   let code = status.OK;
   try {
-    const caller = await answered.verify(parseBearer(metadata('authorization')) ?? undefined);
+    const caller = await context.verify(parseBearer(metadata('authorization')) ?? undefined);
     const incoming: IncomingCall = {
       ...trace,
       ...time,
       caller,
       metadata,
       origin: httpOriginIn(call.metadata),
-      setHttpResponse(answer) {
-        httpResponse = answer;
+      setHttpResponse(response) {
+        httpResponse = response;
       },
     };
-    const work = withTrace(trace, async () => answered.handle(requestOf(call), incoming));
-    callback(null, await Promise.race([work, time.over]), trailersOf(httpResponse));
+    const work = withTrace(trace, async () => context.handle(requestOf(call), incoming));
+    callback(null, await Promise.race([work, time.expired]), trailersOf(httpResponse));
   } catch (failure) {
     const problem = problemOfFailure(failure);
     const ending = statusFromProblem(problem);
     code = ending.code;
     callback(ending);
-    // What is still being sent is of no use now; unread it would hold the stream open.
+    // Discards the rest of the request; unread it would hold the stream open.
     if (isStream(call)) call.resume();
-    logFailure(answered, trace, problem);
+    logFailure(context, trace, problem);
   } finally {
     time.stop();
-    answered.observe({ service, method: method.name, code, ms: performance.now() - startedMs });
+    context.observe({ service, method: method.name, code, ms: performance.now() - startedMs });
     if (trace.span !== undefined) endSpan(trace, callSpan('server', `${service}/${method.name}`, code));
   }
 }
@@ -110,37 +111,37 @@ const isStream = (call: AnyServerCall): call is ServerReadableStream<unknown, un
 const requestOf = (call: AnyServerCall): unknown => (isStream(call) ? messagesOf(call) : call.request);
 
 /**
- * Reads a stream as the handler asks for it, one message after the other.
+ * Reads a request stream with backpressure.
  *
- * @throws DependencyUnavailable when the caller broke it off: what came is not whole then
+ * @throws DependencyUnavailable when the caller aborted it: the request is incomplete
  */
 async function* messagesOf(call: ServerReadableStream<unknown, unknown>): AsyncGenerator<unknown> {
-  let whole = false;
+  let complete = false;
   for await (const message of call) {
-    if (message === END_OF_REQUESTS) whole = true;
+    if (message === END_OF_REQUESTS) complete = true;
     else yield message;
   }
-  if (!whole) throw new DependencyUnavailable();
+  if (!complete) throw new DependencyUnavailable();
 }
 
-function logFailure({ log, service, method }: Answered, trace: Trace, problem: Problem): void {
-  const about = {
+function logFailure({ log, service, method }: MethodContext, trace: Trace, problem: Problem): void {
+  const fields = {
     request_id: trace.requestId,
     grpc_service: service,
     grpc_method: method.name,
     code: problem.code,
   };
-  if (problem.status >= 500) log.error({ ...about, err: problem.cause ?? problem }, 'a gRPC call failed');
-  else log.info(about, 'a gRPC call was refused');
+  if (problem.status >= 500) log.error({ ...fields, err: problem.cause ?? problem }, 'gRPC call failed');
+  else log.info(fields, 'gRPC call rejected');
 }
 
-/** The time a call has: `over` rejects, and the signal aborts, at its deadline or when the caller goes away. */
-function limitTime(call: EventEmitter & { getDeadline(): Deadline }, longestMs: number) {
-  const deadline = Math.min(Number(call.getDeadline()), Date.now() + longestMs);
+/** Enforces the deadline: `expired` rejects, and the signal aborts, when it has passed or the caller has canceled. */
+function limitTime(call: EventEmitter & { getDeadline(): Deadline }, maxMs: number) {
+  const deadline = Math.min(Number(call.getDeadline()), Date.now() + maxMs);
   const controller = new AbortController();
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  // Without a handler of its own, an end before the race begins would count as unhandled.
-  over.catch(() => undefined);
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  // A rejection before the race starts would otherwise count as unhandled.
+  expired.catch(() => undefined);
   const end = () => {
     controller.abort();
     reject(new DependencyTimedOut());
@@ -149,8 +150,8 @@ function limitTime(call: EventEmitter & { getDeadline(): Deadline }, longestMs: 
   call.on('cancelled', end);
   const stop = () => {
     clearTimeout(timer);
-    // The library says "cancelled" at the end of every call, answered ones too.
+    // The library emits "cancelled" at the end of every call, successful ones included.
     call.off('cancelled', end);
   };
-  return { deadline, signal: controller.signal, over, stop };
+  return { deadline, signal: controller.signal, expired, stop };
 }

@@ -4,21 +4,20 @@ import { createServiceTokenVerifier } from '../auth/service-token';
 import type { Runtime } from '../core/runtime';
 import { type GrpcDefinition, methodDefinition, type RequestOf, type ResponseOf } from './definition';
 import { addHealth } from './health';
-import { observeAnswered } from './metrics';
+import { observeServerCalls } from './metrics';
 import { addReflection } from './reflection';
 import {
-  type Answering,
   type AnyHandler,
   type AnyServerCall,
-  answerCall,
+  handleCall,
   type IncomingCall,
+  type ServerContext,
 } from './server-call';
 
-/** An internal message is ids and short texts; files never travel this way whole. */
-const MESSAGE_BYTES = 4 * 1024 * 1024;
-/** Bounds what one caller's connection can have running here at once. */
-const CALLS_PER_CONNECTION = 1_000;
-/** Running calls may finish for this long at the end; then their streams are cut. */
+/** Internal messages are ids and short texts; files are streamed. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+const MAX_CALLS_PER_CONNECTION = 1_000;
+/** How long running calls may take at shutdown; then their streams are reset. */
 const DRAIN_MS = 10_000;
 
 export type Handlers<Definition extends GrpcDefinition> = {
@@ -28,15 +27,15 @@ export type Handlers<Definition extends GrpcDefinition> = {
   ) => Promise<ResponseOf<Definition['methods'][Name]>> | ResponseOf<Definition['methods'][Name]>;
 };
 
-/** A definition with the functions that fulfil it; made by `grpcService`. */
+/** A definition with its handlers; created by `grpcService`. */
 export interface GrpcService {
   readonly definition: GrpcDefinition;
   readonly handlers: ReadonlyMap<string, AnyHandler>;
 }
 
 /**
- * Joins a generated definition with its handlers.
- * A handler returns the response, or throws a `Problem`, which reaches the caller as the same problem.
+ * Combines a generated definition with its handlers. A handler returns the response or throws a `Problem`, which the
+ * caller receives as the same problem.
  */
 export function grpcService<Definition extends GrpcDefinition>(
   definition: Definition,
@@ -46,12 +45,12 @@ export function grpcService<Definition extends GrpcDefinition>(
 }
 
 /**
- * Answers gRPC until the runtime closes. Every call needs a service token, save the standard health and
- * reflection services, which tools and orchestrators ask without one.
+ * Serves gRPC until the runtime shuts down. Every call requires a service token, except for the standard health and
+ * reflection services, which tools and orchestrators call without one.
  *
- * @param port a free one is taken when this one is not; 0 always takes a free one
- * @param internalSecret INTERNAL_SECRET, from which service tokens are signed
- * @param audience the name of this service, as callers know it
+ * @param options.port when it is in use, a free one is picked; 0 always picks a free one
+ * @param options.internalSecret INTERNAL_SECRET, which signs service tokens
+ * @param options.audience the name of this service
  * @returns the port it listens on
  */
 export async function startGrpcServer(
@@ -64,41 +63,41 @@ export async function startGrpcServer(
     audience: string;
   },
 ): Promise<{ port: number }> {
-  // The library writes to the console otherwise.
+  // By default the library logs to the console.
   setLogger({ error: (message: unknown) => runtime.log.warn(`gRPC: ${message}`) });
   const server = new Server({
-    'grpc.max_receive_message_length': MESSAGE_BYTES,
-    'grpc.max_send_message_length': MESSAGE_BYTES,
-    'grpc.max_concurrent_streams': CALLS_PER_CONNECTION,
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION,
   });
-  const answering: Answering = {
+  const context: ServerContext = {
     log: runtime.log,
-    observe: observeAnswered(runtime),
+    observe: observeServerCalls(runtime),
     spans: runtime.spans,
     verify: createServiceTokenVerifier({ audience: options.audience, secret: options.internalSecret }),
   };
-  for (const service of options.services) addService(server, service, answering);
+  for (const service of options.services) addService(server, service, context);
   const names = options.services.map((service) => service.definition.fullName);
   addHealth(server, runtime, names);
   addReflection(server, runtime.log, names);
   const port = await bind(server, options.host, options.port, runtime.log);
   runtime.onClose('grpc', () => drain(server));
-  runtime.log.info(`answering gRPC on ${options.host}:${port}`);
+  runtime.log.info(`serving gRPC on ${options.host}:${port}`);
   return { port };
 }
 
-function addService(server: Server, service: GrpcService, answering: Answering): void {
+function addService(server: Server, service: GrpcService, shared: ServerContext): void {
   for (const [name, method] of Object.entries(service.definition.methods)) {
     const handle = service.handlers.get(name);
     const { fullName } = service.definition;
     if (handle === undefined || method.responseStream)
-      throw new Error(`${fullName}.${method.name} needs a handler, and may not answer with a stream`);
-    const answered = { service: fullName, method, handle, ...answering };
+      throw new Error(`${fullName}.${method.name} requires a handler, and must not stream its response`);
+    const context = { service: fullName, method, handle, ...shared };
     server.addService(
       { [name]: methodDefinition(service.definition, method) },
       {
         [name]: (call: AnyServerCall, callback: sendUnaryData<unknown>) =>
-          void answerCall(answered, call, callback),
+          void handleCall(context, call, callback),
       },
     );
   }
@@ -109,7 +108,7 @@ async function bind(server: Server, host: string, port: number, log: Logger): Pr
     return await bindTo(server, host, port);
   } catch (failure) {
     if (port === 0) throw failure;
-    log.info({ err: failure }, `port ${port} is not free for gRPC: taking another`);
+    log.info({ err: failure }, `port ${port} is in use; serving gRPC on another`);
     return bindTo(server, host, 0);
   }
 }
@@ -124,7 +123,7 @@ function bindTo(server: Server, host: string, port: number): Promise<number> {
 }
 
 async function drain(server: Server): Promise<void> {
-  const cut = setTimeout(() => server.forceShutdown(), DRAIN_MS);
+  const timer = setTimeout(() => server.forceShutdown(), DRAIN_MS);
   await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  clearTimeout(cut);
+  clearTimeout(timer);
 }

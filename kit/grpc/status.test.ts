@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { join } from 'node:path';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { DependencyUnavailable, defineProblem, InternalError, Problem } from '../errors/problem';
 import { DependencyTimedOut, problemFromStatus, statusFromProblem, statusOfProblem } from './status';
@@ -6,10 +7,10 @@ import { DependencyTimedOut, problemFromStatus, statusFromProblem, statusOfProbl
 const serviceError = (code: status, metadata = new Metadata()): ServiceError =>
   Object.assign(new Error('failed'), { code, details: 'failed', metadata });
 
-test('a problem crosses to a caller with all it says', () => {
-  const WrongAge = defineProblem('test.wrong-age', 422, 'The age is wrong');
+test('a problem is transferred completely', () => {
+  const WrongAge = defineProblem('test.wrong-age', 422, 'Invalid age');
   const sent = new WrongAge({
-    detail: 'Nobody is “minus one” years old.',
+    detail: '“Minus one” is no age.',
     errors: [{ field: 'age', message: 'Must be at least 0' }],
     headers: { 'retry-after': '3' },
   });
@@ -19,7 +20,7 @@ test('a problem crosses to a caller with all it says', () => {
     expect(received[field]).toEqual(sent[field]);
 });
 
-test('what caused a problem stays inside', () => {
+test('the cause of a problem is not sent', () => {
   const { metadata, details } = statusFromProblem(
     new InternalError({ cause: new Error('password of root') }),
   );
@@ -41,19 +42,30 @@ test.each([
   ['dependency.timed-out', 504, status.DEADLINE_EXCEEDED],
   ['teapot', 418, status.FAILED_PRECONDITION],
   ['internal', 500, status.INTERNAL],
-])('%s (%i) is a gRPC status foreign clients understand', (code, httpStatus, expected) => {
+])('%s (%i) maps to a standard gRPC status', (code, httpStatus, expected) => {
   expect(statusOfProblem(new Problem(code, httpStatus, 'title'))).toBe(expected);
+});
+
+test('of the conflicts in docs/errors.md, those about something that exists already are ALREADY_EXISTS', async () => {
+  const errors = await Bun.file(join(import.meta.dir, '../../docs/errors.md')).text();
+  const conflicts = [...errors.matchAll(/^\| `([^`]+)` \| 409 \|/gm)].map(([, code = '']) => code);
+  expect(conflicts.length).toBeGreaterThan(30);
+  const existing = conflicts.filter(
+    (code) => statusOfProblem(new Problem(code, 409, 'title')) === status.ALREADY_EXISTS,
+  );
+  // A new code that reads like one of these has to be decided on in `ALREADY_EXISTS_REASONS`.
+  expect(existing).toEqual(conflicts.filter((code) => /taken$|already/.test(code)));
 });
 
 test.each([
   [status.UNAVAILABLE, DependencyUnavailable.code],
   [status.DEADLINE_EXCEEDED, DependencyTimedOut.code],
   [status.UNIMPLEMENTED, InternalError.code],
-])('a bare status %i means something to the caller', (code, expected) => {
+])('a bare status %i maps to a problem', (code, expected) => {
   expect(problemFromStatus(serviceError(code)).code).toBe(expected);
 });
 
-test('a trailer that is not ours is left alone', () => {
+test('a trailer that is not a problem is ignored', () => {
   const metadata = new Metadata();
   metadata.set('problem-bin', Buffer.from('{"status":200}'));
   expect(problemFromStatus(serviceError(status.UNAVAILABLE, metadata)).code).toBe(DependencyUnavailable.code);

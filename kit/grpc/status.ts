@@ -3,18 +3,14 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { DependencyUnavailable, defineProblem, InternalError, Problem } from '../errors/problem';
 
-export const DependencyTimedOut = defineProblem(
-  'dependency.timed-out',
-  504,
-  'Something this needs did not answer in time',
-);
+export const DependencyTimedOut = defineProblem('dependency.timed-out', 504, 'Dependency timed out');
 
-/** Seconds a client is asked to wait when a service is gone: as long as a restart usually takes. */
+/** Seconds a client should wait when a service is unavailable: a restart usually takes that long. */
 export const RETRY_AFTER_SECONDS = 1;
 
 /**
- * From HTTP to gRPC, after the table of google/rpc/code.proto. A `409` is not in here: it depends on the problem.
- * The whole problem travels beside the status, so these are for foreign clients, retries and metrics.
+ * From HTTP to gRPC, after the table of google/rpc/code.proto. `409` is missing because it depends on the problem. The
+ * whole problem is sent beside the status: these are for third-party clients, retries and metrics.
  */
 const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
   400: status.INVALID_ARGUMENT,
@@ -36,10 +32,19 @@ const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
   504: status.DEADLINE_EXCEEDED,
 };
 
-/** Trailer with the problem as JSON; `-bin` because gRPC lets only such values hold any text. */
+/**
+ * The reasons, the last part of a problem's code, for which a `409` is ALREADY_EXISTS: another resource has the value, or
+ * the caller's own action was done before. Any other `409` is FAILED_PRECONDITION.
+ */
+const ALREADY_EXISTS_REASONS: ReadonlySet<string> = new Set([
+  ...['already-reposted', 'already-voted', 'video-already-there'],
+  ...['claim-taken', 'email-taken', 'name-taken', 'phone-number-taken', 'username-taken'],
+]);
+
+/** Trailer with the problem as JSON; `-bin` because gRPC allows arbitrary text in such values only. */
 const PROBLEM_TRAILER = 'problem-bin';
-/** Trailers share HTTP/2's header limit, which some clients set as low as 8 KiB. */
-const MAXIMUM_FIELD_ERRORS = 20;
+/** Trailers count towards HTTP/2's header limit, which some clients set as low as 8 KiB. */
+const MAX_FIELD_ERRORS = 20;
 
 const ProblemTrailer = Type.Object({
   code: Type.String(),
@@ -51,16 +56,18 @@ const ProblemTrailer = Type.Object({
 });
 type ProblemTrailer = Static<typeof ProblemTrailer>;
 
-/** The gRPC status a problem is answered with. */
+/** The gRPC status of a problem. */
 export function statusOfProblem(problem: Problem): status {
   if (problem.status === 409)
-    return /taken$|already/.test(problem.code) ? status.ALREADY_EXISTS : status.FAILED_PRECONDITION;
+    return ALREADY_EXISTS_REASONS.has(reasonOf(problem)) ? status.ALREADY_EXISTS : status.FAILED_PRECONDITION;
   return (
     STATUS_BY_HTTP[problem.status] ?? (problem.status < 500 ? status.FAILED_PRECONDITION : status.INTERNAL)
   );
 }
 
-/** The end of a failed call: status, title as its message, and the problem for callers who can read it. */
+const reasonOf = ({ code }: Problem): string => code.slice(code.lastIndexOf('.') + 1);
+
+/** The end of a failed call: its status, its detail or title as the message, and the problem as a trailer. */
 export function statusFromProblem(problem: Problem): StatusObject {
   const { code, title, detail, errors, headers } = problem;
   const trailer: ProblemTrailer = {
@@ -68,7 +75,7 @@ export function statusFromProblem(problem: Problem): StatusObject {
     status: problem.status,
     title,
     ...(detail !== undefined && { detail }),
-    ...(errors !== undefined && { errors: errors.slice(0, MAXIMUM_FIELD_ERRORS) }),
+    ...(errors !== undefined && { errors: errors.slice(0, MAX_FIELD_ERRORS) }),
     headers: { ...headers },
   };
   const metadata = new Metadata();
@@ -76,7 +83,7 @@ export function statusFromProblem(problem: Problem): StatusObject {
   return { code: statusOfProblem(problem), details: detail ?? title, metadata };
 }
 
-/** The problem behind a failed call: the callee's own, or what the bare status means for the caller. */
+/** The problem of a failed call: that of the callee, or one derived from the bare status. */
 export function problemFromStatus(failure: ServiceError): Problem {
   const sent = readTrailer(failure.metadata);
   if (sent !== undefined) {
@@ -104,7 +111,7 @@ function readTrailer(metadata: Metadata | undefined): ProblemTrailer | undefined
     const parsed: unknown = JSON.parse(value.toString());
     return Value.Check(ProblemTrailer, parsed) ? parsed : undefined;
   } catch {
-    // Not ours: the status alone decides then.
+    // Not a problem: the status decides.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ import { createGrpcClient } from './client';
 import { grpcService, type Handlers, startGrpcServer } from './server';
 
 const SECRET = 'a-secret-used-in-tests-only';
-const Refused = defineProblem('test.refused', 409, 'Not this one');
+const Rejected = defineProblem('test.rejected', 409, 'Rejected');
 /** The one method that takes a stream. */
 const DEFINITION = {
   ...MediaServiceDefinition,
@@ -43,12 +43,12 @@ const dataOf = (bytes: number): UploadAvatarRequest => ({
   content: { $case: 'data', value: Buffer.alloc(bytes) },
 });
 
-/** Counts what was taken from it, and whether it was told to stop. */
+/** Counts the messages read from it, and records whether it was stopped. */
 function source(count: number, bytes: number) {
-  const seen = { taken: 0, stopped: false };
+  const seen = { read: 0, stopped: false };
   async function* messages() {
     try {
-      for (; seen.taken < count; seen.taken++) yield dataOf(bytes);
+      for (; seen.read < count; seen.read++) yield dataOf(bytes);
     } finally {
       seen.stopped = true;
     }
@@ -58,11 +58,11 @@ function source(count: number, bytes: number) {
 
 const outcomeOf = (call: Promise<unknown>) =>
   call.then(
-    () => 'answered',
+    () => 'succeeded',
     (problem: unknown) => problem,
   );
 
-test('all messages of a stream arrive, in their order', async () => {
+test('all messages of a stream arrive in order', async () => {
   const lengths: number[] = [];
   upload = async (requests) => {
     for await (const { content } of requests)
@@ -76,7 +76,7 @@ test('all messages of a stream arrive, in their order', async () => {
   expect(lengths).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
 });
 
-test('a stream is read no faster than the callee takes it', async () => {
+test('a stream is read with backpressure from the callee', async () => {
   const release = Promise.withResolvers<void>();
   let received = 0;
   upload = async (requests) => {
@@ -88,45 +88,48 @@ test('a stream is read no faster than the callee takes it', async () => {
   };
   const { seen, messages } = source(1_000, 64 * 1024);
   const call = client.uploadAvatar(messages);
-  for (let before = -1; before !== seen.taken || received === 0; await sleep(50)) before = seen.taken;
-  // Of 64 MB, what the two sides' buffers hold.
-  expect(seen.taken * 64 * 1024).toBeLessThan(16 * 1024 * 1024);
+  for (let before = -1; before !== seen.read || received === 0; await sleep(50)) before = seen.read;
+  // Of 64 MB, as much as the buffers of both sides hold.
+  expect(seen.read * 64 * 1024).toBeLessThan(16 * 1024 * 1024);
   release.resolve();
   await call;
   expect(received).toBe(1_000);
 }, 30_000);
 
-test('a refusal in the middle ends the call, and nothing more is read', async () => {
+test('a rejection during the stream ends the call, and stops reading', async () => {
   upload = async (requests) => {
-    for await (const _ of requests) throw new Refused();
+    for await (const _ of requests) throw new Rejected();
     return { file: undefined };
   };
   const { seen, messages } = source(100_000, 64 * 1024);
-  expect(await outcomeOf(client.uploadAvatar(messages))).toMatchObject({ code: 'test.refused', status: 409 });
+  expect(await outcomeOf(client.uploadAvatar(messages))).toMatchObject({
+    code: 'test.rejected',
+    status: 409,
+  });
   expect(seen.stopped).toBe(true);
-  expect(seen.taken).toBeLessThan(100_000);
+  expect(seen.read).toBeLessThan(100_000);
 });
 
-test('a stream that is broken off is never taken for whole', async () => {
+test('an aborted stream never counts as complete', async () => {
   for (let attempt = 0; attempt < 150; attempt++) {
     const ended = Promise.withResolvers<string>();
     const stop = new AbortController();
     upload = async (requests) => {
       try {
         for await (const _ of requests) if (attempt % 2 === 0) await sleep(1);
-        ended.resolve('whole');
+        ended.resolve('complete');
       } catch {
-        ended.resolve('broken off');
+        ended.resolve('aborted');
       }
       return { file: undefined };
     };
     async function* messages() {
       for (let count = 0; count < 5 + attempt; count++) yield dataOf(1_000);
-      if (attempt % 3 === 0) throw new Error('The source has failed');
+      if (attempt % 3 === 0) throw new Error('The source failed');
       stop.abort();
       await sleep(1_000);
     }
-    expect(await outcomeOf(client.uploadAvatar(messages(), { signal: stop.signal }))).not.toBe('answered');
-    expect(await ended.promise).toBe('broken off');
+    expect(await outcomeOf(client.uploadAvatar(messages(), { signal: stop.signal }))).not.toBe('succeeded');
+    expect(await ended.promise).toBe('aborted');
   }
 }, 30_000);

@@ -14,11 +14,10 @@ import type { InstanceDirectory } from '../registry/instances';
 import { createGrpcClient } from './client';
 
 /**
- * The access token verifier of a process: settings from the environment, keys and the list of revocations from the auth
- * service, and further revocations from its events within moments. While auth or RabbitMQ is unavailable, the last known
- * state holds.
+ * Opens the access token verifier of a process: settings from the environment, keys and the list of revocations from the
+ * auth service, and new revocations from its events. While auth or RabbitMQ is unavailable, the last known state holds.
  *
- * @param registry the live view, with the HTTP ports of the auth service
+ * @param registry the registry client; provides the addresses of the auth service
  * @param internalSecret INTERNAL_SECRET, for the gRPC calls to auth
  */
 export function openTokenVerifier(
