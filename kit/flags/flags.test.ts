@@ -21,7 +21,7 @@ const always = (value: boolean) => ({ features: { beta: { defaultValue: value } 
 describe('a flag', () => {
   const flags = createFlags(moderatorsOnly);
 
-  test('goes by who is asked for: id, username, roles', () => {
+  test('depends on the user: id, username, roles', () => {
     expect(flags.value('beta', false, alice)).toBe(true);
     expect(flags.value('beta', true, bob)).toBe(false);
     expect(flags.value('limit', 1, alice)).toBe(20);
@@ -29,20 +29,20 @@ describe('a flag', () => {
     expect(flags.evaluate(null)).toEqual({ beta: false, limit: 10 });
   });
 
-  test('that is unknown or of another type is what the code says', () => {
-    expect(flags.value('unheard-of', true, alice)).toBe(true);
+  test('that is unknown or of another type has the fallback value', () => {
+    expect(flags.value('unknown', true, alice)).toBe(true);
     expect(flags.value('beta', 7, alice)).toBe(7);
     expect(flags.value('limit', true, alice)).toBe(true);
   });
 
-  test('of a share of people is the same for one person every time', () => {
+  test('with a percentage rollout is stable per user', () => {
     const half = createFlags({
       features: {
         half: { defaultValue: false, rules: [{ force: true, coverage: 0.5, hashAttribute: 'id' }] },
       },
     });
     const of = (id: string) => half.value('half', false, { id, username: id, roles: [] });
-    const ids = Array.from({ length: 200 }, (_, index) => `person-${index}`);
+    const ids = Array.from({ length: 200 }, (_, index) => `user-${index}`);
     const on = ids.filter(of);
     expect(on.length).toBeGreaterThan(50);
     expect(on.length).toBeLessThan(150);
@@ -50,7 +50,7 @@ describe('a flag', () => {
   });
 
   test.each(['', 'null', '[]', '{}', '{"features":[]}', '{"features":{"beta":true}}'])(
-    'is not read from %p',
+    'is not parsed from %p',
     (text) => expect(() => parseFeatures(text)).toThrow(),
   );
 });
@@ -58,14 +58,14 @@ describe('a flag', () => {
 describe('flags of a process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rookery-flags-'));
   const runtimes: ReturnType<typeof testRuntime>[] = [];
-  let answer: () => Response | Promise<Response> = () => new Response(null, { status: 503 });
-  let asked: string[] = [];
+  let respond: () => Response | Promise<Response> = () => new Response(null, { status: 503 });
+  let requested: string[] = [];
   const growthBook = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     fetch(request) {
-      asked.push(new URL(request.url).pathname);
-      return answer();
+      requested.push(new URL(request.url).pathname);
+      return respond();
     },
   });
 
@@ -82,7 +82,7 @@ describe('flags of a process', () => {
     return openFlags(runtime, {
       GROWTHBOOK_API_HOST: `http://127.0.0.1:${growthBook.port}`,
       GROWTHBOOK_CLIENT_KEY: 'sdk-test',
-      GROWTHBOOK_CACHE_FILE: join(folder, 'kept', 'features.json'),
+      GROWTHBOOK_CACHE_FILE: join(folder, 'cache', 'features.json'),
       FEATURES_FILE: join(folder, 'features.json'),
       FEATURES_REFRESH_MS: 20,
       ...environment,
@@ -92,7 +92,7 @@ describe('flags of a process', () => {
   const untilBeta = (flags: ReturnType<typeof open>, value: boolean) =>
     eventually(() => expect(flags.value('beta', !value, bob)).toBe(value));
 
-  test('come from a file where GrowthBook is not named, and follow it', async () => {
+  test('come from a file when GrowthBook is not configured, and follow its changes', async () => {
     const file = join(folder, 'own.json');
     writeFileSync(file, JSON.stringify(always(true)));
     const flags = open({
@@ -103,38 +103,38 @@ describe('flags of a process', () => {
     expect(flags.value('beta', false, bob)).toBe(true);
     writeFileSync(file, JSON.stringify(always(false)));
     await untilBeta(flags, false);
-    writeFileSync(file, '{ half a fi');
+    writeFileSync(file, '{ "featu');
     writeFileSync(join(folder, 'unrelated'), '');
     expect(flags.value('beta', true, bob)).toBe(false);
     writeFileSync(file, JSON.stringify(always(true)));
     await untilBeta(flags, true);
   });
 
-  test('come from GrowthBook, stay through its outage, its nonsense and a restart meanwhile, and go on after it', async () => {
-    answer = () => Response.json(always(true));
+  test('come from GrowthBook, and survive outages, invalid responses and restarts', async () => {
+    respond = () => Response.json(always(true));
     const flags = open();
-    // Nothing was known of GrowthBook yet: the file answers, and nobody waits.
+    // Until the first response the file is used, without waiting.
     expect(flags.value('beta', true, bob)).toBe(false);
     await untilBeta(flags, true);
-    expect(asked).toContain('/api/features/sdk-test');
+    expect(requested).toContain('/api/features/sdk-test');
 
     for (const failing of [
       () => new Response(null, { status: 503 }),
       () => new Response('{"features":{"beta":', { status: 200 }),
       () => Response.json({ status: 200 }),
     ]) {
-      answer = failing;
-      asked = [];
-      await eventually(() => expect(asked.length).toBeGreaterThan(2));
+      respond = failing;
+      requested = [];
+      await eventually(() => expect(requested.length).toBeGreaterThan(2));
       expect(flags.value('beta', false, bob)).toBe(true);
     }
 
     await eventually(() => expect(open().value('beta', false, bob)).toBe(true));
-    answer = () => Response.json(always(false));
+    respond = () => Response.json(always(false));
     await untilBeta(flags, false);
   });
 
-  test('need both variables of GrowthBook', () => {
+  test('require both variables of GrowthBook', () => {
     expect(() => open({ GROWTHBOOK_CLIENT_KEY: undefined })).toThrow('GROWTHBOOK_CLIENT_KEY');
   });
 });

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { Caller } from '../auth/caller';
 
-/** The part of GrowthBook's SDK payload that has to be right before it is believed; the SDK reads the rest. */
+/** The part of GrowthBook's SDK payload that is validated; the SDK reads the rest. */
 const FeaturePayload = Type.Object({
   features: Type.Record(
     Type.String({ maxLength: 200 }),
@@ -14,21 +14,21 @@ const FeaturePayload = Type.Object({
   ),
 });
 
-/** Features as GrowthBook's SDK endpoint answers them, and as a features file holds them. */
+/** Features as returned by GrowthBook's SDK endpoint, and as stored in a features file. */
 export type FeaturePayload = Static<typeof FeaturePayload> & FeatureApiResponse;
 
-/** Whom a flag is asked for: a person, or null for somebody who is not signed in. */
+/** The user a flag is evaluated for; null for an anonymous one. */
 export type FlagSubject = Pick<Caller, 'id' | 'username' | 'roles'> | null;
 
 export interface Flags {
   /**
-   * What a flag is for somebody. Answers from memory, at once.
+   * Evaluates a flag, in memory.
    *
-   * @param fallback answered where the flag is unknown, or is not of the fallback's type
+   * @param fallback returned when the flag is unknown, or not of the fallback's type
    */
   value(name: string, fallback: boolean, subject: FlagSubject): boolean;
   value(name: string, fallback: number, subject: FlagSubject): number;
-  /** Every flag there is, as it is for somebody. */
+  /** Evaluates all flags. */
   evaluate(subject: FlagSubject): Record<string, unknown>;
 }
 
@@ -36,7 +36,7 @@ export interface ReplaceableFlags extends Flags {
   replace(payload: FeaturePayload): void;
 }
 
-/** Flags in memory, evaluated by GrowthBook's SDK, which is never given the network: who fetches them is `openFlags`. */
+/** Creates flags in memory, evaluated by GrowthBook's SDK without network access; `openFlags` fetches them. */
 export function createFlags(first: FeaturePayload = { features: {} }): ReplaceableFlags {
   let client = clientOf(first);
 
@@ -64,7 +64,7 @@ export function createFlags(first: FeaturePayload = { features: {} }): Replaceab
 
 const clientOf = (payload: FeaturePayload) => new GrowthBookClient().initSync({ payload });
 
-/** The attributes that rules in GrowthBook can go by. */
+/** The attributes that rules in GrowthBook can use. */
 const contextOf = (subject: FlagSubject) => ({
   attributes:
     subject === null
@@ -73,13 +73,13 @@ const contextOf = (subject: FlagSubject) => ({
 });
 
 /**
- * Reads a payload.
+ * Parses a payload.
  *
- * @throws Error saying what is wrong with it, when it is not JSON or does not hold features
+ * @throws when it is not JSON or does not match the schema
  */
 export function parseFeatures(text: string): FeaturePayload {
   const payload: unknown = JSON.parse(text);
   if (Value.Check(FeaturePayload, payload)) return payload;
   const [problem] = Value.Errors(FeaturePayload, payload);
-  throw new Error(`the features are not valid at ${problem?.path || '/'}: ${problem?.message}`);
+  throw new Error(`Invalid features at ${problem?.path || '/'}: ${problem?.message}`);
 }

@@ -13,23 +13,23 @@ export interface FlagsEnvironment {
   readonly FEATURES_REFRESH_MS: number;
 }
 
-/** An answer that takes longer is given up; the flags stay as they are. */
+/** After a timeout the flags remain unchanged. */
 const FETCH_TIMEOUT_MS = 5_000;
 /** Thousands of flags fit; more is a mistake. */
-const LARGEST_PAYLOAD_BYTES = 4 * 1024 * 1024;
+const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
 /**
- * The flags of a process: from GrowthBook's SDK endpoint where one is named, else from a file. They are looked for in
- * the background, so neither a request nor the start ever waits for them, and a change works without a restart. What was
- * good last stays through an outage in memory, and through a restart during one in `GROWTHBOOK_CACHE_FILE`.
+ * Opens the flags of a process: from GrowthBook's SDK endpoint when it is configured, otherwise from a file. They are
+ * refreshed in the background, so neither requests nor the start wait for them, and changes need no restart. The last
+ * valid flags survive an outage in memory, and a restart during an outage in `GROWTHBOOK_CACHE_FILE`.
  *
  * @throws when only one of `GROWTHBOOK_API_HOST` and `GROWTHBOOK_CLIENT_KEY` is set
  */
 export function openFlags(runtime: Runtime, env: FlagsEnvironment): Flags {
   const endpoint = endpointOf(env);
-  const flags = createFlags(firstFeatures(runtime, env, endpoint !== undefined));
+  const flags = createFlags(initialFeatures(runtime, env, endpoint !== undefined));
   const refresh = refresher(env, endpoint, flags.replace);
-  repeatEvery(runtime, 'looking for feature flags', { everyMs: env.FEATURES_REFRESH_MS }, refresh);
+  repeatEvery(runtime, 'refreshing feature flags', { everyMs: env.FEATURES_REFRESH_MS }, refresh);
   return flags;
 }
 
@@ -41,8 +41,12 @@ function endpointOf(env: FlagsEnvironment): URL | undefined {
   return new URL(`api/features/${encodeURIComponent(key)}`, host.endsWith('/') ? host : `${host}/`);
 }
 
-/** The newest that can be had without waiting: what was good last, else what the file says, else nothing. */
-function firstFeatures(runtime: Runtime, env: FlagsEnvironment, remote: boolean): FeaturePayload | undefined {
+/** The newest features available without waiting: the cached ones, otherwise those of the file, otherwise none. */
+function initialFeatures(
+  runtime: Runtime,
+  env: FlagsEnvironment,
+  remote: boolean,
+): FeaturePayload | undefined {
   const files = remote ? [env.GROWTHBOOK_CACHE_FILE, env.FEATURES_FILE] : [env.FEATURES_FILE];
   for (const file of files) {
     try {
@@ -54,7 +58,7 @@ function firstFeatures(runtime: Runtime, env: FlagsEnvironment, remote: boolean)
   return undefined;
 }
 
-/** Looks once, and replaces the flags where they have changed. */
+/** Fetches the features once, and replaces the flags when they have changed. */
 function refresher(
   env: FlagsEnvironment,
   endpoint: URL | undefined,
@@ -66,25 +70,25 @@ function refresher(
       endpoint === undefined ? await readFile(env.FEATURES_FILE, 'utf8') : await fetchFeatures(endpoint);
     if (text === seen) return;
     replace(parseFeatures(text));
-    if (endpoint !== undefined) await keep(env.GROWTHBOOK_CACHE_FILE, text);
+    if (endpoint !== undefined) await store(env.GROWTHBOOK_CACHE_FILE, text);
     seen = text;
   };
 }
 
-/** Not by the SDK's own fetching, which shares one cache among all of a process and does not tell of a failure. */
+/** Not by the SDK, which shares one cache per process and does not report failures. */
 async function fetchFeatures(endpoint: URL): Promise<string> {
   const response = await fetch(endpoint, {
     headers: { accept: 'application/json' },
     signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   });
-  if (!response.ok) throw new Error(`GrowthBook answered ${response.status}`);
+  if (!response.ok) throw new Error(`GrowthBook responded with ${response.status}`);
   const text = await response.text();
-  if (text.length > LARGEST_PAYLOAD_BYTES) throw new Error('GrowthBook answered more than 4 MiB');
+  if (text.length > MAX_PAYLOAD_BYTES) throw new Error('GrowthBook responded with more than 4 MiB');
   return text;
 }
 
-/** By way of a second file, so that nobody ever reads half of it. */
-async function keep(file: string, text: string): Promise<void> {
+/** Atomic: written to another file and renamed. */
+async function store(file: string, text: string): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
   const written = `${file}.${process.pid}`;
   await writeFile(written, text, { mode: 0o600 });
