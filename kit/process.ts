@@ -5,12 +5,12 @@ import { createLogger, type Logger } from './core/log';
 import { createRuntime, type Runtime } from './core/runtime';
 import { exportSpans, type TraceEnvironment } from './tracing/export';
 
-/** After everything is closed a process ends by itself; one that does not is ended after so long. */
+/** A process exits once everything is closed; one that does not is forced to exit after this time. */
 const LINGER_MS = 3_000;
 
 /**
- * The runtime of a real process: a log, an orderly end at SIGTERM or SIGINT, and a quick one after a failure that
- * nobody handled, because what such a process would do next cannot be known.
+ * Creates the runtime of a process: its log, graceful shutdown on SIGTERM or SIGINT, and an immediate exit after an
+ * unhandled error, because the state of such a process is unknown.
  *
  * @param name as in the Procfile and the registry
  */
@@ -23,22 +23,22 @@ export async function startProcess(
   const spans = await exportSpans({ name, version, log, metrics }, env);
   const production = env.NODE_ENV === 'production';
   const runtime = createRuntime({ name, version, log, production, metrics, spans });
-  // Registered first, so closed last: the spans of the end are sent as well.
+  // Registered first, so closed last: the spans of the shutdown are exported as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
   releaseMemoryWhenIdle(runtime.closing);
-  let asked = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(1);
-    asked = true;
-    log.info({ signal }, 'ending: finishing what is running');
-    void runtime.close().then(() => setTimeout(() => endLate(log), LINGER_MS).unref());
+  let isShuttingDown = false;
+  const shutDown = (signal: NodeJS.Signals) => {
+    if (isShuttingDown) process.exit(1);
+    isShuttingDown = true;
+    log.info({ signal }, 'shutting down');
+    void runtime.close().then(() => setTimeout(() => forceExit(log), LINGER_MS).unref());
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+  process.on('SIGTERM', shutDown);
+  process.on('SIGINT', shutDown);
   const fail = (failure: unknown) => {
-    // What was being waited for when the end was asked for does not come any more: that is no failure.
+    // Work that shutdown has interrupted rejects: not an error.
     if (runtime.closing.aborted) return;
-    log.fatal({ err: failure }, 'ending after a failure that nobody handled');
+    log.fatal({ err: failure }, 'unhandled error');
     process.exit(1);
   };
   process.on('uncaughtException', fail);
@@ -46,8 +46,8 @@ export async function startProcess(
   return runtime;
 }
 
-/** Everything is closed; whatever still keeps the process alive is nothing anybody waits for. */
-function endLate(log: Logger): void {
-  log.warn('something was left open: ending all the same');
+/** Everything is closed; something still keeps the process alive. */
+function forceExit(log: Logger): void {
+  log.warn('A handle was left open; exiting');
   process.exit(0);
 }

@@ -15,16 +15,16 @@ import { registerInstance } from './registry/lease';
 
 type ProcessEnvironment = Parameters<typeof startProcess>[1];
 
-/** What every service stands on besides its own data. */
+/** The shared resources of a service process. */
 export interface ServiceProcess {
   readonly runtime: Runtime;
   readonly registry: RegistryClient;
   readonly rabbit: Rabbit;
   readonly tokens: TokenVerifier;
   /**
-   * The methods of another service as functions (`kit/grpc/client`).
+   * A gRPC client of another service (`kit/grpc/client`).
    *
-   * @param deadlineMs for calls that set none
+   * @param options.deadlineMs for calls that set no deadline
    */
   grpcClient<Definition extends GrpcDefinition>(
     service: string,
@@ -34,8 +34,8 @@ export interface ServiceProcess {
 }
 
 /**
- * Begins the process of a service: its runtime, the registry's live view, RabbitMQ, and the check of access tokens,
- * which hears of what auth revokes. Returns at once, whatever is away; each mends itself.
+ * Starts the process of a service: runtime, registry view, RabbitMQ, and the verifier of access tokens, which follows
+ * revocations. Returns immediately, whatever is unavailable; connections are retried in the background.
  *
  * @param name as in the Procfile and the registry
  */
@@ -62,17 +62,14 @@ export async function startService(
   };
 }
 
-/** Gateways let go of a leaving instance within milliseconds; for their longest requests they may take so long. */
+/** Gateways drain an instance within milliseconds; their longest requests may take this long. */
 const DRAIN_MS = 10_000;
-/**
- * Where no gateway could say that it has let go: by then every gateway has heard from the registry, and what was
- * already on its way has arrived.
- */
-const LEAVE_GRACE_MS = 500;
-/** Other services, which call over gRPC, heard of it in the same moment as the gateways, but are not waited for. */
+/** Without an acknowledgement: by then every gateway has the change, and requests in flight have arrived. */
+const UNACKNOWLEDGED_GRACE_MS = 500;
+/** Other services, which call over gRPC, receive the change at the same time as the gateways, but do not acknowledge it. */
 const CALLERS_GRACE_MS = 100;
 
-/** gRPC listens this far above HTTP where that port is free. */
+/** The gRPC port is the HTTP port plus this, when that is free. */
 const GRPC_PORT_OFFSET = 50;
 
 export interface ServiceEnvironment {
@@ -88,17 +85,16 @@ export interface ServiceEnvironment {
 export interface ServiceParts {
   readonly app: AnyElysia;
   readonly grpc?: readonly GrpcService[];
-  /** Prefixes the gateway strips, besides the service's own name. */
+  /** Route prefixes of the service, besides its name. */
   readonly aliases?: readonly string[];
   readonly bodyBytes?: number;
-  /** Ends what would not end by itself, like WebSockets, once the gateways send nobody here any more. */
+  /** Closes long-lived connections, like WebSockets, once the gateways have drained this instance. */
   readonly drain?: () => Promise<void>;
 }
 
 /**
- * Puts a service on the network: listens, answers gRPC, registers with its routes, keeps its lease, and at the end
- * leaves in the order that loses no request: out of the registry first, where the gateways say that they have let go,
- * then the running requests, then the doors.
+ * Serves HTTP and gRPC, and registers the service with its routes. Shuts down without losing a request: deregisters and
+ * waits for the gateways to drain it, then finishes running requests, then closes the ports.
  *
  * @returns the port it listens on
  */
@@ -140,7 +136,7 @@ export async function serveService(
   });
   runtime.onClose('registration', async () => {
     const drained = await lease.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
-    if (!drained) await sleep(LEAVE_GRACE_MS);
+    if (!drained) await sleep(UNACKNOWLEDGED_GRACE_MS);
     else if (grpc) await sleep(CALLERS_GRACE_MS);
   });
   runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
