@@ -107,7 +107,7 @@ export async function serveService(
   const http = serveHttp(runtime, parts.app, {
     hostname: env.HOST,
     port: env.PORT,
-    insist: false,
+    strictPort: false,
     ...(parts.bodyBytes !== undefined && { bodyBytes: parts.bodyBytes }),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));

@@ -163,7 +163,7 @@ export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: num
   // Nothing is ever sent to a worker over HTTP.
   const rules = { mediaTypes: [], bodyBytes: 0 };
   const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
-  const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, insist: false });
+  const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, strictPort: false });
   runtime.onClose('operational routes', () => server.stop(1_000));
   runtime.log.info(`listening on http://${env.HOST}:${server.port}`);
   return server;

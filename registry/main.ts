@@ -21,7 +21,7 @@ const app = registry(runtime, deps);
 const server = serveHttp(runtime, app, {
   hostname: env.HOST,
   port: env.PORT,
-  insist: true,
+  strictPort: true,
   bodyBytes: REGISTRY_BODY_BYTES,
   // Most requests are heartbeats.
   beginsTraces: false,

@@ -1,28 +1,25 @@
 import { Elysia } from 'elysia';
-import { bearerTokenIn } from '../auth/bearer';
+import { BEARER_CHALLENGE, bearerTokenIn } from '../auth/bearer';
 import type { Caller } from '../auth/caller';
 import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
+import { exchangeOf } from './exchange';
 import { ACCESS_EXTENSION } from './gateway-options';
-import { recordCaller } from './requests';
 
-/** What the docs and the registry show for a route's access rule. */
+/** The OpenAPI security requirement of routes that accept an access token or a service token. */
 const BEARER = [{ bearer: [] }];
-
-const callers = new WeakMap<Request, Caller>();
-const services = new WeakMap<Request, string>();
 
 type VerifyService = (token: string | undefined) => Promise<string>;
 
 /**
- * The access rules of routes. Every route names exactly one: `public`, `optionalUser`, `user`, `permission`, or
- * `service`, for what other processes of the house ask over HTTP. All but the first and the last give the handler
- * `caller`; the last gives it `callingService`.
+ * The access rules of routes. Every route has exactly one: `public`, `optionalUser`, `user`, `permission`, or `service`
+ * for internal callers over HTTP. `optionalUser`, `user` and `permission` give the handler `caller`; `service` gives it
+ * `callingService`.
  *
- * The check stands in `transform`, which runs before validation: a stranger learns that a token is needed, not what
- * is wrong with a body.
+ * The check runs in `transform`, before validation: an anonymous client learns that a token is required, not what is wrong
+ * with its body.
  *
- * @param verifyService of `createServiceTokenVerifier`, where routes name `service`
+ * @param verifyService from `createServiceTokenVerifier`, for apps with the rule `service`
  */
 export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
   return new Elysia({ name: 'access' })
@@ -30,59 +27,54 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
     .macro('optionalUser', {
       detail: { ...rule('optional'), security: [{}, ...BEARER] },
       transform: ({ request }) => readCaller(request, tokens),
-      resolve: ({ request }) => ({ caller: callers.get(request) ?? null }),
+      resolve: ({ request }) => ({ caller: exchangeOf(request).caller ?? null }),
     })
     .macro('user', {
       detail: { ...rule('user'), security: BEARER },
-      transform: ({ request }) => mustBeSignedIn(request, tokens),
-      resolve: ({ request }) => ({ caller: knownCaller(request) }),
+      transform: ({ request }) => requireUser(request, tokens),
+      resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     })
     .macro('permission', (name: string) => ({
       detail: { ...rule(name), security: BEARER },
-      transform: ({ request }) => mustHold(request, name, tokens),
-      resolve: ({ request }) => ({ caller: knownCaller(request) }),
+      transform: ({ request }) => requirePermission(request, name, tokens),
+      resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     }))
     .macro('service', {
       detail: { ...rule('service'), security: BEARER },
-      transform: ({ request }) => mustBeService(request, verifyService),
-      resolve: ({ request }) => ({ callingService: services.get(request) ?? '' }),
+      transform: ({ request }) => requireService(request, verifyService),
+      resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
     });
 }
 
-/** Read by `routeClaims`, so that the registry and the docs show what is enforced. */
+/** Read by `routeClaims`, so that the registry and the documentation show the enforced rule. */
 const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
 
-function knownCaller(request: Request): Caller {
-  const caller = callers.get(request);
-  if (caller === undefined) throw new Unauthenticated({ headers: { 'www-authenticate': 'Bearer' } });
+function authenticatedCaller(request: Request): Caller {
+  const { caller } = exchangeOf(request);
+  if (caller === undefined) throw new Unauthenticated({ headers: BEARER_CHALLENGE });
   return caller;
 }
 
-async function mustBeSignedIn(request: Request, tokens: TokenVerifier): Promise<void> {
+async function requireUser(request: Request, tokens: TokenVerifier): Promise<void> {
   await readCaller(request, tokens);
-  knownCaller(request);
+  authenticatedCaller(request);
 }
 
-async function mustHold(request: Request, permission: string, tokens: TokenVerifier): Promise<void> {
-  await mustBeSignedIn(request, tokens);
-  if (!knownCaller(request).permissions.includes(permission))
-    throw new Forbidden({ detail: `The permission ${permission} is needed.` });
+async function requirePermission(request: Request, permission: string, tokens: TokenVerifier): Promise<void> {
+  await requireUser(request, tokens);
+  if (!authenticatedCaller(request).permissions.includes(permission))
+    throw new Forbidden({ detail: `The permission ${permission} is required.` });
 }
 
-async function mustBeService(request: Request, verifyService: VerifyService | undefined): Promise<void> {
+async function requireService(request: Request, verifyService: VerifyService | undefined): Promise<void> {
   if (verifyService === undefined)
-    throw new Error('A route is for services, and its app was made without a check of their tokens');
-  services.set(
-    request,
-    await verifyService(bearerTokenIn(request.headers.get('authorization')) ?? undefined),
-  );
+    throw new Error('The access rule "service" requires a verifier of service tokens');
+  const token = bearerTokenIn(request.headers.get('authorization')) ?? undefined;
+  exchangeOf(request).callingService = await verifyService(token);
 }
 
-/** A token that is sent must be good, also where none is needed: silence about a bad one would mislead its sender. */
+/** An invalid token is rejected even where none is required: ignoring it would mislead the client. */
 async function readCaller(request: Request, tokens: TokenVerifier): Promise<void> {
   const token = bearerTokenIn(request.headers.get('authorization'));
-  if (token === null) return;
-  const caller = await tokens.verify(token);
-  recordCaller(request, caller.id);
-  callers.set(request, caller);
+  if (token !== null) exchangeOf(request).caller = await tokens.verify(token);
 }

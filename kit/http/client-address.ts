@@ -6,8 +6,8 @@ export interface Client {
 }
 
 /**
- * Who is on the other end: the address the gateway vouches for where the connection comes from this host's network,
- * else the connection's own.
+ * The client of a request: the address forwarded by the gateway when the connection comes from a private network,
+ * otherwise the address of the connection.
  */
 export function readClient(
   request: Request,
@@ -22,6 +22,6 @@ export function readClient(
   };
 }
 
-/** Loopback and private ranges (RFC 1918, RFC 4193): where gateways stand, and the open internet does not. */
+/** Loopback and private ranges (RFC 1918, RFC 4193): where gateways run, and external clients do not. */
 const isPrivate = (address: string) =>
   /^(?:::ffff:)?(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)|^::1$|^f[cd]/.test(address);

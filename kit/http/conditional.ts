@@ -4,26 +4,22 @@ import { defineProblem } from '../errors/problem';
 import { etagOfVersion, matchesIfMatch, matchesIfNoneMatch } from './etag';
 import type { ResponseSet } from './responses';
 
-export const VersionConflict = defineProblem(
-  'request.version-conflict',
-  412,
-  'It has been changed since you read it: read it again and repeat your change',
-);
+export const VersionConflict = defineProblem('request.version-conflict', 412, 'Version conflict');
 
-/** The headers of a change that may depend on the version the client has read. */
+/** The headers of a conditional change. */
 export const IfMatch = Type.Object({
   'if-match': Type.Optional(
     Type.String({
       maxLength: 1_000,
-      description: 'The `ETag` you have read: the change is made only if it still holds, else 412',
+      description: 'The `ETag` of the version to change; 412 when it is not the current one',
       examples: ['"3"'],
     }),
   ),
 });
 
 /**
- * The route option `etag: true`: conditional GET (RFC 9110, section 13). The answer carries an `ETag`, and a client that
- * already holds it gets 304 instead. It is the one the handler has set, or else a weak one made from the answer's value.
+ * The route option `etag: true`: conditional GET (RFC 9110, section 13). The response carries an `ETag`, and a client that
+ * has it already gets 304 instead. It is the one set by the handler, or a weak one derived from the response.
  */
 export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
   afterHandle: ({ request, responseValue, set }) => {
@@ -35,7 +31,7 @@ export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
   },
 });
 
-/** Answers a document with its version as a strong `ETag`. */
+/** Returns a document with its version as a strong `ETag`. */
 export function versioned<Document extends { readonly version: number }>(
   set: ResponseSet,
   document: Document,
@@ -45,13 +41,16 @@ export function versioned<Document extends { readonly version: number }>(
 }
 
 /**
- * Holds a change to the version its client has read (RFC 9110, section 13.1.1). Without `If-Match` any version will do;
- * a weak tag never does.
+ * Enforces `If-Match` (RFC 9110, section 13.1.1). Without it any version is accepted; a weak tag never matches.
  *
- * @param ifMatch the header's value
- * @throws VersionConflict when the document has another version by now
+ * @param ifMatch value of the header
+ * @param version the current version of the document
+ * @throws VersionConflict when the header does not name the current version
  */
 export function requireIfMatch(ifMatch: string | undefined, version: number): void {
   if (ifMatch === undefined) return;
-  if (!matchesIfMatch(ifMatch, etagOfVersion(version))) throw new VersionConflict();
+  if (!matchesIfMatch(ifMatch, etagOfVersion(version)))
+    throw new VersionConflict({
+      detail: 'It has changed since you read it. Read it again and repeat the change.',
+    });
 }

@@ -8,13 +8,12 @@ const ASSETS: Record<string, string> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 };
 
-/** Answers `/openapi.json` where the document is not generated from the routes of the app itself. */
+/** Serves `/openapi.json` where the document is not generated from the routes of the app. */
 export type DocumentHandler = (context: { request: Request }) => Response;
 
 /**
- * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes' schemas unless `document` is
- * given, and Swagger UI over it at `/docs`. The page's script and style come from this process: documentation works
- * offline.
+ * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the schemas of the routes unless `document` is
+ * set, and Swagger UI at `/docs`. This process serves its script and style, so that the documentation works offline.
  */
 export function docs(service: {
   name: string;
@@ -33,13 +32,13 @@ export function docs(service: {
     .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
 }
 
-/** The generator's answer, held to the standard. */
+/** Completes the generated document. */
 const complete = ({ path, responseValue }: { path: string; responseValue: unknown }) =>
   path === '/openapi.json' && isRecord(responseValue) ? completeDocument(responseValue) : undefined;
 
 const generated = (service: { name: string; version: string; description?: string }) =>
   swagger({
-    // Its own page loads Swagger UI from a public host; the route below takes its place.
+    // The plugin's page loads Swagger UI from a public CDN; the route above replaces it.
     path: '/docs',
     specPath: '/openapi.json',
     exclude: [/^\/docs/, '/openapi.json'],
@@ -54,7 +53,7 @@ const generated = (service: { name: string; version: string; description?: strin
     },
   });
 
-/** Swagger UI's page, pointing at the document beside it. */
+/** The page of Swagger UI; relative URLs make it work behind the gateway. */
 function documentationPage(
   title: string,
   set: { headers: Record<string, string | number | undefined> },
@@ -79,14 +78,14 @@ function documentationPage(
 `;
 }
 
-/** One of Swagger UI's two files, from its package. */
+/** A file of Swagger UI, from its package. */
 async function documentationAsset(name: string): Promise<Response> {
   const contentType = ASSETS[name];
   if (contentType === undefined) return new Response(null, { status: 404 });
   const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
   const bytes = assets.get(name) ?? (await file.bytes());
   assets.set(name, bytes);
-  return new Response(inPieces(bytes), {
+  return new Response(chunked(bytes), {
     headers: {
       'content-type': contentType,
       'content-length': String(bytes.length),
@@ -95,18 +94,18 @@ async function documentationAsset(name: string): Promise<Response> {
   });
 }
 
-/** Read when somebody first looks at the documentation. */
+/** Loaded on first use; at most the two files above. */
 const assets = new Map<string, Uint8Array<ArrayBuffer>>();
-const PIECE_BYTES = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
-/** Views of the same bytes for all readers: a file's own stream would hold half a megabyte for each slow one. */
-function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+/** Streams views of shared bytes: a file stream would buffer half a megabyte for each slow client. */
+function chunked(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
   let position = 0;
   return new ReadableStream(
     {
       pull(controller) {
-        controller.enqueue(bytes.subarray(position, position + PIECE_BYTES));
-        position += PIECE_BYTES;
+        controller.enqueue(bytes.subarray(position, position + CHUNK_BYTES));
+        position += CHUNK_BYTES;
         if (position >= bytes.length) controller.close();
       },
     },

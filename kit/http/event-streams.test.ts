@@ -10,7 +10,7 @@ afterAll(() => runtime.close());
 
 const LARGE = 'x'.repeat(100_000);
 
-test('a reader that takes nothing is read for no further, and gets the rest in order when it takes again', async () => {
+test('a stalled client causes no reads, and receives the rest in order when it continues', async () => {
   let reads = 0;
   const response = streams.open({
     topic: 'a',
@@ -33,7 +33,7 @@ test('a reader that takes nothing is read for no further, and gets the rest in o
   expect(streams.count()).toBe(0);
 });
 
-test('only those who are woken look, and what comes while they look is not missed', async () => {
+test('only woken streams read, and events during a read are not missed', async () => {
   const record = { a: 0, b: 0 };
   const reads = { a: 0, b: 0 };
   const open = (topic: 'a' | 'b') =>
@@ -44,7 +44,7 @@ test('only those who are woken look, and what comes while they look is not misse
       async read(position) {
         reads[topic]++;
         const seen = record[topic];
-        // Something more is noted after the record was read, and before the reader has it.
+        // Another event is recorded after this read, and before its batch is sent.
         if (seen === 1) {
           record.a = 2;
           streams.wake('a');
@@ -72,18 +72,18 @@ test('only those who are woken look, and what comes while they look is not misse
   await reading;
 });
 
-test('a stream ends when its reader may not go on, or its record cannot be read', async () => {
+test('a stream ends when its client may not continue, or its source fails', async () => {
   const other = createEventStreams(testRuntime('event-streams-that-end'), { maximum: 2 });
   const source = { topic: 'a', lastEventId: '1' };
   const end = { events: [], position: '1', more: false };
   const expired = other.open({ ...source, read: async () => end, mayContinue: async () => false });
   const broken = other.open({
     ...source,
-    read: () => Promise.reject(new Error('the database is away')),
+    read: () => Promise.reject(new Error('the database is unavailable')),
     mayContinue: async () => true,
   });
   expect(await broken.text()).toBe('retry: 1000\n\n');
-  // Slow on purpose: it is asked with each comment that keeps a quiet stream open.
+  // Slow by design: it is checked with each keep-alive comment.
   expect(await expired.text()).toContain(':\nid: 1\n\n');
   await other.drain();
 }, 15_000);

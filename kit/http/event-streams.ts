@@ -6,20 +6,16 @@ import type { Runtime } from '../core/runtime';
 import { defineProblem, Unauthenticated } from '../errors/problem';
 import { commentFrame, eventFrame, eventStreamResponse, positionFrame, retryFrame } from './sse';
 
-export const TooManyStreams = defineProblem(
-  'stream.too-many',
-  503,
-  'No further stream can be opened here at the moment',
-);
+export const TooManyStreams = defineProblem('stream.too-many', 503, 'Too many open streams');
 
-/** Quiet streams are cut after about 10 s by servers and proxies on the way: something is sent sooner than that. */
+/** Servers and proxies close idle streams after about 10 s: a keep-alive comment is sent before that. */
 const COMMENT_EVERY_MS = 5_000;
-/** A reader that takes nothing for so long is dropped; it resumes where it was when it comes back. */
+/** A client that reads nothing for this long is disconnected; it resumes at its position when it reconnects. */
 const STALLED_MS = 15_000;
 const TICK_MS = 1_000;
 const RECONNECT_MS = 1_000;
-/** Streams that are all told of the same thing read it a few at a time: requests need the database too. */
-const READS_AT_ONCE = 8;
+/** Many streams wake at the same time; the database also serves requests. */
+const MAX_CONCURRENT_READS = 8;
 
 export interface StreamEvent {
   readonly id: string;
@@ -30,82 +26,82 @@ export interface StreamEvent {
 
 export interface StreamBatch {
   readonly events: readonly StreamEvent[];
-  /** Up to where was read, whether or not the reader got to see it: the id to resume from. */
+  /** The end of the batch, whether or not the client may see its events: the id to resume from. */
   readonly position: string;
-  /** There is more already. */
+  /** Whether more events are available. */
   readonly more: boolean;
 }
 
 export interface StreamSource {
-  /** Whom `wake` may name. */
+  /** The topic for `wake`. */
   readonly topic: string;
-  /** `Last-Event-ID` of a reader that comes back. */
+  /** `Last-Event-ID` of a client that reconnects. */
   readonly lastEventId: string | null;
-  /** What came after a position; null asks where the end is now. Its failure ends the stream, to be resumed. */
+  /** Reads the events after a position; null reads the current end. A failure ends the stream, and the client resumes. */
   readonly read: (position: string | null) => Promise<StreamBatch>;
-  /** Asked every few seconds; false ends the stream. */
+  /** Checked every few seconds; false ends the stream. */
   readonly mayContinue: () => Promise<boolean>;
 }
 
 interface OpenStream {
   readonly source: StreamSource;
   wake(): void;
-  /** Sends a comment when it is time for one, and drops a reader that takes nothing. */
+  /** Sends a keep-alive comment when it is due, and disconnects a stalled client. */
   tick(nowMs: number): void;
   end(): void;
 }
 
 /**
- * Server-sent events (WHATWG HTML, section 9.2) that miss nothing: a stream reads what came after its position from a
- * record, whenever it is woken and its reader has taken what it was sent. No backlog is kept for anybody.
+ * Server-sent events (WHATWG HTML, section 9.2) without gaps: a stream reads the events after its position from a store,
+ * whenever it is woken and its client has read what was sent. No events are buffered per client.
  *
- * @param options.maximum streams open at a time in this process
+ * @param options.maximum open streams per process
  */
 export function createEventStreams(runtime: Runtime, options: { maximum: number }) {
   const streams = new Set<OpenStream>();
-  const inTurn = limitConcurrency({ concurrent: READS_AT_ONCE, waiting: options.maximum });
-  let ending = false;
+  const withPermit = limitConcurrency({ concurrent: MAX_CONCURRENT_READS, waiting: options.maximum });
+  let isDraining = false;
   const ticking = setInterval(() => {
     for (const stream of streams) stream.tick(performance.now());
   }, TICK_MS);
   new Gauge({
     name: 'event_streams_open',
-    help: 'Streams of server-sent events that are open',
+    help: 'Open streams of server-sent events',
     registers: [runtime.metrics],
     collect() {
       this.set(streams.size);
     },
   });
-  runtime.onClose('event streams', end);
+  runtime.onClose('event streams', drain);
 
-  async function end() {
-    ending = true;
+  async function drain() {
+    isDraining = true;
     clearInterval(ticking);
     for (const stream of streams) stream.end();
   }
 
   return {
-    /** @throws TooManyStreams when there are as many as there may be, or the process is about to end */
+    /** @throws TooManyStreams at the limit, or while draining */
     open(source: StreamSource): Response {
-      if (ending || streams.size >= options.maximum)
+      if (isDraining || streams.size >= options.maximum)
         throw new TooManyStreams({ headers: { 'retry-after': '2' } });
-      return eventStreamResponse(openStream(runtime, source, { streams, inTurn }));
+      return eventStreamResponse(openStream(runtime, source, { streams, withPermit }));
     },
-    /** Lets streams look for something new: those of one topic, or all. */
+    /** Wakes the streams of one topic, or all, to read new events. */
     wake(topic?: string): void {
       for (const stream of streams) if (topic === undefined || stream.source.topic === topic) stream.wake();
     },
     count: () => streams.size,
-    /** Whom the open streams are about. */
+    /** The topics of the open streams. */
     topics: (): Set<string> => new Set([...streams].map((stream) => stream.source.topic)),
-    /** Ends all streams, whose readers come back to another instance; for `serveService`. */
-    drain: end,
+    /** Ends all streams, whose clients reconnect to another instance; for `serveService`. */
+    drain,
   };
 }
 
 interface Shared {
   readonly streams: Set<OpenStream>;
-  readonly inTurn: ReturnType<typeof limitConcurrency>;
+  readonly withPermit: ReturnType<typeof limitConcurrency>;
 }
 
 function openStream(runtime: Runtime, source: StreamSource, shared: Shared): ReadableStream<Uint8Array> {
@@ -114,8 +110,8 @@ function openStream(runtime: Runtime, source: StreamSource, shared: Shared): Rea
     start(controller) {
       stream = startStream(runtime, source, shared, createOutlet(controller));
     },
-    pull: () => stream.goOn(),
-    cancel: () => stream.left(),
+    pull: () => stream.onRead(),
+    cancel: () => stream.onDisconnect(),
   });
 }
 
@@ -123,44 +119,44 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
   let position = source.lastEventId;
   let isDue = true;
   let ended = false;
-  let bell = Promise.withResolvers<void>();
+  let signal = Promise.withResolvers<void>();
 
-  const finish = (how: () => void) => {
+  const finish = (close: () => void) => {
     if (ended) return;
     ended = true;
     shared.streams.delete(stream);
-    bell.resolve();
-    how();
+    signal.resolve();
+    close();
   };
   const stream = {
     source,
     wake() {
       isDue = true;
-      bell.resolve();
+      signal.resolve();
     },
     tick(nowMs: number) {
       if (outlet.stalledMs(nowMs) > STALLED_MS)
-        finish(() => outlet.fail(new Error('This reader has not taken what it was sent')));
-      else if (outlet.hasRoom() && outlet.quietMs(nowMs) >= COMMENT_EVERY_MS) {
+        finish(() => outlet.fail(new Error('The client has stalled')));
+      else if (outlet.hasRoom() && outlet.idleMs(nowMs) >= COMMENT_EVERY_MS) {
         outlet.send(commentFrame(position ?? undefined));
         void endUnlessAllowed(runtime, stream);
       }
     },
     end: () => finish(outlet.close),
-    /** The reader has taken something. */
-    goOn: () => bell.resolve(),
-    left: () => finish(() => undefined),
+    /** The client has read something. */
+    onRead: () => signal.resolve(),
+    onDisconnect: () => finish(() => undefined),
   };
 
   async function run() {
     while (!ended) {
       if (!isDue || !outlet.hasRoom()) {
-        await bell.promise;
-        bell = Promise.withResolvers();
+        await signal.promise;
+        signal = Promise.withResolvers();
         continue;
       }
       isDue = false;
-      const batch = await shared.inTurn(() => source.read(position));
+      const batch = await shared.withPermit(() => source.read(position));
       if (ended) return;
       const isFirst = position === null;
       position = batch.position;
@@ -174,7 +170,7 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
   shared.streams.add(stream);
   outlet.send(retryFrame(RECONNECT_MS));
   run().catch((failure: unknown) => {
-    runtime.log.warn({ err: failure }, 'a stream was ended, to be resumed');
+    runtime.log.warn({ err: failure }, 'An event stream failed; its client resumes');
     stream.end();
   });
   return stream;
@@ -184,13 +180,13 @@ async function endUnlessAllowed(runtime: Runtime, stream: OpenStream): Promise<v
   try {
     if (!(await stream.source.mayContinue())) stream.end();
   } catch (failure) {
-    runtime.log.warn({ err: failure }, 'whether a stream may go on is not known');
+    runtime.log.warn({ err: failure }, 'Checking an event stream failed; it continues');
   }
 }
 
 type Outlet = ReturnType<typeof createOutlet>;
 
-/** Where a stream's text goes, and how its reader takes it. */
+/** The output of a stream, which tracks how fast its client reads. */
 function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
   const encoder = new TextEncoder();
   let sentAtMs = performance.now();
@@ -202,8 +198,8 @@ function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
       sentAtMs = performance.now();
       controller.enqueue(encoder.encode(text));
     },
-    quietMs: (nowMs: number) => nowMs - sentAtMs,
-    /** How long the reader has been seen to take nothing. */
+    idleMs: (nowMs: number) => nowMs - sentAtMs,
+    /** How long the client has read nothing. */
     stalledMs(nowMs: number) {
       if (hasRoom()) fullSinceMs = undefined;
       else fullSinceMs ??= nowMs;
@@ -214,7 +210,7 @@ function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
   };
 }
 
-/** For `mayContinue`: whether the token a request came with, if any, is still good. */
+/** For `mayContinue`: whether the access token of a request, if any, is still valid. */
 export function isTokenValid(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
   const token = bearerTokenIn(request.headers.get('authorization'));
   return async () => {

@@ -53,7 +53,6 @@ export function gatewayClaim(detail: object): Pick<RouteClaim, ClaimField> {
   const settings = Object.entries(detail).filter(
     ([name]) => name.startsWith('x-') && name !== ACCESS_EXTENSION,
   );
-  for (const [name] of settings)
-    if (!claims.has(name)) throw new Error(`no setting of a route is called ${name}`);
+  for (const [name] of settings) if (!claims.has(name)) throw new Error(`Unknown route setting ${name}`);
   return Object.fromEntries(settings.map(([name, value]) => [claims.get(name), value]));
 }

@@ -5,16 +5,16 @@ import { json, moment } from '../mysql/columns';
 const digest = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'binary(32)' });
 
 /**
- * The keys under which requests were answered, with their answers. A service's schema exports it. The key and what was
- * sent are kept as hashes only.
+ * Idempotency keys with their stored responses. A service's schema exports it. Keys and request bodies are stored as hashes
+ * only.
  */
 export const idempotencyKeys = mysqlTable(
   'idempotency_keys',
   {
-    /** Of caller, method, route and key: one column is a smaller index than four. */
+    /** Hash of caller, method, route and key: one column is a smaller index than four. */
     id: digest('id').primaryKey(),
     bodyHash: digest('body_hash').notNull(),
-    /** Null only while the request is being answered, which no other transaction sees. */
+    /** Null only while the request is processed, which no other transaction sees. */
     status: smallint('status', { unsigned: true }),
     headers: json<Record<string, string>>('headers'),
     body: mediumtext('body'),

@@ -26,7 +26,7 @@ afterAll(async () => {
   await mysql.drop();
 });
 
-const Refused = defineProblem('test.refused', 422, 'Refused');
+const Rejected = defineProblem('test.refused', 422, 'Rejected');
 const request = (key: string | null, body: unknown = {}): IdempotentRequest => ({
   key,
   caller: '01981f6e-7a10-7c3e-8d2b-5f0a1b2c3d4e',
@@ -50,7 +50,7 @@ async function effects(): Promise<number> {
 
 const codeOf = (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure));
 
-test('a hundred requests with one key have one effect and one answer', async () => {
+test('a hundred concurrent requests with one key have one effect and one response', async () => {
   const before = await effects();
   const answers = await Promise.all(Array.from({ length: 100 }, () => send('hundred')));
   expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
@@ -62,7 +62,7 @@ test('without a key every request is a new one', async () => {
   expect((await send(null)).body.id).not.toBe((await send(null)).body.id);
 });
 
-test('fields in another order are the same body, another value is another', async () => {
+test('the order of fields does not matter, a different value does', async () => {
   const first = await send('order', { a: 1, b: { c: [1, 2], d: 2 } });
   const second = await send('order', { b: { d: 2, c: [1, 2] }, a: 1 });
   expect(second.body).toEqual(first.body);
@@ -71,18 +71,18 @@ test('fields in another order are the same body, another value is another', asyn
   );
 });
 
-test('what is refused leaves nothing behind, neither effect nor key', async () => {
+test('a rejected request stores neither effect nor key', async () => {
   const before = await effects();
-  const refusing = idempotent(mysql.database, request('refused'), async () => async (transaction) => {
+  const rejected = idempotent(mysql.database, request('refused'), async () => async (transaction) => {
     await makeThing(transaction);
-    throw new Refused();
+    throw new Rejected();
   });
-  await expect(refusing.catch(codeOf)).resolves.toBe('test.refused');
+  await expect(rejected.catch(codeOf)).resolves.toBe('test.refused');
   expect(await effects()).toBe(before);
   expect((await send('refused')).headers).not.toHaveProperty('idempotency-replayed');
 });
 
-test('while the first is being answered the second is told so, within about a second', async () => {
+test('a concurrent duplicate is rejected as in flight within about a second', async () => {
   const begun = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const first = idempotent(mysql.database, request('slow'), async () => async (transaction) => {
@@ -96,7 +96,7 @@ test('while the first is being answered the second is told so, within about a se
   expect((await send('slow')).body).toEqual((await first).body);
 });
 
-test('a connection that waited for a key waits as long as any other afterwards', async () => {
+test('the lock wait timeout of a connection is restored', async () => {
   const timeouts = await Promise.all(
     Array.from({ length: 10 }, () =>
       mysql.database.execute(sql`select @@session.innodb_lock_wait_timeout as seconds, sleep(0.05)`),
@@ -105,7 +105,7 @@ test('a connection that waited for a key waits as long as any other afterwards',
   for (const [rows] of timeouts) expect(JSON.stringify(rows)).toContain('"seconds":50');
 });
 
-test('keys are forgotten after a day, and not before', async () => {
+test('keys expire after a day, and not before', async () => {
   await send('old');
   const [young] = [await send('young')];
   await mysql.database.execute(
@@ -120,12 +120,12 @@ test.each([
   ['abc', 'abc'],
   ['"abc"', 'abc'],
   [' "a\\"b" ', 'a"b'],
-])('the header %p names the key %p', (header, key) => {
+])('the header %p has the key %p', (header, key) => {
   expect(readIdempotencyKey(new Headers({ 'idempotency-key': header }))).toBe(key);
 });
 
-test.each(['', '""', 'a b', 'x'.repeat(256)])('the header %p is refused', (header) => {
+test.each(['', '""', 'a b', 'x'.repeat(256)])('the header %p is rejected', (header) => {
   expect(() => readIdempotencyKey(new Headers({ 'idempotency-key': header }))).toThrow();
 });
 
-test('no header is no key', () => expect(readIdempotencyKey(new Headers())).toBeNull());
+test('without the header there is no key', () => expect(readIdempotencyKey(new Headers())).toBeNull());

@@ -16,28 +16,24 @@ import {
 import { idempotencyKeys } from './idempotency-table';
 import type { ResponseSet } from './responses';
 
-export const IdempotencyKeyInvalid = defineProblem(
-  'idempotency.invalid-key',
-  400,
-  'An Idempotency-Key is 1 to 255 visible characters',
-);
+export const IdempotencyKeyInvalid = defineProblem('idempotency.invalid-key', 400, 'Invalid Idempotency-Key');
 export const IdempotencyKeyMissing = defineProblem(
   'idempotency.key-missing',
   400,
-  'An Idempotency-Key header is needed here',
+  'Idempotency-Key required',
 );
 export const IdempotencyKeyReused = defineProblem(
   'idempotency.key-reused',
   422,
-  'This Idempotency-Key was used with another body',
+  'Idempotency-Key reused with a different request body',
 );
 export const IdempotencyInFlight = defineProblem(
   'idempotency.in-flight',
   409,
-  'A request with this Idempotency-Key is being answered',
+  'A request with this Idempotency-Key is in progress',
 );
 
-/** What a request is answered with, as it is kept for a repeat. */
+/** A response, as it is stored for repeats. */
 export interface StoredResponse<Body> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -45,48 +41,49 @@ export interface StoredResponse<Body> {
   readonly body: Body;
 }
 
-/** Which request it is. Two with the same caller, method, route and key are one request sent twice. */
+/** Identifies a request. Two with the same caller, method, route and key are repeats of one request. */
 export interface IdempotentRequest {
-  /** `null` where the client sent none: then every request is a new one. */
+  /** `null` when the client sent none: then no request is a repeat. */
   readonly key: string | null;
-  /** The id of the person who asks. */
+  /** The id of the user. */
   readonly caller: string;
   readonly method: string;
-  /** The pattern, not the path of one request. */
+  /** The pattern, not the path. */
   readonly route: string;
   /** The body after validation. */
   readonly body: unknown;
 }
 
-/** Stripe keeps keys for 24 hours; what is retried later is a new request. */
+/** As in Stripe's API: keys expire after 24 hours, and a later retry is a new request. */
 const RETAIN_HOURS = 24;
 const TRIM_ROWS = 1_000;
 const TRIM_EVERY_MS = 10 * 60_000;
-/** So long a repeat waits for the first one's end; then it is told that it is in flight. */
+/** How long a repeat waits for a request in flight before it is rejected. */
 const WAIT_SECONDS = 1;
 const REPLAYED = 'idempotency-replayed';
 const RETRY_SOON = { 'retry-after': '1' };
 
 /**
- * Reads the `Idempotency-Key` header, as a quoted string (draft-ietf-httpapi-idempotency-key-header) or bare, which is
- * how most clients send it: both name the same key.
+ * Reads the `Idempotency-Key` header, as a quoted string (draft-ietf-httpapi-idempotency-key-header) or bare, as most
+ * clients send it: both are the same key.
  *
- * @returns null when there is none
- * @throws IdempotencyKeyInvalid when it is empty, too long, or holds other than visible ASCII characters
+ * @returns null without the header
+ * @throws IdempotencyKeyInvalid when it is empty, too long, or has other than visible ASCII characters
  */
 export function readIdempotencyKey(headers: Headers): string | null {
   const sent = headers.get('idempotency-key')?.trim();
   if (sent === undefined) return null;
   const key = /^"(.*)"$/.exec(sent)?.[1]?.replace(/\\(["\\])/g, '$1') ?? sent;
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new IdempotencyKeyInvalid();
+  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+    throw new IdempotencyKeyInvalid({ detail: 'Send 1 to 255 visible ASCII characters.' });
   return key;
 }
 
-/** What a request with an `Idempotency-Key` is besides its caller and body. */
+/** The key and route of a request. */
 export type RequestKey = Pick<IdempotentRequest, 'key' | 'method' | 'route'>;
 
 /**
- * The key of a POST request, where one was sent.
+ * Reads the key of a POST request; null where none was sent.
  *
  * @param route the pattern of the route
  * @throws IdempotencyKeyInvalid
@@ -98,7 +95,7 @@ export const requestKey = ({ headers }: Request, route: string): RequestKey => (
 });
 
 /**
- * Like `requestKey`, for routes that refuse a request without a key.
+ * Like `requestKey`, for routes that require a key.
  *
  * @throws IdempotencyKeyMissing, IdempotencyKeyInvalid
  */
@@ -109,15 +106,15 @@ export const requiredRequestKey = (request: Request, route: string): RequestKey 
 };
 
 /**
- * Does something once for each key. The key's row is inserted first and in the transaction of the effect, so that of
- * two requests at the same time the second waits on the row; effect and answer are kept together or not at all. What
- * is thrown is not kept: a refusal (a failed validation) may be mended and sent again under the same key.
+ * Processes a request once per key. The key's row is inserted first, in the transaction of the effect, so that a
+ * concurrent repeat waits on the row; effect and response are committed together. Errors are not stored: a rejected request
+ * can be corrected and sent again under the same key.
  *
- * @param prepare looks up what is needed, outside of the transaction, and returns the effect, which makes the change
- *   in the transaction and then the answer. The effect may run again after a deadlock. Neither runs for a repeat.
- * @returns the answer; a repeat's is the kept one, with the header `idempotency-replayed: true`
- * @throws IdempotencyKeyReused when the key came with another body before
- * @throws IdempotencyInFlight when the first request has not ended within a second
+ * @param prepare runs outside of the transaction and returns the effect, which makes the change in the transaction and
+ *   returns the response. The effect may run again after a deadlock. Neither runs for a repeat.
+ * @returns the response; for a repeat the stored one, with the header `idempotency-replayed: true`
+ * @throws IdempotencyKeyReused when the key was used with a different body
+ * @throws IdempotencyInFlight when the first request has not finished within a second
  */
 export async function idempotent<Body>(
   database: Database,
@@ -128,37 +125,37 @@ export async function idempotent<Body>(
   if (key === null) return inTransaction(database, await prepare());
   const id = sha256(JSON.stringify([request.caller, request.method, request.route, key]));
   const bodyHash = sha256(canonicalize(request.body) ?? 'null');
-  const kept = await findKept<Body>(database, id, bodyHash);
-  if (kept !== undefined) return kept;
+  const stored = await findStored<Body>(database, id, bodyHash);
+  if (stored !== undefined) return stored;
   const effect = await prepare();
   return inTransaction(database, async (transaction) => {
     if (!(await claim(transaction, id, bodyHash))) {
-      const earlier = await findKept<Body>(transaction, id, bodyHash);
+      const earlier = await findStored<Body>(transaction, id, bodyHash);
       if (earlier !== undefined) return earlier;
-      // Trimmed just now: as good as in flight, the next try is a new request.
+      // The row has just expired: the next attempt is a new request.
       throw new IdempotencyInFlight({ headers: RETRY_SOON });
     }
-    const answer = await effect(transaction);
+    const response = await effect(transaction);
     await transaction
       .update(idempotencyKeys)
-      .set({ status: answer.status, headers: { ...answer.headers }, body: JSON.stringify(answer.body) })
+      .set({ status: response.status, headers: { ...response.headers }, body: JSON.stringify(response.body) })
       .where(eq(idempotencyKeys.id, id));
-    return answer;
+    return response;
   });
 }
 
-/** Answers a request with what `idempotent` returned. */
+/** Sends the response that `idempotent` returns. */
 export async function sendStored<Body>(
   set: ResponseSet,
-  answer: Promise<StoredResponse<Body>>,
+  response: Promise<StoredResponse<Body>>,
 ): Promise<Body> {
-  const { status, headers, body } = await answer;
+  const { status, headers, body } = await response;
   set.status = status;
   Object.assign(set.headers, headers);
   return body;
 }
 
-/** Forgets keys after 24 hours, now and every ten minutes until the runtime ends. */
+/** Deletes keys older than 24 hours, now and every ten minutes until the runtime shuts down. */
 export function trimIdempotencyKeys(runtime: Runtime, database: Database): void {
   repeatEvery(runtime, 'trimming idempotency keys', { everyMs: TRIM_EVERY_MS }, async () => {
     while (!runtime.closing.aborted) {
@@ -171,7 +168,7 @@ export function trimIdempotencyKeys(runtime: Runtime, database: Database): void 
   });
 }
 
-/** @returns false when the row is there already, committed by an earlier request */
+/** @returns false when an earlier request has committed the row */
 async function claim(transaction: Transaction, id: Buffer, bodyHash: Buffer): Promise<boolean> {
   await transaction.execute(sql`set innodb_lock_wait_timeout = ${sql.raw(String(WAIT_SECONDS))}`);
   try {
@@ -179,27 +176,27 @@ async function claim(transaction: Transaction, id: Buffer, bodyHash: Buffer): Pr
     return true;
   } catch (failure) {
     if (isDuplicate(failure)) return false;
-    // Without its cause, for which the transaction would be run again and wait again.
+    // Without the cause, for which the transaction would be retried and wait again.
     if (isLockTimeout(failure)) throw new IdempotencyInFlight({ headers: RETRY_SOON });
     throw failure;
   } finally {
-    // The connection goes back to the pool, and the effect may rightly wait longer.
+    // The connection returns to the pool, and the effect may wait longer.
     await transaction.execute(sql`set innodb_lock_wait_timeout = default`);
   }
 }
 
-async function findKept<Body>(
+async function findStored<Body>(
   executor: Executor,
   id: Buffer,
   bodyHash: Buffer,
 ): Promise<StoredResponse<Body> | undefined> {
-  const [kept] = await executor.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id));
-  if (kept === undefined || kept.status === null || kept.body === null) return undefined;
-  if (!kept.bodyHash.equals(bodyHash)) throw new IdempotencyKeyReused();
+  const [row] = await executor.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id));
+  if (row === undefined || row.status === null || row.body === null) return undefined;
+  if (!row.bodyHash.equals(bodyHash)) throw new IdempotencyKeyReused();
   return {
-    status: kept.status,
-    headers: { ...kept.headers, [REPLAYED]: 'true' },
-    body: JSON.parse(kept.body),
+    status: row.status,
+    headers: { ...row.headers, [REPLAYED]: 'true' },
+    body: JSON.parse(row.body),
   };
 }
 

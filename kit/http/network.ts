@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What attempts of strangers are counted by: an IPv4 address, or the /64 of an IPv6 one. A /64 is the least a household
- * gets (RFC 6177), so counting single addresses would count nothing.
+ * The network that rate limits of anonymous clients are keyed by: an IPv4 address, or the /64 of an IPv6 address. A single
+ * site gets at least a /64 (RFC 6177), so limits by IPv6 address would be ineffective.
  *
- * @returns the address itself, or `2001:db8:1:2::/64`; what is no address comes back as it is
+ * @returns the address itself, or `2001:db8:1:2::/64`; anything that is not an address is returned unchanged
  */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -10,10 +10,10 @@ const app = new Elysia()
     params: Type.Object({ id: Type.String({ examples: ['7'] }) }),
     query: Type.Object({ cursor: Type.Optional(Type.String({ examples: ['abc'] })) }),
     response: { 200: Type.Object({ name: Type.Union([Type.String(), Type.Null()]) }) },
-    detail: { summary: 'A thing' },
+    detail: { summary: 'Get a thing' },
   });
 
-test('a service’s document is valid OpenAPI, and names the problem every operation may answer', async () => {
+test('the document of a service is valid OpenAPI, with the problem response of every operation', async () => {
   const document = await (await app.handle(new Request('http://localhost/openapi.json'))).json();
   expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true });
   const { responses } = document.paths['/things/{id}'].get;

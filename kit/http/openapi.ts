@@ -3,6 +3,7 @@ import { PROBLEM_MEDIA_TYPE } from '../errors/problem';
 
 export type JsonObject = { [key: string]: unknown };
 
+/** Whether a value is a JSON object. */
 export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -16,7 +17,7 @@ const PROBLEM_SCHEMA = {
     status: { type: 'integer' },
     detail: { type: 'string' },
     instance: { type: 'string' },
-    code: { type: 'string', description: 'Stable; decide by this one', example: 'post.not-found' },
+    code: { type: 'string', description: 'Stable error code', example: 'post.not-found' },
     request_id: { type: 'string' },
     errors: {
       type: 'array',
@@ -30,13 +31,13 @@ const PROBLEM_SCHEMA = {
 };
 
 const PROBLEM_RESPONSE = {
-  description: 'What went wrong',
+  description: 'Error',
   content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
 /**
- * A generated OpenAPI document with what the standard requires and the generator leaves out or misplaces, and with the
- * problem every operation may answer.
+ * Completes a generated OpenAPI document: adds what the specification requires and the generator omits or misplaces, and
+ * the problem response of every operation.
  */
 export function completeDocument(document: JsonObject): JsonObject {
   const components = isRecord(document.components) ? document.components : {};
@@ -44,7 +45,7 @@ export function completeDocument(document: JsonObject): JsonObject {
   const paths = isRecord(document.paths) ? document.paths : {};
   return {
     ...document,
-    // Schemas say `null` as 3.1 does.
+    // The schemas express `null` as in 3.1.
     openapi: '3.1.0',
     components: { ...components, schemas: { ...schemas, Problem: PROBLEM_SCHEMA } },
     paths: mapRecord(paths, (path) => mapRecord(path, completeOperation)),
@@ -65,11 +66,11 @@ function completeOperation(operation: unknown): unknown {
   };
 }
 
-/** A part of a schema that is a list lands in the response itself. */
+/** The generator also copies keywords of array schemas into the response. */
 const onlyOfResponses = ({ headers, content, links }: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries({ headers, content, links }).filter(([, value]) => value !== undefined));
 
-/** A description is required of every response; the generator names every media type a value could travel as. */
+/** Every response requires a description; the generator lists every media type a value could be sent as. */
 const described = (responses: unknown): JsonObject =>
   isRecord(responses)
     ? Object.fromEntries(
@@ -89,7 +90,7 @@ const described = (responses: unknown): JsonObject =>
 const asJson = (content: JsonObject): JsonObject =>
   'application/json' in content ? { 'application/json': content['application/json'] } : content;
 
-/** A schema's list of examples stands in the parameter a second time, where only named examples may be. */
+/** The generator copies a schema's list of examples into the parameter, where only named examples are valid. */
 function withoutExampleList(parameter: unknown): unknown {
   if (!isRecord(parameter) || !Array.isArray(parameter.examples)) return parameter;
   const { examples: _, ...rest } = parameter;

@@ -3,22 +3,22 @@ import { observeProcess } from '../core/process-metrics';
 import { readiness } from '../core/readiness';
 import type { Runtime } from '../core/runtime';
 
-/** Probes and metrics, read every few seconds by whatever monitors a process. */
+/** Probes and metrics, requested every few seconds by monitoring. */
 const PROBE_PATHS = ['/health', '/healthz', '/readyz', '/metrics'];
-/** The paths every process serves for its operators; they are not part of its public API. */
+/** The paths every process serves for operators; not part of its public API. */
 export const OPERATIONAL_PATHS = [...PROBE_PATHS, '/docs', '/openapi.json'];
 
 /** Whether a path is one of the probes, exactly: `/users/health` is a profile. */
 export const isProbePath = (path: string): boolean => PROBE_PATHS.includes(path);
 
-/** Whether a path, or one below it, is served for operators. */
+/** Whether a path is operational, or below an operational one. */
 export const isOperationalPath = (path: string): boolean =>
   OPERATIONAL_PATHS.some((operational) => path === operational || path.startsWith(`${operational}/`));
 
 /**
- * `/health`, `/healthz`, `/readyz` and `/metrics`, the same for services and workers.
+ * `/health`, `/healthz`, `/readyz` and `/metrics`, for services and workers alike.
  *
- * @param metrics what `/metrics` answers, in Prometheus' text format, where it is not what this process alone counts
+ * @param metrics the response of `/metrics` in Prometheus' text format; those of this process by default
  */
 export function operations(
   runtime: Runtime,

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { encodeCursor, InvalidCursor, nextLink, readPageQuery, toPage } from './pagination';
 
-/** A list as a store would answer it: rows after a key, one more than the limit. */
+/** A list as a store returns it: rows after a key, one more than the limit. */
 const rowsAfter = (rows: readonly number[], after: readonly [string] | null, limit: number) =>
   rows.filter((row) => after === null || row > Number(after[0])).slice(0, limit + 1);
 
 describe('pages', () => {
-  test('walked to the end show every row once, in order, for any length and limit', () => {
+  test('cover every row once and in order, for any length and limit', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(1_000)), fc.integer({ min: 1, max: 20 }), (values, limit) => {
         const rows = values.sort((one, other) => one - other);
@@ -29,21 +29,21 @@ describe('pages', () => {
     );
   });
 
-  test('hold twenty rows unless asked otherwise', () => {
+  test('have twenty items by default', () => {
     expect(readPageQuery({}, 1)).toEqual({ limit: 20, after: null });
   });
 
   test.each([
-    ['no base64', '%%%'],
-    ['no JSON', Buffer.from('nope').toString('base64url')],
-    ['no list', Buffer.from('{"0":"a"}').toString('base64url')],
-    ['another length', encodeCursor(['a', 'b'])],
-    ['other types', Buffer.from('[1]').toString('base64url')],
-  ])('refuse a cursor that is %s', (_what, cursor) => {
+    ['not base64', '%%%'],
+    ['not JSON', Buffer.from('nope').toString('base64url')],
+    ['not a list', Buffer.from('{"0":"a"}').toString('base64url')],
+    ['of another length', encodeCursor(['a', 'b'])],
+    ['of other types', Buffer.from('[1]').toString('base64url')],
+  ])('reject a cursor that is %s', (_what, cursor) => {
     expect(() => readPageQuery({ cursor }, 1)).toThrow(InvalidCursor);
   });
 
-  test('link to the next one with the rest of the query kept', () => {
+  test('link to the next one with the rest of the query', () => {
     expect(nextLink('http://host/posts?limit=5&cursor=old', { next_cursor: 'new' })).toEqual({
       link: '</posts?limit=5&cursor=new>; rel="next"',
     });

@@ -2,27 +2,27 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '../errors/problem';
 
-export const InvalidCursor = defineProblem('request.invalid-cursor', 422, 'The cursor is not one of ours');
+export const InvalidCursor = defineProblem('request.invalid-cursor', 422, 'Invalid cursor');
 
 const DEFAULT_LIMIT = 20;
-const MAXIMUM_LIMIT = 100;
+const MAX_LIMIT = 100;
 
 /** The query of every list route. */
 export const PageQuery = Type.Object({
   limit: Type.Optional(
-    // Elysia's own integer: in a query it arrives as text.
+    // Elysia's integer: query values arrive as text.
     t.Integer({
       minimum: 1,
-      maximum: MAXIMUM_LIMIT,
+      maximum: MAX_LIMIT,
       default: DEFAULT_LIMIT,
-      description: 'Items on the page',
+      description: 'Items per page',
     }),
   ),
-  cursor: Type.Optional(Type.String({ maxLength: 512, description: '`next_cursor` of the page before' })),
+  cursor: Type.Optional(Type.String({ maxLength: 512, description: '`next_cursor` of the previous page' })),
 });
 export type PageQuery = Static<typeof PageQuery>;
 
-/** The answer of every list route. */
+/** The response of every list route. */
 export const PageOf = <Item extends TSchema>(item: Item) =>
   Type.Object({ items: Type.Array(item), next_cursor: Type.Union([Type.String(), Type.Null()]) });
 
@@ -31,7 +31,7 @@ export interface Page<Item> {
   next_cursor: string | null;
 }
 
-/** What a store needs: how many rows, and where the page before ended (the sort key of its last row). */
+/** The input of a store: the limit, and the sort key of the last row of the previous page. */
 export interface PageRequest<Key extends readonly string[]> {
   readonly limit: number;
   readonly after: Key | null;
@@ -40,8 +40,8 @@ export interface PageRequest<Key extends readonly string[]> {
 /**
  * Reads `limit` and `cursor`.
  *
- * @param keyLength how many parts the list's sort key has
- * @throws InvalidCursor when the cursor does not hold that many strings
+ * @param keyLength the number of parts of the list's sort key
+ * @throws InvalidCursor when the cursor is not a list of that many strings
  */
 export function readPageQuery<Key extends readonly string[]>(
   query: PageQuery,
@@ -53,8 +53,8 @@ export function readPageQuery<Key extends readonly string[]>(
 }
 
 /**
- * Makes a page from up to `limit + 1` rows: the row beyond the limit is not shown, it tells that there is more.
- * Keyset-based, so that nothing is skipped or doubled when rows arrive between pages.
+ * Builds a page from up to `limit + 1` rows; the row beyond the limit is omitted and shows that there are more. Keyset
+ * pagination: nothing is skipped or duplicated when rows arrive between pages.
  *
  * @param keyOf the sort key of a row, unique within the list
  */
@@ -70,6 +70,7 @@ export function toPage<Row, Item>(
   return { items: shown.map(toItem), next_cursor: more ? encodeCursor(keyOf(last)) : null };
 }
 
+/** Encodes a sort key as an opaque cursor. */
 export const encodeCursor = (key: readonly string[]): string =>
   Buffer.from(JSON.stringify(key)).toString('base64url');
 
@@ -86,7 +87,7 @@ function decodeCursor<Key extends readonly string[]>(cursor: string, keyLength: 
   return key as unknown as Key;
 }
 
-/** RFC 8288 header naming the next page, or none on the last. */
+/** The `Link` header of the next page (RFC 8288); none on the last page. */
 export function nextLink(url: string, page: { next_cursor: string | null }): Record<string, string> {
   if (page.next_cursor === null) return {};
   const { pathname, searchParams } = new URL(url);

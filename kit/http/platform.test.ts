@@ -19,7 +19,7 @@ runtime.dependency({
     return undefined;
   },
 });
-runtime.dependency({ name: 'sugar', required: false, check: () => Promise.reject(new Error('away')) });
+runtime.dependency({ name: 'sugar', required: false, check: () => Promise.reject(new Error('unavailable')) });
 
 const app = new Elysia()
   .use(platform(runtime, { description: 'For tests' }))
@@ -46,7 +46,7 @@ const call = callerOf(app);
 afterAll(() => runtime.close());
 
 describe('a failure becomes a problem document', () => {
-  test('with the constants of its definition and the id of the request', async () => {
+  test('with the constants of its definition and the request id', async () => {
     const { status, headers, body } = await call('GET', '/teapot?pot=mine', {
       headers: { 'x-request-id': 'request-1' },
     });
@@ -67,10 +67,15 @@ describe('a failure becomes a problem document', () => {
 
   test.each([
     ['broken JSON', 400, 'request.malformed', { body: '{"password": "hunter2' }],
-    ['JSON that is no object', 422, 'request.invalid', { body: '"hunter2"' }],
+    ['JSON that is not an object', 422, 'request.invalid', { body: '"hunter2"' }],
     ['a wrong type', 422, 'request.invalid', { body: { password: { hunter2: true } } }],
-    ['too little', 422, 'request.invalid', { body: { password: 'hunter2' } }],
-    ['an odd key', 422, 'request.invalid', { body: { password: 'long enough', tags: { '<hunter2>': 'x' } } }],
+    ['a short value', 422, 'request.invalid', { body: { password: 'hunter2' } }],
+    [
+      'a malicious key',
+      422,
+      'request.invalid',
+      { body: { password: 'long enough', tags: { '<hunter2>': 'x' } } },
+    ],
     [
       'another media type',
       415,
@@ -78,31 +83,31 @@ describe('a failure becomes a problem document', () => {
       { body: 'hunter2', headers: { 'content-type': 'text/plain' } },
     ],
     [
-      'too much',
+      'a large body',
       413,
       'request.too-large',
       { body: '{}', headers: { 'content-length': String(JSON_BODY_BYTES + 1) } },
     ],
   ])('%s', async (_what, status, code, options) => {
-    const answer = await call('POST', '/things', options);
-    expect([answer.status, answer.body.code]).toEqual([status, code]);
-    expect(JSON.stringify(answer.body)).not.toContain('hunter2');
+    const response = await call('POST', '/things', options);
+    expect([response.status, response.body.code]).toEqual([status, code]);
+    expect(JSON.stringify(response.body)).not.toContain('hunter2');
   });
 
-  test.each(['/broken', '/lying'])('%s: a fault of ours tells nothing of the inside', async (path) => {
+  test.each(['/broken', '/lying'])('%s: an internal error reveals nothing', async (path) => {
     const { status, body } = await call('GET', path);
     expect([status, body.code]).toEqual([500, 'internal']);
     expect(JSON.stringify(body)).not.toContain('hunter2');
   });
 
-  test('an unknown path is 404; a known one with another method is 405 and says which are answered', async () => {
+  test('an unknown path is 404; a known one with another method is 405 with Allow', async () => {
     expect((await call('GET', '/nothing')).status).toBe(404);
     const { status, headers } = await call('PUT', '/things/1');
     expect([status, headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD']);
   });
 });
 
-test('a request id that is not well-formed is replaced, never repeated', async () => {
+test('a malformed request id is replaced, never echoed', async () => {
   for (const sent of ['short', 'with a blank in it', 'x'.repeat(200)]) {
     const { headers } = await call('GET', '/things/1', { headers: { 'x-request-id': sent } });
     expect(headers.get('x-request-id')).not.toBe(sent);
@@ -110,7 +115,7 @@ test('a request id that is not well-formed is replaced, never repeated', async (
   }
 });
 
-test('a conditional GET is answered with 304 while nothing has changed', async () => {
+test('a conditional GET is 304 while nothing has changed', async () => {
   const etag = String((await call('GET', '/things/1')).headers.get('etag'));
   expect((await call('GET', '/things/1', { headers: { 'if-none-match': `"other", ${etag}` } })).status).toBe(
     304,
@@ -119,7 +124,7 @@ test('a conditional GET is answered with 304 while nothing has changed', async (
 });
 
 describe('readiness', () => {
-  test('names each dependency, is degraded without an optional one and not ready without a required one', async () => {
+  test('lists each dependency: degraded without an optional one, not ready without a required one', async () => {
     const degraded = await call('GET', '/readyz');
     expect(degraded.status).toBe(200);
     expect(degraded.body).toMatchObject({
@@ -133,13 +138,13 @@ describe('readiness', () => {
     up = true;
   });
 
-  test('is not asked of the liveness routes', async () => {
+  test('does not affect liveness', async () => {
     for (const path of ['/health', '/healthz'])
       expect((await call('GET', path)).body).toMatchObject({ status: 'ok' });
   });
 });
 
-test('the documentation describes the routes, hides the operational ones, and loads nothing from elsewhere', async () => {
+test('the documentation has the routes except operational ones, and loads nothing from other hosts', async () => {
   const { body } = await call('GET', '/openapi.json');
   expect(Object.keys(body.paths as object)).toEqual([
     '/things/{id}',
@@ -157,7 +162,7 @@ test('the documentation describes the routes, hides the operational ones, and lo
   expect((await app.handle(new Request('http://localhost/docs/assets/..%2fpackage.json'))).status).toBe(404);
 });
 
-test('requests are measured by the pattern of their route', async () => {
+test('requests are measured by route pattern', async () => {
   await call('GET', '/things/some-id');
   const metrics = await eventually(async () => {
     const text = await (await app.handle(new Request('http://localhost/metrics'))).text();

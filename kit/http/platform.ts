@@ -5,24 +5,25 @@ import { gatewayOptions } from './gateway-options';
 import { operations } from './operations';
 import { requests } from './requests';
 
-/** JSON bodies; routes that take files raise it for themselves. */
+/** Default limit of a request body; services that accept files raise it. */
 export const JSON_BODY_BYTES = 1024 * 1024;
 
 export interface PlatformOptions {
   /** For the generated documentation. */
   readonly description?: string;
-  /** Media types this service reads; JSON unless it says otherwise. */
+  /** Accepted media types; JSON by default. */
   readonly mediaTypes?: readonly string[];
+  /** Maximum size of a request body; 1 MiB by default. */
   readonly bodyBytes?: number;
-  /** Answers `/openapi.json` instead of the document generated from this app's routes. */
+  /** Serves `/openapi.json` instead of the document generated from the routes of this app. */
   readonly document?: DocumentHandler;
-  /** Answers `/metrics` for several processes that are one to the outside. */
+  /** Serves `/metrics`, for several processes that appear as one. */
   readonly metrics?: () => Promise<string>;
 }
 
 /**
- * Everything a service answers that is not its business: problem documents, request ids, one log line and one
- * measurement for each request, health, metrics and documentation. Use it first: it covers the routes after it.
+ * The cross-cutting parts of a service: problem documents, request ids, one log line and one measurement per request,
+ * health, metrics and documentation. Use it first: it covers the routes after it.
  */
 export function platform(runtime: Runtime, options: PlatformOptions = {}) {
   const rules = {

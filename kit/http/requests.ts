@@ -4,58 +4,32 @@ import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { BodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
-import { continueTrace, runningTrace, type Trace, traceIdOf } from '../tracing/context';
+import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
+import { exchangeOf } from './exchange';
 import { pathOf } from './request-path';
 
 /** Seconds; from a cached read to the gateway's request timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Rate, errors and duration of what a process answers; `route` is the pattern, so label values stay bounded. */
+/** Rate, errors and duration of requests. `route` is the pattern, so that label values are bounded. */
 const requestDurations = (runtime: Runtime) =>
   new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time to answer an HTTP request, by route pattern',
+    help: 'Time to handle an HTTP request, by route pattern',
     labelNames: ['method', 'route', 'status'] as const,
     buckets: DURATION_BUCKETS,
     registers: [runtime.metrics],
   });
 
 export interface RequestRules {
-  /** Media types that are read. */
+  /** Accepted media types. */
   readonly mediaTypes: readonly string[];
+  /** Maximum size of a request body. */
   readonly bodyBytes: number;
 }
 
-interface Exchange {
-  readonly trace: Trace;
-  readonly startedMs: number;
-  userId?: string;
-}
-
-const exchanges = new WeakMap<Request, Exchange>();
-
-/** Notes who is asking, for the log line of the request. */
-export function recordCaller(request: Request, userId: string): void {
-  const exchange = exchanges.get(request);
-  if (exchange) exchange.userId = userId;
-}
-
-function exchangeOf(request: Request): Exchange {
-  let exchange = exchanges.get(request);
-  if (exchange === undefined) {
-    const { headers } = request;
-    // The server has begun one, whose ids everything that this request starts carries as well.
-    const trace =
-      runningTrace() ??
-      continueTrace({ requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') });
-    exchange = { trace, startedMs: performance.now() };
-    exchanges.set(request, exchange);
-  }
-  return exchange;
-}
-
-/** Problem documents, request ids, one log line and one measurement for each request, whatever answers it. */
+/** Problem documents, request ids, and one log line and one measurement per request. */
 export function requests(runtime: Runtime, rules: RequestRules) {
   const durations = requestDurations(runtime);
   const mediaTypes = new Set(rules.mediaTypes);
@@ -65,10 +39,10 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
         set.headers['x-content-type-options'] = 'nosniff';
         if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
-          throw new BodyTooLarge({ detail: `At most ${rules.bodyBytes} bytes are accepted.` });
+          throw new BodyTooLarge({ detail: `The maximum body size is ${rules.bodyBytes} bytes.` });
       })
       .onParse(({ request, contentType }) => {
-        // Without a body there is nothing whose type could be wrong: most DELETEs, and POSTs that only do something.
+        // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
         if (request.body !== null && !mediaTypes.has(contentType))
           throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
       })
@@ -98,7 +72,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
             duration_ms: Math.round(seconds * 100_000) / 100,
             request_id: exchange.trace.requestId,
             trace_id: traceIdOf(exchange.trace),
-            ...(exchange.userId !== undefined && { user_id: exchange.userId }),
+            ...(exchange.caller !== undefined && { user_id: exchange.caller.id }),
           },
           'request',
         );
@@ -107,7 +81,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
       });
 }
 
-/** Without the path and the query, which may hold what is secret. */
+/** Without the path and the query, which may hold secrets. */
 const spanOf = (method: string, route: string, status: number): SpanEnd => ({
   name: `${method} ${route}`,
   kind: 'server',

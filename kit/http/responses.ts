@@ -1,32 +1,32 @@
 import { nextLink, type Page } from './pagination';
 
-/** The part of Elysia's `set` that answers need. */
+/** The part of Elysia's `set` that responses need. */
 export interface ResponseSet {
   status?: number | string;
   headers: Record<string, string | number | undefined>;
 }
 
-/** Answers 201 with the new thing and where it is. */
+/** Responds with 201, the created value and its location. */
 export function created<Value>(set: ResponseSet, location: string, value: Value): Value {
   set.status = 201;
   set.headers.location = location;
   return value;
 }
 
-/** Answers 202: taken, and where to look for it later. */
+/** Responds with 202 and the location of the result. */
 export function accepted<Value>(set: ResponseSet, location: string, value: Value): Value {
   set.status = 202;
   set.headers.location = location;
   return value;
 }
 
-/** Waits for the change and answers 204. */
+/** Awaits a change and responds with 204. */
 export async function noContent(set: ResponseSet, change: Promise<unknown>): Promise<void> {
   await change;
   set.status = 204;
 }
 
-/** Answers a page, with the `Link` to the next one. */
+/** Responds with a page and the `Link` to the next one. */
 export function paged<Item>(set: ResponseSet, request: Request, page: Page<Item>): Page<Item> {
   Object.assign(set.headers, nextLink(request.url, page));
   return page;

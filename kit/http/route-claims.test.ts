@@ -31,15 +31,15 @@ test('a misspelt gateway option does not compile', () => {
   expect(build).toThrow();
 });
 
-test('a route without an access rule, with an unknown setting or an invalid value does not start', () => {
+test('a route without an access rule, with an unknown setting or an invalid value prevents the start', () => {
   expect(() => routeClaims(appWith({}))).toThrow('no access rule');
   const misspelt = { 'x-access': 'public', 'x-hedge-millis': 50 };
-  expect(() => routeClaims(appWith(misspelt))).toThrow('no setting of a route is called x-hedge-millis');
+  expect(() => routeClaims(appWith(misspelt))).toThrow('Unknown route setting x-hedge-millis');
   const unknownLimit = { 'x-access': 'public', 'x-rate-limit': 'signin' };
   expect(() => routeClaims(appWith(unknownLimit))).toThrow('invalid setting rate_limit');
 });
 
-test('operational routes are no part of the public API', () => {
+test('operational routes are not claimed', () => {
   const app = new Elysia().get('/healthz', () => 'ok').get('/docs/assets/:name', () => 'style');
   expect(routeClaims(app)).toEqual([]);
 });

@@ -7,24 +7,23 @@ import { JSON_BODY_BYTES } from './platform';
 import { pathOf } from './request-path';
 import { type WebSocketEvents, webSocketHandler } from './websockets';
 
-/** Room for a request's framing above what the platform counts, so that the platform's own answer comes first. */
+/** Above the platform's limit, so that the platform responds before the server does. */
 const BODY_SLACK_BYTES = 64 * 1024;
-/** Seconds a connection may be quiet; longer than the gateway keeps its pooled connections, so that it closes first. */
+/** Longer than the gateway's pool keeps idle connections, so that the gateway closes them first. */
 const IDLE_TIMEOUT_SECONDS = 75;
 
 export interface HttpServer {
   readonly port: number;
-  /** Stops accepting, waits for running requests, then ends what is left after `timeoutMs`. */
+  /** Stops accepting connections and waits for running requests; aborts the rest after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>;
 }
 
 /**
  * Serves an Elysia app, each request within its own trace.
  *
- * @param beginsTraces whether spans are made for requests that come without a traceparent, too; all but the operational
- *   routes' unless said otherwise
- * @param insist when true a taken port is an error; otherwise a free one is taken instead, and said
- * @throws when the port is taken and insisted on
+ * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
+ * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
+ * @throws when the port is in use and `strictPort` is set
  */
 export function serveHttp(
   runtime: Runtime,
@@ -32,13 +31,13 @@ export function serveHttp(
   options: {
     hostname: string;
     port: number;
-    insist: boolean;
+    strictPort: boolean;
     bodyBytes?: number;
     beginsTraces?: boolean;
   },
 ): HttpServer {
-  // Otherwise Elysia looks for the path behind the eleventh character of the URL, and a client that names its host `a`
-  // has another path answered than the one the gateway let through.
+  // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
+  // match another path than the one the gateway has routed.
   app.config.handler = { ...app.config.handler, standardHostname: false };
   const listen = (port: number) =>
     Bun.serve<WebSocketEvents>({
@@ -47,7 +46,7 @@ export function serveHttp(
       idleTimeout: IDLE_TIMEOUT_SECONDS,
       maxRequestBodySize: (options.bodyBytes ?? JSON_BODY_BYTES) + BODY_SLACK_BYTES,
       development: false,
-      // Without development Bun 1.4.4 shares ports unless told otherwise: a second process would quietly take half.
+      // With development off Bun 1.4.4 shares ports by default: a second process would silently receive half of the requests.
       reusePort: false,
       fetch(request) {
         const { headers } = request;
@@ -61,7 +60,7 @@ export function serveHttp(
       },
       websocket: webSocketHandler,
       error(failure) {
-        runtime.log.error({ err: failure }, 'a request failed outside of every route');
+        runtime.log.error({ err: failure }, 'A request failed outside of the app');
         return new Response(null, { status: 500 });
       },
     });
@@ -70,23 +69,23 @@ export function serveHttp(
   try {
     server = listen(options.port);
   } catch (failure) {
-    if (options.insist || !isAddressInUse(failure)) throw failure;
+    if (options.strictPort || !isAddressInUse(failure)) throw failure;
     server = listen(0);
-    runtime.log.warn(`port ${options.port} is taken: listening on ${server.port} instead`);
+    runtime.log.warn(`port ${options.port} is in use; listening on ${server.port}`);
   }
-  // Streams need the server to lift the idle timeout of one request.
+  // Event streams use the server to disable the idle timeout of a request.
   app.server = server as unknown as typeof app.server;
 
   return {
     port: server.port ?? options.port,
     async stop(timeoutMs) {
       const finished = server.stop();
-      const cut = setTimeout(() => {
-        runtime.log.warn({ pending: server.pendingRequests }, 'ending with requests still running');
+      const timer = setTimeout(() => {
+        runtime.log.warn({ pending: server.pendingRequests }, 'Aborting running requests');
         void server.stop(true);
       }, timeoutMs);
       await finished;
-      clearTimeout(cut);
+      clearTimeout(timer);
     },
   };
 }

@@ -58,7 +58,7 @@ export async function startMedia() {
   const http = serveHttp(runtime, app, {
     hostname: '127.0.0.1',
     port: 0,
-    insist: true,
+    strictPort: true,
     bodyBytes: UPLOAD_BODY_BYTES,
   });
   runtime.onClose('http', () => http.stop(100));

@@ -31,7 +31,7 @@ export async function startRegistry(
   const server = serveHttp(runtime, registry(runtime, deps), {
     hostname: '127.0.0.1',
     port,
-    insist: true,
+    strictPort: true,
     bodyBytes: REGISTRY_BODY_BYTES,
   });
   runtime.onClose('http', () => server.stop(500));

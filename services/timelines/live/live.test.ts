@@ -9,7 +9,7 @@ import { appendEntry, readHead } from './store';
 const runtime = testRuntime('timelines-live');
 const service = await startTimelines(runtime);
 const { block, call, deps, join, mute, post, relate, storage } = service;
-const { port } = serveHttp(runtime, service.app, { hostname: '127.0.0.1', port: 0, insist: true });
+const { port } = serveHttp(runtime, service.app, { hostname: '127.0.0.1', port: 0, strictPort: true });
 
 afterAll(async () => {
   await runtime.close();

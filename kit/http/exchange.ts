@@ -1,0 +1,34 @@
+import type { Caller } from '../auth/caller';
+import { continueTrace, runningTrace, type Trace } from '../tracing/context';
+
+/** The state of a request while it is handled. */
+export interface Exchange {
+  readonly trace: Trace;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
+  /** Set by the access rule of the route. */
+  caller?: Caller;
+  /** Set by the access rule `service`. */
+  callingService?: string;
+}
+
+/**
+ * Keyed by the request, because hooks of Elysia share nothing else before the route's context exists, and a hook that
+ * creates that state would cost every request.
+ */
+const exchanges = new WeakMap<Request, Exchange>();
+
+/** The state of a request, created on first use. */
+export function exchangeOf(request: Request): Exchange {
+  let exchange = exchanges.get(request);
+  if (exchange === undefined) {
+    const { headers } = request;
+    // The server has started the trace; an app called directly continues that of the request.
+    const trace =
+      runningTrace() ??
+      continueTrace({ requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') });
+    exchange = { trace, startedMs: performance.now() };
+    exchanges.set(request, exchange);
+  }
+  return exchange;
+}
