@@ -34,35 +34,35 @@ const PersonMoved = defineEvent({
 const context = { requestId: 'request-1', actor: null };
 
 describe('an envelope', () => {
-  test('survives the wire unchanged', () => {
+  test('survives serialization unchanged', () => {
     const message = envelope(PersonMoved, { city: 'Paris' }, context);
     expect(parseEnvelope([PersonMoved], Buffer.from(JSON.stringify(message)))).toEqual(message);
   });
 
-  test('is refused at the publisher when its data does not satisfy the definition, without echoing it', () => {
+  test('with invalid data is rejected at the publisher, without echoing it', () => {
     const make = () => envelope(PersonMoved, { city: 'Llanfairpwllgwyngyll' }, context);
     expect(make).toThrow(InvalidMessage);
     expect(make).not.toThrow(/Llanfair/);
   });
 
-  test('with additions of a newer publisher is let through', () => {
+  test('with additional fields of a newer publisher is accepted', () => {
     const message = { ...envelope(PersonMoved, { city: 'Paris' }, context), added: true };
     expect(parseEnvelope([PersonMoved], Buffer.from(JSON.stringify(message))).data.city).toBe('Paris');
   });
 
   test.each([
-    ['no JSON', 'secret {'],
-    ['no object', '"secret"'],
-    ['an unknown name', JSON.stringify({ name: 'secret', version: 2 })],
-    ['an unknown version', JSON.stringify({ name: 'person.moved', version: 'secret' })],
-    ['a missing part', JSON.stringify({ name: 'person.moved', version: 2, data: { city: 'secret' } })],
-  ])('that is %s is a permanent error which does not echo it', (_, text) => {
+    ['not JSON', 'secret {'],
+    ['not an object', '"secret"'],
+    ['of an unknown name', JSON.stringify({ name: 'secret', version: 2 })],
+    ['of an unknown version', JSON.stringify({ name: 'person.moved', version: 'secret' })],
+    ['incomplete', JSON.stringify({ name: 'person.moved', version: 2, data: { city: 'secret' } })],
+  ])('that is %s is a permanent error without an echo', (_, text) => {
     const parse = () => parseEnvelope([PersonMoved], Buffer.from(text));
     expect(parse).toThrow(InvalidMessage);
     expect(parse).not.toThrow(/secret/);
   });
 
-  test('of a later version has a routing key of its own', () => {
+  test('of a later version has its own routing key', () => {
     expect(PersonMoved.routingKey).toBe('person.moved.v2');
   });
 });

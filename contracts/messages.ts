@@ -1,7 +1,7 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
 
-/** A fact that others may care about: past tense, published on a topic exchange of RabbitMQ. */
+/** A fact, named in the past tense and published to a topic exchange of RabbitMQ. */
 export interface EventDefinition<Name extends string = string, Data extends TObject = TObject> {
   readonly kind: 'event';
   readonly name: Name;
@@ -12,7 +12,7 @@ export interface EventDefinition<Name extends string = string, Data extends TObj
   readonly data: Data;
 }
 
-/** Work for one worker: imperative, put into a tube of beanstalkd. */
+/** Work for one worker, named in the imperative and put into a tube of beanstalkd. */
 export interface JobDefinition<Name extends string = string, Data extends TObject = TObject> {
   readonly kind: 'job';
   readonly name: Name;
@@ -26,43 +26,43 @@ export interface JobDefinition<Name extends string = string, Data extends TObjec
 
 export type MessageDefinition = EventDefinition | JobDefinition;
 
-/** What travels: the same form for events and jobs. */
+/** The message as it is sent; the same for events and jobs. */
 export interface Envelope<Name extends string = string, Data = unknown> {
-  /** UUIDv7; stays the same however often the message is sent, so that consumers can tell a repeat. */
+  /** UUIDv7; the same for every attempt to send the message, so that consumers can deduplicate. */
   readonly id: string;
   readonly name: Name;
   readonly version: number;
   /** ISO 8601, UTC, milliseconds. */
   readonly occurred_at: string;
   readonly trace: { readonly request_id: string; readonly traceparent?: string };
-  /** The id of the person who caused it; null for the system itself. */
+  /** The id of the user who caused it; null for the system. */
   readonly actor: string | null;
   readonly data: Data;
 }
 
-/** The envelope of a definition; for several definitions a union told apart by `name`. */
+/** The envelope of a definition; for several definitions a union discriminated by `name`. */
 export type MessageOf<Definition extends MessageDefinition> = Definition extends MessageDefinition
   ? Envelope<Definition['name'], Static<Definition['data']>>
   : never;
 
-/** The local stack starts beanstalkd with this `-z`. Large things travel by reference, in events as well. */
-export const MAXIMUM_MESSAGE_BYTES = 1_048_576;
+/** beanstalkd's `-z` in the local stack. Larger data is sent by reference, in events as well. */
+export const MAX_MESSAGE_BYTES = 1_048_576;
 
-/** beanstalkd calls 0 the most urgent; jobs take the middle of what its own clients use. */
+/** 0 is the most urgent in beanstalkd; this is the usual default of its clients. */
 const DEFAULT_PRIORITY = 1024;
 
 /**
- * Names an event.
+ * Defines an event.
  *
- * Optional additions to `data` keep the version. A breaking change is a second definition of the same name with the
- * next version, published beside the first until every consumer has moved; it has a routing key of its own
- * (`user.created.v2`), so that a consumer only gets the versions it knows.
+ * Optional additions to `data` keep the version. A breaking change is a second definition of the same name with the next
+ * version, published beside the first until every consumer has migrated; it has its own routing key (`user.created.v2`),
+ * so that consumers receive only the versions they know.
  *
- * @param exchange the durable topic exchange it is published on
- * @param consumers queues that must not miss it. Whoever publishes declares and binds them first, so that what is
- *   published before a consumer's first start waits for it, and publishes as `mandatory`. Others may bind as well and
- *   get what is published from then on; without any binding such an event goes nowhere, which is no failure.
- * @param routingKey where it is not the name, as for what only one consumer may be bound to
+ * @param event.exchange the durable topic exchange it is published to
+ * @param event.consumers queues that must receive every event. Publishers declare and bind them first, so that events
+ *   published before a consumer's first start are not lost, and publish as `mandatory`. Other queues may be bound as well
+ *   and receive events from then on. Without declared consumers an unroutable event is dropped, which is not an error.
+ * @param event.routingKey the name by default; set it for events that only one consumer may be bound to
  */
 export function defineEvent<const Name extends string, Data extends TObject>(event: {
   name: Name;
@@ -82,11 +82,11 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
 }
 
 /**
- * Names a job.
+ * Defines a job.
  *
- * @param ttrSeconds how long a worker may hold it without a sign of life before it is given to another
- * @param maxAttempts after so many failed attempts it is parked with its reason
- * @param priority lower is more urgent (beanstalkd protocol), 0 to 2^32-1
+ * @param job.ttrSeconds time to run: how long a worker may hold it without a touch before it is released to another
+ * @param job.maxAttempts after this many failed attempts it is parked with its reason
+ * @param job.priority 0 to 2^32-1, lower is more urgent (beanstalkd protocol); 1024 by default
  */
 export function defineJob<const Name extends string, Data extends TObject>(job: {
   name: Name;
@@ -101,9 +101,9 @@ export function defineJob<const Name extends string, Data extends TObject>(job: 
 }
 
 /**
- * Makes a new message.
+ * Creates a message.
  *
- * @throws InvalidMessage when `data` does not satisfy the definition: a fault of the publisher, found before it spreads
+ * @throws InvalidMessage when `data` does not match its schema: an error of the publisher, caught before it is sent
  */
 export function envelope<Definition extends MessageDefinition>(
   definition: Definition,
@@ -126,16 +126,15 @@ export function envelope<Definition extends MessageDefinition>(
   return message;
 }
 
-/** A message that will never be understood, however often it is tried. Its text names fields, never their content. */
+/** A message that no retry can fix. The error names fields, never their content. */
 export class InvalidMessage extends Error {
   override readonly name = 'InvalidMessage';
 }
 
 /**
- * Reads a message that is one of the given definitions. Fields that are not in the definition are let through: they
- * are additions of a newer publisher.
+ * Parses a message of one of the given definitions. Unknown fields are accepted: they are additions of a newer publisher.
  *
- * @throws InvalidMessage when it is not JSON, none of the definitions, or does not satisfy its definition
+ * @throws InvalidMessage when it is not JSON, of another definition, or does not match its schema
  */
 export function parseEnvelope<Definition extends MessageDefinition>(
   definitions: readonly Definition[],
@@ -145,7 +144,7 @@ export function parseEnvelope<Definition extends MessageDefinition>(
   const definition = definitions.find((known) => known.name === sent.name && known.version === sent.version);
   if (definition === undefined)
     throw new InvalidMessage(
-      `neither name nor version is one of ${definitions.map((known) => `${known.name} v${known.version}`).join(', ')}`,
+      `name and version are not one of ${definitions.map((known) => `${known.name} v${known.version}`).join(', ')}`,
     );
   if (!satisfies(definition, sent)) throw invalid(definition, sent);
   return sent;
@@ -156,7 +155,7 @@ function readJson(bytes: Uint8Array): { name?: unknown; version?: unknown } {
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
-    // The parser's own message quotes what it read.
+    // The error of the parser quotes its input.
     throw new InvalidMessage('the message is not JSON');
   }
   if (typeof value !== 'object' || value === null)
@@ -174,13 +173,13 @@ function satisfies<Definition extends MessageDefinition>(
 function invalid(definition: MessageDefinition, value: unknown): InvalidMessage {
   const fields = [...checkerOf(definition).Errors(value)].slice(0, 5).map((error) => error.path);
   return new InvalidMessage(
-    `${definition.name} v${definition.version} is not valid at ${[...new Set(fields)].join(', ')}`,
+    `${definition.name} v${definition.version} is invalid at ${[...new Set(fields)].join(', ')}`,
   );
 }
 
 const checkers = new WeakMap<MessageDefinition, TypeCheck<TObject>>();
 
-/** Compiled on first use: a process pays only for the messages it sends or reads. */
+/** Compiled on first use, because a process uses few of the definitions it imports. */
 function checkerOf(definition: MessageDefinition): TypeCheck<TObject> {
   const known = checkers.get(definition);
   if (known) return known;
@@ -189,7 +188,7 @@ function checkerOf(definition: MessageDefinition): TypeCheck<TObject> {
   return checker;
 }
 
-/** The JSON schema of the whole message, for checks and for the generated documentation. */
+/** The JSON schema of the whole message, for validation and for the generated documentation. */
 export const envelopeSchema = (definition: MessageDefinition): TObject =>
   Type.Object({
     id: Uuid,
@@ -204,10 +203,10 @@ export const envelopeSchema = (definition: MessageDefinition): TObject =>
     data: definition.data,
   });
 
-/** Lower-case text form of a UUID: people and everything else that is not a post or a notification. */
+/** Lower-case text form of a UUID: the ids of everything except posts and notifications. */
 export const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
 
-/** Decimal form of a time-ordered 53-bit id: posts and notifications. */
+/** Decimal form of a time-ordered 53-bit id: the ids of posts and notifications. */
 export const TimeOrderedId = Type.String({ pattern: '^[1-9][0-9]{0,15}$' });
 
 /** ISO 8601, UTC, milliseconds. */
@@ -215,5 +214,5 @@ export const Timestamp = Type.String({
   pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$',
 });
 
-/** Grows by one or more with each change of an aggregate, so that a late message cannot undo a newer one. */
+/** Increases with each change of an aggregate, so that a late message cannot overwrite a newer one. */
 export const AggregateVersion = Type.Integer({ minimum: 1 });

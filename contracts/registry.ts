@@ -1,12 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 
-/** Who may call a route: the access rule a service declares for it, as the gateway and the docs show it. */
+/** The access rule of a route. */
 export const RouteAccess = Type.String({
   maxLength: 80,
-  description: '`public`, `optional`, `user`, `service`, or the permission needed, like `posts:moderate`',
+  description: '`public`, `optional`, `user`, `service`, or the required permission, like `posts:moderate`',
 });
 
-/** The strict limits of the gateway that a route can ask for; how many requests each allows is the gateway's to say. */
+/** The strict rate limits that a route can select; the gateway defines their quotas. */
 export const RateLimitName = Type.Union([
   Type.Literal('sign-in'),
   Type.Literal('registration'),
@@ -26,34 +26,33 @@ export const RouteClaim = Type.Object({
     Type.Integer({
       minimum: 0,
       maximum: 1024 ** 3,
-      description: 'Largest request body; 1 MiB where it is not said',
+      description: 'Maximum size of a request body; 1 MiB by default',
     }),
   ),
   timeout_ms: Type.Optional(
     Type.Integer({
       minimum: 100,
       maximum: 600_000,
-      description: 'Longest wait for an answer; 30 s where it is not said',
+      description: 'Timeout of a request; 30 s by default',
     }),
   ),
   hedge_ms: Type.Optional(
     Type.Integer({
       minimum: 10,
       maximum: 10_000,
-      description:
-        'GET only: a second instance is asked when the first has not begun to answer after so long',
+      description: 'GET only: delay after which the request is also sent to a second instance (hedging)',
     }),
   ),
   prefix_only: Type.Optional(
     Type.Boolean({
-      description: 'Answered below the prefixes of its service only: claims nothing at the root',
+      description: 'Routed below the prefixes of its service only, not at the root',
     }),
   ),
   rate_limit: Type.Optional(RateLimitName),
 });
 export type RouteClaim = Static<typeof RouteClaim>;
 
-/** RFC 1123 label: the name doubles as route prefix, database and Procfile name. */
+/** RFC 1123 label: the name is also used as route prefix, database name and Procfile name. */
 export const ServiceName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' });
 
 export const Registration = Type.Object(
@@ -77,7 +76,7 @@ export const Registration = Type.Object(
 );
 export type Registration = Static<typeof Registration>;
 
-/** Seconds: how often to beat, when silence makes an instance unhealthy, when it removes it. */
+/** The heartbeat interval, and the time without heartbeats after which an instance is unhealthy or removed. */
 export const Lease = Type.Object({
   heartbeat_seconds: Type.Integer(),
   unhealthy_seconds: Type.Integer(),
@@ -87,7 +86,7 @@ export type Lease = Static<typeof Lease>;
 
 export const Registered = Type.Object({
   instance_id: Type.String(),
-  lease_secret: Type.String({ description: 'Proves heartbeats and deregistration; appears in no listing' }),
+  lease_secret: Type.String({ description: 'Authenticates heartbeats and deregistration; never listed' }),
   lease: Lease,
   revision: Type.Integer(),
 });
@@ -112,7 +111,7 @@ export const InstanceState = Type.Union([
 ]);
 export type InstanceState = Static<typeof InstanceState>;
 
-/** One running process of a service, as every listing and watcher sees it. */
+/** One running process of a service, as listed. */
 export const Instance = Type.Object({
   instance_id: Type.String(),
   name: ServiceName,
@@ -127,7 +126,8 @@ export const Instance = Type.Object({
   prefixes: Type.Array(ServiceName),
   state: InstanceState,
   protected: Type.Boolean({
-    description: 'Silent, but kept because most of its service fell silent at once',
+    description:
+      'Without heartbeats, but retained because most instances of its service lost theirs at the same time',
   }),
   load: Type.Optional(Type.Number()),
   registered_at: Type.String({ description: 'ISO 8601, UTC' }),
@@ -136,19 +136,18 @@ export const Instance = Type.Object({
 export type Instance = Static<typeof Instance>;
 
 /**
- * The whole table at one revision. A service whose instances are all gone stays as an empty list: the
- * tombstone that tells "all gone" from "this registry is new and has heard from nobody yet".
- * `epoch` is new at every start of a registry, so a watcher knows when revisions begin anew.
+ * The whole table at one revision. A service without instances remains as an empty list: a tombstone that distinguishes
+ * "all gone" from "this registry is new and has no registrations yet". `epoch` changes with every start of a registry, so
+ * that watchers know when revisions start over.
  */
 export const ServicesSnapshot = Type.Object({
   epoch: Type.String(),
   started_at: Type.String({
-    description: 'When this registry began, ISO 8601: right after it, not everybody has registered again yet',
+    description: 'Start of this registry, ISO 8601; shortly after it the table may be incomplete',
   }),
   complete: Type.Optional(
     Type.Boolean({
-      description:
-        'Replicas share this table: whoever is not in it is not there, however new this registry is',
+      description: 'Replicas share this table: it is complete from the start',
     }),
   ),
   revision: Type.Integer(),
@@ -156,34 +155,41 @@ export const ServicesSnapshot = Type.Object({
 });
 export type ServicesSnapshot = Static<typeof ServicesSnapshot>;
 
-/** What `GET /watch?acknowledges=true` sends first, as `event: watcher`. */
+/** The first event of `GET /watch?acknowledges=true`, as `event: watcher`. */
 export const WatcherAnnouncement = Type.Object({
-  token: Type.String({ description: 'Proves what this watcher acknowledges, as long as its stream is open' }),
+  token: Type.String({
+    description: 'Authenticates acknowledgements of this watcher, while its stream is open',
+  }),
 });
 
-/** What an acknowledging watcher posts to `/drained/{name}/{instance_id}`. */
+/** The body of `POST /drained/{name}/{instance_id}` from an acknowledging watcher. */
 export const DrainAcknowledgement = Type.Object(
-  { revision: Type.Integer({ minimum: 0, description: 'The `changed_at_revision` that was acted upon' }) },
+  {
+    revision: Type.Integer({
+      minimum: 0,
+      description: 'The `changed_at_revision` of the acknowledged change',
+    }),
+  },
   { additionalProperties: false },
 );
 export type DrainAcknowledgement = Static<typeof DrainAcknowledgement>;
 
-/** The answer to `DELETE /deregister/{instance_id}?wait=drained` where it is not known that all requests have ended. */
-export const Undrained = Type.Object({
+/** The response to `DELETE /deregister/{instance_id}?wait=drained` when requests may still be in flight. */
+export const IncompleteDrain = Type.Object({
   drained: Type.Literal(false),
-  acknowledged_by: Type.Integer({ description: 'Gateways that have let go of the instance' }),
+  acknowledged_by: Type.Integer({ description: 'Gateways that have drained the instance' }),
   waiting_for: Type.Integer({
-    description: 'Gateways that have not; 0 together with 0 above: no gateway that acknowledges is connected',
+    description: 'Gateways that have not; 0 in both fields: no acknowledging gateway is connected',
   }),
 });
-export type Undrained = Static<typeof Undrained>;
+export type IncompleteDrain = Static<typeof IncompleteDrain>;
 
-/** What `GET /watch` sends as `event: change`; the SSE id is `<epoch>:<revision>`. */
+/** The data of `event: change` of `GET /watch`; the SSE id is `<epoch>:<revision>`. */
 export const ServiceChange = Type.Object({
   revision: Type.Integer(),
   name: ServiceName,
   instances: Type.Array(Instance, {
-    description: 'All of the service after the change; empty when all are gone',
+    description: 'All instances of the service after the change; empty when there are none',
   }),
 });
 export type ServiceChange = Static<typeof ServiceChange>;

@@ -2,9 +2,9 @@ import { Type } from '@sinclair/typebox';
 import { AggregateVersion, defineEvent, Uuid } from '#contracts/messages';
 
 /**
- * Credentials on their way from users to auth, on a routing key only auth is bound to. `sealed` is a compact JWE
- * (RFC 7516) around the argon2id hash, so that neither the broker nor a queue's reader learns it. Written to the
- * outbox with `erasePayload`, so that nothing of it stays there once it has arrived.
+ * Credentials sent from users to auth, on a routing key that only auth is bound to. `sealed` is a compact JWE (RFC 7516) of
+ * the argon2id hash, which neither the broker nor other consumers can read. Written to the outbox with `erasePayload`, so
+ * that it is erased there once it has been delivered.
  */
 export const AuthCredentialsSet = defineEvent({
   name: 'auth.credentials-set',
@@ -21,7 +21,7 @@ export const AuthCredentialsSet = defineEvent({
   }),
 });
 
-/** A person's new address to sign in with, where the password stays. Private for being personal. */
+/** A user has changed the email address they sign in with. On a private routing key, because it is personal data. */
 export const AuthEmailSet = defineEvent({
   name: 'auth.email-set',
   version: 1,
@@ -35,9 +35,8 @@ export const AuthEmailSet = defineEvent({
 const Seconds = Type.Integer({ minimum: 0 });
 
 /**
- * Access tokens that every process has to refuse from now on. Each process listens with a queue of its own, so nobody
- * is named as consumer: who is not there reads auth's record when it comes. `expires_at` is when no such token can be
- * good any more.
+ * One access token is revoked. Every process consumes this with an exclusive queue, so there are no declared consumers:
+ * a process that starts later loads all revocations from auth. `expires_at` is when the token has expired.
  */
 export const TokenRevoked = defineEvent({
   name: 'token.revoked',
@@ -46,7 +45,7 @@ export const TokenRevoked = defineEvent({
   data: Type.Object({ token_id: Uuid, user_id: Uuid, expires_at: Seconds }),
 });
 
-/** All access tokens of one session. */
+/** All access tokens of a session are revoked. */
 export const SessionRevoked = defineEvent({
   name: 'session.revoked',
   version: 1,
@@ -54,7 +53,7 @@ export const SessionRevoked = defineEvent({
   data: Type.Object({ session_id: Uuid, user_id: Uuid, expires_at: Seconds }),
 });
 
-/** All access tokens of a person that were issued up to a moment. */
+/** All access tokens of a user issued up to `issued_until` are revoked. */
 export const UserTokensRevoked = defineEvent({
   name: 'user.tokens-revoked',
   version: 1,

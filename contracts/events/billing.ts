@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
 import { Amount, Currency } from '#contracts/money';
 
-/** Published once for each invoice. */
+/** An invoice has been paid. Published once per invoice. */
 export const InvoicePaid = defineEvent({
   name: 'invoice.paid',
   version: 1,
@@ -10,9 +10,9 @@ export const InvoicePaid = defineEvent({
   consumers: ['mail'],
   data: Type.Object({
     invoice_id: Uuid,
-    /** As people read it on the invoice. */
+    /** As printed on the invoice. */
     number: Type.String({ minLength: 1, maxLength: 40 }),
-    /** Who paid, and is written to. */
+    /** The payer, who receives the mail. */
     user_id: Uuid,
     amount: Amount,
     currency: Currency,

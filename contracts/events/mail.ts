@@ -2,28 +2,28 @@ import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
 
 /**
- * One address as RFC 5321 allows it without quotes. What could end a header or begin another (line breaks, commas,
- * angle brackets) is not in it.
+ * An email address as RFC 5321 allows it without quotes. Characters that could inject headers or addresses (line breaks,
+ * commas, angle brackets) are not allowed.
  */
 export const MailAddress = Type.String({
   pattern: "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\u0080-\\uffff-]{1,64}@[A-Za-z0-9\\u0080-\\uffff.-]{1,189}$",
   maxLength: 254,
-  error: 'An e-mail address',
+  error: 'Must be an email address',
 });
 
-/** Text on one line: no control characters, so it can stand in a header. */
+/** A line of text without control characters, safe in a header. */
 const line = (maxLength: number) =>
   Type.String({
     minLength: 1,
     maxLength,
     pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
-    error: `At most ${maxLength} characters on one line`,
+    error: `Must be one line of at most ${maxLength} characters`,
   });
 
-/** Only the web: a link must not run anything. */
-const Link = Type.String({ pattern: '^https?://[^\\s<>"]+$', maxLength: 2048, error: 'An http address' });
+/** HTTP only: a link must not run code. */
+const Link = Type.String({ pattern: '^https?://[^\\s<>"]+$', maxLength: 2048, error: 'Must be an HTTP URL' });
 
-/** A person, whose address users knows, or an address where it is known already. */
+/** A user, whose address is looked up in users, or an address. */
 export const MailRecipient = Type.Union([
   Type.Object({ user_id: Uuid }),
   Type.Object({ address: MailAddress, name: Type.Optional(line(200)) }),
@@ -33,7 +33,7 @@ export type MailRecipient = Static<typeof MailRecipient>;
 const content = <const Name extends string, Values extends TObject>(template: Name, values: Values) =>
   Type.Object({ template: Type.Literal(template), values });
 
-/** Which template, and what it shows. Texts are shown as they are, never read as HTML. */
+/** A template and its values. Texts are escaped, never interpreted as HTML. */
 export const MailContent = Type.Union([
   content('password-reset', Type.Object({ link: Link, expires_at: Timestamp })),
   content(
@@ -43,7 +43,7 @@ export const MailContent = Type.Union([
         Type.Object({
           excerpt: Type.String({ maxLength: 1_000 }),
           link: Link,
-          /** Some of those who liked it, as they are to be named; then how many more there are. */
+          /** Names of some of the users who liked it; `others_count` is the number of the others. */
           likers: Type.Array(line(200), { minItems: 1, maxItems: 3 }),
           others_count: Type.Integer({ minimum: 0 }),
         }),
@@ -62,7 +62,7 @@ export const MailContent = Type.Union([
 ]);
 export type MailContent = Static<typeof MailContent>;
 
-/** Somebody asked that a mail be sent. One is sent for each `event_id`, template and recipient, however often it is asked. */
+/** A mail is requested. One is sent per `event_id`, template and recipient, however often it is requested. */
 export const MailRequested = defineEvent({
   name: 'mail.requested',
   version: 1,
@@ -71,7 +71,7 @@ export const MailRequested = defineEvent({
   data: Type.Object({
     to: MailRecipient,
     content: MailContent,
-    /** What the mail tells of. Needed where the same may be asked in several messages; else this message's own id counts. */
+    /** The event the mail is about, to deduplicate requests in several messages; the id of this message by default. */
     event_id: Type.Optional(Uuid),
   }),
 });

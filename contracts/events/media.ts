@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineEvent, Uuid } from '#contracts/messages';
 
-/** A picture was stored and has not been looked at: its sizes are to be made. Its bytes are in the storage under `sha256`. */
+/** A picture has been uploaded and is not processed yet. Its bytes are in the storage under `sha256`. */
 export const PictureUploaded = defineEvent({
   name: 'picture.uploaded',
   version: 1,
@@ -9,15 +9,15 @@ export const PictureUploaded = defineEvent({
   consumers: ['media'],
   data: Type.Object({
     media_id: Uuid,
-    /** Of the file: each upload under one id is a version. */
+    /** The version of the file: each upload under one id is a version. */
     version: Type.Integer({ minimum: 1 }),
     sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-    /** Media type, as found in the bytes. */
+    /** Media type, detected from the bytes. */
     type: Type.String({ minLength: 1, maxLength: 100 }),
   }),
 });
 
-/** Somebody's avatar is another one, or gone. */
+/** A user has changed or removed their avatar. */
 export const AvatarChanged = defineEvent({
   name: 'avatar.changed',
   version: 1,

@@ -2,15 +2,15 @@ import { Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
 import { Amount, Currency } from '#contracts/money';
 
-/** Stands as the payer's id once they have been erased. */
+/** Replaces the id of a payer who has been erased. */
 export const ERASED_PAYER = '00000000-0000-0000-0000-000000000000';
 
 const payment = { payment_id: Uuid, user_id: Uuid, amount: Amount, currency: Currency };
 
-/** Why something failed, like `card.declined` or `account.insufficient-funds`. */
+/** The reason of a failure, like `card.declined` or `account.insufficient-funds`. */
 const FailureCode = Type.String({ pattern: '^[a-z-]+\\.[a-z-]+$', maxLength: 80 });
 
-/** The queue of the worker that carries payments through their states. */
+/** The queue of the payments worker. */
 const worker = ['payments'];
 
 export const PaymentCreated = defineEvent({
@@ -28,7 +28,7 @@ export const PaymentProcessing = defineEvent({
   data: Type.Object(payment),
 });
 
-/** The money is on the account: once for each payment. */
+/** A payment has succeeded: the money is on the account. Published once per payment. */
 export const PaymentSucceeded = defineEvent({
   name: 'payment.succeeded',
   version: 1,
@@ -57,7 +57,7 @@ export const PaymentCanceled = defineEvent({
   data: Type.Object(payment),
 });
 
-/** It should have ended long ago: whoever carries it through looks at it again. */
+/** A payment has not finished in time; the worker checks it again. */
 export const PaymentOverdue = defineEvent({
   name: 'payment.overdue',
   version: 1,
@@ -91,7 +91,7 @@ export const PaymentRefundOverdue = defineEvent({
   data: Type.Object({ refund_id: Uuid }),
 });
 
-/** The money is back where it came from: once for each payment. */
+/** A payment has been refunded. Published once per payment. */
 export const PaymentRefunded = defineEvent({
   name: 'payment.refunded',
   version: 1,

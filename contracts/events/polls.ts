@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
 
-/** Voters one message names. */
-export const MOST_VOTERS = 100;
+/** Maximum number of voters per message. */
+export const MAX_VOTERS = 100;
 
 /**
- * A poll has come to its end, and its results stand. Published once for every hundred of its voters, and once where
- * nobody has voted; nothing in it says what they chose.
+ * A poll has ended, and its results are final. Published once per hundred voters, and once for a poll without votes. It does
+ * not contain the votes.
  */
 export const PollEnded = defineEvent({
   name: 'poll.ended',
@@ -15,9 +15,9 @@ export const PollEnded = defineEvent({
   consumers: ['notifications'],
   data: Type.Object({
     poll_id: Uuid,
-    /** Null when the author has left. */
+    /** Null when the author has been erased. */
     author_id: Type.Union([Uuid, Type.Null()]),
-    voter_ids: Type.Array(Uuid, { maxItems: MOST_VOTERS }),
+    voter_ids: Type.Array(Uuid, { maxItems: MAX_VOTERS }),
     ended_at: Timestamp,
   }),
 });

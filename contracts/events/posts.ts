@@ -7,7 +7,7 @@ export const PostVisibility = Type.Union([
   Type.Literal('mentioned'),
 ]);
 
-/** The text does not travel: who needs it asks for the post, and sees what they may see. */
+/** A post has been created. The text is not included: consumers fetch the post, which enforces its visibility. */
 export const PostCreated = defineEvent({
   name: 'post.created',
   version: 1,
@@ -17,7 +17,7 @@ export const PostCreated = defineEvent({
     id: TimeOrderedId,
     author_id: Uuid,
     visibility: PostVisibility,
-    mentions: Type.Array(Uuid, { maxItems: 100, description: 'People named in the text who exist' }),
+    mentions: Type.Array(Uuid, { maxItems: 100, description: 'Mentioned users who exist' }),
     reply_to: Type.Union([TimeOrderedId, Type.Null()]),
     reply_to_author_id: Type.Optional(Type.Union([Uuid, Type.Null()])),
     root_id: Type.Union([TimeOrderedId, Type.Null()]),

@@ -1,24 +1,24 @@
 import { Type } from '@sinclair/typebox';
 import { AggregateVersion, defineEvent, Uuid } from '#contracts/messages';
 
-/** What a replica of a person holds. `version` grows with every change of the person. */
+/** The replicated fields of a user. `version` increases with every change of the user. */
 const Person = Type.Object({
   id: Uuid,
   username: Type.String({ minLength: 1, maxLength: 30 }),
   display_name: Type.String({ maxLength: 200 }),
   avatar_url: Type.Union([Type.String({ maxLength: 2048 }), Type.Null()]),
-  /** False: the person may not sign in. Left out by publishers from before it was told. */
+  /** False: the user may not sign in. Missing in messages of older publishers. */
   active: Type.Optional(Type.Boolean()),
   version: AggregateVersion,
 });
 
-const keepReplicas = ['auth', 'timelines', 'notifications-records'];
+const replicas = ['auth', 'timelines', 'notifications-records'];
 
 export const UserCreated = defineEvent({
   name: 'user.created',
   version: 1,
   exchange: 'users',
-  consumers: [...keepReplicas, 'accounts'],
+  consumers: [...replicas, 'accounts'],
   data: Person,
 });
 
@@ -26,17 +26,17 @@ export const UserUpdated = defineEvent({
   name: 'user.updated',
   version: 1,
   exchange: 'users',
-  consumers: keepReplicas,
+  consumers: replicas,
   data: Person,
 });
 
-/** Every service removes or anonymises its part of the person. */
+/** A user has been deleted. Every service removes or anonymizes their data. */
 export const UserDeleted = defineEvent({
   name: 'user.deleted',
   version: 1,
   exchange: 'users',
   consumers: [
-    ...keepReplicas,
+    ...replicas,
     'accounts',
     'billing',
     'payments-records',
@@ -52,8 +52,8 @@ export const UserDeleted = defineEvent({
 });
 
 /**
- * What a person may do has changed, by their own roles or by what those permit. `reduced`: something was taken away, so
- * access tokens from before must not be used any longer.
+ * The permissions of a user have changed, by their roles or by the permissions of a role. `reduced`: something was revoked,
+ * so that access tokens issued before must be revoked as well.
  */
 export const UserAuthorizationsChanged = defineEvent({
   name: 'user.authorizations-changed',

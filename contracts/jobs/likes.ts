@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineJob, TimeOrderedId, Timestamp, Uuid } from '#contracts/messages';
 
-/** Does the liked post exist? If not, the like is taken back. */
+/** Check that a liked post exists; otherwise withdraw the like. */
 export const LikeValidate = defineJob({
   name: 'like.validate',
   version: 1,
@@ -11,7 +11,7 @@ export const LikeValidate = defineJob({
   data: Type.Object({ post_id: TimeOrderedId, user_id: Uuid, liked_at: Timestamp }),
 });
 
-/** Tells an author of the likes that have come together since the last time; put with a delay to let them. */
+/** Notify an author of the likes since the last notification; delayed, to collect them. */
 export const LikeNotify = defineJob({
   name: 'like.notify',
   version: 1,

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { PostVisibility } from '#contracts/events/posts';
 import { defineJob, TimeOrderedId, Timestamp, Uuid } from '#contracts/messages';
 
-/** A post accepted by `POST /posts/async`: everything needed to create it, under the id already given out. */
+/** Create a post accepted by `POST /posts/async`, under the id returned to the client. */
 export const PostCreate = defineJob({
   name: 'post.create',
   version: 1,
@@ -24,7 +24,7 @@ export const PostCreate = defineJob({
   }),
 });
 
-/** Delivers a post into one batch of its author's followers, those after `after_follower` in the order of ids. */
+/** Deliver a post to one batch of its author's followers: those after `after_follower` in the order of ids. */
 export const PostFanOut = defineJob({
   name: 'post.fan-out',
   version: 1,

@@ -1,5 +1,5 @@
 import type { Static } from '@sinclair/typebox';
-import { envelope, InvalidMessage, MAXIMUM_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
+import { envelope, InvalidMessage, MAX_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import { DATABASE_NOW } from '../mysql/columns';
 import type { Transaction } from '../mysql/database';
 import { startPublishingSpan } from './publishing-span';
@@ -38,8 +38,8 @@ export function outboxEntry<Definition extends MessageDefinition>(
   const { trace, publishing } = startPublishingSpan();
   const message = envelope(definition, data, { ...trace, actor: options.actor });
   const payload = JSON.stringify(message);
-  if (Buffer.byteLength(payload) > MAXIMUM_MESSAGE_BYTES)
-    throw new InvalidMessage(`${definition.name} is larger than ${MAXIMUM_MESSAGE_BYTES} bytes`);
+  if (Buffer.byteLength(payload) > MAX_MESSAGE_BYTES)
+    throw new InvalidMessage(`${definition.name} is larger than ${MAX_MESSAGE_BYTES} bytes`);
   return {
     destination: definition.kind === 'event' ? 'rabbitmq' : 'beanstalkd',
     messageId: message.id,

@@ -1,4 +1,4 @@
-import { MAXIMUM_MESSAGE_BYTES } from '#contracts/messages';
+import { MAX_MESSAGE_BYTES } from '#contracts/messages';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import type { Runtime } from '../../core/runtime';
 import {
@@ -76,8 +76,7 @@ export function openBeanstalkd(
       return producer.current !== undefined;
     },
     async put(tube, bytes, putOptions) {
-      if (bytes.length > MAXIMUM_MESSAGE_BYTES)
-        throw new BeanstalkdError('the job is too big', 'JOB_TOO_BIG');
+      if (bytes.length > MAX_MESSAGE_BYTES) throw new BeanstalkdError('the job is too big', 'JOB_TOO_BIG');
       if (inFlight >= MAX_PUTS_IN_FLIGHT)
         throw new BeanstalkdError(`${MAX_PUTS_IN_FLIGHT} puts are already in flight`);
       inFlight++;

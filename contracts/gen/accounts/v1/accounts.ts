@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 export interface Account {
   id: string;
-  /** Unset for the outside world's, and for those of erased people. */
+  /** Unset for external accounts, and for those of erased users. */
   user_id?:
     | string
     | undefined;
@@ -49,11 +49,11 @@ export interface GetAccountResponse {
 export interface TransferRequest {
   /** UUID, chosen by the caller. */
   external_id: string;
-  /** Unset: money comes in from the outside world. */
+  /** Unset: the money comes from an external account. */
   sender_id?:
     | string
     | undefined;
-  /** Unset: money goes out to the outside world. */
+  /** Unset: the money goes to an external account. */
   receiver_id?: string | undefined;
   amount: string;
   currency: string;
@@ -75,7 +75,7 @@ export interface GetTransferResponse {
 export interface ReverseTransferRequest {
   /** UUID of the reversal, chosen by the caller. */
   external_id: string;
-  /** Of the transfer that is moved back. */
+  /** External id of the transfer to reverse. */
   reversed_external_id: string;
 }
 
@@ -811,13 +811,13 @@ export const ReverseTransferResponse: MessageFns<ReverseTransferResponse> = {
   },
 };
 
-/** The ledger, for those who move money on somebody's behalf. Amounts are decimal strings. */
+/** The ledger, for services that move money on behalf of users. Amounts are decimal strings. */
 export type AccountsServiceDefinition = typeof AccountsServiceDefinition;
 export const AccountsServiceDefinition = {
   name: "AccountsService",
   fullName: "accounts.v1.AccountsService",
   methods: {
-    /** A person's account in a currency, opened where there is none. FAILED_PRECONDITION `account.closed`. */
+    /** Returns a user's account in a currency, and opens it if it does not exist. FAILED_PRECONDITION `account.closed`. */
     openAccount: {
       name: "OpenAccount",
       requestType: OpenAccountRequest as typeof OpenAccountRequest,
@@ -836,7 +836,7 @@ export const AccountsServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Moves money once for each external id, however often it is asked. FAILED_PRECONDITION
+     * Transfers money, once per external id. FAILED_PRECONDITION
      * `account.insufficient-funds`, `account.closed`, `transaction.external-id-reused`.
      */
     transfer: {
@@ -847,7 +847,7 @@ export const AccountsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** What became of a transfer whose answer got lost. NOT_FOUND `transaction.not-found`. */
+    /** Looks up a transfer whose response was lost. NOT_FOUND `transaction.not-found`. */
     getTransfer: {
       name: "GetTransfer",
       requestType: GetTransferRequest as typeof GetTransferRequest,
@@ -857,7 +857,7 @@ export const AccountsServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Moves the money of a transfer back, as a transfer of its own; once for each transfer. FAILED_PRECONDITION
+     * Reverses a transfer with another transfer, once per transfer. FAILED_PRECONDITION
      * `account.insufficient-funds`, `transaction.not-reversible`.
      */
     reverseTransfer: {

@@ -13,12 +13,12 @@ export interface SetCredentialsRequest {
   email: string;
   /** argon2id, in the PHC string format. */
   password_hash: string;
-  /** The person's version in the users service. */
+  /** The version of the user in the users service. */
   version: number;
 }
 
 export interface SetCredentialsResponse {
-  /** False: a newer version was there already. */
+  /** False: a newer version is stored. */
   applied: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface Person {
   username: string;
 }
 
-/** A token pair, and whom it was issued to. */
+/** A token pair, and the user it was issued to. */
 export interface SignedIn {
   access_token: string;
   refresh_token: string;
@@ -47,7 +47,7 @@ export interface SignedIn {
   user: Person | undefined;
 }
 
-/** What is required is `optional` here too: the service tells a missing value from an empty one. */
+/** Required fields are `optional` here as well, so that the service can distinguish missing values from empty ones. */
 export interface RegisterRequest {
   username?: string | undefined;
   email?: string | undefined;
@@ -60,7 +60,7 @@ export interface RegisterResponse {
 }
 
 export interface LoginRequest {
-  /** One of the two names a person signs in with. */
+  /** Either `username` or `email` is required. */
   username?: string | undefined;
   email?: string | undefined;
   password?: string | undefined;
@@ -121,7 +121,7 @@ export interface Revocation {
   subject: string;
   /** Seconds since 1970. */
   issued_until: number;
-  /** Seconds since 1970; no such token can be good after this. */
+  /** Seconds since 1970; all such tokens have expired by then. */
   expires_at: number;
 }
 
@@ -129,9 +129,9 @@ export enum Revocation_Kind {
   KIND_UNSPECIFIED = "KIND_UNSPECIFIED",
   /** KIND_TOKEN - One access token, by its `jti`. */
   KIND_TOKEN = "KIND_TOKEN",
-  /** KIND_SESSION - Every access token of a session, by its `sid`. */
+  /** KIND_SESSION - All access tokens of a session, by their `sid`. */
   KIND_SESSION = "KIND_SESSION",
-  /** KIND_USER - A person's access tokens issued up to `issued_until`. */
+  /** KIND_USER - All access tokens of a user issued up to `issued_until`. */
   KIND_USER = "KIND_USER",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
@@ -1425,13 +1425,13 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
   },
 };
 
-/** Secrets, sessions and tokens. */
+/** Credentials, sessions and tokens. */
 export type AuthServiceDefinition = typeof AuthServiceDefinition;
 export const AuthServiceDefinition = {
   name: "AuthService",
   fullName: "auth.v1.AuthService",
   methods: {
-    /** Takes a person's credentials from the users service. An older version than the stored one changes nothing. */
+    /** Stores a user's credentials, sent by the users service. A version older than the stored one is ignored. */
     setCredentials: {
       name: "SetCredentials",
       requestType: SetCredentialsRequest as typeof SetCredentialsRequest,
@@ -1440,7 +1440,7 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Registers a person and signs them in. Where somebody calls from stands in the call's metadata, here and below. */
+    /** Registers a user and signs them in. The origin of the request is in the metadata of the call, here and below. */
     register: {
       name: "Register",
       requestType: RegisterRequest as typeof RegisterRequest,
@@ -1487,7 +1487,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** UNAUTHENTICATED `auth.wrong-credentials` for a wrong name and a wrong password alike. */
+    /** Signs a user in. UNAUTHENTICATED `auth.wrong-credentials` for an unknown user and a wrong password alike. */
     login: {
       name: "Login",
       requestType: LoginRequest as typeof LoginRequest,
@@ -1531,7 +1531,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** A refresh token is used once; the answer holds its successor. Without one in the request, the cookie's counts. */
+    /** Exchanges a refresh token, which is valid once, for a new pair. Without one in the request, that of the cookie is used. */
     refresh: {
       name: "Refresh",
       requestType: RefreshRequest as typeof RefreshRequest,
@@ -1574,7 +1574,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** Ends the sessions of a refresh token, from the request or the cookie, and of the caller's access token. */
+    /** Revokes the sessions of a refresh token, from the request or the cookie, and of the caller's access token. */
     logout: {
       name: "Logout",
       requestType: LogoutRequest as typeof LogoutRequest,
@@ -1590,7 +1590,7 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** The person the caller's access token was issued to. */
+    /** Returns the user the caller's access token was issued to. */
     me: {
       name: "Me",
       requestType: MeRequest as typeof MeRequest,
@@ -1602,7 +1602,7 @@ export const AuthServiceDefinition = {
         _unknownFields: { 578365826: [Buffer.from([10, 18, 8, 47, 97, 117, 116, 104, 47, 109, 101]) as Buffer] },
       },
     },
-    /** The claims of a token that is good, revocation included. UNAUTHENTICATED otherwise. */
+    /** Returns the claims of a valid token that is not revoked. UNAUTHENTICATED otherwise. */
     verifyToken: {
       name: "VerifyToken",
       requestType: VerifyTokenRequest as typeof VerifyTokenRequest,
@@ -1611,7 +1611,7 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** What every verifier has to refuse though it has not ended. Asked when a process starts and after it was cut off. */
+    /** Lists the current revocations. Loaded by every verifier at its start and after a reconnect. */
     listRevocations: {
       name: "ListRevocations",
       requestType: ListRevocationsRequest as typeof ListRevocationsRequest,

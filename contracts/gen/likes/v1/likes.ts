@@ -29,7 +29,7 @@ export interface WithdrawLikeRequest {
 }
 
 export interface WithdrawLikeResponse {
-  /** False: there was no such like (any more). */
+  /** False: the like does not exist (any more). */
   withdrawn: boolean;
 }
 
@@ -40,13 +40,13 @@ export interface AcceptLikeRequest {
 }
 
 export interface AcceptLikeResponse {
-  /** False: the author has been told before, or there is no such like (any more). */
+  /** False: the author has already been notified, or the like does not exist (any more). */
   to_be_told: boolean;
 }
 
 export interface ClaimNotificationsRequest {
   author_id: string;
-  /** Chosen by the caller, who calls with the same one until it has told the author and confirmed. */
+  /** Chosen by the caller, and repeated until it has confirmed the claim. */
   claim_id: string;
 }
 
@@ -63,16 +63,16 @@ export interface ClaimedLike {
 export interface ConfirmNotificationsRequest {
   claim_id: string;
   author_id: string;
-  /** What the mail tells; none: there is nothing left to tell, and nobody is written to. */
+  /** The content of the mail; without posts no mail is sent. */
   posts: LikedPost[];
 }
 
 export interface LikedPost {
   excerpt: string;
   link: string;
-  /** Some of those who liked it, as they are to be named. */
+  /** Names of some of the users who liked it. */
   likers: string[];
-  /** How many more there are. */
+  /** The number of the others. */
   others_count: number;
 }
 
@@ -809,13 +809,13 @@ export const ConfirmNotificationsResponse: MessageFns<ConfirmNotificationsRespon
   },
 };
 
-/** Who likes which post. */
+/** Likes of posts. */
 export type LikesServiceDefinition = typeof LikesServiceDefinition;
 export const LikesServiceDefinition = {
   name: "LikesService",
   fullName: "likes.v1.LikesService",
   methods: {
-    /** Counts of many posts at once, in the order asked for. At most 100 ids. */
+    /** Returns the counts of posts, in the order of the request. At most 100 ids. */
     getCounts: {
       name: "GetCounts",
       requestType: GetCountsRequest as typeof GetCountsRequest,
@@ -824,7 +824,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Takes a like back everywhere: its post does not exist. */
+    /** Withdraws a like whose post does not exist. */
     withdrawLike: {
       name: "WithdrawLike",
       requestType: WithdrawLikeRequest as typeof WithdrawLikeRequest,
@@ -833,7 +833,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** The post exists: the like stands, and its author hears of it, once: in the app at once, by mail with others. */
+    /** Accepts a like whose post exists. Its author is notified once: in the app immediately, by mail in a digest. */
     acceptLike: {
       name: "AcceptLike",
       requestType: AcceptLikeRequest as typeof AcceptLikeRequest,
@@ -842,7 +842,7 @@ export const LikesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Claims the likes an author has not heard of by mail, all at once. The same claim gets the same answer again. */
+    /** Claims all likes an author has not been notified of by mail. The same claim gets the same response. */
     claimNotifications: {
       name: "ClaimNotifications",
       requestType: ClaimNotificationsRequest as typeof ClaimNotificationsRequest,
@@ -852,8 +852,8 @@ export const LikesServiceDefinition = {
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
-     * The author is to be told of a claim's likes by mail, which is asked for at the same moment. The claim is empty from
-     * then on: confirming again asks for nothing.
+     * Confirms a claim and requests the mail to the author, atomically. The claim is then empty: confirming it again requests
+     * nothing.
      */
     confirmNotifications: {
       name: "ConfirmNotifications",

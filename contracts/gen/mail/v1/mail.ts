@@ -12,11 +12,11 @@ export enum Decision {
   /** DECISION_SEND - Send it, then call FinishSending. */
   DECISION_SEND = "DECISION_SEND",
   DECISION_ALREADY_SENT = "DECISION_ALREADY_SENT",
-  /** DECISION_IN_PROGRESS - Another has begun and not ended; ask again after `wait_ms`. */
+  /** DECISION_IN_PROGRESS - Claimed by another worker; try again after `wait_ms`. */
   DECISION_IN_PROGRESS = "DECISION_IN_PROGRESS",
-  /** DECISION_FAILED - The mail server has refused it for good. */
+  /** DECISION_FAILED - The mail server has rejected it permanently. */
   DECISION_FAILED = "DECISION_FAILED",
-  /** DECISION_UNSUBSCRIBED - The recipient does not want mail of this category. */
+  /** DECISION_UNSUBSCRIBED - The recipient has unsubscribed from this category. */
   DECISION_UNSUBSCRIBED = "DECISION_UNSUBSCRIBED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
@@ -71,9 +71,9 @@ export function decisionToNumber(object: Decision): number {
 export enum Outcome {
   OUTCOME_UNSPECIFIED = "OUTCOME_UNSPECIFIED",
   OUTCOME_SENT = "OUTCOME_SENT",
-  /** OUTCOME_FAILED - Refused for good. */
+  /** OUTCOME_FAILED - Rejected permanently. */
   OUTCOME_FAILED = "OUTCOME_FAILED",
-  /** OUTCOME_DEFERRED - It will be tried again. */
+  /** OUTCOME_DEFERRED - It will be retried. */
   OUTCOME_DEFERRED = "OUTCOME_DEFERRED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
@@ -119,22 +119,22 @@ export interface BeginSendingRequest {
   /** A mail is one event, one template and one recipient. */
   event_id: string;
   template: string;
-  /** Empty where it goes to an address nobody is known by. */
+  /** Unset for an address without a known user. */
   user_id?: string | undefined;
   address: string;
   name: string;
   subject: string;
-  /** `transactional`, or what people may unsubscribe from. */
+  /** `transactional`, or a category that users may unsubscribe from. */
   category: string;
 }
 
 export interface BeginSendingResponse {
   decision: Decision;
   mail_id: string;
-  /** Proves the claim; grows with every claim. */
+  /** Identifies the claim; increases with every claim. */
   attempt: number;
   wait_ms: number;
-  /** Where the recipient may unsubscribe; not for transactional mails. */
+  /** The unsubscribe link; unset for transactional mails. */
   unsubscribe_url?: string | undefined;
 }
 
@@ -142,12 +142,12 @@ export interface FinishSendingRequest {
   mail_id: string;
   attempt: number;
   outcome: Outcome;
-  /** What the mail server said, without what was sent to it. */
+  /** The response of the mail server, without the content of the mail. */
   reason: string;
 }
 
 export interface FinishSendingResponse {
-  /** False: another has taken over since, or the recipient has been erased. */
+  /** False: another worker has claimed it since, or the recipient has been erased. */
   recorded: boolean;
 }
 
@@ -478,13 +478,13 @@ export const FinishSendingResponse: MessageFns<FinishSendingResponse> = {
   },
 };
 
-/** Which mails have been sent. Its worker sends them, and asks here first. */
+/** Deduplicates mails: the mail worker claims each one here before it sends it. */
 export type MailServiceDefinition = typeof MailServiceDefinition;
 export const MailServiceDefinition = {
   name: "MailService",
   fullName: "mail.v1.MailService",
   methods: {
-    /** Takes a mail for sending, for as long as the claim lasts. Once it has been sent nobody gets it again. */
+    /** Claims a mail for sending, until the claim expires. A mail that has been sent cannot be claimed again. */
     beginSending: {
       name: "BeginSending",
       requestType: BeginSendingRequest as typeof BeginSendingRequest,
@@ -493,7 +493,7 @@ export const MailServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Tells how sending ended. That a mail was sent is always believed; another end only from who holds the claim. */
+    /** Records the outcome. OUTCOME_SENT is always recorded; other outcomes only from the holder of the claim. */
     finishSending: {
       name: "FinishSending",
       requestType: FinishSendingRequest as typeof FinishSendingRequest,

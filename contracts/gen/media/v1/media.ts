@@ -7,12 +7,12 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** What a form says about its file. */
+/** The metadata of an uploaded file. */
 export interface UploadStart {
   file_name?:
     | string
     | undefined;
-  /** As the sender says; what the bytes are decides. */
+  /** As declared by the client; the type detected from the bytes takes precedence. */
   content_type?: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface File {
   id: string;
   owner_id: string;
   file_name: string;
-  /** Media type, as found in the bytes. */
+  /** Media type, detected from the bytes. */
   type: string;
   /** Bytes. */
   size: number;
@@ -47,7 +47,7 @@ export interface GetFileUrlRequest {
 
 export interface GetFileUrlResponse {
   url: string;
-  /** ISO 8601, UTC, with milliseconds; unset where it holds for ever. */
+  /** ISO 8601, UTC, with milliseconds; unset when it does not expire. */
   expires_at?: string | undefined;
 }
 
@@ -58,13 +58,13 @@ export interface DeleteFileRequest {
 export interface DeleteFileResponse {
 }
 
-/** One of the sizes a picture is served in. */
+/** A size that a picture is served in. */
 export interface PictureSize {
   /** `thumb`, `small`, `medium` or `large`. */
   name: string;
   /** Media type. */
   type: string;
-  /** SHA-256 of its bytes, in hexadecimal: where they are in the storage. */
+  /** SHA-256 of its bytes, in hexadecimal: their name in the storage. */
   checksum: string;
   /** Bytes. */
   size: number;
@@ -75,7 +75,7 @@ export interface PictureSize {
 export interface CompleteProcessingRequest {
   id: string;
   version: number;
-  /** Pixels, upright. */
+  /** Pixels, after rotation by the orientation tag. */
   width: number;
   height: number;
   frames: number;
@@ -86,14 +86,14 @@ export interface CompleteProcessingRequest {
 }
 
 export interface CompleteProcessingResponse {
-  /** False: that was recorded before, or the file is gone. */
+  /** False: already recorded, or the file has been deleted. */
   recorded: boolean;
 }
 
 export interface RejectPictureRequest {
   id: string;
   version: number;
-  /** Why, like `picture.too-many-pixels`. */
+  /** The reason, like `picture.too-many-pixels`. */
   code: string;
 }
 
@@ -981,8 +981,8 @@ export const MediaServiceDefinition = {
   fullName: "media.v1.MediaService",
   methods: {
     /**
-     * Stores a picture as the caller's avatar; at most 5 MB. What it is called and what it is comes first, then its bytes,
-     * then an empty message: a stream that ends without one was broken off.
+     * Stores a picture as the caller's avatar; at most 5 MB. The name and type come first, then the bytes, then an empty
+     * message: a stream that ends without one was aborted.
      */
     uploadAvatar: {
       name: "UploadAvatar",
@@ -1031,7 +1031,7 @@ export const MediaServiceDefinition = {
         },
       },
     },
-    /** Where a file can be fetched, and until when. NOT_FOUND `file.not-found`. */
+    /** Returns the URL of a file, and its expiry. NOT_FOUND `file.not-found`. */
     getFileUrl: {
       name: "GetFileUrl",
       requestType: GetFileUrlRequest as typeof GetFileUrlRequest,
@@ -1047,7 +1047,7 @@ export const MediaServiceDefinition = {
         },
       },
     },
-    /** Deletes a file of the caller's own, or anybody's for superusers. NOT_FOUND `file.not-found`. */
+    /** Deletes a file of the caller, or any file for superusers. NOT_FOUND `file.not-found`. */
     deleteFile: {
       name: "DeleteFile",
       requestType: DeleteFileRequest as typeof DeleteFileRequest,
@@ -1062,7 +1062,7 @@ export const MediaServiceDefinition = {
       },
     },
     /**
-     * Records what was made of a picture. Its worker calls it once the bytes of all sizes are stored.
+     * Records the result of processing a picture. The media worker calls it once the bytes of all sizes are stored.
      * FAILED_PRECONDITION `file.bytes-missing`.
      */
     completeProcessing: {
@@ -1073,7 +1073,7 @@ export const MediaServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Records that a picture cannot be used. */
+    /** Records that a picture is rejected. */
     rejectPicture: {
       name: "RejectPicture",
       requestType: RejectPictureRequest as typeof RejectPictureRequest,

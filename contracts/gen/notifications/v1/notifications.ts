@@ -12,57 +12,57 @@ export interface RecordRequest {
 }
 
 export interface Notice {
-  /** Who is told. */
+  /** The recipient. */
   user_id: string;
   /** `like`, `reply`, `mention`, `repost`, `follow`, `payment`, `like-withdrawn` or `poll-ended`. */
   type: string;
-  /** Who did it; unset where nobody did. */
+  /** The user who did it; unset where there is none. */
   actor_id?:
     | string
     | undefined;
-  /** What it is about: a post, a person, a payment, a poll. Notices about the same are one notification. */
+  /** The object it is about: a post, a user, a payment, a poll. Notices about the same object are one notification. */
   object_id: string;
-  /** Where to look, when that is not the object: the reply itself. */
+  /** The resource to show, where it is not the object: for example the reply. */
   subject_id?:
     | string
     | undefined;
-  /** Tells apart what may happen to one object: `succeeded`, `refunded`. */
+  /** Distinguishes several events of one object: `succeeded`, `refunded`. */
   reason?: string | undefined;
 }
 
 export interface RecordResponse {
-  /** Fewer than were sent: some were known, unwanted, or from people the recipient does not hear. */
+  /** Less than the number of notices when some are duplicates, turned off, or from muted or blocked users. */
   recorded: number;
 }
 
 export interface GetHearingRequest {
   user_id: string;
-  /** As in a notice. */
+  /** As in `Notice`. */
   type: string;
-  /** Who is to be told of; at most 1,000. */
+  /** The actors to be checked; at most 1,000. */
   actor_ids: string[];
 }
 
 export interface GetHearingResponse {
   /** `app`, `mail` (in the app, and by mail) or `off`. */
   delivery: string;
-  /** Those of the actors who are muted, or between whom and this person there is a block. */
+  /** The actors whom this user has muted or blocked, or who have blocked this user. */
   unheard_ids: string[];
 }
 
 export interface ListNotificationsRequest {
   user_id: string;
-  /** Where the page before ended; unset for the first. */
+  /** `next_cursor` of the previous page; unset for the first. */
   cursor?: string | undefined;
 }
 
 export interface ListNotificationsResponse {
   notifications: Notification[];
-  /** Unset: this was the last page. */
+  /** Unset on the last page. */
   next_cursor?:
     | string
     | undefined;
-  /** How they want to be told of each type. */
+  /** The delivery setting of each type. */
   settings: { [key: string]: string };
 }
 
@@ -71,7 +71,7 @@ export interface ListNotificationsResponse_SettingsEntry {
   value: string;
 }
 
-/** What `GET /notifications` shows of one. */
+/** A notification, as in `GET /notifications`. */
 export interface Notification {
   id: string;
   type: string;
@@ -698,15 +698,15 @@ export const Notification: MessageFns<Notification> = {
   },
 };
 
-/** What people are told of in the app. */
+/** Notifications in the app. */
 export type NotificationsServiceDefinition = typeof NotificationsServiceDefinition;
 export const NotificationsServiceDefinition = {
   name: "NotificationsService",
   fullName: "notifications.v1.NotificationsService",
   methods: {
     /**
-     * Records what people are to be told of. Each is recorded once for each recipient, type, object, reason and actor, so
-     * calling again changes nothing. At most 200.
+     * Records notifications, once per recipient, type, object, reason and actor, so that repeated calls change nothing. At
+     * most 200.
      */
     record: {
       name: "Record",
@@ -716,7 +716,10 @@ export const NotificationsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** How somebody wants to be told of a type of notification, and whom they do not hear, for what is told in another way. */
+    /**
+     * Returns a user's delivery setting for a type of notification, and the actors they are not notified of; for notifications
+     * that are delivered in another way.
+     */
     getHearing: {
       name: "GetHearing",
       requestType: GetHearingRequest as typeof GetHearingRequest,
@@ -725,7 +728,7 @@ export const NotificationsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** All that is kept of what somebody was told of, page by page, the last changed first: for the copy they may take along. */
+    /** Lists all notifications of a user, page by page, the last changed first; for the export of their data. */
     listNotifications: {
       name: "ListNotifications",
       requestType: ListNotificationsRequest as typeof ListNotificationsRequest,

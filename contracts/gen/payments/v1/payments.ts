@@ -10,7 +10,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 export interface Payment {
   id: string;
   user_id: string;
-  /** Unset: the payer's own in this currency. */
+  /** Unset: the payer's account in this currency. */
   account_id?: string | undefined;
   amount: string;
   /** ISO 4217. */
@@ -36,7 +36,7 @@ export interface FinishPaymentRequest {
     /** The ledger's transfer. */
     { $case: "transfer_id"; value: string }
     | //
-    /** Why it failed, like `card.declined`. */
+    /** The reason of the failure, like `card.declined`. */
     { $case: "failure_code"; value: string }
     | undefined;
 }
@@ -62,7 +62,7 @@ export interface GetRefundResponse {
 
 export interface FinishRefundRequest {
   refund_id: string;
-  /** Unset: the money is back. */
+  /** Unset: the refund has succeeded. */
   failure_code?: string | undefined;
 }
 
@@ -674,15 +674,15 @@ export const FinishRefundResponse: MessageFns<FinishRefundResponse> = {
 };
 
 /**
- * The states of payments, for the worker that carries payments through them. Every call may be repeated: a step that
- * was taken before is answered with the payment as it is.
+ * The state machine of payments, for the payments worker. All calls are idempotent: a repeated step returns the current
+ * payment.
  */
 export type PaymentsServiceDefinition = typeof PaymentsServiceDefinition;
 export const PaymentsServiceDefinition = {
   name: "PaymentsService",
   fullName: "payments.v1.PaymentsService",
   methods: {
-    /** Takes a pending payment into work. NOT_FOUND `payment.not-found`. */
+    /** Starts processing a pending payment. NOT_FOUND `payment.not-found`. */
     beginPayment: {
       name: "BeginPayment",
       requestType: BeginPaymentRequest as typeof BeginPaymentRequest,
@@ -691,7 +691,7 @@ export const PaymentsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Tells how a payment in work ended. */
+    /** Records the outcome of a payment. */
     finishPayment: {
       name: "FinishPayment",
       requestType: FinishPaymentRequest as typeof FinishPaymentRequest,
@@ -700,7 +700,7 @@ export const PaymentsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** What is to be given back. NOT_FOUND `refund.not-found`. */
+    /** Returns a refund. NOT_FOUND `refund.not-found`. */
     getRefund: {
       name: "GetRefund",
       requestType: GetRefundRequest as typeof GetRefundRequest,
@@ -709,7 +709,7 @@ export const PaymentsServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Tells how a refund ended. */
+    /** Records the outcome of a refund. */
     finishRefund: {
       name: "FinishRefund",
       requestType: FinishRefundRequest as typeof FinishRefundRequest,

@@ -389,13 +389,13 @@ export const RefundChargeResponse: MessageFns<RefundChargeResponse> = {
   },
 };
 
-/** What a payment provider does: takes money from a card or an account outside, once for each key. */
+/** A payment provider, which charges cards and external accounts. */
 export type ProviderServiceDefinition = typeof ProviderServiceDefinition;
 export const ProviderServiceDefinition = {
   name: "ProviderService",
   fullName: "provider.v1.ProviderService",
   methods: {
-    /** Charges once for each key; a repeat gets the first outcome. */
+    /** Charges once per key; a repeat gets the first outcome. */
     charge: {
       name: "Charge",
       requestType: ChargeRequest as typeof ChargeRequest,
@@ -404,7 +404,7 @@ export const ProviderServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** What became of a charge whose answer got lost. NOT_FOUND `charge.not-found`. */
+    /** Looks up a charge whose response was lost. NOT_FOUND `charge.not-found`. */
     getCharge: {
       name: "GetCharge",
       requestType: GetChargeRequest as typeof GetChargeRequest,
@@ -413,7 +413,7 @@ export const ProviderServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Gives the money of a charge back, once. NOT_FOUND `charge.not-found`. */
+    /** Refunds a charge, once. NOT_FOUND `charge.not-found`. */
     refundCharge: {
       name: "RefundCharge",
       requestType: RefundChargeRequest as typeof RefundChargeRequest,

@@ -17,29 +17,29 @@ export interface CreateAcceptedPostRequest {
   poll_id?:
     | string
     | undefined;
-  /** `public`, `followers`, … as in the body of `POST /posts`; unset is the default of that route. */
+  /** `public`, `followers`, … as in the body of `POST /posts`; unset for the default of that route. */
   visibility?:
     | string
     | undefined;
   /** ISO 8601 UTC with milliseconds: when it was accepted. */
   accepted_at: string;
-  /** The author's, as the token said when it was accepted. */
+  /** The author's username, from the access token when it was accepted. */
   username: string;
 }
 
 export interface CreateAcceptedPostResponse {
-  /** False: it had been created by an earlier call. */
+  /** False: an earlier call has created it. */
   created: boolean;
 }
 
 export interface DeliverPostRequest {
   post_id: string;
   author_id: string;
-  /** Go on after this follower; unset begins with the first. */
+  /** Continue after this follower; unset starts with the first. */
   after_follower?:
     | string
     | undefined;
-  /** Followers in this batch, at most 1000. */
+  /** Size of the batch, at most 1000. */
   limit: number;
 }
 
@@ -51,7 +51,7 @@ export interface DeliverPostResponse {
 
 export interface GetPostsRequest {
   ids: string[];
-  /** Unset: what everybody may see. */
+  /** Unset for an anonymous viewer. */
   viewer_id?: string | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface GetPostsResponse {
 export interface PostSummary {
   id: string;
   author_id: string;
-  /** The beginning of the text. */
+  /** The start of the text. */
   excerpt: string;
 }
 
@@ -575,13 +575,13 @@ export const PostSummary: MessageFns<PostSummary> = {
   },
 };
 
-/** Posts and the timelines they appear in. */
+/** Posts and timelines. */
 export type TimelinesServiceDefinition = typeof TimelinesServiceDefinition;
 export const TimelinesServiceDefinition = {
   name: "TimelinesService",
   fullName: "timelines.v1.TimelinesService",
   methods: {
-    /** Creates a post that was accepted earlier under a final id. Calling again with the same id changes nothing. */
+    /** Creates a post that was accepted earlier under its final id. Repeated calls with the same id change nothing. */
     createAcceptedPost: {
       name: "CreateAcceptedPost",
       requestType: CreateAcceptedPostRequest as typeof CreateAcceptedPostRequest,
@@ -590,7 +590,7 @@ export const TimelinesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Puts a post into the home timelines of the next batch of its author's followers. */
+    /** Delivers a post to the home timelines of the next batch of its author's followers. */
     deliverPost: {
       name: "DeliverPost",
       requestType: DeliverPostRequest as typeof DeliverPostRequest,
@@ -599,7 +599,7 @@ export const TimelinesServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** The posts among these that the viewer may see; the others are left out. At most 100 ids. */
+    /** Returns the posts that the viewer may see; others are omitted. At most 100 ids. */
     getPosts: {
       name: "GetPosts",
       requestType: GetPostsRequest as typeof GetPostsRequest,

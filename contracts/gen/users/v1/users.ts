@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** What everybody may see of a person. */
+/** The public profile of a user. */
 export interface UserProfile {
   id: string;
   username: string;
@@ -15,7 +15,7 @@ export interface UserProfile {
   avatar_url?:
     | string
     | undefined;
-  /** Grows with every change of the profile: older copies can be told from newer ones. */
+  /** Increases with every change of the profile, so that stale copies can be detected. */
   version: number;
 }
 
@@ -84,7 +84,7 @@ export interface GetAuthorizationsRequest {
 export interface GetAuthorizationsResponse {
   roles: string[];
   permissions: string[];
-  /** False: the person may not sign in. */
+  /** False: the user may not sign in. */
   active: boolean;
   version: number;
 }
@@ -103,7 +103,7 @@ export interface UpdateMeRequest {
   bio?: string | undefined;
 }
 
-/** What only the person and operators see. */
+/** The private profile, visible to the user and to operators. */
 export interface OwnProfile {
   id: string;
   username: string;
@@ -1384,13 +1384,13 @@ export const UpdateMeResponse: MessageFns<UpdateMeResponse> = {
   },
 };
 
-/** People, how they stand to each other, and what they may do. */
+/** Users, their relationships, and their permissions. */
 export type UsersServiceDefinition = typeof UsersServiceDefinition;
 export const UsersServiceDefinition = {
   name: "UsersService",
   fullName: "users.v1.UsersService",
   methods: {
-    /** Public profiles. Unknown and erased people are left out. At most 500 ids. */
+    /** Returns public profiles. Unknown and erased users are omitted. At most 500 ids. */
     getUsers: {
       name: "GetUsers",
       requestType: GetUsersRequest as typeof GetUsersRequest,
@@ -1399,7 +1399,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** The profile behind a username, compared without case. NOT_FOUND `user.not-found`. */
+    /** Returns a profile by username, case-insensitively. NOT_FOUND `user.not-found`. */
     getUserByUsername: {
       name: "GetUserByUsername",
       requestType: GetUserByUsernameRequest as typeof GetUserByUsernameRequest,
@@ -1408,7 +1408,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Registers a person. ALREADY_EXISTS `user.username-taken`, `user.email-taken`. */
+    /** Registers a user. ALREADY_EXISTS `user.username-taken`, `user.email-taken`. */
     createUser: {
       name: "CreateUser",
       requestType: CreateUserRequest as typeof CreateUserRequest,
@@ -1417,7 +1417,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Where and in which language to write to a person. NOT_FOUND `user.not-found`. */
+    /** Returns a user's email address and language. NOT_FOUND `user.not-found`. */
     getContact: {
       name: "GetContact",
       requestType: GetContactRequest as typeof GetContactRequest,
@@ -1426,7 +1426,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** How two people stand to each other. */
+    /** Returns the relationship of two users. */
     checkRelationship: {
       name: "CheckRelationship",
       requestType: CheckRelationshipRequest as typeof CheckRelationshipRequest,
@@ -1435,7 +1435,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** What goes into a person's access token. NOT_FOUND `user.not-found`. */
+    /** Returns the roles and permissions for a user's access token. NOT_FOUND `user.not-found`. */
     getAuthorizations: {
       name: "GetAuthorizations",
       requestType: GetAuthorizationsRequest as typeof GetAuthorizationsRequest,
@@ -1444,7 +1444,7 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Changes one's own profile. Fields left out stay as they are. */
+    /** Updates the caller's profile. Unset fields remain unchanged. */
     updateMe: {
       name: "UpdateMe",
       requestType: UpdateMeRequest as typeof UpdateMeRequest,

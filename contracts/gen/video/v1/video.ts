@@ -193,13 +193,13 @@ export const Video: MessageFns<Video> = {
   },
 };
 
-/** What can be watched. */
+/** Videos. */
 export type VideoServiceDefinition = typeof VideoServiceDefinition;
 export const VideoServiceDefinition = {
   name: "VideoService",
   fullName: "video.v1.VideoService",
   methods: {
-    /** The videos among these that there are, in the order asked for; the others are left out. At most 100 ids. */
+    /** Returns videos, in the order of the request; unknown ones are omitted. At most 100 ids. */
     lookupVideos: {
       name: "LookupVideos",
       requestType: LookupVideosRequest as typeof LookupVideosRequest,

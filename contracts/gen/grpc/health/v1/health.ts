@@ -20,7 +20,7 @@ export interface HealthListResponse_StatusesEntry {
 }
 
 export interface HealthCheckRequest {
-  /** The full name of a service; empty asks for the whole server. */
+  /** The full name of a service; empty for the whole server. */
   service: string;
 }
 
@@ -312,7 +312,7 @@ export const HealthDefinition = {
   name: "Health",
   fullName: "grpc.health.v1.Health",
   methods: {
-    /** The state now; NOT_FOUND for a service this server does not have. */
+    /** Returns the current state; NOT_FOUND for an unknown service. */
     check: {
       name: "Check",
       requestType: HealthCheckRequest as typeof HealthCheckRequest,
@@ -321,7 +321,7 @@ export const HealthDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The state now, and again whenever it changes. */
+    /** Streams the current state and every change. */
     watch: {
       name: "Watch",
       requestType: HealthCheckRequest as typeof HealthCheckRequest,
@@ -330,7 +330,7 @@ export const HealthDefinition = {
       responseStream: true,
       options: {},
     },
-    /** The state of every service of this server. */
+    /** Returns the state of every service of this server. */
     list: {
       name: "List",
       requestType: HealthListRequest as typeof HealthListRequest,
