@@ -48,7 +48,7 @@ type WorkerEnvironment = Parameters<typeof startProcess>[1] & {
   readonly INTERNAL_SECRET: string;
 };
 
-/** What every worker stands on. */
+/** The shared resources of a worker process. */
 export interface WorkerProcess {
   readonly runtime: Runtime;
   /**
@@ -79,7 +79,7 @@ export interface EventWorkerProcess extends WorkerProcess {
 
 /**
  * Starts the process of a worker that consumes beanstalkd jobs: runtime, registry view and beanstalkd.
- * Returns at once, whatever is unavailable; connections are retried in the background.
+ * Returns immediately, whatever is unavailable; connections are retried in the background.
  *
  * @param name as in the Procfile
  */
@@ -103,7 +103,7 @@ export async function startJobWorker(
 
 /**
  * Starts the process of a worker that consumes RabbitMQ events: runtime, registry view and RabbitMQ.
- * Returns at once, whatever is unavailable; connections are retried in the background.
+ * Returns immediately, whatever is unavailable; connections are retried in the background.
  *
  * @param name as in the Procfile
  */
@@ -160,7 +160,7 @@ export function runEventWorker<Definition extends EventDefinition>(
  * problem document.
  */
 export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: number }): { port: number } {
-  // Nothing is ever sent to a worker over HTTP.
+  // Workers receive no requests with a body.
   const rules = { mediaTypes: [], bodyBytes: 0 };
   const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
   const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, strictPort: false });

@@ -6,7 +6,7 @@ export const BEARER_CHALLENGE = { 'www-authenticate': 'Bearer' };
 /**
  * The token in an `Authorization` value (RFC 6750, section 2.1).
  *
- * @returns null where the header was not sent; undefined where it is something else than one bearer token
+ * @returns null when the header is missing; undefined when it is not exactly one bearer token
  */
 export function parseBearer(authorization: string | null | undefined): string | null | undefined {
   if (authorization === null || authorization === undefined) return null;
@@ -15,10 +15,10 @@ export function parseBearer(authorization: string | null | undefined): string | 
 }
 
 /**
- * The token in an `Authorization` value, for whoever refuses anything else.
+ * Like `parseBearer`, for callers that reject anything else.
  *
- * @returns null where the header was not sent
- * @throws Unauthenticated when it is something else than one bearer token
+ * @returns null when the header is missing
+ * @throws Unauthenticated when it is not exactly one bearer token
  */
 export function bearerTokenIn(authorization: string | null | undefined): string | null {
   const token = parseBearer(authorization);

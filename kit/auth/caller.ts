@@ -1,4 +1,4 @@
-/** The authenticated person behind a request, as their access token says. */
+/** The authenticated user of a request, from their access token. */
 export interface Caller {
   readonly id: string;
   readonly username: string;

@@ -14,7 +14,7 @@ export interface Revocation {
 export interface Denylist {
   add(revocation: Revocation): void;
   isRevoked(caller: Pick<Caller, 'id' | 'sessionId' | 'tokenId' | 'issuedAt'>): boolean;
-  /** Up to which issue time a user's tokens are revoked, in seconds since 1970: a new one must be later. 0 for most users. */
+  /** The issue time up to which a user's tokens are revoked, in seconds since 1970: a new one must be later. Usually 0. */
   revokedUntil(userId: string): number;
 }
 

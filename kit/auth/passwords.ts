@@ -29,7 +29,7 @@ export interface Passwords {
  */
 export function createPasswords(limits = LIMITS): Passwords {
   const withPermit = limitConcurrency(limits);
-  const dummy = Bun.password.hash('nobody has this password', PARAMETERS);
+  const dummy = Bun.password.hash('password of a missing account', PARAMETERS);
   return {
     hash: (password) => withPermit(() => Bun.password.hash(password, PARAMETERS)),
     verify: (password, hash) =>

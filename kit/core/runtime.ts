@@ -7,7 +7,7 @@ export interface Dependency {
   readonly name: string;
   /** False when the process can do its main work without it. */
   readonly required: boolean;
-  /** Resolves when it is available; a returned text is shown as its detail. Rejects otherwise; a `Problem`'s detail is shown. */
+  /** Resolves when it is available, rejects otherwise. A returned text, or the detail of a `Problem`, is shown as its detail. */
   readonly check: () => Promise<string | undefined>;
 }
 

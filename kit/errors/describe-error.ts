@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 
-/** Error fields that help diagnosis and never hold user data. Drivers attach whole queries, values included, beside these. */
+/** Error fields that help diagnosis and never hold user data. Drivers also attach whole queries with their values. */
 const SAFE_FIELDS = ['code', 'errno', 'sqlState', 'status', 'syscall', 'address', 'port'];
 const MAX_CAUSE_DEPTH = 5;
 

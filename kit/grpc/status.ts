@@ -10,7 +10,7 @@ export const RETRY_AFTER_SECONDS = 1;
 
 /**
  * From HTTP to gRPC, after the table of google/rpc/code.proto. `409` is missing because it depends on the problem. The
- * whole problem is sent beside the status: these are for third-party clients, retries and metrics.
+ * whole problem is sent with the status: these are for third-party clients, retries and metrics.
  */
 const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
   400: status.INVALID_ARGUMENT,

@@ -8,7 +8,7 @@ export const etagOfVersion = (version: number): string => `"${version}"`;
 /**
  * Whether `If-None-Match` names a tag, by weak comparison (RFC 9110, section 13.1.2).
  *
- * @param header the field's value: `*` or a list of tags; null where it was not sent, which matches nothing
+ * @param header value of the field: `*` or a list of tags; null when it is missing, which matches nothing
  */
 export const matchesIfNoneMatch = (header: string | null, etag: string): boolean =>
   header !== null && (isAny(header) || tagsIn(header).some((tag) => opaqueOf(tag) === opaqueOf(etag)));
@@ -16,7 +16,7 @@ export const matchesIfNoneMatch = (header: string | null, etag: string): boolean
 /**
  * Whether `If-Match` names a tag, by strong comparison: a weak tag matches nothing (RFC 9110, section 13.1.1).
  *
- * @param header the field's value: `*` or a list of tags
+ * @param header value of the field: `*` or a list of tags
  */
 export const matchesIfMatch = (header: string, etag: string): boolean =>
   isAny(header) || (!isWeak(etag) && tagsIn(header).includes(etag));

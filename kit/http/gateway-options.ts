@@ -1,15 +1,15 @@
 import { Elysia } from 'elysia';
 import type { RateLimitName, RouteClaim } from '#contracts/registry';
 
-/** What a route asks of the gateway in front of it. The registry passes it on with the route. */
+/** Settings of a route for the gateway, which receives them through the registry. */
 export interface GatewayOptions {
-  /** Largest request body in bytes, where 1 MiB is too little. */
+  /** Maximum request body in bytes; 1 MiB by default. */
   readonly bodyBytes?: number;
-  /** Milliseconds a response may take, where 30 s is too little. */
+  /** Timeout of a request; 30,000 by default. */
   readonly timeoutMs?: number;
-  /** Milliseconds after which a second instance is asked as well: for reads without a body. */
+  /** Delay after which the request is also sent to a second instance (hedging); for reads without a body. */
   readonly hedgeMs?: number;
-  /** The strict rate limit of the route, besides the general one. */
+  /** The strict rate limit of the route, in addition to the general one. */
   readonly rateLimit?: RateLimitName;
   /** Reachable as `/{service}/path` only, where another service owns `/path`. */
   readonly prefixOnly?: boolean;
@@ -17,7 +17,7 @@ export interface GatewayOptions {
 
 type ClaimField = 'body_bytes' | 'timeout_ms' | 'hedge_ms' | 'rate_limit' | 'prefix_only';
 
-/** How each option is written in the OpenAPI document, and how in the registry. */
+/** The name of each option in the OpenAPI document and in the registry. */
 const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; claim: ClaimField }>> = {
   bodyBytes: { extension: 'x-body-bytes', claim: 'body_bytes' },
   timeoutMs: { extension: 'x-timeout-ms', claim: 'timeout_ms' },
@@ -30,8 +30,8 @@ const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; 
 export const ACCESS_EXTENSION = 'x-access';
 
 /**
- * The route option `gateway: { hedgeMs: 250 }`. It is typed, so that a misspelt setting does not compile; one that is
- * written into `detail` by hand stops the start (`gatewayClaim`).
+ * The route option `gateway: { hedgeMs: 250 }`. It is typed, so that a misspelt setting does not compile; one written into
+ * `detail` by hand prevents the start (`gatewayClaim`).
  */
 export const gatewayOptions = new Elysia({ name: 'gateway-options' }).macro(
   'gateway',
@@ -43,10 +43,10 @@ export const gatewayOptions = new Elysia({ name: 'gateway-options' }).macro(
 );
 
 /**
- * A route's gateway options as the registry lists them.
+ * The gateway options of a route, as listed in the registry.
  *
- * @param detail the route's documentation, with the extensions that `gatewayOptions` has written
- * @throws when it holds an extension that nothing reads: a misspelt setting must not be silently ignored
+ * @param detail the documentation of the route, with the extensions written by `gatewayOptions`
+ * @throws when it has an unknown extension: a misspelt setting must not be ignored silently
  */
 export function gatewayClaim(detail: object): Pick<RouteClaim, ClaimField> {
   const claims = new Map(Object.values(FIELDS).map(({ extension, claim }) => [String(extension), claim]));

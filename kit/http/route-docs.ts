@@ -1,4 +1,4 @@
-/** What the OpenAPI document says about a route. */
+/** The documentation of a route in the OpenAPI document. */
 interface RouteDocs {
   readonly summary: string;
   readonly tags: string[];
@@ -17,7 +17,7 @@ export const describe = (summary: string, tag: string): { detail: RouteDocs } =>
 /**
  * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`).
  *
- * @param options.required whether the route refuses requests without a key
+ * @param options.required whether the route rejects requests without a key
  */
 export const keyed = (summary: string, tag: string, options: { required?: boolean } = {}) => ({
   detail: {

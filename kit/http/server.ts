@@ -46,7 +46,7 @@ export function serveHttp(
       idleTimeout: IDLE_TIMEOUT_SECONDS,
       maxRequestBodySize: (options.bodyBytes ?? JSON_BODY_BYTES) + BODY_SLACK_BYTES,
       development: false,
-      // With development off Bun 1.4.4 shares ports by default: a second process would silently receive half of the requests.
+      // With development off Bun 1.4.4 shares ports by default: a second process would silently get half of the requests.
       reusePort: false,
       fetch(request) {
         const { headers } = request;

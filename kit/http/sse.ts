@@ -3,7 +3,7 @@
  */
 
 export interface ServerSentEvent {
-  /** What a client sends as `Last-Event-ID` to resume here; omitted where nothing can be resumed. */
+  /** Sent by clients as `Last-Event-ID` to resume here; omitted for streams that cannot be resumed. */
   readonly id?: string;
   readonly event: string;
   /** Sent as JSON, which never holds a line break. */

@@ -48,8 +48,8 @@ export function mysqlAddress(
 }
 
 /**
- * Creates a connection pool. Times are UTC, and matched rows count as affected, so that an idempotent update can be told
- * from one that matched nothing.
+ * Creates a connection pool. Times are UTC, and matched rows count as affected, so that an idempotent update is
+ * distinguished from one without a match.
  *
  * @param connections the maximum
  * @returns a pool that rejects with DependencyUnavailable when 500 callers already wait for a connection

@@ -18,8 +18,8 @@ export function queuesOf({ pool }: Pool): PoolQueues {
 }
 
 /**
- * Bounds how many callers wait for a connection. mysql2's own `queueLimit` rejects with a plain error, which only its
- * message tells from others; this rejects with DependencyUnavailable.
+ * Bounds how many callers wait for a connection, who are rejected with DependencyUnavailable beyond that. mysql2's own
+ * `queueLimit` rejects with a plain error that can only be identified by its message.
  *
  * @param limits.connections the pool's `connectionLimit`
  */
@@ -28,7 +28,7 @@ export function limitQueue(pool: Pool, limits: { connections: number; waiting: n
   const core = pool.pool;
   const getConnection = core.getConnection.bind(core);
   core.getConnection = (callback) => {
-    // With a connection left to open, nobody waits: the pool hands its own waiters on this way.
+    // Unless all connections are open, a caller does not wait; the pool retries its own waiters this way.
     const isExhausted = queues._allConnections.length >= limits.connections;
     if (isExhausted && queues._connectionQueue.length >= limits.waiting)
       rejectCaller(callback, limits.waiting);
@@ -41,7 +41,7 @@ type Callback = Parameters<Pool['pool']['getConnection']>[0];
 function rejectCaller(callback: Callback, waiting: number): void {
   const cause = new Error(`${waiting} callers already wait for a database connection`);
   const failure = new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause });
-  // The types know the driver's own errors only; on failure no connection is read.
+  // The types of the driver allow its own errors only.
   Reflect.apply(callback, undefined, [failure]);
 }
 

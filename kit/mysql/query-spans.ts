@@ -2,7 +2,7 @@ import type { Pool } from 'mysql2/promise';
 import type { SpanAttributes, SpanEnd } from '../core/span';
 import { withSpan } from '../tracing/spans';
 
-/** A statement with thousands of placeholders says no more than its beginning. */
+/** Longer statements are mostly placeholders. */
 const STATEMENT_CHARACTERS = 1_024;
 
 /**
@@ -63,8 +63,8 @@ const TABLE = /\b(?:from|into|update)\s+`?([\w$]+)/i;
 
 /** Operation and table: `insert posts`. */
 function summaryOf(statement: string): string {
-  const beginning = statement.slice(0, STATEMENT_CHARACTERS * 4);
-  const operation = OPERATION.exec(beginning)?.[1]?.toLowerCase() ?? 'query';
-  const table = TABLE.exec(beginning)?.[1];
+  const start = statement.slice(0, STATEMENT_CHARACTERS * 4);
+  const operation = OPERATION.exec(start)?.[1]?.toLowerCase() ?? 'query';
+  const table = TABLE.exec(start)?.[1];
   return table === undefined ? operation : `${operation} ${table}`;
 }
