@@ -8,6 +8,7 @@ export interface Waker {
   wait(ms: number): Promise<void>;
 }
 
+/** Creates a waker. At shutdown call `wake`, so that the waiter can end. */
 export function createWaker(): Waker {
   let alarm = new AbortController();
   return {
