@@ -1,5 +1,11 @@
 import { Elysia, t } from 'elysia';
-import { DrainAcknowledgement, Heartbeat, Registered, Registration, Undrained } from '#contracts/registry';
+import {
+  DrainAcknowledgement,
+  Heartbeat,
+  IncompleteDrain,
+  Registered,
+  Registration,
+} from '#contracts/registry';
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
@@ -95,7 +101,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         params: InstanceParams,
         query: DeregisterQuery,
-        response: { 200: Undrained, 204: t.Undefined() },
+        response: { 200: IncompleteDrain, 204: t.Undefined() },
         detail: secured(
           'Deregister an instance, at once or when it is drained (200 instead of 204 when that is not confirmed)',
           'lease-secret',

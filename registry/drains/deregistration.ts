@@ -1,4 +1,4 @@
-import type { Instance, Undrained } from '#contracts/registry';
+import type { IncompleteDrain, Instance } from '#contracts/registry';
 import { leaseError, requireBearer, requireRegistryToken } from '../access/credentials';
 import type { RegistryDeps } from '../deps';
 import { type DeregisterQuery, parseDurationMs, WatcherUnknown, type WatchQuery } from '../model';
@@ -18,7 +18,7 @@ export async function deregister(
   instanceId: string,
   bearer: string | undefined,
   query: DeregisterQuery,
-): Promise<Undrained | undefined> {
+): Promise<IncompleteDrain | undefined> {
   const secret = requireBearer(bearer);
   const instance = deps.table.find(instanceId, secret);
   if (typeof instance === 'string') throw leaseError(instance);

@@ -14,7 +14,7 @@ import { readDelivery } from './service';
 const runtime = testRuntime('notifications');
 const service = await startNotifications(runtime);
 const { call, deps, join, live, storage, publish } = service;
-const { port } = serveHttp(runtime, service.app, { hostname: '127.0.0.1', port: 0, insist: true });
+const { port } = serveHttp(runtime, service.app, { hostname: '127.0.0.1', port: 0, strictPort: true });
 let objects = 1000;
 
 afterAll(async () => {

@@ -1,5 +1,5 @@
 import { Counter } from 'prom-client';
-import { MOST_VOTERS, PollEnded } from '#contracts/events/polls';
+import { MAX_VOTERS, PollEnded } from '#contracts/events/polls';
 import { envelope } from '#contracts/messages';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
@@ -73,11 +73,11 @@ async function publishEndedPoll(
   const poll = await findPoll(table, record.pollId);
   let after = lease.lastVoterId;
   while (poll !== undefined) {
-    const voters = await store.listVoters(table, record.pollId, { after, limit: MOST_VOTERS });
+    const voters = await store.listVoters(table, record.pollId, { after, limit: MAX_VOTERS });
     const isFirst = after === null;
     if (voters.length > 0 || isFirst) await publish(rabbit, record, poll.author_id, voters);
     after = voters.at(-1) ?? null;
-    if (after === null || voters.length < MOST_VOTERS) break;
+    if (after === null || voters.length < MAX_VOTERS) break;
     await store.saveProgress(table, record, { lastVoterId: after, expiresAtMs: now() + LEASE_MS });
   }
   await store.deleteEndRecord(table, record);

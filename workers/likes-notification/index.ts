@@ -4,7 +4,7 @@ import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/tim
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { LikeNotify } from '#contracts/jobs/likes';
 import type { GrpcClient } from '#kit/grpc/client';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 import { digestOf, likersByPost, likersToFetch, mailName } from './digest';
 
@@ -28,11 +28,11 @@ export const likesNotificationWorker = (deps: LikesNotificationDeps): JobWorker<
   source: { jobs: [LikeNotify] },
   concurrency: 4,
   async handle({ id, data: { author_id } }, context) {
-    const { likes } = await parkWhenRefused(deps.likes.claimNotifications({ author_id, claim_id: id }));
+    const { likes } = await parkClientErrors(deps.likes.claimNotifications({ author_id, claim_id: id }));
     if (likes.length === 0) return;
     const mailed = await likesToMail(deps, author_id, likes);
     const posts = mailed.length === 0 ? [] : await describePosts(deps, author_id, likersByPost(mailed));
-    await parkWhenRefused(deps.likes.confirmNotifications({ claim_id: id, author_id, posts }));
+    await parkClientErrors(deps.likes.confirmNotifications({ claim_id: id, author_id, posts }));
     context.log.info({ likes: likes.length, posts: posts.length }, 'likes digest requested');
   },
 });
@@ -47,7 +47,7 @@ async function likesToMail(
   const suppressed = new Set<string>();
   for (let start = 0; start < likers.length; start += BATCH_ACTORS) {
     const actor_ids = likers.slice(start, start + BATCH_ACTORS);
-    const response = await parkWhenRefused(
+    const response = await parkClientErrors(
       notifications.getHearing({ user_id: authorId, type: 'like', actor_ids }),
     );
     if (response.delivery !== 'mail') return [];
@@ -62,8 +62,8 @@ async function describePosts(
   likers: Map<string, string[]>,
 ): Promise<LikedPost[]> {
   const [{ posts }, profiles] = await Promise.all([
-    parkWhenRefused(timelines.getPosts({ ids: [...likers.keys()], viewer_id: authorId })),
-    parkWhenRefused(users.getUsers({ ids: likersToFetch(likers) })),
+    parkClientErrors(timelines.getPosts({ ids: [...likers.keys()], viewer_id: authorId })),
+    parkClientErrors(users.getUsers({ ids: likersToFetch(likers) })),
   ]);
   const names = new Map(profiles.users.map((user) => [user.id, mailName(user)]));
   return digestOf(likers, posts, names, (postId) => `${publicUrl}/posts/id/${postId}`);

@@ -4,7 +4,7 @@ import { LikeValidate } from '#contracts/jobs/likes';
 import { timeOfId } from '#kit/core/ids';
 import type { GrpcClient } from '#kit/grpc/client';
 import { RetryableError } from '#kit/messaging/delivery';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 export interface LikesValidationDeps {
@@ -26,14 +26,14 @@ export const likesValidationWorker = (deps: LikesValidationDeps): JobWorker<type
   async handle({ data: { post_id, user_id } }, context) {
     const post = await findPost(deps, post_id, user_id);
     if (post !== undefined) {
-      await parkWhenRefused(deps.likes.acceptLike({ post_id, user_id, author_id: post.author_id }));
+      await parkClientErrors(deps.likes.acceptLike({ post_id, user_id, author_id: post.author_id }));
       return;
     }
     if (mayBePending(post_id, deps.now()) && (await findPost(deps, post_id)) === undefined)
       throw new RetryableError('the post may not have been created yet', {
         afterMs: delayMs(context.attempt),
       });
-    const { withdrawn } = await parkWhenRefused(deps.likes.withdrawLike({ post_id, user_id }));
+    const { withdrawn } = await parkClientErrors(deps.likes.withdrawLike({ post_id, user_id }));
     if (withdrawn)
       context.log.info({ post_id }, 'like withdrawn: its post does not exist or is not visible to the liker');
   },
@@ -41,7 +41,7 @@ export const likesValidationWorker = (deps: LikesValidationDeps): JobWorker<type
 
 /** @param viewerId omitted for an anonymous viewer */
 async function findPost({ timelines }: LikesValidationDeps, postId: string, viewerId?: string) {
-  const { posts } = await parkWhenRefused(timelines.getPosts({ ids: [postId], viewer_id: viewerId }));
+  const { posts } = await parkClientErrors(timelines.getPosts({ ids: [postId], viewer_id: viewerId }));
   return posts[0];
 }
 

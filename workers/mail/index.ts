@@ -8,7 +8,7 @@ import { Problem } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import type { GrpcClient } from '#kit/grpc/client';
 import { type MessageContext, PermanentError, RetryableError } from '#kit/messaging/delivery';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';
 import { MailDeferred, MailRefused, type Smtp } from './smtp';
 import { type TemplateData, templateDataOf } from './template-data';
@@ -35,7 +35,7 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
     if (recipient === undefined) return context.log.info('not sent: the recipient has been erased');
     const content = templateDataOf(message);
     const subject = renderSubject(content, recipient.name);
-    const claim = await parkWhenRefused(
+    const claim = await parkClientErrors(
       deps.mail.beginSending({
         event_id: eventIdOf(message),
         template: content.template,
@@ -68,7 +68,7 @@ async function recipientOf(deps: MailWorkerDeps, message: Message): Promise<Reci
     return { userId: to.user_id, address, name: toSingleLine(display_name) };
   } catch (failure) {
     if (failure instanceof Problem && failure.code === 'user.not-found') return undefined;
-    return parkWhenRefused(Promise.reject(failure));
+    return parkClientErrors(Promise.reject(failure));
   }
 }
 

@@ -7,7 +7,7 @@ import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/noti
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { limitConcurrency } from '#kit/core/concurrency-limit';
 import type { GrpcClient } from '#kit/grpc/client';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';
 import { batchNotices } from './batch-notices';
 import { type NotifyingEvent, noticesOf } from './notices';
@@ -37,7 +37,7 @@ const MAX_CHECKS = 10;
 export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> {
   const limit = limitConcurrency({ concurrent: MAX_CHECKS, waiting: MAX_EVENTS });
   const record = batchNotices(async (notices) => {
-    await parkWhenRefused(deps.notifications.record({ notices: [...notices] }));
+    await parkClientErrors(deps.notifications.record({ notices: [...notices] }));
   });
   return {
     source: { consumer: 'notifications', events: EVENTS },
@@ -63,7 +63,7 @@ async function keepVisible(
   const visible: Notice[] = [];
   for (const notice of notices) {
     const request = { ids: [postId], viewer_id: notice.user_id };
-    const { posts } = await parkWhenRefused(deps.timelines.getPosts(request));
+    const { posts } = await parkClientErrors(deps.timelines.getPosts(request));
     if (posts.length > 0) visible.push(notice);
   }
   return visible;

@@ -1,7 +1,7 @@
 import type { Payment } from '#contracts/gen/payments/v1/payments';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import type { MessageContext } from '#kit/messaging/delivery';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { PaymentsWorkerDeps } from './deps';
 import { ledgerResult } from './ledger-result';
 import type { ChargeOutcome } from './provider';
@@ -19,7 +19,7 @@ export async function processPayment(
   paymentId: string,
   { log }: MessageContext,
 ): Promise<void> {
-  const { payment } = await parkWhenRefused(deps.payments.beginPayment({ payment_id: paymentId }));
+  const { payment } = await parkClientErrors(deps.payments.beginPayment({ payment_id: paymentId }));
   if (payment?.state !== 'processing')
     return log.info({ payment_id: paymentId, state: payment?.state }, 'payment is not processing; skipped');
   const account = await resolveAccount(deps, payment);
@@ -96,7 +96,7 @@ async function markSucceeded(
   transferId: string | undefined,
 ): Promise<void> {
   if (transferId === undefined) throw new Error('accounts returned no transfer');
-  await parkWhenRefused(
+  await parkClientErrors(
     deps.payments.finishPayment({
       payment_id: payment.id,
       outcome: { $case: 'transfer_id', value: transferId },
@@ -105,7 +105,7 @@ async function markSucceeded(
 }
 
 async function markFailed(deps: PaymentsWorkerDeps, payment: Payment, failureCode: string): Promise<void> {
-  await parkWhenRefused(
+  await parkClientErrors(
     deps.payments.finishPayment({
       payment_id: payment.id,
       outcome: { $case: 'failure_code', value: failureCode },

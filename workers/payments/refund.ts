@@ -1,5 +1,5 @@
 import type { MessageContext } from '#kit/messaging/delivery';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { PaymentsWorkerDeps } from './deps';
 import { ledgerResult } from './ledger-result';
 
@@ -12,7 +12,7 @@ export async function processRefund(
   refundId: string,
   { log }: MessageContext,
 ): Promise<void> {
-  const { refund } = await parkWhenRefused(deps.payments.getRefund({ refund_id: refundId }));
+  const { refund } = await parkClientErrors(deps.payments.getRefund({ refund_id: refundId }));
   if (refund?.state !== 'pending')
     return log.info({ refund_id: refundId, state: refund?.state }, 'refund is not pending; skipped');
   const { id, payment_id } = refund;
@@ -20,10 +20,10 @@ export async function processRefund(
     deps.accounts.reverseTransfer({ external_id: id, reversed_external_id: payment_id }),
   );
   if ('rejection' in reversal) {
-    await parkWhenRefused(deps.payments.finishRefund({ refund_id: id, failure_code: reversal.rejection }));
+    await parkClientErrors(deps.payments.finishRefund({ refund_id: id, failure_code: reversal.rejection }));
     return;
   }
-  await parkWhenRefused(deps.provider.refund(payment_id));
-  await parkWhenRefused(deps.payments.finishRefund({ refund_id: id }));
+  await parkClientErrors(deps.provider.refund(payment_id));
+  await parkClientErrors(deps.payments.finishRefund({ refund_id: id }));
   log.info({ refund_id: id }, 'payment refunded');
 }

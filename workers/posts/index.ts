@@ -1,7 +1,7 @@
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { PostCreate } from '#contracts/jobs/posts';
 import type { GrpcClient } from '#kit/grpc/client';
-import { parkWhenRefused } from '#kit/messaging/refusals';
+import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
 /** Creates the posts accepted by `POST /posts/async`, under the ids assigned then. */
@@ -11,7 +11,7 @@ export const postsWorker = (deps: {
   source: { jobs: [PostCreate] },
   concurrency: 8,
   async handle({ data }, context) {
-    const { created } = await parkWhenRefused(
+    const { created } = await parkClientErrors(
       deps.timelines.createAcceptedPost({
         id: data.id,
         author_id: data.author_id,

@@ -1,10 +1,10 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm';
-import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
+import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
 import { credentials } from '../schema';
 
 export type CredentialsRow = typeof credentials.$inferSelect;
 
-const prepared = preparedOnce((database) => ({
+const prepared = prepareOnce((database) => ({
   byUsername: database
     .select()
     .from(credentials)

@@ -15,7 +15,7 @@ export function signAccessToken(
   const { settings } = deps;
   const { key, kid } = deps.keys.signingKey();
   // After a revocation of all tokens within this very second, the token is issued in the next one.
-  const issuedAt = Math.max(Math.floor(deps.now() / 1000), deps.denylist.refusedUntil(subject.userId) + 1);
+  const issuedAt = Math.max(Math.floor(deps.now() / 1000), deps.denylist.revokedUntil(subject.userId) + 1);
   return new SignJWT({
     // Required by RFC 9068; all users share one client.
     client_id: settings.audience,

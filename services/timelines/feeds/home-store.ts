@@ -1,10 +1,10 @@
 import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
-import { type Database, preparedOnce } from '#kit/mysql/database';
+import { type Database, prepareOnce } from '#kit/mysql/database';
 import { NEWEST, type Slice } from '../lists/store';
 import { follows, posts } from '../schema';
 import { mergeNewestFirst } from './merge';
 
-const prepared = preparedOnce((database) => {
+const prepared = prepareOnce((database) => {
   const viewer = sql.param(sql.placeholder('viewer'), follows.followerId);
   const newest = () =>
     database.select({ id: posts.id }).from(posts).orderBy(desc(posts.id)).limit(sql.placeholder('limit'));

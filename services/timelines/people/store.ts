@@ -1,10 +1,10 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import { type Database, preparedOnce } from '#kit/mysql/database';
+import { type Database, prepareOnce } from '#kit/mysql/database';
 import { people } from '../schema';
 
 export type PersonRow = typeof people.$inferSelect;
 
-const prepared = preparedOnce((database) => ({
+const prepared = prepareOnce((database) => ({
   byId: database
     .select()
     .from(people)

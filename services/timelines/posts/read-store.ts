@@ -1,5 +1,5 @@
 import { aliasedTable, and, eq, inArray, isNull, sql } from 'drizzle-orm';
-import { type Database, preparedOnce } from '#kit/mysql/database';
+import { type Database, prepareOnce } from '#kit/mysql/database';
 import { blocks, follows, mutes, people, postMentions, posts } from '../schema';
 
 /** The viewer of an anonymous request: no relation has this id. */
@@ -10,7 +10,7 @@ const BATCH_SIZES = [1, 10, 25, 50, 101];
 const LARGEST_BATCH = 101;
 const NO_POST = '0';
 
-const prepared = preparedOnce(
+const prepared = prepareOnce(
   (database) => new Map(BATCH_SIZES.map((size) => [size, preparePosts(database, size)])),
 );
 

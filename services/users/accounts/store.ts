@@ -1,11 +1,11 @@
 import { and, desc, eq, inArray, like, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
-import { type Database, preparedOnce, type Transaction } from '#kit/mysql/database';
+import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
 import { userRoles, users } from '../schema';
 
 export type UserRow = typeof users.$inferSelect;
 
-const prepared = preparedOnce((database) => ({
+const prepared = prepareOnce((database) => ({
   byUsername: database
     .select()
     .from(users)
