@@ -1,7 +1,6 @@
 import { create } from 'content-disposition';
 import Negotiator from 'negotiator';
 import { parse } from 'range-parser';
-import type { ByteRange } from '#kit/storage/file-storage';
 
 /** RFC 6266: a plain `filename` and, where that cannot hold the name, an encoded `filename*` (RFC 8187). */
 export const contentDisposition = (type: 'inline' | 'attachment', fileName: string): string =>
@@ -22,7 +21,10 @@ const INVALID = 1;
  * @returns undefined for the whole file: without a header, for an invalid one, and for several ranges, which a server
  *   may answer with the whole
  */
-export function rangeOf(header: string | null, size: number): ByteRange | 'unsatisfiable' | undefined {
+export function rangeOf(
+  header: string | null,
+  size: number,
+): { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined {
   if (header === null || header.includes(',')) return undefined;
   const { type, code, ranges } = parse(size, header.trim());
   if (type !== 'bytes' || (code & INVALID) !== 0) return undefined;

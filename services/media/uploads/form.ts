@@ -1,4 +1,4 @@
-import { readMultipart } from '#kit/http/multipart';
+import { readMultipart } from '#kit/http/body/multipart';
 import type { FileStorage, ReceivedFile } from '#kit/storage/file-storage';
 
 /** Generous: the form knows four, and `file_tags` may be repeated. */

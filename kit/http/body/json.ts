@@ -1,4 +1,4 @@
-import { type FieldError, MalformedBody, UnsupportedMediaType, ValidationFailed } from '../errors/problem';
+import { type FieldError, MalformedBody, UnsupportedMediaType, ValidationFailed } from '../../errors/problem';
 
 /** RFC 8259, section 8.1: JSON is UTF-8. Without the BOM, which a parser may ignore. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -6,7 +6,7 @@ import {
   Problem,
   UnsupportedMediaType,
   ValidationFailed,
-} from '../errors/problem';
+} from '../../errors/problem';
 
 /** The one file of a form. */
 export interface MultipartFile {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { Problem } from '../errors/problem';
-import { readJson } from './json-body';
+import { Problem } from '../../errors/problem';
+import { readJson } from './json';
 
 const read = (body: string | Uint8Array<ArrayBuffer>, type = 'application/json') =>
   readJson(new Request('http://localhost/', { method: 'POST', body }), type);

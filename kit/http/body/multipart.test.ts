@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { BodyTooLarge, MalformedBody, Problem, UnsupportedMediaType } from '../errors/problem';
+import { BodyTooLarge, MalformedBody, Problem, UnsupportedMediaType } from '../../errors/problem';
 import { type MultipartOptions, readMultipart } from './multipart';
 
 const TYPE = 'multipart/form-data; boundary=x';
