@@ -1,7 +1,7 @@
 import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/config/environment';
 import { amqpFields, processFields, redisFields, tokenFields } from '#kit/config/fields';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
-import { DEFAULT_LIMITS } from './plane/limits';
+import { DEFAULT_LIMITS } from './model/limits';
 import { DEFAULT_BOUNDS } from './routing/circuit-breaker';
 
 /** What the gateway's process reads from its environment. */

@@ -1,5 +1,5 @@
-import type { HeaderList } from '../decision';
 import { isField } from '../http1/field-lines';
+import type { HeaderList } from '../http1/message';
 
 /** Directives of `Cache-Control` by their lower-case names; those without an argument have an empty one. */
 export type CacheDirectives = ReadonlyMap<string, string>;

@@ -1,7 +1,7 @@
+import type { Forward } from '../model/decision';
+import type { RequestContext } from '../model/request-context';
 import { type ClientSide, connectionValue, mayKeepAlive } from '../plane/client-side';
 import type { Plane } from '../plane/plane';
-import type { RequestContext } from '../plane/request-context';
-import type { Forward } from '../plane/tries';
 import type { Lookup } from './response-cache';
 
 /** Answers with a kept response: its own lines and body, and everything that is of this request anew. */

@@ -1,6 +1,7 @@
-import type { Decision, HeaderList } from '../decision';
 import { isField } from '../http1/field-lines';
-import type { RequestContext } from '../plane/request-context';
+import type { HeaderList } from '../http1/message';
+import type { Decision } from '../model/decision';
+import type { RequestContext } from '../model/request-context';
 import type { AllowedMethods } from '../routing/allowed-methods';
 import { readTarget } from '../routing/path';
 

@@ -1,6 +1,6 @@
 import type { Problem } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
-import type { RequestContext } from '../plane/request-context';
+import type { RequestContext } from '../model/request-context';
 import { createMeters } from './meters';
 import { createRateHeaders } from './rate-headers';
 import { rateLimited, retryAfterSeconds } from './rate-limited';

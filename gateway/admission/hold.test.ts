@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { eventually } from '../../tests/support/eventually';
+import { RateLimited } from '../model/problems';
 import { rawClient, rawUpstream, startTestGateway, type TestGateway } from '../plane/test-gateway';
-import { RateLimited } from './rate-limited';
 import type { Verdict } from './strict-limits';
 
 const ADMITTED: Verdict = { lines: 'RateLimit: "sign-in";r=4;t=6\r\n', problem: null };

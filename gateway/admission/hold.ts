@@ -1,8 +1,8 @@
-import { CLIENT_LEFT } from '../plane/access-log';
+import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
+import type { RequestContext } from '../model/request-context';
 import type { ClientSide, RequestHandler } from '../plane/client-side';
 import type { Plane } from '../plane/plane';
 import { answerProblem } from '../plane/problem-answer';
-import type { RequestContext } from '../plane/request-context';
 
 /**
  * Holds a request until it is known how it goes on: keeps what has come of its body, reads no more, and then hands over
@@ -62,7 +62,7 @@ export function hold(
     drained: () => next?.drained(),
     gone() {
       if (next !== null) next.gone();
-      else if (!over) conclude(CLIENT_LEFT);
+      else if (!over) conclude(CLIENT_CLOSED_REQUEST);
     },
     refuse(problem) {
       if (next !== null) next.refuse(problem);

@@ -1,7 +1,6 @@
-import { defineProblem, type Problem } from '#kit/errors/problem';
+import type { Problem } from '#kit/errors/problem';
+import { RateLimited } from '../model/problems';
 import type { RatePolicy } from './rate-policy';
-
-export const RateLimited = defineProblem('rate.limited', 429, 'Too many requests: wait a little');
 
 export const rateLimited = ({ name, perMinute }: RatePolicy, retryAfterSeconds: number): Problem =>
   new RateLimited({

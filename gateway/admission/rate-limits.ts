@@ -5,7 +5,7 @@ import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import type { Problem } from '#kit/errors/problem';
 import { openRedis } from '#kit/redis/client';
-import type { RequestContext } from '../plane/request-context';
+import type { RequestContext } from '../model/request-context';
 import type { GatewayEnvironment } from '../settings';
 import { createGeneralLimit, type GeneralLimit } from './general-limit';
 import { createRatePolicy } from './rate-policy';

@@ -1,23 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { defineProblem } from '#kit/errors/problem';
-import type { HeaderList } from '../decision';
-import type { IncomingResponse } from '../http1/response-head';
+import type { HeaderList, IncomingResponse } from '../http1/message';
+import type { Forward } from '../model/decision';
+import type { RequestContext } from '../model/request-context';
+import type { ResponseRecorder } from '../model/response-plan';
 import { lastingLines } from '../plane/forwarded-headers';
-import type { RequestContext } from '../plane/request-context';
-import type { Forward } from '../plane/tries';
 import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
 import { type CachedResponse, type CachedResponses, createCachedResponses } from './cached-responses';
 import { createRecentWrites } from './recent-writes';
-
-export const NothingCached = defineProblem('cache.nothing-kept', 504, 'Nothing of this is kept here');
-
-/** Hears a response as it passes, to keep it or to learn from it. */
-export interface ResponseRecorder {
-  begin(response: IncomingResponse): void;
-  content(bytes: Buffer, start: number, end: number): void;
-  /** The response was whole. */
-  end(trailers: HeaderList): void;
-}
 
 /** What is known of a request before it is forwarded. */
 export type Lookup =

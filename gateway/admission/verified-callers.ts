@@ -1,8 +1,8 @@
 import { bearerTokenIn } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
-import type { HeaderList } from '../decision';
 import { isField } from '../http1/field-lines';
+import type { HeaderList } from '../http1/message';
 
 /**
  * Who is behind an Authorization header, as far as it is known at this moment. Only a verified token makes somebody a

@@ -1,12 +1,6 @@
-import { defineProblem } from '#kit/errors/problem';
+import type { ExplainedRequest, Kept } from '../model/explanation';
+import { UnknownRequest } from '../model/problems';
 import type { Siblings } from '../workers/siblings';
-import type { ExplainedRequest, Kept } from './explanation';
-
-export const UnknownRequest = defineProblem(
-  'explain.unknown-request',
-  404,
-  'No request with this id is remembered',
-);
 
 /**
  * How the requests with an id were routed, asked of every process that may have answered them.

@@ -1,10 +1,9 @@
 import { expect, test } from 'bun:test';
-import type { Attempt } from '../decision';
 import { headerLine } from '../http1/field-lines';
-import type { IncomingRequest } from '../http1/request-head';
+import type { IncomingRequest } from '../http1/message';
+import type { Attempt, SentTries } from '../model/attempt';
 import { createContext } from '../plane/request-context';
 import { createRecentRequests, type TimedRequest } from './recent-requests';
-import type { SentTries } from './routed-tries';
 
 const ASKED: IncomingRequest = {
   head: {

@@ -1,20 +1,10 @@
-import type { Attempt, HeldBack } from '../decision';
-import type { RequestContext } from '../plane/request-context';
-import type { Explained, Explanation, Kept, Try } from './explanation';
-import type { Budget, NotRetried, RoutedTry, SentTries } from './routed-tries';
+import type { Attempt, Budget, HeldBack, NotRetried, RoutedTry, SentTries } from '../model/attempt';
+import type { Explained, Explanation, Kept, Try } from '../model/explanation';
+import type { RequestOutcome } from '../model/outcome';
+import type { RequestContext } from '../model/request-context';
 
-/** What a request came to, as far as it explains how it was routed. */
-export interface RoutedRequest {
-  readonly route: string;
-  /** 499 when the client left before the response was whole. */
-  readonly status: number;
-  readonly service?: string | undefined;
-  readonly code?: string | undefined;
-  /** Where it was sent; undefined for what was not forwarded. */
-  readonly tries?: SentTries | undefined;
-  /** How long the circuit breaker held it back. */
-  readonly queuedMs?: number | undefined;
-}
+/** What explains how a request was routed. */
+export type RoutedRequest = Omit<RequestOutcome, 'bytesIn' | 'bytesOut'>;
 
 /** What is taken of a request's context. */
 export type TimedRequest = Pick<RequestContext, 'requestId' | 'startedMs' | 'revision'> & {

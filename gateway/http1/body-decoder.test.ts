@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import type { HeaderList } from '../decision';
 import { createBodyDecoder } from './body-decoder';
 import { createBodyEncoder, type PartSink } from './body-encoder';
 import { CHUNKED, type Framing } from './framing';
 import { MalformedMessage } from './malformed-message';
+import type { HeaderList } from './message';
 
 interface Decoded {
   content: string;

@@ -1,8 +1,8 @@
-import type { HeaderList } from '../decision';
 import { CR, FIELD_VALUE, HEX_VALUE, LF, SEMICOLON } from './characters';
-import { emptySection, type FieldLimits, readFieldLines } from './field-lines';
+import { emptySection, readFieldLines } from './field-lines';
 import type { Framing } from './framing';
 import { MalformedMessage } from './malformed-message';
+import type { FieldLimits, HeaderList } from './message';
 
 /** Hears of the content of a body in order, as ranges of the bytes it came in. */
 export interface ContentReceiver {

@@ -1,5 +1,5 @@
-import type { HeaderList } from '../decision';
 import type { Framing } from './framing';
+import type { HeaderList } from './message';
 
 /** Where parts of a message go, in order. Bytes are given as a range, so that no view has to be made of each part. */
 export interface PartSink {

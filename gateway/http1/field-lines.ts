@@ -1,13 +1,8 @@
-import type { HeaderLine } from '../decision';
 import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
 import { knownLine, rememberLine } from './known-lines';
 import { MalformedMessage } from './malformed-message';
+import type { FieldLimits, HeaderLine } from './message';
 import { repeatedText } from './names';
-
-export interface FieldLimits {
-  readonly fieldBytes: number;
-  readonly fieldCount: number;
-}
 
 /** A header or trailer section while it is being read. */
 export interface FieldSection {

@@ -1,4 +1,4 @@
-import type { HeaderLine } from '../decision';
+import type { HeaderLine } from './message';
 
 /**
  * Header lines that come again with nearly every message, kept as they were read: a line that is known need not be judged

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { MalformedMessage } from './malformed-message';
-import { createRequestHeadReader, type IncomingRequest } from './request-head';
+import type { IncomingRequest } from './message';
+import { createRequestHeadReader } from './request-head';
 
 const LIMITS = { targetBytes: 8 * 1024, fieldBytes: 16 * 1024, fieldCount: 100 };
 

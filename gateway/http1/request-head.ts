@@ -1,34 +1,9 @@
-import type { HeaderList, RequestHead } from '../decision';
-import {
-  connectionOptions,
-  emptySection,
-  type FieldLimits,
-  isField,
-  only,
-  readFieldLines,
-} from './field-lines';
-import { declaredFraming, type Framing, NO_BODY } from './framing';
+import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
+import { declaredFraming, NO_BODY } from './framing';
 import { MalformedMessage } from './malformed-message';
+import type { HeaderList, HeadLimits, IncomingRequest } from './message';
 import { emptyLineBefore, type RequestLine, readRequestLine } from './request-line';
 import { isAuthority, originForm } from './target';
-
-export interface HeadLimits extends FieldLimits {
-  readonly targetBytes: number;
-}
-
-/** A request's head with what it says about the connection and the body. */
-export interface IncomingRequest {
-  readonly head: RequestHead;
-  readonly framing: Framing;
-  /** The authority asked for; null in an HTTP/1.0 request that names none. */
-  readonly host: string | null;
-  readonly keepAlive: boolean;
-  readonly expectsContinue: boolean;
-  /** Whether it asks to go on as a WebSocket. Other upgrades (h2c above all) are not offered upstream. */
-  readonly upgradesToWebSocket: boolean;
-  /** Names listed by Connection, in lower case. */
-  readonly connectionOptions: ReadonlySet<string> | null;
-}
 
 export interface RequestHeadReader {
   /**

@@ -1,26 +1,9 @@
-import type { HeaderList } from '../decision';
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
-import {
-  connectionOptions,
-  emptySection,
-  type FieldLimits,
-  isField,
-  only,
-  readFieldLines,
-} from './field-lines';
-import { declaredFraming, type Framing, NO_BODY, UNTIL_CLOSE } from './framing';
+import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
+import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
 import { MalformedMessage } from './malformed-message';
+import type { FieldLimits, HeaderList, IncomingResponse } from './message';
 import { repeatedText } from './names';
-
-/** The head of an upstream's response with what it says about the connection and the body. */
-export interface IncomingResponse {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: HeaderList;
-  readonly framing: Framing;
-  readonly keepAlive: boolean;
-  readonly connectionOptions: ReadonlySet<string> | null;
-}
 
 export interface ResponseHeadReader {
   /** What comes next answers a request with this method. */

@@ -4,7 +4,7 @@ import { access } from '#kit/http/access';
 import { docs } from '#kit/http/docs';
 import { isRecord, type JsonObject } from '#kit/http/openapi';
 import { explainRequest } from '../explain/explain-request';
-import { ExplainedRequest } from '../explain/explanation';
+import { ExplainedRequest } from '../model/explanation';
 import type { Directory } from '../routing/directory';
 import type { FindTranscoded } from '../transcoding/rules';
 import type { Siblings } from '../workers/siblings';

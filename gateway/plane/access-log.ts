@@ -1,23 +1,18 @@
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/core/log';
 import type { SpanRecorder } from '#kit/core/span';
-import type { RecentRequests, RoutedRequest } from '../explain/recent-requests';
+import type { RecentRequests } from '../explain/recent-requests';
+import type { RequestOutcome } from '../model/outcome';
+import type { RequestContext } from '../model/request-context';
 import { createAccessMetrics, type Open } from './access-metrics';
 import { createLineBuffer } from './line-buffer';
-import type { RequestContext } from './request-context';
 import { finishRequestSpan } from './request-span';
-
-/** How one request ended. */
-export interface Outcome extends RoutedRequest {
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
 
 /** One line, one observation, one place among the recent requests and one span for each request, and the gauges of the data plane. */
 export interface AccessLog {
   readonly activeRequests: number;
   begin(): void;
-  end(context: RequestContext, outcome: Outcome): void;
+  end(context: RequestContext, outcome: RequestOutcome): void;
   /** Bytes that were no request: there is no head to tell of. */
   unreadable(clientAddress: string, status: number, code: string): void;
   connected(change: 1 | -1): void;
@@ -25,9 +20,6 @@ export interface AccessLog {
   /** Writes what was gathered. */
   close(): void;
 }
-
-/** Client Closed Request, as nginx counts it. Never sent. */
-export const CLIENT_LEFT = 499;
 
 /**
  * Lines are the process's log lines in form, but written by hand: they have these fields and no others, none of them

@@ -1,7 +1,7 @@
+import type { RequestContext } from '../model/request-context';
 import { type ClientSide, connectionValue, mayKeepAlive } from './client-side';
 import type { Plane } from './plane';
 import { reasonOf } from './problem-answer';
-import type { RequestContext } from './request-context';
 
 /**
  * Answers without a body, and ends the request.

@@ -2,7 +2,10 @@ import type { Problem } from '#kit/errors/problem';
 import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../http1/body-decoder';
 import { UNTIL_CLOSE } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
-import { createRequestHeadReader, type IncomingRequest } from '../http1/request-head';
+import type { IncomingRequest } from '../http1/message';
+import { createRequestHeadReader } from '../http1/request-head';
+import { problemOfMalformedMessage, RequestTimeout } from '../model/problems';
+import type { Arrival } from './client-origin';
 import type { Yielding } from './client-places';
 import { type ClientSide, CONTINUE_HEAD, type RequestHandler } from './client-side';
 import { createClosing, type EndableSocket } from './closing';
@@ -11,8 +14,6 @@ import { createIntake, type PausableSocket } from './intake';
 import { type ByteSink, createOutbox } from './outbox';
 import type { Plane } from './plane';
 import { unreadableAnswer } from './problem-answer';
-import { problemOfFrameworkError, RequestTimeout } from './problems';
-import type { Arrival } from './request-context';
 
 /** What a client connection needs of its socket. */
 export interface ClientSocket extends ByteSink, PausableSocket, EndableSocket {
@@ -126,7 +127,7 @@ export function createClientConnection(
       if (mode === 'body') handler?.flush();
     } catch (failure) {
       if (!(failure instanceof MalformedMessage)) throw failure;
-      refuse(problemOfFrameworkError(failure));
+      refuse(problemOfMalformedMessage(failure));
     } finally {
       processing = false;
     }

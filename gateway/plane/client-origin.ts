@@ -1,18 +1,16 @@
 import { BlockList, isIP } from 'node:net';
-import type { IncomingRequest } from '../http1/request-head';
+import type { IncomingRequest } from '../http1/message';
 import { isAuthority } from '../http1/target';
-import type { Arrival } from './request-context';
+import type { ClientOrigin } from '../model/request-context';
 
-/** Where a request came from, as far as it can be believed. */
-export interface ClientOrigin {
+/** The connection a request came by. */
+export interface Arrival {
   readonly address: string;
-  readonly protocol: 'http' | 'https';
-  /** The host the client asked for; null when it named none. */
-  readonly host: string | null;
-  /** What instances are told of it: `X-Forwarded-*` and `Forwarded`. */
-  readonly forwardedFields: readonly (readonly [name: string, value: string])[];
-  /** The same as it is sent. */
-  readonly forwardedLines: string;
+  readonly secure: boolean;
+  /** Whether the address is that of a proxy whose word counts. */
+  readonly trusted: boolean;
+  /** Of the request before, so that it need not be made again for the next. */
+  lastOrigin: ClientOrigin | null;
 }
 
 /** Tells whether what an address says about the client before it is believed. */

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { networkOf } from '#kit/http/network';
-import type { Arrival } from './request-context';
+import type { Arrival } from './client-origin';
 
 /** What a place needs to know of the client that has it. */
 export interface Yielding {

@@ -1,9 +1,9 @@
 import type { Problem } from '#kit/errors/problem';
 import type { ContentReceiver } from '../http1/body-decoder';
 import type { PartSink } from '../http1/body-encoder';
-import type { IncomingRequest } from '../http1/request-head';
+import type { IncomingRequest } from '../http1/message';
+import type { Arrival } from './client-origin';
 import type { Deadline } from './deadlines';
-import type { Arrival } from './request-context';
 
 /** A client's connection as the handler of one request sees it. */
 export interface ClientSide extends PartSink {

@@ -1,9 +1,13 @@
 import { BodyTooLarge, type Problem } from '#kit/errors/problem';
-import type { HeaderList, TryResult } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';
-import { type IncomingResponse, isEventStream } from '../http1/response-head';
-import { CLIENT_LEFT } from './access-log';
+import type { HeaderList, IncomingResponse } from '../http1/message';
+import { isEventStream } from '../http1/response-head';
+import type { TryResult } from '../model/attempt';
+import type { Forward } from '../model/decision';
+import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
+import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
+import type { RequestContext } from '../model/request-context';
 import {
   type ClientSide,
   connectionValue,
@@ -15,9 +19,7 @@ import { interimHeadText, responseHeadText, trailersFromUpstream } from './forwa
 import { Place, type Placed } from './place';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
-import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from './problems';
-import type { RequestContext } from './request-context';
-import { type Forward, Tries } from './tries';
+import { Tries } from './tries';
 import { resultOf, WORTH_ANOTHER_INSTANCE } from './try-result';
 import { openTunnel } from './tunnel';
 import type { TryEvents, TryFailure, UpstreamTry } from './upstream-try';
@@ -231,7 +233,7 @@ class Exchange implements RequestHandler, TryEvents, Placed {
 
   gone() {
     if (this.over) return;
-    this.status = CLIENT_LEFT;
+    this.status = CLIENT_CLOSED_REQUEST;
     this.conclude('abandoned');
   }
 

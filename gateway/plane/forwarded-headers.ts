@@ -1,8 +1,7 @@
-import type { HeaderList } from '../decision';
 import { isField } from '../http1/field-lines';
 import type { Framing } from '../http1/framing';
-import type { IncomingResponse } from '../http1/response-head';
-import type { RequestContext } from './request-context';
+import type { HeaderList, IncomingResponse } from '../http1/message';
+import type { RequestContext } from '../model/request-context';
 
 /** For one hop only (RFC 9110, 7.6.1, and what RFC 2616, 13.5.1 named besides); never passed on. */
 const HOP_BY_HOP = [

@@ -2,18 +2,19 @@ import type { Problem } from '#kit/errors/problem';
 import { answerCached } from '../admission/cached-answer';
 import { hold } from '../admission/hold';
 import type { RateLimits } from '../admission/rate-limits';
-import { NothingCached, type ResponseCache } from '../admission/response-cache';
+import type { ResponseCache } from '../admission/response-cache';
 import type { Verdict } from '../admission/strict-limits';
-import type { Decision } from '../decision';
-import type { IncomingRequest } from '../http1/request-head';
+import type { IncomingRequest } from '../http1/message';
+import type { Decision, Forward } from '../model/decision';
+import { NothingCached } from '../model/problems';
+import type { RequestContext } from '../model/request-context';
 import { answerBodyless } from './bodyless-answer';
 import type { ClientSide, RequestHandler } from './client-side';
 import { forward } from './exchange';
 import { answerOwn, answerTranscoded } from './own-answer';
 import type { Plane } from './plane';
 import { answerProblem } from './problem-answer';
-import { createContext, type RequestContext } from './request-context';
-import type { Forward } from './tries';
+import { createContext } from './request-context';
 
 type Transcode = Extract<Decision, { kind: 'transcode' }>;
 

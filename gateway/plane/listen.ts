@@ -5,15 +5,15 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
-import type { Decide } from '../decision';
 import type { RecentRequests } from '../explain/recent-requests';
+import type { Decide, Own } from '../model/decision';
+import { DEFAULT_LIMITS, type PlaneLimits } from '../model/limits';
 import { createAccessLog } from './access-log';
 import { type ClientConnection, createClientConnection } from './client-connection';
 import { trustedProxies } from './client-origin';
 import { createClientPlaces } from './client-places';
 import { createDeadlineClock } from './deadlines';
-import { DEFAULT_LIMITS, type PlaneLimits } from './limits';
-import type { Own, Plane } from './plane';
+import type { Plane } from './plane';
 import { readCertificate, type TlsFiles, watchCertificate } from './tls-files';
 import { createUpstreamPool } from './upstream-pool';
 

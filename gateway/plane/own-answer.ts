@@ -1,10 +1,11 @@
 import { BodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
-import type { Decision } from '../decision';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import type { Decision, Own } from '../model/decision';
+import { CLIENT_CLOSED_REQUEST, LOCAL_ROUTE } from '../model/outcome';
+import { UpstreamTimeout } from '../model/problems';
+import type { ClientOrigin, RequestContext } from '../model/request-context';
 import { readTarget } from '../routing/path';
-import { CLIENT_LEFT } from './access-log';
-import type { ClientOrigin } from './client-origin';
 import {
   type ClientSide,
   connectionValue,
@@ -13,12 +14,9 @@ import {
   type RequestHandler,
 } from './client-side';
 import { framingLine, requestFields } from './forwarded-headers';
-import type { Own, Plane } from './plane';
+import type { Plane } from './plane';
 import { answerProblem, reasonOf } from './problem-answer';
-import { UpstreamTimeout } from './problems';
 import { createBodyStream } from './request-body';
-import type { RequestContext } from './request-context';
-import { OWN_ROUTE } from './request-span';
 
 /** Until the gateway's own handler answers; what it answers may then take its time. */
 const OWN_ANSWER_MS = 30_000;
@@ -39,7 +37,7 @@ interface Answering {
 /** Has the gateway itself answer a request: builds a `Request` of it, and writes the `Response`. */
 export const answerOwn = (client: ClientSide, context: RequestContext, plane: Plane): RequestHandler =>
   answerHere(client, context, plane, {
-    route: OWN_ROUTE,
+    route: LOCAL_ROUTE,
     bodyBytes: plane.limits.ownBodyBytes,
     timeoutMs: OWN_ANSWER_MS,
     streams: false,
@@ -161,7 +159,7 @@ function answerHere(
   const tooLarge = () => new BodyTooLarge({ detail: `At most ${answering.bodyBytes} bytes are accepted.` });
 
   function gone() {
-    conclude(CLIENT_LEFT);
+    conclude(CLIENT_CLOSED_REQUEST);
     stop('The client has left');
     proceed?.();
   }

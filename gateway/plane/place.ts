@@ -1,4 +1,5 @@
-import { type CircuitBreaker, type Ending, QUEUE_MS, type Waiter } from '../routing/circuit-breaker';
+import type { CircuitBreaker, Ending, Waiter } from '../model/resilience';
+import { QUEUE_MS } from '../routing/circuit-breaker';
 import type { Deadline } from './deadlines';
 
 /** What a request hears that waited in its service's queue. */

@@ -3,15 +3,12 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
-import type { Decide } from '../decision';
+import type { Decide, Own } from '../model/decision';
+import type { PlaneLimits } from '../model/limits';
 import type { AccessLog } from './access-log';
 import type { TrustedProxies } from './client-origin';
 import type { DeadlineClock } from './deadlines';
-import type { PlaneLimits } from './limits';
 import type { UpstreamPool } from './upstream-pool';
-
-/** Answers a request the gateway does not forward. */
-export type Own = (request: Request, clientAddress: string) => Promise<Response>;
 
 /** What all connections of one listening gateway share. */
 export interface Plane {

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { PROBLEM_MEDIA_TYPE, type Problem, problemDocument } from '#kit/errors/problem';
+import type { RequestContext } from '../model/request-context';
 import type { ClientSide } from './client-side';
 import { connectionValue, mayKeepAlive } from './client-side';
 import type { Plane } from './plane';
-import type { RequestContext } from './request-context';
 
 /** Writes a problem document and ends the request. Returns the length of the document in bytes. */
 export function answerProblem(

@@ -1,43 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import type { SpanRecorder } from '#kit/core/span';
-import type { ResponseRecorder } from '../admission/response-cache';
-import type { HeaderList } from '../decision';
 import { TOKEN } from '../http1/characters';
-import type { IncomingRequest } from '../http1/request-head';
-import { type ClientOrigin, originOf, type TrustedProxies } from './client-origin';
-
-/** What is known about one request besides its head: who asked, and under which names it is traced. */
-export interface RequestContext {
-  readonly request: IncomingRequest;
-  readonly origin: ClientOrigin;
-  readonly requestId: string;
-  readonly traceId: string;
-  /** To be sent upstream: the caller's trace with a span of our own, or a new trace. */
-  readonly traceparent: string;
-  /** Of the caller's span, where spans are made; null when the trace begins here. */
-  readonly parentSpanId: string | null;
-  /** Whether the caller's trace goes on, so that its `tracestate` still means something. */
-  readonly traceContinued: boolean;
-  readonly startedMs: number;
-  /** Of the registry's view it is routed by. */
-  readonly revision: number;
-  /** Header lines of the gateway's own for the response, whoever gives it; each ends with CR LF. */
-  responseLines: string;
-  /** Whether the gateway says which pages may read a response; then what an instance says of that is dropped. */
-  decidesCrossOrigin: boolean;
-  /** Hears a response that is forwarded, for the cache. */
-  recorder: ResponseRecorder | null;
-}
-
-/** The connection a request came by. */
-export interface Arrival {
-  readonly address: string;
-  readonly secure: boolean;
-  /** Whether the address is that of a proxy whose word counts. */
-  readonly trusted: boolean;
-  /** Of the request before, so that it need not be made again for the next. */
-  lastOrigin: ClientOrigin | null;
-}
+import type { HeaderList, IncomingRequest } from '../http1/message';
+import type { ClientOrigin, RequestContext } from '../model/request-context';
+import { type Arrival, originOf, type TrustedProxies } from './client-origin';
 
 export function createContext(
   request: IncomingRequest,

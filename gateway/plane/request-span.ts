@@ -1,11 +1,8 @@
 import type { SpanEvent, SpanRecorder } from '#kit/core/span';
 import { isSampled } from '#kit/tracing/spans';
-import type { RoutedTry } from '../explain/routed-tries';
-import type { Outcome } from './access-log';
-import type { RequestContext } from './request-context';
-
-/** What all pages of the gateway itself are counted as. */
-export const OWN_ROUTE = 'own';
+import type { RoutedTry } from '../model/attempt';
+import { LOCAL_ROUTE, type RequestOutcome } from '../model/outcome';
+import type { RequestContext } from '../model/request-context';
 
 /** With many instances away at once a request may have had many tries. */
 const MOST_TRIES = 20;
@@ -17,10 +14,14 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  * Hands on the span of a request that has ended: its id went upstream with the request. Pages of the gateway's own,
  * which are mostly asked for by what watches it, have none.
  */
-export function finishRequestSpan(spans: SpanRecorder, context: RequestContext, outcome: Outcome): void {
+export function finishRequestSpan(
+  spans: SpanRecorder,
+  context: RequestContext,
+  outcome: RequestOutcome,
+): void {
   const { traceparent, parentSpanId, startedMs, requestId } = context;
   const { route, status, service, code, tries, queuedMs } = outcome;
-  if (route === OWN_ROUTE || !isSampled(traceparent)) return;
+  if (route === LOCAL_ROUTE || !isSampled(traceparent)) return;
   const { method } = context.request.head;
   const known = METHODS.has(method);
   const attempt = tries?.attempt;

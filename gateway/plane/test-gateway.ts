@@ -5,18 +5,14 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
-import type { Attempt, Decide, Limits, TryResult } from '../decision';
 import { createRecentRequests, type RecentRequests } from '../explain/recent-requests';
-import {
-  type BreakerBounds,
-  type CircuitBreaker,
-  createCircuitBreaker,
-  DEFAULT_BOUNDS,
-} from '../routing/circuit-breaker';
-import { createRetryBudget, type RetryBudget } from '../routing/retry-budget';
-import type { PlaneLimits } from './limits';
+import type { Attempt, TryResult } from '../model/attempt';
+import type { Decide, Own } from '../model/decision';
+import type { Limits, PlaneLimits } from '../model/limits';
+import type { CircuitBreaker, RetryBudget } from '../model/resilience';
+import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
+import { createRetryBudget } from '../routing/retry-budget';
 import { type ListeningGateway, listenGateway } from './listen';
-import type { Own } from './plane';
 
 /** A gateway of this process's own in front of the given instances, with what it logged and told about its tries. */
 export interface TestGateway {

@@ -1,13 +1,12 @@
-import type { Attempt, Decision, TryResult } from '../decision';
-import { budgetNow, type NotRetried, type RoutedTry, withTry } from '../explain/routed-tries';
+import { budgetNow, withTry } from '../explain/routed-tries';
+import type { Attempt, NotRetried, RoutedTry, TryResult } from '../model/attempt';
+import type { Forward } from '../model/decision';
+import type { RequestContext } from '../model/request-context';
 import type { ClientSide } from './client-side';
 import { requestHeadText } from './forwarded-headers';
 import type { Plane } from './plane';
 import { createReplay, type Replay } from './replay';
-import type { RequestContext } from './request-context';
 import { startTry, type TryEvents, type UpstreamTry } from './upstream-try';
-
-export type Forward = Extract<Decision, { kind: 'forward' }>;
 
 const NONE_TRIED: ReadonlySet<string> = new Set();
 

@@ -1,4 +1,4 @@
-import type { TryResult } from '../decision';
+import type { TryResult } from '../model/attempt';
 
 /** Statuses by which an instance says that it cannot answer now, but another one may. */
 export const WORTH_ANOTHER_INSTANCE: ReadonlySet<number> = new Set([502, 503, 504]);

@@ -1,8 +1,8 @@
 import type { Socket } from 'bun';
 import type { PartSink } from '../http1/body-encoder';
 import { createResponseHeadReader, type ResponseHeadReader } from '../http1/response-head';
+import type { PlaneLimits } from '../model/limits';
 import type { DeadlineClock } from './deadlines';
-import type { PlaneLimits } from './limits';
 import { createOutbox } from './outbox';
 
 /** Who uses an upstream connection at the moment, and hears what happens on it. */

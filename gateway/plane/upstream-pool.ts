@@ -1,5 +1,5 @@
+import type { PlaneLimits } from '../model/limits';
 import type { DeadlineClock } from './deadlines';
-import type { PlaneLimits } from './limits';
 import { openUpstreamConnection, type UpstreamConnection } from './upstream-connection';
 
 export interface UpstreamPool {

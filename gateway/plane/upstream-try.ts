@@ -1,9 +1,9 @@
-import type { Attempt, HeaderList } from '../decision';
 import { type BodyDecoder, type ContentReceiver, createBodyDecoder } from '../http1/body-decoder';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import type { Framing } from '../http1/framing';
 import { MalformedMessage } from '../http1/malformed-message';
-import type { IncomingResponse } from '../http1/response-head';
+import type { HeaderList, IncomingResponse } from '../http1/message';
+import type { Attempt } from '../model/attempt';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection';
 import type { UpstreamPool } from './upstream-pool';
 

@@ -1,6 +1,6 @@
 import type { Instance } from '#contracts/registry';
 import { createOutlierState, type OutlierState } from '#kit/resilience/outlier-ejection';
-import type { Attempt, Considered, HeldBack, TryResult } from '../decision';
+import type { Attempt, Considered, HeldBack, TryResult } from '../model/attempt';
 import { createLatency, type Latency } from './latency';
 
 /** What the balancer keeps of one instance. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Instance, InstanceState } from '#contracts/registry';
-import type { Attempt, TryResult } from '../decision';
+import type { Attempt, TryResult } from '../model/attempt';
 import { createBalancer, type EjectionNews, type InstanceLoad } from './balancer';
 
 const NONE: ReadonlySet<string> = new Set();

@@ -6,7 +6,7 @@ import {
   type OutlierChange,
   type OutlierState,
 } from '#kit/resilience/outlier-ejection';
-import type { Attempt, HeldBack, TryResult } from '../decision';
+import type { Attempt, HeldBack, TryResult } from '../model/attempt';
 import { type Backend, BackendAttempt, createBackend, type TryOwner } from './backend';
 import { heldBackOf } from './held-back';
 import { SLOW_START_STEP_MS, slowStartShare } from './slow-start';

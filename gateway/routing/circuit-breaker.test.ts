@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { type CircuitBreaker, createCircuitBreaker, type Ending } from './circuit-breaker';
+import type { CircuitBreaker, Ending } from '../model/resilience';
+import { createCircuitBreaker } from './circuit-breaker';
 
 function createScene(bounds = { concurrency: 1_000, queue: 2 }) {
   const clock = { ms: 0 };

@@ -1,3 +1,4 @@
+import type { CircuitBreaker, Ending, Waiter } from '../model/resilience';
 /** Where the breaker draws its lines. */
 export interface BreakerBounds {
   /** Requests of one service that wait for its answer at the same time. */
@@ -10,41 +11,6 @@ export const DEFAULT_BOUNDS: BreakerBounds = { concurrency: 1_024, queue: 256 };
 
 /** How long a request waits to be sent before it is told to come back later. */
 export const QUEUE_MS = 1_000;
-
-/** A request in the queue: exactly one of the two happens, unless it withdraws. */
-export interface Waiter {
-  admitted(): void;
-  refused(): void;
-}
-
-/** How a request ended its wait, as far as it tells something about the service. */
-export type Ending = 'answered' | 'failed' | 'unknown';
-
-/**
- * Bounds what one service is asked at the same time, and stops asking one that as a whole does not answer.
- *
- * A place is held from the last byte of a request to the head of its answer, while the service works on it. Neither a
- * slow upload nor a slow reader holds one, no tunnel and no event stream: clients cannot fill it by being slow.
- */
-export interface CircuitBreaker {
-  /** Whether a request may be sent at once. */
-  admits(): boolean;
-  /** False when there is no room to wait either, or no use in it. */
-  enqueue(waiter: Waiter): boolean;
-  withdraw(waiter: Waiter): void;
-  /** A request is whole and waits for its answer. */
-  begin(): void;
-  end(ending: Ending): void;
-  /** There is another instance, or one less: worth asking again at once. */
-  instancesChanged(): void;
-  readonly inFlight: number;
-  /** How many have begun in all. */
-  readonly begun: number;
-  readonly queued: number;
-  readonly isOpen: boolean;
-  /** Whole seconds after which asking again makes sense. */
-  retryAfterSeconds(): number;
-}
 
 /** The circuit opens when of so many requests, within so long, half got no answer. */
 const WINDOW_MS = 10_000;

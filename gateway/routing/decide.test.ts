@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Instance, RouteClaim } from '#contracts/registry';
-import type { Decision } from '../decision';
+import type { Decision } from '../model/decision';
 import { readContracts } from '../transcoding/contracts';
 import { findTranscodedIn, transcodedRoutes } from '../transcoding/rules';
 import { createDecide } from './decide';

@@ -1,21 +1,21 @@
-import { defineProblem, MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
-import type { Decide, Decision } from '../decision';
-import { RETRY_AFTER, ServiceUnavailable, serviceUnavailable, UpstreamTimeout } from '../plane/problems';
+import { MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
+import type { Decide, Decision } from '../model/decision';
+import {
+  PathRefused,
+  RETRY_AFTER,
+  ServiceUnavailable,
+  serviceUnavailable,
+  UpstreamTimeout,
+} from '../model/problems';
+import type { CircuitBreaker, Ending } from '../model/resilience';
 import type { TranscodedRoute } from '../transcoding/rules';
 import type { Transcode } from '../transcoding/transcode';
 import { createAllowedMethods, type OwnRoute } from './allowed-methods';
-import type { CircuitBreaker, Ending } from './circuit-breaker';
 import type { Directory } from './directory';
 import { readTarget } from './path';
 import type { Match } from './route-table';
 import { createRouter } from './router';
 import { withPlace } from './with-place';
-
-export const PathRefused = defineProblem(
-  'request.path-refused',
-  400,
-  'This address could be read in more than one way',
-);
 
 /**
  * Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting.

@@ -1,13 +1,9 @@
 import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
+import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import type { FindTranscoded } from '../transcoding/rules';
 import { type Balancer, createBalancer, type EjectionNews } from './balancer';
-import {
-  type BreakerBounds,
-  type CircuitBreaker,
-  createCircuitBreaker,
-  DEFAULT_BOUNDS,
-} from './circuit-breaker';
-import { createRetryBudget, type RetryBudget } from './retry-budget';
+import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from './circuit-breaker';
+import { createRetryBudget } from './retry-budget';
 import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
 
 /** What the gateway needs of the registry's client. */

@@ -1,4 +1,4 @@
-import type { HeldBack } from '../decision';
+import type { HeldBack } from '../model/attempt';
 import type { Backend } from './backend';
 import { slowStartShare } from './slow-start';
 

@@ -1,6 +1,6 @@
 import type { RouteClaim } from '#contracts/registry';
 import { JSON_BODY_BYTES } from '#kit/http/platform';
-import type { Limits } from '../decision';
+import type { Limits } from '../model/limits';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TRY_TIMEOUT_MS = 5_000;

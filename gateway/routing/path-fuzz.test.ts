@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Instance } from '#contracts/registry';
-import type { Decide } from '../decision';
+import type { Decide } from '../model/decision';
 import { createDecide } from './decide';
 import { createDirectory } from './directory';
 import { decodedOnce, hostileTargets, WORDS } from './test-targets';

@@ -1,20 +1,4 @@
-/** Keeps retries and hedges from multiplying an outage: they may be a share of what is asked, no more. */
-export interface RetryBudget {
-  /**
-   * Takes the right to send a request once more, or says that there is none.
-   *
-   * @param holdsPlace whether the request has a place among those being retried, from an earlier `take`
-   */
-  take(holdsPlace: boolean): boolean;
-  /** Undoes a `take` that nothing was sent for. */
-  giveBack(heldPlace: boolean): void;
-  /** The request has ended: its place is free. */
-  end(): void;
-  /** Requests being retried now. */
-  inUse(): number;
-  /** How many may be. */
-  allowed(): number;
-}
+import type { RetryBudget } from '../model/resilience';
 
 /** Envoy's defaults for a retry budget: of the active requests, and how many at least. */
 const SHARE = 0.2;

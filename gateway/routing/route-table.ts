@@ -1,6 +1,6 @@
 import type { RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/http/operations';
-import type { Limits } from '../decision';
+import type { Limits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './limits';
 import { createRouter, type Router } from './router';

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { createCircuitBreaker, type Ending } from './circuit-breaker';
+import type { Ending } from '../model/resilience';
+import { createCircuitBreaker } from './circuit-breaker';
 import { withPlace } from './with-place';
 
 const REFUSAL = new Error('refused');

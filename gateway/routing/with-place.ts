@@ -1,4 +1,5 @@
-import { type CircuitBreaker, type Ending, QUEUE_MS } from './circuit-breaker';
+import type { CircuitBreaker, Ending } from '../model/resilience';
+import { QUEUE_MS } from './circuit-breaker';
 
 /**
  * Makes a call of the gateway's own when the service has a place for it, and holds that place until it has ended.

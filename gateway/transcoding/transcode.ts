@@ -13,7 +13,7 @@ import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
 import type { InstanceDirectory } from '#kit/registry/instances';
-import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../plane/problems';
+import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
 import { grpcDefinitionOf } from './grpc-definition-of';
 import { requestMessage } from './request-message';

@@ -4,7 +4,7 @@ import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
 import { eventually } from '../../tests/support/eventually';
 import { childrenOf, type StartedProcess, startProcess } from '../../tests/support/processes';
 import { testDatabase } from '../../tests/support/servers';
-import type { ExplainedRequest } from '../explain/explanation';
+import type { ExplainedRequest } from '../model/explanation';
 
 const SECRET = 'a-secret-for-tests-of-several-workers';
 const TOKENS = {

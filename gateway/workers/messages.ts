@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { Explained } from '../explain/explanation';
+import type { Explained } from '../model/explanation';
 
 /** What may be asked of every process of a gateway. */
 export type Question =

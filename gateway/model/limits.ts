@@ -1,10 +1,19 @@
-import type { HeadLimits } from '../http1/request-head';
+import type { HeadLimits } from '../http1/message';
 
-/** Everything the data plane bounds by itself; what differs by route comes with the decision. */
+/** Limits of one route. */
+export interface Limits {
+  readonly bodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly tryTimeoutMs: number;
+  /** A second instance is requested in parallel when no response head was received within this time; 0 disables hedging. */
+  readonly hedgeMs: number;
+}
+
+/** Limits of the data plane as a whole; those of a route come with its decision. */
 export interface PlaneLimits extends HeadLimits {
-  /** Clients connected at once; for further ones those give way that are between two requests. */
+  /** Concurrent client connections; when exceeded, idle ones are evicted for new ones. */
   readonly clients: number;
-  /** The same of one address, where it is no trusted proxy. */
+  /** The same per client address, unless it is a trusted proxy. */
   readonly clientsPerAddress: number;
   /** From the first byte of a head (on a new connection: from its opening) to the last. */
   readonly headMs: number;
@@ -13,20 +22,20 @@ export interface PlaneLimits extends HeadLimits {
   /** A request body must bring at least `bodyProgressBytes` in every `bodyProgressMs`. */
   readonly bodyProgressBytes: number;
   readonly bodyProgressMs: number;
-  /** A peer that takes no byte for so long is cut off. */
+  /** A peer that accepts no byte for this long is disconnected. */
   readonly writeStallMs: number;
-  /** How often a client that sent FIN and waits for its answer is asked whether it is still there. */
+  /** Interval of liveness probes to a client that sent FIN and waits for its response. */
   readonly probeMs: number;
-  /** How long a connection is read on after its last response, so that a client still sending gets to see it. */
+  /** Lingering close: how long a connection is read after its last response, so that a client still sending receives it. */
   readonly lingerMs: number;
   readonly connectMs: number;
-  /** Shorter than the keep-alive of the servers behind (Node 5 s, Bun 10 s), so that they do not close first. */
+  /** Shorter than the keep-alive timeout of the upstream servers (Node 5 s, Bun 10 s), so that they do not close first. */
   readonly upstreamIdleMs: number;
   readonly idlePerInstance: number;
   readonly openPerInstance: number;
-  /** What is kept of a request body for a retry. */
+  /** Maximum of a request body that is buffered for retries. */
   readonly retryBodyBytes: number;
-  /** Bodies of requests the gateway answers itself. */
+  /** Bodies of requests the gateway responds to itself. */
   readonly ownBodyBytes: number;
 }
 

@@ -1,0 +1,57 @@
+import type { RateLimitName } from '#contracts/registry';
+import type { Problem } from '#kit/errors/problem';
+import type { RequestHead } from '../http1/message';
+import type { Attempt } from './attempt';
+import type { Limits } from './limits';
+import type { CircuitBreaker, RetryBudget } from './resilience';
+
+/** Forwarded to an instance over HTTP. */
+export interface Forward {
+  readonly kind: 'forward';
+  readonly service: string;
+  /** Pattern of the matched route, for metrics and logs: bounded, unlike the path. */
+  readonly route: string;
+  /** Path and query to send upstream. */
+  readonly target: string;
+  readonly limits: Limits;
+  /** The route's strict limit, in addition to the general one. */
+  readonly rateLimit?: RateLimitName | undefined;
+  /** Of the service. */
+  readonly breaker: CircuitBreaker;
+  readonly retryBudget: RetryBudget;
+  /**
+   * Selects an instance that is not in `tried`; null when none is left.
+   *
+   * @param repeatable whether the request may be retried on another instance
+   */
+  pick(tried: ReadonlySet<string>, repeatable: boolean): Attempt | null;
+}
+
+/** Called over gRPC; the gateway transcodes the reply into an HTTP response. */
+export interface Transcoded {
+  readonly kind: 'transcode';
+  readonly service: string;
+  readonly route: string;
+  readonly limits: Limits;
+  readonly rateLimit?: RateLimitName | undefined;
+  /** Path and query as the service knows them. */
+  readonly target: string;
+  /** Whether `answer` reads the body as a stream instead of buffered. */
+  readonly streams: boolean;
+  answer: Own;
+}
+
+/** What the gateway does with a request, decided from its head alone. */
+export type Decision =
+  | Forward
+  | Transcoded
+  /** The gateway responds itself. */
+  | { readonly kind: 'own' }
+  /** OPTIONS for a path: answered with these header lines, each ending with CR LF. */
+  | { readonly kind: 'options'; readonly lines: string }
+  | { readonly kind: 'refuse'; readonly problem: Problem };
+
+export type Decide = (head: RequestHead) => Decision;
+
+/** Responds to a request within this process. */
+export type Own = (request: Request, clientAddress: string) => Promise<Response>;

@@ -1,0 +1,19 @@
+import type { HeaderList, IncomingResponse } from '../http1/message';
+
+/** Observes a response while it is relayed. */
+export interface ResponseRecorder {
+  begin(response: IncomingResponse): void;
+  content(bytes: Buffer, start: number, end: number): void;
+  /** The response is complete. */
+  end(trailers: HeaderList): void;
+}
+
+/** What admission decided about the response, whoever produces it. */
+export interface ResponsePlan {
+  /** Header lines added by the gateway; each ends with CR LF. */
+  readonly headerLines: string;
+  /** Whether the gateway applies CORS itself, so that an instance's `Access-Control-*` fields are dropped. */
+  readonly stripCrossOrigin: boolean;
+  /** Records the response for the cache. */
+  readonly recorder: ResponseRecorder | null;
+}
