@@ -6,21 +6,21 @@ import { watchRegistry } from '#kit/registry/client';
 import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
-import { createRecentRequests } from './explain/recent-requests';
+import { openSiblings } from './cluster/cluster';
+import { createKnowledge } from './cluster/worker-report';
+import { createRecentRequests } from './observability/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
 import { describeOperatorPages, operatorPages } from './pages/operators';
-import { listenGateway } from './plane/listen';
+import { listenGateway } from './proxy/listener';
 import { createAllowedMethods } from './routing/allowed-methods';
 import { createDecide } from './routing/decide';
 import { createDirectory } from './routing/directory';
-import { createSurvivalReport } from './routing/survival-report';
+import { createSurvivalReport } from './routing/resilience-report';
 import type { GatewayEnvironment } from './settings';
 import { readContracts } from './transcoding/contracts';
 import { findTranscodedIn, transcodedRoutes } from './transcoding/rules';
 import { createTranscoder } from './transcoding/transcode';
-import { createKnowledge } from './workers/knowledge';
-import { openSiblings } from './workers/siblings';
 
 /** Before the first view every address would be unavailable: worth a short wait, but not for a registry that is away. */
 const FIRST_VIEW_MS = 3_000;

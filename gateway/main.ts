@@ -1,8 +1,8 @@
 import { readEnv } from '#kit/config/environment';
 import { startProcess } from '#kit/process';
 import { serveGateway } from '.';
+import { startWorkers } from './cluster/supervisor';
 import { gatewayFields } from './settings';
-import { startWorkers } from './workers/supervisor';
 
 const env = readEnv(gatewayFields);
 const runtime = await startProcess('gateway', env);

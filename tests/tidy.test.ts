@@ -153,7 +153,7 @@ describe('the environment', () => {
       if (!/^(services|workers|kit|registry|gateway|contracts)\//.test(file) || file === 'kit/env.ts')
         continue;
       // A process that starts others of its kind hands its environment on as it is.
-      if (file === 'gateway/workers/supervisor.ts') continue;
+      if (file === 'gateway/cluster/supervisor.ts') continue;
       if (/process\.env/.test(await textOf(file))) touching.push(file);
     }
     expect(touching).toEqual([]);

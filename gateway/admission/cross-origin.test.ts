@@ -6,7 +6,7 @@ import {
   rawUpstream,
   startTestGateway,
   type TestGateway,
-} from '../plane/test-gateway';
+} from '../proxy/test-gateway';
 import { createCrossOrigin } from './cross-origin';
 import { crossOriginFields } from './settings';
 

@@ -1,12 +1,12 @@
 import type { Problem } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
 import type { RequestContext } from '../model/request-context';
-import { createMeters } from './meters';
+import { createMeters } from './rate-buckets';
 import { createRateHeaders } from './rate-headers';
-import { rateLimited, retryAfterSeconds } from './rate-limited';
+import { rateLimited, retryAfterSeconds } from './rate-limit-problem';
 import { type Meter, type RatePolicy, remaining, take, waitMs } from './rate-policy';
-import type { SharedMeters } from './shared-meters';
-import type { Sharing } from './sharing';
+import type { Sharing } from './redis-availability';
+import type { SharedMeters } from './shared-buckets';
 import { authorizationIn, type VerifiedCallers } from './verified-callers';
 
 /**

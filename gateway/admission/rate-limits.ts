@@ -9,8 +9,8 @@ import type { RequestContext } from '../model/request-context';
 import type { GatewayEnvironment } from '../settings';
 import { createGeneralLimit, type GeneralLimit } from './general-limit';
 import { createRatePolicy } from './rate-policy';
-import { createSharedMeters } from './shared-meters';
-import { createSharing } from './sharing';
+import { createSharing } from './redis-availability';
+import { createSharedMeters } from './shared-buckets';
 import { createStrictLimits, type StrictLimits, type Verdict } from './strict-limits';
 import { createVerifiedCallers } from './verified-callers';
 

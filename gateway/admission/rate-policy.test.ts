@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { createMeters } from './meters';
+import { createMeters } from './rate-buckets';
 import { createRateHeaders } from './rate-headers';
 import { createRatePolicy, type Meter, remaining, take, waitMs } from './rate-policy';
 

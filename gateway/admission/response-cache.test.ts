@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { Registry } from 'prom-client';
 import { eventually } from '../../tests/support/eventually';
 import { headerLine } from '../http1/field-lines';
-import { rawClient, rawUpstream, startTestGateway, type TestGateway } from '../plane/test-gateway';
+import { rawClient, rawUpstream, startTestGateway, type TestGateway } from '../proxy/test-gateway';
 import { cacheDirectives, sharedSeconds } from './cache-directives';
 import { createCachedResponses } from './cached-responses';
 import { createRecentWrites } from './recent-writes';

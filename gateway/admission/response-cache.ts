@@ -1,9 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { lastingLines } from '../downstream/response-head';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import type { Forward } from '../model/decision';
 import type { RequestContext } from '../model/request-context';
 import type { ResponseRecorder } from '../model/response-plan';
-import { lastingLines } from '../plane/forwarded-headers';
 import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
 import { type CachedResponse, type CachedResponses, createCachedResponses } from './cached-responses';
 import { createRecentWrites } from './recent-writes';

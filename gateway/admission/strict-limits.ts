@@ -2,12 +2,12 @@ import type { RateLimitName } from '#contracts/registry';
 import { withTimeout } from '#kit/core/runtime';
 import type { Problem } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
-import { createMeters } from './meters';
+import { createMeters } from './rate-buckets';
 import { createRateHeaders } from './rate-headers';
-import { rateLimited, retryAfterSeconds } from './rate-limited';
+import { rateLimited, retryAfterSeconds } from './rate-limit-problem';
 import { createRatePolicy, type Meter, remaining, take, waitMs } from './rate-policy';
-import type { SharedMeters } from './shared-meters';
-import type { Sharing } from './sharing';
+import type { Sharing } from './redis-availability';
+import type { SharedMeters } from './shared-buckets';
 
 /** What a strict limit says of a request: its header lines, and the problem when it is one too many. */
 export interface Verdict {

@@ -1,8 +1,8 @@
 import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
-import { knownLine, rememberLine } from './known-lines';
+import { knownLine, rememberLine } from './header-line-cache';
+import { repeatedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderLine } from './message';
-import { repeatedText } from './names';
 
 /** A header or trailer section while it is being read. */
 export interface FieldSection {

@@ -1,6 +1,6 @@
 import { CR, LF, SPACE, TARGET, TOKEN } from './characters';
+import { repeatedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
-import { repeatedText } from './names';
 
 export interface RequestLine {
   readonly method: string;

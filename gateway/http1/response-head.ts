@@ -1,9 +1,9 @@
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
 import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
+import { repeatedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderList, IncomingResponse } from './message';
-import { repeatedText } from './names';
 
 export interface ResponseHeadReader {
   /** What comes next answers a request with this method. */

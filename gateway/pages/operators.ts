@@ -3,11 +3,11 @@ import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { docs } from '#kit/http/docs';
 import { isRecord, type JsonObject } from '#kit/http/openapi';
-import { explainRequest } from '../explain/explain-request';
+import type { Siblings } from '../cluster/cluster';
 import { ExplainedRequest } from '../model/explanation';
 import type { Directory } from '../routing/directory';
 import type { FindTranscoded } from '../transcoding/rules';
-import type { Siblings } from '../workers/siblings';
+import { explainRequest } from './explain-request';
 import { RouteListing, routeListing } from './status';
 
 export interface OperatorDeps {

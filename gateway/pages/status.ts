@@ -1,8 +1,8 @@
 import { type Static, t } from 'elysia';
 import { InstanceState } from '#contracts/registry';
+import type { Gathered } from '../cluster/messages';
 import type { Directory, KnownService } from '../routing/directory';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
-import type { Gathered } from '../workers/messages';
 
 /** How a whole service is: as good as its best instance. */
 const ServiceState = t.UnionEnum(['up', 'starting', 'draining', 'unhealthy', 'gone']);

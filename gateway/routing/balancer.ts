@@ -8,7 +8,7 @@ import {
 } from '#kit/resilience/outlier-ejection';
 import type { Attempt, HeldBack, TryResult } from '../model/attempt';
 import { type Backend, BackendAttempt, createBackend, type TryOwner } from './backend';
-import { heldBackOf } from './held-back';
+import { heldBackOf } from './exclusions';
 import { SLOW_START_STEP_MS, slowStartShare } from './slow-start';
 import { createWeightedPool, type Drawn, type WeightedPool } from './weighted-pool';
 

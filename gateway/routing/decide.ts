@@ -15,7 +15,7 @@ import type { Directory } from './directory';
 import { readTarget } from './path';
 import type { Match } from './route-table';
 import { createRouter } from './router';
-import { withPlace } from './with-place';
+import { withPlace } from './with-permit';
 
 /**
  * Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting.

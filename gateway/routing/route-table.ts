@@ -2,7 +2,7 @@ import type { RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/http/operations';
 import type { Limits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
-import { limitsOf } from './limits';
+import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
 
 /** What a service is routed by. */

@@ -1,0 +1,193 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { eventually, rawClient, rawUpstream, startTestGateway, type TestSetup } from '../proxy/test-gateway';
+
+const toStop: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+async function gatewayTo(setup: TestSetup) {
+  const gateway = await startTestGateway(setup);
+  toStop.push(() => gateway.stop());
+  return gateway;
+}
+
+function upstreamThat(talk: Parameters<typeof rawUpstream>[0]) {
+  const upstream = rawUpstream(talk);
+  toStop.push(() => upstream.stop());
+  return upstream;
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+describe('a client that asks and asks and does not read', () => {
+  const REQUESTS = 2_000;
+
+  test('is given no more than its connection takes, and all of it once it reads', async () => {
+    const large = 'x'.repeat(32 * 1024);
+    let asked = 0;
+    const server = Bun.serve({
+      port: 0,
+      fetch() {
+        asked++;
+        return new Response(large);
+      },
+    });
+    toStop.push(() => server.stop(true));
+    const gateway = await gatewayTo({ instances: [server.port ?? 0] });
+    const client = rawClient(gateway.port);
+    let received = 0;
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (bytes) => {
+      received += bytes.length;
+    });
+    client.socket.pause();
+    client.send(GET.repeat(REQUESTS));
+    await still(() => asked);
+    expect(asked).toBeGreaterThan(1);
+    expect(asked).toBeLessThan(REQUESTS / 2);
+    client.socket.resume();
+    await eventually(() => asked === REQUESTS && received > REQUESTS * large.length);
+  }, 20_000);
+
+  test('also when the answers are refusals', async () => {
+    const gateway = await gatewayTo({ instances: [] });
+    const client = rawClient(gateway.port);
+    let received = 0;
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (bytes) => {
+      received += bytes.toString('latin1').split('HTTP/1.1 503 ').length - 1;
+    });
+    client.socket.pause();
+    const many = 40_000;
+    client.send(GET.repeat(many));
+    await still(() => gateway.lines.length);
+    expect(gateway.lines.length).toBeLessThan(many);
+    client.socket.resume();
+    // A status line that is cut in two is not counted.
+    await eventually(() => received > many * 0.98);
+  }, 20_000);
+});
+
+test('every request sent before a client closes its sending side is answered', async () => {
+  const upstream = upstreamThat((received, reply) => {
+    if (received.endsWith('\r\n\r\n'))
+      setTimeout(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 50);
+  });
+  const gateway = await gatewayTo({
+    instances: [upstream.port],
+    own: () => Promise.resolve(new Response('own')),
+  });
+  const client = rawClient(gateway.port);
+  client.socket.end(`${GET}${GET.replace(' / ', ' /own ').repeat(2)}${GET}`);
+  const text = await client.untilClosed();
+  expect(text.split('HTTP/1.1 200 OK').length - 1).toBe(4);
+});
+
+describe('a body that breaks its framing', () => {
+  const BROKEN = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX';
+
+  test('is answered with 400, and its instance is not to blame', async () => {
+    const upstream = upstreamThat(() => undefined);
+    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const client = rawClient(gateway.port);
+    client.send(BROKEN);
+    const text = await client.untilClosed();
+    expect(text).toStartWith('HTTP/1.1 400 Bad Request\r\n');
+    expect(text).toContain('"code":"request.malformed"');
+    await eventually(() => gateway.outcomes.length === 1);
+    expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'abandoned' }]);
+  });
+
+  test('breaks off an answer that has begun', async () => {
+    const upstream = upstreamThat((_, reply) => {
+      reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
+    });
+    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const client = rawClient(gateway.port);
+    client.send(BROKEN.slice(0, -1));
+    await client.until((text) => text.endsWith('half'));
+    client.send('X');
+    expect(await client.untilClosed()).toEndWith('half');
+  });
+
+  test('that is too slow is answered with 408', async () => {
+    const upstream = upstreamThat(() => undefined);
+    const gateway = await gatewayTo({ instances: [upstream.port], limits: { bodyProgressMs: 100 } });
+    const client = rawClient(gateway.port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx');
+    expect(await client.untilClosed()).toStartWith('HTTP/1.1 408 ');
+  });
+});
+
+describe.each([
+  ['all places', { clients: 4 }],
+  ['all places of an address', { clientsPerAddress: 4 }],
+])('with %s taken', (_, limits) => {
+  const slow = () =>
+    upstreamThat((received, reply) => {
+      const reply200 = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      if (received.includes('/slow')) return;
+      if (received.endsWith('\r\n\r\n')) reply200();
+    });
+
+  test('a newcomer gets the place of one between two requests, and none that is busy loses its own', async () => {
+    const gateway = await gatewayTo({ instances: [slow().port], limits });
+    const busy = rawClient(gateway.port);
+    busy.send(GET.replace(' / ', ' /slow '));
+    const started = rawClient(gateway.port);
+    started.send('GET / HTTP/1.1\r\n');
+    const idle = [rawClient(gateway.port), rawClient(gateway.port)];
+    for (const client of idle) {
+      client.send(GET);
+      await client.until((text) => text.endsWith('\r\n\r\n'));
+    }
+    for (let newcomers = 0; newcomers < 2; newcomers++) {
+      const newcomer = rawClient(gateway.port);
+      newcomer.send(GET.replace(' / ', ' /slow '));
+      await eventually(() => idle.filter((client) => client.ended()).length === newcomers + 1);
+    }
+    expect([busy.ended(), started.ended()]).toEqual([false, false]);
+    started.send('Host: a\r\n\r\n');
+    expect(await started.until((text) => text.endsWith('\r\n\r\n'))).toStartWith('HTTP/1.1 200 ');
+  });
+
+  test('a newcomer is turned away where everybody is busy, and counted', async () => {
+    const upstream = slow();
+    const gateway = await gatewayTo({ instances: [upstream.port], limits });
+    const busy = Array.from({ length: 4 }, () => rawClient(gateway.port));
+    for (const client of busy) client.send(GET.replace(' / ', ' /slow '));
+    await eventually(() => upstream.connections.length === 4);
+    const newcomer = rawClient(gateway.port);
+    newcomer.send(GET);
+    expect(await newcomer.untilClosed()).toBe('');
+    expect(await gateway.metrics.metrics()).toMatch(/gateway_client_connections_refused_total{full="\w+"} 1/);
+    expect(busy.some((client) => client.ended())).toBe(false);
+  });
+});
+
+test('a trusted proxy has as many connections as it needs', async () => {
+  const gateway = await gatewayTo({
+    instances: [],
+    limits: { clientsPerAddress: 1 },
+    trustedProxies: ['127.0.0.1'],
+    own: () => Promise.resolve(new Response('own')),
+  });
+  const clients = Array.from({ length: 5 }, () => rawClient(gateway.port));
+  for (const client of clients) {
+    client.send(GET.replace(' / ', ' /own '));
+    await client.until((text) => text.includes('own'));
+  }
+  expect(clients.some((client) => client.ended())).toBe(false);
+});
+
+/** Waits until a count has stopped growing. */
+async function still(count: () => number) {
+  let before = -1;
+  let unchanged = 0;
+  await eventually(() => {
+    unchanged = count() === before && before > 0 ? unchanged + 1 : 0;
+    before = count();
+    return unchanged === 30;
+  });
+}

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import type { FinishedSpan } from '#kit/core/span';
+import {
+  closedPort,
+  eventually,
+  rawUpstream,
+  startTestGateway,
+  type TestGateway,
+} from '../proxy/test-gateway';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const toStop: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+/** A gateway whose first instance is away, with the spans it told and the traceparents it sent on. */
+async function startTraced(keeps = true) {
+  const told: FinishedSpan[] = [];
+  const sentOn: string[] = [];
+  const upstream = rawUpstream((received, reply) => {
+    sentOn.push(/traceparent: (\S+)/i.exec(received)?.[1] ?? '');
+    reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  });
+  const gateway = await startTestGateway({
+    instances: [closedPort(), upstream.port],
+    spans: { shouldSample: () => keeps, record: (span) => void told.push(span) },
+  });
+  toStop.push(() => gateway.stop(), upstream.stop);
+  return { gateway, told, sentOn };
+}
+
+/** Asks, and waits until the request has been written down. */
+async function ask(gateway: TestGateway, path: string, options: RequestInit = {}) {
+  const before = gateway.lines.length;
+  await (await fetch(gateway.url + path, options)).text();
+  await eventually(() => gateway.lines.length > before);
+}
+
+describe('a request leaves one span', () => {
+  test('below that of the caller, under the id that goes upstream, with its tries', async () => {
+    const { gateway, told, sentOn } = await startTraced();
+    await ask(gateway, '/?a-secret', { headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` } });
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({
+      name: 'GET /test',
+      kind: 'server',
+      traceparent: sentOn[0],
+      parentSpanId: '00f067aa0ba902b7',
+      attributes: {
+        'http.request.method': 'GET',
+        'http.route': '/test',
+        'http.response.status_code': 200,
+        'service.peer.name': 'test',
+        'rookery.instance': 'instance-1',
+      },
+      error: undefined,
+    });
+    expect(sentOn[0]).toStartWith(`00-${TRACE}-`);
+    expect(told[0]?.events?.map(({ attributes }) => attributes['rookery.instance'])).toEqual([
+      'instance-0',
+      'instance-1',
+    ]);
+    expect(JSON.stringify(told)).not.toContain('a-secret');
+  });
+
+  test('that is the first of a trace where none was sent', async () => {
+    const { gateway, told, sentOn } = await startTraced();
+    await ask(gateway, '/');
+    expect(told[0]).toMatchObject({ parentSpanId: null, traceparent: sentOn[0] });
+  });
+
+  test('whose name no client can choose', async () => {
+    const { gateway, told } = await startTraced();
+    await ask(gateway, '/', { method: 'PROPFIND' });
+    expect(told[0]).toMatchObject({ name: 'HTTP /test', attributes: { 'http.request.method': '_OTHER' } });
+  });
+});
+
+describe('no span is left', () => {
+  test('by a trace that is not kept, and all behind the gateway are told so', async () => {
+    const { gateway, told, sentOn } = await startTraced(false);
+    await ask(gateway, '/');
+    await ask(gateway, '/', { headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-00` } });
+    expect(sentOn.map((traceparent) => traceparent.slice(-3))).toEqual(['-00', '-00']);
+    expect(told).toEqual([]);
+  });
+
+  test("by the gateway's own pages", async () => {
+    const { gateway, told } = await startTraced();
+    await ask(gateway, '/own/health');
+    expect(told).toEqual([]);
+  });
+});

@@ -1,0 +1,104 @@
+import { randomFillSync } from 'node:crypto';
+import type { SpanRecorder } from '#kit/core/span';
+import { type Arrival, originOf, type TrustedProxies } from '../downstream/client-origin';
+import { TOKEN } from '../http1/characters';
+import type { HeaderList, IncomingRequest } from '../http1/message';
+import type { RequestContext } from '../model/request-context';
+
+export function createContext(
+  request: IncomingRequest,
+  arrival: Arrival,
+  trusted: TrustedProxies,
+  revision: number,
+  spans: SpanRecorder | null = null,
+): RequestContext {
+  const { headers } = request.head;
+  const caller = validTraceparent(singleValue(headers, 'traceparent'));
+  const random = randomHex();
+  const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
+  // Without spans of its own the gateway leaves it to the services whether they make any.
+  const flags = caller?.slice(53, 55) ?? (spans === null || spans.shouldSample(traceId) ? '01' : '00');
+  const givenId = singleValue(headers, 'x-request-id');
+  return {
+    request,
+    origin: originOf(request, arrival, trusted),
+    requestId: givenId !== null && isRequestId(givenId) ? copyOf(givenId) : newRequestId(),
+    traceId,
+    traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
+    // Waits to be sent, and a piece of a text keeps all of that text.
+    parentSpanId: spans !== null && caller !== null ? copyOf(caller.slice(36, 52)) : null,
+    traceContinued: caller !== null,
+    startedMs: performance.now(),
+    revision,
+    responseLines: '',
+    decidesCrossOrigin: false,
+    recorder: null,
+  };
+}
+
+function singleValue(headers: HeaderList, lowerCaseName: string): string | null {
+  for (const [name, value] of headers) {
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) return value;
+  }
+  return null;
+}
+
+/** `[A-Za-z0-9._-]{8,128}` */
+function isRequestId(text: string): boolean {
+  if (text.length < 8 || text.length > 128) return false;
+  for (let position = 0; position < text.length; position++) {
+    const code = text.charCodeAt(position);
+    if (TOKEN[code] !== 1 || OTHER_TOKEN_CHARACTERS.includes(text.charAt(position))) return false;
+  }
+  return true;
+}
+
+/** Ids are remembered for a while, and a piece of a text keeps all of that text: the whole head it was sent in. */
+const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1');
+
+const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
+
+/** Unique by the process's random part and a count: no random bytes are drawn for it. */
+function newRequestId(): string {
+  if (blockUsed === BLOCK) {
+    blockUsed = 0;
+    blockPart = `${PROCESS_PART}-${(blockCount++).toString(36)}`;
+  }
+  return blockPart + (LAST_PARTS[blockUsed++] ?? '');
+}
+
+const PROCESS_PART = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+/** The last two places of the count are written once: making a number's text costs more than the rest of an id. */
+const BLOCK = 36 ** 2;
+const LAST_PARTS = Array.from({ length: BLOCK }, (_, count) => count.toString(36).padStart(2, '0'));
+let blockCount = 0;
+let blockUsed = BLOCK;
+let blockPart = '';
+
+/** W3C Trace Context, 3.2: version 00, ids in lower case hexadecimal, not all zero. */
+function validTraceparent(value: string | null): string | null {
+  if (value === null || value.length !== 55 || !value.startsWith('00-')) return null;
+  if (value[35] !== '-' || value[52] !== '-') return null;
+  for (let position = 3; position < 55; position++) {
+    const code = value.charCodeAt(position);
+    const hexadecimal = (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
+    if (!hexadecimal && position !== 35 && position !== 52) return null;
+  }
+  const zero = value.startsWith('0'.repeat(32), 3) || value.startsWith('0'.repeat(16), 36);
+  return zero ? null : value;
+}
+
+const RANDOM_BYTES_AT_ONCE = 24 * 256;
+const randomBytes = Buffer.alloc(RANDOM_BYTES_AT_ONCE);
+let randomText = '';
+let randomUsed = 0;
+
+/** 24 random bytes in hexadecimal, drawn and written many at a time. */
+function randomHex(): string {
+  if (randomUsed === randomText.length) {
+    randomText = randomFillSync(randomBytes).toString('hex');
+    randomUsed = 0;
+  }
+  randomUsed += 48;
+  return randomText.substring(randomUsed - 48, randomUsed);
+}

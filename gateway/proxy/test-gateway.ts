@@ -1,0 +1,223 @@
+import { connect, type Socket } from 'node:net';
+import { type DestinationStream, pino } from 'pino';
+import { Registry } from 'prom-client';
+import type { SpanRecorder } from '#kit/core/span';
+import type { CrossOrigin } from '../admission/cross-origin';
+import type { RateLimits } from '../admission/rate-limits';
+import type { ResponseCache } from '../admission/response-cache';
+import type { Attempt, TryResult } from '../model/attempt';
+import type { Decide, Own } from '../model/decision';
+import type { Limits, PlaneLimits } from '../model/limits';
+import type { CircuitBreaker, RetryBudget } from '../model/resilience';
+import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
+import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
+import { createRetryBudget } from '../routing/retry-budget';
+import { type ListeningGateway, listenGateway } from './listener';
+
+/** A gateway of this process's own in front of the given instances, with what it logged and told about its tries. */
+export interface TestGateway {
+  readonly port: number;
+  readonly url: string;
+  readonly lines: Record<string, unknown>[];
+  readonly outcomes: { instanceId: string; result: TryResult }[];
+  readonly metrics: Registry;
+  readonly recent: RecentRequests;
+  readonly breaker: CircuitBreaker;
+  readonly retryBudget: RetryBudget;
+  stop(drainMs?: number): Promise<void>;
+}
+
+export interface TestSetup {
+  /** Ports of the instances, tried in this order. */
+  readonly instances: readonly number[];
+  readonly route?: Partial<Limits>;
+  readonly limits?: Partial<PlaneLimits>;
+  readonly bounds?: Partial<BreakerBounds>;
+  readonly trustedProxies?: readonly string[];
+  readonly own?: Own;
+  readonly crossOrigin?: CrossOrigin | null;
+  /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
+  readonly rateLimits?: RateLimits;
+  readonly responseCache?: ResponseCache;
+  readonly spans?: SpanRecorder;
+  readonly tls?: { certPath: string; keyPath: string };
+}
+
+export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
+  const lines: Record<string, unknown>[] = [];
+  const outcomes: { instanceId: string; result: TryResult }[] = [];
+  const sink: DestinationStream = {
+    write(text) {
+      for (const line of text.split('\n')) if (line !== '') lines.push(JSON.parse(line));
+    },
+  };
+  const metrics = new Registry();
+  const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
+  const breaker = createCircuitBreaker({ ...DEFAULT_BOUNDS, ...setup.bounds }, () => performance.now());
+  const retryBudget = createRetryBudget(
+    () => breaker.inFlight,
+    () => breaker.begun,
+  );
+  const attemptAt = (port: number, index: number): Attempt => ({
+    instanceId: `instance-${index}`,
+    host: '127.0.0.1',
+    port,
+    startedMs: performance.now(),
+    considered: [],
+    heldBack: [],
+    isProbe: false,
+    result: null,
+    latencyMs: 0,
+    answered: () => undefined,
+    done: (result) => void outcomes.push({ instanceId: `instance-${index}`, result }),
+    detach: () => undefined,
+  });
+  const decide: Decide = (head) => {
+    if (head.target.startsWith('/own')) return { kind: 'own' };
+    return {
+      kind: 'forward',
+      service: 'test',
+      rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
+      route: '/test',
+      target: head.target,
+      limits: {
+        bodyBytes: 100 * 1024 * 1024,
+        tryTimeoutMs: 5_000,
+        requestTimeoutMs: 30_000,
+        hedgeMs: 0,
+        ...setup.route,
+      },
+      breaker,
+      retryBudget,
+      pick(tried) {
+        const index = setup.instances.findIndex((_, candidate) => !tried.has(`instance-${candidate}`));
+        const port = setup.instances[index];
+        return port === undefined ? null : attemptAt(port, index);
+      },
+    };
+  };
+  const gateway: ListeningGateway = await listenGateway({
+    host: '127.0.0.1',
+    port: 0,
+    decide,
+    revision: () => 1,
+    own: setup.own ?? (() => Promise.resolve(new Response('own'))),
+    log: pino({ level: 'info' }, sink),
+    metrics,
+    recent,
+    crossOrigin: setup.crossOrigin ?? null,
+    rateLimits: setup.rateLimits ?? null,
+    responseCache: setup.responseCache ?? null,
+    spans: setup.spans ?? null,
+    trustedProxies: setup.trustedProxies ?? [],
+    limits: setup.limits ?? {},
+    ...(setup.tls && { tls: setup.tls }),
+  });
+  return {
+    port: gateway.port,
+    url: `${setup.tls ? 'https' : 'http'}://127.0.0.1:${gateway.port}`,
+    lines,
+    outcomes,
+    metrics,
+    recent,
+    breaker,
+    retryBudget,
+    stop: (drainMs = 0) => gateway.stop({ drainMs }),
+  };
+}
+
+/** A client that speaks bytes. */
+export interface RawClient {
+  readonly socket: Socket;
+  readonly received: () => string;
+  readonly ended: () => boolean;
+  send(text: string): void;
+  /** Waits until what was received satisfies the condition. */
+  until(condition: (received: string) => boolean): Promise<string>;
+  untilClosed(): Promise<string>;
+}
+
+export function rawClient(port: number): RawClient {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let text = '';
+  let over = false;
+  socket.on('data', (bytes) => {
+    text += bytes.toString('latin1');
+  });
+  socket.on('end', () => {
+    over = true;
+  });
+  // A reset is one of the ways a connection may end here; tests look at what was received.
+  socket.on('error', () => {
+    over = true;
+  });
+  const received = () => text;
+  return {
+    socket,
+    received,
+    ended: () => over,
+    send: (part) => void socket.write(part, 'latin1'),
+    async until(condition) {
+      await eventually(
+        () => condition(text),
+        () => `received: ${JSON.stringify(text.slice(0, 2_000))}`,
+      );
+      return text;
+    },
+    async untilClosed() {
+      await eventually(
+        () => over,
+        () => `still open; received: ${JSON.stringify(text.slice(0, 2_000))}`,
+      );
+      socket.destroy();
+      return text;
+    },
+  };
+}
+
+/** Polls until it holds. @throws what `seen` says when it does not within 10 s */
+export async function eventually(holds: () => boolean, seen: () => string = () => ''): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`did not come to hold within 10 s; ${seen()}`);
+    await Bun.sleep(10);
+  }
+}
+
+/** An instance that answers with bytes: `talk` is called with all that one connection has sent so far, whenever it grows. */
+export function rawUpstream(
+  talk: (received: string, reply: (text: string) => void, end: () => void, reset: () => void) => void,
+) {
+  const connections: { received: string; closed: boolean }[] = [];
+  type Connection = (typeof connections)[number];
+  const listener = Bun.listen<Connection>({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      open(socket) {
+        socket.data = { received: '', closed: false };
+        connections.push(socket.data);
+      },
+      data(socket, bytes) {
+        socket.data.received += bytes.toString('latin1');
+        talk(
+          socket.data.received,
+          (text) => void socket.write(Buffer.from(text, 'latin1')),
+          () => socket.end(),
+          () => socket.terminate(),
+        );
+      },
+      close(socket) {
+        socket.data.closed = true;
+      },
+    },
+  });
+  return { port: listener.port, connections, stop: () => listener.stop(true) };
+}
+
+/** A port nobody listens on. */
+export function closedPort(): number {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
+  listener.stop(true);
+  return listener.port;
+}
