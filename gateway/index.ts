@@ -1,3 +1,4 @@
+import type { TokenVerifier } from '#kit/auth/tokens';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
@@ -6,30 +7,30 @@ import { watchRegistry } from '#kit/registry/client';
 import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
-import { openSiblings } from './cluster/cluster';
-import { createKnowledge } from './cluster/worker-report';
+import { openCluster } from './cluster/cluster-client';
+import { createWorkerReporter } from './cluster/worker-report';
 import { createRecentRequests } from './observability/recent-requests';
 import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
 import { describeOperatorPages, operatorPages } from './pages/operators';
 import { listenGateway } from './proxy/listener';
-import { createAllowedMethods } from './routing/allowed-methods';
+import { type AllowedMethods, createAllowedMethods } from './routing/allowed-methods';
 import { createDecide } from './routing/decide';
-import { createDirectory } from './routing/directory';
-import { createSurvivalReport } from './routing/resilience-report';
+import { createDirectory, type Directory } from './routing/directory';
+import { createResilienceReport } from './routing/resilience-report';
 import type { GatewayEnvironment } from './settings';
 import { readContracts } from './transcoding/contracts';
-import { findTranscodedIn, transcodedRoutes } from './transcoding/rules';
+import { type FindTranscoded, findTranscodedIn, transcodedRoutes } from './transcoding/rules';
 import { createTranscoder } from './transcoding/transcode';
 
-/** Before the first view every address would be unavailable: worth a short wait, but not for a registry that is away. */
-const FIRST_VIEW_MS = 3_000;
+/** Before the first snapshot every path would be unavailable: worth a short wait, but not for a registry that is down. */
+const FIRST_SNAPSHOT_MS = 3_000;
 
 /**
- * Opens the gateway: follows the registry, decides by what it says, moves the bytes, and answers its own pages.
+ * Starts the gateway: follows the registry, routes and forwards requests, and serves its own pages.
  *
  * @returns the port it listens on
- * @throws when the port is taken, or the certificate cannot be read
+ * @throws when the port is in use, or the certificate cannot be read
  */
 export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): Promise<{ port: number }> {
   const { log, metrics } = runtime;
@@ -38,24 +39,25 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     urls: env.REGISTRY_URL,
     acknowledges: { token: env.REGISTRY_TOKEN },
   });
-  // For revoked tokens only; without it they are known within half a minute.
+  // Only for token revocations, which otherwise take effect within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
   const tokens = openTokenVerifier(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
-  const report = createSurvivalReport(log, metrics);
-  const bounds = { concurrency: env.BREAKER_CONCURRENCY, queue: env.BREAKER_QUEUE };
-  const directory = createDirectory(registry, findTranscoded, undefined, { bounds, ...report });
-  report.watch(directory);
+  const directory = openDirectory(runtime, env, registry, findTranscoded);
   registry.acknowledgeDrains(directory.isDrained);
   const recent = createRecentRequests();
-  const siblings = openSiblings(runtime, createKnowledge({ directory, recent, metrics }), env.GATEWAY_WORKER);
-  const registryAgeMs = registry.ageMs;
-  const operators = operatorPages({ directory, tokens, findTranscoded, siblings, registryAgeMs });
-  const own = await describeOperatorPages(operators, runtime.version);
+  const report = createWorkerReporter({ directory, recent, metrics });
+  const cluster = openCluster(runtime, report, env.GATEWAY_WORKER);
+  const { ageMs: registryAgeMs } = registry;
+  const operators = operatorPages({ directory, tokens, findTranscoded, cluster, registryAgeMs });
   const documents = collectDocuments(
     directory,
-    { version: runtime.version, url: env.PUBLIC_URL ?? '/', own },
+    {
+      version: runtime.version,
+      url: env.PUBLIC_URL ?? '/',
+      own: await describeOperatorPages(operators, runtime.version),
+    },
     { log: log.child({ part: 'documents' }), closing: runtime.closing },
   );
   const app = pages(runtime, {
@@ -63,58 +65,76 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     documents,
     tokens,
     operators,
-    metrics: siblings.metrics,
+    metrics: cluster.metrics,
     registryAgeMs,
   });
-  runtime.dependency({
-    name: 'routes',
-    required: true,
-    async check() {
-      if (!directory.isReady()) throw new Error('The registry was never heard from');
-      return `${directory.services().length} services`;
-    },
-  });
+  const { INTERNAL_SECRET: internalSecret } = env;
+  const transcode = createTranscoder(runtime, { routes: transcoded, registry, internalSecret, tokens });
 
-  await Promise.race([registry.ready, sleep(FIRST_VIEW_MS, runtime.closing)]);
+  await Promise.race([registry.ready, sleep(FIRST_SNAPSHOT_MS, runtime.closing)]);
   const gateway = await listenGateway({
     host: env.HOST,
     port: env.PORT,
-    decide: createDecide(
-      directory,
-      app.routes,
-      createTranscoder(runtime, {
-        routes: transcoded,
-        registry,
-        internalSecret: env.INTERNAL_SECRET,
-        tokens,
-      }),
-    ),
-    own: async (request) => app.fetch(request),
+    decide: createDecide(directory, app.routes, transcode),
+    handleLocally: async (request) => app.fetch(request),
     revision: directory.revision,
+    admission: await openAdmission(runtime, env, tokens, createAllowedMethods(directory, app.routes)),
     log,
     metrics,
     spans: runtime.spans,
     recent,
-    crossOrigin: createCrossOrigin(env, createAllowedMethods(directory, app.routes)),
-    rateLimits: await openRateLimits(runtime, env, tokens),
-    responseCache:
-      env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, metrics) : null,
     trustedProxies: env.TRUSTED_PROXIES,
     limits: { clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS },
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });
-  siblings.listening();
+  cluster.listening();
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
-  // It was asked to end before there was anything to stop.
+  // The shutdown was requested before the gateway was listening.
   if (runtime.closing.aborted) await gateway.stop({ drainMs: 0 });
   log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
   return gateway;
 }
 
+function openDirectory(
+  runtime: Runtime,
+  env: GatewayEnvironment,
+  registry: Parameters<typeof createDirectory>[0],
+  findTranscoded: FindTranscoded,
+): Directory {
+  const { onEjection, onCircuitChange, watch } = createResilienceReport(runtime.log, runtime.metrics);
+  const thresholds = { concurrency: env.BREAKER_CONCURRENCY, queue: env.BREAKER_QUEUE };
+  const directory = createDirectory(registry, {
+    findTranscoded,
+    resilience: { thresholds, onEjection, onCircuitChange },
+  });
+  watch(directory);
+  runtime.dependency({
+    name: 'routes',
+    required: true,
+    async check() {
+      if (!directory.isReady()) throw new Error('No snapshot received from the registry yet');
+      return `${directory.services().length} services`;
+    },
+  });
+  return directory;
+}
+
+const openAdmission = async (
+  runtime: Runtime,
+  env: GatewayEnvironment,
+  tokens: TokenVerifier,
+  allowed: AllowedMethods,
+) => ({
+  crossOrigin: createCrossOrigin(env, allowed),
+  rateLimits: await openRateLimits(runtime, env, tokens),
+  responseCache:
+    env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
+});
+
 function tlsFiles({ TLS_CERT: certPath, TLS_KEY: keyPath }: GatewayEnvironment) {
   if (certPath && keyPath) return { certPath, keyPath };
-  // Half of it must not open the door without encryption.
-  if (certPath || keyPath) throw new Error('TLS_CERT and TLS_KEY belong together: set both or none');
+  // An incomplete pair must not disable encryption.
+  if (certPath || keyPath) throw new Error('TLS_CERT and TLS_KEY must be set together');
   return undefined;
 }

@@ -2,9 +2,9 @@ import { type Environment, type Field, flag, integer, optionalText, secret } fro
 import { amqpFields, processFields, redisFields, tokenFields } from '#kit/config/fields';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
 import { DEFAULT_LIMITS } from './model/limits';
-import { DEFAULT_BOUNDS } from './routing/circuit-breaker';
+import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 
-/** What the gateway's process reads from its environment. */
+/** Environment variables of the gateway. */
 export const gatewayFields = {
   ...processFields(8080),
   ...amqpFields,
@@ -13,29 +13,29 @@ export const gatewayFields = {
   ...rateLimitFields,
   ...crossOriginFields,
   ...responseCacheFields,
-  /** Signs the tokens by which services know this gateway when it calls them over gRPC. */
+  /** Signs the service tokens of the gateway's gRPC calls. */
   INTERNAL_SECRET: secret('development-internal-secret'),
-  /** Where clients reach this gateway, for the OpenAPI document; without it the document's paths are relative. */
+  /** Public URL of the gateway for the OpenAPI document; without it the document's server is relative. */
   PUBLIC_URL: optionalText(),
   TLS_CERT: optionalText(),
   TLS_KEY: optionalText(),
   TRUSTED_PROXIES: list(),
-  /** Connections of one address at once, in each process; those of trusted proxies are not bounded. */
+  /** Maximum connections per client address and process; unlimited for trusted proxies. */
   CLIENT_CONNECTIONS_PER_ADDRESS: integer(DEFAULT_LIMITS.clientsPerAddress, { min: 1, max: 1_000_000 }),
-  /** Processes that share the port, one for each core to be used. */
+  /** Worker processes that share the port, one per core. */
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
-  /** Set by the gateway for the processes it starts. */
+  /** Set by the supervisor for its workers. */
   GATEWAY_WORKER: flag(false),
-  /** Requests of one service that wait for its answer at the same time, in each process. */
-  BREAKER_CONCURRENCY: integer(DEFAULT_BOUNDS.concurrency, { min: 1, max: 100_000 }),
-  /** Further ones that wait up to a second for a place. */
-  BREAKER_QUEUE: integer(DEFAULT_BOUNDS.queue, { min: 0, max: 100_000 }),
+  /** Maximum concurrent requests per service and process. */
+  BREAKER_CONCURRENCY: integer(DEFAULT_THRESHOLDS.concurrency, { min: 1, max: 100_000 }),
+  /** Maximum queued requests per service, each for up to a second. */
+  BREAKER_QUEUE: integer(DEFAULT_THRESHOLDS.queue, { min: 0, max: 100_000 }),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 };
 
 export type GatewayEnvironment = Environment<typeof gatewayFields>;
 
-/** Values separated by commas; none when unset. */
+/** Comma-separated values; empty by default. */
 function list(): Field<readonly string[]> {
   return {
     parse: (value) =>

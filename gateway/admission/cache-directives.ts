@@ -6,7 +6,7 @@ export type CacheDirectives = ReadonlyMap<string, string>;
 
 const NONE: CacheDirectives = new Map();
 
-/** All values of a field, joined as one list (RFC 9110, 5.3); null when it is not there. */
+/** All values of a field, joined as one list (RFC 9110, 5.3); null when it is absent. */
 export function listOf(headers: HeaderList, usualName: string): string | null {
   let list: string | null = null;
   for (const [name, value] of headers)
@@ -15,8 +15,8 @@ export function listOf(headers: HeaderList, usualName: string): string | null {
 }
 
 /**
- * Reads `Cache-Control` (RFC 9111, 5.2). Of a directive that is there twice the first counts; what cannot be read is
- * left out, which can only make something less cacheable.
+ * Parses `Cache-Control` (RFC 9111, 5.2). The first of repeated directives counts; malformed parts are ignored, which can
+ * only make a response less cacheable.
  */
 export function cacheDirectives(headers: HeaderList): CacheDirectives {
   const list = listOf(headers, 'Cache-Control');
@@ -32,7 +32,7 @@ export function cacheDirectives(headers: HeaderList): CacheDirectives {
 /** A token, with an argument that is a token or a quoted string. */
 const DIRECTIVE = /([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)"))?/g;
 
-/** Seconds of an argument; null without the directive, 0 when its argument is no number (RFC 9111, 4.2.1). */
+/** Seconds of an argument; null without the directive, 0 when its argument is invalid (RFC 9111, 4.2.1). */
 export function secondsOf(directives: CacheDirectives, name: string): number | null {
   const argument = directives.get(name);
   if (argument === undefined) return null;
@@ -40,8 +40,8 @@ export function secondsOf(directives: CacheDirectives, name: string): number | n
 }
 
 /**
- * For how many seconds a shared cache may give a response to everybody; 0 when not at all. Only what says so itself:
- * `public` with a time, or a time for shared caches.
+ * Freshness lifetime in seconds for a shared cache; 0 when it must not store the response. Only explicitly cacheable
+ * responses have one: `public` with `max-age`, or `s-maxage`.
  */
 export function sharedSeconds(directives: CacheDirectives): number {
   if (['no-store', 'no-cache', 'private'].some((name) => directives.has(name))) return 0;

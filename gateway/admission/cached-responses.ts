@@ -1,51 +1,52 @@
+import { LRUCache } from 'lru-cache';
 import { ancestorsOf } from './recent-writes';
 
-/** A response as it was when it came, without anything of the request that brought it. */
+/** A stored response, without anything specific to the request that produced it. */
 export interface CachedResponse {
-  /** Whom it is from: a path that has moved to another service, or to another of its routes, is another one. */
+  /** A path that has moved to another service or route has other responses. */
   readonly service: string;
   readonly route: string;
-  /** Scheme and host it was asked at: an answer may name them. */
+  /** Scheme and host of the request: a response may contain them. */
   readonly authority: string;
-  /** The request's fields it was chosen by (`Vary`), with what they were. */
+  /** Request fields it was selected by (`Vary`), with their values. */
   readonly variedBy: readonly (readonly [name: string, value: string | null])[];
-  /** Header lines as they are written, without length, age and what is of one request. */
+  /** Header lines without length, age and those of one request. */
   readonly lines: string;
-  /** Those of them that a 304 has. */
+  /** Those of them that a 304 carries. */
   readonly notModifiedLines: string;
   readonly etag: string | null;
   readonly lastModified: string | null;
   readonly body: Buffer;
-  /** On the clock of this process: when it was made, and from when on it is too old. */
+  /** When it was generated, and until when it is fresh, on the clock of this process. */
   readonly madeAtMs: number;
   readonly freshUntilMs: number;
 }
 
-/** Responses by path and query, bounded in bytes; what was not asked for the longest goes first. */
+/** Responses by path and query; the least recently used are evicted beyond the size limit. */
 export interface CachedResponses {
   readonly bytes: number;
   readonly count: number;
-  /** @param matches tells which of the variants is meant */
+  /** @param matches selects the variant */
   find(
     path: string,
     query: string,
     matches: (response: CachedResponse) => boolean,
   ): CachedResponse | undefined;
-  /** Takes the place of the variants that `replaces` names. */
-  keep(
+  /** Stores a response in place of the variants that `replaces` selects. */
+  store(
     path: string,
     query: string,
     response: CachedResponse,
     replaces: (other: CachedResponse) => boolean,
   ): void;
-  /** Forgets everything at a path, whatever the query. @param below and what is below it as well */
-  forget(path: string, below: boolean): void;
+  /** Removes everything at a path, whatever the query. @param below and everything below it */
+  invalidate(path: string, below: boolean): void;
 }
 
-/** What a response takes besides its bytes, roughly. */
+/** Approximate size of an entry besides its bytes. */
 const OVERHEAD_BYTES = 512;
-/** Of one path and query; beyond it, what a response varies by is of somebody's making. */
-const MOST_VARIANTS = 8;
+/** Per path and query: beyond it, the fields a response varies by are chosen by an attacker. */
+const MAX_VARIANTS = 8;
 
 interface Entry {
   readonly path: string;
@@ -54,25 +55,25 @@ interface Entry {
   readonly bytes: number;
 }
 
-export function createCachedResponses(mostBytes: number): CachedResponses {
+export function createCachedResponses(maxBytes: number): CachedResponses {
   const paths = new Map<string, Map<string, Entry[]>>();
-  /** The paths with something kept below a path. */
+  /** Paths with entries below a path. */
   const pathsBelow = new Map<string, Set<string>>();
-  /** In the order they were last asked for. */
-  const recency = new Set<Entry>();
-  let bytes = 0;
+  const recency = new LRUCache<Entry, Entry>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ bytes }) => bytes,
+    dispose: unlink,
+  });
 
-  function remove(entry: Entry) {
-    if (!recency.delete(entry)) return;
-    bytes -= entry.bytes;
+  function unlink(entry: Entry) {
     const queries = paths.get(entry.path);
     const left = queries?.get(entry.query)?.filter((other) => other !== entry) ?? [];
     if (left.length > 0) queries?.set(entry.query, left);
     else queries?.delete(entry.query);
-    if (queries?.size === 0) removePath(entry.path);
+    if (queries?.size === 0) unlinkPath(entry.path);
   }
 
-  function removePath(path: string) {
+  function unlinkPath(path: string) {
     paths.delete(path);
     for (const ancestor of ancestorsOf(path)) {
       const below = pathsBelow.get(ancestor);
@@ -93,13 +94,14 @@ export function createCachedResponses(mostBytes: number): CachedResponses {
     return queries;
   }
 
-  function forgetAt(path: string) {
-    for (const entries of [...(paths.get(path)?.values() ?? [])]) for (const entry of entries) remove(entry);
+  function invalidateAt(path: string) {
+    for (const entries of [...(paths.get(path)?.values() ?? [])])
+      for (const entry of entries) recency.delete(entry);
   }
 
   return {
     get bytes() {
-      return bytes;
+      return recency.calculatedSize;
     },
     get count() {
       return recency.size;
@@ -109,30 +111,25 @@ export function createCachedResponses(mostBytes: number): CachedResponses {
         .get(path)
         ?.get(query)
         ?.find(({ response }) => matches(response));
-      if (entry === undefined) return undefined;
-      recency.delete(entry);
-      recency.add(entry);
-      return entry.response;
+      return entry && recency.get(entry)?.response;
     },
-    keep(path, query, response, replaces) {
-      for (const entry of paths.get(path)?.get(query) ?? []) if (replaces(entry.response)) remove(entry);
+    store(path, query, response, replaces) {
+      for (const entry of paths.get(path)?.get(query) ?? [])
+        if (replaces(entry.response)) recency.delete(entry);
       const others = paths.get(path)?.get(query) ?? [];
       const [oldest] = others;
-      if (oldest !== undefined && others.length >= MOST_VARIANTS) remove(oldest);
-      const size = OVERHEAD_BYTES + path.length + query.length + response.lines.length + response.body.length;
-      const entry = { path, query, response, bytes: size };
+      if (oldest !== undefined && others.length >= MAX_VARIANTS) recency.delete(oldest);
+      const bytes =
+        OVERHEAD_BYTES + path.length + query.length + response.lines.length + response.body.length;
+      if (bytes > maxBytes) return;
+      const entry = { path, query, response, bytes };
       const queries = queriesAt(path);
       queries.set(query, [...(queries.get(query) ?? []), entry]);
-      recency.add(entry);
-      bytes += size;
-      for (const longestUnasked of recency) {
-        if (bytes <= mostBytes) break;
-        remove(longestUnasked);
-      }
+      recency.set(entry, entry);
     },
-    forget(path, below) {
-      forgetAt(path);
-      if (below) for (const lower of [...(pathsBelow.get(path) ?? [])]) forgetAt(lower);
+    invalidate(path, below) {
+      invalidateAt(path);
+      if (below) for (const lower of [...(pathsBelow.get(path) ?? [])]) invalidateAt(lower);
     },
   };
 }

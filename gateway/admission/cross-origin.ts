@@ -1,37 +1,36 @@
 import { isField } from '../http1/field-lines';
-import type { HeaderList } from '../http1/message';
-import type { Decision } from '../model/decision';
-import type { RequestContext } from '../model/request-context';
+import type { HeaderList, RequestHead } from '../http1/message';
 import type { AllowedMethods } from '../routing/allowed-methods';
 import { readTarget } from '../routing/path';
 
-/** Pages of which other sites may read what is answered here (CORS; the Fetch standard, 3.3). */
+/**
+ * Cross-origin resource sharing (the Fetch standard, 3.3).
+ *
+ * Requests of an unlisted origin are processed, its preflights are answered as any OPTIONS is, and no header allows a page
+ * to read the response. That denies access, and it is all a server can do: a client that ignores it is no browser.
+ */
 export interface CrossOrigin {
-  /**
-   * Adds the header lines of a response, and takes over the question a browser asks beforehand (a preflight).
-   *
-   * An origin that is not listed is nobody special: its requests go on, its preflights are answered as any OPTIONS is,
-   * and no header says that a page may read the answer. That refuses it, and it is all a server can do: who does not
-   * keep to it is no browser.
-   */
-  apply(context: RequestContext, decision: Decision): Decision;
+  /** Header lines of a response; each ends with CR LF. */
+  headerLines(headers: HeaderList): string;
+  /** Header lines that answer a preflight; null for any other request. */
+  preflight(head: RequestHead): string | null;
 }
 
 export interface CrossOriginSettings {
-  /** Exact, or `*` alone for every one. */
+  /** Exact origins, or `*` alone for every one. */
   readonly CORS_ORIGINS: readonly string[];
-  /** Whether pages may send cookies along. */
+  /** Whether pages may send credentials. */
   readonly CORS_CREDENTIALS: boolean;
-  /** What pages may send besides what they always may. */
+  /** Request fields pages may send besides the safelisted ones. */
   readonly CORS_ALLOWED_HEADERS: readonly string[];
 }
 
 export const ANY_ORIGIN = '*';
 
-/** How long browsers may remember the answer to a preflight. */
+/** How long browsers may cache the response to a preflight. */
 const MAX_AGE_SECONDS = 600;
 
-/** What pages get to read besides the headers they always may. */
+/** Response fields pages may read besides the safelisted ones. */
 const EXPOSED_HEADERS = [
   ...['ETag', 'Link', 'Location', 'Content-Disposition', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
   ...['WWW-Authenticate', 'X-Request-ID', 'X-Registry-Revision', 'Idempotency-Replayed'],
@@ -40,9 +39,9 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * @param allowed with which methods a path is answered
+ * @param allowed the methods of a path
  * @returns null where no origin is listed
- * @throws when cookies are to come from every origin
+ * @throws when credentials are allowed for every origin
  */
 export function createCrossOrigin(
   settings: CrossOriginSettings,
@@ -53,43 +52,41 @@ export function createCrossOrigin(
   const isOpen = origins.includes(ANY_ORIGIN);
   if (isOpen && credentials)
     throw new Error(
-      'CORS_CREDENTIALS=true needs CORS_ORIGINS to name them: with * any page could act for whoever looks at it',
+      'CORS_CREDENTIALS=true requires CORS_ORIGINS to list origins: with * any page could act on behalf of its visitor',
     );
   const credentialsLine = credentials ? 'Access-Control-Allow-Credentials: true\r\n' : '';
   const exposedLine = `Access-Control-Expose-Headers: ${EXPOSED_HEADERS.join(', ')}\r\n`;
   const openLines = `Access-Control-Allow-Origin: *\r\n${exposedLine}`;
-  // Also where nothing is allowed: a cache must not give one origin what was answered to another.
-  const closedLines = 'Vary: Origin\r\n';
-  const linesOf = new Map(
+  // Also where nothing is allowed: a cache must not serve one origin what was sent to another.
+  const varyLine = 'Vary: Origin\r\n';
+  const linesByOrigin = new Map(
     origins.map((origin) => [
       origin,
-      `${closedLines}Access-Control-Allow-Origin: ${origin}\r\n${credentialsLine}${exposedLine}`,
+      `${varyLine}Access-Control-Allow-Origin: ${origin}\r\n${credentialsLine}${exposedLine}`,
     ]),
   );
 
-  function preflight(context: RequestContext): Decision | null {
-    const { headers, target } = context.request.head;
+  function preflight({ method, headers, target }: RequestHead): string | null {
+    if (method !== 'OPTIONS') return null;
+    const origin = fieldValue(headers, 'Origin');
+    if (origin === null || !(isOpen || linesByOrigin.has(origin))) return null;
     if (fieldValue(headers, 'Access-Control-Request-Method') === null) return null;
     const path = readTarget(target)?.path;
     const methods = path === undefined ? [] : allowed(path);
     if (methods.length === 0) return null;
-    const varyLine = 'Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n';
+    const preflightVaryLine = 'Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n';
     const methodsLine = `Access-Control-Allow-Methods: ${methods.join(', ')}\r\n`;
     const headersLine = `Access-Control-Allow-Headers: ${names.join(', ')}\r\n`;
-    const lines = `${methodsLine}${headersLine}Access-Control-Max-Age: ${MAX_AGE_SECONDS}\r\n${varyLine}`;
-    return { kind: 'options', lines };
+    return `${methodsLine}${headersLine}Access-Control-Max-Age: ${MAX_AGE_SECONDS}\r\n${preflightVaryLine}`;
   }
 
   return {
-    apply(context, decision) {
-      context.decidesCrossOrigin = true;
-      const { method, headers } = context.request.head;
+    headerLines(headers) {
+      if (isOpen) return openLines;
       const origin = fieldValue(headers, 'Origin');
-      const lines = isOpen ? openLines : origin === null ? undefined : linesOf.get(origin);
-      context.responseLines += lines ?? closedLines;
-      if (method !== 'OPTIONS' || origin === null || lines === undefined) return decision;
-      return preflight(context) ?? decision;
+      return (origin === null ? undefined : linesByOrigin.get(origin)) ?? varyLine;
     },
+    preflight,
   };
 }
 

@@ -1,100 +1,100 @@
-import type { Problem } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
 import type { RequestContext } from '../model/request-context';
-import { createMeters } from './rate-buckets';
-import { createRateHeaders } from './rate-headers';
-import { rateLimited, retryAfterSeconds } from './rate-limit-problem';
-import { type Meter, type RatePolicy, remaining, take, waitMs } from './rate-policy';
-import type { Sharing } from './redis-availability';
-import type { SharedMeters } from './shared-buckets';
+import { createRateBuckets } from './rate-buckets';
+import { type RateBucket, type RatePolicy, take } from './rate-policy';
+import { createRateVerdicts, type RateVerdict } from './rate-verdict';
+import type { RedisAvailability } from './redis-availability';
+import type { SharedBuckets } from './shared-buckets';
 import { authorizationIn, type VerifiedCallers } from './verified-callers';
 
 /**
- * The limit every request is held to, by user where a verified token says who it is, else by address.
+ * The limit of every request, by user where a verified token identifies one, else by address.
  *
- * A request is counted in this process and waits for nothing. What was counted is told to Redis in the background, and
- * the answer brings what the other gateways have counted. So for as long as a round takes each gateway may admit what
- * it would admit alone: at worst the burst, once for each further gateway. It is not given away but borrowed: all of it
- * is counted, and what was too much is waited for.
+ * A request is counted in this process without waiting. The counts are synchronized through Redis in the background, and
+ * the reply includes what the other gateways have counted. So between two synchronizations each gateway may admit what
+ * it would admit alone: at worst the burst, once per further gateway. That excess is not lost but borrowed: all of it is
+ * counted, and the client waits for it later.
  */
 export interface GeneralLimit {
-  /** Counts a request and adds the header lines; gives the problem when it is one too many. */
-  admit(context: RequestContext): Problem | null;
-  /** Tells Redis what was counted since the last time. Never fails: without Redis, it stays here. */
-  share(): Promise<void>;
-  /** Forgets those who have everything back. */
+  admit(context: RequestContext): RateVerdict;
+  /** Synchronizes counts through Redis. Never fails: without Redis, the counts stay local. */
+  synchronize(): Promise<void>;
+  /** Removes restored buckets. */
   sweep(): void;
 }
 
-/** So many users and addresses are told of in one round; those behind them in the next. */
-const MOST_IN_A_ROUND = 5_000;
+export interface RateLimitParts {
+  readonly shared: SharedBuckets;
+  readonly redis: RedisAvailability;
+  /** Milliseconds, monotonic: the clock of `RequestContext.startedMs`. */
+  readonly clock: () => number;
+}
 
-/** @param clock milliseconds, ever increasing: the one that requests' `startedMs` is taken from */
+/** Buckets synchronized in one round; further ones follow in the next. */
+const MAX_PER_ROUND = 5_000;
+
 export function createGeneralLimit(
   policy: RatePolicy,
-  parts: { callers: VerifiedCallers; shared: SharedMeters; sharing: Sharing; clock: () => number },
+  parts: RateLimitParts & { readonly callers: VerifiedCallers },
 ): GeneralLimit {
-  const { callers, shared, sharing, clock } = parts;
-  const meters = createMeters();
-  const headers = createRateHeaders(policy);
+  const { callers, shared, redis, clock } = parts;
+  const buckets = createRateBuckets();
+  const verdicts = createRateVerdicts(policy);
   const addressKey = createAddressKey();
-  let unshared: Meter[] = [];
+  let unsynced: RateBucket[] = [];
 
-  async function tell(group: readonly Meter[]) {
-    const askedAtMs = clock();
-    const asked = shared.add(group, policy);
-    for (const meter of group) meter.unsharedMs = 0;
-    const aheadMs = await asked;
-    for (const [index, meter] of group.entries()) {
-      // Counted from when it was asked, so that the way to Redis and back is never held against anybody.
-      const restoredAtMs = askedAtMs + (aheadMs[index] ?? 0) + meter.unsharedMs;
-      meter.restoredAtMs = Math.max(meter.restoredAtMs, restoredAtMs);
+  async function synchronizeGroup(group: readonly RateBucket[]) {
+    const requestedAtMs = clock();
+    const reply = shared.add(group, policy);
+    for (const bucket of group) bucket.unsyncedMs = 0;
+    const aheadMs = await reply;
+    for (const [index, bucket] of group.entries()) {
+      // Relative to the time of the request, so that the round trip to Redis is not charged to anybody.
+      const theoreticalArrivalMs = requestedAtMs + (aheadMs[index] ?? 0) + bucket.unsyncedMs;
+      bucket.theoreticalArrivalMs = Math.max(bucket.theoreticalArrivalMs, theoreticalArrivalMs);
     }
   }
 
   return {
-    admit(context) {
-      const { request, origin, startedMs } = context;
+    admit({ request, origin, startedMs }) {
       const authorization = authorizationIn(request.head.headers);
       const user = authorization === null ? null : callers.userOf(authorization);
-      const meter = meters.of(user ?? addressKey(origin.address));
-      if (!take(meter, policy, startedMs)) {
-        const seconds = retryAfterSeconds(waitMs(meter, policy, startedMs));
-        context.responseLines += headers.refused(seconds);
-        return rateLimited(policy, seconds);
-      }
-      if (meter.unsharedMs === 0) unshared.push(meter);
-      meter.unsharedMs += policy.costMs;
-      // Only for requests that are admitted: verifying costs more than refusing.
-      if (authorization !== null && user === null) callers.learn(authorization);
-      context.responseLines += headers.admitted(remaining(meter, policy, startedMs));
-      return null;
+      const bucket = buckets.of(user ?? addressKey(origin.address));
+      if (!take(bucket, policy, startedMs)) return verdicts.rejected(bucket, startedMs);
+      if (bucket.unsyncedMs === 0) unsynced.push(bucket);
+      bucket.unsyncedMs += policy.emissionIntervalMs;
+      // Only for admitted requests: verifying costs more than rejecting.
+      if (authorization !== null && user === null) callers.verifyInBackground(authorization);
+      return verdicts.admitted(bucket, startedMs);
     },
-    async share() {
-      const round = unshared.splice(0, sharing.works ? MOST_IN_A_ROUND : 1);
-      if (!sharing.works) {
-        // One asks whether Redis is back. The rest would be old news by then.
-        for (const meter of unshared) meter.unsharedMs = 0;
-        unshared = [];
+    async synchronize() {
+      const round = unsynced.splice(0, redis.isAvailable ? MAX_PER_ROUND : 1);
+      if (!redis.isAvailable) {
+        // One bucket probes Redis. The counts of the others would be outdated once it is available again.
+        for (const bucket of unsynced) bucket.unsyncedMs = 0;
+        unsynced = [];
       }
-      // What fails is known to `sharing`; it was counted here, and is not told again.
+      // Failures are reported by `redis`; what was counted here is not sent again.
       const groups = shared.groups(round, policy);
-      await Promise.allSettled(groups.map((group) => sharing.attempt(() => tell(group))));
+      await Promise.allSettled(groups.map((group) => redis.track(() => synchronizeGroup(group))));
     },
-    sweep: () => meters.sweep(clock()),
+    sweep: () => buckets.sweep(clock()),
   };
 }
 
-const MOST_NETWORKS = 10_000;
+const MAX_NETWORKS = 10_000;
 
-/** What an address is counted by. Taking an IPv6 address apart costs more than all the rest, so it is remembered. */
+/**
+ * The key an address is counted by, memoized: parsing an IPv6 address costs more than the rest of the limit. A plain map
+ * that is cleared when full: an LRU would reorder on every request.
+ */
 function createAddressKey(): (address: string) => string {
   const networks = new Map<string, string>();
   return (address) => {
     if (!address.includes(':')) return address;
     const known = networks.get(address);
     if (known !== undefined) return known;
-    if (networks.size >= MOST_NETWORKS) networks.clear();
+    if (networks.size >= MAX_NETWORKS) networks.clear();
     const network = networkOf(address);
     networks.set(address, network);
     return network;

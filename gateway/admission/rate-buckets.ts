@@ -1,35 +1,36 @@
-import type { Meter } from './rate-policy';
+import type { RateBucket } from './rate-policy';
 
-/** What this process has counted, by user or address. Bounded: others choose how many there are. */
-export interface Meters {
+/** The buckets of this process, by user or address. Bounded: clients choose how many there are. */
+export interface RateBuckets {
   readonly size: number;
-  /** The meter of a key; a new one where nothing was counted, or so long ago that all of it has been given back. */
-  of(key: string): Meter;
-  /** Forgets the meters that say nothing any more. */
+  /** The bucket of a key; a new one where nothing was counted, or everything has been restored. */
+  of(key: string): RateBucket;
+  /** Removes buckets that are fully restored and synchronized. */
   sweep(nowMs: number): void;
 }
 
-/** About 20 MB when all are in use. */
-const MOST_METERS = 100_000;
+/** About 20 MB at the maximum. */
+const MAX_BUCKETS = 100_000;
 
-export function createMeters(most: number = MOST_METERS): Meters {
-  const meters = new Map<string, Meter>();
+/** A plain map, not an LRU: its look-up runs for every request, and reordering on each would cost more than it. */
+export function createRateBuckets(max: number = MAX_BUCKETS): RateBuckets {
+  const buckets = new Map<string, RateBucket>();
   return {
     get size() {
-      return meters.size;
+      return buckets.size;
     },
     of(key) {
-      const known = meters.get(key);
+      const known = buckets.get(key);
       if (known !== undefined) return known;
-      // The oldest goes: what it has used is still known to Redis, and comes back when it is asked for.
-      if (meters.size >= most) for (const oldest of meters.keys()) if (meters.delete(oldest)) break;
-      const meter = { key, restoredAtMs: 0, unsharedMs: 0, sharedKey: '' };
-      meters.set(key, meter);
-      return meter;
+      // The oldest is evicted: Redis has its usage, and it is restored at the next synchronization.
+      if (buckets.size >= max) for (const oldest of buckets.keys()) if (buckets.delete(oldest)) break;
+      const bucket = { key, theoreticalArrivalMs: 0, unsyncedMs: 0, sharedKey: '' };
+      buckets.set(key, bucket);
+      return bucket;
     },
     sweep(nowMs) {
-      for (const [key, meter] of meters)
-        if (meter.restoredAtMs <= nowMs && meter.unsharedMs === 0) meters.delete(key);
+      for (const [key, bucket] of buckets)
+        if (bucket.theoreticalArrivalMs <= nowMs && bucket.unsyncedMs === 0) buckets.delete(key);
     },
   };
 }

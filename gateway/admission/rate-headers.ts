@@ -1,31 +1,31 @@
 import type { RatePolicy } from './rate-policy';
 
 /**
- * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10): a quota of `q` requests that is given
- * back within `w` seconds; `r` of it are left, and all of it will be in `t` seconds.
+ * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10): a quota of `q` requests per window of `w`
+ * seconds; `r` of it remain, and it is fully restored in `t` seconds.
  */
 export interface RateHeaders {
   /** Both lines, each ending with CR LF. */
   admitted(remaining: number): string;
-  /** The same for a request that was refused: then `t` is when the next one will be admitted. */
+  /** The same for a rejected request: then `t` is when the next one will be admitted. */
   refused(retryAfterSeconds: number): string;
 }
 
-export function createRateHeaders({ name, burst, costMs }: RatePolicy): RateHeaders {
-  const windowSeconds = Math.ceil((burst * costMs) / 1_000);
+export function createRateHeaders({ name, burst, emissionIntervalMs }: RatePolicy): RateHeaders {
+  const windowSeconds = Math.ceil((burst * emissionIntervalMs) / 1_000);
   const policyLine = `RateLimit-Policy: "${name}";q=${burst};w=${windowSeconds}\r\n`;
   const lines = (remaining: number, seconds: number) =>
     `${policyLine}RateLimit: "${name}";r=${remaining};t=${seconds}\r\n`;
-  // Those who ask seldom all have the same left, and one who asks at an even pace has it again and again.
-  let madeFor = -1;
-  let made = '';
+  // Infrequent clients all have the same remainder, and a client at an even pace has it again and again.
+  let formattedFor = -1;
+  let formatted = '';
   return {
     admitted(remaining) {
-      if (remaining !== madeFor) {
-        madeFor = remaining;
-        made = lines(remaining, Math.ceil(((burst - remaining) * costMs) / 1_000));
+      if (remaining !== formattedFor) {
+        formattedFor = remaining;
+        formatted = lines(remaining, Math.ceil(((burst - remaining) * emissionIntervalMs) / 1_000));
       }
-      return made;
+      return formatted;
     },
     refused: (retryAfterSeconds) => lines(0, retryAfterSeconds),
   };

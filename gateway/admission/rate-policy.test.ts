@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { createMeters } from './rate-buckets';
+import { createRateBuckets } from './rate-buckets';
 import { createRateHeaders } from './rate-headers';
-import { createRatePolicy, type Meter, remaining, take, waitMs } from './rate-policy';
+import { createRatePolicy, type RateBucket, remaining, take, waitMs } from './rate-policy';
 
-const newMeter = (): Meter => createMeters().of('somebody');
+const newMeter = (): RateBucket => createRateBuckets().of('somebody');
 
 /** How many of requests at these times are admitted. */
 function admittedOf(perMinute: number, timesMs: readonly number[]): number[] {
   const policy = createRatePolicy('test', perMinute);
-  const meter = newMeter();
-  return timesMs.filter((timeMs) => take(meter, policy, timeMs));
+  const bucket = newMeter();
+  return timesMs.filter((timeMs) => take(bucket, policy, timeMs));
 }
 
 const limits = fc.integer({ min: 1, max: 100_000 });
@@ -53,17 +53,17 @@ describe('a rate limit', () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 0, max: 300 }), (perMinute, used) => {
         const policy = createRatePolicy('test', perMinute);
-        const meter = newMeter();
-        for (let count = 0; count < used; count++) take(meter, policy, 1_000);
-        const left = remaining(meter, policy, 1_000);
+        const bucket = newMeter();
+        for (let count = 0; count < used; count++) take(bucket, policy, 1_000);
+        const left = remaining(bucket, policy, 1_000);
         for (let count = 0; count < Math.min(left, 500); count++)
-          expect(take(meter, policy, 1_000)).toBe(true);
+          expect(take(bucket, policy, 1_000)).toBe(true);
         if (left > 500) return;
-        expect(remaining(meter, policy, 1_000)).toBe(0);
-        const wait = waitMs(meter, policy, 1_000);
+        expect(remaining(bucket, policy, 1_000)).toBe(0);
+        const wait = waitMs(bucket, policy, 1_000);
         expect(wait).toBeGreaterThan(0);
-        expect(take(meter, policy, 1_000 + wait * 0.99)).toBe(false);
-        expect(take(meter, policy, 1_000 + wait + 0.001)).toBe(true);
+        expect(take(bucket, policy, 1_000 + wait * 0.99)).toBe(false);
+        expect(take(bucket, policy, 1_000 + wait + 0.001)).toBe(true);
       }),
     );
   });
@@ -78,23 +78,23 @@ describe('a rate limit', () => {
   });
 });
 
-describe('meters', () => {
+describe('buckets', () => {
   test('are bounded: the oldest goes', () => {
-    const meters = createMeters(3);
-    const first = meters.of('a');
-    for (const key of ['b', 'c', 'd']) meters.of(key);
-    expect(meters.size).toBe(3);
-    expect(meters.of('a')).not.toBe(first);
+    const buckets = createRateBuckets(3);
+    const first = buckets.of('a');
+    for (const key of ['b', 'c', 'd']) buckets.of(key);
+    expect(buckets.size).toBe(3);
+    expect(buckets.of('a')).not.toBe(first);
   });
 
   test('are swept once they say nothing any more', () => {
     const policy = createRatePolicy('test', 60);
-    const meters = createMeters();
-    take(meters.of('a'), policy, 0);
-    meters.of('b');
-    meters.sweep(500);
-    expect(meters.size).toBe(1);
-    meters.sweep(1_000);
-    expect(meters.size).toBe(0);
+    const buckets = createRateBuckets();
+    take(buckets.of('a'), policy, 0);
+    buckets.of('b');
+    buckets.sweep(500);
+    expect(buckets.size).toBe(1);
+    buckets.sweep(1_000);
+    expect(buckets.size).toBe(0);
   });
 });

@@ -1,56 +1,74 @@
 /**
- * A limit: so many requests a minute on average, and half a minute's worth of them at once. Counted by the generic cell
- * rate algorithm (GCRA; ITU-T I.371): one number for each who is counted, exact at every moment, and the same
- * arithmetic here and in Redis. In any minute at most one and a half times the limit passes.
+ * A rate limit: requests per minute on average, and a burst of half a minute's worth. Counted by the generic cell rate
+ * algorithm (GCRA; ITU-T I.371): one number per bucket, exact at every moment, and the same arithmetic here and in Redis.
+ * In any minute at most one and a half times the limit is admitted.
  */
 export interface RatePolicy {
-  /** As clients and metrics see it. */
+  /** As in headers and metrics. */
   readonly name: string;
   readonly perMinute: number;
-  /** How many may come at once. */
+  /** Requests admitted at once. */
   readonly burst: number;
-  /** What one request costs: the time in which it is given back. */
-  readonly costMs: number;
-  /** How far ahead of the clock the cost of what was admitted may be. */
+  /** GCRA's emission interval: the time in which one request is restored. */
+  readonly emissionIntervalMs: number;
+  /** GCRA's burst tolerance: how far ahead of the clock the theoretical arrival time may be. */
   readonly toleranceMs: number;
 }
 
-/** What one user or one address has used of a policy. */
-export interface Meter {
+/** What one user or address has used of a policy. */
+export interface RateBucket {
   readonly key: string;
-  /** When all that was used will have been given back (GCRA's theoretical arrival time), on the clock of this process. */
-  restoredAtMs: number;
-  /** Used here, and not told to Redis yet: the sum of costs. */
-  unsharedMs: number;
-  /** Its name in Redis; made when first needed. */
+  /** GCRA's theoretical arrival time: when the quota is fully restored, on the clock of this process. */
+  theoreticalArrivalMs: number;
+  /** Used here and not yet synchronized to Redis: the sum of emission intervals. */
+  unsyncedMs: number;
+  /** Its key in Redis; computed when first needed. */
   sharedKey: string;
 }
 
-const SHARE_AT_ONCE = 0.5;
-/** Costs are fractions, and sums of fractions are not exact: a thousandth of a request is not counted. */
+const BURST_SHARE = 0.5;
+/** Emission intervals are fractions, and their sums are inexact: a thousandth of a request is tolerated. */
 const IMPRECISION = 0.001;
 
 export function createRatePolicy(name: string, perMinute: number): RatePolicy {
-  const burst = Math.max(1, Math.round(perMinute * SHARE_AT_ONCE));
-  const costMs = 60_000 / perMinute;
-  return { name, perMinute, burst, costMs, toleranceMs: (burst + IMPRECISION) * costMs };
+  const burst = Math.max(1, Math.round(perMinute * BURST_SHARE));
+  const emissionIntervalMs = 60_000 / perMinute;
+  return {
+    name,
+    perMinute,
+    burst,
+    emissionIntervalMs,
+    toleranceMs: (burst + IMPRECISION) * emissionIntervalMs,
+  };
 }
 
-/** Counts one request; false, and nothing is counted, when it is one too many. */
-export function take(meter: Meter, { costMs, toleranceMs }: RatePolicy, nowMs: number): boolean {
-  const restoredAtMs = Math.max(meter.restoredAtMs, nowMs) + costMs;
-  if (restoredAtMs - nowMs > toleranceMs) return false;
-  meter.restoredAtMs = restoredAtMs;
+/** Counts one request; false, and nothing is counted, when it exceeds the limit. */
+export function take(
+  bucket: RateBucket,
+  { emissionIntervalMs, toleranceMs }: RatePolicy,
+  nowMs: number,
+): boolean {
+  const theoreticalArrivalMs = Math.max(bucket.theoreticalArrivalMs, nowMs) + emissionIntervalMs;
+  if (theoreticalArrivalMs - nowMs > toleranceMs) return false;
+  bucket.theoreticalArrivalMs = theoreticalArrivalMs;
   return true;
 }
 
-/** How many more would be admitted now. */
-export function remaining(meter: Meter, { costMs, toleranceMs }: RatePolicy, nowMs: number): number {
-  const usedMs = meter.restoredAtMs > nowMs ? meter.restoredAtMs - nowMs : 0;
-  return usedMs > toleranceMs ? 0 : Math.floor((toleranceMs - usedMs) / costMs);
+/** Requests that would be admitted now. */
+export function remaining(
+  bucket: RateBucket,
+  { emissionIntervalMs, toleranceMs }: RatePolicy,
+  nowMs: number,
+): number {
+  const usedMs = bucket.theoreticalArrivalMs > nowMs ? bucket.theoreticalArrivalMs - nowMs : 0;
+  return usedMs > toleranceMs ? 0 : Math.floor((toleranceMs - usedMs) / emissionIntervalMs);
 }
 
-/** Until one more will be admitted. */
-export function waitMs(meter: Meter, { costMs, toleranceMs }: RatePolicy, nowMs: number): number {
-  return Math.max(0, meter.restoredAtMs + costMs - toleranceMs - nowMs);
+/** Until the next request will be admitted. */
+export function waitMs(
+  bucket: RateBucket,
+  { emissionIntervalMs, toleranceMs }: RatePolicy,
+  nowMs: number,
+): number {
+  return Math.max(0, bucket.theoreticalArrivalMs + emissionIntervalMs - toleranceMs - nowMs);
 }

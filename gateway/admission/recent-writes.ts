@@ -1,31 +1,32 @@
-/** What was written lately: an answer that was asked for before may be from before as well, and is not kept. */
+/** Recent writes: a response requested before a write may predate it, and is not stored. */
 export interface RecentWrites {
-  /** @param below whether what is below the path has changed with it */
-  note(path: string, below: boolean, atMs: number): void;
+  /** @param below whether everything below the path has changed with it */
+  record(path: string, below: boolean, atMs: number): void;
   /** Whether the path may have changed since then. */
   changedSince(path: string, sinceMs: number): boolean;
 }
 
-const MOST_WRITES = 1_000;
+const MAX_WRITES = 1_000;
 
+/** In order of time, not of use: an eviction advances the time since which all writes are known. Hence no LRU. */
 export function createRecentWrites(): RecentWrites {
   const writes = new Map<string, { below: boolean; atMs: number }>();
-  /** Of writes before, nothing is known any more. */
-  let knownSinceMs = Number.NEGATIVE_INFINITY;
+  /** Earlier writes have been evicted. */
+  let completeSinceMs = Number.NEGATIVE_INFINITY;
 
   return {
-    note(path, below, atMs) {
+    record(path, below, atMs) {
       writes.delete(path);
       writes.set(path, { below, atMs });
-      if (writes.size <= MOST_WRITES) return;
+      if (writes.size <= MAX_WRITES) return;
       for (const [oldest, { atMs: oldestMs }] of writes) {
-        knownSinceMs = oldestMs;
+        completeSinceMs = oldestMs;
         writes.delete(oldest);
         break;
       }
     },
     changedSince(path, sinceMs) {
-      if (sinceMs <= knownSinceMs) return true;
+      if (sinceMs <= completeSinceMs) return true;
       if ((writes.get(path)?.atMs ?? Number.NEGATIVE_INFINITY) >= sinceMs) return true;
       return ancestorsOf(path).some((ancestor) => {
         const write = writes.get(ancestor);

@@ -1,54 +1,54 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Logger } from '#kit/core/log';
 
-/** Whether the gateways count together, through Redis, or each by itself because Redis is away. */
-export interface Sharing {
-  readonly works: boolean;
-  /** Makes a call to Redis, and learns from how it ends. */
-  attempt<Answer>(call: () => Promise<Answer>): Promise<Answer>;
+/** Whether rate limits are shared through Redis, or enforced locally because it is unavailable. */
+export interface RedisAvailability {
+  readonly isAvailable: boolean;
+  /** Makes a call to Redis, and updates the availability by its outcome. */
+  track<Reply>(call: () => Promise<Reply>): Promise<Reply>;
 }
 
-export function createSharing(log: Logger, registry: Registry): Sharing {
-  let works = true;
-  let begun = 0;
-  let judgedBy = 0;
+export function createRedisAvailability(log: Logger, registry: Registry): RedisAvailability {
+  let isAvailable = true;
+  let started = 0;
+  let latestOutcome = 0;
   new Gauge({
     name: 'gateway_rate_limits_shared',
-    help: '1 while gateways count requests together through Redis, 0 while each counts by itself',
+    help: '1 while rate limits are shared through Redis, 0 while each gateway enforces them locally',
     registers: [registry],
-    // Of several workers: whether all do.
+    // Of several workers: whether all of them share.
     aggregator: 'min',
     collect() {
-      this.set(works ? 1 : 0);
+      this.set(isAvailable ? 1 : 0);
     },
   });
 
-  /** A call that began before the one that was judged last tells of a time that is over. */
-  function judge(number: number, succeeded: boolean, failure?: unknown) {
-    if (number < judgedBy) return;
-    judgedBy = number;
-    if (works === succeeded) return;
-    works = succeeded;
-    if (works) log.info('rate limits are shared with the other gateways again');
+  /** The outcome of a call that started before the one last considered is outdated. */
+  function update(number: number, succeeded: boolean, failure?: unknown) {
+    if (number < latestOutcome) return;
+    latestOutcome = number;
+    if (isAvailable === succeeded) return;
+    isAvailable = succeeded;
+    if (isAvailable) log.info('Redis is available again; rate limits are shared');
     else
       log.warn(
         { err: failure instanceof Error ? failure.message : failure },
-        'Redis does not count: this gateway holds to the rate limits by itself until it does',
+        'Redis is unavailable; enforcing rate limits locally',
       );
   }
 
   return {
-    get works() {
-      return works;
+    get isAvailable() {
+      return isAvailable;
     },
-    async attempt(call) {
-      const number = ++begun;
+    async track(call) {
+      const number = ++started;
       try {
-        const answer = await call();
-        judge(number, true);
-        return answer;
+        const reply = await call();
+        update(number, true);
+        return reply;
       } catch (failure) {
-        judge(number, false, failure);
+        update(number, false, failure);
         throw failure;
       }
     },

@@ -184,8 +184,8 @@ test('an answer that was under way while its thing was changed is not kept', asy
 
 test('of writes only the last are known; what was asked before them is not kept either', () => {
   const writes = createRecentWrites();
-  writes.note('/files/7', true, 10);
-  writes.note('/posts', false, 10);
+  writes.record('/files/7', true, 10);
+  writes.record('/posts', false, 10);
   const changed = (path: string, sinceMs: number) => writes.changedSince(path, sinceMs);
   expect([changed('/files/7', 10), changed('/files/7/content', 5), changed('/posts', 5)]).toEqual([
     true,
@@ -197,7 +197,7 @@ test('of writes only the last are known; what was asked before them is not kept 
     false,
     false,
   ]);
-  for (let count = 0; count < 1_000; count++) writes.note(`/others/${count}`, false, 20);
+  for (let count = 0; count < 1_000; count++) writes.record(`/others/${count}`, false, 20);
   expect([changed('/anything', 10), changed('/anything', 15)]).toEqual([true, false]);
 });
 
@@ -282,7 +282,7 @@ describe('never kept', () => {
 });
 
 test('what is kept is bounded, and what was not asked for the longest goes', () => {
-  const kept = createCachedResponses(10_000);
+  const cached = createCachedResponses(10_000);
   const response = {
     service: 'things',
     route: '/:id',
@@ -297,20 +297,20 @@ test('what is kept is bounded, and what was not asked for the longest goes', () 
     freshUntilMs: 1,
   };
   const every = () => true;
-  for (const name of ['a', 'b', 'c']) kept.keep(`/${name}`, '', response, every);
-  expect(kept.find('/a', '', every)).toBe(response);
-  kept.keep('/d', '', response, every);
-  expect(['a', 'b', 'c', 'd'].map((name) => kept.find(`/${name}`, '', every) !== undefined)).toEqual([
+  for (const name of ['a', 'b', 'c']) cached.store(`/${name}`, '', response, every);
+  expect(cached.find('/a', '', every)).toBe(response);
+  cached.store('/d', '', response, every);
+  expect(['a', 'b', 'c', 'd'].map((name) => cached.find(`/${name}`, '', every) !== undefined)).toEqual([
     true,
     false,
     true,
     true,
   ]);
-  expect(kept.bytes).toBeLessThanOrEqual(10_000);
+  expect(cached.bytes).toBeLessThanOrEqual(10_000);
   for (let count = 0; count < 20; count++)
-    kept.keep('/e', '', { ...response, body: Buffer.alloc(1) }, () => false);
-  for (const name of ['a', 'c', 'd', 'e']) kept.forget(`/${name}`, false);
-  expect([kept.count, kept.bytes]).toEqual([0, 0]);
+    cached.store('/e', '', { ...response, body: Buffer.alloc(1) }, () => false);
+  for (const name of ['a', 'c', 'd', 'e']) cached.invalidate(`/${name}`, false);
+  expect([cached.count, cached.bytes]).toEqual([0, 0]);
 });
 
 test('directives are read as they are written, and in doubt make less cacheable', () => {

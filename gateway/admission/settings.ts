@@ -1,7 +1,7 @@
 import { type Field, flag, integer } from '#kit/config/environment';
 import { ANY_ORIGIN } from './cross-origin';
 
-/** How many requests a minute pass; 0 for all. Production has to say which: none of these suits everybody. */
+/** Requests per minute; 0 disables a limit. No default suits every deployment, so production must set them. */
 export const rateLimitFields = {
   RATE_LIMIT_PER_MINUTE: perMinute(0),
   RATE_LIMIT_SIGN_IN_PER_MINUTE: perMinute(6_000),
@@ -9,12 +9,12 @@ export const rateLimitFields = {
   RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: perMinute(6_000),
 };
 
-/** @param fallback for development, where one machine is everybody */
+/** @param fallback for development, where one machine is the only client */
 function perMinute(fallback: number): Field<number> {
   return { ...integer(fallback, { min: 0, max: 60_000_000 }), requiredInProduction: true };
 }
 
-/** Which pages of other sites may read what is answered, and what they may send. */
+/** CORS: the origins whose pages may read responses, and the fields they may send. */
 export const crossOriginFields = {
   CORS_ORIGINS: origins(),
   CORS_CREDENTIALS: flag(false),
@@ -27,7 +27,7 @@ export const crossOriginFields = {
 };
 
 export const responseCacheFields = {
-  /** What each process may keep of responses that may be given to everybody; 0: nothing. */
+  /** Maximum size of the response cache of each process; 0 disables it. */
   RESPONSE_CACHE_BYTES: integer(0, { min: 0, max: 8 * 1024 ** 3 }),
 };
 

@@ -6,12 +6,13 @@ import { serverVariable, testRuntime, uniqueName } from '../../tests/support/ser
 import { headerLine } from '../http1/field-lines';
 import { NO_BODY } from '../http1/framing';
 import type { RequestContext } from '../model/request-context';
-import { createContext } from '../proxy/request-context';
+import { createRequestContext } from '../proxy/request-context';
 import { createGeneralLimit } from './general-limit';
 import { createRatePolicy } from './rate-policy';
-import { createSharing } from './redis-availability';
-import { createSharedMeters } from './shared-buckets';
-import { createStrictLimits, type Verdict } from './strict-limits';
+import type { RateVerdict } from './rate-verdict';
+import { createRedisAvailability } from './redis-availability';
+import { createSharedBuckets } from './shared-buckets';
+import { createStrictLimits } from './strict-limits';
 
 const runtime = testRuntime('shared-limits');
 let redis: Redis;
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-/** Keys are made with the secret, so each test counts for itself. */
+/** Keys are HMACs with the secret, so each test has its own. */
 const newSecret = () => uniqueName('secret');
 
 function requestFrom(address: string, authorization?: string): RequestContext {
@@ -29,37 +30,40 @@ function requestFrom(address: string, authorization?: string): RequestContext {
   const head = { method: 'GET', target: '/', httpVersion: '1.1', headers } as const;
   const rest = { keepAlive: true, expectsContinue: false, upgradesToWebSocket: false };
   const request = { head, framing: NO_BODY, host: 'a', ...rest, connectionOptions: null };
-  const arrival = { address, secure: false, trusted: false, lastOrigin: null };
-  return createContext(request, arrival, () => false, 1);
+  const peer = { address, secure: false, trusted: false, cachedOrigin: null };
+  return createRequestContext(request, peer, { isTrusted: () => false, spans: null, revision: () => 1 });
 }
 
-/** What one gateway has of its own. */
+/** The local parts of one gateway. */
 function gateway(secret: string) {
-  const sharing = createSharing(pino({ level: 'silent' }), new Registry());
-  return { shared: createSharedMeters(redis, secret), sharing, clock: () => performance.now() };
+  return {
+    shared: createSharedBuckets(redis, secret),
+    redis: createRedisAvailability(pino({ level: 'silent' }), new Registry()),
+    clock: () => performance.now(),
+  };
 }
 
-const nobody = { userOf: () => null, learn: () => undefined };
-/** Refilled so slowly that nothing comes back while a test runs. */
-const TEN_AT_ONCE = createRatePolicy('default', 20);
+const nobody = { userOf: () => null, verifyInBackground: () => undefined };
+/** Restored so slowly that nothing is restored during a test. */
+const BURST_OF_TEN = createRatePolicy('default', 20);
 
 function generalLimits(count: number) {
   const secret = newSecret();
   return Array.from({ length: count }, () =>
-    createGeneralLimit(TEN_AT_ONCE, { ...gateway(secret), callers: nobody }),
+    createGeneralLimit(BURST_OF_TEN, { ...gateway(secret), callers: nobody }),
   );
 }
 
 test('what one gateway has admitted, the other knows after a round, and has to wait for', async () => {
   const [one, other] = generalLimits(2);
   if (!one || !other) throw new Error('no gateways');
-  const admits = (limit: typeof one) => limit.admit(requestFrom('203.0.113.7')) === null;
+  const admits = (limit: typeof one) => limit.admit(requestFrom('203.0.113.7')).problem === null;
   expect(Array.from({ length: 10 }, () => admits(one))).not.toContain(false);
-  await one.share();
+  await one.synchronize();
   expect(admits(other)).toBe(true);
-  await other.share();
+  await other.synchronize();
   expect(admits(other)).toBe(false);
-  expect(other.admit(requestFrom('203.0.113.8'))).toBeNull();
+  expect(other.admit(requestFrom('203.0.113.8')).problem).toBeNull();
 });
 
 test('of a flood over several gateways each admits at most its burst before it hears of the others', async () => {
@@ -67,59 +71,59 @@ test('of a flood over several gateways each admits at most its burst before it h
   const admitted = () =>
     limits.map((limit) => {
       let count = 0;
-      while (limit.admit(requestFrom('203.0.113.9')) === null) count++;
+      while (limit.admit(requestFrom('203.0.113.9')).problem === null) count++;
       return count;
     });
-  const share = () => Promise.all(limits.map((limit) => limit.share()));
+  const synchronize = () => Promise.all(limits.map((limit) => limit.synchronize()));
   expect(admitted()).toEqual([10, 10, 10]);
-  await share();
-  // Thirty have gone through: not ten every half a minute from now on, but none until twenty are paid off.
-  const last = requestFrom('203.0.113.9');
-  const refusal = limits.map((limit) => Number(limit.admit(last)?.headers['retry-after']));
-  expect(Math.max(...refusal)).toBeGreaterThan(60 - 2);
-  expect(last.responseLines).toContain('RateLimit: "default";r=0;t=');
+  await synchronize();
+  // Thirty were admitted: the excess of twenty is restored before another is admitted.
+  const verdicts = limits.map((limit) => limit.admit(requestFrom('203.0.113.9')));
+  const retryAfter = verdicts.map(({ problem }) => Number(problem?.headers['retry-after']));
+  expect(Math.max(...retryAfter)).toBeGreaterThan(60 - 2);
+  expect(verdicts.at(-1)?.headerLines).toContain('RateLimit: "default";r=0;t=');
 });
 
 test('addresses of one IPv6 network are one', async () => {
   const [limit] = generalLimits(1);
   for (let count = 0; count < 10; count++)
-    expect(limit?.admit(requestFrom(`2001:db8:1:2::${count}`))).toBeNull();
-  expect(limit?.admit(requestFrom('2001:db8:1:2:ffff::1'))?.code).toBe('rate.limited');
-  expect(limit?.admit(requestFrom('2001:db8:1:3::1'))).toBeNull();
+    expect(limit?.admit(requestFrom(`2001:db8:1:2::${count}`)).problem).toBeNull();
+  expect(limit?.admit(requestFrom('2001:db8:1:2:ffff::1')).problem?.code).toBe('rate.limited');
+  expect(limit?.admit(requestFrom('2001:db8:1:3::1')).problem).toBeNull();
 });
 
 test('a verified user is counted wherever they come from, a forged token where it comes from', () => {
-  const learned: string[] = [];
+  const verified: string[] = [];
   const callers = {
     userOf: (authorization: string) => (authorization === 'Bearer of-alice' ? '@alice' : null),
-    learn: (authorization: string) => void learned.push(authorization),
+    verifyInBackground: (authorization: string) => void verified.push(authorization),
   };
-  const limit = createGeneralLimit(TEN_AT_ONCE, { ...gateway(newSecret()), callers });
+  const limit = createGeneralLimit(BURST_OF_TEN, { ...gateway(newSecret()), callers });
   for (let count = 0; count < 10; count++)
-    expect(limit.admit(requestFrom(`203.0.113.${count}`, 'Bearer of-alice'))).toBeNull();
-  expect(limit.admit(requestFrom('203.0.113.200', 'Bearer of-alice'))).not.toBeNull();
+    expect(limit.admit(requestFrom(`203.0.113.${count}`, 'Bearer of-alice')).problem).toBeNull();
+  expect(limit.admit(requestFrom('203.0.113.200', 'Bearer of-alice')).problem).not.toBeNull();
   for (let count = 0; count < 10; count++)
-    expect(limit.admit(requestFrom('203.0.113.66', `Bearer forged-${count}`))).toBeNull();
-  expect(limit.admit(requestFrom('203.0.113.66', 'Bearer forged-again'))).not.toBeNull();
-  // A flood is not verified.
-  expect(learned).toHaveLength(10);
+    expect(limit.admit(requestFrom('203.0.113.66', `Bearer forged-${count}`)).problem).toBeNull();
+  expect(limit.admit(requestFrom('203.0.113.66', 'Bearer forged-again')).problem).not.toBeNull();
+  // Rejected requests are not verified.
+  expect(verified).toHaveLength(10);
 });
 
 test('many who ask are told of in few calls, each with what is theirs', async () => {
   const secret = newSecret();
   const { shared } = gateway(secret);
-  const meters = Array.from({ length: 500 }, (_, index) => ({
+  const buckets = Array.from({ length: 500 }, (_, index) => ({
     key: `user-${index}`,
-    restoredAtMs: 0,
-    unsharedMs: 1_000 + index,
+    theoreticalArrivalMs: 0,
+    unsyncedMs: 1_000 + index,
     sharedKey: '',
   }));
-  const groups = shared.groups(meters, TEN_AT_ONCE);
+  const groups = shared.groups(buckets, BURST_OF_TEN);
   expect(groups.length).toBeLessThanOrEqual(64);
   expect(groups.flat()).toHaveLength(500);
   for (const group of groups) {
-    const ahead = await shared.add(group, TEN_AT_ONCE);
-    expect(ahead.map(Math.round)).toEqual(group.map(({ unsharedMs }) => unsharedMs));
+    const ahead = await shared.add(group, BURST_OF_TEN);
+    expect(ahead.map(Math.round)).toEqual(group.map(({ unsyncedMs }) => unsyncedMs));
   }
 });
 
@@ -129,37 +133,40 @@ test('a strict limit is exact over all gateways, however many ask at once', asyn
   const secret = newSecret();
   const limits = Array.from({ length: 3 }, () => createStrictLimits(PER_MINUTE, gateway(secret)));
   const verdicts = await Promise.all(
-    Array.from({ length: 90 }, (_, index) => limits[index % 3]?.ask('sign-in', '203.0.113.7')),
+    Array.from({ length: 90 }, (_, index) => limits[index % 3]?.check('sign-in', '203.0.113.7')),
   );
   const admitted = verdicts.filter((verdict) => verdict?.problem === null);
   expect(admitted).toHaveLength(10);
-  const refused = verdicts.find((verdict) => verdict?.problem)?.problem;
-  expect(refused).toMatchObject({ status: 429, code: 'rate.limited', headers: { 'retry-after': '3' } });
-  expect((await limits[0]?.ask('sign-in', '203.0.113.8'))?.problem).toBeNull();
-  expect(limits[0]?.ask('registration', '203.0.113.7')).toBeNull();
+  const rejected = verdicts.find((verdict) => verdict?.problem)?.problem;
+  expect(rejected).toMatchObject({ status: 429, code: 'rate.limited', headers: { 'retry-after': '3' } });
+  expect((await limits[0]?.check('sign-in', '203.0.113.8'))?.problem).toBeNull();
+  expect(limits[0]?.check('registration', '203.0.113.7')).toBeNull();
 });
 
 test('who is over a strict limit is refused at once, and Redis is left alone', async () => {
   const limit = createStrictLimits(PER_MINUTE, gateway(newSecret()));
-  const ask = () => limit.ask('password-reset', '203.0.113.7');
-  for (let count = 0; count < 3; count++) expect((await ask())?.problem).toBeNull();
-  expect(ask()).not.toBeInstanceOf(Promise);
-  const refused = await ask();
-  expect(refused?.lines).toBe(
+  const check = () => limit.check('password-reset', '203.0.113.7');
+  for (let count = 0; count < 3; count++) expect((await check())?.problem).toBeNull();
+  expect(check()).not.toBeInstanceOf(Promise);
+  const rejected = await check();
+  expect(rejected?.headerLines).toBe(
     'RateLimit-Policy: "password-reset";q=3;w=36\r\nRateLimit: "password-reset";r=0;t=12\r\n',
   );
 });
 
 test('a Redis that does not answer is waited for once, and then not', async () => {
   const parts = gateway(newSecret());
-  const silent = { ...parts, shared: { ...parts.shared, take: () => new Promise<never>(() => undefined) } };
-  const limit = createStrictLimits(PER_MINUTE, silent);
-  const first = await limit.ask('sign-in', '203.0.113.7');
-  expect([first?.problem, parts.sharing.works]).toEqual([null, false]);
-  const verdicts: Verdict[] = [];
+  const unresponsive = {
+    ...parts,
+    shared: { ...parts.shared, take: () => new Promise<never>(() => undefined) },
+  };
+  const limit = createStrictLimits(PER_MINUTE, unresponsive);
+  const first = await limit.check('sign-in', '203.0.113.7');
+  expect([first?.problem, parts.redis.isAvailable]).toEqual([null, false]);
+  const verdicts: RateVerdict[] = [];
   for (let count = 0; count < 10; count++) {
-    const verdict = limit.ask('sign-in', '203.0.113.7');
-    if (verdict instanceof Promise || verdict === null) throw new Error('it was waited for');
+    const verdict = limit.check('sign-in', '203.0.113.7');
+    if (verdict instanceof Promise || verdict === null) throw new Error('expected a local decision');
     verdicts.push(verdict);
   }
   expect(verdicts.filter(({ problem }) => problem === null)).toHaveLength(9);
@@ -171,10 +178,10 @@ test('Redis learns neither addresses nor users, and forgets who has everything b
   const limit = createGeneralLimit(policy, { ...gateway(secret), callers: nobody });
   limit.admit(requestFrom('203.0.113.77'));
   const { shared } = gateway(secret);
-  const meter = { key: '203.0.113.77', restoredAtMs: 0, unsharedMs: 2_000, sharedKey: '' };
-  await shared.add([meter], TEN_AT_ONCE);
-  expect(meter.sharedKey).toMatch(/^gateway:rate:\{[\w-]\}:default:[\w-]{22}$/);
-  const leftMs = await redis.pTTL(meter.sharedKey);
+  const bucket = { key: '203.0.113.77', theoreticalArrivalMs: 0, unsyncedMs: 2_000, sharedKey: '' };
+  await shared.add([bucket], BURST_OF_TEN);
+  expect(bucket.sharedKey).toMatch(/^gateway:rate:\{[\w-]\}:default:[\w-]{22}$/);
+  const leftMs = await redis.pTTL(bucket.sharedKey);
   expect(leftMs).toBeGreaterThan(500);
   expect(leftMs).toBeLessThanOrEqual(2_000);
 });

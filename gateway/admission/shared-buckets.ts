@@ -1,25 +1,25 @@
 import { createHmac } from 'node:crypto';
 import type { Redis } from '#kit/redis/client';
 import { redisScript } from '#kit/redis/script';
-import type { Meter, RatePolicy } from './rate-policy';
+import type { RateBucket, RatePolicy } from './rate-policy';
 
-/** What all gateways have counted together, kept in Redis. Every call fails as a command does when Redis is away. */
-export interface SharedMeters {
+/** The buckets all gateways share in Redis. Every call rejects as a command does when Redis is unavailable. */
+export interface SharedBuckets {
   /**
    * Counts one request, exactly.
    *
-   * @returns whether it is admitted, and for how long what was used is ahead of the clock then
+   * @returns whether it is admitted, and how far the theoretical arrival time is then ahead of the clock
    */
-  take(meter: Meter, policy: RatePolicy): Promise<{ admitted: boolean; aheadMs: number }>;
-  /** The same meters in groups of which one call can tell: a cluster of Redis keeps those of a group on one server. */
-  groups(meters: readonly Meter[], policy: RatePolicy): Meter[][];
-  /** Adds what was admitted here (`unsharedMs`). @returns for how long what all have used is ahead of the clock, by meter */
-  add(group: readonly Meter[], policy: RatePolicy): Promise<number[]>;
+  take(bucket: RateBucket, policy: RatePolicy): Promise<{ admitted: boolean; aheadMs: number }>;
+  /** Partitions buckets by hash slot: in a Redis cluster, the keys of one call must be on one server. */
+  groups(buckets: readonly RateBucket[], policy: RatePolicy): RateBucket[][];
+  /** Adds what was admitted here (`unsyncedMs`). @returns how far each bucket is ahead of the clock */
+  add(group: readonly RateBucket[], policy: RatePolicy): Promise<number[]>;
 }
 
 /**
- * GCRA on the clock of Redis, so that those of the gateways need not agree. A key lives as long as it says something.
- * Times are text with fractions; the answers are in whole microseconds, as Redis cuts fractions off.
+ * GCRA on the clock of Redis, so that the gateways' clocks need not agree. A key expires when its bucket is restored.
+ * Times are text with fractions; replies are in whole microseconds, because Redis truncates fractions.
  */
 const count = redisScript(`
   local time = redis.call('TIME')
@@ -41,43 +41,43 @@ const count = redisScript(`
 `);
 const WITHOUT_LIMIT = 0;
 
-/** @param secret keys in Redis are made with it: whoever reads them learns neither users nor addresses */
-export function createSharedMeters(redis: Redis, secret: string): SharedMeters {
-  /** The first character of the hash is what a cluster goes by: 64 groups, one call for each. */
-  function keyOf(meter: Meter, { name }: RatePolicy): string {
-    if (meter.sharedKey === '') {
-      const hash = createHmac('sha256', secret).update(`rate limit ${meter.key}`).digest('base64url');
-      meter.sharedKey = `gateway:rate:{${hash.charAt(0)}}:${name}:${hash.slice(0, 22)}`;
+/** @param secret keys are HMACs with it: they reveal neither users nor addresses */
+export function createSharedBuckets(redis: Redis, secret: string): SharedBuckets {
+  /** The first character of the hash is the hash tag of a Redis cluster: 64 groups, one call each. */
+  function keyOf(bucket: RateBucket, { name }: RatePolicy): string {
+    if (bucket.sharedKey === '') {
+      const hash = createHmac('sha256', secret).update(`rate limit ${bucket.key}`).digest('base64url');
+      bucket.sharedKey = `gateway:rate:{${hash.charAt(0)}}:${name}:${hash.slice(0, 22)}`;
     }
-    return meter.sharedKey;
+    return bucket.sharedKey;
   }
 
   async function run(keys: readonly string[], toleranceMs: number, costsMs: readonly number[]) {
     const args = [toleranceMs, ...costsMs].map((ms) => ms.toFixed(6));
-    const answer = await count(redis, keys, args);
-    if (!areNumbers(answer) || answer.length !== keys.length * 2)
-      throw new Error('Redis answered a count with something else');
-    return answer;
+    const reply = await count(redis, keys, args);
+    if (!areNumbers(reply) || reply.length !== keys.length * 2)
+      throw new Error('Redis replied to the rate limit script with an unexpected value');
+    return reply;
   }
 
   return {
-    async take(meter, policy) {
-      const answer = await run([keyOf(meter, policy)], policy.toleranceMs, [policy.costMs]);
-      return { admitted: answer[0] === 1, aheadMs: (answer[1] ?? 0) / 1_000 };
+    async take(bucket, policy) {
+      const reply = await run([keyOf(bucket, policy)], policy.toleranceMs, [policy.emissionIntervalMs]);
+      return { admitted: reply[0] === 1, aheadMs: (reply[1] ?? 0) / 1_000 };
     },
-    groups: (meters, policy) => [
-      ...Map.groupBy(meters, (meter) => keyOf(meter, policy).charAt(GROUP_CHARACTER)).values(),
+    groups: (buckets, policy) => [
+      ...Map.groupBy(buckets, (bucket) => keyOf(bucket, policy).charAt(GROUP_CHARACTER)).values(),
     ],
     async add(group, policy) {
-      const keys = group.map((meter) => keyOf(meter, policy));
-      const costsMs = group.map(({ unsharedMs }) => unsharedMs);
-      const answer = await run(keys, WITHOUT_LIMIT, costsMs);
-      return group.map((_, index) => (answer[index * 2 + 1] ?? 0) / 1_000);
+      const keys = group.map((bucket) => keyOf(bucket, policy));
+      const costsMs = group.map(({ unsyncedMs }) => unsyncedMs);
+      const reply = await run(keys, WITHOUT_LIMIT, costsMs);
+      return group.map((_, index) => (reply[index * 2 + 1] ?? 0) / 1_000);
     },
   };
 }
 
 const GROUP_CHARACTER = 'gateway:rate:{'.length;
 
-const areNumbers = (answer: unknown): answer is number[] =>
-  Array.isArray(answer) && answer.every((value) => typeof value === 'number');
+const areNumbers = (reply: unknown): reply is number[] =>
+  Array.isArray(reply) && reply.every((value) => typeof value === 'number');

@@ -1,45 +1,30 @@
 import type { RateLimitName } from '#contracts/registry';
 import { withTimeout } from '#kit/core/runtime';
-import type { Problem } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
-import { createMeters } from './rate-buckets';
-import { createRateHeaders } from './rate-headers';
-import { rateLimited, retryAfterSeconds } from './rate-limit-problem';
-import { createRatePolicy, type Meter, remaining, take, waitMs } from './rate-policy';
-import type { Sharing } from './redis-availability';
-import type { SharedMeters } from './shared-buckets';
-
-/** What a strict limit says of a request: its header lines, and the problem when it is one too many. */
-export interface Verdict {
-  readonly lines: string;
-  readonly problem: Problem | null;
-}
+import type { RateLimitParts } from './general-limit';
+import { createRateBuckets } from './rate-buckets';
+import { createRatePolicy, type RateBucket, take, waitMs } from './rate-policy';
+import { createRateVerdicts, type RateVerdict } from './rate-verdict';
 
 /**
- * The limits of routes on which secrets are guessed or mail is sent, by address. They are exact: Redis is asked before
- * the request goes on, which is little beside what these routes cost. What it does not answer in time this process
- * decides by what it has counted itself.
+ * The limits of routes that check secrets or send mail, by address. They are exact: Redis counts before the request
+ * proceeds, which is cheap compared with these routes. When it does not reply in time, this process decides by its own
+ * counts.
  */
 export interface StrictLimits {
-  /** @returns null where the limit is switched off; at once where this process can tell, otherwise when Redis has */
-  ask(name: RateLimitName, address: string): Verdict | Promise<Verdict> | null;
-  /** Forgets those who have everything back. */
+  /** @returns null where the limit is disabled; a promise where Redis decides */
+  check(name: RateLimitName, address: string): RateVerdict | Promise<RateVerdict> | null;
+  /** Removes restored buckets. */
   sweep(): void;
 }
 
 export type StrictSettings = Readonly<Record<RateLimitName, number>>;
 
-/** Redis answers within a millisecond; longer than this nobody should wait for it. */
-const ANSWER_MS = 100;
+/** Redis replies within a millisecond; a client should not wait longer than this. */
+const REDIS_TIMEOUT_MS = 100;
 
-/**
- * @param perMinute requests of one address by limit; 0 switches it off
- * @param clock milliseconds, ever increasing
- */
-export function createStrictLimits(
-  perMinute: StrictSettings,
-  parts: { shared: SharedMeters; sharing: Sharing; clock: () => number },
-): StrictLimits {
+/** @param perMinute requests per address by limit; 0 disables it */
+export function createStrictLimits(perMinute: StrictSettings, parts: RateLimitParts): StrictLimits {
   const limits = new Map<RateLimitName, StrictLimit>();
   const open = (name: RateLimitName) => {
     if (perMinute[name] > 0) limits.set(name, createStrictLimit(name, perMinute[name], parts));
@@ -48,7 +33,7 @@ export function createStrictLimits(
   open('registration');
   open('password-reset');
   return {
-    ask: (name, address) => limits.get(name)?.ask(address) ?? null,
+    check: (name, address) => limits.get(name)?.check(address) ?? null,
     sweep() {
       for (const limit of limits.values()) limit.sweep();
     },
@@ -56,58 +41,53 @@ export function createStrictLimits(
 }
 
 interface StrictLimit {
-  ask(address: string): Verdict | Promise<Verdict>;
+  check(address: string): RateVerdict | Promise<RateVerdict>;
   sweep(): void;
 }
 
 function createStrictLimit(
   name: RateLimitName,
   perMinute: number,
-  parts: { shared: SharedMeters; sharing: Sharing; clock: () => number },
+  { shared, redis, clock }: RateLimitParts,
 ): StrictLimit {
-  const { shared, sharing, clock } = parts;
   const policy = createRatePolicy(name, perMinute);
-  const headers = createRateHeaders(policy);
-  const meters = createMeters();
+  const verdicts = createRateVerdicts(policy);
+  const buckets = createRateBuckets();
 
-  function verdict(meter: Meter, admitted: boolean): Verdict {
-    const nowMs = clock();
-    if (admitted) return { lines: headers.admitted(remaining(meter, policy, nowMs)), problem: null };
-    const seconds = retryAfterSeconds(waitMs(meter, policy, nowMs));
-    return { lines: headers.refused(seconds), problem: rateLimited(policy, seconds) };
-  }
+  const verdict = (bucket: RateBucket, isAdmitted: boolean): RateVerdict =>
+    isAdmitted ? verdicts.admitted(bucket, clock()) : verdicts.rejected(bucket, clock());
 
-  const decideAlone = (meter: Meter) => verdict(meter, take(meter, policy, clock()));
+  const decideLocally = (bucket: RateBucket) => verdict(bucket, take(bucket, policy, clock()));
 
-  /** What Redis answers is kept: it is what this process goes by when Redis is gone. */
-  async function takeShared(meter: Meter): Promise<boolean> {
-    const askedAtMs = clock();
-    const asked = shared.take(meter, policy);
-    const { admitted, aheadMs } = await withTimeout(asked, ANSWER_MS, 'counting in Redis');
-    meter.restoredAtMs = Math.max(meter.restoredAtMs, askedAtMs + aheadMs);
+  /** The reply of Redis updates the local bucket, by which this process decides when Redis is unavailable. */
+  async function takeShared(bucket: RateBucket): Promise<boolean> {
+    const requestedAtMs = clock();
+    const reply = shared.take(bucket, policy);
+    const { admitted, aheadMs } = await withTimeout(reply, REDIS_TIMEOUT_MS, 'counting in Redis');
+    bucket.theoreticalArrivalMs = Math.max(bucket.theoreticalArrivalMs, requestedAtMs + aheadMs);
     return admitted;
   }
 
-  async function decideTogether(meter: Meter): Promise<Verdict> {
+  async function decideShared(bucket: RateBucket): Promise<RateVerdict> {
     try {
-      return verdict(meter, await sharing.attempt(() => takeShared(meter)));
+      return verdict(bucket, await redis.track(() => takeShared(bucket)));
     } catch {
-      // Why is known to `sharing`.
-      return decideAlone(meter);
+      // Reported by `redis`.
+      return decideLocally(bucket);
     }
   }
 
   return {
-    ask(address) {
-      const meter = meters.of(networkOf(address));
-      // What was used here was used by all: no need to ask, and a flood stays away from Redis.
-      if (waitMs(meter, policy, clock()) > 0) return verdict(meter, false);
-      if (sharing.works) return decideTogether(meter);
-      const alone = decideAlone(meter);
-      // Nobody waits for it; when it is answered, Redis is back.
-      sharing.attempt(() => takeShared(meter)).catch(() => undefined);
-      return alone;
+    check(address) {
+      const bucket = buckets.of(networkOf(address));
+      // Local usage is part of the shared usage: no need to query, and a flood does not reach Redis.
+      if (waitMs(bucket, policy, clock()) > 0) return verdict(bucket, false);
+      if (redis.isAvailable) return decideShared(bucket);
+      const local = decideLocally(bucket);
+      // A probe nobody waits for: when it succeeds, Redis is available again.
+      redis.track(() => takeShared(bucket)).catch(() => undefined);
+      return local;
     },
-    sweep: () => meters.sweep(clock()),
+    sweep: () => buckets.sweep(clock()),
   };
 }

@@ -51,8 +51,8 @@ describe('who is behind a token', () => {
     const { callers } = createScene();
     const [one, other] = [await tokenOf('alice'), await tokenOf('alice')];
     expect(callers.userOf(one)).toBeNull();
-    callers.learn(one);
-    callers.learn(other);
+    callers.verifyInBackground(one);
+    callers.verifyInBackground(other);
     await eventually(() => expect(callers.userOf(one)).toBe('@alice'));
     await eventually(() => expect(callers.userOf(other)).toBe('@alice'));
   });
@@ -61,19 +61,20 @@ describe('who is behind a token', () => {
     const { callers, verified, later } = createScene();
     const good = await tokenOf('alice');
     const forged = await tokenOf('alice', { secret: 'another-secret-for-tests-of-callers' });
-    callers.learn(good);
-    callers.learn(forged);
+    callers.verifyInBackground(good);
+    callers.verifyInBackground(forged);
     await eventually(() => expect(callers.userOf(good)).toBe('@alice'));
     await eventually(() => expect(verified()).toBe(2));
     expect(callers.userOf(forged)).toBeNull();
     await eventually(() => {
-      callers.learn(forged);
+      callers.verifyInBackground(forged);
       expect(verified()).toBe(2);
     });
-    for (const nonsense of ['Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer x.y.z']) callers.learn(nonsense);
+    for (const nonsense of ['Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer x.y.z'])
+      callers.verifyInBackground(nonsense);
     await eventually(() => expect(verified()).toBe(3));
     later(5_001);
-    callers.learn(forged);
+    callers.verifyInBackground(forged);
     await eventually(() => expect(verified()).toBe(4));
     expect(callers.userOf(forged)).toBeNull();
   });
@@ -81,7 +82,7 @@ describe('who is behind a token', () => {
   test('is forgotten when the token ends, and asked for again before', async () => {
     const { callers, verified, later } = createScene();
     const token = await tokenOf('alice', { seconds: 100 });
-    callers.learn(token);
+    callers.verifyInBackground(token);
     await eventually(() => expect(callers.userOf(token)).toBe('@alice'));
     later(61_000);
     expect(callers.userOf(token)).toBe('@alice');

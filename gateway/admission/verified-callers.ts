@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { bearerTokenIn } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
@@ -5,28 +6,28 @@ import { isField } from '../http1/field-lines';
 import type { HeaderList } from '../http1/message';
 
 /**
- * Who is behind an Authorization header, as far as it is known at this moment. Only a verified token makes somebody a
- * user here: a forged one must neither evade a limit nor use up what is somebody else's.
+ * Users by their Authorization header, as far as it has been verified. Only a verified token identifies a user here: a
+ * forged one must neither evade a limit nor use up another user's quota.
  */
 export interface VerifiedCallers {
-  /** The user of a header value; null while nobody has verified it. */
+  /** The user of a header value; null while it is not verified. */
   userOf(authorization: string): string | null;
-  /** Has a value verified in the background, for the requests that follow. */
-  learn(authorization: string): void;
+  /** Verifies a value in the background, for the requests that follow. */
+  verifyInBackground(authorization: string): void;
 }
 
-const MOST_TOKENS = 10_000;
-const MOST_REFUSED = 1_000;
-const MOST_AT_ONCE = 64;
-/** A token that was revoked stops being its user's after so long. */
-const CHECK_AGAIN_MS = 60_000;
-/** What could not be verified is tried again after so long: perhaps auth was not there yet. */
-const REFUSED_MS = 5_000;
+const MAX_VERIFIED = 10_000;
+const MAX_INVALID = 1_000;
+const MAX_CONCURRENT = 64;
+/** A revoked token stops identifying its user after this time. */
+const REVERIFY_MS = 60_000;
+/** A token that could not be verified is tried again after this time: auth may have been unavailable. */
+const INVALID_MS = 5_000;
 
-interface Known {
+interface VerifiedCaller {
   readonly user: string;
-  readonly checkAtMs: number;
-  readonly untilMs: number;
+  readonly reverifyAtMs: number;
+  readonly expiresAtMs: number;
 }
 
 /** @param clock milliseconds since 1970 */
@@ -34,61 +35,58 @@ export function createVerifiedCallers(
   tokens: TokenVerifier,
   clock: () => number = Date.now,
 ): VerifiedCallers {
-  const known = new Map<string, Known>();
-  const refused = new Map<string, number>();
-  const checking = new Set<string>();
+  // A plain map in order of insertion: it is read for every request, where an LRU would reorder; a token is verified
+  // again after a minute anyway.
+  const verified = new Map<string, VerifiedCaller>();
+  const invalid = new LRUCache<string, number>({ max: MAX_INVALID });
+  const pending = new Set<string>();
 
-  async function check(authorization: string) {
+  async function verify(authorization: string) {
     try {
       const token = bearerTokenIn(authorization);
       if (token === null) return;
-      remember(authorization, await tokens.verify(token));
+      store(authorization, await tokens.verify(token));
     } catch {
-      // Why is the service's to say; here it only is nobody's token.
-      known.delete(authorization);
-      makeRoom(refused, MOST_REFUSED);
-      refused.set(authorization, clock() + REFUSED_MS);
+      // The reason is for the service to report; here it identifies nobody.
+      verified.delete(authorization);
+      invalid.set(authorization, clock() + INVALID_MS);
     }
   }
 
-  function remember(authorization: string, { id, expiresAt }: Caller) {
-    makeRoom(known, MOST_TOKENS);
-    known.set(authorization, {
-      // Told from an address by its first character.
+  function store(authorization: string, { id, expiresAt }: Caller) {
+    if (verified.size >= MAX_VERIFIED)
+      for (const oldest of verified.keys()) if (verified.delete(oldest)) break;
+    verified.set(authorization, {
+      // The first character distinguishes it from an address.
       user: `@${id}`,
-      checkAtMs: clock() + CHECK_AGAIN_MS,
-      untilMs: expiresAt * 1_000,
+      reverifyAtMs: clock() + REVERIFY_MS,
+      expiresAtMs: expiresAt * 1_000,
     });
   }
 
-  function learn(authorization: string) {
-    if (checking.size >= MOST_AT_ONCE || checking.has(authorization)) return;
-    if ((refused.get(authorization) ?? 0) > clock()) return;
-    // A part of a request's head would keep the whole of it in memory.
+  function verifyInBackground(authorization: string) {
+    if (pending.size >= MAX_CONCURRENT || pending.has(authorization)) return;
+    if ((invalid.get(authorization) ?? 0) > clock()) return;
+    // A substring of a request's head would retain the whole head.
     const copy = Buffer.from(authorization, 'latin1').toString('latin1');
-    checking.add(copy);
-    void check(copy).finally(() => checking.delete(copy));
+    pending.add(copy);
+    void verify(copy).finally(() => pending.delete(copy));
   }
 
   return {
     userOf(authorization) {
-      const caller = known.get(authorization);
+      const caller = verified.get(authorization);
       if (caller === undefined) return null;
       const nowMs = clock();
-      if (nowMs >= caller.untilMs) {
-        known.delete(authorization);
+      if (nowMs >= caller.expiresAtMs) {
+        verified.delete(authorization);
         return null;
       }
-      if (nowMs >= caller.checkAtMs) learn(authorization);
+      if (nowMs >= caller.reverifyAtMs) verifyInBackground(authorization);
       return caller.user;
     },
-    learn,
+    verifyInBackground,
   };
-}
-
-/** The oldest goes. */
-function makeRoom(map: Map<string, unknown>, most: number) {
-  if (map.size >= most) for (const oldest of map.keys()) if (map.delete(oldest)) break;
 }
 
 /** The value of the Authorization header; null without one. */

@@ -12,8 +12,8 @@ function createWorker() {
   return { ...access, metrics: () => registry.getMetricsAsJSON() };
 }
 
-const answersOf = async (...workers: ReturnType<typeof createWorker>[]) =>
-  Promise.all(workers.map(async (one, worker) => ({ worker, knowledge: { metrics: await one.metrics() } })));
+const reportsOf = async (...workers: ReturnType<typeof createWorker>[]) =>
+  Promise.all(workers.map(async (one, worker) => ({ worker, report: { metrics: await one.metrics() } })));
 
 const LABELS = '{route="/birds/:id",status_class="2xx"}';
 
@@ -24,7 +24,7 @@ test('counts, buckets and what is open are added up', async () => {
   second.observe('/birds/:id', 200, 3_000);
   second.observe('/birds/:id', 503, 1);
   const merged = createMergedMetrics();
-  const text = await merged.text({ answers: await answersOf(first, second), silent: [] }, []);
+  const text = await merged.text({ reports: await reportsOf(first, second), unresponsive: [] }, []);
   expect(text).toContain('# TYPE gateway_request_duration_seconds histogram');
   expect(text).toContain(`gateway_requests_total${LABELS} 3\n`);
   expect(text).toContain('gateway_requests_total{route="/birds/:id",status_class="5xx"} 1\n');
@@ -44,21 +44,21 @@ test('what a worker has counted stays in the sum while it is silent and when ano
   first.observe('/birds/:id', 200, 1);
   second.observe('/birds/:id', 200, 1);
   const merged = createMergedMetrics();
-  const [ofFirst] = await answersOf(first, second);
-  if (ofFirst === undefined) throw new Error('nothing was answered');
-  const requests = async (gathered: Parameters<typeof merged.text>[0]) => {
-    const text = await merged.text(gathered, []);
+  const [ofFirst] = await reportsOf(first, second);
+  if (ofFirst === undefined) throw new Error('no report');
+  const requests = async (reports: Parameters<typeof merged.text>[0]) => {
+    const text = await merged.text(reports, []);
     expect(text).toContain(`gateway_request_duration_seconds_count${LABELS}`);
     return Number(/gateway_requests_total{.*} (\d+)\n/.exec(text)?.[1]);
   };
-  expect(await requests({ answers: await answersOf(first, second), silent: [] })).toBe(2);
-  expect(await requests({ answers: [ofFirst], silent: [1] })).toBe(2);
+  expect(await requests({ reports: await reportsOf(first, second), unresponsive: [] })).toBe(2);
+  expect(await requests({ reports: [ofFirst], unresponsive: [1] })).toBe(2);
   for (let time = 1; time <= 3; time++) {
     merged.ended(1);
     const fresh = createWorker();
-    expect(await requests({ answers: await answersOf(first, fresh), silent: [] })).toBe(1 + time);
+    expect(await requests({ reports: await reportsOf(first, fresh), unresponsive: [] })).toBe(1 + time);
     fresh.observe('/birds/:id', 200, 1);
-    expect(await requests({ answers: await answersOf(first, fresh), silent: [] })).toBe(2 + time);
+    expect(await requests({ reports: await reportsOf(first, fresh), unresponsive: [] })).toBe(2 + time);
   }
 });
 
@@ -66,8 +66,8 @@ test("the supervisor's own numbers are among them", async () => {
   const registry = new Registry();
   new Counter({ name: 'restarts', help: 'Restarts', registers: [registry] }).inc(3);
   const own = await registry.getMetricsAsJSON();
-  const answers = await answersOf(createWorker());
-  expect(await createMergedMetrics().text({ answers, silent: [] }, own)).toContain('restarts 3\n');
+  const reports = await reportsOf(createWorker());
+  expect(await createMergedMetrics().text({ reports, unresponsive: [] }, own)).toContain('restarts 3\n');
 });
 
 const bucketsOf = (text: string) =>

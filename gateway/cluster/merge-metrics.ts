@@ -1,37 +1,37 @@
 import { AggregatorRegistry } from 'prom-client';
-import type { Gathered, Metrics } from './messages';
+import type { ClusterReports, Metrics } from './messages';
 
-/** The metrics of all workers as those of one gateway. */
+/** Merges the metrics of all workers into those of one gateway. */
 export interface MergedMetrics {
   /** @param own the supervisor's @returns Prometheus' text format */
-  text(gathered: Gathered, own: Metrics): Promise<string>;
-  /** Keeps what it had counted when it was last asked. */
+  text(reports: ClusterReports, own: Metrics): Promise<string>;
+  /** Retains the last reported counts of a worker that has ended. */
   ended(worker: number): void;
 }
 
 /**
- * Counts are added up, and never go down: what a worker had counted stays in the sum while it is silent and after it
- * has ended. Prometheus would take a smaller sum for a restart, and all of it for new.
+ * Counters are summed and never decrease: the last counts of a worker stay in the sum while it is unresponsive and after
+ * it has ended. Prometheus would take a lower sum for a counter reset.
  */
 export function createMergedMetrics(): MergedMetrics {
-  const counted = new Map<number, Metrics>();
+  const lastCounts = new Map<number, Metrics>();
   let past: Metrics[] = [];
 
   return {
-    async text({ answers, silent }, own) {
+    async text({ reports, unresponsive }, own) {
       const present: Metrics[] = [];
-      for (const { worker, knowledge } of answers) {
-        if (knowledge.metrics === undefined) continue;
-        present.push(knowledge.metrics);
-        counted.set(worker, countsOf(knowledge.metrics));
+      for (const { worker, report } of reports) {
+        if (report.metrics === undefined) continue;
+        present.push(report.metrics);
+        lastCounts.set(worker, countsOf(report.metrics));
       }
-      for (const worker of silent) present.push(counted.get(worker) ?? []);
+      for (const worker of unresponsive) present.push(lastCounts.get(worker) ?? []);
       if (past.length > 1) past = [await AggregatorRegistry.aggregate(past).getMetricsAsJSON()];
       return AggregatorRegistry.aggregate([...present, ...past, own]).metrics();
     },
     ended(worker) {
-      past.push(counted.get(worker) ?? []);
-      counted.delete(worker);
+      past.push(lastCounts.get(worker) ?? []);
+      lastCounts.delete(worker);
     },
   };
 }

@@ -1,25 +1,25 @@
 import type { Registry } from 'prom-client';
 import type { Explained } from '../model/explanation';
 
-/** What may be asked of every process of a gateway. */
-export type Question =
-  /** Whether it answers at all. */
+/** What can be queried of every worker process of a gateway. */
+export type WorkerQuery =
+  /** A liveness check. */
   | { readonly about: 'presence' }
   | { readonly about: 'request'; readonly requestId: string }
   | { readonly about: 'loads' }
   | { readonly about: 'metrics' };
 
-/** What one process knows about what was asked; the rest stays out. */
-export interface Knowledge {
+/** One process's result; only what was queried is present. */
+export interface WorkerReport {
   readonly explained?: Explained;
-  readonly loads?: readonly KnownLoad[];
+  readonly loads?: readonly WorkerInstanceLoad[];
   readonly metrics?: Metrics;
 }
 
 export type Metrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-/** How one process sees an instance: what it has in flight there, and what it has learned of it. */
-export interface KnownLoad {
+/** One process's view of an instance. */
+export interface WorkerInstanceLoad {
   readonly instanceId: string;
   readonly inFlight: number;
   readonly costMs: number;
@@ -28,21 +28,21 @@ export interface KnownLoad {
   readonly probing: boolean;
 }
 
-/** What came together. */
-export interface Gathered {
-  readonly answers: readonly { readonly worker: number; readonly knowledge: Knowledge }[];
-  /** The workers that did not answer in time. */
-  readonly silent: readonly number[];
+/** The results of all workers. */
+export interface ClusterReports {
+  readonly reports: readonly { readonly worker: number; readonly report: WorkerReport }[];
+  /** Workers that did not reply in time. */
+  readonly unresponsive: readonly number[];
 }
 
 export type ToSupervisor =
-  /** From now on it can be asked. */
+  /** From now on the worker can be queried. */
   | { readonly kind: 'listening' }
-  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
-  | { readonly kind: 'answer'; readonly id: number; readonly knowledge: Knowledge };
+  | { readonly kind: 'query'; readonly id: number; readonly query: WorkerQuery }
+  | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport };
 
 export type ToWorker =
-  | { readonly kind: 'question'; readonly id: number; readonly question: Question }
-  | { readonly kind: 'gathered'; readonly id: number; readonly gathered: Gathered }
-  /** Metrics come merged: what workers that have ended had counted is only known to the supervisor. */
+  | { readonly kind: 'query'; readonly id: number; readonly query: WorkerQuery }
+  | { readonly kind: 'reports'; readonly id: number; readonly reports: ClusterReports }
+  /** Metrics are merged by the supervisor, which alone knows the counts of workers that have ended. */
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string };

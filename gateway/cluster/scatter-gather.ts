@@ -1,56 +1,59 @@
-import type { Gathered, Knowledge, Question, ToWorker } from './messages';
+import type { ClusterReports, ToWorker, WorkerQuery, WorkerReport } from './messages';
 
-/** A running worker, as far as it can be asked. */
-export interface AskedWorker {
+/** A running worker that can be queried. */
+export interface QueriedWorker {
   readonly number: number;
   /** False while it starts. */
   listening: boolean;
-  /** Questions it still owes an answer. */
-  owed: number;
+  /** Queries it has not replied to. */
+  outstanding: number;
   /** False when its channel is closed. */
   send(message: ToWorker): boolean;
 }
 
-/** Puts a question to all workers. */
-export interface Gathering {
-  /** Waits for the slowest, but no longer than is good for whoever asks. */
-  ask(question: Question): Promise<Gathered>;
-  answered(worker: AskedWorker, id: number, knowledge: Knowledge): void;
-  /** Nothing more comes from it. */
-  ended(worker: AskedWorker): void;
+/** Sends a query to all workers, and gathers their reports. */
+export interface ScatterGather {
+  /** Waits for the slowest worker up to a timeout. */
+  query(query: WorkerQuery): Promise<ClusterReports>;
+  reported(worker: QueriedWorker, id: number, report: WorkerReport): void;
+  /** The worker has ended. */
+  ended(worker: QueriedWorker): void;
 }
 
-/** Shorter than a prober or a scraper waits. */
-const ANSWER_MS = 1_000;
-/** One that owes so many answers is stuck: asking it again would only fill its channel. */
-const MOST_OWED = 4;
+/** Shorter than the timeouts of probes and scrapers. */
+const REPORT_TIMEOUT_MS = 1_000;
+/** A worker with this many outstanding queries is stuck: further ones would only fill its channel. */
+const MAX_OUTSTANDING = 4;
 
-export function createGathering(workers: ReadonlySet<AskedWorker>, answerMs: number = ANSWER_MS): Gathering {
+export function createScatterGather(
+  workers: ReadonlySet<QueriedWorker>,
+  timeoutMs: number = REPORT_TIMEOUT_MS,
+): ScatterGather {
   interface Round {
-    readonly waitingFor: Set<AskedWorker>;
-    readonly answers: Gathered['answers'][number][];
+    readonly waitingFor: Set<QueriedWorker>;
+    readonly reports: ClusterReports['reports'][number][];
     finish(): void;
   }
   const rounds = new Map<number, Round>();
   let lastId = 0;
 
-  function remove(round: Round, worker: AskedWorker) {
+  function remove(round: Round, worker: QueriedWorker) {
     if (round.waitingFor.delete(worker) && round.waitingFor.size === 0) round.finish();
   }
 
   return {
-    ask(question) {
+    query(query) {
       const id = ++lastId;
-      const { promise, resolve } = Promise.withResolvers<Gathered>();
-      const silent: number[] = [];
-      const timer = setTimeout(finish, answerMs);
-      const round: Round = { waitingFor: new Set(), answers: [], finish };
+      const { promise, resolve } = Promise.withResolvers<ClusterReports>();
+      const skipped: number[] = [];
+      const timer = setTimeout(finish, timeoutMs);
+      const round: Round = { waitingFor: new Set(), reports: [], finish };
       rounds.set(id, round);
       for (const worker of workers) {
         if (!worker.listening) continue;
-        if (worker.owed >= MOST_OWED) silent.push(worker.number);
-        else if (worker.send({ kind: 'question', id, question })) {
-          worker.owed++;
+        if (worker.outstanding >= MAX_OUTSTANDING) skipped.push(worker.number);
+        else if (worker.send({ kind: 'query', id, query })) {
+          worker.outstanding++;
           round.waitingFor.add(worker);
         }
       }
@@ -62,16 +65,16 @@ export function createGathering(workers: ReadonlySet<AskedWorker>, answerMs: num
         if (!rounds.delete(id)) return;
         const late = [...round.waitingFor].map(({ number }) => number);
         resolve({
-          answers: round.answers.toSorted((left, right) => left.worker - right.worker),
-          silent: [...silent, ...late].sort((left, right) => left - right),
+          reports: round.reports.toSorted((left, right) => left.worker - right.worker),
+          unresponsive: [...skipped, ...late].sort((left, right) => left - right),
         });
       }
     },
-    answered(worker, id, knowledge) {
-      worker.owed--;
+    reported(worker, id, report) {
+      worker.outstanding--;
       const round = rounds.get(id);
       if (!round?.waitingFor.has(worker)) return;
-      round.answers.push({ worker: worker.number, knowledge });
+      round.reports.push({ worker: worker.number, report });
       remove(round, worker);
     },
     ended(worker) {

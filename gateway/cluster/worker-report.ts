@@ -1,21 +1,21 @@
 import type { Registry } from 'prom-client';
 import type { RecentRequests } from '../observability/recent-requests';
 import type { Directory } from '../routing/directory';
-import type { Know } from './cluster';
-import type { KnownLoad } from './messages';
+import type { WorkerReporter } from './cluster-client';
+import type { WorkerInstanceLoad } from './messages';
 
-/** Answers what may be asked of every process, from what this one knows. */
-export function createKnowledge(process: {
+/** Replies to queries from the state of this process. */
+export function createWorkerReporter(process: {
   readonly directory: Directory;
   readonly recent: RecentRequests;
   readonly metrics: Registry;
-}): Know {
-  return async (question) => {
-    switch (question.about) {
+}): WorkerReporter {
+  return async (query) => {
+    switch (query.about) {
       case 'presence':
         return {};
       case 'request':
-        return { explained: process.recent.explain(question.requestId) };
+        return { explained: process.recent.explain(query.requestId) };
       case 'loads':
         return { loads: loadsOf(process.directory) };
       case 'metrics':
@@ -24,7 +24,7 @@ export function createKnowledge(process: {
   };
 }
 
-const loadsOf = (directory: Directory): KnownLoad[] =>
+const loadsOf = (directory: Directory): WorkerInstanceLoad[] =>
   directory.services().flatMap(({ balancer }) =>
     balancer.loads().map(({ instance, inFlight, costMs, ejectedForMs, ejections, probing }) => ({
       instanceId: instance.instance_id,

@@ -1,18 +1,18 @@
-import type { ClientSide } from './client-stream';
+import type { ClientStream } from './client-stream';
 
-/** What may wait in memory for whoever reads a body; what a packet brings comes on top. */
-const WAITING_BYTES = 64 * 1024;
+/** High-water mark of the stream; the content of one packet may exceed it. */
+const BUFFERED_BYTES = 64 * 1024;
 
-/** The body of a request as a stream, read from the client only as fast as somebody takes it. */
+/** A request body as a stream with backpressure to the client. */
 export interface BodyStream {
   readonly stream: ReadableStream<Uint8Array>;
-  push(span: Buffer): void;
+  push(part: Buffer): void;
   end(): void;
-  /** Tells the reader that the rest will not come. */
+  /** Errors the stream: the rest of the body will not arrive. */
   fail(reason: Error): void;
 }
 
-export function createBodyStream(client: Pick<ClientSide, 'pause' | 'resume'>): BodyStream {
+export function createBodyStream(client: Pick<ClientStream, 'pause' | 'resume'>): BodyStream {
   let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -24,13 +24,13 @@ export function createBodyStream(client: Pick<ClientSide, 'pause' | 'resume'>): 
         controller = null;
       },
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: WAITING_BYTES }),
+    new ByteLengthQueuingStrategy({ highWaterMark: BUFFERED_BYTES }),
   );
   return {
     stream,
-    push(span) {
+    push(part) {
       if (controller === null) return;
-      controller.enqueue(span);
+      controller.enqueue(part);
       if ((controller.desiredSize ?? 0) <= 0) client.pause();
     },
     end() {

@@ -76,7 +76,7 @@ test('every request sent before a client closes its sending side is answered', a
   });
   const gateway = await gatewayTo({
     instances: [upstream.port],
-    own: () => Promise.resolve(new Response('own')),
+    handleLocally: () => Promise.resolve(new Response('own')),
   });
   const client = rawClient(gateway.port);
   client.socket.end(`${GET}${GET.replace(' / ', ' /own ').repeat(2)}${GET}`);
@@ -171,7 +171,7 @@ test('a trusted proxy has as many connections as it needs', async () => {
     instances: [],
     limits: { clientsPerAddress: 1 },
     trustedProxies: ['127.0.0.1'],
-    own: () => Promise.resolve(new Response('own')),
+    handleLocally: () => Promise.resolve(new Response('own')),
   });
   const clients = Array.from({ length: 5 }, () => rawClient(gateway.port));
   for (const client of clients) {

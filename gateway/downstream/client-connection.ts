@@ -5,105 +5,93 @@ import { MalformedMessage } from '../http1/malformed-message';
 import type { IncomingRequest } from '../http1/message';
 import { createRequestHeadReader } from '../http1/request-head';
 import { problemOfMalformedMessage, RequestTimeout } from '../model/problems';
-import type { Plane } from '../proxy/data-plane';
-import { handleRequest } from '../proxy/pipeline';
-import type { Arrival } from './client-origin';
-import { type ClientSide, CONTINUE_HEAD, type RequestHandler } from './client-stream';
-import type { Yielding } from './connection-limit';
-import { createClosing, type EndableSocket } from './lingering-close';
-import { unreadableAnswer } from './problem-response';
-import { createIntake, type PausableSocket } from './read-buffer';
-import { type ByteSink, createOutbox } from './write-queue';
-
-/** What a client connection needs of its socket. */
-export interface ClientSocket extends ByteSink, PausableSocket, EndableSocket {
-  terminate(): void;
-}
-
-/** Events of one client's socket, and what a draining gateway asks of it. */
-export interface ClientConnection extends Yielding {
-  readonly arrival: Arrival;
-  received(bytes: Buffer): void;
-  drained(): void;
-  ended(): void;
-  closed(): void;
-  /** Closes it when no request is running; a running one is the last. */
-  closeWhenIdle(): void;
-  terminate(): void;
-}
+import type { ClientPeer } from './client-origin';
+import type { ClientStream, RequestHandler } from './client-stream';
+import type { ClientConnection, ClientSocket, ConnectionServices } from './connection';
+import { CONTINUE_HEAD } from './exchange';
+import { createLingeringClose } from './lingering-close';
+import { malformedRequestResponse } from './problem-response';
+import { createReadBuffer } from './read-buffer';
+import { createWriteQueue } from './write-queue';
 
 type Mode =
   /** Between requests, or within a head. */
   | 'head'
   | 'body'
-  /** The request is whole, its response is not. */
+  /** The request is complete, its response is not. */
   | 'response'
-  /** The last response is written; what comes is read over until the client closes. */
+  /** The last response is written; input is discarded until the client closes. */
   | 'linger'
   | 'closed';
 
-/** Reads requests from one client's connection and has them handled one after the other. */
+/** Reads requests from one client connection and has them handled one after the other. */
 export function createClientConnection(
   socket: ClientSocket,
-  arrival: Arrival,
-  plane: Plane,
+  peer: ClientPeer,
+  services: ConnectionServices,
 ): ClientConnection {
-  const { limits, clock } = plane;
+  const { limits, clock } = services;
   const reader = createRequestHeadReader(limits);
   let mode: Mode = 'head';
   let decoder: BodyDecoder | null = null;
   let handler: RequestHandler | null = null;
-  let processing = false;
-  let clientEnded = false;
-  /** Whether an interim response can be sent: to HTTP/1.1, and before anything of the response has been. */
-  let mayProbe = false;
-  let tunnel = false;
-  /** Whether the next request waits until the response before it has been sent: a client that does not read gets no more. */
-  let unsent = false;
-  let headStarted = true;
+  let isProcessing = false;
+  let hasClientEnded = false;
+  /** Whether an interim response can be sent: to HTTP/1.1, and before any part of the response. */
+  let canProbe = false;
+  let isTunnel = false;
+  /** Whether the next request waits until the previous response has been sent: backpressure to pipelining clients. */
+  let awaitsFlush = false;
+  let hasHeadStarted = true;
   let bytesInWindow = 0;
 
-  const reading = clock.create(readingTookTooLong);
-  const answering = clock.create(() => handler?.timeUp());
+  const readDeadline = clock.create(readTimedOut);
+  const handlerDeadline = clock.create(() => handler?.timedOut());
   const stall = clock.create(() => terminate());
-  /** Holds what comes behind the running request until that has ended. */
-  const intake = createIntake(socket);
-  const outbox = createOutbox(
+  /** Buffers what follows the current request until that has ended. */
+  const readBuffer = createReadBuffer(socket);
+  const writeQueue = createWriteQueue(
     () => socket,
     stall,
     limits.writeStallMs,
     () => {
       if (closing.sent()) return;
-      if (unsent) nextRequest();
+      if (awaitsFlush) nextRequest();
       else handler?.drained();
     },
   );
-  const closing = createClosing(socket, outbox, reading, limits.lingerMs, () => clientEnded, terminate);
+  const closing = createLingeringClose(socket, {
+    writeQueue,
+    readDeadline,
+    lingerMs: limits.lingerMs,
+    hasClientEnded: () => hasClientEnded,
+    terminate,
+  });
 
-  const side: ClientSide = {
-    arrival,
-    deadline: answering,
+  const stream: ClientStream = {
+    peer,
+    deadline: handlerDeadline,
     get bodyComplete() {
       return decoder === null || decoder.done;
     },
-    push: outbox.push,
-    pushBytes: outbox.pushBytes,
+    push: writeQueue.push,
+    pushBytes: writeQueue.pushBytes,
     flush() {
-      mayProbe = false;
-      return outbox.flush();
+      canProbe = false;
+      return writeQueue.flush();
     },
-    pause: intake.pause,
-    resume: intake.resume,
+    pause: readBuffer.pause,
+    resume: readBuffer.resume,
     finish,
     abort: terminate,
-    becomeTunnel(next) {
-      tunnel = true;
+    upgrade(next) {
+      isTunnel = true;
       mode = 'body';
       handler = next;
       decoder = createBodyDecoder(UNTIL_CLOSE);
-      reading.clear();
-      if (!processing) processAhead();
-      if (clientEnded) next.end();
+      readDeadline.clear();
+      if (!isProcessing) processBuffered();
+      if (hasClientEnded) next.end();
     },
     shutdown: closing.shutdown,
   };
@@ -117,7 +105,7 @@ export function createClientConnection(
 
   function process(bytes: Buffer) {
     let position = 0;
-    processing = true;
+    isProcessing = true;
     try {
       while (position < bytes.length) {
         if (mode === 'head') position = readHead(bytes, position);
@@ -127,18 +115,18 @@ export function createClientConnection(
       if (mode === 'body') handler?.flush();
     } catch (failure) {
       if (!(failure instanceof MalformedMessage)) throw failure;
-      refuse(problemOfMalformedMessage(failure));
+      reject(problemOfMalformedMessage(failure));
     } finally {
-      processing = false;
+      isProcessing = false;
     }
-    if (position < bytes.length && mode === 'response') intake.hold(bytes.subarray(position));
-    else if (clientEnded) nothingFollows();
+    if (position < bytes.length && mode === 'response') readBuffer.store(bytes.subarray(position));
+    else if (hasClientEnded) endOfInput();
   }
 
-  /** What is not whole by now never will be. */
-  function nothingFollows() {
-    if (mode === 'head' && !reader.started) closeGently();
-    else if (mode === 'head' || (mode === 'body' && !tunnel)) terminate();
+  /** An incomplete request stays incomplete. */
+  function endOfInput() {
+    if (mode === 'head' && !reader.started) closeGracefully();
+    else if (mode === 'head' || (mode === 'body' && !isTunnel)) terminate();
   }
 
   function readHead(bytes: Buffer, position: number): number {
@@ -147,23 +135,23 @@ export function createClientConnection(
       begin(request);
       return reader.consumed;
     }
-    if (!headStarted) reading.set(limits.headMs);
-    headStarted = true;
+    if (!hasHeadStarted) readDeadline.set(limits.headMs);
+    hasHeadStarted = true;
     return bytes.length;
   }
 
   function begin(request: IncomingRequest) {
-    const bodyless = request.framing.kind === 'none';
-    decoder = bodyless ? null : createBodyDecoder(request.framing);
-    mode = bodyless || decoder?.done ? 'response' : 'body';
+    const isBodyless = request.framing.kind === 'none';
+    decoder = isBodyless ? null : createBodyDecoder(request.framing);
+    mode = isBodyless || decoder?.done ? 'response' : 'body';
     bytesInWindow = 0;
-    mayProbe = request.head.httpVersion === '1.1';
-    if (mode === 'body') reading.set(limits.bodyProgressMs);
-    else if (clientEnded) reading.set(limits.probeMs);
-    else reading.clear();
-    const started = handleRequest(side, request, plane);
-    // Refused requests have ended by now.
-    if (unsent || (mode !== 'response' && mode !== 'body')) return;
+    canProbe = request.head.httpVersion === '1.1';
+    if (mode === 'body') readDeadline.set(limits.bodyProgressMs);
+    else if (hasClientEnded) readDeadline.set(limits.probeMs);
+    else readDeadline.clear();
+    const started = services.handle(stream, request);
+    // Rejected requests have ended by now.
+    if (awaitsFlush || (mode !== 'response' && mode !== 'body')) return;
     handler = started;
     if (mode === 'response') handler.end();
   }
@@ -173,7 +161,7 @@ export function createClientConnection(
     const next = decoder.decode(bytes, position, body);
     if (mode === 'body' && decoder.done) {
       mode = 'response';
-      reading.clear();
+      readDeadline.clear();
       handler?.end();
     }
     return next;
@@ -181,73 +169,73 @@ export function createClientConnection(
 
   function finish(keepAlive: boolean) {
     handler = null;
-    answering.clear();
+    handlerDeadline.clear();
     if (mode === 'closed') return;
-    intake.resume();
-    if (!keepAlive || plane.draining() || mode !== 'response') closeGently();
-    else if (outbox.empty) nextRequest();
-    else unsent = true;
+    readBuffer.resume();
+    if (!keepAlive || services.isDraining() || mode !== 'response') closeGracefully();
+    else if (writeQueue.isEmpty) nextRequest();
+    else awaitsFlush = true;
   }
 
   function nextRequest() {
-    unsent = false;
+    awaitsFlush = false;
     decoder = null;
     mode = 'head';
-    headStarted = false;
-    reading.set(limits.keepAliveMs);
-    if (processing) return;
-    processAhead();
-    if (clientEnded) nothingFollows();
+    hasHeadStarted = false;
+    readDeadline.set(limits.keepAliveMs);
+    if (isProcessing) return;
+    processBuffered();
+    if (hasClientEnded) endOfInput();
   }
 
-  function processAhead() {
-    const bytes = intake.take();
+  function processBuffered() {
+    const bytes = readBuffer.take();
     if (bytes !== null) process(bytes);
-    intake.settle();
+    readBuffer.settle();
   }
 
-  function closeGently() {
+  function closeGracefully() {
     mode = 'linger';
-    intake.take();
-    reading.clear();
-    intake.resume();
+    readBuffer.take();
+    readDeadline.clear();
+    readBuffer.resume();
     closing.linger();
   }
 
-  /** There is no way on: neither behind a head that cannot be read, nor within a body that cannot. */
-  function refuse(problem: Problem) {
+  /** The connection cannot continue after a malformed head or body. */
+  function reject(problem: Problem) {
     if (handler !== null) {
-      handler.refuse(problem);
+      handler.reject(problem);
       return;
     }
-    plane.accessLog.unreadable(arrival.address, problem.status, problem.code);
-    const answer = unreadableAnswer(problem, crypto.randomUUID());
-    outbox.pushBytes(answer, 0, answer.length);
-    closeGently();
+    services.accessLog.malformed(peer.address, problem.status, problem.code);
+    const response = malformedRequestResponse(problem, crypto.randomUUID());
+    writeQueue.pushBytes(response, 0, response.length);
+    closeGracefully();
   }
 
-  function readingTookTooLong() {
-    if (mode === 'head' && reader.started) refuse(new RequestTimeout());
-    else if (mode === 'head') closeGently();
-    else if (mode === 'body' && (intake.paused || bytesInWindow >= limits.bodyProgressBytes)) {
-      // While we are the one who is not reading, the client is not slow.
+  function readTimedOut() {
+    if (mode === 'head' && reader.started) reject(new RequestTimeout());
+    else if (mode === 'head') closeGracefully();
+    else if (mode === 'body' && (readBuffer.isPaused || bytesInWindow >= limits.bodyProgressBytes)) {
+      // A client is not slow while the gateway itself has paused reading.
       bytesInWindow = 0;
-      reading.set(limits.bodyProgressMs);
+      readDeadline.set(limits.bodyProgressMs);
     } else if (mode === 'response') probe();
-    else if (mode === 'body') refuse(new RequestTimeout());
+    else if (mode === 'body') reject(new RequestTimeout());
     else terminate();
   }
 
   /**
-   * A client that has sent FIN waits for its answer or has left altogether: TCP does not tell. One that has left resets
-   * the connection when something is sent to it, and the only thing that can be sent before the answer is an interim
-   * response, which every HTTP/1.1 client reads over (RFC 9110, 15.2). Later, the response itself is what is sent.
+   * A client that has sent FIN either waits for its response or has gone: TCP does not tell. One that has gone resets the
+   * connection when something is sent to it, and the only thing that can be sent before the response is an interim
+   * response, which every HTTP/1.1 client ignores (RFC 9110, 15.2). Later, the response itself serves as the probe.
    */
   function probe() {
-    if (!mayProbe || !outbox.empty) return;
-    outbox.push(CONTINUE_HEAD);
-    outbox.flush();
-    reading.set(limits.probeMs);
+    if (!canProbe || !writeQueue.isEmpty) return;
+    writeQueue.push(CONTINUE_HEAD);
+    writeQueue.flush();
+    readDeadline.set(limits.probeMs);
   }
 
   function terminate() {
@@ -260,35 +248,34 @@ export function createClientConnection(
     mode = 'closed';
     const running = handler;
     handler = null;
-    reading.dispose();
-    answering.dispose();
+    readDeadline.dispose();
+    handlerDeadline.dispose();
     stall.dispose();
-    running?.gone();
+    running?.disconnected();
   }
 
-  reading.set(limits.headMs);
+  readDeadline.set(limits.headMs);
   return {
-    arrival,
+    peer,
     received(bytes) {
       if (mode === 'head' || mode === 'body') process(bytes);
-      else if (mode === 'response') {
-        intake.hold(bytes);
-      } else if (mode === 'linger') closing.readOver(bytes);
+      else if (mode === 'response') readBuffer.store(bytes);
+      else if (mode === 'linger') closing.discard(bytes);
     },
-    drained: () => outbox.drained(),
+    drained: () => writeQueue.drained(),
     ended() {
-      clientEnded = true;
-      if (tunnel) handler?.end();
-      else if (mode === 'response') reading.set(limits.probeMs);
+      hasClientEnded = true;
+      if (isTunnel) handler?.end();
+      else if (mode === 'response') readDeadline.set(limits.probeMs);
       else if (mode === 'linger') closing.clientEnded();
-      else nothingFollows();
+      else endOfInput();
     },
     closed,
     closeWhenIdle() {
-      if (mode === 'head' && !reader.started) closeGently();
+      if (mode === 'head' && !reader.started) closeGracefully();
     },
-    giveWay() {
-      if (mode !== 'head' || headStarted) return false;
+    evictIfIdle() {
+      if (mode !== 'head' || hasHeadStarted) return false;
       socket.end();
       closed();
       return true;

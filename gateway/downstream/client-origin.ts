@@ -3,17 +3,18 @@ import type { IncomingRequest } from '../http1/message';
 import { isAuthority } from '../http1/target';
 import type { ClientOrigin } from '../model/request-context';
 
-/** The connection a request came by. */
-export interface Arrival {
+/** The peer of a client connection. */
+export interface ClientPeer {
   readonly address: string;
+  /** Whether the connection uses TLS. */
   readonly secure: boolean;
-  /** Whether the address is that of a proxy whose word counts. */
+  /** Whether it is a trusted proxy, whose forwarding headers are used. */
   readonly trusted: boolean;
-  /** Of the request before, so that it need not be made again for the next. */
-  lastOrigin: ClientOrigin | null;
+  /** Origin of the previous request, reused for the next one. */
+  cachedOrigin: ClientOrigin | null;
 }
 
-/** Tells whether what an address says about the client before it is believed. */
+/** Whether the forwarding headers sent by an address are trusted. */
 export type TrustedProxies = (address: string) => boolean;
 
 /** @param entries addresses or subnets (`10.0.0.0/8`); @throws when one is neither */
@@ -31,34 +32,39 @@ export function trustedProxies(entries: readonly string[]): TrustedProxies {
   return (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
-export function originOf(request: IncomingRequest, arrival: Arrival, trusted: TrustedProxies): ClientOrigin {
-  const { address, lastOrigin } = arrival;
-  const protocol = arrival.secure ? 'https' : 'http';
-  if (!arrival.trusted) {
-    // One connection asks for one host, mostly.
-    if (lastOrigin !== null && lastOrigin.host === request.host) return lastOrigin;
-    const origin = originFrom(address, address, protocol, request.host);
-    arrival.lastOrigin = origin;
+/** The origin of a request; forwarding headers are used only when the peer is a trusted proxy. */
+export function originOf(
+  request: IncomingRequest,
+  peer: ClientPeer,
+  isTrusted: TrustedProxies,
+): ClientOrigin {
+  const { address, cachedOrigin } = peer;
+  const protocol = peer.secure ? 'https' : 'http';
+  if (!peer.trusted) {
+    // Requests of one connection nearly always name the same host.
+    if (cachedOrigin !== null && cachedOrigin.host === request.host) return cachedOrigin;
+    const origin = createOrigin({ address, forwardedFor: address, protocol, host: request.host });
+    peer.cachedOrigin = origin;
     return origin;
   }
-  const claims = claimsOf(request);
-  const chain = believed([...claims.addresses, address], trusted);
-  return originFrom(
-    chain[0] ?? address,
-    chain.join(', '),
-    claims.protocol ?? protocol,
-    claims.host ?? request.host,
-  );
+  const forwarded = forwardedIn(request);
+  const chain = trustedChain([...forwarded.addresses, address], isTrusted);
+  return createOrigin({
+    address: chain[0] ?? address,
+    forwardedFor: chain.join(', '),
+    protocol: forwarded.protocol ?? protocol,
+    host: forwarded.host ?? request.host,
+  });
 }
 
-/** @param forwardedFor the believed client first, then the proxies it came through */
-function originFrom(
-  address: string,
-  forwardedFor: string,
-  protocol: 'http' | 'https',
-  host: string | null,
-): ClientOrigin {
-  // RFC 7239: what holds a colon must be quoted.
+/** @param forwardedFor the client first, then the proxies its request passed through */
+function createOrigin({
+  address,
+  forwardedFor,
+  protocol,
+  host,
+}: Pick<ClientOrigin, 'address' | 'protocol' | 'host'> & { forwardedFor: string }): ClientOrigin {
+  // RFC 7239: values with a colon must be quoted.
   const node = address.includes(':') ? `"[${address}]"` : address;
   const forwarded = `for=${node}${host === null ? '' : `;host="${host}"`};proto=${protocol}`;
   const forwardedFields: [string, string][] = [
@@ -71,25 +77,25 @@ function originFrom(
   return { address, protocol, host, forwardedFields, forwardedLines };
 }
 
-interface Claims {
+interface Forwarded {
   addresses: string[];
   protocol: 'http' | 'https' | null;
   host: string | null;
 }
 
-/** From `X-Forwarded-*`; from `Forwarded` (RFC 7239) where those are missing. */
-function claimsOf(request: IncomingRequest): Claims {
+/** From `X-Forwarded-*`, or from `Forwarded` (RFC 7239) where those are missing. */
+function forwardedIn(request: IncomingRequest): Forwarded {
   const values = new Map<string, string>();
   for (const [name, value] of request.head.headers) {
     const key = name.toLowerCase();
-    if (!CLAIMS.has(key) || request.connectionOptions?.has(key)) continue;
+    if (!FORWARDING_FIELDS.has(key) || request.connectionOptions?.has(key)) continue;
     const before = values.get(key);
     values.set(key, before === undefined ? value : `${before}, ${value}`);
   }
-  const forwarded = (values.get('forwarded') ?? '').split(',').map(forwardedElement);
-  const nearest = forwarded[forwarded.length - 1];
+  const elements = (values.get('forwarded') ?? '').split(',').map(forwardedElement);
+  const nearest = elements[elements.length - 1];
   const addresses =
-    values.get('x-forwarded-for')?.split(',') ?? forwarded.map((element) => element.get('for') ?? '');
+    values.get('x-forwarded-for')?.split(',') ?? elements.map((element) => element.get('for') ?? '');
   const protocol = lastOf(values.get('x-forwarded-proto')) ?? nearest?.get('proto');
   const host = lastOf(values.get('x-forwarded-host')) ?? nearest?.get('host');
   return {
@@ -99,7 +105,7 @@ function claimsOf(request: IncomingRequest): Claims {
   };
 }
 
-const CLAIMS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']);
+const FORWARDING_FIELDS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']);
 
 const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim();
 
@@ -119,7 +125,7 @@ function forwardedElement(element: string): Map<string, string> {
   return pairs;
 }
 
-/** Without blanks, IPv6 brackets and port. */
+/** Without whitespace, IPv6 brackets and port. */
 function bareAddress(text: string): string {
   const trimmed = text.trim();
   if (trimmed.startsWith('[')) return trimmed.slice(1, Math.max(trimmed.indexOf(']'), 1));
@@ -128,12 +134,12 @@ function bareAddress(text: string): string {
 }
 
 /** From the right: all trusted proxies, up to and including the first address that is not one. */
-function believed(chain: readonly string[], trusted: TrustedProxies): string[] {
+function trustedChain(chain: readonly string[], isTrusted: TrustedProxies): string[] {
   const result: string[] = [];
   for (const address of chain.toReversed()) {
     if (isIP(address) === 0) break;
     result.unshift(address);
-    if (!trusted(address)) break;
+    if (!isTrusted(address)) break;
   }
   return result;
 }

@@ -1,44 +1,43 @@
 import { Counter, type Registry } from 'prom-client';
 import { networkOf } from '#kit/http/network';
-import type { Arrival } from './client-origin';
+import type { ClientPeer } from './client-origin';
 
-/** What a place needs to know of the client that has it. */
-export interface Yielding {
-  /** Closes it at once when it is between two requests. False when it is not. */
-  giveWay(): boolean;
+/** A connection that may be closed in favour of a new one. */
+export interface Evictable {
+  /** Closes it when it is idle between two requests; false when it is not. */
+  evictIfIdle(): boolean;
 }
 
-/** The places of connected clients: so many in all, and so many for each address. */
-export interface ClientPlaces<Client extends Yielding> extends Iterable<Client> {
+/** Limits client connections, in total and per address. */
+export interface ConnectionLimit<Client extends Evictable> extends Iterable<Client> {
   readonly size: number;
-  /** Whether one more may connect from there. Where all places are taken, one that only waits gives way. */
-  admits(arrival: Arrival): boolean;
-  take(client: Client, arrival: Arrival): void;
-  /** False when it had no place. */
-  leave(client: Client, arrival: Arrival): boolean;
+  /** Whether a further connection of this peer is accepted. At the limit an idle connection is evicted for it. */
+  admits(peer: ClientPeer): boolean;
+  add(client: Client, peer: ClientPeer): void;
+  /** False when it was not counted. */
+  remove(client: Client, peer: ClientPeer): boolean;
 }
 
-/** How many are asked to give way for one newcomer: who comes in thousands must not cost a look at thousands each. */
-const MOST_ASKED = 64;
+/** Eviction candidates per new connection: a flood of connections must not cost a scan of thousands each. */
+const MAX_CANDIDATES = 64;
 
-/** @param mostPerAddress of clients that are no trusted proxies; an IPv6 address counts as its /64 */
-export function createClientPlaces<Client extends Yielding>(
-  most: number,
-  mostPerAddress: number,
+/** @param limits.perAddress for peers that are no trusted proxies; an IPv6 address counts as its /64 */
+export function createConnectionLimit<Client extends Evictable>(
+  limits: { readonly total: number; readonly perAddress: number },
   registry: Registry,
-): ClientPlaces<Client> {
+): ConnectionLimit<Client> {
   const all = createGroup<Client>();
   const byNetwork = new Map<string, Group<Client>>();
-  const turnedAway = new Counter({
+  const refused = new Counter({
     name: 'gateway_client_connections_refused_total',
-    help: 'Clients closed as soon as they connected, by what was full: all places, or those of their address',
+    help: 'Client connections closed on accept, by the limit that was reached: the total, or that of the address',
     labelNames: ['full'] as const,
     registers: [registry],
   });
 
   function hasRoom(group: Group<Client> | undefined, limit: number, full: string): boolean {
-    if (group === undefined || group.members.size < limit || group.makeRoom()) return true;
-    turnedAway.inc({ full });
+    if (group === undefined || group.members.size < limit || group.evictOne()) return true;
+    refused.inc({ full });
     return false;
   }
 
@@ -47,16 +46,16 @@ export function createClientPlaces<Client extends Yielding>(
       return all.members.size;
     },
     admits: ({ address, trusted }) =>
-      hasRoom(trusted ? undefined : byNetwork.get(networkOf(address)), mostPerAddress, 'address') &&
-      hasRoom(all, most, 'all'),
-    take(client, { address }) {
+      hasRoom(trusted ? undefined : byNetwork.get(networkOf(address)), limits.perAddress, 'address') &&
+      hasRoom(all, limits.total, 'all'),
+    add(client, { address }) {
       all.members.add(client);
       const network = networkOf(address);
       const group = byNetwork.get(network) ?? createGroup();
       byNetwork.set(network, group);
       group.members.add(client);
     },
-    leave(client, { address }) {
+    remove(client, { address }) {
       const network = networkOf(address);
       const group = byNetwork.get(network);
       group?.members.delete(client);
@@ -69,24 +68,24 @@ export function createClientPlaces<Client extends Yielding>(
 
 interface Group<Client> {
   readonly members: Set<Client>;
-  /** Asks members in turn, each time going on behind the last one asked. */
-  makeRoom(): boolean;
+  /** Tries members in round-robin order. */
+  evictOne(): boolean;
 }
 
-function createGroup<Client extends Yielding>(): Group<Client> {
+function createGroup<Client extends Evictable>(): Group<Client> {
   const members = new Set<Client>();
-  // Goes on over what is added and removed meanwhile.
-  let turn = members.values();
+  // A set's iterator stays valid while members are added and removed.
+  let cursor = members.values();
   return {
     members,
-    makeRoom() {
-      for (let asked = 0; asked < MOST_ASKED; asked++) {
-        let next = turn.next();
+    evictOne() {
+      for (let tried = 0; tried < MAX_CANDIDATES; tried++) {
+        let next = cursor.next();
         if (next.done) {
-          turn = members.values();
-          next = turn.next();
+          cursor = members.values();
+          next = cursor.next();
         }
-        if (next.value?.giveWay()) return true;
+        if (next.value?.evictIfIdle()) return true;
       }
       return false;
     },

@@ -1,9 +1,9 @@
-/** A time limit that is set and cleared many times: for a request that costs one number written, not a timer. */
+/** A timeout that is set and cleared many times: per request it costs one write of a number, not a timer. */
 export interface Deadline {
-  /** Runs out in `ms` milliseconds, up to two ticks late, never early. */
+  /** Expires in `ms` milliseconds, up to two ticks late, never early. */
   set(ms: number): void;
   clear(): void;
-  /** Forgets it for good. */
+  /** Removes it for good. */
   dispose(): void;
 }
 

@@ -1,75 +1,74 @@
 import type { Deadline } from './deadlines';
-import type { Outbox } from './write-queue';
+import type { WriteQueue } from './write-queue';
 
-/** What ending a connection needs of its socket. */
-export interface EndableSocket {
+/** What closing a connection needs of its socket. */
+export interface ClosableSocket {
   shutdown(): void;
   end(): void;
 }
 
-/** The end of a client's connection. */
-export interface Closing {
-  /** Ends our side behind what is still to be sent. */
+/** The close of a client's connection. */
+export interface LingeringClose {
+  /** Sends FIN after pending bytes. */
   shutdown(): void;
   /**
-   * The same for good: what the client still sends is read over for a while, since closing with bytes unread would take
-   * back the answer that was sent before (RFC 9112, 9.6).
+   * The same for good: what the client still sends is discarded for a while, because closing with unread bytes would
+   * reset the connection and lose the response (RFC 9112, 9.6).
    */
   linger(): void;
-  /** Everything has been sent. True when that was the last there is to send. */
+  /** Everything has been sent. True when a shutdown was requested. */
   sent(): boolean;
-  /** The client ended its side while we linger. */
+  /** The client sent FIN while the connection lingers. */
   clientEnded(): void;
-  readOver(bytes: Buffer): void;
+  discard(bytes: Buffer): void;
 }
 
-/** What a client may still send behind its last response before it is cut off. */
-const MOST_LINGERING_BYTES = 1024 * 1024;
+/** Bytes a client may still send after its last response before it is disconnected. */
+const MAX_LINGERING_BYTES = 1024 * 1024;
 
-/**
- * @param reading runs out when the client does not close for `lingerMs`
- * @param hasEnded whether the client has ended its side
- * @param cutOff called when it sends too much
- */
-export function createClosing(
-  socket: EndableSocket,
-  outbox: Outbox,
-  reading: Deadline,
-  lingerMs: number,
-  hasEnded: () => boolean,
-  cutOff: () => void,
-): Closing {
-  let asked = false;
-  let lingering = false;
-  let bytesReadOver = 0;
+export interface LingeringCloseOptions {
+  readonly writeQueue: WriteQueue;
+  /** Expires when the client does not close within `lingerMs`. */
+  readonly readDeadline: Deadline;
+  readonly lingerMs: number;
+  readonly hasClientEnded: () => boolean;
+  /** Called when the client sends too much. */
+  readonly terminate: () => void;
+}
+
+export function createLingeringClose(socket: ClosableSocket, options: LingeringCloseOptions): LingeringClose {
+  const { writeQueue, readDeadline, lingerMs } = options;
+  let isRequested = false;
+  let isLingering = false;
+  let discardedBytes = 0;
 
   function shutdown() {
-    asked = true;
-    if (outbox.flush()) endOurSide();
+    isRequested = true;
+    if (writeQueue.flush()) sendFin();
   }
 
-  function endOurSide() {
-    if (lingering) reading.set(lingerMs);
-    if (hasEnded()) socket.end();
+  function sendFin() {
+    if (isLingering) readDeadline.set(lingerMs);
+    if (options.hasClientEnded()) socket.end();
     else socket.shutdown();
   }
 
   return {
     shutdown,
     linger() {
-      lingering = true;
+      isLingering = true;
       shutdown();
     },
     sent() {
-      if (asked) endOurSide();
-      return asked;
+      if (isRequested) sendFin();
+      return isRequested;
     },
     clientEnded() {
-      if (outbox.empty) socket.end();
+      if (writeQueue.isEmpty) socket.end();
     },
-    readOver(bytes) {
-      bytesReadOver += bytes.length;
-      if (bytesReadOver > MOST_LINGERING_BYTES) cutOff();
+    discard(bytes) {
+      discardedBytes += bytes.length;
+      if (discardedBytes > MAX_LINGERING_BYTES) options.terminate();
     },
   };
 }

@@ -1,176 +1,132 @@
 import { BodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
-import { CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
-import type { Decision, Own } from '../model/decision';
-import { CLIENT_CLOSED_REQUEST, LOCAL_ROUTE } from '../model/outcome';
-import { UpstreamTimeout } from '../model/problems';
-import type { ClientOrigin, RequestContext } from '../model/request-context';
-import type { Plane } from '../proxy/data-plane';
-import { readTarget } from '../routing/path';
-import { createBodyStream } from './body-stream';
-import {
-  type ClientSide,
-  connectionValue,
-  continueIfExpected,
-  mayKeepAlive,
-  type RequestHandler,
-} from './client-stream';
-import { answerProblem, reasonOf } from './problem-response';
-import { framingLine, requestFields } from './response-head';
+import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { reasonPhrase } from '../http1/reason-phrase';
+import type { LocalHandler } from '../model/decision';
+import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
+import { type BodyStream, createBodyStream } from './body-stream';
+import type { RequestHandler } from './client-stream';
+import { canKeepAlive, connectionValue, type Exchange, sendContinueIfExpected } from './exchange';
+import { localRequest } from './local-request';
+import { sendProblem } from './problem-response';
 
-/** Until the gateway's own handler answers; what it answers may then take its time. */
-const OWN_ANSWER_MS = 30_000;
-
-/** Who in this process answers, and within which bounds. */
-interface Answering {
+/** A handler within this process, and its limits. */
+export interface LocalResponder {
+  /** Route in logs and metrics. */
   readonly route: string;
   readonly service?: string;
   readonly bodyBytes: number;
-  /** From the last byte of the request to the answer. */
+  /** From the last byte of the request to the response. */
   readonly timeoutMs: number;
-  /** Asked at once, with the body as it comes; otherwise asked when the body is whole. */
-  readonly streams: boolean;
-  readonly answer: Own;
-  readonly late: () => Problem;
+  /** Called at once with a streamed body; otherwise when the body is complete. */
+  readonly streamsBody: boolean;
+  readonly respond: LocalHandler;
+  readonly timeoutProblem: () => Problem;
 }
 
-/** Has the gateway itself answer a request: builds a `Request` of it, and writes the `Response`. */
-export const answerOwn = (client: ClientSide, context: RequestContext, plane: Plane): RequestHandler =>
-  answerHere(client, context, plane, {
-    route: LOCAL_ROUTE,
-    bodyBytes: plane.limits.ownBodyBytes,
-    timeoutMs: OWN_ANSWER_MS,
-    streams: false,
-    answer: plane.own,
-    late: () => new InternalError({ cause: new Error(`It took longer than ${OWN_ANSWER_MS} ms`) }),
-  });
-
-/** Has a request answered that goes to its service by gRPC. */
-export const answerTranscoded = (
-  client: ClientSide,
-  context: RequestContext,
-  { route, service, limits, streams, answer }: Extract<Decision, { kind: 'transcode' }>,
-  plane: Plane,
-): RequestHandler =>
-  answerHere(client, context, plane, {
-    route,
-    service,
-    bodyBytes: limits.bodyBytes,
-    timeoutMs: limits.requestTimeoutMs,
-    streams,
-    answer,
-    late: () => new UpstreamTimeout(),
-  });
-
-function answerHere(
-  client: ClientSide,
-  context: RequestContext,
-  plane: Plane,
-  answering: Answering,
-): RequestHandler {
+/** Responds to a request within this process: builds a `Request`, and sends the `Response`. */
+export function respondLocally(exchange: Exchange, responder: LocalResponder): RequestHandler {
+  const { client, context, dataPlane } = exchange;
   const { request } = context;
   const { method, httpVersion } = request.head;
-  const left = new AbortController();
-  const spans: Buffer[] = [];
-  const streamed = answering.streams ? createBodyStream(client) : null;
+  const aborted = new AbortController();
+  const parts: Buffer[] = [];
+  const bodyStream: BodyStream | null = responder.streamsBody ? createBodyStream(client) : null;
   let bytesIn = 0;
   let bytesOut = 0;
-  let over = false;
-  let begun = false;
-  let proceed: (() => void) | null = null;
+  let isOver = false;
+  let hasBegun = false;
+  let onDrained: (() => void) | null = null;
 
-  function conclude(status: number, code?: string) {
-    if (over) return;
-    over = true;
-    const { route, service } = answering;
-    plane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code });
+  function record(status: number, code?: string) {
+    if (isOver) return;
+    isOver = true;
+    const { route, service } = responder;
+    dataPlane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code });
   }
 
-  function fail(problem: Problem) {
-    if (over) return;
-    conclude(problem.status, problem.code);
-    answerProblem(client, context, problem, plane);
-    stop('The request was refused');
+  function rejectWith(problem: Problem) {
+    if (isOver) return;
+    record(problem.status, problem.code);
+    sendProblem(exchange, problem);
+    cancel('The request was rejected');
   }
 
-  function stop(reason: string) {
-    left.abort();
-    streamed?.fail(new Error(reason));
+  function cancel(reason: string) {
+    aborted.abort();
+    bodyStream?.fail(new Error(reason));
   }
 
   function failed(failure: unknown) {
-    if (over) return;
+    if (isOver) return;
     const problem = failure instanceof Problem ? failure : new InternalError({ cause: failure });
     if (problem.code === InternalError.code)
-      plane.log.error(
-        { err: problem.cause, request_id: context.requestId },
-        'an answer of the gateway itself failed',
-      );
-    fail(problem);
+      dataPlane.log.error({ err: problem.cause, request_id: context.requestId }, 'local response failed');
+    rejectWith(problem);
   }
 
-  async function answer() {
-    const body = streamed?.stream ?? (spans.length > 0 ? Buffer.concat(spans) : null);
-    const response = await answering.answer(requestOf(context, body, left.signal), context.origin.address);
-    if (over) {
+  async function respond() {
+    const body = bodyStream?.stream ?? (parts.length > 0 ? Buffer.concat(parts) : null);
+    const response = await responder.respond(
+      localRequest(context, body, aborted.signal),
+      context.origin.address,
+    );
+    if (isOver) {
       await response.body?.cancel();
       return;
     }
     client.deadline.clear();
     const framing = framingOf(response, method, httpVersion);
-    const keepAlive = mayKeepAlive(request, client, plane.draining()) && framing.kind !== 'until-close';
-    client.push(headText(response, context, framing, connectionValue(request, keepAlive)));
-    begun = true;
+    const keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
+    client.push(headText(exchange, response, framing, connectionValue(exchange, keepAlive)));
+    hasBegun = true;
     try {
       if (framing.kind === 'none') await response.body?.cancel();
-      else await writeBody(response, createBodyEncoder(framing));
+      else await sendBody(response, createBodyEncoder(framing));
     } catch (failure) {
-      // The head is out: the only way left to say that this is not the whole answer is to break off.
-      if (over) return;
-      plane.log.error(
-        { err: failure, request_id: context.requestId },
-        'an answer of the gateway itself broke off',
-      );
-      conclude(response.status);
+      // The head has been sent: only a reset tells the client that the response is incomplete.
+      if (isOver) return;
+      dataPlane.log.error({ err: failure, request_id: context.requestId }, 'local response body failed');
+      record(response.status);
       client.abort();
       return;
     }
-    if (over) return;
+    if (isOver) return;
     client.flush();
-    conclude(response.status);
+    record(response.status);
     client.finish(keepAlive);
   }
 
-  async function writeBody(response: Response, encoder: BodyEncoder) {
+  async function sendBody(response: Response, encoder: BodyEncoder) {
     const reader = response.body?.getReader();
     for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      if (over) {
+      if (isOver) {
         await reader?.cancel();
         return;
       }
-      const span = Buffer.from(part.value.buffer, part.value.byteOffset, part.value.byteLength);
-      bytesOut += span.length;
-      encoder.content(span, 0, span.length, client);
-      if (!client.flush()) await new Promise<void>((resolve) => (proceed = resolve));
+      const bytes = Buffer.from(part.value.buffer, part.value.byteOffset, part.value.byteLength);
+      bytesOut += bytes.length;
+      encoder.content(bytes, 0, bytes.length, client);
+      if (!client.flush()) await new Promise<void>((resolve) => (onDrained = resolve));
     }
     encoder.end([], client);
   }
 
-  const tooLarge = () => new BodyTooLarge({ detail: `At most ${answering.bodyBytes} bytes are accepted.` });
+  const tooLarge = () => new BodyTooLarge({ detail: `At most ${responder.bodyBytes} bytes are accepted.` });
 
-  function gone() {
-    conclude(CLIENT_CLOSED_REQUEST);
-    stop('The client has left');
-    proceed?.();
+  function disconnected() {
+    record(CLIENT_CLOSED_REQUEST);
+    cancel('The client disconnected');
+    onDrained?.();
   }
 
   function begin() {
-    if (request.framing.kind === 'length' && request.framing.length > answering.bodyBytes) {
-      fail(tooLarge());
+    if (request.framing.kind === 'length' && request.framing.length > responder.bodyBytes) {
+      rejectWith(tooLarge());
       return;
     }
-    continueIfExpected(client, request);
-    if (streamed !== null) answer().catch(failed);
+    sendContinueIfExpected(exchange);
+    if (bodyStream !== null) respond().catch(failed);
   }
 
   begin();
@@ -178,41 +134,32 @@ function answerHere(
   return {
     content(bytes, start, end) {
       bytesIn += end - start;
-      if (over) return;
-      if (bytesIn > answering.bodyBytes) fail(tooLarge());
-      else if (streamed !== null) streamed.push(bytes.subarray(start, end));
-      else spans.push(bytes.subarray(start, end));
+      if (isOver) return;
+      if (bytesIn > responder.bodyBytes) rejectWith(tooLarge());
+      else if (bodyStream !== null) bodyStream.push(bytes.subarray(start, end));
+      else parts.push(bytes.subarray(start, end));
     },
     flush: () => undefined,
     end() {
-      if (over) return;
-      client.deadline.set(answering.timeoutMs);
-      if (streamed !== null) streamed.end();
-      else answer().catch(failed);
+      if (isOver) return;
+      client.deadline.set(responder.timeoutMs);
+      if (bodyStream !== null) bodyStream.end();
+      else respond().catch(failed);
     },
     drained() {
-      proceed?.();
-      proceed = null;
+      onDrained?.();
+      onDrained = null;
     },
-    gone,
-    refuse(problem) {
-      if (!begun) fail(problem);
-      else if (!over) {
-        gone();
+    disconnected,
+    reject(problem) {
+      if (!hasBegun) rejectWith(problem);
+      else if (!isOver) {
+        disconnected();
         client.abort();
       }
     },
-    timeUp: () => failed(answering.late()),
+    timedOut: () => failed(responder.timeoutProblem()),
   };
-}
-
-function requestOf(context: RequestContext, body: BodyInit | null, signal: AbortSignal): Request {
-  const { head } = context.request;
-  const headers = new Headers();
-  for (const [name, value] of requestFields(context)) headers.append(name, value);
-  const url = urlOf(context.origin, head.target);
-  const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
-  return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
 
 function framingOf(response: Response, method: string, httpVersion: '1.0' | '1.1'): Framing {
@@ -224,17 +171,8 @@ function framingOf(response: Response, method: string, httpVersion: '1.0' | '1.1
   return httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
 }
 
-/** With the path as it was matched. */
-function urlOf({ protocol, host }: ClientOrigin, target: string): string {
-  const read = readTarget(target);
-  const path = read === null ? '/' : read.path + read.query;
-  const url = `${protocol}://${host ?? 'localhost'}${path}`;
-  // Not every name that may be asked for is one in a URL: `1.2.3.4.5` would be an IPv4 address there.
-  return URL.canParse(url) ? url : `${protocol}://localhost${path}`;
-}
-
-/** Fields that belong to the connection are written by this side. */
-const OWN_TO_CONNECTION = new Set([
+/** Fields of the connection, and those the gateway writes itself. */
+const WRITTEN_BY_GATEWAY = new Set([
   'connection',
   'content-length',
   'date',
@@ -244,17 +182,17 @@ const OWN_TO_CONNECTION = new Set([
 ]);
 
 function headText(
+  { context, plan }: Exchange,
   response: Response,
-  context: RequestContext,
   framing: Framing,
   connection: string | null,
 ): string {
-  let text = `HTTP/1.1 ${response.status} ${reasonOf(response.status)}\r\n`;
+  let text = `HTTP/1.1 ${response.status} ${reasonPhrase(response.status)}\r\n`;
   response.headers.forEach((value, name) => {
-    if (context.decidesCrossOrigin && name.startsWith('access-control-')) return;
-    if (!OWN_TO_CONNECTION.has(name)) text += `${name}: ${value}\r\n`;
+    if (plan.stripCrossOrigin && name.startsWith('access-control-')) return;
+    if (!WRITTEN_BY_GATEWAY.has(name)) text += `${name}: ${value}\r\n`;
   });
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${context.responseLines}`;
+  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }

@@ -1,36 +1,30 @@
-import { STATUS_CODES } from 'node:http';
 import { PROBLEM_MEDIA_TYPE, type Problem, problemDocument } from '#kit/errors/problem';
-import type { RequestContext } from '../model/request-context';
-import type { Plane } from '../proxy/data-plane';
-import type { ClientSide } from './client-stream';
-import { connectionValue, mayKeepAlive } from './client-stream';
+import { reasonPhrase } from '../http1/reason-phrase';
+import { canKeepAlive, connectionValue, type Exchange } from './exchange';
 
-/** Writes a problem document and ends the request. Returns the length of the document in bytes. */
-export function answerProblem(
-  client: ClientSide,
-  context: RequestContext,
-  problem: Problem,
-  plane: Plane,
-): number {
-  const { request, requestId, responseLines } = context;
-  const keepAlive = mayKeepAlive(request, client, plane.draining());
-  const body = problemBody(problem, pathOf(request.head.target), requestId);
-  const connection = connectionValue(request, keepAlive);
-  client.push(problemHead(problem, { requestId, length: body.length, connection, responseLines }));
-  if (request.head.method !== 'HEAD') client.pushBytes(body, 0, body.length);
+/** Sends a problem document and ends the request. */
+export function sendProblem(exchange: Exchange, problem: Problem): void {
+  const { client, context, plan } = exchange;
+  const { head } = context.request;
+  const { requestId } = context;
+  const keepAlive = canKeepAlive(exchange);
+  const body = problemBody(problem, pathOf(head.target), requestId);
+  const connection = connectionValue(exchange, keepAlive);
+  const { headerLines } = plan;
+  client.push(problemHead(problem, { requestId, length: body.length, connection, headerLines }));
+  if (head.method !== 'HEAD') client.pushBytes(body, 0, body.length);
   client.flush();
   client.finish(keepAlive);
-  return body.length;
 }
 
-/** The whole answer to bytes that are no request, behind which the connection is closed. */
-export function unreadableAnswer(problem: Problem, requestId: string): Buffer {
+/** The complete response to bytes that are no request, after which the connection is closed. */
+export function malformedRequestResponse(problem: Problem, requestId: string): Buffer {
   const body = problemBody(problem, '/', requestId);
   const head = problemHead(problem, {
     requestId,
     length: body.length,
     connection: 'close',
-    responseLines: '',
+    headerLines: '',
   });
   return Buffer.concat([Buffer.from(head, 'latin1'), body]);
 }
@@ -41,13 +35,13 @@ function problemBody(problem: Problem, path: string, requestId: string): Buffer 
 
 function problemHead(
   problem: Problem,
-  rest: { requestId: string; length: number; connection: string | null; responseLines: string },
+  rest: { requestId: string; length: number; connection: string | null; headerLines: string },
 ): string {
-  const { requestId, length, connection, responseLines } = rest;
-  let text = `HTTP/1.1 ${problem.status} ${reasonOf(problem.status)}\r\n`;
+  const { requestId, length, connection, headerLines } = rest;
+  let text = `HTTP/1.1 ${problem.status} ${reasonPhrase(problem.status)}\r\n`;
   for (const [name, value] of Object.entries(problem.headers)) text += `${name}: ${value}\r\n`;
   text += `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${length}\r\nCache-Control: no-store\r\n`;
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${requestId}\r\n${responseLines}`;
+  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${requestId}\r\n${headerLines}`;
   return `${text}${connection === null ? '' : `Connection: ${connection}\r\n`}\r\n`;
 }
 
@@ -55,6 +49,3 @@ const pathOf = (target: string) => {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
 };
-
-/** RFC 9110, 15: the reason phrase says nothing a program may rely on, so an unknown one is left empty. */
-export const reasonOf = (status: number): string => STATUS_CODES[status] ?? '';

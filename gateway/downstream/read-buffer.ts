@@ -1,58 +1,53 @@
-/** What an intake needs of a socket. */
+/** What a read buffer needs of a socket. */
 export interface PausableSocket {
   pause(): void;
   resume(): void;
 }
 
-/** How fast a socket is read: not while its user can take no more, nor while something read before still waits. */
-export interface Intake {
-  readonly paused: boolean;
-  /** Whether something was read that nobody has looked at. */
-  readonly holding: boolean;
-  /** Keeps bytes, behind those kept before, until they are taken. */
-  hold(bytes: Buffer): void;
-  /** Gives what is kept; the socket goes on at the next `settle`, when nothing had to be kept again. */
+/** Read-side flow control: the socket is paused while its consumer is, and while bytes read earlier are buffered. */
+export interface ReadBuffer {
+  readonly isPaused: boolean;
+  /** Buffers bytes, after those buffered before, until they are taken. */
+  store(bytes: Buffer): void;
+  /** Takes what is buffered; the socket resumes at the next `settle`, unless bytes were stored again. */
   take(): Buffer | null;
   pause(): void;
   resume(): void;
   settle(): void;
 }
 
-export function createIntake(socket: PausableSocket): Intake {
-  let held: Buffer | null = null;
-  let asked = false;
-  let paused = false;
+export function createReadBuffer(socket: PausableSocket): ReadBuffer {
+  let buffered: Buffer | null = null;
+  let isPauseRequested = false;
+  let isPaused = false;
 
   function settle() {
-    const shouldPause = asked || held !== null;
-    if (shouldPause === paused) return;
-    paused = shouldPause;
+    const shouldPause = isPauseRequested || buffered !== null;
+    if (shouldPause === isPaused) return;
+    isPaused = shouldPause;
     if (shouldPause) socket.pause();
     else socket.resume();
   }
 
   return {
-    get paused() {
-      return paused;
+    get isPaused() {
+      return isPaused;
     },
-    get holding() {
-      return held !== null;
-    },
-    hold(bytes) {
-      held = held === null ? bytes : Buffer.concat([held, bytes]);
+    store(bytes) {
+      buffered = buffered === null ? bytes : Buffer.concat([buffered, bytes]);
       settle();
     },
     take() {
-      const bytes = held;
-      held = null;
+      const bytes = buffered;
+      buffered = null;
       return bytes;
     },
     pause() {
-      asked = true;
+      isPauseRequested = true;
       settle();
     },
     resume() {
-      asked = false;
+      isPauseRequested = false;
       settle();
     },
     settle,

@@ -1,98 +1,99 @@
 import type { PartSink } from '../http1/body-encoder';
 import type { Deadline } from './deadlines';
 
-/** What an outbox needs of a socket: how many bytes were taken, -1 when it is closed. */
+/** What a write queue needs of a socket: returns how many bytes were accepted, -1 when it is closed. */
 export interface ByteSink {
   write(bytes: Buffer, offset: number, length: number): number;
 }
 
 /**
- * The sending side of a socket. What is pushed is gathered; nothing is sent before `flush`. Producers stop while it
- * holds bytes, so that it never holds more than they had in hand.
+ * The write side of a socket. Pushed parts are collected; nothing is sent before `flush`. Producers stop while it holds
+ * unsent bytes, so that its size stays bounded by what they had at hand.
  */
-export interface Outbox extends PartSink {
-  /** Sends what was gathered in one piece. False when not all was taken: wait for `onEmpty` before pushing more. */
+export interface WriteQueue extends PartSink {
+  /** Sends the collected parts with one write. False when not everything was accepted: wait for `onEmpty`. */
   flush(): boolean;
-  /** To be called when the socket can take bytes again. */
+  /** To be called when the socket is writable again. */
   drained(): void;
-  readonly empty: boolean;
+  /** Whether no unsent bytes are left. */
+  readonly isEmpty: boolean;
 }
 
 /**
- * Heads and small bodies are put together here, by all connections in turn: within one `flush`, and nothing of it is
- * kept. A buffer of its own for each write costs more than the write's share of everything else.
+ * Heads and small bodies are assembled here, by all connections in turn: within one `flush`, and nothing of it is
+ * retained. A buffer per write costs more than the rest of the write.
  */
-const workbench = Buffer.allocUnsafe(64 * 1024);
+const scratch = Buffer.allocUnsafe(64 * 1024);
 
 /**
- * @param sink null as long as there is no socket yet; what is flushed meanwhile is kept
- * @param stall runs out when the peer takes nothing for too long
- * @param onEmpty called after kept bytes have all been sent
+ * @param sink null while there is no socket yet; what is flushed meanwhile is queued
+ * @param stall expires when the peer accepts no byte for `stallMs`
+ * @param onEmpty called after queued bytes have all been sent
  */
-export function createOutbox(
+export function createWriteQueue(
   sink: () => ByteSink | null,
   stall: Deadline,
   stallMs: number,
   onEmpty: () => void,
-): Outbox {
-  const gathered: (string | Buffer)[] = [];
-  /** Two for each gathered part: where it starts and ends. */
+): WriteQueue {
+  const parts: (string | Buffer)[] = [];
+  /** Two per part: start and end. */
   const bounds: number[] = [];
-  const kept: Buffer[] = [];
+  const unsent: Buffer[] = [];
 
-  /** @returns where the bytes that were not taken begin */
+  /** @returns the position of the first byte that was not accepted */
   function send(bytes: Buffer, start: number, end: number): number {
     const socket = sink();
     if (socket === null) return start;
-    const taken = socket.write(bytes, start, end - start);
-    // A closed socket takes everything: its close event ends the exchange.
-    return taken < 0 ? end : start + taken;
+    const accepted = socket.write(bytes, start, end - start);
+    // A closed socket accepts everything: its close event ends the exchange.
+    return accepted < 0 ? end : start + accepted;
   }
 
-  function keep(bytes: Buffer, start: number, end: number) {
-    kept.push(bytes === workbench ? Buffer.from(bytes.subarray(start, end)) : bytes.subarray(start, end));
-    if (kept.length === 1) stall.set(stallMs);
+  function enqueue(bytes: Buffer, start: number, end: number) {
+    unsent.push(bytes === scratch ? Buffer.from(bytes.subarray(start, end)) : bytes.subarray(start, end));
+    if (unsent.length === 1) stall.set(stallMs);
   }
 
-  function sendGathered() {
-    const [first] = gathered;
-    const alone = gathered.length === 1 && first !== undefined && typeof first !== 'string';
-    const start = alone ? (bounds[0] ?? 0) : 0;
-    const end = alone ? (bounds[1] ?? 0) : lengthOf(bounds);
-    const bytes = alone ? first : joined(gathered, bounds, end);
-    gathered.length = 0;
+  function sendParts() {
+    const [first] = parts;
+    const isSingle = parts.length === 1 && first !== undefined && typeof first !== 'string';
+    const start = isSingle ? (bounds[0] ?? 0) : 0;
+    const end = isSingle ? (bounds[1] ?? 0) : lengthOf(bounds);
+    const bytes = isSingle ? first : joined(parts, bounds, end);
+    parts.length = 0;
     bounds.length = 0;
-    const sent = kept.length > 0 ? start : send(bytes, start, end);
-    if (sent < end) keep(bytes, sent, end);
+    const sent = unsent.length > 0 ? start : send(bytes, start, end);
+    if (sent < end) enqueue(bytes, sent, end);
   }
 
   return {
-    get empty() {
-      return kept.length === 0;
+    get isEmpty() {
+      return unsent.length === 0;
     },
     push(text) {
-      gathered.push(text);
+      parts.push(text);
       bounds.push(0, text.length);
     },
     pushBytes(bytes, start, end) {
-      gathered.push(bytes);
+      parts.push(bytes);
       bounds.push(start, end);
     },
     flush() {
-      if (gathered.length > 0) sendGathered();
-      return kept.length === 0;
+      if (parts.length > 0) sendParts();
+      return unsent.length === 0;
     },
     drained() {
       let progress = false;
-      for (let next = kept[0]; next !== undefined; next = kept[0]) {
+      for (let next = unsent[0]; next !== undefined; next = unsent[0]) {
         const sent = send(next, 0, next.length);
         progress ||= sent > 0;
         if (sent < next.length) {
-          kept[0] = next.subarray(sent);
+          unsent[0] = next.subarray(sent);
           if (progress) stall.set(stallMs);
           return;
         }
-        kept.shift();
+        unsent.shift();
       }
       stall.clear();
       if (progress) onEmpty();
@@ -108,7 +109,7 @@ function lengthOf(bounds: readonly number[]): number {
 }
 
 function joined(parts: readonly (string | Buffer)[], bounds: readonly number[], length: number): Buffer {
-  const bytes = length <= workbench.length ? workbench : Buffer.allocUnsafe(length);
+  const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
   let position = 0;
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index];

@@ -25,15 +25,15 @@ export interface BodyDecoder {
 const TRAILER_LIMITS: FieldLimits = { fieldBytes: 8 * 1024, fieldCount: 32 };
 const NO_TRAILERS: HeaderList = [];
 /** The size in hexadecimal, extensions and the line end. */
-const MOST_SIZE_LINE_BYTES = 256;
+const MAX_SIZE_LINE_BYTES = 256;
 /** Twelve hexadecimal digits stay exact as a JavaScript number. */
-const MOST_SIZE_DIGITS = 12;
+const MAX_SIZE_DIGITS = 12;
 /**
  * Of a chunk's size line so much costs nothing, and twice its content; what all lines have beyond that is bounded: a body
  * could be nearly nothing but extensions otherwise. The rule of Go's net/http (CVE-2023-39326).
  */
 const FREE_SIZE_LINE_BYTES = 16;
-const MOST_EXCESS_BYTES = 16 * 1024;
+const MAX_EXCESS_BYTES = 16 * 1024;
 
 export function createBodyDecoder(framing: Framing): BodyDecoder {
   switch (framing.kind) {
@@ -81,18 +81,18 @@ function chunkedDecoder(): BodyDecoder {
   const trailers = emptySection();
 
   function readSizeByte(code: number) {
-    if (++lineBytes > MOST_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'A chunk extension is too long');
+    if (++lineBytes > MAX_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'A chunk extension is too long');
     if (part === 'size-lf') {
       if (code !== LF) throw new MalformedMessage(400, 'A chunk size must end with CR LF');
       part = size === 0 ? 'trailers' : 'data';
       excessBytes = Math.max(0, excessBytes + lineBytes - FREE_SIZE_LINE_BYTES - 2 * size);
-      if (excessBytes > MOST_EXCESS_BYTES)
+      if (excessBytes > MAX_EXCESS_BYTES)
         throw new MalformedMessage(400, 'There is more of chunk extensions than of content');
       return;
     }
     const digit = part === 'size' ? (HEX_VALUE[code] ?? -1) : -1;
     if (digit >= 0) {
-      if (++digits > MOST_SIZE_DIGITS) throw new MalformedMessage(400, 'A chunk is too large');
+      if (++digits > MAX_SIZE_DIGITS) throw new MalformedMessage(400, 'A chunk is too large');
       size = size * 16 + digit;
       return;
     }

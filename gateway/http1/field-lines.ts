@@ -1,6 +1,6 @@
 import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
-import { knownLine, rememberLine } from './header-line-cache';
-import { repeatedText } from './interned-strings';
+import { cachedLine, cacheLine } from './header-line-cache';
+import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderLine } from './message';
 
@@ -57,7 +57,7 @@ function readFieldLine(
   }
   const lineEnd = text.indexOf('\r', start);
   if (lineEnd !== -1 && lineEnd + 1 < end) {
-    const known = knownLine(text, start, lineEnd);
+    const known = cachedLine(text, start, lineEnd);
     if (known !== null) {
       add(known, section, limits);
       return lineEnd + 2;
@@ -78,9 +78,9 @@ function readFieldLine(
   }
   if (valueEnd + 1 >= end) return start;
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
-  const name = repeatedText(text, start, nameEnd);
+  const name = internedText(text, start, nameEnd);
   const value = trimmed(text, nameEnd + 1, valueEnd);
-  add(rememberLine(text, start, valueEnd, headerLine(name, value)), section, limits);
+  add(cacheLine(text, start, valueEnd, headerLine(name, value)), section, limits);
   return valueEnd + 2;
 }
 

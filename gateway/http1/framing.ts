@@ -13,7 +13,7 @@ export const CHUNKED: Framing = { kind: 'chunked' };
 export const UNTIL_CLOSE: Framing = { kind: 'until-close' };
 
 /** Fifteen digits stay exact as a JavaScript number. */
-const MOST_LENGTH_DIGITS = 15;
+const MAX_LENGTH_DIGITS = 15;
 
 /**
  * The framing that Content-Length and Transfer-Encoding declare together. Where two readings are possible,
@@ -43,7 +43,7 @@ export function declaredFraming(
 
 /** Digit by digit: `Number` would have to be given a text of its own, and reads more than digits. */
 function lengthFrom(text: string): number {
-  if (text.length === 0 || text.length > MOST_LENGTH_DIGITS || !madeOf(DIGIT, text, 0, text.length))
+  if (text.length === 0 || text.length > MAX_LENGTH_DIGITS || !madeOf(DIGIT, text, 0, text.length))
     throw new MalformedMessage(400, 'Content-Length must be one number');
   let length = 0;
   for (let position = 0; position < text.length; position++)
@@ -58,4 +58,10 @@ function lengthFrom(text: string): number {
 export function framingForClient(framing: Framing, httpVersion: '1.0' | '1.1'): Framing {
   if (framing.kind === 'none' || framing.kind === 'length') return framing;
   return httpVersion === '1.1' ? CHUNKED : UNTIL_CLOSE;
+}
+
+/** The header line that announces a framing; empty for one without. */
+export function framingLine(framing: Framing): string {
+  if (framing.kind === 'length') return `Content-Length: ${framing.length}\r\n`;
+  return framing.kind === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : '';
 }

@@ -25,7 +25,7 @@ const kept: Known[] = Array.from({ length: SLOTS }, () => NOTHING);
 const candidates = new Int32Array(SLOTS);
 
 /** @returns how the line that begins at `start` and has its CR at `end` was read before, if it is known */
-export function knownLine(text: string, start: number, end: number): HeaderLine | null {
+export function cachedLine(text: string, start: number, end: number): HeaderLine | null {
   const length = end - start;
   if (length > LONGEST || length < SHORTEST) return null;
   const known = kept[slotOf(signOf(text, start, end))] ?? NOTHING;
@@ -33,7 +33,7 @@ export function knownLine(text: string, start: number, end: number): HeaderLine 
 }
 
 /** Takes note of a line that was found to be well-formed. */
-export function rememberLine(text: string, start: number, end: number, line: HeaderLine): HeaderLine {
+export function cacheLine(text: string, start: number, end: number, line: HeaderLine): HeaderLine {
   const length = end - start;
   if (length > LONGEST || SECRET.has(line[0].toLowerCase())) return line;
   const sign = signOf(text, start, end);

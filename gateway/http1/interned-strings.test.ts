@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { repeatedText } from './interned-strings';
+import { internedText } from './interned-strings';
 
 test('a text is what stands there, however many others there were before', () => {
   fc.assert(
@@ -11,7 +11,7 @@ test('a text is what stands there, however many others there were before', () =>
       (text, one, other) => {
         const start = Math.min(one, other, text.length);
         const end = Math.min(Math.max(one, other), text.length);
-        expect(repeatedText(text, start, end)).toBe(text.slice(start, end));
+        expect(internedText(text, start, end)).toBe(text.slice(start, end));
       },
     ),
     { numRuns: 20_000 },

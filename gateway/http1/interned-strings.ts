@@ -10,7 +10,7 @@ const LONGEST = 48;
 const kept: string[] = Array.from({ length: SLOTS }, () => '');
 
 /** The text from `start` to `end`. */
-export function repeatedText(text: string, start: number, end: number): string {
+export function internedText(text: string, start: number, end: number): string {
   const length = end - start;
   if (length > LONGEST) return text.substring(start, end);
   let hash = length;

@@ -1,5 +1,5 @@
 import { CR, LF, SPACE, TARGET, TOKEN } from './characters';
-import { repeatedText } from './interned-strings';
+import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 
 export interface RequestLine {
@@ -10,7 +10,7 @@ export interface RequestLine {
   readonly end: number;
 }
 
-const MOST_METHOD_CHARACTERS = 32;
+const MAX_METHOD_CHARACTERS = 32;
 /** `d` stands for any digit. */
 const VERSION_AND_LINE_END = ' HTTP/d.d\r\n';
 
@@ -24,7 +24,7 @@ const VERSION_AND_LINE_END = ' HTTP/d.d\r\n';
 export function readRequestLine(text: string, start: number, targetBytes: number): RequestLine | null {
   let methodEnd = start;
   while (methodEnd < text.length && TOKEN[text.charCodeAt(methodEnd)] === 1) methodEnd++;
-  if (methodEnd - start > MOST_METHOD_CHARACTERS) throw new MalformedMessage(400, 'The method is too long');
+  if (methodEnd - start > MAX_METHOD_CHARACTERS) throw new MalformedMessage(400, 'The method is too long');
   if (methodEnd === text.length) return null;
   if (methodEnd === start || text.charCodeAt(methodEnd) !== SPACE) {
     throw new MalformedMessage(400, 'A request must begin with a method and one blank');
@@ -42,7 +42,7 @@ export function readRequestLine(text: string, start: number, targetBytes: number
 
   const httpVersion = readVersion(text, targetEnd);
   if (httpVersion === null) return null;
-  const method = repeatedText(text, start, methodEnd);
+  const method = internedText(text, start, methodEnd);
   if (method === 'CONNECT' || method === 'TRACE') {
     throw new MalformedMessage(405, 'CONNECT and TRACE are not answered here');
   }

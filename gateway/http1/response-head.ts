@@ -1,7 +1,7 @@
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
 import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
-import { repeatedText } from './interned-strings';
+import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderList, IncomingResponse } from './message';
 
@@ -26,7 +26,7 @@ interface StatusLine {
   readonly end: number;
 }
 
-const MOST_REASON_CHARACTERS = 256;
+const MAX_REASON_CHARACTERS = 256;
 
 /** Server-sent events: they go on until one side has had enough. */
 export const isEventStream = ({ headers }: IncomingResponse): boolean =>
@@ -36,7 +36,7 @@ export const isEventStream = ({ headers }: IncomingResponse): boolean =>
 
 /** Reads interim and final heads, one response after the other from one connection. */
 export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReader {
-  const longestHead = limits.fieldBytes + MOST_REASON_CHARACTERS + 64;
+  const longestHead = limits.fieldBytes + MAX_REASON_CHARACTERS + 64;
   let method = '';
   let text = '';
   let line: StatusLine | null = null;
@@ -96,7 +96,7 @@ function readStatusLine(text: string): StatusLine | null {
   if (status < 100 || status > 599) throw new MalformedMessage(400, 'A status must be between 100 and 599');
   let end = 12;
   while (end < text.length && FIELD_VALUE[text.charCodeAt(end)] === 1) end++;
-  if (end - 12 > MOST_REASON_CHARACTERS) throw new MalformedMessage(400, 'The reason is too long');
+  if (end - 12 > MAX_REASON_CHARACTERS) throw new MalformedMessage(400, 'The reason is too long');
   if (end + 1 >= text.length) return null;
   if (
     text.charCodeAt(end) !== CR ||
@@ -108,7 +108,7 @@ function readStatusLine(text: string): StatusLine | null {
   return {
     sent: text.slice(0, end + 2),
     status,
-    reason: repeatedText(text, Math.min(13, end), end),
+    reason: internedText(text, Math.min(13, end), end),
     httpVersion: minor === 1 ? '1.1' : '1.0',
     end: end + 2,
   };

@@ -42,12 +42,12 @@ export function isAuthority(text: string): boolean {
   return text[hostEnd] === ':' && isPort(text, hostEnd + 1);
 }
 
-const MOST_PORT = 65_535;
+const MAX_PORT = 65_535;
 
 function isPort(text: string, start: number): boolean {
   const digits = text.length - start;
   if (digits < 1 || digits > 5 || !madeOf(DIGIT, text, start, text.length)) return false;
-  return digits < 5 || Number(text.slice(start)) <= MOST_PORT;
+  return digits < 5 || Number(text.slice(start)) <= MAX_PORT;
 }
 
 function portStart(text: string): number {

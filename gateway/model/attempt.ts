@@ -1,7 +1,7 @@
 import type { Try } from './explanation';
 
 /** How an attempt ended, as far as it says something about the instance. */
-export type TryResult =
+export type AttemptResult =
   /** Status below 500. */
   | 'answered'
   /** 500 and other 5xx: the application failed on this request; the instance may be healthy. */
@@ -16,13 +16,13 @@ export type TryResult =
   | 'abandoned';
 
 /** An instance drawn for an attempt with the score that decided: the lowest takes the request. */
-export interface Considered {
+export interface Candidate {
   readonly instanceId: string;
   readonly score: number;
 }
 
 /** An instance excluded from selection, or drawn less often than its weight says. */
-export interface HeldBack {
+export interface ExcludedInstance {
   readonly instanceId: string;
   /** `unhealthy` instances are used when there is no other. */
   readonly reason: 'ejected' | 'starting' | 'draining' | 'unhealthy' | 'no-weight' | 'slow-start';
@@ -40,38 +40,38 @@ export interface Attempt {
   /** Monotonic milliseconds. */
   readonly startedMs: number;
   /** The one or two candidates, the selected one first. Computed on access. */
-  readonly considered: readonly Considered[];
+  readonly candidates: readonly Candidate[];
   /** As of the selection; one list is shared by all attempts until something changes. */
-  readonly heldBack: readonly HeldBack[];
+  readonly excluded: readonly ExcludedInstance[];
   /** Whether it probes an ejected instance. */
   readonly isProbe: boolean;
   /** Null until `done`. */
-  readonly result: TryResult | null;
+  readonly result: AttemptResult | null;
   /** Until the head of the response, or the end of an attempt without one; 0 before. */
   readonly latencyMs: number;
   /** The head of a response below 500 was received at this monotonic time. */
   answered(nowMs: number): void;
-  done(result: TryResult, latencyMs: number): void;
+  done(result: AttemptResult, latencyMs: number): void;
   /** It has become a stream without an end of its own (tunnel, server-sent events): draining does not wait for it. */
   detach(): void;
 }
 
 /** One of several attempts of a request; not recorded for a request with a single attempt. */
-export interface RoutedTry {
+export interface AttemptRecord {
   readonly kind: Try['kind'];
   readonly attempt: Attempt;
   /** Response status of the instance; 0 without a response, and for the last attempt, whose status is the request's. */
   status: number;
   /** Retry budget when it began; null for the first attempt, and for one that is not charged to the budget. */
-  readonly budget: Budget | null;
+  readonly budget: RetryBudgetSnapshot | null;
 }
 
 /** All attempts of one request. */
-export interface SentTries {
+export interface AttemptHistory {
   /** The last one, or the one whose response was relayed; null when no instance was available. */
   readonly attempt: Attempt | null;
   /** All of them, where there were several. */
-  readonly told: readonly RoutedTry[] | null;
+  readonly records: readonly AttemptRecord[] | null;
   readonly retries: number;
   readonly notRetried: NotRetried | null;
 }
@@ -79,11 +79,11 @@ export interface SentTries {
 /** Why a failed request was not retried. */
 export interface NotRetried {
   readonly reason: 'retry-budget' | 'no-other-instance';
-  readonly budget: Budget;
+  readonly budget: RetryBudgetSnapshot;
 }
 
 /** Snapshot of a service's retry budget: retries in flight and their maximum. */
-export interface Budget {
+export interface RetryBudgetSnapshot {
   readonly inUse: number;
   readonly allowed: number;
 }

@@ -2,18 +2,18 @@ import type { RateLimitName } from '#contracts/registry';
 import type { Problem } from '#kit/errors/problem';
 import type { RequestHead } from '../http1/message';
 import type { Attempt } from './attempt';
-import type { Limits } from './limits';
+import type { RouteLimits } from './limits';
 import type { CircuitBreaker, RetryBudget } from './resilience';
 
 /** Forwarded to an instance over HTTP. */
-export interface Forward {
+export interface ForwardDecision {
   readonly kind: 'forward';
   readonly service: string;
   /** Pattern of the matched route, for metrics and logs: bounded, unlike the path. */
   readonly route: string;
   /** Path and query to send upstream. */
   readonly target: string;
-  readonly limits: Limits;
+  readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
   /** Of the service. */
@@ -28,30 +28,30 @@ export interface Forward {
 }
 
 /** Called over gRPC; the gateway transcodes the reply into an HTTP response. */
-export interface Transcoded {
+export interface TranscodeDecision {
   readonly kind: 'transcode';
   readonly service: string;
   readonly route: string;
-  readonly limits: Limits;
+  readonly limits: RouteLimits;
   readonly rateLimit?: RateLimitName | undefined;
   /** Path and query as the service knows them. */
   readonly target: string;
-  /** Whether `answer` reads the body as a stream instead of buffered. */
-  readonly streams: boolean;
-  answer: Own;
+  /** Whether `respond` reads the body as a stream instead of buffered. */
+  readonly streamsBody: boolean;
+  readonly respond: LocalHandler;
 }
 
 /** What the gateway does with a request, decided from its head alone. */
 export type Decision =
-  | Forward
-  | Transcoded
+  | ForwardDecision
+  | TranscodeDecision
   /** The gateway responds itself. */
-  | { readonly kind: 'own' }
+  | { readonly kind: 'local' }
   /** OPTIONS for a path: answered with these header lines, each ending with CR LF. */
   | { readonly kind: 'options'; readonly lines: string }
-  | { readonly kind: 'refuse'; readonly problem: Problem };
+  | { readonly kind: 'reject'; readonly problem: Problem };
 
 export type Decide = (head: RequestHead) => Decision;
 
 /** Responds to a request within this process. */
-export type Own = (request: Request, clientAddress: string) => Promise<Response>;
+export type LocalHandler = (request: Request, clientAddress: string) => Promise<Response>;

@@ -1,7 +1,7 @@
 import type { HeadLimits } from '../http1/message';
 
-/** Limits of one route. */
-export interface Limits {
+/** RouteLimits of one route. */
+export interface RouteLimits {
   readonly bodyBytes: number;
   readonly requestTimeoutMs: number;
   readonly tryTimeoutMs: number;
@@ -9,8 +9,8 @@ export interface Limits {
   readonly hedgeMs: number;
 }
 
-/** Limits of the data plane as a whole; those of a route come with its decision. */
-export interface PlaneLimits extends HeadLimits {
+/** RouteLimits of the data plane as a whole; those of a route come with its decision. */
+export interface DataPlaneLimits extends HeadLimits {
   /** Concurrent client connections; when exceeded, idle ones are evicted for new ones. */
   readonly clients: number;
   /** The same per client address, unless it is a trusted proxy. */
@@ -36,10 +36,10 @@ export interface PlaneLimits extends HeadLimits {
   /** Maximum of a request body that is buffered for retries. */
   readonly retryBodyBytes: number;
   /** Bodies of requests the gateway responds to itself. */
-  readonly ownBodyBytes: number;
+  readonly localBodyBytes: number;
 }
 
-export const DEFAULT_LIMITS: PlaneLimits = {
+export const DEFAULT_LIMITS: DataPlaneLimits = {
   targetBytes: 8 * 1024,
   fieldBytes: 16 * 1024,
   fieldCount: 100,
@@ -57,5 +57,5 @@ export const DEFAULT_LIMITS: PlaneLimits = {
   idlePerInstance: 128,
   openPerInstance: 4_096,
   retryBodyBytes: 64 * 1024,
-  ownBodyBytes: 1024 * 1024,
+  localBodyBytes: 1024 * 1024,
 };

@@ -1,4 +1,4 @@
-import type { SentTries } from './attempt';
+import type { AttemptHistory } from './attempt';
 
 /** How one request ended. */
 export interface RequestOutcome {
@@ -10,7 +10,7 @@ export interface RequestOutcome {
   readonly service?: string | undefined;
   readonly code?: string | undefined;
   /** Attempts at instances; undefined for what was not forwarded. */
-  readonly tries?: SentTries | undefined;
+  readonly tries?: AttemptHistory | undefined;
   /** Time spent in the circuit breaker's queue. */
   readonly queuedMs?: number | undefined;
 }

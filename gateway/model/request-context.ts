@@ -1,5 +1,4 @@
 import type { IncomingRequest } from '../http1/message';
-import type { ResponseRecorder } from './response-plan';
 
 /** Where a request came from, as far as its headers are trusted. */
 export interface ClientOrigin {
@@ -28,9 +27,4 @@ export interface RequestContext {
   readonly startedMs: number;
   /** Registry revision the request is routed by. */
   readonly revision: number;
-  /** Header lines of the gateway's own for the response; each ends with CR LF. */
-  responseLines: string;
-  /** Whether the gateway applies CORS itself. */
-  decidesCrossOrigin: boolean;
-  recorder: ResponseRecorder | null;
 }

@@ -1,14 +1,14 @@
 /** A request in a circuit breaker's queue: exactly one of the two is called, unless the request withdraws. */
-export interface Waiter {
+export interface QueuedRequest {
   admitted(): void;
-  refused(): void;
+  rejected(): void;
 }
 
 /** How a request ended its wait, as far as it says something about the service. */
-export type Ending = 'answered' | 'failed' | 'unknown';
+export type CallOutcome = 'responded' | 'failed' | 'unknown';
 
 /**
- * Limits the concurrent requests of one service, and rejects requests while the service as a whole fails.
+ * RouteLimits the concurrent requests of one service, and rejects requests while the service as a whole fails.
  *
  * A permit is held from the last byte of a request to the head of its response, while the service processes it. Neither
  * slow uploads, slow readers, tunnels nor event streams hold one: clients cannot exhaust the permits by being slow.
@@ -17,11 +17,11 @@ export interface CircuitBreaker {
   /** Whether a request may be sent at once. */
   admits(): boolean;
   /** False when the queue is full or the circuit is open. */
-  enqueue(waiter: Waiter): boolean;
-  withdraw(waiter: Waiter): void;
+  enqueue(request: QueuedRequest): boolean;
+  withdraw(request: QueuedRequest): void;
   /** A request is complete and waits for its response. */
   begin(): void;
-  end(ending: Ending): void;
+  end(outcome: CallOutcome): void;
   /** The set of instances has changed: an open circuit probes at once. */
   instancesChanged(): void;
   readonly inFlight: number;
@@ -36,13 +36,13 @@ export interface CircuitBreaker {
 /** Keeps retries and hedges from multiplying an outage: they are limited to a share of the requests. */
 export interface RetryBudget {
   /**
-   * Takes the right to send a request once more; false when the budget is spent.
+   * Charges one retry or hedge; false when the budget is spent.
    *
-   * @param holdsPlace whether the request is counted among those being retried, from an earlier `take`
+   * @param isRetrying whether the request counts among those being retried, from an earlier `take`
    */
-  take(holdsPlace: boolean): boolean;
-  /** Undoes a `take` after which nothing was sent. */
-  giveBack(heldPlace: boolean): void;
+  take(isRetrying: boolean): boolean;
+  /** Undoes a `take` after which nothing was sent. @param wasRetrying as given to that `take` */
+  refund(wasRetrying: boolean): void;
   /** The retried request has ended. */
   end(): void;
   /** Requests being retried now. */

@@ -16,8 +16,8 @@ function accessLogTo(level = 'info') {
 
 test('lines are gathered, none is lost at the end, and what others chose stays one value of one line', () => {
   const { accessLog, written } = accessLogTo();
-  accessLog.unreadable('::1', 400, 'a"\n\\b\u2028');
-  accessLog.unreadable('::1', 400, 'request.malformed');
+  accessLog.malformed('::1', 400, 'a"\n\\b\u2028');
+  accessLog.malformed('::1', 400, 'request.malformed');
   expect(written).toEqual([]);
   accessLog.close();
   expect(written).toHaveLength(1);
@@ -30,7 +30,7 @@ test('lines are gathered, none is lost at the end, and what others chose stays o
 
 test('a flood is written before the process runs out of memory for it', () => {
   const { accessLog, written } = accessLogTo();
-  for (let line = 0; line < 1_000; line++) accessLog.unreadable('127.0.0.1', 400, 'request.malformed');
+  for (let line = 0; line < 1_000; line++) accessLog.malformed('127.0.0.1', 400, 'request.malformed');
   expect(written.length).toBeGreaterThan(0);
   accessLog.close();
   expect(written.join('').trimEnd().split('\n')).toHaveLength(1_000);
@@ -38,7 +38,7 @@ test('a flood is written before the process runs out of memory for it', () => {
 
 test('a process that is not to log requests does not, and counts them all the same', () => {
   const { accessLog, written } = accessLogTo('warn');
-  accessLog.unreadable('127.0.0.1', 400, 'request.malformed');
+  accessLog.malformed('127.0.0.1', 400, 'request.malformed');
   accessLog.close();
   expect(written).toEqual([]);
 });

@@ -3,27 +3,26 @@ import type { Logger } from '#kit/core/log';
 import type { SpanRecorder } from '#kit/core/span';
 import type { RequestOutcome } from '../model/outcome';
 import type { RequestContext } from '../model/request-context';
-import { createAccessMetrics, type Open } from './access-metrics';
+import { createAccessMetrics, type DataPlaneGauges } from './access-metrics';
 import { createLineBuffer } from './line-buffer';
 import type { RecentRequests } from './recent-requests';
-import { finishRequestSpan } from './request-span';
+import { recordRequestSpan } from './request-span';
 
-/** One line, one observation, one place among the recent requests and one span for each request, and the gauges of the data plane. */
+/** Records requests: a log line, metrics, an entry among the recent requests and a span each, and the data plane's gauges. */
 export interface AccessLog {
-  readonly activeRequests: number;
   begin(): void;
   end(context: RequestContext, outcome: RequestOutcome): void;
-  /** Bytes that were no request: there is no head to tell of. */
-  unreadable(clientAddress: string, status: number, code: string): void;
+  /** Bytes that are no request: there is no head to record. */
+  malformed(clientAddress: string, status: number, code: string): void;
   connected(change: 1 | -1): void;
   tunnel(change: 1 | -1): void;
-  /** Writes what was gathered. */
+  /** Writes the buffered lines. */
   close(): void;
 }
 
 /**
- * Lines are the process's log lines in form, but written by hand: they have these fields and no others, none of them
- * secret, and making them with the logger costs as much as all the rest of a request.
+ * The lines have the form of the process's log lines, but are formatted here: their fields are fixed, none of them is
+ * secret, and formatting them with the logger costs as much as the rest of a request.
  */
 export function createAccessLog(
   log: Logger,
@@ -31,58 +30,56 @@ export function createAccessLog(
   recent: RecentRequests,
   spans: SpanRecorder | null = null,
 ): AccessLog {
-  const open: Open = { requests: 0, connections: 0, tunnels: 0 };
-  const metrics = createAccessMetrics(registry, open);
+  const gauges: DataPlaneGauges = { requests: 0, connections: 0, tunnels: 0 };
+  const metrics = createAccessMetrics(registry, gauges);
   const lines = createLineBuffer(log);
-  const isWanted = log.isLevelEnabled('info');
+  const isEnabled = log.isLevelEnabled('info');
   const bindings = JSON.stringify(log.bindings()).slice(1, -1);
   const constant = bindings === '' ? '' : `${bindings},`;
-  const beginning = () => `{"level":"info","time":"${isoTime()}",${constant}`;
+  const prefix = () => `{"level":"info","time":"${isoTime()}",${constant}`;
 
   return {
-    get activeRequests() {
-      return open.requests;
-    },
     begin() {
-      open.requests++;
+      gauges.requests++;
     },
     end(context, outcome) {
-      open.requests--;
+      gauges.requests--;
       const { route, status, bytesIn, bytesOut, tries, code } = outcome;
       const durationMs = performance.now() - context.startedMs;
       metrics.observe(route, status, durationMs);
       if (tries !== undefined && tries.retries > 0) metrics.retried(route, tries.retries);
       recent.add(context, durationMs, outcome);
-      if (spans !== null) finishRequestSpan(spans, context, outcome);
-      if (!isWanted) return;
-      // Ids and the address are of characters that need no escape: they were made or checked here.
+      if (spans !== null) recordRequestSpan(spans, context, outcome);
+      if (!isEnabled) return;
+      // Ids and the address consist of characters that need no escape: they were generated or validated here.
       lines.add(
-        `${beginning()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
+        `${prefix()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
           tries?.attempt ? `,"instance":${quoted(tries.attempt.instanceId)}` : ''
         }${tries === undefined ? '' : `,"retries":${tries.retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}}`,
       );
     },
-    unreadable(clientAddress, status, code) {
-      metrics.observe('unreadable', status, 0);
-      if (!isWanted) return;
+    malformed(clientAddress, status, code) {
+      metrics.observe(MALFORMED_ROUTE, status, 0);
+      if (!isEnabled) return;
       lines.add(
-        `${beginning()}"route":"unreadable","status":${status},"client":"${clientAddress}","code":${quoted(code)}}`,
+        `${prefix()}"route":"${MALFORMED_ROUTE}","status":${status},"client":"${clientAddress}","code":${quoted(code)}}`,
       );
     },
     connected(change) {
-      open.connections += change;
+      gauges.connections += change;
     },
     tunnel(change) {
-      open.tunnels += change;
+      gauges.tunnels += change;
     },
     close: lines.close,
   };
 }
 
+const MALFORMED_ROUTE = 'unreadable';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** As JSON; what is plain ASCII, and that is nearly everything, is not looked at by a serialiser. */
+/** As JSON; printable ASCII, which is nearly everything, needs no serializer. */
 function quoted(text: string): string {
   for (let position = 0; position < text.length; position++) {
     const code = text.charCodeAt(position);
@@ -91,15 +88,15 @@ function quoted(text: string): string {
   return `"${text}"`;
 }
 
-let writtenMs = 0;
-let written = '';
+let formattedMs = 0;
+let formatted = '';
 
-/** Requests of the same millisecond share the text. */
+/** Formatted once per millisecond. */
 function isoTime(): string {
   const nowMs = Date.now();
-  if (nowMs !== writtenMs) {
-    writtenMs = nowMs;
-    written = new Date(nowMs).toISOString();
+  if (nowMs !== formattedMs) {
+    formattedMs = nowMs;
+    formatted = new Date(nowMs).toISOString();
   }
-  return written;
+  return formatted;
 }

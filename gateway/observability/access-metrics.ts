@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, type HistogramConfiguration, type Registry } from 'prom-client';
 
-/** What is counted of one route and status class: numbers only, so that a request costs no look-up by labels. */
+/** The counts of one route and status class: plain numbers, so that a request costs no look-up by labels. */
 export interface Observation {
   readonly labels: { readonly route: string; readonly status_class: string };
-  /** By bucket, each without the ones below it; the last is for everything slower than all bounds. */
+  /** By bucket, not cumulative; the last is for everything above all bounds. */
   readonly counts: number[];
   sumSeconds: number;
   count: number;
@@ -11,11 +11,11 @@ export interface Observation {
 
 export interface AccessMetrics {
   observe(route: string, status: number, durationMs: number): void;
-  retried(route: string, times: number): void;
+  retried(route: string, count: number): void;
 }
 
-/** What the data plane has open now. */
-export interface Open {
+/** What is open in the data plane now. */
+export interface DataPlaneGauges {
   requests: number;
   connections: number;
   tunnels: number;
@@ -25,7 +25,7 @@ const LABEL_NAMES = ['route', 'status_class'] as const;
 const BOUNDS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const STATUS_CLASSES = ['other', '1xx', '2xx', '3xx', '4xx', '5xx'];
 
-export function createAccessMetrics(registry: Registry, open: Readonly<Open>): AccessMetrics {
+export function createAccessMetrics(registry: Registry, gauges: Readonly<DataPlaneGauges>): AccessMetrics {
   const registers = [registry];
   const byRoute = new Map<string, (Observation | undefined)[]>();
   const observations: Observation[] = [];
@@ -38,7 +38,7 @@ export function createAccessMetrics(registry: Registry, open: Readonly<Open>): A
   });
   new Counter({
     name: 'gateway_requests_total',
-    help: 'Requests answered, by route pattern and status class',
+    help: 'Completed requests, by route pattern and status class',
     labelNames: LABEL_NAMES,
     registers,
     collect() {
@@ -48,7 +48,7 @@ export function createAccessMetrics(registry: Registry, open: Readonly<Open>): A
   });
   const retries = new Counter({
     name: 'gateway_upstream_retries_total',
-    help: 'Further tries at another instance',
+    help: 'Retries and hedges',
     labelNames: ['route'] as const,
     registers,
   });
@@ -61,9 +61,9 @@ export function createAccessMetrics(registry: Registry, open: Readonly<Open>): A
         this.set(value());
       },
     });
-  gauge('gateway_requests_in_flight', 'Requests being answered now', () => open.requests);
-  gauge('gateway_client_connections', 'Connections of clients open now', () => open.connections);
-  gauge('gateway_tunnels_open', 'WebSockets and the like open now', () => open.tunnels);
+  gauge('gateway_requests_in_flight', 'Requests in flight', () => gauges.requests);
+  gauge('gateway_client_connections', 'Open client connections', () => gauges.connections);
+  gauge('gateway_tunnels_open', 'Open tunnels, such as WebSockets', () => gauges.tunnels);
 
   function observationOf(route: string, statusClass: number): Observation {
     let classes = byRoute.get(route);
@@ -92,13 +92,13 @@ export function createAccessMetrics(registry: Registry, open: Readonly<Open>): A
       observation.sumSeconds += seconds;
       observation.count++;
     },
-    retried: (route, times) => retries.inc({ route }, times),
+    retried: (route, count) => retries.inc({ route }, count),
   };
 }
 
 type LabelName = (typeof LABEL_NAMES)[number];
 
-/** A histogram whose numbers are kept elsewhere; the library's own costs a text made of the labels for each request. */
+/** A histogram over external counts; the library's own builds a key of the labels for each observation. */
 class CountedHistogram extends Histogram<LabelName> {
   constructor(
     private readonly observations: readonly Observation[],
@@ -107,7 +107,7 @@ class CountedHistogram extends Histogram<LabelName> {
     super(options);
   }
 
-  /** What the registry asks, and what the library's own `get` is made of. */
+  /** Called by the registry, and by the library's own `get`. */
   async getForPromString() {
     const { name, help } = this.options;
     const values = this.observations.flatMap((observation) => samplesOf(name, observation));
@@ -115,13 +115,13 @@ class CountedHistogram extends Histogram<LabelName> {
   }
 }
 
-/** Prometheus buckets are cumulative, and end with one for everything. */
+/** Prometheus buckets are cumulative, and end with `+Inf`. */
 function samplesOf(name: string, { labels: sharedLabels, counts, sumSeconds, count }: Observation) {
-  let cumulated = 0;
-  const buckets = counts.map((within, index) => {
-    cumulated += within;
+  let cumulative = 0;
+  const buckets = counts.map((inBucket, index) => {
+    cumulative += inBucket;
     const le = BOUNDS_SECONDS[index] ?? '+Inf';
-    return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: cumulated };
+    return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: cumulative };
   });
   return [
     ...buckets,

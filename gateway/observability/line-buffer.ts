@@ -1,22 +1,22 @@
 import { symbols } from 'pino';
 import type { Logger } from '#kit/core/log';
 
-/** Gathers whole lines for a log's stream: one write for many requests instead of one for each. */
+/** Buffers lines for a log's stream: one write for many requests instead of one each. */
 export interface LineBuffer {
-  /** @param line without its line end */
+  /** @param line without its terminator */
   add(line: string): void;
-  /** Writes what there is; called by itself soon after the first line, and when the process exits. */
+  /** Writes the buffered lines; also called shortly after the first line, and when the process exits. */
   flush(): void;
-  /** Flushes for the last time. */
+  /** Flushes, and stops. */
   close(): void;
 }
 
-/** How late a line may be. */
+/** Maximum delay of a line. */
 const FLUSH_MS = 50;
-/** A flood is written in pieces of this size: what is kept stays bounded. */
-const MOST_CHARACTERS = 64 * 1024;
+/** Maximum size of the buffer. */
+const MAX_CHARACTERS = 64 * 1024;
 
-/** @throws when the logger has no stream of its own to write to */
+/** @throws when the logger does not write to a stream */
 export function createLineBuffer(log: Logger): LineBuffer {
   const stream = streamOf(log);
   let lines = '';
@@ -35,7 +35,7 @@ export function createLineBuffer(log: Logger): LineBuffer {
   return {
     add(line) {
       lines += `${line}\n`;
-      if (lines.length > MOST_CHARACTERS) flush();
+      if (lines.length > MAX_CHARACTERS) flush();
       else if (timer === null) timer = setTimeout(flush, FLUSH_MS);
     },
     flush,
@@ -46,10 +46,10 @@ export function createLineBuffer(log: Logger): LineBuffer {
   };
 }
 
-/** The stream pino itself writes to, so that both kinds of lines keep their order and go the same way. */
+/** The stream of pino itself, so that both kinds of lines keep their order and share a destination. */
 function streamOf(log: Logger): { write(text: string): unknown } {
   const stream: unknown = Reflect.get(log, symbols.streamSym);
-  if (!isWritable(stream)) throw new Error('The access log needs a logger that writes to a stream');
+  if (!isWritable(stream)) throw new Error('The access log requires a logger that writes to a stream');
   return stream;
 }
 

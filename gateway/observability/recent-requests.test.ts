@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test';
 import { headerLine } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/message';
-import type { Attempt, SentTries } from '../model/attempt';
-import { createContext } from '../proxy/request-context';
+import type { Attempt, AttemptHistory } from '../model/attempt';
+import { createRequestContext } from '../proxy/request-context';
 import { createRecentRequests, type TimedRequest } from './recent-requests';
 
-const ASKED: IncomingRequest = {
+const REQUEST: IncomingRequest = {
   head: {
     method: 'GET',
     target: '/birds/1?token=secret',
@@ -20,23 +20,25 @@ const ASKED: IncomingRequest = {
   connectionOptions: null,
 };
 
-/** Each begins a millisecond after the one before. */
+const SOURCES = { isTrusted: () => false, spans: null, revision: () => 1 };
+
+/** Each begins a millisecond after the previous one. */
 let startedMs = 0;
 
 const contextOf = (requestId: string, revision = 7): TimedRequest => ({
-  request: ASKED,
+  request: REQUEST,
   requestId,
   startedMs: startedMs++,
   revision,
 });
 
-const ANSWERED = { route: '/birds/:id', service: 'birds', status: 200 };
+const SUCCEEDED = { route: '/birds/:id', service: 'birds', status: 200 };
 
 test('requests with one id are told newest first, each by the revision it was routed by', () => {
   const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
-  recent.add(contextOf('the-same-id', 1), 5, ANSWERED);
-  recent.add(contextOf('another-id', 2), 5, ANSWERED);
-  recent.add(contextOf('the-same-id', 3), 5, { ...ANSWERED, status: 503, code: 'service.unavailable' });
+  recent.add(contextOf('the-same-id', 1), 5, SUCCEEDED);
+  recent.add(contextOf('another-id', 2), 5, SUCCEEDED);
+  recent.add(contextOf('the-same-id', 3), 5, { ...SUCCEEDED, status: 503, code: 'service.unavailable' });
   const { requests } = recent.explain('the-same-id');
   expect(requests.map((one) => [one.registry_revision, one.status])).toEqual([
     [3, 503],
@@ -45,31 +47,31 @@ test('requests with one id are told newest first, each by the revision it was ro
   expect(recent.explain('no-such-id').requests).toEqual([]);
 });
 
-test('the oldest are forgotten, and it is told since when all are remembered', () => {
+test('the oldest are forgotten, and it is told since when all are retained', () => {
   const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
-  const begun = recent.explain('').kept.ordinary;
-  expect(begun).toEqual({ requests: 0, since: new Date(performance.timeOrigin).toISOString() });
-  for (let request = 0; request < 250; request++) recent.add(contextOf(`request-${request}`), 0, ANSWERED);
-  const remembered = Array.from({ length: 250 }, (_, request) => recent.explain(`request-${request}`));
-  expect(remembered.findIndex(({ requests }) => requests.length > 0)).toBe(150);
-  expect(remembered.filter(({ requests }) => requests.length === 1)).toHaveLength(100);
+  const initial = recent.explain('').kept.ordinary;
+  expect(initial).toEqual({ requests: 0, since: new Date(performance.timeOrigin).toISOString() });
+  for (let request = 0; request < 250; request++) recent.add(contextOf(`request-${request}`), 0, SUCCEEDED);
+  const retained = Array.from({ length: 250 }, (_, request) => recent.explain(`request-${request}`));
+  expect(retained.findIndex(({ requests }) => requests.length > 0)).toBe(150);
+  expect(retained.filter(({ requests }) => requests.length === 1)).toHaveLength(100);
   const kept = recent.explain('').kept.ordinary;
   expect(kept.requests).toBe(100);
-  expect(kept.since).toBe(remembered[150]?.requests[0]?.started_at ?? '');
+  expect(kept.since).toBe(retained[150]?.requests[0]?.started_at ?? '');
 });
 
 test('the many that go well do not make it forget the few that do not', () => {
   const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
-  recent.add(contextOf('retried-one'), 1, { ...ANSWERED, tries: RETRIED });
-  recent.add(contextOf('queued-one'), 1, { ...ANSWERED, queuedMs: 3 });
-  recent.add(contextOf('failed-one'), 1, { ...ANSWERED, status: 502 });
-  recent.add(contextOf('ordinary-one'), 1, ANSWERED);
-  for (let request = 0; request < 1_000; request++) recent.add(contextOf('another'), 1, ANSWERED);
-  const told = (id: string) => recent.explain(id).requests;
-  expect(told('ordinary-one')).toEqual([]);
-  expect(told('failed-one')).toMatchObject([{ status: 502, tries: [] }]);
-  expect(told('queued-one')).toMatchObject([{ queued_ms: 3 }]);
-  expect(told('retried-one')).toMatchObject([
+  recent.add(contextOf('retried-one'), 1, { ...SUCCEEDED, tries: RETRIED });
+  recent.add(contextOf('queued-one'), 1, { ...SUCCEEDED, queuedMs: 3 });
+  recent.add(contextOf('failed-one'), 1, { ...SUCCEEDED, status: 502 });
+  recent.add(contextOf('ordinary-one'), 1, SUCCEEDED);
+  for (let request = 0; request < 1_000; request++) recent.add(contextOf('another'), 1, SUCCEEDED);
+  const explained = (id: string) => recent.explain(id).requests;
+  expect(explained('ordinary-one')).toEqual([]);
+  expect(explained('failed-one')).toMatchObject([{ status: 502, tries: [] }]);
+  expect(explained('queued-one')).toMatchObject([{ queued_ms: 3 }]);
+  expect(explained('retried-one')).toMatchObject([
     {
       tries: [
         { kind: 'first', instance_id: 'birds-1', outcome: 'unavailable', status: 503, held_back: [] },
@@ -97,23 +99,23 @@ test('the many that go well do not make it forget the few that do not', () => {
 
 test('of one id that comes with every request a bounded number is told', () => {
   const recent = createRecentRequests({ ordinary: 1_000, troubled: 1 });
-  for (let request = 0; request < 1_000; request++) recent.add(contextOf('always-the-same'), 0, ANSWERED);
+  for (let request = 0; request < 1_000; request++) recent.add(contextOf('always-the-same'), 0, SUCCEEDED);
   expect(recent.explain('always-the-same').requests).toHaveLength(100);
 });
 
 test('nothing of what was sent is told but the method', () => {
   const recent = createRecentRequests({ ordinary: 1, troubled: 1 });
-  recent.add(contextOf('some-request'), 0, ANSWERED);
-  const told = JSON.stringify(recent.explain('some-request'));
-  expect(told).toContain('"method":"GET"');
-  expect(told).not.toMatch(/secret|rookery\.test|127\.0\.0\.1/);
+  recent.add(contextOf('some-request'), 0, SUCCEEDED);
+  const json = JSON.stringify(recent.explain('some-request'));
+  expect(json).toContain('"method":"GET"');
+  expect(json).not.toMatch(/secret|rookery\.test|127\.0\.0\.1/);
 });
 
 test('the whole ring costs a few megabytes, however long requests go on', () => {
   const recent = createRecentRequests();
   const fill = (requests: number) => {
     for (let request = 0; request < requests; request++)
-      recent.add(contextOf(`request-number-${request}`), 1, { ...ANSWERED, tries: triesOf() });
+      recent.add(contextOf(`request-number-${request}`), 1, { ...SUCCEEDED, tries: triesOf() });
     return heapUsed();
   };
   const full = fill(10_000);
@@ -128,13 +130,9 @@ test('an id a client has sent does not keep the rest of what it has sent', () =>
     const head = `client-chosen-id-${String(request).padStart(8, '0')}${'x'.repeat(16_000)}`;
     const id = Buffer.from(head).toString('latin1').slice(0, 25);
     const headers = [['X-Request-ID', id, `X-Request-ID: ${id}\r\n`]] as const;
-    const incoming = { ...ASKED, head: { ...ASKED.head, headers } };
-    const arrival = { address: '127.0.0.1', secure: false, trusted: false, lastOrigin: null };
-    recent.add(
-      createContext(incoming, arrival, () => false, 1),
-      1,
-      ANSWERED,
-    );
+    const incoming = { ...REQUEST, head: { ...REQUEST.head, headers } };
+    const peer = { address: '127.0.0.1', secure: false, trusted: false, cachedOrigin: null };
+    recent.add(createRequestContext(incoming, peer, SOURCES), 1, SUCCEEDED);
   }
   expect(recent.explain('client-chosen-id-00001999').requests).toHaveLength(1);
   expect(heapUsed() - before).toBeLessThan(16 * 1024 * 1024);
@@ -149,8 +147,8 @@ const attemptAt = (instanceId: string, changes: Partial<Attempt> = {}): Attempt 
   instanceId,
   host: '127.0.0.1',
   port: 1,
-  considered: [{ instanceId, score: 1 }],
-  heldBack: [],
+  candidates: [{ instanceId, score: 1 }],
+  excluded: [],
   isProbe: false,
   startedMs: 0,
   result: 'answered',
@@ -161,21 +159,21 @@ const attemptAt = (instanceId: string, changes: Partial<Attempt> = {}): Attempt 
   ...changes,
 });
 
-const SENT_ONCE = { told: null, retries: 0, notRetried: null };
-const triesOf = (): SentTries => ({ ...SENT_ONCE, attempt: attemptAt('birds-1') });
+const SENT_ONCE = { records: null, retries: 0, notRetried: null };
+const triesOf = (): AttemptHistory => ({ ...SENT_ONCE, attempt: attemptAt('birds-1') });
 
 const FAILED_FIRST = attemptAt('birds-1', { result: 'unavailable' });
-const ANSWERED_THEN = attemptAt('birds-2', {
-  heldBack: [
+const SUCCEEDED_THEN = attemptAt('birds-2', {
+  excluded: [
     { instanceId: 'birds-3', reason: 'ejected', untilMs: 5_000 },
     { instanceId: 'birds-4', reason: 'slow-start', share: 0.25 },
   ],
 });
-const RETRIED: SentTries = {
-  attempt: ANSWERED_THEN,
-  told: [
+const RETRIED: AttemptHistory = {
+  attempt: SUCCEEDED_THEN,
+  records: [
     { kind: 'first', attempt: FAILED_FIRST, status: 503, budget: null },
-    { kind: 'retry', attempt: ANSWERED_THEN, status: 0, budget: { inUse: 1, allowed: 3 } },
+    { kind: 'retry', attempt: SUCCEEDED_THEN, status: 0, budget: { inUse: 1, allowed: 3 } },
   ],
   retries: 1,
   notRetried: null,

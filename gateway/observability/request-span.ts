@@ -1,20 +1,20 @@
 import type { SpanEvent, SpanRecorder } from '#kit/core/span';
 import { isSampled } from '#kit/tracing/spans';
-import type { RoutedTry } from '../model/attempt';
+import type { AttemptRecord } from '../model/attempt';
 import { LOCAL_ROUTE, type RequestOutcome } from '../model/outcome';
 import type { RequestContext } from '../model/request-context';
 
-/** With many instances away at once a request may have had many tries. */
-const MOST_TRIES = 20;
+/** A request may have many attempts while many instances are unavailable. */
+const MAX_ATTEMPTS = 20;
 
-/** Others are a client's invention, of which there may be any number. */
+/** Other methods are arbitrary client input. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /**
- * Hands on the span of a request that has ended: its id went upstream with the request. Pages of the gateway's own,
- * which are mostly asked for by what watches it, have none.
+ * Records the span of a completed request; its id was sent upstream with the request. Local responses, mostly to probes
+ * and scrapers, have none.
  */
-export function finishRequestSpan(
+export function recordRequestSpan(
   spans: SpanRecorder,
   context: RequestContext,
   outcome: RequestOutcome,
@@ -23,16 +23,16 @@ export function finishRequestSpan(
   const { route, status, service, code, tries, queuedMs } = outcome;
   if (route === LOCAL_ROUTE || !isSampled(traceparent)) return;
   const { method } = context.request.head;
-  const known = METHODS.has(method);
+  const isKnown = METHODS.has(method);
   const attempt = tries?.attempt;
   spans.record({
-    name: `${known ? method : 'HTTP'} ${route}`,
+    name: `${isKnown ? method : 'HTTP'} ${route}`,
     kind: 'server',
     traceparent,
     parentSpanId,
     startedMs,
     attributes: {
-      'http.request.method': known ? method : '_OTHER',
+      'http.request.method': isKnown ? method : '_OTHER',
       'http.route': route,
       'http.response.status_code': status,
       'url.scheme': context.origin.protocol,
@@ -44,11 +44,11 @@ export function finishRequestSpan(
       ...(queuedMs !== undefined && queuedMs > 0 && { 'rookery.queued_ms': queuedMs }),
     },
     error: status >= 500 ? (code ?? String(status)) : undefined,
-    ...(tries?.told && { events: tries.told.slice(0, MOST_TRIES).map(tryEvent) }),
+    ...(tries?.records && { events: tries.records.slice(0, MAX_ATTEMPTS).map(attemptEvent) }),
   });
 }
 
-const tryEvent = ({ kind, attempt, status }: RoutedTry): SpanEvent => ({
+const attemptEvent = ({ kind, attempt, status }: AttemptRecord): SpanEvent => ({
   name: 'try',
   atMs: attempt.startedMs,
   attributes: {

@@ -7,62 +7,62 @@ import { mergeDocuments } from './merge-documents';
 
 const FETCH_TIMEOUT_MS = 5_000;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
-/** A service whose document cannot be had is asked again, less and less often. */
+/** Failed fetches are retried with exponential back-off. */
 const RETRY = { baseMs: 500, capMs: 30_000 };
 
-/** The services' OpenAPI documents, merged into the gateway's. */
+/** The OpenAPI documents of all services, merged into that of the gateway. */
 export interface Documents {
-  /** As JSON, with an entity tag that changes with it. */
+  /** As JSON, with its entity tag. */
   merged(): { readonly text: string; readonly etag: string };
-  /** The live services whose document is not there yet. */
+  /** Live services whose document has not been fetched yet. */
   missing(): string[];
 }
 
-interface Held {
-  /** The instances the document stands for. */
+interface FetchedDocument {
+  /** The instances it was fetched for. */
   readonly generation: string;
   document: JsonObject | undefined;
 }
 
 /**
- * Fetches the document of each live service in the background, anew whenever its instances are others, and merges
- * them when somebody asks and something has changed.
+ * Fetches the document of each live service in the background whenever its instances have changed, and merges them on
+ * request.
  *
- * @param gateway.url what the document's `servers` points at
- * @param gateway.own of what the gateway itself answers
+ * @param gateway.url the document's `servers` entry
+ * @param gateway.own the document of the gateway's own routes
  */
 export function collectDocuments(
   directory: Directory,
   gateway: { readonly version: string; readonly url: string; readonly own: JsonObject },
   process: { readonly log: Logger; readonly closing: AbortSignal },
 ): Documents {
-  const held = new Map<string, Held>();
+  const fetched = new Map<string, FetchedDocument>();
   let merged: { text: string; etag: string } | undefined;
 
   directory.onChange((names) => {
-    // Routes decide about paths, so any change may change the merged document.
+    // Paths depend on the routes, so any change may change the merged document.
     merged = undefined;
-    for (const name of names) look(name);
+    for (const name of names) update(name);
   });
-  for (const { name } of directory.services()) look(name);
+  for (const { name } of directory.services()) update(name);
 
-  function look(name: string) {
-    const instances = askable(directory.service(name)?.instances ?? []);
+  function update(name: string) {
+    const instances = available(directory.service(name)?.instances ?? []);
     if (instances.length === 0) {
-      held.delete(name);
+      fetched.delete(name);
       return;
     }
     const generation = instances.map((one) => `${one.instance_id} ${one.version}`).join();
-    const before = held.get(name);
+    const before = fetched.get(name);
     if (before?.generation === generation) return;
-    const entry: Held = { generation, document: before?.document };
-    held.set(name, entry);
+    const entry: FetchedDocument = { generation, document: before?.document };
+    fetched.set(name, entry);
     void fetchInto(name, entry);
   }
 
-  async function fetchInto(name: string, entry: Held): Promise<void> {
-    for (let attempt = 1; !process.closing.aborted && held.get(name) === entry; attempt++) {
-      const instances = askable(directory.service(name)?.instances ?? []);
+  async function fetchInto(name: string, entry: FetchedDocument): Promise<void> {
+    for (let attempt = 1; !process.closing.aborted && fetched.get(name) === entry; attempt++) {
+      const instances = available(directory.service(name)?.instances ?? []);
       const instance = instances[(attempt - 1) % instances.length];
       if (instance === undefined) return;
       try {
@@ -73,7 +73,7 @@ export function collectDocuments(
         if (process.closing.aborted) return;
         process.log.warn(
           { err: failure, service: name, attempt },
-          'could not fetch an OpenAPI document: trying again',
+          'fetching an OpenAPI document failed; retrying',
         );
         await sleep(backOffMs(attempt, RETRY), process.closing);
       }
@@ -83,7 +83,7 @@ export function collectDocuments(
   function merge() {
     const routes = directory.routes();
     const sources = directory.services().flatMap(({ name }) => {
-      const document = held.get(name)?.document;
+      const document = fetched.get(name)?.document;
       if (document === undefined) return [];
       const isRoot = (method: string, pattern: string) => routes.isRoot(name, method, pattern);
       return [{ service: name, document, isRoot }];
@@ -98,12 +98,12 @@ export function collectDocuments(
       merged ??= merge();
       return merged;
     },
-    missing: () => [...held].filter(([, { document }]) => document === undefined).map(([name]) => name),
+    missing: () => [...fetched].filter(([, { document }]) => document === undefined).map(([name]) => name),
   };
 }
 
-/** The newest first: during a change of versions its document is the one that will stay. */
-const askable = (instances: readonly Instance[]) =>
+/** The newest first: during a rollout its document is the one that stays. */
+const available = (instances: readonly Instance[]) =>
   instances
     .filter(({ state }) => state === 'up' || state === 'unhealthy')
     .sort((left, right) => (left.registered_at < right.registered_at ? 1 : -1));
@@ -113,9 +113,9 @@ async function fetchDocument({ host, port }: Instance, closing: AbortSignal): Pr
     signal: AbortSignal.any([closing, AbortSignal.timeout(FETCH_TIMEOUT_MS)]),
     redirect: 'error',
   });
-  if (!response.ok || response.body === null) throw new Error(`It answered with ${response.status}`);
+  if (!response.ok || response.body === null) throw new Error(`Responded with status ${response.status}`);
   const document: unknown = JSON.parse(await textUpTo(response.body, DOCUMENT_BYTES));
-  if (!isRecord(document) || !isRecord(document.paths)) throw new Error('It is no OpenAPI document');
+  if (!isRecord(document) || !isRecord(document.paths)) throw new Error('Not an OpenAPI document');
   return document;
 }
 
@@ -124,7 +124,7 @@ async function textUpTo(body: ReadableStream<Uint8Array>, bytes: number): Promis
   let length = 0;
   for await (const part of body) {
     length += part.length;
-    if (length > bytes) throw new Error(`It is larger than ${bytes} bytes`);
+    if (length > bytes) throw new Error(`Larger than ${bytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');

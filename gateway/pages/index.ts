@@ -1,7 +1,9 @@
 import { Elysia } from 'elysia';
+import Negotiator from 'negotiator';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
 import { access } from '#kit/http/access';
+import { matchesIfNoneMatch } from '#kit/http/etag';
 import { platform } from '#kit/http/platform';
 import type { Directory } from '../routing/directory';
 import type { Documents } from './documents';
@@ -14,34 +16,34 @@ export interface PagesDeps {
   readonly documents: Documents;
   readonly tokens: TokenVerifier;
   readonly operators: ReturnType<typeof operatorPages>;
-  /** Of all processes of this gateway. */
+  /** Metrics of all workers. */
   readonly metrics: () => Promise<string>;
-  /** Since the registry was last heard from. */
+  /** Age of the registry's last message. */
   readonly registryAgeMs: () => number;
 }
 
-/** What the gateway answers itself. */
+/** The routes of the gateway itself. */
 export function pages(runtime: Runtime, deps: PagesDeps) {
   const { directory, documents } = deps;
   const status = () => gatewayStatus(directory, runtime.version, deps.registryAgeMs());
-  // The data plane logs every request, these among them.
+  // The data plane logs every request, these included.
   const quiet = {
     ...runtime,
     log: runtime.log.child({ part: 'pages' }, { level: quieter(runtime.log.level) }),
   };
-  // Without `standardHostname: false`, paths are read wrongly where a client's Host is shorter than four characters.
+  // Without `standardHostname: false`, paths are parsed wrongly when the Host is shorter than four characters.
   return new Elysia({ name: 'gateway', handler: { standardHostname: false } })
     .use(
       platform(quiet, {
-        document: ({ request }) => answerDocument(documents, request),
+        document: ({ request }) => documentResponse(documents, request),
         metrics: deps.metrics,
       }),
     )
     .use(access(deps.tokens))
     .use(deps.operators)
-    .get('/', ({ request }) => (wantsPage(request) ? page(status()) : json(status())), {
+    .get('/', ({ request }) => (prefersHtml(request) ? page(status()) : json(status())), {
       public: true,
-      detail: { summary: 'Every service and how it is' },
+      detail: { summary: 'Show the state of every service' },
     })
     .options(
       '/',
@@ -49,25 +51,28 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
         set.status = 204;
         set.headers.allow = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
       },
-      { public: true, detail: { summary: 'What this server understands at all' } },
+      { public: true, detail: { summary: 'List the methods of this server' } },
     );
 }
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);
 
-const wantsPage = (request: Request) => request.headers.get('accept')?.includes('text/html') ?? false;
+/** Content negotiation (RFC 9110, 12.5.1); JSON where the client has no preference. */
+const prefersHtml = (request: Request) =>
+  new Negotiator({ headers: { accept: request.headers.get('accept') ?? undefined } }).mediaType([
+    'application/json',
+    'text/html',
+  ]) === 'text/html';
 
 const page = (status: GatewayStatus) => new Response(startPage(status), { headers: START_PAGE_HEADERS });
 
 const json = (status: GatewayStatus) =>
   Response.json(status, { headers: { 'cache-control': 'no-cache', vary: 'accept' } });
 
-function answerDocument(documents: Documents, request: Request): Response {
+function documentResponse(documents: Documents, request: Request): Response {
   const { text, etag } = documents.merged();
   const headers = { etag, 'cache-control': 'no-cache', 'content-type': 'application/json' };
-  const isKnown = request.headers
-    .get('if-none-match')
-    ?.split(',')
-    .some((tag) => tag.trim() === etag);
-  return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers });
+  return matchesIfNoneMatch(request.headers.get('if-none-match'), etag)
+    ? new Response(null, { status: 304, headers })
+    : new Response(text, { headers });
 }

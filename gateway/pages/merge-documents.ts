@@ -1,23 +1,23 @@
 import { isRecord, type JsonObject } from '#kit/http/openapi';
 import { mapNames, type Names } from './openapi-names';
 
-/** The OpenAPI document of one service, as it came, and where its routes are reached. */
+/** The OpenAPI document of one service as fetched, and where its routes are served. */
 export interface ServiceDocument {
   readonly service: string;
   readonly document: JsonObject;
-  /** Whether the gateway answers a route of this service at its own path. */
+  /** Whether the gateway serves a route of this service at its own path. */
   isRoot(method: string, pattern: string): boolean;
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
 /**
- * One document of all services'. Every name is made unique by its service (`users.User`), every operation carries its
- * service as tag, and the paths are those at which the gateway answers.
+ * Merges the documents of all services. Every name is qualified by its service (`users.User`), every operation is tagged
+ * with its service, and the paths are those of the gateway.
  *
- * It calls itself OpenAPI 3.1 because its schemas are JSON Schema, which 3.0 knows only in part.
+ * It is OpenAPI 3.1 because its schemas are JSON Schema, which 3.0 supports only in part.
  *
- * @param sources sorted by service, so that the same services always make the same document
+ * @param sources sorted by service, so that the result is deterministic
  */
 export function mergeDocuments(
   sources: readonly ServiceDocument[],
@@ -30,7 +30,7 @@ export function mergeDocuments(
   for (const source of sources) {
     const { service } = source;
     const names: Names = (kind, name) =>
-      mayBeShared(kind, name) && isShared(kind, name, sources) ? name : `${service}.${componentName(name)}`;
+      isSharable(kind, name) && isShared(kind, name, sources) ? name : `${service}.${componentName(name)}`;
     const document = mapNames(source.document, names);
     addComponents(document, components);
     for (const [path, item] of entries(document.paths)) {
@@ -64,7 +64,7 @@ export function mergeDocuments(
 
   return {
     openapi: '3.1.0',
-    info: { title: 'Rookery', version: gateway.version, description: 'Every service behind this gateway.' },
+    info: { title: 'Rookery', version: gateway.version, description: 'All services behind this gateway.' },
     servers: [{ url: gateway.url }],
     tags: sources.map(({ service, document }) => ({ name: service, ...descriptionOf(document) })),
     paths: Object.fromEntries([...paths].sort(([left], [right]) => (left < right ? -1 : 1))),
@@ -78,10 +78,10 @@ function addComponents(document: JsonObject, components: Map<string, JsonObject>
   }
 }
 
-/** Signing in once must do for all services, and all of them answer the same kind of problem. */
-const mayBeShared = (kind: string, name: string) => kind === 'securitySchemes' || name === 'Problem';
+/** Clients authenticate once for all services, and all of them share one problem schema. */
+const isSharable = (kind: string, name: string) => kind === 'securitySchemes' || name === 'Problem';
 
-/** True for a component that every service describes alike. */
+/** True for a component that is identical in all documents. */
 function isShared(kind: string, name: string, sources: readonly ServiceDocument[]): boolean {
   const described = sources
     .map(({ document }) => record(record(document.components)[kind])[name])
@@ -94,14 +94,14 @@ const descriptionOf = (document: JsonObject) => {
   return typeof description === 'string' && description !== '' ? { description } : {};
 };
 
-/** `/posts/{id}` as routes write it: `/posts/:id`. */
+/** Converts `/posts/{id}` into a route pattern: `/posts/:id`. */
 const toPattern = (path: string) =>
   path
     .split('/')
     .map((part) => (part.startsWith('{') && part.endsWith('}') ? `:${part.slice(1, -1)}` : part))
     .join('/');
 
-/** OpenAPI allows only these characters in the names of components. */
+/** OpenAPI's character set for component names. */
 const componentName = (name: string) => name.replaceAll(/[^A-Za-z0-9._-]+/g, '-');
 
 const record = (value: unknown): JsonObject => (isRecord(value) ? value : {});

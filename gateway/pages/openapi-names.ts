@@ -1,15 +1,15 @@
 import { isRecord, type JsonObject } from '#kit/http/openapi';
 
-/** The new name of a component of a kind, such as `schemas`. */
+/** The new name of a component; the kind is its section, such as `schemas`. */
 export type Names = (kind: string, name: string) => string;
 
 const REFERENCE = '#/components/';
 const BARE_NAME = /^[A-Za-z0-9._-]+$/;
 
 /**
- * An OpenAPI document with its components renamed, wherever they are named: in `components` itself, in references,
- * in discriminators, and in what operations require for security. `$id` goes: within one document nothing refers to
- * it, and what TypeBox writes there are names as they were before.
+ * Renames the components of an OpenAPI document wherever they are named: in `components`, references, discriminators and
+ * security requirements. `$id` is removed: within one document nothing refers to it, and TypeBox writes the previous names
+ * there.
  */
 export function mapNames(document: JsonObject, names: Names): JsonObject {
   const renamed = mapValue(document, names);
@@ -33,16 +33,16 @@ function mapValue(value: unknown, names: Names): unknown {
   );
 }
 
-/** Below these stand names somebody chose, `default` and `security` among them, or what a status is called. */
-const CHOSEN_NAMES = new Set(['properties', 'patternProperties', '$defs', 'schemas', 'responses']);
+/** Their members have arbitrary names, such as `default` or `security`, or statuses. */
+const ARBITRARY_NAMES = new Set(['properties', 'patternProperties', '$defs', 'schemas', 'responses']);
 
-/** What is given as a value may look like anything. */
+/** Literal values, which may look like anything. */
 const VALUES = new Set(['example', 'examples', 'default', 'const', 'enum']);
 
 function mapMember(key: string, member: unknown, names: Names): unknown {
   if (key === '$ref' && typeof member === 'string') return mapReference(member, names);
   if (VALUES.has(key)) return member;
-  if (CHOSEN_NAMES.has(key) && isRecord(member)) return mapMembers(member, names);
+  if (ARBITRARY_NAMES.has(key) && isRecord(member)) return mapMembers(member, names);
   if (key === 'discriminator' && isRecord(member) && isRecord(member.mapping))
     return { ...member, mapping: mapMapping(member.mapping, names) };
   if (key === 'security' && Array.isArray(member))
@@ -56,7 +56,7 @@ const mapMembers = (members: JsonObject, names: Names) =>
   Object.fromEntries(Object.entries(members).map(([name, member]) => [name, mapValue(member, names)]));
 
 function mapReference(reference: string, names: Names): string {
-  // TypeBox refers to a model by its bare name.
+  // TypeBox references a model by its bare name.
   if (BARE_NAME.test(reference)) return `${REFERENCE}schemas/${names('schemas', reference)}`;
   if (!reference.startsWith(REFERENCE)) return reference;
   const [kind = '', name = '', ...rest] = reference.slice(REFERENCE.length).split('/');

@@ -3,7 +3,7 @@ import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { docs } from '#kit/http/docs';
 import { isRecord, type JsonObject } from '#kit/http/openapi';
-import type { Siblings } from '../cluster/cluster';
+import type { Cluster } from '../cluster/cluster-client';
 import { ExplainedRequest } from '../model/explanation';
 import type { Directory } from '../routing/directory';
 import type { FindTranscoded } from '../transcoding/rules';
@@ -14,46 +14,46 @@ export interface OperatorDeps {
   readonly directory: Directory;
   readonly tokens: TokenVerifier;
   readonly findTranscoded: FindTranscoded;
-  readonly siblings: Siblings;
-  /** Since the registry was last heard from. */
+  readonly cluster: Cluster;
+  /** Age of the registry's last message. */
   readonly registryAgeMs: () => number;
 }
 
-/** What the gateway tells those who run it. */
-export const operatorPages = ({ directory, tokens, findTranscoded, siblings, registryAgeMs }: OperatorDeps) =>
+/** Diagnostics for operators. */
+export const operatorPages = ({ directory, tokens, findTranscoded, cluster, registryAgeMs }: OperatorDeps) =>
   new Elysia({ name: 'operators' })
     .use(access(tokens))
     .get(
       '/routes',
       async () =>
-        routeListing(directory, findTranscoded, registryAgeMs(), await siblings.ask({ about: 'loads' })),
+        routeListing(directory, findTranscoded, registryAgeMs(), await cluster.query({ about: 'loads' })),
       {
         permission: 'gateway:read',
         response: { 200: RouteListing },
-        detail: { summary: 'The live table of routes, with owners and instances' },
+        detail: { summary: 'List the live routes with their services and instances' },
       },
     )
-    .get('/explain/:request_id', ({ params }) => explainRequest(siblings, params.request_id), {
+    .get('/explain/:request_id', ({ params }) => explainRequest(cluster, params.request_id), {
       permission: 'gateway:read',
       params: t.Object({
-        request_id: t.String({ maxLength: 128, description: 'As in the X-Request-ID of the response' }),
+        request_id: t.String({ maxLength: 128, description: 'X-Request-ID of the response' }),
       }),
       response: { 200: ExplainedRequest },
       detail: {
-        summary: 'How a recent request was routed',
+        summary: 'Explain how a recent request was routed',
         description:
-          'The instances that were considered and their scores, every try with its outcome, what was left out and why. Only what was true then; nothing of what was sent or answered.',
+          'The candidate instances and their scores, every attempt with its outcome, and the excluded instances with the reason, as of the request. No part of the request or response is included.',
       },
     });
 
-/** The OpenAPI document of these pages. */
+/** The OpenAPI document of these routes. */
 export async function describeOperatorPages(
   pages: ReturnType<typeof operatorPages>,
   version: string,
 ): Promise<JsonObject> {
-  const description = 'What the gateway tells those who run it.';
+  const description = 'Diagnostics for operators.';
   const described = new Elysia().use(docs({ name: 'gateway', version, description })).use(pages);
   const document: unknown = await (await described.handle(new Request('http://gateway/openapi.json'))).json();
-  if (!isRecord(document)) throw new Error('The routes of the gateway have no OpenAPI document');
+  if (!isRecord(document)) throw new Error('The gateway routes have no OpenAPI document');
   return document;
 }

@@ -1,15 +1,15 @@
 import type { GatewayStatus, ServiceStatus } from './status';
 
-/** What states are called on the page; the words carry the meaning, the colours only repeat it. */
+/** Labels of the states; the text carries the meaning, colours only repeat it. */
 const STATE_WORDS: Record<ServiceStatus['state'], string> = {
   up: 'up',
   starting: 'starting',
-  draining: 'ending',
-  unhealthy: 'silent',
+  draining: 'draining',
+  unhealthy: 'unhealthy',
   gone: 'gone',
 };
 
-/** The page a browser gets at `/`: every service and how it is, kept up to date while it is open. */
+/** The HTML status page at `/`, which refreshes itself while it is open. */
 export function startPage(status: GatewayStatus): string {
   return `<!doctype html>
 <html lang="en">
@@ -26,7 +26,7 @@ export function startPage(status: GatewayStatus): string {
 <header>
 <p class="mark" aria-hidden="true"></p>
 <h1>Rookery</h1>
-<p class="lead">One door to every service.</p>
+<p class="lead">API gateway</p>
 <nav aria-label="Documentation and operation">
 <a class="primary" href="/docs">API documentation</a>
 <a href="/openapi.json">OpenAPI document</a>
@@ -37,7 +37,7 @@ export function startPage(status: GatewayStatus): string {
 <main>
 ${services(status)}
 </main>
-<footer><p>Gateway ${escaped(status.version)}. Programs get this page as JSON.</p></footer>
+<footer><p>Gateway ${escaped(status.version)}. Request <code>application/json</code> for this page as JSON.</p></footer>
 <script>${SCRIPT}</script>
 </body>
 </html>
@@ -112,16 +112,15 @@ h3 a:focus-visible{outline:none}
 `;
 
 /**
- * Fetches the page again and takes over what differs: what has the keyboard's focus keeps it, and a screen reader
- * hears of a change and not of every look.
+ * Refreshes the list in place: the focused link keeps its focus, and screen readers announce changes, not every refresh.
  */
 const SCRIPT = `
 async function refresh(){
   if(document.hidden)return;
   const status=document.querySelector('[role=status]');
   try{
-    const answer=await fetch('/',{headers:{accept:'text/html'}});
-    const next=new DOMParser().parseFromString(await answer.text(),'text/html');
+    const response=await fetch('/',{headers:{accept:'text/html'}});
+    const next=new DOMParser().parseFromString(await response.text(),'text/html');
     say(status,next.querySelector('[role=status]').textContent);
     const list=document.querySelector('.services'),nextList=next.querySelector('.services');
     if(list.innerHTML===nextList.innerHTML)return;
@@ -129,7 +128,7 @@ async function refresh(){
     list.replaceChildren(...nextList.childNodes);
     if(focused)list.querySelector('a[href="'+focused+'"]')?.focus();
   }catch{
-    say(status,'The gateway does not answer; trying again.');
+    say(status,'The gateway is unreachable; retrying.');
   }
 }
 function say(status,text){if(status.textContent!==text)status.textContent=text}
@@ -138,7 +137,7 @@ setInterval(refresh,5000);
 
 const sha256 = (text: string) => `'sha256-${new Bun.CryptoHasher('sha256').update(text).digest('base64')}'`;
 
-/** Only the page's own style and script run, and it talks to nobody but this gateway. */
+/** Only the page's own style and script are allowed, and connections only to this gateway. */
 export const START_PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-cache',

@@ -1,15 +1,15 @@
 import { type Static, t } from 'elysia';
 import { InstanceState } from '#contracts/registry';
-import type { Gathered } from '../cluster/messages';
+import type { ClusterReports } from '../cluster/messages';
 import type { Directory, KnownService } from '../routing/directory';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 
-/** How a whole service is: as good as its best instance. */
+/** State of a service: that of its best instance. */
 const ServiceState = t.UnionEnum(['up', 'starting', 'draining', 'unhealthy', 'gone']);
 
 export interface ServiceStatus {
   readonly state: Static<typeof ServiceState>;
-  /** Where its documentation is. */
+  /** Path of its documentation. */
   readonly docs: string;
   readonly instances: readonly {
     readonly instance_id: string;
@@ -22,7 +22,7 @@ export interface ServiceStatus {
 export interface GatewayStatus {
   readonly name: string;
   readonly version: string;
-  /** Since the registry was last heard from; null before the first time. */
+  /** Age of the registry's last message; null before the first one. */
   readonly registry_age_ms: number | null;
   readonly services: Readonly<Record<string, ServiceStatus>>;
   readonly links: Readonly<Record<string, string>>;
@@ -33,12 +33,10 @@ export const RouteListing = t.Object({
   routes: t.Array(
     t.Object({
       method: t.String(),
-      path: t.String({ description: 'Where the gateway answers it' }),
+      path: t.String({ description: 'Path at the gateway' }),
       service: t.String(),
       auth: t.String(),
-      grpc_method: t.Optional(
-        t.String({ description: 'Answered by this method of the service, called over gRPC' }),
-      ),
+      grpc_method: t.Optional(t.String({ description: 'The gRPC method the route is transcoded to' })),
       body_bytes: t.Optional(t.Integer()),
       timeout_ms: t.Optional(t.Integer()),
       hedge_ms: t.Optional(t.Integer()),
@@ -57,10 +55,9 @@ export const RouteListing = t.Object({
           state: InstanceState,
           protected: t.Boolean(),
           weight: t.Integer(),
-          in_flight: t.Integer({ description: 'In all workers together' }),
+          in_flight: t.Integer({ description: 'Sum of all workers' }),
           latency_ms: t.Number({
-            description:
-              'What the balancer reckons with: peaks count at once, and fade. Of several workers the highest',
+            description: 'Cost used by the load balancer (Peak EWMA); the highest of all workers',
           }),
           workers: t.Array(
             t.Object({
@@ -68,21 +65,22 @@ export const RouteListing = t.Object({
               in_flight: t.Integer(),
               latency_ms: t.Number(),
               ejected_for_ms: t.Integer({
-                description: 'How much longer it gets no requests because it failed too often',
+                description: 'Remaining time of its ejection',
               }),
-              ejections: t.Integer({ description: 'How often it was ejected lately' }),
+              ejections: t.Integer({ description: 'Recent ejections' }),
               probing: t.Boolean({
-                description: 'Ejected before, and now given one request at a time until one succeeds',
+                description:
+                  'The ejection has expired; one request at a time probes the instance until one succeeds',
               }),
             }),
-            { description: 'Each worker process learns by itself which instances are slow or fail' },
+            { description: 'Each worker process observes latencies and failures on its own' },
           ),
         }),
       ),
     }),
   ),
   silent_workers: t.Array(t.Integer(), {
-    description: 'Worker processes that did not answer in time: what they know is missing here',
+    description: 'Worker processes that did not reply in time: their loads are missing here',
   }),
 });
 export type RouteListing = Static<typeof RouteListing>;
@@ -97,7 +95,7 @@ const LINKS = {
   explain: '/explain/{request_id}',
 };
 
-/** What everybody may know: which services there are and how they are, but no address. */
+/** The public status: services and their states, without addresses. */
 export const gatewayStatus = (
   directory: Directory,
   version: string,
@@ -119,24 +117,24 @@ export const gatewayStatus = (
   links: LINKS,
 });
 
-/** What operators see: every route with its owner, every instance with its load in all processes of this gateway. */
+/** The operators' view: every route with its service, every instance with its load in all workers. */
 export function routeListing(
   directory: Directory,
   findTranscoded: FindTranscoded,
   registryAgeMs: number,
-  gathered: Gathered,
+  cluster: ClusterReports,
 ): RouteListing {
   const table = directory.routes();
-  const loads = loadsByInstance(gathered);
+  const loads = loadsByInstance(cluster);
   return {
     registry_age_ms: wholeMs(registryAgeMs),
-    routes: directory.services().flatMap(({ name, routes, answersGrpc }) =>
+    routes: directory.services().flatMap(({ name, routes, servesGrpc }) =>
       routes.map(({ method, path, prefix_only: _, ...claim }) => ({
         method,
         path: table.isRoot(name, method, path) ? path : `/${name}${path}`,
         service: name,
         ...claim,
-        ...(answersGrpc && grpcMethodOf(findTranscoded(name, { method, path }))),
+        ...(servesGrpc && grpcMethodOf(findTranscoded(name, { method, path }))),
       })),
     ),
     services: byName(directory, (service) => ({
@@ -157,14 +155,14 @@ export function routeListing(
         };
       }),
     })),
-    silent_workers: [...gathered.silent],
+    silent_workers: [...cluster.unresponsive],
   };
 }
 
 type WorkerLoad = RouteListing['services'][string]['instances'][number]['workers'][number];
 
-function loadsByInstance({ answers }: Gathered): Map<string, WorkerLoad[]> {
-  const known = answers.flatMap(({ worker, knowledge: { loads = [] } }) =>
+function loadsByInstance({ reports }: ClusterReports): Map<string, WorkerLoad[]> {
+  const known = reports.flatMap(({ worker, report: { loads = [] } }) =>
     loads.map(({ instanceId, inFlight, costMs, ejectedForMs, ejections, probing }) => ({
       instanceId,
       worker,

@@ -42,7 +42,7 @@ function clientOf(gateway: { port: number }, text = GET) {
 describe('a service with no place left', () => {
   test('has requests wait, in their order, and refuses those for which there is no room to wait', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     const first = clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const second = clientOf(gateway, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
@@ -64,7 +64,7 @@ describe('a service with no place left', () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({
       instances: [upstream.port],
-      bounds: { concurrency: 1, queue: 1 },
+      thresholds: { concurrency: 1, queue: 1 },
       limits: { retryBodyBytes: 16 },
     });
     clientOf(gateway);
@@ -84,7 +84,7 @@ describe('a service with no place left', () => {
 
   test('tells those who waited for a second', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const waiting = clientOf(gateway);
@@ -94,7 +94,7 @@ describe('a service with no place left', () => {
 
   test('forgets those who leave while they wait', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], bounds: { concurrency: 1, queue: 1 } });
+    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const leaving = clientOf(gateway);
@@ -117,7 +117,7 @@ describe('no place is held', () => {
       else reply('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf');
     });
     toStop.push(upstream.stop);
-    const gateway = await gatewayTo({ instances: [upstream.port], bounds: oneRoom });
+    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: oneRoom });
     const tunnel = clientOf(
       gateway,
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
@@ -132,7 +132,7 @@ describe('no place is held', () => {
 
   test('by those who are slow to send their request', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], bounds: oneRoom });
+    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: oneRoom });
     const slow = clientOf(gateway, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo');
     await eventually(() => upstream.connections.length === 1);
     expect(gateway.breaker.inFlight).toBe(0);
@@ -143,12 +143,12 @@ describe('no place is held', () => {
 
   test('by a request whose client has left, or that failed', async () => {
     const silent = patientUpstream();
-    const gateway = await gatewayTo({ instances: [silent.port], bounds: oneRoom });
+    const gateway = await gatewayTo({ instances: [silent.port], thresholds: oneRoom });
     const leaving = clientOf(gateway);
     await eventually(() => gateway.breaker.inFlight === 1);
     leaving.socket.destroy();
     await eventually(() => gateway.breaker.inFlight === 0);
-    const gone = await gatewayTo({ instances: [closedPort()], bounds: oneRoom });
+    const gone = await gatewayTo({ instances: [closedPort()], thresholds: oneRoom });
     await clientOf(gone).until((text) => text.includes('service.unavailable'));
     expect(gone.breaker.inFlight).toBe(0);
   });

@@ -1,37 +1,32 @@
-import type { Logger } from '#kit/core/log';
 import type { SpanRecorder } from '#kit/core/span';
-import type { CrossOrigin } from '../admission/cross-origin';
-import type { RateLimits } from '../admission/rate-limits';
-import type { ResponseCache } from '../admission/response-cache';
+import type { Admission } from '../admission/admission';
 import type { TrustedProxies } from '../downstream/client-origin';
 import type { DeadlineClock } from '../downstream/deadlines';
-import type { Decide, Own } from '../model/decision';
-import type { PlaneLimits } from '../model/limits';
-import type { AccessLog } from '../observability/access-log';
-import type { UpstreamPool } from '../upstream/pool';
+import type { Exchange } from '../downstream/exchange';
+import type { Decide, Decision, LocalHandler } from '../model/decision';
+import type { UpstreamServices } from '../upstream/forward-exchange';
 
 /** What all connections of one listening gateway share. */
-export interface Plane {
+export interface DataPlane extends UpstreamServices {
   readonly decide: Decide;
-  readonly own: Own;
-  readonly limits: PlaneLimits;
+  readonly handleLocally: LocalHandler;
   readonly clock: DeadlineClock;
-  readonly pool: UpstreamPool;
-  readonly accessLog: AccessLog;
-  readonly trusted: TrustedProxies;
-  /** Null where pages of other origins are not provided for. */
-  readonly crossOrigin: CrossOrigin | null;
-  /** Null where requests are not limited. */
-  readonly rateLimits: RateLimits | null;
-  /** Null where no responses are kept. */
-  readonly responseCache: ResponseCache | null;
-  /** Null where no spans are made. */
+  readonly isTrusted: TrustedProxies;
+  readonly admission: Admission;
+  /** Null where tracing is disabled. */
   readonly spans: SpanRecorder | null;
-  readonly log: Logger;
-  /** The registry's revision that `decide` goes by. */
+  /** The registry revision that `decide` uses. */
   revision(): number;
-  /** The header line that says by which of the registry's revisions a request is routed. */
-  revisionLine(): string;
-  /** True from the moment it has been asked to stop: responses then say `Connection: close`. */
-  draining(): boolean;
 }
+
+/** One request and its response in the pipeline. */
+export interface ProxyExchange extends Exchange {
+  readonly dataPlane: DataPlane;
+}
+
+/** Narrows an exchange by the kind of its decision. */
+export const isDecided = <Kind extends Decision['kind']>(
+  exchange: ProxyExchange,
+  kind: Kind,
+): exchange is ProxyExchange & { readonly decision: Extract<Decision, { kind: Kind }> } =>
+  exchange.decision.kind === kind;

@@ -273,7 +273,7 @@ describe('requests the gateway answers itself', () => {
   test('come as they were sent, with the address of the client', async () => {
     const gateway = await gatewayTo({
       instances: [],
-      own: async (request, address) =>
+      handleLocally: async (request, address) =>
         new Response(`${request.method} ${await request.text()} ${address}`, { status: 201 }),
     });
     const response = await fetch(`${gateway.url}/own/x`, { method: 'POST', body: 'hello' });
@@ -281,7 +281,10 @@ describe('requests the gateway answers itself', () => {
   });
 
   test('are answered with 500 and nothing of the inside when the handler fails', async () => {
-    const gateway = await gatewayTo({ instances: [], own: () => Promise.reject(new Error('secret')) });
+    const gateway = await gatewayTo({
+      instances: [],
+      handleLocally: () => Promise.reject(new Error('secret')),
+    });
     const response = await fetch(`${gateway.url}/own`);
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain('secret');

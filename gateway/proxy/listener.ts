@@ -2,103 +2,83 @@ import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
 import type { Logger } from '#kit/core/log';
 import type { SpanRecorder } from '#kit/core/span';
-import type { CrossOrigin } from '../admission/cross-origin';
-import type { RateLimits } from '../admission/rate-limits';
-import type { ResponseCache } from '../admission/response-cache';
-import { type ClientConnection, createClientConnection } from '../downstream/client-connection';
+import { type AdmissionModules, createAdmission } from '../admission/admission';
+import { createClientConnection } from '../downstream/client-connection';
 import { trustedProxies } from '../downstream/client-origin';
-import { createClientPlaces } from '../downstream/connection-limit';
+import type { ClientConnection, ConnectionServices } from '../downstream/connection';
+import { type ConnectionLimit, createConnectionLimit } from '../downstream/connection-limit';
 import { createDeadlineClock } from '../downstream/deadlines';
 import { readCertificate, type TlsFiles, watchCertificate } from '../downstream/tls-certificate';
-import type { Decide, Own } from '../model/decision';
-import { DEFAULT_LIMITS, type PlaneLimits } from '../model/limits';
+import type { Decide, LocalHandler } from '../model/decision';
+import { type DataPlaneLimits, DEFAULT_LIMITS } from '../model/limits';
 import { createAccessLog } from '../observability/access-log';
 import type { RecentRequests } from '../observability/recent-requests';
 import { createUpstreamPool } from '../upstream/pool';
-import type { Plane } from './data-plane';
+import type { DataPlane } from './data-plane';
+import { handleRequest } from './pipeline';
 
 export interface GatewayOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free one. */
   readonly port: number;
   readonly decide: Decide;
-  readonly own: Own;
-  /** The registry's revision that `decide` goes by. */
+  readonly handleLocally: LocalHandler;
+  /** The registry revision that `decide` uses. */
   readonly revision: () => number;
+  readonly admission?: Partial<AdmissionModules>;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly spans?: SpanRecorder | null;
-  /** Where every request is kept for a while, to be explained. */
   readonly recent: RecentRequests;
   readonly tls?: TlsFiles;
-  readonly crossOrigin?: CrossOrigin | null;
-  readonly rateLimits?: RateLimits | null;
-  readonly responseCache?: ResponseCache | null;
-  /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are believed. */
+  /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are trusted. */
   readonly trustedProxies?: readonly string[];
-  readonly limits?: Partial<PlaneLimits>;
-  /** Lets several processes listen on one port, to use several cores. */
+  readonly limits?: Partial<DataPlaneLimits>;
+  /** Allows several processes to listen on one port. */
   readonly reusePort?: boolean;
 }
 
 export interface ListeningGateway {
   readonly port: number;
-  /** Accepts no more, finishes what is running, closes what is idle; after `drainMs` cuts the rest. */
+  /** Graceful shutdown: stops accepting, completes requests in flight, closes idle connections; resets the rest after `drainMs`. */
   stop(options: { drainMs: number }): Promise<void>;
 }
 
 type GatewaySocket = Socket<ClientConnection | undefined>;
 
-/** Opens the gateway's door: reads requests from clients' connections and has each decided, forwarded or answered. */
+/** Listens for client connections and handles their requests. */
 export async function listenGateway(options: GatewayOptions): Promise<ListeningGateway> {
   const { log, tls } = options;
-  const limits: PlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const clock = createDeadlineClock();
-  const spans = options.spans ?? null;
-  const accessLog = createAccessLog(log, options.metrics, options.recent, spans);
-  const report = (failure: unknown) => log.error({ err: failure }, 'a connection handler failed');
-  const clients = createClientPlaces<ClientConnection>(
-    limits.clients,
-    limits.clientsPerAddress,
-    options.metrics,
-  );
-  let draining = false;
-  const plane: Plane = {
-    decide: options.decide,
-    own: options.own,
-    limits,
+  let isDraining = false;
+  const report = (failure: unknown) => log.error({ err: failure }, 'connection handler failed');
+  const { dataPlane, clients } = createDataPlane(options, () => isDraining, report);
+  const { accessLog, clock, pool } = dataPlane;
+  const services: ConnectionServices = {
+    limits: dataPlane.limits,
     clock,
-    pool: createUpstreamPool(limits, clock, report),
     accessLog,
-    trusted: trustedProxies(options.trustedProxies ?? []),
-    crossOrigin: options.crossOrigin ?? null,
-    rateLimits: options.rateLimits ?? null,
-    responseCache: options.responseCache ?? null,
-    spans,
-    log,
-    revision: options.revision,
-    revisionLine: createRevisionLine(options.revision),
-    draining: () => draining,
+    isDraining: dataPlane.isDraining,
+    handle: (client, request) => handleRequest(client, request, dataPlane),
   };
 
   const handlers = {
     open(socket: GatewaySocket) {
       const address = plainAddress(socket.remoteAddress);
-      const trusted = plane.trusted(address);
-      const arrival = { address, secure: tls !== undefined, trusted, lastOrigin: null };
-      if (draining || !clients.admits(arrival)) {
+      const trusted = dataPlane.isTrusted(address);
+      const peer = { address, secure: tls !== undefined, trusted, cachedOrigin: null };
+      if (isDraining || !clients.admits(peer)) {
         socket.terminate();
         return;
       }
       socket.setNoDelay(true);
-      // Finds out about clients that vanished while nothing is sent to them.
+      // Detects clients that vanished while nothing is sent to them.
       socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-      const client = createClientConnection(socket, arrival, plane);
+      const client = createClientConnection(socket, peer, services);
       socket.data = client;
-      clients.take(client, arrival);
+      clients.add(client, peer);
       accessLog.connected(1);
     },
-    // With this handler there, `open` comes before the handshake, and the time limit covers it.
+    // With this handler present, `open` precedes the handshake, so that the head timeout covers it.
     handshake: () => undefined,
     data: (socket: GatewaySocket, bytes: Buffer) => socket.data?.received(bytes),
     drain: (socket: GatewaySocket) => socket.data?.drained(),
@@ -107,7 +87,7 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
       const client = socket.data;
       if (client === undefined) return;
       client.closed();
-      if (clients.leave(client, client.arrival)) accessLog.connected(-1);
+      if (clients.remove(client, client.peer)) accessLog.connected(-1);
     },
     error(socket: GatewaySocket, failure: Error) {
       report(failure);
@@ -115,14 +95,14 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
     },
   };
 
-  function listen(port: number, shared: boolean): TCPSocketListener<ClientConnection | undefined> {
+  function listen(port: number, isShared: boolean): TCPSocketListener<ClientConnection | undefined> {
     return Bun.listen<ClientConnection | undefined>({
       hostname: options.host,
       port,
       allowHalfOpen: true,
       data: undefined,
       socket: handlers,
-      ...(shared && { reusePort: true }),
+      ...(isShared && { reusePort: true }),
       ...(tls !== undefined && { tls: readCertificate(tls) }),
     });
   }
@@ -132,50 +112,68 @@ export async function listenGateway(options: GatewayOptions): Promise<ListeningG
   const stopWatching =
     tls &&
     watchCertificate(tls, log, () => {
-      // The port is shared for a moment: the new listener is there before the old one stops accepting.
-      const before = listener;
+      // The port is shared for a moment: the new listener is ready before the previous one stops accepting.
+      const previous = listener;
       listener = listen(port, true);
-      // Whoever waits at the old one is accepted first: closing it would reset them.
-      setTimeout(() => before.stop(false), ACCEPT_MS);
+      // Connections in its backlog are accepted first: closing it would reset them.
+      setTimeout(() => previous.stop(false), BACKLOG_MS);
     });
 
   return {
     port,
     async stop({ drainMs }) {
-      draining = true;
+      isDraining = true;
       stopWatching?.();
       listener.stop(false);
       for (const client of clients) client.closeWhenIdle();
-      const cutAtMs = performance.now() + drainMs;
-      while (clients.size > 0 && performance.now() < cutAtMs) await Bun.sleep(STOP_POLL_MS);
+      const deadlineMs = performance.now() + drainMs;
+      while (clients.size > 0 && performance.now() < deadlineMs) await Bun.sleep(DRAIN_POLL_MS);
       if (clients.size > 0)
-        log.warn({ connections: clients.size }, 'connections cut: they outlasted the drain time');
+        log.warn({ connections: clients.size }, 'drain timeout exceeded; connections reset');
       for (const client of clients) client.terminate();
-      plane.pool.close();
+      pool.close();
       clock.stop();
       accessLog.close();
     },
   };
 }
 
-/** Made once for each revision, not for each request. */
-function createRevisionLine(revision: () => number): () => string {
-  let madeFor = -1;
-  let line = '';
-  return () => {
-    const present = revision();
-    if (present !== madeFor) {
-      madeFor = present;
-      line = `X-Registry-Revision: ${present}\r\n`;
-    }
-    return line;
+function createDataPlane(
+  options: GatewayOptions,
+  isDraining: () => boolean,
+  report: (failure: unknown) => void,
+): { dataPlane: DataPlane; clients: ConnectionLimit<ClientConnection> } {
+  const { log, metrics } = options;
+  const limits: DataPlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = createDeadlineClock();
+  const spans = options.spans ?? null;
+  const { crossOrigin = null, rateLimits = null, responseCache = null } = options.admission ?? {};
+  const accessLog = createAccessLog(log, metrics, options.recent, spans);
+  const clients = createConnectionLimit<ClientConnection>(
+    { total: limits.clients, perAddress: limits.clientsPerAddress },
+    metrics,
+  );
+  const dataPlane: DataPlane = {
+    decide: options.decide,
+    handleLocally: options.handleLocally,
+    limits,
+    clock,
+    pool: createUpstreamPool(limits, clock, report),
+    accessLog,
+    isTrusted: trustedProxies(options.trustedProxies ?? []),
+    admission: createAdmission({ crossOrigin, rateLimits, responseCache }),
+    spans,
+    log,
+    revision: options.revision,
+    isDraining,
   };
+  return { dataPlane, clients };
 }
 
-const STOP_POLL_MS = 20;
-const ACCEPT_MS = 20;
+const DRAIN_POLL_MS = 20;
+const BACKLOG_MS = 20;
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
-/** An IPv4 client on a dual-stack socket is written as an IPv4 address. */
+/** An IPv4 client of a dual-stack socket is written as an IPv4 address. */
 const plainAddress = (address: string) =>
   address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { eventually } from '../../tests/support/eventually';
-import type { Verdict } from '../admission/strict-limits';
+import { type RateVerdict, UNLIMITED } from '../admission/rate-verdict';
 import { RateLimited } from '../model/problems';
 import { rawClient, rawUpstream, startTestGateway, type TestGateway } from './test-gateway';
 
-const ADMITTED: Verdict = { lines: 'RateLimit: "sign-in";r=4;t=6\r\n', problem: null };
-const REFUSED: Verdict = {
-  lines: 'RateLimit: "sign-in";r=0;t=6\r\n',
+const ADMITTED: RateVerdict = { headerLines: 'RateLimit: "sign-in";r=4;t=6\r\n', problem: null };
+const REJECTED: RateVerdict = {
+  headerLines: 'RateLimit: "sign-in";r=0;t=6\r\n',
   problem: new RateLimited({ headers: { 'retry-after': '6' } }),
 };
 
@@ -24,16 +24,16 @@ const echo = () =>
 
 let gateway: TestGateway;
 let upstream: ReturnType<typeof echo>;
-const asked: ((verdict: Verdict) => void)[] = [];
+const pending: ((verdict: RateVerdict) => void)[] = [];
 
 async function start() {
-  asked.length = 0;
+  pending.length = 0;
   upstream = echo();
   gateway = await startTestGateway({
     instances: [upstream.port],
     rateLimits: {
-      admit: () => null,
-      ask: () => new Promise((resolve) => asked.push(resolve)),
+      admit: () => UNLIMITED,
+      check: () => new Promise((resolve) => pending.push(resolve)),
     },
   });
   return rawClient(gateway.port);
@@ -44,8 +44,8 @@ afterEach(async () => {
   await gateway.stop();
 });
 
-const untilAsked = (count: number) => eventually(() => expect(asked).toHaveLength(count));
-const decide = (index: number, verdict: Verdict) => asked[index]?.(verdict);
+const untilPending = (count: number) => eventually(() => expect(pending).toHaveLength(count));
+const decide = (index: number, verdict: RateVerdict) => pending[index]?.(verdict);
 const post = (body: string, more = '') =>
   `POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n${more}\r\n`;
 
@@ -53,7 +53,7 @@ describe('while it is not known whether a request is one too many', () => {
   test('nothing of it goes on, and then all of it, head and body of one packet', async () => {
     const client = await start();
     client.send(`${post('hello')}hello`);
-    await untilAsked(1);
+    await untilPending(1);
     expect(upstream.connections).toHaveLength(0);
     decide(0, ADMITTED);
     const received = await client.until((text) => text.includes('/limited hello'));
@@ -64,7 +64,7 @@ describe('while it is not known whether a request is one too many', () => {
   test('a body in pieces is kept in order, before and after the decision', async () => {
     const client = await start();
     client.send(`${post('one two three')}one `);
-    await untilAsked(1);
+    await untilPending(1);
     client.send('two ');
     decide(0, ADMITTED);
     client.send('three');
@@ -75,7 +75,7 @@ describe('while it is not known whether a request is one too many', () => {
     const client = await start();
     const large = 'x'.repeat(20_000_000);
     client.send(post(large));
-    await untilAsked(1);
+    await untilPending(1);
     client.send(large);
     for (let turn = 0; turn < 20; turn++) await fetch(`${gateway.url}/free`);
     client.socket.resetAndDestroy();
@@ -87,9 +87,9 @@ describe('while it is not known whether a request is one too many', () => {
     const client = await start();
     const next = 'GET /free HTTP/1.1\r\nHost: a\r\n\r\n';
     client.send(`${post('hello')}hello${next}${post('again')}again`);
-    await untilAsked(1);
-    decide(0, REFUSED);
-    await untilAsked(2);
+    await untilPending(1);
+    decide(0, REJECTED);
+    await untilPending(2);
     decide(1, ADMITTED);
     const received = await client.until((text) => text.includes('/limited again'));
     const order = ['429 Too Many', 'rate.limited', '/free', '/limited again'].map((part) =>
@@ -102,7 +102,7 @@ describe('while it is not known whether a request is one too many', () => {
   test('a client that waits to be asked for its body is not asked before', async () => {
     const client = await start();
     client.send(post('hello', 'Expect: 100-continue\r\n'));
-    await untilAsked(1);
+    await untilPending(1);
     expect(client.received()).toBe('');
     decide(0, ADMITTED);
     await client.until((text) => text.includes('100 Continue'));
@@ -113,8 +113,8 @@ describe('while it is not known whether a request is one too many', () => {
   test('and one that is refused is never asked for it', async () => {
     const client = await start();
     client.send(post('hello', 'Expect: 100-continue\r\n'));
-    await untilAsked(1);
-    decide(0, REFUSED);
+    await untilPending(1);
+    decide(0, REJECTED);
     const received = await client.untilClosed();
     expect(received).toContain('HTTP/1.1 429 Too Many Requests\r\nretry-after: 6\r\n');
     expect(received).toContain('Connection: close');
@@ -125,7 +125,7 @@ describe('while it is not known whether a request is one too many', () => {
   test('a client may leave: it is counted as that, and nothing is forwarded', async () => {
     const client = await start();
     client.send(`${post('hello')}hello`);
-    await untilAsked(1);
+    await untilPending(1);
     client.socket.resetAndDestroy();
     await eventually(() => expect(gateway.lines).toMatchObject([{ status: 499, bytes_in: 5 }]));
     decide(0, ADMITTED);
@@ -137,7 +137,7 @@ describe('while it is not known whether a request is one too many', () => {
   test('a body that turns out to be none is refused, whatever the decision will be', async () => {
     const client = await start();
     client.send('POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
-    await untilAsked(1);
+    await untilPending(1);
     client.send('nonsense\r\n');
     decide(0, ADMITTED);
     expect(await client.untilClosed()).toContain('HTTP/1.1 400');

@@ -1,76 +1,73 @@
-import type { ClientSide, RequestHandler } from '../downstream/client-stream';
-import { answerProblem } from '../downstream/problem-response';
+import type { AdmissionDecision } from '../admission/admission';
+import type { RequestHandler } from '../downstream/client-stream';
+import { sendProblem } from '../downstream/problem-response';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
-import type { RequestContext } from '../model/request-context';
-import type { Plane } from './data-plane';
+import type { ProxyExchange } from './data-plane';
 
 /**
- * Holds a request until it is known how it goes on: keeps what has come of its body, reads no more, and then hands over
- * to the handler that answers it, as if everything had come only now. What is kept is what was in the socket already.
+ * Suspends a request until its admission is decided: buffers the part of its body that has arrived, pauses reading, and
+ * then replays the body to the handler that responds. What is buffered was in the socket already.
  *
- * @param decided begins the answer
+ * @param respond starts the response
  */
-export function hold(
-  client: ClientSide,
-  context: RequestContext,
-  decided: Promise<() => RequestHandler>,
-  plane: Plane,
+export function awaitAdmission(
+  exchange: ProxyExchange,
+  decided: Promise<AdmissionDecision>,
+  respond: (exchange: ProxyExchange, admission: AdmissionDecision) => RequestHandler,
 ): RequestHandler {
-  const spans: Buffer[] = [];
-  let isWhole = false;
+  const { client, context, dataPlane } = exchange;
+  const parts: Buffer[] = [];
+  let isComplete = false;
   let next: RequestHandler | null = null;
-  let over = false;
+  let isOver = false;
 
-  function proceed(begin: () => RequestHandler) {
-    if (over) return;
+  function proceed(admission: AdmissionDecision) {
+    if (isOver) return;
     client.resume();
-    const handler = begin();
+    const handler = respond({ ...exchange, plan: admission }, admission);
     next = handler;
-    for (const span of spans) handler.content(span, 0, span.length);
-    if (spans.length > 0) handler.flush();
-    if (isWhole) handler.end();
-    spans.length = 0;
+    for (const part of parts) handler.content(part, 0, part.length);
+    if (parts.length > 0) handler.flush();
+    if (isComplete) handler.end();
+    parts.length = 0;
   }
 
-  function conclude(status: number, code?: string) {
-    over = true;
-    const bytesIn = spans.reduce((sum, { length }) => sum + length, 0);
-    plane.accessLog.end(context, { route: 'refused', status, bytesIn, bytesOut: 0, code });
+  function record(status: number, code?: string) {
+    isOver = true;
+    const bytesIn = parts.reduce((sum, { length }) => sum + length, 0);
+    dataPlane.accessLog.end(context, { route: 'refused', status, bytesIn, bytesOut: 0, code });
   }
 
-  function broken(failure: unknown) {
-    plane.log.error(
-      { err: failure, request_id: context.requestId },
-      'a request that was held could not go on',
-    );
+  function failed(failure: unknown) {
+    dataPlane.log.error({ err: failure, request_id: context.requestId }, 'admission failed');
     client.abort();
   }
 
   client.pause();
-  decided.then(proceed).catch(broken);
+  decided.then(proceed).catch(failed);
 
   return {
     content(bytes, start, end) {
       if (next !== null) next.content(bytes, start, end);
-      else if (!over) spans.push(bytes.subarray(start, end));
+      else if (!isOver) parts.push(bytes.subarray(start, end));
     },
     flush: () => next?.flush(),
     end() {
-      if (next === null) isWhole = true;
+      if (next === null) isComplete = true;
       else next.end();
     },
     drained: () => next?.drained(),
-    gone() {
-      if (next !== null) next.gone();
-      else if (!over) conclude(CLIENT_CLOSED_REQUEST);
+    disconnected() {
+      if (next !== null) next.disconnected();
+      else if (!isOver) record(CLIENT_CLOSED_REQUEST);
     },
-    refuse(problem) {
-      if (next !== null) next.refuse(problem);
-      else if (!over) {
-        conclude(problem.status, problem.code);
-        answerProblem(client, context, problem, plane);
+    reject(problem) {
+      if (next !== null) next.reject(problem);
+      else if (!isOver) {
+        record(problem.status, problem.code);
+        sendProblem(exchange, problem);
       }
     },
-    timeUp: () => next?.timeUp(),
+    timedOut: () => next?.timedOut(),
   };
 }

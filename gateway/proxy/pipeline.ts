@@ -1,125 +1,124 @@
-import type { Problem } from '#kit/errors/problem';
-import type { RateLimits } from '../admission/rate-limits';
-import type { ResponseCache } from '../admission/response-cache';
-import type { Verdict } from '../admission/strict-limits';
-import { answerBodyless } from '../downstream/bodyless-response';
-import { answerCached } from '../downstream/cache-hit-response';
-import type { ClientSide, RequestHandler } from '../downstream/client-stream';
-import { answerOwn, answerTranscoded } from '../downstream/local-response';
-import { answerProblem } from '../downstream/problem-response';
+import { InternalError, type Problem } from '#kit/errors/problem';
+import type { AdmissionDecision } from '../admission/admission';
+import { sendCacheHit } from '../downstream/cache-hit-response';
+import type { ClientStream, RequestHandler } from '../downstream/client-stream';
+import { respondLocally } from '../downstream/local-response';
+import { sendOptions } from '../downstream/options-response';
+import { sendProblem } from '../downstream/problem-response';
 import type { IncomingRequest } from '../http1/message';
-import type { Decision, Forward } from '../model/decision';
-import { NothingCached } from '../model/problems';
-import type { RequestContext } from '../model/request-context';
-import type { Plane } from './data-plane';
-import { forward } from './forward';
-import { hold } from './pending-admission';
-import { createContext } from './request-context';
+import type { TranscodeDecision } from '../model/decision';
+import { LOCAL_ROUTE } from '../model/outcome';
+import { UpstreamTimeout } from '../model/problems';
+import { type DataPlane, isDecided, type ProxyExchange } from './data-plane';
+import { ForwardedRequest } from './forwarded-request';
+import { awaitAdmission } from './pending-admission';
+import { createRequestContext } from './request-context';
 
-type Transcode = Extract<Decision, { kind: 'transcode' }>;
-
-/** From a request's head to whoever answers it. */
-export function handleRequest(client: ClientSide, request: IncomingRequest, plane: Plane): RequestHandler {
-  const context = createContext(request, client.arrival, plane.trusted, plane.revision(), plane.spans);
-  const decided = plane.decide(request.head);
-  context.responseLines = plane.revisionLine();
-  const decision = plane.crossOrigin === null ? decided : plane.crossOrigin.apply(context, decided);
-  plane.accessLog.begin();
-  if (plane.rateLimits !== null) return answerWithin(plane.rateLimits, client, context, decision, plane);
-  return answer(client, context, decision, plane);
+/**
+ * The phases of a request:
+ *
+ * 1. read: its head, and what is known about it from the connection (`createRequestContext`)
+ * 2. route: the service, or the gateway itself (`routing/decide`)
+ * 3. admit: CORS, rate limits, response cache (`admission/`)
+ * 4. select: a permit of the service and one of its instances
+ * 5. forward: the request to that instance, with retries and hedges
+ * 6. respond: relay the response to the client
+ * 7. record: access log, metrics, span, recent requests (`observability/`)
+ *
+ * Phases 1 to 3 are below. Phases 4 to 7 of a forwarded request follow its events (`ForwardedRequest`); a response of the
+ * gateway itself has phases 6 and 7 only.
+ */
+export function handleRequest(
+  client: ClientStream,
+  request: IncomingRequest,
+  dataPlane: DataPlane,
+): RequestHandler {
+  // read
+  const context = createRequestContext(request, client.peer, dataPlane);
+  // route
+  const decision = dataPlane.decide(request.head);
+  dataPlane.accessLog.begin();
+  // admit
+  const plan = dataPlane.admission.admit(context, decision);
+  const exchange: ProxyExchange = { client, context, decision, plan, dataPlane };
+  if (plan.kind === 'pending') return awaitAdmission(exchange, plan.decided, respond);
+  return respond(exchange, plan);
 }
 
-/** Kubernetes and the like ask these from addresses that clients may share with them. */
-const NEVER_LIMITED = new Set(['/health', '/healthz', '/readyz']);
-
-function answerWithin(
-  limits: RateLimits,
-  client: ClientSide,
-  context: RequestContext,
-  decision: Decision,
-  plane: Plane,
-): RequestHandler {
-  if (decision.kind === 'own' && NEVER_LIMITED.has(context.request.head.target))
-    return answer(client, context, decision, plane);
-  const problem = limits.admit(context);
-  if (problem !== null) return refuse(client, context, problem, plane);
-  const name = 'rateLimit' in decision ? decision.rateLimit : undefined;
-  const verdict = name === undefined ? null : limits.ask(name, context.origin.address);
-  if (verdict === null) return answer(client, context, decision, plane);
-  const proceed = ({ lines, problem }: Verdict) => {
-    context.responseLines += lines;
-    if (problem !== null) return refuse(client, context, problem, plane);
-    return answer(client, context, decision, plane);
-  };
-  if (!(verdict instanceof Promise)) return proceed(verdict);
-  const decided = verdict.then((known) => () => proceed(known));
-  return hold(client, context, decided, plane);
-}
-
-function answer(
-  client: ClientSide,
-  context: RequestContext,
-  decision: Decision,
-  plane: Plane,
-): RequestHandler {
-  switch (decision.kind) {
-    case 'forward':
-      if (plane.responseCache === null) return forward(client, context, decision, plane);
-      return answerOrForward(plane.responseCache, client, context, decision, plane);
-    case 'transcode':
-      if (plane.responseCache === null) return answerTranscoded(client, context, decision, plane);
-      return answerTranscoded(client, context, heardBy(plane.responseCache, context, decision), plane);
-    case 'own':
-      return answerOwn(client, context, plane);
-    case 'options':
-      answerBodyless(client, context, { status: 204, lines: decision.lines, route: 'options' }, plane);
-      return ANSWERED;
-    case 'refuse':
-      return refuse(client, context, decision.problem, plane);
+/** Continues after admission: select → forward → respond → record, or respond → record. */
+function respond(exchange: ProxyExchange, admission: AdmissionDecision): RequestHandler {
+  if (admission.kind === 'reject') return reject(exchange, admission.problem);
+  if (admission.kind === 'preflight') return options(exchange, admission.lines);
+  if (isDecided(exchange, 'forward')) {
+    if (admission.kind !== 'cache-hit') return new ForwardedRequest(exchange).begin();
+    sendCacheHit(exchange, exchange.decision, admission);
+    return NO_HANDLER;
   }
+  if (isDecided(exchange, 'transcode')) return respondTranscoded(exchange);
+  if (isDecided(exchange, 'options')) return options(exchange, exchange.decision.lines);
+  if (isDecided(exchange, 'reject')) return reject(exchange, exchange.decision.problem);
+  return respondAsGateway(exchange);
 }
 
-function answerOrForward(
-  cache: ResponseCache,
-  client: ClientSide,
-  context: RequestContext,
-  decision: Forward,
-  plane: Plane,
+/** Timeout of the gateway's own handler; streaming its response may take longer. */
+const LOCAL_TIMEOUT_MS = 30_000;
+
+const respondAsGateway = (exchange: ProxyExchange): RequestHandler =>
+  respondLocally(exchange, {
+    route: LOCAL_ROUTE,
+    bodyBytes: exchange.dataPlane.limits.localBodyBytes,
+    timeoutMs: LOCAL_TIMEOUT_MS,
+    streamsBody: false,
+    respond: exchange.dataPlane.handleLocally,
+    timeoutProblem: () =>
+      new InternalError({ cause: new Error(`No local response within ${LOCAL_TIMEOUT_MS} ms`) }),
+  });
+
+function respondTranscoded(
+  exchange: ProxyExchange & { readonly decision: TranscodeDecision },
 ): RequestHandler {
-  const found = cache.lookup(context, decision);
-  if (found.kind === 'nothing-kept') return refuse(client, context, new NothingCached(), plane);
-  if (found.kind === 'forward') {
-    context.recorder = found.recorder;
-    return forward(client, context, decision, plane);
-  }
-  answerCached(client, context, decision, found, plane);
-  return ANSWERED;
+  const { route, service, target, limits, streamsBody, respond } = exchange.decision;
+  const { invalidate } = exchange.dataPlane.admission;
+  return respondLocally(exchange, {
+    route,
+    service,
+    bodyBytes: limits.bodyBytes,
+    timeoutMs: limits.requestTimeoutMs,
+    streamsBody,
+    respond:
+      invalidate === null
+        ? respond
+        : async (request, clientAddress) => {
+            const response = await respond(request, clientAddress);
+            // Transcoded responses are not cached, but they may invalidate what is.
+            invalidate(exchange.context.request.head.method, target, response.status);
+            return response;
+          },
+    timeoutProblem: () => new UpstreamTimeout(),
+  });
 }
 
-/** Answers over gRPC are not kept, but they may make untrue what is. */
-const heardBy = (cache: ResponseCache, context: RequestContext, decision: Transcode): Transcode => ({
-  ...decision,
-  async answer(request, clientAddress) {
-    const response = await decision.answer(request, clientAddress);
-    cache.answered(context.request.head.method, decision.target, response.status);
-    return response;
-  },
-});
+function options(exchange: ProxyExchange, lines: string): RequestHandler {
+  sendOptions(exchange, lines);
+  return NO_HANDLER;
+}
 
-function refuse(client: ClientSide, context: RequestContext, problem: Problem, plane: Plane): RequestHandler {
+function reject(exchange: ProxyExchange, problem: Problem): RequestHandler {
   const { status, code } = problem;
-  plane.accessLog.end(context, { route: 'refused', status, code, bytesIn: 0, bytesOut: 0 });
-  answerProblem(client, context, problem, plane);
-  return ANSWERED;
+  const outcome = { route: 'refused', status, code, bytesIn: 0, bytesOut: 0 };
+  exchange.dataPlane.accessLog.end(exchange.context, outcome);
+  sendProblem(exchange, problem);
+  return NO_HANDLER;
 }
 
-const nothing = () => undefined;
-const ANSWERED: RequestHandler = {
-  content: nothing,
-  flush: nothing,
-  end: nothing,
-  drained: nothing,
-  gone: nothing,
-  refuse: nothing,
-  timeUp: nothing,
+const ignore = () => undefined;
+/** For requests whose response is complete already. */
+const NO_HANDLER: RequestHandler = {
+  content: ignore,
+  flush: ignore,
+  end: ignore,
+  drained: ignore,
+  disconnected: ignore,
+  reject: ignore,
+  timedOut: ignore,
 };

@@ -1,38 +1,41 @@
 import { randomFillSync } from 'node:crypto';
 import type { SpanRecorder } from '#kit/core/span';
-import { type Arrival, originOf, type TrustedProxies } from '../downstream/client-origin';
+import { type ClientPeer, originOf, type TrustedProxies } from '../downstream/client-origin';
 import { TOKEN } from '../http1/characters';
 import type { HeaderList, IncomingRequest } from '../http1/message';
 import type { RequestContext } from '../model/request-context';
 
-export function createContext(
+/** What a request context is created from, besides the request. */
+export interface ContextSources {
+  readonly isTrusted: TrustedProxies;
+  /** Null where tracing is disabled. */
+  readonly spans: SpanRecorder | null;
+  revision(): number;
+}
+
+export function createRequestContext(
   request: IncomingRequest,
-  arrival: Arrival,
-  trusted: TrustedProxies,
-  revision: number,
-  spans: SpanRecorder | null = null,
+  peer: ClientPeer,
+  { isTrusted, spans, revision }: ContextSources,
 ): RequestContext {
   const { headers } = request.head;
   const caller = validTraceparent(singleValue(headers, 'traceparent'));
   const random = randomHex();
   const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
-  // Without spans of its own the gateway leaves it to the services whether they make any.
+  // Without spans of its own the gateway leaves sampling to the services.
   const flags = caller?.slice(53, 55) ?? (spans === null || spans.shouldSample(traceId) ? '01' : '00');
   const givenId = singleValue(headers, 'x-request-id');
   return {
     request,
-    origin: originOf(request, arrival, trusted),
+    origin: originOf(request, peer, isTrusted),
     requestId: givenId !== null && isRequestId(givenId) ? copyOf(givenId) : newRequestId(),
     traceId,
     traceparent: `00-${traceId}-${random.slice(32, 48)}-${flags}`,
-    // Waits to be sent, and a piece of a text keeps all of that text.
+    // Retained until the span is exported.
     parentSpanId: spans !== null && caller !== null ? copyOf(caller.slice(36, 52)) : null,
     traceContinued: caller !== null,
     startedMs: performance.now(),
-    revision,
-    responseLines: '',
-    decidesCrossOrigin: false,
-    recorder: null,
+    revision: revision(),
   };
 }
 
@@ -53,12 +56,12 @@ function isRequestId(text: string): boolean {
   return true;
 }
 
-/** Ids are remembered for a while, and a piece of a text keeps all of that text: the whole head it was sent in. */
+/** Ids are retained for a while, and a substring retains its string: the whole head it was sent in. */
 const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1');
 
 const OTHER_TOKEN_CHARACTERS = "!#$%&'*+^`|~";
 
-/** Unique by the process's random part and a count: no random bytes are drawn for it. */
+/** Unique by the process's random part and a counter: no random bytes are drawn per request. */
 function newRequestId(): string {
   if (blockUsed === BLOCK) {
     blockUsed = 0;
@@ -68,14 +71,14 @@ function newRequestId(): string {
 }
 
 const PROCESS_PART = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
-/** The last two places of the count are written once: making a number's text costs more than the rest of an id. */
+/** The last two digits of the counter are formatted once: formatting a number costs more than the rest of an id. */
 const BLOCK = 36 ** 2;
 const LAST_PARTS = Array.from({ length: BLOCK }, (_, count) => count.toString(36).padStart(2, '0'));
 let blockCount = 0;
 let blockUsed = BLOCK;
 let blockPart = '';
 
-/** W3C Trace Context, 3.2: version 00, ids in lower case hexadecimal, not all zero. */
+/** W3C Trace Context, 3.2: version 00, ids in lower-case hexadecimal, not all zero. */
 function validTraceparent(value: string | null): string | null {
   if (value === null || value.length !== 55 || !value.startsWith('00-')) return null;
   if (value[35] !== '-' || value[52] !== '-') return null;
@@ -93,7 +96,7 @@ const randomBytes = Buffer.alloc(RANDOM_BYTES_AT_ONCE);
 let randomText = '';
 let randomUsed = 0;
 
-/** 24 random bytes in hexadecimal, drawn and written many at a time. */
+/** 24 random bytes in hexadecimal, drawn and formatted many at a time. */
 function randomHex(): string {
   if (randomUsed === randomText.length) {
     randomText = randomFillSync(randomBytes).toString('hex');

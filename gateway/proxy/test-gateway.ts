@@ -5,12 +5,12 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
-import type { Attempt, TryResult } from '../model/attempt';
-import type { Decide, Own } from '../model/decision';
-import type { Limits, PlaneLimits } from '../model/limits';
+import type { Attempt, AttemptResult } from '../model/attempt';
+import type { Decide, LocalHandler } from '../model/decision';
+import type { DataPlaneLimits, RouteLimits } from '../model/limits';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
-import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from '../routing/circuit-breaker';
+import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from '../routing/circuit-breaker';
 import { createRetryBudget } from '../routing/retry-budget';
 import { type ListeningGateway, listenGateway } from './listener';
 
@@ -19,7 +19,7 @@ export interface TestGateway {
   readonly port: number;
   readonly url: string;
   readonly lines: Record<string, unknown>[];
-  readonly outcomes: { instanceId: string; result: TryResult }[];
+  readonly outcomes: { instanceId: string; result: AttemptResult }[];
   readonly metrics: Registry;
   readonly recent: RecentRequests;
   readonly breaker: CircuitBreaker;
@@ -30,11 +30,11 @@ export interface TestGateway {
 export interface TestSetup {
   /** Ports of the instances, tried in this order. */
   readonly instances: readonly number[];
-  readonly route?: Partial<Limits>;
-  readonly limits?: Partial<PlaneLimits>;
-  readonly bounds?: Partial<BreakerBounds>;
+  readonly route?: Partial<RouteLimits>;
+  readonly limits?: Partial<DataPlaneLimits>;
+  readonly thresholds?: Partial<BreakerThresholds>;
   readonly trustedProxies?: readonly string[];
-  readonly own?: Own;
+  readonly handleLocally?: LocalHandler;
   readonly crossOrigin?: CrossOrigin | null;
   /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
   readonly rateLimits?: RateLimits;
@@ -45,7 +45,7 @@ export interface TestSetup {
 
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const lines: Record<string, unknown>[] = [];
-  const outcomes: { instanceId: string; result: TryResult }[] = [];
+  const outcomes: { instanceId: string; result: AttemptResult }[] = [];
   const sink: DestinationStream = {
     write(text) {
       for (const line of text.split('\n')) if (line !== '') lines.push(JSON.parse(line));
@@ -53,7 +53,9 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   };
   const metrics = new Registry();
   const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
-  const breaker = createCircuitBreaker({ ...DEFAULT_BOUNDS, ...setup.bounds }, () => performance.now());
+  const breaker = createCircuitBreaker({ ...DEFAULT_THRESHOLDS, ...setup.thresholds }, () =>
+    performance.now(),
+  );
   const retryBudget = createRetryBudget(
     () => breaker.inFlight,
     () => breaker.begun,
@@ -63,8 +65,8 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     host: '127.0.0.1',
     port,
     startedMs: performance.now(),
-    considered: [],
-    heldBack: [],
+    candidates: [],
+    excluded: [],
     isProbe: false,
     result: null,
     latencyMs: 0,
@@ -73,7 +75,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     detach: () => undefined,
   });
   const decide: Decide = (head) => {
-    if (head.target.startsWith('/own')) return { kind: 'own' };
+    if (head.target.startsWith('/own')) return { kind: 'local' };
     return {
       kind: 'forward',
       service: 'test',
@@ -101,13 +103,15 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     port: 0,
     decide,
     revision: () => 1,
-    own: setup.own ?? (() => Promise.resolve(new Response('own'))),
+    handleLocally: setup.handleLocally ?? (() => Promise.resolve(new Response('own'))),
     log: pino({ level: 'info' }, sink),
     metrics,
     recent,
-    crossOrigin: setup.crossOrigin ?? null,
-    rateLimits: setup.rateLimits ?? null,
-    responseCache: setup.responseCache ?? null,
+    admission: {
+      crossOrigin: setup.crossOrigin ?? null,
+      rateLimits: setup.rateLimits ?? null,
+      responseCache: setup.responseCache ?? null,
+    },
     spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},

@@ -1,28 +1,28 @@
 import type { Directory } from './directory';
 import { createRouter } from './router';
 
-/** A route of the gateway's own. */
-export interface OwnRoute {
+/** A route of the gateway itself. */
+export interface LocalRoute {
   readonly method: string;
   readonly path: string;
 }
 
-/** With which methods a path is answered, OPTIONS among them; none for a path nobody has. */
+/** The methods of a path, including OPTIONS; empty for an unknown path. */
 export type AllowedMethods = (path: string) => readonly string[];
 
-/** What a service that takes every method may be asked with. */
+/** Methods of a route that accepts any. */
 const ANY_METHOD = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'];
 
 export function createAllowedMethods(
   directory: Pick<Directory, 'routes'>,
-  ownRoutes: readonly OwnRoute[],
+  localRoutes: readonly LocalRoute[],
 ): AllowedMethods {
-  const own = createRouter<true>();
-  for (const { method, path } of ownRoutes) own.add(method, path, true);
+  const local = createRouter<true>();
+  for (const { method, path } of localRoutes) local.add(method, path, true);
 
   return (path) => {
-    const ofOwn = own.methods(path, 0);
-    const methods = ofOwn.length > 0 ? ofOwn : directory.routes().methods(path);
+    const localMethods = local.methods(path, 0);
+    const methods = localMethods.length > 0 ? localMethods : directory.routes().methods(path);
     if (methods.length === 0) return [];
     const named = methods.includes('ALL') ? ANY_METHOD : methods;
     return [...new Set([...named, 'OPTIONS'])];

@@ -1,106 +1,118 @@
 import type { Instance } from '#contracts/registry';
 import { createOutlierState, type OutlierState } from '#kit/resilience/outlier-ejection';
-import type { Attempt, Considered, HeldBack, TryResult } from '../model/attempt';
+import type { Attempt, AttemptResult, Candidate, ExcludedInstance } from '../model/attempt';
 import { createLatency, type Latency } from './latency';
 
-/** What the balancer keeps of one instance. */
+/** The balancer's state of one instance. */
 export interface Backend {
   instance: Instance;
-  /** What it is drawn by now: less than its instance's weight while it starts slowly. */
+  /** Effective weight: less than its instance's during slow start. */
   weight: number;
   readonly latency: Latency;
-  readonly standing: OutlierState;
+  readonly outlier: OutlierState;
   inFlight: number;
-  /** Those in flight that have become streams. */
+  /** Attempts in flight that have become streams. */
   detached: number;
-  /** Since when it takes part, in monotonic milliseconds: since it was up, or came back from an ejection. */
+  /** Since when it receives requests, in monotonic milliseconds: since it was up, or returned from an ejection. */
   upSinceMs: number;
 }
 
-/** What a try needs of its balancer. */
-export interface TryOwner {
+/** What an attempt needs of its balancer. */
+export interface AttemptOwner {
   readonly now: () => number;
-  /** As it is now; replaced as a whole when it changes. */
-  readonly heldBack: () => readonly HeldBack[];
-  tried(backend: Backend, result: TryResult, wasProbe: boolean, nowMs: number): void;
+  /** Current exclusions; replaced as a whole when they change. */
+  readonly excluded: () => readonly ExcludedInstance[];
+  ended(backend: Backend, result: AttemptResult, wasProbe: boolean, nowMs: number): void;
+}
+
+/** The selected backend, and the one it was compared with. */
+export interface Selection {
+  readonly backend: Backend;
+  readonly score: number;
+  readonly other: Backend | null;
+  readonly otherScore: number;
+  readonly isProbe: boolean;
 }
 
 export const createBackend = (instance: Instance, nowMs: number): Backend => ({
   instance,
   weight: instance.weight,
   latency: createLatency(nowMs),
-  standing: createOutlierState(),
+  outlier: createOutlierState(),
   inFlight: 0,
   detached: 0,
   upSinceMs: nowMs,
 });
 
-/** A class, because there is one for every request: what was considered costs two fields, and no closure is made. */
+/** A class, because there is one for every forwarded request, and closures would be objects each. */
 export class BackendAttempt implements Attempt {
-  readonly heldBack: readonly HeldBack[];
-  result: TryResult | null = null;
+  readonly excluded: readonly ExcludedInstance[];
+  result: AttemptResult | null = null;
   latencyMs = 0;
   private isDetached = false;
   private isAnswered = false;
 
   constructor(
-    private readonly owner: TryOwner,
-    private readonly backend: Backend,
-    private readonly score: number,
-    private readonly other: Backend | null,
-    private readonly otherScore: number,
-    readonly isProbe: boolean,
+    private readonly owner: AttemptOwner,
+    private readonly selection: Selection,
     readonly startedMs: number,
   ) {
-    this.heldBack = owner.heldBack();
+    const { backend } = selection;
+    this.excluded = owner.excluded();
     backend.inFlight++;
     backend.latency.sent(startedMs);
   }
 
   get instanceId() {
-    return this.backend.instance.instance_id;
+    return this.selection.backend.instance.instance_id;
   }
 
   get host() {
-    return this.backend.instance.host;
+    return this.selection.backend.instance.host;
   }
 
   get port() {
-    return this.backend.instance.port;
+    return this.selection.backend.instance.port;
   }
 
-  get considered(): readonly Considered[] {
-    const chosen = { instanceId: this.instanceId, score: this.score };
-    if (this.other === null) return [chosen];
-    return [chosen, { instanceId: this.other.instance.instance_id, score: this.otherScore }];
+  get isProbe() {
+    return this.selection.isProbe;
+  }
+
+  get candidates(): readonly Candidate[] {
+    const { score, other, otherScore } = this.selection;
+    const selected = { instanceId: this.instanceId, score };
+    if (other === null) return [selected];
+    return [selected, { instanceId: other.instance.instance_id, score: otherScore }];
   }
 
   answered(nowMs: number) {
     if (this.isAnswered || this.result !== null) return;
+    const { latency } = this.selection.backend;
     this.isAnswered = true;
     this.latencyMs = nowMs - this.startedMs;
-    this.backend.latency.settled(true, nowMs);
-    this.backend.latency.observe(true, this.latencyMs, nowMs);
+    latency.settled(true, nowMs);
+    latency.observe(true, this.latencyMs, nowMs);
   }
 
-  done(result: TryResult, latencyMs: number) {
+  done(result: AttemptResult, latencyMs: number) {
     if (this.result !== null) return;
-    const { backend } = this;
+    const { backend, isProbe } = this.selection;
     const nowMs = this.owner.now();
     this.result = result;
     this.latencyMs = latencyMs;
     backend.inFlight--;
     if (this.isDetached) backend.detached--;
-    const ok = result === 'answered' || result === 'abandoned';
+    const isSuccess = result === 'answered' || result === 'abandoned';
     if (!this.isAnswered) backend.latency.settled(result !== 'abandoned', nowMs);
-    // What a head has told is not told again by its body.
-    if (!this.isAnswered || !ok) backend.latency.observe(ok, latencyMs, nowMs);
-    this.owner.tried(backend, result, this.isProbe, nowMs);
+    // A latency observed at the head is not observed again at the end of the body.
+    if (!this.isAnswered || !isSuccess) backend.latency.observe(isSuccess, latencyMs, nowMs);
+    this.owner.ended(backend, result, isProbe, nowMs);
   }
 
   detach() {
     if (this.isDetached || this.result !== null) return;
     this.isDetached = true;
-    this.backend.detached++;
+    this.selection.backend.detached++;
   }
 }

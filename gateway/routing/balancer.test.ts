@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Instance, InstanceState } from '#contracts/registry';
-import type { Attempt, TryResult } from '../model/attempt';
-import { createBalancer, type EjectionNews, type InstanceLoad } from './balancer';
+import type { Attempt, AttemptResult } from '../model/attempt';
+import { createBalancer, type EjectionEvent, type InstanceLoad } from './balancer';
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -38,10 +38,10 @@ function seeded(seed: number): () => number {
 
 function createScene(seed = 1) {
   const clock = { ms: 0 };
-  const news: EjectionNews[] = [];
+  const events: EjectionEvent[] = [];
   const balancer = createBalancer(
     { now: () => clock.ms, random: seeded(seed) },
-    (one) => void news.push(one),
+    (one) => void events.push(one),
   );
   /** One request after the other, each taking what `latencyOf` says; how many each instance got. */
   function serve(requests: number, latencyOf: (id: string) => number, isOk = (_: string) => true) {
@@ -55,7 +55,7 @@ function createScene(seed = 1) {
     }
     return counts;
   }
-  return { balancer, clock, serve, news };
+  return { balancer, clock, serve, events };
 }
 
 describe('traffic follows weight', () => {
@@ -160,7 +160,7 @@ describe('states', () => {
 
 describe('an instance that fails one request after the other', () => {
   /** Has requests run at one instance, all at the same time. */
-  function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: TryResult) {
+  function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: AttemptResult) {
     const others = new Set(scene.balancer.loads().map((load) => load.instance.instance_id));
     others.delete(id);
     const attempts = Array.from({ length: count }, () => scene.balancer.pick(others, true));
@@ -169,11 +169,11 @@ describe('an instance that fails one request after the other', () => {
 
   test('gets nothing for 30 s, is then found out about by one request, and starts slowly when that succeeds', () => {
     const scene = createScene();
-    const { balancer, clock, serve, news } = scene;
+    const { balancer, clock, serve, events } = scene;
     balancer.update([instance('good'), instance('bad')]);
     clock.ms = 20_000;
     runAt(scene, 'bad', 5, 'unreachable');
-    expect(news).toMatchObject([{ change: 'ejected', result: 'unreachable', forMs: 30_000, ejections: 1 }]);
+    expect(events).toMatchObject([{ change: 'ejected', result: 'unreachable', forMs: 30_000, ejections: 1 }]);
     expect(serve(1_000, () => 5)).toEqual({ good: 1_000 });
     expect(balancer.loads()).toMatchObject([{ ejectedForMs: 0 }, { ejectedForMs: 29_000, ejections: 1 }]);
     clock.ms = 50_000;
@@ -182,7 +182,7 @@ describe('an instance that fails one request after the other', () => {
     expect(balancer.loads()).toMatchObject([{ probing: false }, { probing: true }]);
     expect(serve(1_000, () => 5)).toEqual({ good: 1_000 });
     probe?.done('answered', 5);
-    expect(news.at(-1)).toMatchObject({ change: 'returned' });
+    expect(events.at(-1)).toMatchObject({ change: 'returned' });
     expect(balancer.loads()).toMatchObject([{ slowStartShare: 1 }, { probing: false, slowStartShare: 0.1 }]);
   });
 
@@ -192,7 +192,7 @@ describe('an instance that fails one request after the other', () => {
     runAt(scene, 'bad', 5, 'timeout');
     scene.clock.ms = 30_000;
     scene.balancer.pick(NONE, true)?.done('timeout', 5_000);
-    expect(scene.news.at(-1)).toMatchObject({ change: 'ejected', forMs: 60_000, ejections: 2 });
+    expect(scene.events.at(-1)).toMatchObject({ change: 'ejected', forMs: 60_000, ejections: 2 });
   });
 
   test('may be found out about by another request when the client of the first has left', () => {
@@ -204,7 +204,7 @@ describe('an instance that fails one request after the other', () => {
     expect(scene.balancer.pick(NONE, true)).toMatchObject({ instanceId: 'bad', isProbe: true });
   });
 
-  test.each<[TryResult, number]>([
+  test.each<[AttemptResult, number]>([
     ['unavailable', 1],
     ['unreachable', 1],
     ['timeout', 1],
@@ -217,14 +217,14 @@ describe('an instance that fails one request after the other', () => {
     const scene = createScene();
     scene.balancer.update([instance('a'), instance('b')]);
     runAt(scene, 'a', 10, result);
-    expect(scene.news).toHaveLength(ejections);
+    expect(scene.events).toHaveLength(ejections);
   });
 
   test('is the only one ejected of three, and none is of one', () => {
     const scene = createScene();
     scene.balancer.update([instance('a'), instance('b'), instance('c')]);
     for (const id of ['a', 'b', 'c']) runAt(scene, id, 10, 'broken');
-    expect(scene.news).toHaveLength(1);
+    expect(scene.events).toHaveLength(1);
     scene.balancer.update([instance('a')]);
     expect(scene.balancer.pick(NONE, true)?.instanceId).toBe('a');
   });
@@ -292,7 +292,7 @@ test('an instance that goes silent is left at once, not after the first of its r
   expect(stuck).toBeLessThan(8);
 });
 
-const isLeftOut = (load: InstanceLoad) => load.ejectedForMs > 0 || load.probing;
+const isExcluded = (load: InstanceLoad) => load.ejectedForMs > 0 || load.probing;
 
 test('counts stay true, and picks come only from what is live, whatever happens', () => {
   const ids = ['a', 'b', 'c', 'd'];
@@ -341,7 +341,7 @@ test('counts stay true, and picks come only from what is live, whatever happens'
           const ejected = new Set(
             balancer
               .loads()
-              .filter(isLeftOut)
+              .filter(isExcluded)
               .map((load) => load.instance.instance_id),
           );
           const open = (state: InstanceState) =>

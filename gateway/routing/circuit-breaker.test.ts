@@ -1,36 +1,36 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import type { CircuitBreaker, Ending } from '../model/resilience';
+import type { CallOutcome, CircuitBreaker } from '../model/resilience';
 import { createCircuitBreaker } from './circuit-breaker';
 
-function createScene(bounds = { concurrency: 1_000, queue: 2 }) {
+function createScene(thresholds = { concurrency: 1_000, queue: 2 }) {
   const clock = { ms: 0 };
-  const told: boolean[] = [];
+  const changes: boolean[] = [];
   const breaker = createCircuitBreaker(
-    bounds,
+    thresholds,
     () => clock.ms,
-    (isOpen) => void told.push(isOpen),
+    (isOpen) => void changes.push(isOpen),
   );
-  const run = (ending: Ending, times: number) => {
+  const run = (outcome: CallOutcome, times: number) => {
     for (let time = 0; time < times; time++) {
       breaker.begin();
-      breaker.end(ending);
+      breaker.end(outcome);
     }
   };
-  return { breaker, clock, told, run };
+  return { breaker, clock, changes, run };
 }
 
-/** A request that waits in the queue, and what it was told. */
-function waiterAt(breaker: CircuitBreaker, takesPlace = true) {
-  const heard: string[] = [];
-  const waiter = {
+/** A request that waits in the queue, and what it was changes. */
+function queuedAt(breaker: CircuitBreaker, acquires = true) {
+  const events: string[] = [];
+  const request = {
     admitted() {
-      heard.push('admitted');
-      if (takesPlace) breaker.begin();
+      events.push('admitted');
+      if (acquires) breaker.begin();
     },
-    refused: () => void heard.push('refused'),
+    rejected: () => void events.push('rejected'),
   };
-  return { waiter, heard, enqueued: breaker.enqueue(waiter) };
+  return { request, events, enqueued: breaker.enqueue(request) };
 }
 
 describe('as many requests as there are places', () => {
@@ -41,41 +41,41 @@ describe('as many requests as there are places', () => {
       breaker.begin();
     }
     expect(breaker.admits()).toBe(false);
-    expect(waiterAt(breaker).enqueued).toBe(true);
-    expect(waiterAt(breaker).enqueued).toBe(false);
+    expect(queuedAt(breaker).enqueued).toBe(true);
+    expect(queuedAt(breaker).enqueued).toBe(false);
     expect(breaker.retryAfterSeconds()).toBe(1);
   });
 
   test('those who wait get places in the order they came', () => {
     const { breaker } = createScene({ concurrency: 1, queue: 3 });
     breaker.begin();
-    const [first, second, third] = [waiterAt(breaker), waiterAt(breaker), waiterAt(breaker)];
-    breaker.withdraw(second.waiter);
-    breaker.end('answered');
-    expect([first.heard, second.heard, third.heard]).toEqual([['admitted'], [], []]);
+    const [first, second, third] = [queuedAt(breaker), queuedAt(breaker), queuedAt(breaker)];
+    breaker.withdraw(second.request);
+    breaker.end('responded');
+    expect([first.events, second.events, third.events]).toEqual([['admitted'], [], []]);
     breaker.end('failed');
-    expect(third.heard).toEqual(['admitted']);
+    expect(third.events).toEqual(['admitted']);
     expect(breaker.queued).toBe(0);
   });
 
   test('one that is admitted before it is whole holds no place, and the next is admitted too', () => {
     const { breaker } = createScene({ concurrency: 1, queue: 3 });
     breaker.begin();
-    const [first, second] = [waiterAt(breaker, false), waiterAt(breaker)];
-    breaker.end('answered');
-    expect([first.heard, second.heard]).toEqual([['admitted'], ['admitted']]);
+    const [first, second] = [queuedAt(breaker, false), queuedAt(breaker)];
+    breaker.end('responded');
+    expect([first.events, second.events]).toEqual([['admitted'], ['admitted']]);
   });
 });
 
 describe('a service that does not answer', () => {
   test('is not asked for two seconds when half of at least twenty got no answer, then by one at a time', () => {
-    const { breaker, clock, told, run } = createScene();
-    run('answered', 1_000);
+    const { breaker, clock, changes, run } = createScene();
+    run('responded', 1_000);
     run('failed', 19);
     expect(breaker.isOpen).toBe(false);
     run('failed', 1);
     expect([breaker.isOpen, breaker.admits(), breaker.retryAfterSeconds()]).toEqual([true, false, 2]);
-    expect(waiterAt(breaker).enqueued).toBe(false);
+    expect(queuedAt(breaker).enqueued).toBe(false);
     clock.ms += 2_000;
     expect(breaker.admits()).toBe(true);
     breaker.begin();
@@ -85,16 +85,16 @@ describe('a service that does not answer', () => {
     clock.ms += 2_000;
     run('unknown', 1);
     expect(breaker.admits()).toBe(true);
-    run('answered', 1);
+    run('responded', 1);
     expect(breaker.isOpen).toBe(false);
-    expect(told).toEqual([true, false]);
+    expect(changes).toEqual([true, false]);
   });
 
   test('is asked on while more than half is answered, or the failures are spread over a long time', () => {
     const { breaker, clock, run } = createScene();
     for (let round = 0; round < 50; round++) {
       run('failed', 1);
-      run('answered', 2);
+      run('responded', 2);
     }
     expect(breaker.isOpen).toBe(false);
     for (let round = 0; round < 50; round++) {
@@ -107,14 +107,14 @@ describe('a service that does not answer', () => {
   test('refuses at once those who were waiting', () => {
     const { breaker } = createScene({ concurrency: 20, queue: 1 });
     for (let place = 0; place < 20; place++) breaker.begin();
-    const { heard, enqueued } = waiterAt(breaker, false);
+    const { events, enqueued } = queuedAt(breaker, false);
     expect(enqueued).toBe(true);
     for (let place = 0; place < 20; place++) breaker.end('failed');
-    expect(heard[0]).toBe('admitted');
+    expect(events[0]).toBe('admitted');
     const late = createScene({ concurrency: 0, queue: 1 });
-    const waiting = waiterAt(late.breaker);
+    const waiting = queuedAt(late.breaker);
     late.run('failed', 20);
-    expect(waiting.heard).toEqual(['refused']);
+    expect(waiting.events).toEqual(['rejected']);
   });
 
   test('is asked at once when an instance has come', () => {
@@ -129,34 +129,34 @@ describe('a service that does not answer', () => {
 test('whatever happens, nobody waits while there is room, and everybody who waited hears exactly once', () => {
   const step = fc.record({
     kind: fc.constantFrom('come', 'end', 'withdraw', 'wait'),
-    ending: fc.constantFrom<Ending>('answered', 'failed', 'unknown'),
+    outcome: fc.constantFrom<CallOutcome>('responded', 'failed', 'unknown'),
     which: fc.nat(10),
     ms: fc.nat(5_000),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
       const { breaker, clock } = createScene({ concurrency: 3, queue: 2 });
-      const waiting: ReturnType<typeof waiterAt>[] = [];
+      const waiting: ReturnType<typeof queuedAt>[] = [];
       const withdrawn = new Set<unknown>();
-      for (const { kind, ending, which, ms } of steps) {
+      for (const { kind, outcome, which, ms } of steps) {
         if (kind === 'come' && breaker.admits()) breaker.begin();
         else if (kind === 'come') {
-          const one = waiterAt(breaker);
+          const one = queuedAt(breaker);
           if (one.enqueued) waiting.push(one);
-        } else if (kind === 'end' && breaker.inFlight > 0) breaker.end(ending);
+        } else if (kind === 'end' && breaker.inFlight > 0) breaker.end(outcome);
         else if (kind === 'wait') clock.ms += ms;
         else if (kind === 'withdraw') {
           const one = waiting[which];
-          if (one !== undefined && one.heard.length === 0) {
+          if (one !== undefined && one.events.length === 0) {
             withdrawn.add(one);
-            breaker.withdraw(one.waiter);
+            breaker.withdraw(one.request);
           }
         }
         expect(breaker.inFlight).toBeLessThanOrEqual(3);
-        const silent = waiting.filter((one) => one.heard.length === 0 && !withdrawn.has(one));
+        const silent = waiting.filter((one) => one.events.length === 0 && !withdrawn.has(one));
         expect(silent.length).toBe(breaker.queued);
         if (breaker.queued > 0) expect(breaker.admits()).toBe(false);
-        for (const { heard } of waiting) expect(heard.length).toBeLessThanOrEqual(1);
+        for (const { events } of waiting) expect(events.length).toBeLessThanOrEqual(1);
       }
     }),
   );

@@ -1,111 +1,111 @@
-import type { CircuitBreaker, Ending, Waiter } from '../model/resilience';
-/** Where the breaker draws its lines. */
-export interface BreakerBounds {
-  /** Requests of one service that wait for its answer at the same time. */
+import type { CallOutcome, CircuitBreaker, QueuedRequest } from '../model/resilience';
+/** Thresholds of a circuit breaker. */
+export interface BreakerThresholds {
+  /** Concurrent requests of one service that wait for its response. */
   readonly concurrency: number;
-  /** Further ones that wait to be sent. */
+  /** Further ones that are queued. */
   readonly queue: number;
 }
 
-export const DEFAULT_BOUNDS: BreakerBounds = { concurrency: 1_024, queue: 256 };
+export const DEFAULT_THRESHOLDS: BreakerThresholds = { concurrency: 1_024, queue: 256 };
 
-/** How long a request waits to be sent before it is told to come back later. */
+/** Maximum time in the queue, after which a request is rejected. */
 export const QUEUE_MS = 1_000;
 
-/** The circuit opens when of so many requests, within so long, half got no answer. */
+/** The circuit opens when within a window at least this many requests and half of all had no response. */
 const WINDOW_MS = 10_000;
-const LEAST_FAILURES = 20;
-const FAILED_SHARE = 0.5;
+const MIN_FAILURES = 20;
+const FAILURE_RATIO = 0.5;
 const OPEN_MS = 2_000;
 
 /**
- * Failed is a request without an answer: nobody could be reached, or in time, or the answer broke off. An answer is an
- * answer, also a 503: a service whose database is away may still do half of its work, and says better than we
- * could what it cannot do.
+ * A request fails when it has no response: no instance was reachable, or in time, or the response was truncated. Any
+ * complete response counts as a success, also a 503: a service whose database is unavailable may still do half of its
+ * work, and reports better than the gateway could what it cannot do.
  *
- * While the circuit is open nobody is asked for two seconds, then one request at a time until one is answered.
+ * An open circuit rejects all requests for two seconds, then admits one probe at a time until one succeeds.
  *
  * @param now monotonic milliseconds
- * @param tell hears when it opens and when it has closed
+ * @param onChange called when the circuit opens and when it closes
  */
 export function createCircuitBreaker(
-  bounds: BreakerBounds,
+  thresholds: BreakerThresholds,
   now: () => number,
-  tell: (isOpen: boolean) => void = () => undefined,
+  onChange: (isOpen: boolean) => void = () => undefined,
 ): CircuitBreaker {
-  const queue = new Set<Waiter>();
+  const queue = new Set<QueuedRequest>();
   let inFlight = 0;
   let begun = 0;
-  /** Counted from the first failure of a window on. */
+  /** A window starts with its first failure. */
   let windowEndMs = Number.NEGATIVE_INFINITY;
-  let answered = 0;
+  let succeeded = 0;
   let failed = 0;
-  /** Null while it is closed. */
+  /** Null while the circuit is closed. */
   let openUntilMs: number | null = null;
   let probing = false;
 
   function admits(): boolean {
     if (openUntilMs !== null) return !probing && now() >= openUntilMs;
-    return inFlight < bounds.concurrency;
+    return inFlight < thresholds.concurrency;
   }
 
   function admitNext() {
-    for (const waiter of queue) {
+    for (const request of queue) {
       if (!admits()) return;
-      queue.delete(waiter);
-      waiter.admitted();
+      queue.delete(request);
+      request.admitted();
     }
   }
 
   function open() {
-    if (openUntilMs === null) tell(true);
+    if (openUntilMs === null) onChange(true);
     openUntilMs = now() + OPEN_MS;
     windowEndMs = Number.NEGATIVE_INFINITY;
-    for (const waiter of queue) {
-      queue.delete(waiter);
-      waiter.refused();
+    for (const request of queue) {
+      queue.delete(request);
+      request.rejected();
     }
   }
 
-  /** Whether this failure is one too many. */
-  function opensBy(): boolean {
+  /** Counts a failure. @returns whether it opens the circuit */
+  function countFailure(): boolean {
     const nowMs = now();
     if (nowMs >= windowEndMs) {
       windowEndMs = nowMs + WINDOW_MS;
-      answered = 0;
+      succeeded = 0;
       failed = 0;
     }
     failed++;
-    return failed >= LEAST_FAILURES && failed >= (failed + answered) * FAILED_SHARE;
+    return failed >= MIN_FAILURES && failed >= (failed + succeeded) * FAILURE_RATIO;
   }
 
-  function learn(ending: Ending) {
+  function update(outcome: CallOutcome) {
     if (openUntilMs === null) {
-      if (ending === 'answered') answered++;
-      else if (ending === 'failed' && opensBy()) open();
-    } else if (ending === 'answered') {
+      if (outcome === 'responded') succeeded++;
+      else if (outcome === 'failed' && countFailure()) open();
+    } else if (outcome === 'responded') {
       openUntilMs = null;
-      tell(false);
-    } else if (probing && ending === 'failed') open();
+      onChange(false);
+    } else if (probing && outcome === 'failed') open();
     probing = false;
   }
 
   return {
     admits,
-    enqueue(waiter) {
-      if (openUntilMs !== null || queue.size >= bounds.queue) return false;
-      queue.add(waiter);
+    enqueue(request) {
+      if (openUntilMs !== null || queue.size >= thresholds.queue) return false;
+      queue.add(request);
       return true;
     },
-    withdraw: (waiter) => void queue.delete(waiter),
+    withdraw: (request) => void queue.delete(request),
     begin() {
       inFlight++;
       begun++;
       if (openUntilMs !== null) probing = true;
     },
-    end(ending) {
+    end(outcome) {
       inFlight--;
-      learn(ending);
+      update(outcome);
       if (queue.size > 0) admitNext();
     },
     instancesChanged() {

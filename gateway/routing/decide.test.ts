@@ -8,7 +8,7 @@ import { createDirectory } from './directory';
 
 const findTranscoded = findTranscodedIn(transcodedRoutes(await readContracts()));
 
-const OWN_ROUTES = ['/', '/health', '/docs', '/docs/assets/:name'].map((path) => ({ method: 'GET', path }));
+const LOCAL_ROUTES = ['/', '/health', '/docs', '/docs/assets/:name'].map((path) => ({ method: 'GET', path }));
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -75,8 +75,8 @@ const USERS = [
 
 function createScene() {
   const registry = createRegistry();
-  const directory = createDirectory(registry, findTranscoded);
-  const decide = createDecide(directory, OWN_ROUTES, async ({ target }) => new Response(target));
+  const directory = createDirectory(registry, { findTranscoded });
+  const decide = createDecide(directory, LOCAL_ROUTES, async ({ target }) => new Response(target));
   registry.set('users', [instance('users', USERS)]);
   registry.set('media', [
     instance(
@@ -101,11 +101,11 @@ function createScene() {
   return { registry, ask };
 }
 
-/** What a decision comes to, in a line. */
-function said(decision: Decision): string {
-  if (decision.kind === 'own') return 'own';
+/** A decision in one line. */
+function summaryOf(decision: Decision): string {
+  if (decision.kind === 'local') return 'local';
   if (decision.kind === 'options') return `options ${decision.lines.trim()}`;
-  if (decision.kind === 'refuse') {
+  if (decision.kind === 'reject') {
     const { status, code, headers } = decision.problem;
     return [status, code, headers.allow].filter((part) => part !== undefined).join(' ');
   }
@@ -116,11 +116,11 @@ function said(decision: Decision): string {
 describe('where a request goes', () => {
   const { ask } = createScene();
   const cases: [string, string][] = [
-    ['GET /', 'own'],
-    ['HEAD /health', 'own'],
-    ['GET /docs/assets/swagger-ui.css', 'own'],
-    ['POST /health', 'own'],
-    ['OPTIONS *', 'own'],
+    ['GET /', 'local'],
+    ['HEAD /health', 'local'],
+    ['GET /docs/assets/swagger-ui.css', 'local'],
+    ['POST /health', 'local'],
+    ['OPTIONS *', 'local'],
     ['OPTIONS /health', 'options Allow: GET, HEAD, OPTIONS'],
     ['OPTIONS /users/alice', 'options Allow: GET, HEAD, OPTIONS'],
     ['OPTIONS /accounts/users', 'options Allow: POST, OPTIONS'],
@@ -155,7 +155,7 @@ describe('where a request goes', () => {
     ['GET /basement/..%2fusers', '400 request.path-refused'],
   ];
   for (const [request, decision] of cases)
-    test(`${request} → ${decision}`, () => expect(said(ask(request))).toBe(decision));
+    test(`${request} → ${decision}`, () => expect(summaryOf(ask(request))).toBe(decision));
 });
 
 test('limits are those the route says, else the usual ones', () => {
@@ -179,8 +179,8 @@ test('limits are those the route says, else the usual ones', () => {
 test('before the registry was heard from, no address is unknown', () => {
   const { registry, ask } = createScene();
   registry.setHeard(false);
-  expect(said(ask('GET /unknown'))).toBe('503 service.unavailable');
-  expect(said(ask('GET /health'))).toBe('own');
+  expect(summaryOf(ask('GET /unknown'))).toBe('503 service.unavailable');
+  expect(summaryOf(ask('GET /health'))).toBe('local');
 });
 
 describe('as instances come and go', () => {
@@ -207,25 +207,25 @@ describe('as instances come and go', () => {
     const { registry, ask } = createScene();
     registry.set('users', []);
     const decision = ask('GET /users/alice');
-    expect(said(decision)).toBe('503 service.unavailable');
-    expect(decision.kind === 'refuse' && decision.problem.headers['retry-after']).toBeDefined();
+    expect(summaryOf(decision)).toBe('503 service.unavailable');
+    expect(decision.kind === 'reject' && decision.problem.headers['retry-after']).toBeDefined();
     registry.set('users', undefined);
-    expect(said(ask('GET /users/alice'))).toBe('404 route.not-found');
+    expect(summaryOf(ask('GET /users/alice'))).toBe('404 route.not-found');
   });
 
   test('a service that was gone before is known by its prefix', () => {
     const { registry, ask } = createScene();
     registry.set('polls', []);
-    expect(said(ask('GET /polls/7'))).toBe('503 service.unavailable');
+    expect(summaryOf(ask('GET /polls/7'))).toBe('503 service.unavailable');
     registry.set('polls', [instance('polls', ['GET /polls/:id'])]);
-    expect(said(ask('GET /polls/7'))).toBe('polls /polls/:id /polls/7');
-    expect(said(ask('GET /polls/7/8'))).toBe('404 route.not-found');
+    expect(summaryOf(ask('GET /polls/7'))).toBe('polls /polls/:id /polls/7');
+    expect(summaryOf(ask('GET /polls/7/8'))).toBe('404 route.not-found');
   });
 
   test('instances that only start or drain make a service unavailable', () => {
     const { registry, ask } = createScene();
     registry.set('users', [instance('users', USERS, { state: 'draining' })]);
-    expect(said(ask('GET /users/alice'))).toBe('503 service.unavailable');
+    expect(summaryOf(ask('GET /users/alice'))).toBe('503 service.unavailable');
   });
 
   test('while versions differ, what either answers is routed, with the higher limits', () => {
@@ -235,7 +235,7 @@ describe('as instances come and go', () => {
       instance('timelines', [posts]),
       instance('timelines', ['GET /feed', { ...posts, body_bytes: 20 }], { instance_id: 'timelines-2' }),
     ]);
-    expect(said(ask('GET /feed'))).toBe('timelines /feed /feed');
+    expect(summaryOf(ask('GET /feed'))).toBe('timelines /feed /feed');
     const decision = ask('POST /posts');
     expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
   });
@@ -249,8 +249,8 @@ describe('as instances come and go', () => {
             registered_at: `2026-01-0${name === 'older' ? 1 : 2}T00:00:00.000Z`,
           }),
         ]);
-      expect(said(ask('GET /shared'))).toBe('older /shared /shared');
-      expect(said(ask('GET /younger/shared'))).toBe('younger /shared /shared');
+      expect(summaryOf(ask('GET /shared'))).toBe('older /shared /shared');
+      expect(summaryOf(ask('GET /younger/shared'))).toBe('younger /shared /shared');
     }
   });
 
@@ -259,7 +259,7 @@ describe('as instances come and go', () => {
     registry.set('old', [instance('old', ['GET /shared'])]);
     registry.set('old', []);
     registry.set('new', [instance('new', ['GET /shared'], { registered_at: '2026-02-01T00:00:00.000Z' })]);
-    expect(said(ask('GET /shared'))).toBe('new /shared /shared');
+    expect(summaryOf(ask('GET /shared'))).toBe('new /shared /shared');
   });
 });
 
@@ -272,12 +272,12 @@ describe('a route the contracts know', () => {
     registry.set('users', [instance('users', ROUTES, grpc)]);
     for (const path of ['/users/me', '/users/users/me', '/v1/users/me']) {
       const decision = ask(`PUT ${path}?x=1`);
-      expect(said(decision)).toBe('users /users/me by gRPC');
+      expect(summaryOf(decision)).toBe('users /users/me by gRPC');
       if (decision.kind !== 'transcode') throw new Error('not transcoded');
-      const answer = await decision.answer(new Request('http://gateway'), '127.0.0.1');
+      const answer = await decision.respond(new Request('http://gateway'), '127.0.0.1');
       expect(await answer.text()).toBe('/users/me?x=1');
     }
-    expect(said(ask('GET /users/alice'))).toBe('users /users/:username /users/alice');
+    expect(summaryOf(ask('GET /users/alice'))).toBe('users /users/:username /users/alice');
   });
 
   test('goes over HTTP while no instance answers gRPC, and is unavailable with none at all', () => {
@@ -285,13 +285,13 @@ describe('a route the contracts know', () => {
       instance('users', ROUTES),
       instance('users', ROUTES, { ...grpc, instance_id: 'users-2', state: 'draining' }),
     ]);
-    expect(said(ask('PUT /users/me'))).toBe('users /users/me /users/me');
+    expect(summaryOf(ask('PUT /users/me'))).toBe('users /users/me /users/me');
     registry.set('users', []);
-    expect(said(ask('PUT /users/me'))).toBe('503 service.unavailable');
+    expect(summaryOf(ask('PUT /users/me'))).toBe('503 service.unavailable');
   });
 
   test('is reached only where its service claims it', () => {
     registry.set('users', [instance('users', ['GET /users/:username'], grpc)]);
-    expect(said(ask('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
+    expect(summaryOf(ask('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
   });
 });

@@ -1,5 +1,5 @@
 import { MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
-import type { Decide, Decision } from '../model/decision';
+import type { Decide, Decision, LocalHandler } from '../model/decision';
 import {
   PathRefused,
   RETRY_AFTER,
@@ -7,43 +7,41 @@ import {
   serviceUnavailable,
   UpstreamTimeout,
 } from '../model/problems';
-import type { CircuitBreaker, Ending } from '../model/resilience';
-import type { TranscodedRoute } from '../transcoding/rules';
-import type { Transcode } from '../transcoding/transcode';
-import { createAllowedMethods, type OwnRoute } from './allowed-methods';
+import type { CallOutcome, CircuitBreaker } from '../model/resilience';
+import type { Transcode, TranscodedRequest } from '../transcoding/transcode';
+import { createAllowedMethods, type LocalRoute } from './allowed-methods';
 import type { Directory } from './directory';
 import { readTarget } from './path';
-import type { Match } from './route-table';
 import { createRouter } from './router';
-import { withPlace } from './with-permit';
+import { withPermit } from './with-permit';
 
 /**
- * Decides what becomes of a request, from its head and what is known at this moment: no I/O, no waiting.
+ * Creates the routing decision: from the head of a request and the current view of the registry, without I/O.
  *
- * A route that the contracts know goes by gRPC where an instance answers that, and over HTTP where none does.
+ * A route of the contracts is transcoded to gRPC where an instance serves that, and forwarded over HTTP where none does.
  *
- * @param ownRoutes what the gateway answers itself: no service can take these paths, with whatever method
+ * @param localRoutes routes of the gateway itself: no service can claim their paths, with whatever method
  */
 export function createDecide(
   directory: Directory,
-  ownRoutes: readonly OwnRoute[],
+  localRoutes: readonly LocalRoute[],
   transcode: Transcode,
 ): Decide {
-  const own = createRouter<OwnRoute>();
-  for (const route of ownRoutes) own.add('ALL', route.path, route);
-  const answersOptions = (path: string) =>
-    ownRoutes.some((route) => route.method === 'OPTIONS' && route.path === path);
-  const allowed = createAllowedMethods(directory, ownRoutes);
+  const local = createRouter<LocalRoute>();
+  for (const route of localRoutes) local.add('ALL', route.path, route);
+  const hasOptions = (path: string) =>
+    localRoutes.some((route) => route.method === 'OPTIONS' && route.path === path);
+  const allowed = createAllowedMethods(directory, localRoutes);
 
   return ({ method, target }) => {
-    // Asks about the server as a whole (RFC 9110, 9.3.7).
-    if (target === '*') return OWN;
+    // OPTIONS for the server as a whole (RFC 9110, 9.3.7).
+    if (target === '*') return LOCAL;
     const read = readTarget(target);
-    if (read === null) return PATH_REFUSED;
+    if (read === null) return PATH_REJECTED;
     const { path, query } = read;
-    const ownRoute = own.find(method, path, 0);
-    if (ownRoute !== undefined)
-      return method !== 'OPTIONS' || answersOptions(ownRoute.path) ? OWN : options(allowed(path));
+    const localRoute = local.find(method, path, 0);
+    if (localRoute !== undefined)
+      return method !== 'OPTIONS' || hasOptions(localRoute.path) ? LOCAL : options(allowed(path));
     const routes = directory.routes();
     const match = routes.find(method, path);
     if (match === undefined) {
@@ -53,16 +51,29 @@ export function createDecide(
     }
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
-    const passedOn = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
-    if (match.transcoded !== undefined && service.answersGrpc)
-      return transcoding(match, match.transcoded, passedOn, service.breaker, transcode);
+    const { limits, rateLimit, transcoded } = match;
+    const upstreamTarget = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
+    if (transcoded !== undefined && service.servesGrpc) {
+      const { requestTimeoutMs: timeoutMs } = limits;
+      const request = { route: transcoded, auth: match.auth, target: upstreamTarget, timeoutMs };
+      return {
+        kind: 'transcode',
+        service: match.service,
+        route: match.pattern,
+        limits,
+        rateLimit,
+        target: upstreamTarget,
+        streamsBody: transcoded.upload !== null,
+        respond: transcoder(request, service.breaker, transcode),
+      };
+    }
     return {
       kind: 'forward',
       service: match.service,
       route: match.pattern,
-      target: passedOn,
-      limits: match.limits,
-      rateLimit: match.rateLimit,
+      target: upstreamTarget,
+      limits,
+      rateLimit,
       breaker: service.breaker,
       retryBudget: service.retryBudget,
       pick: service.balancer.pick,
@@ -70,59 +81,41 @@ export function createDecide(
   };
 }
 
-function transcoding(
-  { service, pattern, limits, rateLimit, auth }: Match,
-  route: TranscodedRoute,
-  target: string,
-  breaker: CircuitBreaker,
-  transcode: Transcode,
-): Decision {
-  const transcoded = { route, auth, target, timeoutMs: limits.requestTimeoutMs };
-  return {
-    kind: 'transcode',
-    service,
-    route: pattern,
-    limits,
-    rateLimit,
-    target,
-    streams: route.upload !== null,
-    answer: (request, clientAddress) =>
-      withPlace(
-        breaker,
-        () => transcode(transcoded, request, clientAddress),
-        (failure) => (request.signal.aborted ? 'unknown' : endingOf(failure)),
-        () => serviceUnavailable(breaker.retryAfterSeconds()),
-      ),
-  };
-}
+const transcoder =
+  (transcoded: TranscodedRequest, breaker: CircuitBreaker, transcode: Transcode): LocalHandler =>
+  (request, clientAddress) =>
+    withPermit(breaker, () => transcode(transcoded, request, clientAddress), {
+      outcomeOf: (failure) => (request.signal.aborted ? 'unknown' : outcomeOf(failure)),
+      rejection: () => serviceUnavailable(breaker.retryAfterSeconds()),
+    });
 
-const endingOf = (failure: unknown): Ending =>
-  failure instanceof ServiceUnavailable || failure instanceof UpstreamTimeout ? 'failed' : 'answered';
+const outcomeOf = (failure: unknown): CallOutcome =>
+  failure instanceof ServiceUnavailable || failure instanceof UpstreamTimeout ? 'failed' : 'responded';
 
 const belowPrefix = (rest: string) => (rest === '' ? '/' : rest);
 
 const notAllowed = (methods: readonly string[]): Decision =>
-  refuse(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
+  reject(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
 
-/** RFC 9110, 9.3.7; a service that has registered OPTIONS is asked itself. */
+/** RFC 9110, 9.3.7; a service that registered OPTIONS answers it itself. */
 const options = (methods: readonly string[]): Decision => ({
   kind: 'options',
   lines: `Allow: ${methods.join(', ')}\r\n`,
 });
 
-const refuse = (problem: Problem): Decision => ({ kind: 'refuse', problem });
+const reject = (problem: Problem): Decision => ({ kind: 'reject', problem });
 
-const OWN: Decision = { kind: 'own' };
-const NOT_FOUND = refuse(new RouteNotFound());
-const UNAVAILABLE = refuse(new ServiceUnavailable({ headers: RETRY_AFTER }));
-const NOT_READY = refuse(
+const LOCAL: Decision = { kind: 'local' };
+const NOT_FOUND = reject(new RouteNotFound());
+const UNAVAILABLE = reject(new ServiceUnavailable({ headers: RETRY_AFTER }));
+const NOT_READY = reject(
   new ServiceUnavailable({
-    detail: 'The registry has just begun and may not know every service yet.',
+    detail: 'The registry has just started, and not every service has registered yet. Retry in a moment.',
     headers: RETRY_AFTER,
   }),
 );
-const PATH_REFUSED = refuse(
+const PATH_REJECTED = reject(
   new PathRefused({
-    detail: 'Leave out dot segments, empty segments, backslashes, and encoded or doubly encoded separators.',
+    detail: 'Remove dot segments, empty segments, backslashes, and encoded or doubly encoded separators.',
   }),
 );

@@ -1,8 +1,8 @@
 import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import type { FindTranscoded } from '../transcoding/rules';
-import { type Balancer, createBalancer, type EjectionNews } from './balancer';
-import { type BreakerBounds, createCircuitBreaker, DEFAULT_BOUNDS } from './circuit-breaker';
+import { type Balancer, createBalancer, type EjectionEvent } from './balancer';
+import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from './circuit-breaker';
 import { createRetryBudget } from './retry-budget';
 import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
 
@@ -21,59 +21,69 @@ export interface KnownService extends RoutedService {
   readonly balancer: Balancer;
   readonly breaker: CircuitBreaker;
   readonly retryBudget: RetryBudget;
-  /** Whether some instance can be called by gRPC now. */
-  readonly answersGrpc: boolean;
+  /** Whether an instance can be called over gRPC now. */
+  readonly servesGrpc: boolean;
 }
 
-/** The registry's view, made ready for routing. */
+/** The registry's view, prepared for routing. */
 export interface Directory {
-  /** False until the registry was heard from: nothing is known then, so nothing is unknown either. */
+  /** False until a first snapshot was received from the registry. */
   isReady(): boolean;
-  /** False while a registry that has just begun may not know everybody: an unknown address may be known in a moment. */
+  /** False while a registry that has just started is still receiving registrations: an unknown path may become known. */
   isSettled(): boolean;
-  /** The registry's revision that is routed by now. */
+  /** The registry revision that is routed by. */
   revision(): number;
-  /** Replaced as a whole when what services claim has changed. */
+  /** Replaced as a whole when the services' claims have changed. */
   routes(): RouteTable;
   service(name: string): KnownService | undefined;
-  /** True when an instance gets no new request from here, and those it had have ended. */
+  /** True when an instance receives no new requests from here, and those in flight have ended. */
   isDrained(name: string, instanceId: string): boolean;
-  /** Every service heard of, those without an instance included, by name. */
+  /** All known services by name, including those without an instance. */
   services(): KnownService[];
-  /** @param listener gets the names of the services that changed, when routes and instances are in place */
+  /** @param listener called with the names of the changed services after routes and instances are updated */
   onChange(listener: (names: readonly string[]) => void): void;
 }
 
-/** A clock and a source of chance, so that tests can set both. */
-export interface Chance {
+/** A clock and a source of randomness, replaced in tests. */
+export interface ClockAndRandom {
   readonly now: () => number;
   readonly random: () => number;
 }
 
-/** How services are kept from failing as a whole. */
-export interface Survival {
-  readonly bounds: BreakerBounds;
-  /** Hears of ejections and returns. */
-  readonly ejection: (news: EjectionNews) => void;
-  /** Hears when a service's circuit opens, and when it has closed. */
-  readonly circuit: (service: string, isOpen: boolean) => void;
+/** Thresholds of the circuit breakers, and callbacks for their changes and for ejections. */
+export interface ResilienceOptions {
+  readonly thresholds: BreakerThresholds;
+  readonly onEjection: (event: EjectionEvent) => void;
+  /** Called when a service's circuit opens, and when it closes. */
+  readonly onCircuitChange: (service: string, isOpen: boolean) => void;
 }
 
-const UNTOLD: Survival = { bounds: DEFAULT_BOUNDS, ejection: () => undefined, circuit: () => undefined };
+export interface DirectoryOptions {
+  /** Finds the gRPC method a claimed route is transcoded to. */
+  readonly findTranscoded?: FindTranscoded;
+  readonly clock?: ClockAndRandom;
+  readonly resilience?: ResilienceOptions;
+}
+
+const DEFAULT_RESILIENCE: ResilienceOptions = {
+  thresholds: DEFAULT_THRESHOLDS,
+  onEjection: () => undefined,
+  onCircuitChange: () => undefined,
+};
 
 /**
- * Follows the registry. Instances come and go at once; the route table is built anew only when claims have changed.
+ * Follows the registry. Instances are updated at once; the route table is rebuilt only when claims have changed.
  *
- * A service whose instances are all gone keeps its routes for as long as the registry remembers it: a known address
- * without an instance is unavailable, not unknown.
- *
- * @param findTranscoded which of the routes services claim are answered by gRPC
+ * A service without instances keeps its routes while the registry retains it: a known path without an instance is
+ * unavailable, not unknown.
  */
 export function createDirectory(
   registry: RegistrySource,
-  findTranscoded: FindTranscoded = () => undefined,
-  chance: Chance = { now: () => performance.now(), random: Math.random },
-  survival: Survival = UNTOLD,
+  {
+    findTranscoded = () => undefined,
+    clock = { now: () => performance.now(), random: Math.random },
+    resilience = DEFAULT_RESILIENCE,
+  }: DirectoryOptions = {},
 ): Directory {
   const known = new Map<string, KnownService>();
   const listeners = new Set<(names: readonly string[]) => void>();
@@ -106,10 +116,10 @@ export function createDirectory(
     before: KnownService | undefined,
     instances: readonly Instance[],
   ): KnownService {
-    const { balancer, breaker, retryBudget } = before ?? createSurvival(name);
+    const { balancer, breaker, retryBudget } = before ?? createResilience(name);
     balancer.update(instances);
     breaker.instancesChanged();
-    const claims = instances.length > 0 ? unionOf(instances) : (before ?? EVERYTHING_BELOW_ITS_NAME);
+    const claims = instances.length > 0 ? unionOf(instances) : (before ?? ALL_BELOW_PREFIX);
     const { routes, prefixes } = claims;
     return {
       name,
@@ -117,22 +127,22 @@ export function createDirectory(
       balancer,
       breaker,
       retryBudget,
-      answersGrpc: instances.some(answersGrpc),
+      servesGrpc: instances.some(servesGrpc),
       routes,
       prefixes,
     };
   }
 
-  /** What is learned of a service, and stays while its instances come and go. */
-  function createSurvival(name: string) {
-    const breaker = createCircuitBreaker(survival.bounds, chance.now, (isOpen) =>
-      survival.circuit(name, isOpen),
+  /** State of a service that outlives its instances. */
+  function createResilience(name: string) {
+    const breaker = createCircuitBreaker(resilience.thresholds, clock.now, (isOpen) =>
+      resilience.onCircuitChange(name, isOpen),
     );
     const retryBudget = createRetryBudget(
       () => breaker.inFlight,
       () => breaker.begun,
     );
-    return { balancer: createBalancer(chance, survival.ejection), breaker, retryBudget };
+    return { balancer: createBalancer(clock, resilience.onEjection), breaker, retryBudget };
   }
 
   return {
@@ -145,27 +155,27 @@ export function createDirectory(
       const service = known.get(name);
       const instance = service?.instances.find((one) => one.instance_id === instanceId);
       if (service === undefined || instance === undefined) return true;
-      return instance.state === 'draining' && service.balancer.unfinished(instanceId) === 0;
+      return instance.state === 'draining' && service.balancer.activeRequests(instanceId) === 0;
     },
     services: () => [...known.values()].sort((left, right) => compare(left.name, right.name)),
     onChange: (listener) => void listeners.add(listener),
   };
 }
 
-const answersGrpc = ({ grpc_port, state }: Instance) =>
+const servesGrpc = ({ grpc_port, state }: Instance) =>
   grpc_port !== undefined && (state === 'up' || state === 'unhealthy');
 
-/** Of a service that was gone before this gateway started: whatever is asked of it is unavailable, not unknown. */
-const EVERYTHING_BELOW_ITS_NAME: Pick<RoutedService, 'routes' | 'prefixes'> = {
+/** Of a service that lost its last instance before this gateway started: all its paths are unavailable, not unknown. */
+const ALL_BELOW_PREFIX: Pick<RoutedService, 'routes' | 'prefixes'> = {
   routes: [{ method: 'ALL', path: '/*', auth: 'public', prefix_only: true }],
   prefixes: [],
 };
 
-/** What decides about routes: who is older decides about conflicts, so it is part of it. */
+/** Everything the route table depends on; the age resolves conflicts. */
 const claimsOf = (service: KnownService | undefined) =>
   service && [service.routes, service.prefixes, ageOf(service)];
 
-/** All that some instance claims; while versions differ, the higher limits hold. */
+/** The claims of all instances; while versions differ, the higher limits apply. */
 function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' | 'prefixes'> {
   const routes = new Map<string, RouteClaim>();
   for (const claim of instances.flatMap((instance) => instance.routes)) {
@@ -194,7 +204,7 @@ function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   };
 }
 
-/** Services that run come before those that are gone, then the oldest first, so that every gateway decides the same. */
+/** Running services first, then the oldest, so that every gateway resolves conflicts alike. */
 const byAge = (left: KnownService, right: KnownService) =>
   compare(ageOf(left), ageOf(right)) || compare(left.name, right.name);
 

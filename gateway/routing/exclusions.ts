@@ -1,33 +1,36 @@
-import type { HeldBack } from '../model/attempt';
+import type { ExcludedInstance } from '../model/attempt';
 import type { Backend } from './backend';
 import { slowStartShare } from './slow-start';
 
-/** What is told of a service of a thousand instances is kept within bounds. */
-const MOST_TOLD = 50;
+/** Bounds the list of a service with a thousand instances. */
+const MAX_LISTED = 50;
 
 /**
- * The instances that are not drawn as their weight says, and why: made when the pools are, so that a request need only
- * refer to it.
+ * The instances that are not drawn by their full weight, with the reason: computed together with the pools, so that an
+ * attempt only refers to it.
  *
- * @param slowStartMs now, where new instances start slowly; null where all are new
+ * @param slowStartMs now, where slow start applies; null where all instances are new
  */
-export function heldBackOf(backends: Iterable<Backend>, slowStartMs: number | null): readonly HeldBack[] {
-  const told: HeldBack[] = [];
+export function exclusionsOf(
+  backends: Iterable<Backend>,
+  slowStartMs: number | null,
+): readonly ExcludedInstance[] {
+  const excluded: ExcludedInstance[] = [];
   for (const backend of backends) {
-    if (told.length === MOST_TOLD) break;
+    if (excluded.length === MAX_LISTED) break;
     const reason = reasonOf(backend, slowStartMs);
-    if (reason !== null) told.push({ instanceId: backend.instance.instance_id, ...reason });
+    if (reason !== null) excluded.push({ instanceId: backend.instance.instance_id, ...reason });
   }
-  return told;
+  return excluded;
 }
 
 function reasonOf(
-  { instance: { state, weight }, standing, upSinceMs }: Backend,
+  { instance: { state, weight }, outlier, upSinceMs }: Backend,
   slowStartMs: number | null,
-): Omit<HeldBack, 'instanceId'> | null {
+): Omit<ExcludedInstance, 'instanceId'> | null {
   if (state !== 'up') return { reason: state };
   if (weight === 0) return { reason: 'no-weight' };
-  if (standing.ejectedUntilMs !== null) return { reason: 'ejected', untilMs: standing.ejectedUntilMs };
+  if (outlier.ejectedUntilMs !== null) return { reason: 'ejected', untilMs: outlier.ejectedUntilMs };
   const share = slowStartMs === null ? 1 : slowStartShare(slowStartMs - upSinceMs);
   return share < 1 ? { reason: 'slow-start', share } : null;
 }

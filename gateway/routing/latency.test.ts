@@ -43,7 +43,7 @@ describe('what an instance costs', () => {
   test('is a guess again when what was observed is forgotten', () => {
     const latency = createLatency(0);
     latency.observe(false, 1, 0);
-    latency.forget();
+    latency.reset();
     expect(latency.costMs(0)).toBe(START_MS);
     latency.observe(true, 3, 0);
     expect(latency.costMs(0)).toBe(3);

@@ -1,65 +1,65 @@
-/** What an instance costs before anything is known of it (linkerd's default). */
+/** Initial cost of an instance (linkerd's default). */
 export const START_MS = 30;
-/** The mean's memory: after so long an observation counts e times less (linkerd's default). */
+/** Time constant of the moving average: by then the weight of an observation has decayed by e (linkerd's default). */
 const DECAY_MS = 10_000;
-/** A failure costs as much as the longest try: an instance that fails at once must not look fast. */
+/** Cost of a failure, that of the slowest attempt: an instance that fails fast must not look fast. */
 export const FAILURE_MS = 5_000;
-/** Nobody is free: the cost of an idle instance fades this far, so that it can still be compared. */
-const FLOOR_MS = 0.1;
+/** Minimum to which the cost of an idle instance decays, so that it can still be compared. */
+const MIN_COST_MS = 0.1;
 
-/** How long an instance takes to answer, as a moving mean that believes bad news at once and good news slowly. */
+/** Response latency of an instance, as a moving average that rises at once and falls slowly. */
 export interface Latency {
-  /** A request was sent, and its answer is awaited. */
+  /** A request was sent, and its response is pending. */
   sent(nowMs: number): void;
-  /** @param heard whether it was answered, and not given up */
-  settled(heard: boolean, nowMs: number): void;
-  observe(ok: boolean, latencyMs: number, nowMs: number): void;
-  /** What was observed is not true any more: it costs as much as one of which nothing is known. */
-  forget(): void;
-  /** Milliseconds, fading while nothing is observed: what was slow gets another chance. */
+  /** A pending request has ended. @param responded false when it was abandoned */
+  settled(responded: boolean, nowMs: number): void;
+  observe(isSuccess: boolean, latencyMs: number, nowMs: number): void;
+  /** Resets it to the initial cost. */
+  reset(): void;
+  /** Milliseconds, decaying while nothing is observed: a slow instance gets another chance. */
   costMs(nowMs: number): number;
 }
 
 /**
- * Peak-EWMA (Finagle, linkerd): a latency above the mean replaces it, one below moves it by its age. An instance that
- * owes answers and has given none for longer than its mean costs as much as it has been silent: one that hangs is
- * left long before the first of its requests has run out of time.
+ * Peak EWMA (Finagle, linkerd): a latency above the mean replaces it, one below moves it by the age of the mean. An
+ * instance with pending requests and no response for longer than its mean costs as much as it has been silent: one that
+ * hangs is avoided long before the first of its requests times out.
  *
- * @param bornMs monotonic milliseconds
+ * @param createdMs monotonic milliseconds
  */
-export function createLatency(bornMs: number): Latency {
+export function createLatency(createdMs: number): Latency {
   let meanMs = START_MS;
-  /** Until something was observed the mean is a guess, and the first observation replaces it. */
-  let isGuess = true;
-  let observedAtMs = bornMs;
-  let awaited = 0;
-  let heardAtMs = bornMs;
+  /** Until something was observed the mean is initial, and the first observation replaces it. */
+  let isInitial = true;
+  let observedAtMs = createdMs;
+  let pending = 0;
+  let respondedAtMs = createdMs;
 
-  const remaining = (nowMs: number) => Math.exp(-Math.max(0, nowMs - observedAtMs) / DECAY_MS);
+  const decay = (nowMs: number) => Math.exp(-Math.max(0, nowMs - observedAtMs) / DECAY_MS);
 
   return {
     sent(nowMs) {
-      if (awaited === 0) heardAtMs = nowMs;
-      awaited++;
+      if (pending === 0) respondedAtMs = nowMs;
+      pending++;
     },
-    settled(heard, nowMs) {
-      awaited--;
-      if (heard) heardAtMs = nowMs;
+    settled(responded, nowMs) {
+      pending--;
+      if (responded) respondedAtMs = nowMs;
     },
-    observe(ok, latencyMs, nowMs) {
-      const sampleMs = ok ? latencyMs : Math.max(latencyMs, FAILURE_MS);
-      const old = remaining(nowMs);
-      meanMs = isGuess || sampleMs > meanMs ? sampleMs : meanMs * old + sampleMs * (1 - old);
-      isGuess = false;
+    observe(isSuccess, latencyMs, nowMs) {
+      const sampleMs = isSuccess ? latencyMs : Math.max(latencyMs, FAILURE_MS);
+      const weight = decay(nowMs);
+      meanMs = isInitial || sampleMs > meanMs ? sampleMs : meanMs * weight + sampleMs * (1 - weight);
+      isInitial = false;
       observedAtMs = nowMs;
     },
-    forget() {
+    reset() {
       meanMs = START_MS;
-      isGuess = true;
+      isInitial = true;
     },
     costMs(nowMs) {
-      const silentMs = awaited === 0 ? 0 : nowMs - heardAtMs;
-      return Math.max(FLOOR_MS, meanMs * remaining(nowMs), silentMs);
+      const silentMs = pending === 0 ? 0 : nowMs - respondedAtMs;
+      return Math.max(MIN_COST_MS, meanMs * decay(nowMs), silentMs);
     },
   };
 }

@@ -37,7 +37,7 @@ test(
 function checked(decide: Decide | undefined, target: string): boolean {
   const decision = decide?.({ method: 'GET', target, httpVersion: '1.1', headers: [] });
   if (decision?.kind !== 'forward') {
-    expect(decision?.kind).toBe('refuse');
+    expect(decision?.kind).toBe('reject');
     return false;
   }
   const asked = withoutQuery(target);
@@ -100,20 +100,17 @@ const routeTables = fc.record({ one: patterns, two: patterns });
 function decideBy(table: Record<'one' | 'two', string[]>): Decide {
   const services = { one: [instanceOf('one', table.one)], two: [instanceOf('two', table.two)] };
   let tell: (names: readonly string[]) => void = () => undefined;
-  const directory = createDirectory(
-    {
-      snapshot: () => ({ epoch: 'test', revision: 1, services }),
-      instances: (name) => Object.entries(services).find(([one]) => one === name)?.[1] ?? [],
-      onChange(listener) {
-        tell = listener;
-        return () => undefined;
-      },
-      revision: () => 1,
-      ageMs: () => 0,
-      isSettled: () => true,
+  const directory = createDirectory({
+    snapshot: () => ({ epoch: 'test', revision: 1, services }),
+    instances: (name) => Object.entries(services).find(([one]) => one === name)?.[1] ?? [],
+    onChange(listener) {
+      tell = listener;
+      return () => undefined;
     },
-    () => undefined,
-  );
+    revision: () => 1,
+    ageMs: () => 0,
+    isSettled: () => true,
+  });
   tell(['one', 'two']);
   return createDecide(directory, [], async () => new Response());
 }

@@ -1,24 +1,24 @@
-/** A request target in two parts, safe to match and to send on: what is matched is what is sent. */
+/** A request target in two parts, safe to match and to forward: what is matched is what is sent. */
 export interface RequestTarget {
-  /** Begins with `/`; percent-encoding is in its one normal form. */
+  /** Begins with `/`; percent-encoding is normalized. */
   readonly path: string;
-  /** With its `?`; empty where there is none. */
+  /** With its `?`; empty if absent. */
   readonly query: string;
 }
 
 /**
- * Reads an origin-form target, normalising its path once (RFC 3986, 6.2.2: unreserved characters are not encoded,
- * hexadecimal digits are upper case). Everything two readers could understand differently is refused: `.` and `..`
- * segments (also with `;parameters`), empty segments, encoded slashes, backslashes and control characters, characters
- * written in more bytes than UTF-8 has for them, and all of that encoded twice.
+ * Parses an origin-form target, and normalizes its path once (RFC 3986, 6.2.2: unreserved characters are not encoded,
+ * hexadecimal digits are upper case). Everything two parsers could interpret differently is rejected: `.` and `..`
+ * segments (also with `;parameters`), empty segments, encoded slashes, backslashes and control characters, overlong
+ * UTF-8, and all of that encoded twice.
  *
- * @returns null when the target is refused
+ * @returns null when the target is rejected
  */
 export function readTarget(target: string): RequestTarget | null {
   const queryStart = target.indexOf('?');
   const sentPath = queryStart === -1 ? target : target.slice(0, queryStart);
   const query = queryStart === -1 ? '' : target.slice(queryStart);
-  const path = sentPath.includes('%') ? withNormalEncoding(sentPath) : sentPath;
+  const path = sentPath.includes('%') ? normalizedEncoding(sentPath) : sentPath;
   return path !== null && isSafePath(path) && isVisible(query) ? { path, query } : null;
 }
 
@@ -28,7 +28,7 @@ const PERCENT = 0x25;
 const HASH = 0x23;
 const SEMICOLON = 0x3b;
 
-/** Every segment is checked where it ends; the `/` at the very end closes a last, empty one. */
+/** Every segment is checked where it ends; a trailing `/` is allowed. */
 function isSafePath(path: string): boolean {
   if (path.charCodeAt(0) !== SLASH) return false;
   let segmentStart = 1;
@@ -38,7 +38,7 @@ function isSafePath(path: string): boolean {
       if (!isSafeSegment(path, segmentStart, position)) return false;
       segmentStart = position + 1;
     } else if (code === PERCENT) {
-      if (isHidden(path, position)) return false;
+      if (isAmbiguousEncoding(path, position)) return false;
     } else if (PATH_CHARACTERS[code] !== 1) return false;
   }
   return segmentStart === path.length || isSafeSegment(path, segmentStart, path.length);
@@ -51,7 +51,7 @@ function isSafeSegment(path: string, start: number, end: number): boolean {
   return dotsEnd < end && !beginsParameters(path, dotsEnd);
 }
 
-/** Some servers take `;` and what follows off a segment, and only then look at its dots (CVE-2018-1271 and its kin). */
+/** Some servers strip `;` and what follows from a segment before they check its dots (CVE-2018-1271 and similar). */
 function beginsParameters(path: string, position: number): boolean {
   const code = path.charCodeAt(position);
   if (code !== PERCENT) return code === SEMICOLON;
@@ -59,8 +59,8 @@ function beginsParameters(path: string, position: number): boolean {
   return octet === SEMICOLON || (octet === PERCENT && hexadecimalPair(path, position + 3) === SEMICOLON);
 }
 
-/** Whether an encoded octet, decoded once or twice, would change what the path means. */
-function isHidden(path: string, percent: number): boolean {
+/** Whether an encoded octet, decoded once or twice, would change the meaning of the path. */
+function isAmbiguousEncoding(path: string, percent: number): boolean {
   const octet = octetAt(path, percent);
   if (octet !== PERCENT) return changesMeaning(octet) || isOverlong(path, percent, octet);
   const inner = hexadecimalPair(path, percent + 3);
@@ -69,8 +69,8 @@ function isHidden(path: string, percent: number): boolean {
 }
 
 /**
- * Whether a character begins here in more bytes than it needs. No valid UTF-8 does that (RFC 3629, 3), but lenient
- * decoders read `%C0%AE` as a dot.
+ * Whether an overlong sequence begins here. It is invalid UTF-8 (RFC 3629, 3), but lenient decoders read `%C0%AE` as a
+ * dot.
  */
 function isOverlong(path: string, percent: number, octet: number): boolean {
   if (octet === 0xc0 || octet === 0xc1) return true;
@@ -85,22 +85,22 @@ const changesMeaning = (octet: number) =>
   octet === SLASH || octet === BACKSLASH || octet < 0x20 || octet === DELETE;
 
 /** @returns null when a percent sign does not begin an encoded octet */
-function withNormalEncoding(path: string): string | null {
-  let normal = '';
+function normalizedEncoding(path: string): string | null {
+  let normalized = '';
   let copied = 0;
   for (let percent = path.indexOf('%'); percent !== -1; percent = path.indexOf('%', copied)) {
     const octet = octetAt(path, percent);
     if (octet === -1) return null;
     const encoded = UNRESERVED[octet] === 1 ? String.fromCharCode(octet) : path.slice(percent, percent + 3);
-    normal += path.slice(copied, percent) + (encoded.length === 1 ? encoded : encoded.toUpperCase());
+    normalized += path.slice(copied, percent) + (encoded.length === 1 ? encoded : encoded.toUpperCase());
     copied = percent + 3;
   }
-  return normal + path.slice(copied);
+  return normalized + path.slice(copied);
 }
 
 const octetAt = (path: string, percent: number) => hexadecimalPair(path, percent + 1);
 
-/** @returns -1 when there are not two hexadecimal digits */
+/** @returns -1 without two hexadecimal digits */
 function hexadecimalPair(text: string, start: number): number {
   const high = hexadecimalDigit(text.charCodeAt(start));
   const low = hexadecimalDigit(text.charCodeAt(start + 1));
@@ -113,7 +113,7 @@ function hexadecimalDigit(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
 }
 
-/** Visible ASCII, and no fragment: a query is passed on, never read. */
+/** Visible ASCII without a fragment: a query is forwarded, not parsed. */
 function isVisible(query: string): boolean {
   for (let position = 0; position < query.length; position++) {
     const code = query.charCodeAt(position);
@@ -124,7 +124,7 @@ function isVisible(query: string): boolean {
 
 const UNRESERVED = characters('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~');
 
-/** RFC 3986 `pchar`, and `[`, `]`, `|`, which browsers send as they are and every reader keeps as they are. */
+/** RFC 3986 `pchar`, and `[`, `]`, `|`, which browsers send unencoded and every parser leaves unchanged. */
 const PATH_CHARACTERS = characters(
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@[]|",
 );

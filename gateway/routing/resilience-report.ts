@@ -1,44 +1,43 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '#kit/core/log';
-import type { EjectionNews } from './balancer';
-import type { Directory, KnownService, Survival } from './directory';
+import type { EjectionEvent } from './balancer';
+import type { Directory, KnownService, ResilienceOptions } from './directory';
 
-/** Says, in the log and in the metrics, which instances are left out and which services are not asked. */
-export function createSurvivalReport(
+/** Reports ejections and circuit changes in logs and metrics. */
+export function createResilienceReport(
   log: Logger,
   registry: Registry,
-): Pick<Survival, 'ejection' | 'circuit'> & { watch(directory: Directory): void } {
+): Pick<ResilienceOptions, 'onEjection' | 'onCircuitChange'> & { watch(directory: Directory): void } {
   const registers = [registry];
   const ejections = new Counter({
     name: 'gateway_ejections_total',
-    help: 'Times an instance was left out because it failed one request after the other',
+    help: 'Outlier ejections after consecutive failures',
     labelNames: ['service'] as const,
     registers,
   });
   const openings = new Counter({
     name: 'gateway_circuit_openings_total',
-    help: 'Times a service was not asked for a while because it did not answer as a whole',
+    help: 'Times the circuit of a service opened',
     labelNames: ['service'] as const,
     registers,
   });
 
   return {
-    ejection(news) {
-      const { instance, change, result, forMs } = news;
+    onEjection(event) {
+      const { instance, change, result, forMs } = event;
       if (change === 'ejected') ejections.inc({ service: instance.name });
       const fields = { service: instance.name, instance: instance.instance_id };
-      if (change === 'returned') log.info(fields, 'an instance is well again and takes part');
+      if (change === 'returned') log.info(fields, 'instance returned from ejection');
       else
         log.warn(
-          { ...fields, result, ejections: news.ejections, for_seconds: Math.round(forMs / 1_000) },
-          reasonOf(news),
+          { ...fields, result, ejections: event.ejections, for_seconds: Math.round(forMs / 1_000) },
+          reasonOf(event),
         );
     },
-    circuit(service, isOpen) {
+    onCircuitChange(service, isOpen) {
       if (isOpen) openings.inc({ service });
-      if (isOpen)
-        log.warn({ service }, `${service} as a whole does not answer: its requests are refused at once`);
-      else log.info({ service }, `${service} answers again`);
+      if (isOpen) log.warn({ service }, `circuit of ${service} opened; rejecting its requests`);
+      else log.info({ service }, `circuit of ${service} closed`);
     },
     watch(directory) {
       const gauge = (name: string, help: string, read: (service: KnownService) => number) =>
@@ -54,27 +53,25 @@ export function createSurvivalReport(
         });
       gauge(
         'gateway_ejected_instances',
-        'Instances left out now',
+        'Ejected instances',
         ({ balancer }) => balancer.loads().filter((load) => load.ejectedForMs > 0 || load.probing).length,
       );
-      gauge('gateway_circuit_open', '1 while a service is not asked', ({ breaker }) =>
+      gauge('gateway_circuit_open', '1 while the circuit of a service is open', ({ breaker }) =>
         breaker.isOpen ? 1 : 0,
       );
       gauge(
         'gateway_service_requests_waiting',
-        'Requests a service works on',
+        'Requests waiting for the response of a service',
         ({ breaker }) => breaker.inFlight,
       );
       gauge(
         'gateway_service_requests_queued',
-        'Requests held back until a service has room',
+        'Requests queued by the circuit breaker of a service',
         ({ breaker }) => breaker.queued,
       );
     },
   };
 }
 
-const reasonOf = ({ ejections }: EjectionNews) =>
-  ejections > 1
-    ? 'an instance still fails, or fails again: it is left out for longer'
-    : 'an instance failed five requests in a row: it is left out';
+const reasonOf = ({ ejections }: EjectionEvent) =>
+  ejections > 1 ? 'instance ejected again, for longer' : 'instance ejected after five consecutive failures';

@@ -39,7 +39,7 @@ test('what nothing was sent for is given back', () => {
   const { budget } = createScene();
   for (let time = 0; time < 100; time++) {
     expect(budget.take(false)).toBe(true);
-    budget.giveBack(false);
+    budget.refund(false);
   }
   expect(budget.inUse()).toBe(0);
 });

@@ -1,45 +1,45 @@
 import type { RetryBudget } from '../model/resilience';
 
-/** Envoy's defaults for a retry budget: of the active requests, and how many at least. */
+/** Envoy's defaults for a retry budget: share of the active requests, and minimum concurrency. */
 const SHARE = 0.2;
-const LEAST_PLACES = 3;
-/** What may be retried without having been earned: gRPC's retry throttling starts with as many tokens. */
-const RESERVE = 10;
+const MIN_CONCURRENCY = 3;
+/** Initial tokens: gRPC's retry throttling starts with as many. */
+const INITIAL_TOKENS = 10;
 
 /**
- * Two bounds, because each alone lets a storm through. Of the active requests a fifth may be in retries (Envoy): that
- * keeps a burst small, but says nothing about how often each of them is sent. So every request that comes in also earns
- * a fifth of a retry (Finagle, gRPC), and a retry costs a whole one: whatever happens, however little traffic there
- * is, no more than 0.2 × incoming + 10 are sent in addition.
+ * Two limits, because each alone permits a retry storm. A fifth of the active requests may be retrying (Envoy): that
+ * bounds a burst, but not how often each of them is sent. So every incoming request also earns a fifth of a token
+ * (Finagle, gRPC), and a retry costs a whole one: at any traffic, at most 0.2 × incoming + 10 additional requests are
+ * sent.
  *
- * @param activeRequests how many requests are running now, the asking one included
- * @param incomingRequests how many there have been in all
+ * @param activeRequests requests in flight, the one being retried included
+ * @param incomingRequests requests since the start
  */
 export function createRetryBudget(activeRequests: () => number, incomingRequests: () => number): RetryBudget {
   let retrying = 0;
-  let earned = RESERVE;
+  let tokens = INITIAL_TOKENS;
   let seen = incomingRequests();
 
-  const allowed = () => Math.max(LEAST_PLACES, activeRequests() * SHARE);
+  const allowed = () => Math.max(MIN_CONCURRENCY, activeRequests() * SHARE);
 
-  /** Saved up is at most what a burst may take at once: a healthy hour does not pay for a storm. */
+  /** Tokens are capped at what a burst may take at once: a healthy hour does not pay for a storm. */
   function earn() {
     const incoming = incomingRequests();
-    earned = Math.min(Math.max(RESERVE, activeRequests() * SHARE), earned + (incoming - seen) * SHARE);
+    tokens = Math.min(Math.max(INITIAL_TOKENS, activeRequests() * SHARE), tokens + (incoming - seen) * SHARE);
     seen = incoming;
   }
 
   return {
-    take(holdsPlace) {
+    take(isRetrying) {
       earn();
-      if (earned < 1 || (!holdsPlace && retrying >= allowed())) return false;
-      earned--;
-      if (!holdsPlace) retrying++;
+      if (tokens < 1 || (!isRetrying && retrying >= allowed())) return false;
+      tokens--;
+      if (!isRetrying) retrying++;
       return true;
     },
-    giveBack(heldPlace) {
-      earned++;
-      if (!heldPlace) retrying--;
+    refund(wasRetrying) {
+      tokens++;
+      if (!wasRetrying) retrying--;
     },
     end() {
       retrying--;

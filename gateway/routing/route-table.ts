@@ -1,11 +1,11 @@
 import type { RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/http/operations';
-import type { Limits } from '../model/limits';
+import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
 
-/** What a service is routed by. */
+/** The routing data of a service. */
 export interface RoutedService {
   readonly name: string;
   readonly routes: readonly RouteClaim[];
@@ -15,37 +15,36 @@ export interface RoutedService {
 export interface Match {
   readonly service: string;
   readonly pattern: string;
-  readonly limits: Limits;
-  /** Who may call it, as the service claims. */
+  readonly limits: RouteLimits;
+  /** The access rule the service registered. */
   readonly auth: string;
   readonly rateLimit: RateLimitName | undefined;
-  /** The gRPC method that answers it, where the contracts name one. */
+  /** The gRPC method it is transcoded to, where the contracts name one. */
   readonly transcoded: TranscodedRoute | undefined;
-  /** So many characters at the start of the path are the gateway's (a version, a prefix) and are not sent on. */
+  /** Length of the path's prefix (version, service) that is not forwarded. */
   readonly cut: number;
 }
 
 export interface RouteTable {
   find(method: string, path: string): Match | undefined;
-  /** The methods with which this path is answered: for `Allow`. Empty for an unknown path. */
+  /** The methods of this path: for `Allow`. Empty for an unknown path. */
   methods(path: string): string[];
-  /** Whether a service's route is reached at its own path, and not below a prefix only. */
+  /** Whether a service's route is served at its own path, and not only below a prefix. */
   isRoot(service: string, method: string, pattern: string): boolean;
 }
 
-/** The API under its present version; a service registers further versions as routes. */
+/** The current version of the API; a service registers further versions as routes. */
 const VERSION = '/v1';
 
-/** What of a service's operational pages is shown below its prefix: its metrics are for the scraper beside it. */
-const SHOWN_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flatMap((path) =>
+/** Operational pages served below a service's prefix; its metrics are internal. */
+const PUBLIC_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flatMap((path) =>
   path === '/docs' ? [path, `${path}/*`] : [path],
 );
 
 /**
- * All that is routed, as it is at one moment; never changed afterwards. Root routes come first, then prefixes, then
- * both under the version.
+ * An immutable snapshot of all routes. Root routes come first, then prefixes, then both under the version.
  *
- * @param services of two that claim the same, the first has it
+ * @param services of two that claim the same route, the first one owns it
  */
 export function createRouteTable(
   services: readonly RoutedService[],
@@ -67,8 +66,8 @@ export function createRouteTable(
     for (const prefix of [service.name, ...service.prefixes]) {
       if (prefixed.has(prefix)) continue;
       prefixed.set(prefix, router);
-      // Static at the root as well: otherwise `/users/docs` would be the profile of somebody called docs.
-      for (const page of SHOWN_PAGES)
+      // Static at the root as well: otherwise `/users/docs` would be the profile of the user `docs`.
+      for (const page of PUBLIC_PAGES)
         root.add('GET', `/${prefix}${page}`, { ...pageOf(service.name, page), cut: prefix.length + 1 });
     }
   }
@@ -98,11 +97,11 @@ export function createRouteTable(
   };
 }
 
-/** Everything a service answers below its prefixes. */
+/** Everything a service serves below its prefixes. */
 function routerBelowPrefix({ name, routes }: RoutedService, findTranscoded: FindTranscoded): Router<Match> {
   const router = createRouter<Match>();
   for (const claim of routes) router.add(claim.method, claim.path, matchOf(name, claim, findTranscoded));
-  for (const page of SHOWN_PAGES) router.add('GET', page, pageOf(name, page));
+  for (const page of PUBLIC_PAGES) router.add('GET', page, pageOf(name, page));
   return router;
 }
 

@@ -1,32 +1,32 @@
-/** Finds the value of the most specific pattern for a method and path. */
+/** Matches a method and path to the value of the most specific pattern. */
 export interface Router<Value> {
   /**
    * @param pattern segments, each static or a `:parameter`, and a final `*` for everything below
-   * @returns false when the method and pattern are taken already: the first stays
+   * @returns false when the method and pattern exist already: the first one stays
    */
   add(method: string, pattern: string, value: Value): boolean;
-  /** @param start where in `path` to begin, at a `/`: what comes before is not looked at */
+  /** @param start position of a `/` in `path`: what precedes it is ignored */
   find(method: string, path: string, start: number): Value | undefined;
-  /** The methods some pattern has for this path: for `Allow`. */
+  /** The methods of all patterns that match a path: for `Allow`. */
   methods(path: string, start: number): string[];
 }
 
 interface Node<Value> {
   readonly children: Map<string, Node<Value>>;
   parameter: Node<Value> | undefined;
-  /** By method, where a pattern ends here. */
+  /** By method, of patterns that end here. */
   values: Map<string, Value> | undefined;
-  /** By method, where a pattern's `*` stands below here. */
+  /** By method, of patterns whose `*` is below here. */
   wildcard: Map<string, Value> | undefined;
 }
 
-/** A pattern's method that stands for every method, as Elysia's `.all` registers it. */
+/** The method of a pattern that matches every method, as Elysia's `.all` registers it. */
 const ANY_METHOD = 'ALL';
 
 /**
- * A tree over path segments: static before parameter before wildcard, decided segment by segment from the left. A
- * pattern without the method asked for does not hide a less specific one that has it. HEAD is served by GET. A slash
- * at the end makes no difference, as in the services' own routers.
+ * A tree of path segments: static before parameter before wildcard, segment by segment from the left. A pattern without
+ * the requested method does not hide a less specific one that has it. HEAD is served by GET. A trailing slash makes no
+ * difference, as in the services' own routers.
  */
 export function createRouter<Value>(): Router<Value> {
   const root = createNode<Value>();
@@ -75,7 +75,7 @@ function childFor<Value>(node: Node<Value>, segment: string): Node<Value> {
   return child;
 }
 
-/** @param start the first character of a segment; beyond the path when there is no further one */
+/** @param start first character of a segment; beyond the path when there is no further one */
 function find<Value>(node: Node<Value>, method: string, path: string, start: number): Value | undefined {
   if (start >= path.length) {
     const value = valueFor(node.values, method);
@@ -83,10 +83,10 @@ function find<Value>(node: Node<Value>, method: string, path: string, start: num
   }
   const end = segmentEnd(path, start);
   const child = node.children.get(path.slice(start, end));
-  const byChild = child && find(child, method, path, end + 1);
-  if (byChild !== undefined) return byChild;
-  const byParameter = node.parameter && find(node.parameter, method, path, end + 1);
-  return byParameter === undefined ? valueFor(node.wildcard, method) : byParameter;
+  const fromChild = child && find(child, method, path, end + 1);
+  if (fromChild !== undefined) return fromChild;
+  const fromParameter = node.parameter && find(node.parameter, method, path, end + 1);
+  return fromParameter === undefined ? valueFor(node.wildcard, method) : fromParameter;
 }
 
 function valueFor<Value>(values: Map<string, Value> | undefined, method: string): Value | undefined {

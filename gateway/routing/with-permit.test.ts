@@ -1,26 +1,25 @@
 import { expect, test } from 'bun:test';
-import type { Ending } from '../model/resilience';
+import type { CallOutcome } from '../model/resilience';
 import { createCircuitBreaker } from './circuit-breaker';
-import { withPlace } from './with-permit';
+import { withPermit } from './with-permit';
 
-const REFUSAL = new Error('refused');
+const REJECTION = new Error('rejected');
 
-function createScene(bounds: { concurrency: number; queue: number }) {
-  const breaker = createCircuitBreaker(bounds, () => 0);
-  /** A call that ends when it is told to. */
-  function call(ending: Ending = 'failed') {
+function createScene(thresholds: { concurrency: number; queue: number }) {
+  const breaker = createCircuitBreaker(thresholds, () => 0);
+  /** A call that settles on demand. */
+  function call(callOutcome: CallOutcome = 'failed') {
     const outcome = Promise.withResolvers<string>();
     const made = { count: 0 };
-    const answer = withPlace(
+    const result = withPermit(
       breaker,
       () => {
         made.count++;
         return outcome.promise;
       },
-      () => ending,
-      () => REFUSAL,
+      { outcomeOf: () => callOutcome, rejection: () => REJECTION },
     );
-    return { ...outcome, answer, made };
+    return { ...outcome, result, made };
   }
   return { breaker, call };
 }
@@ -29,11 +28,11 @@ test('a call holds a place until it has ended, one way or the other', async () =
   const { breaker, call } = createScene({ concurrency: 2, queue: 0 });
   const [good, bad] = [call(), call()];
   expect(breaker.inFlight).toBe(2);
-  expect(await call().answer.catch((failure: unknown) => failure)).toBe(REFUSAL);
-  good.resolve('answer');
-  bad.reject(new Error('away'));
-  expect(await good.answer).toBe('answer');
-  await expect(bad.answer).rejects.toThrow('away');
+  expect(await call().result.catch((failure: unknown) => failure)).toBe(REJECTION);
+  good.resolve('result');
+  bad.reject(new Error('unavailable'));
+  expect(await good.result).toBe('result');
+  await expect(bad.result).rejects.toThrow('unavailable');
   expect(breaker.inFlight).toBe(0);
 });
 
@@ -44,7 +43,7 @@ test('a call that waits is made when a place is free, and not before', async () 
   expect([breaker.queued, second.made.count]).toEqual([1, 0]);
   first.resolve('first');
   second.resolve('second');
-  expect([await first.answer, await second.answer]).toEqual(['first', 'second']);
+  expect([await first.result, await second.result]).toEqual(['first', 'second']);
   expect(breaker).toMatchObject({ inFlight: 0, queued: 0, begun: 2 });
 });
 
@@ -52,20 +51,20 @@ test('a call that waited for a second is refused, and never made', async () => {
   const { breaker, call } = createScene({ concurrency: 1, queue: 1 });
   const first = call();
   const second = call();
-  expect(await second.answer.catch((failure: unknown) => failure)).toBe(REFUSAL);
+  expect(await second.result.catch((failure: unknown) => failure)).toBe(REJECTION);
   first.resolve('first');
-  await first.answer;
+  await first.result;
   expect(second.made.count).toBe(0);
   expect(breaker).toMatchObject({ inFlight: 0, queued: 0 });
 });
 
-test('calls without an answer open the circuit', async () => {
+test('calls without an result open the circuit', async () => {
   const { breaker, call } = createScene({ concurrency: 1, queue: 0 });
   for (let made = 0; made < 20; made++) {
     const one = call('failed');
-    one.reject(new Error('away'));
-    await one.answer.catch(() => undefined);
+    one.reject(new Error('unavailable'));
+    await one.result.catch(() => undefined);
   }
   expect(breaker.isOpen).toBe(true);
-  expect(await call().answer.catch((failure: unknown) => failure)).toBe(REFUSAL);
+  expect(await call().result.catch((failure: unknown) => failure)).toBe(REJECTION);
 });

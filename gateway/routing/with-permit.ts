@@ -1,48 +1,53 @@
-import type { CircuitBreaker, Ending } from '../model/resilience';
+import type { CallOutcome, CircuitBreaker } from '../model/resilience';
 import { QUEUE_MS } from './circuit-breaker';
 
+/** How a call behaves with its circuit breaker. */
+export interface PermitOptions {
+  /** What a failure says about the service. */
+  readonly outcomeOf: (failure: unknown) => CallOutcome;
+  /** The error of a call that is rejected, or queued for too long. */
+  readonly rejection: () => Error;
+}
+
 /**
- * Makes a call of the gateway's own when the service has a place for it, and holds that place until it has ended.
+ * Makes a call with a concurrency permit of its service, held until the call has ended.
  *
- * @param endingOf what a failure says about the service
- * @param refusal made when there is no place, or none becomes free in time
- * @throws the refusal, and whatever the call throws
+ * @throws the rejection, and whatever the call throws
  */
-export async function withPlace<Answer>(
+export async function withPermit<Result>(
   breaker: CircuitBreaker,
-  call: () => Promise<Answer>,
-  endingOf: (failure: unknown) => Ending,
-  refusal: () => Error,
-): Promise<Answer> {
+  call: () => Promise<Result>,
+  { outcomeOf, rejection }: PermitOptions,
+): Promise<Result> {
   if (breaker.admits()) breaker.begin();
-  else await queue(breaker, refusal);
-  let ending: Ending = 'answered';
+  else await enqueue(breaker, rejection);
+  let outcome: CallOutcome = 'responded';
   try {
     return await call();
   } catch (failure) {
-    ending = endingOf(failure);
+    outcome = outcomeOf(failure);
     throw failure;
   } finally {
-    breaker.end(ending);
+    breaker.end(outcome);
   }
 }
 
-/** Waits for a place, and takes it. */
-function queue(breaker: CircuitBreaker, refusal: () => Error): Promise<void> {
+/** Waits for a permit, and acquires it. */
+function enqueue(breaker: CircuitBreaker, rejection: () => Error): Promise<void> {
   return new Promise((resolve, reject) => {
-    const waiter = {
+    const request = {
       admitted() {
-        clearTimeout(late);
+        clearTimeout(timeout);
         breaker.begin();
         resolve();
       },
-      refused() {
-        clearTimeout(late);
-        breaker.withdraw(waiter);
-        reject(refusal());
+      rejected() {
+        clearTimeout(timeout);
+        breaker.withdraw(request);
+        reject(rejection());
       },
     };
-    const late = setTimeout(waiter.refused, QUEUE_MS);
-    if (!breaker.enqueue(waiter)) waiter.refused();
+    const timeout = setTimeout(request.rejected, QUEUE_MS);
+    if (!breaker.enqueue(request)) request.rejected();
   });
 }

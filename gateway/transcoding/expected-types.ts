@@ -1,38 +1,37 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import type { FieldError } from '#kit/errors/problem';
 
-/** As deep as messages may be nested; deeper ones are no data of anybody's. */
-const DEEPEST = 20;
+/** Maximum nesting of messages. */
+const MAX_DEPTH = 20;
 export type JsonRecord = Record<string, unknown>;
 
-/** An object that is neither null nor a list. */
+/** A JSON object. */
 export const isJsonRecord = (value: unknown): value is JsonRecord =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** In JSON these are texts, numbers or any value, as the protobuf library knows: timestamps, durations, structures. */
+/** Well-known types have their own JSON forms, handled by the protobuf library: timestamps, durations, structs. */
 export const isWellKnown = ({ typeName }: DescMessage): boolean => typeName.startsWith('google.protobuf.');
 
 /**
- * Takes over what a message has a field for, by the fields' names as they stand in the contract; everything else is
- * ignored, as the services' own routes do.
+ * Selects the values a message has fields for, by the contract's field names. Others are ignored.
  *
- * @param errors gets the name of each field whose value is of another type than the contract says
+ * @param errors receives each field whose value does not match the contract's type
  */
-export function fittingFields(
+export function matchingFields(
   message: DescMessage,
   json: JsonRecord,
   errors: FieldError[],
   place: readonly string[] = [],
 ): JsonRecord {
-  const fitting: JsonRecord = {};
+  const matching: JsonRecord = {};
   for (const field of message.fields) {
     if (!Object.hasOwn(json, field.name)) continue;
-    fitting[field.name] = fittingValue(field, json[field.name], errors, [...place, field.name]);
+    matching[field.name] = matchingValue(field, json[field.name], errors, [...place, field.name]);
   }
-  return fitting;
+  return matching;
 }
 
-function fittingValue(
+function matchingValue(
   field: DescField,
   value: unknown,
   errors: FieldError[],
@@ -40,13 +39,13 @@ function fittingValue(
 ): unknown {
   if (field.fieldKind === 'list') {
     if (!Array.isArray(value)) return refuse('array', errors, place);
-    return value.map((item, index) => fittingOne(field, item, errors, [...place, String(index)]));
+    return value.map((item, index) => matchingOne(field, item, errors, [...place, String(index)]));
   }
   if (field.fieldKind === 'map') return isJsonRecord(value) ? value : refuse('object', errors, place);
-  return fittingOne(field, value, errors, place);
+  return matchingOne(field, value, errors, place);
 }
 
-function fittingOne(
+function matchingOne(
   field: DescField,
   value: unknown,
   errors: FieldError[],
@@ -54,14 +53,14 @@ function fittingOne(
 ): unknown {
   if (field.message !== undefined) {
     if (isWellKnown(field.message)) return value;
-    if (!isJsonRecord(value) || place.length > DEEPEST) return refuse('object', errors, place);
-    return fittingFields(field.message, value, errors, place);
+    if (!isJsonRecord(value) || place.length > MAX_DEPTH) return refuse('object', errors, place);
+    return matchingFields(field.message, value, errors, place);
   }
   const type = field.scalar === undefined ? 'string' : TYPES[field.scalar];
   return IS_OF_TYPE[type](value) ? value : refuse(type, errors, place);
 }
 
-/** The same sentence and the same name of the field as from a service's own route; never what was sent. */
+/** The same message and field name as from a service's own route; never the input. */
 function refuse(type: string, errors: FieldError[], place: readonly string[]): undefined {
   errors.push({ field: place.join('.'), message: `Expected ${type}` });
   return undefined;
@@ -73,7 +72,7 @@ const IS_OF_TYPE = {
   string: isText,
   boolean: (value: unknown) => typeof value === 'boolean',
   integer: (value: unknown) => Number.isSafeInteger(value),
-  // JSON numbers are exact up to 53 bits only; ids and large counts are texts.
+  // JSON numbers are exact up to 53 bits; ids and large counts are strings.
   'integer as text': (value: unknown) =>
     Number.isSafeInteger(value) || (isText(value) && /^-?\d+$/.test(String(value))),
   number: (value: unknown) => typeof value === 'number',
@@ -97,7 +96,7 @@ const TYPES: Record<ScalarType, keyof typeof IS_OF_TYPE> = {
   [ScalarType.DOUBLE]: 'number',
 };
 
-/** Text from a path, a query or a form as the value its field holds; text that is none is left to be refused. */
+/** Converts text from a path, query or form to the type of its field; invalid text is returned unchanged, and rejected later. */
 export function valueOfText(field: DescField, text: string): unknown {
   const scalar = 'scalar' in field ? field.scalar : undefined;
   const type = scalar === undefined ? 'string' : TYPES[scalar];

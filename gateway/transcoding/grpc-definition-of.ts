@@ -2,18 +2,18 @@ import type { DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import type { GrpcDefinition, GrpcMethod } from '#kit/grpc/definition';
 
-/** Messages are encoded and decoded on this side of the client, by what the contract says of them. */
+/** Messages are encoded and decoded outside the client, by the contract's descriptors. */
 const ENCODED: GrpcMethod['requestType'] = {
   encode: (message) => ({
     finish() {
       if (message instanceof Uint8Array) return message;
-      throw new TypeError('Only encoded messages can be sent');
+      throw new TypeError('Expected an encoded message');
     },
   }),
   decode: (bytes) => bytes,
 };
 
-/** A service of the contracts for a client whose messages are bytes. */
+/** Defines a service for a gRPC client whose messages are bytes. */
 export const grpcDefinitionOf = ({ name, typeName, methods }: DescService): GrpcDefinition => ({
   name,
   fullName: typeName,

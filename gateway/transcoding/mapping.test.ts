@@ -15,7 +15,7 @@ import { MeResponse, RefreshResponse } from '#contracts/gen/auth/v1/auth';
 import { HttpRule } from '#contracts/gen/google/api/http';
 import { Problem } from '#kit/errors/problem';
 import { readContracts } from './contracts';
-import { fittingFields } from './expected-types';
+import { matchingFields } from './expected-types';
 import { messageOfTexts, requestMessage } from './request-message';
 import { responseJson } from './response-json';
 import { findTranscodedIn, transcodedRoutes } from './rules';
@@ -138,7 +138,7 @@ describe('a request', () => {
     const list = messageNamed('auth.v1.ListRevocationsResponse');
     const names = (json: Record<string, unknown>) => {
       const errors: { field: string; message: string }[] = [];
-      fittingFields(list, json, errors);
+      matchingFields(list, json, errors);
       return errors.map(({ field }) => field);
     };
     expect(names({ revocations: [{ kind: 'KIND_USER', subject: 'a', issued_until: 7 }] })).toEqual([]);
@@ -203,7 +203,7 @@ describe('an answer', () => {
     const tokens = { access_token: 'a', refresh_token: 'r', token_type: 'Bearer', expires_in: 3600 };
     const route = routeFor('POST /auth/refresh');
     expect(responseJson(route, encoded(RefreshResponse.encode({ tokens })))).toEqual(tokens);
-    expect(() => responseJson(route, new Uint8Array())).toThrow('answered without tokens');
+    expect(() => responseJson(route, new Uint8Array())).toThrow('returned no tokens');
   });
 
   test('has no body where there is nothing to say', () => {

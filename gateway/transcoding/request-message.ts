@@ -8,25 +8,25 @@ import {
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { type FieldError, ValidationFailed } from '#kit/errors/problem';
-import { fittingFields, isJsonRecord, type JsonRecord, valueOfText } from './expected-types';
+import { isJsonRecord, type JsonRecord, matchingFields, valueOfText } from './expected-types';
 import type { TranscodedRoute } from './rules';
 
-/** As many problems as an answer names; the others show when these are mended. */
-const MOST_ERRORS = 20;
+/** Maximum errors per response. */
+const MAX_ERRORS = 20;
 
-/** An HTTP request, read. */
+/** A parsed HTTP request. */
 export interface ReadRequest {
-  /** Without its query, as the service knows it. */
+  /** Without the query, as the service knows it. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** Parsed JSON; undefined where there was no body. */
+  /** Parsed JSON; undefined without a body. */
   readonly body: unknown;
 }
 
 /**
- * The request message of a route, encoded.
+ * Encodes the request message of a route.
  *
- * @throws ValidationFailed naming each field that is of another type than the contract says
+ * @throws ValidationFailed naming each field that does not match the contract's type
  */
 export function requestMessage(route: TranscodedRoute, request: ReadRequest): Uint8Array {
   const { input } = route.rpc;
@@ -34,7 +34,7 @@ export function requestMessage(route: TranscodedRoute, request: ReadRequest): Ui
   return toBinary(input, messageOf(input, json));
 }
 
-/** A message from texts: of a query, or of a form. @throws ValidationFailed like `requestMessage` */
+/** Converts the text fields of a query or form to a message. @throws ValidationFailed like `requestMessage` */
 export const messageOfTexts = (message: DescMessage, texts: Iterable<[string, string]>): Message =>
   messageOf(message, fieldsOfTexts(message, texts));
 
@@ -75,23 +75,23 @@ function decodedSegment(field: DescField, segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    // Well-formed encoding of something that is no UTF-8.
+    // Percent-encoded, but not UTF-8.
     throw new ValidationFailed({ errors: [{ field: field.name, message: 'Expected text' }] });
   }
 }
 
 function messageOf(message: DescMessage, json: JsonRecord): Message {
   const errors: FieldError[] = [];
-  const fitting = fittingFields(message, json, errors);
-  if (errors.length > 0) throw new ValidationFailed({ errors: errors.slice(0, MOST_ERRORS) });
+  const matching = matchingFields(message, json, errors);
+  if (errors.length > 0) throw new ValidationFailed({ errors: errors.slice(0, MAX_ERRORS) });
   try {
-    return fromJson(message, fitting as JsonValue);
+    return fromJson(message, matching as JsonValue);
   } catch (failure) {
     throw new ValidationFailed({ errors: [{ field: fieldIn(failure), message: 'Not valid' }] });
   }
 }
 
-/** The library's messages hold what was sent, so only the field's name is taken from them. */
+/** The library's messages contain the input, so only the field's name is used. */
 function fieldIn(failure: unknown): string {
   const cause = failure instanceof Error ? failure.cause : undefined;
   return isFieldError(cause) ? cause.field().name : 'body';

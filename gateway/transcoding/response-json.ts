@@ -6,10 +6,10 @@ import type { TranscodedRoute } from './rules';
 const OPTIONS = { alwaysEmitImplicit: true, useProtoFieldName: true };
 
 /**
- * The JSON body of an answer; undefined where the response can hold nothing, which over HTTP is a 204.
- * A field that may be unset is null then, as everywhere in this API, and never left out.
+ * The JSON body of a response; undefined for a message without fields, which is a 204.
+ * An unset field is null, as everywhere in this API, never omitted.
  *
- * @throws when the response lacks the field that is the body
+ * @throws when the response lacks the field that is its body
  */
 export function responseJson({ rpc, responseBody }: TranscodedRoute, response: Uint8Array): unknown {
   const { output } = rpc;
@@ -17,13 +17,13 @@ export function responseJson({ rpc, responseBody }: TranscodedRoute, response: U
   const message = fromBinary(output, response);
   if (responseBody === null) return jsonOf(output, message);
   if (!reflect(output, message).isSet(responseBody))
-    throw new Error(`${rpc.parent.typeName}.${rpc.name} answered without ${responseBody.name}`);
+    throw new Error(`${rpc.parent.typeName}.${rpc.name} returned no ${responseBody.name}`);
   return jsonOf(output, message)[responseBody.name];
 }
 
 function jsonOf(desc: DescMessage, message: Message): JsonRecord {
   const json = toJson(desc, message, OPTIONS);
-  if (!isJsonRecord(json)) throw new Error(`${desc.typeName} is no object in JSON`);
+  if (!isJsonRecord(json)) throw new Error(`${desc.typeName} is not an object in JSON`);
   return withNulls(desc, json);
 }
 
@@ -31,7 +31,7 @@ function withNulls(desc: DescMessage, json: JsonRecord): JsonRecord {
   if (isWellKnown(desc)) return json;
   for (const field of desc.fields) {
     const value = json[field.name];
-    // Of a group of alternatives only the one that is set is told.
+    // Of a oneof only the field that is set is included.
     if (value === undefined && field.oneof === undefined) json[field.name] = null;
     if (field.message === undefined) continue;
     if (isJsonRecord(value)) withNulls(field.message, value);

@@ -3,32 +3,32 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { HttpRule } from '#contracts/gen/google/api/http';
 import { type UploadFields, uploadFieldsOf } from './upload-fields';
 
-/** One HTTP route of a contract, and the gRPC method that answers it. */
+/** An HTTP route of a contract, and the gRPC method it is transcoded to. */
 export interface TranscodedRoute {
-  /** The service's name in the registry: the first part of its package, `auth` of `auth.v1`. */
+  /** The service's name in the registry: the first part of its package, `auth` in `auth.v1`. */
   readonly service: string;
   readonly method: string;
-  /** As services write their routes: `/files/:id/url`. */
+  /** In the services' route syntax: `/files/:id/url`. */
   readonly pattern: string;
   readonly rpc: DescMethod;
-  /** Which field of the request a segment of the path goes into, by its position. */
+  /** The request field of a path segment, by its position. */
   readonly pathFields: ReadonlyMap<number, DescField>;
-  /** Where the body goes: into all fields (`*`), into one, or nowhere; without one, fields come from the query. */
+  /** The body's target: all fields (`*`), one field, or none; without a body, fields come from the query. */
   readonly body: '*' | DescField | null;
-  /** The field that is the answer's body; null where the whole response is. */
+  /** The response field that is the body; null where the whole message is. */
   readonly responseBody: DescField | null;
-  /** For a form with a file: where its bytes go, and what is said about them. Null for all else. */
+  /** For a file upload: the fields of its data and metadata. Null for all other routes. */
   readonly upload: UploadFields | null;
 }
 
-/** Extension of google.protobuf.MethodOptions; the number stands in google/api/annotations.proto. */
+/** Extension number of google.protobuf.MethodOptions, from google/api/annotations.proto. */
 const HTTP_ANNOTATION = 72295728;
 
 /**
- * The routes of all contracts, from their `google.api.http` annotations. Of path templates it understands fields
- * that are whole segments: `/files/{id}/url`.
+ * The routes of all contracts, from their `google.api.http` annotations. In path templates, fields must be whole
+ * segments: `/files/{id}/url`.
  *
- * @throws naming the method whose annotation cannot be followed
+ * @throws naming the method of an unsupported annotation
  */
 export function transcodedRoutes(contracts: FileRegistry): TranscodedRoute[] {
   const routes: TranscodedRoute[] = [];
@@ -50,9 +50,9 @@ function annotationOf({ proto }: DescMethod): HttpRule | undefined {
 
 function routeOf(rpc: DescMethod, rule: HttpRule): TranscodedRoute {
   if (rule.pattern === undefined || rule.pattern.$case === 'custom')
-    throw wrong(rpc, 'is for get, put, post, delete or patch');
+    throw wrong(rpc, 'must be for get, put, post, delete or patch');
   if (rpc.methodKind === 'server_streaming' || rpc.methodKind === 'bidi_streaming')
-    throw wrong(rpc, 'is on a method that answers with a stream');
+    throw wrong(rpc, 'is on a method with a streaming response');
   const template = rule.pattern.value;
   return {
     service: rpc.parent.typeName.split('.')[0] ?? '',
@@ -71,7 +71,7 @@ function pathFieldsOf(rpc: DescMethod, template: string): Map<number, DescField>
   template.split('/').forEach((segment, position) => {
     if (/^[A-Za-z0-9._~-]*$/.test(segment)) return;
     const name = /^\{([a-z0-9_]+)\}$/.exec(segment)?.[1];
-    if (name === undefined) throw wrong(rpc, `has the segment ${segment}; only {field} is understood`);
+    if (name === undefined) throw wrong(rpc, `has the segment ${segment}; only {field} is supported`);
     fields.set(position, fieldOf(rpc, 'input', name));
   });
   return fields;
@@ -86,13 +86,13 @@ function fieldOf(rpc: DescMethod, side: 'input' | 'output', name: string): DescF
 const wrong = (rpc: DescMethod, what: string) =>
   new Error(`The google.api.http annotation of ${rpc.parent.typeName}.${rpc.name} ${what}`);
 
-/** Finds the route of the contracts that is the one a service claims. */
+/** Finds the contract's route for a route a service claims. */
 export type FindTranscoded = (
   service: string,
   claim: { readonly method: string; readonly path: string },
 ) => TranscodedRoute | undefined;
 
-/** Looks routes up whatever their parameters are called. */
+/** Looks up routes irrespective of their parameter names. */
 export function findTranscodedIn(routes: readonly TranscodedRoute[]): FindTranscoded {
   const byShape = new Map(
     routes.map((route) => [`${route.service} ${route.method} ${shapeOf(route.pattern)}`, route]),

@@ -20,29 +20,29 @@ import { requestMessage } from './request-message';
 import { responseJson } from './response-json';
 import type { TranscodedRoute } from './rules';
 
-/** An upload may take as long as the client's line needs; a client that sends nothing is cut off before. */
+/** An upload may be limited by the client's bandwidth; a stalled client is disconnected earlier. */
 const UPLOAD_MS = 600_000;
-/** What a host and a browser's name may be at most, so that neither fills a call's metadata. */
-const MOST_CHARACTERS = 255;
+/** Maximum length of host and user agent in a call's metadata. */
+const MAX_CHARACTERS = 255;
 
-/** A request of one route, as far as it is known before its body. */
+/** A request of one route, before its body is read. */
 export interface TranscodedRequest {
   readonly route: TranscodedRoute;
-  /** Who may call the route, as its service claims. */
+  /** The access rule the service registered. */
   readonly auth: string;
-  /** Path and query, as the service knows them. */
+  /** Path and query as the service knows them. */
   readonly target: string;
   readonly timeoutMs: number;
 }
 
-/** Answers a request with what its service says over gRPC. Throws the problem where there is one. */
+/** Calls a service over gRPC and converts its reply into a response. Rejects with the problem of a failed call. */
 export type Transcode = (
   transcoded: TranscodedRequest,
   request: Request,
   clientAddress: string,
 ) => Promise<Response>;
 
-/** Opens a client for each service that some route goes to. */
+/** Opens a gRPC client for each service with transcoded routes. */
 export function createTranscoder(
   runtime: Runtime,
   options: {
@@ -67,7 +67,7 @@ export function createTranscoder(
     const { route, timeoutMs } = transcoded;
     const message = await readMessage(transcoded, request, options.tokens);
     const call = clients.get(route.rpc.parent.typeName)?.[route.rpc.name];
-    if (call === undefined) throw new Error(`There is no client for ${route.rpc.toString()}`);
+    if (call === undefined) throw new Error(`No gRPC client for ${route.rpc.toString()}`);
     const deadlineMs = route.upload === null ? timeoutMs : UPLOAD_MS;
     const startedMs = performance.now();
     let metadata: HttpResponseMetadata = {};
@@ -81,7 +81,7 @@ export function createTranscoder(
       });
       return httpResponse(route, response, metadata);
     } catch (failure) {
-      throw seenFromOutside(failure, performance.now() - startedMs >= deadlineMs);
+      throw externalProblem(failure, performance.now() - startedMs >= deadlineMs);
     }
   };
 }
@@ -99,7 +99,7 @@ async function readMessage(
   try {
     return requestMessage(route, { path, query, body });
   } catch (failure) {
-    // As in the services: a stranger learns that a token is needed, not what is wrong with a body.
+    // As in the services: without a valid token the response is 401, and does not describe the body.
     if (failure instanceof ValidationFailed && auth !== 'public' && auth !== 'optional')
       await callerOf({ metadata: () => request.headers.get('authorization') ?? undefined }, tokens);
     throw failure;
@@ -115,7 +115,7 @@ async function readJson(request: Request): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's message holds what was sent.
+    // The parser's message contains the input.
     throw new MalformedBody();
   }
 }
@@ -135,7 +135,7 @@ function outgoing({ headers, signal }: Request, clientAddress: string): Outgoing
   };
 }
 
-/** The gateway's own `X-Forwarded-*`: what a client says there has been taken out. */
+/** From the gateway's own `X-Forwarded-*`: those of the client have been removed. */
 function originOf(headers: Headers, address: string): HttpOrigin {
   const userAgent = headers.get('user-agent');
   const host = headers.get('x-forwarded-host');
@@ -143,8 +143,8 @@ function originOf(headers: Headers, address: string): HttpOrigin {
   return {
     address,
     protocol: headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http',
-    ...(userAgent !== null && { user_agent: userAgent.slice(0, MOST_CHARACTERS) }),
-    ...(host !== null && host.length <= MOST_CHARACTERS && { host }),
+    ...(userAgent !== null && { user_agent: userAgent.slice(0, MAX_CHARACTERS) }),
+    ...(host !== null && host.length <= MAX_CHARACTERS && { host }),
     ...(cookie !== null && { cookie }),
   };
 }
@@ -154,15 +154,15 @@ function httpResponse(
   response: unknown,
   { status, headers }: HttpResponseMetadata,
 ): Response {
-  if (!(response instanceof Uint8Array)) throw new TypeError('The client gave no encoded response');
+  if (!(response instanceof Uint8Array)) throw new TypeError('The gRPC client returned no encoded response');
   const body = responseJson(route, response);
   const own = { ...headers, 'x-content-type-options': 'nosniff' };
   if (body === undefined) return new Response(null, { status: status ?? 204, headers: own });
   return Response.json(body, { status: status ?? 200, headers: own });
 }
 
-/** What only says that gRPC did not work out has the gateway's own names; a service's own problem stays as it is. */
-function seenFromOutside(failure: unknown, isLate: boolean): unknown {
+/** Maps failures of the call itself to the gateway's problems; a service's own problem is unchanged. */
+function externalProblem(failure: unknown, isLate: boolean): unknown {
   if (isLate || failure instanceof DependencyTimedOut) return new UpstreamTimeout({ cause: failure });
   if (failure instanceof DependencyUnavailable)
     return new ServiceUnavailable({ headers: RETRY_AFTER, cause: failure });

@@ -1,17 +1,17 @@
 import { type DescField, type DescMessage, type DescMethod, ScalarType } from '@bufbuild/protobuf';
 
-/** The two kinds of messages an upload consists of, as fields of its request: first one `start`, then many `data`. */
+/** The two request fields of a streamed upload: one message with `start`, then many with `data`. */
 export interface UploadFields {
   readonly start: DescField;
-  /** What the form says about its file. */
+  /** Metadata of the file. */
   readonly startMessage: DescMessage;
   readonly data: DescField;
 }
 
 /**
- * Finds them in a method that takes a stream: the field that is a message, and the one that is bytes.
+ * Finds them in a client-streaming method: the field that is a message, and the one that is bytes.
  *
- * @throws when the method's request has not both
+ * @throws when the request lacks one of them
  */
 export function uploadFieldsOf({ parent, name, input }: DescMethod): UploadFields {
   const start = input.fields.find(({ fieldKind }) => fieldKind === 'message');
@@ -19,6 +19,8 @@ export function uploadFieldsOf({ parent, name, input }: DescMethod): UploadField
     (field) => field.fieldKind === 'scalar' && field.scalar === ScalarType.BYTES,
   );
   if (start?.fieldKind !== 'message' || data === undefined)
-    throw new Error(`${parent.typeName}.${name} takes a stream, so its request needs a message and bytes`);
+    throw new Error(
+      `${parent.typeName}.${name} is client-streaming, so its request requires a message and a bytes field`,
+    );
   return { start, startMessage: start.message, data };
 }

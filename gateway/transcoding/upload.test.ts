@@ -14,7 +14,7 @@ import { transcodedRoutes } from './rules';
 import { createTranscoder } from './transcode';
 
 const SECRET = 'a-secret-used-in-tests-only';
-const MOST_BYTES = 100 * 1024 * 1024;
+const MAX_BYTES = 100 * 1024 * 1024;
 const PictureTooLarge = defineProblem('test.picture-too-large', 413, 'This picture is too large');
 
 /** The one method that takes a stream. */
@@ -73,13 +73,13 @@ async function startGateway() {
       kind: 'transcode',
       service: 'media',
       route: route.pattern,
-      limits: { bodyBytes: MOST_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
+      limits: { bodyBytes: MAX_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
       target,
-      streams: true,
-      answer: (request, address) =>
+      streamsBody: true,
+      respond: (request, address) =>
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),
     }),
-    own: () => Promise.reject(new Error('Only uploads are tried here')),
+    handleLocally: () => Promise.reject(new Error('Only uploads are tested here')),
     revision: () => 1,
     log: runtime.log,
     metrics: runtime.metrics,
@@ -231,7 +231,7 @@ describe('an upload', () => {
     const declared = await fetch(url(), {
       method: 'POST',
       headers: { 'content-type': FORM_TYPE },
-      body: new Uint8Array(MOST_BYTES + 1),
+      body: new Uint8Array(MAX_BYTES + 1),
     });
     expect(await declared.json()).toMatchObject({ code: 'request.too-large' });
   });

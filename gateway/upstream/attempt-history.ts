@@ -1,29 +1,30 @@
-import type { Attempt, Budget, RoutedTry } from '../model/attempt';
+import type { Attempt, AttemptRecord, RetryBudgetSnapshot } from '../model/attempt';
 import type { RetryBudget } from '../model/resilience';
 
-/**
- * The tries of a request with one more.
- *
- * @param tries null while there was but one
- * @param status what the try before it was answered with; 0 without an answer
- * @param budget the retry budget with it; null where it costs nothing of that
- */
-export function withTry(
-  tries: RoutedTry[] | null,
-  kind: 'retry' | 'hedge',
-  before: Attempt,
-  status: number,
-  next: Attempt,
-  budget: Budget | null,
-): RoutedTry[] {
-  const known: RoutedTry[] = tries ?? [{ kind: 'first', attempt: before, status: 0, budget: null }];
+/** A further attempt, and what the attempt before it came to. */
+export interface FurtherAttempt {
+  readonly kind: 'retry' | 'hedge';
+  readonly previous: Attempt;
+  /** Response status of the previous attempt; 0 without a response. */
+  readonly previousStatus: number;
+  readonly attempt: Attempt;
+  /** Retry budget including this attempt; null when it is not charged. */
+  readonly budget: RetryBudgetSnapshot | null;
+}
+
+/** Appends an attempt to the records of a request. @param records null while there was only one attempt */
+export function withAttempt(
+  records: AttemptRecord[] | null,
+  { kind, previous, previousStatus, attempt, budget }: FurtherAttempt,
+): AttemptRecord[] {
+  const known: AttemptRecord[] = records ?? [{ kind: 'first', attempt: previous, status: 0, budget: null }];
   const last = known.at(-1);
-  if (last !== undefined) last.status = status;
-  known.push({ kind, attempt: next, status: 0, budget });
+  if (last !== undefined) last.status = previousStatus;
+  known.push({ kind, attempt, status: 0, budget });
   return known;
 }
 
-export const budgetNow = (retryBudget: RetryBudget): Budget => ({
+export const snapshotOf = (retryBudget: RetryBudget): RetryBudgetSnapshot => ({
   inUse: retryBudget.inUse(),
   allowed: retryBudget.allowed(),
 });

@@ -1,10 +1,10 @@
-import type { TryResult } from '../model/attempt';
+import type { AttemptResult } from '../model/attempt';
 
-/** Statuses by which an instance says that it cannot answer now, but another one may. */
-export const WORTH_ANOTHER_INSTANCE: ReadonlySet<number> = new Set([502, 503, 504]);
+/** Statuses by which an instance says that it cannot respond now, but another one may. */
+export const RETRIABLE_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
 
-/** What a response's status tells of the instance. */
-export function resultOf(status: number): TryResult {
+/** What the status of a response says about the instance. */
+export function attemptResultOf(status: number): AttemptResult {
   if (status < 500) return 'answered';
-  return WORTH_ANOTHER_INSTANCE.has(status) ? 'unavailable' : 'application-error';
+  return RETRIABLE_STATUSES.has(status) ? 'unavailable' : 'application-error';
 }

@@ -1,210 +1,211 @@
-import type { ClientSide } from '../downstream/client-stream';
-import { requestHeadText } from '../downstream/response-head';
-import type { Attempt, NotRetried, RoutedTry, TryResult } from '../model/attempt';
-import type { Forward } from '../model/decision';
-import type { RequestContext } from '../model/request-context';
-import type { Plane } from '../proxy/data-plane';
-import { budgetNow, withTry } from './attempt-history';
-import { createReplay, type Replay } from './replay-buffer';
-import { startTry, type TryEvents, type UpstreamTry } from './upstream-request';
+import type { Attempt, AttemptHistory, AttemptRecord, AttemptResult, NotRetried } from '../model/attempt';
+import { snapshotOf, withAttempt } from './attempt-history';
+import type { ForwardExchange } from './forward-exchange';
+import { createReplayBuffer, type ReplayBuffer } from './replay-buffer';
+import { requestHeadText } from './request-head';
+import { startUpstreamRequest, type UpstreamEvents, type UpstreamRequest } from './upstream-request';
 
 const NONE_TRIED: ReadonlySet<string> = new Set();
 
 /**
- * Where one request is sent: to one instance, to another when that fails it, to a second one beside it when it is
- * hedged. What is sent in addition is within the service's retry budget. A class, as the exchange it belongs to.
+ * The attempts of one request: at one instance, at another one when that fails, at a second one in parallel when the
+ * request is hedged. Retries and hedges are limited by the service's retry budget. A class, because there is one for
+ * every forwarded request.
  */
-export class Tries {
-  /** The one whose answer is awaited or relayed; null before the first. */
-  current: UpstreamTry | null = null;
+export class Attempts implements AttemptHistory {
+  /** The upstream request whose response is awaited or relayed; null before the first. */
+  current: UpstreamRequest | null = null;
   retries = 0;
-  /** All of them, when there is more than one. */
-  told: RoutedTry[] | null = null;
-  /** Why there was no further one, where one was wanted. */
+  records: AttemptRecord[] | null = null;
   notRetried: NotRetried | null = null;
-  /** Of the last one, or of the one whose answer is relayed. */
   attempt: Attempt | null = null;
   /** Null for a request without a body: it can always be sent again. */
-  private readonly replay: Replay | null;
-  /** Sent while the current one was still running. */
-  private beside: UpstreamTry | null = null;
-  private hedging: Timer | null = null;
+  private readonly replay: ReplayBuffer | null;
+  /** Runs in parallel with the current one. */
+  private hedged: UpstreamRequest | null = null;
+  private hedgeTimer: Timer | null = null;
   private tried: Set<string> | null = null;
-  private holdsPlace = false;
-  private whole = false;
+  /** Whether this request counts against the service's retry budget. */
+  private isRetrying = false;
+  private isBodyComplete = false;
 
   constructor(
-    private readonly events: TryEvents,
-    private readonly client: ClientSide,
-    private readonly context: RequestContext,
-    private readonly decision: Forward,
-    private readonly plane: Plane,
-    private readonly repeatable: boolean,
+    private readonly exchange: ForwardExchange,
+    private readonly events: UpstreamEvents,
+    /** Whether the request may be sent to another instance after it was sent to one. */
+    private readonly isIdempotent: boolean,
   ) {
-    const { framing } = context.request;
-    this.replay = framing.kind === 'none' ? null : createReplay(plane.limits.retryBodyBytes);
+    const { context, dataPlane } = exchange;
+    this.replay =
+      context.request.framing.kind === 'none' ? null : createReplayBuffer(dataPlane.limits.retryBodyBytes);
   }
 
-  /** Sends the request to a first instance. False when nobody can be asked. */
+  /** Sends the request to a first instance. False when none is available. */
   begin(): boolean {
-    const attempt = this.decision.pick(NONE_TRIED, this.repeatable);
-    return attempt !== null && (this.goOnWith(attempt, false) || this.another('unreachable', 0));
+    const attempt = this.exchange.decision.pick(NONE_TRIED, this.isIdempotent);
+    return attempt !== null && (this.start(attempt, false) || this.retry('unreachable', 0));
   }
 
   /**
-   * Leaves the current try for another instance. False when there is none, or it must not be.
+   * Abandons the current attempts for another instance. False when there is none, or the budget is spent.
    *
-   * @param status what the try that is left was answered with; 0 without an answer
+   * @param status response status of the abandoned attempt; 0 without a response
    */
-  another(result: TryResult, status: number): boolean {
-    if (this.replay?.possible === false) return false;
-    const next = this.pickFurther('retry', result, status);
+  retry(result: AttemptResult, status: number): boolean {
+    if (this.replay?.isComplete === false) return false;
+    const next = this.pickNext('retry', result, status);
     if (next === null) return false;
-    this.leave(result);
+    this.finishAll(result);
     this.retries++;
-    return this.goOnWith(next, false) || this.another('unreachable', 0);
+    return this.start(next, false) || this.retry('unreachable', 0);
   }
 
-  /** Sends it to the same instance again, by a connection nobody has used: the one before had just been closed. */
-  afresh(stale: UpstreamTry): boolean {
-    if (this.replay?.possible === false || !this.repeatable) return false;
-    if (stale === this.current) return this.goOnWith(stale.attempt, true);
-    this.beside = this.send(stale.attempt, true);
-    return this.beside?.flush() !== undefined;
+  /** Resends to the same instance on a new connection: the pooled one had been closed by the instance. */
+  resend(stale: UpstreamRequest): boolean {
+    if (this.replay?.isComplete === false || !this.isIdempotent) return false;
+    if (stale === this.current) return this.start(stale.attempt, true);
+    this.hedged = this.send(stale.attempt, true);
+    return this.hedged?.flush() !== undefined;
   }
 
-  /** Asks a second instance as well when no answer has begun after `ms`. For requests without a body. */
+  /** Starts a hedge when no response has begun after `ms`. For requests without a body. */
   hedgeAfter(ms: number): void {
-    if (this.repeatable && this.replay === null) this.hedging = setTimeout(() => this.hedge(), ms);
+    if (this.isIdempotent && this.replay === null) this.hedgeTimer = setTimeout(() => this.hedge(), ms);
   }
 
-  /** Goes on without a try that failed, where another one is running. False when it was the only one. */
-  dropOne(failed: UpstreamTry, result: TryResult): boolean {
-    const other = failed === this.beside ? this.current : this.beside;
+  /** Continues without a failed attempt where a parallel one is running. False when it was the only one. */
+  drop(failed: UpstreamRequest, result: AttemptResult): boolean {
+    const other = failed === this.hedged ? this.current : this.hedged;
     if (other === null) return false;
     finish(failed, result);
     this.tried?.add(failed.attempt.instanceId);
-    this.goOnAlone(other);
+    this.continueWith(other);
     return true;
   }
 
-  /** This one's answer is relayed: no other one is asked any more. */
-  choose(answering: UpstreamTry): void {
+  /** The response of this one is relayed: hedging and retries end. */
+  commit(responding: UpstreamRequest): void {
     this.stopHedging();
-    this.replay?.forget();
-    const slower = answering === this.beside ? this.current : this.beside;
+    this.replay?.discard();
+    const slower = responding === this.hedged ? this.current : this.hedged;
     if (slower === null) return;
     finish(slower, 'abandoned');
-    this.goOnAlone(answering);
+    this.continueWith(responding);
   }
 
   content(bytes: Buffer, start: number, end: number): void {
-    this.replay?.keep(bytes, start, end);
+    this.replay?.store(bytes, start, end);
     this.current?.send(bytes, start, end);
   }
 
-  /** False when the instance takes the body slower than it comes. */
+  /** False when the instance applies backpressure. */
   flush(): boolean {
     return this.current?.flush() !== false;
   }
 
   bodyEnd(): void {
-    this.whole = true;
+    this.isBodyComplete = true;
     this.replay?.end();
     this.current?.end();
     this.current?.flush();
   }
 
-  /** All of it is over. */
-  end(result: TryResult): void {
+  /** Ends all attempts. */
+  end(result: AttemptResult): void {
     this.stopHedging();
-    this.leave(result);
-    if (this.holdsPlace) this.decision.retryBudget.end();
-    this.holdsPlace = false;
+    this.finishAll(result);
+    if (this.isRetrying) this.exchange.decision.retryBudget.end();
+    this.isRetrying = false;
   }
 
   private hedge(): void {
-    if (this.beside !== null || this.current === null) return;
-    const next = this.pickFurther('hedge', 'abandoned', 0);
+    if (this.hedged !== null || this.current === null) return;
+    const next = this.pickNext('hedge', 'abandoned', 0);
     if (next === null) return;
     this.retries++;
-    this.beside = this.send(next, false);
-    this.beside?.flush();
+    this.hedged = this.send(next, false);
+    this.hedged?.flush();
   }
 
   private stopHedging(): void {
-    if (this.hedging !== null) clearTimeout(this.hedging);
-    this.hedging = null;
+    if (this.hedgeTimer !== null) clearTimeout(this.hedgeTimer);
+    this.hedgeTimer = null;
   }
 
-  private goOnAlone(remaining: UpstreamTry): void {
+  private continueWith(remaining: UpstreamRequest): void {
     this.current = remaining;
-    this.beside = null;
+    this.hedged = null;
     this.attempt = remaining.attempt;
   }
 
-  private leave(result: TryResult): void {
-    const { current, beside } = this;
+  private finishAll(result: AttemptResult): void {
+    const { current, hedged } = this;
     if (current !== null) finish(current, result);
-    // Too slow is what both were.
-    if (beside !== null) finish(beside, result === 'timeout' ? result : 'abandoned');
+    // A timeout is the failure of both.
+    if (hedged !== null) finish(hedged, result === 'timeout' ? result : 'abandoned');
     this.current = null;
-    this.beside = null;
+    this.hedged = null;
   }
 
-  private pickFurther(kind: 'retry' | 'hedge', result: TryResult, status: number): Attempt | null {
-    const { retryBudget, pick } = this.decision;
-    const heldPlace = this.holdsPlace;
-    // What reached nobody was no load for anybody, and each instance is tried once.
+  private pickNext(kind: 'retry' | 'hedge', result: AttemptResult, previousStatus: number): Attempt | null {
+    const { retryBudget, pick } = this.exchange.decision;
+    const wasRetrying = this.isRetrying;
+    const previous = this.attempt;
+    // An unreachable instance received no load, and each instance is tried once: not charged to the budget.
     const isFree = result === 'unreachable';
-    if (!isFree && !retryBudget.take(heldPlace)) return this.refuseFurther(kind, 'retry-budget');
+    if (!isFree && !retryBudget.take(wasRetrying)) return this.deny(kind, 'retry-budget');
     this.tried ??= new Set();
-    if (this.attempt !== null) this.tried.add(this.attempt.instanceId);
-    const next = pick(this.tried, this.repeatable);
-    if (next === null) {
-      if (!isFree) retryBudget.giveBack(heldPlace);
-      return this.refuseFurther(kind, 'no-other-instance');
+    if (previous !== null) this.tried.add(previous.instanceId);
+    const attempt = pick(this.tried, this.isIdempotent);
+    if (attempt === null) {
+      if (!isFree) retryBudget.refund(wasRetrying);
+      return this.deny(kind, 'no-other-instance');
     }
-    this.holdsPlace ||= !isFree;
-    const budget = isFree ? null : budgetNow(retryBudget);
-    if (this.attempt !== null) this.told = withTry(this.told, kind, this.attempt, status, next, budget);
-    return next;
+    this.isRetrying ||= !isFree;
+    const budget = isFree ? null : snapshotOf(retryBudget);
+    if (previous !== null)
+      this.records = withAttempt(this.records, { kind, previous, previousStatus, attempt, budget });
+    return attempt;
   }
 
-  /** Sends the head, and what has come of the body behind it. */
-  private goOnWith(attempt: Attempt, fresh: boolean): boolean {
-    const sent = this.send(attempt, fresh);
+  /** Sends the head, and the body received so far. */
+  private start(attempt: Attempt, useNewConnection: boolean): boolean {
+    const sent = this.send(attempt, useNewConnection);
     this.current = sent;
     if (sent === null) return false;
-    // The first time the head goes out together with what came in the same packet, at `flush` or `bodyEnd`.
-    const flushed = this.replay?.into(sent) ?? (!this.whole || sent.flush());
-    if (flushed) this.client.resume();
-    else this.client.pause();
+    // On the first attempt the head is sent together with what arrived in the same packet, at `flush` or `bodyEnd`.
+    const flushed = this.replay?.replayTo(sent) ?? (!this.isBodyComplete || sent.flush());
+    if (flushed) this.exchange.client.resume();
+    else this.exchange.client.pause();
     return true;
   }
 
-  private refuseFurther(kind: 'retry' | 'hedge', reason: NotRetried['reason']): null {
-    // Without a hedge a request goes on as it is.
-    if (kind === 'retry') this.notRetried = { reason, budget: budgetNow(this.decision.retryBudget) };
+  private deny(kind: 'retry' | 'hedge', reason: NotRetried['reason']): null {
+    // Without a hedge the request continues.
+    if (kind === 'retry')
+      this.notRetried = { reason, budget: snapshotOf(this.exchange.decision.retryBudget) };
     return null;
   }
 
-  /** Null when the instance has no connection to spare. */
-  private send(attempt: Attempt, fresh: boolean): UpstreamTry | null {
-    const { head, framing } = this.context.request;
+  /** Null when the connection limit of the instance is reached. */
+  private send(attempt: Attempt, useNewConnection: boolean): UpstreamRequest | null {
+    const { context, decision, dataPlane } = this.exchange;
     this.attempt = attempt;
-    const headText = requestHeadText(this.context, this.decision.target, attempt);
-    const request = { method: head.method, headText, framing };
-    const sent = startTry(attempt, request, this.events, this.plane.pool, fresh);
-    if (sent === null) attempt.done('unreachable', 0);
-    return sent;
+    const connection = dataPlane.pool.take(attempt.host, attempt.port, useNewConnection);
+    if (connection === null) {
+      attempt.done('unreachable', 0);
+      return null;
+    }
+    const { head, framing } = context.request;
+    const headText = requestHeadText(context, decision.target, attempt);
+    return startUpstreamRequest(connection, attempt, { method: head.method, headText, framing }, this.events);
   }
 }
 
-/** Breaks it off where it has not ended. */
-function finish(ending: UpstreamTry, result: TryResult): void {
-  const { attempt } = ending;
-  // Of one that answered, the head has told it.
+/** Cancels it if it has not ended. */
+function finish(request: UpstreamRequest, result: AttemptResult): void {
+  const { attempt } = request;
+  // The latency of a response is that of its head.
   attempt.done(result, attempt.latencyMs > 0 ? attempt.latencyMs : performance.now() - attempt.startedMs);
-  ending.abandon();
+  request.cancel();
 }

@@ -1,67 +1,67 @@
 import type { Deadline } from '../downstream/deadlines';
-import type { CircuitBreaker, Ending, Waiter } from '../model/resilience';
+import type { CallOutcome, CircuitBreaker, QueuedRequest } from '../model/resilience';
 import { QUEUE_MS } from '../routing/circuit-breaker';
 
-/** What a request hears that waited in its service's queue. */
-export interface Placed {
+/** The request a permit is for. */
+export interface PermitHolder {
   start(): void;
   unavailable(): void;
 }
 
 /**
- * A request's place among those its service works on, and before that in the queue. A class, as the exchange it
- * belongs to.
+ * A request's permit to occupy its service, and before that its place in the queue. A class, because there is one for
+ * every forwarded request.
  */
-export class Place implements Waiter {
-  queued = false;
+export class ConcurrencyPermit implements QueuedRequest {
+  isQueued = false;
   queuedMs = 0;
-  private held = false;
-  private queuedSinceMs = 0;
+  private isHeld = false;
+  private queuedAtMs = 0;
 
   constructor(
     private readonly breaker: CircuitBreaker,
-    /** Runs out when the queue has taken too long. */
+    /** Expires when the request was queued for too long. */
     private readonly deadline: Deadline,
-    private readonly request: Placed,
+    private readonly holder: PermitHolder,
   ) {}
 
-  /** Has the request started at once, when there is room, or refused. */
-  enter(): void {
-    const { breaker, request } = this;
-    if (breaker.admits()) request.start();
+  /** Starts the request at once when there is capacity, else queues or rejects it. */
+  request(): void {
+    const { breaker, holder } = this;
+    if (breaker.admits()) holder.start();
     else if (breaker.enqueue(this)) {
-      this.queued = true;
-      this.queuedSinceMs = performance.now();
+      this.isQueued = true;
+      this.queuedAtMs = performance.now();
       this.deadline.set(QUEUE_MS);
-    } else request.unavailable();
+    } else holder.unavailable();
   }
 
-  /** The request is whole: from now on the service works on it. */
-  take(): void {
-    this.held = true;
+  /** The request is complete: from now on the service processes it. */
+  acquire(): void {
+    this.isHeld = true;
     this.breaker.begin();
   }
 
-  leave(ending: Ending): void {
-    if (this.queued) this.leaveQueue();
-    if (!this.held) return;
-    this.held = false;
-    this.breaker.end(ending);
+  release(outcome: CallOutcome): void {
+    if (this.isQueued) this.dequeue();
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.breaker.end(outcome);
   }
 
   admitted(): void {
-    this.leaveQueue();
-    this.request.start();
+    this.dequeue();
+    this.holder.start();
   }
 
-  refused(): void {
-    this.leaveQueue();
-    this.request.unavailable();
+  rejected(): void {
+    this.dequeue();
+    this.holder.unavailable();
   }
 
-  private leaveQueue(): void {
-    this.queued = false;
-    this.queuedMs = performance.now() - this.queuedSinceMs;
+  private dequeue(): void {
+    this.isQueued = false;
+    this.queuedMs = performance.now() - this.queuedAtMs;
     this.deadline.clear();
     this.breaker.withdraw(this);
   }

@@ -1,18 +1,18 @@
 import type { Socket } from 'bun';
 import type { DeadlineClock } from '../downstream/deadlines';
-import { createOutbox } from '../downstream/write-queue';
+import { createWriteQueue } from '../downstream/write-queue';
 import type { PartSink } from '../http1/body-encoder';
 import { createResponseHeadReader, type ResponseHeadReader } from '../http1/response-head';
-import type { PlaneLimits } from '../model/limits';
+import type { DataPlaneLimits } from '../model/limits';
 
-/** Who uses an upstream connection at the moment, and hears what happens on it. */
+/** The current user of an upstream connection, notified of its events. */
 export interface UpstreamUser {
   received(bytes: Buffer): void;
-  /** What was kept has been sent: go on writing. */
+  /** Queued bytes have been sent: writing may continue. */
   drained(): void;
-  /** The instance will send nothing more. */
+  /** The instance has ended its side. */
   ended(): void;
-  /** Gone for good, without `release` or `destroy`. `connected` is false when it never came to be. */
+  /** Lost without `release` or `destroy`. `connected` is false when it was never established. */
   lost(connected: boolean): void;
 }
 
@@ -20,30 +20,37 @@ export interface UpstreamUser {
 export interface UpstreamConnection extends PartSink {
   /** Whether an earlier request used it: then the instance may be closing it just now. */
   readonly reused: boolean;
-  /** Of the responses' heads: at the beginning of one whenever a request begins. */
+  /** Reader of response heads: at the beginning of one whenever a request begins. */
   readonly reader: ResponseHeadReader;
-  /** False when not all was taken: wait for `drained`. */
+  /** False when not everything was accepted: wait for `drained`. */
   flush(): boolean;
   pause(): void;
   resume(): void;
-  /** Sends FIN behind what is still to be sent. */
+  /** Sends FIN after pending bytes. */
   shutdown(): void;
-  /** From now on `user` hears what happens. */
+  /** From now on `user` is notified. */
   use(user: UpstreamUser): void;
-  /** Ends its use; it serves a further request when it can. */
+  /** Ends its use; it returns to the pool if possible. */
   release(reusable: boolean): void;
-  /** Ends it at once, in the middle of what it does. */
+  /** Closes it at once. */
   destroy(): void;
-  /** From now on it is no connection of the pool: a tunnel does not count against its bound. */
+  /** Removes it from the pool: a tunnel does not count against the connection limit. */
   detach(): void;
 }
 
-/** How a connection tells its pool where it belongs. */
-export interface Membership {
+/** A connection's callbacks to its pool. */
+export interface PoolMembership {
   report(failure: unknown): void;
-  /** False when it cannot be kept idle. */
+  /** False when it cannot be pooled. */
   idle(): boolean;
-  left(wasIdle: boolean): void;
+  removed(wasIdle: boolean): void;
+}
+
+export interface UpstreamConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limits: DataPlaneLimits;
+  readonly clock: DeadlineClock;
 }
 
 type UpstreamSocket = Socket<SocketEvents>;
@@ -57,7 +64,7 @@ interface SocketEvents {
   failed(failure: Error): void;
 }
 
-/** Shared by all connections: the one an event belongs to is the socket's data. */
+/** Shared by all connections: the socket's data is the connection of an event. */
 const SOCKET_HANDLERS = {
   open: (socket: UpstreamSocket) => socket.data.opened(socket),
   data: (socket: UpstreamSocket, bytes: Buffer) => socket.data.received(bytes),
@@ -68,74 +75,71 @@ const SOCKET_HANDLERS = {
 };
 
 export function openUpstreamConnection(
-  host: string,
-  port: number,
-  limits: PlaneLimits,
-  clock: DeadlineClock,
-  membership: Membership,
+  { host, port, limits, clock }: UpstreamConnectionOptions,
+  membership: PoolMembership,
 ): UpstreamConnection {
   let socket: UpstreamSocket | null = null;
   let user: UpstreamUser | null = null;
-  let state: 'connecting' | 'open' | 'gone' = 'connecting';
-  let pooled = true;
-  let idle = false;
+  let state: 'connecting' | 'open' | 'closed' = 'connecting';
+  let isPooled = true;
+  let isIdle = false;
   let reused = false;
   let paused = false;
-  let shutdownAsked = false;
-  // While connecting: may take `connectMs`. While idle: `upstreamIdleMs`. Never both.
-  const patience = clock.create(() => lose());
+  let isShutdownRequested = false;
+  // The connect timeout, later the idle timeout: never both.
+  const timeout = clock.create(() => lose());
   const stall = clock.create(() => lose());
-  const outbox = createOutbox(
+  const writeQueue = createWriteQueue(
     () => (state === 'open' ? socket : null),
     stall,
     limits.writeStallMs,
     () => {
-      if (shutdownAsked) socket?.shutdown();
+      if (isShutdownRequested) socket?.shutdown();
       else user?.drained();
     },
   );
 
-  /** Ends it from our side, and tells whoever uses it. */
+  /** Closes it, and notifies its user. */
   function lose() {
-    const loser = user;
+    const lostUser = user;
     const connected = state === 'open';
     destroy();
-    loser?.lost(connected);
+    lostUser?.lost(connected);
   }
 
-  function leave() {
-    state = 'gone';
+  function removeFromPool() {
+    state = 'closed';
     user = null;
-    patience.dispose();
+    timeout.dispose();
     stall.dispose();
-    if (pooled) membership.left(idle);
+    if (isPooled) membership.removed(isIdle);
   }
 
   function destroy() {
-    if (state === 'gone') return;
-    leave();
+    if (state === 'closed') return;
+    removeFromPool();
     socket?.terminate();
   }
 
   const events: SocketEvents = {
     opened(openSocket) {
       socket = openSocket;
-      if (state === 'gone') {
+      if (state === 'closed') {
         openSocket.terminate();
         return;
       }
       state = 'open';
       openSocket.setNoDelay(true);
-      patience.clear();
+      timeout.clear();
       if (paused) openSocket.pause();
-      outbox.drained();
+      writeQueue.drained();
     },
     received(bytes) {
-      // An instance that speaks without being asked cannot be trusted with the next request.
+      // Unsolicited bytes would be read as the response to the next request.
       if (user === null) destroy();
       else user.received(bytes);
     },
-    drained: () => outbox.drained(),
+    drained: () => writeQueue.drained(),
     ended() {
       if (user === null) destroy();
       else user.ended();
@@ -147,7 +151,7 @@ export function openUpstreamConnection(
     },
   };
 
-  patience.set(limits.connectMs);
+  timeout.set(limits.connectMs);
   const options = { hostname: host, port, allowHalfOpen: true, data: events, socket: SOCKET_HANDLERS };
   Bun.connect<SocketEvents>(options).catch(lose);
 
@@ -157,13 +161,13 @@ export function openUpstreamConnection(
     },
     use(next) {
       user = next;
-      idle = false;
-      if (state === 'open') patience.clear();
+      isIdle = false;
+      if (state === 'open') timeout.clear();
     },
     reader: createResponseHeadReader(limits),
-    push: outbox.push,
-    pushBytes: outbox.pushBytes,
-    flush: outbox.flush,
+    push: writeQueue.push,
+    pushBytes: writeQueue.pushBytes,
+    flush: writeQueue.flush,
     pause() {
       paused = true;
       socket?.pause();
@@ -174,26 +178,26 @@ export function openUpstreamConnection(
       socket?.resume();
     },
     shutdown() {
-      shutdownAsked = true;
-      if (outbox.flush()) socket?.shutdown();
+      isShutdownRequested = true;
+      if (writeQueue.flush()) socket?.shutdown();
     },
     release(reusable) {
       user = null;
       reused = true;
-      if (state === 'gone') return;
+      if (state === 'closed') return;
       if (paused) this.resume();
-      if (reusable && state === 'open' && outbox.empty && membership.idle()) {
-        idle = true;
-        patience.set(limits.upstreamIdleMs);
+      if (reusable && state === 'open' && writeQueue.isEmpty && membership.idle()) {
+        isIdle = true;
+        timeout.set(limits.upstreamIdleMs);
         return;
       }
-      leave();
+      removeFromPool();
       socket?.end();
     },
     destroy,
     detach() {
-      if (pooled) membership.left(false);
-      pooled = false;
+      if (isPooled) membership.removed(false);
+      isPooled = false;
     },
   };
 }

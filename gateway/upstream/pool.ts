@@ -1,17 +1,17 @@
 import type { DeadlineClock } from '../downstream/deadlines';
-import type { PlaneLimits } from '../model/limits';
+import type { DataPlaneLimits } from '../model/limits';
 import { openUpstreamConnection, type UpstreamConnection } from './connection';
 
 export interface UpstreamPool {
   /**
-   * Gives a connection at once: an idle one, or one that is still being opened and keeps what is written. Whoever takes
-   * it says with `use` who hears what happens on it.
+   * Takes an idle connection, or one that is still being opened and queues what is written. The caller attaches itself
+   * with `use`.
    *
-   * @param fresh to get one no request has used
-   * @returns null when the instance has as many connections as it may have
+   * @param isNew to get one that no request has used
+   * @returns null when the connection limit of the instance is reached
    */
-  take(host: string, port: number, fresh: boolean): UpstreamConnection | null;
-  /** Closes the idle ones. */
+  take(host: string, port: number, isNew: boolean): UpstreamConnection | null;
+  /** Closes the idle connections. */
   close(): void;
 }
 
@@ -20,17 +20,17 @@ interface Instance {
   open: number;
 }
 
-/** @param report told of what should not happen: a failure in a handler of ours */
+/** @param report called with unexpected failures: errors thrown by the gateway's own handlers */
 export function createUpstreamPool(
-  limits: PlaneLimits,
+  limits: DataPlaneLimits,
   clock: DeadlineClock,
   report: (failure: unknown) => void,
 ): UpstreamPool {
-  /** By host, then by port: no text has to be made for a look-up. */
+  /** By host, then by port: a look-up concatenates no key. */
   const hosts = new Map<string, Map<number, Instance>>();
-  let closed = false;
+  let isClosed = false;
 
-  function left(host: string, port: number, instance: Instance) {
+  function removed(host: string, port: number, instance: Instance) {
     instance.open--;
     if (instance.open > 0 || instance.idle.length > 0) return;
     const ports = hosts.get(host);
@@ -50,29 +50,32 @@ export function createUpstreamPool(
     const instance = instanceAt(host, port);
     if (instance.open >= limits.openPerInstance) return null;
     instance.open++;
-    const connection = openUpstreamConnection(host, port, limits, clock, {
-      report,
-      idle() {
-        if (closed || instance.idle.length >= limits.idlePerInstance) return false;
-        instance.idle.push(connection);
-        return true;
+    const connection = openUpstreamConnection(
+      { host, port, limits, clock },
+      {
+        report,
+        idle() {
+          if (isClosed || instance.idle.length >= limits.idlePerInstance) return false;
+          instance.idle.push(connection);
+          return true;
+        },
+        removed(wasIdle) {
+          if (wasIdle) instance.idle.splice(instance.idle.indexOf(connection), 1);
+          removed(host, port, instance);
+        },
       },
-      left(wasIdle) {
-        if (wasIdle) instance.idle.splice(instance.idle.indexOf(connection), 1);
-        left(host, port, instance);
-      },
-    });
+    );
     return connection;
   }
 
   return {
-    take(host, port, fresh) {
-      // The one used last is the least likely to be closed by the other side just now.
-      const idle = fresh ? undefined : hosts.get(host)?.get(port)?.idle.pop();
+    take(host, port, isNew) {
+      // The most recently used one is the least likely to be closed by the instance just now.
+      const idle = isNew ? undefined : hosts.get(host)?.get(port)?.idle.pop();
       return idle ?? open(host, port);
     },
     close() {
-      closed = true;
+      isClosed = true;
       for (const ports of hosts.values()) {
         for (const { idle } of ports.values()) for (const connection of [...idle]) connection.release(false);
       }

@@ -1,49 +1,49 @@
-import type { UpstreamTry } from './upstream-request';
+import type { UpstreamRequest } from './upstream-request';
 
-/** What has been read of a request's body, kept as long as the request may have to be sent once more. */
-export interface Replay {
-  /** Whether all that has been read is still there. */
-  readonly possible: boolean;
-  keep(bytes: Buffer, start: number, end: number): void;
+/** The request body read so far, buffered while the request may have to be sent once more. */
+export interface ReplayBuffer {
+  /** Whether everything that was read is still buffered. */
+  readonly isComplete: boolean;
+  store(bytes: Buffer, start: number, end: number): void;
   end(): void;
-  forget(): void;
-  /** Sends what was kept; false when the instance did not take it all at once. */
-  into(upstream: UpstreamTry): boolean;
+  discard(): void;
+  /** Sends what is buffered; false when the instance applies backpressure. */
+  replayTo(upstream: UpstreamRequest): boolean;
 }
 
-export function createReplay(mostBytes: number): Replay {
-  const spans: Buffer[] = [];
+export function createReplayBuffer(maxBytes: number): ReplayBuffer {
+  const parts: Buffer[] = [];
   let bytes = 0;
-  let possible = true;
-  let isWhole = false;
+  let isComplete = true;
+  let hasEnded = false;
   let isSent = false;
 
-  function forget() {
-    possible = false;
-    spans.length = 0;
+  function discard() {
+    isComplete = false;
+    parts.length = 0;
   }
 
   return {
-    get possible() {
-      return possible;
+    get isComplete() {
+      return isComplete;
     },
-    keep(received, start, end) {
+    store(received, start, end) {
       bytes += end - start;
-      // Before the first try there is no other copy.
-      if (bytes > mostBytes && isSent) forget();
-      else if (possible) spans.push(received.subarray(start, end));
+      // Before the first attempt there is no other copy.
+      if (bytes > maxBytes && isSent) discard();
+      else if (isComplete) parts.push(received.subarray(start, end));
     },
     end() {
-      isWhole = true;
+      hasEnded = true;
     },
-    forget,
-    into(upstream) {
+    discard,
+    replayTo(upstream) {
       isSent = true;
-      // A first try comes here with nothing yet: its head goes out together with what follows in the same packet.
-      if (spans.length === 0 && !isWhole) return true;
-      for (const span of spans) upstream.send(span, 0, span.length);
-      if (isWhole) upstream.end();
-      if (bytes > mostBytes) forget();
+      // For a first attempt nothing is buffered: its head is sent together with what follows in the same packet.
+      if (parts.length === 0 && !hasEnded) return true;
+      for (const part of parts) upstream.send(part, 0, part.length);
+      if (hasEnded) upstream.end();
+      if (bytes > maxBytes) discard();
       return upstream.flush();
     },
   };

@@ -1,36 +1,35 @@
-import type { ClientSide, RequestHandler } from '../downstream/client-stream';
-import type { Plane } from '../proxy/data-plane';
-import type { UpstreamTry } from './upstream-request';
+import type { RequestHandler } from '../downstream/client-stream';
+import type { Exchange } from '../downstream/exchange';
+import type { UpstreamRequest } from './upstream-request';
 
 export interface TunnelBytes {
   readonly fromClient: number;
   readonly fromUpstream: number;
 }
 
-/** After one side has ended, the other may go on as long as bytes flow at least this often. */
+/** Idle timeout of a half-closed tunnel. */
 const HALF_CLOSED_MS = 10_000;
 
-/** Passes bytes both ways until both sides have ended, each at the other's pace. */
+/** Relays bytes in both directions until both sides have ended, with backpressure. */
 export function openTunnel(
-  client: ClientSide,
-  upstreamTry: UpstreamTry,
-  plane: Plane,
+  { client, dataPlane }: Exchange,
+  upstreamRequest: UpstreamRequest,
   closed: (bytes: TunnelBytes) => void,
 ): void {
   let fromClient = 0;
   let fromUpstream = 0;
-  let halfClosed = false;
-  let over = false;
+  let isHalfClosed = false;
+  let isOver = false;
 
-  const { connection: upstream, early } = upstreamTry.takeOver({
+  const { connection: upstream, early } = upstreamRequest.takeOver({
     received: relay,
     drained: () => client.resume(),
     ended() {
       client.shutdown();
-      oneSideEnded();
+      halfClose();
     },
     lost() {
-      // When both sides have ended, this is how it was to be.
+      // After both sides have ended, losing the connection is the regular close.
       if (!end()) return;
       client.abort();
     },
@@ -38,27 +37,27 @@ export function openTunnel(
 
   function relay(bytes: Buffer) {
     fromUpstream += bytes.length;
-    if (halfClosed) client.deadline.set(HALF_CLOSED_MS);
+    if (isHalfClosed) client.deadline.set(HALF_CLOSED_MS);
     client.pushBytes(bytes, 0, bytes.length);
     if (!client.flush()) upstream.pause();
   }
 
-  function oneSideEnded() {
-    if (halfClosed) end();
-    halfClosed = true;
+  function halfClose() {
+    if (isHalfClosed) end();
+    isHalfClosed = true;
     client.deadline.set(HALF_CLOSED_MS);
   }
 
   /** False when it had ended before. */
   function end(): boolean {
-    if (over) return false;
-    over = true;
-    plane.accessLog.tunnel(-1);
+    if (isOver) return false;
+    isOver = true;
+    dataPlane.accessLog.tunnel(-1);
     closed({ fromClient, fromUpstream });
     return true;
   }
 
-  function cut() {
+  function abort() {
     upstream.destroy();
     if (end()) client.abort();
   }
@@ -66,7 +65,7 @@ export function openTunnel(
   const handler: RequestHandler = {
     content(bytes, start, end) {
       fromClient += end - start;
-      if (halfClosed) client.deadline.set(HALF_CLOSED_MS);
+      if (isHalfClosed) client.deadline.set(HALF_CLOSED_MS);
       upstream.pushBytes(bytes, start, end);
     },
     flush() {
@@ -74,18 +73,18 @@ export function openTunnel(
     },
     end() {
       upstream.shutdown();
-      oneSideEnded();
+      halfClose();
     },
     drained: () => upstream.resume(),
-    gone() {
+    disconnected() {
       upstream.release(false);
       end();
     },
-    refuse: cut,
-    timeUp: cut,
+    reject: abort,
+    timedOut: abort,
   };
-  plane.accessLog.tunnel(1);
+  dataPlane.accessLog.tunnel(1);
   if (early.length > 0) relay(early);
   else client.flush();
-  client.becomeTunnel(handler);
+  client.upgrade(handler);
 }

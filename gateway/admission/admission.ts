@@ -1,0 +1,147 @@
+import type { Problem } from '#kit/errors/problem';
+import type { Decision } from '../model/decision';
+import { NothingCached } from '../model/problems';
+import type { RequestContext } from '../model/request-context';
+import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
+import type { CachedResponse } from './cached-responses';
+import type { CrossOrigin } from './cross-origin';
+import type { RateLimits } from './rate-limits';
+import type { RateVerdict } from './rate-verdict';
+import type { ResponseCache } from './response-cache';
+
+/** The request proceeds to what routing decided. */
+export interface Admit extends ResponsePlan {
+  readonly kind: 'admit';
+}
+
+export interface Reject extends ResponsePlan {
+  readonly kind: 'reject';
+  readonly problem: Problem;
+}
+
+/** Answered with a stored response. */
+export interface CacheHit extends ResponsePlan {
+  readonly kind: 'cache-hit';
+  readonly response: CachedResponse;
+  readonly ageSeconds: number;
+  readonly notModified: boolean;
+}
+
+/** A CORS preflight, answered with these header lines. */
+export interface Preflight extends ResponsePlan {
+  readonly kind: 'preflight';
+  readonly lines: string;
+}
+
+/** A strict limit awaits Redis. The plan is for a response before its decision. */
+export interface Pending extends ResponsePlan {
+  readonly kind: 'pending';
+  readonly decided: Promise<AdmissionDecision>;
+}
+
+export type AdmissionDecision = Admit | Reject | CacheHit | Preflight;
+
+/** Admission control: CORS, rate limits and the response cache, as decisions about a request. */
+export interface Admission {
+  admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending;
+  /** Invalidates what a transcoded request has changed; null without a cache. Forwarded ones are recorded by the plan. */
+  readonly invalidate: ResponseCache['invalidate'] | null;
+}
+
+export interface AdmissionModules {
+  /** Null where CORS is disabled. */
+  readonly crossOrigin: CrossOrigin | null;
+  /** Null where requests are not limited. */
+  readonly rateLimits: RateLimits | null;
+  /** Null where responses are not cached. */
+  readonly responseCache: ResponseCache | null;
+}
+
+/** Probed by Kubernetes and the like from addresses that clients may share with them. */
+const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
+
+export function createAdmission({ crossOrigin, rateLimits, responseCache }: AdmissionModules): Admission {
+  const revisionLine = createRevisionLine();
+  const stripCrossOrigin = crossOrigin !== null;
+
+  function admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending {
+    const { head } = context.request;
+    let headerLines = revisionLine(context.revision);
+    let preflight: string | null = null;
+    if (crossOrigin !== null) {
+      headerLines += crossOrigin.headerLines(head.headers);
+      preflight = crossOrigin.preflight(head);
+    }
+    if (rateLimits === null || (preflight === null && isExempt(decision, head.target)))
+      return proceed(context, decision, headerLines, preflight);
+    const verdict = rateLimits.admit(context);
+    headerLines += verdict.headerLines;
+    if (verdict.problem !== null) return reject(headerLines, verdict.problem);
+    const limit = preflight === null && 'rateLimit' in decision ? decision.rateLimit : undefined;
+    const strict = limit === undefined ? null : rateLimits.check(limit, context.origin.address);
+    if (strict === null) return proceed(context, decision, headerLines, preflight);
+    const apply = ({ headerLines: strictLines, problem }: RateVerdict) =>
+      problem === null
+        ? proceed(context, decision, headerLines + strictLines, null)
+        : reject(headerLines + strictLines, problem);
+    if (!(strict instanceof Promise)) return apply(strict);
+    return { kind: 'pending', headerLines, stripCrossOrigin, recorder: null, decided: strict.then(apply) };
+  }
+
+  /** The request is within its limits. */
+  function proceed(
+    context: RequestContext,
+    decision: Decision,
+    headerLines: string,
+    preflight: string | null,
+  ): AdmissionDecision {
+    if (preflight !== null)
+      return { kind: 'preflight', headerLines, stripCrossOrigin, recorder: null, lines: preflight };
+    if (responseCache === null || decision.kind !== 'forward') return allow(headerLines, null);
+    const found = responseCache.lookup(context, decision, stripCrossOrigin);
+    switch (found.kind) {
+      case 'hit': {
+        const { response, ageSeconds, notModified } = found;
+        const plan = { headerLines, stripCrossOrigin, recorder: null };
+        return { kind: 'cache-hit', ...plan, response, ageSeconds, notModified };
+      }
+      case 'only-if-cached':
+        return reject(headerLines, new NothingCached());
+      case 'miss':
+        return allow(headerLines, found.recorder);
+    }
+  }
+
+  const allow = (headerLines: string, recorder: ResponseRecorder | null): Admit => ({
+    kind: 'admit',
+    headerLines,
+    stripCrossOrigin,
+    recorder,
+  });
+
+  const reject = (headerLines: string, problem: Problem): Reject => ({
+    kind: 'reject',
+    headerLines,
+    stripCrossOrigin,
+    recorder: null,
+    problem,
+  });
+
+  return { admit, invalidate: responseCache?.invalidate ?? null };
+}
+
+const isExempt = (decision: Decision, target: string) =>
+  decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(target);
+
+/** Formatted once per revision, not per request. */
+function createRevisionLine(): (revision: number) => string {
+  let formatted = -1;
+  let line = '';
+  return (revision) => {
+    if (revision !== formatted) {
+      formatted = revision;
+      line = `X-Registry-Revision: ${revision}\r\n`;
+    }
+    return line;
+  };
+}

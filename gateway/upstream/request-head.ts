@@ -1,0 +1,20 @@
+import { framingLine } from '../http1/framing';
+import { isForwardedUpstream } from '../model/forwarded-fields';
+import type { RequestContext } from '../model/request-context';
+
+/** Serializes the request head for an instance. @param instance used as Host for clients that named none */
+export function requestHeadText(
+  context: RequestContext,
+  target: string,
+  instance: { readonly host: string; readonly port: number },
+): string {
+  const { request } = context;
+  const host = request.host ?? `${instance.host}:${instance.port}`;
+  let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
+  for (const [name, , line] of request.head.headers) {
+    if (isForwardedUpstream(context, name)) text += line;
+  }
+  text += `${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
+  if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  return `${text}${framingLine(request.framing)}\r\n`;
+}
