@@ -4,17 +4,17 @@ import type { Framing } from './framing';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderList } from './message';
 
-/** Hears of the content of a body in order, as ranges of the bytes it came in. */
+/** Receives the content of a body in order, as ranges of the received bytes. */
 export interface ContentReceiver {
   content(bytes: Buffer, start: number, end: number): void;
 }
 
-/** Finds the end of one body, and takes its framing off. */
+/** Finds the end of one body, and removes its framing. */
 export interface BodyDecoder {
   /**
-   * Reads on at `offset` and hands out the content.
+   * Decodes from `offset`, and passes on the content.
    *
-   * @returns the position of the first byte that does not belong to the body any more
+   * @returns the position of the first byte after the body
    * @throws MalformedMessage
    */
   decode(bytes: Buffer, offset: number, receiver: ContentReceiver): number;
@@ -24,13 +24,13 @@ export interface BodyDecoder {
 
 const TRAILER_LIMITS: FieldLimits = { fieldBytes: 8 * 1024, fieldCount: 32 };
 const NO_TRAILERS: HeaderList = [];
-/** The size in hexadecimal, extensions and the line end. */
+/** Hexadecimal size, extensions and CR LF. */
 const MAX_SIZE_LINE_BYTES = 256;
-/** Twelve hexadecimal digits stay exact as a JavaScript number. */
+/** Twelve hexadecimal digits are exact as a JavaScript number. */
 const MAX_SIZE_DIGITS = 12;
 /**
- * Of a chunk's size line so much costs nothing, and twice its content; what all lines have beyond that is bounded: a body
- * could be nearly nothing but extensions otherwise. The rule of Go's net/http (CVE-2023-39326).
+ * A chunk's size line may have this many bytes plus twice its content; the excess of all lines is bounded: otherwise a
+ * body could consist almost entirely of extensions. The rule of Go's net/http (CVE-2023-39326).
  */
 const FREE_SIZE_LINE_BYTES = 16;
 const MAX_EXCESS_BYTES = 16 * 1024;
@@ -38,7 +38,7 @@ const MAX_EXCESS_BYTES = 16 * 1024;
 export function createBodyDecoder(framing: Framing): BodyDecoder {
   switch (framing.kind) {
     case 'none':
-      return NOTHING;
+      return NO_BODY_DECODER;
     case 'length':
       return new LengthDecoder(framing.length);
     case 'until-close':
@@ -48,9 +48,9 @@ export function createBodyDecoder(framing: Framing): BodyDecoder {
   }
 }
 
-const NOTHING: BodyDecoder = { done: true, trailers: NO_TRAILERS, decode: (_, offset) => offset };
+const NO_BODY_DECODER: BodyDecoder = { done: true, trailers: NO_TRAILERS, decode: (_, offset) => offset };
 
-/** A class, because there is one for almost every message: closures would be three objects more. */
+/** A class, because there is one for almost every message: closures would be three more objects. */
 class LengthDecoder implements BodyDecoder {
   readonly trailers = NO_TRAILERS;
   constructor(private left: number) {}
@@ -70,7 +70,7 @@ class LengthDecoder implements BodyDecoder {
 
 type ChunkPart = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers' | 'done';
 
-/** RFC 9112, 7.1. Extensions are read over, as a recipient that does not know them must. */
+/** RFC 9112, 7.1. Extensions are ignored, as a recipient that does not support them must. */
 function chunkedDecoder(): BodyDecoder {
   let part: ChunkPart = 'size';
   let size = 0;
@@ -81,18 +81,18 @@ function chunkedDecoder(): BodyDecoder {
   const trailers = emptySection();
 
   function readSizeByte(code: number) {
-    if (++lineBytes > MAX_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'A chunk extension is too long');
+    if (++lineBytes > MAX_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'Chunk extension too long');
     if (part === 'size-lf') {
       if (code !== LF) throw new MalformedMessage(400, 'A chunk size must end with CR LF');
       part = size === 0 ? 'trailers' : 'data';
       excessBytes = Math.max(0, excessBytes + lineBytes - FREE_SIZE_LINE_BYTES - 2 * size);
       if (excessBytes > MAX_EXCESS_BYTES)
-        throw new MalformedMessage(400, 'There is more of chunk extensions than of content');
+        throw new MalformedMessage(400, 'Chunk extensions exceed the content');
       return;
     }
     const digit = part === 'size' ? (HEX_VALUE[code] ?? -1) : -1;
     if (digit >= 0) {
-      if (++digits > MAX_SIZE_DIGITS) throw new MalformedMessage(400, 'A chunk is too large');
+      if (++digits > MAX_SIZE_DIGITS) throw new MalformedMessage(400, 'Chunk too large');
       size = size * 16 + digit;
       return;
     }
@@ -101,7 +101,7 @@ function chunkedDecoder(): BodyDecoder {
     else if (part === 'size' && code !== SEMICOLON) {
       throw new MalformedMessage(400, 'A chunk size must be a hexadecimal number');
     } else if (FIELD_VALUE[code] !== 1)
-      throw new MalformedMessage(400, 'A chunk extension holds a control character');
+      throw new MalformedMessage(400, 'A chunk extension contains a control character');
     else part = 'extension';
   }
 

@@ -1,14 +1,14 @@
 import type { Framing } from './framing';
 import type { HeaderList } from './message';
 
-/** Where parts of a message go, in order. Bytes are given as a range, so that no view has to be made of each part. */
+/** Receives the parts of a message in order. Bytes are passed as a range, so that no view is allocated per part. */
 export interface PartSink {
   /** @param text latin-1 */
   push(text: string): void;
   pushBytes(bytes: Buffer, start: number, end: number): void;
 }
 
-/** Puts a framing around content, part by part. */
+/** Applies a framing to content, part by part. */
 export interface BodyEncoder {
   content(bytes: Buffer, start: number, end: number, sink: PartSink): void;
   end(trailers: HeaderList, sink: PartSink): void;
@@ -21,13 +21,13 @@ const plainEncoder: BodyEncoder = {
   content(bytes, start, end, sink) {
     sink.pushBytes(bytes, start, end);
   },
-  // Trailers exist in the chunked framing only; RFC 9110, 6.5.1 allows to drop them elsewhere.
+  // Only the chunked framing has trailers; RFC 9110, 6.5.1 allows dropping them elsewhere.
   end() {},
 };
 
 const chunkedEncoder: BodyEncoder = {
   content(bytes, start, end, sink) {
-    // An empty chunk would be read as the end.
+    // An empty chunk is the last one.
     if (start === end) return;
     sink.push(`${(end - start).toString(16)}\r\n`);
     sink.pushBytes(bytes, start, end);

@@ -8,21 +8,21 @@ export const DIGIT_ZERO = 0x30;
 
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** RFC 9110, 5.6.2: what methods and header names are made of. */
+/** RFC 9110, 5.6.2: the characters of methods and field names. */
 export const TOKEN = tableOf(`${LETTERS_AND_DIGITS}!#$%&'*+-.^_\`|~`);
 
-/** RFC 9110, 5.5: visible characters, blanks, tabs and bytes above 127. No other control character, DEL included. */
+/** RFC 9110, 5.5: visible characters, spaces, tabs and bytes above 127. No other control character, DEL included. */
 export const FIELD_VALUE = tableWhere((code) => code === TAB || (code >= SPACE && code !== 0x7f));
 
 /**
- * What a request target is made of: visible ASCII without `"`, `#`, `<`, `>` and the backslash.
+ * The characters of a request target: visible ASCII without `"`, `#`, `<`, `>` and the backslash.
  * RFC 3986 also forbids ^ ` { | }, but browsers send them unescaped in queries (WHATWG URL, query percent-encode set).
  */
 export const TARGET = tableWhere(
   (code) => code > SPACE && code < 0x7f && !'"#<>\\'.includes(String.fromCharCode(code)),
 );
 
-/** Narrower than RFC 3986's reg-name: what names and IPv4 addresses in use are made of. */
+/** Narrower than RFC 3986's reg-name: the characters of host names and IPv4 addresses in use. */
 export const HOST_NAME = tableOf(`${LETTERS_AND_DIGITS}.-_`);
 export const DIGIT = tableOf('0123456789');
 
@@ -33,8 +33,8 @@ export const HEX_VALUE = Int8Array.from({ length: 256 }, (_, code) =>
     : -1,
 );
 
-/** Whether `text` from `start` to `end` is made of the characters in `table` only. */
-export function madeOf(table: Uint8Array, text: string, start: number, end: number): boolean {
+/** Whether `text` from `start` to `end` consists of characters in `table`. */
+export function consistsOf(table: Uint8Array, text: string, start: number, end: number): boolean {
   for (let position = start; position < end; position++) {
     if (table[text.charCodeAt(position)] !== 1) return false;
   }

@@ -4,10 +4,10 @@ import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderLine } from './message';
 
-/** A header or trailer section while it is being read. */
+/** A header or trailer section being read. */
 export interface FieldSection {
   readonly fields: HeaderLine[];
-  /** Length of the lines read so far, line ends included. */
+  /** Length of the lines read so far, including CR LF. */
   bytes: number;
   complete: boolean;
 }
@@ -15,11 +15,11 @@ export interface FieldSection {
 export const emptySection = (): FieldSection => ({ fields: [], bytes: 0, complete: false });
 
 /**
- * Reads the whole lines there are, and judges them in the order of their bytes: the verdict on a message
- * does not depend on how it was cut into packets.
+ * Reads the complete lines, and validates them in the order of their bytes: the result does not depend on how a message
+ * was split into packets.
  *
  * @param text latin-1
- * @returns the position behind the last whole line; what follows must be given again with more behind it
+ * @returns the position after the last complete line; the rest must be passed again with more bytes
  * @throws MalformedMessage
  */
 export function readFieldLines(
@@ -37,11 +37,11 @@ export function readFieldLines(
     position = next;
   }
   section.bytes += position - start;
-  if (!section.complete && end === limit) throw new MalformedMessage(431, 'The header section is too long');
+  if (!section.complete && end === limit) throw new MalformedMessage(431, 'Header section too large');
   return position;
 }
 
-/** @returns the position behind the line, or `start` when the line is not whole yet */
+/** @returns the position after the line, or `start` when the line is incomplete */
 function readFieldLine(
   text: string,
   start: number,
@@ -66,7 +66,7 @@ function readFieldLine(
   let nameEnd = start;
   while (nameEnd < end && TOKEN[text.charCodeAt(nameEnd)] === 1) nameEnd++;
   if (nameEnd >= end) return start;
-  // Folded lines, blanks before the colon and lines without a colon all end here.
+  // Folded lines, whitespace before the colon and lines without a colon are rejected here.
   if (nameEnd === start || text.charCodeAt(nameEnd) !== COLON) {
     throw new MalformedMessage(400, 'A header line must be a name, a colon and a value');
   }
@@ -74,7 +74,7 @@ function readFieldLine(
   while (valueEnd < end && FIELD_VALUE[text.charCodeAt(valueEnd)] === 1) valueEnd++;
   if (valueEnd >= end) return start;
   if (text.charCodeAt(valueEnd) !== CR) {
-    throw new MalformedMessage(400, 'A header value holds a control character');
+    throw new MalformedMessage(400, 'A header value contains a control character');
   }
   if (valueEnd + 1 >= end) return start;
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
@@ -87,8 +87,7 @@ function readFieldLine(
 export const headerLine = (name: string, value: string): HeaderLine => [name, value, `${name}: ${value}\r\n`];
 
 function add(line: HeaderLine, section: FieldSection, limits: FieldLimits) {
-  if (section.fields.length >= limits.fieldCount)
-    throw new MalformedMessage(431, 'There are too many header lines');
+  if (section.fields.length >= limits.fieldCount) throw new MalformedMessage(431, 'Too many header lines');
   section.fields.push(line);
 }
 
@@ -102,20 +101,20 @@ function trimmed(text: string, start: number, end: number): string {
 
 const isBlank = (code: number) => code === SPACE || code === TAB;
 
-/** Whether a header has this name, in whatever spelling. @param usual as it is nearly always spelled */
+/** Compares field names case-insensitively. @param usual in its most frequent spelling */
 export const isField = (name: string, usual: string): boolean =>
   name === usual ||
   (name.length === usual.length &&
     (name.charCodeAt(0) | 0x20) === (usual.charCodeAt(0) | 0x20) &&
     name.toLowerCase() === usual.toLowerCase());
 
-/** The value of a header that may be there once. @throws MalformedMessage when it was there before */
-export function only(before: string | null, value: string, name: string): string {
-  if (before !== null) throw new MalformedMessage(400, `There must be only one ${name} header`);
+/** The value of a field that must not be repeated. @throws MalformedMessage when it is */
+export function single(before: string | null, value: string, name: string): string {
+  if (before !== null) throw new MalformedMessage(400, `Repeated ${name} header`);
   return value;
 }
 
-/** The names that Connection headers list, in lower case. @param before what those before this one listed */
+/** The options listed by Connection fields, in lower case. @param before those of previous lines */
 export function connectionOptions(before: ReadonlySet<string> | null, value: string): ReadonlySet<string> {
   const listed = COMMON_OPTIONS.get(value) ?? optionsIn(value);
   return before === null ? listed : before.union(listed);
@@ -130,7 +129,7 @@ function optionsIn(value: string): ReadonlySet<string> {
   );
 }
 
-/** What almost every Connection header says, taken apart once. */
+/** The most frequent Connection fields, parsed once. */
 const COMMON_OPTIONS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   ['keep-alive', 'Keep-Alive', 'close', 'Upgrade'].map((value) => [value, optionsIn(value)]),
 );

@@ -1,7 +1,7 @@
-import { DIGIT, DIGIT_ZERO, madeOf } from './characters';
+import { consistsOf, DIGIT, DIGIT_ZERO } from './characters';
 import { MalformedMessage } from './malformed-message';
 
-/** How the end of a body is known (RFC 9112, 6.3). */
+/** How the end of a body is determined (RFC 9112, 6.3). */
 export type Framing =
   | { readonly kind: 'none' }
   | { readonly kind: 'length'; readonly length: number }
@@ -12,15 +12,15 @@ export const NO_BODY: Framing = { kind: 'none' };
 export const CHUNKED: Framing = { kind: 'chunked' };
 export const UNTIL_CLOSE: Framing = { kind: 'until-close' };
 
-/** Fifteen digits stay exact as a JavaScript number. */
+/** Fifteen digits are exact as a JavaScript number. */
 const MAX_LENGTH_DIGITS = 15;
 
 /**
- * The framing that Content-Length and Transfer-Encoding declare together. Where two readings are possible,
- * the message is refused: disagreement between two readers is what request smuggling lives on (RFC 9112, 11.2).
+ * The framing declared by Content-Length and Transfer-Encoding. Ambiguous messages are rejected: request smuggling exploits
+ * disagreement between two parsers (RFC 9112, 11.2).
  *
- * @param contentLength,transferEncoding the value of the only such header, null when there is none
- * @returns null when neither is there
+ * @param contentLength,transferEncoding the value of the single such field, null without one
+ * @returns null without either
  * @throws MalformedMessage
  */
 export function declaredFraming(
@@ -29,22 +29,22 @@ export function declaredFraming(
 ): Framing | null {
   if (transferEncoding !== null) {
     if (contentLength !== null) {
-      throw new MalformedMessage(400, 'Content-Length and Transfer-Encoding exclude each other');
+      throw new MalformedMessage(400, 'Content-Length and Transfer-Encoding are mutually exclusive');
     }
     const coding = transferEncoding.toLowerCase();
     if (coding === 'chunked') return CHUNKED;
     if (coding.endsWith(', chunked'))
-      throw new MalformedMessage(501, 'The only transfer coding known here is chunked');
+      throw new MalformedMessage(501, 'The only supported transfer coding is chunked');
     throw new MalformedMessage(400, 'The last transfer coding must be chunked');
   }
   if (contentLength === null) return null;
   return { kind: 'length', length: lengthFrom(contentLength) };
 }
 
-/** Digit by digit: `Number` would have to be given a text of its own, and reads more than digits. */
+/** Digit by digit: `Number` accepts more than digits. */
 function lengthFrom(text: string): number {
-  if (text.length === 0 || text.length > MAX_LENGTH_DIGITS || !madeOf(DIGIT, text, 0, text.length))
-    throw new MalformedMessage(400, 'Content-Length must be one number');
+  if (text.length === 0 || text.length > MAX_LENGTH_DIGITS || !consistsOf(DIGIT, text, 0, text.length))
+    throw new MalformedMessage(400, 'Content-Length must be a single number');
   let length = 0;
   for (let position = 0; position < text.length; position++)
     length = length * 10 + text.charCodeAt(position) - DIGIT_ZERO;
@@ -52,8 +52,8 @@ function lengthFrom(text: string): number {
 }
 
 /**
- * How a response's body goes on to a client: HTTP/1.0 knows no chunks; to others a body of unknown length goes in
- * chunks, so that its end can be told from a break.
+ * The framing of a response to a client: HTTP/1.0 has no chunks; for others a body of unknown length is chunked, so that
+ * truncation is detectable.
  */
 export function framingForClient(framing: Framing, httpVersion: '1.0' | '1.1'): Framing {
   if (framing.kind === 'none' || framing.kind === 'length') return framing;

@@ -1,65 +1,65 @@
 import type { HeaderLine } from './message';
 
 /**
- * Header lines that come again with nearly every message, kept as they were read: a line that is known need not be judged
- * or taken apart once more, and makes no new strings.
+ * A cache of parsed header lines, because most lines repeat with nearly every message: a cached line is neither validated
+ * nor parsed again, and allocates no strings.
  *
- * Each line has one slot, by its length and a few of its characters. It is kept when it comes for the second time in a
- * row for its slot. Others choose the lines, so what is kept is bounded in number and length, and the worst they can do
- * is to have lines judged; what may be secret is not kept.
+ * A direct-mapped cache: each line has one slot, by a hash of its length and a few of its characters. A line is stored
+ * when it is received for the second time in a row for its slot. Clients choose the lines, so the cache is bounded in
+ * number and length, and the worst they can cause is a miss; potentially secret lines are not stored.
  */
 const SLOTS = 1024;
-const LONGEST = 96;
-/** Without the line end a line has at least a name of one character and a colon. */
-const SHORTEST = 2;
+const MAX_LENGTH = 96;
+/** Without CR LF a line has at least a name of one character and a colon. */
+const MIN_LENGTH = 2;
 
-interface Known {
-  /** As it stood in the message, line end included; empty when nothing is kept here. */
+interface CachedLine {
+  /** As received, including CR LF; empty for an unused slot. */
   readonly sent: string;
   readonly line: HeaderLine;
 }
 
-const NOTHING: Known = { sent: '', line: ['', '', ''] };
-const kept: Known[] = Array.from({ length: SLOTS }, () => NOTHING);
-/** What came last for a slot and was not kept: enough of it to tell most others apart. */
+const UNUSED: CachedLine = { sent: '', line: ['', '', ''] };
+const cached: CachedLine[] = Array.from({ length: SLOTS }, () => UNUSED);
+/** Hashes of the lines last received per slot that were not stored. */
 const candidates = new Int32Array(SLOTS);
 
-/** @returns how the line that begins at `start` and has its CR at `end` was read before, if it is known */
+/** @returns the parsed line that begins at `start` and has its CR at `end`, if it is cached */
 export function cachedLine(text: string, start: number, end: number): HeaderLine | null {
   const length = end - start;
-  if (length > LONGEST || length < SHORTEST) return null;
-  const known = kept[slotOf(signOf(text, start, end))] ?? NOTHING;
+  if (length > MAX_LENGTH || length < MIN_LENGTH) return null;
+  const known = cached[slotOf(hashOf(text, start, end))] ?? UNUSED;
   return known.sent.length === length + 2 && text.startsWith(known.sent, start) ? known.line : null;
 }
 
-/** Takes note of a line that was found to be well-formed. */
+/** Stores a valid line at its second occurrence. */
 export function cacheLine(text: string, start: number, end: number, line: HeaderLine): HeaderLine {
   const length = end - start;
-  if (length > LONGEST || SECRET.has(line[0].toLowerCase())) return line;
-  const sign = signOf(text, start, end);
-  const slot = slotOf(sign);
-  if (candidates[slot] !== sign) {
-    candidates[slot] = sign;
+  if (length > MAX_LENGTH || SECRET.has(line[0].toLowerCase())) return line;
+  const hash = hashOf(text, start, end);
+  const slot = slotOf(hash);
+  if (candidates[slot] !== hash) {
+    candidates[slot] = hash;
     return line;
   }
   const own: HeaderLine = [copyOf(line[0]), copyOf(line[1]), copyOf(line[2])];
-  kept[slot] = { sent: copyOf(text.substring(start, end + 2)), line: own };
+  cached[slot] = { sent: copyOf(text.substring(start, end + 2)), line: own };
   return own;
 }
 
 const SECRET = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
 
-/** The ends of a line are where lines of one length differ: names at one, dates, numbers and addresses at the other. */
-function signOf(text: string, start: number, end: number): number {
-  let sign = end - start;
-  sign = (Math.imul(sign, 31) + text.charCodeAt(start)) | 0;
-  sign = (Math.imul(sign, 31) + text.charCodeAt(start + ((end - start) >> 1))) | 0;
+/** Lines of one length differ at their ends: in names at one, in dates, numbers and addresses at the other. */
+function hashOf(text: string, start: number, end: number): number {
+  let hash = end - start;
+  hash = (Math.imul(hash, 31) + text.charCodeAt(start)) | 0;
+  hash = (Math.imul(hash, 31) + text.charCodeAt(start + ((end - start) >> 1))) | 0;
   for (let position = Math.max(start, end - 4); position < end; position++)
-    sign = (Math.imul(sign, 31) + text.charCodeAt(position)) | 0;
-  return sign;
+    hash = (Math.imul(hash, 31) + text.charCodeAt(position)) | 0;
+  return hash;
 }
 
-const slotOf = (sign: number) => (sign ^ (sign >>> 10) ^ (sign >>> 20)) & (SLOTS - 1);
+const slotOf = (hash: number) => (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (SLOTS - 1);
 
-/** Through bytes: a part of a text would keep the whole of it in memory. */
+/** Through bytes: a substring would retain the whole string. */
 const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1');

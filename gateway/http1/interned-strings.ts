@@ -1,28 +1,28 @@
 /**
- * Texts that come again with nearly every message (methods, header names, reasons), kept so that reading one makes no
- * new string: what is then asked of it (a look-up by name, its lower case) is known as well.
+ * String interning for methods, field names and reason phrases, which repeat with nearly every message: reading one
+ * allocates no string, and look-ups by it reuse its hash.
  *
- * Each text has one slot by its hash, and takes it from whatever was there: others choose the texts, so what is kept is
- * bounded, and the worst they can do is to have strings made.
+ * A direct-mapped table: each string has one slot by its hash, and replaces its predecessor. Clients choose the strings,
+ * so the table is bounded, and the worst they can cause is an allocation.
  */
 const SLOTS = 1024;
-const LONGEST = 48;
-const kept: string[] = Array.from({ length: SLOTS }, () => '');
+const MAX_LENGTH = 48;
+const interned: string[] = Array.from({ length: SLOTS }, () => '');
 
-/** The text from `start` to `end`. */
+/** The substring from `start` to `end`. */
 export function internedText(text: string, start: number, end: number): string {
   const length = end - start;
-  if (length > LONGEST) return text.substring(start, end);
+  if (length > MAX_LENGTH) return text.substring(start, end);
   let hash = length;
   for (let position = start; position < end; position++) {
     hash = (Math.imul(hash, 31) + text.charCodeAt(position)) | 0;
   }
   const slot = (hash ^ (hash >>> 10)) & (SLOTS - 1);
-  const known = kept[slot] ?? '';
+  const known = interned[slot] ?? '';
   if (isAt(known, text, start, length)) return known;
-  // Through bytes: a part of a text would keep the whole of it in memory.
+  // Through bytes: a substring would retain the whole string.
   const copy = Buffer.from(text.substring(start, end), 'latin1').toString('latin1');
-  kept[slot] = copy;
+  interned[slot] = copy;
   return copy;
 }
 

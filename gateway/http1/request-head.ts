@@ -1,4 +1,4 @@
-import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
+import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
 import { declaredFraming, NO_BODY } from './framing';
 import { MalformedMessage } from './malformed-message';
 import type { HeaderList, HeadLimits, IncomingRequest } from './message';
@@ -7,21 +7,21 @@ import { isAuthority, originForm } from './target';
 
 export interface RequestHeadReader {
   /**
-   * Reads on at `offset`.
+   * Reads from `offset`.
    *
-   * @returns the request once its head is whole, null as long as it is not (then all bytes have been taken)
+   * @returns the request once its head is complete, else null (then all bytes have been consumed)
    * @throws MalformedMessage
    */
   read(bytes: Buffer, offset: number): IncomingRequest | null;
-  /** Where the bytes behind the head begin, after `read` returned a request. */
+  /** Position after the head, once `read` has returned a request. */
   readonly consumed: number;
-  /** Whether a part of a head has been read. */
+  /** Whether part of a head has been read. */
   readonly started: boolean;
 }
 
-/** Reads request heads one after the other from one connection. Holds no more than one head within its limits. */
+/** Reads successive request heads from one connection. Buffers at most one head within its limits. */
 export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
-  const longestHead = limits.targetBytes + limits.fieldBytes + 64;
+  const maxHeadBytes = limits.targetBytes + limits.fieldBytes + 64;
   let text = '';
   let emptyLineSkipped = false;
   let line: RequestLine | null = null;
@@ -53,10 +53,10 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
       return text !== '' || line !== null;
     },
     read(bytes, offset) {
-      const end = Math.min(bytes.length, offset + longestHead);
+      const end = Math.min(bytes.length, offset + maxHeadBytes);
       text += bytes.toString('latin1', offset, end);
-      const whole = readLines();
-      if (!whole || line === null) {
+      const isComplete = readLines();
+      if (!isComplete || line === null) {
         consumed = end;
         return null;
       }
@@ -71,7 +71,7 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
   };
 }
 
-/** What the lines mean together. */
+/** Interprets the lines of a complete head. */
 function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
   let host: string | null = null;
   let contentLength: string | null = null;
@@ -80,13 +80,13 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
   let upgrade: string | null = null;
   let options: ReadonlySet<string> | null = null;
   for (const [name, value] of fields) {
-    // By length first: most names need not be compared at all.
+    // By length first: most names need no comparison.
     switch (name.length) {
       case 4:
-        if (isField(name, 'Host')) host = only(host, value, 'Host');
+        if (isField(name, 'Host')) host = single(host, value, 'Host');
         break;
       case 6:
-        if (isField(name, 'Expect')) expect = only(expect, value, 'Expect');
+        if (isField(name, 'Expect')) expect = single(expect, value, 'Expect');
         break;
       case 7:
         if (isField(name, 'Upgrade')) upgrade = value.toLowerCase();
@@ -95,23 +95,23 @@ function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
         if (isField(name, 'Connection')) options = connectionOptions(options, value);
         break;
       case 14:
-        if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
+        if (isField(name, 'Content-Length')) contentLength = single(contentLength, value, 'Content-Length');
         break;
       case 17:
         if (isField(name, 'Transfer-Encoding'))
-          transferEncoding = only(transferEncoding, value, 'Transfer-Encoding');
+          transferEncoding = single(transferEncoding, value, 'Transfer-Encoding');
         break;
     }
   }
   const { method, httpVersion } = line;
   const target = originForm(method, line.target);
-  if (host === null && httpVersion === '1.1') throw new MalformedMessage(400, 'The Host header is missing');
-  if (host !== null && !isAuthority(host)) throw new MalformedMessage(400, 'The Host header is malformed');
+  if (host === null && httpVersion === '1.1') throw new MalformedMessage(400, 'Missing Host header');
+  if (host !== null && !isAuthority(host)) throw new MalformedMessage(400, 'Malformed Host header');
   if (transferEncoding !== null && httpVersion === '1.0') {
-    throw new MalformedMessage(400, 'HTTP/1.0 knows no Transfer-Encoding');
+    throw new MalformedMessage(400, 'HTTP/1.0 does not support Transfer-Encoding');
   }
   if (expect !== null && expect.toLowerCase() !== '100-continue') {
-    throw new MalformedMessage(417, 'The only expectation known here is 100-continue');
+    throw new MalformedMessage(417, 'The only supported expectation is 100-continue');
   }
   const framing = declaredFraming(contentLength, transferEncoding) ?? NO_BODY;
   return {

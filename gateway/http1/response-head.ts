@@ -1,24 +1,24 @@
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
-import { connectionOptions, emptySection, isField, only, readFieldLines } from './field-lines';
+import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
 import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderList, IncomingResponse } from './message';
 
 export interface ResponseHeadReader {
-  /** What comes next answers a request with this method. */
+  /** The next response is to a request with this method. */
   expect(method: string): void;
   /**
-   * @returns the response once its head is whole, null as long as it is not (then all bytes have been taken)
+   * @returns the response once its head is complete, else null (then all bytes have been consumed)
    * @throws MalformedMessage
    */
   read(bytes: Buffer, offset: number): IncomingResponse | null;
-  /** Where the bytes behind the head begin, after `read` returned a response. */
+  /** Position after the head, once `read` has returned a response. */
   readonly consumed: number;
 }
 
 interface StatusLine {
-  /** As it stood there, line end included. */
+  /** As received, including CR LF. */
   readonly sent: string;
   readonly status: number;
   readonly reason: string;
@@ -28,19 +28,19 @@ interface StatusLine {
 
 const MAX_REASON_CHARACTERS = 256;
 
-/** Server-sent events: they go on until one side has had enough. */
+/** Server-sent events: a stream without an end of its own. */
 export const isEventStream = ({ headers }: IncomingResponse): boolean =>
   headers.some(
     ([name, value]) => isField(name, 'Content-Type') && value.toLowerCase().startsWith('text/event-stream'),
   );
 
-/** Reads interim and final heads, one response after the other from one connection. */
+/** Reads successive interim and final response heads from one connection. */
 export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReader {
-  const longestHead = limits.fieldBytes + MAX_REASON_CHARACTERS + 64;
+  const maxHeadBytes = limits.fieldBytes + MAX_REASON_CHARACTERS + 64;
   let method = '';
   let text = '';
   let line: StatusLine | null = null;
-  /** One connection's responses begin alike, mostly. */
+  /** Responses of one connection mostly have the same status line. */
   let lastLine: StatusLine | null = null;
   let section = emptySection();
   let consumed = 0;
@@ -52,7 +52,7 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
       return consumed;
     },
     read(bytes, offset) {
-      const end = Math.min(bytes.length, offset + longestHead);
+      const end = Math.min(bytes.length, offset + maxHeadBytes);
       text += bytes.toString('latin1', offset, end);
       let position = 0;
       if (line === null) {
@@ -76,7 +76,7 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
   };
 }
 
-/** `HTTP-version SP status-code [SP reason-phrase] CRLF`; the blank before an empty reason is often left out. */
+/** `HTTP-version SP status-code [SP reason-phrase] CRLF`; the space before an empty reason is often omitted. */
 function readStatusLine(text: string): StatusLine | null {
   if (text.length < 13) {
     if (!'HTTP/1.'.startsWith(text.slice(0, 7)))
@@ -96,14 +96,14 @@ function readStatusLine(text: string): StatusLine | null {
   if (status < 100 || status > 599) throw new MalformedMessage(400, 'A status must be between 100 and 599');
   let end = 12;
   while (end < text.length && FIELD_VALUE[text.charCodeAt(end)] === 1) end++;
-  if (end - 12 > MAX_REASON_CHARACTERS) throw new MalformedMessage(400, 'The reason is too long');
+  if (end - 12 > MAX_REASON_CHARACTERS) throw new MalformedMessage(400, 'Reason phrase too long');
   if (end + 1 >= text.length) return null;
   if (
     text.charCodeAt(end) !== CR ||
     text.charCodeAt(end + 1) !== LF ||
     (end > 12 && text.charCodeAt(12) !== SPACE)
   ) {
-    throw new MalformedMessage(400, 'The status line is malformed');
+    throw new MalformedMessage(400, 'Malformed status line');
   }
   return {
     sent: text.slice(0, end + 2),
@@ -125,17 +125,17 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
         if (isField(name, 'Connection')) options = connectionOptions(options, value);
         break;
       case 14:
-        if (isField(name, 'Content-Length')) contentLength = only(contentLength, value, 'Content-Length');
+        if (isField(name, 'Content-Length')) contentLength = single(contentLength, value, 'Content-Length');
         break;
       case 17:
         if (isField(name, 'Transfer-Encoding'))
-          transferEncoding = only(transferEncoding, value, 'Transfer-Encoding');
+          transferEncoding = single(transferEncoding, value, 'Transfer-Encoding');
         break;
     }
   }
-  // A server that old did not mean what this means since (RFC 9112, 6.1).
+  // HTTP/1.0 servers did not define it (RFC 9112, 6.1).
   if (transferEncoding !== null && line.httpVersion === '1.0')
-    throw new MalformedMessage(400, 'HTTP/1.0 knows no Transfer-Encoding');
+    throw new MalformedMessage(400, 'HTTP/1.0 does not support Transfer-Encoding');
   const declared = declaredFraming(contentLength, transferEncoding);
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
   return {
