@@ -64,7 +64,7 @@ const instancesOf = async (name: string) => {
 };
 
 describe('routing', () => {
-  test('a root route goes on untouched, a prefix and a version are taken off', async () => {
+  test('a root route is forwarded unchanged, a prefix and a version are stripped', async () => {
     expect(await read('/birds/7')).toMatchObject({ service: 'birds', id: '7', path: '/birds/7' });
     expect(await read('/birds/birds/7')).toMatchObject({ service: 'birds', path: '/birds/7' });
     expect(await read('/birds-too/birds/7?x=1')).toMatchObject({ service: 'birds', path: '/birds/7' });
@@ -76,7 +76,7 @@ describe('routing', () => {
     expect((await ask('/things-of-nests/7')).status).toBe(404);
   });
 
-  test("a service's own pages are shown below its prefix, but not its metrics", async () => {
+  test("a service's operational pages are served below its prefix, but not its metrics", async () => {
     expect(await read('/birds/health')).toMatchObject({ name: 'birds' });
     expect(await read('/nests/openapi.json')).toMatchObject({ info: { title: 'Rookery nests' } });
     expect((await ask('/birds/docs')).headers.get('content-type')).toContain('text/html');
@@ -84,7 +84,7 @@ describe('routing', () => {
     expect(await (await ask('/nests-too/metrics')).json()).toMatchObject({ code: 'route.not-found' });
   });
 
-  test('refusals are problem documents with their codes', async () => {
+  test('rejections are problem documents with their codes', async () => {
     const wrongMethod = await ask('/birds/7', { method: 'DELETE' });
     expect(wrongMethod.headers.get('allow')).toBe('GET, HEAD');
     expect(wrongMethod.headers.get('content-type')).toBe('application/problem+json');
@@ -95,7 +95,7 @@ describe('routing', () => {
     expect((await ask('/birds/7', { method: 'HEAD' })).status).toBe(200);
   });
 
-  test('a path is the same path whatever the client calls this host', async () => {
+  test('routing does not depend on the Host', async () => {
     for (const host of ['a', 'localhost', 'rookery.example:8080']) {
       expect((await ask('/health', { headers: { host } })).status).toBe(200);
       expect(await read('/birds/7', { headers: { host } })).toMatchObject({ path: '/birds/7' });
@@ -103,8 +103,8 @@ describe('routing', () => {
   });
 });
 
-describe('instances come and go', () => {
-  test('a new one is routed to within a second, and a clean stop under load loses no request', async () => {
+describe('changing instances', () => {
+  test('a new one receives requests within a second, and a graceful shutdown under load loses none', async () => {
     const second = await startService('birds');
     await eventually(async () => expect((await read('/birds/1')).process).toBe(second.pid), 1_000);
 
@@ -129,14 +129,14 @@ describe('instances come and go', () => {
     expect(await instancesOf('birds')).toBe(1);
   }, 30_000);
 
-  test('a killed one fails no read while another is there', async () => {
+  test('a killed one fails no read while another is available', async () => {
     const second = await startService('nests');
     await eventually(async () => expect(await instancesOf('nests')).toBe(2));
     await second.kill();
     for (let request = 0; request < 200; request++) expect((await ask('/nests/1')).status).toBe(200);
   }, 30_000);
 
-  test('a service without an instance is unavailable, and is back at once when one is', async () => {
+  test('a service without an instance is unavailable, and available again with the first one', async () => {
     const eggs = await startService('eggs');
     await eventually(async () => expect((await ask('/eggs/1')).status).toBe(200));
     await eggs.stop();
@@ -150,7 +150,7 @@ describe('instances come and go', () => {
 });
 
 describe('the merged OpenAPI document', () => {
-  test('is valid, with every name unique and every reference in place', async () => {
+  test('is valid, with unique names and resolvable references', async () => {
     const document = await eventually(async () => {
       const answer = await read('/openapi.json');
       expect(Object.keys(Object(answer.paths))).toEqual(
@@ -181,7 +181,7 @@ describe('the merged OpenAPI document', () => {
     expect(ids.length).toBeGreaterThanOrEqual(8);
   });
 
-  test('is answered with 304 to who has it', async () => {
+  test('is revalidated with 304', async () => {
     const etag = (await ask('/openapi.json')).headers.get('etag') ?? '';
     expect((await ask('/openapi.json', { headers: { 'if-none-match': etag } })).status).toBe(304);
     expect(await (await ask('/docs')).text()).toContain('SwaggerUIBundle');
@@ -189,7 +189,7 @@ describe('the merged OpenAPI document', () => {
 });
 
 describe("the gateway's own pages", () => {
-  test('programs get JSON, browsers a page that needs nothing from elsewhere', async () => {
+  test('are JSON or a self-contained HTML page, by content negotiation', async () => {
     const asked = await read('/');
     expect(asked).toMatchObject({ name: 'Rookery gateway', services: { birds: { state: 'up' } } });
     const page = await ask('/', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
@@ -199,13 +199,13 @@ describe("the gateway's own pages", () => {
     expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 
-  test('what is open to all names no address', async () => {
+  test('the public status contains no addresses', async () => {
     const port = new URL(birds.url).port;
     expect(JSON.stringify(await read('/'))).not.toContain(port);
     expect(JSON.stringify(await read('/openapi.json'))).not.toContain(port);
   });
 
-  test('the route table is for operators', async () => {
+  test('the route table requires an operator', async () => {
     expect((await ask('/routes')).status).toBe(401);
     expect((await ask('/routes', { headers: { authorization: await bearer([]) } })).status).toBe(403);
     const table = await read('/routes', { headers: { authorization: await bearer(['gateway:read']) } });
@@ -228,7 +228,7 @@ describe("the gateway's own pages", () => {
     });
   });
 
-  test('readiness says how old the view of the registry is', async () => {
+  test("readiness reports the age of the registry's snapshot", async () => {
     const ready = await read('/readyz');
     expect(ready).toMatchObject({
       status: 'ready',
@@ -239,7 +239,7 @@ describe("the gateway's own pages", () => {
   });
 });
 
-test('with the registry away, the last view goes on serving', async () => {
+test('while the registry is unavailable, the last snapshot is used', async () => {
   await registry.kill();
   for (let request = 0; request < 20; request++) expect((await ask('/birds/1')).status).toBe(200);
   expect((await ask('/readyz')).status).toBe(200);

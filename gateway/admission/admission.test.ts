@@ -41,7 +41,7 @@ const ask = (path: string, init: RequestInit = {}) =>
 const metric = async (pattern: RegExp) =>
   Number(pattern.exec(await (await ask('/metrics')).text())?.[1] ?? Number.NaN);
 
-test('a page of a listed origin may read answers of services, of the gateway itself, and refusals', async () => {
+test('a listed origin receives CORS headers on upstream responses, local responses and rejections', async () => {
   for (const path of ['/birds/1', '/', '/nowhere']) {
     const { headers } = await ask(path, { headers: { origin: APP } });
     expect(headers.get('access-control-allow-origin')).toBe(APP);
@@ -50,7 +50,7 @@ test('a page of a listed origin may read answers of services, of the gateway its
   }
 });
 
-test('a preflight learns the methods of a route, below a prefix as well', async () => {
+test('a preflight lists the methods of a route, also below a prefix', async () => {
   const asked = { origin: APP, 'access-control-request-method': 'POST' };
   const preflight = (path: string) => ask(path, { method: 'OPTIONS', headers: asked });
   const answer = await preflight('/birds');
@@ -64,7 +64,7 @@ test('a preflight learns the methods of a route, below a prefix as well', async 
   expect([plain.status, plain.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
 });
 
-test("a service's public files are kept, and what is not public is asked for each time", async () => {
+test('public files of a service are cached, private ones are not', async () => {
   const first = await ask(STYLE);
   const text = await first.text();
   expect(first.headers.get('cache-control')).toContain('public');

@@ -50,7 +50,7 @@ const preflight = (name: string, origin: string, target = '/known') =>
   ask(name, 'OPTIONS', target, { Origin: origin, 'Access-Control-Request-Method': 'PUT' });
 
 describe('with listed origins', () => {
-  test('their pages may read answers, with cookies, and what an instance says of that is dropped', async () => {
+  test('responses allow the origin with credentials, and CORS fields of the instance are dropped', async () => {
     const answer = await ask('listed', 'GET', '/known', { Origin: APP });
     expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual([`Access-Control-Allow-Origin: ${APP}`]);
     expect(answer).toContain('Access-Control-Allow-Credentials: true\r\n');
@@ -59,7 +59,7 @@ describe('with listed origins', () => {
     expect(answer).toContain('Vary: Origin\r\n');
   });
 
-  test('pages of others may not, but their requests go on, and no cache mixes them up', async () => {
+  test('other origins get no CORS headers, their requests are forwarded, and responses vary by Origin', async () => {
     for (const headers of [{ Origin: 'https://app.example.com.evil' }, { Origin: 'null' }, {}]) {
       const answer = await ask('listed', 'GET', '/known', headers);
       expect(answer).toStartWith('HTTP/1.1 200 OK');
@@ -68,7 +68,7 @@ describe('with listed origins', () => {
     }
   });
 
-  test('a preflight is answered here, with the methods of the path', async () => {
+  test('a preflight is answered by the gateway with the methods of the path', async () => {
     const before = upstream.connections.length;
     const answer = await preflight('listed', APP);
     expect(answer).toStartWith('HTTP/1.1 204 No Content');
@@ -80,7 +80,7 @@ describe('with listed origins', () => {
     expect(upstream.connections).toHaveLength(before);
   });
 
-  test('a preflight of somebody else is an OPTIONS like any other', async () => {
+  test('a preflight of an unlisted origin is a regular OPTIONS request', async () => {
     const before = upstream.connections.length;
     expect(await preflight('listed', 'https://elsewhere.example')).not.toContain('Access-Control-');
     expect(await preflight('listed', APP, '/unknown')).not.toContain('Access-Control-Allow-Methods');
@@ -88,15 +88,15 @@ describe('with listed origins', () => {
     expect(upstream.connections).toHaveLength(before + 3);
   });
 
-  test('refusals can be read as well', async () => {
+  test('rejections carry CORS headers', async () => {
     const answer = await ask('listed', 'POST', '/known', { Origin: APP, 'Content-Length': '999999999' });
     expect(answer).toStartWith('HTTP/1.1 413');
     expect(answer).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
   });
 });
 
-describe('with every origin', () => {
-  test('all pages may read answers, and all answers are the same', async () => {
+describe('with any origin allowed', () => {
+  test('responses allow any origin, and do not vary', async () => {
     for (const headers of [{ Origin: 'https://anywhere.example' }, {}]) {
       const answer = await ask('open', 'GET', '/known', headers);
       expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual(['Access-Control-Allow-Origin: *']);
@@ -106,18 +106,18 @@ describe('with every origin', () => {
     expect(await preflight('open', 'https://anywhere.example')).toContain('Allow-Methods: GET, PUT, OPTIONS');
   });
 
-  test('cookies may not come: any page could act for whoever looks at it', () => {
+  test('credentials are not allowed: any page could act on behalf of its visitor', () => {
     expect(() => crossOrigin({ CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' })).toThrow('CORS_ORIGINS');
   });
 });
 
-test('without any, nothing is said and what an instance says passes', async () => {
+test('without CORS settings, CORS fields of the instance are forwarded', async () => {
   const answer = await ask('off', 'GET', '/known', { Origin: APP });
   expect(answer.match(/Access-Control-.*/g)).toEqual(['Access-Control-Allow-Origin: *']);
   expect(answer).not.toContain('Vary: Origin');
 });
 
-test('what is no origin is refused at the start', () => {
+test('invalid origins are rejected at startup', () => {
   const problemsOf = (origins: string) =>
     parseEnvironment(crossOriginFields, { CORS_ORIGINS: origins }).problems;
   for (const wrong of ['app.example.com', 'https://a.example/', 'https://a.example, *', 'null'])

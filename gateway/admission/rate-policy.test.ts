@@ -16,13 +16,13 @@ function admittedOf(perMinute: number, timesMs: readonly number[]): number[] {
 const limits = fc.integer({ min: 1, max: 100_000 });
 
 describe('a rate limit', () => {
-  test('of 1,200 a minute admits 600 at once, and then one every 50 ms', () => {
+  test('of 1,200 per minute admits a burst of 600, then one every 50 ms', () => {
     expect(admittedOf(1_200, Array(1_000).fill(5))).toHaveLength(600);
     const everyMs = Array.from({ length: 1_000 }, (_, ms) => ms);
     expect(admittedOf(1_200, [...Array(600).fill(0), ...everyMs])).toHaveLength(600 + 19);
   });
 
-  test('in no minute admits more than its number and the burst', () => {
+  test('never admits more than the limit and the burst in a minute', () => {
     const gaps = fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), gaps, (perMinute, gapsMs) => {
@@ -40,7 +40,7 @@ describe('a rate limit', () => {
     );
   });
 
-  test('never refuses who keeps to its pace, however that falls on the clock', () => {
+  test('never rejects a client at the allowed pace, at any clock offset', () => {
     fc.assert(
       fc.property(limits, fc.double({ min: 0, max: 1e9, noNaN: true }), (perMinute, fromMs) => {
         const times = Array.from({ length: 200 }, (_, count) => fromMs + count * (60_000 / perMinute));
@@ -49,7 +49,7 @@ describe('a rate limit', () => {
     );
   });
 
-  test('says how many are left and how long to wait, and keeps its word', () => {
+  test('reports the remaining requests and the wait consistently', () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 0, max: 300 }), (perMinute, used) => {
         const policy = createRatePolicy('test', perMinute);
@@ -68,7 +68,7 @@ describe('a rate limit', () => {
     );
   });
 
-  test('is told in the header fields of the draft', () => {
+  test('is reported in the header fields of the draft', () => {
     const headers = createRateHeaders(createRatePolicy('default', 1_200));
     const policyLine = 'RateLimit-Policy: "default";q=600;w=30\r\n';
     expect(headers.admitted(600)).toBe(`${policyLine}RateLimit: "default";r=600;t=0\r\n`);
@@ -79,7 +79,7 @@ describe('a rate limit', () => {
 });
 
 describe('buckets', () => {
-  test('are bounded: the oldest goes', () => {
+  test('are bounded: the oldest is evicted', () => {
     const buckets = createRateBuckets(3);
     const first = buckets.of('a');
     for (const key of ['b', 'c', 'd']) buckets.of(key);
@@ -87,7 +87,7 @@ describe('buckets', () => {
     expect(buckets.of('a')).not.toBe(first);
   });
 
-  test('are swept once they say nothing any more', () => {
+  test('are swept once they are restored', () => {
     const policy = createRatePolicy('test', 60);
     const buckets = createRateBuckets();
     take(buckets.of('a'), policy, 0);

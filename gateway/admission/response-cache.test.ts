@@ -64,8 +64,8 @@ async function scene(
 
 const PUBLIC = 'Cache-Control: public, max-age=60\r\nETag: "one"\r\n';
 
-describe('a response that says everybody may have it', () => {
-  test('is given to the next who asks, with its age and an id of their own', async () => {
+describe('an explicitly cacheable response', () => {
+  test("is served to the next request, with its age and that request's id", async () => {
     const { ask, forwarded, later } = await scene(`${PUBLIC}X-Request-ID: of-the-first\r\nX-Colour: red\r\n`);
     expect((await ask('GET /thing', { 'X-Request-ID': 'first-request' })).body).toBe('answer 1');
     later(5_000);
@@ -80,7 +80,7 @@ describe('a response that says everybody may have it', () => {
     expect(forwarded).toEqual(['GET /thing']);
   });
 
-  test('is asked for again when its time is over', async () => {
+  test('is fetched again when it has expired', async () => {
     const { ask, later } = await scene(PUBLIC);
     await ask('GET /thing');
     later(60_001);
@@ -88,7 +88,7 @@ describe('a response that says everybody may have it', () => {
     expect((await ask('GET /thing')).body).toBe('answer 2');
   });
 
-  test('counts what it was old already, and prefers the time for shared caches', async () => {
+  test('includes its initial age, and prefers s-maxage', async () => {
     const { ask, later } = await scene('Cache-Control: public, max-age=9, s-maxage=60\r\nAge: 50\r\n');
     await ask('GET /thing');
     expect((await ask('GET /thing')).head).toMatch(/\r\nAge: 50\r\n/);
@@ -96,7 +96,7 @@ describe('a response that says everybody may have it', () => {
     expect((await ask('GET /thing')).body).toBe('answer 2');
   });
 
-  test('answers with 304 who has it', async () => {
+  test('is revalidated with 304', async () => {
     const { ask, forwarded } = await scene(`${PUBLIC}Content-Type: text/plain\r\n`);
     await ask('GET /thing');
     for (const tags of ['"one"', 'W/"one"', '"two", "one"', '*']) {
@@ -109,7 +109,7 @@ describe('a response that says everybody may have it', () => {
     expect(forwarded).toHaveLength(1);
   });
 
-  test('is one for each query, host and value of what it varies by', async () => {
+  test('is stored per query, host and value of its Vary fields', async () => {
     const { ask } = await scene(`${PUBLIC}Vary: Accept-Encoding\r\n`);
     const bodies = async (requests: [string, Record<string, string>?][]) => {
       const answers: string[] = [];
@@ -126,7 +126,7 @@ describe('a response that says everybody may have it', () => {
     expect(await bodies(different)).toEqual(['answer 1', 'answer 2', 'answer 3', 'answer 4']);
   });
 
-  test('is forgotten when something is written to its path, whatever the query', async () => {
+  test('is invalidated by a write to its path, whatever the query', async () => {
     const { ask, forwarded } = await scene((received) =>
       received.startsWith('PUT') ? 'HTTP/1.1 409 Conflict\r\n' : PUBLIC,
     );
@@ -140,7 +140,7 @@ describe('a response that says everybody may have it', () => {
   });
 });
 
-test('what is below a thing goes with it, and stays when something is added to it', async () => {
+test('a change or delete invalidates everything below the path, a POST does not', async () => {
   const { ask, forwarded } = await scene(PUBLIC);
   await ask('GET /files/7/content?v=1');
   await ask('GET /files/70/content');
@@ -154,7 +154,7 @@ test('what is below a thing goes with it, and stays when something is added to i
   expect(forwarded.slice(4)).toEqual(['DELETE /files/7', 'GET /files/7/content?v=1']);
 });
 
-test('an answer that was under way while its thing was changed is not kept', async () => {
+test('a response in flight during a write is not stored', async () => {
   const waiting: (() => void)[] = [];
   let answers = 0;
   const upstream = rawUpstream((received, reply) => {
@@ -182,7 +182,7 @@ test('an answer that was under way while its thing was changed is not kept', asy
   expect(await (await fetch(`${gateway.url}/files/7/content`)).text()).toBe('answer 3');
 });
 
-test('of writes only the last are known; what was asked before them is not kept either', () => {
+test('recent writes are bounded; responses requested before the oldest are not stored', () => {
   const writes = createRecentWrites();
   writes.record('/files/7', true, 10);
   writes.record('/posts', false, 10);
@@ -201,7 +201,7 @@ test('of writes only the last are known; what was asked before them is not kept 
   expect([changed('/anything', 10), changed('/anything', 15)]).toEqual([true, false]);
 });
 
-test('nothing is kept longer than ten minutes: another gateway may have heard that it is gone', async () => {
+test('nothing is stored longer than ten minutes: it may be deleted through another gateway', async () => {
   const { ask, later } = await scene('Cache-Control: public, max-age=31536000, immutable\r\n');
   await ask('GET /thing');
   later(599_000);
@@ -210,8 +210,8 @@ test('nothing is kept longer than ten minutes: another gateway may have heard th
   expect((await ask('GET /thing')).body).toBe('answer 2');
 });
 
-describe('what a request asks', () => {
-  test('is done: nothing kept, nothing older, only what is kept', async () => {
+describe('request directives', () => {
+  test('no-store, no-cache, max-age, min-fresh and only-if-cached are honoured', async () => {
     const { ask, forwarded, later } = await scene(PUBLIC);
     const nothing = await ask('GET /thing', { 'Cache-Control': 'only-if-cached' });
     expect([nothing.status, JSON.parse(nothing.body).code]).toEqual([504, 'cache.nothing-kept']);
@@ -230,7 +230,7 @@ describe('what a request asks', () => {
   });
 });
 
-describe('never kept', () => {
+describe('never stored', () => {
   const cases: [string, string][] = [
     ['without a word about it', 'ETag: "one"\r\n'],
     ['with a time, but not for everybody', 'Cache-Control: max-age=60\r\n'],
@@ -253,14 +253,14 @@ describe('never kept', () => {
       expect(forwarded).toHaveLength(2);
     });
 
-  test('larger than 256 KiB, said beforehand or not', async () => {
+  test('larger than 256 KiB, with a length or without', async () => {
     const { ask, forwarded } = await scene(PUBLIC, { body: () => 'x'.repeat(256 * 1024 + 1), bytes: 1e8 });
     await ask('GET /thing');
     await ask('GET /thing');
     expect(forwarded).toHaveLength(2);
   });
 
-  test('broken off', async () => {
+  test('truncated', async () => {
     const upstream = rawUpstream((received, reply, _end, reset) => {
       if (!received.endsWith('\r\n\r\n')) return;
       reply(`HTTP/1.1 200 OK\r\n${PUBLIC}Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n`);
@@ -281,7 +281,7 @@ describe('never kept', () => {
   });
 });
 
-test('what is kept is bounded, and what was not asked for the longest goes', () => {
+test('the cache is bounded, and the least recently used entry is evicted', () => {
   const cached = createCachedResponses(10_000);
   const response = {
     service: 'things',
@@ -313,7 +313,7 @@ test('what is kept is bounded, and what was not asked for the longest goes', () 
   expect([cached.count, cached.bytes]).toEqual([0, 0]);
 });
 
-test('directives are read as they are written, and in doubt make less cacheable', () => {
+test('directives are parsed leniently, and malformed ones make a response less cacheable', () => {
   const seconds = (...values: string[]) =>
     sharedSeconds(cacheDirectives(values.map((value) => headerLine('cache-control', value))));
   expect(seconds('public, max-age=60')).toBe(60);

@@ -54,7 +54,7 @@ function generalLimits(count: number) {
   );
 }
 
-test('what one gateway has admitted, the other knows after a round, and has to wait for', async () => {
+test('after a synchronization a gateway counts what the other has admitted', async () => {
   const [one, other] = generalLimits(2);
   if (!one || !other) throw new Error('no gateways');
   const admits = (limit: typeof one) => limit.admit(requestFrom('203.0.113.7')).problem === null;
@@ -66,7 +66,7 @@ test('what one gateway has admitted, the other knows after a round, and has to w
   expect(other.admit(requestFrom('203.0.113.8')).problem).toBeNull();
 });
 
-test('of a flood over several gateways each admits at most its burst before it hears of the others', async () => {
+test('before a synchronization each gateway admits at most its burst', async () => {
   const limits = generalLimits(3);
   const admitted = () =>
     limits.map((limit) => {
@@ -84,7 +84,7 @@ test('of a flood over several gateways each admits at most its burst before it h
   expect(verdicts.at(-1)?.headerLines).toContain('RateLimit: "default";r=0;t=');
 });
 
-test('addresses of one IPv6 network are one', async () => {
+test('addresses of one IPv6 network share a bucket', async () => {
   const [limit] = generalLimits(1);
   for (let count = 0; count < 10; count++)
     expect(limit?.admit(requestFrom(`2001:db8:1:2::${count}`)).problem).toBeNull();
@@ -92,7 +92,7 @@ test('addresses of one IPv6 network are one', async () => {
   expect(limit?.admit(requestFrom('2001:db8:1:3::1')).problem).toBeNull();
 });
 
-test('a verified user is counted wherever they come from, a forged token where it comes from', () => {
+test('a verified user has one bucket at all addresses, a forged token counts for its address', () => {
   const verified: string[] = [];
   const callers = {
     userOf: (authorization: string) => (authorization === 'Bearer of-alice' ? '@alice' : null),
@@ -109,7 +109,7 @@ test('a verified user is counted wherever they come from, a forged token where i
   expect(verified).toHaveLength(10);
 });
 
-test('many who ask are told of in few calls, each with what is theirs', async () => {
+test('many buckets are synchronized in few calls', async () => {
   const secret = newSecret();
   const { shared } = gateway(secret);
   const buckets = Array.from({ length: 500 }, (_, index) => ({
@@ -129,7 +129,7 @@ test('many who ask are told of in few calls, each with what is theirs', async ()
 
 const PER_MINUTE = { 'sign-in': 20, registration: 0, 'password-reset': 5 };
 
-test('a strict limit is exact over all gateways, however many ask at once', async () => {
+test('a strict limit is exact over all gateways under concurrency', async () => {
   const secret = newSecret();
   const limits = Array.from({ length: 3 }, () => createStrictLimits(PER_MINUTE, gateway(secret)));
   const verdicts = await Promise.all(
@@ -143,7 +143,7 @@ test('a strict limit is exact over all gateways, however many ask at once', asyn
   expect(limits[0]?.check('registration', '203.0.113.7')).toBeNull();
 });
 
-test('who is over a strict limit is refused at once, and Redis is left alone', async () => {
+test('a client over a strict limit is rejected without querying Redis', async () => {
   const limit = createStrictLimits(PER_MINUTE, gateway(newSecret()));
   const check = () => limit.check('password-reset', '203.0.113.7');
   for (let count = 0; count < 3; count++) expect((await check())?.problem).toBeNull();
@@ -154,7 +154,7 @@ test('who is over a strict limit is refused at once, and Redis is left alone', a
   );
 });
 
-test('a Redis that does not answer is waited for once, and then not', async () => {
+test('an unresponsive Redis delays only the first request', async () => {
   const parts = gateway(newSecret());
   const unresponsive = {
     ...parts,
@@ -172,7 +172,7 @@ test('a Redis that does not answer is waited for once, and then not', async () =
   expect(verdicts.filter(({ problem }) => problem === null)).toHaveLength(9);
 });
 
-test('Redis learns neither addresses nor users, and forgets who has everything back', async () => {
+test('keys in Redis reveal neither addresses nor users, and expire with their bucket', async () => {
   const secret = newSecret();
   const policy = createRatePolicy('default', 60_000);
   const limit = createGeneralLimit(policy, { ...gateway(secret), callers: nobody });

@@ -46,7 +46,7 @@ function createScene() {
   };
 }
 
-describe('who is behind a token', () => {
+describe('the user of a token', () => {
   test('is known once it is verified, and the same for every token of a user', async () => {
     const { callers } = createScene();
     const [one, other] = [await tokenOf('alice'), await tokenOf('alice')];
@@ -57,7 +57,7 @@ describe('who is behind a token', () => {
     await eventually(() => expect(callers.userOf(other)).toBe('@alice'));
   });
 
-  test('is nobody for a forged one, which is not looked at again for a while', async () => {
+  test('is null for a forged one, which is not verified again for a while', async () => {
     const { callers, verified, later } = createScene();
     const good = await tokenOf('alice');
     const forged = await tokenOf('alice', { secret: 'another-secret-for-tests-of-callers' });
@@ -79,7 +79,7 @@ describe('who is behind a token', () => {
     expect(callers.userOf(forged)).toBeNull();
   });
 
-  test('is forgotten when the token ends, and asked for again before', async () => {
+  test('is dropped when the token expires, and verified again before', async () => {
     const { callers, verified, later } = createScene();
     const token = await tokenOf('alice', { seconds: 100 });
     callers.verifyInBackground(token);
@@ -91,7 +91,7 @@ describe('who is behind a token', () => {
     expect(callers.userOf(token)).toBeNull();
   });
 
-  test('is read from the Authorization header, however it is spelled', () => {
+  test('is read from the Authorization header in any case', () => {
     const headers = [headerLine('Content-Type', 'a/b'), headerLine('authorization', 'Bearer x')];
     expect(authorizationIn(headers)).toBe('Bearer x');
     expect(authorizationIn([])).toBeNull();

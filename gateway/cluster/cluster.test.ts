@@ -110,7 +110,7 @@ async function send(requests: number, name: string): Promise<string[]> {
   return ids;
 }
 
-test('whichever worker is asked, what all of them have answered is counted and explained', async () => {
+test('every worker reports the metrics and explanations of all workers', async () => {
   const before = await birdsCounted();
   const ids = await send(96, 'counted');
   expect((await birdsCounted()) - before).toBe(96);
@@ -140,7 +140,7 @@ test('whichever worker is asked, what all of them have answered is counted and e
   expect(both[0]?.registry_revision).toBe(revision);
 }, 30_000);
 
-test('what is not remembered says how far back is', async () => {
+test('an unknown request id reports the retention', async () => {
   const answer = await askAsOperator('/explain/never-was-such-a-request');
   expect(answer.status).toBe(404);
   const problem = await answer.json();
@@ -151,7 +151,7 @@ test('what is not remembered says how far back is', async () => {
   expect((await ask('/explain/never-was-such-a-request', stranger)).status).toBe(403);
 });
 
-test('how a retry came about is explained: who was considered, who failed it, who answered', async () => {
+test('a retry is explained: the candidates, the failed attempt, the successful one', async () => {
   const second = await startBirds();
   const instances = async () => {
     const { services } = await (await askAsOperator('/routes')).json();
@@ -177,7 +177,7 @@ test('how a retry came about is explained: who was considered, who failed it, wh
   expect(retry?.retry_budget).toBeUndefined();
 }, 30_000);
 
-test('a worker that hangs keeps nobody from an answer, and is named in it', async () => {
+test('an unresponsive worker delays a report by a timeout, and is named in it', async () => {
   await Promise.all(Array.from({ length: 16 }, () => ask('/birds/1', { 'x-request-id': 'known-to-both' })));
   const [hanging = 0] = await childrenOf(gateway.pid);
   const before = await birdsCounted();
@@ -196,7 +196,7 @@ test('a worker that hangs keeps nobody from an answer, and is named in it', asyn
   await eventually(async () => expect(await metric('gateway_workers_silent')).toBe(0));
 }, 60_000);
 
-test('a worker that was killed is started again; the rest serve, and the counts go on', async () => {
+test('a killed worker is restarted; the others serve, and counters continue', async () => {
   await send(32, 'before');
   const before = await birdsCounted();
   const [killed = 0] = await childrenOf(gateway.pid);

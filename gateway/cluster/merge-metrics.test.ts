@@ -17,7 +17,7 @@ const reportsOf = async (...workers: ReturnType<typeof createWorker>[]) =>
 
 const LABELS = '{route="/birds/:id",status_class="2xx"}';
 
-test('counts, buckets and what is open are added up', async () => {
+test('counters, buckets and gauges are summed', async () => {
   const [first, second] = [createWorker(), createWorker()];
   first.observe('/birds/:id', 200, 3);
   second.observe('/birds/:id', 200, 4);
@@ -39,7 +39,7 @@ test('counts, buckets and what is open are added up', async () => {
   expect(text).toContain('lag 2\n');
 });
 
-test('what a worker has counted stays in the sum while it is silent and when another has taken its place', async () => {
+test('the counts of a worker stay in the sum while it is unresponsive and after it was replaced', async () => {
   const [first, second] = [createWorker(), createWorker()];
   first.observe('/birds/:id', 200, 1);
   second.observe('/birds/:id', 200, 1);
@@ -62,7 +62,7 @@ test('what a worker has counted stays in the sum while it is silent and when ano
   }
 });
 
-test("the supervisor's own numbers are among them", async () => {
+test("the supervisor's own metrics are included", async () => {
   const registry = new Registry();
   new Counter({ name: 'restarts', help: 'Restarts', registers: [registry] }).inc(3);
   const own = await registry.getMetricsAsJSON();

@@ -16,7 +16,7 @@ function worker(number: number): TestWorker {
 
 const idOf = (queried: TestWorker) => queried.received.at(-1)?.id ?? -1;
 
-test('an answer is there when the last has answered', async () => {
+test('a query completes when the last worker has replied', async () => {
   const [first, second] = [worker(0), worker(1)];
   const scatterGather = createScatterGather(new Set([first, second]), NEVER_MS);
   const reply = scatterGather.query({ about: 'loads' });
@@ -31,7 +31,7 @@ test('an answer is there when the last has answered', async () => {
   });
 });
 
-test('a worker that does not answer in time is named, and what comes later belongs to no other question', async () => {
+test('an unresponsive worker is named, and its late reply is not taken for another query', async () => {
   const [first, second] = [worker(0), worker(1)];
   const scatterGather = createScatterGather(new Set([first, second]), 20);
   const reply = scatterGather.query({ about: 'loads' });
@@ -49,7 +49,7 @@ test('a worker that does not answer in time is named, and what comes later belon
   ]);
 });
 
-test('nobody waits for a worker that has ended, that still starts, or whose channel is closed', async () => {
+test('workers that have ended, are starting, or whose channel is closed are not awaited', async () => {
   const [first, second, third, fourth] = [worker(0), worker(1), worker(2), worker(3)];
   third.listening = false;
   fourth.send = () => false;
@@ -60,7 +60,7 @@ test('nobody waits for a worker that has ended, that still starts, or whose chan
   expect(await reply).toEqual({ reports: [{ worker: 0, report: {} }], unresponsive: [] });
 });
 
-test('a stuck worker is not asked on and on, and costs nobody any time', async () => {
+test('a stuck worker is no longer queried, and delays nobody', async () => {
   const stuck = worker(0);
   const brief = createScatterGather(new Set([stuck]), 1);
   for (let round = 0; round < 10; round++)

@@ -27,7 +27,7 @@ const isServing = async (url: string) =>
 
 const isRunning = (pid: number) => Bun.file(`/proc/${pid}/stat`).exists();
 
-test('two workers share a port, one that dies is replaced, and all end together', async () => {
+test('two workers share a port, one that exits is replaced, and all shut down together', async () => {
   const gateway = await start();
   await eventually(() => isServing(gateway.url));
   const [first = 0, second = 0] = await eventually(async () => {
@@ -48,7 +48,7 @@ test('two workers share a port, one that dies is replaced, and all end together'
   expect(await isRunning(second)).toBe(false);
 }, 60_000);
 
-test('workers end when what started them was killed', async () => {
+test('workers shut down when their supervisor was killed', async () => {
   const gateway = await start();
   await eventually(() => isServing(gateway.url));
   const workers = await childrenOf(gateway.pid);

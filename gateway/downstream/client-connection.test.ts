@@ -20,10 +20,10 @@ function upstreamThat(talk: Parameters<typeof rawUpstream>[0]) {
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-describe('a client that asks and asks and does not read', () => {
+describe('a client that pipelines and does not read', () => {
   const REQUESTS = 2_000;
 
-  test('is given no more than its connection takes, and all of it once it reads', async () => {
+  test('receives responses under backpressure, and all of them once it reads', async () => {
     const large = 'x'.repeat(32 * 1024);
     let asked = 0;
     const server = Bun.serve({
@@ -50,7 +50,7 @@ describe('a client that asks and asks and does not read', () => {
     await eventually(() => asked === REQUESTS && received > REQUESTS * large.length);
   }, 20_000);
 
-  test('also when the answers are refusals', async () => {
+  test('also when the responses are rejections', async () => {
     const gateway = await gatewayTo({ instances: [] });
     const client = rawClient(gateway.port);
     let received = 0;
@@ -69,7 +69,7 @@ describe('a client that asks and asks and does not read', () => {
   }, 20_000);
 });
 
-test('every request sent before a client closes its sending side is answered', async () => {
+test('every request sent before a client half-closes is answered', async () => {
   const upstream = upstreamThat((received, reply) => {
     if (received.endsWith('\r\n\r\n'))
       setTimeout(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 50);
@@ -84,10 +84,10 @@ test('every request sent before a client closes its sending side is answered', a
   expect(text.split('HTTP/1.1 200 OK').length - 1).toBe(4);
 });
 
-describe('a body that breaks its framing', () => {
+describe('a body that violates its framing', () => {
   const BROKEN = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX';
 
-  test('is answered with 400, and its instance is not to blame', async () => {
+  test('is rejected with 400, and not counted as a failure of the instance', async () => {
     const upstream = upstreamThat(() => undefined);
     const gateway = await gatewayTo({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
@@ -99,7 +99,7 @@ describe('a body that breaks its framing', () => {
     expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'abandoned' }]);
   });
 
-  test('breaks off an answer that has begun', async () => {
+  test('resets a response that has begun', async () => {
     const upstream = upstreamThat((_, reply) => {
       reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
     });
@@ -111,7 +111,7 @@ describe('a body that breaks its framing', () => {
     expect(await client.untilClosed()).toEndWith('half');
   });
 
-  test('that is too slow is answered with 408', async () => {
+  test('that is too slow is rejected with 408', async () => {
     const upstream = upstreamThat(() => undefined);
     const gateway = await gatewayTo({ instances: [upstream.port], limits: { bodyProgressMs: 100 } });
     const client = rawClient(gateway.port);
@@ -123,7 +123,7 @@ describe('a body that breaks its framing', () => {
 describe.each([
   ['all places', { clients: 4 }],
   ['all places of an address', { clientsPerAddress: 4 }],
-])('with %s taken', (_, limits) => {
+])('at the limit of %s', (_, limits) => {
   const slow = () =>
     upstreamThat((received, reply) => {
       const reply200 = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
@@ -131,7 +131,7 @@ describe.each([
       if (received.endsWith('\r\n\r\n')) reply200();
     });
 
-  test('a newcomer gets the place of one between two requests, and none that is busy loses its own', async () => {
+  test('an idle connection is evicted for a new one, and active ones are not', async () => {
     const gateway = await gatewayTo({ instances: [slow().port], limits });
     const busy = rawClient(gateway.port);
     busy.send(GET.replace(' / ', ' /slow '));
@@ -152,7 +152,7 @@ describe.each([
     expect(await started.until((text) => text.endsWith('\r\n\r\n'))).toStartWith('HTTP/1.1 200 ');
   });
 
-  test('a newcomer is turned away where everybody is busy, and counted', async () => {
+  test('a new connection is refused when all are active, and counted', async () => {
     const upstream = slow();
     const gateway = await gatewayTo({ instances: [upstream.port], limits });
     const busy = Array.from({ length: 4 }, () => rawClient(gateway.port));
@@ -166,7 +166,7 @@ describe.each([
   });
 });
 
-test('a trusted proxy has as many connections as it needs', async () => {
+test('the connections of a trusted proxy are not limited per address', async () => {
   const gateway = await gatewayTo({
     instances: [],
     limits: { clientsPerAddress: 1 },

@@ -56,7 +56,7 @@ async function ask(socket: TLSSocket): Promise<string> {
   return text;
 }
 
-test('a changed certificate is taken up, and connections under the old one go on', async () => {
+test('a changed certificate is reloaded, and existing connections continue', async () => {
   const { gateway, folder } = await gatewayWithTls();
   const before = await handshake(gateway.port);
   expect(before.getPeerCertificate().subject.CN).toBe('first.example');
@@ -72,7 +72,7 @@ test('a changed certificate is taken up, and connections under the old one go on
   expect(await ask(await handshake(gateway.port))).toStartWith('HTTP/1.1 200 OK');
 }, 30_000);
 
-test('TLS 1.2 is the lowest version spoken', async () => {
+test('TLS 1.2 is the minimum version', async () => {
   const { gateway } = await gatewayWithTls();
   const version = (number: string) =>
     Bun.spawn(

@@ -60,8 +60,8 @@ const cutAt = (text: string, sizes: readonly number[]) => {
   return pieces;
 };
 
-describe('a body ends where its framing says', () => {
-  test('by length, and what follows is left alone', () => {
+describe('the end of a body is determined by its framing', () => {
+  test('by length, and what follows is not consumed', () => {
     expect(decode({ kind: 'length', length: 3 }, ['ab', 'cd'])).toEqual({
       content: 'abc',
       trailers: [],
@@ -70,7 +70,7 @@ describe('a body ends where its framing says', () => {
     });
   });
 
-  test('in chunks, with extensions read over and trailers kept', () => {
+  test('in chunks, with extensions ignored and trailers retained', () => {
     const text = '3;name="value";x\r\nabc\r\n0\r\nChecksum: 1\r\n\r\nnext';
     expect(decode(CHUNKED, [text])).toEqual({
       content: 'abc',
@@ -80,7 +80,7 @@ describe('a body ends where its framing says', () => {
     });
   });
 
-  test('whatever is encoded in chunks is decoded to the same, for every cut into packets', () => {
+  test('chunked encoding and decoding is lossless for every split into packets', () => {
     const spans = fc.array(fc.string({ maxLength: 60, unit: 'binary-ascii' }), { maxLength: 6 });
     const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 10 });
     fc.assert(
@@ -95,7 +95,7 @@ describe('a body ends where its framing says', () => {
   });
 });
 
-describe('chunks that could be read in two ways are refused', () => {
+describe('ambiguous chunks are rejected', () => {
   test.each([
     ['no size', '\r\nabc'],
     ['a size that is no number', 'g\r\n'],
@@ -116,7 +116,7 @@ describe('chunks that could be read in two ways are refused', () => {
     expect(decode(CHUNKED, [...text])).toBe('refused');
   });
 
-  test('random bytes are decoded or refused, the same for every cut', () => {
+  test('random bytes are decoded or rejected, the same for every split', () => {
     const text = fc.array(fc.constantFrom('0', '1', '5', 'a', ';', '\r\n', '\r', '\n', ' ', 'X: y', '\0'), {
       maxLength: 40,
     });

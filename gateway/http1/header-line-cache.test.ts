@@ -47,7 +47,7 @@ const value = fc.constantFrom(
 const end = fc.constantFrom('', ' ', '\t ');
 const line = fc.tuple(name, colon, value, end).map((parts) => parts.join(''));
 
-test('a line means the same however often it came before, and whatever came before it', () => {
+test('a line is parsed the same whether cached or not', () => {
   fc.assert(
     fc.property(fc.array(line, { minLength: 1, maxLength: 12 }), (lines) => {
       const sent = lines.filter((one) => one !== '');
@@ -59,7 +59,7 @@ test('a line means the same however often it came before, and whatever came befo
   );
 });
 
-test('a known line is still refused where it ends wrongly or is one too many', () => {
+test('a cached line is still rejected with a wrong line end or beyond the limits', () => {
   const known = 'X-Known: yes';
   for (let time = 0; time < 3; time++) expect(read([known])).toHaveLength(1);
   const section = emptySection();

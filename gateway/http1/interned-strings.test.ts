@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { internedText } from './interned-strings';
 
-test('a text is what stands there, however many others there were before', () => {
+test('interning returns the exact text, however many others preceded it', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary-ascii', maxLength: 80 }),

@@ -36,8 +36,8 @@ function accepted(text: string): IncomingRequest {
 const withFields = (...lines: string[]) =>
   `GET / HTTP/1.1\r\nHost: a\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
-describe('a request head that RFC 9112 allows is read', () => {
-  test('with names as sent and values without outer blanks', () => {
+describe('a valid request head (RFC 9112) is parsed', () => {
+  test('with names as sent and values without surrounding whitespace', () => {
     const { head } = accepted(
       'GET /a?b=1 HTTP/1.1\r\nHost: a.example:80\r\nX-One:  two \t\r\nEmpty:\r\n\r\n',
     );
@@ -63,11 +63,11 @@ describe('a request head that RFC 9112 allows is read', () => {
     expect(accepted('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n').head.target).toBe('*');
   });
 
-  test('behind one empty line', () => {
+  test('after one empty line', () => {
     expect(accepted(`\r\n${withFields()}`).head.method).toBe('GET');
   });
 
-  test('and leaves what follows it alone', () => {
+  test('and does not consume what follows', () => {
     expect(read(`${withFields()}rest`)).toMatchObject({ rest: 'rest' });
   });
 
@@ -76,7 +76,7 @@ describe('a request head that RFC 9112 allows is read', () => {
     ['GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n', false],
     ['GET / HTTP/1.0\r\n\r\n', false],
     ['GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', true],
-  ])('and tells whether the connection stays: %j', (text, keepAlive) => {
+  ])('with keep-alive: %j', (text, keepAlive) => {
     expect(accepted(text).keepAlive).toBe(keepAlive);
   });
 
@@ -85,7 +85,7 @@ describe('a request head that RFC 9112 allows is read', () => {
   });
 });
 
-describe('what could be read in two ways, or not at all, is refused', () => {
+describe('ambiguous or malformed heads are rejected', () => {
   test.each<[string, string, number]>([
     ['a bare LF behind a header', 'GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n', 400],
     ['a bare LF behind the request line', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
@@ -198,8 +198,8 @@ function mutated(
   return result;
 }
 
-describe('whatever bytes come', () => {
-  test('the verdict is the same for every cut of them into packets', () => {
+describe('arbitrary bytes', () => {
+  test('give the same result for every split into packets', () => {
     fc.assert(
       fc.property(sample, fc.array(mutation, { maxLength: 4 }), pieceSizes, (text, mutations, sizes) => {
         const whole = mutated(text, mutations);
@@ -209,7 +209,7 @@ describe('whatever bytes come', () => {
     );
   });
 
-  test('they are read or refused, nothing else', () => {
+  test('are parsed or rejected, nothing else', () => {
     const bytes = fc.uint8Array({ maxLength: 400 }).map((array) => Buffer.from(array).toString('latin1'));
     fc.assert(
       fc.property(bytes, pieceSizes, (text, sizes) => {
@@ -219,7 +219,7 @@ describe('whatever bytes come', () => {
     );
   });
 
-  test('what is accepted never holds a line break, and never more than one framing', () => {
+  test('never yield a line break in a field, nor more than one framing', () => {
     fc.assert(
       fc.property(sample, fc.array(mutation, { minLength: 1, maxLength: 5 }), (text, mutations) => {
         const verdict = read(mutated(text, mutations));

@@ -12,7 +12,7 @@ function read(text: string, method = 'GET') {
   return response && { ...response, consumed: reader.consumed };
 }
 
-describe('how a response ends is known from its head', () => {
+describe('the end of a response is determined by its head', () => {
   test.each([
     ['GET', '200 OK\r\nContent-Length: 3', 'length'],
     ['GET', '200 OK\r\nTransfer-Encoding: chunked', 'chunked'],
@@ -26,11 +26,11 @@ describe('how a response ends is known from its head', () => {
   });
 });
 
-test('a status line may leave the reason out', () => {
+test('a status line may omit the reason phrase', () => {
   expect(read('HTTP/1.1 200\r\n\r\n')).toMatchObject({ status: 200, reason: '' });
 });
 
-test('an interim head leaves the final one to be read', () => {
+test('an interim head is followed by the final one', () => {
   const text = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n';
   expect(read(text)).toMatchObject({ status: 100, consumed: 25 });
 });
@@ -43,11 +43,11 @@ test.each([
   'HTTP/1.1 200 OK\nA: b\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
-])('%j is refused', (text) => {
+])('%j is rejected', (text) => {
   expect(() => read(text)).toThrow(MalformedMessage);
 });
 
-test('random bytes are read or refused, nothing else', () => {
+test('random bytes are parsed or rejected, nothing else', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, plausible) => {
       const text = Buffer.from(bytes).toString('latin1');

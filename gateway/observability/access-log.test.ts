@@ -14,7 +14,7 @@ function accessLogTo(level = 'info') {
   };
 }
 
-test('lines are gathered, none is lost at the end, and what others chose stays one value of one line', () => {
+test('lines are buffered, none is lost on close, and client input stays within one value', () => {
   const { accessLog, written } = accessLogTo();
   accessLog.malformed('::1', 400, 'a"\n\\b\u2028');
   accessLog.malformed('::1', 400, 'request.malformed');
@@ -28,7 +28,7 @@ test('lines are gathered, none is lost at the end, and what others chose stays o
   ]);
 });
 
-test('a flood is written before the process runs out of memory for it', () => {
+test('the buffer is bounded under load', () => {
   const { accessLog, written } = accessLogTo();
   for (let line = 0; line < 1_000; line++) accessLog.malformed('127.0.0.1', 400, 'request.malformed');
   expect(written.length).toBeGreaterThan(0);
@@ -36,14 +36,14 @@ test('a flood is written before the process runs out of memory for it', () => {
   expect(written.join('').trimEnd().split('\n')).toHaveLength(1_000);
 });
 
-test('a process that is not to log requests does not, and counts them all the same', () => {
+test('requests are counted also when their log level is disabled', () => {
   const { accessLog, written } = accessLogTo('warn');
   accessLog.malformed('127.0.0.1', 400, 'request.malformed');
   accessLog.close();
   expect(written).toEqual([]);
 });
 
-test('durations are a histogram with cumulative buckets for each route and status class', async () => {
+test('durations are a histogram with cumulative buckets per route and status class', async () => {
   const registry = new Registry();
   const metrics = createAccessMetrics(registry, { requests: 0, connections: 0, tunnels: 0 });
   metrics.observe('/posts/:id', 200, 3);

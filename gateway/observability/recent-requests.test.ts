@@ -34,7 +34,7 @@ const contextOf = (requestId: string, revision = 7): TimedRequest => ({
 
 const SUCCEEDED = { route: '/birds/:id', service: 'birds', status: 200 };
 
-test('requests with one id are told newest first, each by the revision it was routed by', () => {
+test('requests with one id are returned newest first, each with its registry revision', () => {
   const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
   recent.add(contextOf('the-same-id', 1), 5, SUCCEEDED);
   recent.add(contextOf('another-id', 2), 5, SUCCEEDED);
@@ -47,7 +47,7 @@ test('requests with one id are told newest first, each by the revision it was ro
   expect(recent.explain('no-such-id').requests).toEqual([]);
 });
 
-test('the oldest are forgotten, and it is told since when all are retained', () => {
+test('the oldest are overwritten, and the retention is reported', () => {
   const recent = createRecentRequests({ ordinary: 100, troubled: 100 });
   const initial = recent.explain('').kept.ordinary;
   expect(initial).toEqual({ requests: 0, since: new Date(performance.timeOrigin).toISOString() });
@@ -60,7 +60,7 @@ test('the oldest are forgotten, and it is told since when all are retained', () 
   expect(kept.since).toBe(retained[150]?.requests[0]?.started_at ?? '');
 });
 
-test('the many that go well do not make it forget the few that do not', () => {
+test('regular requests do not overwrite retried, queued and failed ones', () => {
   const recent = createRecentRequests({ ordinary: 10, troubled: 10 });
   recent.add(contextOf('retried-one'), 1, { ...SUCCEEDED, tries: RETRIED });
   recent.add(contextOf('queued-one'), 1, { ...SUCCEEDED, queuedMs: 3 });
@@ -97,13 +97,13 @@ test('the many that go well do not make it forget the few that do not', () => {
   expect(recent.explain('').kept).toMatchObject({ ordinary: { requests: 10 }, troubled: { requests: 3 } });
 });
 
-test('of one id that comes with every request a bounded number is told', () => {
+test('the requests returned for one id are bounded', () => {
   const recent = createRecentRequests({ ordinary: 1_000, troubled: 1 });
   for (let request = 0; request < 1_000; request++) recent.add(contextOf('always-the-same'), 0, SUCCEEDED);
   expect(recent.explain('always-the-same').requests).toHaveLength(100);
 });
 
-test('nothing of what was sent is told but the method', () => {
+test('only the method of the request is exposed', () => {
   const recent = createRecentRequests({ ordinary: 1, troubled: 1 });
   recent.add(contextOf('some-request'), 0, SUCCEEDED);
   const json = JSON.stringify(recent.explain('some-request'));
@@ -111,7 +111,7 @@ test('nothing of what was sent is told but the method', () => {
   expect(json).not.toMatch(/secret|rookery\.test|127\.0\.0\.1/);
 });
 
-test('the whole ring costs a few megabytes, however long requests go on', () => {
+test('the ring takes a few megabytes, however many requests are recorded', () => {
   const recent = createRecentRequests();
   const fill = (requests: number) => {
     for (let request = 0; request < requests; request++)
@@ -123,7 +123,7 @@ test('the whole ring costs a few megabytes, however long requests go on', () => 
   expect(later - full).toBeLessThan(4 * 1024 * 1024);
 });
 
-test('an id a client has sent does not keep the rest of what it has sent', () => {
+test("a client's request id does not retain the head it was sent in", () => {
   const recent = createRecentRequests({ ordinary: 2_000, troubled: 1 });
   const before = heapUsed();
   for (let request = 0; request < 2_000; request++) {

@@ -37,8 +37,8 @@ async function ask(gateway: TestGateway, path: string, options: RequestInit = {}
   await eventually(() => gateway.lines.length > before);
 }
 
-describe('a request leaves one span', () => {
-  test('below that of the caller, under the id that goes upstream, with its tries', async () => {
+describe('a request has one span', () => {
+  test("as a child of the caller's, with the id sent upstream and its attempts", async () => {
     const { gateway, told, sentOn } = await startTraced();
     await ask(gateway, '/?a-secret', { headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` } });
     expect(told).toHaveLength(1);
@@ -64,21 +64,21 @@ describe('a request leaves one span', () => {
     expect(JSON.stringify(told)).not.toContain('a-secret');
   });
 
-  test('that is the first of a trace where none was sent', async () => {
+  test('that starts a trace where none was sent', async () => {
     const { gateway, told, sentOn } = await startTraced();
     await ask(gateway, '/');
     expect(told[0]).toMatchObject({ parentSpanId: null, traceparent: sentOn[0] });
   });
 
-  test('whose name no client can choose', async () => {
+  test('whose name is bounded', async () => {
     const { gateway, told } = await startTraced();
     await ask(gateway, '/', { method: 'PROPFIND' });
     expect(told[0]).toMatchObject({ name: 'HTTP /test', attributes: { 'http.request.method': '_OTHER' } });
   });
 });
 
-describe('no span is left', () => {
-  test('by a trace that is not kept, and all behind the gateway are told so', async () => {
+describe('no span is recorded', () => {
+  test('for an unsampled trace, which is propagated as such', async () => {
     const { gateway, told, sentOn } = await startTraced(false);
     await ask(gateway, '/');
     await ask(gateway, '/', { headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-00` } });
@@ -86,7 +86,7 @@ describe('no span is left', () => {
     expect(told).toEqual([]);
   });
 
-  test("by the gateway's own pages", async () => {
+  test('for local responses', async () => {
     const { gateway, told } = await startTraced();
     await ask(gateway, '/own/health');
     expect(told).toEqual([]);

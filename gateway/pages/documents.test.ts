@@ -77,7 +77,7 @@ const instance = (name: string, port: number, version: string): Instance => ({
 
 const good = () => Response.json(DOCUMENT);
 
-test('a document comes with its service and goes with it, and the entity tag tells', async () => {
+test('a document is added and removed with its service, and the entity tag changes', async () => {
   const scene = createScene();
   const before = scene.documents.merged().etag;
   scene.set('birds', [serve(good)]);
@@ -88,7 +88,7 @@ test('a document comes with its service and goes with it, and the entity tag tel
   expect(scene.documents.merged().etag).toBe(before);
 });
 
-test('what is no document, or too large, is asked for again until it is one', async () => {
+test('an invalid or oversized document is fetched again until it is valid', async () => {
   const scene = createScene();
   const port = serve(
     () => new Response('not JSON'),
@@ -103,7 +103,7 @@ test('what is no document, or too large, is asked for again until it is one', as
   expect(scene.documents.missing()).toEqual([]);
 }, 30_000);
 
-test('a new version replaces the document, and the old one serves until it is there', async () => {
+test('a new version replaces the document once it is fetched', async () => {
   const scene = createScene();
   scene.set('birds', [serve(good)]);
   await eventually(() => expect(scene.paths()).toEqual(['/birds']));

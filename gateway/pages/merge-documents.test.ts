@@ -48,7 +48,7 @@ const at = (value: unknown, ...path: string[]): unknown =>
     value,
   );
 
-test('services that use the same names stay apart, and the result is valid', async () => {
+test('equal names of several services are qualified, and the result is valid', async () => {
   const merged = mergeDocuments([source('posts'), source('users')], GATEWAY);
   expect(await new Validator().validate(structuredClone(merged))).toMatchObject({ valid: true });
   expect(Object.keys(Object(at(merged, 'components', 'schemas')))).toEqual(['posts.Item', 'users.Item']);
@@ -61,7 +61,7 @@ test('services that use the same names stay apart, and the result is valid', asy
   ]);
 });
 
-test('it points at the gateway and nowhere else', () => {
+test('its only server is the gateway', () => {
   const inner = {
     '/a': {
       servers: [{ url: 'http://10.0.0.7' }],
@@ -73,19 +73,19 @@ test('it points at the gateway and nowhere else', () => {
   expect(text).toContain(GATEWAY.url);
 });
 
-test('a route that is not reached at its own path is shown below its prefix', () => {
+test('a route that is not served at its own path is listed below its prefix', () => {
   const merged = mergeDocuments([source('accounts', {}, false)], GATEWAY);
   expect(Object.keys(Object(merged.paths))).toEqual(['/accounts/accounts/{id}']);
 });
 
-test('it asks the router by the pattern the service registered', () => {
+test('routes are looked up by their registered pattern', () => {
   const asked: string[] = [];
   const isRoot = (method: string, pattern: string) => asked.push(`${method} ${pattern}`) > 0;
   mergeDocuments([{ ...source('users'), isRoot }], GATEWAY);
   expect(asked).toEqual(['GET /users/:id']);
 });
 
-test('a security scheme is shared while all describe it alike, and kept apart otherwise', () => {
+test('identical security schemes are shared, different ones are qualified', () => {
   const other = { schemas: {}, securitySchemes: { bearer: { type: 'apiKey', in: 'header', name: 'x-key' } } };
   const alike = mergeDocuments([source('posts'), source('users')], GATEWAY);
   const different = mergeDocuments([source('posts'), source('users', { components: other })], GATEWAY);
@@ -97,7 +97,7 @@ test('a security scheme is shared while all describe it alike, and kept apart ot
   expect(at(different, 'paths', '/users/{id}', 'get', 'security')).toEqual([{ 'users.bearer': [] }]);
 });
 
-test('operations that a service names alike are told apart', () => {
+test('duplicate operation ids of a service are made unique', () => {
   const operation = { operationId: 'same', responses: {} };
   const merged = mergeDocuments(
     [source('users', { paths: { '/a': { get: operation, post: operation } } })],
@@ -107,7 +107,7 @@ test('operations that a service names alike are told apart', () => {
   expect(at(merged, 'paths', '/a', 'post', 'operationId')).toBe('users.same.2');
 });
 
-test('properties called like keywords are properties, and examples stay as they are', () => {
+test('properties named like keywords and examples are unchanged', () => {
   const reference = { $ref: '#/components/schemas/Other' };
   const schemas = {
     Item: {
@@ -132,6 +132,6 @@ test('properties called like keywords are properties, and examples stay as they 
   expect(at(item, 'discriminator', 'mapping', 'other')).toBe('#/components/schemas/users.Other');
 });
 
-test('no service at all makes a valid document too', async () => {
+test('the document is valid without any service', async () => {
   expect(await new Validator().validate(mergeDocuments([], GATEWAY))).toMatchObject({ valid: true });
 });

@@ -39,8 +39,8 @@ function clientOf(gateway: { port: number }, text = GET) {
   return client;
 }
 
-describe('a service with no place left', () => {
-  test('has requests wait, in their order, and refuses those for which there is no room to wait', async () => {
+describe('a service without free permits', () => {
+  test('queues requests in order, and rejects those beyond the queue', async () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     const first = clientOf(gateway);
@@ -60,7 +60,7 @@ describe('a service with no place left', () => {
     expect(gateway.breaker).toMatchObject({ inFlight: 0, queued: 0 });
   });
 
-  test('takes a body that came while the request waited, also when it is larger than what is kept of others', async () => {
+  test('receives a body that arrived while the request was queued, also one beyond the replay limit', async () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({
       instances: [upstream.port],
@@ -82,7 +82,7 @@ describe('a service with no place left', () => {
     await waiting.until((text) => text.endsWith('ok'));
   });
 
-  test('tells those who waited for a second', async () => {
+  test('rejects requests that were queued for a second', async () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     clientOf(gateway);
@@ -92,7 +92,7 @@ describe('a service with no place left', () => {
     expect(gateway.breaker).toMatchObject({ inFlight: 1, queued: 0 });
   });
 
-  test('forgets those who leave while they wait', async () => {
+  test('drops requests whose client disconnects in the queue', async () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
     clientOf(gateway);
@@ -105,10 +105,10 @@ describe('a service with no place left', () => {
   });
 });
 
-describe('no place is held', () => {
+describe('no permit is held', () => {
   const oneRoom = { concurrency: 1, queue: 0 };
 
-  test('by those who only listen or are slow to take their answer', async () => {
+  test('by streams and slow readers', async () => {
     const upstream = rawUpstream((received, reply) => {
       if (received.includes('Upgrade'))
         reply('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
@@ -130,7 +130,7 @@ describe('no place is held', () => {
     expect(gateway.breaker).toMatchObject({ inFlight: 0, begun: 3 });
   });
 
-  test('by those who are slow to send their request', async () => {
+  test('by slow uploads', async () => {
     const upstream = patientUpstream();
     const gateway = await gatewayTo({ instances: [upstream.port], thresholds: oneRoom });
     const slow = clientOf(gateway, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo');
@@ -141,7 +141,7 @@ describe('no place is held', () => {
     expect(gateway.breaker.inFlight).toBe(1);
   });
 
-  test('by a request whose client has left, or that failed', async () => {
+  test('by a request whose client has disconnected, or that failed', async () => {
     const silent = patientUpstream();
     const gateway = await gatewayTo({ instances: [silent.port], thresholds: oneRoom });
     const leaving = clientOf(gateway);
@@ -154,7 +154,7 @@ describe('no place is held', () => {
   });
 });
 
-test('a service that does not answer any more is not asked for a while, and clients are told for how long', async () => {
+test("a failing service's circuit opens, and rejections carry Retry-After", async () => {
   const port = closedPort();
   const gateway = await gatewayTo({ instances: [port] });
   for (let request = 0; request < 20; request++) await (await fetch(gateway.url)).text();
@@ -165,7 +165,7 @@ test('a service that does not answer any more is not asked for a while, and clie
   expect(gateway.outcomes).toHaveLength(asked);
 });
 
-test('a retry storm does not happen: with all instances failing, no more than a fifth is asked in addition, and ten', async () => {
+test('with all instances failing, retries are limited to a fifth of the requests plus ten', async () => {
   const failing = () => {
     const upstream = rawUpstream((_, reply) => reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n'));
     toStop.push(upstream.stop);

@@ -35,8 +35,8 @@ function bunUpstream(fetch: (request: Request) => Response | Promise<Response>) 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const count = (text: string, part: string) => text.split(part).length - 1;
 
-describe('what an instance gets to see', () => {
-  test('is never a header only the gateway may set', async () => {
+describe('the forwarded request', () => {
+  test('never has client-supplied gateway fields', async () => {
     const upstream = echoHead();
     const gateway = await gatewayTo({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
@@ -72,7 +72,7 @@ describe('what an instance gets to see', () => {
     expect(seen).toContain('Accept: text/html\r\n');
   });
 
-  test('is the client a trusted proxy names, and not what stands before an untrusted address', async () => {
+  test('names the client of a trusted proxy, not one before an untrusted address', async () => {
     const upstream = echoHead();
     const gateway = await gatewayTo({ instances: [upstream.port], trustedProxies: ['127.0.0.0/8'] });
     const client = rawClient(gateway.port);
@@ -84,7 +84,7 @@ describe('what an instance gets to see', () => {
     expect(seen).toContain('X-Forwarded-Proto: https\r\n');
   });
 
-  test('continues a well-formed request id and trace, and starts new ones for others', async () => {
+  test('continues a well-formed request id and trace, and generates new ones otherwise', async () => {
     const upstream = echoHead();
     const gateway = await gatewayTo({ instances: [upstream.port] });
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -105,7 +105,7 @@ describe('what an instance gets to see', () => {
 });
 
 describe('requests on one connection', () => {
-  test('that come at once are answered in order', async () => {
+  test('are answered in order when pipelined', async () => {
     const port = bunUpstream(async (request) => {
       const { pathname } = new URL(request.url);
       if (pathname === '/1') await Bun.sleep(50);
@@ -118,7 +118,7 @@ describe('requests on one connection', () => {
     expect(text.match(/answer\/\d/g)).toEqual(['answer/1', 'answer/2', 'answer/3', 'answer/4', 'answer/5']);
   });
 
-  test('with bodies between them do not mix', async () => {
+  test('with bodies are kept apart', async () => {
     const port = bunUpstream(async (request) => new Response(`<${await request.text()}>`));
     const gateway = await gatewayTo({ instances: [port] });
     const client = rawClient(gateway.port);
@@ -130,14 +130,14 @@ describe('requests on one connection', () => {
     expect(text.match(/<\w+>/g)).toEqual(['<one>', '<two>', '<three>']);
   });
 
-  test('reuse one connection to the instance', async () => {
+  test('reuse one upstream connection', async () => {
     const upstream = echoHead();
     const gateway = await gatewayTo({ instances: [upstream.port] });
     for (let round = 0; round < 5; round++) await (await fetch(gateway.url)).text();
     expect(upstream.connections.length).toBe(1);
   });
 
-  test('of a client that has closed its sending side are answered', async () => {
+  test('of a half-closed client are answered', async () => {
     const port = bunUpstream(async () => {
       await Bun.sleep(100);
       return new Response('late');
@@ -150,7 +150,7 @@ describe('requests on one connection', () => {
 });
 
 describe('a response', () => {
-  test('to HEAD has the length and no body, and the connection goes on', async () => {
+  test('to HEAD has the length and no body, and the connection is kept alive', async () => {
     const port = bunUpstream(() => new Response('12345'));
     const gateway = await gatewayTo({ instances: [port] });
     const client = rawClient(gateway.port);
@@ -160,7 +160,7 @@ describe('a response', () => {
     expect(count(text, '12345')).toBe(1);
   });
 
-  test('in chunks keeps its trailers, but for what must not stand there; those of a request go no further', async () => {
+  test('in chunks keeps its permitted trailers; those of a request are dropped', async () => {
     const upstream = upstreamThat((received, reply) => {
       if (!received.endsWith('\r\n0\r\n\r\n')) return;
       reply(
@@ -178,7 +178,7 @@ describe('a response', () => {
     expect(upstream.connections[0]?.received).not.toContain('Up-Sum');
   });
 
-  test('in chunks is given to HTTP/1.0 without them, ended by closing', async () => {
+  test('in chunks is sent to HTTP/1.0 without chunks, until close', async () => {
     const upstream = upstreamThat((_, reply) =>
       reply('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'),
     );
@@ -190,7 +190,7 @@ describe('a response', () => {
     expect(text).not.toContain('chunked');
   });
 
-  test('that ends by closing is given on in chunks', async () => {
+  test('until close is forwarded in chunks', async () => {
     const upstream = upstreamThat((_, reply, end) => {
       reply('HTTP/1.1 200 OK\r\n\r\nabc');
       end();
@@ -201,7 +201,7 @@ describe('a response', () => {
     expect(await client.until((text) => text.endsWith('0\r\n\r\n'))).toContain('3\r\nabc\r\n');
   });
 
-  test('that breaks off is broken off, so that nobody takes it for whole', async () => {
+  test("that is truncated resets the client's connection", async () => {
     const upstream = upstreamThat((_, reply, __, reset) => {
       reply('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
       setTimeout(reset, 50);
@@ -213,7 +213,7 @@ describe('a response', () => {
     expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'broken' }]);
   });
 
-  test('stays compressed as it came', async () => {
+  test('is forwarded compressed', async () => {
     const packed = Bun.gzipSync(Buffer.from('hello'));
     const port = bunUpstream(() => new Response(packed, { headers: { 'content-encoding': 'gzip' } }));
     const gateway = await gatewayTo({ instances: [port] });
@@ -221,7 +221,7 @@ describe('a response', () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(packed);
   });
 
-  test('may be announced by interim ones', async () => {
+  test('may be preceded by interim ones', async () => {
     const upstream = upstreamThat((_, reply) =>
       reply(
         'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
@@ -234,7 +234,7 @@ describe('a response', () => {
     expect(text).toStartWith('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\n');
   });
 
-  test('is preceded by 100 where the client waits for it', async () => {
+  test('is preceded by 100 Continue where the client expects it', async () => {
     const port = bunUpstream(async (request) => new Response(await request.text()));
     const gateway = await gatewayTo({ instances: [port] });
     const client = rawClient(gateway.port);
@@ -246,7 +246,7 @@ describe('a response', () => {
 });
 
 describe('a body', () => {
-  test('said to be too large is refused before it is sent', async () => {
+  test('declared too large is rejected before it is forwarded', async () => {
     const upstream = echoHead();
     const gateway = await gatewayTo({ instances: [upstream.port], route: { bodyBytes: 10 } });
     const client = rawClient(gateway.port);
@@ -257,7 +257,7 @@ describe('a body', () => {
     expect(upstream.connections.length).toBe(0);
   });
 
-  test('that turns out too large is cut, up and down', async () => {
+  test('that exceeds the limit is aborted on both sides', async () => {
     const upstream = upstreamThat(() => undefined);
     const gateway = await gatewayTo({ instances: [upstream.port], route: { bodyBytes: 10 } });
     const client = rawClient(gateway.port);
@@ -269,8 +269,8 @@ describe('a body', () => {
   });
 });
 
-describe('requests the gateway answers itself', () => {
-  test('come as they were sent, with the address of the client', async () => {
+describe('local responses', () => {
+  test("receive the request as sent, with the client's address", async () => {
     const gateway = await gatewayTo({
       instances: [],
       handleLocally: async (request, address) =>
@@ -280,7 +280,7 @@ describe('requests the gateway answers itself', () => {
     expect([response.status, await response.text()]).toEqual([201, 'POST hello 127.0.0.1']);
   });
 
-  test('are answered with 500 and nothing of the inside when the handler fails', async () => {
+  test('are 500 without internal details when the handler fails', async () => {
     const gateway = await gatewayTo({
       instances: [],
       handleLocally: () => Promise.reject(new Error('secret')),
@@ -291,7 +291,7 @@ describe('requests the gateway answers itself', () => {
   });
 });
 
-test('a request that cannot be read is refused as a problem document, and the connection closed', async () => {
+test('a malformed request is rejected with a problem document, and the connection is closed', async () => {
   const gateway = await gatewayTo({ instances: [] });
   const client = rawClient(gateway.port);
   client.send('GET / HTTP/1.1\r\nHost: a b\r\n\r\n');
@@ -301,14 +301,14 @@ test('a request that cannot be read is refused as a problem document, and the co
   expect(text).toContain('Connection: close\r\n');
 });
 
-test('whoever answers says by which revision of the registry it was routed', async () => {
+test('every response carries the registry revision it was routed by', async () => {
   const gateway = await gatewayTo({ instances: [echoHead().port] });
   const unavailable = await gatewayTo({ instances: [] });
   for (const url of [`${gateway.url}/a`, `${gateway.url}/own`, `${unavailable.url}/a`])
     expect((await fetch(url)).headers.get('x-registry-revision')).toBe('1');
 });
 
-test('every request is one line in the log and one observation', async () => {
+test('every request is one log line and one observation', async () => {
   const upstream = echoHead();
   const gateway = await gatewayTo({ instances: [upstream.port] });
   const response = await fetch(`${gateway.url}/a?token=secret`);

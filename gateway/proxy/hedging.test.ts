@@ -31,8 +31,8 @@ function patient(body: string) {
   return { ...upstream, answers };
 }
 
-describe('a read whose first instance is slow to begin', () => {
-  test('is asked of a second one, whose answer is taken, and the first one is let go', async () => {
+describe('a read whose first instance is slow', () => {
+  test('is hedged to a second one, whose response is relayed, and the first attempt is cancelled', async () => {
     const first = silent();
     const gateway = await gatewayTo({ instances: [first.port, saying('second').port] });
     expect(await (await fetch(gateway.url)).text()).toBe('second');
@@ -46,7 +46,7 @@ describe('a read whose first instance is slow to begin', () => {
     expect(gateway.retryBudget.inUse()).toBe(0);
   });
 
-  test('takes the answer of the first, when that comes first after all', async () => {
+  test('relays the response of the first when it arrives first', async () => {
     const first = patient('first');
     const second = patient('second');
     const gateway = await gatewayTo({ instances: [first.port, second.port] });
@@ -59,7 +59,7 @@ describe('a read whose first instance is slow to begin', () => {
     expect(gateway.lines[0]).toMatchObject({ instance: 'instance-0' });
   });
 
-  test('goes on with the other when one of the two fails', async () => {
+  test('continues with the other when one of the two fails', async () => {
     for (const failing of [0, 1]) {
       const instances = [patient('ok'), patient('ok')];
       const gateway = await gatewayTo({ instances: instances.map(({ port }) => port) });
@@ -73,7 +73,7 @@ describe('a read whose first instance is slow to begin', () => {
     }
   });
 
-  test('is asked of a third one when both fail', async () => {
+  test('is retried on a third one when both fail', async () => {
     const instances = [patient(''), patient('')];
     const gateway = await gatewayTo({
       instances: [...instances.map(({ port }) => port), saying('third').port],
@@ -85,8 +85,8 @@ describe('a read whose first instance is slow to begin', () => {
   });
 });
 
-describe('one instance is asked', () => {
-  test('by a read that is answered in time', async () => {
+describe('no hedge is sent', () => {
+  test('for a read that is answered in time', async () => {
     const second = silent();
     const gateway = await gatewayTo({
       instances: [saying('first').port, second.port],
@@ -100,7 +100,7 @@ describe('one instance is asked', () => {
     ['a request that changes something', { method: 'POST', body: 'x' }, 30],
     ['a request with a body', { method: 'PUT', body: 'x' }, 30],
     ['a route that does not ask for a second', {}, 0],
-  ])('by %s', async (_, init, hedgeMs) => {
+  ])('for %s', async (_, init, hedgeMs) => {
     const first = patient('first');
     const second = silent();
     const gateway = await gatewayTo({ instances: [first.port, second.port], route: { hedgeMs } });
@@ -115,7 +115,7 @@ describe('one instance is asked', () => {
   });
 });
 
-test('hedges are within the retry budget', async () => {
+test('hedges are charged to the retry budget', async () => {
   const second = silent();
   const gateway = await gatewayTo({ instances: [silent().port, second.port] });
   const clients = Array.from({ length: 10 }, () => rawClient(gateway.port));

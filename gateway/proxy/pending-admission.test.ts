@@ -49,8 +49,8 @@ const decide = (index: number, verdict: RateVerdict) => pending[index]?.(verdict
 const post = (body: string, more = '') =>
   `POST /limited HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n${more}\r\n`;
 
-describe('while it is not known whether a request is one too many', () => {
-  test('nothing of it goes on, and then all of it, head and body of one packet', async () => {
+describe('while the admission of a request is pending', () => {
+  test('nothing is forwarded, and then all of it, head and body of one packet', async () => {
     const client = await start();
     client.send(`${post('hello')}hello`);
     await untilPending(1);
@@ -61,7 +61,7 @@ describe('while it is not known whether a request is one too many', () => {
     expect(received).toContain('RateLimit: "sign-in";r=4;t=6\r\n');
   });
 
-  test('a body in pieces is kept in order, before and after the decision', async () => {
+  test('a body in parts stays in order, before and after the decision', async () => {
     const client = await start();
     client.send(`${post('one two three')}one `);
     await untilPending(1);
@@ -71,7 +71,7 @@ describe('while it is not known whether a request is one too many', () => {
     await client.until((text) => text.includes('/limited one two three'));
   });
 
-  test('the client is not read on: a large body waits in its own socket', async () => {
+  test("reading is paused: a large body stays in the client's socket", async () => {
     const client = await start();
     const large = 'x'.repeat(20_000_000);
     client.send(post(large));
@@ -83,7 +83,7 @@ describe('while it is not known whether a request is one too many', () => {
     expect(Number(Object(line).bytes_in)).toBeLessThan(2_000_000);
   });
 
-  test('pipelined requests wait for it, and are answered in order', async () => {
+  test('pipelined requests wait, and are answered in order', async () => {
     const client = await start();
     const next = 'GET /free HTTP/1.1\r\nHost: a\r\n\r\n';
     client.send(`${post('hello')}hello${next}${post('again')}again`);
@@ -99,7 +99,7 @@ describe('while it is not known whether a request is one too many', () => {
     expect(order).not.toContain(-1);
   });
 
-  test('a client that waits to be asked for its body is not asked before', async () => {
+  test('a client that expects 100 Continue does not receive it before', async () => {
     const client = await start();
     client.send(post('hello', 'Expect: 100-continue\r\n'));
     await untilPending(1);
@@ -110,7 +110,7 @@ describe('while it is not known whether a request is one too many', () => {
     await client.until((text) => text.includes('/limited hello'));
   });
 
-  test('and one that is refused is never asked for it', async () => {
+  test('and a rejected one never receives it', async () => {
     const client = await start();
     client.send(post('hello', 'Expect: 100-continue\r\n'));
     await untilPending(1);
@@ -122,7 +122,7 @@ describe('while it is not known whether a request is one too many', () => {
     expect(upstream.connections).toHaveLength(0);
   });
 
-  test('a client may leave: it is counted as that, and nothing is forwarded', async () => {
+  test('a disconnect is logged as 499, and nothing is forwarded', async () => {
     const client = await start();
     client.send(`${post('hello')}hello`);
     await untilPending(1);
@@ -134,7 +134,7 @@ describe('while it is not known whether a request is one too many', () => {
     expect(gateway.lines).toHaveLength(1);
   });
 
-  test('a body that turns out to be none is refused, whatever the decision will be', async () => {
+  test('a malformed body is rejected, whatever the decision will be', async () => {
     const client = await start();
     client.send('POST /limited HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
     await untilPending(1);

@@ -30,8 +30,8 @@ const saying = (status: string, body: string) =>
 const silent = () => upstreamThat(() => undefined);
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-describe('a request goes to another instance', () => {
-  test('when the first cannot be reached, whatever the method: it has seen nothing', async () => {
+describe('a request is retried on another instance', () => {
+  test('when the first is unreachable, with any method: it has received nothing', async () => {
     const second = saying('200 OK', 'second');
     const gateway = await gatewayTo({ instances: [closedPort(), second.port] });
     for (const method of ['GET', 'POST']) {
@@ -49,7 +49,7 @@ describe('a request goes to another instance', () => {
   });
 
   test.each([502, 503, 504])(
-    'when an idempotent one is answered with %d, its body with it',
+    'when an idempotent one is answered with %d, including its body',
     async (status) => {
       const first = saying(`${status} Bad`, 'first');
       const second = upstreamThat((received, reply) => {
@@ -61,7 +61,7 @@ describe('a request goes to another instance', () => {
     },
   );
 
-  test('when the first does not answer within its time', async () => {
+  test('when the first times out', async () => {
     const second = saying('200 OK', 'second');
     const gateway = await gatewayTo({
       instances: [silent().port, second.port],
@@ -70,14 +70,14 @@ describe('a request goes to another instance', () => {
     expect(await (await fetch(gateway.url)).text()).toBe('second');
   });
 
-  test('when the first breaks off before it answers', async () => {
+  test('when the first closes before its response', async () => {
     const first = upstreamThat((_, __, ___, reset) => reset());
     const second = saying('200 OK', 'second');
     const gateway = await gatewayTo({ instances: [first.port, second.port] });
     expect(await (await fetch(gateway.url)).text()).toBe('second');
   });
 
-  test('but not when it may have done something already', async () => {
+  test('but not when it is not idempotent', async () => {
     const first = saying('503 Busy', 'first');
     const second = saying('200 OK', 'second');
     const gateway = await gatewayTo({ instances: [first.port, second.port] });
@@ -86,7 +86,7 @@ describe('a request goes to another instance', () => {
     expect(second.connections).toHaveLength(0);
   });
 
-  test('but not when its body is larger than what is kept', async () => {
+  test('but not when its body exceeds the replay limit', async () => {
     const first = upstreamThat((received, reply) => {
       if (received.endsWith('end')) reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
     });
@@ -96,7 +96,7 @@ describe('a request goes to another instance', () => {
     expect(response.status).toBe(503);
   });
 
-  test('but retries stay within a share of what is running', async () => {
+  test('but only within the retry budget', async () => {
     const second = silent();
     const gateway = await gatewayTo({ instances: [saying('503 Busy', 'first').port, second.port] });
     const clients = Array.from({ length: 10 }, () => rawClient(gateway.port));
@@ -111,7 +111,7 @@ describe('a request goes to another instance', () => {
 test.each<[string, (reply: (text: string) => void, end: () => void, reset: () => void) => void]>([
   ['ends', (_, end) => end()],
   ['is reset', (_, __, reset) => reset()],
-])('a small answer that %s before it is whole is asked for elsewhere', async (_, stop) => {
+])('a small response that %s before it is complete is retried', async (_, stop) => {
   const first = upstreamThat((_, reply, end, reset) => {
     reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
     setTimeout(() => stop(reply, end, reset), 20);
@@ -121,7 +121,7 @@ test.each<[string, (reply: (text: string) => void, end: () => void, reset: () =>
   expect(gateway.outcomes.map(({ result }) => result)).toEqual(['broken', 'answered']);
 });
 
-test('a small answer that comes in pieces is the same answer, and the next one begins behind it', async () => {
+test('a small response in parts is reassembled, and the next one follows it', async () => {
   const pieces = ['HTTP/1.1 200 OK\r\nContent-Le', 'ngth: 6\r\n\r\n', 'ab', 'c', 'def'];
   const upstream = upstreamThat((_, reply) => {
     for (const [index, piece] of pieces.entries()) setTimeout(() => reply(piece), index * 10);
@@ -132,7 +132,7 @@ test('a small answer that comes in pieces is the same answer, and the next one b
   expect(upstream.connections).toHaveLength(1);
 });
 
-test('a try whose time is up while the budget is spent goes to another instance when there is room', async () => {
+test('a timed-out attempt with a spent budget is retried once the budget allows', async () => {
   const second = saying('200 OK', 'second');
   const gateway = await gatewayTo({ instances: [silent().port, second.port], route: { tryTimeoutMs: 50 } });
   // Ten at once: three may be retried at the same time, the others a moment later.
@@ -142,7 +142,7 @@ test('a try whose time is up while the budget is spent goes to another instance 
   expect(answers).toEqual(Array.from({ length: 10 }, () => 'second'));
 });
 
-test('an instance nobody can reach costs no request, however many come at once and whatever they are', async () => {
+test('an unreachable instance fails no request, at any concurrency and method', async () => {
   const second = saying('200 OK', 'second');
   const gateway = await gatewayTo({ instances: [closedPort(), second.port] });
   const answers = await Promise.all(
@@ -155,7 +155,7 @@ test('an instance nobody can reach costs no request, however many come at once a
   expect(gateway.retryBudget.inUse()).toBe(0);
 });
 
-test('a kept connection the instance has just closed costs an idempotent request nothing', async () => {
+test('a stale pooled connection fails no idempotent request', async () => {
   let answered = 0;
   const upstream = upstreamThat((_, reply, __, reset) => {
     // Closes exactly when the second request of a connection arrives.
@@ -169,7 +169,7 @@ test('a kept connection the instance has just closed costs an idempotent request
   expect(gateway.outcomes.every(({ result }) => result === 'answered')).toBe(true);
 });
 
-describe('when there is no answer to give on, the client is told', () => {
+describe('without a response to relay, the client receives', () => {
   test.each<[string, () => number, number, string]>([
     ['no instance can be reached', closedPort, 503, 'service.unavailable'],
     ['the answer is no HTTP', () => answeringWith('SSH-2.0-hello\r\n'), 502, 'upstream.bad-response'],
@@ -196,7 +196,7 @@ describe('when there is no answer to give on, the client is told', () => {
 const answeringWith = (bytes: string) => upstreamThat((_, reply) => reply(bytes)).port;
 
 describe('a client', () => {
-  test('that leaves takes its request at the instance with it', async () => {
+  test('that disconnects cancels its upstream request', async () => {
     const upstream = silent();
     const gateway = await gatewayTo({ instances: [upstream.port] });
     const leaving = new AbortController();
@@ -211,7 +211,7 @@ describe('a client', () => {
     expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'abandoned' }]);
   });
 
-  test('that has closed its sending side gets its answer, however long the instance is quiet', async () => {
+  test('that has half-closed gets its response, however late', async () => {
     let answer: () => void = () => undefined;
     const upstream = upstreamThat((_, reply) => {
       answer = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate');
@@ -227,7 +227,7 @@ describe('a client', () => {
     expect(gateway.outcomes).toEqual([{ instanceId: 'instance-0', result: 'answered' }]);
   });
 
-  test('that first closes its sending side and then leaves takes its request with it', async () => {
+  test('that half-closes and then disconnects cancels its upstream request', async () => {
     const upstream = silent();
     const gateway = await gatewayTo({ instances: [upstream.port], limits: { probeMs: 50 } });
     const client = rawClient(gateway.port);
@@ -239,14 +239,14 @@ describe('a client', () => {
     expect(gateway.lines[0]).toMatchObject({ status: 499 });
   });
 
-  test('that does not finish its head in time is cut off', async () => {
+  test('that does not complete its head in time is disconnected', async () => {
     const gateway = await gatewayTo({ instances: [], limits: { headMs: 100 } });
     const client = rawClient(gateway.port);
     client.send('GET / HTTP/1.1\r\n');
     expect(await client.untilClosed()).toStartWith('HTTP/1.1 408 ');
   });
 
-  test('that does not go on with its body is cut off', async () => {
+  test('that stalls its body is disconnected', async () => {
     const gateway = await gatewayTo({ instances: [silent().port], limits: { bodyProgressMs: 100 } });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx');
@@ -254,7 +254,7 @@ describe('a client', () => {
     await eventually(() => gateway.lines.length === 1);
   });
 
-  test('that does not read is cut off', async () => {
+  test('that does not read is disconnected', async () => {
     const endless = Buffer.alloc(64 * 1024 * 1024, 'x');
     const server = Bun.serve({ port: 0, fetch: () => new Response(endless) });
     toStop.push(() => server.stop(true));
@@ -267,14 +267,14 @@ describe('a client', () => {
     client.socket.destroy();
   });
 
-  test('that says nothing is closed when its time is up', async () => {
+  test('that stays idle is closed after the timeout', async () => {
     const gateway = await gatewayTo({ instances: [], limits: { headMs: 100 } });
     expect(await rawClient(gateway.port).untilClosed()).toBe('');
   });
 });
 
-describe('a gateway that stops', () => {
-  test('finishes what is running, closes what is idle, and says so', async () => {
+describe('a gateway that shuts down', () => {
+  test('completes requests in flight with Connection: close, and closes idle connections', async () => {
     const upstream = upstreamThat((_, reply) => {
       setTimeout(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'), 200);
     });
@@ -291,7 +291,7 @@ describe('a gateway that stops', () => {
     await expect(rawClient(gateway.port).untilClosed()).resolves.toBe('');
   });
 
-  test('cuts what outlasts the drain time', async () => {
+  test('resets connections after the drain timeout', async () => {
     const upstream = silent();
     const gateway = await startTestGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);

@@ -50,8 +50,8 @@ function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024;
 }
 
-describe('memory stays flat', () => {
-  test('while a large download goes to a slow reader', async () => {
+describe('memory is bounded', () => {
+  test('during a large download to a slow reader', async () => {
     const size = 200 * MIB;
     const upstream = await upstreamAlone(`() => new Response(Buffer.alloc(${size}))`);
     const gateway = await gatewayAlone(upstream.port);
@@ -73,7 +73,7 @@ describe('memory stays flat', () => {
     expect(growth).toBeLessThan(64 * MIB);
   });
 
-  test('while a large upload comes faster than it is read', async () => {
+  test('during a large upload to a slow instance', async () => {
     const upstream = await upstreamAlone(
       `async (request) => { let size = 0; for await (const part of request.body) { size += part.length; await Bun.sleep(1); } return new Response(String(size)); }`,
     );
@@ -91,8 +91,8 @@ describe('memory stays flat', () => {
   });
 });
 
-describe('a stream of events', () => {
-  test('that is quiet for 12 seconds is not cut', async () => {
+describe('an event stream', () => {
+  test('that is silent for 12 seconds is not closed', async () => {
     // Slow on purpose: idle timers of HTTP servers commonly run out after 5 or 10 s.
     const server = Bun.serve({
       port: 0,
@@ -159,7 +159,7 @@ async function openSocket(port: number): Promise<WebSocket> {
 }
 
 describe('a WebSocket', () => {
-  test('echoes 20,000 messages one after the other', async () => {
+  test('echoes 20,000 messages in sequence', async () => {
     const gateway = await gatewayTo({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     let echoed = 0;
@@ -175,7 +175,7 @@ describe('a WebSocket', () => {
     socket.close();
   });
 
-  test('keeps its subprotocol and close code, and agrees on no extension', async () => {
+  test('keeps its subprotocol and close code, and negotiates no extension', async () => {
     const gateway = await gatewayTo({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     const closed = new Promise<CloseEvent>((resolve) => {
@@ -187,7 +187,7 @@ describe('a WebSocket', () => {
     expect([code, reason]).toEqual([4001, 'as you wish']);
   });
 
-  test('carries 8 MiB to a peer that takes its time', async () => {
+  test('carries 8 MiB to a slow peer', async () => {
     const gateway = await gatewayTo({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     const message = 'x'.repeat(8 * MIB);
@@ -199,7 +199,7 @@ describe('a WebSocket', () => {
     socket.close();
   });
 
-  test('whose client takes nothing any more is let go, though the instance has cut it meanwhile', async () => {
+  test('whose client stalls is closed, though the instance has reset it meanwhile', async () => {
     const cut = Promise.withResolvers<void>();
     const server = Bun.serve({
       port: 0,
@@ -227,7 +227,7 @@ describe('a WebSocket', () => {
     client.socket.destroy();
   });
 
-  test('leaves no descriptor behind, 2,000 times', async () => {
+  test('leaks no descriptor in 2,000 connections', async () => {
     const gateway = await gatewayTo({ instances: [echoSockets()] });
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();

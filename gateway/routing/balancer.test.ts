@@ -75,15 +75,15 @@ describe('traffic follows weight', () => {
         expect((counts[id] ?? 0) / 40_000).toBeCloseTo(weight / total, 1.5);
     });
 
-  test('weight 0 gets none', () => {
+  test('weight 0 receives none', () => {
     const { balancer, serve } = createScene();
     balancer.update([instance('a'), instance('b', { weight: 0 })]);
     expect(serve(1_000, () => 5)).toEqual({ a: 1_000 });
   });
 });
 
-describe('traffic avoids what is slow or fails', () => {
-  test('an instance that fails at once attracts no traffic', () => {
+describe('traffic avoids slow and failing instances', () => {
+  test('an instance that fails fast attracts no traffic', () => {
     const { balancer, serve } = createScene();
     balancer.update([instance('good'), instance('other'), instance('failing')]);
     const counts = serve(
@@ -105,7 +105,7 @@ describe('traffic avoids what is slow or fails', () => {
     expect(counts.failing ?? 0).toBeLessThan(100);
   });
 
-  test('an instance that was slow is asked again when it has rested', () => {
+  test('an instance that was slow is used again after a while', () => {
     const { balancer, clock, serve } = createScene();
     balancer.update([instance('a'), instance('b')]);
     serve(200, (id) => (id === 'b' ? 4_000 : 5));
@@ -113,7 +113,7 @@ describe('traffic avoids what is slow or fails', () => {
     expect(serve(2_000, () => 5).b ?? 0).toBeGreaterThan(500);
   });
 
-  test('an instance with much in flight is spared', () => {
+  test('an instance with many requests in flight receives fewer', () => {
     const { balancer } = createScene();
     balancer.update([instance('a'), instance('b')]);
     const open: Attempt[] = [];
@@ -133,13 +133,13 @@ describe('states', () => {
     return balancer;
   };
 
-  test('starting and draining instances get nothing', () => {
+  test('starting and draining instances receive nothing', () => {
     const balancer = only('starting', 'draining');
     expect(balancer.isAvailable()).toBe(false);
     expect(balancer.pick(NONE, true)).toBeNull();
   });
 
-  test('an unhealthy instance is asked when there is no other', () => {
+  test('an unhealthy instance is used when there is no other', () => {
     expect(only('unhealthy', 'draining').pick(NONE, true)?.instanceId).toBe('unhealthy-0');
     const balancer = only('unhealthy', 'up');
     for (let request = 0; request < 100; request++)
@@ -147,7 +147,7 @@ describe('states', () => {
     expect(balancer.pick(new Set(['up-1']), true)?.instanceId).toBe('unhealthy-0');
   });
 
-  test('what is removed is gone at once, and its running request may still end', () => {
+  test('a removed instance receives nothing, and its requests in flight may end', () => {
     const { balancer } = createScene();
     balancer.update([instance('a')]);
     const attempt = balancer.pick(NONE, true);
@@ -158,7 +158,7 @@ describe('states', () => {
   });
 });
 
-describe('an instance that fails one request after the other', () => {
+describe('an instance with consecutive failures', () => {
   /** Has requests run at one instance, all at the same time. */
   function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: AttemptResult) {
     const others = new Set(scene.balancer.loads().map((load) => load.instance.instance_id));
@@ -167,7 +167,7 @@ describe('an instance that fails one request after the other', () => {
     for (const attempt of attempts) attempt?.done(result, 1);
   }
 
-  test('gets nothing for 30 s, is then found out about by one request, and starts slowly when that succeeds', () => {
+  test('is ejected for 30 s, then probed by one request, and in slow start when that succeeds', () => {
     const scene = createScene();
     const { balancer, clock, serve, events } = scene;
     balancer.update([instance('good'), instance('bad')]);
@@ -186,7 +186,7 @@ describe('an instance that fails one request after the other', () => {
     expect(balancer.loads()).toMatchObject([{ slowStartShare: 1 }, { probing: false, slowStartShare: 0.1 }]);
   });
 
-  test('gets nothing for longer when the one request fails as well', () => {
+  test('is ejected for longer when the probe fails', () => {
     const scene = createScene();
     scene.balancer.update([instance('good'), instance('bad')]);
     runAt(scene, 'bad', 5, 'timeout');
@@ -195,7 +195,7 @@ describe('an instance that fails one request after the other', () => {
     expect(scene.events.at(-1)).toMatchObject({ change: 'ejected', forMs: 60_000, ejections: 2 });
   });
 
-  test('may be found out about by another request when the client of the first has left', () => {
+  test('is probed again when the client of the first probe has disconnected', () => {
     const scene = createScene();
     scene.balancer.update([instance('good'), instance('bad')]);
     runAt(scene, 'bad', 5, 'broken');
@@ -213,7 +213,7 @@ describe('an instance that fails one request after the other', () => {
     ['abandoned', 0],
     // Every instance would fail that request: whoever finds one could have half of a service ejected.
     ['application-error', 0],
-  ])('is one whose requests end as %s: %d', (result, ejections) => {
+  ])('is ejected for results %s: %d', (result, ejections) => {
     const scene = createScene();
     scene.balancer.update([instance('a'), instance('b')]);
     runAt(scene, 'a', 10, result);
@@ -243,7 +243,7 @@ describe('slow start', () => {
     return found / count;
   };
 
-  test('a newcomer gets a tenth of its share first, and all of it after ten seconds', () => {
+  test('a new instance starts with a tenth of its weight, and has all of it after ten seconds', () => {
     const scene = createScene();
     scene.balancer.update([instance('old')]);
     scene.clock.ms = 60_000;
@@ -258,7 +258,7 @@ describe('slow start', () => {
     expect(shareOfNew(scene)).toBeCloseTo(0.5, 1);
   });
 
-  test('where all are new, all get their share', () => {
+  test('where all are new, all have their full weight', () => {
     const scene = createScene();
     scene.balancer.update([instance('one')]);
     scene.clock.ms = 3_000;
@@ -268,7 +268,7 @@ describe('slow start', () => {
     expect(shareOfNew(scene)).toBeCloseTo(0.5, 1);
   });
 
-  test('one that was unhealthy starts slowly as well', () => {
+  test('one that was unhealthy is in slow start as well', () => {
     const scene = createScene();
     scene.balancer.update([instance('old'), instance('new', { state: 'unhealthy' })]);
     scene.clock.ms = 60_000;
@@ -277,7 +277,7 @@ describe('slow start', () => {
   });
 });
 
-test('an instance that goes silent is left at once, not after the first of its requests has timed out', () => {
+test('an instance that stops responding is avoided before its first request times out', () => {
   const { balancer, clock, serve } = createScene();
   balancer.update([instance('a'), instance('b'), instance('silent')]);
   serve(2_000, () => 5);
@@ -294,7 +294,7 @@ test('an instance that goes silent is left at once, not after the first of its r
 
 const isExcluded = (load: InstanceLoad) => load.ejectedForMs > 0 || load.probing;
 
-test('counts stay true, and picks come only from what is live, whatever happens', () => {
+test('in-flight counts are exact, and only eligible instances are picked, in any sequence', () => {
   const ids = ['a', 'b', 'c', 'd'];
   const step = fc.oneof(
     fc.record({

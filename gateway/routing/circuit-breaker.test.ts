@@ -33,8 +33,8 @@ function queuedAt(breaker: CircuitBreaker, acquires = true) {
   return { request, events, enqueued: breaker.enqueue(request) };
 }
 
-describe('as many requests as there are places', () => {
-  test('are admitted, so many more wait, and the rest is turned away', () => {
+describe('requests up to the concurrency limit', () => {
+  test('are admitted, further ones queued up to the limit, and the rest rejected', () => {
     const { breaker } = createScene({ concurrency: 2, queue: 1 });
     for (let place = 0; place < 2; place++) {
       expect(breaker.admits()).toBe(true);
@@ -46,7 +46,7 @@ describe('as many requests as there are places', () => {
     expect(breaker.retryAfterSeconds()).toBe(1);
   });
 
-  test('those who wait get places in the order they came', () => {
+  test('queued requests are admitted in order', () => {
     const { breaker } = createScene({ concurrency: 1, queue: 3 });
     breaker.begin();
     const [first, second, third] = [queuedAt(breaker), queuedAt(breaker), queuedAt(breaker)];
@@ -58,7 +58,7 @@ describe('as many requests as there are places', () => {
     expect(breaker.queued).toBe(0);
   });
 
-  test('one that is admitted before it is whole holds no place, and the next is admitted too', () => {
+  test('one that is admitted before it is complete holds no permit, and the next is admitted too', () => {
     const { breaker } = createScene({ concurrency: 1, queue: 3 });
     breaker.begin();
     const [first, second] = [queuedAt(breaker, false), queuedAt(breaker)];
@@ -67,8 +67,8 @@ describe('as many requests as there are places', () => {
   });
 });
 
-describe('a service that does not answer', () => {
-  test('is not asked for two seconds when half of at least twenty got no answer, then by one at a time', () => {
+describe('a failing service', () => {
+  test('opens its circuit for two seconds when half of at least twenty failed, then admits one probe at a time', () => {
     const { breaker, clock, changes, run } = createScene();
     run('responded', 1_000);
     run('failed', 19);
@@ -90,7 +90,7 @@ describe('a service that does not answer', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('is asked on while more than half is answered, or the failures are spread over a long time', () => {
+  test('keeps its circuit closed while more than half succeed, or the failures are spread over time', () => {
     const { breaker, clock, run } = createScene();
     for (let round = 0; round < 50; round++) {
       run('failed', 1);
@@ -104,7 +104,7 @@ describe('a service that does not answer', () => {
     expect(breaker.isOpen).toBe(false);
   });
 
-  test('refuses at once those who were waiting', () => {
+  test('rejects its queued requests when the circuit opens', () => {
     const { breaker } = createScene({ concurrency: 20, queue: 1 });
     for (let place = 0; place < 20; place++) breaker.begin();
     const { events, enqueued } = queuedAt(breaker, false);
@@ -117,7 +117,7 @@ describe('a service that does not answer', () => {
     expect(waiting.events).toEqual(['rejected']);
   });
 
-  test('is asked at once when an instance has come', () => {
+  test('is probed at once when its instances change', () => {
     const { breaker, run } = createScene();
     run('failed', 20);
     expect(breaker.admits()).toBe(false);
@@ -126,7 +126,7 @@ describe('a service that does not answer', () => {
   });
 });
 
-test('whatever happens, nobody waits while there is room, and everybody who waited hears exactly once', () => {
+test('no request is queued while there is capacity, and each queued one is settled exactly once, in any sequence', () => {
   const step = fc.record({
     kind: fc.constantFrom('come', 'end', 'withdraw', 'wait'),
     outcome: fc.constantFrom<CallOutcome>('responded', 'failed', 'unknown'),

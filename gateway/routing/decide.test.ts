@@ -113,7 +113,7 @@ function summaryOf(decision: Decision): string {
   return `${decision.service} ${decision.route} ${decision.target}`;
 }
 
-describe('where a request goes', () => {
+describe('routing decisions', () => {
   const { ask } = createScene();
   const cases: [string, string][] = [
     ['GET /', 'local'],
@@ -158,7 +158,7 @@ describe('where a request goes', () => {
     test(`${request} → ${decision}`, () => expect(summaryOf(ask(request))).toBe(decision));
 });
 
-test('limits are those the route says, else the usual ones', () => {
+test('limits are those of the route, else the defaults', () => {
   const { ask } = createScene();
   const upload = ask('POST /basement/files/upload');
   const read = ask('GET /files/7');
@@ -176,15 +176,15 @@ test('limits are those the route says, else the usual ones', () => {
   });
 });
 
-test('before the registry was heard from, no address is unknown', () => {
+test('before the first snapshot, unknown paths are unavailable', () => {
   const { registry, ask } = createScene();
   registry.setHeard(false);
   expect(summaryOf(ask('GET /unknown'))).toBe('503 service.unavailable');
   expect(summaryOf(ask('GET /health'))).toBe('local');
 });
 
-describe('as instances come and go', () => {
-  test('a new instance is picked and a gone one is not, at once', () => {
+describe('as instances change', () => {
+  test('a new instance is picked at once, and a removed one is not', () => {
     const { registry, ask } = createScene();
     const second = instance('users', USERS, { instance_id: 'users-2', port: 5101 });
     registry.set('users', [second]);
@@ -196,14 +196,14 @@ describe('as instances come and go', () => {
     expect(decision.kind === 'forward' && decision.pick(new Set(['users-2']), true)).toBeNull();
   });
 
-  test('what was decided before an instance went still picks from what is live now', () => {
+  test('an earlier decision picks from the current instances', () => {
     const { registry, ask } = createScene();
     const decision = ask('GET /users/alice');
     registry.set('users', []);
     expect(decision.kind === 'forward' && decision.pick(NONE, true)).toBeNull();
   });
 
-  test('a service whose instances are all gone is unavailable, until the registry forgets it', () => {
+  test('a service without instances is unavailable, until the registry removes it', () => {
     const { registry, ask } = createScene();
     registry.set('users', []);
     const decision = ask('GET /users/alice');
@@ -213,7 +213,7 @@ describe('as instances come and go', () => {
     expect(summaryOf(ask('GET /users/alice'))).toBe('404 route.not-found');
   });
 
-  test('a service that was gone before is known by its prefix', () => {
+  test('a service without instances at startup is known by its prefix', () => {
     const { registry, ask } = createScene();
     registry.set('polls', []);
     expect(summaryOf(ask('GET /polls/7'))).toBe('503 service.unavailable');
@@ -222,13 +222,13 @@ describe('as instances come and go', () => {
     expect(summaryOf(ask('GET /polls/7/8'))).toBe('404 route.not-found');
   });
 
-  test('instances that only start or drain make a service unavailable', () => {
+  test('a service with only starting or draining instances is unavailable', () => {
     const { registry, ask } = createScene();
     registry.set('users', [instance('users', USERS, { state: 'draining' })]);
     expect(summaryOf(ask('GET /users/alice'))).toBe('503 service.unavailable');
   });
 
-  test('while versions differ, what either answers is routed, with the higher limits', () => {
+  test('while versions differ, the routes of both apply, with the higher limits', () => {
     const { registry, ask } = createScene();
     const posts = { ...claim('POST /posts'), body_bytes: 10 };
     registry.set('timelines', [
@@ -240,7 +240,7 @@ describe('as instances come and go', () => {
     expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
   });
 
-  test('of two services that claim a route the older has it, whichever was heard of first', () => {
+  test('of two services that claim a route the older owns it, in any order of registration', () => {
     for (const order of [['older', 'younger'] as const, ['younger', 'older'] as const]) {
       const { registry, ask } = createScene();
       for (const name of order)
@@ -254,7 +254,7 @@ describe('as instances come and go', () => {
     }
   });
 
-  test('a gone service gives up its routes to one that runs', () => {
+  test('a service without instances loses its routes to a running one', () => {
     const { registry, ask } = createScene();
     registry.set('old', [instance('old', ['GET /shared'])]);
     registry.set('old', []);
@@ -263,12 +263,12 @@ describe('as instances come and go', () => {
   });
 });
 
-describe('a route the contracts know', () => {
+describe('a route of the contracts', () => {
   const ROUTES = ['PUT /users/me', 'GET /users/:username'];
   const { registry, ask } = createScene();
   const grpc = { grpc_port: 5150 };
 
-  test('goes by gRPC where an instance answers it, at its own path, below a prefix and under a version', async () => {
+  test('is transcoded where an instance serves gRPC, at its own path, below a prefix and under a version', async () => {
     registry.set('users', [instance('users', ROUTES, grpc)]);
     for (const path of ['/users/me', '/users/users/me', '/v1/users/me']) {
       const decision = ask(`PUT ${path}?x=1`);
@@ -280,7 +280,7 @@ describe('a route the contracts know', () => {
     expect(summaryOf(ask('GET /users/alice'))).toBe('users /users/:username /users/alice');
   });
 
-  test('goes over HTTP while no instance answers gRPC, and is unavailable with none at all', () => {
+  test('is forwarded over HTTP while no instance serves gRPC, and unavailable without any', () => {
     registry.set('users', [
       instance('users', ROUTES),
       instance('users', ROUTES, { ...grpc, instance_id: 'users-2', state: 'draining' }),
@@ -290,7 +290,7 @@ describe('a route the contracts know', () => {
     expect(summaryOf(ask('PUT /users/me'))).toBe('503 service.unavailable');
   });
 
-  test('is reached only where its service claims it', () => {
+  test('is served only where its service claims it', () => {
     registry.set('users', [instance('users', ['GET /users/:username'], grpc)]);
     expect(summaryOf(ask('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
   });

@@ -46,7 +46,7 @@ function setUp() {
   };
 }
 
-test('an instance is let go of when it drains and the last request that will end has ended', () => {
+test('an instance is drained when its last request in flight has ended', () => {
   const { isDrained, request, become } = setUp();
   expect(isDrained()).toBe(false);
   const [first, second, tunnel] = [request(), request(), request()];
@@ -62,7 +62,7 @@ test('an instance is let go of when it drains and the last request that will end
   expect(isDrained()).toBe(true);
 });
 
-test('one that is listed no more gets nothing, and one that comes back gets requests again', () => {
+test('a removed instance is drained, and a returning one receives requests again', () => {
   const { isDrained, request, become } = setUp();
   become('draining');
   expect(isDrained()).toBe(true);

@@ -2,15 +2,15 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createLatency, FAILURE_MS, START_MS } from './latency';
 
-describe('what an instance costs', () => {
-  test('is a guess until it has answered once, and then what that took', () => {
+describe('the cost of an instance', () => {
+  test('is a default until the first response, and then its latency', () => {
     const latency = createLatency(0);
     expect(latency.costMs(0)).toBe(START_MS);
     latency.observe(true, 2, 10);
     expect(latency.costMs(10)).toBe(2);
   });
 
-  test('rises at once with a slow answer, and falls slowly with quick ones', () => {
+  test('rises at once with a slow response, and falls slowly with fast ones', () => {
     const latency = createLatency(0);
     latency.observe(true, 5, 0);
     latency.observe(true, 800, 1);
@@ -21,13 +21,13 @@ describe('what an instance costs', () => {
     expect(latency.costMs(100_000)).toBeCloseTo(5, 0);
   });
 
-  test('is never low because it fails fast', () => {
+  test('is not lowered by fast failures', () => {
     const latency = createLatency(0);
     latency.observe(false, 0, 0);
     expect(latency.costMs(0)).toBe(FAILURE_MS);
   });
 
-  test('is its silence, while it owes an answer and gives none', () => {
+  test('is its silence while a response is pending', () => {
     const latency = createLatency(0);
     latency.observe(true, 5, 0);
     latency.sent(100);
@@ -40,7 +40,7 @@ describe('what an instance costs', () => {
     expect(latency.costMs(901)).toBeLessThan(6);
   });
 
-  test('is a guess again when what was observed is forgotten', () => {
+  test('is the default again after a reset', () => {
     const latency = createLatency(0);
     latency.observe(false, 1, 0);
     latency.reset();
@@ -49,7 +49,7 @@ describe('what an instance costs', () => {
     expect(latency.costMs(0)).toBe(3);
   });
 
-  test('is above nothing and no more than the worst that was seen, whatever happens', () => {
+  test('is positive and at most the worst observation, in any sequence', () => {
     const step = fc.record({ ok: fc.boolean(), latencyMs: fc.nat(9_000), waitMs: fc.nat(60_000) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {

@@ -17,7 +17,7 @@ const TABLES = 100;
 const seed = Number(process.env.PATH_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 test(
-  `a path is matched as it is sent, or refused: ${RUNS} targets (seed ${seed})`,
+  `a path is forwarded as it is matched, or rejected: ${RUNS} targets (seed ${seed})`,
   () => {
     const tables = fc.sample(routeTables, { numRuns: TABLES, seed }).map(decideBy);
     let forwarded = 0;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { readTarget } from './path';
 
-describe('what two readers could understand differently is refused', () => {
+describe('ambiguous paths are rejected', () => {
   const refused = [
     '',
     'users',
@@ -64,7 +64,7 @@ describe('what two readers could understand differently is refused', () => {
   for (const target of refused) test(JSON.stringify(target), () => expect(readTarget(target)).toBeNull());
 });
 
-describe('a path has one form', () => {
+describe('paths are normalized', () => {
   const read: [string, string, string][] = [
     ['/', '/', ''],
     ['/users/alice', '/users/alice', ''],
@@ -114,7 +114,7 @@ const pieces = fc.array(
 );
 const targets = pieces.map((parts) => `/${parts.join('')}`);
 
-test('a path that is let through is read the same by URL', () => {
+test('an accepted path is parsed identically by URL', () => {
   fc.assert(
     fc.property(targets, (target) => {
       const read = readTarget(target);
@@ -127,7 +127,7 @@ test('a path that is let through is read the same by URL', () => {
   );
 });
 
-test('a path that is let through means the same after one or two decodings', () => {
+test('an accepted path has the same meaning after one or two decodings', () => {
   fc.assert(
     fc.property(targets, (target) => {
       const read = readTarget(target);
@@ -145,7 +145,7 @@ test('a path that is let through means the same after one or two decodings', () 
   );
 });
 
-test('reading what was read changes nothing', () => {
+test('normalization is idempotent', () => {
   fc.assert(
     fc.property(targets, (target) => {
       const read = readTarget(target);
@@ -155,7 +155,7 @@ test('reading what was read changes nothing', () => {
   );
 });
 
-test('ordinary paths come through as they were sent', () => {
+test('ordinary paths are unchanged', () => {
   const segment = fc.stringMatching(/^[A-Za-z0-9_~-]{1,12}$/);
   fc.assert(
     fc.property(fc.array(segment, { minLength: 1, maxLength: 6 }), (segments) => {

@@ -16,7 +16,7 @@ function createScene() {
   return { requests, budget, takeAll };
 }
 
-test('three requests may be retried at a time however little is running, else a fifth of what is', () => {
+test('three requests may be retrying at any load, else a fifth of the active ones', () => {
   const { requests, budget, takeAll } = createScene();
   requests.active = 1;
   expect(takeAll()).toBe(3);
@@ -27,7 +27,7 @@ test('three requests may be retried at a time however little is running, else a 
   expect([budget.inUse(), budget.allowed()]).toEqual([9, 9]);
 });
 
-test('a request that holds a place may go on retrying, which costs as much', () => {
+test('a request that is retrying may retry again, at the same cost', () => {
   const { budget } = createScene();
   expect(budget.take(false)).toBe(true);
   for (let retry = 2; retry <= 10; retry++) expect(budget.take(true)).toBe(true);
@@ -35,7 +35,7 @@ test('a request that holds a place may go on retrying, which costs as much', () 
   expect(budget.inUse()).toBe(1);
 });
 
-test('what nothing was sent for is given back', () => {
+test('a retry that was not sent is refunded', () => {
   const { budget } = createScene();
   for (let time = 0; time < 100; time++) {
     expect(budget.take(false)).toBe(true);
@@ -44,7 +44,7 @@ test('what nothing was sent for is given back', () => {
   expect(budget.inUse()).toBe(0);
 });
 
-test('a long healthy time does not pay for a storm', () => {
+test('tokens are capped: a healthy hour does not pay for a storm', () => {
   const { requests, budget } = createScene();
   requests.incoming = 1_000_000;
   requests.active = 1;
@@ -54,7 +54,7 @@ test('a long healthy time does not pay for a storm', () => {
   expect(more).toBe(9);
 });
 
-test('whatever happens, in any stretch of time, no more than a fifth of what came in is sent again, and ten', () => {
+test('in any period, retries are at most a fifth of the incoming requests plus ten', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('come' as const), count: fc.nat(50) }),
     fc.record({ kind: fc.constant('retry' as const), count: fc.nat(50) }),

@@ -46,19 +46,19 @@ describe('the most specific pattern wins', () => {
   for (const [method, path, route] of found)
     test(`${method} ${path}`, () => expect(router.find(method, path, 0)).toBe(route as string));
 
-  test('all methods of a path are known, from every pattern that fits', () => {
+  test('the methods of a path are those of all matching patterns', () => {
     expect(router.methods('/users/me', 0)).toEqual(['DELETE', 'GET', 'HEAD']);
     expect(router.methods('/posts', 0)).toEqual(['GET', 'HEAD', 'POST']);
     expect(router.methods('/unknown', 0)).toEqual([]);
   });
 
-  test('what comes before the start is not looked at', () => {
+  test('characters before the start are ignored', () => {
     expect(router.find('GET', '/v1/users/me', 3)).toBe('GET /users/me');
     expect(router.find('GET', '/users', '/users'.length)).toBe('GET /');
   });
 });
 
-test('the first to claim a method and pattern keeps it', () => {
+test('the first claim of a method and pattern wins', () => {
   const router = createRouter<string>();
   expect(router.add('GET', '/users/:id', 'first')).toBe(true);
   expect(router.add('GET', '/users/:name', 'second')).toBe(false);
@@ -72,7 +72,7 @@ const patterns = fc
 const methods = fc.constantFrom('GET', 'POST', 'HEAD', 'ALL');
 const paths = fc.array(names, { maxLength: 5 }).map((segments) => `/${segments.join('/')}`);
 
-test('it finds what comparing every pattern with the path finds', () => {
+test('it matches like a comparison with every pattern', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(methods, patterns), { maxLength: 12 }),

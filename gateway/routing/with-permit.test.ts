@@ -24,7 +24,7 @@ function createScene(thresholds: { concurrency: number; queue: number }) {
   return { breaker, call };
 }
 
-test('a call holds a place until it has ended, one way or the other', async () => {
+test('a call holds a permit until it has settled', async () => {
   const { breaker, call } = createScene({ concurrency: 2, queue: 0 });
   const [good, bad] = [call(), call()];
   expect(breaker.inFlight).toBe(2);
@@ -36,7 +36,7 @@ test('a call holds a place until it has ended, one way or the other', async () =
   expect(breaker.inFlight).toBe(0);
 });
 
-test('a call that waits is made when a place is free, and not before', async () => {
+test('a queued call is made when a permit is free, and not before', async () => {
   const { breaker, call } = createScene({ concurrency: 1, queue: 1 });
   const first = call();
   const second = call();
@@ -47,7 +47,7 @@ test('a call that waits is made when a place is free, and not before', async () 
   expect(breaker).toMatchObject({ inFlight: 0, queued: 0, begun: 2 });
 });
 
-test('a call that waited for a second is refused, and never made', async () => {
+test('a call that was queued for a second is rejected, and never made', async () => {
   const { breaker, call } = createScene({ concurrency: 1, queue: 1 });
   const first = call();
   const second = call();
@@ -58,7 +58,7 @@ test('a call that waited for a second is refused, and never made', async () => {
   expect(breaker).toMatchObject({ inFlight: 0, queued: 0 });
 });
 
-test('calls without an result open the circuit', async () => {
+test('failed calls open the circuit', async () => {
   const { breaker, call } = createScene({ concurrency: 1, queue: 0 });
   for (let made = 0; made < 20; made++) {
     const one = call('failed');

@@ -59,7 +59,7 @@ function refusal(attempt: () => unknown): Problem {
 }
 
 describe('the routes of the contracts', () => {
-  test('are those of their annotations, additional ones included', () => {
+  test('are those of their annotations, including additional bindings', () => {
     const listed = routes.map(
       ({ service, method, pattern, rpc }) => `${service}: ${method} ${pattern} ${rpc.name}`,
     );
@@ -79,7 +79,7 @@ describe('the routes of the contracts', () => {
     );
   });
 
-  test('are found whatever a service calls its parameters, and for their own service only', () => {
+  test('are found irrespective of parameter names, and for their own service only', () => {
     expect(find('media', { method: 'GET', path: '/files/:file_id/url' })?.rpc.name).toBe('GetFileUrl');
     expect(find('users', { method: 'GET', path: '/files/:id/url' })).toBeUndefined();
     expect(find('media', { method: 'GET', path: '/files/:id' })).toBeUndefined();
@@ -89,13 +89,13 @@ describe('the routes of the contracts', () => {
     [{ get: '/things/{name=**}' }, 'has the segment {name=**}'],
     [{ get: '/things/{missing}' }, 'names missing'],
     [{ post: '/things', body: 'missing' }, 'names missing'],
-  ])('that cannot be followed are refused when the gateway starts: %j', (rule, sentence) => {
+  ])('with unsupported annotations are rejected at startup: %j', (rule, sentence) => {
     expect(() => transcodedRoutes(contractWith(rule))).toThrow(sentence);
   });
 });
 
 describe('a request', () => {
-  test('takes what the contract has a field for, and nothing else', () => {
+  test("includes the contract's fields, and nothing else", () => {
     const body = {
       username: 'alice',
       password: 'p',
@@ -112,11 +112,11 @@ describe('a request', () => {
     });
   });
 
-  test('tells an empty value from one that is not there', () => {
+  test('distinguishes an empty value from a missing one', () => {
     expect(sent('PUT /users/me', { body: { bio: '' } })).toEqual({ bio: '' });
   });
 
-  test('is refused with the names of all fields that are of another type', () => {
+  test('is rejected with the names of all mismatching fields', () => {
     const problem = refusal(() =>
       sent('PUT /users/me', {
         body: { bio: ['secret'], locale: null, display_name: 5, first_name: 'Alice' },
@@ -134,7 +134,7 @@ describe('a request', () => {
       ]);
   });
 
-  test('holds numbers, lists, choices and messages in messages to their types', () => {
+  test('validates numbers, lists, enums and nested messages', () => {
     const list = messageNamed('auth.v1.ListRevocationsResponse');
     const names = (json: Record<string, unknown>) => {
       const errors: { field: string; message: string }[] = [];
@@ -151,7 +151,7 @@ describe('a request', () => {
     expect(names({ revocations: {} })).toEqual(['revocations']);
   });
 
-  test('reads a query by the types of the fields', () => {
+  test('converts a query by the types of the fields', () => {
     const message = messageNamed('auth.v1.SetCredentialsRequest');
     const read = (query: string) => toJson(message, messageOfTexts(message, new URLSearchParams(query)));
     expect(read('version=12&username=5&other=x')).toEqual({ version: 12, username: '5' });
@@ -165,7 +165,7 @@ describe('a request', () => {
     expect(toJson(ids, messageOfTexts(ids, new URLSearchParams('ids=a&ids=b')))).toEqual({ ids: ['a', 'b'] });
   });
 
-  test('whatever it holds is either sent or refused, and a refusal repeats nothing of it', () => {
+  test('is sent or rejected for any input, and a rejection never echoes it', () => {
     const value = fc.oneof(fc.jsonValue(), fc.string({ minLength: 12 }));
     const body = fc.record(
       { display_name: value, bio: value, locale: value, other: value },
@@ -188,10 +188,10 @@ describe('a request', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   const encoded = (message: { finish(): Uint8Array }) => message.finish();
 
-  test('has every field: null where it is unset, empty where it is a list', () => {
+  test('has every field: null if unset, empty for a list', () => {
     const me = { id: '1', username: 'alice', email: undefined, roles: [], permissions: [], session_id: '' };
     expect(responseJson(routeFor('GET /auth/me'), encoded(MeResponse.encode(me)))).toEqual({
       ...me,
@@ -199,14 +199,14 @@ describe('an answer', () => {
     });
   });
 
-  test('is the field the contract names, and an error when the service left that out', () => {
+  test('is the field the contract names, and an error without it', () => {
     const tokens = { access_token: 'a', refresh_token: 'r', token_type: 'Bearer', expires_in: 3600 };
     const route = routeFor('POST /auth/refresh');
     expect(responseJson(route, encoded(RefreshResponse.encode({ tokens })))).toEqual(tokens);
     expect(() => responseJson(route, new Uint8Array())).toThrow('returned no tokens');
   });
 
-  test('has no body where there is nothing to say', () => {
+  test('has no body for an empty message', () => {
     expect(responseJson(routeFor('POST /auth/logout'), new Uint8Array())).toBeUndefined();
   });
 });

@@ -120,7 +120,7 @@ const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 const FILE_HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n`;
 
 describe('an upload', () => {
-  test('arrives whole, with what the form says about it, and is answered as the service says', async () => {
+  test("is streamed with its metadata, and returns the service's response", async () => {
     const bytes = new Uint8Array(3_000_000).map((_, index) => (index * 7) % 251);
     let call: IncomingCall | undefined;
     let read: Awaited<ReturnType<typeof readAll>> | undefined;
@@ -145,7 +145,7 @@ describe('an upload', () => {
     expect(call?.origin?.address).toBe('127.0.0.1');
   });
 
-  test('waits for a slow service instead of filling memory', async () => {
+  test('applies backpressure from a slow service', async () => {
     const begun = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     upload = async (requests) => {
@@ -187,7 +187,7 @@ describe('an upload', () => {
     expect(await (await answer).json()).toMatchObject({ size: parts * part.length });
   }, 30_000);
 
-  test('that the service refuses on the way is answered at once with its problem', async () => {
+  test('that the service rejects early returns its problem at once', async () => {
     upload = async (requests) => {
       for await (const { content } of requests)
         if (content?.$case === 'data') throw new PictureTooLarge({ detail: 'At most 5 MB.' });
@@ -205,7 +205,7 @@ describe('an upload', () => {
     socket.destroy();
   });
 
-  test('whose client leaves is never taken for whole', async () => {
+  test('whose client disconnects is never taken for complete', async () => {
     const begun = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<string>();
     upload = async (requests) => {
@@ -226,7 +226,7 @@ describe('an upload', () => {
     expect(await ended.promise).toBe('broken off');
   });
 
-  test('that is larger than the route allows is refused before and while it comes', async () => {
+  test("beyond the route's limit is rejected before and during the transfer", async () => {
     upload = async (requests) => ({ file: { ...FILE, size: (await readAll(requests)).size } });
     const declared = await fetch(url(), {
       method: 'POST',
@@ -237,13 +237,13 @@ describe('an upload', () => {
   });
 });
 
-describe('what is no upload', () => {
+describe('an invalid upload', () => {
   const send = async (type: string, body: string) => {
     const answer = await fetch(url(), { method: 'POST', headers: { 'content-type': type }, body });
     return Object(await answer.json());
   };
 
-  test('a form that breaks off, and one without a boundary, are malformed', async () => {
+  test('a truncated form, and one without a boundary, are malformed', async () => {
     const ended = Promise.withResolvers<void>();
     upload = async (requests) => {
       await readAll(requests).catch(() => ended.resolve());

@@ -18,7 +18,7 @@ const ask = (method: string, path: string) => `${method} ${path} HTTP/1.1\r\nHos
 const OWN = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown';
 const EVIL = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
 
-describe('what an instance sends behind its response never reaches the next client', () => {
+describe('bytes after a response never reach the next client', () => {
   const responses: [name: string, method: string, first: string, then: string][] = [
     ['at once', 'GET', OWN + EVIL, ''],
     ['a moment later', 'GET', OWN, EVIL],
@@ -63,7 +63,7 @@ describe('what an instance sends behind its response never reaches the next clie
   });
 });
 
-describe('a response that could be read in two ways is none', () => {
+describe('an ambiguous response is rejected', () => {
   const OK = 'HTTP/1.1 200 OK\r\n';
   test.each([
     `${OK}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
@@ -100,7 +100,7 @@ describe('a response that could be read in two ways is none', () => {
     await eventually(() => upstream.connections[0]?.closed === true);
   });
 
-  test('a body that turns out to be none breaks off', async () => {
+  test('a malformed body resets the response', async () => {
     const { gateway, upstream } = await gatewayTo((_, reply) =>
       reply('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nown\r\nx\r\n'),
     );
@@ -111,7 +111,7 @@ describe('a response that could be read in two ways is none', () => {
   });
 });
 
-test('interim responses without end are an answer that is none', async () => {
+test('unlimited interim responses are rejected', async () => {
   const { gateway, upstream } = await gatewayTo((_, reply) =>
     reply('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(1_000)),
   );
@@ -122,7 +122,7 @@ test('interim responses without end are an answer that is none', async () => {
   await eventually(() => upstream.connections[0]?.closed === true);
 });
 
-test('an answer to an upload that goes on is given, and neither connection is used again', async () => {
+test('an early response to an upload is relayed, and neither connection is reused', async () => {
   const { gateway, upstream } = await gatewayTo((received, reply) => {
     if (received.includes('/second')) reply(OWN);
     else if (received.includes('part'))
