@@ -28,7 +28,7 @@ beforeAll(async () => {
   registry = await startProcess('registry/main.ts', {});
   gateway = await startProcess('gateway/main.ts', { ...TOKENS, REGISTRY_URL: registry.url });
   database = await testDatabase();
-  // Tokens are believed once it has told which are revoked.
+  // Tokens are accepted once the revocations are loaded.
   const environment = { ...TOKENS, REGISTRY_URL: registry.url, AUTH_DATABASE_URL: database.url };
   [auth, birds, nests] = await Promise.all([
     startProcess('services/auth/main.ts', environment),
@@ -37,7 +37,7 @@ beforeAll(async () => {
   ]);
   await eventually(async () => {
     for (const name of ['birds', 'nests']) expect((await ask(`/${name}/1`)).status).toBe(200);
-    // An unknown address is unavailable for as long as a registry that has just begun may not know everybody.
+    // Until a registry that has just started is settled, unknown paths are unavailable.
     expect((await ask('/nowhere')).status).toBe(404);
   }, 20_000);
 }, 30_000);

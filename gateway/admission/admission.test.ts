@@ -26,7 +26,7 @@ beforeAll(async () => {
   ]);
   await eventually(async () => {
     expect((await ask('/birds/1')).status).toBe(200);
-    // An unknown address is unavailable for as long as a registry that has just begun may not know everybody.
+    // Until a registry that has just started is settled, unknown paths are unavailable.
     expect((await ask('/nowhere')).status).toBe(404);
   });
 }, 30_000);

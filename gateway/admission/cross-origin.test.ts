@@ -17,7 +17,7 @@ const settingsFor = (variables: Record<string, string>) =>
 const crossOrigin = (variables: Record<string, string>) =>
   createCrossOrigin(settingsFor(variables), (path) => (path === '/known' ? ['GET', 'PUT', 'OPTIONS'] : []));
 
-/** An instance with a mind of its own about other origins. */
+/** An instance with CORS headers of its own. */
 const upstream = rawUpstream((received, reply) => {
   if (!received.endsWith('\r\n\r\n')) return;
   reply(

@@ -6,7 +6,7 @@ import { createRatePolicy, type RateBucket, remaining, take, waitMs } from './ra
 
 const newMeter = (): RateBucket => createRateBuckets().of('somebody');
 
-/** How many of requests at these times are admitted. */
+/** The number of requests at these times that are admitted. */
 function admittedOf(perMinute: number, timesMs: readonly number[]): number[] {
   const policy = createRatePolicy('test', perMinute);
   const bucket = newMeter();

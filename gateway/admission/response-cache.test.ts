@@ -10,7 +10,7 @@ import { createResponseCache } from './response-cache';
 
 interface Scene {
   readonly gateway: TestGateway;
-  /** Requests that came through to the instance, as `GET /path`. */
+  /** Requests forwarded to the instance, as `GET /path`. */
   readonly forwarded: string[];
   later(ms: number): void;
   ask(
@@ -22,7 +22,7 @@ interface Scene {
 let close: () => Promise<void> = async () => undefined;
 afterEach(() => close());
 
-/** A gateway with a cache, before an instance that answers each request with these lines and the number of the answer. */
+/** A gateway with a cache, and an instance that responds with these header lines and a running number. */
 async function scene(
   lines: string | ((received: string) => string),
   { bytes = 1_000_000, body = (count: number) => `answer ${count}` } = {},
@@ -232,18 +232,18 @@ describe('request directives', () => {
 
 describe('never stored', () => {
   const cases: [string, string][] = [
-    ['without a word about it', 'ETag: "one"\r\n'],
-    ['with a time, but not for everybody', 'Cache-Control: max-age=60\r\n'],
+    ['without Cache-Control', 'ETag: "one"\r\n'],
+    ['with max-age, but not public', 'Cache-Control: max-age=60\r\n'],
     ['private', 'Cache-Control: public, max-age=60, private\r\n'],
     ['no-store', 'Cache-Control: public, max-age=60\r\nCache-Control: no-store\r\n'],
     ['no-cache', 'Cache-Control: public, no-cache, max-age=60\r\n'],
     ['with a cookie', `${PUBLIC}Set-Cookie: a=b\r\n`],
-    ['varying by everything', `${PUBLIC}Vary: Accept, *\r\n`],
-    ['with a time that is no number', 'Cache-Control: public, max-age=soon\r\n'],
-    ['too old already', `${PUBLIC}Age: 60\r\n`],
-    ['of yesterday', `${PUBLIC}Date: ${new Date(Date.now() - 86_400_000).toUTCString()}\r\n`],
+    ['with Vary: *', `${PUBLIC}Vary: Accept, *\r\n`],
+    ['with an invalid max-age', 'Cache-Control: public, max-age=soon\r\n'],
+    ['expired by its Age', `${PUBLIC}Age: 60\r\n`],
+    ['expired by its Date', `${PUBLIC}Date: ${new Date(Date.now() - 86_400_000).toUTCString()}\r\n`],
     ['not found', `HTTP/1.1 404 Not Found\r\n${PUBLIC}`],
-    ['a part', `HTTP/1.1 206 Partial Content\r\n${PUBLIC}`],
+    ['a partial response', `HTTP/1.1 206 Partial Content\r\n${PUBLIC}`],
   ];
   for (const [what, lines] of cases)
     test(what, async () => {

@@ -32,7 +32,7 @@ beforeAll(async () => {
     GATEWAY_WORKERS: '2',
   });
   database = await testDatabase();
-  // Tokens are believed once it has told which are revoked.
+  // Tokens are accepted once the revocations are loaded.
   auth = await startProcess('services/auth/main.ts', {
     ...TOKENS,
     REGISTRY_URL: registry.url,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   birds = await startBirds();
   operator = await tokenOf(['gateway:read']);
   await eventually(async () => {
-    // Each of the workers, by connections of their own.
+    // Each worker, through connections of its own.
     for (let time = 0; time < 10; time++) expect((await ask('/birds/1')).status).toBe(200);
     for (let time = 0; time < 10; time++) expect((await askAsOperator('/routes')).status).toBe(200);
     expect(await metric('gateway_workers')).toBe(2);
@@ -54,10 +54,10 @@ afterAll(async () => {
   await database?.drop();
 }, 30_000);
 
-/** Longer than the workers wait for each other. */
+/** Longer than the workers' timeout for each other. */
 const ANSWER_MS = 3_000;
 
-/** By a connection of its own, so that it may reach any of the workers. */
+/** Through a connection of its own, so that it may reach any worker. */
 const ask = (path: string, headers: Record<string, string> = {}) =>
   fetch(gateway.url + path, {
     headers: { ...headers, connection: 'close' },
@@ -67,9 +67,9 @@ const ask = (path: string, headers: Record<string, string> = {}) =>
 
 const askAsOperator = (path: string) => ask(path, { authorization: operator });
 
-/** The kernel gives connections also to a worker that hangs: of so many, one goes to another. */
-const byAnyConnection = <Answer>(asking: () => Promise<Answer>): Promise<Answer> =>
-  Promise.any(Array.from({ length: 8 }, asking));
+/** The kernel also assigns connections to a stopped worker: of eight, one reaches another. */
+const byAnyConnection = <Result>(request: () => Promise<Result>): Promise<Result> =>
+  Promise.any(Array.from({ length: 8 }, request));
 
 async function explained(requestId: string): Promise<ExplainedRequest> {
   const answer = await askAsOperator(`/explain/${requestId}`);
@@ -86,7 +86,7 @@ async function metricsText(): Promise<string> {
 const metric = async (name: string, labels: readonly string[] = []) =>
   sumOf(await metricsText(), name, labels);
 
-/** The sum of a metric's samples that have all of these labels. */
+/** The sum of a metric's samples with all of these labels. */
 function sumOf(text: string, name: string, labels: readonly string[] = []): number {
   const samples = text
     .split('\n')
@@ -99,7 +99,7 @@ function sumOf(text: string, name: string, labels: readonly string[] = []): numb
 const BIRDS = ['route="/birds/:id"'];
 const birdsCounted = () => metric('gateway_requests_total', BIRDS);
 
-/** Sends requests, each by a connection and with an id of its own. */
+/** Sends requests, each through a connection and with an id of its own. */
 async function send(requests: number, name: string): Promise<string[]> {
   const ids = Array.from({ length: requests }, (_, number) => `${name}-number-${number}`);
   for (let start = 0; start < requests; start += 16) {
@@ -145,7 +145,7 @@ test('an unknown request id reports the retention', async () => {
   expect(answer.status).toBe(404);
   const problem = await answer.json();
   expect(problem).toMatchObject({ code: 'explain.unknown-request' });
-  expect(problem.detail).toMatch(/\d+ that ended since \d{4}-\d\d-\d\dT/);
+  expect(problem.detail).toMatch(/\d+ requests that ended since \d{4}-\d\d-\d\dT/);
   expect((await ask('/explain/never-was-such-a-request')).status).toBe(401);
   const stranger = { authorization: await tokenOf([]) };
   expect((await ask('/explain/never-was-such-a-request', stranger)).status).toBe(403);
@@ -158,7 +158,7 @@ test('a retry is explained: the candidates, the failed attempt, the successful o
     return services.birds.instances.length;
   };
   await eventually(async () => expect(await instances()).toBe(2));
-  // The one that is known to be fast is preferred, also for the moments until it is known to be gone.
+  // The faster one is preferred, also until its loss is detected.
   await birds.kill();
   birds = second;
   const retried = await eventually(async () => {
@@ -173,7 +173,7 @@ test('a retry is explained: the candidates, the failed attempt, the successful o
   expect(first).toMatchObject({ kind: 'first', outcome: 'unreachable' });
   expect(retry).toMatchObject({ kind: 'retry', outcome: 'answered', status: 200 });
   expect(retry?.instance_id).not.toBe(first?.instance_id);
-  // One that reached nobody is no load: trying on is free.
+  // A retry after an unreachable instance is not charged.
   expect(retry?.retry_budget).toBeUndefined();
 }, 30_000);
 
@@ -183,8 +183,8 @@ test('an unresponsive worker delays a report by a timeout, and is named in it', 
   const before = await birdsCounted();
   process.kill(hanging, 'SIGSTOP');
   try {
-    const asked = await byAnyConnection(() => explained('known-to-both'));
-    expect(asked.silent_workers).toHaveLength(1);
+    const explanation = await byAnyConnection(() => explained('known-to-both'));
+    expect(explanation.silent_workers).toHaveLength(1);
     const ready = await byAnyConnection(async () => (await ask('/readyz')).json());
     expect(ready).toMatchObject({ status: 'degraded', dependencies: { workers: { status: 'down' } } });
     const text = await byAnyConnection(metricsText);

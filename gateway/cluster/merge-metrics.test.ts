@@ -3,7 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { createAccessMetrics } from '../observability/access-metrics';
 import { createMergedMetrics } from './merge-metrics';
 
-/** What one worker counts. */
+/** The metrics of one worker. */
 function createWorker() {
   const registry = new Registry();
   const open = { requests: 2, connections: 0, tunnels: 0 };

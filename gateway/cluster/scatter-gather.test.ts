@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { ToWorker } from './messages';
 import { createScatterGather, type QueriedWorker } from './scatter-gather';
 
-/** Longer than any of these tests waits for it. */
+/** Longer than any of these tests. */
 const NEVER_MS = 60_000;
 
 interface TestWorker extends QueriedWorker {

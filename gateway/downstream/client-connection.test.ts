@@ -1,22 +1,8 @@
-import { afterEach, describe, expect, test } from 'bun:test';
-import { eventually, rawClient, rawUpstream, startTestGateway, type TestSetup } from '../proxy/test-gateway';
+import { describe, expect, test } from 'bun:test';
+import { gatewayFixture } from '../proxy/test-fixture';
+import { eventually, rawClient } from '../proxy/test-gateway';
 
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
-
-async function gatewayTo(setup: TestSetup) {
-  const gateway = await startTestGateway(setup);
-  toStop.push(() => gateway.stop());
-  return gateway;
-}
-
-function upstreamThat(talk: Parameters<typeof rawUpstream>[0]) {
-  const upstream = rawUpstream(talk);
-  toStop.push(() => upstream.stop());
-  return upstream;
-}
+const { startGateway, startUpstream, stopAfter } = gatewayFixture();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -33,8 +19,8 @@ describe('a client that pipelines and does not read', () => {
         return new Response(large);
       },
     });
-    toStop.push(() => server.stop(true));
-    const gateway = await gatewayTo({ instances: [server.port ?? 0] });
+    stopAfter(() => server.stop(true));
+    const gateway = await startGateway({ instances: [server.port ?? 0] });
     const client = rawClient(gateway.port);
     let received = 0;
     client.socket.removeAllListeners('data');
@@ -51,7 +37,7 @@ describe('a client that pipelines and does not read', () => {
   }, 20_000);
 
   test('also when the responses are rejections', async () => {
-    const gateway = await gatewayTo({ instances: [] });
+    const gateway = await startGateway({ instances: [] });
     const client = rawClient(gateway.port);
     let received = 0;
     client.socket.removeAllListeners('data');
@@ -64,17 +50,17 @@ describe('a client that pipelines and does not read', () => {
     await still(() => gateway.lines.length);
     expect(gateway.lines.length).toBeLessThan(many);
     client.socket.resume();
-    // A status line that is cut in two is not counted.
+    // A status line split between two reads is not counted.
     await eventually(() => received > many * 0.98);
   }, 20_000);
 });
 
 test('every request sent before a client half-closes is answered', async () => {
-  const upstream = upstreamThat((received, reply) => {
+  const upstream = startUpstream((received, reply) => {
     if (received.endsWith('\r\n\r\n'))
       setTimeout(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 50);
   });
-  const gateway = await gatewayTo({
+  const gateway = await startGateway({
     instances: [upstream.port],
     handleLocally: () => Promise.resolve(new Response('own')),
   });
@@ -88,8 +74,8 @@ describe('a body that violates its framing', () => {
   const BROKEN = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX';
 
   test('is rejected with 400, and not counted as a failure of the instance', async () => {
-    const upstream = upstreamThat(() => undefined);
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const upstream = startUpstream(() => undefined);
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(BROKEN);
     const text = await client.untilClosed();
@@ -100,10 +86,10 @@ describe('a body that violates its framing', () => {
   });
 
   test('resets a response that has begun', async () => {
-    const upstream = upstreamThat((_, reply) => {
+    const upstream = startUpstream((_, reply) => {
       reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
     });
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(BROKEN.slice(0, -1));
     await client.until((text) => text.endsWith('half'));
@@ -112,8 +98,8 @@ describe('a body that violates its framing', () => {
   });
 
   test('that is too slow is rejected with 408', async () => {
-    const upstream = upstreamThat(() => undefined);
-    const gateway = await gatewayTo({ instances: [upstream.port], limits: { bodyProgressMs: 100 } });
+    const upstream = startUpstream(() => undefined);
+    const gateway = await startGateway({ instances: [upstream.port], limits: { bodyProgressMs: 100 } });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx');
     expect(await client.untilClosed()).toStartWith('HTTP/1.1 408 ');
@@ -121,18 +107,18 @@ describe('a body that violates its framing', () => {
 });
 
 describe.each([
-  ['all places', { clients: 4 }],
-  ['all places of an address', { clientsPerAddress: 4 }],
+  ['all connections', { clients: 4 }],
+  ['the connections of an address', { clientsPerAddress: 4 }],
 ])('at the limit of %s', (_, limits) => {
   const slow = () =>
-    upstreamThat((received, reply) => {
+    startUpstream((received, reply) => {
       const reply200 = () => reply('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       if (received.includes('/slow')) return;
       if (received.endsWith('\r\n\r\n')) reply200();
     });
 
   test('an idle connection is evicted for a new one, and active ones are not', async () => {
-    const gateway = await gatewayTo({ instances: [slow().port], limits });
+    const gateway = await startGateway({ instances: [slow().port], limits });
     const busy = rawClient(gateway.port);
     busy.send(GET.replace(' / ', ' /slow '));
     const started = rawClient(gateway.port);
@@ -154,7 +140,7 @@ describe.each([
 
   test('a new connection is refused when all are active, and counted', async () => {
     const upstream = slow();
-    const gateway = await gatewayTo({ instances: [upstream.port], limits });
+    const gateway = await startGateway({ instances: [upstream.port], limits });
     const busy = Array.from({ length: 4 }, () => rawClient(gateway.port));
     for (const client of busy) client.send(GET.replace(' / ', ' /slow '));
     await eventually(() => upstream.connections.length === 4);
@@ -167,7 +153,7 @@ describe.each([
 });
 
 test('the connections of a trusted proxy are not limited per address', async () => {
-  const gateway = await gatewayTo({
+  const gateway = await startGateway({
     instances: [],
     limits: { clientsPerAddress: 1 },
     trustedProxies: ['127.0.0.1'],

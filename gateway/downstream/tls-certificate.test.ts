@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const stop of toStop.splice(0)) await stop();
 });
 
-/** Writes a self-signed pair for this name. */
+/** Writes a self-signed certificate and its key for this name. */
 async function writePair(folder: string, name: string): Promise<void> {
   const [keyPath, certPath] = [join(folder, 'new-key.pem'), join(folder, 'new-cert.pem')];
   const command = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=${name}`;

@@ -98,19 +98,19 @@ describe('the end of a body is determined by its framing', () => {
 describe('ambiguous chunks are rejected', () => {
   test.each([
     ['no size', '\r\nabc'],
-    ['a size that is no number', 'g\r\n'],
+    ['a size that is not a number', 'g\r\n'],
     ['a negative size', '-1\r\n'],
     ['a size with a prefix', '0x3\r\nabc\r\n'],
-    ['a blank behind the size', '3 \r\nabc\r\n'],
-    ['an endless size', `${'f'.repeat(13)}\r\n`],
+    ['a space after the size', '3 \r\nabc\r\n'],
+    ['an unlimited size', `${'f'.repeat(13)}\r\n`],
     ['a size line ended by LF', '3\nabc\r\n'],
     ['an extension ended by LF', '3;a\nabc\r\n'],
-    ['an endless extension', `3;${'a'.repeat(300)}`],
+    ['an unlimited extension', `3;${'a'.repeat(300)}`],
     ['a control character in an extension', '3;a\0\r\nabc\r\n'],
     ['content longer than its size', '3\r\nabcd\r\n'],
     ['content ended by LF', '3\r\nabc\n0\r\n\r\n'],
     ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
-    ['endless trailers', `0\r\nA: ${'b'.repeat(9_000)}`],
+    ['unlimited trailers', `0\r\nA: ${'b'.repeat(9_000)}`],
   ])('%s', (_, text) => {
     expect(decode(CHUNKED, [text])).toBe('refused');
     expect(decode(CHUNKED, [...text])).toBe('refused');

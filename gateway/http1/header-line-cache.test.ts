@@ -22,7 +22,7 @@ function read(lines: readonly string[]): Meaning[] | 'refused' {
   }
 }
 
-/** What one line says, told without any memory. */
+/** Parses one line without a cache. */
 function meaningOf(sent: string): Meaning | null {
   const [, name, value] = /^([\w-]+):[ \t]*([^\0]*?)[ \t]*$/s.exec(sent) ?? [];
   return name === undefined || value === undefined ? null : { name, value, line: `${name}: ${value}\r\n` };

@@ -8,7 +8,7 @@ const LIMITS = { targetBytes: 8 * 1024, fieldBytes: 16 * 1024, fieldCount: 100 }
 
 type Verdict = { request: IncomingRequest; rest: string } | { refused: number } | 'incomplete';
 
-/** What the reader makes of a text that arrives in these pieces. */
+/** The result of reading a head that arrives in these parts. */
 function verdictOn(pieces: readonly string[]): Verdict {
   const reader = createRequestHeadReader(LIMITS);
   for (const [index, piece] of pieces.entries()) {
@@ -87,33 +87,33 @@ describe('a valid request head (RFC 9112) is parsed', () => {
 
 describe('ambiguous or malformed heads are rejected', () => {
   test.each<[string, string, number]>([
-    ['a bare LF behind a header', 'GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n', 400],
-    ['a bare LF behind the request line', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
+    ['a bare LF after a header', 'GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n', 400],
+    ['a bare LF after the request line', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
     ['a bare CR in a value', withFields('X: a\rb'), 400],
     ['a bare CR before the end', 'GET / HTTP/1.1\r\nHost: a\r\n\rx', 400],
     ['a folded line', withFields('X: a', ' b'), 400],
-    ['a blank before the colon', withFields('X : a'), 400],
+    ['a space before the colon', withFields('X : a'), 400],
     ['a line without a colon', withFields('X'), 400],
     ['an empty name', withFields(': a'), 400],
     ['a NUL in a value', withFields('X: a\0b'), 400],
     ['a DEL in a value', withFields('X: a\x7fb'), 400],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
     ['two Hosts', withFields('Host: a'), 400],
-    ['a Host with a blank', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+    ['a Host with a space', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
     ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400],
     ['a Host with a path', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 400],
     ['a Host with user information', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', 400],
-    ['two Content-Lengths, even alike', withFields('Content-Length: 1', 'Content-Length: 1'), 400],
+    ['two Content-Lengths, even if equal', withFields('Content-Length: 1', 'Content-Length: 1'), 400],
     ['a list as Content-Length', withFields('Content-Length: 1, 1'), 400],
     ['a sign in Content-Length', withFields('Content-Length: +1'), 400],
     ['a hexadecimal Content-Length', withFields('Content-Length: 0x1'), 400],
     ['an empty Content-Length', withFields('Content-Length:'), 400],
-    ['an endless Content-Length', withFields(`Content-Length: ${'9'.repeat(20)}`), 400],
+    ['an unlimited Content-Length', withFields(`Content-Length: ${'9'.repeat(20)}`), 400],
     ['both framings', withFields('Content-Length: 1', 'Transfer-Encoding: chunked'), 400],
     ['two Transfer-Encodings', withFields('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'), 400],
     ['a last coding that is not chunked', withFields('Transfer-Encoding: chunked, identity'), 400],
     ['a coding besides chunked', withFields('Transfer-Encoding: gzip, chunked'), 501],
-    ['an unclear coding', withFields('Transfer-Encoding: xchunked'), 400],
+    ['an unknown coding', withFields('Transfer-Encoding: xchunked'), 400],
     ['chunks in HTTP/1.0', 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n', 400],
     ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
     ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
@@ -121,17 +121,17 @@ describe('ambiguous or malformed heads are rejected', () => {
     ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', 505],
     ['HTTP/0.9', 'GET /\r\n', 400],
     ['a version in lower case', 'GET / http/1.1\r\n', 400],
-    ['two blanks', 'GET  / HTTP/1.1\r\n', 400],
-    ['a control character in the address', 'GET /\x01 HTTP/1.1\r\n', 400],
-    ['a byte above 127 in the address', 'GET /\xe4 HTTP/1.1\r\n', 400],
+    ['two spaces', 'GET  / HTTP/1.1\r\n', 400],
+    ['a control character in the target', 'GET /\x01 HTTP/1.1\r\n', 400],
+    ['a byte above 127 in the target', 'GET /\xe4 HTTP/1.1\r\n', 400],
     ['a fragment', 'GET /#a HTTP/1.1\r\n', 400],
     ['a backslash', 'GET /\\a HTTP/1.1\r\n', 400],
-    ['an address without a slash', 'GET a HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['a target without a slash', 'GET a HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['an asterisk for GET', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
-    ['an absolute address with user information', 'GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
-    ['a method that is no token', 'G(T / HTTP/1.1\r\n', 400],
+    ['an absolute target with user information', 'GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['a method that is not a token', 'G(T / HTTP/1.1\r\n', 400],
     ['a TLS handshake', '\x16\x03\x01\x02\x00\x01', 400],
-    ['a long address', `GET /${'a'.repeat(8 * 1024)} HTTP/1.1\r\n`, 414],
+    ['a long target', `GET /${'a'.repeat(8 * 1024)} HTTP/1.1\r\n`, 414],
     ['a long header section', withFields(`X: ${'a'.repeat(16 * 1024)}`), 431],
     ['a long header section without an end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(16 * 1024)}`, 431],
     ['many headers', withFields(...Array.from({ length: 101 }, () => 'X: a')), 431],
@@ -143,7 +143,7 @@ describe('ambiguous or malformed heads are rejected', () => {
 
 const pieceSizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 });
 
-/** Cuts a text into pieces of these sizes, over and over. */
+/** Splits a text into parts of these sizes, repeatedly. */
 function cut(text: string, sizes: readonly number[]): string[] {
   const pieces: string[] = [];
   for (let position = 0, index = 0; position < text.length; index++) {

@@ -1,36 +1,27 @@
-import { afterEach, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import type { FinishedSpan } from '#kit/core/span';
-import {
-  closedPort,
-  eventually,
-  rawUpstream,
-  startTestGateway,
-  type TestGateway,
-} from '../proxy/test-gateway';
+import { gatewayFixture } from '../proxy/test-fixture';
+import { closedPort, eventually, type TestGateway } from '../proxy/test-gateway';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
+const { startGateway, startUpstream } = gatewayFixture();
 
-/** A gateway whose first instance is away, with the spans it told and the traceparents it sent on. */
+/** A gateway whose first instance is unreachable, with the recorded spans and the forwarded traceparents. */
 async function startTraced(keeps = true) {
   const told: FinishedSpan[] = [];
   const sentOn: string[] = [];
-  const upstream = rawUpstream((received, reply) => {
+  const upstream = startUpstream((received, reply) => {
     sentOn.push(/traceparent: (\S+)/i.exec(received)?.[1] ?? '');
     reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   });
-  const gateway = await startTestGateway({
+  const gateway = await startGateway({
     instances: [closedPort(), upstream.port],
     spans: { shouldSample: () => keeps, record: (span) => void told.push(span) },
   });
-  toStop.push(() => gateway.stop(), upstream.stop);
   return { gateway, told, sentOn };
 }
 
-/** Asks, and waits until the request has been written down. */
+/** Sends a request, and waits until it is logged. */
 async function ask(gateway: TestGateway, path: string, options: RequestInit = {}) {
   const before = gateway.lines.length;
   await (await fetch(gateway.url + path, options)).text();

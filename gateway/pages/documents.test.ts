@@ -18,7 +18,7 @@ afterAll(async () => {
   for (const server of servers) await server.stop(true);
 });
 
-/** A server whose answers to `/openapi.json` are given one after the other; the last stays. */
+/** A server with successive responses to `/openapi.json`; the last one repeats. */
 function serve(...answers: (() => Response)[]) {
   let asked = 0;
   const server = Bun.serve({

@@ -1,32 +1,16 @@
-import { afterEach, describe, expect, test } from 'bun:test';
-import {
-  closedPort,
-  eventually,
-  rawClient,
-  rawUpstream,
-  startTestGateway,
-  type TestSetup,
-} from './test-gateway';
+import { describe, expect, test } from 'bun:test';
+import { gatewayFixture } from './test-fixture';
+import { closedPort, eventually, rawClient, rawUpstream } from './test-gateway';
 
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
+const { startGateway, startUpstream, stopAfter } = gatewayFixture();
 
-async function gatewayTo(setup: TestSetup) {
-  const gateway = await startTestGateway(setup);
-  toStop.push(() => gateway.stop());
-  return gateway;
-}
-
-/** An instance that answers each request when it is told to. */
+/** An instance that responds to each request on demand. */
 function patientUpstream() {
   const answers: (() => void)[] = [];
-  const upstream = rawUpstream((received, reply) => {
+  const upstream = startUpstream((received, reply) => {
     if (received.endsWith('\r\n\r\n') || received.endsWith('body'))
       answers.push(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
   });
-  toStop.push(upstream.stop);
   return { ...upstream, answers };
 }
 
@@ -34,7 +18,7 @@ const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 function clientOf(gateway: { port: number }, text = GET) {
   const client = rawClient(gateway.port);
-  toStop.push(() => client.socket.destroy());
+  stopAfter(() => client.socket.destroy());
   client.send(text);
   return client;
 }
@@ -42,7 +26,10 @@ function clientOf(gateway: { port: number }, text = GET) {
 describe('a service without free permits', () => {
   test('queues requests in order, and rejects those beyond the queue', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
+    const gateway = await startGateway({
+      instances: [upstream.port],
+      thresholds: { concurrency: 1, queue: 1 },
+    });
     const first = clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const second = clientOf(gateway, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
@@ -62,7 +49,7 @@ describe('a service without free permits', () => {
 
   test('receives a body that arrived while the request was queued, also one beyond the replay limit', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({
+    const gateway = await startGateway({
       instances: [upstream.port],
       thresholds: { concurrency: 1, queue: 1 },
       limits: { retryBodyBytes: 16 },
@@ -84,7 +71,10 @@ describe('a service without free permits', () => {
 
   test('rejects requests that were queued for a second', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
+    const gateway = await startGateway({
+      instances: [upstream.port],
+      thresholds: { concurrency: 1, queue: 1 },
+    });
     clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const waiting = clientOf(gateway);
@@ -94,7 +84,10 @@ describe('a service without free permits', () => {
 
   test('drops requests whose client disconnects in the queue', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: { concurrency: 1, queue: 1 } });
+    const gateway = await startGateway({
+      instances: [upstream.port],
+      thresholds: { concurrency: 1, queue: 1 },
+    });
     clientOf(gateway);
     await eventually(() => upstream.answers.length === 1);
     const leaving = clientOf(gateway);
@@ -109,15 +102,14 @@ describe('no permit is held', () => {
   const oneRoom = { concurrency: 1, queue: 0 };
 
   test('by streams and slow readers', async () => {
-    const upstream = rawUpstream((received, reply) => {
+    const upstream = startUpstream((received, reply) => {
       if (received.includes('Upgrade'))
         reply('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       else if (received.includes('/events'))
         reply('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n');
       else reply('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf');
     });
-    toStop.push(upstream.stop);
-    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: oneRoom });
+    const gateway = await startGateway({ instances: [upstream.port], thresholds: oneRoom });
     const tunnel = clientOf(
       gateway,
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
@@ -132,7 +124,7 @@ describe('no permit is held', () => {
 
   test('by slow uploads', async () => {
     const upstream = patientUpstream();
-    const gateway = await gatewayTo({ instances: [upstream.port], thresholds: oneRoom });
+    const gateway = await startGateway({ instances: [upstream.port], thresholds: oneRoom });
     const slow = clientOf(gateway, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo');
     await eventually(() => upstream.connections.length === 1);
     expect(gateway.breaker.inFlight).toBe(0);
@@ -143,12 +135,12 @@ describe('no permit is held', () => {
 
   test('by a request whose client has disconnected, or that failed', async () => {
     const silent = patientUpstream();
-    const gateway = await gatewayTo({ instances: [silent.port], thresholds: oneRoom });
+    const gateway = await startGateway({ instances: [silent.port], thresholds: oneRoom });
     const leaving = clientOf(gateway);
     await eventually(() => gateway.breaker.inFlight === 1);
     leaving.socket.destroy();
     await eventually(() => gateway.breaker.inFlight === 0);
-    const gone = await gatewayTo({ instances: [closedPort()], thresholds: oneRoom });
+    const gone = await startGateway({ instances: [closedPort()], thresholds: oneRoom });
     await clientOf(gone).until((text) => text.includes('service.unavailable'));
     expect(gone.breaker.inFlight).toBe(0);
   });
@@ -156,7 +148,7 @@ describe('no permit is held', () => {
 
 test("a failing service's circuit opens, and rejections carry Retry-After", async () => {
   const port = closedPort();
-  const gateway = await gatewayTo({ instances: [port] });
+  const gateway = await startGateway({ instances: [port] });
   for (let request = 0; request < 20; request++) await (await fetch(gateway.url)).text();
   expect(gateway.breaker.isOpen).toBe(true);
   const asked = gateway.outcomes.length;
@@ -168,11 +160,11 @@ test("a failing service's circuit opens, and rejections carry Retry-After", asyn
 test('with all instances failing, retries are limited to a fifth of the requests plus ten', async () => {
   const failing = () => {
     const upstream = rawUpstream((_, reply) => reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n'));
-    toStop.push(upstream.stop);
+    stopAfter(upstream.stop);
     return upstream;
   };
-  const gateway = await gatewayTo({ instances: [failing().port, failing().port, failing().port] });
-  // One after the other: the share of what is running then allows three at any time, so that alone would double them.
+  const gateway = await startGateway({ instances: [failing().port, failing().port, failing().port] });
+  // In sequence: the share of active requests permits three retries at any time, which alone would double them.
   for (let request = 0; request < 100; request++) expect((await fetch(gateway.url)).status).toBe(503);
   expect(gateway.outcomes.length).toBeLessThanOrEqual(130);
   expect(gateway.outcomes.length).toBeGreaterThanOrEqual(110);

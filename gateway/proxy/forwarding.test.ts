@@ -1,26 +1,12 @@
-import { afterEach, describe, expect, test } from 'bun:test';
-import { eventually, rawClient, rawUpstream, startTestGateway, type TestSetup } from './test-gateway';
+import { describe, expect, test } from 'bun:test';
+import { gatewayFixture } from './test-fixture';
+import { eventually, rawClient } from './test-gateway';
 
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
+const { startGateway, startUpstream, stopAfter } = gatewayFixture();
 
-async function gatewayTo(setup: TestSetup) {
-  const gateway = await startTestGateway(setup);
-  toStop.push(() => gateway.stop());
-  return gateway;
-}
-
-function upstreamThat(...talk: Parameters<typeof rawUpstream>) {
-  const upstream = rawUpstream(...talk);
-  toStop.push(upstream.stop);
-  return upstream;
-}
-
-/** Answers every whole request head with its own text. */
+/** Echoes every complete request head. */
 const echoHead = () =>
-  upstreamThat((received, reply) => {
+  startUpstream((received, reply) => {
     if (!received.endsWith('\r\n\r\n')) return;
     const head = received.slice(received.lastIndexOf('\r\n\r\n', received.length - 5) + 1).trimStart();
     reply(`HTTP/1.1 200 OK\r\nContent-Length: ${head.length}\r\n\r\n${head}`);
@@ -28,7 +14,7 @@ const echoHead = () =>
 
 function bunUpstream(fetch: (request: Request) => Response | Promise<Response>) {
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch });
-  toStop.push(() => server.stop(true));
+  stopAfter(() => server.stop(true));
   return server.port ?? 0;
 }
 
@@ -38,7 +24,7 @@ const count = (text: string, part: string) => text.split(part).length - 1;
 describe('the forwarded request', () => {
   test('never has client-supplied gateway fields', async () => {
     const upstream = echoHead();
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(
       [
@@ -74,7 +60,7 @@ describe('the forwarded request', () => {
 
   test('names the client of a trusted proxy, not one before an untrusted address', async () => {
     const upstream = echoHead();
-    const gateway = await gatewayTo({ instances: [upstream.port], trustedProxies: ['127.0.0.0/8'] });
+    const gateway = await startGateway({ instances: [upstream.port], trustedProxies: ['127.0.0.0/8'] });
     const client = rawClient(gateway.port);
     client.send(
       'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-Proto: https\r\n\r\n',
@@ -86,7 +72,7 @@ describe('the forwarded request', () => {
 
   test('continues a well-formed request id and trace, and generates new ones otherwise', async () => {
     const upstream = echoHead();
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     const client = rawClient(gateway.port);
     client.send(
@@ -111,7 +97,7 @@ describe('requests on one connection', () => {
       if (pathname === '/1') await Bun.sleep(50);
       return new Response(`answer${pathname}`);
     });
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const client = rawClient(gateway.port);
     client.send([1, 2, 3, 4, 5].map((n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
     const text = await client.until((received) => received.includes('answer/5'));
@@ -120,7 +106,7 @@ describe('requests on one connection', () => {
 
   test('with bodies are kept apart', async () => {
     const port = bunUpstream(async (request) => new Response(`<${await request.text()}>`));
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const client = rawClient(gateway.port);
     const post = 'POST / HTTP/1.1\r\nHost: a\r\n';
     client.send(`${post}Content-Length: 3\r\n\r\none${post}Transfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n`);
@@ -132,7 +118,7 @@ describe('requests on one connection', () => {
 
   test('reuse one upstream connection', async () => {
     const upstream = echoHead();
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     for (let round = 0; round < 5; round++) await (await fetch(gateway.url)).text();
     expect(upstream.connections.length).toBe(1);
   });
@@ -142,7 +128,7 @@ describe('requests on one connection', () => {
       await Bun.sleep(100);
       return new Response('late');
     });
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const client = rawClient(gateway.port);
     client.socket.end(GET + GET);
     expect(count(await client.untilClosed(), 'late')).toBe(2);
@@ -152,7 +138,7 @@ describe('requests on one connection', () => {
 describe('a response', () => {
   test('to HEAD has the length and no body, and the connection is kept alive', async () => {
     const port = bunUpstream(() => new Response('12345'));
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const client = rawClient(gateway.port);
     client.send(`HEAD / HTTP/1.1\r\nHost: a\r\n\r\n${GET}`);
     const text = await client.until((received) => received.endsWith('12345'));
@@ -161,13 +147,13 @@ describe('a response', () => {
   });
 
   test('in chunks keeps its permitted trailers; those of a request are dropped', async () => {
-    const upstream = upstreamThat((received, reply) => {
+    const upstream = startUpstream((received, reply) => {
       if (!received.endsWith('\r\n0\r\n\r\n')) return;
       reply(
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nDown-Sum: 2\r\nSet-Cookie: a=b\r\nContent-Length: 9\r\nX-Request-ID: y\r\n\r\n',
       );
     });
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(
       'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-User-Id: 7\r\nUp-Sum: 1\r\n\r\n',
@@ -179,10 +165,10 @@ describe('a response', () => {
   });
 
   test('in chunks is sent to HTTP/1.0 without chunks, until close', async () => {
-    const upstream = upstreamThat((_, reply) =>
+    const upstream = startUpstream((_, reply) =>
       reply('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'),
     );
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send('GET / HTTP/1.0\r\n\r\n');
     const text = await client.untilClosed();
@@ -191,22 +177,22 @@ describe('a response', () => {
   });
 
   test('until close is forwarded in chunks', async () => {
-    const upstream = upstreamThat((_, reply, end) => {
+    const upstream = startUpstream((_, reply, end) => {
       reply('HTTP/1.1 200 OK\r\n\r\nabc');
       end();
     });
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(GET);
     expect(await client.until((text) => text.endsWith('0\r\n\r\n'))).toContain('3\r\nabc\r\n');
   });
 
   test("that is truncated resets the client's connection", async () => {
-    const upstream = upstreamThat((_, reply, __, reset) => {
+    const upstream = startUpstream((_, reply, __, reset) => {
       reply('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
       setTimeout(reset, 50);
     });
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(GET);
     expect(await client.untilClosed()).not.toContain('0\r\n\r\n');
@@ -216,18 +202,18 @@ describe('a response', () => {
   test('is forwarded compressed', async () => {
     const packed = Bun.gzipSync(Buffer.from('hello'));
     const port = bunUpstream(() => new Response(packed, { headers: { 'content-encoding': 'gzip' } }));
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const response = await fetch(gateway.url, { decompress: false });
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(packed);
   });
 
   test('may be preceded by interim ones', async () => {
-    const upstream = upstreamThat((_, reply) =>
+    const upstream = startUpstream((_, reply) =>
       reply(
         'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
       ),
     );
-    const gateway = await gatewayTo({ instances: [upstream.port] });
+    const gateway = await startGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(GET);
     const text = await client.until((received) => received.endsWith('ok'));
@@ -236,7 +222,7 @@ describe('a response', () => {
 
   test('is preceded by 100 Continue where the client expects it', async () => {
     const port = bunUpstream(async (request) => new Response(await request.text()));
-    const gateway = await gatewayTo({ instances: [port] });
+    const gateway = await startGateway({ instances: [port] });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n');
     await client.until((text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
@@ -248,7 +234,7 @@ describe('a response', () => {
 describe('a body', () => {
   test('declared too large is rejected before it is forwarded', async () => {
     const upstream = echoHead();
-    const gateway = await gatewayTo({ instances: [upstream.port], route: { bodyBytes: 10 } });
+    const gateway = await startGateway({ instances: [upstream.port], route: { bodyBytes: 10 } });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n');
     const text = await client.untilClosed();
@@ -258,8 +244,8 @@ describe('a body', () => {
   });
 
   test('that exceeds the limit is aborted on both sides', async () => {
-    const upstream = upstreamThat(() => undefined);
-    const gateway = await gatewayTo({ instances: [upstream.port], route: { bodyBytes: 10 } });
+    const upstream = startUpstream(() => undefined);
+    const gateway = await startGateway({ instances: [upstream.port], route: { bodyBytes: 10 } });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\naaaaa\r\n');
     await eventually(() => upstream.connections.length === 1);
@@ -271,7 +257,7 @@ describe('a body', () => {
 
 describe('local responses', () => {
   test("receive the request as sent, with the client's address", async () => {
-    const gateway = await gatewayTo({
+    const gateway = await startGateway({
       instances: [],
       handleLocally: async (request, address) =>
         new Response(`${request.method} ${await request.text()} ${address}`, { status: 201 }),
@@ -281,7 +267,7 @@ describe('local responses', () => {
   });
 
   test('are 500 without internal details when the handler fails', async () => {
-    const gateway = await gatewayTo({
+    const gateway = await startGateway({
       instances: [],
       handleLocally: () => Promise.reject(new Error('secret')),
     });
@@ -292,7 +278,7 @@ describe('local responses', () => {
 });
 
 test('a malformed request is rejected with a problem document, and the connection is closed', async () => {
-  const gateway = await gatewayTo({ instances: [] });
+  const gateway = await startGateway({ instances: [] });
   const client = rawClient(gateway.port);
   client.send('GET / HTTP/1.1\r\nHost: a b\r\n\r\n');
   const text = await client.untilClosed();
@@ -302,15 +288,15 @@ test('a malformed request is rejected with a problem document, and the connectio
 });
 
 test('every response carries the registry revision it was routed by', async () => {
-  const gateway = await gatewayTo({ instances: [echoHead().port] });
-  const unavailable = await gatewayTo({ instances: [] });
+  const gateway = await startGateway({ instances: [echoHead().port] });
+  const unavailable = await startGateway({ instances: [] });
   for (const url of [`${gateway.url}/a`, `${gateway.url}/own`, `${unavailable.url}/a`])
     expect((await fetch(url)).headers.get('x-registry-revision')).toBe('1');
 });
 
 test('every request is one log line and one observation', async () => {
   const upstream = echoHead();
-  const gateway = await gatewayTo({ instances: [upstream.port] });
+  const gateway = await startGateway({ instances: [upstream.port] });
   const response = await fetch(`${gateway.url}/a?token=secret`);
   await response.text();
   await eventually(() => gateway.lines.length > 0);

@@ -10,7 +10,7 @@ const REJECTED: RateVerdict = {
   problem: new RateLimited({ headers: { 'retry-after': '6' } }),
 };
 
-/** An instance that answers every whole request with its own path and body. */
+/** An instance that echoes the path and body of every complete request. */
 const echo = () =>
   rawUpstream((received, reply) => {
     const end = received.indexOf('\r\n\r\n');

@@ -1,24 +1,16 @@
-import { afterEach, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { eventually, rawClient, startTestGateway, type TestSetup } from './test-gateway';
+import { gatewayFixture } from './test-fixture';
+import { eventually, rawClient } from './test-gateway';
 
 const MIB = 1024 * 1024;
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
+const { startGateway, stopAfter } = gatewayFixture();
 
-async function gatewayTo(setup: TestSetup) {
-  const gateway = await startTestGateway(setup);
-  toStop.push(() => gateway.stop());
-  return gateway;
-}
-
-/** Runs a program in a process of its own, so that only one part's memory is looked at; it says its port first. */
+/** Runs a program in a process of its own, to measure its memory alone; it prints its port first. */
 async function inOwnProcess(source: string): Promise<{ port: number; pid: number }> {
   const child = Bun.spawn([process.execPath, '-e', source], { stdout: 'pipe' });
-  toStop.push(() => child.kill());
+  stopAfter(() => child.kill());
   const { value } = await child.stdout.getReader().read();
   return { port: Number(Buffer.from(value ?? []).toString()), pid: child.pid };
 }
@@ -33,7 +25,7 @@ const gatewayAlone = (instance: number) =>
     `import { startTestGateway } from '${import.meta.dir}/test-gateway'; const gateway = await startTestGateway({ instances: [${instance}] }); console.log(gateway.port);`,
   );
 
-/** How much a process's resident memory grows at most while `work` runs, in bytes. */
+/** Maximum growth of a process's resident memory while `work` runs, in bytes. */
 async function growthDuring(pid: number, work: () => Promise<unknown>): Promise<number> {
   const before = residentBytes(pid);
   let most = before;
@@ -93,7 +85,7 @@ describe('memory is bounded', () => {
 
 describe('an event stream', () => {
   test('that is silent for 12 seconds is not closed', async () => {
-    // Slow on purpose: idle timers of HTTP servers commonly run out after 5 or 10 s.
+    // Deliberately slow: idle timeouts of HTTP servers are commonly 5 or 10 s.
     const server = Bun.serve({
       port: 0,
       idleTimeout: 0,
@@ -110,8 +102,8 @@ describe('an event stream', () => {
           { headers: { 'content-type': 'text/event-stream' } },
         ),
     });
-    toStop.push(() => server.stop(true));
-    const gateway = await gatewayTo({ instances: [server.port ?? 0], route: { requestTimeoutMs: 1_000 } });
+    stopAfter(() => server.stop(true));
+    const gateway = await startGateway({ instances: [server.port ?? 0], route: { requestTimeoutMs: 1_000 } });
     const client = rawClient(gateway.port);
     client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     await client.until((text) => text.includes('first'));
@@ -135,7 +127,7 @@ function echoSockets() {
       },
     },
   });
-  toStop.push(() => server.stop(true));
+  stopAfter(() => server.stop(true));
   return server.port ?? 0;
 }
 
@@ -160,7 +152,7 @@ async function openSocket(port: number): Promise<WebSocket> {
 
 describe('a WebSocket', () => {
   test('echoes 20,000 messages in sequence', async () => {
-    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const gateway = await startGateway({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     let echoed = 0;
     await new Promise<void>((resolve) => {
@@ -176,7 +168,7 @@ describe('a WebSocket', () => {
   });
 
   test('keeps its subprotocol and close code, and negotiates no extension', async () => {
-    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const gateway = await startGateway({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     const closed = new Promise<CloseEvent>((resolve) => {
       socket.onclose = resolve;
@@ -188,7 +180,7 @@ describe('a WebSocket', () => {
   });
 
   test('carries 8 MiB to a slow peer', async () => {
-    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const gateway = await startGateway({ instances: [echoSockets()] });
     const socket = await openSocket(gateway.port);
     const message = 'x'.repeat(8 * MIB);
     const echo = new Promise((resolve) => {
@@ -208,7 +200,7 @@ describe('a WebSocket', () => {
         message: () => undefined,
         open(socket) {
           for (let sent = 0; sent < 32; sent++) socket.send('x'.repeat(MIB));
-          // As chat does with whoever reads too slowly.
+          // As chat does with slow readers.
           setTimeout(() => {
             socket.terminate();
             cut.resolve();
@@ -216,8 +208,8 @@ describe('a WebSocket', () => {
         },
       },
     });
-    toStop.push(() => server.stop(true));
-    const gateway = await gatewayTo({ instances: [server.port ?? 0], limits: { writeStallMs: 300 } });
+    stopAfter(() => server.stop(true));
+    const gateway = await startGateway({ instances: [server.port ?? 0], limits: { writeStallMs: 300 } });
     const client = rawClient(gateway.port);
     client.socket.pause();
     client.send(UPGRADE);
@@ -228,7 +220,7 @@ describe('a WebSocket', () => {
   });
 
   test('leaks no descriptor in 2,000 connections', async () => {
-    const gateway = await gatewayTo({ instances: [echoSockets()] });
+    const gateway = await startGateway({ instances: [echoSockets()] });
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();
     for (let round = 0; round < 20; round++) {
@@ -240,7 +232,7 @@ describe('a WebSocket', () => {
       );
       for (const head of heads) expect(head).toContain('\r\nX-Registry-Revision: 1\r\n');
       expect(descriptors()).toBeGreaterThan(before + 300);
-      // Half of them with a closing handshake, half by breaking off.
+      // Half of them with a closing handshake, half by a reset.
       for (const socket of sockets) socket.close();
       for (const client of rough) client.socket.destroy();
       await eventually(

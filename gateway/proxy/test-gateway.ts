@@ -14,7 +14,7 @@ import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from
 import { createRetryBudget } from '../routing/retry-budget';
 import { type ListeningGateway, listenGateway } from './listener';
 
-/** A gateway of this process's own in front of the given instances, with what it logged and told about its tries. */
+/** A gateway in this process in front of the given instances, with its log lines and the results of its attempts. */
 export interface TestGateway {
   readonly port: number;
   readonly url: string;
@@ -36,7 +36,7 @@ export interface TestSetup {
   readonly trustedProxies?: readonly string[];
   readonly handleLocally?: LocalHandler;
   readonly crossOrigin?: CrossOrigin | null;
-  /** Asked for every request; for those below `/limited`, the strict limit for signing in as well. */
+  /** Checked for every request; for those below `/limited`, the strict sign-in limit as well. */
   readonly rateLimits?: RateLimits;
   readonly responseCache?: ResponseCache;
   readonly spans?: SpanRecorder;
@@ -130,13 +130,13 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   };
 }
 
-/** A client that speaks bytes. */
+/** A raw TCP client. */
 export interface RawClient {
   readonly socket: Socket;
   readonly received: () => string;
   readonly ended: () => boolean;
   send(text: string): void;
-  /** Waits until what was received satisfies the condition. */
+  /** Waits until the received text satisfies the condition. */
   until(condition: (received: string) => boolean): Promise<string>;
   untilClosed(): Promise<string>;
 }
@@ -151,7 +151,7 @@ export function rawClient(port: number): RawClient {
   socket.on('end', () => {
     over = true;
   });
-  // A reset is one of the ways a connection may end here; tests look at what was received.
+  // A reset is an expected end of a connection; tests assert on the received text.
   socket.on('error', () => {
     over = true;
   });
@@ -179,7 +179,7 @@ export function rawClient(port: number): RawClient {
   };
 }
 
-/** Polls until it holds. @throws what `seen` says when it does not within 10 s */
+/** Polls until the condition holds. @throws with the text of `seen` after 10 s */
 export async function eventually(holds: () => boolean, seen: () => string = () => ''): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!holds()) {
@@ -188,7 +188,7 @@ export async function eventually(holds: () => boolean, seen: () => string = () =
   }
 }
 
-/** An instance that answers with bytes: `talk` is called with all that one connection has sent so far, whenever it grows. */
+/** A raw TCP instance: `talk` is called with everything a connection has sent so far, whenever it grows. */
 export function rawUpstream(
   talk: (received: string, reply: (text: string) => void, end: () => void, reset: () => void) => void,
 ) {
@@ -219,7 +219,7 @@ export function rawUpstream(
   return { port: listener.port, connections, stop: () => listener.stop(true) };
 }
 
-/** A port nobody listens on. */
+/** A port without a listener. */
 export function closedPort(): number {
   const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
   listener.stop(true);

@@ -25,7 +25,7 @@ function instance(id: string, changes: Partial<Instance> = {}): Instance {
   };
 }
 
-/** A repeatable source of chance (mulberry32). */
+/** A deterministic random number generator (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -43,7 +43,7 @@ function createScene(seed = 1) {
     { now: () => clock.ms, random: seeded(seed) },
     (one) => void events.push(one),
   );
-  /** One request after the other, each taking what `latencyOf` says; how many each instance got. */
+  /** Sends requests in sequence, each with the latency of `latencyOf`. @returns the count per instance */
   function serve(requests: number, latencyOf: (id: string) => number, isOk = (_: string) => true) {
     const counts: Record<string, number> = {};
     for (let request = 0; request < requests; request++) {
@@ -159,7 +159,7 @@ describe('states', () => {
 });
 
 describe('an instance with consecutive failures', () => {
-  /** Has requests run at one instance, all at the same time. */
+  /** Sends concurrent requests to one instance. */
   function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: AttemptResult) {
     const others = new Set(scene.balancer.loads().map((load) => load.instance.instance_id));
     others.delete(id);
@@ -211,7 +211,7 @@ describe('an instance with consecutive failures', () => {
     ['broken', 1],
     ['answered', 0],
     ['abandoned', 0],
-    // Every instance would fail that request: whoever finds one could have half of a service ejected.
+    // Every instance would fail that request: a client could have half of a service ejected.
     ['application-error', 0],
   ])('is ejected for results %s: %d', (result, ejections) => {
     const scene = createScene();
@@ -232,7 +232,7 @@ describe('an instance with consecutive failures', () => {
 
 describe('slow start', () => {
   const shareOfNew = (scene: ReturnType<typeof createScene>) => {
-    // All at one moment, each alike: what an instance gets is its share.
+    // All at one moment with equal costs: an instance receives its share.
     const count = 4_000;
     let found = 0;
     for (let request = 0; request < count; request++) {
@@ -249,7 +249,7 @@ describe('slow start', () => {
     scene.clock.ms = 60_000;
     scene.balancer.update([instance('old'), instance('new')]);
     for (const load of scene.balancer.loads()) expect(load.costMs).toBeGreaterThan(0);
-    // An old instance that was idle costs less than a new one; after one observation each they are alike.
+    // An old idle instance costs less than a new one; after one observation each they are equal.
     for (const other of ['new', 'old']) scene.balancer.pick(new Set([other]), true)?.done('answered', 30);
     expect(shareOfNew(scene)).toBeCloseTo(0.1 / 1.1, 1);
     scene.clock.ms += 5_000;
@@ -322,7 +322,7 @@ test('in-flight counts are exact, and only eligible instances are picked, in any
       const { balancer, clock } = createScene(seed);
       let live: Instance[] = [];
       const attempts: { attempt: Attempt; isDone: boolean; backendOf: number }[] = [];
-      // An id that was gone and came back is another backend: what runs on the old one does not count for it.
+      // A removed id that returns is another backend: requests in flight on the old one do not count for it.
       const generations = new Map<string, number>();
       for (const now of steps) {
         if (now.kind === 'update') {

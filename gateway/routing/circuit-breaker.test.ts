@@ -20,7 +20,7 @@ function createScene(thresholds = { concurrency: 1_000, queue: 2 }) {
   return { breaker, clock, changes, run };
 }
 
-/** A request that waits in the queue, and what it was changes. */
+/** A queued request, and its events. */
 function queuedAt(breaker: CircuitBreaker, acquires = true) {
   const events: string[] = [];
   const request = {

@@ -12,7 +12,7 @@ const LOCAL_ROUTES = ['/', '/health', '/docs', '/docs/assets/:name'].map((path) 
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** A registry whose table the test writes. */
+/** A registry with a table controlled by the test. */
 function createRegistry() {
   const services: Record<string, Instance[]> = {};
   let isHeard = true;

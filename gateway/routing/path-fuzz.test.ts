@@ -7,9 +7,9 @@ import { createDirectory } from './directory';
 import { decodedOnce, hostileTargets, WORDS } from './test-targets';
 
 /**
- * Whatever is asked for: it is refused, or the service gets the path that was matched, and no server that reads it with
- * less care, as many do, would have matched another route. `PATH_FUZZ_RUNS` and `PATH_FUZZ_SEED` say how many are tried,
- * and which.
+ * Any target is either rejected, or the service receives the path that was matched, and no lenient server, of which
+ * there are many, would have matched another route. `PATH_FUZZ_RUNS` and `PATH_FUZZ_SEED` set the number of runs and
+ * the seed.
  */
 
 const RUNS = Number(process.env.PATH_FUZZ_RUNS ?? 100_000);
@@ -27,7 +27,7 @@ test(
       }),
       { numRuns: RUNS, seed, verbose: 0 },
     );
-    // A check of nothing but refusals would hold as well.
+    // Guards against rejecting everything.
     expect(forwarded).toBeGreaterThan(RUNS / 20);
   },
   Math.max(60_000, RUNS / 2),
@@ -42,7 +42,7 @@ function checked(decide: Decide | undefined, target: string): boolean {
   }
   const asked = withoutQuery(target);
   const sent = withoutQuery(decision.target);
-  // What was asked for is what is sent, but for the prefix, and for the one way of writing it.
+  // The forwarded path is the requested one, except for the prefix and normalization.
   expect(decodedOnce(asked)).toEndWith(decodedOnce(sent));
   const prefix = decodedOnce(asked).slice(0, -decodedOnce(sent).length || undefined);
   expect(['', '/one', '/two', '/v1', '/v1/one', '/v1/two']).toContain(prefix);
@@ -54,7 +54,7 @@ function checked(decide: Decide | undefined, target: string): boolean {
   return true;
 }
 
-/** How servers that are not careful understand a path, written anew so that it is beyond doubt. */
+/** Interpretations of a path by lenient servers, in an unambiguous form. */
 function readings(path: string): Set<string> {
   const once = decodedOnce(path);
   const found = new Set([resolved(path, (segment) => segment)]);
@@ -65,11 +65,11 @@ function readings(path: string): Set<string> {
   return found;
 }
 
-/** As nginx does it: empty segments merged, dots resolved. */
+/** As nginx: empty segments merged, dots resolved. */
 function resolved(path: string, write: (segment: string) => string): string {
   const segments: string[] = [];
   for (const segment of path.split('/').slice(1)) {
-    // What is behind a semicolon is taken off to look at the dots only, as Tomcat does.
+    // As Tomcat: what follows a semicolon is stripped only to check the dots.
     const [name] = segment.split(';');
     if (name === '..') segments.pop();
     else if (name !== '.' && segment !== '') segments.push(segment);

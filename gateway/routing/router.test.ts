@@ -106,7 +106,7 @@ function fits(pattern: string, path: string): boolean {
   const wanted = segmentsOf(pattern);
   const given = segmentsOf(path);
   if (wanted.at(-1) === '*') {
-    // `/a/*` answers `/a/b`, not `/a`; `/*` answers `/` as well, which ends with a slash.
+    // `/a/*` matches `/a/b`, not `/a`; `/*` also matches `/`, which ends with a slash.
     const isBelow =
       given.length >= wanted.length || (given.length === wanted.length - 1 && path.endsWith('/'));
     return (

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What the segments of generated routes and of generated paths are made of: few, so that they often meet. */
+/** Segments of generated routes and paths: few, so that they often match. */
 export const WORDS = ['users', 'admin', 'files', 'a'];
 
 const TRICKS = [
@@ -60,7 +60,7 @@ const TRICKS = [
   ...['?', '?/../', '#', '%61dmin', 'adm%69n', '%41', 'A', '\u0000', ' ', 'é'],
 ];
 
-/** Targets of requests, made to be read in several ways. */
+/** Deliberately ambiguous request targets. */
 export const hostileTargets = fc
   .array(
     fc.oneof(
@@ -73,6 +73,6 @@ export const hostileTargets = fc
   )
   .map((parts) => `/${parts.join('')}`);
 
-/** Percent-encoding taken off once, octet by octet, as latin-1; what is no encoding stays. */
+/** Percent-decodes once, octet by octet, as latin-1; malformed encoding is unchanged. */
 export const decodedOnce = (text: string) =>
   text.replaceAll(/%([0-9a-f]{2})/gi, (_, pair) => String.fromCharCode(Number.parseInt(pair, 16)));

@@ -37,7 +37,7 @@ function messageNamed(name: string): DescMessage {
   return message;
 }
 
-/** The message that was sent, as JSON. */
+/** The encoded request message, as JSON. */
 function sent(request: string, asked: { body?: unknown; path?: string; query?: string }) {
   const route = routeFor(request);
   const bytes = requestMessage(route, {
@@ -211,7 +211,7 @@ describe('a response', () => {
   });
 });
 
-/** A contract with one method, annotated like that. */
+/** A contract with one method and this annotation. */
 function contractWith({ get, post, body = '' }: { get?: string; post?: string; body?: string }) {
   const rule = HttpRule.encode({
     selector: '',

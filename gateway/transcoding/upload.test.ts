@@ -17,7 +17,7 @@ const SECRET = 'a-secret-used-in-tests-only';
 const MAX_BYTES = 100 * 1024 * 1024;
 const PictureTooLarge = defineProblem('test.picture-too-large', 413, 'This picture is too large');
 
-/** The one method that takes a stream. */
+/** The client-streaming method. */
 const DEFINITION = {
   ...MediaServiceDefinition,
   methods: { uploadAvatar: MediaServiceDefinition.methods.uploadAvatar },
@@ -26,7 +26,7 @@ const DEFINITION = {
 type Upload = Handlers<typeof DEFINITION>['uploadAvatar'];
 
 const runtime = testRuntime('uploads');
-/** What the service does with an upload; each test says it anew. */
+/** The service's handler of an upload, set by each test. */
 let upload: Upload;
 const gateway = await startGateway();
 
@@ -92,7 +92,7 @@ const url = () => `http://127.0.0.1:${gateway.port}/files/upload/avatar`;
 
 const FILE = File.decode(new Uint8Array());
 
-/** Reads an upload to its end. */
+/** Consumes an upload. */
 async function readAll(requests: AsyncIterable<UploadAvatarRequest>) {
   const hash = new Bun.CryptoHasher('sha256');
   let first: UploadAvatarRequest['content'];
@@ -114,7 +114,7 @@ function formWith(bytes: Uint8Array<ArrayBuffer>): FormData {
   return form;
 }
 
-/** The head of a form and of its file, behind which its bytes would come. */
+/** The head of a form and of its file part, before the file's bytes. */
 const BOUNDARY = 'a-boundary';
 const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 const FILE_HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n`;
@@ -181,7 +181,7 @@ describe('an upload', () => {
       before = sent;
       expect(grown).toBe(0);
     });
-    // Of 64 MB, what the sockets and the streams between hold.
+    // Of 64 MB, the capacity of the sockets and streams between.
     expect(sent * part.length).toBeLessThan(16 * 1024 * 1024);
     release.resolve();
     expect(await (await answer).json()).toMatchObject({ size: parts * part.length });

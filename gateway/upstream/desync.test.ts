@@ -1,16 +1,12 @@
-import { afterEach, describe, expect, test } from 'bun:test';
-import { eventually, rawClient, rawUpstream, startTestGateway } from '../proxy/test-gateway';
+import { describe, expect, test } from 'bun:test';
+import { gatewayFixture } from '../proxy/test-fixture';
+import { eventually, rawClient, type rawUpstream } from '../proxy/test-gateway';
 
-const toStop: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of toStop.splice(0)) await stop();
-});
+const { startGateway, startUpstream } = gatewayFixture();
 
 async function gatewayTo(talk: Parameters<typeof rawUpstream>[0]) {
-  const upstream = rawUpstream(talk);
-  toStop.push(upstream.stop);
-  const gateway = await startTestGateway({ instances: [upstream.port] });
-  toStop.push(() => gateway.stop());
+  const upstream = startUpstream(talk);
+  const gateway = await startGateway({ instances: [upstream.port] });
   return { gateway, upstream };
 }
 
@@ -20,10 +16,10 @@ const EVIL = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
 
 describe('bytes after a response never reach the next client', () => {
   const responses: [name: string, method: string, first: string, then: string][] = [
-    ['at once', 'GET', OWN + EVIL, ''],
+    ['in the same packet', 'GET', OWN + EVIL, ''],
     ['a moment later', 'GET', OWN, EVIL],
     [
-      'as the body of an answer to HEAD',
+      'as the body of a response to HEAD',
       'HEAD',
       `HTTP/1.1 200 OK\r\nContent-Length: ${EVIL.length}\r\n\r\n${EVIL}`,
       '',
@@ -37,7 +33,7 @@ describe('bytes after a response never reach the next client', () => {
     ['as the body of a 204', 'GET', `HTTP/1.1 204 No Content\r\n\r\n${EVIL}`, ''],
     ['as the body of a 304', 'GET', `HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n${EVIL}`, ''],
     [
-      'behind the last chunk',
+      'after the last chunk',
       'GET',
       `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nown\r\n0\r\n\r\n${EVIL}`,
       '',
@@ -133,7 +129,7 @@ test('an early response to an upload is relayed, and neither connection is reuse
   const text = await client.until((received) => received.endsWith('big'));
   expect(text).toContain('\r\nConnection: close\r\n');
   await eventually(() => upstream.connections[0]?.closed === true);
-  // What is left of the upload is no request.
+  // The rest of the upload is no request.
   client.send(ask('GET', '/smuggled'));
   await client.untilClosed();
   const next = rawClient(gateway.port);
