@@ -190,8 +190,8 @@ describe('the merged OpenAPI document', () => {
 
 describe("the gateway's own pages", () => {
   test('are JSON or a self-contained HTML page, by content negotiation', async () => {
-    const asked = await read('/');
-    expect(asked).toMatchObject({ name: 'Rookery gateway', services: { birds: { state: 'up' } } });
+    const status = await read('/');
+    expect(status).toMatchObject({ name: 'Rookery gateway', services: { birds: { state: 'up' } } });
     const page = await ask('/', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
     const html = await page.text();
     expect(page.headers.get('content-type')).toContain('text/html');

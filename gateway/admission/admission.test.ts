@@ -51,8 +51,8 @@ test('a listed origin receives CORS headers on upstream responses, local respons
 });
 
 test('a preflight lists the methods of a route, also below a prefix', async () => {
-  const asked = { origin: APP, 'access-control-request-method': 'POST' };
-  const preflight = (path: string) => ask(path, { method: 'OPTIONS', headers: asked });
+  const headers = { origin: APP, 'access-control-request-method': 'POST' };
+  const preflight = (path: string) => ask(path, { method: 'OPTIONS', headers });
   const answer = await preflight('/birds');
   expect(answer.status).toBe(204);
   expect(answer.headers.get('access-control-allow-methods')).toBe('POST, OPTIONS');

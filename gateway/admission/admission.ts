@@ -1,6 +1,6 @@
 import type { Problem } from '#kit/errors/problem';
 import type { Decision } from '../model/decision';
-import { NothingCached } from '../model/problems';
+import { NotCached } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
 import type { CachedResponse } from './cached-responses';
@@ -106,7 +106,7 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
         return { kind: 'cache-hit', ...plan, response, ageSeconds, notModified };
       }
       case 'only-if-cached':
-        return reject(headerLines, new NothingCached());
+        return reject(headerLines, new NotCached());
       case 'miss':
         return allow(headerLines, found.recorder);
     }

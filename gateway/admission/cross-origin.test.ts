@@ -40,43 +40,45 @@ afterAll(async () => {
   await Promise.all(Object.values(gateways).map((gateway) => gateway.stop()));
 });
 
-async function ask(name: string, method: string, target: string, headers: Record<string, string> = {}) {
+async function request(name: string, method: string, target: string, headers: Record<string, string> = {}) {
   const client: RawClient = rawClient(gateways[name]?.port ?? 0);
   const lines = Object.entries(headers).map(([field, value]) => `${field}: ${value}\r\n`);
   client.send(`${method} ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines.join('')}\r\n`);
   return client.untilClosed();
 }
 const preflight = (name: string, origin: string, target = '/known') =>
-  ask(name, 'OPTIONS', target, { Origin: origin, 'Access-Control-Request-Method': 'PUT' });
+  request(name, 'OPTIONS', target, { Origin: origin, 'Access-Control-Request-Method': 'PUT' });
 
 describe('with listed origins', () => {
   test('responses allow the origin with credentials, and CORS fields of the instance are dropped', async () => {
-    const answer = await ask('listed', 'GET', '/known', { Origin: APP });
-    expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual([`Access-Control-Allow-Origin: ${APP}`]);
-    expect(answer).toContain('Access-Control-Allow-Credentials: true\r\n');
-    expect(answer).toMatch(/Access-Control-Expose-Headers: .*\bETag\b.*\bRateLimit\b.*\bUpload-Offset\b/);
-    expect(answer).toContain('Vary: Accept\r\n');
-    expect(answer).toContain('Vary: Origin\r\n');
+    const response = await request('listed', 'GET', '/known', { Origin: APP });
+    expect(response.match(/Access-Control-Allow-Origin: .*/g)).toEqual([
+      `Access-Control-Allow-Origin: ${APP}`,
+    ]);
+    expect(response).toContain('Access-Control-Allow-Credentials: true\r\n');
+    expect(response).toMatch(/Access-Control-Expose-Headers: .*\bETag\b.*\bRateLimit\b.*\bUpload-Offset\b/);
+    expect(response).toContain('Vary: Accept\r\n');
+    expect(response).toContain('Vary: Origin\r\n');
   });
 
   test('other origins get no CORS headers, their requests are forwarded, and responses vary by Origin', async () => {
     for (const headers of [{ Origin: 'https://app.example.com.evil' }, { Origin: 'null' }, {}]) {
-      const answer = await ask('listed', 'GET', '/known', headers);
-      expect(answer).toStartWith('HTTP/1.1 200 OK');
-      expect(answer).not.toContain('Access-Control-');
-      expect(answer).toContain('Vary: Origin\r\n');
+      const response = await request('listed', 'GET', '/known', headers);
+      expect(response).toStartWith('HTTP/1.1 200 OK');
+      expect(response).not.toContain('Access-Control-');
+      expect(response).toContain('Vary: Origin\r\n');
     }
   });
 
   test('a preflight is answered by the gateway with the methods of the path', async () => {
     const before = upstream.connections.length;
-    const answer = await preflight('listed', APP);
-    expect(answer).toStartWith('HTTP/1.1 204 No Content');
-    expect(answer).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
-    expect(answer).toContain('Access-Control-Allow-Methods: GET, PUT, OPTIONS\r\n');
-    expect(answer).toMatch(/Access-Control-Allow-Headers: Authorization, .*Idempotency-Key.*Upload-Offset/);
-    expect(answer).toContain('Access-Control-Max-Age: 600\r\n');
-    expect(answer).not.toContain('Content-Length');
+    const response = await preflight('listed', APP);
+    expect(response).toStartWith('HTTP/1.1 204 No Content');
+    expect(response).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
+    expect(response).toContain('Access-Control-Allow-Methods: GET, PUT, OPTIONS\r\n');
+    expect(response).toMatch(/Access-Control-Allow-Headers: Authorization, .*Idempotency-Key.*Upload-Offset/);
+    expect(response).toContain('Access-Control-Max-Age: 600\r\n');
+    expect(response).not.toContain('Content-Length');
     expect(upstream.connections).toHaveLength(before);
   });
 
@@ -84,24 +86,27 @@ describe('with listed origins', () => {
     const before = upstream.connections.length;
     expect(await preflight('listed', 'https://elsewhere.example')).not.toContain('Access-Control-');
     expect(await preflight('listed', APP, '/unknown')).not.toContain('Access-Control-Allow-Methods');
-    expect(await ask('listed', 'OPTIONS', '/known', { Origin: APP })).not.toContain('Allow-Methods');
+    expect(await request('listed', 'OPTIONS', '/known', { Origin: APP })).not.toContain('Allow-Methods');
     expect(upstream.connections).toHaveLength(before + 3);
   });
 
   test('rejections carry CORS headers', async () => {
-    const answer = await ask('listed', 'POST', '/known', { Origin: APP, 'Content-Length': '999999999' });
-    expect(answer).toStartWith('HTTP/1.1 413');
-    expect(answer).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
+    const response = await request('listed', 'POST', '/known', {
+      Origin: APP,
+      'Content-Length': '999999999',
+    });
+    expect(response).toStartWith('HTTP/1.1 413');
+    expect(response).toContain(`Access-Control-Allow-Origin: ${APP}\r\n`);
   });
 });
 
 describe('with any origin allowed', () => {
   test('responses allow any origin, and do not vary', async () => {
     for (const headers of [{ Origin: 'https://anywhere.example' }, {}]) {
-      const answer = await ask('open', 'GET', '/known', headers);
-      expect(answer.match(/Access-Control-Allow-Origin: .*/g)).toEqual(['Access-Control-Allow-Origin: *']);
-      expect(answer).not.toContain('Credentials');
-      expect(answer).not.toContain('Vary: Origin');
+      const response = await request('open', 'GET', '/known', headers);
+      expect(response.match(/Access-Control-Allow-Origin: .*/g)).toEqual(['Access-Control-Allow-Origin: *']);
+      expect(response).not.toContain('Credentials');
+      expect(response).not.toContain('Vary: Origin');
     }
     expect(await preflight('open', 'https://anywhere.example')).toContain('Allow-Methods: GET, PUT, OPTIONS');
   });
@@ -112,9 +117,9 @@ describe('with any origin allowed', () => {
 });
 
 test('without CORS settings, CORS fields of the instance are forwarded', async () => {
-  const answer = await ask('off', 'GET', '/known', { Origin: APP });
-  expect(answer.match(/Access-Control-.*/g)).toEqual(['Access-Control-Allow-Origin: *']);
-  expect(answer).not.toContain('Vary: Origin');
+  const response = await request('off', 'GET', '/known', { Origin: APP });
+  expect(response.match(/Access-Control-.*/g)).toEqual(['Access-Control-Allow-Origin: *']);
+  expect(response).not.toContain('Vary: Origin');
 });
 
 test('invalid origins are rejected at startup', () => {

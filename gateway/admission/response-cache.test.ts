@@ -12,8 +12,8 @@ interface Scene {
   readonly gateway: TestGateway;
   /** Requests forwarded to the instance, as `GET /path`. */
   readonly forwarded: string[];
-  later(ms: number): void;
-  ask(
+  advance(ms: number): void;
+  send(
     request: string,
     headers?: Record<string, string>,
   ): Promise<{ status: number; head: string; body: string }>;
@@ -47,10 +47,10 @@ async function scene(
   return {
     gateway,
     forwarded,
-    later: (ms) => {
+    advance: (ms) => {
       aheadMs += ms;
     },
-    async ask(request, headers = {}) {
+    async send(request, headers = {}) {
       const client = rawClient(gateway.port);
       const fields = Object.entries({ Host: 'a', ...headers }).map(
         ([name, value]) => `${name}: ${value}\r\n`,
@@ -66,54 +66,56 @@ const PUBLIC = 'Cache-Control: public, max-age=60\r\nETag: "one"\r\n';
 
 describe('an explicitly cacheable response', () => {
   test("is served to the next request, with its age and that request's id", async () => {
-    const { ask, forwarded, later } = await scene(`${PUBLIC}X-Request-ID: of-the-first\r\nX-Colour: red\r\n`);
-    expect((await ask('GET /thing', { 'X-Request-ID': 'first-request' })).body).toBe('answer 1');
-    later(5_000);
-    const second = await ask('GET /thing', { 'X-Request-ID': 'second-request' });
+    const { send, forwarded, advance } = await scene(
+      `${PUBLIC}X-Request-ID: of-the-first\r\nX-Colour: red\r\n`,
+    );
+    expect((await send('GET /thing', { 'X-Request-ID': 'first-request' })).body).toBe('answer 1');
+    advance(5_000);
+    const second = await send('GET /thing', { 'X-Request-ID': 'second-request' });
     expect(second).toMatchObject({ status: 200, body: 'answer 1' });
     expect(second.head).toMatch(/\r\nAge: 5\r\n/);
     expect(second.head).toContain('X-Colour: red\r\n');
     expect(second.head).toContain('X-Request-ID: second-request\r\n');
     expect(second.head).not.toContain('first');
     expect(second.head.match(/X-Registry-Revision/g)).toHaveLength(1);
-    expect(await ask('HEAD /thing')).toMatchObject({ status: 200, body: '' });
+    expect(await send('HEAD /thing')).toMatchObject({ status: 200, body: '' });
     expect(forwarded).toEqual(['GET /thing']);
   });
 
   test('is fetched again when it has expired', async () => {
-    const { ask, later } = await scene(PUBLIC);
-    await ask('GET /thing');
-    later(60_001);
-    expect((await ask('GET /thing')).body).toBe('answer 2');
-    expect((await ask('GET /thing')).body).toBe('answer 2');
+    const { send, advance } = await scene(PUBLIC);
+    await send('GET /thing');
+    advance(60_001);
+    expect((await send('GET /thing')).body).toBe('answer 2');
+    expect((await send('GET /thing')).body).toBe('answer 2');
   });
 
   test('includes its initial age, and prefers s-maxage', async () => {
-    const { ask, later } = await scene('Cache-Control: public, max-age=9, s-maxage=60\r\nAge: 50\r\n');
-    await ask('GET /thing');
-    expect((await ask('GET /thing')).head).toMatch(/\r\nAge: 50\r\n/);
-    later(11_000);
-    expect((await ask('GET /thing')).body).toBe('answer 2');
+    const { send, advance } = await scene('Cache-Control: public, max-age=9, s-maxage=60\r\nAge: 50\r\n');
+    await send('GET /thing');
+    expect((await send('GET /thing')).head).toMatch(/\r\nAge: 50\r\n/);
+    advance(11_000);
+    expect((await send('GET /thing')).body).toBe('answer 2');
   });
 
   test('is revalidated with 304', async () => {
-    const { ask, forwarded } = await scene(`${PUBLIC}Content-Type: text/plain\r\n`);
-    await ask('GET /thing');
+    const { send, forwarded } = await scene(`${PUBLIC}Content-Type: text/plain\r\n`);
+    await send('GET /thing');
     for (const tags of ['"one"', 'W/"one"', '"two", "one"', '*']) {
-      const answer = await ask('GET /thing', { 'If-None-Match': tags });
+      const answer = await send('GET /thing', { 'If-None-Match': tags });
       expect(answer).toMatchObject({ status: 304, body: '' });
       expect(answer.head).toContain('ETag: "one"\r\n');
       expect(answer.head).not.toContain('Content-');
     }
-    expect((await ask('GET /thing', { 'If-None-Match': '"two"' })).status).toBe(200);
+    expect((await send('GET /thing', { 'If-None-Match': '"two"' })).status).toBe(200);
     expect(forwarded).toHaveLength(1);
   });
 
   test('is stored per query, host and value of its Vary fields', async () => {
-    const { ask } = await scene(`${PUBLIC}Vary: Accept-Encoding\r\n`);
+    const { send } = await scene(`${PUBLIC}Vary: Accept-Encoding\r\n`);
     const bodies = async (requests: [string, Record<string, string>?][]) => {
       const answers: string[] = [];
-      for (const [request, headers] of requests) answers.push((await ask(request, headers)).body);
+      for (const [request, headers] of requests) answers.push((await send(request, headers)).body);
       return answers;
     };
     const different: [string, Record<string, string>?][] = [
@@ -127,30 +129,30 @@ describe('an explicitly cacheable response', () => {
   });
 
   test('is invalidated by a write to its path, whatever the query', async () => {
-    const { ask, forwarded } = await scene((received) =>
+    const { send, forwarded } = await scene((received) =>
       received.startsWith('PUT') ? 'HTTP/1.1 409 Conflict\r\n' : PUBLIC,
     );
-    await ask('GET /thing?x=1');
-    await ask('PUT /thing');
-    await ask('GET /thing?x=1');
+    await send('GET /thing?x=1');
+    await send('PUT /thing');
+    await send('GET /thing?x=1');
     expect(forwarded).toEqual(['GET /thing?x=1', 'PUT /thing']);
-    await ask('DELETE /thing');
-    await ask('GET /thing?x=1');
+    await send('DELETE /thing');
+    await send('GET /thing?x=1');
     expect(forwarded).toHaveLength(4);
   });
 });
 
 test('a change or delete invalidates everything below the path, a POST does not', async () => {
-  const { ask, forwarded } = await scene(PUBLIC);
-  await ask('GET /files/7/content?v=1');
-  await ask('GET /files/70/content');
-  await ask('POST /files/7');
-  await ask('PATCH /files/70/other');
-  await ask('GET /files/7/content?v=1');
+  const { send, forwarded } = await scene(PUBLIC);
+  await send('GET /files/7/content?v=1');
+  await send('GET /files/70/content');
+  await send('POST /files/7');
+  await send('PATCH /files/70/other');
+  await send('GET /files/7/content?v=1');
   expect(forwarded).toHaveLength(4);
-  await ask('DELETE /files/7');
-  await ask('GET /files/7/content?v=1');
-  await ask('GET /files/70/content');
+  await send('DELETE /files/7');
+  await send('GET /files/7/content?v=1');
+  await send('GET /files/70/content');
   expect(forwarded.slice(4)).toEqual(['DELETE /files/7', 'GET /files/7/content?v=1']);
 });
 
@@ -202,31 +204,31 @@ test('recent writes are bounded; responses requested before the oldest are not s
 });
 
 test('nothing is stored longer than ten minutes: it may be deleted through another gateway', async () => {
-  const { ask, later } = await scene('Cache-Control: public, max-age=31536000, immutable\r\n');
-  await ask('GET /thing');
-  later(599_000);
-  expect((await ask('GET /thing')).body).toBe('answer 1');
-  later(2_000);
-  expect((await ask('GET /thing')).body).toBe('answer 2');
+  const { send, advance } = await scene('Cache-Control: public, max-age=31536000, immutable\r\n');
+  await send('GET /thing');
+  advance(599_000);
+  expect((await send('GET /thing')).body).toBe('answer 1');
+  advance(2_000);
+  expect((await send('GET /thing')).body).toBe('answer 2');
 });
 
 describe('request directives', () => {
   test('no-store, no-cache, max-age, min-fresh and only-if-cached are honoured', async () => {
-    const { ask, forwarded, later } = await scene(PUBLIC);
-    const nothing = await ask('GET /thing', { 'Cache-Control': 'only-if-cached' });
+    const { send, forwarded, advance } = await scene(PUBLIC);
+    const nothing = await send('GET /thing', { 'Cache-Control': 'only-if-cached' });
     expect([nothing.status, JSON.parse(nothing.body).code]).toEqual([504, 'cache.nothing-kept']);
-    await ask('GET /thing', { 'Cache-Control': 'no-store' });
-    await ask('GET /thing');
+    await send('GET /thing', { 'Cache-Control': 'no-store' });
+    await send('GET /thing');
     expect(forwarded).toHaveLength(2);
-    expect((await ask('GET /thing', { 'Cache-Control': 'only-if-cached' })).body).toBe('answer 2');
-    expect((await ask('GET /thing', { 'Cache-Control': 'no-cache' })).body).toBe('answer 3');
-    expect((await ask('GET /thing', { Pragma: 'no-cache' })).body).toBe('answer 4');
-    later(10_000);
-    expect((await ask('GET /thing', { 'Cache-Control': 'max-age=20' })).body).toBe('answer 4');
-    expect((await ask('GET /thing', { 'Cache-Control': 'max-age=5' })).body).toBe('answer 5');
-    later(10_000);
-    expect((await ask('GET /thing', { 'Cache-Control': 'min-fresh=55' })).body).toBe('answer 6');
-    expect((await ask('GET /thing', { Range: 'bytes=0-1' })).body).toBe('answer 7');
+    expect((await send('GET /thing', { 'Cache-Control': 'only-if-cached' })).body).toBe('answer 2');
+    expect((await send('GET /thing', { 'Cache-Control': 'no-cache' })).body).toBe('answer 3');
+    expect((await send('GET /thing', { Pragma: 'no-cache' })).body).toBe('answer 4');
+    advance(10_000);
+    expect((await send('GET /thing', { 'Cache-Control': 'max-age=20' })).body).toBe('answer 4');
+    expect((await send('GET /thing', { 'Cache-Control': 'max-age=5' })).body).toBe('answer 5');
+    advance(10_000);
+    expect((await send('GET /thing', { 'Cache-Control': 'min-fresh=55' })).body).toBe('answer 6');
+    expect((await send('GET /thing', { Range: 'bytes=0-1' })).body).toBe('answer 7');
   });
 });
 
@@ -247,16 +249,19 @@ describe('never stored', () => {
   ];
   for (const [what, lines] of cases)
     test(what, async () => {
-      const { ask, forwarded } = await scene(lines);
-      await ask('GET /thing');
-      await ask('GET /thing');
+      const { send, forwarded } = await scene(lines);
+      await send('GET /thing');
+      await send('GET /thing');
       expect(forwarded).toHaveLength(2);
     });
 
   test('larger than 256 KiB, with a length or without', async () => {
-    const { ask, forwarded } = await scene(PUBLIC, { body: () => 'x'.repeat(256 * 1024 + 1), bytes: 1e8 });
-    await ask('GET /thing');
-    await ask('GET /thing');
+    const { send, forwarded } = await scene(PUBLIC, {
+      body: () => 'x'.repeat(256 * 1024 + 1),
+      bytes: 1e8,
+    });
+    await send('GET /thing');
+    await send('GET /thing');
     expect(forwarded).toHaveLength(2);
   });
 

@@ -42,8 +42,8 @@ beforeAll(async () => {
   operator = await tokenOf(['gateway:read']);
   await eventually(async () => {
     // Each worker, through connections of its own.
-    for (let time = 0; time < 10; time++) expect((await ask('/birds/1')).status).toBe(200);
-    for (let time = 0; time < 10; time++) expect((await askAsOperator('/routes')).status).toBe(200);
+    for (let time = 0; time < 10; time++) expect((await get('/birds/1')).status).toBe(200);
+    for (let time = 0; time < 10; time++) expect((await getAsOperator('/routes')).status).toBe(200);
     expect(await metric('gateway_workers')).toBe(2);
   }, 20_000);
 }, 60_000);
@@ -58,29 +58,29 @@ afterAll(async () => {
 const ANSWER_MS = 3_000;
 
 /** Through a connection of its own, so that it may reach any worker. */
-const ask = (path: string, headers: Record<string, string> = {}) =>
+const get = (path: string, headers: Record<string, string> = {}) =>
   fetch(gateway.url + path, {
     headers: { ...headers, connection: 'close' },
     keepalive: false,
     signal: AbortSignal.timeout(ANSWER_MS),
   });
 
-const askAsOperator = (path: string) => ask(path, { authorization: operator });
+const getAsOperator = (path: string) => get(path, { authorization: operator });
 
 /** The kernel also assigns connections to a stopped worker: of eight, one reaches another. */
 const byAnyConnection = <Result>(request: () => Promise<Result>): Promise<Result> =>
   Promise.any(Array.from({ length: 8 }, request));
 
 async function explained(requestId: string): Promise<ExplainedRequest> {
-  const answer = await askAsOperator(`/explain/${requestId}`);
-  expect(answer.status).toBe(200);
-  return answer.json();
+  const response = await getAsOperator(`/explain/${requestId}`);
+  expect(response.status).toBe(200);
+  return response.json();
 }
 
 async function metricsText(): Promise<string> {
-  const answer = await ask('/metrics');
-  expect(answer.status).toBe(200);
-  return answer.text();
+  const response = await get('/metrics');
+  expect(response.status).toBe(200);
+  return response.text();
 }
 
 const metric = async (name: string, labels: readonly string[] = []) =>
@@ -104,8 +104,8 @@ async function send(requests: number, name: string): Promise<string[]> {
   const ids = Array.from({ length: requests }, (_, number) => `${name}-number-${number}`);
   for (let start = 0; start < requests; start += 16) {
     const together = ids.slice(start, start + 16);
-    const answers = await Promise.all(together.map((id) => ask('/birds/1', { 'x-request-id': id })));
-    expect(answers.map(({ status }) => status)).toEqual(together.map(() => 200));
+    const responses = await Promise.all(together.map((id) => get('/birds/1', { 'x-request-id': id })));
+    expect(responses.map(({ status }) => status)).toEqual(together.map(() => 200));
   }
   return ids;
 }
@@ -133,7 +133,7 @@ test('every worker reports the metrics and explanations of all workers', async (
   }
   expect([...workers].sort()).toEqual([0, 1]);
 
-  const again = await ask('/birds/1', { 'x-request-id': ids[0] ?? '' });
+  const again = await get('/birds/1', { 'x-request-id': ids[0] ?? '' });
   const revision = Number(again.headers.get('x-registry-revision'));
   const both = (await explained(ids[0] ?? '')).requests;
   expect(both).toHaveLength(2);
@@ -141,20 +141,20 @@ test('every worker reports the metrics and explanations of all workers', async (
 }, 30_000);
 
 test('an unknown request id reports the retention', async () => {
-  const answer = await askAsOperator('/explain/never-was-such-a-request');
-  expect(answer.status).toBe(404);
-  const problem = await answer.json();
+  const response = await getAsOperator('/explain/never-was-such-a-request');
+  expect(response.status).toBe(404);
+  const problem = await response.json();
   expect(problem).toMatchObject({ code: 'explain.unknown-request' });
   expect(problem.detail).toMatch(/\d+ requests that ended since \d{4}-\d\d-\d\dT/);
-  expect((await ask('/explain/never-was-such-a-request')).status).toBe(401);
+  expect((await get('/explain/never-was-such-a-request')).status).toBe(401);
   const stranger = { authorization: await tokenOf([]) };
-  expect((await ask('/explain/never-was-such-a-request', stranger)).status).toBe(403);
+  expect((await get('/explain/never-was-such-a-request', stranger)).status).toBe(403);
 });
 
 test('a retry is explained: the candidates, the failed attempt, the successful one', async () => {
   const second = await startBirds();
   const instances = async () => {
-    const { services } = await (await askAsOperator('/routes')).json();
+    const { services } = await (await getAsOperator('/routes')).json();
     return services.birds.instances.length;
   };
   await eventually(async () => expect(await instances()).toBe(2));
@@ -178,14 +178,14 @@ test('a retry is explained: the candidates, the failed attempt, the successful o
 }, 30_000);
 
 test('an unresponsive worker delays a report by a timeout, and is named in it', async () => {
-  await Promise.all(Array.from({ length: 16 }, () => ask('/birds/1', { 'x-request-id': 'known-to-both' })));
+  await Promise.all(Array.from({ length: 16 }, () => get('/birds/1', { 'x-request-id': 'known-to-both' })));
   const [hanging = 0] = await childrenOf(gateway.pid);
   const before = await birdsCounted();
   process.kill(hanging, 'SIGSTOP');
   try {
     const explanation = await byAnyConnection(() => explained('known-to-both'));
     expect(explanation.silent_workers).toHaveLength(1);
-    const ready = await byAnyConnection(async () => (await ask('/readyz')).json());
+    const ready = await byAnyConnection(async () => (await get('/readyz')).json());
     expect(ready).toMatchObject({ status: 'degraded', dependencies: { workers: { status: 'down' } } });
     const text = await byAnyConnection(metricsText);
     expect(sumOf(text, 'gateway_workers_silent')).toBe(1);

@@ -11,11 +11,11 @@ describe('a client that pipelines and does not read', () => {
 
   test('receives responses under backpressure, and all of them once it reads', async () => {
     const large = 'x'.repeat(32 * 1024);
-    let asked = 0;
+    let served = 0;
     const server = Bun.serve({
       port: 0,
       fetch() {
-        asked++;
+        served++;
         return new Response(large);
       },
     });
@@ -29,11 +29,11 @@ describe('a client that pipelines and does not read', () => {
     });
     client.socket.pause();
     client.send(GET.repeat(REQUESTS));
-    await still(() => asked);
-    expect(asked).toBeGreaterThan(1);
-    expect(asked).toBeLessThan(REQUESTS / 2);
+    await settled(() => served);
+    expect(served).toBeGreaterThan(1);
+    expect(served).toBeLessThan(REQUESTS / 2);
     client.socket.resume();
-    await eventually(() => asked === REQUESTS && received > REQUESTS * large.length);
+    await eventually(() => served === REQUESTS && received > REQUESTS * large.length);
   }, 20_000);
 
   test('also when the responses are rejections', async () => {
@@ -47,7 +47,7 @@ describe('a client that pipelines and does not read', () => {
     client.socket.pause();
     const many = 40_000;
     client.send(GET.repeat(many));
-    await still(() => gateway.lines.length);
+    await settled(() => gateway.lines.length);
     expect(gateway.lines.length).toBeLessThan(many);
     client.socket.resume();
     // A status line split between two reads is not counted.
@@ -168,7 +168,7 @@ test('the connections of a trusted proxy are not limited per address', async () 
 });
 
 /** Waits until a count has stopped growing. */
-async function still(count: () => number) {
+async function settled(count: () => number) {
   let before = -1;
   let unchanged = 0;
   await eventually(() => {

@@ -5,9 +5,9 @@ export const ServiceUnavailable = defineProblem('service.unavailable', 503, 'Ser
 export const UpstreamTimeout = defineProblem('upstream.timeout', 504, 'Upstream timeout');
 export const UpstreamBadResponse = defineProblem('upstream.bad-response', 502, 'Invalid upstream response');
 export const RequestTimeout = defineProblem('request.timeout', 408, 'Request timeout');
-export const PathRefused = defineProblem('request.path-refused', 400, 'Ambiguous request path');
+export const AmbiguousPath = defineProblem('request.path-refused', 400, 'Ambiguous request path');
 export const RateLimited = defineProblem('rate.limited', 429, 'Rate limit exceeded');
-export const NothingCached = defineProblem('cache.nothing-kept', 504, 'No cached response');
+export const NotCached = defineProblem('cache.nothing-kept', 504, 'No cached response');
 export const UnknownRequest = defineProblem('explain.unknown-request', 404, 'Request not found');
 
 /** Sent with every 503, in seconds. */

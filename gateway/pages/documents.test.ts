@@ -20,11 +20,11 @@ afterAll(async () => {
 
 /** A server with successive responses to `/openapi.json`; the last one repeats. */
 function serve(...answers: (() => Response)[]) {
-  let asked = 0;
+  let fetched = 0;
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    fetch: () => (answers[Math.min(asked++, answers.length - 1)] ?? (() => new Response()))(),
+    fetch: () => (answers[Math.min(fetched++, answers.length - 1)] ?? (() => new Response()))(),
   });
   servers.push(server);
   return server.port ?? 0;

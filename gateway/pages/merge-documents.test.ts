@@ -79,10 +79,10 @@ test('a route that is not served at its own path is listed below its prefix', ()
 });
 
 test('routes are looked up by their registered pattern', () => {
-  const asked: string[] = [];
-  const isRoot = (method: string, pattern: string) => asked.push(`${method} ${pattern}`) > 0;
+  const lookedUp: string[] = [];
+  const isRoot = (method: string, pattern: string) => lookedUp.push(`${method} ${pattern}`) > 0;
   mergeDocuments([{ ...source('users'), isRoot }], GATEWAY);
-  expect(asked).toEqual(['GET /users/:id']);
+  expect(lookedUp).toEqual(['GET /users/:id']);
 });
 
 test('identical security schemes are shared, different ones are qualified', () => {

@@ -5,13 +5,13 @@ import { closedPort, eventually, rawClient, rawUpstream } from './test-gateway';
 const { startGateway, startUpstream, stopAfter } = gatewayFixture();
 
 /** An instance that responds to each request on demand. */
-function patientUpstream() {
-  const answers: (() => void)[] = [];
+function manualUpstream() {
+  const respond: (() => void)[] = [];
   const upstream = startUpstream((received, reply) => {
     if (received.endsWith('\r\n\r\n') || received.endsWith('body'))
-      answers.push(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+      respond.push(() => reply('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
   });
-  return { ...upstream, answers };
+  return { ...upstream, respond };
 }
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -25,71 +25,71 @@ function clientOf(gateway: { port: number }, text = GET) {
 
 describe('a service without free permits', () => {
   test('queues requests in order, and rejects those beyond the queue', async () => {
-    const upstream = patientUpstream();
+    const upstream = manualUpstream();
     const gateway = await startGateway({
       instances: [upstream.port],
       thresholds: { concurrency: 1, queue: 1 },
     });
     const first = clientOf(gateway);
-    await eventually(() => upstream.answers.length === 1);
+    await eventually(() => upstream.respond.length === 1);
     const second = clientOf(gateway, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
     await eventually(() => gateway.breaker.queued === 1);
     const third = clientOf(gateway);
     const refusal = await third.until((text) => text.includes('service.unavailable'));
     expect(refusal).toStartWith('HTTP/1.1 503 ');
     expect(refusal).toContain('retry-after: 1\r\n');
-    expect(upstream.answers).toHaveLength(1);
-    upstream.answers[0]?.();
+    expect(upstream.respond).toHaveLength(1);
+    upstream.respond[0]?.();
     await first.until((text) => text.endsWith('ok'));
-    await eventually(() => upstream.answers.length === 2);
-    upstream.answers[1]?.();
+    await eventually(() => upstream.respond.length === 2);
+    upstream.respond[1]?.();
     await second.until((text) => text.endsWith('ok'));
     expect(gateway.breaker).toMatchObject({ inFlight: 0, queued: 0 });
   });
 
   test('receives a body that arrived while the request was queued, also one beyond the replay limit', async () => {
-    const upstream = patientUpstream();
+    const upstream = manualUpstream();
     const gateway = await startGateway({
       instances: [upstream.port],
       thresholds: { concurrency: 1, queue: 1 },
       limits: { retryBodyBytes: 16 },
     });
     clientOf(gateway);
-    await eventually(() => upstream.answers.length === 1);
+    await eventually(() => upstream.respond.length === 1);
     const body = `${'x'.repeat(300_000)}body`;
     const waiting = clientOf(
       gateway,
       `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     await eventually(() => gateway.breaker.queued === 1);
-    upstream.answers[0]?.();
-    await eventually(() => upstream.answers.length === 2);
+    upstream.respond[0]?.();
+    await eventually(() => upstream.respond.length === 2);
     expect(upstream.connections.some(({ received }) => received.endsWith(`\r\n\r\n${body}`))).toBe(true);
-    upstream.answers[1]?.();
+    upstream.respond[1]?.();
     await waiting.until((text) => text.endsWith('ok'));
   });
 
   test('rejects requests that were queued for a second', async () => {
-    const upstream = patientUpstream();
+    const upstream = manualUpstream();
     const gateway = await startGateway({
       instances: [upstream.port],
       thresholds: { concurrency: 1, queue: 1 },
     });
     clientOf(gateway);
-    await eventually(() => upstream.answers.length === 1);
+    await eventually(() => upstream.respond.length === 1);
     const waiting = clientOf(gateway);
     expect(await waiting.until((text) => text.includes('service.unavailable'))).toStartWith('HTTP/1.1 503 ');
     expect(gateway.breaker).toMatchObject({ inFlight: 1, queued: 0 });
   });
 
   test('drops requests whose client disconnects in the queue', async () => {
-    const upstream = patientUpstream();
+    const upstream = manualUpstream();
     const gateway = await startGateway({
       instances: [upstream.port],
       thresholds: { concurrency: 1, queue: 1 },
     });
     clientOf(gateway);
-    await eventually(() => upstream.answers.length === 1);
+    await eventually(() => upstream.respond.length === 1);
     const leaving = clientOf(gateway);
     await eventually(() => gateway.breaker.queued === 1);
     leaving.socket.destroy();
@@ -123,18 +123,18 @@ describe('no permit is held', () => {
   });
 
   test('by slow uploads', async () => {
-    const upstream = patientUpstream();
+    const upstream = manualUpstream();
     const gateway = await startGateway({ instances: [upstream.port], thresholds: oneRoom });
     const slow = clientOf(gateway, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo');
     await eventually(() => upstream.connections.length === 1);
     expect(gateway.breaker.inFlight).toBe(0);
     slow.send('dy');
-    await eventually(() => upstream.answers.length === 1);
+    await eventually(() => upstream.respond.length === 1);
     expect(gateway.breaker.inFlight).toBe(1);
   });
 
   test('by a request whose client has disconnected, or that failed', async () => {
-    const silent = patientUpstream();
+    const silent = manualUpstream();
     const gateway = await startGateway({ instances: [silent.port], thresholds: oneRoom });
     const leaving = clientOf(gateway);
     await eventually(() => gateway.breaker.inFlight === 1);
@@ -151,10 +151,10 @@ test("a failing service's circuit opens, and rejections carry Retry-After", asyn
   const gateway = await startGateway({ instances: [port] });
   for (let request = 0; request < 20; request++) await (await fetch(gateway.url)).text();
   expect(gateway.breaker.isOpen).toBe(true);
-  const asked = gateway.outcomes.length;
+  const attempts = gateway.outcomes.length;
   const refused = await fetch(gateway.url);
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
-  expect(gateway.outcomes).toHaveLength(asked);
+  expect(gateway.outcomes).toHaveLength(attempts);
 });
 
 test('with all instances failing, retries are limited to a fifth of the requests plus ten', async () => {

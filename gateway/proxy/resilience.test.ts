@@ -4,14 +4,14 @@ import { closedPort, eventually, rawClient, startTestGateway } from './test-gate
 
 const { startGateway, startUpstream, stopAfter } = gatewayFixture();
 
-const saying = (status: string, body: string) =>
+const respondingWith = (status: string, body: string) =>
   startUpstream((_, reply) => reply(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`));
-const silent = () => startUpstream(() => undefined);
+const silentUpstream = () => startUpstream(() => undefined);
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 describe('a request is retried on another instance', () => {
   test('when the first is unreachable, with any method: it has received nothing', async () => {
-    const second = saying('200 OK', 'second');
+    const second = respondingWith('200 OK', 'second');
     const gateway = await startGateway({ instances: [closedPort(), second.port] });
     for (const method of ['GET', 'POST']) {
       const response = await fetch(gateway.url, { method, ...(method === 'POST' && { body: 'x' }) });
@@ -30,7 +30,7 @@ describe('a request is retried on another instance', () => {
   test.each([502, 503, 504])(
     'when an idempotent one is answered with %d, including its body',
     async (status) => {
-      const first = saying(`${status} Bad`, 'first');
+      const first = respondingWith(`${status} Bad`, 'first');
       const second = startUpstream((received, reply) => {
         if (received.endsWith('body')) reply('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond');
       });
@@ -41,9 +41,9 @@ describe('a request is retried on another instance', () => {
   );
 
   test('when the first times out', async () => {
-    const second = saying('200 OK', 'second');
+    const second = respondingWith('200 OK', 'second');
     const gateway = await startGateway({
-      instances: [silent().port, second.port],
+      instances: [silentUpstream().port, second.port],
       route: { tryTimeoutMs: 100 },
     });
     expect(await (await fetch(gateway.url)).text()).toBe('second');
@@ -51,14 +51,14 @@ describe('a request is retried on another instance', () => {
 
   test('when the first closes before its response', async () => {
     const first = startUpstream((_, __, ___, reset) => reset());
-    const second = saying('200 OK', 'second');
+    const second = respondingWith('200 OK', 'second');
     const gateway = await startGateway({ instances: [first.port, second.port] });
     expect(await (await fetch(gateway.url)).text()).toBe('second');
   });
 
   test('but not when it is not idempotent', async () => {
-    const first = saying('503 Busy', 'first');
-    const second = saying('200 OK', 'second');
+    const first = respondingWith('503 Busy', 'first');
+    const second = respondingWith('200 OK', 'second');
     const gateway = await startGateway({ instances: [first.port, second.port] });
     const response = await fetch(gateway.url, { method: 'POST', body: 'x' });
     expect([response.status, await response.text()]).toEqual([503, 'first']);
@@ -69,15 +69,17 @@ describe('a request is retried on another instance', () => {
     const first = startUpstream((received, reply) => {
       if (received.endsWith('end')) reply('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
     });
-    const second = saying('200 OK', 'second');
+    const second = respondingWith('200 OK', 'second');
     const gateway = await startGateway({ instances: [first.port, second.port] });
     const response = await fetch(gateway.url, { method: 'PUT', body: `${'x'.repeat(100_000)}end` });
     expect(response.status).toBe(503);
   });
 
   test('but only within the retry budget', async () => {
-    const second = silent();
-    const gateway = await startGateway({ instances: [saying('503 Busy', 'first').port, second.port] });
+    const second = silentUpstream();
+    const gateway = await startGateway({
+      instances: [respondingWith('503 Busy', 'first').port, second.port],
+    });
     const clients = Array.from({ length: 10 }, () => rawClient(gateway.port));
     for (const client of clients) client.send(GET);
     // Ten are active: three may be retried, seven receive the response of the first.
@@ -95,7 +97,7 @@ test.each<[string, (reply: (text: string) => void, end: () => void, reset: () =>
     reply('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
     setTimeout(() => stop(reply, end, reset), 20);
   });
-  const gateway = await startGateway({ instances: [first.port, saying('200 OK', 'whole').port] });
+  const gateway = await startGateway({ instances: [first.port, respondingWith('200 OK', 'whole').port] });
   expect(await (await fetch(gateway.url)).text()).toBe('whole');
   expect(gateway.outcomes.map(({ result }) => result)).toEqual(['broken', 'answered']);
 });
@@ -112,9 +114,9 @@ test('a small response in parts is reassembled, and the next one follows it', as
 });
 
 test('a timed-out attempt with a spent budget is retried once the budget allows', async () => {
-  const second = saying('200 OK', 'second');
+  const second = respondingWith('200 OK', 'second');
   const gateway = await startGateway({
-    instances: [silent().port, second.port],
+    instances: [silentUpstream().port, second.port],
     route: { tryTimeoutMs: 50 },
   });
   // Ten at once: three may be retrying at a time, the others a moment later.
@@ -125,7 +127,7 @@ test('a timed-out attempt with a spent budget is retried once the budget allows'
 });
 
 test('an unreachable instance fails no request, at any concurrency and method', async () => {
-  const second = saying('200 OK', 'second');
+  const second = respondingWith('200 OK', 'second');
   const gateway = await startGateway({ instances: [closedPort(), second.port] });
   const answers = await Promise.all(
     Array.from({ length: 40 }, async (_, number) => {
@@ -156,12 +158,12 @@ describe('without a response to relay, the client receives', () => {
     ['no instance is reachable', closedPort, 503, 'service.unavailable'],
     ['the response is not HTTP', () => answeringWith('SSH-2.0-hello\r\n'), 502, 'upstream.bad-response'],
     [
-      'a switch of protocols nobody asked for',
+      'an unsolicited protocol switch',
       () => answeringWith('HTTP/1.1 101 Switch\r\n\r\n'),
       502,
       'upstream.bad-response',
     ],
-    ['the response times out', () => silent().port, 504, 'upstream.timeout'],
+    ['the response times out', () => silentUpstream().port, 504, 'upstream.timeout'],
   ])('%s', async (_, port, status, code) => {
     const gateway = await startGateway({
       instances: [port()],
@@ -179,7 +181,7 @@ const answeringWith = (bytes: string) => startUpstream((_, reply) => reply(bytes
 
 describe('a client', () => {
   test('that disconnects cancels its upstream request', async () => {
-    const upstream = silent();
+    const upstream = silentUpstream();
     const gateway = await startGateway({ instances: [upstream.port] });
     const leaving = new AbortController();
     const answer = fetch(gateway.url, { signal: leaving.signal }).catch(() => 'left');
@@ -210,7 +212,7 @@ describe('a client', () => {
   });
 
   test('that half-closes and then disconnects cancels its upstream request', async () => {
-    const upstream = silent();
+    const upstream = silentUpstream();
     const gateway = await startGateway({ instances: [upstream.port], limits: { probeMs: 50 } });
     const client = rawClient(gateway.port);
     client.socket.end(GET);
@@ -229,7 +231,10 @@ describe('a client', () => {
   });
 
   test('that stalls its body is disconnected', async () => {
-    const gateway = await startGateway({ instances: [silent().port], limits: { bodyProgressMs: 100 } });
+    const gateway = await startGateway({
+      instances: [silentUpstream().port],
+      limits: { bodyProgressMs: 100 },
+    });
     const client = rawClient(gateway.port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\nx');
     await client.untilClosed();
@@ -274,7 +279,7 @@ describe('a gateway that shuts down', () => {
   });
 
   test('resets connections after the drain timeout', async () => {
-    const upstream = silent();
+    const upstream = silentUpstream();
     const gateway = await startTestGateway({ instances: [upstream.port] });
     const client = rawClient(gateway.port);
     client.send(GET);

@@ -28,13 +28,13 @@ const gatewayAlone = (instance: number) =>
 /** Maximum growth of a process's resident memory while `work` runs, in bytes. */
 async function growthDuring(pid: number, work: () => Promise<unknown>): Promise<number> {
   const before = residentBytes(pid);
-  let most = before;
+  let peak = before;
   const watch = setInterval(() => {
-    most = Math.max(most, residentBytes(pid));
+    peak = Math.max(peak, residentBytes(pid));
   }, 20);
   await work();
   clearInterval(watch);
-  return most - before;
+  return peak - before;
 }
 
 function residentBytes(pid: number): number {

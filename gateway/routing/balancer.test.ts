@@ -36,7 +36,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-function createScene(seed = 1) {
+function setUp(seed = 1) {
   const clock = { ms: 0 };
   const events: EjectionEvent[] = [];
   const balancer = createBalancer(
@@ -67,7 +67,7 @@ describe('traffic follows weight', () => {
   };
   for (const [name, weights] of Object.entries(cases))
     test(name, () => {
-      const { balancer, serve } = createScene();
+      const { balancer, serve } = setUp();
       balancer.update(Object.entries(weights).map(([id, weight]) => instance(id, { weight })));
       const counts = serve(40_000, () => 30);
       const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
@@ -76,7 +76,7 @@ describe('traffic follows weight', () => {
     });
 
   test('weight 0 receives none', () => {
-    const { balancer, serve } = createScene();
+    const { balancer, serve } = setUp();
     balancer.update([instance('a'), instance('b', { weight: 0 })]);
     expect(serve(1_000, () => 5)).toEqual({ a: 1_000 });
   });
@@ -84,7 +84,7 @@ describe('traffic follows weight', () => {
 
 describe('traffic avoids slow and failing instances', () => {
   test('an instance that fails fast attracts no traffic', () => {
-    const { balancer, serve } = createScene();
+    const { balancer, serve } = setUp();
     balancer.update([instance('good'), instance('other'), instance('failing')]);
     const counts = serve(
       10_000,
@@ -95,7 +95,7 @@ describe('traffic avoids slow and failing instances', () => {
   });
 
   test('also when it is one of two', () => {
-    const { balancer, serve } = createScene();
+    const { balancer, serve } = setUp();
     balancer.update([instance('good'), instance('failing')]);
     const counts = serve(
       10_000,
@@ -106,7 +106,7 @@ describe('traffic avoids slow and failing instances', () => {
   });
 
   test('an instance that was slow is used again after a while', () => {
-    const { balancer, clock, serve } = createScene();
+    const { balancer, clock, serve } = setUp();
     balancer.update([instance('a'), instance('b')]);
     serve(200, (id) => (id === 'b' ? 4_000 : 5));
     clock.ms += 120_000;
@@ -114,7 +114,7 @@ describe('traffic avoids slow and failing instances', () => {
   });
 
   test('an instance with many requests in flight receives fewer', () => {
-    const { balancer } = createScene();
+    const { balancer } = setUp();
     balancer.update([instance('a'), instance('b')]);
     const open: Attempt[] = [];
     for (let request = 0; request < 100; request++) {
@@ -128,7 +128,7 @@ describe('traffic avoids slow and failing instances', () => {
 
 describe('states', () => {
   const only = (...states: InstanceState[]) => {
-    const { balancer } = createScene();
+    const { balancer } = setUp();
     balancer.update(states.map((state, index) => instance(`${state}-${index}`, { state })));
     return balancer;
   };
@@ -148,7 +148,7 @@ describe('states', () => {
   });
 
   test('a removed instance receives nothing, and its requests in flight may end', () => {
-    const { balancer } = createScene();
+    const { balancer } = setUp();
     balancer.update([instance('a')]);
     const attempt = balancer.pick(NONE, true);
     balancer.update([]);
@@ -160,7 +160,7 @@ describe('states', () => {
 
 describe('an instance with consecutive failures', () => {
   /** Sends concurrent requests to one instance. */
-  function runAt(scene: ReturnType<typeof createScene>, id: string, count: number, result: AttemptResult) {
+  function runAt(scene: ReturnType<typeof setUp>, id: string, count: number, result: AttemptResult) {
     const others = new Set(scene.balancer.loads().map((load) => load.instance.instance_id));
     others.delete(id);
     const attempts = Array.from({ length: count }, () => scene.balancer.pick(others, true));
@@ -168,7 +168,7 @@ describe('an instance with consecutive failures', () => {
   }
 
   test('is ejected for 30 s, then probed by one request, and in slow start when that succeeds', () => {
-    const scene = createScene();
+    const scene = setUp();
     const { balancer, clock, serve, events } = scene;
     balancer.update([instance('good'), instance('bad')]);
     clock.ms = 20_000;
@@ -187,7 +187,7 @@ describe('an instance with consecutive failures', () => {
   });
 
   test('is ejected for longer when the probe fails', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('good'), instance('bad')]);
     runAt(scene, 'bad', 5, 'timeout');
     scene.clock.ms = 30_000;
@@ -196,7 +196,7 @@ describe('an instance with consecutive failures', () => {
   });
 
   test('is probed again when the client of the first probe has disconnected', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('good'), instance('bad')]);
     runAt(scene, 'bad', 5, 'broken');
     scene.clock.ms = 30_000;
@@ -214,14 +214,14 @@ describe('an instance with consecutive failures', () => {
     // Every instance would fail that request: a client could have half of a service ejected.
     ['application-error', 0],
   ])('is ejected for results %s: %d', (result, ejections) => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('a'), instance('b')]);
     runAt(scene, 'a', 10, result);
     expect(scene.events).toHaveLength(ejections);
   });
 
   test('is the only one ejected of three, and none is of one', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('a'), instance('b'), instance('c')]);
     for (const id of ['a', 'b', 'c']) runAt(scene, id, 10, 'broken');
     expect(scene.events).toHaveLength(1);
@@ -231,7 +231,7 @@ describe('an instance with consecutive failures', () => {
 });
 
 describe('slow start', () => {
-  const shareOfNew = (scene: ReturnType<typeof createScene>) => {
+  const shareOfNew = (scene: ReturnType<typeof setUp>) => {
     // All at one moment with equal costs: an instance receives its share.
     const count = 4_000;
     let found = 0;
@@ -244,7 +244,7 @@ describe('slow start', () => {
   };
 
   test('a new instance starts with a tenth of its weight, and has all of it after ten seconds', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('old')]);
     scene.clock.ms = 60_000;
     scene.balancer.update([instance('old'), instance('new')]);
@@ -259,7 +259,7 @@ describe('slow start', () => {
   });
 
   test('where all are new, all have their full weight', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('one')]);
     scene.clock.ms = 3_000;
     scene.balancer.update([instance('one'), instance('new')]);
@@ -269,7 +269,7 @@ describe('slow start', () => {
   });
 
   test('one that was unhealthy is in slow start as well', () => {
-    const scene = createScene();
+    const scene = setUp();
     scene.balancer.update([instance('old'), instance('new', { state: 'unhealthy' })]);
     scene.clock.ms = 60_000;
     scene.balancer.update([instance('old'), instance('new')]);
@@ -278,7 +278,7 @@ describe('slow start', () => {
 });
 
 test('an instance that stops responding is avoided before its first request times out', () => {
-  const { balancer, clock, serve } = createScene();
+  const { balancer, clock, serve } = setUp();
   balancer.update([instance('a'), instance('b'), instance('silent')]);
   serve(2_000, () => 5);
   let stuck = 0;
@@ -319,7 +319,7 @@ test('in-flight counts are exact, and only eligible instances are picked, in any
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), fc.nat(), (steps, seed) => {
-      const { balancer, clock } = createScene(seed);
+      const { balancer, clock } = setUp(seed);
       let live: Instance[] = [];
       const attempts: { attempt: Attempt; isDone: boolean; backendOf: number }[] = [];
       // A removed id that returns is another backend: requests in flight on the old one do not count for it.

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { CallOutcome, CircuitBreaker } from '../model/resilience';
 import { createCircuitBreaker } from './circuit-breaker';
 
-function createScene(thresholds = { concurrency: 1_000, queue: 2 }) {
+function setUp(thresholds = { concurrency: 1_000, queue: 2 }) {
   const clock = { ms: 0 };
   const changes: boolean[] = [];
   const breaker = createCircuitBreaker(
@@ -35,7 +35,7 @@ function queuedAt(breaker: CircuitBreaker, acquires = true) {
 
 describe('requests up to the concurrency limit', () => {
   test('are admitted, further ones queued up to the limit, and the rest rejected', () => {
-    const { breaker } = createScene({ concurrency: 2, queue: 1 });
+    const { breaker } = setUp({ concurrency: 2, queue: 1 });
     for (let place = 0; place < 2; place++) {
       expect(breaker.admits()).toBe(true);
       breaker.begin();
@@ -47,7 +47,7 @@ describe('requests up to the concurrency limit', () => {
   });
 
   test('queued requests are admitted in order', () => {
-    const { breaker } = createScene({ concurrency: 1, queue: 3 });
+    const { breaker } = setUp({ concurrency: 1, queue: 3 });
     breaker.begin();
     const [first, second, third] = [queuedAt(breaker), queuedAt(breaker), queuedAt(breaker)];
     breaker.withdraw(second.request);
@@ -59,7 +59,7 @@ describe('requests up to the concurrency limit', () => {
   });
 
   test('one that is admitted before it is complete holds no permit, and the next is admitted too', () => {
-    const { breaker } = createScene({ concurrency: 1, queue: 3 });
+    const { breaker } = setUp({ concurrency: 1, queue: 3 });
     breaker.begin();
     const [first, second] = [queuedAt(breaker, false), queuedAt(breaker)];
     breaker.end('responded');
@@ -69,7 +69,7 @@ describe('requests up to the concurrency limit', () => {
 
 describe('a failing service', () => {
   test('opens its circuit for two seconds when half of at least twenty failed, then admits one probe at a time', () => {
-    const { breaker, clock, changes, run } = createScene();
+    const { breaker, clock, changes, run } = setUp();
     run('responded', 1_000);
     run('failed', 19);
     expect(breaker.isOpen).toBe(false);
@@ -91,7 +91,7 @@ describe('a failing service', () => {
   });
 
   test('keeps its circuit closed while more than half succeed, or the failures are spread over time', () => {
-    const { breaker, clock, run } = createScene();
+    const { breaker, clock, run } = setUp();
     for (let round = 0; round < 50; round++) {
       run('failed', 1);
       run('responded', 2);
@@ -105,20 +105,20 @@ describe('a failing service', () => {
   });
 
   test('rejects its queued requests when the circuit opens', () => {
-    const { breaker } = createScene({ concurrency: 20, queue: 1 });
+    const { breaker } = setUp({ concurrency: 20, queue: 1 });
     for (let place = 0; place < 20; place++) breaker.begin();
     const { events, enqueued } = queuedAt(breaker, false);
     expect(enqueued).toBe(true);
     for (let place = 0; place < 20; place++) breaker.end('failed');
     expect(events[0]).toBe('admitted');
-    const late = createScene({ concurrency: 0, queue: 1 });
+    const late = setUp({ concurrency: 0, queue: 1 });
     const waiting = queuedAt(late.breaker);
     late.run('failed', 20);
     expect(waiting.events).toEqual(['rejected']);
   });
 
   test('is probed at once when its instances change', () => {
-    const { breaker, run } = createScene();
+    const { breaker, run } = setUp();
     run('failed', 20);
     expect(breaker.admits()).toBe(false);
     breaker.instancesChanged();
@@ -135,7 +135,7 @@ test('no request is queued while there is capacity, and each queued one is settl
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const { breaker, clock } = createScene({ concurrency: 3, queue: 2 });
+      const { breaker, clock } = setUp({ concurrency: 3, queue: 2 });
       const waiting: ReturnType<typeof queuedAt>[] = [];
       const withdrawn = new Set<unknown>();
       for (const { kind, outcome, which, ms } of steps) {

@@ -15,7 +15,7 @@ const NONE: ReadonlySet<string> = new Set();
 /** A registry with a table controlled by the test. */
 function createRegistry() {
   const services: Record<string, Instance[]> = {};
-  let isHeard = true;
+  let isReady = true;
   let tell: (names: readonly string[]) => void = () => undefined;
   return {
     snapshot: () => ({ epoch: 'test', revision: 1, services }),
@@ -25,10 +25,10 @@ function createRegistry() {
       return () => undefined;
     },
     revision: () => 1,
-    ageMs: () => (isHeard ? 10 : Number.POSITIVE_INFINITY),
-    isSettled: () => isHeard,
-    setHeard: (heard: boolean) => {
-      isHeard = heard;
+    ageMs: () => (isReady ? 10 : Number.POSITIVE_INFINITY),
+    isSettled: () => isReady,
+    setReady: (ready: boolean) => {
+      isReady = ready;
     },
     set(name: string, instances: Instance[] | undefined) {
       if (instances) services[name] = instances;
@@ -73,7 +73,7 @@ const USERS = [
   'POST /users/follow/:username',
 ];
 
-function createScene() {
+function setUp() {
   const registry = createRegistry();
   const directory = createDirectory(registry, { findTranscoded });
   const decide = createDecide(directory, LOCAL_ROUTES, async ({ target }) => new Response(target));
@@ -94,11 +94,11 @@ function createScene() {
       { ...claim('GET /users/:id'), prefix_only: true },
     ]),
   ]);
-  const ask = (request: string): Decision => {
+  const decisionOf = (request: string): Decision => {
     const [method = '', target = ''] = request.split(' ');
     return decide({ method, target, httpVersion: '1.1', headers: [] });
   };
-  return { registry, ask };
+  return { registry, decisionOf };
 }
 
 /** A decision in one line. */
@@ -114,7 +114,7 @@ function summaryOf(decision: Decision): string {
 }
 
 describe('routing decisions', () => {
-  const { ask } = createScene();
+  const { decisionOf } = setUp();
   const cases: [string, string][] = [
     ['GET /', 'local'],
     ['HEAD /health', 'local'],
@@ -155,13 +155,13 @@ describe('routing decisions', () => {
     ['GET /basement/..%2fusers', '400 request.path-refused'],
   ];
   for (const [request, decision] of cases)
-    test(`${request} → ${decision}`, () => expect(summaryOf(ask(request))).toBe(decision));
+    test(`${request} → ${decision}`, () => expect(summaryOf(decisionOf(request))).toBe(decision));
 });
 
 test('limits are those of the route, else the defaults', () => {
-  const { ask } = createScene();
-  const upload = ask('POST /basement/files/upload');
-  const read = ask('GET /files/7');
+  const { decisionOf } = setUp();
+  const upload = decisionOf('POST /basement/files/upload');
+  const read = decisionOf('GET /files/7');
   expect(upload.kind === 'forward' && upload.limits).toEqual({
     bodyBytes: 5_000_000,
     requestTimeoutMs: 60_000,
@@ -177,18 +177,18 @@ test('limits are those of the route, else the defaults', () => {
 });
 
 test('before the first snapshot, unknown paths are unavailable', () => {
-  const { registry, ask } = createScene();
-  registry.setHeard(false);
-  expect(summaryOf(ask('GET /unknown'))).toBe('503 service.unavailable');
-  expect(summaryOf(ask('GET /health'))).toBe('local');
+  const { registry, decisionOf } = setUp();
+  registry.setReady(false);
+  expect(summaryOf(decisionOf('GET /unknown'))).toBe('503 service.unavailable');
+  expect(summaryOf(decisionOf('GET /health'))).toBe('local');
 });
 
 describe('as instances change', () => {
   test('a new instance is picked at once, and a removed one is not', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     const second = instance('users', USERS, { instance_id: 'users-2', port: 5101 });
     registry.set('users', [second]);
-    const decision = ask('GET /users/alice');
+    const decision = decisionOf('GET /users/alice');
     expect(decision.kind === 'forward' && decision.pick(NONE, true)).toMatchObject({
       instanceId: 'users-2',
       port: 5101,
@@ -197,87 +197,87 @@ describe('as instances change', () => {
   });
 
   test('an earlier decision picks from the current instances', () => {
-    const { registry, ask } = createScene();
-    const decision = ask('GET /users/alice');
+    const { registry, decisionOf } = setUp();
+    const decision = decisionOf('GET /users/alice');
     registry.set('users', []);
     expect(decision.kind === 'forward' && decision.pick(NONE, true)).toBeNull();
   });
 
   test('a service without instances is unavailable, until the registry removes it', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     registry.set('users', []);
-    const decision = ask('GET /users/alice');
+    const decision = decisionOf('GET /users/alice');
     expect(summaryOf(decision)).toBe('503 service.unavailable');
     expect(decision.kind === 'reject' && decision.problem.headers['retry-after']).toBeDefined();
     registry.set('users', undefined);
-    expect(summaryOf(ask('GET /users/alice'))).toBe('404 route.not-found');
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('404 route.not-found');
   });
 
   test('a service without instances at startup is known by its prefix', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     registry.set('polls', []);
-    expect(summaryOf(ask('GET /polls/7'))).toBe('503 service.unavailable');
+    expect(summaryOf(decisionOf('GET /polls/7'))).toBe('503 service.unavailable');
     registry.set('polls', [instance('polls', ['GET /polls/:id'])]);
-    expect(summaryOf(ask('GET /polls/7'))).toBe('polls /polls/:id /polls/7');
-    expect(summaryOf(ask('GET /polls/7/8'))).toBe('404 route.not-found');
+    expect(summaryOf(decisionOf('GET /polls/7'))).toBe('polls /polls/:id /polls/7');
+    expect(summaryOf(decisionOf('GET /polls/7/8'))).toBe('404 route.not-found');
   });
 
   test('a service with only starting or draining instances is unavailable', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     registry.set('users', [instance('users', USERS, { state: 'draining' })]);
-    expect(summaryOf(ask('GET /users/alice'))).toBe('503 service.unavailable');
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('503 service.unavailable');
   });
 
   test('while versions differ, the routes of both apply, with the higher limits', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     const posts = { ...claim('POST /posts'), body_bytes: 10 };
     registry.set('timelines', [
       instance('timelines', [posts]),
       instance('timelines', ['GET /feed', { ...posts, body_bytes: 20 }], { instance_id: 'timelines-2' }),
     ]);
-    expect(summaryOf(ask('GET /feed'))).toBe('timelines /feed /feed');
-    const decision = ask('POST /posts');
+    expect(summaryOf(decisionOf('GET /feed'))).toBe('timelines /feed /feed');
+    const decision = decisionOf('POST /posts');
     expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
   });
 
   test('of two services that claim a route the older owns it, in any order of registration', () => {
     for (const order of [['older', 'younger'] as const, ['younger', 'older'] as const]) {
-      const { registry, ask } = createScene();
+      const { registry, decisionOf } = setUp();
       for (const name of order)
         registry.set(name, [
           instance(name, ['GET /shared'], {
             registered_at: `2026-01-0${name === 'older' ? 1 : 2}T00:00:00.000Z`,
           }),
         ]);
-      expect(summaryOf(ask('GET /shared'))).toBe('older /shared /shared');
-      expect(summaryOf(ask('GET /younger/shared'))).toBe('younger /shared /shared');
+      expect(summaryOf(decisionOf('GET /shared'))).toBe('older /shared /shared');
+      expect(summaryOf(decisionOf('GET /younger/shared'))).toBe('younger /shared /shared');
     }
   });
 
   test('a service without instances loses its routes to a running one', () => {
-    const { registry, ask } = createScene();
+    const { registry, decisionOf } = setUp();
     registry.set('old', [instance('old', ['GET /shared'])]);
     registry.set('old', []);
     registry.set('new', [instance('new', ['GET /shared'], { registered_at: '2026-02-01T00:00:00.000Z' })]);
-    expect(summaryOf(ask('GET /shared'))).toBe('new /shared /shared');
+    expect(summaryOf(decisionOf('GET /shared'))).toBe('new /shared /shared');
   });
 });
 
 describe('a route of the contracts', () => {
   const ROUTES = ['PUT /users/me', 'GET /users/:username'];
-  const { registry, ask } = createScene();
+  const { registry, decisionOf } = setUp();
   const grpc = { grpc_port: 5150 };
 
   test('is transcoded where an instance serves gRPC, at its own path, below a prefix and under a version', async () => {
     registry.set('users', [instance('users', ROUTES, grpc)]);
     for (const path of ['/users/me', '/users/users/me', '/v1/users/me']) {
-      const decision = ask(`PUT ${path}?x=1`);
+      const decision = decisionOf(`PUT ${path}?x=1`);
       expect(summaryOf(decision)).toBe('users /users/me by gRPC');
       if (decision.kind !== 'transcode') throw new Error('not transcoded');
       const answer = await decision.respond(new Request('http://gateway'), '127.0.0.1');
       expect(await answer.text()).toBe('/users/me?x=1');
     }
-    expect(summaryOf(ask('GET /users/alice'))).toBe('users /users/:username /users/alice');
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('users /users/:username /users/alice');
   });
 
   test('is forwarded over HTTP while no instance serves gRPC, and unavailable without any', () => {
@@ -285,13 +285,13 @@ describe('a route of the contracts', () => {
       instance('users', ROUTES),
       instance('users', ROUTES, { ...grpc, instance_id: 'users-2', state: 'draining' }),
     ]);
-    expect(summaryOf(ask('PUT /users/me'))).toBe('users /users/me /users/me');
+    expect(summaryOf(decisionOf('PUT /users/me'))).toBe('users /users/me /users/me');
     registry.set('users', []);
-    expect(summaryOf(ask('PUT /users/me'))).toBe('503 service.unavailable');
+    expect(summaryOf(decisionOf('PUT /users/me'))).toBe('503 service.unavailable');
   });
 
   test('is served only where its service claims it', () => {
     registry.set('users', [instance('users', ['GET /users/:username'], grpc)]);
-    expect(summaryOf(ask('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
+    expect(summaryOf(decisionOf('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
   });
 });

@@ -1,7 +1,7 @@
 import { MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
 import type { Decide, Decision, LocalHandler } from '../model/decision';
 import {
-  PathRefused,
+  AmbiguousPath,
   RETRY_AFTER,
   ServiceUnavailable,
   serviceUnavailable,
@@ -115,7 +115,7 @@ const NOT_READY = reject(
   }),
 );
 const PATH_REJECTED = reject(
-  new PathRefused({
+  new AmbiguousPath({
     detail: 'Remove dot segments, empty segments, backslashes, and encoded or doubly encoded separators.',
   }),
 );

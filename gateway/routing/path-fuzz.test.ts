@@ -40,13 +40,13 @@ function checked(decide: Decide | undefined, target: string): boolean {
     expect(decision?.kind).toBe('reject');
     return false;
   }
-  const asked = withoutQuery(target);
-  const sent = withoutQuery(decision.target);
+  const requested = withoutQuery(target);
+  const forwardedPath = withoutQuery(decision.target);
   // The forwarded path is the requested one, except for the prefix and normalization.
-  expect(decodedOnce(asked)).toEndWith(decodedOnce(sent));
-  const prefix = decodedOnce(asked).slice(0, -decodedOnce(sent).length || undefined);
+  expect(decodedOnce(requested)).toEndWith(decodedOnce(forwardedPath));
+  const prefix = decodedOnce(requested).slice(0, -decodedOnce(forwardedPath).length || undefined);
   expect(['', '/one', '/two', '/v1', '/v1/one', '/v1/two']).toContain(prefix);
-  for (const understood of readings(sent)) {
+  for (const understood of readings(forwardedPath)) {
     const again = decide?.({ method: 'GET', target: prefix + understood, httpVersion: '1.1', headers: [] });
     const seen = again?.kind === 'forward' ? `${again.service} ${again.route}` : again?.kind;
     expect(`${understood}: ${seen}`).toBe(`${understood}: ${decision.service} ${decision.route}`);
@@ -99,19 +99,19 @@ const routeTables = fc.record({ one: patterns, two: patterns });
 
 function decideBy(table: Record<'one' | 'two', string[]>): Decide {
   const services = { one: [instanceOf('one', table.one)], two: [instanceOf('two', table.two)] };
-  let tell: (names: readonly string[]) => void = () => undefined;
+  let notify: (names: readonly string[]) => void = () => undefined;
   const directory = createDirectory({
     snapshot: () => ({ epoch: 'test', revision: 1, services }),
     instances: (name) => Object.entries(services).find(([one]) => one === name)?.[1] ?? [],
     onChange(listener) {
-      tell = listener;
+      notify = listener;
       return () => undefined;
     },
     revision: () => 1,
     ageMs: () => 0,
     isSettled: () => true,
   });
-  tell(['one', 'two']);
+  notify(['one', 'two']);
   return createDecide(directory, [], async () => new Response());
 }
 

@@ -80,19 +80,21 @@ test('it matches like a comparison with every pattern', () => {
       paths,
       (routes, method, path) => {
         const router = createRouter<string>();
-        const kept = routes.filter(([routeMethod, pattern]) =>
+        const unique = routes.filter(([routeMethod, pattern]) =>
           router.add(routeMethod, pattern, `${routeMethod} ${pattern}`),
         );
-        const expected = kept
-          .filter(([routeMethod, pattern]) => rankOfMethod(routeMethod, method) < 9 && fits(pattern, path))
+        const expected = unique
+          .filter(([routeMethod, pattern]) => rankOfMethod(routeMethod, method) < 9 && isMatch(pattern, path))
           .sort(
             (left, right) =>
               compareText(specificity(left[1]), specificity(right[1])) ||
               rankOfMethod(left[0], method) - rankOfMethod(right[0], method),
           )[0];
         expect(router.find(method, path, 0)).toBe(expected?.join(' ') as string);
-        const fitting = kept.filter(([, pattern]) => fits(pattern, path)).map(([routeMethod]) => routeMethod);
-        const allowed = new Set([...fitting, ...(fitting.includes('GET') ? ['HEAD'] : [])]);
+        const matching = unique
+          .filter(([, pattern]) => isMatch(pattern, path))
+          .map(([routeMethod]) => routeMethod);
+        const allowed = new Set([...matching, ...(matching.includes('GET') ? ['HEAD'] : [])]);
         expect(router.methods(path, 0)).toEqual([...allowed].sort());
       },
     ),
@@ -102,7 +104,7 @@ test('it matches like a comparison with every pattern', () => {
 
 const segmentsOf = (path: string) => path.split('/').filter((segment) => segment !== '');
 
-function fits(pattern: string, path: string): boolean {
+function isMatch(pattern: string, path: string): boolean {
   const wanted = segmentsOf(pattern);
   const given = segmentsOf(path);
   if (wanted.at(-1) === '*') {

@@ -5,7 +5,7 @@ import { withPermit } from './with-permit';
 
 const REJECTION = new Error('rejected');
 
-function createScene(thresholds: { concurrency: number; queue: number }) {
+function setUp(thresholds: { concurrency: number; queue: number }) {
   const breaker = createCircuitBreaker(thresholds, () => 0);
   /** A call that settles on demand. */
   function call(callOutcome: CallOutcome = 'failed') {
@@ -25,7 +25,7 @@ function createScene(thresholds: { concurrency: number; queue: number }) {
 }
 
 test('a call holds a permit until it has settled', async () => {
-  const { breaker, call } = createScene({ concurrency: 2, queue: 0 });
+  const { breaker, call } = setUp({ concurrency: 2, queue: 0 });
   const [good, bad] = [call(), call()];
   expect(breaker.inFlight).toBe(2);
   expect(await call().result.catch((failure: unknown) => failure)).toBe(REJECTION);
@@ -37,7 +37,7 @@ test('a call holds a permit until it has settled', async () => {
 });
 
 test('a queued call is made when a permit is free, and not before', async () => {
-  const { breaker, call } = createScene({ concurrency: 1, queue: 1 });
+  const { breaker, call } = setUp({ concurrency: 1, queue: 1 });
   const first = call();
   const second = call();
   expect([breaker.queued, second.made.count]).toEqual([1, 0]);
@@ -48,7 +48,7 @@ test('a queued call is made when a permit is free, and not before', async () => 
 });
 
 test('a call that was queued for a second is rejected, and never made', async () => {
-  const { breaker, call } = createScene({ concurrency: 1, queue: 1 });
+  const { breaker, call } = setUp({ concurrency: 1, queue: 1 });
   const first = call();
   const second = call();
   expect(await second.result.catch((failure: unknown) => failure)).toBe(REJECTION);
@@ -59,7 +59,7 @@ test('a call that was queued for a second is rejected, and never made', async ()
 });
 
 test('failed calls open the circuit', async () => {
-  const { breaker, call } = createScene({ concurrency: 1, queue: 0 });
+  const { breaker, call } = setUp({ concurrency: 1, queue: 0 });
   for (let made = 0; made < 20; made++) {
     const one = call('failed');
     one.reject(new Error('unavailable'));

@@ -38,17 +38,17 @@ function messageNamed(name: string): DescMessage {
 }
 
 /** The encoded request message, as JSON. */
-function sent(request: string, asked: { body?: unknown; path?: string; query?: string }) {
+function encodedRequest(request: string, parts: { body?: unknown; path?: string; query?: string }) {
   const route = routeFor(request);
   const bytes = requestMessage(route, {
-    path: asked.path ?? request.split(' ')[1] ?? '',
-    query: new URLSearchParams(asked.query),
-    body: asked.body,
+    path: parts.path ?? request.split(' ')[1] ?? '',
+    query: new URLSearchParams(parts.query),
+    body: parts.body,
   });
   return toJson(route.rpc.input, fromBinary(route.rpc.input, bytes), { useProtoFieldName: true });
 }
 
-function refusal(attempt: () => unknown): Problem {
+function rejectionOf(attempt: () => unknown): Problem {
   try {
     attempt();
   } catch (failure) {
@@ -104,21 +104,21 @@ describe('a request', () => {
       __proto__: null,
       client: {},
     };
-    expect(sent('POST /auth/login', { body })).toEqual({ username: 'alice', password: 'p' });
-    expect(sent('POST /auth/login', { body: {} })).toEqual({});
-    expect(sent('POST /auth/refresh', {})).toEqual({});
-    expect(sent('GET /files/:id/url', { path: '/files/a%20b/url', query: 'id=other' })).toEqual({
+    expect(encodedRequest('POST /auth/login', { body })).toEqual({ username: 'alice', password: 'p' });
+    expect(encodedRequest('POST /auth/login', { body: {} })).toEqual({});
+    expect(encodedRequest('POST /auth/refresh', {})).toEqual({});
+    expect(encodedRequest('GET /files/:id/url', { path: '/files/a%20b/url', query: 'id=other' })).toEqual({
       id: 'a b',
     });
   });
 
   test('distinguishes an empty value from a missing one', () => {
-    expect(sent('PUT /users/me', { body: { bio: '' } })).toEqual({ bio: '' });
+    expect(encodedRequest('PUT /users/me', { body: { bio: '' } })).toEqual({ bio: '' });
   });
 
   test('is rejected with the names of all mismatching fields', () => {
-    const problem = refusal(() =>
-      sent('PUT /users/me', {
+    const problem = rejectionOf(() =>
+      encodedRequest('PUT /users/me', {
         body: { bio: ['secret'], locale: null, display_name: 5, first_name: 'Alice' },
       }),
     );
@@ -129,7 +129,7 @@ describe('a request', () => {
       'locale: Expected string',
     ]);
     for (const body of [5, 'text', null, []])
-      expect(refusal(() => sent('PUT /users/me', { body })).errors).toEqual([
+      expect(rejectionOf(() => encodedRequest('PUT /users/me', { body })).errors).toEqual([
         { field: 'body', message: 'Expected object' },
       ]);
   });
@@ -155,17 +155,17 @@ describe('a request', () => {
     const message = messageNamed('auth.v1.SetCredentialsRequest');
     const read = (query: string) => toJson(message, messageOfTexts(message, new URLSearchParams(query)));
     expect(read('version=12&username=5&other=x')).toEqual({ version: 12, username: '5' });
-    expect(refusal(() => read('version=twelve')).errors).toEqual([
+    expect(rejectionOf(() => read('version=twelve')).errors).toEqual([
       { field: 'version', message: 'Expected integer' },
     ]);
-    expect(refusal(() => read('version=99999999999')).errors).toEqual([
+    expect(rejectionOf(() => read('version=99999999999')).errors).toEqual([
       { field: 'version', message: 'Not valid' },
     ]);
     const ids = messageNamed('users.v1.GetUsersRequest');
     expect(toJson(ids, messageOfTexts(ids, new URLSearchParams('ids=a&ids=b')))).toEqual({ ids: ['a', 'b'] });
   });
 
-  test('is sent or rejected for any input, and a rejection never echoes it', () => {
+  test('is encodedRequest or rejected for any input, and a rejection never echoes it', () => {
     const value = fc.oneof(fc.jsonValue(), fc.string({ minLength: 12 }));
     const body = fc.record(
       { display_name: value, bio: value, locale: value, other: value },
@@ -174,7 +174,7 @@ describe('a request', () => {
     fc.assert(
       fc.property(body, (json) => {
         try {
-          sent('PUT /users/me', { body: json });
+          encodedRequest('PUT /users/me', { body: json });
         } catch (failure) {
           if (!(failure instanceof Problem)) throw failure;
           expect(failure.status).toBe(422);
