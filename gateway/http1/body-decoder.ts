@@ -78,7 +78,7 @@ function chunkedDecoder(): BodyDecoder {
   let lineBytes = 0;
   let excessBytes = 0;
   let trailerText = '';
-  const trailers = emptySection();
+  const trailers = emptySection(TRAILER_LIMITS);
 
   function readSizeByte(code: number) {
     if (++lineBytes > MAX_SIZE_LINE_BYTES) throw new MalformedMessage(400, 'Chunk extension too long');
@@ -121,7 +121,7 @@ function chunkedDecoder(): BodyDecoder {
   function readTrailers(bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + TRAILER_LIMITS.fieldBytes);
     trailerText += bytes.toString('latin1', offset, end);
-    trailerText = trailerText.slice(readFieldLines(trailerText, 0, trailers, TRAILER_LIMITS));
+    trailerText = trailerText.slice(readFieldLines(trailerText, 0, trailers));
     if (!trailers.complete) return end;
     part = 'done';
     return end - trailerText.length;

@@ -6,13 +6,19 @@ import type { FieldLimits, HeaderLine } from './message';
 
 /** A header or trailer section being read. */
 export interface FieldSection {
+  readonly limits: FieldLimits;
   readonly fields: HeaderLine[];
   /** Length of the lines read so far, including CR LF. */
   bytes: number;
   complete: boolean;
 }
 
-export const emptySection = (): FieldSection => ({ fields: [], bytes: 0, complete: false });
+export const emptySection = (limits: FieldLimits): FieldSection => ({
+  limits,
+  fields: [],
+  bytes: 0,
+  complete: false,
+});
 
 /**
  * Reads the complete lines, and validates them in the order of their bytes: the result does not depend on how a message
@@ -22,17 +28,12 @@ export const emptySection = (): FieldSection => ({ fields: [], bytes: 0, complet
  * @returns the position after the last complete line; the rest must be passed again with more bytes
  * @throws MalformedMessage
  */
-export function readFieldLines(
-  text: string,
-  start: number,
-  section: FieldSection,
-  limits: FieldLimits,
-): number {
-  const limit = start + limits.fieldBytes - section.bytes;
+export function readFieldLines(text: string, start: number, section: FieldSection): number {
+  const limit = start + section.limits.fieldBytes - section.bytes;
   const end = Math.min(text.length, limit);
   let position = start;
   while (position < end && !section.complete) {
-    const next = readFieldLine(text, position, end, section, limits);
+    const next = readFieldLine(text, position, end, section);
     if (next === position) break;
     position = next;
   }
@@ -42,13 +43,7 @@ export function readFieldLines(
 }
 
 /** @returns the position after the line, or `start` when the line is incomplete */
-function readFieldLine(
-  text: string,
-  start: number,
-  end: number,
-  section: FieldSection,
-  limits: FieldLimits,
-): number {
+function readFieldLine(text: string, start: number, end: number, section: FieldSection): number {
   if (text.charCodeAt(start) === CR) {
     if (start + 1 >= end) return start;
     if (text.charCodeAt(start + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
@@ -59,7 +54,7 @@ function readFieldLine(
   if (lineEnd !== -1 && lineEnd + 1 < end) {
     const known = cachedLine(text, start, lineEnd);
     if (known !== null) {
-      add(known, section, limits);
+      add(known, section);
       return lineEnd + 2;
     }
   }
@@ -80,14 +75,15 @@ function readFieldLine(
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
   const name = internedText(text, start, nameEnd);
   const value = trimmed(text, nameEnd + 1, valueEnd);
-  add(cacheLine(text, start, valueEnd, headerLine(name, value)), section, limits);
+  add(cacheLine(text, start, valueEnd, headerLine(name, value)), section);
   return valueEnd + 2;
 }
 
 export const headerLine = (name: string, value: string): HeaderLine => [name, value, `${name}: ${value}\r\n`];
 
-function add(line: HeaderLine, section: FieldSection, limits: FieldLimits) {
-  if (section.fields.length >= limits.fieldCount) throw new MalformedMessage(431, 'Too many header lines');
+function add(line: HeaderLine, section: FieldSection) {
+  if (section.fields.length >= section.limits.fieldCount)
+    throw new MalformedMessage(431, 'Too many header lines');
   section.fields.push(line);
 }
 

@@ -12,9 +12,9 @@ interface Meaning {
 }
 
 function read(lines: readonly string[]): Meaning[] | 'refused' {
-  const section = emptySection();
+  const section = emptySection(LIMITS);
   try {
-    readFieldLines(`${lines.join('\r\n')}\r\n\r\n`, 0, section, LIMITS);
+    readFieldLines(`${lines.join('\r\n')}\r\n\r\n`, 0, section);
     return section.fields.map(([name, value, line]) => ({ name, value, line }));
   } catch (failure) {
     if (failure instanceof MalformedMessage) return 'refused';
@@ -62,8 +62,8 @@ test('a line is parsed the same whether cached or not', () => {
 test('a cached line is still rejected with a wrong line end or beyond the limits', () => {
   const known = 'X-Known: yes';
   for (let time = 0; time < 3; time++) expect(read([known])).toHaveLength(1);
-  const section = emptySection();
-  expect(() => readFieldLines(`${known}\rX\r\n\r\n`, 0, section, LIMITS)).toThrow(MalformedMessage);
-  expect(() => readFieldLines(`${known}\n\r\n`, 0, emptySection(), LIMITS)).toThrow(MalformedMessage);
+  const section = emptySection(LIMITS);
+  expect(() => readFieldLines(`${known}\rX\r\n\r\n`, 0, section)).toThrow(MalformedMessage);
+  expect(() => readFieldLines(`${known}\n\r\n`, 0, emptySection(LIMITS))).toThrow(MalformedMessage);
   expect(read(Array.from({ length: 101 }, () => known))).toBe('refused');
 });

@@ -25,7 +25,7 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
   let text = '';
   let emptyLineSkipped = false;
   let line: RequestLine | null = null;
-  let section = emptySection();
+  let section = emptySection(limits);
   let consumed = 0;
 
   function readLines(): boolean {
@@ -40,7 +40,7 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
       line = readRequestLine(text, position, limits.targetBytes);
       position = line?.end ?? position;
     }
-    if (line !== null) position = readFieldLines(text, position, section, limits);
+    if (line !== null) position = readFieldLines(text, position, section);
     if (position > 0) text = text.slice(position);
     return section.complete;
   }
@@ -65,7 +65,7 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
       text = '';
       line = null;
       emptyLineSkipped = false;
-      section = emptySection();
+      section = emptySection(limits);
       return request;
     },
   };

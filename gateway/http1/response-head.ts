@@ -42,7 +42,7 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
   let line: StatusLine | null = null;
   /** Responses of one connection mostly have the same status line. */
   let lastLine: StatusLine | null = null;
-  let section = emptySection();
+  let section = emptySection(limits);
   let consumed = 0;
   return {
     expect(requestMethod) {
@@ -60,7 +60,7 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
         lastLine = line ?? lastLine;
         position = line?.end ?? 0;
       }
-      if (line !== null) position = readFieldLines(text, position, section, limits);
+      if (line !== null) position = readFieldLines(text, position, section);
       if (position > 0) text = text.slice(position);
       if (line === null || !section.complete) {
         consumed = end;
@@ -70,7 +70,7 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
       const response = interpret(method, line, section.fields);
       text = '';
       line = null;
-      section = emptySection();
+      section = emptySection(limits);
       return response;
     },
   };
