@@ -45,10 +45,10 @@ export function mergeDocuments(
     for (const [method, operation] of entries(item)) {
       if (!METHODS.includes(method) || !isRecord(operation)) continue;
       const isRoot = source.isRoot(method.toUpperCase(), toPattern(path));
-      const place = isRoot ? path : `/${source.service}${path}`;
-      const merged = paths.get(place) ?? { ...shared };
+      const publicPath = isRoot ? path : `/${source.service}${path}`;
+      const merged = paths.get(publicPath) ?? { ...shared };
       merged[method] = tagged(source.service, method, path, operation);
-      paths.set(place, merged);
+      paths.set(publicPath, merged);
     }
   }
 

@@ -183,7 +183,7 @@ export function rawClient(port: number): RawClient {
 export async function eventually(holds: () => boolean, seen: () => string = () => ''): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`did not come to hold within 10 s; ${seen()}`);
+    if (performance.now() > deadline) throw new Error(`condition not met within 10 s; ${seen()}`);
     await Bun.sleep(10);
   }
 }

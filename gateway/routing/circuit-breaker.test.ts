@@ -36,7 +36,7 @@ function queuedAt(breaker: CircuitBreaker, acquires = true) {
 describe('requests up to the concurrency limit', () => {
   test('are admitted, further ones queued up to the limit, and the rest rejected', () => {
     const { breaker } = setUp({ concurrency: 2, queue: 1 });
-    for (let place = 0; place < 2; place++) {
+    for (let permit = 0; permit < 2; permit++) {
       expect(breaker.admits()).toBe(true);
       breaker.begin();
     }
@@ -106,10 +106,10 @@ describe('a failing service', () => {
 
   test('rejects its queued requests when the circuit opens', () => {
     const { breaker } = setUp({ concurrency: 20, queue: 1 });
-    for (let place = 0; place < 20; place++) breaker.begin();
+    for (let permit = 0; permit < 20; permit++) breaker.begin();
     const { events, enqueued } = queuedAt(breaker, false);
     expect(enqueued).toBe(true);
-    for (let place = 0; place < 20; place++) breaker.end('failed');
+    for (let permit = 0; permit < 20; permit++) breaker.end('failed');
     expect(events[0]).toBe('admitted');
     const late = setUp({ concurrency: 0, queue: 1 });
     const waiting = queuedAt(late.breaker);

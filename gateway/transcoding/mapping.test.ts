@@ -15,7 +15,7 @@ import { MeResponse, RefreshResponse } from '#contracts/gen/auth/v1/auth';
 import { HttpRule } from '#contracts/gen/google/api/http';
 import { Problem } from '#kit/errors/problem';
 import { readContracts } from './contracts';
-import { matchingFields } from './expected-types';
+import { matchingFields } from './field-types';
 import { messageOfTexts, requestMessage } from './request-message';
 import { responseJson } from './response-json';
 import { findTranscodedIn, transcodedRoutes } from './rules';

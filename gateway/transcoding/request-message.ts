@@ -8,7 +8,7 @@ import {
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { type FieldError, ValidationFailed } from '#kit/errors/problem';
-import { isJsonRecord, type JsonRecord, matchingFields, valueOfText } from './expected-types';
+import { isJsonRecord, type JsonRecord, matchingFields, valueOfText } from './field-types';
 import type { TranscodedRoute } from './rules';
 
 /** Maximum errors per response. */
@@ -38,9 +38,9 @@ export function requestMessage(route: TranscodedRoute, request: ReadRequest): Ui
 export const messageOfTexts = (message: DescMessage, texts: Iterable<[string, string]>): Message =>
   messageOf(message, fieldsOfTexts(message, texts));
 
-function fieldsOfBody({ rpc, body: place }: TranscodedRoute, { query, body }: ReadRequest): JsonRecord {
-  if (place === null) return fieldsOfTexts(rpc.input, query);
-  if (place !== '*') return { ...fieldsOfTexts(rpc.input, query), [place.name]: body };
+function fieldsOfBody({ rpc, body: target }: TranscodedRoute, { query, body }: ReadRequest): JsonRecord {
+  if (target === null) return fieldsOfTexts(rpc.input, query);
+  if (target !== '*') return { ...fieldsOfTexts(rpc.input, query), [target.name]: body };
   if (body === undefined) return {};
   if (!isJsonRecord(body))
     throw new ValidationFailed({ errors: [{ field: 'body', message: 'Expected object' }] });

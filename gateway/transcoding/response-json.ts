@@ -1,6 +1,6 @@
 import { type DescMessage, fromBinary, type Message, toJson } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
-import { isJsonRecord, isWellKnown, type JsonRecord } from './expected-types';
+import { isJsonRecord, isWellKnown, type JsonRecord } from './field-types';
 import type { TranscodedRoute } from './rules';
 
 const OPTIONS = { alwaysEmitImplicit: true, useProtoFieldName: true };

@@ -15,7 +15,7 @@ import { DependencyTimedOut } from '#kit/grpc/status';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
-import { grpcDefinitionOf } from './grpc-definition-of';
+import { grpcDefinitionOf } from './grpc-definition';
 import { requestMessage } from './request-message';
 import { responseJson } from './response-json';
 import type { TranscodedRoute } from './rules';

@@ -9,7 +9,7 @@ export interface PermitHolder {
 }
 
 /**
- * A request's permit to occupy its service, and before that its place in the queue. A class, because there is one for
+ * A request's permit to occupy its service, and before that its queue entry. A class, because there is one for
  * every forwarded request.
  */
 export class ConcurrencyPermit implements QueuedRequest {

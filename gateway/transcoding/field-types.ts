@@ -21,12 +21,12 @@ export function matchingFields(
   message: DescMessage,
   json: JsonRecord,
   errors: FieldError[],
-  place: readonly string[] = [],
+  path: readonly string[] = [],
 ): JsonRecord {
   const matching: JsonRecord = {};
   for (const field of message.fields) {
     if (!Object.hasOwn(json, field.name)) continue;
-    matching[field.name] = matchingValue(field, json[field.name], errors, [...place, field.name]);
+    matching[field.name] = matchingValue(field, json[field.name], errors, [...path, field.name]);
   }
   return matching;
 }
@@ -35,34 +35,34 @@ function matchingValue(
   field: DescField,
   value: unknown,
   errors: FieldError[],
-  place: readonly string[],
+  path: readonly string[],
 ): unknown {
   if (field.fieldKind === 'list') {
-    if (!Array.isArray(value)) return refuse('array', errors, place);
-    return value.map((item, index) => matchingOne(field, item, errors, [...place, String(index)]));
+    if (!Array.isArray(value)) return reject('array', errors, path);
+    return value.map((item, index) => matchingOne(field, item, errors, [...path, String(index)]));
   }
-  if (field.fieldKind === 'map') return isJsonRecord(value) ? value : refuse('object', errors, place);
-  return matchingOne(field, value, errors, place);
+  if (field.fieldKind === 'map') return isJsonRecord(value) ? value : reject('object', errors, path);
+  return matchingOne(field, value, errors, path);
 }
 
 function matchingOne(
   field: DescField,
   value: unknown,
   errors: FieldError[],
-  place: readonly string[],
+  path: readonly string[],
 ): unknown {
   if (field.message !== undefined) {
     if (isWellKnown(field.message)) return value;
-    if (!isJsonRecord(value) || place.length > MAX_DEPTH) return refuse('object', errors, place);
-    return matchingFields(field.message, value, errors, place);
+    if (!isJsonRecord(value) || path.length > MAX_DEPTH) return reject('object', errors, path);
+    return matchingFields(field.message, value, errors, path);
   }
   const type = field.scalar === undefined ? 'string' : TYPES[field.scalar];
-  return IS_OF_TYPE[type](value) ? value : refuse(type, errors, place);
+  return IS_OF_TYPE[type](value) ? value : reject(type, errors, path);
 }
 
 /** The same message and field name as from a service's own route; never the input. */
-function refuse(type: string, errors: FieldError[], place: readonly string[]): undefined {
-  errors.push({ field: place.join('.'), message: `Expected ${type}` });
+function reject(type: string, errors: FieldError[], path: readonly string[]): undefined {
+  errors.push({ field: path.join('.'), message: `Expected ${type}` });
   return undefined;
 }
 
