@@ -145,7 +145,7 @@ test('while Redis is unavailable each gateway applies the limits on its own, and
   const shared = await statusesOf(Array.from({ length: 30 }, (_, index) => signIn(index % 2, '192.0.2.200')));
   expect(count(shared, 200)).toBe(5);
   for (const gateway of gateways)
-    expect(gateway.output().match(/holds to the rate limits by itself/g)).toHaveLength(1);
+    expect(gateway.output().match(/enforcing rate limits locally/g)).toHaveLength(1);
 }, 60_000);
 
 test('a Redis that hangs delays no request for long', async () => {

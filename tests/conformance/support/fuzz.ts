@@ -1,8 +1,8 @@
 import { createBodyDecoder } from '../../../gateway/http1/body-decoder';
 import { createBodyEncoder } from '../../../gateway/http1/body-encoder';
 import { MalformedMessage } from '../../../gateway/http1/malformed-message';
-import { createRequestHeadReader } from '../../../gateway/http1/request-head';
 import type { IncomingRequest } from '../../../gateway/http1/message';
+import { createRequestHeadReader } from '../../../gateway/http1/request-head';
 import { connections } from '../cases/connections';
 import { chunks, contentLength, transferEncoding } from '../cases/framing';
 import { forwarding, headers } from '../cases/headers';
