@@ -1,7 +1,8 @@
 import { networkOf } from '#kit/http/network';
+import { take } from '#kit/resilience/gcra';
 import type { RequestContext } from '../model/request-context';
 import { createRateBuckets } from './rate-buckets';
-import { type RateBucket, type RatePolicy, take } from './rate-policy';
+import type { RateBucket, RatePolicy } from './rate-policy';
 import { createRateVerdicts, type RateVerdict } from './rate-verdict';
 import type { RedisAvailability } from './redis-availability';
 import type { SharedBuckets } from './shared-buckets';

@@ -64,11 +64,10 @@ export async function openRateLimits(
     repeatEvery(
       runtime,
       'synchronization of rate limits',
-      SYNCHRONIZE_EVERY_MS,
+      { everyMs: SYNCHRONIZE_EVERY_MS, firstRun: 'later' },
       general.synchronize,
-      'later',
     );
-  repeatEvery(runtime, 'sweep of rate limits', SWEEP_EVERY_MS, async () => {
+  repeatEvery(runtime, 'sweep of rate limits', { everyMs: SWEEP_EVERY_MS }, async () => {
     general?.sweep();
     strict.sweep();
   });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { remaining, take, waitMs } from '#kit/resilience/gcra';
 import { createRateBuckets } from './rate-buckets';
 import { createRateHeaders } from './rate-headers';
-import { createRatePolicy, type RateBucket, remaining, take, waitMs } from './rate-policy';
+import { createRatePolicy, type RateBucket } from './rate-policy';
 
 const newMeter = (): RateBucket => createRateBuckets().of('somebody');
 

@@ -1,7 +1,8 @@
 import type { Problem } from '#kit/errors/problem';
+import { remaining, waitMs } from '#kit/resilience/gcra';
 import { RateLimited } from '../model/problems';
 import { createRateHeaders } from './rate-headers';
-import { type RateBucket, type RatePolicy, remaining, waitMs } from './rate-policy';
+import type { RateBucket, RatePolicy } from './rate-policy';
 
 /** What a rate limit decides: header lines of the response, and the problem of a request over the limit. */
 export interface RateVerdict {

@@ -1,9 +1,10 @@
 import type { RateLimitName } from '#contracts/registry';
 import { withTimeout } from '#kit/core/runtime';
 import { networkOf } from '#kit/http/network';
+import { take, waitMs } from '#kit/resilience/gcra';
 import type { RateLimitParts } from './general-limit';
 import { createRateBuckets } from './rate-buckets';
-import { createRatePolicy, type RateBucket, take, waitMs } from './rate-policy';
+import { createRatePolicy, type RateBucket } from './rate-policy';
 import { createRateVerdicts, type RateVerdict } from './rate-verdict';
 
 /**

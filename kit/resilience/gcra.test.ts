@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { admit, createRate, createUsage, remaining, waitMs } from './gcra';
+import { createRate, createUsage, remaining, take, waitMs } from './gcra';
 
 test('a burst is admitted at once, and then as much as the rate gives back', () => {
   const rate = createRate(60, 60_000, 3);
   const usage = createUsage();
-  const at = (nowMs: number) => admit(usage, rate, nowMs);
+  const at = (nowMs: number) => take(usage, rate, nowMs);
   expect([at(0), at(0), at(0), at(0)]).toEqual([true, true, true, false]);
   expect([at(990), at(1_000), at(1_001)]).toEqual([false, true, false]);
 });
@@ -26,7 +26,7 @@ test('in any period no more than the rate and one burst are admitted, and what i
           nowMs += gapMs;
           const left = remaining(usage, rate, nowMs);
           const restMs = waitMs(usage, rate, nowMs);
-          const isAdmitted = admit(usage, rate, nowMs);
+          const isAdmitted = take(usage, rate, nowMs);
           expect(isAdmitted).toBe(left > 0);
           expect(isAdmitted).toBe(restMs === 0);
           if (isAdmitted) admittedAtMs.push(nowMs);

@@ -5,19 +5,19 @@
 
 /** A rate, and how much of it may be used at once. */
 export interface Rate {
-  /** What one request costs: the time in which it is given back. Milliseconds. */
-  readonly costMs: number;
-  /** How far ahead of the clock the cost of admitted requests may be: the burst. Milliseconds. */
+  /** GCRA's emission interval: the time in which one request is restored. Milliseconds. */
+  readonly emissionIntervalMs: number;
+  /** GCRA's burst tolerance: how far ahead of the clock the theoretical arrival time may be. Milliseconds. */
   readonly toleranceMs: number;
 }
 
 /** What one client has used of a rate. */
 export interface Usage {
-  /** When all that was used will have been given back (the theoretical arrival time), on the clock of the caller. */
-  restoredAtMs: number;
+  /** GCRA's theoretical arrival time: when the quota is fully restored, on the clock of the caller. */
+  theoreticalArrivalMs: number;
 }
 
-/** Costs are fractions, and sums of fractions are not exact: a thousandth of a request is not counted. */
+/** Emission intervals are fractions, and their sums are inexact: a thousandth of a request is tolerated. */
 const IMPRECISION = 0.001;
 
 /**
@@ -25,28 +25,28 @@ const IMPRECISION = 0.001;
  * @param burst admitted at once
  */
 export function createRate(requests: number, periodMs: number, burst: number): Rate {
-  const costMs = periodMs / requests;
-  return { costMs, toleranceMs: (burst + IMPRECISION) * costMs };
+  const emissionIntervalMs = periodMs / requests;
+  return { emissionIntervalMs, toleranceMs: (burst + IMPRECISION) * emissionIntervalMs };
 }
 
 /** Nothing used yet. */
-export const createUsage = (): Usage => ({ restoredAtMs: 0 });
+export const createUsage = (): Usage => ({ theoreticalArrivalMs: 0 });
 
 /** Admits and counts one request; false, and nothing is counted, when it exceeds the rate. */
-export function admit(usage: Usage, { costMs, toleranceMs }: Rate, nowMs: number): boolean {
-  const restoredAtMs = Math.max(usage.restoredAtMs, nowMs) + costMs;
-  if (restoredAtMs - nowMs > toleranceMs) return false;
-  usage.restoredAtMs = restoredAtMs;
+export function take(usage: Usage, { emissionIntervalMs, toleranceMs }: Rate, nowMs: number): boolean {
+  const theoreticalArrivalMs = Math.max(usage.theoreticalArrivalMs, nowMs) + emissionIntervalMs;
+  if (theoreticalArrivalMs - nowMs > toleranceMs) return false;
+  usage.theoreticalArrivalMs = theoreticalArrivalMs;
   return true;
 }
 
 /** How many further requests would be admitted now. */
-export function remaining(usage: Usage, { costMs, toleranceMs }: Rate, nowMs: number): number {
-  const usedMs = usage.restoredAtMs > nowMs ? usage.restoredAtMs - nowMs : 0;
-  return usedMs > toleranceMs ? 0 : Math.floor((toleranceMs - usedMs) / costMs);
+export function remaining(usage: Usage, { emissionIntervalMs, toleranceMs }: Rate, nowMs: number): number {
+  const usedMs = usage.theoreticalArrivalMs > nowMs ? usage.theoreticalArrivalMs - nowMs : 0;
+  return usedMs > toleranceMs ? 0 : Math.floor((toleranceMs - usedMs) / emissionIntervalMs);
 }
 
 /** Milliseconds until the next request will be admitted; 0 when one would be now. */
-export function waitMs(usage: Usage, { costMs, toleranceMs }: Rate, nowMs: number): number {
-  return Math.max(0, usage.restoredAtMs + costMs - toleranceMs - nowMs);
+export function waitMs(usage: Usage, { emissionIntervalMs, toleranceMs }: Rate, nowMs: number): number {
+  return Math.max(0, usage.theoreticalArrivalMs + emissionIntervalMs - toleranceMs - nowMs);
 }
