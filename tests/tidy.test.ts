@@ -1,108 +1,232 @@
 import { describe, expect, test } from 'bun:test';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { type Import, importsOf } from './support/imports';
 
 const ROOT = join(import.meta.dir, '..');
-const scanner = new Bun.Transpiler({ loader: 'ts' });
 
-/** What git knows or would take: the project as it is cloned, and what is about to be added. */
+/** What git knows or would add: the project as it is cloned, and what is about to be added. */
 const files = Bun.spawnSync(['git', 'ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
   .stdout.toString()
   .split('\n')
   .filter((file) => file !== '' && Bun.file(join(ROOT, file)).size > 0);
-const generated = (file: string) => file.startsWith('contracts/gen/') || file.includes('/migrations/');
-const sources = files.filter((file) => file.endsWith('.ts') && !generated(file));
+const isGenerated = (file: string) => file.startsWith('contracts/gen/') || file.includes('/migrations/');
+const sources = files.filter((file) => file.endsWith('.ts') && !isGenerated(file));
 const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('tests/');
-/** What `make new` makes a service from: tested as it is, but no process of the system. */
+/** What `make new` creates a service from: tested as it is, but no process of the system. */
 const isTemplate = (file: string) => file.startsWith('scripts/service-template/');
 const production = sources.filter((file) => !isTest(file) && !isTemplate(file) && !file.startsWith('bench/'));
 
 const textOf = (file: string) => Bun.file(join(ROOT, file)).text();
+const imports = (
+  await Promise.all(production.map(async (file) => importsOf(file, await textOf(file))))
+).flat();
+const ownImports = imports.filter(({ isPackage }) => !isPackage);
 
-interface Import {
-  readonly from: string;
-  readonly to: string;
-}
-
-/** Imports of this project's own files, as paths from the root; types are dropped by the scanner. */
-async function importsOf(file: string): Promise<Import[]> {
-  const own: Import[] = [];
-  for (const { path } of scanner.scanImports(await textOf(file))) {
-    const to = path.startsWith('#')
-      ? path.slice(1)
-      : path.startsWith('.')
-        ? join(file, '..', path)
-        : undefined;
-    if (to !== undefined) own.push({ from: file, to });
-  }
-  return own;
-}
-
-const imports = (await Promise.all(production.map(importsOf))).flat();
-
-/** The folder that counts for the rules: a service or a worker, or a top-level folder. */
+/** The unit of the dependency rules: a service, a worker, or a top-level folder. */
 function partOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   return top === 'services' || top === 'workers' ? `${top}/${second}` : top;
 }
 
-const broken = (rule: (imported: Import) => boolean) =>
-  imports.filter((imported) => !rule(imported)).map(({ from, to }) => `${from} imports ${to}`);
+/** The folder within a part, `''` for files at its top: `kit/http/server` is in `http`. */
+function folderOf(path: string): string {
+  const [, folder = '', ...rest] = path.split('/');
+  return rest.length === 0 ? '' : folder;
+}
 
-describe('who may import whom', () => {
+const violations = (isAllowed: (imported: Import) => boolean, among: readonly Import[] = ownImports) =>
+  among.filter((imported) => !isAllowed(imported)).map(({ from, to }) => `${from} imports ${to}`);
+
+describe('dependencies between parts', () => {
   test('contracts import nothing but contracts', () => {
-    expect(broken(({ from, to }) => partOf(from) !== 'contracts' || partOf(to) === 'contracts')).toEqual([]);
+    expect(violations(({ from, to }) => partOf(from) !== 'contracts' || partOf(to) === 'contracts')).toEqual(
+      [],
+    );
   });
 
   test('kit imports nothing but kit, contracts and the version in package.json', () => {
     const allowed = (to: string) => ['kit', 'contracts'].includes(partOf(to)) || to === 'package.json';
-    expect(broken(({ from, to }) => partOf(from) !== 'kit' || allowed(to))).toEqual([]);
+    expect(violations(({ from, to }) => partOf(from) !== 'kit' || allowed(to))).toEqual([]);
   });
 
   test('services, workers, registry, gateway and infra import themselves, kit and contracts', () => {
-    const houses = (part: string) => /^(services|workers)\/|^(registry|gateway|infra)$/.test(part);
+    const isDeployable = (part: string) => /^(services|workers)\/|^(registry|gateway|infra)$/.test(part);
     const allowed = ({ from, to }: Import) => [partOf(from), 'kit', 'contracts'].includes(partOf(to));
-    expect(broken((imported) => !houses(partOf(imported.from)) || allowed(imported))).toEqual([]);
+    expect(violations((imported) => !isDeployable(partOf(imported.from)) || allowed(imported))).toEqual([]);
   });
 
-  test('only scripts read what infra starts', () => {
-    expect(
-      broken(({ from, to }) => partOf(to) !== 'infra' || ['infra', 'scripts'].includes(partOf(from))),
-    ).toEqual([]);
+  test('only scripts import from infra', () => {
+    const allowed = ({ from, to }: Import) =>
+      partOf(to) !== 'infra' || ['infra', 'scripts'].includes(partOf(from));
+    expect(violations(allowed)).toEqual([]);
+  });
+});
+
+describe('kit', () => {
+  /** A file imports from its own folder and from lower floors only; the top stands on all of them. */
+  const FLOORS = [
+    ['errors', 'config', 'text'],
+    ['core'],
+    ['tracing', 'resilience', 'money'],
+    ['mysql', 'redis', 'dynamodb', 'storage', 'registry'],
+    ['messaging'],
+    ['auth'],
+    ['flags', 'grpc', 'http'],
+    [''],
+  ];
+  const floorOf = (path: string) => FLOORS.findIndex((floor) => floor.includes(folderOf(path)));
+  const inKit = ownImports.filter(({ from, to }) => partOf(from) === 'kit' && partOf(to) === 'kit');
+
+  test('every folder has a floor', () => {
+    const folders = production.filter((file) => partOf(file) === 'kit').map(folderOf);
+    expect([...new Set(folders)].filter((folder) => !FLOORS.flat().includes(folder))).toEqual([]);
+  });
+
+  test('a folder imports from lower floors only', () => {
+    const allowed = ({ from, to }: Import) => folderOf(from) === folderOf(to) || floorOf(to) < floorOf(from);
+    expect(violations(allowed, inKit)).toEqual([]);
+  });
+
+  test('has at most 20 entries', () => {
+    const entries = files.filter((file) => file.startsWith('kit/')).map((file) => file.split('/')[1]);
+    expect(new Set(entries).size).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('the gateway', () => {
+  /** Which folders a folder of the gateway imports, besides itself. Its top (main, index, settings) imports all. */
+  const LAYERS: Readonly<Record<string, readonly string[]>> = {
+    http1: [],
+    model: ['http1'],
+    transcoding: ['model'],
+    routing: ['model', 'transcoding'],
+    admission: ['http1', 'model', 'routing'],
+    observability: ['model'],
+    downstream: ['http1', 'model', 'routing', 'admission', 'observability'],
+    upstream: ['http1', 'model', 'routing', 'downstream'],
+    proxy: ['http1', 'model', 'admission', 'observability', 'downstream', 'upstream'],
+    cluster: ['model', 'routing', 'observability'],
+    pages: ['model', 'routing', 'transcoding', 'cluster'],
+  };
+  const isTestHelper = (file: string) => file.split('/').at(-1)?.startsWith('test-') === true;
+  const inGateway = ownImports.filter(
+    ({ from, to }) => partOf(from) === 'gateway' && partOf(to) === 'gateway' && !isTestHelper(from),
+  );
+
+  test('every folder has a layer', () => {
+    const folders = production.filter((file) => partOf(file) === 'gateway').map(folderOf);
+    expect([...new Set(folders)].filter((folder) => folder !== '' && !(folder in LAYERS))).toEqual([]);
+  });
+
+  test('a layer imports the layers below it only', () => {
+    const allowed = ({ from, to }: Import) =>
+      folderOf(from) === '' ||
+      folderOf(from) === folderOf(to) ||
+      LAYERS[folderOf(from)]?.includes(folderOf(to)) === true;
+    expect(violations(allowed, inGateway)).toEqual([]);
+  });
+
+  test('admission decides and touches no socket', () => {
+    const touches = (to: string) => ['downstream', 'upstream', 'proxy'].includes(folderOf(to));
+    const allowed = ({ from, to }: Import) => folderOf(from) !== 'admission' || !touches(to);
+    expect(violations(allowed, inGateway)).toEqual([]);
   });
 });
 
 describe('inside a service', () => {
   const nameOf = (path: string) => path.split('/').at(-1)?.replace(/\.ts$/, '') ?? '';
-  const inService = imports.filter(({ from }) => from.startsWith('services/'));
+  const inService = ownImports.filter(({ from }) => from.startsWith('services/'));
+  const isOwn = ({ from, to }: Import) => partOf(from) === partOf(to);
 
-  /** `index`, `model`, and where they have grown too long their parts: `roles-routes`, `roles-model`. */
+  /** `index`, `model` and `routes`, also those of one subject: `roles/routes`, `roles-model`. */
   const knowsElysia = (name: string) => name === 'index' || /^(.+-)?(model|routes)$/.test(name);
 
-  test('only index, routes and models know Elysia', async () => {
-    const knowing: string[] = [];
-    for (const file of production.filter((path) => path.startsWith('services/'))) {
-      const paths = scanner.scanImports(await textOf(file)).map(({ path }) => path);
-      if (paths.some((path) => path === 'elysia') && !knowsElysia(nameOf(file))) knowing.push(file);
-    }
-    expect(knowing).toEqual([]);
+  test('only index, routes and models import Elysia', () => {
+    const allowed = ({ from, to }: Import) => to !== 'elysia' || knowsElysia(nameOf(from));
+    expect(
+      violations(
+        allowed,
+        imports.filter(({ from }) => from.startsWith('services/')),
+      ),
+    ).toEqual([]);
   });
 
-  test('routes, gRPC and main never reach around the use cases into SQL tables', () => {
+  test('routes, main and rules never reach around the use cases to the SQL tables', () => {
     const outside = (name: string) => knowsElysia(name) || ['main', 'rules'].includes(name);
-    expect(
-      inService
-        .filter(({ from, to }) => outside(nameOf(from)) && nameOf(to) === 'schema')
-        .map(({ from, to }) => `${from} imports ${to}`),
-    ).toEqual([]);
+    const allowed = ({ from, to }: Import) => !outside(nameOf(from)) || nameOf(to) !== 'schema';
+    expect(violations(allowed, inService)).toEqual([]);
   });
 
-  test('rules decide and do nothing else: they import no store, no kit that talks to servers', () => {
-    const servers = /\/(mysql|redis|rabbit|beanstalkd|dynamodb|outbox|grpc-client|store|schema)$/;
+  test('rules decide and do nothing else: they import no store and no kit folder that does I/O', () => {
+    const doesIo = (to: string) =>
+      ['store', 'schema'].includes(nameOf(to)) ||
+      /^kit\/(mysql|redis|dynamodb|storage|registry|messaging|grpc)\//.test(to);
+    const allowed = ({ from, to }: Import) => nameOf(from) !== 'rules' || !doesIo(to);
+    expect(violations(allowed, inService)).toEqual([]);
+  });
+
+  test('deps is a leaf: it imports no use case, store or route of its own service', () => {
+    const isLeaf = (to: string) =>
+      !/^(.+-)?(index|main|routes|service|store|grpc|subscriptions)$/.test(nameOf(to));
+    const allowed = (imported: Import) =>
+      nameOf(imported.from) !== 'deps' || !isOwn(imported) || isLeaf(imported.to);
+    expect(violations(allowed, inService)).toEqual([]);
+  });
+});
+
+describe('import cycles', () => {
+  /** Runs the lint rule of this project's biome.json over files of a project of its own. */
+  function lintCycles(project: Record<string, string>): { exitCode: number; output: string } {
+    const folder = Bun.spawnSync(['mktemp', '-d']).stdout.toString().trim();
+    for (const [file, text] of Object.entries(project)) {
+      Bun.spawnSync(['mkdir', '-p', dirname(join(folder, file))]);
+      Bun.spawnSync(['tee', join(folder, file)], { stdin: Buffer.from(text) });
+    }
+    const { vcs: _, ...configuration } = JSON.parse(
+      Bun.spawnSync(['cat', join(ROOT, 'biome.json')]).stdout.toString(),
+    );
+    Bun.spawnSync(['tee', join(folder, 'biome.json')], { stdin: Buffer.from(JSON.stringify(configuration)) });
+    const { imports: aliases } = JSON.parse(
+      Bun.spawnSync(['cat', join(ROOT, 'package.json')]).stdout.toString(),
+    );
+    Bun.spawnSync(['tee', join(folder, 'package.json')], {
+      stdin: Buffer.from(JSON.stringify({ imports: aliases })),
+    });
+    const biome = join(ROOT, 'node_modules', '.bin', 'biome');
+    const run = Bun.spawnSync([biome, 'lint', '.'], { cwd: folder });
+    Bun.spawnSync(['rm', '-rf', folder]);
+    return { exitCode: run.exitCode, output: run.stdout.toString() + run.stderr.toString() };
+  }
+
+  test('of types alone, through the aliases too, fail the lint check', () => {
+    const cyclic = lintCycles({
+      'kit/a/one.ts': "import type { Two } from '#kit/b/two';\nexport type One = { two: Two };\n",
+      'kit/b/two.ts': "import type { One } from '../a/one';\nexport type Two = { one: One } | null;\n",
+    });
+    expect(cyclic.exitCode).not.toBe(0);
+    expect(cyclic.output).toContain('noImportCycles');
+    const acyclic = lintCycles({
+      'kit/a/one.ts': "import type { Two } from '#kit/b/two';\nexport type One = { two: Two };\n",
+      'kit/b/two.ts': 'export type Two = { one: null } | null;\n',
+    });
+    expect([acyclic.exitCode, acyclic.output.includes('noImportCycles')]).toEqual([0, false]);
+  });
+
+  test('the import scanner of these rules sees types, re-exports and import()', () => {
+    const text = [
+      "import type { A } from './a';",
+      "import { type B } from '#kit/b';",
+      "export type { C } from '../c';",
+      "export * from './d';",
+      "type E = typeof import('./e');",
+      "const f = await import('./f');",
+      "import 'package';",
+    ].join('\n');
     expect(
-      inService
-        .filter(({ from, to }) => nameOf(from) === 'rules' && servers.test(to))
-        .map(({ from, to }) => `${from} imports ${to}`),
-    ).toEqual([]);
+      importsOf('kit/x/y.ts', text)
+        .map(({ to }) => to)
+        .sort(),
+    ).toEqual(['kit/b', 'kit/c', 'kit/x/a', 'kit/x/d', 'kit/x/e', 'kit/x/f', 'package'].sort());
   });
 });
 
@@ -119,13 +243,12 @@ describe('every process', () => {
     const processes = folders.filter((folder) =>
       /^(registry|gateway|infra|services\/.*|workers\/.*)$/.test(folder),
     );
-    expect([...named.keys()].sort()).toEqual(processes.map((folder) => nameOfFolder(folder)).sort());
-    for (const folder of processes)
-      expect(named.get(nameOfFolder(folder))).toContain(`bun ${folder}/main.ts`);
+    expect([...named.keys()].sort()).toEqual(processes.map((folder) => processName(folder)).sort());
+    for (const folder of processes) expect(named.get(processName(folder))).toContain(`bun ${folder}/main.ts`);
   });
 
-  /** A worker that goes with a service of its name is told from it by its last word. */
-  function nameOfFolder(folder: string): string {
+  /** A worker that shares its name with a service has `-worker` added. */
+  function processName(folder: string): string {
     const [kind = '', name = kind] = folder.split('/');
     return kind === 'workers' && folders.includes(`services/${name}`) ? `${name}-worker` : name;
   }
@@ -148,12 +271,12 @@ describe('the environment', () => {
   });
 
   test('is touched by nothing else in services, workers and kit', async () => {
+    /** A process that starts others of its kind passes its environment on. */
+    const allowed = ['kit/config/environment.ts', 'gateway/cluster/supervisor.ts'];
     const touching: string[] = [];
     for (const file of production) {
-      if (!/^(services|workers|kit|registry|gateway|contracts)\//.test(file) || file === 'kit/env.ts')
+      if (!/^(services|workers|kit|registry|gateway|contracts)\//.test(file) || allowed.includes(file))
         continue;
-      // A process that starts others of its kind hands its environment on as it is.
-      if (file === 'gateway/cluster/supervisor.ts') continue;
       if (/process\.env/.test(await textOf(file))) touching.push(file);
     }
     expect(touching).toEqual([]);
@@ -161,15 +284,22 @@ describe('the environment', () => {
 });
 
 describe('the text', () => {
-  const LONGEST_FILE = 300;
+  const MAX_FILE_LINES = 300;
+  const MAX_FOLDER_FILES = 25;
 
-  test('no source file is longer than a reader can hold', async () => {
+  test('no source file is too long', async () => {
     const long: string[] = [];
     for (const file of production) {
       const lines = (await textOf(file)).split('\n').length;
-      if (lines > LONGEST_FILE) long.push(`${file}: ${lines} lines`);
+      if (lines > MAX_FILE_LINES) long.push(`${file}: ${lines} lines`);
     }
     expect(long).toEqual([]);
+  });
+
+  test('no folder has too many source files beside each other', () => {
+    const counts = Map.groupBy(production, dirname);
+    const full = [...counts].filter(([, inFolder]) => inFolder.length > MAX_FOLDER_FILES);
+    expect(full.map(([folder, inFolder]) => `${folder}: ${inFolder.length} files`)).toEqual([]);
   });
 
   test('nothing is left for later, switched off or skipped', async () => {
@@ -192,7 +322,7 @@ describe('the text', () => {
     ).toEqual([]);
   });
 
-  test('what kit and contracts offer is documented', async () => {
+  test('what kit and contracts export is documented', async () => {
     const bare: string[] = [];
     for (const file of production.filter((path) => /^(kit|contracts)\//.test(path))) {
       const lines = (await textOf(file)).split('\n');
