@@ -1,4 +1,4 @@
-import { BodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
+import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { reasonPhrase } from '../http1/reason-phrase';
@@ -112,7 +112,7 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
     encoder.end([], client);
   }
 
-  const tooLarge = () => new BodyTooLarge({ detail: `At most ${responder.bodyBytes} bytes are accepted.` });
+  const tooLarge = () => bodyTooLarge(responder.bodyBytes);
 
   function disconnected() {
     record(CLIENT_CLOSED_REQUEST);

@@ -72,6 +72,11 @@ export const UnsupportedMediaType = defineProblem(
   'Unsupported media type',
 );
 export const BodyTooLarge = defineProblem('request.too-large', 413, 'Request body too large');
+
+/** The problem of a body that exceeds its limit, the same at the gateway and at a service. */
+export const bodyTooLarge = (maxBytes: number): Problem =>
+  new BodyTooLarge({ detail: `The maximum body size is ${maxBytes} bytes.` });
+
 export const RouteNotFound = defineProblem('route.not-found', 404, 'Not found');
 export const MethodNotAllowed = defineProblem('route.method-not-allowed', 405, 'Method not allowed');
 export const Unauthenticated = defineProblem('auth.unauthenticated', 401, 'Authentication required');

@@ -3,7 +3,7 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { BodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
+import { bodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
 import { exchangeOf } from './exchange';
@@ -39,7 +39,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
         set.headers['x-content-type-options'] = 'nosniff';
         if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
-          throw new BodyTooLarge({ detail: `The maximum body size is ${rules.bodyBytes} bytes.` });
+          throw bodyTooLarge(rules.bodyBytes);
       })
       .onParse(({ request, contentType }) => {
         // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
