@@ -20,20 +20,36 @@ export function countGraphemes(text: string): number {
   return count;
 }
 
+/**
+ * The longest emoji sequences take about 35 code units, and UAX #15 calls a text with more than 30 marks on a letter
+ * unsafe for streams: longer graphemes are no text of any language.
+ */
+const MAX_GRAPHEME_UNITS = 64;
+
+/** Whether a text holds a grapheme with more marks than any language has, which counts as one character. */
+export function hasOversizedGrapheme(text: string): boolean {
+  if (text.length <= MAX_GRAPHEME_UNITS || SIMPLE.test(text)) return false;
+  for (const { segment } of segmentsOf(text)) if (segment.length > MAX_GRAPHEME_UNITS) return true;
+  return false;
+}
+
 const ELLIPSIS = '…';
 
 /**
  * Shortens a text to at most `maxGraphemes`, the ellipsis included, and never cuts a grapheme in half. A text that fits is
  * returned as it is.
+ *
+ * @param maxUnits most UTF-16 code units of the result, for a field that is bounded in them as well
  */
-export function truncate(text: string, maxGraphemes: number): string {
+export function truncate(text: string, maxGraphemes: number, maxUnits = Number.POSITIVE_INFINITY): string {
   // No text has more graphemes than UTF-16 code units.
-  if (text.length <= maxGraphemes) return text;
+  if (text.length <= Math.min(maxGraphemes, maxUnits)) return text;
   let count = 0;
   let cutAt = 0;
-  for (const { index } of segmentsOf(text)) {
-    if (count === maxGraphemes - 1) cutAt = index;
-    if (count === maxGraphemes) return text.slice(0, cutAt).trimEnd() + ELLIPSIS;
+  for (const { index, segment } of segmentsOf(text)) {
+    if (count < maxGraphemes && index + ELLIPSIS.length <= maxUnits) cutAt = index;
+    if (count === maxGraphemes || index + segment.length > maxUnits)
+      return text.slice(0, cutAt).trimEnd() + ELLIPSIS;
     count++;
   }
   return text;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { parseEmail } from './email';
-import { countGraphemes, truncate } from './graphemes';
+import { countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
 import { identityKey } from './identity';
 import { parsePhoneNumber } from './phone';
 import { hasUnprintable, isBlank } from './visible';
@@ -33,6 +33,32 @@ describe('length', () => {
         else expect(text.startsWith(cut.slice(0, -1)) && cut.endsWith('…')).toBe(true);
       }),
     );
+  });
+
+  test('truncating holds a limit in code units as well', () => {
+    const parts = fc.array(fc.constantFrom('a', FAMILY, 'e\u0301', '🇩🇪'), { maxLength: 30 });
+    fc.assert(
+      fc.property(
+        parts,
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 60 }),
+        (all, max, units) => {
+          const text = all.join('');
+          const cut = truncate(text, max, units);
+          expect(cut.length).toBeLessThanOrEqual(units);
+          expect(countGraphemes(cut)).toBeLessThanOrEqual(max);
+          expect(cut.isWellFormed()).toBe(true);
+          if (countGraphemes(text) <= max && text.length <= units) expect(cut).toBe(text);
+          else expect(text.startsWith(cut.slice(0, -1)) && cut.endsWith('…')).toBe(true);
+        },
+      ),
+    );
+  });
+
+  test('a grapheme with more marks than any language has is oversized; emoji sequences are not', () => {
+    expect(hasOversizedGrapheme(`b${'\u0301'.repeat(100)}`)).toBe(true);
+    expect(hasOversizedGrapheme(`${'a'.repeat(100)}${FAMILY.repeat(100)}`)).toBe(false);
+    expect(hasOversizedGrapheme('🏴󠁧󠁢󠁥󠁮󠁧󠁿👩🏽‍❤️‍💋‍👨🏿'.repeat(9))).toBe(false);
   });
 });
 

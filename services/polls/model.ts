@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { nullable } from '#kit/http/schemas';
+import { text } from '#kit/text/schema';
 
 export const PollNotFound = defineProblem('poll.not-found', 404, 'Poll not found');
 export const PollClosed = defineProblem('poll.closed', 409, 'Poll closed');
@@ -12,18 +13,17 @@ export const PollBusy = defineProblem('poll.busy', 503, 'Too many concurrent vot
 const MINUTE_SECONDS = 60;
 const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
 
-/** One line of text that is not blank and has no control characters. */
-const line = (maxLength: number) =>
-  Type.String({
-    minLength: 1,
-    maxLength,
-    pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$',
-    error: `Expected 1 to ${maxLength} characters on one line`,
-  });
+const MAX_QUESTION = 300;
+const MAX_OPTION = 100;
+/** What an option of `MAX_OPTION` graphemes may take, in decomposed form as well, in which it has three times as many. */
+const MAX_OPTION_UNITS = 3 * 8 * MAX_OPTION;
+
+/** A text of one line. */
+const line = (max: number) => text({ max }, { pattern: '^[^\\n\\t\\u2028\\u2029]*$' });
 
 export const NewPoll = Type.Object({
-  question: line(300),
-  options: Type.Array(line(100), {
+  question: line(MAX_QUESTION),
+  options: Type.Array(line(MAX_OPTION), {
     minItems: 2,
     maxItems: 10,
     uniqueItems: true,
@@ -43,11 +43,10 @@ export const NewPoll = Type.Object({
 });
 export type NewPoll = Static<typeof NewPoll>;
 
+const Choice = Type.String({ maxLength: MAX_OPTION_UNITS, examples: ['Tea'] });
 export const Vote = Type.Object({
-  option: Type.Optional(Type.String({ maxLength: 100, examples: ['Tea'] })),
-  options: Type.Optional(
-    Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 10, uniqueItems: true }),
-  ),
+  option: Type.Optional(Choice),
+  options: Type.Optional(Type.Array(Choice, { minItems: 1, maxItems: 10, uniqueItems: true })),
 });
 export type Vote = Static<typeof Vote>;
 

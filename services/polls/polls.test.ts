@@ -93,8 +93,14 @@ describe('a poll', () => {
     ['eleven options', { options: Array.from({ length: 11 }, (_, index) => `o${index}`) }, 'options'],
     ['duplicates', { options: ['Tea', 'Tea'] }, 'options'],
     ['duplicates after trimming', { options: ['Tea', ' Tea '] }, 'options'],
+    ['duplicates in composed and decomposed letters', { options: ['café', 'cafe\u0301'] }, 'options'],
     ['a blank option', { options: ['Tea', '   '] }, 'options.1'],
+    ['an option that shows nothing', { options: ['Tea', '\u3164'] }, 'options.1'],
+    ['a lone surrogate in an option', { options: ['Tea', 'a\ud800'] }, 'options.1'],
     ['a long option', { options: ['Tea', 'x'.repeat(101)] }, 'options.1'],
+    ['an option of many marks', { options: ['Tea', `x${'\u0301'.repeat(900)}`] }, 'options.1'],
+    ['a lone surrogate in the question', { question: '\udc00?' }, 'question'],
+    ['a question of 301 graphemes', { question: '🎉'.repeat(301) }, 'question'],
     ['no question', { question: '' }, 'question'],
     ['a question of several lines', { question: 'a\nb' }, 'question'],
     ['an end in the past', { expires_in: -5 }, 'expires_in'],
@@ -109,6 +115,13 @@ describe('a poll', () => {
     expect(body.errors).toContainEqual(expect.objectContaining({ field }));
   });
 
+  test('is limited in graphemes, and shows what was typed', async () => {
+    const family = '👨‍👩‍👧‍👦';
+    const options = [family.repeat(50), 'cafe\u0301', 'tea', 'Tea'];
+    const { id } = await createPoll({ question: '🎉'.repeat(300), options });
+    expect((await call('GET', `/polls/${id}`)).body).toMatchObject({ question: '🎉'.repeat(300), options });
+  });
+
   test.each(['no-uuid', uuidv7(), '%00', '..%2fpolls'])('is not found as %s', async (id) => {
     for (const path of [`/polls/${id}`, `/polls/${id}/results`])
       expect((await call('GET', path)).status).toBe(404);
@@ -116,6 +129,26 @@ describe('a poll', () => {
 });
 
 describe('a vote', () => {
+  test('counts for an option that differs in its normalization form or white space only', async () => {
+    const options = ['café', '한국', 'パ'.repeat(100), 'x'];
+    const { id } = await createPoll({ options, multiple: true });
+    for (const typed of [options, options.map((option) => ` ${option.normalize('NFD')} `)]) {
+      const voter = await person();
+      const { status, body } = await call('POST', `/polls/${id}/vote`, {
+        ...voter,
+        body: { options: typed },
+      });
+      expect([status, body.voters_count]).toEqual([200, typed === options ? 1 : 2]);
+    }
+    expect(countsOf((await call('GET', `/polls/${id}/results`)).body)).toEqual([2, 2, 2, 2]);
+    const single = await createPoll({ options: ['café', 'tea'] });
+    const body = { option: 'cafe\u0301' };
+    expect((await call('POST', `/polls/${single.id}/vote`, { ...(await person()), body })).status).toBe(200);
+    const unknown = { option: 'a\ud800' };
+    const refused = await call('POST', `/polls/${single.id}/vote`, { ...(await person()), body: unknown });
+    expect([refused.status, refused.body.code]).toEqual([422, 'poll.unknown-option']);
+  });
+
   test('counts, returns the results, and is shown to the voter only', async () => {
     const { id } = await createPoll();
     const voter = await person();

@@ -1,3 +1,5 @@
+import { identityKey } from '#kit/text/identity';
+
 /**
  * Percentages with one decimal that add up to exactly 100, by the largest-remainder method (Hamilton): each share is
  * rounded down, and the remaining tenths go to the largest remainders.
@@ -17,8 +19,8 @@ export function sharesOf(counts: readonly number[]): number[] {
   return tenths.map((share) => share / 10);
 }
 
-/** The form in which options are stored and compared. */
-export const normalizeOptions = (options: readonly string[]): string[] =>
-  options.map((option) => option.trim());
+/** The canonical key of an option: composed and decomposed letters are equal, upper and lower case are not. */
+export const optionKey = (option: string): string => identityKey(option, 'distinguish');
 
-export const hasDuplicates = (options: readonly string[]): boolean => new Set(options).size < options.length;
+export const hasDuplicates = (options: readonly string[]): boolean =>
+  new Set(options.map(optionKey)).size < options.length;

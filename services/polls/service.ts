@@ -15,14 +15,14 @@ import {
   type Vote,
   VoteNotAllowed,
 } from './model';
-import { hasDuplicates, normalizeOptions, sharesOf } from './rules';
+import { hasDuplicates, optionKey, sharesOf } from './rules';
 import * as store from './store';
 
 /** Votes that contend for one counter are retried; with eight counters this many attempts practically never run out. */
 const MAX_VOTE_ATTEMPTS = 20;
 
 export async function createPoll(deps: PollsDeps, caller: Caller, input: NewPoll): Promise<Poll> {
-  const options = normalizeOptions(input.options);
+  const options = input.options.map((option) => option.trim());
   if (hasDuplicates(options))
     throw new ValidationFailed({ errors: [{ field: 'options', message: 'Expected distinct options' }] });
   const nowMs = deps.now();
@@ -65,12 +65,13 @@ function choicesOf(poll: store.PollRecord, { option, options }: Vote): number[] 
     throw new ValidationFailed({
       errors: [{ field: 'option', message: 'Expected either option or options' }],
     });
-  const chosen = normalizeOptions(options ?? [option ?? '']);
+  const chosen = [...new Set((options ?? [option ?? '']).map(optionKey))];
   if (chosen.length > 1 && !poll.multiple)
     throw new ValidationFailed({ errors: [{ field: 'options', message: 'Expected a single option' }] });
-  const indexes = chosen.map((text) => poll.options.indexOf(text));
+  const keys = poll.options.map(optionKey);
+  const indexes = chosen.map((key) => keys.indexOf(key));
   if (indexes.includes(-1)) throw new UnknownOption();
-  return [...new Set(indexes)];
+  return indexes;
 }
 
 /** @throws VoteNotAllowed when there is a block between voter and author, in either direction */

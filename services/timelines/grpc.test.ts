@@ -175,6 +175,6 @@ describe('gRPC', () => {
     expect(await seenBy(fan.id)).toEqual([open, closed]);
     expect(await seenBy(other.id)).toEqual([]);
     const { posts } = await client.getPosts({ ids: [open] });
-    expect(posts[0]).toMatchObject({ author_id: author.id, excerpt: 'x'.repeat(140) });
+    expect(posts[0]).toMatchObject({ author_id: author.id, excerpt: `${'x'.repeat(139)}…` });
   });
 });

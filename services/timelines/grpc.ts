@@ -3,6 +3,7 @@ import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
+import { truncate } from '#kit/text/graphemes';
 import type { TimelinesDeps } from './deps';
 import { deliverPost } from './feeds/fan-out';
 import { NewPost } from './model';
@@ -13,7 +14,9 @@ import type { PostRow } from './posts/read-store';
 const MAX_IDS = 100;
 const MAX_FOLLOWERS = 1_000;
 /** As long as a notification shows. */
-const EXCERPT_LENGTH = 140;
+const EXCERPT_GRAPHEMES = 140;
+/** An excerpt is part of a mail (`mail.requested`), which is bounded in code units. */
+const EXCERPT_UNITS = 1_000;
 
 /** The internal API of timelines, for workers and other services. */
 export const timelinesGrpc = (deps: TimelinesDeps) =>
@@ -54,5 +57,5 @@ function requireValid(isValid: boolean, field: string): void {
 const summaryOf = (post: PostRow): PostSummary => ({
   id: post.id,
   author_id: post.authorId,
-  excerpt: post.text.slice(0, EXCERPT_LENGTH).toWellFormed(),
+  excerpt: truncate(post.text, EXCERPT_GRAPHEMES, EXCERPT_UNITS),
 });

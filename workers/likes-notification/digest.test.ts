@@ -31,6 +31,13 @@ test('a name is on one line and never empty', () => {
   expect([named('Ada\r\nBcc: eve'), named('\u2028'), named('')]).toEqual(['Ada Bcc: eve', 'ada', 'ada']);
 });
 
+test('a long name is cut between its characters, and a name that shows nothing is the username', () => {
+  const family = '👨‍👩‍👧‍👦';
+  const cut = mailName({ display_name: `a${family.repeat(50)}`, username: 'ada' });
+  expect(cut).toBe(`a${family.repeat(18)}…`);
+  expect(mailName({ display_name: '\u3164', username: 'ada' })).toBe('ada');
+});
+
 test('deleted accounts and posts are omitted', () => {
   const likers = likersByPost([
     ...likesOf('1', ['deleted', 'p1']),
