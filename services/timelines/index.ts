@@ -21,7 +21,8 @@ import * as posts from './posts/service';
 
 const byId = { params: Type.Object({ id: TimeOrderedId }) };
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
-const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 100 }) }) };
+/** In decomposed form a tag of 100 characters takes up to three times as many. */
+const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 300 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
 
 const describeStream = (summary: string) => ({

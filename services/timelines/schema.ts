@@ -105,7 +105,7 @@ export const postMentions = mysqlTable(
   ],
 );
 
-/** Compared exactly: equality of hashtags is decided by `normalizeHashtag`, not by a collation. */
+/** Compared exactly: equality of hashtags is decided by `hashtagKey` (kit/text), not by a collation. */
 const tag = customType<{ data: string }>({
   dataType: () => 'varchar(100) character set utf8mb4 collate utf8mb4_bin',
 });

@@ -35,6 +35,36 @@ describe('lists', () => {
     expect(seen).toEqual(expected);
   });
 
+  test('a tag is its own list: case and normalization form are ignored, accents and voicing are not', async () => {
+    const author = await join('tagger');
+    const año = await post(author, { text: '#año' });
+    const ano = await post(author, { text: '#Ano' });
+    const ka = await post(author, { text: '#か' });
+    const ga = await post(author, { text: '#が' });
+    const persian = await post(author, { text: '#نرم‌افزار' });
+    for (const [tag, ids] of [
+      ['AÑO', [año]],
+      ['an\u0303o', [año]],
+      ['ano', [ano]],
+      ['か', [ka]],
+      ['か\u3099', [ga]],
+      ['نرم‌افزار', [persian]],
+      ['نرم', []],
+    ] as const)
+      expect([tag, idsOf(await call('GET', `/posts/tag/${encodeURIComponent(tag)}`))]).toEqual([
+        tag,
+        [...ids],
+      ]);
+  });
+
+  test('a username with a letter that is not ASCII is nobody, and nobody is mentioned by it', async () => {
+    const author = await join('renxe');
+    await post(author);
+    expect((await call('GET', `/posts/${encodeURIComponent('renxé')}`)).status).toBe(404);
+    const id = await post(author, { text: 'hello @renXé' });
+    expect((await call('GET', `/posts/id/${id}`)).body.mentions).toEqual([]);
+  });
+
   test('search finds posts with all words, for any input', async () => {
     const author = await join('searched');
     const id = await post(author, { text: 'The quick zebra jumped over Łódź' });

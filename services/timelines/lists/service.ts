@@ -1,11 +1,11 @@
 import type { Caller } from '#kit/auth/caller';
 import type { Page, PageQuery } from '#kit/http/pagination';
+import { hashtagKey } from '#kit/text/entities';
 import { listBookmarks } from '../bookmarks/store';
 import type { TimelinesDeps } from '../deps';
 import { listHomeIds } from '../feeds/home';
 import type { Post } from '../model';
 import { findByUsername } from '../people/lookup';
-import { normalizeHashtag } from '../posts/entities';
 import { requireVisible } from '../posts/service';
 import { isInHomeTimeline } from '../posts/visibility';
 import { requireOwner } from './owner';
@@ -44,10 +44,8 @@ export async function readTagged(
   tag: string,
   query: PageQuery,
 ): Promise<Page<Post>> {
-  const normalized = normalizeHashtag(tag);
-  return readPage(deps, caller, query, {
-    list: (slice) => store.listTagged(deps.database, normalized, slice),
-  });
+  const key = hashtagKey(tag);
+  return readPage(deps, caller, query, { list: (slice) => store.listTagged(deps.database, key, slice) });
 }
 
 export async function search(

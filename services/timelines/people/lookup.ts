@@ -67,8 +67,12 @@ export async function findMentionedPeople(deps: LookupDeps, usernames: readonly 
   }));
 }
 
+/** Usernames are ASCII. Any other letter would be compared by the collation of the database, for which é equals e. */
+const USERNAME = /^[A-Za-z0-9_]{1,30}$/;
+
 /** @throws UserNotFound */
 export async function findByUsername(deps: LookupDeps, username: string): Promise<{ id: string }> {
+  if (!USERNAME.test(username)) throw new UserNotFound();
   const name = username.toLowerCase();
   const [known] = await store.findPeopleByUsername(deps.database, [name]);
   const person = known ?? (await fetchByUsername(deps, name));

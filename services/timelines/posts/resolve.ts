@@ -1,10 +1,10 @@
 import type { Caller } from '#kit/auth/caller';
+import { entitiesOf } from '#kit/text/entities';
 import type { TimelinesDeps } from '../deps';
 import { AuthorBlocked, ReferencedPostNotFound } from '../model';
 import { findAuthor, findMentionedPeople } from '../people/lookup';
 import { findBlocked } from '../people/relations-store';
 import type { Draft } from './draft';
-import { findHashtags, findMentions } from './entities';
 import { findPosts, type PostRow } from './read-store';
 import { isVisible } from './visibility';
 
@@ -33,17 +33,32 @@ export async function resolveDraft(
   caller: Pick<Caller, 'id' | 'username'>,
   draft: Draft,
 ): Promise<ResolvedPost> {
+  const { usernames, hashtags } = namesIn(draft.text);
   const [author, mentions, references] = await Promise.all([
     findAuthor(deps, caller),
-    resolveMentions(deps, caller.id, draft.text),
+    resolveMentions(deps, caller.id, usernames),
     resolveReferences(deps, caller.id, draft),
   ]);
-  return { draft, author, mentions, hashtags: findHashtags(draft.text), references };
+  return { draft, author, mentions, hashtags, references };
+}
+
+const MAX_MENTIONS = 50;
+const MAX_HASHTAGS = 30;
+
+/** The distinct usernames and hashtags of a text, in their canonical forms. */
+export function namesIn(text: string): { usernames: string[]; hashtags: string[] } {
+  const entities = entitiesOf(text);
+  const distinct = (kind: 'mention' | 'hashtag') => [
+    ...new Set(entities.filter((entity) => entity.kind === kind).map(({ value }) => value)),
+  ];
+  return {
+    usernames: distinct('mention').slice(0, MAX_MENTIONS),
+    hashtags: distinct('hashtag').slice(0, MAX_HASHTAGS),
+  };
 }
 
 /** The existing people among those mentioned. With a block between author and user a mention stays plain text. */
-async function resolveMentions(deps: TimelinesDeps, authorId: string, text: string) {
-  const usernames = findMentions(text);
+async function resolveMentions(deps: TimelinesDeps, authorId: string, usernames: readonly string[]) {
   if (usernames.length === 0) return [];
   const mentioned = await findMentionedPeople(deps, usernames);
   const blocked = await findBlocked(
