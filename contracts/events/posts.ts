@@ -23,6 +23,9 @@ export const PostCreated = defineEvent({
     root_id: Type.Union([TimeOrderedId, Type.Null()]),
     repost_of: Type.Union([TimeOrderedId, Type.Null()]),
     repost_of_author_id: Type.Optional(Type.Union([Uuid, Type.Null()])),
+    is_quote: Type.Optional(
+      Type.Boolean({ description: 'Whether the post has content of its own about the post in `repost_of`' }),
+    ),
     created_at: Timestamp,
   }),
 });

@@ -63,7 +63,8 @@ export function sentenceOf(
   if (type === 'payment') return PAYMENT_STATES.get(reason) ?? 'Your payment was updated';
   if (type === 'like-withdrawn') return 'A post you liked does not exist: your like was removed';
   if (type === 'poll-ended') return pollSentence(names, reason);
-  return `${actorsOf(names, count)} ${ACTIONS[type]}`;
+  const action = type === 'repost' && reason === 'quote' ? 'quoted your post' : ACTIONS[type];
+  return `${actorsOf(names, count)} ${action}`;
 }
 
 /** For voters the author is named, unless their account was deleted. */

@@ -16,6 +16,7 @@ import { createMergedAuthors } from './feeds/merged-authors';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live/service';
 import { recountNightly } from './posts/recount';
+import { indexTextsInBackground } from './posts/text-index';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -61,6 +62,7 @@ const deps: TimelinesDeps = {
 };
 trimIdempotencyKeys(runtime, database);
 recountNightly(deps);
+indexTextsInBackground(deps);
 subscribe(deps, rabbit);
 const live = createLiveTimelines(deps, { maxStreams: env.STREAMS_MAX });
 await serveService(runtime, env, {

@@ -51,26 +51,48 @@ export const NewPost = Type.Object({
 });
 export type NewPost = Static<typeof NewPost>;
 
+const Author = Type.Object({
+  id: Type.String(),
+  username: Type.String({ examples: ['alice'] }),
+  display_name: Type.String({ examples: ['Alice'] }),
+  avatar_url: nullable(Type.String()),
+});
+
+const Quote = Type.Object(
+  {
+    id: Type.String(),
+    state: Type.Union([Type.Literal('available'), Type.Literal('unavailable')], {
+      description: '`unavailable` when the quoted post was deleted or the caller may not see it',
+    }),
+    author: Type.Optional(Author),
+    text: Type.Optional(Type.String()),
+    created_at: Type.Optional(Type.String({ format: 'date-time' })),
+  },
+  { description: 'The quoted post; its content is present while it is available' },
+);
+
+/** Fields added since are optional: a stored response that is replayed for its `Idempotency-Key` may be without them. */
 export const Post = Type.Object({
   id: Type.String({ examples: [EXAMPLE_ID] }),
-  author: Type.Object({
-    id: Type.String(),
-    username: Type.String({ examples: ['alice'] }),
-    display_name: Type.String({ examples: ['Alice'] }),
-    avatar_url: nullable(Type.String()),
-  }),
+  author: Author,
   text: Type.String({ examples: ['Good morning, @bob #birds'] }),
   created_at: Type.String({ format: 'date-time' }),
   reply_to: Type.Optional(Type.String()),
   root_id: Type.Optional(Type.String({ description: 'Id of the first post of the thread' })),
-  repost_of: Type.Optional(Type.String()),
+  repost_of: Type.Optional(
+    Type.String({
+      description: 'Id of the reposted post, or of the quoted one when the post has content of its own',
+    }),
+  ),
+  quote: Type.Optional(nullable(Quote)),
   mentions: Type.Array(Type.Object({ id: Type.String(), username: Type.String() })),
   hashtags: Type.Array(Type.String(), { examples: [['birds']] }),
   media: Type.Array(Type.Object({ id: Type.String() })),
   poll_id: Type.Optional(Type.String()),
   likes_count: nullable(Type.Integer({ description: 'Null while the likes service is unavailable' })),
   replies_count: Type.Integer(),
-  reposts_count: Type.Integer(),
+  reposts_count: Type.Integer({ description: 'Number of plain reposts' }),
+  quotes_count: Type.Optional(Type.Integer()),
   liked_by_me: Type.Optional(
     Type.Boolean({ description: 'Present for authenticated callers while the likes service is available' }),
   ),
@@ -93,7 +115,8 @@ export const SearchQuery = Type.Composite([
     q: Type.String({
       minLength: 1,
       maxLength: 200,
-      description: 'Words of at least three letters; a post must contain all of them',
+      description:
+        'Words, parts of sentences in scripts without spaces, and emoji; a post must contain all of them',
       examples: ['birds'],
     }),
   }),

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -8,6 +9,7 @@ import {
   mysqlTable,
   primaryKey,
   text,
+  tinyint,
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
@@ -68,9 +70,15 @@ const restriction = (name: string) =>
 export const blocks = restriction('blocks');
 export const mutes = restriction('mutes');
 
+/** Tokens of a full-text index (kit/text/search-tokens). */
+const asciiText = customType<{ data: string }>({
+  dataType: () => 'mediumtext character set ascii collate ascii_bin',
+});
+
 /**
  * A deleted post remains as a row without content: its id must stay taken, or a redelivered job would create it again.
- * The id contains the time of creation. A full-text index on `text` is added by a migration of its own.
+ * The id contains the time of creation. Migrations of their own add full-text indexes on `search_tokens` and, for instances
+ * of the version before it, on `text`.
  */
 export const posts = mysqlTable(
   'posts',
@@ -81,18 +89,29 @@ export const posts = mysqlTable(
     replyTo: timeOrderedId('reply_to'),
     rootId: timeOrderedId('root_id'),
     repostOf: timeOrderedId('repost_of'),
+    /** The reposted post, if the post has no content of its own (`isPlainRepost`); null for a quote. */
+    plainRepostOf: timeOrderedId('plain_repost_of').generatedAlwaysAs(
+      sql`if(length(\`text\`) = 0 and json_length(\`media_ids\`) = 0 and \`poll_id\` is null, \`repost_of\`, null)`,
+      { mode: 'virtual' },
+    ),
     visibility: mysqlEnum('visibility', ['public', 'followers']).notNull(),
     pollId: uuid('poll_id'),
     mediaIds: json<string[]>('media_ids').notNull(),
     hashtags: json<string[]>('hashtags').notNull(),
     repliesCount: int('replies_count', { unsigned: true }).notNull().default(0),
     repostsCount: int('reposts_count', { unsigned: true }).notNull().default(0),
+    quotesCount: int('quotes_count', { unsigned: true }).notNull().default(0),
     deletedAt: moment('deleted_at'),
+    /** What is derived from the text (hashtags, search tokens) follows this version of the rules (`text-index.ts`). */
+    textVersion: tinyint('text_version', { unsigned: true }).notNull().default(0),
+    searchTokens: asciiText('search_tokens'),
   },
   (table) => [
     index('posts_of_author').on(table.authorId, table.id),
     index('posts_replies').on(table.replyTo, table.id),
-    uniqueIndex('posts_one_repost').on(table.repostOf, table.authorId),
+    index('posts_text_version').on(table.textVersion, table.id),
+    index('posts_reposts').on(table.repostOf, table.id),
+    uniqueIndex('posts_one_repost').on(table.plainRepostOf, table.authorId),
   ],
 );
 

@@ -24,6 +24,13 @@ const created = (data: object): NotifyingEvent => ({
   },
 });
 
+test('a quote is noticed as one', () => {
+  const quote = created({ repost_of: '2', repost_of_author_id: reposted, is_quote: true });
+  expect(noticesOf(quote)).toMatchObject([
+    { user_id: reposted, type: 'repost', reason: 'quote', object_id: '2' },
+  ]);
+});
+
 const noticesIn = (event: NotifyingEvent) =>
   noticesOf(event).map(({ user_id, type, object_id, subject_id }) => [user_id, type, object_id, subject_id]);
 

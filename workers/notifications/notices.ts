@@ -47,12 +47,12 @@ export function noticesOf(event: NotifyingEvent): Notice[] {
 function noticesOfPost(post: MessageOf<typeof PostCreated>['data']): Notice[] {
   const about = { actor_id: post.author_id, subject_id: post.id };
   const notices = new Map<string, Notice>();
-  const add = (userId: string | null | undefined, type: string, objectId: string | null) => {
+  const add = (userId: string | null | undefined, type: string, objectId: string | null, reason?: string) => {
     if (userId && objectId && userId !== post.author_id && !notices.has(userId))
-      notices.set(userId, notice(type, userId, { ...about, object_id: objectId }));
+      notices.set(userId, notice(type, userId, { ...about, object_id: objectId, reason }));
   };
   add(post.reply_to_author_id, 'reply', post.reply_to);
-  add(post.repost_of_author_id, 'repost', post.repost_of);
+  add(post.repost_of_author_id, 'repost', post.repost_of, post.is_quote ? 'quote' : undefined);
   for (const mentioned of post.mentions) add(mentioned, 'mention', post.id);
   return [...notices.values()];
 }

@@ -69,13 +69,36 @@ describe('lists', () => {
     const author = await join('searched');
     const id = await post(author, { text: 'The quick zebra jumped over Łódź' });
     await post(author, { text: 'another zebra' });
-    for (const q of ['zebra quick', 'the ZEBRA jumped', 'łódź', '+zebra -quick) "jumped* @distance'])
+    for (const q of ['zebra quick', 'the ZEBRA jumped', 'łódź', '+zebra -another) "jumped* @distance'])
       expect([q, idsOf(await call('GET', `/posts/search?q=${encodeURIComponent(q)}`))]).toEqual([
         q,
         q.startsWith('+') ? [] : [id],
       ]);
-    for (const q of ['the', '"', '%'])
+    for (const q of ['"', '%', '+', '*', '(((', '- - -', '@%', '🎂'])
       expect(idsOf(await call('GET', `/posts/search?q=${encodeURIComponent(q)}`))).toEqual([]);
+  });
+
+  test('search finds parts of sentences without spaces, short words and emoji', async () => {
+    const author = await join('polyglot');
+    const tokyo = await post(author, { text: '昨日、東京タワーに行きました🎉' });
+    const go = await post(author, { text: 'Go is ok' });
+    const thai = await post(author, { text: 'ฉันอยู่ที่กรุงเทพมหานคร' });
+    const deleted = await post(author, { text: '東京' });
+    await call('DELETE', `/posts/id/${deleted}`, author);
+    for (const [q, ids] of [
+      ['東京', [tokyo]],
+      ['ﾀﾜｰ 🎉', [tokyo]],
+      ['go', [go]],
+      ['กรุงเทพ', [thai]],
+      ['京東', []],
+      ['東京 go', []],
+      ['行きましたら', []],
+      ['ま'.repeat(200), []],
+      [Array.from({ length: 200 }, (_, index) => String.fromCodePoint(0x4e00 + index)).join(''), []],
+    ] as const) {
+      const response = await call('GET', `/posts/search?q=${encodeURIComponent(q)}`);
+      expect([q, response.status, idsOf(response)]).toEqual([q, 200, [...ids]]);
+    }
   });
 
   test('bookmarks are listed in the order they were added, and can be removed', async () => {

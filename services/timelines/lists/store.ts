@@ -25,7 +25,7 @@ export const listByAuthors = (database: Database, authorIds: readonly string[], 
 
 /** @param expression in MySQL's boolean mode */
 export const listMatching = (database: Database, expression: string, slice: Slice) =>
-  listPosts(database, sql`match(${posts.text}) against (${expression} in boolean mode)`, slice);
+  listPosts(database, sql`match(${posts.searchTokens}) against (${expression} in boolean mode)`, slice);
 
 async function listPosts(database: Database, condition: SQL, slice: Slice): Promise<Entry[]> {
   const rows = await database

@@ -47,8 +47,14 @@ const viewOfNewPost = (id: string, { draft, author, references, mentions, hashta
       hashtags,
       repliesCount: 0,
       repostsCount: 0,
+      quotesCount: 0,
     },
-    { mentions, likes: { count: 0, liked_by_viewer: false }, viewerId: author.id },
+    {
+      quoted: references.quoted ?? undefined,
+      mentions,
+      likes: { count: 0, liked_by_viewer: false },
+      viewerId: author.id,
+    },
   );
 
 /** Lets authors read their own post at once. Best effort: the fan-out delivers it as well. */

@@ -2,12 +2,17 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Transaction } from '#kit/mysql/database';
 import { bookmarks, postHashtags, postMentions, posts } from '../schema';
+import { isPlainRepost } from './reposts';
+import type { CountColumn } from './write-store';
 
 /** A post with the posts whose counts it is part of. */
 export interface PostRef {
   readonly id: string;
   readonly replyTo: string | null;
   readonly repostOf: string | null;
+  readonly text: string;
+  readonly pollId: string | null;
+  readonly mediaIds: readonly string[];
 }
 
 /**
@@ -18,12 +23,20 @@ export interface PostRef {
 export async function markDeleted(transaction: Transaction, post: PostRef): Promise<boolean> {
   const [result] = await transaction
     .update(posts)
-    .set({ text: '', mediaIds: [], hashtags: [], pollId: null, repostOf: null, deletedAt: DATABASE_NOW })
+    .set({
+      text: '',
+      mediaIds: [],
+      hashtags: [],
+      pollId: null,
+      repostOf: null,
+      searchTokens: '',
+      deletedAt: DATABASE_NOW,
+    })
     .where(and(eq(posts.id, post.id), isNull(posts.deletedAt)));
   if (result.affectedRows === 0) return false;
   await deleteAttached(transaction, [post.id]);
   await decrementCount(transaction, post.replyTo, 'repliesCount');
-  await decrementCount(transaction, post.repostOf, 'repostsCount');
+  await decrementCount(transaction, post.repostOf, isPlainRepost(post) ? 'repostsCount' : 'quotesCount');
   return true;
 }
 
@@ -36,7 +49,7 @@ async function deleteAttached(transaction: Transaction, ids: readonly string[]):
 async function decrementCount(
   transaction: Transaction,
   id: string | null,
-  column: 'repliesCount' | 'repostsCount',
+  column: CountColumn,
 ): Promise<void> {
   if (id === null) return;
   await transaction
@@ -52,7 +65,14 @@ export async function listAllPostsOf(
   limit: number,
 ): Promise<PostRef[]> {
   return database
-    .select({ id: posts.id, replyTo: posts.replyTo, repostOf: posts.repostOf })
+    .select({
+      id: posts.id,
+      replyTo: posts.replyTo,
+      repostOf: posts.repostOf,
+      text: posts.text,
+      pollId: posts.pollId,
+      mediaIds: posts.mediaIds,
+    })
     .from(posts)
     .where(eq(posts.authorId, authorId))
     .orderBy(posts.id)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { countGraphemes } from '#kit/text/graphemes';
 import { countCharacters, parseDraft } from './draft';
-import { namesIn } from './resolve';
+import { namesIn } from './names';
 
 const problemOf = (text: string, other: object = {}): unknown => {
   try {

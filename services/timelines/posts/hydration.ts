@@ -1,6 +1,7 @@
 import type { TimelinesDeps } from '../deps';
 import type { Post } from '../model';
 import * as store from './read-store';
+import { isPlainRepost, isQuote } from './reposts';
 import { type Likes, viewOf } from './view';
 import { isVisible, type PostFilter } from './visibility';
 
@@ -8,8 +9,8 @@ import { isVisible, type PostFilter } from './visibility';
 const LIKES_DEADLINE_MS = 250;
 
 /**
- * Reads the posts with these ids that pass the filter, in the order of the ids. A repost is omitted when its original
- * does not exist or is not visible.
+ * Reads the posts with these ids that pass the filter, in the order of the ids. A plain repost is omitted when its
+ * original does not exist or is not visible; a quote is not.
  */
 export async function readVisible(
   deps: TimelinesDeps,
@@ -20,37 +21,46 @@ export async function readVisible(
   if (ids.length === 0) return [];
   const found = await store.findPosts(deps.database, ids, viewerId);
   const posts = ids.flatMap((id) => found.get(id) ?? []).filter(filter);
-  const originalIds = [...new Set(posts.flatMap((post) => post.repostOf ?? []))];
-  if (originalIds.length === 0) return posts;
-  const originals = await store.findPosts(deps.database, originalIds, viewerId);
-  return posts.filter(({ repostOf }) => {
-    if (repostOf === null) return true;
-    const original = originals.get(repostOf);
-    // Muted authors are not shown through reposts either.
-    return original !== undefined && isVisible(original, viewerId) && !original.muted;
-  });
+  const originals = await findShown(deps, viewerId, posts.filter(isPlainRepost));
+  return posts.filter((post) => !isPlainRepost(post) || originals.has(post.repostOf ?? ''));
 }
 
-/** The views of posts; mentions and likes are read in one batch each. */
+/** The posts that reposts or quotes refer to and the viewer may see; muted authors are not shown through them either. */
+async function findShown(
+  deps: TimelinesDeps,
+  viewerId: string | null,
+  referring: readonly store.PostRow[],
+): Promise<Map<string, store.PostRow>> {
+  const ids = [...new Set(referring.flatMap((post) => post.repostOf ?? []))];
+  if (ids.length === 0) return new Map();
+  const found = await store.findPosts(deps.database, ids, viewerId);
+  return new Map([...found].filter(([, post]) => isVisible(post, viewerId) && !post.muted));
+}
+
+/** The views of posts; mentions, likes and quoted posts are read in one batch each. A plain repost has its original's likes. */
 export async function hydrate(
   deps: TimelinesDeps,
   viewerId: string | null,
   posts: readonly store.PostRow[],
 ): Promise<Post[]> {
-  const ids = posts.map((post) => post.id);
+  const likedIds = [...new Set(posts.map(likedIdOf))];
   const withMentions = posts.filter((post) => post.text.includes('@')).map((post) => post.id);
-  const [mentions, likes] = await Promise.all([
+  const [mentions, likes, quoted] = await Promise.all([
     store.findMentions(deps.database, withMentions),
-    findLikes(deps, viewerId, ids),
+    findLikes(deps, viewerId, likedIds),
+    findShown(deps, viewerId, posts.filter(isQuote)),
   ]);
   return posts.map((post) =>
     viewOf(post, {
       mentions: mentions.get(post.id) ?? [],
-      likes: likes?.get(post.id) ?? null,
+      likes: likes?.get(likedIdOf(post)) ?? null,
+      quoted: quoted.get(post.repostOf ?? ''),
       viewerId,
     }),
   );
 }
+
+const likedIdOf = (post: store.PostRow): string => (isPlainRepost(post) ? post.repostOf : null) ?? post.id;
 
 /** @returns undefined when the likes service does not respond in time: the page is sent without counts */
 async function findLikes(

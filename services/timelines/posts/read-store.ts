@@ -36,6 +36,7 @@ function preparePosts(database: Database, size: number) {
       hashtags: posts.hashtags,
       repliesCount: posts.repliesCount,
       repostsCount: posts.repostsCount,
+      quotesCount: posts.quotesCount,
       username: people.username,
       displayName: people.displayName,
       avatarUrl: people.avatarUrl,

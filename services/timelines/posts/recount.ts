@@ -2,31 +2,33 @@ import { Counter } from 'prom-client';
 import { runOnSchedule } from '#kit/core/schedule';
 import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
-import { countReferences, type PostCounts, repairCounts, withRecountLock } from './recount-store';
+import { withLock } from './lock-store';
+import { countReferences, type PostCounts, repairCounts } from './recount-store';
 
 type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database'>;
 
 /** 03:00 UTC, when traffic is lowest. */
 const NIGHTLY = '0 3 * * *';
 const BATCH_POSTS = 500;
+const LOCK = 'timelines:recount';
 
-/** Recounts replies and reposts every night in one of the instances, and reports posts whose counts had drifted. */
+/** Recounts replies, reposts and quotes every night in one of the instances, and reports posts whose counts had drifted. */
 export function recountNightly(deps: RecountDeps): void {
   const repaired = new Counter({
     name: 'post_counts_repaired_total',
-    help: 'Posts whose stored count of replies or reposts was wrong',
+    help: 'Posts whose stored count of replies, reposts or quotes was wrong',
     registers: [deps.runtime.metrics],
   });
   runOnSchedule(deps.runtime, 'recounting', NIGHTLY, async () => repaired.inc(await recount(deps)));
 }
 
 /**
- * Recounts replies and reposts and repairs what differs, unless another instance is running a recount.
+ * Recounts replies, reposts and quotes and repairs what differs, unless another instance is running a recount.
  *
  * @returns number of repaired posts
  */
 export async function recount(deps: RecountDeps): Promise<number> {
-  return (await withRecountLock(deps.database, () => recountAll(deps))) ?? 0;
+  return (await withLock(deps.database, LOCK, () => recountAll(deps))) ?? 0;
 }
 
 async function recountAll({ database, runtime }: RecountDeps): Promise<number> {
@@ -48,4 +50,6 @@ async function recountAll({ database, runtime }: RecountDeps): Promise<number> {
 }
 
 const hasDrifted = (post: PostCounts) =>
-  post.repliesCount !== post.replies || post.repostsCount !== post.reposts;
+  post.repliesCount !== post.replies ||
+  post.repostsCount !== post.reposts ||
+  post.quotesCount !== post.quotes;

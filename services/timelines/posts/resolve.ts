@@ -1,11 +1,12 @@
 import type { Caller } from '#kit/auth/caller';
-import { entitiesOf } from '#kit/text/entities';
 import type { TimelinesDeps } from '../deps';
 import { AuthorBlocked, ReferencedPostNotFound } from '../model';
 import { findAuthor, findMentionedPeople } from '../people/lookup';
 import { findBlocked } from '../people/relations-store';
 import type { Draft } from './draft';
+import { namesIn } from './names';
 import { findPosts, type PostRow } from './read-store';
+import { isPlainRepost, isQuote } from './reposts';
 import { isVisible } from './visibility';
 
 /** A draft with everything looked up that its row and its event need. */
@@ -15,11 +16,13 @@ export interface ResolvedPost {
   readonly mentions: { id: string; username: string }[];
   readonly hashtags: string[];
   readonly references: {
-    readonly rootId: string | null;
-    /** The original post when the draft reposts a plain repost. */
+    /** The originals when the draft replies to plain reposts, reposts or quotes them. */
+    readonly replyTo: string | null;
     readonly repostOf: string | null;
+    readonly rootId: string | null;
     readonly replyToAuthorId: string | null;
     readonly repostOfAuthorId: string | null;
+    readonly quoted: PostRow | null;
   };
 }
 
@@ -42,21 +45,6 @@ export async function resolveDraft(
   return { draft, author, mentions, hashtags, references };
 }
 
-const MAX_MENTIONS = 50;
-const MAX_HASHTAGS = 30;
-
-/** The distinct usernames and hashtags of a text, in their canonical forms. */
-export function namesIn(text: string): { usernames: string[]; hashtags: string[] } {
-  const entities = entitiesOf(text);
-  const distinct = (kind: 'mention' | 'hashtag') => [
-    ...new Set(entities.filter((entity) => entity.kind === kind).map(({ value }) => value)),
-  ];
-  return {
-    usernames: distinct('mention').slice(0, MAX_MENTIONS),
-    hashtags: distinct('hashtag').slice(0, MAX_HASHTAGS),
-  };
-}
-
 /** The existing people among those mentioned. With a block between author and user a mention stays plain text. */
 async function resolveMentions(deps: TimelinesDeps, authorId: string, usernames: readonly string[]) {
   if (usernames.length === 0) return [];
@@ -75,30 +63,32 @@ async function resolveReferences(
   draft: Draft,
 ): Promise<ResolvedPost['references']> {
   const ids = [draft.replyTo, draft.repostOf].filter((id) => id !== null);
-  if (ids.length === 0)
-    return { rootId: null, repostOf: null, replyToAuthorId: null, repostOfAuthorId: null };
   const found = await findPosts(deps.database, ids, authorId);
-  const parent = requireReferable(found, draft.replyTo, { authorId, field: 'reply_to' });
-  const reposted = requireReferable(found, draft.repostOf, { authorId, field: 'repost_of' });
-  const original = reposted && (await findOriginal(deps, reposted, authorId));
+  const original = async (id: string | null, field: string) => {
+    const post = requireReferable(found, id, { authorId, field });
+    return post && findOriginal(deps, post, { authorId, field });
+  };
+  const parent = await original(draft.replyTo, 'reply_to');
+  const reposted = await original(draft.repostOf, 'repost_of');
   return {
-    rootId: parent === null ? null : (parent.rootId ?? parent.id),
-    repostOf: original?.id ?? null,
+    replyTo: parent?.id ?? null,
+    repostOf: reposted?.id ?? null,
+    rootId: parent && (parent.rootId ?? parent.id),
     replyToAuthorId: parent?.authorId ?? null,
-    repostOfAuthorId: original?.authorId ?? null,
+    repostOfAuthorId: reposted?.authorId ?? null,
+    quoted: isQuote(draft) ? reposted : null,
   };
 }
 
-/** A repost without a text of its own stands for the post it reposts. */
+/** A plain repost stands for the post it reposts. */
 async function findOriginal(
   deps: TimelinesDeps,
-  reposted: PostRow,
-  authorId: string,
+  post: PostRow,
+  reference: { authorId: string; field: string },
 ): Promise<PostRow | null> {
-  const { repostOf } = reposted;
-  if (repostOf === null || reposted.text !== '') return reposted;
-  const found = await findPosts(deps.database, [repostOf], authorId);
-  return requireReferable(found, repostOf, { authorId, field: 'repost_of' });
+  if (!isPlainRepost(post) || post.repostOf === null) return post;
+  const found = await findPosts(deps.database, [post.repostOf], reference.authorId);
+  return requireReferable(found, post.repostOf, reference);
 }
 
 function requireReferable(

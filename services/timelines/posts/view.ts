@@ -1,29 +1,36 @@
 import { timeOfId } from '#kit/core/ids';
 import type { Post } from '../model';
 import type { PostRow } from './read-store';
+import { isQuote } from './reposts';
 
 export interface Likes {
   readonly count: number;
   readonly liked_by_viewer: boolean;
 }
 
+interface Context {
+  readonly mentions: Post['mentions'];
+  readonly likes: Likes | null;
+  /** The post that a quote is about, if the viewer may see it. */
+  readonly quoted: QuotedPost | undefined;
+  readonly viewerId: string | null;
+}
+
+type QuotedPost = Pick<PostRow, 'id' | 'text' | 'authorId' | 'username' | 'displayName' | 'avatarUrl'>;
+
 /** The representation of a post in responses. */
 export const viewOf = (
   post: Omit<PostRow, 'followed' | 'muted' | 'blocked'>,
-  { mentions, likes, viewerId }: { mentions: Post['mentions']; likes: Likes | null; viewerId: string | null },
+  { mentions, likes, quoted, viewerId }: Context,
 ): Post => ({
   id: post.id,
-  author: {
-    id: post.authorId,
-    username: post.username,
-    display_name: post.displayName,
-    avatar_url: post.avatarUrl,
-  },
+  author: authorOf(post),
   text: post.text,
   created_at: timeOfId(post.id).toISOString(),
   ...(post.replyTo !== null && { reply_to: post.replyTo }),
   ...(post.rootId !== null && { root_id: post.rootId }),
   ...(post.repostOf !== null && { repost_of: post.repostOf }),
+  quote: post.repostOf !== null && isQuote(post) ? quoteOf(post.repostOf, quoted) : null,
   mentions,
   hashtags: post.hashtags,
   media: post.mediaIds.map((id) => ({ id })),
@@ -31,6 +38,25 @@ export const viewOf = (
   likes_count: likes?.count ?? null,
   replies_count: post.repliesCount,
   reposts_count: post.repostsCount,
+  quotes_count: post.quotesCount,
   ...(viewerId !== null && likes !== null && { liked_by_me: likes.liked_by_viewer }),
   visibility: post.visibility,
+});
+
+const quoteOf = (id: string, quoted: QuotedPost | undefined): NonNullable<Post['quote']> =>
+  quoted === undefined
+    ? { id, state: 'unavailable' }
+    : {
+        id,
+        state: 'available',
+        author: authorOf(quoted),
+        text: quoted.text,
+        created_at: timeOfId(id).toISOString(),
+      };
+
+const authorOf = (post: Omit<QuotedPost, 'id' | 'text'>): Post['author'] => ({
+  id: post.authorId,
+  username: post.username,
+  display_name: post.displayName,
+  avatar_url: post.avatarUrl,
 });

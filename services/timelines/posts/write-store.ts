@@ -2,13 +2,13 @@ import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '#kit/mysql/database';
 import { postHashtags, postMentions, posts } from '../schema';
 
-export type NewPostRow = Omit<typeof posts.$inferInsert, 'repliesCount' | 'repostsCount' | 'deletedAt'>;
-export type CountColumn = 'repliesCount' | 'repostsCount';
+export type NewPostRow = Omit<typeof posts.$inferInsert, CountColumn | 'deletedAt'>;
+export type CountColumn = 'repliesCount' | 'repostsCount' | 'quotesCount';
 
 /**
  * Inserts a post with its mentions and hashtags.
  *
- * @throws on a duplicate key when the id exists, or the author has reposted that post before
+ * @throws on a duplicate key when the id exists, or the author has reposted that post plainly before
  */
 export async function insertPost(
   transaction: Transaction,

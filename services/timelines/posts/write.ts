@@ -3,8 +3,11 @@ import { PostFanOut } from '#contracts/jobs/posts';
 import { timeOfId } from '#kit/core/ids';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { isDuplicate, type Transaction } from '#kit/mysql/database';
+import { searchTokens } from '#kit/text/search-tokens';
 import { AlreadyReposted, ReferencedPostNotFound } from '../model';
+import { isQuote } from './reposts';
 import type { ResolvedPost } from './resolve';
+import { TEXT_VERSION } from './text-index';
 import { type CountColumn, incrementCount, insertPost } from './write-store';
 
 /**
@@ -15,8 +18,9 @@ import { type CountColumn, incrementCount, insertPost } from './write-store';
 export async function writePost(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
   const { draft, references } = post;
   await insert(transaction, id, post);
-  await increment(transaction, draft.replyTo, 'repliesCount', 'reply_to');
-  await increment(transaction, references.repostOf, 'repostsCount', 'repost_of');
+  const { replyTo, repostOf } = references;
+  await increment(transaction, replyTo, 'repliesCount', 'reply_to');
+  await increment(transaction, repostOf, isQuote(draft) ? 'quotesCount' : 'repostsCount', 'repost_of');
   await writeOutbox(transaction, outboxEntriesOf(id, post));
 }
 
@@ -26,13 +30,15 @@ async function insert(transaction: Transaction, id: string, post: ResolvedPost):
     id,
     authorId: author.id,
     text: draft.text,
-    replyTo: draft.replyTo,
+    replyTo: references.replyTo,
     rootId: references.rootId,
     repostOf: references.repostOf,
     visibility: draft.visibility,
     pollId: draft.pollId,
     mediaIds: draft.mediaIds,
     hashtags: post.hashtags,
+    searchTokens: searchTokens(draft.text, 'index').join(' '),
+    textVersion: TEXT_VERSION,
   };
   try {
     await insertPost(transaction, row, idsOf(post.mentions));
@@ -60,11 +66,12 @@ function outboxEntriesOf(id: string, { draft, author, references, mentions }: Re
     author_id: author.id,
     visibility: draft.visibility,
     mentions: idsOf(mentions),
-    reply_to: draft.replyTo,
+    reply_to: references.replyTo,
     reply_to_author_id: references.replyToAuthorId,
     root_id: references.rootId,
     repost_of: references.repostOf,
     repost_of_author_id: references.repostOfAuthorId,
+    is_quote: isQuote(draft),
     created_at: timeOfId(id).toISOString(),
   };
   const fanOut = { post_id: id, author_id: author.id, after_follower: null };

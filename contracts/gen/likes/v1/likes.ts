@@ -37,6 +37,8 @@ export interface AcceptLikeRequest {
   post_id: string;
   author_id: string;
   user_id: string;
+  /** Set when the like was given to another post, a plain repost of this one: the like is moved to this one first. */
+  given_to_id?: string | undefined;
 }
 
 export interface AcceptLikeResponse {
@@ -354,7 +356,7 @@ export const WithdrawLikeResponse: MessageFns<WithdrawLikeResponse> = {
 };
 
 function createBaseAcceptLikeRequest(): AcceptLikeRequest {
-  return { post_id: "", author_id: "", user_id: "" };
+  return { post_id: "", author_id: "", user_id: "", given_to_id: undefined };
 }
 
 export const AcceptLikeRequest: MessageFns<AcceptLikeRequest> = {
@@ -367,6 +369,9 @@ export const AcceptLikeRequest: MessageFns<AcceptLikeRequest> = {
     }
     if (message.user_id !== "") {
       writer.uint32(26).string(message.user_id);
+    }
+    if (message.given_to_id !== undefined) {
+      writer.uint32(34).string(message.given_to_id);
     }
     return writer;
   },
@@ -406,6 +411,14 @@ export const AcceptLikeRequest: MessageFns<AcceptLikeRequest> = {
             }
 
             message.user_id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.given_to_id = reader.string();
             continue;
           }
         }

@@ -64,6 +64,8 @@ export interface PostSummary {
   author_id: string;
   /** The start of the text. */
   excerpt: string;
+  /** Set for a repost without content of its own: the post it stands for, to which replies and likes belong. */
+  original_id?: string | undefined;
 }
 
 function createBaseCreateAcceptedPostRequest(): CreateAcceptedPostRequest {
@@ -508,7 +510,7 @@ export const GetPostsResponse: MessageFns<GetPostsResponse> = {
 };
 
 function createBasePostSummary(): PostSummary {
-  return { id: "", author_id: "", excerpt: "" };
+  return { id: "", author_id: "", excerpt: "", original_id: undefined };
 }
 
 export const PostSummary: MessageFns<PostSummary> = {
@@ -521,6 +523,9 @@ export const PostSummary: MessageFns<PostSummary> = {
     }
     if (message.excerpt !== "") {
       writer.uint32(26).string(message.excerpt);
+    }
+    if (message.original_id !== undefined) {
+      writer.uint32(34).string(message.original_id);
     }
     return writer;
   },
@@ -560,6 +565,14 @@ export const PostSummary: MessageFns<PostSummary> = {
             }
 
             message.excerpt = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.original_id = reader.string();
             continue;
           }
         }
