@@ -154,8 +154,8 @@ export const bookmarks = mysqlTable(
 );
 
 /**
- * Posts in the order in which their events arrived, by which live timelines resume: posts created asynchronously have
- * older ids than posts streamed before them. Positions have no gaps and become visible in order, because each is assigned
+ * Posts in the order in which they are streamed, by which live timelines resume: that of their ids for each author, except
+ * for posts created asynchronously, which may have older ids than posts streamed before them. Positions have no gaps and become visible in order, because each is assigned
  * under the lock of the head.
  */
 export const streamEntries = mysqlTable('stream_entries', {
@@ -167,4 +167,10 @@ export const streamEntries = mysqlTable('stream_entries', {
 export const streamHead = mysqlTable('stream_head', {
   id: int('id', { unsigned: true }).primaryKey(),
   position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
+});
+
+/** The newest post of each author in the stream. */
+export const streamAuthors = mysqlTable('stream_authors', {
+  authorId: uuid('author_id').primaryKey(),
+  postId: timeOrderedId('post_id').notNull(),
 });

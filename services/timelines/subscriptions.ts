@@ -13,7 +13,7 @@ import {
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { TimelinesDeps } from './deps';
-import { appendEntry } from './live/store';
+import { appendPost } from './live/store';
 import { applyEvent } from './people/replication';
 
 /** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
@@ -39,6 +39,6 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
     consumer: 'timelines-stream',
     events: [PostCreated],
     prefetch: 20,
-    handle: (message) => appendEntry(deps.database, message.data.id),
+    handle: ({ data }) => appendPost(deps.database, { id: data.id, authorId: data.author_id }),
   });
 }

@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from 'bun:test';
+import fc from 'fast-check';
 import { serveHttp } from '#kit/http/server';
 import { type Listener, listenTo } from '../../../tests/support/event-stream';
 import { eventually } from '../../../tests/support/eventually';
 import { testRuntime } from '../../../tests/support/servers';
 import { type Member, startTimelines } from '../../../tests/support/timelines';
-import { appendEntry, readHead } from './store';
+import { createAcceptedPost } from '../posts/accept';
+import { appendPost, listEntries, readHead } from './store';
 
 const runtime = testRuntime('timelines-live');
 const service = await startTimelines(runtime);
@@ -24,10 +26,12 @@ const open = async (path: string, reader?: Member, lastEventId?: string): Promis
 const homeOf = (reader: Member) => `/posts/home/${reader.username}/stream`;
 const idsIn = (listener: Listener) => listener.received.map((event) => event.data.id);
 
+let senders = 0;
+
 /** Creates a post and handles its event. */
 async function createAndStream(author: Member, body?: object): Promise<string> {
   const id = await post(author, body);
-  await appendEntry(deps.database, id);
+  await appendPost(deps.database, { id, authorId: author.id });
   return id;
 }
 
@@ -67,14 +71,17 @@ test('the public stream omits followers-only posts and those across a block', as
 
 test('a reconnecting reader gets every missed post once, also those with older ids than posts seen before', async () => {
   const author = await join('prolific');
-  const late = await post(author);
+  const late = deps.nextId();
   const stream = await open('/posts/stream');
   const seen = await createAndStream(author);
   await eventually(() => stream.received.length === 1);
   stream.close();
   await stream.ended;
+  await createAcceptedPost(deps, author, late, { text: 'accepted long ago' });
   const missed = [late, ...(await Promise.all(Array.from({ length: 150 }, () => post(author))))];
-  await Promise.all([...missed, seen, late].map((id) => appendEntry(deps.database, id)));
+  await Promise.all(
+    [...missed, seen, late].map((id) => appendPost(deps.database, { id, authorId: author.id })),
+  );
   const again = await open('/posts/stream', undefined, stream.lastEventId());
   const live = await createAndStream(author);
   await eventually(() => idsIn(again).includes(live));
@@ -84,6 +91,33 @@ test('a reconnecting reader gets every missed post once, also those with older i
   );
   again.close();
 });
+
+test('posts of one author are streamed in the order in which they were sent, however their events are handled', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ author: fc.nat(2), rank: fc.integer() }), { minLength: 2, maxLength: 12 }),
+      async (sent) => {
+        const authors = await Promise.all([0, 1, 2].map(() => join(`sender_${++senders}`)));
+        const head = await readHead(deps.database);
+        const written: { id: string; authorId: string; rank: number }[] = [];
+        for (const { author, rank } of sent) {
+          const sender = authors[author];
+          if (sender) written.push({ id: await post(sender), authorId: sender.id, rank });
+        }
+        const handled = written.toSorted((one, other) => one.rank - other.rank);
+        // Twice, because delivery is at least once.
+        await Promise.all([...handled, ...handled].map((each) => appendPost(deps.database, each)));
+        const streamed = (await listEntries(deps.database, head, 100)).map((entry) => entry.postId);
+        expect(streamed.toSorted()).toEqual(written.map(({ id }) => id).toSorted());
+        for (const { id } of authors) {
+          const own = written.filter(({ authorId }) => authorId === id).map((each) => each.id);
+          expect(streamed.filter((each) => own.includes(each))).toEqual(own);
+        }
+      },
+    ),
+    { numRuns: 15 },
+  );
+}, 60_000);
 
 test('a reader without matching posts resumes at the head, not where it started', async () => {
   const [reader, other] = [await join('patient'), await join('unrelated')];

@@ -1,6 +1,6 @@
 import { and, eq, inArray, or, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { blocks, bookmarks, follows, mutes } from '../schema';
+import { blocks, bookmarks, follows, mutes, streamAuthors } from '../schema';
 
 /** The people among `otherIds` with a block between them and a person, in either direction. */
 export async function findBlocked(
@@ -67,4 +67,5 @@ export async function deleteRelations(transaction: Transaction, id: string): Pro
   for (const table of [blocks, mutes])
     await transaction.delete(table).where(or(eq(table.userId, id), eq(table.otherId, id)));
   await transaction.delete(bookmarks).where(eq(bookmarks.userId, id));
+  await transaction.delete(streamAuthors).where(eq(streamAuthors.authorId, id));
 }
