@@ -1,6 +1,7 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
 import type { Redis } from '#kit/redis/client';
+import type { CheckPost } from './post-check';
 
 export interface LikesStorage {
   readonly redis: Redis;
@@ -17,6 +18,8 @@ export interface LikesDeps {
   readonly tokens: TokenVerifier;
   /** The id of the person with a username. */
   readonly findPerson: (username: string) => Promise<string>;
+  /** Looks a post up for the person who likes it. */
+  readonly checkPost: CheckPost;
   /** How long likes of an author's posts are collected before the first digest mail. */
   readonly digestSeconds: number;
   readonly now: () => number;

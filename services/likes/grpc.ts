@@ -22,9 +22,9 @@ export const likesGrpc = (deps: LikesDeps) =>
         })),
       };
     },
-    async acceptLike({ post_id, author_id, user_id }) {
+    async acceptLike({ post_id, author_id, user_id, given_to_id }) {
       requireUuids({ author_id, user_id });
-      const like = { postId: post_id, authorId: author_id, userId: user_id };
+      const like = { postId: post_id, authorId: author_id, userId: user_id, givenTo: given_to_id ?? post_id };
       return { to_be_told: await notifications.acceptLike(deps, like) };
     },
     async withdrawLike({ post_id, user_id }) {

@@ -18,10 +18,15 @@ let messages = 0;
 afterAll(() => runtime.close());
 
 /** The expected likes. */
-type Model = Map<string, { post: string; person: string; atMs: number }>;
+type Model = Map<string, { post: string; person: string; atMs: number; isPending: boolean }>;
 
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ act: fc.constant('like'), post: fc.nat(3), person: fc.nat(4) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ act: fc.constant('like-pending'), post: fc.nat(3), person: fc.nat(4) }),
+  },
+  { weight: 4, arbitrary: fc.record({ act: fc.constant('settle'), post: fc.nat(3), person: fc.nat(4) }) },
   { weight: 5, arbitrary: fc.record({ act: fc.constant('unlike'), post: fc.nat(3), person: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('erase-person'), person: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('erase-post'), post: fc.nat(3) }) },
@@ -41,6 +46,7 @@ test('counts, lists and rankings agree after any sequence of likes, removals and
         else await act(storage, model, one, nowMs);
       }
       await expectAgreement(storage, model, nowMs);
+      for (const [name, like] of model) if (like.isPending) model.delete(name);
       await corrupt(storage);
       await rebuild(storage, () => nowMs);
       await expectAgreement(storage, model, nowMs);
@@ -53,13 +59,23 @@ async function act(storage: LikesStorage, model: Model, one: Step, nowMs: number
   const post = 'post' in one ? (POSTS[one.post] ?? '') : '';
   const person = 'person' in one ? (PEOPLE[one.person] ?? '') : '';
   const key = `${post} ${person}`;
-  if (one.act === 'like') {
+  if (one.act === 'like' || one.act === 'like-pending') {
+    const isPending = one.act === 'like-pending';
     const validation = { id: String(++messages), text: uuidv7() };
-    const { isNew } = await store.addLike(storage, { postId: post, userId: person, nowMs, validation });
-    expect(isNew).toBe(!model.has(key));
-    if (!isNew) return;
+    const like = { postId: post, userId: person, nowMs, isPending, validation };
+    const { isNew } = await store.addLike(storage, like);
+    const known = model.get(key);
+    expect(isNew).toBe(known === undefined);
+    if (known !== undefined) {
+      model.set(key, { ...known, isPending: known.isPending && isPending });
+      return;
+    }
     const newest = Math.max(0, ...[...model.values()].filter((l) => l.person === person).map((l) => l.atMs));
-    model.set(key, { post, person, atMs: Math.max(nowMs, newest + 1) });
+    model.set(key, { post, person, atMs: Math.max(nowMs, newest + 1), isPending });
+  } else if (one.act === 'settle') {
+    await store.settleLike(storage, { postId: post, userId: person, givenTo: post, nowMs });
+    const known = model.get(key);
+    if (known !== undefined) model.set(key, { ...known, isPending: false });
   } else if (one.act === 'unlike') {
     expect(await store.removeLike(storage, { postId: post, userId: person, nowMs })).toBe(model.delete(key));
   } else if (one.act === 'erase-person') {
@@ -72,12 +88,13 @@ async function act(storage: LikesStorage, model: Model, one: Step, nowMs: number
 }
 
 async function expectAgreement(storage: LikesStorage, model: Model, nowMs: number) {
-  const likes = [...model.values()];
+  const likes = [...model.values()].filter(({ isPending }) => !isPending);
   const counts = await store.readCounts(storage, POSTS, 'ann');
   expect(counts).toEqual(
     POSTS.map((postId) => ({
       postId,
-      count: likes.filter(({ post }) => post === postId).length,
+      count:
+        likes.filter(({ post }) => post === postId).length + (model.get(`${postId} ann`)?.isPending ? 1 : 0),
       likedByViewer: model.has(`${postId} ann`),
     })),
   );

@@ -1,3 +1,4 @@
+import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { integer, readEnv } from '#kit/config/environment';
 import { beanstalkdFields, redisFields, serviceFields } from '#kit/config/fields';
@@ -8,6 +9,7 @@ import { likes } from '.';
 import type { LikesDeps } from './deps';
 import { likesGrpc } from './grpc';
 import { createPersonLookup } from './people';
+import { createPostCheck } from './post-check';
 import { relayRedisOutbox } from './redis-outbox';
 import { KEY_PREFIX } from './store';
 import { subscribe } from './subscriptions';
@@ -33,6 +35,7 @@ const deps: LikesDeps = {
   storage,
   outbox: relayRedisOutbox(runtime, storage, { beanstalkd, rabbit }),
   findPerson: createPersonLookup(grpcClient('users', UsersServiceDefinition), Date.now),
+  checkPost: createPostCheck(runtime, grpcClient('timelines', TimelinesServiceDefinition)),
   digestSeconds: env.LIKES_DIGEST_SECONDS,
   now: Date.now,
   tokens,

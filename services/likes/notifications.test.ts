@@ -27,6 +27,7 @@ const makeDeps = (): LikesDeps => ({
   outbox: { wake() {} },
   tokens: tokens.verifier,
   findPerson: async () => author,
+  checkPost: async (postId) => postId,
   digestSeconds: 10,
   now: Date.now,
 });

@@ -6,24 +6,29 @@ import type { LikesDeps } from './deps';
 import * as store from './digest-store';
 import { requirePostId } from './post-id';
 import { redisOutboxEntry, scheduledOutboxEntry } from './redis-outbox-entry';
+import { settleLike } from './store';
 
 /**
- * Accepts a like whose post was found to exist: publishes `post.liked` for the notification in the app, and adds the like
+ * Accepts a like whose post was found to exist: it counts for everybody from now on. Publishes `post.liked` for the notification in the app, and adds the like
  * to the author's next digest mail. Idempotent; likes of one's own posts notify nobody.
  *
  * @returns whether the author is notified
  */
 export async function acceptLike(
   deps: LikesDeps,
-  like: { postId: string; userId: string; authorId: string },
+  like: { postId: string; userId: string; authorId: string; givenTo?: string },
 ): Promise<boolean> {
-  const { postId, userId, authorId } = like;
+  const { postId, userId, authorId, givenTo = postId } = like;
   requirePostId(postId);
+  requirePostId(givenTo);
+  await settleLike(deps.storage, { postId, userId, givenTo, nowMs: deps.now() });
   if (userId === authorId) return false;
   const liked_at = new Date(deps.now()).toISOString();
   const data = { post_id: postId, author_id: authorId, user_id: userId, liked_at };
   const isNotified = await store.acceptLike(deps.storage, {
-    ...like,
+    postId,
+    userId,
+    authorId,
     event: redisOutboxEntry(PostLiked, data, { actor: userId }),
     ...nextDigest(deps, authorId),
   });

@@ -8,29 +8,38 @@ import { requirePostId } from './post-id';
 import { redisOutboxEntry } from './redis-outbox-entry';
 import * as store from './store';
 
-/** Accepts a like at once; a job validates asynchronously that the post exists. `isNew` is false for a repeat. */
+/**
+ * Accepts a like at once; a job validates asynchronously that the post exists and is visible to the liker. Until then the
+ * like counts and shows for its liker only, unless timelines confirms the post at once. A like of a plain repost is one of
+ * its original. `isNew` is false for a repeat.
+ */
 export async function like(
   deps: LikesDeps,
   caller: Caller,
   postId: string,
 ): Promise<{ isNew: boolean; likes: PostLikes }> {
   requirePostId(postId);
+  const confirmedId = await deps.checkPost(postId, caller.id);
+  const likedId = confirmedId ?? postId;
   const nowMs = deps.now();
-  const data = { post_id: postId, user_id: caller.id, liked_at: new Date(nowMs).toISOString() };
+  const data = { post_id: likedId, user_id: caller.id, liked_at: new Date(nowMs).toISOString() };
   const validation = redisOutboxEntry(LikeValidate, data, { actor: caller.id });
   const { isNew, count } = await store.addLike(deps.storage, {
-    postId,
+    postId: likedId,
     userId: caller.id,
     nowMs,
+    isPending: confirmedId === null,
     validation,
   });
   if (isNew) deps.outbox.wake();
-  return { isNew, likes: { post_id: postId, count, liked_by_me: true } };
+  return { isNew, likes: { post_id: likedId, count, liked_by_me: true } };
 }
 
 export async function unlike(deps: LikesDeps, caller: Caller, postId: string): Promise<void> {
   requirePostId(postId);
-  await store.removeLike(deps.storage, { postId, userId: caller.id, nowMs: deps.now() });
+  const likedId = await deps.checkPost(postId, caller.id);
+  for (const id of new Set([postId, likedId ?? postId]))
+    await store.removeLike(deps.storage, { postId: id, userId: caller.id, nowMs: deps.now() });
 }
 
 export async function readCount(deps: LikesDeps, caller: Caller | null, postId: string): Promise<PostLikes> {

@@ -10,14 +10,27 @@ export const KEY_PREFIX = 'likes';
 /** Likes removed by one script call, which blocks Redis. */
 const ERASURE_BATCH = 100;
 
+/** @returns for a pending like the count that its liker sees */
 export async function addLike(
   storage: LikesStorage,
-  like: { postId: string; userId: string; nowMs: number; validation: RedisOutboxEntry },
+  like: { postId: string; userId: string; nowMs: number; isPending: boolean; validation: RedisOutboxEntry },
 ): Promise<{ isNew: boolean; count: number }> {
-  const { postId, userId, nowMs, validation } = like;
-  const args = [postId, userId, nowMs, validation.id, validation.text];
+  const { postId, userId, nowMs, isPending, validation } = like;
+  const args = [postId, userId, nowMs, validation.id, validation.text, isPending ? 1 : 0];
   const [isNew, count] = await runScript(storage, scripts.ADD_LIKE, ...args);
   return { isNew: isNew === '1', count: Number(count) };
+}
+
+/**
+ * Lets a pending like count for everybody. Idempotent.
+ *
+ * @param like.givenTo the post that the like was given to, when it belongs to another: it is moved
+ */
+export async function settleLike(
+  storage: LikesStorage,
+  like: { postId: string; userId: string; givenTo: string; nowMs: number },
+): Promise<void> {
+  await runScript(storage, scripts.SETTLE_LIKE, like.postId, like.userId, like.nowMs, like.givenTo);
 }
 
 /** @returns false when the like did not exist; `withdrawal` is sent only when it did */
@@ -31,7 +44,7 @@ export async function removeLike(
   return removed === '1';
 }
 
-/** The like counts of posts, in the order of the ids. */
+/** The like counts of posts, in the order of the ids; the viewer's pending likes are included. */
 export async function readCounts(
   storage: LikesStorage,
   postIds: readonly string[],

@@ -89,6 +89,7 @@ async function startService(): Promise<number> {
     storage,
     outbox,
     findPerson: async () => author,
+    checkPost: async (postId: string) => (postId === INVENTED ? null : postId),
     digestSeconds: 1,
     now: Date.now,
     tokens: tokens.verifier,

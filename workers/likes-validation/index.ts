@@ -19,14 +19,20 @@ const PENDING_MS = 2 * 60_000;
 const MAX_CLOCK_SKEW_MS = 60_000;
 const MAX_DELAY_MS = 15_000;
 
-/** Checks that a liked post exists and is visible to the liker. Accepts the like if so, withdraws it otherwise. */
+/**
+ * Checks that a liked post exists and is visible to the liker. Accepts the like if so, for the original of a plain repost,
+ * and withdraws it otherwise.
+ */
 export const likesValidationWorker = (deps: LikesValidationDeps): JobWorker<typeof LikeValidate> => ({
   source: { jobs: [LikeValidate] },
   concurrency: 8,
   async handle({ data: { post_id, user_id } }, context) {
-    const post = await findPost(deps, post_id, user_id);
+    const given = await findPost(deps, post_id, user_id);
+    const original = given?.original_id && (await findPost(deps, given.original_id, user_id));
+    const post = original || given;
     if (post !== undefined) {
-      await parkClientErrors(deps.likes.acceptLike({ post_id, user_id, author_id: post.author_id }));
+      const like = { post_id: post.id, user_id, author_id: post.author_id, given_to_id: post_id };
+      await parkClientErrors(deps.likes.acceptLike(like));
       return;
     }
     if (mayBePending(post_id, deps.now()) && (await findPost(deps, post_id)) === undefined)

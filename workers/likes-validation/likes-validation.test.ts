@@ -17,7 +17,7 @@ afterAll(() => runtime.close());
 /** Handles a like of a post, visible to the viewers in `seenBy`. */
 async function validate(
   postId: string,
-  posts: { seenBy?: readonly (string | undefined)[]; isUnavailable?: boolean },
+  posts: { seenBy?: readonly (string | undefined)[]; isUnavailable?: boolean; originalId?: string },
 ) {
   const outcomes: string[] = [];
   const { handle } = likesValidationWorker({
@@ -26,13 +26,27 @@ async function validate(
       async getPosts({ ids: [id = ''], viewer_id }) {
         if (posts.isUnavailable) throw new DependencyUnavailable();
         return posts.seenBy?.includes(viewer_id)
-          ? { posts: [{ id, author_id: author, excerpt: 'A post' }] }
+          ? {
+              posts: [
+                {
+                  id,
+                  author_id: author,
+                  excerpt: 'A post',
+                  original_id: id === postId ? posts.originalId : undefined,
+                },
+              ],
+            }
           : { posts: [] };
       },
     },
     likes: {
       async acceptLike(like) {
-        expect(like).toEqual({ post_id: postId, user_id: liker, author_id: author });
+        expect(like).toEqual({
+          post_id: posts.originalId ?? postId,
+          user_id: liker,
+          author_id: author,
+          given_to_id: postId,
+        });
         outcomes.push('accepted');
         return { to_be_told: true };
       },
@@ -58,6 +72,11 @@ test('a like of a post visible to the liker is accepted', async () => {
     expect((await validate(idGenerated(ageMs), { seenBy: [liker, undefined] })).outcomes).toEqual([
       'accepted',
     ]);
+});
+
+test('a like of a plain repost is accepted for its original', async () => {
+  const repost = { seenBy: [liker], originalId: idGenerated(90 * MINUTE_MS) };
+  expect((await validate(idGenerated(0), repost)).outcomes).toEqual(['accepted']);
 });
 
 test('a like of a post that does not exist is withdrawn', async () => {

@@ -8,6 +8,8 @@ import { LOST_JOB_SECONDS, WINDOWS } from '../rules';
  *
  *   post:<post>                  sorted set: person -> time in milliseconds. The source of truth; all else is derived
  *   person:<person>              sorted set: post -> time
+ *   pending:<post>               sorted set: person -> time of likes that are not validated, which nobody else sees
+ *   pending-of:<person>          sorted set: post -> time of the same
  *   popular:all                  sorted set: post -> likes
  *   popular:<window>             sorted set: post -> points
  *   standing:<window>            sorted set: post -> likes in the window
@@ -86,6 +88,22 @@ local function rank(post, at, by, now)
       add(key('popular', window.name), post, by * points)
     end
   end
+end
+
+local function place(post, person, at, now)
+  redis.call('ZADD', key('post', post), at, person)
+  redis.call('ZADD', key('person', person), at, post)
+  rank(post, at, 1, now)
+end
+
+-- Removes a pending like and returns its time.
+local function unpend(post, person)
+  local at = tonumber(redis.call('ZSCORE', key('pending', post), person))
+  if at then
+    redis.call('ZREM', key('pending', post), person)
+    redis.call('ZREM', key('pending-of', person), post)
+  end
+  return at
 end
 
 local function remove(post, person, now)

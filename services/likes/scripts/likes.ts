@@ -1,33 +1,66 @@
 import { script } from './library';
 
-/** `post, person, now, message id, message`: returns 1 for a new like and 0 for a repeat, and the likes of the post. */
+/**
+ * `post, person, now, message id, message, pending`: returns 1 for a new like and 0 for a repeat, and the likes of the
+ * post, a pending one included.
+ */
 export const ADD_LIKE = script(`
-local post, person, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local post, person, now, pending = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7] == '1'
 if redis.call('ZSCORE', key('post', post), person) then return { 0, total(post) } end
+if redis.call('ZSCORE', key('pending', post), person) then
+  if pending then return { 0, total(post) + 1 } end
+  place(post, person, unpend(post, person), now)
+  return { 0, total(post) }
+end
 -- The times of a person's likes are unique, so that the time alone is a cursor of their list.
-local newest = redis.call('ZRANGE', key('person', person), 0, 0, 'REV', 'WITHSCORES')
-local at = math.max(now, (tonumber(newest[2]) or 0) + 1)
-redis.call('ZADD', key('post', post), at, person)
-redis.call('ZADD', key('person', person), at, post)
-rank(post, at, 1, now)
+local at = now
+for _, list in ipairs({ 'person', 'pending-of' }) do
+  local newest = redis.call('ZRANGE', key(list, person), 0, 0, 'REV', 'WITHSCORES')
+  at = math.max(at, (tonumber(newest[2]) or 0) + 1)
+end
 send('beanstalkd', ARGV[5], ARGV[6])
-return { 1, total(post) }
+if not pending then
+  place(post, person, at, now)
+  return { 1, total(post) }
+end
+redis.call('ZADD', key('pending', post), at, person)
+redis.call('ZADD', key('pending-of', person), at, post)
+return { 1, total(post) + 1 }
+`);
+
+/**
+ * `post, person, now, given to`: a pending like counts from now on, with the time at which it was given. A like that was
+ * given to another post is moved to this one, unless the person likes it already.
+ */
+export const SETTLE_LIKE = script(`
+local post, person, now, given = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local at = unpend(given, person)
+if not at and given ~= post then
+  at = tonumber(redis.call('ZSCORE', key('post', given), person))
+  if at then remove(given, person, now) end
+end
+if at and not redis.call('ZSCORE', key('post', post), person) then
+  unpend(post, person)
+  place(post, person, at, now)
+end
+return 1
 `);
 
 /** `post, person, now[, message id, message]`: returns 1 when the like existed; only then the message is sent. */
 export const REMOVE_LIKE = script(`
-local removed = remove(ARGV[2], ARGV[3], tonumber(ARGV[4]))
+local removed = unpend(ARGV[2], ARGV[3]) and 1 or remove(ARGV[2], ARGV[3], tonumber(ARGV[4]))
 if removed == 1 and ARGV[5] then send('rabbitmq', ARGV[5], ARGV[6]) end
 return removed
 `);
 
-/** `viewer or '', post…`: returns for each post its likes, and 1 when the viewer likes it. */
+/** `viewer or '', post…`: returns for each post its likes, and 1 when the viewer likes it; the viewer's pending ones count. */
 export const READ_COUNTS = script(`
 local reply = {}
 for index = 3, #ARGV do
   local mine = ARGV[2] ~= '' and redis.call('ZSCORE', key('post', ARGV[index]), ARGV[2])
-  reply[#reply + 1] = total(ARGV[index])
-  reply[#reply + 1] = mine and 1 or 0
+  local pending = ARGV[2] ~= '' and redis.call('ZSCORE', key('pending', ARGV[index]), ARGV[2])
+  reply[#reply + 1] = total(ARGV[index]) + (pending and 1 or 0)
+  reply[#reply + 1] = (mine or pending) and 1 or 0
 end
 return reply
 `);
@@ -52,10 +85,12 @@ local posts = redis.call('ZRANGE', key('person', person), 0, ARGV[4] - 1)
 for _, post in ipairs(posts) do
   if remove(post, person, now) == 0 then redis.call('ZREM', key('person', person), post) end
 end
-if #posts == 0 then
+local pending = redis.call('ZRANGE', key('pending-of', person), 0, ARGV[4] - 1)
+for _, post in ipairs(pending) do unpend(post, person) end
+if #posts + #pending == 0 then
   redis.call('UNLINK', key('told', person), key('untold', person), key('digest', person), key('digest-window', person))
 end
-return #posts
+return #posts + #pending
 `);
 
 /** `post, now, limit`: removes likes of a post; returns how many. */
@@ -65,5 +100,7 @@ for _, person in ipairs(people) do
   remove(ARGV[2], person, tonumber(ARGV[3]))
   redis.call('SREM', key('told', person), ARGV[2])
 end
-return #people
+local pending = redis.call('ZRANGE', key('pending', ARGV[2]), 0, ARGV[4] - 1)
+for _, person in ipairs(pending) do unpend(ARGV[2], person) end
+return #people + #pending
 `);
