@@ -8,6 +8,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
+import { findAttachments, publishAttachments } from './attachments';
 import type { MediaDeps } from './deps';
 import type { File } from './files/model';
 import { deleteFile, readFileUrl } from './files/service';
@@ -52,6 +53,8 @@ export const mediaGrpc = (deps: MediaDeps) =>
     rejectPicture: async (request) => ({
       recorded: await rejectPicture(deps, validated(Rejected, request)),
     }),
+    getFiles: async ({ ids }) => ({ files: await findAttachments(deps, ids) }),
+    publishFiles: async ({ owner_id, ids }) => ({ files: await publishAttachments(deps, owner_id, ids) }),
   });
 
 async function* bytesOf(messages: AsyncIterator<UploadAvatarRequest>): AsyncGenerator<Uint8Array> {

@@ -6,6 +6,7 @@ import { serveService, startService } from '#kit/service';
 import { polls } from '.';
 import type { PollsDeps } from './deps';
 import { publishEndedPolls } from './ended-polls';
+import { pollsGrpc } from './grpc';
 import { enableTimeToLive, pollsTable } from './store';
 import { subscribe } from './subscriptions';
 
@@ -31,4 +32,4 @@ const deps: PollsDeps = {
 };
 subscribe(deps, rabbit);
 publishEndedPolls(deps, rabbit);
-await serveService(runtime, env, { app: polls(deps) });
+await serveService(runtime, env, { app: polls(deps), grpc: [pollsGrpc(deps)] });

@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { uuidv7 } from '#kit/core/ids';
 import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
 import { DependencyUnavailable } from '#kit/errors/problem';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
 import { routeClaims } from '#kit/http/route-claims';
 import { callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { polls } from '.';
 import type { PollsDeps } from './deps';
+import { pollsGrpc } from './grpc';
 import { sharesOf } from './rules';
 import { erasePerson, pollsTable } from './store';
 
@@ -268,4 +272,29 @@ test('routes for authenticated callers reject anonymous ones', async () => {
   for (const { method, path, auth } of routeClaims(app))
     if (auth === 'user')
       expect((await call(method, path.replaceAll(/:\w+/g, 'anything'), { body: {} })).status).toBe(401);
+});
+
+test('other services learn who made a poll, and nothing of one that does not exist', async () => {
+  const internalSecret = 'a secret for this test';
+  const server = {
+    host: '127.0.0.1',
+    port: 0,
+    services: [pollsGrpc({ table })],
+    internalSecret,
+    audience: 'polls',
+  };
+  const { port } = await startGrpcServer(runtime, server);
+  const registry = {
+    instances: () => [{ host: '127.0.0.1', grpc_port: port, state: 'up' as const }],
+    onChange: () => () => undefined,
+  };
+  const definition = PollsServiceDefinition;
+  const client = createGrpcClient(runtime, { service: 'polls', definition, registry, internalSecret });
+  const [{ id, author }, orphan] = [await createPoll(), await createPoll()];
+  await erasePerson(table, orphan.author.id);
+  const { polls: found } = await client.getPolls({ ids: [id, uuidv7(), 'no-uuid', orphan.id] });
+  expect(found).toEqual([{ id, author_id: author.id }, { id: orphan.id } as never]);
+  const tooMany = Array.from({ length: 101 }, () => id);
+  const refusal: unknown = await client.getPolls({ ids: tooMany }).catch((failure: unknown) => failure);
+  expect(refusal).toMatchObject({ status: 422 });
 });

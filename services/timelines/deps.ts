@@ -1,4 +1,6 @@
 import type { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import type { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
+import type { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
@@ -16,6 +18,8 @@ export interface TimelinesDeps {
   readonly tokens: TokenVerifier;
   readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'getUsers' | 'getUserByUsername'>;
   readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts'>;
+  readonly media: Pick<GrpcClient<MediaServiceDefinition>, 'getFiles' | 'publishFiles'>;
+  readonly polls: Pick<GrpcClient<PollsServiceDefinition>, 'getPolls'>;
   readonly nextId: () => string;
   /** Maximum length of a post in characters. */
   readonly postMaxLength: number;

@@ -1,4 +1,6 @@
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
+import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { beanstalkdFields, mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
@@ -49,6 +51,8 @@ const deps: TimelinesDeps = {
   outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
   users: grpcClient('users', UsersServiceDefinition),
   likes: grpcClient('likes', LikesServiceDefinition),
+  media: grpcClient('media', MediaServiceDefinition),
+  polls: grpcClient('polls', PollsServiceDefinition),
   nextId: await openIdGenerator(
     runtime,
     mysqlAddress(env, env.TIMELINES_DB_NAME, env.TIMELINES_DATABASE_URL),

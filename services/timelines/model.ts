@@ -31,7 +31,7 @@ export const NewPost = Type.Object({
   text: Type.Optional(
     Type.String({
       maxLength: MAX_CODE_UNITS,
-      description: 'Plain text; optional in a repost or with media',
+      description: 'Plain text; optional in a repost, with media or with a poll',
       examples: ['Good morning, @bob #birds'],
       error: 'Expected a shorter text',
     }),
@@ -45,8 +45,14 @@ export const NewPost = Type.Object({
       description: 'Id of the post to repost, or to quote when there is a text',
     }),
   ),
-  media_ids: Type.Optional(Type.Array(Uuid, { maxItems: MAX_MEDIA, uniqueItems: true })),
-  poll_id: Type.Optional(Uuid),
+  media_ids: Type.Optional(
+    Type.Array(Uuid, {
+      maxItems: MAX_MEDIA,
+      uniqueItems: true,
+      description: 'Files of your own; a public post makes them public',
+    }),
+  ),
+  poll_id: Type.Optional(Type.String({ ...Uuid, description: 'A poll of your own' })),
   visibility: Type.Optional(Visibility),
 });
 export type NewPost = Static<typeof NewPost>;
@@ -87,7 +93,18 @@ export const Post = Type.Object({
   quote: Type.Optional(nullable(Quote)),
   mentions: Type.Array(Type.Object({ id: Type.String(), username: Type.String() })),
   hashtags: Type.Array(Type.String(), { examples: [['birds']] }),
-  media: Type.Array(Type.Object({ id: Type.String() })),
+  media: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      type: Type.Optional(Type.String({ description: 'Media type', examples: ['image/png'] })),
+      url: Type.Optional(
+        Type.String({
+          description: 'Address of the content; that of a private file expires after 15 minutes',
+        }),
+      ),
+    }),
+    { description: 'Ids alone while the media service is unavailable' },
+  ),
   poll_id: Type.Optional(Type.String()),
   likes_count: nullable(Type.Integer({ description: 'Null while the likes service is unavailable' })),
   replies_count: Type.Integer(),

@@ -1,4 +1,6 @@
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
+import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
+import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
@@ -21,7 +23,7 @@ export interface Member {
   readonly authorization: string;
 }
 
-/** The service on a database of its own and the shared Redis; users and likes are unavailable unless `parts` has them. */
+/** The service on a database of its own and the shared Redis; other services are unavailable unless `parts` has them. */
 export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesDeps> = {}) {
   const storage = await testDatabase();
   const tokens = await testTokens();
@@ -46,6 +48,16 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     likes: createGrpcClient(runtime, {
       service: 'likes',
       definition: LikesServiceDefinition,
+      ...unavailable,
+    }),
+    media: createGrpcClient(runtime, {
+      service: 'media',
+      definition: MediaServiceDefinition,
+      ...unavailable,
+    }),
+    polls: createGrpcClient(runtime, {
+      service: 'polls',
+      definition: PollsServiceDefinition,
       ...unavailable,
     }),
     nextId: createIdGenerator(1),

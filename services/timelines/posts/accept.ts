@@ -6,6 +6,7 @@ import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import type { NewPost, QueuedPost } from '../model';
+import { publishAttachments } from './attachments';
 import { deliverToOwnFeed } from './create';
 import { type Draft, parseDraft } from './draft';
 import { postExists } from './read-store';
@@ -71,6 +72,7 @@ export async function createAcceptedPost(
   const draft = parseDraft(input, deps.postMaxLength);
   if (await postExists(deps.database, id)) return false;
   const post = await resolveDraft(deps, author, draft);
+  await publishAttachments(deps, post);
   try {
     await inTransaction(deps.database, (transaction) => writePost(transaction, id, post));
   } catch (failure) {

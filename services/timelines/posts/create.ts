@@ -3,6 +3,7 @@ import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idem
 import type { TimelinesDeps } from '../deps';
 import { deliverToFeeds } from '../feeds/store';
 import type { NewPost, Post } from '../model';
+import { publishAttachments } from './attachments';
 import { parseDraft } from './draft';
 import { type ResolvedPost, resolveDraft } from './resolve';
 import { viewOf } from './view';
@@ -21,7 +22,8 @@ export async function createPost(
   const draft = parseDraft(input, deps.postMaxLength);
   const keyed = { ...request, caller: caller.id, body: input };
   const response = await idempotent(deps.database, keyed, async () => {
-    const post = await resolveDraft(deps, caller, draft);
+    const resolved = await resolveDraft(deps, caller, draft);
+    const post = { ...resolved, files: await publishAttachments(deps, resolved) };
     const id = deps.nextId();
     return async (transaction) => {
       await writePost(transaction, id, post);
@@ -34,8 +36,9 @@ export async function createPost(
 }
 
 /** A new post has no replies, reposts or likes yet, so its view needs no query. */
-const viewOfNewPost = (id: string, { draft, author, references, mentions, hashtags }: ResolvedPost): Post =>
-  viewOf(
+function viewOfNewPost(id: string, post: ResolvedPost): Post {
+  const { draft, author, references, mentions, hashtags, files } = post;
+  return viewOf(
     {
       ...draft,
       ...references,
@@ -51,11 +54,13 @@ const viewOfNewPost = (id: string, { draft, author, references, mentions, hashta
     },
     {
       quoted: references.quoted ?? undefined,
+      files,
       mentions,
       likes: { count: 0, liked_by_viewer: false },
       viewerId: author.id,
     },
   );
+}
 
 /** Lets authors read their own post at once. Best effort: the fan-out delivers it as well. */
 export function deliverToOwnFeed(deps: TimelinesDeps, authorId: string, postId: string): void {

@@ -1,5 +1,6 @@
 import type { TimelinesDeps } from '../deps';
 import type { Post } from '../model';
+import { findFiles } from './attachments';
 import * as store from './read-store';
 import { isPlainRepost, isQuote } from './reposts';
 import { type Likes, viewOf } from './view';
@@ -37,7 +38,7 @@ async function findShown(
   return new Map([...found].filter(([, post]) => isVisible(post, viewerId) && !post.muted));
 }
 
-/** The views of posts; mentions, likes and quoted posts are read in one batch each. A plain repost has its original's likes. */
+/** The views of posts; mentions, likes, quoted posts and files are read in one batch each. A plain repost has its original's likes. */
 export async function hydrate(
   deps: TimelinesDeps,
   viewerId: string | null,
@@ -45,15 +46,18 @@ export async function hydrate(
 ): Promise<Post[]> {
   const likedIds = [...new Set(posts.map(likedIdOf))];
   const withMentions = posts.filter((post) => post.text.includes('@')).map((post) => post.id);
-  const [mentions, likes, quoted] = await Promise.all([
+  const fileIds = [...new Set(posts.flatMap((post) => post.mediaIds))];
+  const [mentions, likes, quoted, files] = await Promise.all([
     store.findMentions(deps.database, withMentions),
     findLikes(deps, viewerId, likedIds),
     findShown(deps, viewerId, posts.filter(isQuote)),
+    findFiles(deps, fileIds),
   ]);
   return posts.map((post) =>
     viewOf(post, {
       mentions: mentions.get(post.id) ?? [],
       likes: likes?.get(likedIdOf(post)) ?? null,
+      files,
       quoted: quoted.get(post.repostOf ?? ''),
       viewerId,
     }),

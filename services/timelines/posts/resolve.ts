@@ -1,8 +1,10 @@
+import type { FileSummary } from '#contracts/gen/media/v1/media';
 import type { Caller } from '#kit/auth/caller';
 import type { TimelinesDeps } from '../deps';
 import { AuthorBlocked, ReferencedPostNotFound } from '../model';
 import { findAuthor, findMentionedPeople } from '../people/lookup';
 import { findBlocked } from '../people/relations-store';
+import { resolveAttachments } from './attachments';
 import type { Draft } from './draft';
 import { namesIn } from './names';
 import { findPosts, type PostRow } from './read-store';
@@ -15,6 +17,7 @@ export interface ResolvedPost {
   readonly author: { id: string; username: string; displayName: string; avatarUrl: string | null };
   readonly mentions: { id: string; username: string }[];
   readonly hashtags: string[];
+  readonly files: FileSummary[];
   readonly references: {
     /** The originals when the draft replies to plain reposts, reposts or quotes them. */
     readonly replyTo: string | null;
@@ -27,9 +30,9 @@ export interface ResolvedPost {
 }
 
 /**
- * Looks up the author, the mentioned people and the referenced posts.
+ * Looks up the author, the mentioned people, the referenced posts and the attachments.
  *
- * @throws UserNotFound, ReferencedPostNotFound, AuthorBlocked
+ * @throws UserNotFound, ReferencedPostNotFound, AuthorBlocked, ValidationFailed, DependencyUnavailable
  */
 export async function resolveDraft(
   deps: TimelinesDeps,
@@ -37,12 +40,13 @@ export async function resolveDraft(
   draft: Draft,
 ): Promise<ResolvedPost> {
   const { usernames, hashtags } = namesIn(draft.text);
-  const [author, mentions, references] = await Promise.all([
+  const [author, mentions, references, files] = await Promise.all([
     findAuthor(deps, caller),
     resolveMentions(deps, caller.id, usernames),
     resolveReferences(deps, caller.id, draft),
+    resolveAttachments(deps, caller.id, draft),
   ]);
-  return { draft, author, mentions, hashtags, references };
+  return { draft, author, mentions, hashtags, references, files };
 }
 
 /** The existing people among those mentioned. With a block between author and user a mention stays plain text. */

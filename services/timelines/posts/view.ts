@@ -1,3 +1,4 @@
+import type { FileSummary } from '#contracts/gen/media/v1/media';
 import { timeOfId } from '#kit/core/ids';
 import type { Post } from '../model';
 import type { PostRow } from './read-store';
@@ -13,6 +14,8 @@ interface Context {
   readonly likes: Likes | null;
   /** The post that a quote is about, if the viewer may see it. */
   readonly quoted: QuotedPost | undefined;
+  /** Files of this and other posts; undefined while the media service is unavailable. */
+  readonly files: readonly FileSummary[] | undefined;
   readonly viewerId: string | null;
 }
 
@@ -21,7 +24,7 @@ type QuotedPost = Pick<PostRow, 'id' | 'text' | 'authorId' | 'username' | 'displ
 /** The representation of a post in responses. */
 export const viewOf = (
   post: Omit<PostRow, 'followed' | 'muted' | 'blocked'>,
-  { mentions, likes, quoted, viewerId }: Context,
+  { mentions, likes, quoted, files, viewerId }: Context,
 ): Post => ({
   id: post.id,
   author: authorOf(post),
@@ -33,7 +36,7 @@ export const viewOf = (
   quote: post.repostOf !== null && isQuote(post) ? quoteOf(post.repostOf, quoted) : null,
   mentions,
   hashtags: post.hashtags,
-  media: post.mediaIds.map((id) => ({ id })),
+  media: mediaOf(post, files),
   ...(post.pollId !== null && { poll_id: post.pollId }),
   likes_count: likes?.count ?? null,
   replies_count: post.repliesCount,
@@ -42,6 +45,20 @@ export const viewOf = (
   ...(viewerId !== null && likes !== null && { liked_by_me: likes.liked_by_viewer }),
   visibility: post.visibility,
 });
+
+/** A deleted or rejected file is omitted. A file that its owner has made private is shown in a public post without a URL. */
+function mediaOf(
+  { mediaIds, visibility }: Pick<PostRow, 'mediaIds' | 'visibility'>,
+  files: Context['files'],
+): Post['media'] {
+  if (files === undefined) return mediaIds.map((id) => ({ id }));
+  return mediaIds.flatMap((id) => {
+    const file = files.find((each) => each.id === id);
+    if (file === undefined || file.status === 'rejected') return [];
+    const isShown = visibility === 'followers' || file.visibility === 'public';
+    return { id, type: file.type, ...(isShown && { url: file.url }) };
+  });
+}
 
 const quoteOf = (id: string, quoted: QuotedPost | undefined): NonNullable<Post['quote']> =>
   quoted === undefined

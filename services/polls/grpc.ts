@@ -1,0 +1,22 @@
+import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
+import { isUuid } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
+import { grpcService } from '#kit/grpc/server';
+import type { PollsDeps } from './deps';
+import { findPoll } from './store';
+
+const MAX_IDS = 100;
+
+/** The internal API of polls, for services that refer to them. */
+export const pollsGrpc = ({ table }: Pick<PollsDeps, 'table'>) =>
+  grpcService(PollsServiceDefinition, {
+    async getPolls({ ids }) {
+      if (ids.length > MAX_IDS)
+        throw new ValidationFailed({
+          errors: [{ field: 'ids', message: `Expected at most ${MAX_IDS} ids` }],
+        });
+      const found = await Promise.all(ids.filter(isUuid).map((id) => findPoll(table, id)));
+      const polls = found.filter((poll) => poll !== undefined);
+      return { polls: polls.map(({ id, author_id }) => ({ id, author_id: author_id ?? undefined })) };
+    },
+  });
