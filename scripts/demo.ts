@@ -41,6 +41,7 @@ async function main(): Promise<void> {
   for (const person of [ada, bela]) await signUp(api, person);
   const postId = await followAndPost(api, ada, bela);
   await postAsynchronously(api, ada);
+  await quotePost(api, bela, postId);
   await like(api, ada, bela, postId);
   await vote(api, ada, bela);
   await pay(api, inbox, bela);
@@ -102,6 +103,15 @@ async function postAsynchronously(api: Api, ada: Visitor): Promise<void> {
   );
 }
 
+async function quotePost(api: Api, bela: Visitor, postId: string): Promise<void> {
+  await step(
+    api,
+    `${bela.username} quotes the post`,
+    { method: 'POST', path: '/posts', as: bela, body: { text: 'Look at these two!', repost_of: postId } },
+    { status: 201 },
+  );
+}
+
 async function like(api: Api, ada: Visitor, bela: Visitor, postId: string): Promise<void> {
   await step(
     api,
@@ -137,6 +147,12 @@ async function vote(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
     as: bela,
     body: { option: 'Rook' },
   };
+  await step(
+    api,
+    `${ada.username} posts the poll`,
+    { method: 'POST', path: '/posts', as: ada, body: { poll_id: textField(body, 'id') } },
+    { status: 201 },
+  );
   await step(api, `${bela.username} votes`, ballot);
   await step(api, 'A second vote is rejected', ballot, { status: 409 });
 }

@@ -175,6 +175,27 @@ describe('the microblog', () => {
     });
   });
 
+  test('a post holds a poll of its author’s own, and a quote outlives what it quotes', async () => {
+    const poll = await alice.post('/polls', { question: 'Again?', options: ['Yes', 'No'] });
+    expect((await bob.post('/posts', { poll_id: poll.body.id })).status).toBe(422);
+    const asked = await alice.post('/posts', { poll_id: poll.body.id });
+    expect([asked.status, asked.body.text]).toEqual([201, '']);
+    expect((await bob.post('/posts', { text: 'x', media_ids: [crypto.randomUUID()] })).status).not.toBe(201);
+    const quote = await bob.post('/posts', { text: 'Vote here', repost_of: asked.body.id });
+    expect(quote.body.quote).toMatchObject({ state: 'available' });
+    expect((await alice.delete(`/posts/id/${asked.body.id}`)).status).toBe(204);
+    const { status, body } = await call('GET', `/posts/id/${quote.body.id}`);
+    expect([status, body.quote]).toEqual([200, { id: asked.body.id, state: 'unavailable' }]);
+  });
+
+  test('a stranger’s like of a post for followers is seen by nobody else', async () => {
+    const hugo = await join(system.url, 'hugo');
+    const { body } = await alice.post('/posts', { text: 'For followers', visibility: 'followers' });
+    expect((await hugo.post(`/likes/${body.id}`)).status).toBe(201);
+    expect((await call('GET', `/likes/${body.id}/count`)).body.count).toBe(0);
+    expect((await call('GET', '/users/hugo/likes')).body.items).toEqual([]);
+  });
+
   test('a block removes the relations of two people, and prevents follows, replies, likes and votes', async () => {
     const [fay, gus] = await Promise.all([join(system.url, 'fay'), join(system.url, 'gus')]);
     await gus.post('/users/follow/fay');
