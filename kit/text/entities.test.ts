@@ -58,6 +58,13 @@ describe('URLs', () => {
     ['「https://example.jp/道」', ['https://example.jp/道']],
   ])('%s', (text, urls) => expect(urlsOf(text).map(({ value }) => value)).toEqual(urls));
 
+  test('offsets count from the start of the text, and a URL at the end of a long run is whole or none', () => {
+    const text = '東京 https://example.com/a と https://example.org/b?c';
+    for (const { start, end, value } of urlsOf(text)) expect(text.slice(start, end)).toBe(value);
+    const long = `「${'字'.repeat(4_000)}」https://example.com/${'a'.repeat(500)} https://example.org/`;
+    expect(urlsOf(long).map(({ value }) => value)).toEqual(['https://example.org/']);
+  });
+
   test.each([
     `https://${'a'.repeat(9_000)}`,
     `https://example.com/${'a'.repeat(9_000)}`,

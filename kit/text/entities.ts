@@ -42,9 +42,28 @@ export function entitiesOf(text: string): Entity[] {
 /** The web addresses (`http`, `https`) of a text: those on a host name of the public DNS. */
 export function urlsOf(text: string): Entity[] {
   if (!text.includes('://')) return [];
-  return (links.match(text) ?? [])
-    .filter(({ schema, url }) => /^https?:$/i.test(schema) && isPublicUrl(url))
-    .map(({ index, lastIndex, raw }) => ({ kind: 'url', start: index, end: lastIndex, value: raw }));
+  return [...text.matchAll(/\S+/g)].flatMap((run) => urlsInRun(run[0], run.index));
+}
+
+/** Scanning quotes and brackets in paths takes quadratic time; a run without white space is scanned no further than this. */
+const MAX_RUN_CHARACTERS = 2 * MAX_URL_CHARACTERS;
+
+/** @param offset of the run in its text */
+function urlsInRun(run: string, offset: number): Entity[] {
+  if (!run.includes('://')) return [];
+  const scanned = run.slice(0, MAX_RUN_CHARACTERS);
+  // What ends where the scan does may go on.
+  const isWhole = (end: number) => end < scanned.length || scanned.length === run.length;
+  return (links.match(scanned) ?? [])
+    .filter(
+      ({ schema, url, lastIndex }) => /^https?:$/i.test(schema) && isPublicUrl(url) && isWhole(lastIndex),
+    )
+    .map(({ index, lastIndex, raw }) => ({
+      kind: 'url',
+      start: offset + index,
+      end: offset + lastIndex,
+      value: raw,
+    }));
 }
 
 function isPublicUrl(url: string): boolean {

@@ -1,3 +1,4 @@
+import { Counter } from 'prom-client';
 import { sleep } from '#kit/core/back-off';
 import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
@@ -22,8 +23,13 @@ type IndexDeps = Pick<TimelinesDeps, 'runtime' | 'database'>;
  * instances. Repeated, because an instance of the version before may write such posts while it is being replaced.
  */
 export function indexTextsInBackground(deps: IndexDeps): void {
+  const indexed = new Counter({
+    name: 'post_texts_indexed_total',
+    help: 'Posts whose hashtags and search tokens were derived again in the background',
+    registers: [deps.runtime.metrics],
+  });
   repeatEvery(deps.runtime, 'indexing the texts of posts', { everyMs: EVERY_MS }, async () => {
-    await withLock(deps.database, LOCK, () => indexTexts(deps));
+    indexed.inc((await withLock(deps.database, LOCK, () => indexTexts(deps))) ?? 0);
   });
 }
 
