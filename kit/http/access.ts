@@ -23,31 +23,42 @@ type VerifyService = (token: string | undefined) => Promise<string>;
  */
 export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
   return new Elysia({ name: 'access' })
-    .macro('public', { detail: rule('public') })
+    .macro('public', { detail: rule('public'), transform: ({ request }) => throwRefusal(request) })
     .macro('optionalUser', {
       detail: { ...rule('optional'), security: [{}, ...BEARER] },
-      transform: ({ request }) => readCaller(request, tokens),
+      transform: ({ request }) => admitted(request, readCaller(request, tokens)),
       resolve: ({ request }) => ({ caller: exchangeOf(request).caller ?? null }),
     })
     .macro('user', {
       detail: { ...rule('user'), security: BEARER },
-      transform: ({ request }) => requireUser(request, tokens),
+      transform: ({ request }) => admitted(request, requireUser(request, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     })
     .macro('permission', (name: string) => ({
       detail: { ...rule(name), security: BEARER },
-      transform: ({ request }) => requirePermission(request, name, tokens),
+      transform: ({ request }) => admitted(request, requirePermission(request, name, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     }))
     .macro('service', {
       detail: { ...rule('service'), security: BEARER },
-      transform: ({ request }) => requireService(request, verifyService),
+      transform: ({ request }) => admitted(request, requireService(request, verifyService)),
       resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
     });
 }
 
 /** Read by `routeClaims`, so that the registry and the documentation show the enforced rule. */
 const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
+
+/** What is wrong with a request is nothing to a client without access. */
+async function admitted(request: Request, check: Promise<void>): Promise<void> {
+  await check;
+  throwRefusal(request);
+}
+
+function throwRefusal(request: Request): void {
+  const { refusal } = exchangeOf(request);
+  if (refusal !== undefined) throw refusal;
+}
 
 function authenticatedCaller(request: Request): Caller {
   const { caller } = exchangeOf(request);

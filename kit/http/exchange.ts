@@ -1,4 +1,5 @@
 import type { Caller } from '../auth/caller';
+import type { Problem } from '../errors/problem';
 import { continueTrace, runningTrace, type Trace } from '../tracing/context';
 
 /** The state of a request while it is handled. */
@@ -8,6 +9,8 @@ export interface Exchange {
   readonly startedMs: number;
   /** Set by the access rule of the route. */
   caller?: Caller;
+  /** Found while the request was read; thrown once the access rule has admitted its client. */
+  refusal?: Problem;
   /** Set by the access rule `service`. */
   callingService?: string;
 }

@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '../errors/problem';
 
-export const InvalidCursor = defineProblem('request.invalid-cursor', 422, 'Invalid cursor');
+export const InvalidCursor = defineProblem('request.invalid-cursor', 400, 'Invalid cursor');
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;

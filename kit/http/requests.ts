@@ -3,12 +3,17 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { bodyTooLarge, problemResponse, UnsupportedMediaType } from '../errors/problem';
+import { bodyTooLarge, defineProblem, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
+import { readJson, requireUtf8 } from './body/json';
 import { exchangeOf } from './exchange';
 import { pathOf } from './request-path';
+import { createStrictness } from './strictness';
 
+export const MalformedUrl = defineProblem('request.malformed-url', 400, 'Malformed URL');
+
+const JSON_MEDIA_TYPE = 'application/json';
 /** Seconds; from a cached read to the gateway's request timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -33,18 +38,30 @@ export interface RequestRules {
 export function requests(runtime: Runtime, rules: RequestRules) {
   const durations = requestDurations(runtime);
   const mediaTypes = new Set(rules.mediaTypes);
-  return (app: Elysia) =>
-    app
+  return (app: Elysia) => {
+    const findRefusal = createStrictness(app);
+    return app
       .onRequest(({ request, set }) => {
         set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
         set.headers['x-content-type-options'] = 'nosniff';
+        if (!isDecodable(request.url)) throw new MalformedUrl();
         if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
           throw bodyTooLarge(rules.bodyBytes);
       })
       .onParse(({ request, contentType }) => {
         // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
-        if (request.body !== null && !mediaTypes.has(contentType))
+        if (request.body === null) return undefined;
+        if (!mediaTypes.has(contentType))
           throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
+        const mediaType = request.headers.get('content-type') ?? '';
+        if (contentType === JSON_MEDIA_TYPE) return readJson(request, mediaType);
+        requireUtf8(mediaType);
+        return undefined;
+      })
+      .onTransform(({ request, route, body, query }) => {
+        const pathname = pathOf(request.url);
+        const refusal = findRefusal({ method: request.method, route, pathname, body, query });
+        if (refusal !== undefined) exchangeOf(request).refusal = refusal;
       })
       .onError(({ request, code, error, set }) => {
         const path = pathOf(request.url);
@@ -79,6 +96,18 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         if (exchange.trace.span !== undefined)
           endSpan(exchange.trace, spanOf(request.method, pattern, status));
       });
+  };
+}
+
+/** Percent-encoded bytes must be UTF-8: a decoder would replace them with U+FFFD in silence. */
+function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true;
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Without the path and the query, which may hold secrets. */

@@ -1,4 +1,6 @@
+import { bindCursor } from './cursor';
 import { nextLink, type Page } from './pagination';
+import { pathOf } from './request-path';
 
 /** The part of Elysia's `set` that responses need. */
 export interface ResponseSet {
@@ -26,8 +28,10 @@ export async function noContent(set: ResponseSet, change: Promise<unknown>): Pro
   set.status = 204;
 }
 
-/** Responds with a page and the `Link` to the next one. */
+/** Responds with a page and the `Link` to the next one. Its cursor is good for this list only. */
 export function paged<Item>(set: ResponseSet, request: Request, page: Page<Item>): Page<Item> {
-  Object.assign(set.headers, nextLink(request.url, page));
-  return page;
+  if (page.next_cursor === null) return page;
+  const bound = { ...page, next_cursor: bindCursor(pathOf(request.url), page.next_cursor) };
+  Object.assign(set.headers, nextLink(request.url, bound));
+  return bound;
 }
