@@ -66,7 +66,8 @@ export const PaymentOverdue = defineEvent({
   data: Type.Object({ payment_id: Uuid }),
 });
 
-const refund = { ...payment, refund_id: Uuid };
+/** `amount` is that of the payment. `refund_amount` is what is given back; absent means the whole payment. */
+const refund = { ...payment, refund_id: Uuid, refund_amount: Type.Optional(Amount) };
 
 export const PaymentRefundRequested = defineEvent({
   name: 'payment.refund-requested',
@@ -91,7 +92,15 @@ export const PaymentRefundOverdue = defineEvent({
   data: Type.Object({ refund_id: Uuid }),
 });
 
-/** A payment has been refunded. Published once per payment. */
+/** A part of a payment has been refunded, and a part is left. Published once per such refund. */
+export const PaymentPartiallyRefunded = defineEvent({
+  name: 'payment.partially-refunded',
+  version: 1,
+  exchange: 'payments',
+  data: Type.Object({ ...refund, refund_amount: Amount, refunded_amount: Amount }),
+});
+
+/** All of a payment has been refunded. Published once per payment. */
 export const PaymentRefunded = defineEvent({
   name: 'payment.refunded',
   version: 1,

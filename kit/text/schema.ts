@@ -36,6 +36,15 @@ export function text(limits: TextLimits, options: StringOptions = {}): TString {
   });
 }
 
+/** Breaks a text into lines or columns, for which its place has no room (UAX #14: LF, LS, PS). */
+const ONE_LINE = '^[^\\n\\t\\u2028\\u2029]*$';
+
+/** Like `text`, and on one line: names, titles, descriptions that stand in a row of a table. */
+export const lineOfText = (limits: TextLimits, options: StringOptions = {}): TString => {
+  const schema = text(limits, { ...options, pattern: ONE_LINE });
+  return { ...schema, error: `${schema.error}, no line breaks` };
+};
+
 /** The name of the format for these limits; registered once for each. */
 function registered(min: number, max: number): string {
   const name = `text-${min}-${max}`;

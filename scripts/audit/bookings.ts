@@ -8,7 +8,7 @@ const SHOWN_ROWS = 10;
 
 /**
  * Reconciles payments with the ledger, which may be on another server: a successful payment has one transfer of its
- * amount, a refunded one has a reversal, and no other payment has a transfer.
+ * amount, each successful refund has a reversal of its amount, and no other payment has a transfer.
  *
  * Payments are read before the ledger, so that a payment which succeeds meanwhile is no violation; nor is one that is
  * refunded meanwhile, as only payments in a final state are checked for it.
@@ -18,25 +18,40 @@ export async function compareBookings(payments: Pool, ledger: Pool): Promise<Fin
   let afterId: Buffer = Buffer.alloc(16);
   for (;;) {
     const [rows] = await payments.query<RowDataPacket[]>(
-      `select payments.id, payments.state, amount, currency, transfer_id, refunds.id as refund_id
-         from payments left join refunds on payment_id = payments.id and refunds.state in ('pending', 'succeeded')
-        where payments.id > ? order by payments.id limit ?`,
+      'select id, state, amount, currency, transfer_id from payments where id > ? order by id limit ?',
       [afterId, BATCH],
     );
     const last = rows.at(-1);
     if (last === undefined) break;
     afterId = last.id;
-    const transfers = await transfersOf(ledger, rows.flatMap((row) => [row.id, row.refund_id ?? []]).flat());
-    for (const row of rows) wrong.push(...problemsOf(row, transfers));
+    const refunds = await refundsOf(
+      payments,
+      rows.map((row) => row.id),
+    );
+    const externalIds = [...rows, ...[...refunds.values()].flat()].map((row) => row.id);
+    const transfers = await transfersOf(ledger, externalIds);
+    for (const row of rows) wrong.push(...problemsOf(row, refunds.get(hex(row.id)) ?? [], transfers));
   }
   if (wrong.length === 0) return [];
   return [
     {
-      invariant: 'every successful payment has one transfer, and every refunded one a reversal',
+      invariant: 'every successful payment has one transfer, and every successful refund a reversal',
       rows: wrong.slice(0, SHOWN_ROWS),
       count: wrong.length,
     },
   ];
+}
+
+/** The refunds of payments that have succeeded, by payment; an amount of null means the whole payment. */
+async function refundsOf(
+  payments: Pool,
+  paymentIds: readonly Buffer[],
+): Promise<Map<string, RowDataPacket[]>> {
+  const [rows] = await payments.query<RowDataPacket[]>(
+    "select id, payment_id, amount from refunds where state = 'succeeded' and payment_id in (?)",
+    [paymentIds],
+  );
+  return Map.groupBy(rows, (row) => hex(row.payment_id));
 }
 
 async function transfersOf(
@@ -50,10 +65,13 @@ async function transfersOf(
   return new Map(rows.map((row) => [hex(row.external_id), row]));
 }
 
-function problemsOf(payment: RowDataPacket, transfers: ReadonlyMap<string, RowDataPacket>): string[] {
+function problemsOf(
+  payment: RowDataPacket,
+  refunds: readonly RowDataPacket[],
+  transfers: ReadonlyMap<string, RowDataPacket>,
+): string[] {
   const id = hex(payment.id);
   const transfer = transfers.get(id);
-  const reversal = payment.refund_id === null ? undefined : transfers.get(hex(payment.refund_id));
   const paid = payment.state === 'succeeded' || payment.state === 'refunded';
   if (!paid) {
     // While processing, the transfer is posted one step before the payment succeeds.
@@ -65,8 +83,14 @@ function problemsOf(payment: RowDataPacket, transfers: ReadonlyMap<string, RowDa
   if (hex(transfer.id) !== hex(payment.transfer_id)) problems.push(`${id}: has another transfer`);
   if (transfer.state !== 'posted') problems.push(`${id}: the transfer is ${transfer.state}`);
   if (amountOf(transfer) !== amountOf(payment)) problems.push(`${id}: the transfer has another amount`);
-  if (payment.state === 'refunded' && hex(reversal?.reverses) !== hex(transfer.id))
-    problems.push(`${id}: refunded, but has no reversal`);
+  for (const refund of refunds) {
+    const reversal = transfers.get(hex(refund.id));
+    const amount = refund.amount ?? payment.amount;
+    if (hex(reversal?.reverses) !== hex(transfer.id))
+      problems.push(`${id}: refund ${hex(refund.id)} has no reversal`);
+    else if (String(reversal?.amount) !== String(amount))
+      problems.push(`${id}: the reversal of refund ${hex(refund.id)} has another amount`);
+  }
   return problems;
 }
 

@@ -77,13 +77,19 @@ export const ledgerInvariants: readonly Invariant[] = [
         or sender.currency <> transfers.currency or receiver.currency <> transfers.currency`,
   },
   {
-    statement: 'a reversal mirrors a posted transfer',
+    statement: 'a reversal returns a posted transfer, in full or in part',
     violations: `select hex(reversal.id) as transfer from transfers as reversal
       left join transfers as original on original.id = reversal.reverses
       where (reversal.kind = 'reversal') <> (reversal.reverses is not null)
         or (reversal.reverses is not null and (original.id is null or original.state <> 'posted'
-          or original.amount <> reversal.amount or original.sender_id <> reversal.receiver_id
+          or original.amount < reversal.amount or original.sender_id <> reversal.receiver_id
           or original.receiver_id <> reversal.sender_id))`,
+  },
+  {
+    statement: 'the reversals of a transfer do not exceed it in total',
+    violations: `select hex(original.id) as transfer from transfers as original
+      join transfers as reversal on reversal.reverses = original.id
+      group by original.id having sum(reversal.amount) > max(original.amount)`,
   },
 ];
 
@@ -120,10 +126,32 @@ export const paymentInvariants: readonly Invariant[] = [
       where payments.id is null or payments.currency <> provider_charges.currency`,
   },
   {
-    statement: 'every refunded payment has one successful refund, and no other payment has any',
+    statement: 'successful refunds do not exceed their payment, which is refunded once they are all of it',
     violations: `select hex(payments.id) as payment from payments
       left join refunds on payment_id = payments.id and refunds.state = 'succeeded'
-      group by payments.id having count(refunds.id) <> if(max(payments.state) = 'refunded', 1, 0)`,
+      group by payments.id
+      having sum(if(refunds.id is null, 0, coalesce(refunds.amount, payments.amount))) > max(payments.amount)
+        or (sum(if(refunds.id is null, 0, coalesce(refunds.amount, payments.amount))) = max(payments.amount))
+          <> (max(payments.state) = 'refunded')
+        or (count(refunds.id) > 0 and max(payments.state) not in ('succeeded', 'refunded'))`,
+  },
+  {
+    statement: 'the amount of a refund is positive',
+    violations: `select hex(id) as refund from refunds where amount <= 0`,
+  },
+  {
+    statement: 'the provider has made each successful refund with its amount, and no other',
+    violations: `select hex(refunds.id) as refund from refunds
+      join payments on payments.id = payment_id
+      left join provider_refunds on refund_key = refunds.id
+      where (provider_refunds.refund_key is not null and (charge_key <> payment_id
+          or provider_refunds.amount <> coalesce(refunds.amount, payments.amount)))
+        or (provider_refunds.refund_key is null and refunds.state = 'succeeded'
+          and coalesce(refunds.amount, payments.amount) < payments.amount)
+      union all
+      select hex(refund_key) from provider_refunds
+      left join refunds on refunds.id = refund_key
+      where refunds.id is null and refund_key <> charge_key`,
   },
 ];
 

@@ -284,6 +284,38 @@ describe('the gRPC API', () => {
     expect(await errorCodeOf(reverse(Bun.randomUUIDv7()))).toBe('transaction.not-reversible');
     expect(await service.balanceOf(ada)).toBe('0.00');
   });
+
+  test('reverses a transfer in parts, each once, and together never more than it moved', async () => {
+    const ada = await service.holder();
+    const external_id = Bun.randomUUIDv7();
+    const request = {
+      external_id,
+      receiver_id: ada.accountId,
+      amount: '5',
+      currency: 'EUR',
+      description: '',
+    };
+    await client.transfer(request);
+    // From another source, so that funds are not what limits the reversals.
+    await client.transfer({ ...request, external_id: Bun.randomUUIDv7(), amount: '100' });
+    const reverse = (amount: string | undefined, id = Bun.randomUUIDv7()) =>
+      client.reverseTransfer({ external_id: id, reversed_external_id: external_id, amount });
+    const part = Bun.randomUUIDv7();
+    const parts = await Promise.all(Array.from({ length: 5 }, () => reverse('1.50', part)));
+    expect(new Set(parts.map(({ transfer }) => transfer?.id)).size).toBe(1);
+    expect(await errorCodeOf(reverse('1.51', part))).toBe('transaction.external-id-reused');
+    expect(await errorCodeOf(reverse(undefined))).toBe('transaction.not-reversible');
+    expect(await errorCodeOf(reverse('3.51'))).toBe('transaction.not-reversible');
+    expect(await errorCodeOf(reverse('0'))).toBe('request.invalid');
+    const codes = await Promise.all(Array.from({ length: 8 }, () => errorCodeOf(reverse('1.00'))));
+    expect(codes.toSorted()).toEqual([
+      ...Array(3).fill('none'),
+      ...Array(5).fill('transaction.not-reversible'),
+    ]);
+    expect((await reverse('0.50')).transfer?.amount).toBe('0.50');
+    expect(await errorCodeOf(reverse('0.01'))).toBe('transaction.not-reversible');
+    expect(await service.balanceOf(ada)).toBe('100.00');
+  });
 });
 
 describe('registration with a phone number', () => {

@@ -40,10 +40,11 @@ export const accountsGrpc = (deps: Pick<AccountsDeps, 'database'>) =>
     async getTransfer({ external_id }) {
       return { transfer: transferMessage(await requireTransfer(deps, external_id)) };
     },
-    async reverseTransfer({ external_id, reversed_external_id }) {
+    async reverseTransfer({ external_id, reversed_external_id, amount }) {
       requireUuid('external_id', external_id);
       const reversed = await requireTransfer(deps, reversed_external_id);
-      return { transfer: transferMessage(await reverseOnce(deps.database, external_id, reversed)) };
+      const minor = amount === undefined ? undefined : parseAmount(amount, reversed.currency);
+      return { transfer: transferMessage(await reverseOnce(deps.database, external_id, reversed, minor)) };
     },
   });
 

@@ -27,7 +27,17 @@ for (let position = 0; position < ACCOUNTS; position++)
 
 const index = fc.nat(ACCOUNTS - 1);
 const step = fc.record({
-  action: fc.constantFrom('send', 'send', 'send', 'reserve', 'post', 'void', 'reverse', 'repeat'),
+  action: fc.constantFrom(
+    'send',
+    'send',
+    'send',
+    'reserve',
+    'post',
+    'void',
+    'reverse',
+    'reverse-part',
+    'repeat',
+  ),
   from: index,
   to: index,
   // In the range of the balances, so that many are rejected.
@@ -107,6 +117,7 @@ async function run({ action, from, to, amount, target }: Step): Promise<void> {
     else if (action === 'post') await settle(database, existing, 'posted');
     else if (action === 'void') await settle(database, existing, 'voided');
     else if (action === 'reverse') await reverseOnce(database, transfer.externalId, existing);
+    else if (action === 'reverse-part') await reverseOnce(database, transfer.externalId, existing, amount);
     else {
       const transfers = await Promise.all([1, 2, 3].map(() => transferOnce(database, transfer)));
       expect(new Set(transfers.map(({ id }) => id)).size).toBe(1);

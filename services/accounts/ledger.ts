@@ -1,5 +1,5 @@
 import { uuidv7 } from '#kit/core/ids';
-import { type Database, inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import {
   AccountClosed,
   AccountNotFound,
@@ -80,21 +80,24 @@ export async function createTransfer(
 /**
  * Creates a transfer once per external id: a repeat returns the existing transfer.
  *
+ * @param create how it is created in the transaction, where more than the funds has to be checked
  * @throws ExternalIdReused when the existing transfer differs from the request
  */
 export async function transferOnce(
   database: Database,
   request: TransferRequest & { externalId: string },
+  create = createTransfer,
 ): Promise<store.TransferRow> {
   const requireSame = (existing: store.TransferRow) => {
     const fields = ['senderId', 'receiverId', 'amount', 'currency', 'kind'] as const;
-    if (fields.some((field) => existing[field] !== request[field])) throw new ExternalIdReused();
+    const isSame = fields.every((field) => existing[field] === request[field]);
+    if (!isSame || existing.reverses !== (request.reverses ?? null)) throw new ExternalIdReused();
     return existing;
   };
   const existing = await store.findByExternalId(database, request.externalId);
   if (existing !== undefined) return requireSame(existing);
   try {
-    return await inTransaction(database, (transaction) => createTransfer(transaction, request));
+    return await inTransaction(database, (transaction) => create(transaction, request));
   } catch (failure) {
     // A concurrent repeat committed first: its row is a duplicate, or has spent the funds this one needed.
     const concurrent = await store.findByExternalId(database, request.externalId);
@@ -104,34 +107,36 @@ export async function transferOnce(
 }
 
 /**
- * Reverses a posted transfer in full, once.
+ * Reverses a posted transfer, whole or in part: once per external id, and never more than the transfer moved.
  *
- * @throws NotReversible
+ * @param amount minor units, at least 1; the whole transfer unless given
+ * @throws NotReversible also when earlier reversals leave less than the amount
  * @throws InsufficientFunds when the receiver has spent the money
  */
 export async function reverseOnce(
   database: Database,
   externalId: string,
   reversed: store.TransferRow,
+  amount = reversed.amount,
 ): Promise<store.TransferRow> {
   if (reversed.state !== 'posted' || reversed.kind === 'reversal') throw new NotReversible();
-  const existing = await store.findReversalOf(database, reversed.id);
-  if (existing !== undefined && existing.externalId !== externalId) throw new NotReversible();
-  try {
-    return await transferOnce(database, {
-      externalId,
-      kind: 'reversal',
-      senderId: reversed.receiverId,
-      receiverId: reversed.senderId,
-      amount: reversed.amount,
-      currency: reversed.currency,
-      description: reversed.description,
-      reverses: reversed.id,
-    });
-  } catch (failure) {
-    if (isDuplicate(failure, 'transfers_reversed_once')) throw new NotReversible({ cause: failure });
-    throw failure;
-  }
+  const request = {
+    externalId,
+    kind: 'reversal' as const,
+    senderId: reversed.receiverId,
+    receiverId: reversed.senderId,
+    amount,
+    currency: reversed.currency,
+    description: reversed.description,
+    reverses: reversed.id,
+  };
+  return transferOnce(database, request, async (transaction) => {
+    // All reversals of a transfer lock its accounts first, so that none is added between the sum and the insert.
+    await lockParties(transaction, request);
+    if ((await store.sumReversalsOf(transaction, reversed.id)) + amount > reversed.amount)
+      throw new NotReversible();
+    return createTransfer(transaction, request);
+  });
 }
 
 /**

@@ -34,7 +34,7 @@ export const ExternalIdReused = defineProblem(
 export const NotReversible = defineProblem(
   'transaction.not-reversible',
   409,
-  'Transfer is not posted or already reversed',
+  'Transfer is not posted, or earlier reversals leave less than the amount',
 );
 
 const Moment = Type.String({ format: 'date-time' });

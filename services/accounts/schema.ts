@@ -54,7 +54,7 @@ export const transfers = mysqlTable(
     currency: char('currency', { length: 3 }).notNull(),
     description: varchar('description', { length: 300 }).notNull(),
     state: mysqlEnum('state', ['pending', 'posted', 'voided', 'expired']).notNull(),
-    /** The transfer this one reverses. */
+    /** The transfer this one reverses, whole or in part. */
     reverses: uuid('reverses'),
     expiresAt: moment('expires_at'),
     createdAt: moment('created_at').notNull().default(sql`(utc_timestamp(3))`),
@@ -62,7 +62,7 @@ export const transfers = mysqlTable(
   },
   (table) => [
     uniqueIndex('transfers_external').on(table.externalId),
-    uniqueIndex('transfers_reversed_once').on(table.reverses),
+    index('transfers_reversals').on(table.reverses),
     index('transfers_expiring').on(table.state, table.expiresAt),
   ],
 );

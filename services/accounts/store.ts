@@ -99,12 +99,16 @@ export async function findByExternalId(
   return row;
 }
 
-export async function findReversalOf(
-  executor: Executor,
-  transferId: string,
-): Promise<TransferRow | undefined> {
-  const [row] = await executor.select().from(transfers).where(eq(transfers.reverses, transferId));
-  return row;
+/**
+ * The minor units that the reversals of a transfer have moved back. The accounts must be locked, and nothing read in the
+ * transaction before: its snapshot is taken here. Not a locking read, whose gap locks would make other reversals deadlock.
+ */
+export async function sumReversalsOf(transaction: Transaction, transferId: string): Promise<bigint> {
+  const rows = await transaction
+    .select({ amount: transfers.amount })
+    .from(transfers)
+    .where(eq(transfers.reverses, transferId));
+  return rows.reduce((sum, row) => sum + row.amount, 0n);
 }
 
 /** Locks a transfer; its accounts must be locked first. `expired` is by the database clock. */

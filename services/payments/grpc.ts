@@ -23,10 +23,12 @@ export const paymentsGrpc = (deps: PaymentsDeps) =>
       return { payment: paymentMessage(await finishPayment(deps, payment_id, result)) };
     },
     async getRefund({ refund_id }) {
-      return { refund: refundMessage(await readRefund(deps, refund_id)) };
+      const { refund, payment } = await readRefund(deps, refund_id);
+      return { refund: refundMessage(refund, payment.currency) };
     },
     async finishRefund({ refund_id, failure_code }) {
-      return { refund: refundMessage(await finishRefund(deps, refund_id, failure_code)) };
+      const { refund, payment } = await finishRefund(deps, refund_id, failure_code);
+      return { refund: refundMessage(refund, payment.currency) };
     },
   });
 
@@ -41,8 +43,9 @@ const paymentMessage = (payment: PaymentRow) => ({
   state: payment.state,
 });
 
-const refundMessage = (refund: RefundRow) => ({
+const refundMessage = (refund: RefundRow, currency: string) => ({
   id: refund.id,
   payment_id: refund.paymentId,
   state: refund.state,
+  amount: formatAmount(refund.amount, currency),
 });

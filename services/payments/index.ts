@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { Uuid } from '#contracts/messages';
+import { validated } from '#kit/errors/validation';
 import { access } from '#kit/http/access';
 import { requestKey, requiredRequestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/pagination';
@@ -16,7 +17,8 @@ const TAG = 'Payments';
 const byId = { params: Type.Object({ id: Uuid }) };
 
 export const payments = (deps: PaymentsDeps) =>
-  new Elysia({ name: 'payments' })
+  // Elysia's default normalization (exact-mirror) turns a body of another type into an empty object.
+  new Elysia({ name: 'payments', normalize: 'typebox' })
     .use(platform(deps.runtime, { description: 'Payments through a payment provider, and their refunds.' }))
     .use(access(deps.tokens))
 
@@ -58,14 +60,17 @@ export const payments = (deps: PaymentsDeps) =>
     })
     .post(
       '/payments/:id/refunds',
-      ({ caller, params: { id }, request, set }) => {
+      ({ caller, params: { id }, body, request, set }) => {
         const key = requestKey(request, '/payments/:id/refunds');
-        return sendStored(set, refunds.createRefund(deps, caller, { paymentId: id, key }));
+        // Elysia validates an optional body only where it is an object with members.
+        const input = validated(model.NewRefund, body ?? {});
+        return sendStored(set, refunds.createRefund(deps, caller, { paymentId: id, key }, input));
       },
       {
         user: true,
         ...byId,
+        body: Type.Optional(model.NewRefund),
         response: { 202: model.Refund },
-        ...keyed('Refund a payment in full (asynchronous)', TAG),
+        ...keyed('Refund a payment, whole or in part (asynchronous)', TAG),
       },
     );

@@ -3,7 +3,8 @@ import { sleep } from '#kit/core/back-off';
 import { isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { grpcService } from '#kit/grpc/server';
-import type { Database } from '#kit/mysql/database';
+import { parseAmount } from '#kit/money/amounts';
+import { type Database, inTransaction } from '#kit/mysql/database';
 import { ChargeKeyReused, ChargeNotFound, ChargeNotRefundable, ProviderUnavailable } from './model';
 import * as store from './provider-store';
 
@@ -46,11 +47,10 @@ export const mockProvider = ({ database }: { database: Database }) =>
     async getCharge({ idempotency_key }) {
       return { state: STATES[(await requireCharge(database, idempotency_key)).state] };
     },
-    async refundCharge({ idempotency_key }) {
+    async refundCharge({ idempotency_key, refund_key = idempotency_key, amount }) {
+      requireUuid(refund_key, 'refund_key');
       await requireCharge(database, idempotency_key);
-      const charge = await store.settleCharge(database, idempotency_key, 'succeeded', 'refunded');
-      if (charge?.state !== 'refunded') throw new ChargeNotRefundable();
-      return { state: STATES.refunded };
+      return { state: STATES[await refundCharge(database, idempotency_key, { key: refund_key, amount })] };
     },
   });
 
@@ -61,6 +61,40 @@ const STATES: Readonly<Record<store.ChargeRow['state'], ChargeState>> = {
   refunded: ChargeState.CHARGE_STATE_REFUNDED,
 };
 
+/**
+ * Refunds a charge, whole or in part, once per refund key.
+ *
+ * @returns the state of the charge
+ * @throws ChargeNotRefundable when the charge was declined, or less than the amount is left of it
+ * @throws ChargeKeyReused when the key has refunded another amount or charge
+ */
+const refundCharge = (
+  database: Database,
+  chargeKey: string,
+  refund: { key: string; amount: string | undefined },
+): Promise<store.ChargeRow['state']> =>
+  inTransaction(database, async (transaction) => {
+    const charge = await store.lockCharge(transaction, chargeKey);
+    if (charge === undefined) throw new ChargeNotFound();
+    const whole = parseAmount(charge.amount, charge.currency);
+    const amount = refund.amount === undefined ? whole : parseAmount(refund.amount, charge.currency);
+    const earlier = await store.findProviderRefund(transaction, refund.key);
+    if (earlier !== undefined) {
+      if (earlier.chargeKey !== chargeKey || earlier.amount !== amount) throw new ChargeKeyReused();
+      return charge.state;
+    }
+    const refunds = await store.listProviderRefunds(transaction, chargeKey);
+    const refunded = refunds.reduce((sum, each) => sum + each.amount, 0n);
+    // Refunded as a whole by a request of an earlier version, which named no key: this is the same refund again.
+    const unkeyed = refunds.every(({ refundKey }) => refundKey === chargeKey);
+    if (charge.state === 'refunded' && unkeyed && amount === whole) return charge.state;
+    if (charge.state !== 'succeeded' || refunded + amount > whole) throw new ChargeNotRefundable();
+    await store.insertProviderRefund(transaction, { refundKey: refund.key, chargeKey, amount });
+    if (refunded + amount < whole) return charge.state;
+    await store.settleCharge(transaction, chargeKey, 'succeeded', 'refunded');
+    return 'refunded';
+  });
+
 /** @throws ChargeNotFound, also when all attempts failed before anything was charged */
 async function requireCharge(database: Database, key: string): Promise<store.ChargeRow> {
   const charge = isUuid(key) ? await store.findCharge(database, key) : undefined;
@@ -68,7 +102,6 @@ async function requireCharge(database: Database, key: string): Promise<store.Cha
   return charge;
 }
 
-function requireUuid(value: string): void {
-  if (!isUuid(value))
-    throw new ValidationFailed({ errors: [{ field: 'idempotency_key', message: 'A UUID' }] });
+function requireUuid(value: string, field = 'idempotency_key'): void {
+  if (!isUuid(value)) throw new ValidationFailed({ errors: [{ field, message: 'A UUID' }] });
 }

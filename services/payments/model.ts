@@ -4,6 +4,7 @@ import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
+import { lineOfText } from '#kit/text/schema';
 
 export const PaymentNotFound = defineProblem('payment.not-found', 404, 'Payment not found');
 export const RefundNotFound = defineProblem('refund.not-found', 404, 'Refund not found');
@@ -13,6 +14,11 @@ export const PaymentNotCancelable = defineProblem(
   'Payment is already processing or finished',
 );
 export const PaymentNotRefundable = defineProblem('payment.not-refundable', 409, 'Payment is not refundable');
+export const RefundExceedsPayment = defineProblem(
+  'payment.refund-exceeds',
+  409,
+  'Refund exceeds what is left of the payment',
+);
 export const InvalidTransition = defineProblem(
   'payment.wrong-state',
   409,
@@ -39,13 +45,7 @@ export const NewPayment = Type.Object({
     examples: ['12.50'],
   }),
   currency: Currency,
-  description: Type.String({
-    minLength: 1,
-    maxLength: 300,
-    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-    error: '1 to 300 characters, no line breaks or control characters',
-    examples: ['Rookery Plus, one year'],
-  }),
+  description: lineOfText({ max: 300 }, { examples: ['Rookery Plus, one year'] }),
   account_id: Type.Optional(Uuid),
   payment_method: Type.Optional(
     Type.String({
@@ -58,9 +58,25 @@ export const NewPayment = Type.Object({
 });
 export type NewPayment = Static<typeof NewPayment>;
 
+export const NewRefund = Type.Object({
+  amount: Type.Optional(
+    Type.String({
+      maxLength: 32,
+      error: 'A positive decimal number as a string, such as "5.00"',
+      description: 'In the currency of the payment; default: everything that is left',
+      examples: ['5.00'],
+    }),
+  ),
+  reason: Type.Optional(lineOfText({ max: 300 }, { examples: ['One of two items was returned'] })),
+});
+export type NewRefund = Static<typeof NewRefund>;
+
 export const Refund = Type.Object({
   id: Type.String(),
   payment_id: Type.String(),
+  amount: Type.String({ examples: ['5.00'] }),
+  currency: Type.String({ examples: ['EUR'] }),
+  reason: nullable(Type.String()),
   status: Type.Union([Type.Literal('pending'), Type.Literal('succeeded'), Type.Literal('failed')]),
   failure_code: nullable(Type.String()),
   created_at: Moment,
@@ -78,6 +94,10 @@ export const Payment = Type.Object({
     Type.Literal('refunded'),
   ]),
   amount: Type.String({ examples: ['12.50'] }),
+  refunded_amount: Type.String({
+    description: 'What succeeded refunds have given back; `status` is `refunded` once it is the whole amount',
+    examples: ['0.00'],
+  }),
   currency: Type.String({ examples: ['EUR'] }),
   description: Type.String(),
   account_id: nullable(Type.String()),

@@ -1,8 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Database, Executor } from '#kit/mysql/database';
-import { providerCharges } from './schema';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
+import { providerCharges, providerRefunds } from './schema';
 
 export type ChargeRow = typeof providerCharges.$inferSelect;
+export type ProviderRefundRow = typeof providerRefunds.$inferSelect;
 
 export async function findCharge(executor: Executor, key: string): Promise<ChargeRow | undefined> {
   const [row] = await executor.select().from(providerCharges).where(eq(providerCharges.idempotencyKey, key));
@@ -25,14 +26,48 @@ export async function attemptCharge(
 
 /** Moves a charge from one state to another; in any other state it is unchanged. @returns the charge */
 export async function settleCharge(
-  database: Database,
+  executor: Executor,
   key: string,
   from: ChargeRow['state'],
   to: ChargeRow['state'],
 ): Promise<ChargeRow | undefined> {
-  await database
+  await executor
     .update(providerCharges)
     .set({ state: to })
     .where(sql`${eq(providerCharges.idempotencyKey, key)} and ${providerCharges.state} = ${from}`);
-  return findCharge(database, key);
+  return findCharge(executor, key);
+}
+
+export async function lockCharge(transaction: Transaction, key: string): Promise<ChargeRow | undefined> {
+  const [row] = await transaction
+    .select()
+    .from(providerCharges)
+    .where(eq(providerCharges.idempotencyKey, key))
+    .for('update');
+  return row;
+}
+
+export async function findProviderRefund(
+  transaction: Transaction,
+  refundKey: string,
+): Promise<ProviderRefundRow | undefined> {
+  const [row] = await transaction
+    .select()
+    .from(providerRefunds)
+    .where(eq(providerRefunds.refundKey, refundKey));
+  return row;
+}
+
+/** The charge must be locked. */
+export const listProviderRefunds = (
+  transaction: Transaction,
+  chargeKey: string,
+): Promise<ProviderRefundRow[]> =>
+  transaction.select().from(providerRefunds).where(eq(providerRefunds.chargeKey, chargeKey));
+
+export async function insertProviderRefund(
+  transaction: Transaction,
+  row: Omit<ProviderRefundRow, 'createdAt'>,
+): Promise<void> {
+  await transaction.insert(providerRefunds).values(row);
 }

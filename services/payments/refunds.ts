@@ -1,52 +1,97 @@
-import { PaymentRefundFailed, PaymentRefundRequested } from '#contracts/events/payments';
+import {
+  PaymentPartiallyRefunded,
+  PaymentRefundFailed,
+  PaymentRefundRequested,
+} from '#contracts/events/payments';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
+import { formatAmount, parseAmount } from '#kit/money/amounts';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import type { PaymentsDeps } from './deps';
-import { PaymentNotRefundable, type Refund, RefundNotFound } from './model';
-import { nextState } from './rules';
+import {
+  type NewRefund,
+  PaymentNotRefundable,
+  type Refund,
+  RefundExceedsPayment,
+  RefundNotFound,
+} from './model';
+import { nextState, refundableAmount, refundedAmount } from './rules';
 import { requireFound, requirePayment } from './service';
 import * as store from './store';
-import { applyTransition, eventData } from './transitions';
+import { applyTransition, refundEventData } from './transitions';
 import { refundView } from './views';
 
+/** A refund and the payment it belongs to. */
+interface PaymentRefund {
+  readonly payment: store.PaymentRow;
+  readonly refund: store.RefundRow;
+}
+
 /**
- * Requests a full refund. After a failed refund another may be requested.
+ * Requests a refund of an amount, or of everything that is left. Refunds together never exceed the payment: pending ones
+ * count, a failed one may be requested again.
  *
- * @throws PaymentNotRefundable when the payment has not succeeded, or has a pending or succeeded refund
+ * @throws PaymentNotRefundable when the payment has not succeeded, or nothing is left of it
+ * @throws RefundExceedsPayment when less than the amount is left
  */
 export async function createRefund(
   deps: PaymentsDeps,
   caller: Caller,
   { paymentId, key }: { paymentId: string; key: RequestKey },
+  input: NewRefund,
 ): Promise<StoredResponse<Refund>> {
-  await requirePayment(deps, caller, paymentId);
-  const request = { ...key, caller: caller.id, body: { payment_id: paymentId } };
+  const { currency } = await requirePayment(deps, caller, paymentId);
+  const requested = input.amount === undefined ? undefined : parseAmount(input.amount, currency);
+  const request = { ...key, caller: caller.id, body: { payment_id: paymentId, ...input } };
   const response = await idempotent(deps.database, request, async () => async (transaction) => {
     const payment = await requireFound(store.lockPayment(transaction, paymentId));
-    const refunds = await store.listRefunds(transaction, paymentId);
-    if (nextState(payment.state, 'refund') === undefined || refunds.some(({ state }) => state !== 'failed'))
-      throw new PaymentNotRefundable({ detail: 'Only a succeeded payment can be refunded, and only once.' });
     const id = uuidv7();
-    await store.insertRefund(transaction, id, paymentId);
+    const amount = amountToRefund(payment, await store.listRefunds(transaction, [paymentId]), requested);
+    await store.insertRefund(transaction, { id, paymentId, amount, reason: input.reason ?? null });
     await writeOutbox(transaction, [
-      outboxEntry(
-        PaymentRefundRequested,
-        { ...eventData(payment), refund_id: id },
-        { aggregate: { type: 'payment', id: paymentId, version: payment.version }, actor: caller.id },
-      ),
+      outboxEntry(PaymentRefundRequested, refundEventData(payment, { id, amount }), {
+        aggregate: { type: 'payment', id: paymentId, version: payment.version },
+        actor: caller.id,
+      }),
     ]);
     const refund = await requireRefund(store.findRefund(transaction, id));
-    return { status: 202, headers: { location: `/payments/${paymentId}` }, body: refundView(refund) };
+    return {
+      status: 202,
+      headers: { location: `/payments/${paymentId}` },
+      body: refundView(refund, currency),
+    };
   });
   deps.outbox.wake();
   return response;
 }
 
-export const readRefund = (deps: PaymentsDeps, id: string): Promise<store.RefundRow> =>
-  requireRefund(store.findRefund(deps.database, id));
+/** Decides under the lock of the payment's row. */
+function amountToRefund(
+  payment: store.PaymentRow,
+  refunds: readonly store.RefundRow[],
+  requested: bigint | undefined,
+): bigint {
+  if (nextState(payment.state, 'refund') === undefined)
+    throw new PaymentNotRefundable({
+      detail: 'Only a succeeded payment that is not fully refunded can be refunded.',
+    });
+  const left = refundableAmount(payment, refunds);
+  if (requested === undefined && left === 0n)
+    throw new PaymentNotRefundable({ detail: 'Pending refunds cover the whole payment.' });
+  if (requested !== undefined && requested > left)
+    throw new RefundExceedsPayment({
+      detail: `${formatAmount(left, payment.currency)} ${payment.currency} is left to refund; pending refunds count.`,
+    });
+  return requested ?? left;
+}
+
+/** @throws RefundNotFound */
+export async function readRefund(deps: PaymentsDeps, id: string): Promise<PaymentRefund> {
+  const refund = await requireRefund(store.findRefund(deps.database, id));
+  return { refund, payment: await requireFound(store.findPayment(deps.database, refund.paymentId)) };
+}
 
 /**
  * Records the outcome of a refund; idempotent. Success overrides an earlier failure: a concurrent attempt may have found
@@ -56,43 +101,50 @@ export async function finishRefund(
   deps: PaymentsDeps,
   id: string,
   failureCode: string | undefined,
-): Promise<store.RefundRow> {
-  const { paymentId } = await readRefund(deps, id);
+): Promise<PaymentRefund> {
+  const { paymentId } = await requireRefund(store.findRefund(deps.database, id));
   const finished = await inTransaction(deps.database, async (transaction) => {
     // Payment before refund, the lock order of createRefund.
     const payment = await requireFound(store.lockPayment(transaction, paymentId));
     const refund = await requireRefund(store.findRefund(transaction, id));
     const recorded = failureCode === undefined ? refund.state === 'succeeded' : refund.state !== 'pending';
-    if (recorded) return refund;
+    if (recorded) return { payment, refund };
     const outcome = {
       state: failureCode === undefined ? ('succeeded' as const) : ('failed' as const),
       failureCode: failureCode ?? null,
     };
     await store.finishRefund(transaction, id, outcome);
-    await publishOutcome(transaction, payment, id, failureCode);
-    return { ...refund, ...outcome };
+    const updated = { ...refund, ...outcome };
+    await publishOutcome(transaction, payment, updated);
+    return { payment, refund: updated };
   });
   deps.outbox.wake();
   return finished;
 }
 
+/** Moves the payment to `refunded` with the refund that gives the last of it back. */
 async function publishOutcome(
   transaction: Transaction,
   payment: store.PaymentRow,
-  refundId: string,
-  failureCode: string | undefined,
+  refund: store.RefundRow,
 ): Promise<void> {
-  if (failureCode === undefined) {
-    await applyTransition(transaction, payment, 'refund', { actor: null, outcome: { refundId } });
+  const options = {
+    aggregate: { type: 'payment', id: payment.id, version: payment.version },
+    actor: null,
+  } as const;
+  const data = refundEventData(payment, refund);
+  if (refund.failureCode !== null) {
+    const failed = { ...data, failure_code: refund.failureCode };
+    await writeOutbox(transaction, [outboxEntry(PaymentRefundFailed, failed, options)]);
     return;
   }
-  await writeOutbox(transaction, [
-    outboxEntry(
-      PaymentRefundFailed,
-      { ...eventData(payment), refund_id: refundId, failure_code: failureCode },
-      { aggregate: { type: 'payment', id: payment.id, version: payment.version }, actor: null },
-    ),
-  ]);
+  const refunded = refundedAmount(await store.listRefunds(transaction, [payment.id]));
+  if (refunded >= payment.amount) {
+    await applyTransition(transaction, payment, 'refund', { actor: null, outcome: { refund } });
+    return;
+  }
+  const partial = { ...data, refunded_amount: formatAmount(refunded, payment.currency) };
+  await writeOutbox(transaction, [outboxEntry(PaymentPartiallyRefunded, partial, options)]);
 }
 
 async function requireRefund(found: Promise<store.RefundRow | undefined>): Promise<store.RefundRow> {

@@ -1,6 +1,15 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { hasApplied, nextState, STATES, type State, TRANSITIONS, type Transition } from './rules';
+import {
+  hasApplied,
+  nextState,
+  refundableAmount,
+  refundedAmount,
+  STATES,
+  type State,
+  TRANSITIONS,
+  type Transition,
+} from './rules';
 
 const walk = fc.array(fc.constantFrom(...TRANSITIONS), { maxLength: 30 });
 
@@ -72,4 +81,22 @@ test('every state is reachable', () => {
     },
   );
   expect([...reached].sort()).toEqual([...STATES].sort());
+});
+
+test('refunds granted within what is left never exceed the payment, whatever becomes of them', () => {
+  const amount = fc.bigInt({ min: 1n, max: 1_000n });
+  const step = fc.record({ amount, state: fc.constantFrom('pending', 'succeeded', 'failed') });
+  fc.assert(
+    fc.property(amount, fc.array(step, { maxLength: 40 }), (whole, steps) => {
+      const granted: typeof steps = [];
+      for (const each of steps) {
+        const left = refundableAmount({ amount: whole }, granted);
+        if (each.amount <= left) granted.push(each);
+        const open = granted.filter(({ state }) => state !== 'failed');
+        const total = open.reduce((sum, refund) => sum + refund.amount, 0n);
+        expect(total + refundableAmount({ amount: whole }, granted)).toBe(whole);
+        expect(refundedAmount(granted)).toBeLessThanOrEqual(total);
+      }
+    }),
+  );
 });

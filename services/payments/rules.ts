@@ -4,7 +4,7 @@ export type State = (typeof STATES)[number];
 export const TRANSITIONS = ['begin', 'succeed', 'fail', 'cancel', 'refund'] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
-/** The payment state machine. */
+/** The payment state machine. A partial refund is no transition: a payment is `refunded` once all of it is. */
 const MACHINE: Readonly<Record<State, Partial<Readonly<Record<Transition, State>>>>> = {
   pending: { begin: 'processing', cancel: 'canceled' },
   processing: { succeed: 'succeeded', fail: 'failed' },
@@ -27,3 +27,25 @@ export const hasApplied = (state: State, transition: Transition): boolean =>
 
 const isReachable = (from: State, to: State): boolean =>
   Object.values(MACHINE[from]).some((next) => next === to || isReachable(next, to));
+
+interface RefundAmount {
+  /** Minor units. */
+  readonly amount: bigint;
+  readonly state: 'pending' | 'succeeded' | 'failed';
+}
+
+/** What succeeded refunds have given back. */
+export const refundedAmount = (refunds: readonly RefundAmount[]): bigint =>
+  sum(refunds.filter(({ state }) => state === 'succeeded'));
+
+/** What of a payment can still be refunded; pending refunds count as given back. */
+export function refundableAmount(
+  payment: { readonly amount: bigint },
+  refunds: readonly RefundAmount[],
+): bigint {
+  const left = payment.amount - sum(refunds.filter(({ state }) => state !== 'failed'));
+  return left > 0n ? left : 0n;
+}
+
+const sum = (refunds: readonly RefundAmount[]): bigint =>
+  refunds.reduce((total, { amount }) => total + amount, 0n);

@@ -21,7 +21,7 @@ export const payments = mysqlTable(
     accountId: uuid('account_id'),
     amount: minorUnits('amount').notNull(),
     currency: char('currency', { length: 3 }).notNull(),
-    description: varchar('description', { length: 300 }).notNull(),
+    description: varchar('description', { length: 2400 }).notNull(),
     paymentMethod: varchar('payment_method', { length: 64 }).notNull(),
     state: mysqlEnum('state', STATES).notNull(),
     failureCode: varchar('failure_code', { length: 80 }),
@@ -57,6 +57,10 @@ export const refunds = mysqlTable(
     /** Also the external id of the ledger reversal. */
     id: uuid('id').primaryKey(),
     paymentId: uuid('payment_id').notNull(),
+    /** Null means the whole payment: a version without partial refunds wrote the row. */
+    amount: minorUnits('amount'),
+    /** The payer's text; null once they have been erased. */
+    reason: varchar('reason', { length: 2400 }),
     state: mysqlEnum('state', ['pending', 'succeeded', 'failed']).notNull(),
     failureCode: varchar('failure_code', { length: 80 }),
     createdAt: moment('created_at').notNull().default(now),
@@ -74,8 +78,20 @@ export const providerCharges = mysqlTable('provider_charges', {
   paymentMethod: varchar('payment_method', { length: 64 }).notNull(),
   amount: varchar('amount', { length: 32 }).notNull(),
   currency: char('currency', { length: 3 }).notNull(),
-  /** `attempted`: not charged yet. */
+  /** `attempted`: not charged yet. `refunded`: the whole charge is. */
   state: mysqlEnum('state', ['attempted', 'succeeded', 'declined', 'refunded']).notNull(),
   attempts: int('attempts', { unsigned: true }).notNull(),
   createdAt: moment('created_at').notNull().default(now),
 });
+
+/** The refunds of charges. A charge that an earlier version has refunded has none. */
+export const providerRefunds = mysqlTable(
+  'provider_refunds',
+  {
+    refundKey: uuid('refund_key').primaryKey(),
+    chargeKey: uuid('charge_key').notNull(),
+    amount: minorUnits('amount').notNull(),
+    createdAt: moment('created_at').notNull().default(now),
+  },
+  (table) => [index('provider_refunds_of_charge').on(table.chargeKey)],
+);

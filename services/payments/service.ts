@@ -15,7 +15,7 @@ import {
   PaymentNotFound,
   type PaymentWithRefunds,
 } from './model';
-import type { Transition } from './rules';
+import { refundedAmount, type Transition } from './rules';
 import * as store from './store';
 import { applyTransition, eventOf, type Outcome } from './transitions';
 import { paymentView, refundView } from './views';
@@ -45,7 +45,7 @@ export async function createPayment(
     });
     const payment = await requireFound(store.findPayment(transaction, id));
     await writeOutbox(transaction, [eventOf(payment, caller.id)]);
-    return { status: 202, headers: { location: `/payments/${id}` }, body: paymentView(payment) };
+    return { status: 202, headers: { location: `/payments/${id}` }, body: paymentView(payment, 0n) };
   });
   deps.outbox.wake();
   return response;
@@ -57,8 +57,11 @@ export async function readPayment(
   id: string,
 ): Promise<PaymentWithRefunds> {
   const payment = await requirePayment(deps, caller, id);
-  const refunds = await store.listRefunds(deps.database, id);
-  return { ...paymentView(payment), refunds: refunds.map(refundView) };
+  const refunds = await store.listRefunds(deps.database, [id]);
+  return {
+    ...paymentView(payment, refundedAmount(refunds)),
+    refunds: refunds.map((refund) => refundView(refund, payment.currency)),
+  };
 }
 
 export async function listPayments(
@@ -72,14 +75,26 @@ export async function listPayments(
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (row) => [row.id], paymentView);
+  const refunds = Map.groupBy(
+    await store.listRefunds(
+      deps.database,
+      rows.map(({ id }) => id),
+    ),
+    ({ paymentId }) => paymentId,
+  );
+  return toPage(
+    rows,
+    limit,
+    (row) => [row.id],
+    (row) => paymentView(row, refundedAmount(refunds.get(row.id) ?? [])),
+  );
 }
 
 /** Cancels a pending payment; idempotent. */
 export async function cancelPayment(deps: PaymentsDeps, caller: Caller, id: string): Promise<Payment> {
   await requirePayment(deps, caller, id);
   try {
-    return paymentView(await transition(deps, id, 'cancel', { actor: caller.id }));
+    return paymentView(await transition(deps, id, 'cancel', { actor: caller.id }), 0n);
   } catch (failure) {
     if (failure instanceof InvalidTransition) throw new PaymentNotCancelable({ cause: failure });
     throw failure;

@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
@@ -6,7 +6,8 @@ import type { State } from './rules';
 import { paymentEvents, payments, refunds } from './schema';
 
 export type PaymentRow = typeof payments.$inferSelect;
-export type RefundRow = typeof refunds.$inferSelect;
+/** A refund with its amount, also where the row has none. */
+export type RefundRow = Omit<typeof refunds.$inferSelect, 'amount'> & { readonly amount: bigint };
 
 export async function insertPayment(
   transaction: Transaction,
@@ -63,19 +64,34 @@ export async function listPayments(
     .limit(limit);
 }
 
-export async function insertRefund(transaction: Transaction, id: string, paymentId: string): Promise<void> {
-  await transaction.insert(refunds).values({ id, paymentId, state: 'pending' });
+export async function insertRefund(
+  transaction: Transaction,
+  row: Pick<RefundRow, 'id' | 'paymentId' | 'amount' | 'reason'>,
+): Promise<void> {
+  await transaction.insert(refunds).values({ ...row, state: 'pending' });
 }
 
 export async function findRefund(executor: Executor, id: string): Promise<RefundRow | undefined> {
   if (!isUuid(id)) return undefined;
-  const [row] = await executor.select().from(refunds).where(eq(refunds.id, id));
+  const [row] = await selectRefunds(executor, eq(refunds.id, id));
   return row;
 }
 
 /** Oldest first. */
-export const listRefunds = (executor: Executor, paymentId: string): Promise<RefundRow[]> =>
-  executor.select().from(refunds).where(eq(refunds.paymentId, paymentId)).orderBy(refunds.id);
+export const listRefunds = (executor: Executor, paymentIds: readonly string[]): Promise<RefundRow[]> =>
+  paymentIds.length === 0
+    ? Promise.resolve([])
+    : selectRefunds(executor, inArray(refunds.paymentId, [...paymentIds]));
+
+async function selectRefunds(executor: Executor, condition: SQL): Promise<RefundRow[]> {
+  const rows = await executor
+    .select({ refund: refunds, whole: payments.amount })
+    .from(refunds)
+    .innerJoin(payments, eq(payments.id, refunds.paymentId))
+    .where(condition)
+    .orderBy(refunds.id);
+  return rows.map(({ refund, whole }) => ({ ...refund, amount: refund.amount ?? whole }));
+}
 
 export async function finishRefund(
   transaction: Transaction,
@@ -139,7 +155,9 @@ export async function claimOverdueRefunds(
   return ids;
 }
 
-/** Removes the payer and the description, which is their text, from all payments of an erased user. */
+/** Removes the payer and their texts from all payments of an erased user, and from the refunds of these. */
 export async function anonymizePayments(executor: Executor, userId: string): Promise<void> {
+  const paid = executor.select({ id: payments.id }).from(payments).where(eq(payments.userId, userId));
+  await executor.update(refunds).set({ reason: null }).where(inArray(refunds.paymentId, paid));
   await executor.update(payments).set({ userId: null, description: '' }).where(eq(payments.userId, userId));
 }

@@ -12,12 +12,14 @@ import { formatAmount } from '#kit/money/amounts';
 import type { Transaction } from '#kit/mysql/database';
 import { InvalidTransition } from './model';
 import { hasApplied, nextState, type Transition } from './rules';
+import type { RefundRow } from './store';
 import * as store from './store';
 
 export interface Outcome {
   readonly transferId?: string;
   readonly failureCode?: string;
-  readonly refundId?: string;
+  /** The refund that gave the last of the money back. */
+  readonly refund?: RefundRow;
 }
 
 /**
@@ -37,15 +39,15 @@ export async function applyTransition(
     if (hasApplied(payment.state, transition)) return payment;
     throw new InvalidTransition();
   }
-  const { refundId, ...outcome } = by.outcome ?? {};
+  const { refund, ...outcome } = by.outcome ?? {};
   await store.updateState(transaction, payment, state, outcome);
   const updated = { ...payment, ...outcome, state, version: payment.version + 1 };
-  await writeOutbox(transaction, [eventOf(updated, by.actor, refundId)]);
+  await writeOutbox(transaction, [eventOf(updated, by.actor, refund)]);
   return updated;
 }
 
 /** The event of the state that a payment has just entered. */
-export function eventOf(payment: store.PaymentRow, actor: string | null, refundId?: string): OutboxEntry {
+export function eventOf(payment: store.PaymentRow, actor: string | null, refund?: RefundRow): OutboxEntry {
   const options = { aggregate: { type: 'payment', id: payment.id, version: payment.version }, actor };
   const data = eventData(payment);
   switch (payment.state) {
@@ -69,7 +71,8 @@ export function eventOf(payment: store.PaymentRow, actor: string | null, refundI
     case 'canceled':
       return outboxEntry(PaymentCanceled, data, options);
     case 'refunded':
-      return outboxEntry(PaymentRefunded, { ...data, refund_id: required(refundId) }, options);
+      if (refund === undefined) throw new Error('payment refunded without a refund');
+      return outboxEntry(PaymentRefunded, refundEventData(payment, refund), options);
   }
 }
 
@@ -79,6 +82,13 @@ export const eventData = (payment: store.PaymentRow) => ({
   user_id: payment.userId ?? ERASED_PAYER,
   amount: formatAmount(payment.amount, payment.currency),
   currency: payment.currency,
+});
+
+/** The fields that all refund events share. */
+export const refundEventData = (payment: store.PaymentRow, refund: Pick<RefundRow, 'id' | 'amount'>) => ({
+  ...eventData(payment),
+  refund_id: refund.id,
+  refund_amount: formatAmount(refund.amount, payment.currency),
 });
 
 function required(value: string | null | undefined): string {

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import { validated } from '#kit/errors/validation';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
 import { requestKey, sendStored } from '#kit/http/idempotency';
@@ -24,7 +25,8 @@ const targetOf = ({
 }): service.Target => ({ id: params.id, ifMatch: headers['if-match'] });
 
 export const playlists = (deps: PlaylistsDeps) =>
-  new Elysia({ name: 'playlists' })
+  // Elysia's default normalization (exact-mirror) turns a body of another type into an empty object.
+  new Elysia({ name: 'playlists', normalize: 'typebox' })
     .use(platform(deps.runtime, { description: 'Ordered lists of videos: public, unlisted or private.' }))
     .use(access(deps.tokens))
     .use(conditional)
@@ -100,7 +102,9 @@ export const playlists = (deps: PlaylistsDeps) =>
       '/playlists/:id/duplicate',
       ({ caller, params: { id }, body, request, set }) => {
         const key = requestKey(request, '/playlists/:id/duplicate');
-        return sendStored(set, service.duplicatePlaylist(deps, caller, { id, key }, body ?? {}));
+        // Elysia validates an optional body only where it is an object with members.
+        const input = validated(model.PlaylistCopy, body ?? {});
+        return sendStored(set, service.duplicatePlaylist(deps, caller, { id, key }, input));
       },
       {
         user: true,

@@ -86,7 +86,8 @@ async function charge(deps: PaymentsWorkerDeps, payment: Payment): Promise<Charg
 async function compensate(deps: PaymentsWorkerDeps, payment: Payment, rejection: string): Promise<void> {
   const posted = await ledgerResult(deps.accounts.getTransfer({ external_id: payment.id }));
   if ('response' in posted) return markSucceeded(deps, payment, posted.response.transfer?.id);
-  if ((await deps.provider.find(payment.id)) === 'succeeded') await deps.provider.refund(payment.id);
+  if ((await deps.provider.find(payment.id)) === 'succeeded')
+    await deps.provider.refund({ chargeKey: payment.id, refundKey: payment.id, amount: payment.amount });
   await markFailed(deps, payment, rejection);
 }
 

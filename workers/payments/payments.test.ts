@@ -63,9 +63,10 @@ async function pay(payer: Payer, body: object = {}): Promise<string> {
   return String(accepted.body.id);
 }
 
-async function requestRefund(payer: Payer, id: string): Promise<void> {
+async function requestRefund(payer: Payer, id: string, amount?: string): Promise<void> {
   const { status } = await payments.call('POST', `/payments/${id}/refunds`, {
     authorization: payer.authorization,
+    ...(amount !== undefined && { body: { amount } }),
   });
   expect(status).toBe(202);
 }
@@ -162,6 +163,31 @@ describe('a refund', () => {
     await reached(payer, id, 'succeeded');
     await requestRefund(payer, id);
     await Promise.all([1, 2, 3].map(() => publish(queue, PaymentRefundRequested, id)));
+    await reached(payer, id, 'refunded');
+    expect(await balanceOf(payer)).toBe('0.00');
+    expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
+  });
+
+  test('of a part debits and refunds this part; the payment is refunded with the last part', async () => {
+    const { payer, id } = await publishedPayment();
+    await reached(payer, id, 'succeeded');
+    for (const [amount, left] of [
+      ['5.00', '7.50'],
+      ['2.50', '5.00'],
+    ] as const) {
+      await requestRefund(payer, id, amount);
+      await Promise.all([1, 2, 3].map(() => publish(queue, PaymentRefundRequested, id)));
+      await eventually(async () => (await balanceOf(payer)) === left);
+      await eventually(async () => {
+        const { refunds } = await read(payer, id);
+        return (refunds as { status: string }[]).every(({ status }) => status === 'succeeded');
+      });
+      expect(await read(payer, id)).toMatchObject({ status: 'succeeded' });
+      expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['succeeded']);
+    }
+    expect((await read(payer, id)).refunded_amount).toBe('7.50');
+    await requestRefund(payer, id);
+    await publish(queue, PaymentRefundRequested, id);
     await reached(payer, id, 'refunded');
     expect(await balanceOf(payer)).toBe('0.00');
     expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);

@@ -19,8 +19,8 @@ export interface Provider {
   charge(charge: Charge): Promise<ChargeOutcome>;
   /** The outcome of a charge; undefined when nothing was charged. */
   find(key: string): Promise<ChargeOutcome | undefined>;
-  /** Refunds a charge in full; idempotent. */
-  refund(key: string): Promise<void>;
+  /** Refunds a charge once per refund key: an amount of it or, without one, all of it. */
+  refund(refund: { chargeKey: string; refundKey: string; amount: string | undefined }): Promise<void>;
 }
 
 /** A provider behind the gRPC ProviderService. */
@@ -43,8 +43,8 @@ export function grpcProvider(client: GrpcClient<ProviderServiceDefinition>): Pro
         throw failure;
       }
     },
-    async refund(key) {
-      await client.refundCharge({ idempotency_key: key });
+    async refund({ chargeKey, refundKey, amount }) {
+      await client.refundCharge({ idempotency_key: chargeKey, refund_key: refundKey, amount });
     },
   };
 }

@@ -77,6 +77,8 @@ export interface ReverseTransferRequest {
   external_id: string;
   /** External id of the transfer to reverse. */
   reversed_external_id: string;
+  /** Unset: in full. */
+  amount?: string | undefined;
 }
 
 export interface ReverseTransferResponse {
@@ -709,7 +711,7 @@ export const GetTransferResponse: MessageFns<GetTransferResponse> = {
 };
 
 function createBaseReverseTransferRequest(): ReverseTransferRequest {
-  return { external_id: "", reversed_external_id: "" };
+  return { external_id: "", reversed_external_id: "", amount: undefined };
 }
 
 export const ReverseTransferRequest: MessageFns<ReverseTransferRequest> = {
@@ -719,6 +721,9 @@ export const ReverseTransferRequest: MessageFns<ReverseTransferRequest> = {
     }
     if (message.reversed_external_id !== "") {
       writer.uint32(18).string(message.reversed_external_id);
+    }
+    if (message.amount !== undefined) {
+      writer.uint32(26).string(message.amount);
     }
     return writer;
   },
@@ -750,6 +755,14 @@ export const ReverseTransferRequest: MessageFns<ReverseTransferRequest> = {
             }
 
             message.reversed_external_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount = reader.string();
             continue;
           }
         }
@@ -857,8 +870,8 @@ export const AccountsServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Reverses a transfer with another transfer, once per transfer. FAILED_PRECONDITION
-     * `account.insufficient-funds`, `transaction.not-reversible`.
+     * Reverses a transfer with another transfer, in full or in part: once per external id, and in total never more than the
+     * transfer moved. FAILED_PRECONDITION `account.insufficient-funds`, `transaction.not-reversible`.
      */
     reverseTransfer: {
       name: "ReverseTransfer",

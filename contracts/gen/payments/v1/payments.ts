@@ -50,6 +50,8 @@ export interface Refund {
   payment_id: string;
   /** pending, succeeded or failed. */
   state: string;
+  /** In the currency of the payment. Unset: the whole payment. */
+  amount?: string | undefined;
 }
 
 export interface GetRefundRequest {
@@ -411,7 +413,7 @@ export const FinishPaymentResponse: MessageFns<FinishPaymentResponse> = {
 };
 
 function createBaseRefund(): Refund {
-  return { id: "", payment_id: "", state: "" };
+  return { id: "", payment_id: "", state: "", amount: undefined };
 }
 
 export const Refund: MessageFns<Refund> = {
@@ -424,6 +426,9 @@ export const Refund: MessageFns<Refund> = {
     }
     if (message.state !== "") {
       writer.uint32(26).string(message.state);
+    }
+    if (message.amount !== undefined) {
+      writer.uint32(34).string(message.amount);
     }
     return writer;
   },
@@ -463,6 +468,14 @@ export const Refund: MessageFns<Refund> = {
             }
 
             message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.amount = reader.string();
             continue;
           }
         }

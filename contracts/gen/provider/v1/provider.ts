@@ -73,10 +73,18 @@ export interface GetChargeResponse {
 }
 
 export interface RefundChargeRequest {
+  /** Of the charge. */
   idempotency_key: string;
+  /** Of this refund. Unset: that of the charge, which has one refund then. */
+  refund_key?:
+    | string
+    | undefined;
+  /** Unset: the whole charge. */
+  amount?: string | undefined;
 }
 
 export interface RefundChargeResponse {
+  /** Refunded once the whole charge is; succeeded until then. */
   state: ChargeState;
 }
 
@@ -298,13 +306,19 @@ export const GetChargeResponse: MessageFns<GetChargeResponse> = {
 };
 
 function createBaseRefundChargeRequest(): RefundChargeRequest {
-  return { idempotency_key: "" };
+  return { idempotency_key: "", refund_key: undefined, amount: undefined };
 }
 
 export const RefundChargeRequest: MessageFns<RefundChargeRequest> = {
   encode(message: RefundChargeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.idempotency_key !== "") {
       writer.uint32(10).string(message.idempotency_key);
+    }
+    if (message.refund_key !== undefined) {
+      writer.uint32(18).string(message.refund_key);
+    }
+    if (message.amount !== undefined) {
+      writer.uint32(26).string(message.amount);
     }
     return writer;
   },
@@ -328,6 +342,22 @@ export const RefundChargeRequest: MessageFns<RefundChargeRequest> = {
             }
 
             message.idempotency_key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refund_key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.amount = reader.string();
             continue;
           }
         }
@@ -413,7 +443,10 @@ export const ProviderServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Refunds a charge, once. NOT_FOUND `charge.not-found`. */
+    /**
+     * Refunds a charge, in full or in part, once per refund key. NOT_FOUND `charge.not-found`, FAILED_PRECONDITION
+     * `charge.not-refundable`, `charge.key-reused`.
+     */
     refundCharge: {
       name: "RefundCharge",
       requestType: RefundChargeRequest as typeof RefundChargeRequest,
