@@ -78,3 +78,10 @@ describe('an environment', () => {
     expect(parseEnvironment(fields, { NEEDED: '' }).problems).toEqual(['NEEDED must be set']);
   });
 });
+
+test('a whole number is written in decimal digits', () => {
+  const count = { COUNT: integer(5, { min: 0, max: 10_000 }) };
+  expect(parseEnvironment(count, { COUNT: '120' })).toEqual({ values: { COUNT: 120 }, problems: [] });
+  for (const COUNT of ['1e3', '0x10', '0b1', '1.0', '+5', ' 5', '٥', '1_000'])
+    expect(parseEnvironment(count, { COUNT }).problems).toHaveLength(1);
+});

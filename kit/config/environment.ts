@@ -80,7 +80,8 @@ export const optionalText = (): Field<string | undefined> => ({
 export function integer(fallback: number, bounds: { min: number; max: number }): Field<number> {
   return {
     parse: (value) => {
-      const number = Number(value);
+      // Decimal digits only: `1e3`, `0x10` and blanks are mistakes.
+      const number = /^-?[0-9]+$/.test(value) ? Number(value) : Number.NaN;
       return Number.isInteger(number) && number >= bounds.min && number <= bounds.max
         ? number
         : { problem: `must be an integer from ${bounds.min} to ${bounds.max}` };

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { t } from 'elysia';
 import { defineProblem } from '../errors/problem';
+import { decimalInteger } from './schemas';
 
 export const InvalidCursor = defineProblem('request.invalid-cursor', 400, 'Invalid cursor');
 
@@ -10,8 +10,7 @@ const MAX_LIMIT = 100;
 /** The query of every list route. */
 export const PageQuery = Type.Object({
   limit: Type.Optional(
-    // Elysia's integer: query values arrive as text.
-    t.Integer({
+    decimalInteger({
       minimum: 1,
       maximum: MAX_LIMIT,
       default: DEFAULT_LIMIT,

@@ -50,6 +50,20 @@ describe('an amount', () => {
     expect(codeOf(() => parseAmount(text, currency))).toBe('request.invalid');
   });
 
+  test('is nothing else than ASCII digits with at most one point', () => {
+    const unit = fc.constantFrom(...'0059.,+-eExX _\n\t٥５½');
+    fc.assert(
+      fc.property(fc.string({ unit, minLength: 1, maxLength: 6 }), (text) => {
+        const isAmount = /^[0-9]+(\.[0-9]{1,2})?$/.test(text) && /[1-9]/.test(text);
+        expect([text, codeOf(() => parseAmount(text, 'EUR'))]).toEqual([
+          text,
+          isAmount ? 'accepted' : 'request.invalid',
+        ]);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test('survives formatting and parsing with any number of decimals', () => {
     const currency = fc.constantFrom('JPY', 'EUR', 'KWD', 'USD', 'BHD', 'KRW');
     fc.assert(

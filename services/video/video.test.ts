@@ -79,6 +79,10 @@ describe('reading', () => {
     const words = encodeURIComponent(newest.title.toUpperCase().split(' ').toReversed().join('  '));
     const { body } = await call('GET', `/videos?query=${words}`);
     expect((body.items as { id: string }[]).map((item) => item.id)).toContain(newest.id);
+    const place = catalogue.videos.find(({ title }) => title !== title.normalize('NFD'));
+    const decomposed = encodeURIComponent(String(place?.title.normalize('NFD')));
+    const found = (await call('GET', `/videos?query=${decomposed}`)).body.items as { id: string }[];
+    expect(found.map((item) => item.id)).toContain(String(place?.id));
     expect((await call('GET', '/videos?query=qqqqzzzz')).body).toEqual({ items: [], next_cursor: null });
   });
 
@@ -101,6 +105,12 @@ describe('reading', () => {
   test.each([
     ['a limit of zero', 'GET', '/videos?limit=0', undefined],
     ['a limit above the maximum', 'GET', '/videos?limit=101', undefined],
+    ['a limit with an exponent', 'GET', '/videos?limit=1e1', undefined],
+    ['a limit in hexadecimal digits', 'GET', '/videos?limit=0x10', undefined],
+    ['a limit with a sign', 'GET', '/videos?limit=%2B5', undefined],
+    ['a limit with a blank', 'GET', '/videos?limit=%205', undefined],
+    ['a limit in digits of another script', 'GET', `/videos?limit=${encodeURIComponent('٥')}`, undefined],
+    ['a query with a control character', 'GET', '/videos?query=a%00b', undefined],
     ['an invalid cursor', 'GET', '/videos?cursor=invalid', undefined],
     ['a query that is too long', 'GET', `/videos?query=${'a'.repeat(101)}`, undefined],
     ['no ids', 'POST', '/videos/lookup', {}],
@@ -141,6 +151,18 @@ describe('the failure simulation', () => {
     expect((await call('GET', '/healthz')).status).toBe(200);
     await call('PUT', path, { body: NO_FAILURES, authorization: operator });
     expect((await call('GET', `/videos/${newest.id}`)).status).toBe(200);
+  });
+
+  test.each([
+    ['a fraction', { latency_ms: 0.5, error_percent: 0 }],
+    ['a negative number', { latency_ms: -1, error_percent: 0 }],
+    ['more than everything', { latency_ms: 0, error_percent: 101 }],
+    ['text', { latency_ms: '1e3', error_percent: 0 }],
+    ['null', { latency_ms: null, error_percent: 0 }],
+    ['a switch missing', { latency_ms: 1 }],
+  ])('is not set to %s', async (_case, body) => {
+    expect((await call('PUT', '/videos/failures', { body, authorization: operator })).status).toBe(422);
+    expect(deps.failures).toEqual(NO_FAILURES);
   });
 
   test('makes calls exceed their deadline', async () => {
