@@ -16,7 +16,8 @@ export const InvoicePaid = defineEvent({
     user_id: Uuid,
     amount: Amount,
     currency: Currency,
-    lines: Type.Array(Type.Object({ description: Type.String({ maxLength: 300 }), amount: Amount }), {
+    /** 300 characters as people count them, of up to eight UTF-16 code units each. */
+    lines: Type.Array(Type.Object({ description: Type.String({ maxLength: 2_400 }), amount: Amount }), {
       minItems: 1,
       maxItems: 100,
     }),

@@ -36,7 +36,8 @@ export const PaymentSucceeded = defineEvent({
   consumers: ['billing', 'notifications'],
   data: Type.Object({
     ...payment,
-    description: Type.String({ maxLength: 300 }),
+    /** 300 characters as people count them, of up to eight UTF-16 code units each. */
+    description: Type.String({ maxLength: 2_400 }),
     transfer_id: Uuid,
     succeeded_at: Timestamp,
   }),

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { Elysia } from 'elysia';
-import { text } from './schema';
+import { lineOfText, text } from './schema';
 
 const name = TypeCompiler.Compile(text({ max: 10 }));
 const password = TypeCompiler.Compile(text({ min: 8, max: 256 }));
+const line = TypeCompiler.Compile(lineOfText({ min: 0, max: 10 }));
 const note = TypeCompiler.Compile(text({ min: 0, max: 10 }));
 
 test.each([
@@ -21,6 +22,16 @@ test.each([
   [password, '😀'.repeat(257), false],
   [note, '', true],
   [note, ' ', true],
+  [note, 'a\r\nb', true],
+  [line, 'a b', true],
+  [line, '', true],
+  [line, 'a\nb', false],
+  [line, 'a\rb', false],
+  [line, 'a\tb', false],
+  [line, 'a\u2028b', false],
+  [line, 'a\u0085b', false],
+  [line, '👨‍👩‍👧‍👦'.repeat(7), true],
+  [line, 'a'.repeat(11), false],
 ])('%#', (schema, value, isValid) => expect(schema.Check(value)).toBe(isValid));
 
 test('routes apply the same rule', async () => {

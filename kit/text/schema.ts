@@ -36,8 +36,8 @@ export function text(limits: TextLimits, options: StringOptions = {}): TString {
   });
 }
 
-/** Breaks a text into lines or columns, for which its place has no room (UAX #14: LF, LS, PS). */
-const ONE_LINE = '^[^\\n\\t\\u2028\\u2029]*$';
+/** Without what breaks a text into lines or columns (UAX #14: CR, LF, LS, PS). */
+const ONE_LINE = '^[^\\n\\r\\t\\u2028\\u2029]*$';
 
 /** Like `text`, and on one line: names, titles, descriptions that stand in a row of a table. */
 export const lineOfText = (limits: TextLimits, options: StringOptions = {}): TString => {

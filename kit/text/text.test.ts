@@ -4,7 +4,7 @@ import { parseEmail } from './email';
 import { countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
 import { identityKey } from './identity';
 import { parsePhoneNumber } from './phone';
-import { hasUnprintable, isBlank } from './visible';
+import { hasUnprintable, isBlank, toLine } from './visible';
 
 const FAMILY = '👨‍👩‍👧‍👦';
 
@@ -83,7 +83,13 @@ describe('blankness', () => {
   test.each(['\u0000', '\u0085', '\ud800', 'a\udfff', '\ufffe', '\u{1ffff}'])('%j cannot be shown', (text) =>
     expect(hasUnprintable(text)).toBe(true),
   );
-  test('line feeds and tabs can be shown', () => expect(hasUnprintable('a\n\tb')).toBe(false));
+  test('line breaks and tabs can be shown', () => expect(hasUnprintable('a\n\tb\r\nc')).toBe(false));
+  test.each([
+    ['a\r\nb', 'a b'],
+    ['\u2028a\u2029\u0085b\t', 'a b'],
+    ['a\u0000\ufffeb', 'a b'],
+    ['Ada 🦉', 'Ada 🦉'],
+  ])('%j on one line is %j', (text, line) => expect(toLine(text)).toBe(line));
 });
 
 describe('identity', () => {

@@ -8,8 +8,12 @@ const INVISIBLE = /^[\p{White_Space}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{M}\p{Default_Igno
 /** Whether a text shows nothing to its reader. */
 export const isBlank = (text: string): boolean => INVISIBLE.test(text);
 
-/** Control characters other than line feed and tab, and code points that will never be characters. */
-const UNPRINTABLE = /[^\P{Cc}\n\t]|\p{Noncharacter_Code_Point}/u;
+/** Control characters other than line breaks and tab, and code points that will never be characters. */
+const UNPRINTABLE = /[^\P{Cc}\n\r\t]|\p{Noncharacter_Code_Point}/u;
 
 /** Whether a text holds something that can be neither shown nor stored as text. */
 export const hasUnprintable = (text: string): boolean => UNPRINTABLE.test(text) || !text.isWellFormed();
+
+/** A text on one line: line breaks, tabs and what cannot be shown become one space, none at the ends. */
+export const toLine = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]+/gu, ' ').trim();

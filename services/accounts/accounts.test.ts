@@ -101,7 +101,16 @@ describe('a transfer', () => {
     ['an unknown currency', '1', { currency: 'ZZZ' }],
     ['a currency in lower case', '1', { currency: 'eur' }],
     ['a currency other than that of the account', '1', { currency: 'USD' }],
+    ['an exponent', '1e0', {}],
+    ['a sign', '+1', {}],
+    ['blanks', ' 1 ', {}],
+    ['digits of another script', '١', {}],
+    ['fullwidth digits', '１', {}],
+    ['hexadecimal digits', '0x1', {}],
+    ['a group separator', '1,000', {}],
     ['a multi-line description', '1', { description: 'a\nb' }],
+    ['a description with a control character', '1', { description: 'a\u0000' }],
+    ['a description that is too long', '1', { description: '🦉'.repeat(301) }],
     ['an invalid account id', '1', { receiver_id: 'x' }],
     ['an expiry of zero seconds', '1', { pending: true, expires_in_seconds: 0 }],
   ])('with %s is rejected with 422', async (_case, amount, more) => {
@@ -117,6 +126,15 @@ describe('a transfer', () => {
     expect((await send(ada, yen, '1')).body.code).toBe('transaction.currency-mismatch');
     const unknown = { ...ada, accountId: Bun.randomUUIDv7() };
     expect((await send(ada, unknown, '1')).body.code).toBe('account.not-found');
+  });
+
+  test('has a description of 300 characters, however they are encoded', async () => {
+    const [ada, bela] = [await service.holder('5.00'), await service.holder()];
+    for (const description of ['🏳️‍🌈'.repeat(300), '🦉'.repeat(300), 'é'.repeat(300)]) {
+      const sent = await send(ada, bela, '1', { description });
+      expect([sent.status, sent.body.description]).toEqual([201, description]);
+    }
+    expect((await send(ada, bela, '1', { description: 'cafe\u0301' })).body.description).toBe('café');
   });
 
   test('is made once per Idempotency-Key, for concurrent and later repeats', async () => {
@@ -343,17 +361,30 @@ describe('registration with a phone number', () => {
   });
 
   test.each([
-    ['an invalid number', { phone_number: 'call me' }],
+    ['text for a number', { phone_number: 'call me' }],
+    ['hyphens for a number', { phone_number: '-----' }],
+    ['a number without its country', { phone_number: '030 123456' }],
+    ['a number of no country', { phone_number: '+999 123456789' }],
+    ['a number that is too short', { phone_number: '+49 1' }],
+    ['a number twice', { phone_number: '+49 30 123456 +49 30 123456' }],
     ['a short password', { password: 'short' }],
-    ['an invalid date', { date_of_birth: '1990-13-01' }],
-  ])('with %s is rejected', async (_case, changed) => {
+    ['a short password of long characters', { password: '😀😁😂🤣' }],
+    ['an invalid month', { date_of_birth: '1990-13-01' }],
+    ['a day that does not exist', { date_of_birth: '1990-02-30' }],
+    ['a leap day of no leap year', { date_of_birth: '2021-02-29' }],
+    ['a birth in the future', { date_of_birth: '2999-01-01' }],
+    ['a birth long ago', { date_of_birth: '1899-12-31' }],
+    ['a date in digits of another script', { date_of_birth: '١٩٩٠-١٢-٣١' }],
+  ])('with %s is rejected, and names the field', async (_case, changed) => {
     const body = {
-      phone_number: '030 1',
+      phone_number: '+44 20 7946 0958',
       password: 'a long password',
       date_of_birth: '1990-12-31',
       ...changed,
     };
-    expect((await call('POST', '/users', { body })).status).toBe(422);
+    const rejected = await call('POST', '/users', { body });
+    expect(rejected.status).toBe(422);
+    expect(rejected.body.errors).toMatchObject([{ field: Object.keys(changed)[0] }]);
   });
 });
 

@@ -3,7 +3,8 @@ import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
-import { nullable } from '#kit/http/schemas';
+import { calendarDate, nullable } from '#kit/http/schemas';
+import { lineOfText, text } from '#kit/text/schema';
 
 export const AccountNotFound = defineProblem('account.not-found', 404, 'Account not found');
 export const AccountClosed = defineProblem('account.closed', 409, 'Account closed');
@@ -46,24 +47,20 @@ const AmountText = Type.String({
   error: 'A positive decimal number as a string, such as "12.50"',
   examples: ['100.00'],
 });
-const Description = Type.String({
-  maxLength: 300,
-  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-  error: 'At most 300 characters, no line breaks or control characters',
-});
+const Description = lineOfText({ min: 0, max: 300 }, { examples: ['Seeds'] });
+
+export const PHONE_NUMBER_RULE = 'A phone number with its country code, such as +49 30 123456';
 
 export const PhoneRegistration = Type.Object({
   phone_number: Type.String({
-    pattern: '^\\+?[0-9 ()-]{5,20}$',
-    error: 'A phone number',
+    maxLength: 40,
+    error: PHONE_NUMBER_RULE,
+    description: 'In international form',
     examples: ['+49 30 123456'],
   }),
-  password: Type.String({ minLength: 8, maxLength: 256, error: '8 to 256 characters' }),
-  date_of_birth: Type.String({
-    pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
-    error: 'A date such as 1990-12-31',
-    examples: ['1990-12-31'],
-  }),
+  // The rule of the users service, which stores it.
+  password: text({ min: 8, max: 256, maxUnits: 4_096 }),
+  date_of_birth: calendarDate({ from: '1900-01-01', until: 'today' }),
 });
 export type PhoneRegistration = Static<typeof PhoneRegistration>;
 

@@ -52,7 +52,7 @@ export const transfers = mysqlTable(
     receiverId: uuid('receiver_id').notNull(),
     amount: minorUnits('amount').notNull(),
     currency: char('currency', { length: 3 }).notNull(),
-    description: varchar('description', { length: 300 }).notNull(),
+    description: varchar('description', { length: 2400 }).notNull(),
     state: mysqlEnum('state', ['pending', 'posted', 'voided', 'expired']).notNull(),
     /** The transfer this one reverses, whole or in part. */
     reverses: uuid('reverses'),

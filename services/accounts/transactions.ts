@@ -8,6 +8,7 @@ import {
   type StoredResponse,
 } from '#kit/http/idempotency';
 import { parseAmount } from '#kit/money/amounts';
+import { normalizeText } from '#kit/text/identity';
 import type { AccountsDeps } from './deps';
 import * as ledger from './ledger';
 import {
@@ -49,7 +50,7 @@ export async function createTransaction(
       receiverId,
       amount,
       currency,
-      description: input.description ?? '',
+      description: normalizeText(input.description ?? ''),
       ...(pendingSeconds !== undefined && { pendingSeconds }),
     },
   );
@@ -74,7 +75,7 @@ export async function createDeposit(
       receiverId: account.id,
       amount: parseAmount(input.amount, account.currency),
       currency: account.currency,
-      description: input.description ?? '',
+      description: normalizeText(input.description ?? ''),
     },
   );
 }

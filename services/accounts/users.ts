@@ -2,10 +2,12 @@ import { createHmac } from 'node:crypto';
 import type { UserProfile } from '#contracts/gen/users/v1/users';
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
-import { Problem } from '#kit/errors/problem';
+import { Problem, ValidationFailed } from '#kit/errors/problem';
+import { parsePhoneNumber } from '#kit/text/phone';
 import type { AccountsDeps, UsersClient } from './deps';
 import {
   type Account,
+  PHONE_NUMBER_RULE,
   PhoneNumberTaken,
   type PhoneRegistration,
   UserNotFound,
@@ -25,18 +27,19 @@ const TAKEN = new Set(['user.username-taken', 'user.email-taken']);
  * Registers a user by phone number and opens their account. The username is a keyed hash of the number: a number
  * registers once, and the username, which is public, does not disclose it.
  *
- * @throws PhoneNumberTaken
+ * @throws PhoneNumberTaken, ValidationFailed
  */
 export async function registerByPhone(
   deps: AccountsDeps,
   input: PhoneRegistration,
 ): Promise<UserWithAccount> {
-  const username = usernameOf(deps.phoneSecret, input.phone_number);
+  const { typed, number } = readPhoneNumber(input.phone_number);
+  const username = usernameOf(deps.phoneSecret, number);
   const user = await createUser(deps, {
     username,
     email: `${username}@${NO_ADDRESS}`,
     password: input.password,
-    phone_number: input.phone_number,
+    phone_number: typed,
     date_of_birth: input.date_of_birth,
   });
   const account = await openAccount(deps, user.id, deps.defaultCurrency);
@@ -52,9 +55,20 @@ export async function readUser(deps: AccountsDeps, caller: Caller, id: string): 
   return userView(user, account === undefined ? null : accountView(account, caller));
 }
 
-/** Independent of how the number is formatted. */
-export function usernameOf(secret: string, phoneNumber: string): string {
-  const number = phoneNumber.replaceAll(/[^0-9+]/g, '').replace(/^00/, '+');
+/**
+ * @returns the number as it was typed, with the international prefix `00` as `+`, and in the form that identifies it (E.164)
+ * @throws ValidationFailed for what is no phone number of any country
+ */
+function readPhoneNumber(phoneNumber: string): { typed: string; number: string } {
+  const typed = phoneNumber.trim().replace(/^00/, '+');
+  const number = parsePhoneNumber(typed);
+  if (number === null)
+    throw new ValidationFailed({ errors: [{ field: 'phone_number', message: PHONE_NUMBER_RULE }] });
+  return { typed, number };
+}
+
+/** @param number in E.164, so that the name does not depend on how the number is formatted */
+export function usernameOf(secret: string, number: string): string {
   const digest = createHmac('sha256', secret).update(`phone number ${number}`).digest('hex');
   return `u${digest.slice(0, USERNAME_LENGTH)}`;
 }

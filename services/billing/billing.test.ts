@@ -71,6 +71,15 @@ describe('an invoice', () => {
     ).toEqual([['invoice.paid', '11.50', [{ description: 'Seeds', amount: '1.50' }, LINES[1]]]]);
   });
 
+  test('has descriptions of 300 characters, however they are encoded, which its event carries', async () => {
+    const ada = await accounts.holder('20.00');
+    const description = '🏳️‍🌈'.repeat(300);
+    const { body } = await create(ada.authorization, { lines: [{ description, amount: '1' }] });
+    expect(body.lines).toEqual([{ description, amount: '1.00' }]);
+    expect((await pay(ada.authorization, body.id)).body.status).toBe('paid');
+    expect((await eventsOf(body.id))[0]?.data.lines).toEqual([{ description, amount: '1.00' }]);
+  });
+
   test('stays open when funds are insufficient', async () => {
     const ada = await accounts.holder('11.49');
     const { id } = (await create(ada.authorization)).body;
@@ -113,6 +122,10 @@ describe('an invoice', () => {
     ['too many decimals', { lines: [{ description: 'x', amount: '0.001' }] }],
     ['a JSON number', { lines: [{ description: 'x', amount: 1 }] }],
     ['a multi-line description', { lines: [{ description: 'x\ny', amount: '1' }] }],
+    ['a blank description', { lines: [{ description: ' \u2800', amount: '1' }] }],
+    ['a description that is too long', { lines: [{ description: '🦉'.repeat(301), amount: '1' }] }],
+    ['an exponent', { lines: [{ description: 'x', amount: '1e1' }] }],
+    ['digits of another script', { lines: [{ description: 'x', amount: '٥' }] }],
     ['an unknown currency', { currency: 'ZZZ' }],
     [
       'a total above the maximum amount',

@@ -4,19 +4,14 @@ import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
+import { lineOfText } from '#kit/text/schema';
 
 export const InvoiceNotFound = defineProblem('invoice.not-found', 404, 'Invoice not found');
 
 const Moment = Type.String({ format: 'date-time' });
 
 const Line = Type.Object({
-  description: Type.String({
-    minLength: 1,
-    maxLength: 300,
-    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-    error: '1 to 300 characters, no line breaks or control characters',
-    examples: ['Rookery Plus, one year'],
-  }),
+  description: lineOfText({ max: 300 }, { examples: ['Rookery Plus, one year'] }),
   amount: Type.String({
     maxLength: 32,
     error: 'A positive decimal number as a string, such as "12.50"',

@@ -9,6 +9,7 @@ import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagi
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import type { BillingDeps } from './deps';
 import { type Invoice, InvoiceNotFound, type NewInvoice } from './model';
 import * as store from './store';
@@ -28,7 +29,7 @@ export async function createInvoice(
     throw new Forbidden({ detail: `An invoice for another user requires the permission ${MANAGE}.` });
   const { currency } = input;
   const lines = input.lines.map((line, index) => ({
-    description: line.description,
+    description: normalizeText(line.description),
     minor: parseAmount(line.amount, currency, `lines.${index}.amount`),
   }));
   const total = lines.reduce((sum, line) => sum + line.minor, 0n);

@@ -102,12 +102,27 @@ describe('a payment', () => {
     ['an empty description', { description: '' }],
     ['a multi-line description', { description: 'a\r\nb' }],
     ['a description that is too long', { description: 'x'.repeat(301) }],
+    ['a description without a visible character', { description: '\u3164\u200b' }],
+    ['a description of two paragraphs', { description: 'a\u2029b' }],
+    ['an exponent', { amount: '1e1' }],
+    ['a sign', { amount: '+5' }],
+    ['blanks', { amount: '5 ' }],
+    ['digits of another script', { amount: '٥' }],
     ['a card number as the payment method', { payment_method: '4242424242424242' }],
     ['an invalid account id', { account_id: 'mine' }],
   ])('with %s is rejected, and its key can be reused', async (_case, changed) => {
     const key = Bun.randomUUIDv7();
     expect((await pay({ ...BODY, ...changed }, key)).status).toBe(422);
     expect((await pay(BODY, key)).status).toBe(202);
+  });
+
+  test('has a description of 300 characters, however they are encoded, which its event carries', async () => {
+    const description = '🏳️‍🌈'.repeat(300);
+    const { status, body } = await pay({ ...BODY, description });
+    expect([status, body.description]).toEqual([202, description]);
+    await succeed(String(body.id));
+    const events = await service.eventsOf(String(body.id));
+    expect(events.at(-1)).toMatchObject({ name: 'payment.succeeded', data: { description } });
   });
 
   test('is visible to the payer and to operators only, and listed newest first', async () => {

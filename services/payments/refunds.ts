@@ -9,6 +9,7 @@ import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idem
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import type { PaymentsDeps } from './deps';
 import {
   type NewRefund,
@@ -49,7 +50,8 @@ export async function createRefund(
     const payment = await requireFound(store.lockPayment(transaction, paymentId));
     const id = uuidv7();
     const amount = amountToRefund(payment, await store.listRefunds(transaction, [paymentId]), requested);
-    await store.insertRefund(transaction, { id, paymentId, amount, reason: input.reason ?? null });
+    const reason = input.reason === undefined ? null : normalizeText(input.reason);
+    await store.insertRefund(transaction, { id, paymentId, amount, reason });
     await writeOutbox(transaction, [
       outboxEntry(PaymentRefundRequested, refundEventData(payment, { id, amount }), {
         aggregate: { type: 'payment', id: paymentId, version: payment.version },

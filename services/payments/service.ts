@@ -5,6 +5,7 @@ import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagi
 import { writeOutbox } from '#kit/messaging/outbox';
 import { parseAmount } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import type { PaymentsDeps } from './deps';
 import {
   DEFAULT_METHOD,
@@ -40,7 +41,7 @@ export async function createPayment(
       accountId: input.account_id ?? null,
       amount,
       currency: input.currency,
-      description: input.description,
+      description: normalizeText(input.description),
       paymentMethod: input.payment_method ?? DEFAULT_METHOD,
     });
     const payment = await requireFound(store.findPayment(transaction, id));

@@ -117,10 +117,9 @@ export const playlists = (deps: PlaylistsDeps) =>
 
     .post(
       '/playlists/:id/videos',
-      async ({ caller, body, set, ...context }) => {
-        const playlist = versioned(set, await items.addVideos(deps, caller, targetOf(context), body));
-        set.status = 201;
-        return playlist;
+      ({ caller, body, request, set, ...context }) => {
+        const key = requestKey(request, '/playlists/:id/videos');
+        return sendStored(set, items.addVideos(deps, caller, { ...targetOf(context), key }, body));
       },
       {
         user: true,
@@ -128,7 +127,7 @@ export const playlists = (deps: PlaylistsDeps) =>
         headers: IfMatch,
         body: model.NewVideos,
         response: { 201: model.PlaylistWithVideos },
-        ...describe('Add one or more videos to a playlist', VIDEOS),
+        ...keyed('Add one or more videos to a playlist', VIDEOS),
       },
     )
     .delete(

@@ -1,5 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
+import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import type { PlaylistsDeps } from './deps';
 import {
   MAX_VIDEOS,
@@ -12,26 +13,33 @@ import {
   VideoNotInPlaylist,
 } from './model';
 import { insertAt, moveTo, reorderTo, type VideoPosition } from './rules';
-import { changePlaylist, requireChangeable, type Target } from './service';
+import { changePlaylist, changeWithin, createdResponse, requireChangeable, type Target } from './service';
 import * as store from './store';
 
 export async function addVideos(
   deps: PlaylistsDeps,
   caller: Caller,
-  target: Target,
+  { key, ...target }: Target & { key: RequestKey },
   input: NewVideos,
-): Promise<PlaylistWithVideos> {
+): Promise<StoredResponse<PlaylistWithVideos>> {
   const ids = idsIn(input);
-  await requireChangeable(deps, caller, target);
-  // Before the transaction: a slow response must not hold a lock.
-  await deps.videos.requireAll(ids);
-  return changePlaylist(deps, caller, target, async (transaction) => {
-    const order = await store.listVideos(transaction, target.id);
-    if (order.some(({ videoId }) => ids.includes(videoId))) throw new VideoAlreadyInPlaylist();
-    if (order.length + ids.length > MAX_VIDEOS)
-      throw new TooManyVideos({ detail: 'A playlist can hold at most 1,000 videos.' });
-    await store.upsertVideos(transaction, target.id, insertAt(order, ids, input.position ?? order.length));
-    return {};
+  const request = { ...key, caller: caller.id, body: { playlist: target.id, ...input } };
+  return idempotent(deps.database, request, async () => {
+    await requireChangeable(deps, caller, target);
+    // Before the transaction: a slow response must not hold a lock.
+    await deps.videos.requireAll(ids);
+    return async (transaction) =>
+      createdResponse(
+        await changeWithin(transaction, caller, target, async () => {
+          const order = await store.listVideos(transaction, target.id);
+          if (order.some(({ videoId }) => ids.includes(videoId))) throw new VideoAlreadyInPlaylist();
+          if (order.length + ids.length > MAX_VIDEOS)
+            throw new TooManyVideos({ detail: 'A playlist can hold at most 1,000 videos.' });
+          const rows = insertAt(order, ids, input.position ?? order.length);
+          await store.upsertVideos(transaction, target.id, rows);
+          return {};
+        }),
+      );
   });
 }
 

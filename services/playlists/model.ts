@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
+import { lineOfText, text } from '#kit/text/schema';
 
 export const PlaylistNotFound = defineProblem('playlist.not-found', 404, 'Playlist not found');
 export const TooManyPlaylists = defineProblem('playlist.too-many', 409, 'Playlist limit reached');
@@ -27,14 +28,12 @@ const MAX_VIDEOS_PER_REQUEST = 100;
 const VIDEO_ID = '01682885-aa80-7d3c-9a41-5e0d1f6b7c22';
 const PLAYLIST_ID = '0198c1f2-0a4b-7c3d-8e5f-60718293a4b5';
 
-const Name = Type.String({
-  minLength: 1,
-  maxLength: 200,
-  pattern: '\\S',
-  error: '1 to 200 characters, not only whitespace',
-  examples: ['Rainy evenings'],
-});
-const Description = Type.String({ maxLength: 2_000, examples: ['Nothing longer than two hours'] });
+export const NAME_LIMITS = { max: 200, maxUnits: 1_600 } as const;
+const Name = lineOfText(NAME_LIMITS, { examples: ['Rainy evenings'] });
+const Description = text(
+  { min: 0, max: 2_000, maxUnits: 16_000 },
+  { examples: ['Nothing longer than two hours'] },
+);
 const Visibility = Type.Union([Type.Literal('public'), Type.Literal('unlisted'), Type.Literal('private')], {
   error: 'public, unlisted or private',
   description: '`unlisted`: visible to everyone who has the link',
@@ -114,8 +113,9 @@ export type PlaylistCopy = Static<typeof PlaylistCopy>;
 export const Playlist = Type.Object({
   id: Type.String({ examples: [PLAYLIST_ID] }),
   owner_id: Type.String({ examples: ['0198c1f2-0a4b-7c3d-8e5f-1029384756af'] }),
-  name: Name,
-  description: Description,
+  // What is stored is shown, also where an earlier version accepted more.
+  name: Type.String({ examples: ['Rainy evenings'] }),
+  description: Type.String({ examples: ['Nothing longer than two hours'] }),
   visibility: Visibility,
   version: Type.Integer({ description: 'Incremented on every change; also the `ETag`', examples: [3] }),
   videos_count: Type.Integer({ examples: [1] }),

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
-import { count } from 'drizzle-orm';
+import { count, eq } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
 import { routeClaims } from '#kit/http/route-claims';
 import { inTransaction } from '#kit/mysql/database';
@@ -86,11 +86,58 @@ describe('a playlist', () => {
     await call('DELETE', `${pathOf(original)}/videos/${first}`, ada);
     const copied = (await call('GET', pathOf(copy), bob)).body.videos as { video_id: string }[];
     expect(copied.map((each) => each.video_id)).toEqual([third, first, second]);
+    for (const body of ['"text"', '5', []])
+      expect((await call('POST', `${pathOf(original)}/duplicate`, { ...bob, body })).status).toBe(422);
     const named = await call('POST', `${pathOf(original)}/duplicate`, {
       ...ada,
       body: { name: 'Mine', visibility: 'public' },
     });
     expect(named.body).toMatchObject({ name: 'Mine', visibility: 'public' });
+  });
+});
+
+describe('texts', () => {
+  const FAMILY = '👨‍👩‍👧‍👦';
+
+  test('a name has 200 characters and a description 2,000, however they are encoded', async () => {
+    const texts = { name: '🏳️‍🌈'.repeat(200), description: '🦉'.repeat(2_000) };
+    const created = await create(texts);
+    expect(created.body).toMatchObject(texts);
+    expect((await call('GET', pathOf(created), ada)).body).toMatchObject(texts);
+  });
+
+  test('are stored in one form', async () => {
+    const created = await create({ name: ' Cafe\u0301 ', description: 'one\r\ntwo\rthree\n' });
+    expect(created.body).toMatchObject({ name: 'Café', description: 'one\ntwo\nthree' });
+    const changed = await call('PATCH', pathOf(created), { ...ada, body: { name: 'The\u0301' } });
+    expect(changed.body.name).toBe('Thé');
+  });
+
+  test.each([
+    ['x'.repeat(193), `${'x'.repeat(193)} (copy)`],
+    ['x'.repeat(200), `${'x'.repeat(192)}… (copy)`],
+    ['🦉'.repeat(200), `${'🦉'.repeat(192)}… (copy)`],
+    ['🏳️‍🌈'.repeat(200), `${'🏳️‍🌈'.repeat(192)}… (copy)`],
+    [`${FAMILY.repeat(140)}z`, `${FAMILY.repeat(140)}z (copy)`],
+    [`a${'\u0301'.repeat(1_599)}`, '… (copy)'],
+  ])('the name of a copy never cuts a character in half (%#)', async (name, copyName) => {
+    const { body } = await call('POST', `${pathOf(await create({ name }))}/duplicate`, ada);
+    expect(body.name).toBe(copyName.normalize('NFC'));
+    expect((await call('PATCH', `/playlists/${body.id}`, { ...ada, body: { name: body.name } })).status).toBe(
+      200,
+    );
+  });
+
+  test('that an earlier version accepted are shown', async () => {
+    const owner = await person();
+    const created = await create({}, owner);
+    await deps.database
+      .update(playlists)
+      .set({ name: '\u3164\u0007', description: 'a\u0000b' })
+      .where(eq(playlists.id, String(created.body.id)));
+    const stored = { name: '\u3164\u0007', description: 'a\u0000b' };
+    expect((await call('GET', '/playlists', owner)).body.items).toMatchObject([stored]);
+    expect((await call('GET', pathOf(created), owner)).body).toMatchObject(stored);
   });
 });
 
@@ -186,6 +233,43 @@ describe('videos', () => {
     expect((await reorder({ video_ids: [first, third] })).body.code).toBe('playlist.other-videos');
     expect((await reorder({ video_ids: [first, third, second] })).body.code).toBe('playlist.other-videos');
     expect((await reorder({ video_id: second, position: 0 })).body.code).toBe('playlist.video-not-there');
+  });
+
+  test('are added once per Idempotency-Key, also for concurrent repeats', async () => {
+    const path = pathOf(await create());
+    const [id = '', other = ''] = freshVideos(2);
+    const key = uuidv7();
+    const add = (body: object, more: object = {}) =>
+      call('POST', `${path}/videos`, { ...ada, body, headers: { 'idempotency-key': key, ...more } });
+    const responses = await Promise.all(Array.from({ length: 5 }, () => add({ video_id: id })));
+    const added = responses.filter(({ status }) => status === 201);
+    expect(added.length).toBeGreaterThan(0);
+    expect(responses.filter(({ body }) => body.code === 'idempotency.in-flight')).toHaveLength(
+      5 - added.length,
+    );
+    const again = await add({ video_id: id });
+    expect([again.status, again.headers.get('idempotency-replayed'), again.headers.get('etag')]).toEqual([
+      201,
+      'true',
+      '"2"',
+    ]);
+    expect(again.body).toEqual(added[0]?.body ?? {});
+    expect(await videosIn(path)).toEqual([id]);
+    expect((await add({ video_id: other })).body.code).toBe('idempotency.key-reused');
+    const elsewhere = await call('POST', `${pathOf(await create())}/videos`, {
+      ...ada,
+      body: { video_id: id },
+      headers: { 'idempotency-key': key },
+    });
+    expect(elsewhere.body.code).toBe('idempotency.key-reused');
+    const invalid = await call('POST', `${path}/videos`, {
+      ...ada,
+      body: { video_id: 'no-such-video' },
+      headers: { 'idempotency-key': 'mended' },
+    });
+    expect(invalid.status).toBe(422);
+    const mended = { ...ada, body: { video_id: other }, headers: { 'idempotency-key': 'mended' } };
+    expect((await call('POST', `${path}/videos`, mended)).status).toBe(201);
   });
 
   test('that do not exist are rejected with their index, and nothing is stored', async () => {
@@ -367,6 +451,12 @@ describe('validation', () => {
     ['a name of whitespace', { name: '   ' }],
     ['a name that is too long', { name: 'n'.repeat(201) }],
     ['a name that is not a string', { name: 5 }],
+    ['a name without a visible character', { name: '\u3164\u200b' }],
+    ['a name of two lines', { name: 'a\nb' }],
+    ['a name with a control character', { name: 'a\u0007' }],
+    ['a name of too many emoji', { name: '🦉'.repeat(201) }],
+    ['a description with a control character', { name: 'n', description: 'a\u0000' }],
+    ['a description of too many emoji', { name: 'n', description: '🦉'.repeat(2_001) }],
     ['a description that is too long', { name: 'n', description: 'd'.repeat(2_001) }],
     ['an unknown visibility', { name: 'n', visibility: 'secret' }],
     ['an invalid video id', { name: 'n', video_ids: ["'; drop table playlists"] }],

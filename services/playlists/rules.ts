@@ -1,10 +1,20 @@
 import { generateNKeysBetween } from 'fractional-indexing';
+import { truncate } from '#kit/text/graphemes';
 
 /** A fractional index of a video: positions compare as strings, code unit by code unit. */
 export interface VideoPosition {
   readonly videoId: string;
   readonly position: string;
 }
+
+const COPY_SUFFIX = ' (copy)';
+
+/** The name of a copy: the original's, shortened where the suffix needs its place. */
+export const copyNameOf = (
+  name: string,
+  limits: { readonly max: number; readonly maxUnits: number },
+): string =>
+  truncate(name, limits.max - COPY_SUFFIX.length, limits.maxUnits - COPY_SUFFIX.length) + COPY_SUFFIX;
 
 /** A position grows by about one character per six moves into the same gap; the column holds 255. */
 const MAX_POSITION_LENGTH = 100;

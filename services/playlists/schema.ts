@@ -1,4 +1,13 @@
-import { customType, index, int, mysqlEnum, mysqlTable, primaryKey, varchar } from 'drizzle-orm/mysql-core';
+import {
+  customType,
+  index,
+  int,
+  mysqlEnum,
+  mysqlTable,
+  primaryKey,
+  text,
+  varchar,
+} from 'drizzle-orm/mysql-core';
 import { moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
@@ -20,8 +29,8 @@ export const playlists = mysqlTable(
     /** UUIDv7: time-ordered, and therefore also the sort key of lists. */
     id: uuid('id').primaryKey(),
     ownerId: uuid('owner_id').notNull(),
-    name: varchar('name', { length: 200 }).notNull(),
-    description: varchar('description', { length: 2000 }).notNull(),
+    name: varchar('name', { length: 1600 }).notNull(),
+    description: text('description').notNull(),
     visibility: mysqlEnum('visibility', ['public', 'unlisted', 'private']).notNull(),
     /** Incremented on every change of the playlist or its videos. Every change locks this row first. */
     version: int('version', { unsigned: true }).notNull(),

@@ -7,9 +7,11 @@ import { etagOfVersion } from '#kit/http/etag';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import type { PlaylistsDeps } from './deps';
 import {
   MAX_PLAYLISTS,
+  NAME_LIMITS,
   type NewPlaylist,
   type Playlist,
   type PlaylistCopy,
@@ -20,7 +22,7 @@ import {
   type PlaylistWithVideos,
   TooManyPlaylists,
 } from './model';
-import { evenPositions } from './rules';
+import { copyNameOf, evenPositions } from './rules';
 import * as store from './store';
 
 /** The playlist to change, and the version the client has read (`If-Match`); without one any version matches. */
@@ -28,9 +30,6 @@ export interface Target {
   readonly id: string;
   readonly ifMatch: string | undefined;
 }
-
-const MAX_NAME_LENGTH = 200;
-const COPY_SUFFIX = ' (copy)';
 
 export async function createPlaylist(
   deps: PlaylistsDeps,
@@ -62,7 +61,7 @@ export async function duplicatePlaylist(
     const original = await requirePlaylist(deps.database, caller, id);
     return async (transaction) => {
       const copyId = await insertPlaylist(transaction, caller, {
-        name: input.name ?? original.name.slice(0, MAX_NAME_LENGTH - COPY_SUFFIX.length) + COPY_SUFFIX,
+        name: input.name === undefined ? copyNameOf(original.name, NAME_LIMITS) : normalizeText(input.name),
         description: original.description,
         visibility: input.visibility ?? 'private',
       });
@@ -115,7 +114,11 @@ export const replacePlaylist = (
 ) => changePlaylist(deps, caller, target, async () => withDefaults(input));
 
 export const updatePlaylist = (deps: PlaylistsDeps, caller: Caller, target: Target, input: PlaylistUpdate) =>
-  changePlaylist(deps, caller, target, async () => input);
+  changePlaylist(deps, caller, target, async () => ({
+    ...input,
+    ...(input.name !== undefined && { name: normalizeText(input.name) }),
+    ...(input.description !== undefined && { description: normalizeText(input.description) }),
+  }));
 
 export async function deletePlaylist(deps: PlaylistsDeps, caller: Caller, target: Target): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
@@ -136,11 +139,19 @@ export function changePlaylist(
   target: Target,
   change: (transaction: Transaction) => Promise<PlaylistUpdate>,
 ): Promise<PlaylistWithVideos> {
-  return inTransaction(deps.database, async (transaction) => {
-    await lockOwned(transaction, caller, target);
-    await store.updatePlaylist(transaction, target.id, await change(transaction));
-    return readView(transaction, target.id);
-  });
+  return inTransaction(deps.database, (transaction) => changeWithin(transaction, caller, target, change));
+}
+
+/** Like `changePlaylist`, in a transaction of the caller. */
+export async function changeWithin(
+  transaction: Transaction,
+  caller: Caller,
+  target: Target,
+  change: (transaction: Transaction) => Promise<PlaylistUpdate>,
+): Promise<PlaylistWithVideos> {
+  await lockOwned(transaction, caller, target);
+  await store.updatePlaylist(transaction, target.id, await change(transaction));
+  return readView(transaction, target.id);
 }
 
 /** The checks of `changePlaylist` without its lock, for use before a call to another service. */
@@ -196,12 +207,13 @@ async function insertPlaylist(
 }
 
 const withDefaults = ({ name, description = '', visibility = 'private' }: PlaylistProperties) => ({
-  name,
-  description,
+  name: normalizeText(name),
+  description: normalizeText(description),
   visibility,
 });
 
-const createdResponse = (playlist: PlaylistWithVideos): StoredResponse<PlaylistWithVideos> => ({
+/** The response with which a playlist, or what was added to it, is created. */
+export const createdResponse = (playlist: PlaylistWithVideos): StoredResponse<PlaylistWithVideos> => ({
   status: 201,
   headers: { location: `/playlists/${playlist.id}`, etag: etagOfVersion(playlist.version) },
   body: playlist,

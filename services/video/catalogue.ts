@@ -1,3 +1,4 @@
+import { identityKey } from '#kit/text/identity';
 import type { Video } from './model';
 import { CHANNELS, GENRES, WORDS } from './words';
 
@@ -30,11 +31,10 @@ export function createCatalogue(): Catalogue {
   return { videos: videos.toReversed(), find: (id) => byId.get(id) };
 }
 
-/** Whether a video contains all words of a query, ignoring case. */
+/** Whether a video contains all words of a query, ignoring case, in composed or decomposed letters. */
 export function matches(video: Video, query: string): boolean {
-  const text = `${video.title} ${video.channel} ${video.genre} ${video.description}`.toLowerCase();
-  return query
-    .toLowerCase()
+  const text = identityKey(`${video.title} ${video.channel} ${video.genre} ${video.description}`, 'ignore');
+  return identityKey(query, 'ignore')
     .split(/\s+/)
     .every((word) => text.includes(word));
 }

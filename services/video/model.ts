@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
+import { text } from '#kit/text/schema';
 
 export const VideoNotFound = defineProblem('video.not-found', 404, 'Video not found');
 export const SimulatedFailure = defineProblem('video.told-to-fail', 503, 'Simulated failure');
@@ -24,7 +25,7 @@ export const VideoQuery = Type.Composite([
   PageQuery,
   Type.Object({
     query: Type.Optional(
-      Type.String({ maxLength: 100, description: 'Words that must all occur', examples: ['winter'] }),
+      text({ min: 0, max: 100 }, { description: 'Words that must all occur', examples: ['winter'] }),
     ),
   }),
 ]);

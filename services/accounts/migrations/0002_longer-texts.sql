@@ -1,0 +1,1 @@
+ALTER TABLE `transfers` MODIFY COLUMN `description` varchar(2400) NOT NULL;
