@@ -1,14 +1,18 @@
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
 import { Forbidden, ValidationFailed } from '#kit/errors/problem';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { checkedPages } from '#kit/http/checked-pages';
+import { InvalidCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
 import { isCurrency } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
 import type { AccountsDeps } from './deps';
-import { type Account, AccountClosed, AccountNotFound, type Entry, type NewAccount } from './model';
+import { type Account, AccountClosed, AccountNotFound, Entry, type NewAccount } from './model';
 import { mayReadBalances } from './rules';
 import * as store from './store';
 import { accountView, entryView } from './views';
+
+const entryPages = checkedPages(Entry);
+const ENTRY_ID = /^[0-9]{1,15}$/;
 
 /**
  * Opens an account, or returns the owner's existing one in this currency.
@@ -72,12 +76,17 @@ export async function listEntries(
   if (!mayReadBalances(account, caller))
     throw new Forbidden({ detail: 'Only the owner may list the entries of an account.' });
   const { limit, after } = readPageQuery<[string]>(query, 1);
+  if (after !== null && !ENTRY_ID.test(after[0])) throw new InvalidCursor();
   const rows = await store.listEntries(deps.database, {
     accountId,
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (row) => [String(row.entry.id)], entryView);
+  return entryPages(rows, limit, {
+    keyOf: (row) => [String(row.entry.id)],
+    toItem: entryView,
+    log: deps.runtime.log,
+  });
 }
 
 /** @throws AccountNotFound */

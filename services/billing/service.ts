@@ -4,15 +4,18 @@ import type { MessageOf } from '#contracts/messages';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
+import { checkedPages } from '#kit/http/checked-pages';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import type { BillingDeps } from './deps';
-import { type Invoice, InvoiceNotFound, type NewInvoice } from './model';
+import { Invoice, InvoiceNotFound, type NewInvoice } from './model';
 import * as store from './store';
+
+const invoicePages = checkedPages(Invoice);
 
 /** The permission to create invoices for other users and to read all. */
 const MANAGE = 'invoices:manage';
@@ -65,7 +68,7 @@ export async function listInvoices(
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (row) => [row.id], invoiceView);
+  return invoicePages(rows, limit, { keyOf: (row) => [row.id], toItem: invoiceView, log: deps.runtime.log });
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
+import { checkedPages } from '#kit/http/checked-pages';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { parseAmount } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
@@ -11,7 +12,7 @@ import {
   DEFAULT_METHOD,
   InvalidTransition,
   type NewPayment,
-  type Payment,
+  Payment,
   PaymentNotCancelable,
   PaymentNotFound,
   type PaymentWithRefunds,
@@ -20,6 +21,8 @@ import { refundedAmount, type Transition } from './rules';
 import * as store from './store';
 import { applyTransition, eventOf, type Outcome } from './transitions';
 import { paymentView, refundView } from './views';
+
+const paymentPages = checkedPages(Payment);
 
 /** The permission to read and refund the payments of all users. */
 const MANAGE = 'payments:manage';
@@ -83,12 +86,11 @@ export async function listPayments(
     ),
     ({ paymentId }) => paymentId,
   );
-  return toPage(
-    rows,
-    limit,
-    (row) => [row.id],
-    (row) => paymentView(row, refundedAmount(refunds.get(row.id) ?? [])),
-  );
+  return paymentPages(rows, limit, {
+    keyOf: (row) => [row.id],
+    toItem: (row) => paymentView(row, refundedAmount(refunds.get(row.id) ?? [])),
+    log: deps.runtime.log,
+  });
 }
 
 /** Cancels a pending payment; idempotent. */

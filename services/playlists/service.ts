@@ -2,10 +2,11 @@ import { BEARER_CHALLENGE } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden, Unauthenticated } from '#kit/errors/problem';
+import { checkedPages } from '#kit/http/checked-pages';
 import { requireIfMatch } from '#kit/http/conditional';
 import { etagOfVersion } from '#kit/http/etag';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery } from '#kit/http/pagination';
 import { type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import type { PlaylistsDeps } from './deps';
@@ -13,7 +14,7 @@ import {
   MAX_PLAYLISTS,
   NAME_LIMITS,
   type NewPlaylist,
-  type Playlist,
+  Playlist,
   type PlaylistCopy,
   PlaylistNotFound,
   type PlaylistProperties,
@@ -24,6 +25,8 @@ import {
 } from './model';
 import { copyNameOf, evenPositions } from './rules';
 import * as store from './store';
+
+const playlistPages = checkedPages(Playlist);
 
 /** The playlist to change, and the version the client has read (`If-Match`); without one any version matches. */
 export interface Target {
@@ -91,7 +94,7 @@ export async function listPlaylists(
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (playlist) => [playlist.id], viewOf);
+  return playlistPages(rows, limit, { keyOf: ({ id }) => [id], toItem: viewOf, log: deps.runtime.log });
 }
 
 /** @throws PlaylistNotFound, also for a private playlist of another user */

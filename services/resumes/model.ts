@@ -1,6 +1,7 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TString, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { lineOfText, text } from '#kit/text/schema';
 
 export const ResumeNotFound = defineProblem('resume.not-found', 404, 'Résumé not found');
 export const TooManyResumes = defineProblem('resume.too-many', 409, 'Résumé limit reached');
@@ -18,44 +19,45 @@ export const UserId = Type.String({
   examples: [USER_ID],
 });
 
-const Title = Type.String({
-  minLength: 1,
-  maxLength: 200,
-  pattern: '\\S',
-  error: '1 to 200 characters, not only whitespace',
-  examples: ['Backend engineer'],
-});
+export const TITLE_LIMITS = { max: 200, maxUnits: 1_600 } as const;
+const Title = lineOfText(TITLE_LIMITS, { examples: ['Backend engineer'] });
 const Visibility = Type.Union([Type.Literal('private'), Type.Literal('link'), Type.Literal('public')], {
   error: 'private, link or public',
   description: '`link`: visible to everyone who has the `share_url`',
   examples: ['link'],
 });
 
-const MAX_TEXT_LENGTH = 20_000;
-const entries = (kind: string, example: Record<string, unknown>) =>
-  Type.Union(
-    [
-      Type.String({ maxLength: MAX_TEXT_LENGTH }),
-      Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 100 }),
-    ],
-    {
-      error: 'A string, or at most 100 entries',
-      description: `A string, or entries with the JSON Resume fields of \`${kind}\``,
-      examples: [[example]],
-    },
-  );
+const WORK = [{ name: 'Northlight', position: 'Engineer', startDate: '2021-04' }];
+const EDUCATION = [{ institution: 'University of Galway', area: 'Mathematics' }];
+const Entries = Type.Array(Type.Record(Type.String(), Type.Unknown()));
+const LongText = text({ min: 0, max: 20_000 }, { examples: ['Builds small services that stay up.'] });
 
-const Fields = Type.Object({
-  summary: Type.String({ maxLength: MAX_TEXT_LENGTH, examples: ['Builds small services that stay up.'] }),
-  skills: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
-    maxItems: 200,
-    error: 'At most 200 skill names',
-    examples: [['TypeScript', 'MariaDB']],
-  }),
-  experience: entries('work', { name: 'Northlight', position: 'Engineer', startDate: '2021-04' }),
-  education: entries('education', { institution: 'University of Galway', area: 'Mathematics' }),
+const entries = (kind: string, string: TString, example: unknown) =>
+  Type.Union([string, Entries], {
+    error: 'A string, or entries',
+    description: `A string, or entries with the JSON Resume fields of \`${kind}\``,
+    examples: [example],
+  });
+
+/**
+ * The API fields of a document, as they are accepted: by the API and, as what is accepted has to be shown, by the import.
+ * Their number is limited by the size of the document.
+ */
+export const ResumeFields = Type.Object({
+  summary: LongText,
+  skills: Type.Array(text({ max: 200 }), { error: 'Skill names', examples: [['TypeScript', 'MariaDB']] }),
+  experience: entries('work', LongText, WORK),
+  education: entries('education', LongText, EDUCATION),
 });
-export type ResumeFields = Static<typeof Fields>;
+export type ResumeFields = Static<typeof ResumeFields>;
+
+/** The same as they are shown, without limits: an earlier version may have accepted more. */
+const ShownFields = Type.Object({
+  summary: Type.String({ examples: ['Builds small services that stay up.'] }),
+  skills: Type.Array(Type.String(), { examples: [['TypeScript', 'MariaDB']] }),
+  experience: entries('work', Type.String(), WORK),
+  education: entries('education', Type.String(), EDUCATION),
+});
 
 export const NewResume = Type.Composite([
   Type.Object({
@@ -63,7 +65,7 @@ export const NewResume = Type.Composite([
     title: Title,
     visibility: Type.Optional(Visibility),
   }),
-  Type.Partial(Fields),
+  Type.Partial(ResumeFields),
 ]);
 export type NewResume = Static<typeof NewResume>;
 
@@ -75,7 +77,7 @@ export const Resume = Type.Composite([
   Type.Object({
     id: Type.String({ examples: [RESUME_ID] }),
     user_id: UserId,
-    title: Title,
+    title: Type.String({ examples: ['Backend engineer'] }),
     visibility: Visibility,
     share_url: Type.Union([Type.String(), Type.Null()], {
       description: 'Visible to the owner only, while `visibility` is `link`',
@@ -85,7 +87,7 @@ export const Resume = Type.Composite([
     created_at: Type.String({ format: 'date-time' }),
     updated_at: Type.String({ format: 'date-time' }),
   }),
-  Fields,
+  ShownFields,
 ]);
 export type Resume = Static<typeof Resume>;
 

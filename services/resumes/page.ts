@@ -1,5 +1,5 @@
 import Mustache from 'mustache';
-import type { Entry, JsonResume } from './json-resume';
+import { type Entry, type JsonResume, withoutBlanks } from './json-resume';
 import template from './page.html.mustache' with { type: 'text' };
 import type { Visibility } from './rules';
 
@@ -31,7 +31,8 @@ export function resumePage(resume: {
  * The view of the template. Every name is always set, if only to an empty value: Mustache looks a missing name up in the
  * enclosing contexts.
  */
-export function pageOf(document: JsonResume, title: string) {
+export function pageOf(stored: JsonResume, title: string) {
+  const document = withoutBlanks(stored);
   const { name, label, summary, ...basics } = recordOf(document.basics);
   const heading = textOf(name);
   const sections = [

@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { eq } from 'drizzle-orm';
+import fc from 'fast-check';
 import { uuidv7 } from '#kit/core/ids';
 import { routeClaims } from '#kit/http/route-claims';
 import { inTransaction } from '#kit/mysql/database';
@@ -10,7 +12,7 @@ import { type Answered, callerOf } from '../../tests/support/call';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { resumes } from '.';
-import { owners } from './schema';
+import { owners, resumes as resumesTable } from './schema';
 import { deleteResumesOf } from './store';
 
 const PUBLIC_URL = 'https://rookery.test';
@@ -226,7 +228,7 @@ describe('JSON Resume', () => {
     const text = JSON.stringify({
       $schema: 'https://example.com/own.json',
       basics: { name: 'Ada 🦉', pronouns: 'she', location: { planet: 'Earth' } },
-      work: [{ name: 'X', 'x-own': [1, 2.5, null, true, { deep: ['\ud800', 'naïve', ''] }] }],
+      work: [{ name: 'X', 'x-own': [1, 2.5, null, true, { deep: ['🦉', 'naïve', ''] }] }],
       skills: [{ name: 'SQL', years: 7 }],
       'x-theme': { colour: 'teal', constructor: 'text', toString: 1 },
     }).replace('"x-theme"', '"__proto__":{"polluted":true},"x-theme"');
@@ -246,6 +248,135 @@ describe('JSON Resume', () => {
       'x-theme': { colour: 'teal' },
     });
     expect(JSON.stringify(changed.body)).toContain('"__proto__":{"polluted":true}');
+  });
+
+  test('of more entries than any form has room for is shown, listed and updated like any other', async () => {
+    const owner = await person();
+    const document = {
+      work: Array.from({ length: 101 }, (_, index) => ({ name: `Company ${index}` })),
+      skills: Array.from({ length: 201 }, (_, index) => ({ name: `Skill ${index}` })),
+    };
+    const imported = await call('POST', '/resumes/import', { ...owner, body: document });
+    expect(imported.status).toBe(201);
+    expect(imported.body.experience).toEqual(document.work);
+    const listed = await call('GET', '/resumes', owner);
+    expect([listed.status, listed.body.items]).toEqual([200, [imported.body]]);
+    const { experience, skills } = imported.body;
+    const updated = await call('PUT', pathOf(imported), { ...owner, body: { experience, skills } });
+    expect(updated.status).toBe(200);
+    expect((await call('GET', `${pathOf(imported)}/export`, owner)).body).toEqual(document);
+  });
+
+  test('with blank strings, as tools write them, is accepted, shown without them, and exported with them', async () => {
+    const text = JSON.stringify({
+      $schema: '',
+      basics: {
+        name: 'Ada',
+        label: '',
+        email: '',
+        url: '',
+        summary: '',
+        profiles: [{ network: '', url: ' ' }],
+      },
+      work: [{ name: 'Northlight', position: '', url: '', startDate: '2021-04', endDate: '' }],
+      education: [{ institution: 'Galway', area: '', studyType: '', startDate: '', endDate: '' }],
+      skills: [{ name: '', level: '', keywords: [''] }, { name: 'SQL' }],
+      certificates: [{ name: 'One', date: '', url: '' }],
+      meta: { canonical: '' },
+    });
+    const imported = await importDocument(text, '?visibility=public');
+    expect(imported.body).toMatchObject({ title: 'Ada', summary: '', skills: ['SQL'] });
+    expect(await (await page(`${pathOf(imported)}/export`)).text()).toBe(text);
+    const html = await (await page(`${pathOf(imported)}.html`)).text();
+    expect(html).toContain('>Northlight</h3>');
+    expect(html).toContain('>Galway</h3>');
+    expect(html).toContain('Apr 2021 – present');
+    const { experience, skills, summary } = imported.body;
+    const body = { experience, skills, summary, visibility: 'link' };
+    expect((await call('PUT', pathOf(imported), { ...ada, body })).status).toBe(200);
+    expect(await (await page(`${pathOf(imported)}/export`, ada)).text()).toBe(text);
+  });
+
+  test.each(['2021', '2021-04', '2021-04-30', '2020-02-29', '2000-02-29', '1999-12-31'])(
+    'has dates such as %s',
+    async (date) => {
+      const document = { work: [{ startDate: date, endDate: date }], awards: [{ date }] };
+      expect((await importDocument(document)).status).toBe(201);
+    },
+  );
+
+  test.each([
+    ...[
+      '2021-13',
+      '2021-00',
+      '2021-13-01',
+      '2021-02-29',
+      '1900-02-29',
+      '2021-04-31',
+      '2021-04-00',
+      '2021-02-30',
+    ],
+    ...['21', '2021-4', '2021-04-1', '2021/04/01', '01.04.2021', 'April 2021', 'present', '٢٠٢١'],
+    ...['2021-04-01T00:00:00Z', ' 2021', '20210401'],
+  ])('has no date such as %j in any section', async (date) => {
+    for (const [section, field] of [
+      ['work', 'startDate'],
+      ['work', 'endDate'],
+      ['volunteer', 'endDate'],
+      ['education', 'startDate'],
+      ['projects', 'endDate'],
+      ['awards', 'date'],
+      ['certificates', 'date'],
+      ['publications', 'releaseDate'],
+    ] as const) {
+      const rejected = await importDocument({ [section]: [{}, { [field]: date }] });
+      expect(rejected).toMatchObject({
+        status: 422,
+        body: { code: 'resume.invalid', errors: [{ field: `/${section}/1/${field}` }] },
+      });
+    }
+    const experience = [{ startDate: date }];
+    expect((await call('POST', '/resumes', { ...ada, body: { title: 't', experience } })).status).toBe(422);
+  });
+
+  test('may have internationalized addresses', async () => {
+    const document = {
+      basics: { email: 'josé@münchen.de', url: 'https://münchen.de/straße' },
+      work: [{ url: 'https://例え.テスト/道' }],
+    };
+    expect((await importDocument(document)).status).toBe(201);
+    for (const url of ['not a URL', 'http://a b', 'straße'])
+      expect((await importDocument({ basics: { url } })).status).toBe(422);
+  });
+
+  test('has a title that could have been sent, whatever its label is', async () => {
+    for (const [label, title] of [
+      ['🦉'.repeat(300), `${'🦉'.repeat(199)}…`],
+      ['👨‍👩‍👧‍👦'.repeat(150), `${'👨‍👩‍👧‍👦'.repeat(145)}…`],
+      [`a${'\u0301'.repeat(5_000)}`, '…'],
+      ['Backend\nengineer\u0000', 'Backend engineer'],
+      ['\u3164\u200b', 'Ada'],
+    ]) {
+      const imported = await importDocument({ basics: { label, name: 'Ada' } });
+      expect([imported.status, imported.body.title]).toEqual([201, title]);
+      const { status } = await call('PUT', pathOf(imported), {
+        ...ada,
+        body: { title: imported.body.title },
+      });
+      expect(status).toBe(200);
+    }
+  });
+
+  test.each([
+    ['a summary', { basics: { summary: 'x'.repeat(20_001) } }, '/basics/summary'],
+    ['a summary with control characters', { basics: { summary: 'a\u0000b' } }, '/basics/summary'],
+    ['a skill', { skills: [{ name: '' }, { name: 's'.repeat(201) }] }, '/skills/1/name'],
+    ['an experience', { work: [{ summary: 'x'.repeat(20_001) }] }, '/work/0/summary'],
+    ['an education', { education: [{ summary: 'x\u0007' }] }, '/education/0/summary'],
+    ['half a character', { own: { deep: ['\ud800'] } }, '/own/deep/0'],
+  ])('is rejected with %s that the API does not accept either', async (_case, document, field) => {
+    const rejected = await importDocument(document);
+    expect(rejected).toMatchObject({ status: 422, body: { code: 'resume.invalid', errors: [{ field }] } });
   });
 
   test('takes its title from the request, the label or the name', async () => {
@@ -282,10 +413,99 @@ describe('JSON Resume', () => {
   });
 });
 
+describe('a row of an earlier version', () => {
+  const store = (path: string, document: unknown, title = 'Engineer') =>
+    storage.database
+      .update(resumesTable)
+      .set({ document: document as never, title })
+      .where(eq(resumesTable.id, path.split('/').at(-1) ?? ''));
+
+  test('is shown, listed and changed, also where it would not be accepted any more', async () => {
+    const owner = await person();
+    const path = pathOf(await create({}, owner));
+    const document = {
+      basics: { summary: `a\u0000${'x'.repeat(20_000)}` },
+      work: [{ name: 'Northlight', startDate: '2021-13' }],
+      skills: [{ name: 's'.repeat(300) }],
+    };
+    await store(path, document, '\u3164');
+    const shown = { title: '\u3164', summary: document.basics.summary, experience: document.work };
+    expect((await call('GET', '/resumes', owner)).body.items).toMatchObject([shown]);
+    expect((await call('GET', path, owner)).body).toMatchObject(shown);
+    const body = { title: 'Mended', visibility: 'private', experience: document.work };
+    expect((await call('PUT', path, { ...owner, body })).body).toMatchObject({ ...shown, title: 'Mended' });
+    const invalid = { experience: [{ startDate: '2021-14' }] };
+    expect((await call('PUT', path, { ...owner, body: invalid })).status).toBe(422);
+    expect((await call('PUT', path, { ...owner, body: { skills: ['SQL'] } })).body.skills).toEqual(['SQL']);
+  });
+
+  test('that cannot be shown is left out of its page, and the rest is listed', async () => {
+    const owner = await person();
+    const paths: string[] = [];
+    for (const title of ['one', 'two', 'three'])
+      paths.push(pathOf(await create({ title, visibility: 'public' }, owner)));
+    await store(String(paths[1]), { basics: { summary: 7 } });
+    for (const list of ['/resumes', `/resumes/user/${owner.id}`]) {
+      const first = await call('GET', `${list}?limit=2`, owner);
+      const rest = await call('GET', `${list}?limit=2&cursor=${first.body.next_cursor}`, owner);
+      const items = [first, rest].flatMap(({ body }) => body.items as { title: string }[]);
+      expect(items.map(({ title }) => title)).toEqual(['three', 'one']);
+    }
+  });
+});
+
+test('every document that is accepted is listed, shown, rendered and exported unchanged', async () => {
+  const owner = await person();
+  const text = fc.string({ unit: 'grapheme', maxLength: 30 });
+  const date = fc.constantFrom('', '2021', '2021-04', '2021-04-30', '2021-04-31', 'spring');
+  const entry = fc.record(
+    { name: text, summary: text, position: text, startDate: date, endDate: date, own: fc.jsonValue() },
+    { requiredKeys: [] },
+  );
+  const documents = fc.record(
+    {
+      basics: fc.record(
+        { name: text, label: text, summary: text, email: fc.constantFrom('', 'a@b.co', 'x') },
+        { requiredKeys: [] },
+      ),
+      work: fc.array(entry, { maxLength: 4 }),
+      education: fc.array(entry, { maxLength: 4 }),
+      skills: fc.array(fc.record({ name: text, level: text }, { requiredKeys: [] }), { maxLength: 4 }),
+      own: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  const seen = new Set<number>();
+  await fc.assert(
+    fc.asyncProperty(documents, async (document) => {
+      const imported = await call('POST', '/resumes/import', { ...owner, body: document });
+      seen.add(imported.status);
+      const listed = await call('GET', '/resumes', owner);
+      expect(listed.status).toBe(200);
+      if (imported.status !== 201) {
+        expect([imported.status, listed.body.items]).toEqual([422, []]);
+        return;
+      }
+      const path = pathOf(imported);
+      expect(listed.body.items).toEqual([imported.body]);
+      expect((await page(`${path}.html`, owner)).status).toBe(200);
+      expect(await (await page(`${path}/export`, owner)).text()).toBe(JSON.stringify(document));
+      await call('DELETE', path, owner);
+    }),
+    { numRuns: 60 },
+  );
+  expect([...seen].toSorted()).toEqual([201, 422]);
+}, 60_000);
+
 describe('validation', () => {
   test.each([
     ['no title', {}],
     ['a title of whitespace', { title: '  ' }],
+    ['a title without a visible character', { title: '\u3164\u200b' }],
+    ['a title of two lines', { title: 'a\nb' }],
+    ['a title of too many emoji', { title: '🦉'.repeat(201) }],
+    ['a blank skill', { title: 't', skills: ['\u2800'] }],
+    ['a summary with a control character', { title: 't', summary: 'a\u0000' }],
     ['a title that is too long', { title: 't'.repeat(201) }],
     ['a summary that is too long', { title: 't', summary: 's'.repeat(20_001) }],
     ['skills that are not an array', { title: 't', skills: 'many' }],

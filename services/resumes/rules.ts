@@ -1,14 +1,32 @@
 import type { Caller } from '#kit/auth/caller';
+import { truncate } from '#kit/text/graphemes';
+import { isBlank, toLine } from '#kit/text/visible';
 import type { Entry, JsonResume } from './json-resume';
-import type { ResumeFields } from './model';
+import { type ResumeFields, TITLE_LIMITS } from './model';
 
 /** The API fields of a JSON Resume document. */
 export function fieldsOf(document: JsonResume): ResumeFields {
   return {
     summary: document.basics?.summary ?? '',
-    skills: (document.skills ?? []).flatMap(({ name }) => (typeof name === 'string' ? [name] : [])),
+    // Tools write an empty name for a skill without one.
+    skills: (document.skills ?? []).flatMap(({ name }) =>
+      typeof name === 'string' && !isBlank(name) ? [name] : [],
+    ),
     experience: textOrEntries(document.work),
     education: textOrEntries(document.education),
+  };
+}
+
+/** The fields that a change really changes. */
+export function changedFields(document: JsonResume, change: Partial<ResumeFields>): Partial<ResumeFields> {
+  const current = fieldsOf(document);
+  const changed = <Name extends keyof ResumeFields>(name: Name) =>
+    change[name] === undefined || Bun.deepEquals(change[name], current[name]) ? {} : { [name]: change[name] };
+  return {
+    ...changed('summary'),
+    ...changed('skills'),
+    ...changed('experience'),
+    ...changed('education'),
   };
 }
 
@@ -17,13 +35,7 @@ export function fieldsOf(document: JsonResume): ResumeFields {
  * preserved: writing the fields back as they were read is a no-op.
  */
 export function withFields(document: JsonResume, change: Partial<ResumeFields>): JsonResume {
-  const current = fieldsOf(document);
-  const changed = <Name extends keyof ResumeFields>(name: Name) =>
-    change[name] !== undefined && !Bun.deepEquals(change[name], current[name]) ? change[name] : undefined;
-  const summary = changed('summary');
-  const skills = changed('skills');
-  const experience = changed('experience');
-  const education = changed('education');
+  const { summary, skills, experience, education } = changedFields(document, change);
   return {
     ...document,
     ...(summary !== undefined && { basics: { ...document.basics, summary } }),
@@ -47,12 +59,11 @@ function textOrEntries(entries: readonly Entry[] = []): string | Entry[] {
   return plain && typeof only.summary === 'string' ? only.summary : [...entries];
 }
 
-const MAX_TITLE_LENGTH = 200;
-
-/** The default title of an imported résumé. */
+/** The default title of an imported résumé: a title that could have been sent. */
 export function titleOf({ basics }: JsonResume): string {
-  const title = [basics?.label, basics?.name].find((text) => text !== undefined && text.trim() !== '');
-  return [...(title ?? 'Résumé')].slice(0, MAX_TITLE_LENGTH).join('');
+  const lines = [basics?.label, basics?.name].map((text = '') => toLine(text).normalize('NFC'));
+  const title = lines.find((line) => !isBlank(line)) ?? 'Résumé';
+  return truncate(title, TITLE_LIMITS.max, TITLE_LIMITS.maxUnits);
 }
 
 export type Visibility = 'private' | 'link' | 'public';

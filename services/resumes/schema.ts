@@ -23,7 +23,7 @@ export const resumes = mysqlTable(
     /** UUIDv7: time-ordered, and therefore also the sort key of lists. */
     id: uuid('id').primaryKey(),
     ownerId: uuid('owner_id').notNull(),
-    title: varchar('title', { length: 200 }).notNull(),
+    title: varchar('title', { length: 1600 }).notNull(),
     visibility: mysqlEnum('visibility', ['private', 'link', 'public']).notNull(),
     /** Secret of the share link; a new one each time the résumé is shared again. */
     shareToken: varchar('share_token', { length: 32 }),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
+import { checkedPages } from '#kit/http/checked-pages';
 import { requireIfMatch } from '#kit/http/conditional';
 import { etagOfVersion } from '#kit/http/etag';
 import {
@@ -10,21 +11,25 @@ import {
   type RequestKey,
   type StoredResponse,
 } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
+import { acceptedChange, acceptedResume } from './accepted';
 import type { ResumesDeps } from './deps';
-import { type JsonResume, validatedResume } from './json-resume';
+import type { JsonResume } from './json-resume';
 import {
   type ImportQuery,
   MAX_RESUMES,
   type NewResume,
-  type Resume,
+  Resume,
   ResumeNotFound,
   type ResumeUpdate,
   TooManyResumes,
 } from './model';
 import { fieldsOf, mayRead, READ_ALL, titleOf, type Visibility, withFields } from './rules';
 import * as store from './store';
+
+const resumePages = checkedPages(Resume);
 
 /** The résumé to change, and the version the client has read (`If-Match`); without one any version matches. */
 export interface Target {
@@ -52,9 +57,9 @@ export function createResume(
     deps,
     { ...key, caller: caller.id, body: input },
     {
-      title: input.title,
+      title: normalizeText(input.title),
       visibility: input.visibility ?? 'private',
-      document: validatedResume(withFields({}, input)),
+      document: acceptedResume(withFields({}, input)),
     },
   );
 }
@@ -65,12 +70,12 @@ export function importResume(
   key: RequestKey,
   input: ImportQuery & { document: unknown },
 ): Promise<StoredResponse<Resume>> {
-  const document = validatedResume(input.document);
+  const document = acceptedResume(input.document);
   return insertIdempotently(
     deps,
     { ...key, caller: caller.id, body: input },
     {
-      title: input.title ?? titleOf(document),
+      title: input.title === undefined ? titleOf(document) : normalizeText(input.title),
       visibility: input.visibility ?? 'private',
       document,
     },
@@ -120,10 +125,10 @@ export async function updateResume(
     const resume = await lockOwned(transaction, caller, target);
     const visibility = input.visibility ?? resume.visibility;
     await store.updateResume(transaction, target.id, {
-      title: input.title ?? resume.title,
+      title: input.title === undefined ? resume.title : normalizeText(input.title),
       visibility,
       shareToken: shareTokenFor(visibility, resume.shareToken),
-      document: validatedResume(withFields(resume.document, input)),
+      document: acceptedChange(resume.document, input),
     });
     return readView(deps, transaction, caller, target.id);
   });
@@ -198,12 +203,11 @@ async function listPage(
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(
-    rows,
-    limit,
-    (resume) => [resume.id],
-    (resume) => viewOf(deps, resume, viewer),
-  );
+  return resumePages(rows, limit, {
+    keyOf: (resume) => [resume.id],
+    toItem: (resume) => viewOf(deps, resume, viewer),
+    log: deps.runtime.log,
+  });
 }
 
 async function readView(

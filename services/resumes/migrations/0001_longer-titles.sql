@@ -1,0 +1,1 @@
+ALTER TABLE `resumes` MODIFY COLUMN `title` varchar(1600) NOT NULL;
