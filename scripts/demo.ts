@@ -157,7 +157,7 @@ async function vote(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
   await step(api, 'A second vote is rejected', ballot, { status: 409 });
 }
 
-/** A payment is accepted, processed by a worker, booked in the ledger and invoiced; the invoice is sent by mail. */
+/** A payment is accepted, processed by a worker, booked in the ledger, invoiced by mail, and refunded in part. */
 async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
   const payment: Request = {
     method: 'POST',
@@ -168,13 +168,21 @@ async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
   };
   const { body } = await step(api, `${payer.username} pays`, payment, { status: 202 });
   await step(api, 'A retry with the same Idempotency-Key returns the same payment', payment, { status: 202 });
-  await eventually(
-    api,
-    'The payment succeeds',
-    { method: 'GET', path: `/payments/${textField(body, 'id')}`, as: payer },
-    (paid) => field(paid, 'status') === 'succeeded',
-  );
+  const path = `/payments/${textField(body, 'id')}`;
+  const read: Request = { method: 'GET', path, as: payer };
+  await eventually(api, 'The payment succeeds', read, (paid) => field(paid, 'status') === 'succeeded');
   await receiveMail(inbox, payer, 'receives the invoice', (mail) => contains(mail, '12.50'));
+  const refund: Request = {
+    method: 'POST',
+    path: `${path}/refunds`,
+    as: payer,
+    body: { amount: '5.00', reason: 'One bag was torn' },
+    idempotencyKey: `demo-refund-${payer.username}`,
+  };
+  await step(api, `${payer.username} gets a part refunded`, refund, { status: 202 });
+  const exceeding = { ...refund, body: { amount: '7.51' }, idempotencyKey: `demo-rest-${payer.username}` };
+  await step(api, 'A refund above what is left is rejected', exceeding, { status: 409 });
+  await eventually(api, 'The refund succeeds', read, (paid) => field(paid, 'refunded_amount') === '5.00');
 }
 
 const receiveLikeDigest = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { Problem } from '#kit/errors/problem';
+import { encodeCursor, InvalidCursor } from '#kit/http/pagination';
 import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';
@@ -112,6 +113,8 @@ describe('a transfer', () => {
     ['a description with a control character', '1', { description: 'a\u0000' }],
     ['a description that is too long', '1', { description: '🦉'.repeat(301) }],
     ['an invalid account id', '1', { receiver_id: 'x' }],
+    ['an expiry as text', '1', { pending: true, expires_in_seconds: '60' }],
+    ['an expiry of a fraction', '1', { pending: true, expires_in_seconds: 1.5 }],
     ['an expiry of zero seconds', '1', { pending: true, expires_in_seconds: 0 }],
   ])('with %s is rejected with 422', async (_case, amount, more) => {
     const [ada, bela] = [await service.holder('5.00'), await service.holder()];
@@ -243,6 +246,16 @@ describe('an account', () => {
       cursor = body.next_cursor;
     } while (cursor !== null);
     expect(amounts).toEqual(['5.00', '4.00', '3.00', '2.00', '1.00']);
+    for (const foreign of ['x', '1e3', '-1', '0x10', '1 or 1=1', '9'.repeat(30)]) {
+      const { status } = await call(
+        'GET',
+        `/accounts/${ada.accountId}/entries?cursor=${encodeCursor([foreign])}`,
+        {
+          authorization: ada.authorization,
+        },
+      );
+      expect([foreign, status]).toEqual([foreign, InvalidCursor.status]);
+    }
   });
 
   test('of an erased user is closed and anonymized; its entries remain, and it cannot be opened again', async () => {

@@ -8,6 +8,7 @@ import { startAccounts } from '../../tests/support/accounts';
 import { callerOf } from '../../tests/support/call';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { billing } from '.';
+import { invoices } from './schema';
 import { billPayment } from './service';
 import { anonymizeInvoices } from './store';
 
@@ -99,6 +100,22 @@ describe('an invoice', () => {
     expect((await pay(bela.authorization, id)).status).toBe(404);
     expect((await pay(operator, id)).status).toBe(403);
     expect((await call('GET', '/invoices', ada)).body.items).toMatchObject([{ id }]);
+  });
+
+  test('that cannot be shown any more is left out of its page', async () => {
+    const ada = await accounts.holder();
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++) ids.unshift(String((await create(ada.authorization)).body.id));
+    const change = { lines: [{ description: 'Seeds' }] as never };
+    await database
+      .update(invoices)
+      .set(change)
+      .where(eq(invoices.id, ids[1] ?? ''));
+    const { status, body } = await call('GET', '/invoices', ada);
+    expect([status, (body.items as { id: string }[]).map(({ id }) => id)]).toEqual([
+      200,
+      [String(ids[0]), String(ids[2])],
+    ]);
   });
 
   test('is numbered without gaps, also under concurrency', async () => {

@@ -74,9 +74,10 @@ export type NewRefund = Static<typeof NewRefund>;
 export const Refund = Type.Object({
   id: Type.String(),
   payment_id: Type.String(),
-  amount: Type.String({ examples: ['5.00'] }),
-  currency: Type.String({ examples: ['EUR'] }),
-  reason: nullable(Type.String()),
+  // Optional: a response that an earlier version stored for an Idempotency-Key is replayed without them.
+  amount: Type.Optional(Type.String({ examples: ['5.00'] })),
+  currency: Type.Optional(Type.String({ examples: ['EUR'] })),
+  reason: Type.Optional(nullable(Type.String())),
   status: Type.Union([Type.Literal('pending'), Type.Literal('succeeded'), Type.Literal('failed')]),
   failure_code: nullable(Type.String()),
   created_at: Moment,
@@ -94,10 +95,13 @@ export const Payment = Type.Object({
     Type.Literal('refunded'),
   ]),
   amount: Type.String({ examples: ['12.50'] }),
-  refunded_amount: Type.String({
-    description: 'What succeeded refunds have given back; `status` is `refunded` once it is the whole amount',
-    examples: ['0.00'],
-  }),
+  // Optional like the fields of a refund.
+  refunded_amount: Type.Optional(
+    Type.String({
+      description: 'Total of the successful refunds; `status` is `refunded` once it is the whole amount',
+      examples: ['0.00'],
+    }),
+  ),
   currency: Type.String({ examples: ['EUR'] }),
   description: Type.String(),
   account_id: nullable(Type.String()),

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { ChargeState } from '#contracts/gen/provider/v1/provider';
 import { Problem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
@@ -137,6 +137,25 @@ describe('a payment', () => {
     expect(items.map(({ id }) => id)).toEqual(ids.map(String));
     expect(await read(ids[0])).toMatchObject({ code: 'payment.not-found' });
     expect(await read(ids[0], await service.person(['payments:manage']))).toMatchObject({ id: ids[0] });
+  });
+
+  test('that cannot be shown any more is left out of its page', async () => {
+    const me = await service.person();
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++)
+      ids.unshift(String((await pay(BODY, Bun.randomUUIDv7(), me)).body.id));
+    const stored = (currency: string) =>
+      database
+        .update(payments)
+        .set({ currency })
+        .where(eq(payments.id, ids[1] ?? ''));
+    await stored('DEM');
+    const { status, body } = await call('GET', '/payments', { authorization: me.authorization });
+    expect([status, (body.items as { id: string }[]).map(({ id }) => id)]).toEqual([
+      200,
+      [String(ids[0]), String(ids[2])],
+    ]);
+    await stored('EUR');
   });
 
   test('can be canceled until it is processing', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { sql } from 'drizzle-orm';
+import { like, sql } from 'drizzle-orm';
 import { Problem } from '#kit/errors/problem';
 import { startPayments } from '../../tests/support/payments';
-import { refunds } from './schema';
+import { idempotencyKeys, refunds } from './schema';
 import { anonymizePayments } from './store';
 
 const service = await startPayments();
@@ -110,6 +110,29 @@ describe('a partial refund', () => {
     expect((await refund(id, { amount: '6' }, 'five')).body.code).toBe('idempotency.key-reused');
     expect((await refund(id, undefined, 'five')).body.code).toBe('idempotency.key-reused');
     expect((await read(id)).refunds).toHaveLength(1);
+  });
+
+  test('is replayed as an earlier version answered it', async () => {
+    const keys: Record<string, string> = { 'idempotency-key': 'earlier-version' };
+    const pay = () =>
+      call('POST', '/payments', {
+        body: { amount: '50', currency: 'EUR', description: 'Seeds' },
+        authorization,
+        headers: keys,
+      });
+    const { refunded_amount, ...payment } = (await pay()).body;
+    expect(refunded_amount).toBe('0.00');
+    const id = await paid();
+    const { amount, currency, reason, ...whole } = (await refund(id, undefined, 'whole')).body;
+    expect([amount, currency, reason]).toEqual(['50.00', 'EUR', null]);
+    for (const body of [payment, whole])
+      await database
+        .update(idempotencyKeys)
+        .set({ body: JSON.stringify(body) })
+        .where(like(idempotencyKeys.body, `%"id":"${body.id}"%`));
+    expect(await pay()).toMatchObject({ status: 202, body: payment });
+    const replayed = await refund(id, undefined, 'whole');
+    expect([replayed.status, replayed.body]).toEqual([202, whole]);
   });
 
   test('has the minor digits of the currency of its payment', async () => {
