@@ -23,6 +23,8 @@ test.each([
   [note, '', true],
   [note, ' ', true],
   [note, 'a\r\nb', true],
+  [name, `a${'\u0344'.repeat(50)}`, false],
+  [name, '\u{1d160}'.repeat(10), true],
   [line, 'a b', true],
   [line, '', true],
   [line, 'a\nb', false],

@@ -6,7 +6,10 @@ export interface TextLimits {
   /** Graphemes, counted by `countGraphemes`; 1 unless said otherwise. With 0 the text may be blank. */
   readonly min?: number;
   readonly max: number;
-  /** UTF-16 code units, so that a grapheme of thousands of combining marks is refused; eight for each unless said otherwise. */
+  /**
+   * UTF-16 code units, also of the NFC form, so that a grapheme of thousands of combining marks is refused; eight for each
+   * unless said otherwise. A column of this length holds the text and its NFC form.
+   */
   readonly maxUnits?: number;
 }
 
@@ -30,7 +33,7 @@ export function text(limits: TextLimits, options: StringOptions = {}): TString {
     ...options,
     ...(min > 0 && { minLength: min }),
     maxLength: maxUnits,
-    format: registered(min, max),
+    format: registered(min, max, maxUnits),
     description: options.description === undefined ? rule : `${options.description} (${rule.toLowerCase()})`,
     error: rule,
   });
@@ -46,11 +49,13 @@ export const lineOfText = (limits: TextLimits, options: StringOptions = {}): TSt
 };
 
 /** The name of the format for these limits; registered once for each. */
-function registered(min: number, max: number): string {
-  const name = `text-${min}-${max}`;
+function registered(min: number, max: number, maxUnits: number): string {
+  const name = `text-${min}-${max}-${maxUnits}`;
   if (!FormatRegistry.Has(name))
     FormatRegistry.Set(name, (value) => {
       if (hasUnprintable(value) || (min > 0 && isBlank(value))) return false;
+      // NFC may take three times as many code units (UAX #15, section 11.2).
+      if (value.length * 3 > maxUnits && value.normalize('NFC').length > maxUnits) return false;
       // Graphemes are no more than code units, and no fewer than a text of one byte each needs.
       if (value.length <= max && min <= 1) return true;
       const length = countGraphemes(value);

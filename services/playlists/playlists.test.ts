@@ -453,6 +453,7 @@ describe('validation', () => {
     ['a name that is not a string', { name: 5 }],
     ['a name without a visible character', { name: '\u3164\u200b' }],
     ['a name of two lines', { name: 'a\nb' }],
+    ['a name that is too long in its stored form', { name: `a${'\u0344'.repeat(7)}`.repeat(200) }],
     ['a name with a control character', { name: 'a\u0007' }],
     ['a name of too many emoji', { name: '🦉'.repeat(201) }],
     ['a description with a control character', { name: 'n', description: 'a\u0000' }],
