@@ -193,6 +193,24 @@ describe('a refund', () => {
     expect((await chargesOf(id)).map(({ state }) => state)).toEqual(['refunded']);
   });
 
+  test('that one worker has failed and another one has posted is completed', async () => {
+    const { payer, id } = await publishedPayment();
+    await reached(payer, id, 'succeeded');
+    await requestRefund(payer, id, '5.00');
+    const [refund] = (await read(payer, id)).refunds as { id: string }[];
+    const refundId = String(refund?.id);
+    const failure_code = 'account.insufficient-funds';
+    await deps.payments.finishRefund({ refund_id: refundId, failure_code });
+    await deps.accounts.reverseTransfer({
+      external_id: refundId,
+      reversed_external_id: id,
+      amount: '5.00',
+    });
+    await publish(queue, PaymentRefundRequested, id);
+    await eventually(async () => (await read(payer, id)).refunded_amount === '5.00');
+    expect(await balanceOf(payer)).toBe('7.50');
+  });
+
   test('fails without sufficient funds, and the payment stays succeeded', async () => {
     const { payer, id } = await publishedPayment();
     await reached(payer, id, 'succeeded');
