@@ -67,7 +67,7 @@ export const PaymentOverdue = defineEvent({
   data: Type.Object({ payment_id: Uuid }),
 });
 
-/** `amount` is that of the payment. `refund_amount` is what is given back; absent means the whole payment. */
+/** `amount` is that of the payment. `refund_amount` is that of the refund; absent means the whole payment. */
 const refund = { ...payment, refund_id: Uuid, refund_amount: Type.Optional(Amount) };
 
 export const PaymentRefundRequested = defineEvent({

@@ -41,7 +41,7 @@ const finish = (refundId: unknown, failure_code?: string) =>
 const eventsAfterSuccess = async (id: string) => (await service.eventsOf(id)).slice(3);
 
 describe('a partial refund', () => {
-  test('gives back what it says; the payment is refunded with the last of them', async () => {
+  test('refunds its amount; the payment is refunded with the last one', async () => {
     const id = await paid();
     const first = await refund(id, { amount: '5.00', reason: 'One was damaged' });
     expect([first.status, first.headers.get('location')]).toEqual([202, `/payments/${id}`]);

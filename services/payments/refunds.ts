@@ -124,7 +124,7 @@ export async function finishRefund(
   return finished;
 }
 
-/** Moves the payment to `refunded` with the refund that gives the last of it back. */
+/** Moves the payment to `refunded` once its succeeded refunds add up to it. */
 async function publishOutcome(
   transaction: Transaction,
   payment: store.PaymentRow,

@@ -4,7 +4,7 @@ export type State = (typeof STATES)[number];
 export const TRANSITIONS = ['begin', 'succeed', 'fail', 'cancel', 'refund'] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
-/** The payment state machine. A partial refund is no transition: a payment is `refunded` once all of it is. */
+/** The payment state machine. A partial refund is no transition: a payment is `refunded` once it is fully refunded. */
 const MACHINE: Readonly<Record<State, Partial<Readonly<Record<Transition, State>>>>> = {
   pending: { begin: 'processing', cancel: 'canceled' },
   processing: { succeed: 'succeeded', fail: 'failed' },
@@ -34,11 +34,11 @@ interface RefundAmount {
   readonly state: 'pending' | 'succeeded' | 'failed';
 }
 
-/** What succeeded refunds have given back. */
+/** The total of succeeded refunds. */
 export const refundedAmount = (refunds: readonly RefundAmount[]): bigint =>
   sum(refunds.filter(({ state }) => state === 'succeeded'));
 
-/** What of a payment can still be refunded; pending refunds count as given back. */
+/** What is left of a payment to refund: less its succeeded and its pending refunds. */
 export function refundableAmount(
   payment: { readonly amount: bigint },
   refunds: readonly RefundAmount[],

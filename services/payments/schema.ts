@@ -57,7 +57,7 @@ export const refunds = mysqlTable(
     /** Also the external id of the ledger reversal. */
     id: uuid('id').primaryKey(),
     paymentId: uuid('payment_id').notNull(),
-    /** Null means the whole payment: a version without partial refunds wrote the row. */
+    /** Null means the whole payment: written by a version without partial refunds. */
     amount: minorUnits('amount'),
     /** The payer's text; null once they have been erased. */
     reason: varchar('reason', { length: 2400 }),

@@ -18,7 +18,7 @@ import * as store from './store';
 export interface Outcome {
   readonly transferId?: string;
   readonly failureCode?: string;
-  /** The refund that gave the last of the money back. */
+  /** The refund with which the payment is fully refunded. */
   readonly refund?: RefundRow;
 }
 

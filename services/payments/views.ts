@@ -2,7 +2,7 @@ import { formatAmount } from '#kit/money/amounts';
 import type { Payment, Refund } from './model';
 import type { PaymentRow, RefundRow } from './store';
 
-/** @param refunded what succeeded refunds have given back, in minor units */
+/** @param refunded the total of succeeded refunds, in minor units */
 export const paymentView = (payment: PaymentRow, refunded: bigint): Payment => ({
   id: payment.id,
   status: payment.state,

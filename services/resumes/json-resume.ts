@@ -113,7 +113,7 @@ function dateErrors(document: unknown): FieldError[] {
   return errors;
 }
 
-/** Finds what cannot be stored without loss: numbers beyond the precision of a double, half characters, too many levels. */
+/** Finds what cannot be stored without loss: numbers beyond the precision of a double, lone surrogates, too many levels. */
 function lossError(value: unknown, path: readonly string[], depth: number): FieldError | undefined {
   if (depth > MAX_DEPTH) return { field: pointerTo(path), message: `At most ${MAX_DEPTH} levels of nesting` };
   if (

@@ -5,8 +5,8 @@ import type { PaymentsWorkerDeps } from './deps';
 import { ledgerResult } from './ledger-result';
 
 /**
- * Processes a refund of a payment or of a part of it: moves the money back in the ledger, then refunds the charge. The
- * refund's id is the idempotency key of both, so that each is done once, however often the refund is retried.
+ * Processes a full or partial refund: reverses the ledger transfer, then refunds the charge. The refund's id is the
+ * idempotency key of both, so that each is done once, however often the refund is retried.
  */
 export async function processRefund(
   deps: PaymentsWorkerDeps,
