@@ -18,6 +18,17 @@ export const timeOrderedId = customType<{ data: string; driverData: number | str
   fromDriver: (value) => String(value),
 });
 
+/**
+ * A canonical key of `kit/text/identity`: compared byte by byte, so that the database's idea of "equal" is the code's.
+ * Keys are trimmed, as this collation ignores trailing blanks.
+ *
+ * @param length code points
+ */
+export const identity = (name: string, length: number) =>
+  customType<{ data: string }>({
+    dataType: () => `varchar(${length}) character set utf8mb4 collate utf8mb4_bin`,
+  })(name);
+
 /** A point in time in UTC with millisecond precision. */
 export const moment = (name: string) => datetime(name, { mode: 'date', fsp: 3 });
 
