@@ -112,6 +112,63 @@ describe('messages', () => {
     expect(first.frames.filter(({ type }) => type === 'duplicate')).toHaveLength(1);
   });
 
+  test('with client ids that differ in blanks or in composition only are repeats, and harm nobody else', async () => {
+    const room = newRoom();
+    const ada = await enterRoom(one, room, { headers: (await person('ada')).headers });
+    const bob = await enterRoom(one, room, { headers: (await person('bob')).headers });
+    ada.say('first', 'k');
+    await ada.got('message');
+    ada.say('again', 'k ');
+    expect(await ada.got('duplicate')).toMatchObject({ seq: 1, client_id: 'k' });
+    for (const id of ['é', 'e\u0301', ' é', 'ano', 'año', 'K']) ada.say(id, id);
+    for (let count = 0; count < 10; count++) bob.say(`bob ${count}`, `k${' '.repeat(count % 2)}${count}`);
+    await bob.got('message', ({ message }) => message === 'bob 9');
+    await ada.got('message', ({ message }) => message === 'K');
+    expect(ada.sequence().map(({ message }) => message)).toEqual(
+      expect.arrayContaining(['first', 'é', 'ano', 'año', 'K']),
+    );
+    expect(ada.sequence()).toHaveLength(15);
+    expect([...ada.frames, ...bob.frames].filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
+  test('of anonymous people have client ids of their own, which a session keeps across connections', async () => {
+    const room = newRoom();
+    const first = await enterRoom(one, room);
+    const second = await enterRoom(other, room);
+    first.say('from one', '1');
+    second.say('from another', '1');
+    await first.got('message', ({ seq }) => seq === 2);
+    expect(
+      first
+        .sequence()
+        .map(({ message }) => message)
+        .toSorted(),
+    ).toEqual(['from another', 'from one']);
+    // Without a session the address and the text are all there is to know a repeat by.
+    second.say('from another', '1');
+    expect(await second.got('duplicate')).toMatchObject({ client_id: '1' });
+    const session = String(first.frames[0]?.session);
+    const back = await enterRoom(other, room, { query: `?session=${session}` });
+    expect(back.frames[0]).toMatchObject({ type: 'joined', session });
+    back.say('same', '2');
+    await back.got('message');
+    const again = await enterRoom(one, room, { query: `?session=${session}` });
+    again.say('same', '2');
+    await again.got('duplicate');
+    const stranger = await enterRoom(one, room, { query: `?session=${Bun.randomUUIDv7()}` });
+    stranger.say('same', '2');
+    await stranger.got('message');
+    expect(stranger.frames.filter(({ type }) => type === 'duplicate')).toEqual([]);
+  });
+
+  test('with a lone surrogate are refused: what is delivered is what can be read back', async () => {
+    const talker = await enterRoom(one, newRoom());
+    for (const field of ['message', 'phone_number', 'avatar', 'client_id'])
+      talker.sendRaw(`{"message":"a","${field}":"\\ud800"}`);
+    await eventually(() => talker.frames.filter(({ type }) => type === 'error').length === 4);
+    expect(talker.sequence()).toEqual([]);
+  });
+
   test('sent concurrently on two instances form one sequence, the same for all connections', async () => {
     const room = newRoom();
     const talkers = await Promise.all([one, other, one, other].map((base) => enterRoom(base, room)));
@@ -284,6 +341,79 @@ describe('edits and deletions', () => {
   });
 });
 
+describe('copies in memory', () => {
+  /** Recovers on both instances, with what they have buffered. */
+  const replays = async (room: string, last: number) => {
+    const frames: string[] = [];
+    for (const base of [one, other]) {
+      const back = await enterRoom(base, room, { query: '?after_seq=0' });
+      await eventually(() => back.sequence().at(-1)?.seq === last);
+      frames.push(JSON.stringify(back.frames));
+    }
+    return frames;
+  };
+
+  test('no instance replays the text before an edit', async () => {
+    const room = newRoom();
+    const ada = await person('ada');
+    const talkers = await Promise.all(
+      [one, other].map((base) => enterRoom(base, room, { headers: ada.headers })),
+    );
+    talkers[0]?.say('the secret');
+    for (const talker of talkers) await talker.got('message');
+    const { id } = (await talkers[0]?.got('message')) ?? {};
+    await call(one, 'PATCH', `/rooms/${room}/messages/${id}`, {
+      body: { message: 'nothing' },
+      headers: ada.headers,
+    });
+    for (const frames of await replays(room, 2)) expect(frames).not.toContain('secret');
+  });
+
+  test('no instance replays the name, number and avatar of an erased user', async () => {
+    const room = newRoom();
+    const eve = await person('evelyn');
+    const [talker, watcher] = [
+      await enterRoom(one, room, { headers: eve.headers }),
+      await enterRoom(other, room),
+    ];
+    talker.sendRaw(
+      JSON.stringify({ message: 'words', phone_number: '+34911', avatar: 'face', client_id: 'hers' }),
+    );
+    await watcher.got('message');
+    talker.close();
+    await eraseUser({ database: chat.storage.database }, eve.id);
+    for (const frames of await replays(room, 1)) {
+      expect(frames).toContain('words');
+      for (const word of [eve.id, 'evelyn', '+34911', 'face', 'hers']) expect(frames).not.toContain(word);
+    }
+  });
+});
+
+describe('room names', () => {
+  test('that cannot be a segment of a path are refused, and so are invisible ones', async () => {
+    const { headers } = await person('ada');
+    for (const name of ['..', '.', 'a%2Fb', 'a/b', '..;x', '\u3164', ' ', 'a\u0085', 'a'.repeat(65)])
+      expect([name, (await call(one, 'POST', '/rooms', { body: { name }, headers })).status]).toEqual([
+        name,
+        422,
+      ]);
+  });
+
+  test('that readers cannot tell apart are one room; length counts graphemes', async () => {
+    const { headers } = await person('ada');
+    const create = async (name: string) =>
+      (await call(one, 'POST', '/rooms', { body: { name }, headers })).status;
+    expect([await create('Sala é'), await create('Sala e\u0301 '), await create('\u00a0Sala é')]).toEqual([
+      201, 409, 409,
+    ]);
+    expect([await create('ano'), await create('año'), await create('Ano')]).toEqual([201, 201, 201]);
+    const families = '👨‍👩‍👧‍👦'.repeat(40);
+    expect(await create(families)).toBe(201);
+    const path = `/rooms/${encodeURIComponent(families)}/info`;
+    expect((await call(other, 'GET', path)).body.room).toBe(families);
+  });
+});
+
 describe('presence', () => {
   test('is counted across all instances, and the entries of a killed instance expire', async () => {
     const room = newRoom();
@@ -343,6 +473,35 @@ describe('private rooms', () => {
       503,
     );
   });
+});
+
+describe('when the owner of a room is erased', () => {
+  test('the longest-standing member becomes the owner; a private room without members is deleted', async () => {
+    const { database } = chat.storage;
+    const [owner, first, second] = [await person('owner1'), await person('first1'), await person('second1')];
+    const [shared, alone] = [newRoom(), newRoom()];
+    for (const name of [shared, alone])
+      await call(one, 'POST', '/rooms', { body: { name, private: true }, headers: owner.headers });
+    const room = await findRoom(database, shared);
+    for (const member of [first, second]) {
+      await addMembers(database, room?.id ?? 0, [member]);
+      await Bun.sleep(5);
+    }
+    const host = await enterRoom(one, alone, { headers: owner.headers });
+    host.say('to myself');
+    await host.got('message');
+    await eraseUser({ database }, owner.id);
+    await eraseUser({ database }, owner.id);
+
+    const remove = (headers: Record<string, string>, username: string) =>
+      call(one, 'DELETE', `/rooms/${shared}/members/${username}`, { headers });
+    expect((await remove(second.headers, 'first1')).status).toBe(403);
+    expect((await remove(first.headers, 'second1')).status).toBe(204);
+    const { body } = await call(one, 'GET', `/rooms/${shared}/members`, { headers: first.headers });
+    expect(body.items.map(({ username }: { username: string }) => username)).toEqual(['first1']);
+    expect(await findRoom(database, alone)).toBeUndefined();
+    expect(await host.closed).toBeOneOf([3004, 3507]);
+  }, 20_000);
 });
 
 describe('the handshake', () => {

@@ -4,6 +4,7 @@ import type { Database } from '#kit/mysql/database';
 import type { ConnectionLimits } from './connections/limits';
 import type { OriginRule } from './connections/rules';
 import type { RoomRegistry } from './live/room-registry';
+import type { MessageClient } from './messages/client-scope';
 import type { MessageWriter } from './messages/writer';
 
 export interface ChatDeps {
@@ -19,6 +20,8 @@ export interface ChatDeps {
   readonly origins: OriginRule;
   readonly maxConnections: number;
   readonly connectionLimits: ConnectionLimits;
+  /** Whose client ids are unique among each other, as a UUID. */
+  readonly clientScope: (client: MessageClient, text: string) => string;
   readonly messagesPerSecond: number;
   /** A client that missed more messages and changes than this is not recovered; it fetches them. */
   readonly recoveryLimit: number;

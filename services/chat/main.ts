@@ -10,6 +10,8 @@ import type { ChatDeps } from './deps';
 import { messageFrame } from './live/frames';
 import { openRoomRegistry } from './live/room-registry';
 import { createUserResolver } from './members/user-resolver';
+import { backfillClientKeys } from './messages/backfill';
+import { createClientScopes } from './messages/client-scope';
 import { createMessageWriter } from './messages/writer';
 import { deleteUnusedRoomsPeriodically } from './rooms/clean-up';
 import { subscribe } from './subscriptions';
@@ -35,6 +37,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.CHAT_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
+await backfillClientKeys(database);
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const users = grpcClient('users', UsersServiceDefinition);
 const live = await openRoomRegistry(runtime, database, redis);
@@ -60,6 +63,7 @@ const deps: ChatDeps = {
     perUser: env.CHAT_CONNECTIONS_PER_PERSON,
     perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
   }),
+  clientScope: createClientScopes(env.INTERNAL_SECRET),
   messagesPerSecond: env.CHAT_MESSAGES_PER_SECOND,
   recoveryLimit: env.CHAT_RECOVERY_LIMIT,
 };

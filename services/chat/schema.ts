@@ -1,7 +1,6 @@
 import {
   bigint,
   boolean,
-  customType,
   index,
   int,
   mysqlEnum,
@@ -11,19 +10,16 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql/columns';
+import { identity, moment, uuid } from '#kit/mysql/columns';
 
-/** Binary collation: `Lobby` and `lobby` are two rooms. */
-const exactText = customType<{ data: string }>({
-  dataType: () => 'varchar(64) character set utf8mb4 collate utf8mb4_bin',
-});
 const sequence = (name: string) => bigint(name, { mode: 'number', unsigned: true });
 
 export const rooms = mysqlTable(
   'rooms',
   {
     id: int('id', { unsigned: true }).autoincrement().primaryKey(),
-    name: exactText('name').notNull(),
+    /** Its own canonical key, in NFC and trimmed, which no reader can tell from what was typed. `Lobby` and `lobby` are two. */
+    name: identity('name', 512).notNull(),
     /** Identifies this room among all that ever have its name: sequence numbers are comparable within one epoch only. */
     epoch: uuid('epoch').notNull(),
     isPrivate: boolean('is_private').notNull().default(false),
@@ -31,6 +27,8 @@ export const rooms = mysqlTable(
     ownerId: uuid('owner_id'),
     /** The number of the newest message or change. The row is locked while the next ones are assigned. */
     lastSeq: sequence('last_seq').notNull().default(0),
+    /** Incremented when stored messages change without a number, as on erasure: older copies in memory are stale. */
+    revision: int('revision', { unsigned: true }).notNull().default(0),
     createdAt: moment('created_at').notNull(),
   },
   (table) => [
@@ -46,7 +44,7 @@ export const roomMembers = mysqlTable(
     roomId: int('room_id', { unsigned: true }).notNull(),
     userId: uuid('user_id').notNull(),
     /** For display, as of when the member was added. */
-    username: varchar('username', { length: 30 }).notNull(),
+    username: identity('username', 30).notNull(),
     addedAt: moment('added_at').notNull(),
   },
   (table) => [
@@ -62,13 +60,18 @@ export const messages = mysqlTable(
     roomId: int('room_id', { unsigned: true }).notNull(),
     seq: sequence('seq').notNull(),
     id: uuid('id').notNull(),
-    /** The nil UUID for anonymous senders, so that the unique index covers their client ids. */
+    /** The nil UUID for anonymous senders. */
     senderId: uuid('sender_id').notNull(),
     username: varchar('username', { length: 30 }),
     message: text('message').notNull(),
     phoneNumber: varchar('phone_number', { length: 32 }),
     avatar: varchar('avatar', { length: 2048 }),
-    clientId: exactText('client_id'),
+    /** As the client sent it. */
+    clientId: identity('client_id', 64),
+    /** Its canonical key. NFC takes up to three code points for one. */
+    clientKey: identity('client_key', 192),
+    /** Whose client ids are unique among each other: the sender, or a digest of the anonymous session. */
+    clientScope: uuid('client_scope'),
     sentAt: moment('sent_at').notNull(),
     editedAt: moment('edited_at'),
     deletedAt: moment('deleted_at'),
@@ -76,7 +79,7 @@ export const messages = mysqlTable(
   (table) => [
     primaryKey({ columns: [table.roomId, table.seq] }),
     uniqueIndex('messages_id').on(table.id),
-    uniqueIndex('messages_client').on(table.roomId, table.senderId, table.clientId),
+    uniqueIndex('messages_client_key').on(table.clientScope, table.roomId, table.clientKey),
     index('messages_sender').on(table.senderId),
   ],
 );

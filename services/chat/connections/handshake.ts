@@ -1,10 +1,11 @@
 import { bearerTokenIn } from '#kit/auth/bearer';
 import { uuidv7 } from '#kit/core/ids';
 import type { WebSocketEvents } from '#kit/http/websockets';
+import { identityKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
 import { duplicateFrame, joinedFrame, recoveredFrame, signalFrame } from '../live/frames';
 import type { RoomChannel } from '../live/room-channel';
-import type { Sender } from '../messages/model';
+import type { MessageClient } from '../messages/client-scope';
 import type { Draft } from '../messages/store';
 import { ANONYMOUS_ID } from '../messages/views';
 import { findOrCreateRoom } from '../rooms/service';
@@ -43,6 +44,8 @@ export async function admitConnection(
   const channel = await deps.live.open(room);
   const start = startPosition(query, room, deps.recoveryLimit);
   const user = caller === null ? undefined : { id: caller.id, username: caller.username };
+  const client = { user, address, session: query.session };
+  const session = user === undefined ? (query.session ?? uuidv7()) : undefined;
   const { events } = createConnection({
     caller,
     token,
@@ -50,13 +53,13 @@ export async function admitConnection(
     position: start.position,
     messagesPerSecond: deps.messagesPerSecond,
     now: () => performance.now(),
-    onOpen: (connection) => join(deps, channel, connection, start.recovered),
+    onOpen: (connection) => join(deps, channel, connection, { recovered: start.recovered, session }),
     onClose(connection, why) {
       deps.live.left(channel, connection, why);
       if (isAnnounced(channel)) deps.live.publishSignal(room, signalFrame('left', room, connection.user));
     },
     async onMessage(message) {
-      const { row, isNew } = await deps.writer.write(room, draftOf(message, user));
+      const { row, isNew } = await deps.writer.write(room, draftOf(deps, client, message));
       return isNew ? undefined : duplicateFrame(room, row);
     },
     onTyping: () => deps.live.publishSignal(room, signalFrame('typing', room, user)),
@@ -94,11 +97,11 @@ function join(
   deps: ChatDeps,
   channel: RoomChannel,
   connection: Connection,
-  recovered: boolean | undefined,
+  { recovered, session }: { recovered: boolean | undefined; session: string | undefined },
 ): void {
   const { room } = channel;
   if (isAnnounced(channel)) deps.live.publishSignal(room, joinedFrame(room, connection.user));
-  connection.send(joinedFrame(room, connection.user, { seq: connection.position }));
+  connection.send(joinedFrame(room, connection.user, { seq: connection.position, session }));
   if (recovered !== undefined) connection.send(recoveredFrame(room, recovered, connection.position));
   void channel.join(connection);
   deps.live.joined(channel);
@@ -107,13 +110,17 @@ function join(
 
 const isAnnounced = (channel: RoomChannel): boolean => channel.connections.size <= MAX_ANNOUNCED_CONNECTIONS;
 
-/** A lone surrogate cannot be stored as UTF-8: live frames must equal what is read back later. */
-const draftOf = (message: InboundMessage, sender: Sender | undefined): Draft => ({
-  id: uuidv7(),
-  senderId: sender?.id ?? ANONYMOUS_ID,
-  username: sender?.username ?? null,
-  message: message.message.toWellFormed(),
-  phoneNumber: message.phone_number?.toWellFormed() ?? null,
-  avatar: message.avatar?.toWellFormed() ?? null,
-  clientId: message.client_id?.toWellFormed() ?? null,
-});
+function draftOf(deps: ChatDeps, client: MessageClient, message: InboundMessage): Draft {
+  const { client_id } = message;
+  return {
+    id: uuidv7(),
+    senderId: client.user?.id ?? ANONYMOUS_ID,
+    username: client.user?.username ?? null,
+    message: message.message,
+    phoneNumber: message.phone_number ?? null,
+    avatar: message.avatar ?? null,
+    clientId: client_id ?? null,
+    clientKey: client_id === undefined ? null : identityKey(client_id, 'distinguish'),
+    clientScope: client_id === undefined ? null : deps.clientScope(client, message.message),
+  };
+}

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
+import { text } from '#kit/text/schema';
 import { AvatarUrl, MessageText, PhoneNumber } from '../messages/model';
 
 export const OriginRefused = defineProblem('chat.origin-refused', 403, 'Origin not allowed');
@@ -15,11 +16,10 @@ export const Inbound = Type.Union([
     phone_number: Type.Optional(PhoneNumber('Shown beside the message')),
     avatar: Type.Optional(AvatarUrl('URL of a picture of the sender')),
     client_id: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 64,
-        description: 'Idempotency key: repeats with the same one are stored once',
-      }),
+      text(
+        { max: 64, maxUnits: 64 },
+        { description: 'Idempotency key: repeats of the same sender with the same one are stored once' },
+      ),
     ),
   }),
   Type.Object({ type: Type.Literal('typing') }),
@@ -33,6 +33,15 @@ export const Handshake = Type.Object({
   ),
   epoch: Type.Optional(
     Type.String({ maxLength: 36, description: 'The epoch that seq belongs to, from the `joined` frame' }),
+  ),
+  session: Type.Optional(
+    Type.String({
+      minLength: 16,
+      maxLength: 64,
+      pattern: '^[A-Za-z0-9-]+$',
+      description:
+        'The session of an anonymous client, from its first `joined` frame: keeps its client ids apart',
+    }),
   ),
   token: Type.Optional(
     Type.String({ maxLength: 8_192, description: 'An access token, for clients that cannot set headers' }),

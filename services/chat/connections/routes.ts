@@ -12,7 +12,8 @@ const PROTOCOL = `Frames are JSON texts of at most 64 KiB. Send \`{"message","ph
 \`{"type":"typing"}\`. Every connection in the room receives \`message\`, \`edited\` and \`deleted\`, numbered together by \`seq\` without
 gaps, and \`joined\` and \`left\` (in rooms of up to 100 connections) and \`typing\`; only the sender receives \`error\`, and
 \`duplicate\` for a \`client_id\` that was stored before.
-The first frame is your own \`joined\` with \`seq\` and \`epoch\`. With \`?after_seq=\` the second one is \`recovered\`: if true,
+The first frame is your own \`joined\` with \`seq\` and \`epoch\`, and \`session\` without authentication: reconnect with \`?session=\`, so that
+your \`client_id\`s are recognized. With \`?after_seq=\` the second one is \`recovered\`: if true,
 everything that was missed follows; if false, fetch it from \`/rooms/{room_name}/messages\`.
 
 Close codes after which to reconnect: 3001 instance shuts down, 3004 room was replaced, 3005 token expired, 3008 client reads too

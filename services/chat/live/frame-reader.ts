@@ -16,7 +16,8 @@ export function createFrameReader(runtime: Runtime, database: Database): ReadFra
   });
   return (room, afterSeq, lastSeq) => {
     const untilSeq = Math.min(lastSeq, afterSeq + PAGE_FRAMES);
-    const key = `${room.id} ${afterSeq} ${untilSeq}`;
+    // A query that began before the room changed is not shared with those who know that it did.
+    const key = `${room.id} ${room.revision} ${afterSeq} ${lastSeq}`;
     let reading = inFlight.get(key);
     if (reading === undefined) {
       reading = readFrames(database, room, { afterSeq, untilSeq }).finally(() => inFlight.delete(key));
@@ -32,7 +33,7 @@ export function createFrameReader(runtime: Runtime, database: Database): ReadFra
 
 async function readFrames(
   database: Database,
-  room: RoomRow,
+  room: Pick<RoomRow, 'id' | 'name'>,
   range: { afterSeq: number; untilSeq: number },
 ): Promise<SequencedFrame[]> {
   const { messages, changes } = await readSequence(database, room.id, range);

@@ -28,16 +28,24 @@ export const changeFrame = (room: Pick<RoomRow, 'name'>, change: ChangeRow): Seq
   }),
 });
 
-/** Recognized by its text, which is all that other instances publish of a frame. */
-export const isDeletion = ({ text }: SequencedFrame): boolean => text.startsWith('{"type":"deleted"');
+/** Whether it is an edit or a deletion. Recognized by its text, which is all that other instances publish of a frame. */
+export const isChange = ({ text }: SequencedFrame): boolean => !text.startsWith('{"type":"message"');
 
-/** The first frame of a connection; the other connections get it without a position. */
-export const joinedFrame = (room: RoomRow, user: Sender | undefined, position?: { seq: number }): string =>
+/** The first frame of a connection; the other connections get it without a position and session. */
+export const joinedFrame = (
+  room: RoomRow,
+  user: Sender | undefined,
+  own?: { seq: number; session: string | undefined },
+): string =>
   JSON.stringify({
     type: 'joined',
     room: room.name,
     ...(user && { user }),
-    ...(position && { seq: position.seq, epoch: room.epoch }),
+    ...(own && {
+      seq: own.seq,
+      epoch: room.epoch,
+      ...(own.session !== undefined && { session: own.session }),
+    }),
   });
 
 /** A user has left or is typing. */

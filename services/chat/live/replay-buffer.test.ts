@@ -12,10 +12,10 @@ test('frames after a number are returned while all of them are buffered', () => 
   expect(buffer.after(7, 10)).toEqual([]);
 });
 
-test('a deleted message is not replayed', () => {
+test.each(['deleted', 'edited'])('a message that was %s is not replayed as it was', (kind) => {
   const buffer = createReplayBuffer();
   buffer.add(frame(1, 'message'));
-  buffer.add(frame(2, 'deleted'));
+  buffer.add(frame(2, kind));
   buffer.add(frame(3, 'message'));
   expect(buffer.after(0, 10)).toBeUndefined();
   expect(buffer.after(1, 10)?.map(({ seq }) => seq)).toEqual([2, 3]);

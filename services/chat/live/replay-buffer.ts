@@ -1,4 +1,4 @@
-import { isDeletion, type SequencedFrame } from './frames';
+import { isChange, type SequencedFrame } from './frames';
 
 const MAX_FRAMES = 1_000;
 const MAX_CHARACTERS = 256 * 1024;
@@ -7,6 +7,8 @@ const MAX_CHARACTERS = 256 * 1024;
 export interface ReplayBuffer {
   /** Appends the next frame in order. */
   add(frame: SequencedFrame): void;
+  /** Drops all frames, because stored messages have changed. */
+  clear(): void;
   /** At most `limit` frames after a number; undefined when some of them are no longer buffered. */
   after(seq: number, limit: number): SequencedFrame[] | undefined;
 }
@@ -24,13 +26,16 @@ export function createReplayBuffer(): ReplayBuffer {
     frames = frames.slice(evicted);
   }
 
+  function clear(): void {
+    frames = [];
+    characters = 0;
+  }
+
   return {
+    clear,
     add(frame) {
-      // The deleted message may be buffered; the database no longer holds it.
-      if (isDeletion(frame)) {
-        frames = [];
-        characters = 0;
-      }
+      // The changed message may be buffered; the database no longer holds what it said.
+      if (isChange(frame)) clear();
       frames.push(frame);
       characters += frame.text.length;
       // Down to half, so that not every frame evicts.

@@ -14,6 +14,7 @@ const room = {
   isPrivate: false,
   ownerId: null,
   lastSeq: 0,
+  revision: 0,
   createdAt: new Date(0),
 };
 
@@ -81,7 +82,7 @@ test('whatever is lost, duplicated or reordered, every connection gets every num
         });
         // Polling the database closes every gap.
         await eventually(() => {
-          channel.observeLastSeq(last);
+          channel.observe({ lastSeq: last, revision: 0 });
           expect(channel.delivered).toBe(last);
         });
         expect(first.received).toEqual(upTo(last));

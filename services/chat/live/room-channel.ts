@@ -1,7 +1,7 @@
 import type { Logger } from '#kit/core/log';
 import { CLOSE } from '../connections/close-codes';
 import type { Connection } from '../connections/connection';
-import type { RoomRow } from '../rooms/store';
+import type { RoomRow, RoomState } from '../rooms/store';
 import type { SequencedFrame } from './frames';
 import { createReplayBuffer } from './replay-buffer';
 
@@ -15,7 +15,11 @@ export const PAGE_FRAMES = 100;
 const BATCH_CHARACTERS = 128 * 1024;
 
 /** Reads the frames after a number up to and including another, at most `PAGE_FRAMES` of them. */
-export type ReadFrames = (room: RoomRow, afterSeq: number, untilSeq: number) => Promise<SequencedFrame[]>;
+export type ReadFrames = (
+  room: Pick<RoomRow, 'id' | 'name' | 'revision'>,
+  afterSeq: number,
+  untilSeq: number,
+) => Promise<SequencedFrame[]>;
 
 /**
  * Delivers a room to this instance's connections. Wherever a frame comes from (written here, published by another
@@ -29,8 +33,8 @@ export interface RoomChannel {
   /** Monotonic time when the last connection left; undefined while there are connections. */
   readonly emptySinceMs: number | undefined;
   accept(frames: readonly SequencedFrame[]): void;
-  /** Reports the last number in the database; a gap up to it is read from there. */
-  observeLastSeq(lastSeq: number): void;
+  /** Reports the room's state in the database: a gap is read from there, and stale frames are not replayed. */
+  observe(state: RoomState): void;
   /** Sends everything after the connection's position, then frames as they are delivered. */
   join(connection: Connection): Promise<void>;
   leave(connection: Connection): void;
@@ -45,6 +49,7 @@ export function createRoomChannel(room: RoomRow, read: ReadFrames, log: Logger):
   const pending = new Map<number, SequencedFrame>();
   let delivered = room.lastSeq;
   let lastKnown = room.lastSeq;
+  let revision = room.revision;
   let repairing = false;
   let repairTimer: Timer | undefined;
   let emptySinceMs: number | undefined = performance.now();
@@ -86,7 +91,7 @@ export function createRoomChannel(room: RoomRow, read: ReadFrames, log: Logger):
     try {
       while (delivered < lastKnown) {
         const before = delivered;
-        for (const frame of await read(room, delivered, lastKnown))
+        for (const frame of await read({ id: room.id, name: room.name, revision }, delivered, lastKnown))
           if (frame.seq > delivered) pending.set(frame.seq, frame);
         deliver();
         if (delivered === before)
@@ -101,9 +106,11 @@ export function createRoomChannel(room: RoomRow, read: ReadFrames, log: Logger):
 
   async function catchUp(connection: Connection): Promise<void> {
     while (connection.isOpen && connection.position < delivered) {
+      // A number that is known and not delivered may be the change of a buffered message.
+      const buffered =
+        lastKnown > delivered ? undefined : replayBuffer.after(connection.position, PAGE_FRAMES);
       const frames =
-        replayBuffer.after(connection.position, PAGE_FRAMES) ??
-        (await read(room, connection.position, delivered));
+        buffered ?? (await read({ id: room.id, name: room.name, revision }, connection.position, lastKnown));
       if (frames.length === 0) throw new Error('the database does not hold delivered frames');
       for (const batch of batchesOf(frames)) {
         connection.sendSequence(batch);
@@ -124,8 +131,12 @@ export function createRoomChannel(room: RoomRow, read: ReadFrames, log: Logger):
       return emptySinceMs;
     },
     accept,
-    observeLastSeq(lastSeq) {
-      lastKnown = Math.max(lastKnown, lastSeq);
+    observe(state) {
+      lastKnown = Math.max(lastKnown, state.lastSeq);
+      if (state.revision > revision) {
+        revision = state.revision;
+        replayBuffer.clear();
+      }
       scheduleRepair(0);
     },
     async join(connection) {

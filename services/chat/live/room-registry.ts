@@ -7,7 +7,7 @@ import type { Redis } from '#kit/redis/client';
 import { CLOSE, type CloseReason } from '../connections/close-codes';
 import type { Connection } from '../connections/connection';
 import { filterMembers } from '../members/store';
-import { type RoomRow, readLastSeqs } from '../rooms/store';
+import { type RoomRow, readRoomStates } from '../rooms/store';
 import { createFrameReader } from './frame-reader';
 import type { SequencedFrame } from './frames';
 import { createPresence, PRESENCE_REFRESH_MS, type Presence } from './presence';
@@ -69,13 +69,13 @@ export async function openRoomRegistry(
 
   async function poll(): Promise<void> {
     const all = [...channels.values()];
-    const lastSeqs = await readLastSeqs(
+    const states = await readRoomStates(
       database,
       all.map(({ room }) => room.id),
     );
     for (const channel of all) {
-      const lastSeq = lastSeqs.get(channel.room.id);
-      if (lastSeq !== undefined) channel.observeLastSeq(lastSeq);
+      const state = states.get(channel.room.id);
+      if (state !== undefined) channel.observe(state);
       else for (const connection of channel.connections) connection.close(CLOSE.roomGone);
     }
   }
@@ -89,7 +89,7 @@ export async function openRoomRegistry(
     });
     channels.set(room.epoch, channel);
     // Only publications from now on are received: earlier frames come from the database.
-    channel.observeLastSeq((await readLastSeqs(database, [room.id])).get(room.id) ?? 0);
+    channel.observe((await readRoomStates(database, [room.id])).get(room.id) ?? room);
     return channel;
   }
 
@@ -132,7 +132,7 @@ export async function openRoomRegistry(
     async open(room) {
       const existing = channels.get(room.epoch);
       if (existing !== undefined) {
-        existing.observeLastSeq(room.lastSeq);
+        existing.observe(room);
         return existing;
       }
       let started = opening.get(room.epoch);

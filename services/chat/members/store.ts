@@ -1,7 +1,7 @@
-import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
-import type { Database, Executor } from '#kit/mysql/database';
+import { type Database, type Executor, inTransaction } from '#kit/mysql/database';
 import { roomMembers, rooms } from '../schema';
 
 export type MemberRow = typeof roomMembers.$inferSelect;
@@ -15,13 +15,20 @@ export async function addMembers(
   if (users.length === 0) return;
   await executor
     .insert(roomMembers)
-    .values(users.map(({ id, username }) => ({ roomId, userId: id, username, addedAt: DATABASE_NOW })))
+    .values(
+      users.map(({ id, username }) => ({
+        roomId,
+        userId: id,
+        username: username.toLowerCase(),
+        addedAt: DATABASE_NOW,
+      })),
+    )
     .onDuplicateKeyUpdate({ set: { username: sql`values(${roomMembers.username})` } });
 }
 
 /** @returns the ids of the members that had this username */
 export async function removeMember(database: Database, roomId: number, username: string): Promise<string[]> {
-  const named = and(eq(roomMembers.roomId, roomId), eq(roomMembers.username, username));
+  const named = and(eq(roomMembers.roomId, roomId), eq(roomMembers.username, username.toLowerCase()));
   const rows = await database.select({ id: roomMembers.userId }).from(roomMembers).where(named);
   await database.delete(roomMembers).where(named);
   return rows.map(({ id }) => id);
@@ -68,8 +75,48 @@ export async function listMembers(
     .limit(limit);
 }
 
-/** Ends a user's memberships and ownerships. */
-export async function removeUserFromRooms(database: Database, userId: string): Promise<void> {
+/** Ends a user's memberships. */
+export async function removeMemberships(database: Database, userId: string): Promise<void> {
   await database.delete(roomMembers).where(eq(roomMembers.userId, userId));
-  await database.update(rooms).set({ ownerId: null }).where(eq(rooms.ownerId, userId));
+}
+
+export async function listOwnedRooms(database: Database, userId: string): Promise<number[]> {
+  const rows = await database.select({ id: rooms.id }).from(rooms).where(eq(rooms.ownerId, userId));
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Ends the ownership and membership of a room's owner. The longest-standing member becomes the owner; a public room without
+ * members remains without one.
+ *
+ * @returns false for a private room without members, which is left as it is
+ */
+export async function passOwnership(database: Database, roomId: number, ownerId: string): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    const [room] = await transaction.select().from(rooms).where(eq(rooms.id, roomId)).for('update');
+    if (room === undefined || room.ownerId !== ownerId) return true;
+    const [heir] = await transaction
+      .select({ id: roomMembers.userId })
+      .from(roomMembers)
+      .where(and(eq(roomMembers.roomId, roomId), ne(roomMembers.userId, ownerId)))
+      .orderBy(asc(roomMembers.addedAt), asc(roomMembers.userId))
+      .limit(1);
+    if (heir === undefined && room.isPrivate) return false;
+    await transaction
+      .update(rooms)
+      .set({ ownerId: heir?.id ?? null })
+      .where(eq(rooms.id, roomId));
+    await transaction
+      .delete(roomMembers)
+      .where(and(eq(roomMembers.roomId, roomId), eq(roomMembers.userId, ownerId)));
+    return true;
+  });
+}
+
+/** Deletes a room with its members. Its history must be deleted before. */
+export async function deleteRoom(database: Database, roomId: number): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    await transaction.delete(rooms).where(eq(rooms.id, roomId));
+    await transaction.delete(roomMembers).where(eq(roomMembers.roomId, roomId));
+  });
 }

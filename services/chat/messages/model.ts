@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { FormatRegistry, type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
@@ -7,12 +7,29 @@ import { RoomName, Timestamp } from '../rooms/model';
 
 export const MessageNotFound = defineProblem('chat.message-not-found', 404, 'Message not found');
 export const NotTheAuthor = defineProblem('chat.not-the-author', 403, 'Not the author of this message');
+export const MessageRefused = defineProblem('chat.message-refused', 422, 'Message cannot be stored');
 export const RoomBusy = defineProblem('chat.room-busy', 503, 'Room overloaded');
 
-/** As JSON it always fits into a frame of 64 KiB. */
-export const MessageText = Type.String({ minLength: 1, maxLength: 65_535 });
-export const PhoneNumber = (description: string) => nullable(Type.String({ maxLength: 32 }), { description });
-export const AvatarUrl = (description: string) => nullable(Type.String({ maxLength: 2048 }), { description });
+/** The column's limit, in bytes. */
+const MAX_TEXT_BYTES = 65_535;
+const WELL_FORMED = 'chat-text';
+/** A lone surrogate cannot be stored as UTF-8: live frames must equal what is read back later. */
+FormatRegistry.Set(
+  WELL_FORMED,
+  (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_TEXT_BYTES,
+);
+
+export const MessageText = Type.String({
+  minLength: 1,
+  maxLength: MAX_TEXT_BYTES,
+  format: WELL_FORMED,
+  description: 'At most 65,535 bytes as UTF-8',
+  error: '1 to 65535 bytes of valid Unicode',
+});
+export const PhoneNumber = (description: string) =>
+  nullable(Type.String({ maxLength: 32, format: WELL_FORMED }), { description });
+export const AvatarUrl = (description: string) =>
+  nullable(Type.String({ maxLength: 2048, format: WELL_FORMED }), { description });
 
 export const Sender = Type.Object({ id: Type.String(), username: Type.String() });
 export type Sender = Static<typeof Sender>;
@@ -22,8 +39,8 @@ export const Message = Type.Object({
   seq: Type.Integer({ description: 'Numbers the messages and changes of a room, from 1, without gaps' }),
   room: Type.String(),
   message: Type.String({ description: 'Empty when the message is deleted' }),
-  phone_number: PhoneNumber('As sent by the client'),
-  avatar: AvatarUrl('As sent by the client'),
+  phone_number: nullable(Type.String(), { description: 'As sent by the client' }),
+  avatar: nullable(Type.String(), { description: 'As sent by the client' }),
   user: Type.Optional(Sender),
   sent_at: Timestamp,
   client_id: Type.Optional(Type.String()),

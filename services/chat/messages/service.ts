@@ -57,7 +57,7 @@ export async function editMessage(
   const { room, message } = await requireMessage(deps, caller, target);
   if (message.senderId !== caller.id)
     throw new NotTheAuthor({ detail: 'Only the author of a message edits it.' });
-  await change(deps, room, message, text.toWellFormed());
+  await change(deps, room, message, text);
   const changed = await store.findMessage(deps.database, room.id, message.id);
   if (changed === undefined) throw new MessageNotFound();
   return messageView(room.name, changed);

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { lockRoom, updateLastSeq } from '../rooms/store';
+import { lockRoom, markRevised, updateLastSeq } from '../rooms/store';
 import { changes, messages } from '../schema';
 
 export type MessageRow = typeof messages.$inferSelect;
@@ -8,7 +8,15 @@ export type ChangeRow = typeof changes.$inferSelect & Pick<MessageRow, 'id' | 'm
 
 export type Draft = Pick<
   MessageRow,
-  'id' | 'senderId' | 'username' | 'message' | 'phoneNumber' | 'avatar' | 'clientId'
+  | 'id'
+  | 'senderId'
+  | 'username'
+  | 'message'
+  | 'phoneNumber'
+  | 'avatar'
+  | 'clientId'
+  | 'clientKey'
+  | 'clientScope'
 >;
 
 /** A stored draft; for a repeat, the message as it was stored first. */
@@ -34,13 +42,12 @@ export async function appendMessages(
     const stored = await findRepeated(transaction, roomId, drafts);
     const added: MessageRow[] = [];
     const appended = drafts.map((draft): Appended => {
-      const first =
-        draft.clientId === null ? undefined : stored.get(clientKey(draft.senderId, draft.clientId));
+      const first = stored.get(repeatKey(draft));
       if (first !== undefined) return { row: first, isNew: false };
       const seq = lastSeq + added.length + 1;
       const row = { ...draft, roomId, seq, sentAt: now, editedAt: null, deletedAt: null };
       added.push(row);
-      if (row.clientId !== null) stored.set(clientKey(row.senderId, row.clientId), row);
+      if (row.clientKey !== null) stored.set(repeatKey(row), row);
       return { row, isNew: true };
     });
     if (added.length > 0) {
@@ -51,28 +58,29 @@ export async function appendMessages(
   });
 }
 
-const clientKey = (senderId: string, clientId: string) => `${senderId} ${clientId}`;
+const repeatKey = ({ clientScope, clientKey }: Pick<Draft, 'clientScope' | 'clientKey'>): string =>
+  `${clientScope} ${clientKey}`;
 
-/** Messages that were stored with the client ids of the drafts, by `clientKey`. */
+/** Messages that were stored with the client ids of the drafts, by `repeatKey`. */
 async function findRepeated(
   transaction: Transaction,
   roomId: number,
   drafts: readonly Draft[],
 ): Promise<Map<string, MessageRow>> {
-  const clientIds = drafts.flatMap((draft) => draft.clientId ?? []);
-  if (clientIds.length === 0) return new Map();
-  const senderIds = [...new Set(drafts.map((draft) => draft.senderId))];
+  const keys = drafts.flatMap((draft) => draft.clientKey ?? []);
+  if (keys.length === 0) return new Map();
+  const scopes = [...new Set(drafts.flatMap((draft) => draft.clientScope ?? []))];
   const rows = await transaction
     .select()
     .from(messages)
     .where(
       and(
         eq(messages.roomId, roomId),
-        inArray(messages.senderId, senderIds),
-        inArray(messages.clientId, clientIds),
+        inArray(messages.clientScope, scopes),
+        inArray(messages.clientKey, keys),
       ),
     );
-  return new Map(rows.map((row) => [clientKey(row.senderId, row.clientId ?? ''), row]));
+  return new Map(rows.map((row) => [repeatKey(row), row]));
 }
 
 /**
@@ -165,19 +173,52 @@ export async function findMessage(
 
 const ERASURE_BATCH_SIZE = 500;
 
-/** Removes the sender from their messages. */
+/** Removes the sender from their messages, and makes copies of those rooms in memory stale. */
 export async function anonymizeMessages(
   database: Database,
   senderId: string,
   anonymousId: string,
 ): Promise<void> {
+  const bySender = eq(messages.senderId, senderId);
   for (;;) {
-    const [result] = await database
-      .update(messages)
-      // Client ids as well: they are unique per sender, and collide once several senders are one.
-      .set({ senderId: anonymousId, username: null, phoneNumber: null, avatar: null, clientId: null })
-      .where(eq(messages.senderId, senderId))
-      .limit(ERASURE_BATCH_SIZE);
-    if (result.affectedRows < ERASURE_BATCH_SIZE) return;
+    const [found] = await database
+      .select({ roomId: messages.roomId })
+      .from(messages)
+      .where(bySender)
+      .limit(1);
+    if (found === undefined) return;
+    const { roomId } = found;
+    await inTransaction(database, async (transaction) => {
+      await markRevised(transaction, roomId);
+      await transaction
+        .update(messages)
+        .set({
+          ...{ senderId: anonymousId, username: null, phoneNumber: null, avatar: null },
+          // They are unique per sender, and may identify the person.
+          ...{ clientId: null, clientKey: null, clientScope: null },
+        })
+        .where(and(bySender, eq(messages.roomId, roomId)))
+        .limit(ERASURE_BATCH_SIZE);
+    });
   }
+}
+
+/** Deletes the messages and changes of a room that nobody can enter any more. */
+export async function deleteHistory(database: Database, roomId: number): Promise<void> {
+  for (const table of [changes, messages])
+    for (;;) {
+      const [result] = await database.delete(table).where(eq(table.roomId, roomId)).limit(ERASURE_BATCH_SIZE);
+      if (result.affectedRows < ERASURE_BATCH_SIZE) break;
+    }
+}
+
+/** MySQL: incorrect string value; packet larger than the server accepts. */
+const REFUSED_ERRORS = new Set([1366, 1153]);
+
+/** Whether the database refused what a row holds (SQLSTATE 22 and 23), so that repeating the same fails again. */
+export function isRefusedRow(failure: unknown): boolean {
+  for (let error = failure; error instanceof Error; error = error.cause)
+    if ('sqlState' in error && 'errno' in error)
+      return /^2[23]/.test(String(error.sqlState)) || REFUSED_ERRORS.has(Number(error.errno));
+  return false;
 }

@@ -2,8 +2,8 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '#kit/core/runtime';
 import type { Database } from '#kit/mysql/database';
 import type { RoomRow } from '../rooms/store';
-import { RoomBusy } from './model';
-import { type Appended, appendMessages, type Draft, type MessageRow } from './store';
+import { MessageRefused, RoomBusy } from './model';
+import { type Appended, appendMessages, type Draft, isRefusedRow, type MessageRow } from './store';
 
 /** Messages of one transaction. Each has at most 64 KiB, and MariaDB accepts 16 MiB in one statement. */
 const MAX_BATCH_SIZE = 100;
@@ -15,7 +15,8 @@ export interface MessageWriter {
    * Stores a message. Those that arrive while a transaction of the room is running share the next one, so that the
    * throughput of a room is not limited to its commits per second.
    *
-   * @throws RoomBusy when too many are waiting; what the database throws
+   * @throws RoomBusy when too many are waiting, MessageRefused when the database never accepts this one; what the database
+   *   throws while it is unavailable
    */
   write(room: RoomRow, draft: Draft): Promise<Appended>;
 }
@@ -40,26 +41,29 @@ export function createMessageWriter(
   });
 
   async function drain(room: RoomRow, queue: WaitingMessage[]): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, MAX_BATCH_SIZE);
-      try {
-        const appended = await appendMessages(
-          database,
-          room.id,
-          batch.map(({ draft }) => draft),
-        );
-        const rows = appended.flatMap(({ row, isNew }) => (isNew ? [row] : []));
-        if (rows.length > 0) onStored(room, rows);
-        batchSizes.observe(batch.length);
-        batch.forEach(({ result }, index) => {
-          const message = appended[index];
-          if (message !== undefined) result.resolve(message);
-        });
-      } catch (failure) {
-        for (const { result } of batch) result.reject(failure);
-      }
-    }
+    while (queue.length > 0) await store(room, queue.splice(0, MAX_BATCH_SIZE));
     queues.delete(room.id);
+  }
+
+  /** Many people's messages share a transaction: when the database refuses one of them, each is stored by itself. */
+  async function store(room: RoomRow, batch: readonly WaitingMessage[]): Promise<void> {
+    try {
+      const appended = await appendMessages(
+        database,
+        room.id,
+        batch.map(({ draft }) => draft),
+      );
+      const rows = appended.flatMap(({ row, isNew }) => (isNew ? [row] : []));
+      if (rows.length > 0) onStored(room, rows);
+      batchSizes.observe(batch.length);
+      batch.forEach(({ result }, index) => {
+        const message = appended[index];
+        if (message !== undefined) result.resolve(message);
+      });
+    } catch (failure) {
+      if (batch.length > 1 && isRefusedRow(failure)) for (const one of batch) await store(room, [one]);
+      else for (const { result } of batch) result.reject(reasonFor(failure));
+    }
   }
 
   return {
@@ -76,3 +80,8 @@ export function createMessageWriter(
     },
   };
 }
+
+const reasonFor = (failure: unknown): unknown =>
+  isRefusedRow(failure)
+    ? new MessageRefused({ detail: 'Change the message before you send it again.', cause: failure })
+    : failure;

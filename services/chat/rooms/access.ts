@@ -1,6 +1,7 @@
 import { BEARER_CHALLENGE } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
 import { Unauthenticated } from '#kit/errors/problem';
+import { identityKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
 import { isMember } from '../members/store';
 import { NotAMember, RoomNotFound } from './model';
@@ -9,7 +10,7 @@ import { findRoom, type RoomRow } from './store';
 type AccessDeps = Pick<ChatDeps, 'database' | 'anonymous'>;
 
 /** Rooms whose names look alike are one room. */
-export const normalizeRoomName = (name: string): string => name.normalize('NFC');
+export const normalizeRoomName = (name: string): string => identityKey(name, 'distinguish');
 
 /** @throws Unauthenticated, NotAMember */
 export async function findReadableRoom(

@@ -33,6 +33,14 @@ export async function updateLastSeq(
   await transaction.update(rooms).set({ lastSeq }).where(eq(rooms.id, roomId));
 }
 
+/** Makes copies of the room's messages in memory stale, on all instances. Locks the room until the transaction ends. */
+export async function markRevised(transaction: Transaction, roomId: number): Promise<void> {
+  await transaction
+    .update(rooms)
+    .set({ revision: sql`${rooms.revision} + 1` })
+    .where(eq(rooms.id, roomId));
+}
+
 export async function findRoom(executor: Executor, name: string): Promise<RoomRow | undefined> {
   const [room] = await executor.select().from(rooms).where(eq(rooms.name, name));
   return room;
@@ -52,17 +60,20 @@ export async function insertRoom(
   }
 }
 
-/** The last sequence number of each room; deleted rooms are missing. */
-export async function readLastSeqs(
+/** How far a room has come: copies in memory that know less are stale. */
+export type RoomState = Pick<RoomRow, 'lastSeq' | 'revision'>;
+
+/** The state of each room; deleted rooms are missing. */
+export async function readRoomStates(
   database: Database,
   roomIds: readonly number[],
-): Promise<Map<number, number>> {
+): Promise<Map<number, RoomState>> {
   if (roomIds.length === 0) return new Map();
   const rows = await database
-    .select({ id: rooms.id, lastSeq: rooms.lastSeq })
+    .select({ id: rooms.id, lastSeq: rooms.lastSeq, revision: rooms.revision })
     .from(rooms)
     .where(inArray(rooms.id, [...roomIds]));
-  return new Map(rows.map((row) => [row.id, row.lastSeq]));
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** The rooms a user may join, by name. */
