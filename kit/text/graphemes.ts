@@ -33,6 +33,28 @@ export function hasOversizedGrapheme(text: string): boolean {
   return false;
 }
 
+/**
+ * The longest start of a text within a limit, cut between graphemes: empty where the first one alone exceeds it. For names,
+ * which get no ellipsis.
+ *
+ * @param lengthOf of a text, in the unit of the limit: bytes of UTF-8 unless given
+ */
+export function clip(
+  text: string,
+  max: number,
+  lengthOf: (part: string) => number = (part) => Buffer.byteLength(part),
+): string {
+  if (lengthOf(text) <= max) return text;
+  let end = 0;
+  let length = 0;
+  for (const { index, segment } of segmentsOf(text)) {
+    length += lengthOf(segment);
+    if (length > max) break;
+    end = index + segment.length;
+  }
+  return text.slice(0, end);
+}
+
 const ELLIPSIS = '…';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { parseEmail } from './email';
-import { countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
+import { clip, countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
 import { identityKey } from './identity';
 import { parsePhoneNumber } from './phone';
 import { hasUnprintable, isBlank, toLine } from './visible';
@@ -60,6 +60,20 @@ describe('length', () => {
     expect(hasOversizedGrapheme(`${'a'.repeat(100)}${FAMILY.repeat(100)}`)).toBe(false);
     expect(hasOversizedGrapheme('🏴󠁧󠁢󠁥󠁮󠁧󠁿👩🏽‍❤️‍💋‍👨🏿'.repeat(9))).toBe(false);
   });
+});
+
+test('a clipped text fits its bytes, is the longest start that does, and no grapheme of it is cut', () => {
+  const parts = fc.array(fc.constantFrom('a', FAMILY, 'e\u0301', '🇩🇪', 'நி', '道'), { maxLength: 20 });
+  fc.assert(
+    fc.property(parts, fc.nat(80), (graphemes, maxBytes) => {
+      const clipped = clip(graphemes.join(''), maxBytes);
+      expect(Buffer.byteLength(clipped)).toBeLessThanOrEqual(maxBytes);
+      const count = countGraphemes(clipped);
+      expect(clipped).toBe(graphemes.slice(0, count).join(''));
+      const next = graphemes[count];
+      if (next !== undefined) expect(Buffer.byteLength(clipped + next)).toBeGreaterThan(maxBytes);
+    }),
+  );
 });
 
 describe('blankness', () => {
