@@ -65,7 +65,7 @@ describe('an upload', () => {
     const thumb = await get(local(ready.sizes[0].url), undefined, { accept: 'image/webp,*/*' });
     expect(thumb.headers.get('content-type')).toBe('image/webp');
     expect(thumb.headers.get('vary')).toBe('accept');
-    expect(thumb.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(thumb.headers.get('cache-control')).toBe('public, max-age=31536000, immutable, s-maxage=60');
     expect((await sharp(await thumb.arrayBuffer()).metadata()).width).toBe(200);
     const plain = await get(local(ready.sizes[0].url), undefined, { accept: '*/*' });
     expect(plain.headers.get('content-type')).toBe('image/jpeg');
@@ -352,5 +352,35 @@ describe('lists', () => {
     });
     expect(tagged.body.tags).toEqual(['new']);
     expect(await found('tag=lake')).toEqual([2]);
+  });
+});
+
+describe('tags', () => {
+  test('of other people that differ in an accent are others; case is ignored, and shown as typed', async () => {
+    const [ada, bob] = [await service.newPerson(), await service.newPerson()];
+    const tagged = async (who: string, tags: string[]) => {
+      const { body } = await answerOf(await upload(who, await picture()));
+      const { status, body: changed } = await service.call('PUT', `/files/${body.id}/tags`, {
+        authorization: who,
+        body: { tags },
+      });
+      return { status, tags: changed.tags };
+    };
+    const family = '👨‍👩‍👧‍👦'.repeat(20);
+    expect((await tagged(ada, ['ano', 'sınır', 'Cats', family])).tags).toEqual(
+      expect.arrayContaining(['ano', 'sınır', 'Cats', family]),
+    );
+    expect((await tagged(bob, ['año', 'sinir', 'CATS', 'cats ', 'an\u0303o'])).tags).toEqual([
+      'año',
+      'CATS',
+      'sinir',
+    ]);
+    const found = async (tag: string, who: string) =>
+      (await answerOf(await get(`/files?owner=me&tag=${encodeURIComponent(tag)}`, who))).body.items.length;
+    expect([await found('ano', bob), await found('an\u0303o', bob), await found('cAtS', bob)]).toEqual([
+      0, 1, 1,
+    ]);
+    for (const tag of ['\u3164', 'a\u0000', 'a,b', 'a'.repeat(65)])
+      expect([tag, (await tagged(ada, [tag])).status]).toEqual([tag, 422]);
   });
 });

@@ -106,8 +106,12 @@ async function requestedVersion(
 /** RFC 9110, section 13.1.5. */
 const allowsRange = (ifRange: string | null, etag: string): boolean => ifRange === null || ifRange === etag;
 
-/** A year, the longest that caches honour (RFC 9111 sets no limit, browsers do). */
+/**
+ * A year, the longest that browsers honour. Shared caches revalidate after a minute: a file that was deleted or made private
+ * must not be served to others for longer.
+ */
 const IMMUTABLE = 'max-age=31536000, immutable';
+const SHARED_MAX_AGE = 's-maxage=60';
 
 function headersOf(
   { media, version, blob }: SelectedContent,
@@ -127,7 +131,9 @@ function headersOf(
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     'accept-ranges': 'bytes',
-    'cache-control': `${scope}, ${isFingerprinted ? IMMUTABLE : 'no-cache'}`,
+    'cache-control': isFingerprinted
+      ? `${scope}, ${IMMUTABLE}${scope === 'public' ? `, ${SHARED_MAX_AGE}` : ''}`
+      : `${scope}, no-cache`,
     ...(size !== undefined && { vary: 'accept' }),
   };
 }
