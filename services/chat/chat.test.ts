@@ -361,7 +361,7 @@ describe('copies in memory', () => {
     );
     talkers[0]?.say('the secret');
     for (const talker of talkers) await talker.got('message');
-    const { id } = (await talkers[0]?.got('message')) ?? {};
+    const id = talkers[0]?.sequence()[0]?.id;
     await call(one, 'PATCH', `/rooms/${room}/messages/${id}`, {
       body: { message: 'nothing' },
       headers: ada.headers,

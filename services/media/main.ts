@@ -9,6 +9,7 @@ import { openStorage } from '#kit/storage/open';
 import { media } from '.';
 import { createFileUrls } from './content/file-urls';
 import type { MediaDeps } from './deps';
+import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
 import { cleanUpPeriodically } from './processing/clean-up';
 import { openResumableUploads } from './resumable/service';
@@ -31,6 +32,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.MEDIA_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
+await backfillTagKeys(database);
 const deps: MediaDeps = {
   runtime,
   database,

@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql/columns';
+import { identity, moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
@@ -93,13 +93,24 @@ export const mediaSizes = mysqlTable(
 
 export const mediaTags = mysqlTable(
   'media_tag',
-  { id: uuid('id').primaryKey(), name: varchar('name', { length: 64 }).notNull() },
-  (table) => [uniqueIndex('media_tag_name').on(table.name)],
+  {
+    id: uuid('id').primaryKey(),
+    /** As it was typed first. */
+    name: varchar('name', { length: 256 }).notNull(),
+    /** Its canonical key. Null only until the service has derived it for a row from before there were any. */
+    key: identity('tag_key', 768),
+  },
+  (table) => [uniqueIndex('media_tag_key').on(table.key)],
 );
 
 export const mediaTagsMedia = mysqlTable(
   'media_tags_media',
-  { mediaId: uuid('media_id').notNull(), tagId: uuid('tag_id').notNull() },
+  {
+    mediaId: uuid('media_id').notNull(),
+    tagId: uuid('tag_id').notNull(),
+    /** As it was typed for this file; null where only the tag's own name is known. */
+    name: varchar('name', { length: 256 }),
+  },
   (table) => [
     primaryKey({ columns: [table.mediaId, table.tagId] }),
     index('media_tags_media_tag').on(table.tagId, table.mediaId),
@@ -136,8 +147,9 @@ export const categories = mysqlTable(
     parentId: uuid('parent_id'),
     /** The parent's id, all zeros at the top level: a unique index treats nulls as distinct. */
     siblingsOf: uuid('siblings_of').notNull(),
-    title: varchar('title', { length: 120 }).notNull(),
-    slug: varchar('slug', { length: 80 }).notNull(),
+    title: varchar('title', { length: 960 }).notNull(),
+    /** Its own canonical key. */
+    slug: identity('slug', 80).notNull(),
     /** 0 at the top level. */
     level: int('level', { unsigned: true }).notNull(),
     /** Slugs from the top level to this one, like `animals/birds`. */

@@ -44,6 +44,25 @@ describe('a category', () => {
     expect((await create('Ete')).slug).toBe('ete');
   });
 
+  test('has a slug that differs in a letter or an accent, which is no conflict', async () => {
+    const parent = await create('Words');
+    const titles = ['Sınır X', 'Sinir X', 'Ano', 'Año', 'か', 'が', 'ß', 'ss', 'Straße', 'Strasse'];
+    const created = await Promise.all(titles.map((title) => create(title, parent.id)));
+    expect(new Set(created.map(({ slug }) => slug)).size).toBe(titles.length);
+    expect(created.map(({ title }) => title)).toEqual(titles);
+    for (const { id } of created) expect((await change(id, { title: 'Sınır X' })).status).toBe(200);
+  });
+
+  test.each(['\u3164', 'a\u0000', 'a'.repeat(121)])('titled %j is refused', async (title) => {
+    const { status } = await service.call('POST', '/categories', { authorization: ada, body: { title } });
+    expect(status).toBe(422);
+  });
+
+  test('has a title of up to 120 characters, however many bytes they have', async () => {
+    const title = '👨‍👩‍👧‍👦'.repeat(80);
+    expect((await create(title)).title).toBe(title);
+  });
+
   test('has its level and path updated when an ancestor moves', async () => {
     const animals = await create('Animals');
     const birds = await create('Birds', animals.id);

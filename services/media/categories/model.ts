@@ -3,6 +3,7 @@ import { t } from 'elysia';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { nullable } from '#kit/http/schemas';
+import { text } from '#kit/text/schema';
 
 export const CategoryNotFound = defineProblem('category.not-found', 404, 'Category not found');
 export const CategoryNotEmpty = defineProblem('category.not-empty', 409, 'Category has subcategories');
@@ -10,7 +11,7 @@ export const CategoryCycle = defineProblem('category.cycle', 422, 'Category cycl
 export const CategoryTooDeep = defineProblem('category.too-deep', 422, 'Category nesting too deep');
 export const TooManyCategories = defineProblem('category.too-many', 409, 'Too many categories');
 
-const Title = Type.String({ minLength: 1, maxLength: 120, pattern: '\\S' });
+const Title = text({ max: 120 });
 const ParentId = nullable(Uuid, { description: 'Null at the top level' });
 
 export const NewCategory = Type.Object({ title: Title, parent_id: Type.Optional(ParentId) });

@@ -1,3 +1,6 @@
+import { clip } from '#kit/text/graphemes';
+
+/** Code points: paths of all levels fit their column. */
 const MAX_SLUG_LENGTH = 60;
 
 /** The letters and digits of any script in lower case, everything between them as one `-`. */
@@ -7,6 +10,6 @@ export function slugOf(title: string): string {
       .normalize('NFKC')
       .toLowerCase()
       .match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
-  const slug = [...words.join('-')].slice(0, MAX_SLUG_LENGTH).join('').replace(/-$/, '');
+  const slug = clip(words.join('-'), MAX_SLUG_LENGTH, (part) => [...part].length).replace(/-$/, '');
   return slug === '' ? 'category' : slug;
 }

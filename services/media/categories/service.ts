@@ -2,6 +2,7 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import type { MediaDeps } from '../deps';
 import {
   type Category,
@@ -36,7 +37,7 @@ export async function createCategory(
     if (tree.size >= MAX_CATEGORIES)
       throw new TooManyCategories({ detail: `There are at most ${MAX_CATEGORIES} categories.` });
     const parent = parentIn(tree, input.parent_id ?? null);
-    const title = input.title.trim();
+    const title = normalizeText(input.title);
     const slug = uniqueSlug(tree, { id, title, parentId: parent?.id ?? null });
     const category = { id, title, parentId: parent?.id ?? null, slug, createdBy: caller.id };
     await store.insertCategory(transaction, { ...category, ...positionBelow(parent, slug) });
@@ -77,7 +78,7 @@ export async function changeCategory(
     const parent = parentIn(tree, change.parent_id === undefined ? category.parentId : change.parent_id);
     for (let above = parent; above !== undefined; above = parentIn(tree, above.parentId))
       if (above.id === id) throw new CategoryCycle({ detail: 'A category cannot be moved below itself.' });
-    const title = change.title?.trim() ?? category.title;
+    const title = change.title === undefined ? category.title : normalizeText(change.title);
     const moved = { ...category, title, parentId: parent?.id ?? null };
     const slug =
       title === category.title && moved.parentId === category.parentId
@@ -148,7 +149,7 @@ function uniqueSlug(
   }
 }
 
-/** As the database's collation compares slugs, which ignores diacritics. */
+/** Without diacritics, so that siblings differ in more than an accent; the database compares slugs exactly. */
 const comparable = (slug: string): string => slug.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
 
 function assertManageable(caller: Caller, category: store.CategoryRow | undefined): store.CategoryRow {

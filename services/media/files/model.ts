@@ -3,6 +3,7 @@ import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
+import { text } from '#kit/text/schema';
 
 export const FileNotFound = defineProblem('file.not-found', 404, 'File not found');
 
@@ -22,7 +23,7 @@ export type SizeName = Static<typeof SizeName>;
 const Status = Type.Union([Type.Literal('processing'), Type.Literal('ready'), Type.Literal('rejected')]);
 export const Visibility = Type.Union([Type.Literal('public'), Type.Literal('private')]);
 
-const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000-\\u001f,]+$' });
+const Tag = text({ max: 64, maxUnits: 256 }, { pattern: '^[^\\n\\t,]+$' });
 export const TagList = Type.Array(Tag, { maxItems: MAX_TAGS });
 export const TagReplacement = Type.Object({
   tags: Type.Array(Tag, { maxItems: MAX_TAGS, uniqueItems: true }),

@@ -4,6 +4,7 @@ import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
 import { media, mediaSizes, mediaTags, mediaTagsMedia, mediaVersions } from '../schema';
 import type { VersionRow } from '../versions/store';
+import { tagKey } from './tags-store';
 
 export type MediaRow = typeof media.$inferSelect;
 
@@ -78,7 +79,7 @@ export async function listFiles(executor: Executor, filter: FileFilter): Promise
     .select({ id: mediaTagsMedia.mediaId })
     .from(mediaTagsMedia)
     .innerJoin(mediaTags, eq(mediaTags.id, mediaTagsMedia.tagId))
-    .where(eq(mediaTags.name, tag ?? ''));
+    .where(eq(mediaTags.key, tagKey(tag ?? '')));
   return executor
     .select({ media, version: mediaVersions })
     .from(media)

@@ -1,0 +1,39 @@
+import { afterAll, expect, test } from 'bun:test';
+import { sql } from 'drizzle-orm';
+import { migrateFully, migrateUpTo } from '../../tests/support/migrate-up-to';
+import { testDatabase } from '../../tests/support/servers';
+import { backfillTagKeys, findTags } from './files/tags-store';
+import { categories, mediaTags } from './schema';
+
+const storage = await testDatabase();
+afterAll(storage.drop);
+const { address, database } = storage;
+const bytes = (uuid: string) => Buffer.from(uuid.replaceAll('-', ''), 'hex');
+
+test('tags and categories of the first version get canonical keys, and nothing is lost', async () => {
+  await migrateUpTo(address, 'media', 1);
+  // As on servers whose collation tells composed and decomposed letters apart.
+  await database.execute(
+    sql`alter table media_tag modify name varchar(64) character set utf8mb4 collate utf8mb4_general_ci not null`,
+  );
+  const names = ['Cats', 'año', 'CAFÉ', 'cafe\u0301', '日本'];
+  const file = Bun.randomUUIDv7();
+  for (const name of names) {
+    const id = Bun.randomUUIDv7();
+    await database.execute(sql`insert into media_tag values (${bytes(id)}, ${name})`);
+    await database.execute(sql`insert into media_tags_media values (${bytes(file)}, ${bytes(id)})`);
+  }
+  const top = bytes('00000000-0000-0000-0000-000000000000');
+  await database.execute(sql`
+    insert into category (id, siblings_of, title, slug, level, path, created_by, created_at)
+    values (${bytes(file)}, ${top}, 'Sınır X', 'sınır-x', 0, 'sınır-x', ${bytes(file)}, utc_timestamp(3))`);
+
+  await migrateFully(address, 'media');
+  await backfillTagKeys(database);
+  await backfillTagKeys(database);
+
+  const tags = await database.select().from(mediaTags);
+  expect(tags.map(({ key }) => key).toSorted()).toEqual(['año', 'café', 'cats', '日本']);
+  expect((await findTags(database, [file])).get(file)?.toSorted()).toEqual(['CAFÉ', 'Cats', 'año', '日本']);
+  expect(await database.select().from(categories)).toMatchObject([{ title: 'Sınır X', slug: 'sınır-x' }]);
+});
