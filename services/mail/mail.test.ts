@@ -55,6 +55,23 @@ describe('queueing a mail', () => {
     expect(message.data).toMatchObject({ event_id: eventId, content: { template: 'notification' } });
   });
 
+  test('for addresses that differ in an accent is another mail; composition and the form of a domain do not matter', async () => {
+    const event_id = newId();
+    const idOf = async (address: string) =>
+      (await queue({ to: { address }, content: notification(), event_id })).body.id;
+    const ids = [];
+    for (const address of [
+      ...['jose@example.com', 'josé@example.com', 'jose\u0301@example.com'],
+      ...['a@münchen.de', 'A@xn--mnchen-3ya.de'],
+    ])
+      ids.push(await idOf(address));
+    const [plain, accented, decomposed, unicode, ascii] = ids;
+    expect(new Set([plain, accented, unicode]).size).toBe(3);
+    expect([decomposed, ascii]).toEqual([accented, unicode]);
+    const { body } = await call('GET', '/mails?to=jose%CC%81@example.com', { authorization: operator });
+    expect((body.items as { id: string }[]).map(({ id }) => id)).toEqual([String(accented)]);
+  });
+
   test('repeated, concurrently or later, creates one mail and one message', async () => {
     const request = { to: { address: 'bob@example.com' }, content: notification(), event_id: newId() };
     const answers = await Promise.all(Array.from({ length: 10 }, () => queue(request)));

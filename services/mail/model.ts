@@ -1,9 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { MailAddress, MailRequested } from '#contracts/events/mail';
+import { MailRequested } from '#contracts/events/mail';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
+import { text } from '#kit/text/schema';
 
 export const MailNotFound = defineProblem('mail.not-found', 404, 'Mail not found');
 export const UnsubscribeLinkInvalid = defineProblem(
@@ -61,7 +62,8 @@ export const SendRequest = Type.Object({
   event_id: Uuid,
   template: Type.String({ minLength: 1, maxLength: 64 }),
   user_id: Type.Optional(Uuid),
-  address: MailAddress,
+  /** Also one that no server can deliver to: that is recorded. */
+  address: text({ max: 254, maxUnits: 254 }),
   name: Type.String({ maxLength: 200 }),
   subject: Type.String({ minLength: 1, maxLength: 255 }),
   category: Type.String({ minLength: 1, maxLength: 32 }),

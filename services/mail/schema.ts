@@ -8,7 +8,8 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql/columns';
+import { identity, moment, uuid } from '#kit/mysql/columns';
+import { KEY_LENGTH } from './address-key';
 
 export { outbox } from '#kit/messaging/tables';
 
@@ -23,11 +24,13 @@ export const mails = mysqlTable(
     id: uuid('id').primaryKey(),
     eventId: uuid('event_id').notNull(),
     template: varchar('template', { length: 64 }).notNull(),
-    /** The user's id, else the address in lower case: a user's address may change between two attempts. */
-    recipient: varchar('recipient', { length: 254 }).notNull(),
+    /** The user's id, else the address's canonical key: a user's address may change between two attempts. */
+    recipient: identity('recipient', KEY_LENGTH).notNull(),
     userId: uuid('user_id'),
     /** Unknown until the mail to a user is claimed. */
     address: varchar('address', { length: 254 }),
+    /** The address's canonical key. */
+    addressKey: identity('address_key', KEY_LENGTH),
     name: varchar('name', { length: 200 }),
     subject: varchar('subject', { length: 255 }),
     category: varchar('category', { length: 32 }),
@@ -42,7 +45,7 @@ export const mails = mysqlTable(
   },
   (table) => [
     uniqueIndex('mails_once').on(table.eventId, table.template, table.recipient),
-    index('mails_address').on(table.address, table.id),
+    index('mails_address_key').on(table.addressKey, table.id),
     index('mails_user').on(table.userId),
     index('mails_created').on(table.createdAt),
   ],
@@ -52,7 +55,7 @@ export const mails = mysqlTable(
 export const unsubscriptions = mysqlTable(
   'unsubscriptions',
   {
-    /** SHA-256 of the address in lower case. */
+    /** SHA-256 of the address's canonical key; those from before there were any, of the address in lower case. */
     addressHash: digest('address_hash').notNull(),
     category: varchar('category', { length: 32 }).notNull(),
     createdAt: moment('created_at').notNull(),

@@ -5,6 +5,7 @@ import { repeatEvery } from '#kit/core/repeat';
 import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
+import { addressKey } from './address-key';
 import type { MailDeps } from './deps';
 import {
   type Mail,
@@ -30,8 +31,9 @@ export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
       ...('user_id' in input.to
         ? { recipient: input.to.user_id, userId: input.to.user_id }
         : {
-            recipient: input.to.address.toLowerCase(),
+            recipient: addressKey(input.to.address),
             address: input.to.address,
+            addressKey: addressKey(input.to.address),
             name: input.to.name ?? null,
           }),
     });
@@ -81,25 +83,28 @@ export type Decision =
  * same `Message-ID`.
  */
 export async function beginSending(deps: MailDeps, request: SendRequest): Promise<Decision> {
-  const { event_id, template, user_id, category, ...delivery } = request;
+  const { event_id, template, user_id, category, ...recipient } = request;
+  const key = addressKey(request.address);
+  const delivery = { ...recipient, addressKey: key, category };
   return inTransaction(deps.database, async (transaction): Promise<Decision> => {
     const mail = await store.ensureMail(transaction, {
       id: uuidv7(),
       eventId: event_id,
       template,
-      recipient: user_id ?? delivery.address.toLowerCase(),
+      recipient: user_id ?? key,
       userId: user_id ?? null,
     });
     const mailId = mail.id;
     if (mail.status === 'sent' || mail.status === 'failed') return { kind: mail.status, mailId };
     if (mail.status === 'sending' && mail.claimRemainingMs > 0)
       return { kind: 'in-progress', mailId, waitMs: mail.claimRemainingMs };
-    const addressHash = hashOf(delivery.address);
-    if (category !== TRANSACTIONAL && (await store.isUnsubscribed(transaction, addressHash, category))) {
-      await store.markUnsubscribed(transaction, mailId, { ...delivery, category });
+    const addressHash = hashOf(key);
+    const hashes = [addressHash, hashOf(request.address.toLowerCase())];
+    if (category !== TRANSACTIONAL && (await store.isUnsubscribed(transaction, hashes, category))) {
+      await store.markUnsubscribed(transaction, mailId, delivery);
       return { kind: 'unsubscribed', mailId };
     }
-    await store.claim(transaction, mailId, { ...delivery, category }, deps.claimMs);
+    await store.claim(transaction, mailId, delivery, deps.claimMs);
     return {
       kind: 'send',
       mailId,
@@ -154,7 +159,7 @@ async function unsubscribeUrl(deps: MailDeps, addressHash: Buffer, category: str
   return `${deps.publicUrl}/mails/unsubscribe?token=${token}`;
 }
 
-const hashOf = (address: string): Buffer => createHash('sha256').update(address.toLowerCase()).digest();
+const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
 const viewOf = (row: store.MailRow): Mail => ({
   id: row.id,

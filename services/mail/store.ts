@@ -2,12 +2,13 @@ import { and, desc, eq, inArray, lt, ne, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
+import { addressKey } from './address-key';
 import type { SendResult } from './model';
 import { mails, unsubscriptions } from './schema';
 
 export type MailRow = typeof mails.$inferSelect;
 type NewRow = Pick<typeof mails.$inferInsert, 'id' | 'eventId' | 'template' | 'recipient' | 'userId'> &
-  Partial<Pick<MailRow, 'address' | 'name'>>;
+  Partial<Pick<MailRow, 'address' | 'addressKey' | 'name'>>;
 
 /** Inserts a mail unless one exists for this event, template and recipient. Locks and returns the row. */
 export async function ensureMail(
@@ -37,10 +38,12 @@ export async function ensureMail(
   return { ...found.mail, claimRemainingMs: Math.ceil(Number(found.claimRemainingMs)) };
 }
 
+type Delivery = Pick<MailRow, 'address' | 'addressKey' | 'name' | 'subject' | 'category'>;
+
 export async function claim(
   transaction: Transaction,
   id: string,
-  delivery: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
+  delivery: Delivery,
   claimMs: number,
 ): Promise<void> {
   await transaction
@@ -57,7 +60,7 @@ export async function claim(
 export async function markUnsubscribed(
   transaction: Transaction,
   id: string,
-  delivery: Pick<MailRow, 'address' | 'name' | 'subject' | 'category'>,
+  delivery: Delivery,
 ): Promise<void> {
   await transaction
     .update(mails)
@@ -103,7 +106,7 @@ export async function listMails(
     .from(mails)
     .where(
       and(
-        to === undefined ? undefined : (user ?? eq(mails.address, to)),
+        to === undefined ? undefined : (user ?? inArray(mails.addressKey, keysOf(to))),
         beforeId === null || !isUuid(beforeId) ? undefined : lt(mails.id, beforeId),
       ),
     )
@@ -111,15 +114,21 @@ export async function listMails(
     .limit(limit);
 }
 
+/** Rows from before there were keys hold the address in lower case. */
+const keysOf = (address: string): string[] => [addressKey(address), address.toLowerCase()];
+
+/** @param addressHashes under which the address may be stored */
 export async function isUnsubscribed(
   executor: Executor,
-  addressHash: Buffer,
+  addressHashes: readonly Buffer[],
   category: string,
 ): Promise<boolean> {
   const rows = await executor
     .select({ category: unsubscriptions.category })
     .from(unsubscriptions)
-    .where(and(eq(unsubscriptions.addressHash, addressHash), eq(unsubscriptions.category, category)));
+    .where(
+      and(inArray(unsubscriptions.addressHash, [...addressHashes]), eq(unsubscriptions.category, category)),
+    );
   return rows.length > 0;
 }
 
@@ -130,15 +139,13 @@ export async function unsubscribe(database: Database, addressHash: Buffer, categ
 /** Deletes the mails to a user, including those requested for their addresses. */
 export async function deleteMailsOfUser(transaction: Transaction, userId: string): Promise<void> {
   const rows = await transaction
-    .selectDistinct({ address: mails.address })
+    .selectDistinct({ key: mails.addressKey })
     .from(mails)
     .where(eq(mails.userId, userId));
-  const addresses = rows.flatMap((row) => row.address ?? []);
+  const keys = rows.flatMap((row) => row.key ?? []);
   await transaction
     .delete(mails)
-    .where(
-      or(eq(mails.userId, userId), addresses.length === 0 ? undefined : inArray(mails.address, addresses)),
-    );
+    .where(or(eq(mails.userId, userId), keys.length === 0 ? undefined : inArray(mails.addressKey, keys)));
 }
 
 /** @returns the number of deleted mails, at most `limit` */

@@ -1,18 +1,18 @@
 import { InvoicePaid } from '#contracts/events/billing';
-import { MailAddress, MailRequested } from '#contracts/events/mail';
+import { MailRequested } from '#contracts/events/mail';
 import { Decision, type MailServiceDefinition, Outcome } from '#contracts/gen/mail/v1/mail';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { MessageOf } from '#contracts/messages';
 import { retryForever } from '#kit/core/back-off';
 import { Problem } from '#kit/errors/problem';
-import { validated } from '#kit/errors/validation';
 import type { GrpcClient } from '#kit/grpc/client';
 import { type MessageContext, PermanentError, RetryableError } from '#kit/messaging/delivery';
 import { parkClientErrors } from '#kit/messaging/refusals';
+import { parseEmail } from '#kit/text/email';
 import type { EventWorker } from '#kit/worker';
 import { MailDeferred, MailRefused, type Smtp } from './smtp';
 import { type TemplateData, templateDataOf } from './template-data';
-import { renderBody, renderSubject, toSingleLine } from './templates';
+import { renderBody, renderSubject, shorten, toSingleLine } from './templates';
 
 const EVENTS = [InvoicePaid, MailRequested] as const;
 type Message = MessageOf<(typeof EVENTS)[number]>;
@@ -46,30 +46,52 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
         category: content.category,
       }),
     );
-    if (!isClaimed(claim, context)) return;
-    await send(deps, { claim, content, recipient, subject }, context);
+    if (!isClaimed(claim, recipient, context)) return;
+    if (recipient.deliverTo !== null)
+      return send(deps, { claim, content, recipient, deliverTo: recipient.deliverTo, subject }, context);
+    // No server can take it, however often it is tried, and nobody can repair the message: recorded and acknowledged.
+    const { mail_id, attempt } = claim;
+    const outcome = Outcome.OUTCOME_FAILED;
+    await deps.mail.finishSending({ mail_id, attempt, outcome, reason: UNDELIVERABLE });
+    context.log.warn({ mail_id }, UNDELIVERABLE);
   },
 });
 
 interface Recipient {
   readonly userId: string | undefined;
   readonly address: string;
+  /** The address for SMTP; null for one that no mail server can deliver to. */
+  readonly deliverTo: string | null;
   readonly name: string;
 }
 
 /** @returns undefined for a user who has been erased */
 async function recipientOf(deps: MailWorkerDeps, message: Message): Promise<Recipient | undefined> {
   const to = message.name === 'invoice.paid' ? { user_id: message.data.user_id } : message.data.to;
-  if (!('user_id' in to))
-    return { userId: undefined, address: to.address, name: toSingleLine(to.name ?? '') };
+  if (!('user_id' in to)) return { userId: undefined, ...deliveryOf(to.address, to.name ?? '') };
   try {
     const { email, display_name } = await deps.users.getContact({ user_id: to.user_id });
-    const address = validated(MailAddress, email);
-    return { userId: to.user_id, address, name: toSingleLine(display_name) };
+    return { userId: to.user_id, ...deliveryOf(email, display_name) };
   } catch (failure) {
     if (failure instanceof Problem && failure.code === 'user.not-found') return undefined;
     return parkClientErrors(Promise.reject(failure));
   }
+}
+
+const UNDELIVERABLE = 'the address is not one that mail can be delivered to';
+/** What the mail service records of a recipient. */
+const MAX_ADDRESS_LENGTH = 254;
+const MAX_NAME_LENGTH = 200;
+
+/** The domain is sent in its ASCII form; servers that cannot take other letters in the local part refuse it (RFC 6531). */
+function deliveryOf(typed: string, name: string): Omit<Recipient, 'userId'> {
+  const email = parseEmail(typed);
+  const address = email?.address ?? (shorten(toSingleLine(typed), MAX_ADDRESS_LENGTH) || 'none');
+  const deliverTo =
+    email === null
+      ? null
+      : `${address.slice(0, address.lastIndexOf('@'))}@${email.key.slice(email.key.lastIndexOf('@') + 1)}`;
+  return { address, deliverTo, name: shorten(toSingleLine(name), MAX_NAME_LENGTH) };
 }
 
 /** An invoice is mailed once, however often it is published. */
@@ -78,7 +100,7 @@ const eventIdOf = (message: Message): string =>
 
 type Claim = Awaited<ReturnType<MailWorkerDeps['mail']['beginSending']>>;
 
-function isClaimed(claim: Claim, { log }: MessageContext): boolean {
+function isClaimed(claim: Claim, { deliverTo }: Recipient, { log }: MessageContext): boolean {
   const { mail_id } = claim;
   switch (claim.decision) {
     case Decision.DECISION_SEND:
@@ -92,6 +114,7 @@ function isClaimed(claim: Claim, { log }: MessageContext): boolean {
     case Decision.DECISION_IN_PROGRESS:
       throw new RetryableError('another worker is sending the mail', { afterMs: claim.wait_ms });
     case Decision.DECISION_FAILED:
+      if (deliverTo === null) return false;
       throw new PermanentError('the mail server refused the mail before');
     default:
       throw new Error('mail responded with an unknown decision');
@@ -100,17 +123,23 @@ function isClaimed(claim: Claim, { log }: MessageContext): boolean {
 
 async function send(
   deps: MailWorkerDeps,
-  mail: { claim: Claim; content: TemplateData; recipient: Recipient; subject: string },
+  mail: {
+    claim: Claim;
+    content: TemplateData;
+    recipient: Recipient;
+    deliverTo: string;
+    subject: string;
+  },
   context: MessageContext,
 ): Promise<void> {
-  const { claim, content, recipient, subject } = mail;
+  const { claim, content, recipient, deliverTo, subject } = mail;
   const { mail_id, attempt, unsubscribe_url: unsubscribeUrl } = claim;
   const finish = (outcome: Outcome, reason = '') =>
     deps.mail.finishSending({ mail_id, attempt, outcome, reason });
   try {
     await deps.smtp.send({
       id: mail_id,
-      to: { address: recipient.address, name: recipient.name },
+      to: { address: deliverTo, name: recipient.name },
       subject,
       unsubscribeUrl,
       ...renderBody(content, { name: recipient.name, unsubscribeUrl }),

@@ -208,6 +208,39 @@ describe('the mail worker', () => {
     expect(mailsTo(address)).toEqual([]);
   });
 
+  test('records a recipient that no server can take as failed, with the reason, and parks nothing', async () => {
+    const user = newId();
+    people.set(user, { email: 'jose..x@exa mple', display_name: 'Jose', locale: 'en' });
+    const message = await worker.publish(MailRequested, digest({ user_id: user }));
+    await worker.publishAgain(MailRequested, message);
+    await eventually(async () => (await recordOf(user))?.status === 'failed');
+    expect(await recordOf(user)).toMatchObject({
+      attempts: 1,
+      reason: 'the address is not one that mail can be delivered to',
+    });
+    const after = someAddress();
+    await worker.publish(MailRequested, digest({ address: after }));
+    await eventually(() => mailsTo(after).length === 1);
+    expect(await worker.parkedReason()).toBeUndefined();
+  });
+
+  test('sends to internationalized domains in ASCII, and long names and titles whole graphemes of', async () => {
+    const user = newId();
+    const name = '👨‍👩‍👧‍👦'.repeat(40);
+    people.set(user, { email: `${user}@münchen.example`, display_name: name, locale: 'en' });
+    await worker.publish(MailRequested, {
+      to: { user_id: user },
+      event_id: newId(),
+      content: { template: 'notification', values: { title: 'é =?utf-8?B?SGVsbG8=?=', text: 'Hello' } },
+    });
+    const address = `${user}@xn--mnchen-3ya.example`;
+    await eventually(() => mailsTo(address).length === 1);
+    const [mail] = mailsTo(address);
+    expect(mail?.subject).toBe('é =?utf-8?B?SGVsbG8=?=');
+    expect(mail?.to?.[0]?.name).toBe(`${'👨‍👩‍👧‍👦'.repeat(18)}…`);
+    expect(await recordOf(user)).toMatchObject({ status: 'sent' });
+  });
+
   test('sends nothing to an erased user', async () => {
     await worker.publish(MailRequested, digest({ user_id: newId() }));
     const after = someAddress();

@@ -1,5 +1,6 @@
 import { createTransport } from 'nodemailer';
 import { type Runtime, withTimeout } from '#kit/core/runtime';
+import { encodeRecipient, encodeSubject } from './encoded-words';
 
 export interface SmtpSettings {
   readonly host: string;
@@ -68,6 +69,15 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
   });
   const domain = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1];
   if (domain === undefined) throw new Error('MAIL_FROM must be like "Rookery <no-reply@example.com>"');
+  // The library sends words of strangers that look like encoded words as they are, and readers decode them.
+  transport.use('stream', ({ data, message }, done) => {
+    const encode = message.encodeHeaderValue.bind(message);
+    message.encodeHeaderValue = (key, value) => {
+      if (key === 'To' && isRecipient(data.to)) return encodeRecipient(data.to);
+      return key === 'Subject' ? encodeSubject(String(value)) : encode(key, value);
+    };
+    done();
+  });
   runtime.onClose('SMTP', async () => transport.close());
   runtime.dependency({
     name: 'smtp',
@@ -96,6 +106,9 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
     },
   };
 }
+
+const isRecipient = (to: unknown): to is OutgoingMail['to'] =>
+  typeof to === 'object' && to !== null && 'name' in to && 'address' in to;
 
 /** RFC 2369, and RFC 8058 for one-click unsubscription. */
 const unsubscribeHeaders = (url: string | undefined): Record<string, string> =>

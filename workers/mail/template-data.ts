@@ -1,6 +1,7 @@
 import type { InvoicePaid } from '#contracts/events/billing';
 import type { MailContent, MailRequested } from '#contracts/events/mail';
 import type { MessageOf } from '#contracts/messages';
+import { truncate } from '#kit/text/graphemes';
 
 /** The content of a mail, to be rendered by its template. */
 export interface TemplateData {
@@ -110,4 +111,4 @@ const linesOf = (text: string): string[] => text.split(/\r\n|[\r\n\u2028\u2029]/
 
 /** The preview text beside the subject, of which mail clients show the first characters. */
 const PREVIEW_LENGTH = 120;
-const excerptOf = (text: string): string => [...linesOf(text).join(' ')].slice(0, PREVIEW_LENGTH).join('');
+const excerptOf = (text: string): string => truncate(linesOf(text).join(' '), PREVIEW_LENGTH);

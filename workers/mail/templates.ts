@@ -1,5 +1,6 @@
 import { compile } from 'html-to-text';
 import Mustache from 'mustache';
+import { clip } from '#kit/text/graphemes';
 import type { TemplateData } from './template-data';
 import invoicePaid from './templates/invoice-paid.html.mustache' with { type: 'text' };
 import likesDigest from './templates/likes-digest.html.mustache' with { type: 'text' };
@@ -22,7 +23,7 @@ export function renderSubject(data: TemplateData, name: string): string {
   const title = /<title>([^<]*)<\/title>/.exec(HTML[data.template])?.[1];
   if (title === undefined) throw new Error(`The template ${data.template} has no title`);
   const subject = Mustache.render(title, { ...data.values, name }, undefined, { escape: String });
-  return [...toSingleLine(subject)].slice(0, MAX_SUBJECT_LENGTH).join('');
+  return shorten(toSingleLine(subject), MAX_SUBJECT_LENGTH) || 'Rookery';
 }
 
 /** Renders the HTML, with every value escaped, and its plain text equivalent. */
@@ -38,9 +39,19 @@ export function renderBody(
   return { html, text: `${toText(html).trim()}\n` };
 }
 
+/** Cuts between graphemes, so that the text has at most `maxUnits` UTF-16 code units, the ellipsis included. */
+export const shorten = (text: string, maxUnits: number): string =>
+  text.length <= maxUnits ? text : `${clip(text, maxUnits - 1, ({ length }) => length).trimEnd()}…`;
+
 /** Replaces control and bidirectional formatting characters by spaces, which could break or disguise a header. */
 export const toSingleLine = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
+  text
+    .toWellFormed()
+    .replaceAll(
+      /[\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu,
+      ' ',
+    )
+    .trim();
 
 const TEXT_WIDTH = 76;
 
