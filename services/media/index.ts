@@ -5,8 +5,7 @@ import { contentRoutes } from './content/routes';
 import type { MediaDeps } from './deps';
 import { fileRoutes } from './files/routes';
 import { resumableRoutes } from './resumable/routes';
-import type { ResumableHandler } from './resumable/service';
-import { UPLOAD_BODY_BYTES } from './uploads/model';
+import { RESUMABLE_BYTES, type ResumableHandler } from './resumable/service';
 import { uploadRoutes } from './uploads/routes';
 import { versionRoutes } from './versions/routes';
 
@@ -17,7 +16,7 @@ export const media = (deps: MediaDeps & { readonly resumable: ResumableHandler }
         description:
           'Files and pictures: content-addressed storage, verified types, versions and resized copies.',
         mediaTypes: ['application/json', 'multipart/form-data', 'application/offset+octet-stream'],
-        bodyBytes: UPLOAD_BODY_BYTES,
+        bodyBytes: RESUMABLE_BYTES,
       }),
     )
     .use(uploadRoutes(deps))

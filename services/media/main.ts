@@ -12,9 +12,8 @@ import type { MediaDeps } from './deps';
 import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
 import { cleanUpPeriodically } from './processing/clean-up';
-import { openResumableUploads } from './resumable/service';
+import { openResumableUploads, RESUMABLE_BYTES } from './resumable/service';
 import { subscribe } from './subscriptions';
-import { UPLOAD_BODY_BYTES } from './uploads/model';
 
 const env = readEnv({
   ...serviceFields(5500),
@@ -52,5 +51,5 @@ await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
   grpc: [mediaGrpc(deps)],
   aliases: ['basement'],
-  bodyBytes: UPLOAD_BODY_BYTES,
+  bodyBytes: RESUMABLE_BYTES,
 });

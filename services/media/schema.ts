@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { identity, moment, uuid } from '#kit/mysql/columns';
+import { identity, json, moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
@@ -133,6 +133,31 @@ export const mediaUsage = mysqlTable('media_usage', {
   ownerId: uuid('owner_id').primaryKey(),
   bytes: bytes('bytes').notNull(),
 });
+
+/**
+ * The state of resumable uploads, so that every instance knows it. Of a finished one it stays readable for a day: the client
+ * may not have received the response to its last request.
+ */
+export const resumableUploads = mysqlTable(
+  'resumable_upload',
+  {
+    id: uuid('id').primaryKey(),
+    ownerId: uuid('owner_id').notNull(),
+    /** Null until the client declares it. */
+    size: bytes('size'),
+    /** Bytes that have arrived. */
+    received: bytes('received').notNull(),
+    metadata: json<Record<string, string | null>>('metadata').notNull(),
+    /** The file it has become. */
+    fileId: uuid('file_id'),
+    createdAt: moment('created_at').notNull(),
+    finishedAt: moment('finished_at'),
+  },
+  (table) => [
+    index('resumable_upload_owner').on(table.ownerId, table.fileId),
+    index('resumable_upload_created').on(table.createdAt),
+  ],
+);
 
 /** The file that is a user's avatar, or becomes it once it is ready. */
 export const mediaAvatars = mysqlTable('media_avatar', {

@@ -1,7 +1,10 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { routeClaims } from '#kit/http/route-claims';
 import { startMedia } from '../../../tests/support/media';
+import { resumableRoutes } from './routes';
+import { openResumableUploads } from './service';
 
 const service = await startMedia();
 afterAll(service.close);
@@ -71,6 +74,106 @@ describe('a resumable upload', () => {
       tags: ['paper', 'science'],
     });
     expect(await unfinished()).toBe(0);
+  });
+
+  test('sent whole when it is created, or in one request of 20 MB, as clients do by default, is stored', async () => {
+    const small = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(1_000)]);
+    const headers = {
+      'upload-length': String(small.length),
+      'upload-metadata': metadata({ filename: 'a.pdf' }),
+      'content-type': 'application/offset+octet-stream',
+    };
+    const whole = await send('POST', '/files/tus', headers, small);
+    expect([whole.status, whole.headers.get('upload-offset')]).toEqual([201, String(small.length)]);
+    expect(whole.headers.get('content-location')).toMatch(/^\/files\/[0-9a-f-]{36}$/);
+    const large = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(20_000_000)]);
+    const path = (await create(large.length)).headers.get('location') ?? '';
+    expect((await sendChunk(path, 0, large)).status).toBe(204);
+    const limits = await send('OPTIONS', '/files/tus');
+    const app = resumableRoutes({ tokens: service.deps.tokens, resumable: async () => new Response() });
+    const claim = routeClaims(app).find(({ method }) => method === 'PATCH');
+    expect(claim?.body_bytes).toBe(Number(limits.headers.get('tus-max-size')));
+  });
+
+  test('that is finished remains readable, on every instance: its offset is its length, and it names its file', async () => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(2_000)]);
+    const path = (await create(bytes.length)).headers.get('location') ?? '';
+    const last = await sendChunk(path, 0, bytes);
+    const location = last.headers.get('content-location') ?? '';
+    const other = openResumableUploads(service.deps, `${service.folder}/another-instance`);
+    const caller = await service.tokens.verifier.verify(ada.replace('Bearer ', ''));
+    const answers = [
+      await send('HEAD', path),
+      await other(
+        new Request(`http://localhost${path}`, { method: 'HEAD', headers: { 'tus-resumable': '1.0.0' } }),
+        caller,
+      ),
+    ];
+    for (const { status, headers } of answers)
+      expect([
+        status,
+        headers.get('upload-offset'),
+        headers.get('upload-length'),
+        headers.get('content-location'),
+      ]).toEqual([200, String(bytes.length), String(bytes.length), location]);
+    const repeated = await sendChunk(path, bytes.length, Buffer.alloc(0));
+    expect([repeated.status, repeated.headers.get('content-location')]).toEqual([204, location]);
+    expect((await sendChunk(path, 0, bytes)).status).toBe(409);
+    expect((await send('HEAD', path, {}, undefined, await service.newPerson())).status).toBe(404);
+    const { body } = await service.call('GET', `/files?owner=me&limit=100`, { authorization: ada });
+    const items = body.items as { id: string }[];
+    expect(items.filter(({ id }) => location.endsWith(id))).toHaveLength(1);
+    expect((await send('DELETE', path)).status).toBe(204);
+    expect((await service.call('GET', location, { authorization: ada })).status).toBe(200);
+    expect(await unfinished()).toBe(0);
+  });
+
+  test('whose last chunk arrived, but could not be stored, is stored when its offset is asked for', async () => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(2_000)]);
+    const path = (await create(bytes.length)).headers.get('location') ?? '';
+    const { receive } = service.storage;
+    service.storage.receive = () => Promise.reject(new Error('the disk is full'));
+    expect((await sendChunk(path, 0, bytes)).status).toBe(500);
+    service.storage.receive = receive;
+    const head = await send('HEAD', path);
+    expect([head.status, head.headers.get('upload-offset')]).toEqual([200, String(bytes.length)]);
+    const { body } = await service.call('GET', head.headers.get('content-location') ?? '', {
+      authorization: ada,
+    });
+    expect(body).toMatchObject({ size: bytes.length, status: 'ready' });
+  });
+
+  test('counts towards the quota until it is terminated', async () => {
+    const bob = await service.newPerson();
+    const half = Math.floor(service.deps.quotaBytes / 2) + 1;
+    const first = await create(half, undefined, bob);
+    expect(first.status).toBe(201);
+    const refused = await create(half, undefined, bob);
+    expect([refused.status, (await refused.json()).code]).toEqual([413, 'file.quota-exceeded']);
+    expect((await send('DELETE', first.headers.get('location') ?? '', {}, undefined, bob)).status).toBe(204);
+    const again = await create(half, undefined, bob);
+    expect(again.status).toBe(201);
+    expect((await send('DELETE', again.headers.get('location') ?? '', {}, undefined, bob)).status).toBe(204);
+  });
+
+  test('of the version before continues, whose state was in a file', async () => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(500)]);
+    const folder = `${service.folder}/version-before`;
+    const caller = await service.tokens.verifier.verify(ada.replace('Bearer ', ''));
+    const id = randomBytes(16).toString('hex');
+    const state = { id, size: bytes.length, offset: 0, metadata: { filename: 'a.pdf', owner_id: caller.id } };
+    await Bun.write(`${folder}/${id}`, bytes.subarray(0, 100));
+    await Bun.write(`${folder}/${id}.json`, JSON.stringify(state));
+    const handle = openResumableUploads(service.deps, folder);
+    const headers = {
+      'tus-resumable': '1.0.0',
+      'upload-offset': '100',
+      'content-type': 'application/offset+octet-stream',
+    };
+    const request = { method: 'PATCH', headers, body: bytes.subarray(100) };
+    const response = await handle(new Request(`http://localhost/files/tus/${id}`, request), caller);
+    expect([response.status, response.headers.get('upload-offset')]).toEqual([204, String(bytes.length)]);
+    expect(response.headers.get('content-location')).toStartWith('/files/');
   });
 
   test('is accessible to its creator only', async () => {

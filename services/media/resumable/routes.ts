@@ -5,10 +5,10 @@ import { describe } from '#kit/http/route-docs';
 import type { MediaDeps } from '../deps';
 import { UPLOAD_TIMEOUT_MS } from '../uploads/model';
 import { ResumableParams } from './model';
-import { CHUNK_BYTES, RESUMABLE_PATH, type ResumableHandler } from './service';
+import { RESUMABLE_BYTES, RESUMABLE_PATH, type ResumableHandler } from './service';
 
-const FRAMING_BYTES = 64 * 1024;
-const gateway = { bodyBytes: CHUNK_BYTES + FRAMING_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS };
+/** What is announced as Tus-Max-Size is accepted in one request; it is streamed. */
+const gateway = { bodyBytes: RESUMABLE_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS };
 /** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
 const leaveUnread = () => null;
 const byId = { params: ResumableParams };
@@ -36,7 +36,10 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       user: true,
       gateway,
       ...byId,
-      ...describe('Get the offset of an upload', 'Resumable uploads'),
+      ...describe(
+        'Get the offset of an upload; of a finished one, for a day, Content-Location names the file',
+        'Resumable uploads',
+      ),
     })
     .patch(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
       user: true,

@@ -1,16 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { FileConfigstore, FileStore } from '@tus/file-store';
 import { Server, type Upload } from '@tus/server';
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
 import { Problem, type ProblemClass } from '#kit/errors/problem';
+import { pathOf } from '#kit/http/request-path';
 import type { MediaDeps } from '../deps';
 import { FileNotFound } from '../files/model';
 import { readUsage } from '../files/usage-store';
 import { QuotaExceeded } from '../uploads/model';
 import { readUploadFields } from '../uploads/receive';
 import { createFile } from '../uploads/service';
+import { UploadStore } from './datastore';
 import {
   TooManyUploads,
   UploadAtWrongOffset,
@@ -21,16 +22,16 @@ import {
   UploadRefused,
   UploadTooLarge,
 } from './model';
+import { readStaged } from './store';
 
 /** The endpoint of tus 1.0 (https://tus.io/protocols/resumable-upload). */
 export const RESUMABLE_PATH = '/files/tus';
-/** The largest body of one request: a lost chunk costs no more than this. */
-export const CHUNK_BYTES = 8 * 1024 * 1024;
-/** The size of a whole file, within the quota. */
-const RESUMABLE_BYTES = 1024 * 1024 * 1024;
-/** An upload that is unfinished after a day expires. */
+/** The size of a whole file, within the quota. Clients that do not divide it send all of it in one request. */
+export const RESUMABLE_BYTES = 1024 * 1024 * 1024;
+/** An upload that is unfinished after a day expires; the state of a finished one is readable for as long. */
 const EXPIRES_MS = 24 * 60 * 60_000;
 const EXPIRE_EVERY_MS = 60 * 60_000;
+const EXPIRE_BATCH_SIZE = 500;
 /** Per user. */
 const MAX_UNFINISHED_UPLOADS = 10;
 
@@ -49,16 +50,18 @@ const OTHER_PROBLEM = [UploadRefused, 'See https://tus.io/protocols/resumable-up
 export type ResumableHandler = (request: Request, caller: Caller | null) => Promise<Response>;
 
 /**
- * Receives files in chunks that may arrive hours apart. The chunks are appended in a local folder; after the last one the
- * file is stored like any other upload, and `Content-Location` names it.
+ * Receives files in chunks that may arrive hours apart. The chunks are appended in a local folder, their state is in the
+ * database; after the last one the file is stored like any other upload, and `Content-Location` names it, then and later.
  */
 export function openResumableUploads(deps: MediaDeps, folder: string): ResumableHandler {
-  const uploads = new FileConfigstore(folder);
-  const datastore = new FileStore({
-    directory: folder,
-    configstore: uploads,
-    expirationPeriodInMilliseconds: EXPIRES_MS,
-  });
+  const datastore = new UploadStore({ database: deps.database, folder, expiresMs: EXPIRES_MS });
+  const imported = datastore.importState();
+  imported.catch((failure: unknown) =>
+    deps.runtime.log.error(
+      { err: failure },
+      'unfinished uploads of the version before could not be imported',
+    ),
+  );
   const context = new AsyncLocalStorage<{ caller: Caller | null; problem?: Problem }>();
   const requireCaller = (): Caller => {
     const caller = context.getStore()?.caller;
@@ -75,16 +78,26 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
     async onUploadCreate(_request, { size = 0, metadata = {} }) {
       const caller = requireCaller();
       readUploadFields(valuesOf(metadata));
-      const used = await readUsage(deps.database, caller.id);
-      if (used + size > deps.quotaBytes) throw new QuotaExceeded({ detail: 'Delete files to free storage.' });
-      if ((await countUnfinished(uploads, caller.id)) >= MAX_UNFINISHED_UPLOADS)
+      const [used, staged] = await Promise.all([
+        readUsage(deps.database, caller.id),
+        readStaged(deps.database, caller.id),
+      ]);
+      if (used + staged.bytes + size > deps.quotaBytes)
+        throw new QuotaExceeded({
+          detail: 'Delete files, or terminate unfinished uploads, to free storage.',
+        });
+      if (staged.uploads >= MAX_UNFINISHED_UPLOADS)
         throw new TooManyUploads({ detail: 'Finish or terminate an upload first.' });
       return { metadata: { ...metadata, owner_id: caller.id } };
     },
     async onIncomingRequest({ method }, id) {
       if (method === 'POST' || method === 'OPTIONS') return;
-      const { metadata } = await datastore.getUpload(id);
-      if (metadata?.owner_id !== requireCaller().id) throw new FileNotFound();
+      const upload = await datastore.getUpload(id);
+      const caller = requireCaller();
+      if (upload.metadata?.owner_id !== caller.id) throw new FileNotFound();
+      // All has arrived, and storing it failed: a client that asks for the offset must not take it for stored.
+      if (method === 'HEAD' && upload.offset === upload.size && (await datastore.fileIdOf(id)) === undefined)
+        await storeUpload(deps, caller, datastore, upload);
     },
     async onUploadFinish(_request, upload) {
       const id = await storeUpload(deps, requireCaller(), datastore, upload);
@@ -97,16 +110,21 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
     },
   });
   repeatEvery(deps.runtime, 'expiring unfinished uploads', { everyMs: EXPIRE_EVERY_MS }, async () => {
-    await server.cleanUpExpiredUploads();
+    await datastore.expire(EXPIRE_BATCH_SIZE);
   });
 
   return (request, caller) =>
     context.run({ caller }, async () => {
+      await imported.catch(() => undefined);
       const response = await server.handleWeb(request);
       const problem = context.getStore()?.problem;
       if (problem !== undefined) throw problem;
       if (response.status >= 400 && response.status < 500) throw problemOf(response.status);
       if (response.status >= 500) throw new Error(`tus responded with ${response.status}`);
+      if (request.method === 'HEAD') {
+        const fileId = await datastore.fileIdOf(pathOf(request.url).split('/').at(-1) ?? '');
+        if (fileId !== undefined) response.headers.set('content-location', `/files/${fileId}`);
+      }
       return response;
     });
 }
@@ -119,9 +137,12 @@ function problemOf(status: number): Problem {
 async function storeUpload(
   deps: MediaDeps,
   caller: Caller,
-  datastore: FileStore,
+  datastore: UploadStore,
   { id, metadata = {} }: Upload,
 ): Promise<string> {
+  // The last chunk is repeated by a client that did not get the response.
+  const finished = await datastore.fileIdOf(id);
+  if (finished !== undefined) return finished;
   const file = await deps.storage.receive(datastore.read(id), { maximumBytes: RESUMABLE_BYTES });
   const upload = {
     file,
@@ -139,15 +160,9 @@ async function storeUpload(
     if (failure instanceof Problem && failure.status < 500) await datastore.remove(id);
     throw failure;
   });
-  await datastore.remove(id);
+  await datastore.finish(id, created.id);
   return created.id;
 }
 
 const valuesOf = (metadata: Record<string, string | null>): Map<string, string[]> =>
   new Map(Object.entries(metadata).map(([name, value]) => [name, value === null ? [] : [value]]));
-
-async function countUnfinished(uploads: FileConfigstore, ownerId: string): Promise<number> {
-  const names = (await uploads.list?.()) ?? [];
-  const found = await Promise.all(names.map((name) => uploads.get(name).catch(() => undefined)));
-  return found.filter((upload) => upload?.metadata?.owner_id === ownerId).length;
-}

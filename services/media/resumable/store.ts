@@ -1,0 +1,70 @@
+import { and, count, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { DATABASE_NOW } from '#kit/mysql/columns';
+import type { Executor } from '#kit/mysql/database';
+import { resumableUploads } from '../schema';
+
+export type UploadRow = typeof resumableUploads.$inferSelect;
+
+const byId = (id: string) => eq(resumableUploads.id, id);
+const isUnfinished = isNull(resumableUploads.fileId);
+
+/** Idempotent: an upload that exists is left as it is. */
+export async function insertUpload(
+  executor: Executor,
+  upload: Pick<UploadRow, 'id' | 'ownerId' | 'size' | 'metadata'>,
+): Promise<void> {
+  await executor
+    .insert(resumableUploads)
+    .ignore()
+    .values({ ...upload, received: 0, createdAt: DATABASE_NOW });
+}
+
+export async function findUpload(executor: Executor, id: string): Promise<UploadRow | undefined> {
+  const [row] = await executor.select().from(resumableUploads).where(byId(id));
+  return row;
+}
+
+export async function updateUpload(
+  executor: Executor,
+  id: string,
+  change: Partial<Pick<UploadRow, 'size' | 'received'>>,
+): Promise<void> {
+  await executor.update(resumableUploads).set(change).where(byId(id));
+}
+
+export async function markFinished(executor: Executor, id: string, fileId: string): Promise<void> {
+  await executor.update(resumableUploads).set({ fileId, finishedAt: DATABASE_NOW }).where(byId(id));
+}
+
+export async function deleteUpload(executor: Executor, id: string): Promise<void> {
+  await executor.delete(resumableUploads).where(byId(id));
+}
+
+export async function deleteUploadsOfUser(executor: Executor, ownerId: string): Promise<void> {
+  await executor.delete(resumableUploads).where(eq(resumableUploads.ownerId, ownerId));
+}
+
+/** The number of a user's unfinished uploads, and the bytes they may come to hold. */
+export async function readStaged(
+  executor: Executor,
+  ownerId: string,
+): Promise<{ uploads: number; bytes: number }> {
+  const bytes = sql<string>`coalesce(sum(greatest(coalesce(${resumableUploads.size}, 0), ${resumableUploads.received})), 0)`;
+  const [row] = await executor
+    .select({ uploads: count(), bytes })
+    .from(resumableUploads)
+    .where(and(eq(resumableUploads.ownerId, ownerId), isUnfinished));
+  return { uploads: row?.uploads ?? 0, bytes: Number(row?.bytes ?? 0) };
+}
+
+/** Deletes the state of uploads that were not finished in time, and of those that were finished as long ago. */
+export async function deleteExpired(executor: Executor, seconds: number, limit: number): Promise<number> {
+  const before = sql`${DATABASE_NOW} - interval ${seconds} second`;
+  const [result] = await executor
+    .delete(resumableUploads)
+    .where(
+      and(lt(resumableUploads.createdAt, before), or(isUnfinished, lt(resumableUploads.finishedAt, before))),
+    )
+    .limit(limit);
+  return result.affectedRows;
+}
