@@ -31,7 +31,7 @@ const RECORD_TIMEOUT_MS = 10_000;
 
 /**
  * Renders pictures in all sizes. A repeat renders the same bytes under the same names, and is recorded once. An unusable
- * picture is recorded as rejected, and parked with the same code.
+ * picture is recorded as rejected, which is an answer, not a failure: its message is acknowledged.
  */
 export const mediaWorker = (deps: MediaWorkerDeps): EventWorker<typeof PictureUploaded> => ({
   source: { consumer: 'media', events: [PictureUploaded] },
@@ -41,7 +41,7 @@ export const mediaWorker = (deps: MediaWorkerDeps): EventWorker<typeof PictureUp
     const folder = await mkdtemp(join(deps.folder, 'picture-'));
     try {
       const result = await render(deps, data, folder, context);
-      if ('rejected' in result) await reject(deps, data, result.rejected);
+      if ('rejected' in result) await reject(deps, data, result.rejected, context);
       else await complete(deps, data, result, context);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -73,9 +73,19 @@ async function render(
   }
 }
 
-async function reject(deps: MediaWorkerDeps, { media_id, version }: Picture, code: string): Promise<never> {
+/** Rejections that are no fault of the picture: operators have to see them. */
+const FAULTS = new Set(['file.bytes-missing', 'picture.not-rendered']);
+
+/** @throws PermanentError for a fault of ours, once the rejection is recorded */
+async function reject(
+  deps: MediaWorkerDeps,
+  { media_id, version }: Picture,
+  code: string,
+  { log }: MessageContext,
+): Promise<void> {
   await deps.media.rejectPicture({ id: media_id, version, code }, { deadlineMs: RECORD_TIMEOUT_MS });
-  throw new PermanentError(`the picture was rejected: ${code}`);
+  if (FAULTS.has(code)) throw new PermanentError(`the picture was rejected: ${code}`);
+  log.info({ media_id, version, code }, 'picture rejected');
 }
 
 async function complete(

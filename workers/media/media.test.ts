@@ -114,6 +114,55 @@ describe('a picture', () => {
     },
   );
 
+  test.each(['jpeg', 'png', 'gif'] as const)('as %s without the last bytes is shown', async (format) => {
+    const whole = await noise(300, 300).toFormat(format).toBuffer();
+    for (const missing of [1, 2, 20]) {
+      const cut = Buffer.from(whole.subarray(0, whole.length - missing));
+      expect([missing, await becomes(cut, `tail.${format}`)]).toEqual([missing, 'ready']);
+    }
+  });
+
+  test('as JPEG without its end marker is shown, also where its lower half has one color', async () => {
+    const half = await noise(300, 150).jpeg().toBuffer();
+    const bytes = await sharp(half).extend({ bottom: 150, background: '#fff' }).jpeg().toBuffer();
+    expect(await becomes(Buffer.from(bytes.subarray(0, -2)), 'scan.jpg')).toBe('ready');
+  });
+
+  test('as AVIF with the generic brand is rendered', async () => {
+    const bytes = await noise(80, 80).avif().toBuffer();
+    bytes.write('mif1', 8, 'latin1');
+    expect(await becomes(Buffer.from(bytes), 'a.avif')).toBe('ready');
+    expect(bytes.toString('latin1', 16, 40)).toContain('avif');
+  });
+
+  test.each(['Screenshot 2026-05-01 at 10.20.30', 'Dr. No', 'v1.2', 'a.b.c', 'IMG_1.JPEG.png'])(
+    'named %p is accepted',
+    async (name) => {
+      expect(await becomes(Buffer.from(await noise(20, 20).png().toBuffer()), name)).toBe('ready');
+    },
+  );
+
+  const box = (brand: string, ...compatible: string[]) => {
+    const bytes = Buffer.alloc(16 + compatible.length * 4 + 40);
+    bytes.writeUInt32BE(16 + compatible.length * 4, 0);
+    bytes.write(`ftyp${brand}\0\0\0\0${compatible.join('')}`, 4, 'latin1');
+    return bytes;
+  };
+  test.each([
+    ['IMG_0001.HEIC', '', box('heic', 'mif1', 'heic'), 'image/heic'],
+    ['IMG_0001.heif', 'image/heif', box('mif1', 'mif1', 'heic'), 'image/heic'],
+    ['IMG_0002.MOV', 'video/quicktime', box('qt  ', 'qt  '), 'video/quicktime'],
+    ['IMG_0003.mov', 'video/quicktime', box('isom', 'isom', 'mp42'), 'video/mp4'],
+  ])('of a phone, named %p, is stored and served as an attachment', async (name, type, bytes, detected) => {
+    const response = await service.upload(ada, Buffer.from(bytes), { name, type });
+    const { id } = await response.json();
+    expect(response.status).toBe(201);
+    expect(await service.process(id)).toEqual([]);
+    expect(await file(id)).toMatchObject({ status: 'ready', type: detected, sizes: [], file_name: name });
+    const served = await content(`/files/${id}/content`);
+    expect(served.headers.get('content-disposition')).toStartWith('attachment; ');
+  });
+
   test('is rotated upright, and its sizes hold no location', async () => {
     const bytes = await withLocation(400, 200, 6);
     expect(bytes.toString('latin1')).toContain(LOCATION);
@@ -191,7 +240,8 @@ describe('a malicious or broken file', () => {
     const whole = await noise(300, 300).toFormat(format).toBuffer();
     const cut = Buffer.from(whole.subarray(0, Math.floor(whole.length / 2)));
     const id = await uploaded(cut, `cut.${format}`);
-    expect(await service.process(id)).toEqual(['the picture was rejected: picture.unreadable']);
+    // An answer, not a failure: nothing is parked.
+    expect(await service.process(id)).toEqual([]);
     expect(await file(id)).toMatchObject({ status: 'rejected', code: 'picture.unreadable' });
     expect((await content(`/files/${id}/content`)).status).toBe(409);
     expect((await content(`/files/${id}/content/thumb`)).status).toBe(409);

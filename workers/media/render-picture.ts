@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
+import { appendFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp, { type Metadata, type OutputInfo } from 'sharp';
+import sharp, { type FailOnOptions, type Metadata, type OutputInfo } from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
 import type { RenderResult } from './rendering';
 
@@ -45,7 +45,7 @@ export async function renderPicture(request: {
   if (header === undefined) return { rejected: 'picture.unreadable' };
   const rejected = rejectionOf(header, await gifScreenPixels(request));
   if (rejected !== undefined) return { rejected };
-  const pixels = await decode(request.path);
+  const pixels = (await decode(request.path, 'error')) ?? (await decodeDamaged(request));
   if (pixels === undefined) return { rejected: 'picture.unreadable' };
   request.onDecoded();
   const { width, height } = header.autoOrient;
@@ -58,7 +58,7 @@ export async function renderPicture(request: {
 
 /** Reads the header without decoding. */
 const readHeader = (path: string): Promise<Metadata | undefined> =>
-  sharp(path, { limitInputPixels: false })
+  sharp(path, { limitInputPixels: false, failOn: 'none' })
     .metadata()
     .catch(() => undefined);
 
@@ -89,15 +89,53 @@ interface Pixels {
   readonly info: OutputInfo;
 }
 
-/** The first frame, no larger than the largest size. A truncated file is an error. */
-const decode = (path: string): Promise<Pixels | undefined> =>
-  sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'error', pages: 1 })
+/** The first frame, no larger than the largest size. A truncated file is an error unless `failOn` is `none`. */
+const decode = (path: string, failOn: FailOnOptions): Promise<Pixels | undefined> =>
+  sharp(path, { limitInputPixels: MAX_PIXELS, failOn, pages: 1 })
     .autoOrient()
     .resize(inside(SIZES.large))
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch(() => undefined);
+
+const END_OF_JPEG = Buffer.from([0xff, 0xd9]);
+/** The share of rows that may be missing at the end. */
+const MAX_MISSING_SHARE = 0.1;
+const INSPECTED_PIXELS = 480;
+
+/**
+ * What browsers show all the same: a JPEG that lacks its end marker only, and a picture that lacks a little of its end.
+ * Decoders fill what is missing with one color.
+ */
+async function decodeDamaged({ path, type }: { path: string; type: string }): Promise<Pixels | undefined> {
+  if (type === 'image/jpeg') {
+    // The file is the worker's own copy.
+    await appendFile(path, END_OF_JPEG);
+    const complete = await decode(path, 'warning');
+    if (complete !== undefined) return complete;
+  }
+  const inspected = await sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'none', pages: 1 })
+    .resize(inside(INSPECTED_PIXELS))
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch(() => undefined);
+  if (inspected === undefined || missingShareOf(inspected) > MAX_MISSING_SHARE) return undefined;
+  return decode(path, 'none');
+}
+
+/** The share of rows at the bottom that hold one color only. */
+function missingShareOf({ data, info: { width, height, channels } }: Pixels): number {
+  const rowBytes = width * channels;
+  const isUniform = (row: number) =>
+    data
+      .subarray(row * rowBytes, (row + 1) * rowBytes)
+      .every((value, at) => value === data[row * rowBytes + (at % channels)]);
+  let missing = 0;
+  while (missing < height && isUniform(height - 1 - missing)) missing++;
+  return missing / height;
+}
 
 const inside = (side: number) =>
   ({ width: side, height: side, fit: 'inside', withoutEnlargement: true }) as const;
