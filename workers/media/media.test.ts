@@ -331,7 +331,7 @@ describe('a malicious or broken file', () => {
 });
 
 describe('an avatar', () => {
-  test('is published when it is ready, only the later of two, and when it is deleted', async () => {
+  test('is published when it is ready, only the later of two, and when it is made private or deleted', async () => {
     const { AvatarChanged } = await import('#contracts/events/media');
     const { outbox } = await import('#kit/messaging/tables');
     const { eq } = await import('drizzle-orm');
@@ -361,8 +361,18 @@ describe('an avatar', () => {
     expect(url).toStartWith(`http://rookery.test/files/${second.id}/content/small?v=`);
     const shown = await fetch(url.replace('http://rookery.test', service.url));
     expect([shown.status, shown.headers.get('content-type')]).toEqual([200, 'image/png']);
-    await service.call('DELETE', `/files/${second.id}`, { authorization: bob });
+    const hidden = await service.call('PATCH', `/files/${second.id}`, {
+      authorization: bob,
+      body: { visibility: 'private' },
+    });
+    expect(hidden.status).toBe(200);
     expect(await published()).toEqual([url, null]);
+    expect((await fetch(url.replace('http://rookery.test', service.url))).status).toBe(404);
+    const third = await set(302);
+    await service.process(third.id);
+    expect(await published()).toHaveLength(3);
+    await service.call('DELETE', `/files/${third.id}`, { authorization: bob });
+    expect((await published()).at(-1)).toBeNull();
   });
 
   test('can be uploaded over gRPC', async () => {

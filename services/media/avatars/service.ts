@@ -26,7 +26,7 @@ export async function publishAvatarIfReady(
   await publish(transaction, media.ownerId, url);
 }
 
-/** Publishes that a user has no avatar any more when the file that is being deleted was it. */
+/** Publishes that a user has no avatar any more when the file that is being deleted or made private was it. */
 export async function removeAvatarOf(transaction: Transaction, media: MediaRow): Promise<void> {
   if ((await store.lockAvatar(transaction, media.ownerId)) !== media.id) return;
   await store.deleteAvatar(transaction, media.ownerId);

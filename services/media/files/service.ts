@@ -58,12 +58,15 @@ export async function changeFile(
 ): Promise<File> {
   if (change.category_id) await requireCategory(deps.database, change.category_id);
   await inTransaction(deps.database, async (transaction) => {
-    assertManageable(caller, await store.lockMedia(transaction, id));
+    const media = assertManageable(caller, await store.lockMedia(transaction, id));
+    // Others hold its public URL, which shows nothing any more.
+    if (change.visibility === 'private') await removeAvatarOf(transaction, media);
     await store.updateMedia(transaction, id, {
       ...(change.visibility !== undefined && { visibility: change.visibility }),
       ...(change.category_id !== undefined && { categoryId: change.category_id }),
     });
   });
+  deps.outbox.wake();
   return readFile(deps, caller, id);
 }
 

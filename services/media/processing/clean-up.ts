@@ -20,6 +20,9 @@ export function cleanUpPeriodically(deps: MediaDeps): void {
     await storage.removeAbandoned(STAGED_MAX_AGE_MS);
     const abandoned = await findAbandoned(database, PROCESSING_TIMEOUT_MINUTES, ABANDONED_BATCH_SIZE);
     for (const { mediaId, version } of abandoned)
-      await rejectPicture(deps, { id: mediaId, version, code: 'processing.abandoned' });
+      await rejectPicture(deps, { id: mediaId, version, code: 'processing.abandoned' }).catch(
+        // One that cannot be rejected must not keep the others from it.
+        (failure: unknown) => runtime.log.warn({ err: failure, media_id: mediaId }, 'picture not rejected'),
+      );
   });
 }

@@ -72,6 +72,7 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
     path: RESUMABLE_PATH,
     datastore,
     maxSize: RESUMABLE_BYTES,
+    exposedHeaders: ['Content-Location'],
     namingFunction: () => randomBytes(16).toString('hex'),
     generateUrl: (_request, { id }) => `${RESUMABLE_PATH}/${id}`,
     getFileIdFromRequest: (request) => new URL(request.url).pathname.split('/').at(-1),
