@@ -159,6 +159,19 @@ export const resumableUploads = mysqlTable(
   ],
 );
 
+/** The pieces of an unfinished upload, stored as blobs, so that any instance can continue it. */
+export const resumableParts = mysqlTable(
+  'resumable_part',
+  {
+    uploadId: uuid('upload_id').notNull(),
+    /** Of its first byte. */
+    position: bytes('position').notNull(),
+    sha256: sha256('sha256').notNull(),
+    size: bytes('size').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.uploadId, table.position] })],
+);
+
 /** The file that is a user's avatar, or becomes it once it is ready. */
 export const mediaAvatars = mysqlTable('media_avatar', {
   ownerId: uuid('owner_id').primaryKey(),

@@ -5,7 +5,7 @@ import { removeAvatarOf } from '../avatars/service';
 import { deleteUnreferenced, releaseReferences } from '../blobs/store';
 import { requireCategory } from '../categories/store';
 import type { MediaDeps } from '../deps';
-import { deleteUploadsOfUser } from '../resumable/store';
+import { removeUploadsOfUser } from '../resumable/parts';
 import { assertManageable, canManageAll, findReadable } from './access';
 import type { File, FileChange, FileQuery, FileUrl } from './model';
 import * as store from './store';
@@ -93,7 +93,7 @@ const ERASURE_BATCH_SIZE = 100;
 
 /** Deletes all files of an erased user, and what they have not finished uploading. */
 export async function deleteFilesOfUser(deps: MediaDeps, userId: string): Promise<void> {
-  await deleteUploadsOfUser(deps.database, userId);
+  await removeUploadsOfUser(deps, userId);
   for (;;) {
     const ids = await store.idsOfOwner(deps.database, userId, ERASURE_BATCH_SIZE);
     if (ids.length === 0) return;

@@ -1,3 +1,11 @@
+CREATE TABLE `resumable_part` (
+	`upload_id` binary(16) NOT NULL,
+	`position` bigint unsigned NOT NULL,
+	`sha256` binary(32) NOT NULL,
+	`size` bigint unsigned NOT NULL,
+	CONSTRAINT `resumable_part_upload_id_position_pk` PRIMARY KEY(`upload_id`,`position`)
+);
+--> statement-breakpoint
 CREATE TABLE `resumable_upload` (
 	`id` binary(16) NOT NULL,
 	`owner_id` binary(16) NOT NULL,

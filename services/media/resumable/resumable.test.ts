@@ -1,8 +1,12 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { eq, isNull } from 'drizzle-orm';
 import { routeClaims } from '#kit/http/route-claims';
+import { eventually } from '../../../tests/support/eventually';
 import { startMedia } from '../../../tests/support/media';
+import { deleteFilesOfUser } from '../files/service';
+import { resumableParts, resumableUploads } from '../schema';
+import { UploadStore } from './datastore';
 import { resumableRoutes } from './routes';
 import { openResumableUploads } from './service';
 
@@ -45,7 +49,10 @@ const sendChunk = (path: string, offset: number, bytes: Uint8Array<ArrayBuffer>)
     { 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' },
     bytes,
   );
-const unfinished = async () => (await readdir(`${service.folder}/resumable`)).length;
+const unfinished = async () => {
+  const rows = await service.database.select().from(resumableUploads).where(isNull(resumableUploads.fileId));
+  return rows.length + (await service.database.select().from(resumableParts)).length;
+};
 
 describe('a resumable upload', () => {
   test('resumes at its offset after an interruption, and becomes a regular file', async () => {
@@ -128,11 +135,107 @@ describe('a resumable upload', () => {
     expect(await unfinished()).toBe(0);
   });
 
+  test('continues on another instance, with a folder of its own, also after a request that broke off', async () => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(300_000)]);
+    const path = (await create(bytes.length)).headers.get('location') ?? '';
+    expect((await sendChunk(path, 0, bytes.subarray(0, 100_000))).status).toBe(204);
+    const caller = await service.tokens.verifier.verify(ada.replace('Bearer ', ''));
+    const other = openResumableUploads(service.deps, `${service.folder}/yet-another-instance`);
+    const patch = (offset: number, body: Uint8Array<ArrayBuffer> | ReadableStream) => {
+      const headers = {
+        'tus-resumable': '1.0.0',
+        'upload-offset': String(offset),
+        'content-type': 'application/offset+octet-stream',
+      };
+      return other(new Request(`http://localhost${path}`, { method: 'PATCH', headers, body }), caller);
+    };
+    let pieces = 0;
+    const broken = new ReadableStream({
+      async pull(controller) {
+        if (pieces++ < 2)
+          controller.enqueue(bytes.subarray(50_000 + pieces * 50_000, 100_000 + pieces * 50_000));
+        else {
+          await Bun.sleep(50);
+          controller.error(new Error('connection lost'));
+        }
+      },
+    });
+    await patch(100_000, broken).catch(() => undefined);
+    const offsetOf = async () => Number((await send('HEAD', path)).headers.get('upload-offset'));
+    await eventually(async () => (await offsetOf()) === 200_000);
+    expect((await sendChunk(path, 100_000, bytes.subarray(100_000))).status).toBe(409);
+    const last = await patch(200_000, bytes.subarray(200_000));
+    const { body } = await service.call('GET', last.headers.get('content-location') ?? '', {
+      authorization: ada,
+    });
+    expect(body).toMatchObject({
+      size: bytes.length,
+      checksum: new Bun.CryptoHasher('sha256').update(bytes).digest('hex'),
+    });
+    expect(await unfinished()).toBe(0);
+  });
+
+  test('of which two requests append the same part, on two instances, takes one', async () => {
+    const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(50_000)]);
+    const path = (await create(bytes.length)).headers.get('location') ?? '';
+    const caller = await service.tokens.verifier.verify(ada.replace('Bearer ', ''));
+    const instances = ['a', 'b', 'c'].map((name) =>
+      openResumableUploads(service.deps, `${service.folder}/${name}`),
+    );
+    const headers = {
+      'tus-resumable': '1.0.0',
+      'upload-offset': '0',
+      'content-type': 'application/offset+octet-stream',
+    };
+    const statuses = await Promise.all(
+      instances.map((handle) =>
+        handle(
+          new Request(`http://localhost${path}`, {
+            method: 'PATCH',
+            headers,
+            body: bytes.subarray(0, 20_000),
+          }),
+          caller,
+        )
+          .then(({ status }) => status)
+          .catch((problem: { status: number }) => problem.status),
+      ),
+    );
+    expect(statuses.toSorted()).toEqual([204, 409, 409]);
+    expect((await sendChunk(path, 20_000, bytes.subarray(20_000))).status).toBe(204);
+    expect(await unfinished()).toBe(0);
+  });
+
+  test('expires a day after it was created, with its parts; an erased user leaves none', async () => {
+    const before = await service.stored();
+    const who = { id: Bun.randomUUIDv7(), username: 'eve' };
+    const eve = await service.tokens.authorization(who);
+    for (const end of ['expired', 'erased']) {
+      const path = (await create(10_000, undefined, eve)).headers.get('location') ?? '';
+      const headers = { 'upload-offset': '0', 'content-type': 'application/offset+octet-stream' };
+      expect((await send('PATCH', path, headers, randomBytes(5_000), eve)).status).toBe(204);
+      expect((await service.stored()).kept).toBe(before.kept + 1);
+      if (end === 'erased') await deleteFilesOfUser(service.deps, who.id);
+      else {
+        await service.database
+          .update(resumableUploads)
+          .set({ createdAt: new Date(Date.now() - 25 * 60 * 60_000) })
+          .where(eq(resumableUploads.ownerId, who.id));
+        await new UploadStore(service.deps, { maxBytes: 1, expiresMs: 24 * 60 * 60_000 }).deleteExpired();
+      }
+      expect((await send('HEAD', path, {}, undefined, eve)).status).toBe(404);
+      expect(await service.stored()).toEqual(before);
+      expect(await unfinished()).toBe(0);
+    }
+  });
+
   test('whose last chunk arrived, but could not be stored, is stored when its offset is asked for', async () => {
     const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(2_000)]);
     const path = (await create(bytes.length)).headers.get('location') ?? '';
     const { receive } = service.storage;
-    service.storage.receive = () => Promise.reject(new Error('the disk is full'));
+    let received = 0;
+    service.storage.receive = (...given) =>
+      received++ === 0 ? receive(...given) : Promise.reject(new Error('the disk is full'));
     expect((await sendChunk(path, 0, bytes)).status).toBe(500);
     service.storage.receive = receive;
     const head = await send('HEAD', path);

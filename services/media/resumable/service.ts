@@ -12,6 +12,7 @@ import { QuotaExceeded } from '../uploads/model';
 import { readUploadFields } from '../uploads/receive';
 import { createFile } from '../uploads/service';
 import { UploadStore } from './datastore';
+import { importUploads } from './import';
 import {
   TooManyUploads,
   UploadAtWrongOffset,
@@ -22,6 +23,7 @@ import {
   UploadRefused,
   UploadTooLarge,
 } from './model';
+import { finishUpload } from './parts';
 import { readStaged } from './store';
 
 /** The endpoint of tus 1.0 (https://tus.io/protocols/resumable-upload). */
@@ -31,7 +33,6 @@ export const RESUMABLE_BYTES = 1024 * 1024 * 1024;
 /** An upload that is unfinished after a day expires; the state of a finished one is readable for as long. */
 const EXPIRES_MS = 24 * 60 * 60_000;
 const EXPIRE_EVERY_MS = 60 * 60_000;
-const EXPIRE_BATCH_SIZE = 500;
 /** Per user. */
 const MAX_UNFINISHED_UPLOADS = 10;
 
@@ -50,12 +51,14 @@ const OTHER_PROBLEM = [UploadRefused, 'See https://tus.io/protocols/resumable-up
 export type ResumableHandler = (request: Request, caller: Caller | null) => Promise<Response>;
 
 /**
- * Receives files in chunks that may arrive hours apart. The chunks are appended in a local folder, their state is in the
- * database; after the last one the file is stored like any other upload, and `Content-Location` names it, then and later.
+ * Receives files in chunks that may arrive hours apart, at any instance. After the last one the file is stored like any other
+ * upload, and `Content-Location` names it, then and later.
+ *
+ * @param folder where the version before stored unfinished uploads
  */
 export function openResumableUploads(deps: MediaDeps, folder: string): ResumableHandler {
-  const datastore = new UploadStore({ database: deps.database, folder, expiresMs: EXPIRES_MS });
-  const imported = datastore.importState();
+  const datastore = new UploadStore(deps, { maxBytes: RESUMABLE_BYTES, expiresMs: EXPIRES_MS });
+  const imported = importUploads(deps, folder, RESUMABLE_BYTES);
   imported.catch((failure: unknown) =>
     deps.runtime.log.error(
       { err: failure },
@@ -111,7 +114,7 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
     },
   });
   repeatEvery(deps.runtime, 'expiring unfinished uploads', { everyMs: EXPIRE_EVERY_MS }, async () => {
-    await datastore.expire(EXPIRE_BATCH_SIZE);
+    await server.cleanUpExpiredUploads();
   });
 
   return (request, caller) =>
@@ -161,7 +164,7 @@ async function storeUpload(
     if (failure instanceof Problem && failure.status < 500) await datastore.remove(id);
     throw failure;
   });
-  await datastore.finish(id, created.id);
+  await finishUpload(deps, id, created.id);
   return created.id;
 }
 

@@ -1,8 +1,9 @@
-import { and, count, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, count, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
-import type { Executor } from '#kit/mysql/database';
-import { resumableUploads } from '../schema';
+import type { Executor, Transaction } from '#kit/mysql/database';
+import { resumableParts, resumableUploads } from '../schema';
 
+/** Ids of uploads are 32 hexadecimal digits in URLs, and UUIDs in the table. */
 export type UploadRow = typeof resumableUploads.$inferSelect;
 
 const byId = (id: string) => eq(resumableUploads.id, id);
@@ -24,6 +25,12 @@ export async function findUpload(executor: Executor, id: string): Promise<Upload
   return row;
 }
 
+/** Every change of an upload's parts holds this lock. */
+export async function lockUpload(transaction: Transaction, id: string): Promise<UploadRow | undefined> {
+  const [row] = await transaction.select().from(resumableUploads).where(byId(id)).for('update');
+  return row;
+}
+
 export async function updateUpload(
   executor: Executor,
   id: string,
@@ -40,8 +47,13 @@ export async function deleteUpload(executor: Executor, id: string): Promise<void
   await executor.delete(resumableUploads).where(byId(id));
 }
 
-export async function deleteUploadsOfUser(executor: Executor, ownerId: string): Promise<void> {
-  await executor.delete(resumableUploads).where(eq(resumableUploads.ownerId, ownerId));
+export async function idsOfOwner(executor: Executor, ownerId: string, limit: number): Promise<string[]> {
+  const rows = await executor
+    .select({ id: resumableUploads.id })
+    .from(resumableUploads)
+    .where(eq(resumableUploads.ownerId, ownerId))
+    .limit(limit);
+  return rows.map(({ id }) => id);
 }
 
 /** The number of a user's unfinished uploads, and the bytes they may come to hold. */
@@ -57,14 +69,34 @@ export async function readStaged(
   return { uploads: row?.uploads ?? 0, bytes: Number(row?.bytes ?? 0) };
 }
 
-/** Deletes the state of uploads that were not finished in time, and of those that were finished as long ago. */
-export async function deleteExpired(executor: Executor, seconds: number, limit: number): Promise<number> {
+/** Uploads that were not finished in time, and those that were finished as long ago. */
+export async function findExpired(executor: Executor, seconds: number, limit: number): Promise<string[]> {
   const before = sql`${DATABASE_NOW} - interval ${seconds} second`;
-  const [result] = await executor
-    .delete(resumableUploads)
+  const rows = await executor
+    .select({ id: resumableUploads.id })
+    .from(resumableUploads)
     .where(
       and(lt(resumableUploads.createdAt, before), or(isUnfinished, lt(resumableUploads.finishedAt, before))),
     )
     .limit(limit);
-  return result.affectedRows;
+  return rows.map(({ id }) => id);
+}
+
+export type PartRow = typeof resumableParts.$inferSelect;
+
+export async function insertPart(transaction: Transaction, part: PartRow): Promise<void> {
+  await transaction.insert(resumableParts).values(part);
+}
+
+/** In the order of their bytes. */
+export async function listParts(executor: Executor, uploadId: string): Promise<PartRow[]> {
+  return executor
+    .select()
+    .from(resumableParts)
+    .where(eq(resumableParts.uploadId, uploadId))
+    .orderBy(asc(resumableParts.position));
+}
+
+export async function deleteParts(transaction: Transaction, uploadId: string): Promise<void> {
+  await transaction.delete(resumableParts).where(eq(resumableParts.uploadId, uploadId));
 }
