@@ -45,7 +45,6 @@ export async function admitConnection(
   const start = startPosition(query, room, deps.recoveryLimit);
   const user = caller === null ? undefined : { id: caller.id, username: caller.username };
   const client = { user, address, session: query.session };
-  const session = user === undefined ? (query.session ?? uuidv7()) : undefined;
   const { events } = createConnection({
     caller,
     token,
@@ -53,7 +52,7 @@ export async function admitConnection(
     position: start.position,
     messagesPerSecond: deps.messagesPerSecond,
     now: () => performance.now(),
-    onOpen: (connection) => join(deps, channel, connection, { recovered: start.recovered, session }),
+    onOpen: (connection) => join(deps, channel, connection, start.recovered),
     onClose(connection, why) {
       deps.live.left(channel, connection, why);
       if (isAnnounced(channel)) deps.live.publishSignal(room, signalFrame('left', room, connection.user));
@@ -97,11 +96,11 @@ function join(
   deps: ChatDeps,
   channel: RoomChannel,
   connection: Connection,
-  { recovered, session }: { recovered: boolean | undefined; session: string | undefined },
+  recovered: boolean | undefined,
 ): void {
   const { room } = channel;
   if (isAnnounced(channel)) deps.live.publishSignal(room, joinedFrame(room, connection.user));
-  connection.send(joinedFrame(room, connection.user, { seq: connection.position, session }));
+  connection.send(joinedFrame(room, connection.user, { seq: connection.position }));
   if (recovered !== undefined) connection.send(recoveredFrame(room, recovered, connection.position));
   void channel.join(connection);
   deps.live.joined(channel);

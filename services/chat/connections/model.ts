@@ -40,7 +40,7 @@ export const Handshake = Type.Object({
       maxLength: 64,
       pattern: '^[A-Za-z0-9-]+$',
       description:
-        'The session of an anonymous client, from its first `joined` frame: keeps its client ids apart',
+        'A random id that an anonymous client keeps: its client ids are apart from those of others at its address',
     }),
   ),
   token: Type.Optional(

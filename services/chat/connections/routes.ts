@@ -12,14 +12,16 @@ const PROTOCOL = `Frames are JSON texts of at most 64 KiB. Send \`{"message","ph
 \`{"type":"typing"}\`. Every connection in the room receives \`message\`, \`edited\` and \`deleted\`, numbered together by \`seq\` without
 gaps, and \`joined\` and \`left\` (in rooms of up to 100 connections) and \`typing\`; only the sender receives \`error\`, and
 \`duplicate\` for a \`client_id\` that was stored before.
-The first frame is your own \`joined\` with \`seq\` and \`epoch\`, and \`session\` without authentication: reconnect with \`?session=\`, so that
-your \`client_id\`s are recognized. With \`?after_seq=\` the second one is \`recovered\`: if true,
+The first frame is your own \`joined\` with \`seq\` and \`epoch\`. With \`?after_seq=\` the second one is \`recovered\`: if true,
 everything that was missed follows; if false, fetch it from \`/rooms/{room_name}/messages\`.
 
 Close codes after which to reconnect: 3001 instance shuts down, 3004 room was replaced, 3005 token expired, 3008 client reads too
 slowly, 3010 history unavailable, 3012 no pong. Close codes after which not to: 3500 token revoked, 3501 not a text frame,
 3504 too many connections of this user, or of this address without one, 3507 not a member, 3509 too many invalid frames,
 3510 too many messages.
+
+Without a token, choose a random \`?session=\` and repeat it when you reconnect: it keeps your \`client_id\`s apart from those of
+others at your address.
 
 Send a token in \`Authorization\`, \`?token=\`, or a subprotocol: \`rookery.chat, rookery.token.<token>\`.`;
 

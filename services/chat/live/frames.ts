@@ -31,21 +31,13 @@ export const changeFrame = (room: Pick<RoomRow, 'name'>, change: ChangeRow): Seq
 /** Whether it is an edit or a deletion. Recognized by its text, which is all that other instances publish of a frame. */
 export const isChange = ({ text }: SequencedFrame): boolean => !text.startsWith('{"type":"message"');
 
-/** The first frame of a connection; the other connections get it without a position and session. */
-export const joinedFrame = (
-  room: RoomRow,
-  user: Sender | undefined,
-  own?: { seq: number; session: string | undefined },
-): string =>
+/** The first frame of a connection; the other connections get it without a position. */
+export const joinedFrame = (room: RoomRow, user: Sender | undefined, position?: { seq: number }): string =>
   JSON.stringify({
     type: 'joined',
     room: room.name,
     ...(user && { user }),
-    ...(own && {
-      seq: own.seq,
-      epoch: room.epoch,
-      ...(own.session !== undefined && { session: own.session }),
-    }),
+    ...(position && { seq: position.seq, epoch: room.epoch }),
   });
 
 /** A user has left or is typing. */

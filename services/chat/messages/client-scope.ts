@@ -5,7 +5,7 @@ import type { Sender } from './model';
 export interface MessageClient {
   readonly user: Sender | undefined;
   readonly address: string;
-  /** Of an anonymous client, as `joined` returned it. */
+  /** Chosen by an anonymous client. */
   readonly session: string | undefined;
 }
 
