@@ -254,6 +254,15 @@ describe('a resumable upload', () => {
     const refused = await create(half, undefined, bob);
     expect([refused.status, (await refused.json()).code]).toEqual([413, 'file.quota-exceeded']);
     expect((await send('DELETE', first.headers.get('location') ?? '', {}, undefined, bob)).status).toBe(204);
+    const { quotaBytes } = service.deps;
+    const reserving = await create(2_000, undefined, bob);
+    Object.assign(service.deps, { quotaBytes: 2_500 });
+    const form = await service.upload(bob, Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(600)]), {
+      name: 'a.pdf',
+    });
+    expect([form.status, (await form.json()).code]).toEqual([413, 'file.quota-exceeded']);
+    Object.assign(service.deps, { quotaBytes });
+    await send('DELETE', reserving.headers.get('location') ?? '', {}, undefined, bob);
     const again = await create(half, undefined, bob);
     expect(again.status).toBe(201);
     expect((await send('DELETE', again.headers.get('location') ?? '', {}, undefined, bob)).status).toBe(204);

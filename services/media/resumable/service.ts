@@ -152,6 +152,7 @@ async function storeUpload(
     file,
     fileName: metadata.filename ?? undefined,
     contentType: metadata.filetype ?? undefined,
+    isStaged: true,
   };
   const created = await createFile(deps, caller, {
     upload,

@@ -15,6 +15,7 @@ import { readFile } from '../files/service';
 import { findFile, insertMedia, lockMedia, updateMedia } from '../files/store';
 import { replaceTags } from '../files/tags-store';
 import { addUsage, readUsage } from '../files/usage-store';
+import { readStaged } from '../resumable/store';
 import { insertVersion } from '../versions/store';
 import { detectFileType, isPicture } from './file-types';
 import { FileEmpty, FileTypeNotAllowed, QuotaExceeded, TooManyVersions, type UploadFields } from './model';
@@ -25,6 +26,8 @@ export interface Upload {
   readonly file: ReceivedFile;
   readonly fileName: string | undefined;
   readonly contentType: string | undefined;
+  /** Of a resumable upload, whose bytes count towards the quota already. */
+  readonly isStaged?: boolean;
 }
 
 export const DEFAULT_FIELDS: UploadFields = {
@@ -132,7 +135,11 @@ async function storeContent(deps: MediaDeps, caller: Caller, upload: Upload): Pr
   if (file.size === 0) throw new FileEmpty();
   const fileName = safeFileName(upload.fileName);
   const type = await detectFileType(file.path, { fileName, contentType });
-  if ((await readUsage(deps.database, caller.id)) + file.size > deps.quotaBytes)
+  const [used, staged] = await Promise.all([
+    readUsage(deps.database, caller.id),
+    readStaged(deps.database, caller.id),
+  ]);
+  if (used + staged.bytes + (upload.isStaged === true ? 0 : file.size) > deps.quotaBytes)
     throw new QuotaExceeded({ detail: 'Delete files to free storage.' });
   await file.keep();
   return { fileName, type, sha256: file.sha256, size: file.size };
