@@ -6,7 +6,7 @@ import { errorFrame, type SequencedFrame } from '../live/frames';
 import type { Sender } from '../messages/model';
 import { CLOSE, type CloseReason } from './close-codes';
 import type { InboundMessage } from './model';
-import { createTokenBucket, parseInbound } from './rules';
+import { createMessageLimit, parseInbound } from './rules';
 
 /** Centrifugo's default for its clients' queues. */
 const MAX_SEND_QUEUE_BYTES = 1024 * 1024;
@@ -57,7 +57,7 @@ export interface ConnectionOptions {
 
 export function createConnection(options: ConnectionOptions): Connection & { events: WebSocketEvents } {
   const { caller, token, tokens, now } = options;
-  const takeToken = createTokenBucket(options.messagesPerSecond, now);
+  const isAdmitted = createMessageLimit(options.messagesPerSecond, now);
   let socket: ServerSocket | undefined;
   let closed = false;
   let position = options.position;
@@ -164,7 +164,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     const frame = parseInbound(text);
     if (frame === undefined) refuseInvalidFrame();
     else if (frame.type === 'typing') receiveTyping();
-    else if (takeToken()) receiveMessage(frame);
+    else if (isAdmitted()) receiveMessage(frame);
     else refuseRateLimited(frame.client_id);
   }
 

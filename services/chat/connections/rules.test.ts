@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { createTokenBucket, isAllowedOrigin, parseInbound, readSubprotocols } from './rules';
+import { createMessageLimit, isAllowedOrigin, parseInbound, readSubprotocols } from './rules';
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln-_';
 
@@ -72,7 +72,7 @@ test('frames with null in optional fields, as the first chat sent them, are acce
 
 test('the token bucket allows the rate on average, and bursts of twice that', () => {
   let nowMs = 0;
-  const allow = createTokenBucket(10, () => nowMs);
+  const allow = createMessageLimit(10, () => nowMs);
   const taken = (times: number) => Array.from({ length: times }, allow).filter(Boolean).length;
   expect(taken(50)).toBe(20);
   nowMs = 500;

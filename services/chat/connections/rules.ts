@@ -1,4 +1,5 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { createRate, createUsage, take } from '#kit/resilience/gcra';
 import { Inbound } from './model';
 
 const inbound = TypeCompiler.Compile(Inbound);
@@ -49,17 +50,9 @@ export function isAllowedOrigin(rule: OriginRule, headers: Headers): boolean {
   return host !== '' && host === (headers.get('x-forwarded-host') ?? headers.get('host'));
 }
 
-/** A token bucket: `perSecond` on average, bursts of twice that. @returns takes a token; false when there is none */
-export function createTokenBucket(perSecond: number, now: () => number): () => boolean {
-  const capacity = perSecond * 2;
-  let tokens = capacity;
-  let refilledMs = now();
-  return () => {
-    const nowMs = now();
-    tokens = Math.min(capacity, tokens + ((nowMs - refilledMs) / 1000) * perSecond);
-    refilledMs = nowMs;
-    if (tokens < 1) return false;
-    tokens--;
-    return true;
-  };
+/** Limits messages to `perSecond` on average and twice that at once. @returns whether the next message is admitted */
+export function createMessageLimit(perSecond: number, now: () => number): () => boolean {
+  const rate = createRate(perSecond, 1_000, perSecond * 2);
+  const usage = createUsage();
+  return () => take(usage, rate, now());
 }
