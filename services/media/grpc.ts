@@ -8,7 +8,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
-import { findAttachments, publishAttachments } from './attachments';
+import { findAttachments, publishAttachments } from './attachments/service';
 import type { MediaDeps } from './deps';
 import type { File } from './files/model';
 import { deleteFile, readFileUrl } from './files/service';
