@@ -6,7 +6,7 @@ import { defineEvent, Timestamp, Uuid } from '#contracts/messages';
  * commas, angle brackets) are not allowed.
  */
 export const MailAddress = Type.String({
-  pattern: "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\u0080-\\uffff-]{1,64}@[A-Za-z0-9\\u0080-\\uffff.-]{1,189}$",
+  pattern: "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\u0080-\\uffff-]{1,64}@[A-Za-z0-9\\u0080-\\uffff.-]{1,252}$",
   maxLength: 254,
   error: 'Must be an email address',
 });

@@ -1,4 +1,5 @@
 import { toASCII, toUnicode } from 'tr46';
+import { identityKey } from './identity';
 import { hasUnprintable } from './visible';
 
 export interface EmailAddress {
@@ -50,3 +51,10 @@ function asciiDomain(domain: string): string | null {
   if (/^\d*$/.test(topLevel)) return null;
   return toUnicode(ascii, DOMAIN_OPTIONS).error ? null : ascii;
 }
+
+/**
+ * The key that an account is found by, for every text: an address that `parseEmail` refuses, as accounts may still have
+ * from before, is compared like any other name.
+ */
+export const emailKey = (address: string): string =>
+  parseEmail(address)?.key ?? identityKey(address, 'ignore');

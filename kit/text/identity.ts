@@ -17,5 +17,12 @@ export function identityKey(text: string, letterCase: 'ignore' | 'distinguish'):
 /** Upper and lower case are equal, and so are ß and ẞ; letters with different accents, and ı and i, are not. */
 const foldCase = (text: string): string => text.toLowerCase().normalize('NFC');
 
+/**
+ * The canonical key of a username. Usernames are ASCII, so only A to Z fold: neither `K` (Kelvin sign) nor `ſ` becomes a
+ * letter of somebody's name.
+ */
+export const usernameKey = (username: string): string =>
+  username.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
 /** A text as it is stored and shown: NFC, one kind of line break, no white space at the ends. */
 export const normalizeText = (text: string): string => text.replace(/\r\n?/g, '\n').normalize('NFC').trim();

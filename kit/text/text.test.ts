@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { parseEmail } from './email';
+import { emailKey, parseEmail } from './email';
 import { clip, countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
-import { identityKey } from './identity';
+import { identityKey, usernameKey } from './identity';
 import { parsePhoneNumber } from './phone';
 import { hasUnprintable, isBlank, toLine } from './visible';
 
@@ -183,4 +183,36 @@ describe('phone numbers', () => {
     '%j is refused',
     (typed) => expect(parsePhoneNumber(typed)).toBeNull(),
   );
+});
+
+describe('account names', () => {
+  test('an address that no mail server takes still has a key', () => {
+    expect(emailKey(' Jo..Se@Example.com')).toBe('jo..se@example.com');
+    expect(emailKey('Jo@BÜCHER.example')).toBe('jo@xn--bcher-kva.example');
+  });
+  test('every form of an address has one key', () => {
+    const label = fc.string({
+      unit: fc.constantFrom('a', 'ü', 'é', 'ß', '例', 'n', '1'),
+      minLength: 1,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(label, label, (local, domain) => {
+        const typed = `${local}@${domain}.example`;
+        const parsed = parseEmail(typed);
+        if (parsed === null) return;
+        for (const other of [
+          typed.normalize('NFD'),
+          typed.toUpperCase().replaceAll('SS', 'ẞ'),
+          parsed.key,
+          parsed.address,
+        ])
+          expect(emailKey(other)).toBe(parsed.key);
+      }),
+    );
+  });
+  test('only ASCII letters of a username are equal in upper and lower case', () => {
+    expect(usernameKey(' Ada_L ')).toBe('ada_l');
+    for (const other of ['\u212a', 'ſ', 'É']) expect(usernameKey(other)).toBe(other);
+  });
 });

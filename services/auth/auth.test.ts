@@ -67,7 +67,7 @@ describe('registration', () => {
     const { authorization } = signedIn(answer);
     expect((await me(authorization)).body).toMatchObject({
       username: 'ada',
-      email: 'ada@example.com',
+      email: 'Ada@Example.com',
       roles: ['user'],
       permissions: [],
     });

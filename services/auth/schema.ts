@@ -10,7 +10,7 @@ import {
   varchar,
 } from 'drizzle-orm/mysql-core';
 import type { JWK } from 'jose';
-import { json, moment, uuid } from '#kit/mysql/columns';
+import { exactText, json, moment, uuid } from '#kit/mysql/columns';
 
 export { outbox } from '#kit/messaging/tables';
 
@@ -23,8 +23,11 @@ export const credentials = mysqlTable(
   {
     userId: uuid('user_id').primaryKey(),
     /** Null after erasure. The row stays as a tombstone, so that a late event cannot restore the user. */
-    username: varchar('username', { length: 30 }),
+    username: exactText('username', 30),
+    /** As it was typed. Users sign in by its key. */
     email: varchar('email', { length: 320 }),
+    /** `emailKey` of the address; null where it is not derived yet. */
+    emailKey: exactText('email_key', 320),
     /** argon2id, PHC string format. Null until the credentials arrive, and after erasure. */
     passwordHash: varchar('password_hash', { length: 255 }),
     active: boolean('active').notNull().default(true),
@@ -42,7 +45,10 @@ export const credentials = mysqlTable(
     passwordResetAt: moment('password_reset_at'),
     erasedAt: moment('erased_at'),
   },
-  (table) => [index('credentials_username').on(table.username), index('credentials_email').on(table.email)],
+  (table) => [
+    index('credentials_username').on(table.username),
+    index('credentials_email_key').on(table.emailKey),
+  ],
 );
 
 /** Instances that create the next key concurrently agree by its generation: the first insert wins. */

@@ -10,7 +10,8 @@ import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
-import { ensureAdministrator, ensureRoles } from './bootstrap';
+import { fillEmailKeys, keepFillingEmailKeys } from './accounts/email-keys';
+import { administratorFields, ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
 import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
@@ -21,9 +22,7 @@ const env = readEnv({
   ...flagFields,
   USERS_DB_NAME: text('microblog_users'),
   USERS_DATABASE_URL: optionalText(),
-  ADMIN_USERNAME: text('admin'),
-  ADMIN_EMAIL: text('admin@rookery.example'),
-  ADMIN_PASSWORD: optionalText(),
+  ...administratorFields,
 });
 
 const { runtime, rabbit, tokens, grpcClient } = await startService('users', env);
@@ -44,6 +43,8 @@ const deps = {
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
 };
+await fillEmailKeys(deps);
+keepFillingEmailKeys(deps);
 await ensureRoles(database);
 await ensureAdministrator(deps, {
   username: env.ADMIN_USERNAME,

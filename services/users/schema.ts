@@ -10,7 +10,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
+import { exactText, json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
 import type { Change } from './audit/model';
 
 export { inbox, outbox } from '#kit/messaging/tables';
@@ -21,9 +21,12 @@ export const users = mysqlTable(
   'users',
   {
     id: uuid('id').primaryKey(),
-    /** Stored in lower case: usernames are case-insensitive. */
-    username: varchar('username', { length: 30 }).notNull(),
-    email: varchar('email', { length: 254 }).notNull(),
+    /** The canonical key (`usernameKey`), which is also what is shown. */
+    username: exactText('username', 30).notNull(),
+    /** As it was typed. Accounts are found by its key. */
+    email: varchar('email', { length: 320 }).notNull(),
+    /** `emailKey` of the address. Null where it is not derived yet, or belongs to an older account as well. */
+    emailKey: exactText('email_key', 320),
     displayName: varchar('display_name', { length: 80 }).notNull(),
     firstName: varchar('first_name', { length: 80 }),
     lastName: varchar('last_name', { length: 80 }),
@@ -40,7 +43,11 @@ export const users = mysqlTable(
     postsCount: int('posts_count', { unsigned: true }).notNull().default(0),
     createdAt: createdAt(),
   },
-  (table) => [uniqueIndex('users_username').on(table.username), uniqueIndex('users_email').on(table.email)],
+  (table) => [
+    uniqueIndex('users_username').on(table.username),
+    uniqueIndex('users_email_key').on(table.emailKey),
+    index('users_email_prefix').on(table.email),
+  ],
 );
 
 /** An unfollow keeps the row: if the version restarted, a late event would win over a newer one. */

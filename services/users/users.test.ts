@@ -15,7 +15,7 @@ describe('registration', () => {
     });
     expect(status).toBe(201);
     expect(headers.get('location')).toBe('/users/ada_l');
-    expect(body).toMatchObject({ username: 'ada_l', email: 'ada@example.com', display_name: 'Ada' });
+    expect(body).toMatchObject({ username: 'ada_l', email: 'Ada@Example.com', display_name: 'Ada' });
     expect((await call('GET', '/users/ADA_L')).body).toMatchObject({ id: body.id, followers_count: 0 });
     const created = (await messagesNamed('user.created')).map((row) => JSON.parse(row.payload).data);
     expect(created).toContainEqual(expect.objectContaining({ id: body.id, username: 'ada_l' }));

@@ -147,7 +147,7 @@ describe('while auth is unavailable', () => {
     relayOutbox(usersDeps.runtime, usersDeps.database, { rabbit: relaying });
     subscribe(authDeps, openRabbit(authDeps.runtime, { url: amqpUrl(), required: false }));
     await eventually(async () => {
-      const known = await findByName(authDeps.database, { kind: 'username', value: 'patient' });
+      const known = await findByName(authDeps.database, { kind: 'username', key: 'patient' });
       return known?.passwordHash != null;
     });
     expect((await signIn()).status).toBe(200);

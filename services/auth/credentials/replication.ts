@@ -1,9 +1,10 @@
 import { inTransaction } from '#kit/mysql/database';
+import { emailKey } from '#kit/text/email';
+import { usernameKey } from '#kit/text/identity';
 import type { AuthDeps, RevocationDeps } from '../deps';
 import { deleteResets } from '../password-resets/store';
 import { endAllSessions, eraseSessions } from '../sessions/store';
 import { withRevocations } from '../tokens/revocations';
-import { normalizeName } from './rules';
 import * as store from './store';
 
 /**
@@ -45,13 +46,14 @@ export function applyCredentials(
 
 const newerUsername = (received: { username: string; version: number }, stored: store.CredentialsRow) =>
   received.version > stored.usernameVersion && {
-    username: normalizeName(received.username),
+    username: usernameKey(received.username),
     usernameVersion: received.version,
   };
 
 const newerEmail = (received: { email: string; version: number }, stored: store.CredentialsRow) =>
   received.version > stored.emailVersion && {
-    email: normalizeName(received.email),
+    email: received.email,
+    emailKey: emailKey(received.email),
     emailVersion: received.version,
   };
 
@@ -63,7 +65,7 @@ export function applyRegistration(
   return inTransaction(deps.database, async (transaction) => {
     const stored = await store.lockOrCreate(transaction, userId);
     if (stored.usernameVersion === 0 && stored.erasedAt === null)
-      await store.update(transaction, userId, { username: normalizeName(username) });
+      await store.update(transaction, userId, { username: usernameKey(username) });
   });
 }
 
@@ -110,6 +112,7 @@ export async function eraseUser(
     await store.update(transaction, received.id, {
       username: null,
       email: null,
+      emailKey: null,
       passwordHash: null,
       active: false,
       roles: null,

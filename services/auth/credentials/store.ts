@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
 import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
 import { credentials } from '../schema';
 
@@ -16,7 +16,7 @@ const prepared = prepareOnce((database) => ({
   byEmail: database
     .select()
     .from(credentials)
-    .where(eq(credentials.email, sql.placeholder('name')))
+    .where(eq(credentials.emailKey, sql.placeholder('name')))
     .orderBy(desc(credentials.userId))
     .limit(1)
     .prepare(),
@@ -27,17 +27,58 @@ const prepared = prepareOnce((database) => ({
     .prepare(),
 }));
 
-export type Name = { readonly kind: 'username' | 'email'; readonly value: string };
+/** What a user signs in with. */
+export interface Name {
+  readonly kind: 'username' | 'email';
+  /** The canonical key. */
+  readonly key: string;
+}
 
 export async function findByName(database: Database, name: Name): Promise<CredentialsRow | undefined> {
   const { byUsername, byEmail } = prepared(database);
-  const [row] = await (name.kind === 'username' ? byUsername : byEmail).execute({ name: name.value });
+  const [row] = await (name.kind === 'username' ? byUsername : byEmail).execute({ name: name.key });
   return row;
 }
 
 export async function findByUserId(database: Database, userId: string): Promise<CredentialsRow | undefined> {
   const [row] = await prepared(database).byUserId.execute({ userId });
   return row;
+}
+
+/** Users whose address has no key yet, in the order of their ids. */
+export const listWithoutEmailKey = (
+  database: Database,
+  page: { afterId: string | null; limit: number },
+): Promise<Pick<CredentialsRow, 'userId' | 'email'>[]> =>
+  database
+    .select({ userId: credentials.userId, email: credentials.email })
+    .from(credentials)
+    .where(
+      and(
+        isNull(credentials.emailKey),
+        isNotNull(credentials.email),
+        page.afterId === null ? undefined : gt(credentials.userId, page.afterId),
+      ),
+    )
+    .orderBy(credentials.userId)
+    .limit(page.limit);
+
+/** Stores the key of an address unless the address has changed since. */
+export async function setEmailKey(
+  database: Database,
+  userId: string,
+  { email, emailKey }: { email: string; emailKey: string },
+): Promise<void> {
+  await database
+    .update(credentials)
+    .set({ emailKey })
+    .where(
+      and(
+        eq(credentials.userId, userId),
+        eq(sql`binary ${credentials.email}`, email),
+        isNull(credentials.emailKey),
+      ),
+    );
 }
 
 /** Locks a user's row. If there is none yet, an empty one of version 0 is created. */

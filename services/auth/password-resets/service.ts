@@ -3,7 +3,7 @@ import { MailRequested } from '#contracts/events/mail';
 import type { Client } from '#kit/http/client-address';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
-import { normalizeName } from '../credentials/rules';
+import { emailKey } from '#kit/text/email';
 import * as credentials from '../credentials/store';
 import type { AuthDeps } from '../deps';
 import { endAllSessions } from '../sessions/store';
@@ -21,15 +21,16 @@ export const RESET_LINK_MS = 30 * 60_000;
  * @throws TooManyAttempts by the address and the client, whether or not the account exists
  */
 export async function requestReset(deps: AuthDeps, input: ForgottenPassword, client: Client): Promise<void> {
-  const email = normalizeName(input.email);
-  await deps.resetThrottle.admit({ account: email, address: client.address });
-  deps.backgroundQueue.enqueue('mailing a password reset link', () => mailLink(deps, email));
+  const key = emailKey(input.email);
+  await deps.resetThrottle.admit({ account: key, address: client.address });
+  deps.backgroundQueue.enqueue('mailing a password reset link', () => mailLink(deps, key));
 }
 
-async function mailLink(deps: AuthDeps, email: string): Promise<void> {
-  const found = await credentials.findByName(deps.database, { kind: 'email', value: email });
-  if (found === undefined || !found.active) return;
-  const { userId } = found;
+async function mailLink(deps: AuthDeps, key: string): Promise<void> {
+  const found = await credentials.findByName(deps.database, { kind: 'email', key });
+  if (found === undefined || !found.active || found.email === null) return;
+  // To the stored form: what was typed may lead elsewhere although its key is the same.
+  const { userId, email } = found;
   const token = randomBytes(32).toString('base64url');
   const expiresAt = new Date(deps.now() + RESET_LINK_MS);
   const values = { link: linkOf(deps.publicUrl, token), expires_at: expiresAt.toISOString() };

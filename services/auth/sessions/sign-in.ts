@@ -1,9 +1,10 @@
 import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
+import { emailKey } from '#kit/text/email';
+import { usernameKey } from '#kit/text/identity';
 import { findAuthorizations } from '../credentials/authorizations';
 import { applyRegistration } from '../credentials/replication';
-import { normalizeName } from '../credentials/rules';
 import * as credentials from '../credentials/store';
 import type { AuthDeps } from '../deps';
 import { tryVerifyToken } from '../tokens/service';
@@ -39,7 +40,7 @@ export async function register(deps: AuthDeps, input: Registration, client: Clie
 export async function signIn(deps: AuthDeps, input: SignIn, client: Client): Promise<SignedIn> {
   const name = nameOf(input);
   const stored = await credentials.findByName(deps.database, name);
-  const attempt = { account: stored?.userId ?? `${name.kind} ${name.value}`, address: client.address };
+  const attempt = { account: stored?.userId ?? `${name.kind} ${name.key}`, address: client.address };
   await deps.throttle.admit(attempt);
   const hash = stored?.passwordHash ?? null;
   if (!(await deps.passwords.verify(input.password, hash)) || stored?.username == null || hash === null) {
@@ -64,9 +65,8 @@ async function upgradeHash(
 }
 
 function nameOf({ username, email }: SignIn): credentials.Name {
-  if (username !== undefined && email === undefined)
-    return { kind: 'username', value: normalizeName(username) };
-  if (email !== undefined && username === undefined) return { kind: 'email', value: normalizeName(email) };
+  if (username !== undefined && email === undefined) return { kind: 'username', key: usernameKey(username) };
+  if (email !== undefined && username === undefined) return { kind: 'email', key: emailKey(email) };
   throw new ValidationFailed({
     errors: [{ field: 'username', message: 'Exactly one of username and email' }],
   });

@@ -1,6 +1,8 @@
 import { uuidv7 } from '#kit/core/ids';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { emailKey, parseEmail } from '#kit/text/email';
+import { usernameKey } from '#kit/text/identity';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
 import { deleteRelationships } from '../relationships/store';
@@ -15,7 +17,7 @@ import {
   UsernameReserved,
   UsernameTaken,
 } from './model';
-import { isReservedUsername, normalizeEmail, normalizeUsername } from './rules';
+import { isReservedUsername } from './rules';
 import * as store from './store';
 
 /**
@@ -35,18 +37,17 @@ export async function createUser(
     record?: (transaction: Transaction, user: store.UserRow) => Promise<void>;
   },
 ): Promise<store.UserRow> {
-  const username = normalizeUsername(input.username);
+  const username = usernameKey(input.username);
   if (isReservedUsername(username)) throw new UsernameReserved();
   const id = uuidv7();
   const actor = options.actor ?? id;
-  const email = normalizeEmail(input.email);
   const password = await preparePassword(deps, input.password);
   const user = await inTransaction(deps.database, async (transaction) => {
     await rejectDuplicates(
       store.insertUser(transaction, {
         id,
         username,
-        email,
+        ...emailColumns(input.email),
         displayName: input.display_name ?? input.username,
         active: options.active ?? true,
         ...profileColumns(input),
@@ -110,10 +111,16 @@ async function rejectDuplicates(write: Promise<void>): Promise<void> {
     await write;
   } catch (failure) {
     if (isDuplicate(failure, 'users_username')) throw new UsernameTaken({ cause: failure });
-    if (isDuplicate(failure, 'users_email')) throw new EmailTaken({ cause: failure });
+    if (isDuplicate(failure, 'users_email_key')) throw new EmailTaken({ cause: failure });
     throw failure;
   }
 }
+
+/** The columns of an email address that the schema has checked. */
+export const emailColumns = (typed: string) => ({
+  email: parseEmail(typed)?.address ?? typed,
+  emailKey: emailKey(typed),
+});
 
 /** The columns of the profile fields that are given; omitted fields keep their values. */
 export const profileColumns = (input: ProfileChange) => ({

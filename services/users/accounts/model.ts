@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
+import { emailAddress } from '#kit/text/fields';
 
 export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 export const UsernameTaken = defineProblem('user.username-taken', 409, 'Username already taken');
@@ -14,13 +15,7 @@ export const Username = Type.String({
   error: '3 to 30 letters, digits or underscores',
   examples: ['alice'],
 });
-export const Email = Type.String({
-  maxLength: 254,
-  // One address without a display name, and without characters that could end a mail header.
-  pattern: '^[^\\s@<>()\\[\\],;:"\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\\.[A-Za-z]{2,63}$',
-  error: 'An email address',
-  examples: ['alice@example.com'],
-});
+export const Email = emailAddress();
 export const Password = Type.String({
   minLength: 8,
   maxLength: 256,

@@ -1,4 +1,4 @@
-/** Usernames that are also paths, or that could impersonate the operators. */
+/** Usernames that are also paths, or that could impersonate the operators. Canonical keys. */
 const RESERVED_USERNAMES = new Set([
   ...['me', 'id', 'home', 'tag', 'search', 'stream', 'bookmarks', 'follow', 'unfollow', 'block', 'unblock'],
   ...['mute', 'unmute', 'likes', 'popular', 'counts', 'login', 'register', 'health', 'healthz', 'readyz'],
@@ -6,8 +6,5 @@ const RESERVED_USERNAMES = new Set([
   'here',
 ]);
 
-export const isReservedUsername = (username: string): boolean => RESERVED_USERNAMES.has(username);
-
-/** Usernames and email addresses are case-insensitive: they are stored in lower case. */
-export const normalizeUsername = (username: string): string => username.toLowerCase();
-export const normalizeEmail = (email: string): string => email.trim().toLowerCase();
+/** @param key `usernameKey` of the username */
+export const isReservedUsername = (key: string): boolean => RESERVED_USERNAMES.has(key);

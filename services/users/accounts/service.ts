@@ -3,6 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
 import { inTransaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import type { UsersDeps } from '../deps';
 import { exportRelationships } from '../relationships/store';
 import { administratorGuard } from '../roles/administrator-guard';
@@ -18,7 +19,6 @@ import {
   type SignIn,
   UserNotFound,
 } from './model';
-import { normalizeEmail, normalizeUsername } from './rules';
 import * as store from './store';
 import { ownProfileView, profileView } from './views';
 
@@ -34,11 +34,8 @@ export async function signIn(deps: UsersDeps, input: SignIn, client: Client): Pr
     throw new ValidationFailed({
       errors: [{ field: 'username', message: 'Exactly one of username and email' }],
     });
-  const name =
-    username !== undefined
-      ? { username: normalizeUsername(username) }
-      : { email: normalizeEmail(email ?? '') };
-  const { signed_in } = await deps.auth.login({ ...name, password }, { onBehalfOf: { origin: client } });
+  const signIn = { username, email, password };
+  const { signed_in } = await deps.auth.login(signIn, { onBehalfOf: { origin: client } });
   if (signed_in === undefined) throw new Error('auth returned a successful login without tokens');
   const { user: _, ...tokens } = signed_in;
   return tokens;
@@ -57,7 +54,7 @@ export async function requireActiveUser(
   deps: Pick<UsersDeps, 'database'>,
   username: string,
 ): Promise<store.UserRow> {
-  const user = await store.findByUsername(deps.database, normalizeUsername(username));
+  const user = await store.findByUsername(deps.database, usernameKey(username));
   if (!user?.active) throw new UserNotFound();
   return user;
 }

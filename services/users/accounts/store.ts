@@ -1,6 +1,7 @@
-import { and, desc, eq, inArray, like, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, like, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import { userRoles, users } from '../schema';
 
 export type UserRow = typeof users.$inferSelect;
@@ -32,6 +33,30 @@ export async function findById(database: Database, id: string): Promise<UserRow 
 export async function findByIds(database: Database, ids: readonly string[]): Promise<UserRow[]> {
   const valid = ids.filter(isUuid);
   return valid.length === 0 ? [] : database.select().from(users).where(inArray(users.id, valid));
+}
+
+/** Users whose address has no key yet, in the order of their ids. */
+export const listWithoutEmailKey = (
+  database: Database,
+  page: { afterId: string | null; limit: number },
+): Promise<Pick<UserRow, 'id' | 'email'>[]> =>
+  database
+    .select({ id: users.id, email: users.email })
+    .from(users)
+    .where(and(isNull(users.emailKey), page.afterId === null ? undefined : gt(users.id, page.afterId)))
+    .orderBy(users.id)
+    .limit(page.limit);
+
+/** Stores the key of an address unless the address has changed since. No new version: no other service sees the key. */
+export async function setEmailKey(
+  database: Database,
+  id: string,
+  { email, emailKey }: { email: string; emailKey: string },
+): Promise<void> {
+  await database
+    .update(users)
+    .set({ emailKey })
+    .where(and(eq(users.id, id), eq(sql`binary ${users.email}`, email), isNull(users.emailKey)));
 }
 
 /** Locks rows in the order of their ids, so that transactions that lock the same rows cannot deadlock. */
@@ -90,18 +115,23 @@ export async function listUsers(
   database: Database,
   page: { query: string | undefined; beforeId: string | null; limit: number },
 ): Promise<UserRow[]> {
-  const prefix = page.query === undefined ? undefined : `${page.query.replace(/[\\%_]/g, '\\$&')}%`;
   return database
     .select()
     .from(users)
     .where(
       and(
-        prefix === undefined
+        page.query === undefined
           ? undefined
-          : or(like(users.username, prefix), like(users.email, prefix), like(users.displayName, prefix)),
+          : or(
+              like(users.username, prefixPattern(usernameKey(page.query))),
+              like(users.email, prefixPattern(page.query)),
+              like(users.displayName, prefixPattern(page.query)),
+            ),
         page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(users.id, page.beforeId),
       ),
     )
     .orderBy(desc(users.id))
     .limit(page.limit);
 }
+
+const prefixPattern = (prefix: string): string => `${prefix.replace(/[\\%_]/g, '\\$&')}%`;

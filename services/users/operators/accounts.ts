@@ -4,8 +4,7 @@ import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { type PreparedPassword, preparePassword, sendCredentials } from '../accounts/credentials';
 import { credentialsSet, emailSet } from '../accounts/events';
-import { changeUser, createUser, lockUser } from '../accounts/lifecycle';
-import { normalizeEmail } from '../accounts/rules';
+import { changeUser, createUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import { requireUser } from '../accounts/service';
 import { listUsers, type UserRow } from '../accounts/store';
 import { changesBetween, recordAction } from '../audit/service';
@@ -104,12 +103,13 @@ async function changeSignIn(
   },
 ): Promise<UserRow> {
   const { before, change, password, actor } = request;
-  const email = change.email === undefined ? before.email : normalizeEmail(change.email);
+  const email = change.email === undefined ? undefined : emailColumns(change.email);
+  const moved = email !== undefined && email.email !== before.email;
   const active = change.active ?? before.active;
-  if (password === undefined && email === before.email && active === before.active) return before;
-  const user = await changeUser(transaction, before.id, { email, active }, actor);
+  if (password === undefined && !moved && active === before.active) return before;
+  const user = await changeUser(transaction, before.id, { ...email, active }, actor);
   if (password !== undefined) await writeOutbox(transaction, [credentialsSet(user, password, actor)]);
-  else if (email !== before.email) await writeOutbox(transaction, [emailSet(user, actor)]);
+  else if (moved) await writeOutbox(transaction, [emailSet(user, actor)]);
   return user;
 }
 

@@ -81,7 +81,7 @@ describe('accounts', () => {
     expect((await change(id, {})).body).toMatchObject({ active: true, superuser: false });
     expect(await versions('user.updated')).toEqual([]);
 
-    expect((await change(id, { email: 'New@Example.com' })).body.email).toBe('new@example.com');
+    expect((await change(id, { email: 'New@Example.com' })).body.email).toBe('New@Example.com');
     expect(await versions('auth.email-set')).toEqual([2]);
 
     await change(id, { password: 'another long password' });

@@ -1,0 +1,36 @@
+import { repeatEvery } from '#kit/core/repeat';
+import { isDuplicate } from '#kit/mysql/database';
+import { emailKey } from '#kit/text/email';
+import type { UsersDeps } from '../deps';
+import * as store from './store';
+
+const BATCH_USERS = 500;
+/** For accounts that an instance of the previous version creates during a rolling update. */
+const EVERY_MS = 60_000;
+
+type EmailKeysDeps = Pick<UsersDeps, 'runtime' | 'database'>;
+
+/**
+ * Derives the keys of the addresses that SQL could not derive. Resumable: only users without a key are read. Of two users
+ * with one key the older keeps the address; the other signs in by username until an operator changes the address.
+ */
+export async function fillEmailKeys({ runtime, database }: EmailKeysDeps): Promise<void> {
+  let afterId: string | null = null;
+  for (;;) {
+    const users = await store.listWithoutEmailKey(database, { afterId, limit: BATCH_USERS });
+    for (const { id, email } of users)
+      try {
+        await store.setEmailKey(database, id, { email, emailKey: emailKey(email) });
+      } catch (failure) {
+        if (!isDuplicate(failure, 'users_email_key')) throw failure;
+        runtime.log.warn({ user_id: id }, 'An older account has the same email address');
+      }
+    afterId = users.at(-1)?.id ?? null;
+    if (users.length < BATCH_USERS || runtime.closing.aborted) return;
+  }
+}
+
+export function keepFillingEmailKeys(deps: EmailKeysDeps): void {
+  const interval = { everyMs: EVERY_MS, firstRun: 'later' } as const;
+  repeatEvery(deps.runtime, 'deriving email keys', interval, () => fillEmailKeys(deps));
+}
