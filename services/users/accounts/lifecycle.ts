@@ -3,6 +3,7 @@ import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { emailKey, parseEmail } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
+import { parsePhoneNumber } from '#kit/text/phone';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
 import { deleteRelationships } from '../relationships/store';
@@ -127,7 +128,7 @@ export const profileColumns = (input: ProfileChange) => ({
   ...(input.display_name !== undefined && { displayName: input.display_name }),
   ...(input.first_name !== undefined && { firstName: input.first_name }),
   ...(input.last_name !== undefined && { lastName: input.last_name }),
-  ...(input.phone_number !== undefined && { phoneNumber: input.phone_number }),
+  ...(input.phone_number !== undefined && { phoneNumber: parsePhoneNumber(input.phone_number) }),
   ...(input.date_of_birth !== undefined && { dateOfBirth: input.date_of_birth }),
   ...(input.bio !== undefined && { bio: input.bio }),
   ...(input.locale !== undefined && { locale: input.locale }),

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
-import { emailAddress } from '#kit/text/fields';
+import { emailAddress, phoneNumber } from '#kit/text/fields';
 
 export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 export const UsernameTaken = defineProblem('user.username-taken', 409, 'Username already taken');
@@ -28,11 +28,6 @@ const Name = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
   error: '1 to 80 characters',
 });
-const PhoneNumber = Type.String({
-  pattern: '^\\+?[0-9 ()-]{5,20}$',
-  error: 'A phone number',
-  examples: ['+49 30 123456'],
-});
 const DateOfBirth = Type.String({
   pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
   error: 'A date in the format YYYY-MM-DD',
@@ -43,7 +38,7 @@ const profileFields = {
   display_name: Type.Optional(Name),
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
-  phone_number: Type.Optional(PhoneNumber),
+  phone_number: Type.Optional(phoneNumber({ description: 'Stored in the form +4930123456 (E.164)' })),
   date_of_birth: Type.Optional(DateOfBirth),
 };
 
