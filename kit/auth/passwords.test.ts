@@ -3,26 +3,51 @@ import { ServiceOverloaded } from '../core/concurrency-limit';
 import { createPasswords } from './passwords';
 
 const passwords = createPasswords();
+const CURRENT = { matches: true, isOutdated: false };
+const OUTDATED = { matches: true, isOutdated: true };
+const WRONG = { matches: false, isOutdated: false };
+const hashOf = (form: string, parameters: { memoryCost: number; timeCost: number }) =>
+  Bun.password.hash(form, { algorithm: 'argon2id', ...parameters });
 
 test('a password matches its own hash only, and never a missing one', async () => {
   const hash = await passwords.hash('correct horse');
   expect(hash).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$');
-  expect(await passwords.verify('correct horse', hash)).toBe(true);
-  expect(await passwords.verify('battery staple', hash)).toBe(false);
-  expect(await passwords.verify('password of a missing account', null)).toBe(false);
+  expect(await passwords.verify('correct horse', hash)).toEqual(CURRENT);
+  expect(await passwords.verify('battery staple', hash)).toEqual(WRONG);
+  expect(await passwords.verify('password of a missing account', null)).toEqual(WRONG);
 });
 
-test('a hash with weaker parameters is outdated, a new one is not', async () => {
-  expect(passwords.isOutdated(await passwords.hash('correct horse'))).toBe(false);
-  expect(passwords.isOutdated('$argon2id$v=19$m=4096,t=1,p=1$c2FsdA$aGFzaA')).toBe(true);
-  expect(passwords.isOutdated('$2b$10$abcdefghijklmnopqrstuv')).toBe(true);
+test('a hash of weaker parameters is outdated', async () => {
+  const weak = await hashOf('correct horse', { memoryCost: 4_096, timeCost: 1 });
+  expect(await passwords.verify('correct horse', weak)).toEqual(OUTDATED);
+  expect(await passwords.verify('battery staple', weak)).toEqual(WRONG);
+  const bcrypt = await Bun.password.hash('correct horse', { algorithm: 'bcrypt', cost: 4 });
+  expect(await passwords.verify('correct horse', bcrypt)).toEqual(OUTDATED);
+});
+
+test('the forms of a password that look the same are one password', async () => {
+  const composed = 'pässwörd größe'.normalize('NFC');
+  for (const typed of [composed, composed.normalize('NFD'), composed.replace(' ', '\u00a0')]) {
+    const hash = await passwords.hash(typed);
+    for (const other of [composed, composed.normalize('NFD'), composed.replace(' ', '\u3000')])
+      expect(await passwords.verify(other, hash)).toEqual(CURRENT);
+    expect(await passwords.verify(composed.toUpperCase(), hash)).toEqual(WRONG);
+  }
+});
+
+test('a hash that was made from the form before normalization matches that form, and is outdated', async () => {
+  const decomposed = 'pässwörd größe'.normalize('NFD');
+  const old = await hashOf(decomposed, { memoryCost: 19_456, timeCost: 2 });
+  expect(await passwords.verify(decomposed, old)).toEqual(OUTDATED);
+  expect(await passwords.verify(`${decomposed}!`, old)).toEqual(WRONG);
+  expect(await passwords.verify(decomposed, null)).toEqual(WRONG);
 });
 
 test('calls beyond the queue limit are rejected immediately, and the others are served', async () => {
   const narrow = createPasswords({ concurrent: 1, waiting: 2 });
   const many = await Promise.allSettled(Array.from({ length: 10 }, () => narrow.verify('x', null)));
-  const rejected = many.filter((one) => one.status === 'rejected');
-  expect(rejected).toHaveLength(7);
-  for (const one of rejected) expect(one.reason).toBeInstanceOf(ServiceOverloaded);
-  expect(await narrow.verify('x', null)).toBe(false);
+  const refused = many.filter((one) => one.status === 'rejected');
+  expect(refused).toHaveLength(7);
+  for (const one of refused) expect(one.reason).toBeInstanceOf(ServiceOverloaded);
+  expect(await narrow.verify('x', null)).toEqual(WRONG);
 });

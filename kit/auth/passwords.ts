@@ -1,4 +1,5 @@
 import { limitConcurrency } from '../core/concurrency-limit';
+import { normalizePassword } from '../text/password';
 
 /** OWASP Password Storage Cheat Sheet: argon2id with 19 MiB of memory, 2 iterations, 1 lane. */
 const PARAMETERS = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
@@ -7,19 +8,23 @@ const PARAMETERS_IN_HASH = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost}
 /** Each hash takes a thread and 19 MiB for about 20 ms; more at a time would starve everything else. */
 const LIMITS = { concurrent: 4, waiting: 200 };
 
-/** Hashes and verifies passwords with bounded concurrency. */
+export interface PasswordCheck {
+  readonly matches: boolean;
+  /** The password matches a hash of earlier parameters, or of its form before normalization: hash it again. */
+  readonly isOutdated: boolean;
+}
+
+/** Hashes and checks passwords in their normalized form (`normalizePassword`), a bounded number at a time. */
 export interface Passwords {
   /** @throws ServiceOverloaded when the queue is full */
   hash(password: string): Promise<string>;
   /**
-   * Verifies a password against a hash. `null` takes the same time, so that the response time does not reveal whether an
-   * account exists.
+   * Checks against a hash, or spends the same time on `null`, so that the time taken does not reveal whether there is an
+   * account. Hashes from before normalization were made from what was typed, so that form is tried as well.
    *
    * @throws ServiceOverloaded when the queue is full
    */
-  verify(password: string, hash: string | null): Promise<boolean>;
-  /** Whether a hash was created with other parameters than the current ones. */
-  isOutdated(hash: string): boolean;
+  verify(password: string, hash: string | null): Promise<PasswordCheck>;
 }
 
 /**
@@ -30,13 +35,22 @@ export interface Passwords {
 export function createPasswords(limits = LIMITS): Passwords {
   const withPermit = limitConcurrency(limits);
   const dummy = Bun.password.hash('password of a missing account', PARAMETERS);
+  const isHashOf = (form: string, hash: string | null) =>
+    withPermit(async () => {
+      const matches = await Bun.password.verify(form, hash ?? (await dummy));
+      return matches && hash !== null;
+    });
   return {
-    hash: (password) => withPermit(() => Bun.password.hash(password, PARAMETERS)),
-    verify: (password, hash) =>
-      withPermit(async () => {
-        const matches = await Bun.password.verify(password, hash ?? (await dummy));
-        return matches && hash !== null;
-      }),
-    isOutdated: (hash) => !hash.startsWith('$argon2id$') || !hash.includes(PARAMETERS_IN_HASH),
+    hash: (password) => withPermit(() => Bun.password.hash(normalizePassword(password), PARAMETERS)),
+    async verify(password, hash) {
+      const normalized = normalizePassword(password);
+      if (await isHashOf(normalized, hash))
+        return { matches: true, isOutdated: hash !== null && isOfOtherParameters(hash) };
+      const matches = password !== normalized && (await isHashOf(password, hash));
+      return { matches, isOutdated: matches };
+    },
   };
 }
+
+const isOfOtherParameters = (hash: string): boolean =>
+  !hash.startsWith('$argon2id$') || !hash.includes(PARAMETERS_IN_HASH);

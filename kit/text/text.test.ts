@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { emailKey, parseEmail } from './email';
 import { clip, countGraphemes, hasOversizedGrapheme, truncate } from './graphemes';
 import { identityKey, usernameKey } from './identity';
+import { normalizePassword } from './password';
 import { parsePhoneNumber } from './phone';
 import { hasUnprintable, isBlank, toLine } from './visible';
 
@@ -214,5 +215,23 @@ describe('account names', () => {
   test('only ASCII letters of a username are equal in upper and lower case', () => {
     expect(usernameKey(' Ada_L ')).toBe('ada_l');
     for (const other of ['\u212a', 'ſ', 'É']) expect(usernameKey(other)).toBe(other);
+  });
+});
+
+describe('passwords', () => {
+  test('normalizing keeps case and width, and makes every space one', () => {
+    expect(normalizePassword('Ａa\u00a0b\u3000c\u2003d e')).toBe('Ａa b c d e');
+    expect(normalizePassword(' e\u0301 ')).toBe(' é ');
+  });
+  test('what is normalized stays as it is, and canonically equivalent passwords are equal', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (typed) => {
+        const password = typed.toWellFormed();
+        const normalized = normalizePassword(password);
+        expect(normalizePassword(normalized)).toBe(normalized);
+        expect(normalizePassword(password.normalize('NFD'))).toBe(normalized);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 });

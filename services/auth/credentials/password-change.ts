@@ -27,7 +27,8 @@ export async function changePassword(
   const attempt = { account: caller.id, address: input.client.address };
   await deps.throttle.admit(attempt);
   const from = stored?.passwordHash ?? null;
-  if (!(await deps.passwords.verify(input.current_password, from)) || from === null) {
+  const { matches } = await deps.passwords.verify(input.current_password, from);
+  if (!matches || from === null) {
     await deps.throttle.failed(attempt);
     throw new WrongPassword();
   }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
-import { NewPassword } from '../credentials/model';
+import { newPassword } from '#kit/text/password';
 
 export const InvalidResetToken = defineProblem(
   'auth.reset-refused',
@@ -15,6 +15,6 @@ export type ForgottenPassword = Static<typeof ForgottenPassword>;
 
 export const PasswordReset = Type.Object({
   token: Type.String({ minLength: 1, maxLength: 256, description: 'From the mailed link' }),
-  new_password: NewPassword,
+  new_password: newPassword(),
 });
 export type PasswordReset = Static<typeof PasswordReset>;

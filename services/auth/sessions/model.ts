@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
-import { Secret } from '../credentials/model';
+import { typedPassword } from '#kit/text/password';
 
 export const InvalidCredentials = defineProblem('auth.wrong-credentials', 401, 'Invalid credentials');
 export const AccountDeactivated = defineProblem('auth.deactivated', 403, 'Account deactivated');
@@ -17,7 +17,7 @@ export const SessionNotFound = defineProblem('auth.session-not-found', 404, 'Ses
 export const Registration = Type.Object({
   username: Type.String({ maxLength: 100, examples: ['alice'] }),
   email: Type.String({ maxLength: 320, examples: ['alice@example.com'] }),
-  password: Type.String({ maxLength: 256, examples: ['correct horse battery staple'] }),
+  password: typedPassword(),
   display_name: Type.Optional(Type.String({ maxLength: 100 })),
 });
 export type Registration = Static<typeof Registration>;
@@ -26,7 +26,7 @@ export type Registration = Static<typeof Registration>;
 export const SignIn = Type.Object({
   username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
   email: Type.Optional(Type.String({ minLength: 3, maxLength: 320 })),
-  password: Secret,
+  password: typedPassword(),
 });
 export type SignIn = Static<typeof SignIn>;
 

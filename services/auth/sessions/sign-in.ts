@@ -43,23 +43,25 @@ export async function signIn(deps: AuthDeps, input: SignIn, client: Client): Pro
   const attempt = { account: stored?.userId ?? `${name.kind} ${name.key}`, address: client.address };
   await deps.throttle.admit(attempt);
   const hash = stored?.passwordHash ?? null;
-  if (!(await deps.passwords.verify(input.password, hash)) || stored?.username == null || hash === null) {
+  const { matches, isOutdated } = await deps.passwords.verify(input.password, hash);
+  if (!matches || stored?.username == null || hash === null) {
     await deps.throttle.failed(attempt);
     throw new InvalidCredentials();
   }
   await deps.throttle.succeeded(attempt);
   const user = { userId: stored.userId, username: stored.username };
-  const verifiedHash = await upgradeHash(deps, user.userId, { from: hash, password: input.password });
+  const verifiedHash = isOutdated
+    ? await upgradeHash(deps, user.userId, { from: hash, password: input.password })
+    : hash;
   return startSession(deps, user, { client, verifiedHash });
 }
 
-/** Replaces a hash that was made with outdated parameters. @returns the current hash */
+/** Replaces an outdated hash. @returns the current hash */
 async function upgradeHash(
   deps: AuthDeps,
   userId: string,
   { from, password }: { from: string; password: string },
 ): Promise<string> {
-  if (!deps.passwords.isOutdated(from)) return from;
   const to = await deps.passwords.hash(password);
   return (await credentials.replaceHash(deps.database, userId, { from, to })) ? to : from;
 }

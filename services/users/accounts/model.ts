@@ -3,6 +3,7 @@ import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
 import { emailAddress, phoneNumber } from '#kit/text/fields';
+import { newPassword, typedPassword } from '#kit/text/password';
 
 export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 export const UsernameTaken = defineProblem('user.username-taken', 409, 'Username already taken');
@@ -16,12 +17,7 @@ export const Username = Type.String({
   examples: ['alice'],
 });
 export const Email = emailAddress();
-export const Password = Type.String({
-  minLength: 8,
-  maxLength: 256,
-  error: '8 to 256 characters',
-  examples: ['correct horse battery staple'],
-});
+export const Password = newPassword();
 const Name = Type.String({
   minLength: 1,
   maxLength: 80,
@@ -69,7 +65,7 @@ export type ProfileChange = Static<typeof ProfileChange>;
 export const SignIn = Type.Object({
   username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
   email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
-  password: Type.String({ minLength: 1, maxLength: 256, examples: ['correct horse battery staple'] }),
+  password: typedPassword(),
 });
 export type SignIn = Static<typeof SignIn>;
 

@@ -94,6 +94,12 @@ describe('accounts', () => {
     expect(await versions('user.updated')).toEqual([2, 3, 5]);
   });
 
+  test('count passwords in what people see', async () => {
+    const { id } = await createAccount('counted');
+    expect((await change(id, { password: '😀😁😂🤣' })).body.errors).toMatchObject([{ field: 'password' }]);
+    expect((await change(id, { password: '😀'.repeat(129) })).status).toBe(200);
+  });
+
   test('reject the email address of another user', async () => {
     const { id } = await createAccount('latecomer');
     const answer = await change(id, { email: 'BOSS@example.com', superuser: true });
