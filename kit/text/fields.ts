@@ -1,6 +1,7 @@
 import { FormatRegistry, type StringOptions, type TString, Type } from '@sinclair/typebox';
 import { parseEmail } from './email';
 import { parsePhoneNumber } from './phone';
+import { hasUnprintable } from './visible';
 
 /** RFC 5321, section 4.5.3.1.3, in characters; `parseEmail` counts the octets. */
 const MAX_EMAIL_UNITS = 254;
@@ -25,6 +26,41 @@ export const phoneNumber = (options: StringOptions = {}): TString =>
     examples: ['+49 30 123456'],
     ...options,
   });
+
+/** The longest tag that RFC 5646, section 4.4.1, wants to be supported. */
+const MAX_LANGUAGE_TAG_UNITS = 35;
+
+/** The schema of a BCP 47 language tag. */
+export const languageTag = (options: StringOptions = {}): TString =>
+  checkedString('language-tag', isLanguageTag, {
+    maxLength: MAX_LANGUAGE_TAG_UNITS,
+    error: 'A language tag, for example en',
+    examples: ['en'],
+    ...options,
+  });
+
+function isLanguageTag(value: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(value).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+const MAX_URL_UNITS = 2_048;
+const NOT_IN_URL = /[\p{White_Space}\p{Default_Ignorable_Code_Point}<>"]/u;
+
+/** The schema of a web address, which may be put into a page as it is. */
+export const webUrl = (options: StringOptions = {}): TString =>
+  checkedString('web-url', isWebUrl, {
+    maxLength: MAX_URL_UNITS,
+    error: 'An http or https URL',
+    examples: ['https://example.com/picture.png'],
+    ...options,
+  });
+
+const isWebUrl = (value: string): boolean =>
+  /^https?:\/\//.test(value) && !hasUnprintable(value) && !NOT_IN_URL.test(value) && URL.canParse(value);
 
 /** A string that `isValid` accepts; a format of the same name is registered once. */
 function checkedString(format: string, isValid: (value: string) => boolean, options: StringOptions): TString {

@@ -6,6 +6,8 @@ import { lineOfText, text } from './schema';
 const name = TypeCompiler.Compile(text({ max: 10 }));
 const password = TypeCompiler.Compile(text({ min: 8, max: 256 }));
 const line = TypeCompiler.Compile(lineOfText({ min: 0, max: 10 }));
+/** U+1D160 takes two code units as it is, and six in NFC. */
+const short = TypeCompiler.Compile(text({ max: 10, maxUnits: 20 }));
 const note = TypeCompiler.Compile(text({ min: 0, max: 10 }));
 
 test.each([
@@ -34,6 +36,9 @@ test.each([
   [line, 'a\u0085b', false],
   [line, '👨‍👩‍👧‍👦'.repeat(7), true],
   [line, 'a'.repeat(11), false],
+  [note, 'a\r\nb\rc', true],
+  [short, '\u{1d160}'.repeat(3), true],
+  [short, '\u{1d160}'.repeat(4), false],
 ])('%#', (schema, value, isValid) => expect(schema.Check(value)).toBe(isValid));
 
 test('routes apply the same rule', async () => {

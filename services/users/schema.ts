@@ -27,12 +27,12 @@ export const users = mysqlTable(
     email: varchar('email', { length: 320 }).notNull(),
     /** `emailKey` of the address. Null where it is not derived yet, or belongs to an older account as well. */
     emailKey: exactText('email_key', 320),
-    displayName: varchar('display_name', { length: 80 }).notNull(),
-    firstName: varchar('first_name', { length: 80 }),
-    lastName: varchar('last_name', { length: 80 }),
+    displayName: varchar('display_name', { length: 200 }).notNull(),
+    firstName: varchar('first_name', { length: 640 }),
+    lastName: varchar('last_name', { length: 640 }),
     phoneNumber: varchar('phone_number', { length: 20 }),
     dateOfBirth: date('date_of_birth', { mode: 'string' }),
-    bio: varchar('bio', { length: 500 }).notNull().default(''),
+    bio: varchar('bio', { length: 4_000 }).notNull().default(''),
     locale: varchar('locale', { length: 35 }).notNull().default('en'),
     avatarUrl: varchar('avatar_url', { length: 2048 }),
     active: boolean('active').notNull().default(true),
@@ -88,8 +88,8 @@ export const roles = mysqlTable(
   'roles',
   {
     id: uuid('id').primaryKey(),
-    name: varchar('name', { length: 64 }).notNull(),
-    description: varchar('description', { length: 255 }).notNull().default(''),
+    name: exactText('name', 64).notNull(),
+    description: varchar('description', { length: 2_040 }).notNull().default(''),
   },
   (table) => [uniqueIndex('roles_name').on(table.name)],
 );
@@ -98,8 +98,8 @@ export const permissions = mysqlTable(
   'permissions',
   {
     id: uuid('id').primaryKey(),
-    name: varchar('name', { length: 80 }).notNull(),
-    description: varchar('description', { length: 255 }).notNull().default(''),
+    name: exactText('name', 80).notNull(),
+    description: varchar('description', { length: 2_040 }).notNull().default(''),
   },
   (table) => [uniqueIndex('permissions_name').on(table.name)],
 );

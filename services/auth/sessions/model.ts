@@ -18,7 +18,7 @@ export const Registration = Type.Object({
   username: Type.String({ maxLength: 100, examples: ['alice'] }),
   email: Type.String({ maxLength: 320, examples: ['alice@example.com'] }),
   password: typedPassword(),
-  display_name: Type.Optional(Type.String({ maxLength: 100 })),
+  display_name: Type.Optional(Type.String({ maxLength: 1_000 })),
 });
 export type Registration = Static<typeof Registration>;
 

@@ -2,7 +2,7 @@ import { uuidv7 } from '#kit/core/ids';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { emailKey, parseEmail } from '#kit/text/email';
-import { usernameKey } from '#kit/text/identity';
+import { normalizeText, usernameKey } from '#kit/text/identity';
 import { parsePhoneNumber } from '#kit/text/phone';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
@@ -125,12 +125,12 @@ export const emailColumns = (typed: string) => ({
 
 /** The columns of the profile fields that are given; omitted fields keep their values. */
 export const profileColumns = (input: ProfileChange) => ({
-  ...(input.display_name !== undefined && { displayName: input.display_name }),
-  ...(input.first_name !== undefined && { firstName: input.first_name }),
-  ...(input.last_name !== undefined && { lastName: input.last_name }),
+  ...(input.display_name !== undefined && { displayName: normalizeText(input.display_name) }),
+  ...(input.first_name !== undefined && { firstName: normalizeText(input.first_name) }),
+  ...(input.last_name !== undefined && { lastName: normalizeText(input.last_name) }),
   ...(input.phone_number !== undefined && { phoneNumber: parsePhoneNumber(input.phone_number) }),
   ...(input.date_of_birth !== undefined && { dateOfBirth: input.date_of_birth }),
-  ...(input.bio !== undefined && { bio: input.bio }),
+  ...(input.bio !== undefined && { bio: normalizeText(input.bio) }),
   ...(input.locale !== undefined && { locale: input.locale }),
   ...(input.avatar_url !== undefined && { avatarUrl: input.avatar_url }),
 });

@@ -2,8 +2,9 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
 import { nullable } from '#kit/http/schemas';
-import { emailAddress, phoneNumber } from '#kit/text/fields';
+import { emailAddress, languageTag, phoneNumber, webUrl } from '#kit/text/fields';
 import { newPassword, typedPassword } from '#kit/text/password';
+import { lineOfText, text } from '#kit/text/schema';
 
 export const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 export const UsernameTaken = defineProblem('user.username-taken', 409, 'Username already taken');
@@ -18,12 +19,10 @@ export const Username = Type.String({
 });
 export const Email = emailAddress();
 export const Password = newPassword();
-const Name = Type.String({
-  minLength: 1,
-  maxLength: 80,
-  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-  error: '1 to 80 characters',
-});
+/** The events that publish it hold no more. */
+const MAX_DISPLAY_NAME_UNITS = 200;
+const DisplayName = lineOfText({ max: 80, maxUnits: MAX_DISPLAY_NAME_UNITS });
+const Name = lineOfText({ max: 80 });
 const DateOfBirth = Type.String({
   pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
   error: 'A date in the format YYYY-MM-DD',
@@ -31,7 +30,7 @@ const DateOfBirth = Type.String({
 });
 
 const profileFields = {
-  display_name: Type.Optional(Name),
+  display_name: Type.Optional(DisplayName),
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
   phone_number: Type.Optional(phoneNumber({ description: 'Stored in the form +4930123456 (E.164)' })),
@@ -48,16 +47,9 @@ export type NewUser = Static<typeof NewUser>;
 
 export const ProfileChange = Type.Object({
   ...profileFields,
-  bio: Type.Optional(Type.String({ maxLength: 500 })),
-  locale: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$',
-      error: 'A language tag, for example en',
-    }),
-  ),
-  avatar_url: Type.Optional(
-    Type.String({ maxLength: 2048, pattern: '^https?://', error: 'An http or https URL' }),
-  ),
+  bio: Type.Optional(text({ min: 0, max: 500 })),
+  locale: Type.Optional(languageTag()),
+  avatar_url: Type.Optional(webUrl()),
 });
 export type ProfileChange = Static<typeof ProfileChange>;
 

@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
+import { text } from '#kit/text/schema';
 
 export const RoleNotFound = defineProblem('role.not-found', 404, 'Role not found');
 export const RoleNameTaken = defineProblem('role.name-taken', 409, 'Role name already taken');
@@ -34,7 +35,7 @@ const PermissionName = Type.String({
   error: 'A subject and an action, for example posts:moderate',
   examples: ['posts:moderate'],
 });
-const Description = Type.String({ maxLength: 255 });
+const Description = text({ min: 0, max: 255 });
 /** More permissions would make access tokens too long for a header. */
 const PermissionNames = Type.Array(PermissionName, { maxItems: 100, uniqueItems: true });
 

@@ -2,6 +2,7 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { inTransaction, isDuplicate } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
 import { type NewPermission, type Permission, PermissionNameTaken } from './model';
@@ -28,8 +29,10 @@ export async function listPermissions(
 export async function createPermission(
   deps: Pick<UsersDeps, 'database'>,
   caller: Caller,
-  { name, description = '' }: NewPermission,
+  input: NewPermission,
 ): Promise<Permission> {
+  const { name } = input;
+  const description = normalizeText(input.description ?? '');
   const permission = { id: uuidv7(), name, description };
   await inTransaction(deps.database, async (transaction) => {
     try {

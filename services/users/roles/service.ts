@@ -3,6 +3,7 @@ import { uuidv7 } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { normalizeText } from '#kit/text/identity';
 import { lockUser } from '../accounts/lifecycle';
 import { requireUser } from '../accounts/service';
 import { changesBetween, recordAction } from '../audit/service';
@@ -44,7 +45,8 @@ export async function readRole(deps: AuthorizationsDeps, id: string): Promise<Ro
 }
 
 export async function createRole(deps: AuthorizationsDeps, caller: Caller, input: NewRole): Promise<Role> {
-  const { name, description = '', permissions = [] } = input;
+  const { name, permissions = [] } = input;
+  const description = normalizeText(input.description ?? '');
   const row = { id: uuidv7(), name, description };
   return inTransaction(deps.database, async (transaction) => {
     await rejectDuplicate(store.insertRole(transaction, row));
@@ -71,7 +73,7 @@ export async function changeRole(
     const after = {
       ...before,
       ...(change.name !== undefined && { name: change.name }),
-      ...(change.description !== undefined && { description: change.description }),
+      ...(change.description !== undefined && { description: normalizeText(change.description) }),
     };
     const renamed = after.name !== before.name;
     if (renamed && isBuiltIn(before.name)) throw new RoleBuiltIn();
