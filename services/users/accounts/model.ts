@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/pagination';
-import { nullable } from '#kit/http/schemas';
+import { calendarDate, nullable } from '#kit/http/schemas';
 import { emailAddress, languageTag, phoneNumber, webUrl } from '#kit/text/fields';
 import { newPassword, typedPassword } from '#kit/text/password';
 import { lineOfText, text } from '#kit/text/schema';
@@ -23,18 +23,13 @@ export const Password = newPassword();
 const MAX_DISPLAY_NAME_UNITS = 200;
 const DisplayName = lineOfText({ max: 80, maxUnits: MAX_DISPLAY_NAME_UNITS });
 const Name = lineOfText({ max: 80 });
-const DateOfBirth = Type.String({
-  pattern: '^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$',
-  error: 'A date in the format YYYY-MM-DD',
-  examples: ['1990-12-31'],
-});
 
 const profileFields = {
   display_name: Type.Optional(DisplayName),
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
   phone_number: Type.Optional(phoneNumber({ description: 'Stored in the form +4930123456 (E.164)' })),
-  date_of_birth: Type.Optional(DateOfBirth),
+  date_of_birth: Type.Optional(calendarDate()),
 };
 
 export const NewUser = Type.Object({

@@ -170,3 +170,28 @@ describe('names and texts', () => {
     }
   });
 });
+
+describe('a date of birth', () => {
+  test.each(['1990-02-30', '1990-02-29', '2001-04-31', '2099-12-31', '1899-12-31', '1990-1-1'])(
+    '%s is refused wherever one is set',
+    async (date_of_birth) => {
+      const authorization = await tokens.authorization({ id: uuidv7(), username: 'x' }, ['users:manage']);
+      const body = { username: 'undated', email: 'undated@example.com', password: 'a long password' };
+      for (const { status, body: answered } of [
+        await change({ date_of_birth }),
+        await call('PATCH', `/users/id/${me.id}`, { authorization, body: { date_of_birth } }),
+        await call('POST', '/register', { body: { ...body, date_of_birth } }),
+        await call('POST', '/users', { authorization, body: { ...body, date_of_birth } }),
+      ])
+        expect([status, answered.errors]).toMatchObject([422, [{ field: 'date_of_birth' }]]);
+    },
+  );
+
+  test.each(['1900-01-01', '2000-02-29', new Date().toISOString().slice(0, 10)])(
+    '%s is kept',
+    async (date) => {
+      expect((await change({ date_of_birth: date })).body.date_of_birth).toBe(date);
+      expect((await call('GET', '/users/me', me)).body.date_of_birth).toBe(date);
+    },
+  );
+});
