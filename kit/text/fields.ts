@@ -63,7 +63,11 @@ const isWebUrl = (value: string): boolean =>
   /^https?:\/\//.test(value) && !hasUnprintable(value) && !NOT_IN_URL.test(value) && URL.canParse(value);
 
 /** A string that `isValid` accepts; a format of the same name is registered once. */
-function checkedString(format: string, isValid: (value: string) => boolean, options: StringOptions): TString {
+export function checkedString(
+  format: string,
+  isValid: (value: string) => boolean,
+  options: StringOptions,
+): TString {
   if (!FormatRegistry.Has(format)) FormatRegistry.Set(format, isValid);
   return Type.String({ ...options, format });
 }

@@ -1,10 +1,10 @@
-import { type TString, Type } from '@sinclair/typebox';
+import type { TString } from '@sinclair/typebox';
+import { checkedString } from './fields';
+import { countGraphemes } from './graphemes';
 import { text } from './schema';
 
-/**
- * Code units, sixteen for each grapheme: a family emoji has eleven. For a password that is only checked as well: the limit
- * in graphemes has changed, and an old password must still get in.
- */
+const MAX_GRAPHEMES = 256;
+/** Sixteen code units for each grapheme: a family emoji has eleven. */
 const MAX_UNITS = 4_096;
 
 const NON_ASCII_SPACE = /(?! )\p{Zs}/gu;
@@ -18,8 +18,17 @@ export const normalizePassword = (typed: string): string =>
 
 /** The schema of a password that is set: 8 to 256 graphemes. */
 export const newPassword = (): TString =>
-  text({ min: 8, max: 256, maxUnits: MAX_UNITS }, { examples: ['correct horse battery staple'] });
+  text({ min: 8, max: MAX_GRAPHEMES, maxUnits: MAX_UNITS }, { examples: ['correct horse battery staple'] });
 
-/** The schema of a password that is checked against a stored one. */
+/** The schema of a password that is checked against a stored one, which may be of an earlier rule: any 1 to 256 graphemes. */
 export const typedPassword = (): TString =>
-  Type.String({ minLength: 1, maxLength: MAX_UNITS, examples: ['correct horse battery staple'] });
+  checkedString(
+    'typed-password',
+    (value) => value.length <= MAX_UNITS && countGraphemes(value) <= MAX_GRAPHEMES,
+    {
+      minLength: 1,
+      maxLength: MAX_UNITS,
+      error: `1 to ${MAX_GRAPHEMES} characters`,
+      examples: ['correct horse battery staple'],
+    },
+  );

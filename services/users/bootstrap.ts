@@ -1,27 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { TypeCompiler } from '@sinclair/typebox/compiler';
-import { type Field, optionalText } from '#kit/config/environment';
 import { uuidv7 } from '#kit/core/ids';
+import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { type Database, inTransaction } from '#kit/mysql/database';
 import { createUser } from './accounts/lifecycle';
-import { Email, EmailTaken, NewUser, Username, UsernameTaken } from './accounts/model';
+import { EmailTaken, NewUser, UsernameTaken } from './accounts/model';
 import type { UsersDeps } from './deps';
 import { hasHolder } from './roles/assignments-store';
 import { ADMINISTRATOR, BUILT_IN_ROLES, PERMISSIONS } from './roles/rules';
 import * as store from './roles/store';
-
-const valid = (schema: typeof Username, fallback: string): Field<string> => {
-  const check = TypeCompiler.Compile(schema);
-  return { parse: (value) => (check.Check(value) ? value : { problem: 'is not valid' }), fallback };
-};
-
-/** The environment variables of the first administrator. */
-export const administratorFields = {
-  ADMIN_USERNAME: valid(Username, 'admin'),
-  ADMIN_EMAIL: valid(Email, 'admin@rookery.example'),
-  ADMIN_PASSWORD: optionalText(),
-};
 
 /**
  * Creates the built-in roles and permissions that are missing. Changes by operators are preserved, except that the
@@ -44,7 +31,7 @@ export async function ensureRoles(database: Database): Promise<void> {
  * Creates the first administrator if there is none. Without a configured password one is generated and printed once,
  * to the terminal and not to the log.
  *
- * @throws ValidationFailed for a configured password that is too short or too long
+ * @throws TypeError naming the variables with which nobody could register
  */
 export async function ensureAdministrator(
   deps: UsersDeps,
@@ -52,8 +39,8 @@ export async function ensureAdministrator(
 ): Promise<void> {
   if (await hasHolder(deps.database, ADMINISTRATOR)) return;
   const password = first.password ?? randomBytes(12).toString('base64url');
+  const administrator = registrable({ ...first, password });
   try {
-    const administrator = validated(NewUser, { ...first, password });
     await createUser(deps, administrator, { roles: ['user', ADMINISTRATOR] });
   } catch (failure) {
     // Another instance that started at the same time has created it.
@@ -62,4 +49,16 @@ export async function ensureAdministrator(
   }
   if (first.password === undefined)
     console.log(`Created the administrator ${first.username} with password ${password} (shown only once).`);
+}
+
+function registrable(first: NewUser): NewUser {
+  try {
+    return validated(NewUser, first);
+  } catch (failure) {
+    if (!(failure instanceof ValidationFailed)) throw failure;
+    const variables = (failure.errors ?? []).map(
+      ({ field, message }) => `ADMIN_${field.toUpperCase()} (${message})`,
+    );
+    throw new TypeError(`The first administrator cannot be created: ${variables.join(', ')}`);
+  }
 }

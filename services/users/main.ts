@@ -11,7 +11,7 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
 import { fillEmailKeys, keepFillingEmailKeys } from './accounts/email-keys';
-import { administratorFields, ensureAdministrator, ensureRoles } from './bootstrap';
+import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
 import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
@@ -22,7 +22,9 @@ const env = readEnv({
   ...flagFields,
   USERS_DB_NAME: text('microblog_users'),
   USERS_DATABASE_URL: optionalText(),
-  ...administratorFields,
+  ADMIN_USERNAME: text('admin'),
+  ADMIN_EMAIL: text('admin@rookery.example'),
+  ADMIN_PASSWORD: optionalText(),
 });
 
 const { runtime, rabbit, tokens, grpcClient } = await startService('users', env);

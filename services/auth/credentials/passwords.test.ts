@@ -71,6 +71,12 @@ describe('a password', () => {
     for (const typed of [COMPOSED, DECOMPOSED]) expect(await signIn(username, typed)).toBe(200);
   });
 
+  test('longer than any could be is refused before it is hashed', async () => {
+    const { username } = await register(COMPOSED);
+    expect(await signIn(username, 'p'.repeat(256))).toBe(401);
+    expect(await signIn(username, 'p'.repeat(257))).toBe(422);
+  });
+
   const FAMILY = '👨‍👩‍👧‍👦';
   test.each([
     ['4 emoji', '😀😁😂🤣', 422],
