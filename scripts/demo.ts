@@ -40,6 +40,7 @@ async function main(): Promise<void> {
 
   for (const person of [ada, bela]) await signUp(api, person);
   const postId = await followAndPost(api, ada, bela);
+  await askToFollow(api, ada, bela);
   await postAsynchronously(api, ada);
   await quotePost(api, bela, postId);
   await like(api, ada, bela, postId);
@@ -86,6 +87,15 @@ async function followAndPost(api: Api, ada: Visitor, bela: Visitor): Promise<str
     (home) => itemsOf(home).some((post) => field(post, 'id') === postId),
   );
   return postId;
+}
+
+async function askToFollow(api: Api, ada: Visitor, bela: Visitor): Promise<void> {
+  const lock = { method: 'PATCH', path: '/users/me', as: bela, body: { locked: true } };
+  await step(api, `${bela.username} approves followers from now on`, lock);
+  const follow = { method: 'POST', path: `/users/follow/${bela.username}`, as: ada };
+  await step(api, `${ada.username} asks to follow ${bela.username}`, follow, { status: 202 });
+  const path = `/users/me/follow-requests/${ada.username}/authorize`;
+  await step(api, `${bela.username} authorizes the request`, { method: 'POST', path, as: bela });
 }
 
 async function postAsynchronously(api: Api, ada: Visitor): Promise<void> {

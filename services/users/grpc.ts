@@ -41,6 +41,8 @@ export const usersGrpc = (deps: UsersDeps) =>
         muted_by_user: relationship.mutedByOne,
         user_follows_other: relationship.oneFollowsOther,
         other_follows_user: relationship.otherFollowsOne,
+        user_requested_other: relationship.oneRequestedOther,
+        other_requested_user: relationship.otherRequestedOne,
       };
     },
     async getAuthorizations({ user_id }) {
@@ -61,6 +63,7 @@ const profileOf = (user: UserRow) => ({
   display_name: user.displayName,
   ...(user.avatarUrl !== null && { avatar_url: user.avatarUrl }),
   version: user.version,
+  locked: user.locked,
 });
 
 /** An unset field in gRPC is null in JSON. */

@@ -13,6 +13,7 @@ import { users } from '.';
 import { fillEmailKeys, keepFillingEmailKeys } from './accounts/email-keys';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
+import { keepAuthorizingPending } from './relationships/unlocking';
 import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
 
@@ -55,4 +56,5 @@ await ensureAdministrator(deps, {
 });
 subscribe(deps, rabbit);
 publishPendingChanges(deps);
+keepAuthorizingPending(deps);
 await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps)] });

@@ -36,6 +36,8 @@ export const users = mysqlTable(
     locale: varchar('locale', { length: 35 }).notNull().default('en'),
     avatarUrl: varchar('avatar_url', { length: 2048 }),
     active: boolean('active').notNull().default(true),
+    /** Whether following needs the user's approval. */
+    locked: boolean('locked').notNull().default(false),
     /** Incremented with every change, so that replicas can ignore stale copies. */
     version: int('version', { unsigned: true }).notNull().default(1),
     followersCount: int('followers_count', { unsigned: true }).notNull().default(0),
@@ -67,6 +69,24 @@ export const follows = mysqlTable(
     index('follows_followers').on(table.followeeId, table.active, table.since),
   ],
 );
+
+/** A wish to follow a locked profile. The row is deleted when it is answered or withdrawn. */
+export const followRequests = mysqlTable(
+  'follow_requests',
+  {
+    followerId: uuid('follower_id').notNull(),
+    followeeId: uuid('followee_id').notNull(),
+    /** Time-ordered id of the request: the sort key of the list. */
+    since: timeOrderedId('since').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.followerId, table.followeeId] }),
+    index('follow_requests_received').on(table.followeeId, table.since),
+  ],
+);
+
+/** Queue of users who unlocked their profiles: there may be too many requests for one transaction. */
+export const unlockedProfiles = mysqlTable('unlocked_profiles', { userId: uuid('user_id').primaryKey() });
 
 /** Blocks and mutes. Inactive rows keep their version, like those of follows. */
 const restriction = (name: string) =>

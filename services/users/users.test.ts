@@ -127,6 +127,7 @@ describe('a profile', () => {
         'followees_count',
         'followers_count',
         'id',
+        'locked',
         'posts_count',
         'username',
       ].sort(),

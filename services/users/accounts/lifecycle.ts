@@ -6,6 +6,7 @@ import { normalizeText, usernameKey } from '#kit/text/identity';
 import { parsePhoneNumber } from '#kit/text/phone';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
+import { deleteRequests, dequeueUnlocked, enqueueUnlocked } from '../relationships/requests-store';
 import { deleteRelationships } from '../relationships/store';
 import { assignRole } from '../roles/assignments-store';
 import { preparePassword, sendCredentials } from './credentials';
@@ -66,7 +67,7 @@ export async function createUser(
 }
 
 /**
- * Changes a user and publishes the change. The user's row must be locked.
+ * Changes a user and publishes the change. Unlocking queues the pending follow requests for `authorizePending`. The user's row must be locked.
  *
  * @throws UsernameTaken, EmailTaken
  */
@@ -77,6 +78,8 @@ export async function changeUser(
   actor: string,
 ): Promise<store.UserRow> {
   await rejectDuplicates(store.updateUser(transaction, id, change));
+  if (change.locked === false) await enqueueUnlocked(transaction, id);
+  if (change.locked === true) await dequeueUnlocked(transaction, id);
   const user = await lockUser(transaction, id);
   await writeOutbox(transaction, [userUpdated(user, actor)]);
   return user;
@@ -95,6 +98,7 @@ export async function applyAvatar(
 /** Deletes a user's data and publishes the deletion to every other service. The user's row must be locked. */
 export async function eraseUser(transaction: Transaction, user: store.UserRow, actor: string): Promise<void> {
   await deleteRelationships(transaction, user.id);
+  await deleteRequests(transaction, user.id);
   await deletePersonalValues(transaction, user.id);
   await store.deleteUser(transaction, user.id);
   await writeOutbox(transaction, [userDeleted(user, actor)]);
@@ -133,4 +137,5 @@ export const profileColumns = (input: ProfileChange) => ({
   ...(input.bio !== undefined && { bio: normalizeText(input.bio) }),
   ...(input.locale !== undefined && { locale: input.locale }),
   ...(input.avatar_url !== undefined && { avatarUrl: input.avatar_url }),
+  ...(input.locked !== undefined && { locked: input.locked }),
 });

@@ -45,6 +45,9 @@ export const ProfileChange = Type.Object({
   bio: Type.Optional(text({ min: 0, max: 500 })),
   locale: Type.Optional(languageTag()),
   avatar_url: Type.Optional(webUrl()),
+  locked: Type.Optional(
+    Type.Boolean({ description: 'Approve followers first; unlocking authorizes the pending requests' }),
+  ),
 });
 export type ProfileChange = Static<typeof ProfileChange>;
 
@@ -73,6 +76,7 @@ export const Profile = Type.Object({
   followers_count: Type.Integer(),
   followees_count: Type.Integer(),
   posts_count: Type.Integer(),
+  locked: Type.Boolean({ description: 'Whether following needs approval' }),
   created_at: Type.String({ format: 'date-time' }),
 });
 export type Profile = Static<typeof Profile>;
@@ -100,6 +104,8 @@ export const Export = Type.Object({
   roles: Type.Array(Type.String()),
   followees: Type.Array(Type.String()),
   followers: Type.Array(Type.String()),
+  follow_requests_sent: Type.Array(Type.String()),
+  follow_requests_received: Type.Array(Type.String()),
   blocked: Type.Array(Type.String()),
   muted: Type.Array(Type.String()),
   notifications: Type.Array(

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
 import { oldDatabase } from '../../../tests/support/old-database';
 import { startPeople } from '../../../tests/support/people';
@@ -157,12 +157,14 @@ describe('names and texts', () => {
     const old = await oldDatabase('users', '0003_email-keys');
     try {
       const id = uuidv7();
-      const insert = { id, username: 'wide', email: 'wide@example.com', displayName: 'é'.repeat(80) };
-      await old.database.insert(users).values({ ...insert, firstName: '\u3164', bio: '😀'.repeat(500) });
+      const stored = { displayName: 'é'.repeat(80), firstName: '\u3164', bio: '😀'.repeat(500) };
+      await old.database.execute(
+        sql`insert into users (id, username, email, display_name, first_name, bio) values (${sql.param(id, users.id)}, 'wide', 'wide@example.com', ${stored.displayName}, ${stored.firstName}, ${stored.bio})`,
+      );
       await old.database.insert(roles).values({ id, name: 'keeper', description: 'ü'.repeat(255) });
       await old.migrate();
       const [user] = await old.database.select().from(users);
-      expect(user).toMatchObject({ ...insert, firstName: '\u3164', bio: '😀'.repeat(500) });
+      expect(user).toMatchObject({ id, username: 'wide', ...stored });
       const [role] = await old.database.select().from(roles);
       expect(role).toEqual({ id, name: 'keeper', description: 'ü'.repeat(255) });
     } finally {

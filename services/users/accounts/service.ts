@@ -5,7 +5,9 @@ import type { Client } from '#kit/http/client-address';
 import { inTransaction } from '#kit/mysql/database';
 import { usernameKey } from '#kit/text/identity';
 import type { UsersDeps } from '../deps';
+import { exportRequests } from '../relationships/requests-store';
 import { exportRelationships } from '../relationships/store';
+import { authorizePending } from '../relationships/unlocking';
 import { administratorGuard } from '../roles/administrator-guard';
 import { findAuthorizations } from '../roles/assignments-store';
 import { changeUser, createUser, eraseUser, lockUser, profileColumns } from './lifecycle';
@@ -76,7 +78,9 @@ export async function updateOwnProfile(
     return changeUser(transaction, caller.id, profileColumns(change), caller.id);
   });
   deps.outbox.wake();
-  return ownProfileView(user);
+  if (change.locked !== false) return ownProfileView(user);
+  await authorizePending(deps, caller.id);
+  return readOwnProfile(deps, caller);
 }
 
 /** Deletes the caller's account and its data in every service. @throws LastAdministrator */
@@ -103,6 +107,7 @@ export async function exportAccount(deps: UsersDeps, caller: Caller): Promise<Ex
     profile: ownProfileView(user),
     roles,
     ...relationships,
+    ...(await exportRequests(deps.database, caller.id)),
     ...(await exportNotifications(deps, caller)),
   };
 }

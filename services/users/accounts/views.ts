@@ -10,6 +10,7 @@ export const profileView = (user: UserRow): Profile => ({
   followers_count: user.followersCount,
   followees_count: user.followeesCount,
   posts_count: user.postsCount,
+  locked: user.locked,
   created_at: user.createdAt.toISOString(),
 });
 

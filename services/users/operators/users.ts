@@ -7,6 +7,7 @@ import * as store from '../accounts/store';
 import { ownProfileView } from '../accounts/views';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
+import { authorizePending } from '../relationships/unlocking';
 import { administratorGuard } from '../roles/administrator-guard';
 import { findAuthorizations } from '../roles/assignments-store';
 import type { UserChange, UserQuery } from './model';
@@ -64,6 +65,7 @@ export async function updateUser(
     return after;
   });
   deps.outbox.wake();
+  if (change.locked === false) await authorizePending(deps, id);
   return ownProfileView(updated);
 }
 

@@ -67,6 +67,8 @@ describe('following', () => {
       mutedByOne: false,
       oneFollowsOther: false,
       otherFollowsOne: false,
+      oneRequestedOther: false,
+      otherRequestedOne: false,
     };
     expect(await between()).toEqual(nothing);
     await call('POST', '/users/follow/far_one', near);

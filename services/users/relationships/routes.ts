@@ -6,6 +6,7 @@ import { noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import { ProfilePage } from '../accounts/model';
 import type { UsersDeps } from '../deps';
+import * as model from './model';
 import * as service from './service';
 
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
@@ -16,13 +17,25 @@ export const relationshipRoutes = (deps: UsersDeps) =>
 
     .post(
       '/users/follow/:username',
-      ({ caller, params, set }) => noContent(set, service.follow(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Follow a user (idempotent)', 'Relationships') },
+      async ({ caller, params, set }) => {
+        const state = await service.follow(deps, caller, params.username);
+        set.status = state.requested ? 202 : 204;
+        return state.requested ? state : undefined;
+      },
+      {
+        user: true,
+        ...byUsername,
+        response: { 202: model.FollowState, 204: Type.Void() },
+        ...describe(
+          'Follow a user (idempotent; a locked profile is asked for approval and answered with 202)',
+          'Relationships',
+        ),
+      },
     )
     .post(
       '/users/unfollow/:username',
       ({ caller, params, set }) => noContent(set, service.unfollow(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Unfollow a user', 'Relationships') },
+      { user: true, ...byUsername, ...describe('Unfollow a user or withdraw the request', 'Relationships') },
     )
     .post(
       '/users/block/:username',
@@ -30,7 +43,7 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       {
         user: true,
         ...byUsername,
-        ...describe('Block a user and end the follows in both directions', 'Relationships'),
+        ...describe('Block a user and end the follows and requests in both directions', 'Relationships'),
       },
     )
     .post(
@@ -47,6 +60,32 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       '/users/unmute/:username',
       ({ caller, params, set }) => noContent(set, service.unmute(deps, caller, params.username)),
       { user: true, ...byUsername, ...describe('Unmute a user', 'Relationships') },
+    )
+    .get(
+      '/users/me/follow-requests',
+      async ({ caller, query, request, set }) =>
+        paged(set, request, await service.listFollowRequests(deps, caller, query)),
+      {
+        user: true,
+        query: PageQuery,
+        response: ProfilePage,
+        ...describe('List the users who ask to follow me, newest request first', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/me/follow-requests/:username/authorize',
+      ({ caller, params, set }) =>
+        noContent(set, service.authorizeFollowRequest(deps, caller, params.username)),
+      {
+        user: true,
+        ...byUsername,
+        ...describe('Authorize a follow request (idempotent)', 'Relationships'),
+      },
+    )
+    .post(
+      '/users/me/follow-requests/:username/reject',
+      ({ caller, params, set }) => noContent(set, service.rejectFollowRequest(deps, caller, params.username)),
+      { user: true, ...byUsername, ...describe('Reject a follow request (idempotent)', 'Relationships') },
     )
     .get(
       '/users/:username/followees',

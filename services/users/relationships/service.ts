@@ -7,37 +7,75 @@ import { requireActiveUser } from '../accounts/service';
 import { lockUsers, type UserRow } from '../accounts/store';
 import { profileView } from '../accounts/views';
 import type { UsersDeps } from '../deps';
-import { blockChanged, followChanged, muteChanged } from './events';
-import { Blocked, FollowLimitReached, NotOneself } from './model';
+import { acceptRequest, endFollow, setBlock, setFollow, setMute } from './changes';
+import { Blocked, FollowLimitReached, FollowRequestNotFound, type FollowState, NotOneself } from './model';
+import * as requests from './requests-store';
 import * as store from './store';
 
 /** Mastodon's limit. The flag `follow-limit` overrides it. */
 const MAX_FOLLOWEES = 7_500;
 
-export const follow = (deps: UsersDeps, caller: Caller, username: string) =>
-  changeRelationship(deps, caller, username, async (transaction, target, me) => {
+/**
+ * Follows a user, or asks to if their profile is locked. Requests count against the limit of follows.
+ *
+ * @throws Blocked, FollowLimitReached
+ */
+export async function follow(deps: UsersDeps, caller: Caller, username: string): Promise<FollowState> {
+  let requested = false;
+  await changeRelationship(deps, caller, username, async (transaction, target, me) => {
+    requested = false;
+    const pair = { followerId: caller.id, followeeId: target.id };
     const blocks = await store.findBlocks(transaction, caller.id, target.id);
     if (blocks.byOne || blocks.byOther)
       throw new Blocked({ detail: 'You have blocked this user, or this user has blocked you.' });
     if (await store.isFollowing(transaction, caller.id, target.id)) return [];
+    requested = target.locked;
+    if (await requests.isRequested(transaction, pair))
+      return target.locked ? [] : ((await acceptRequest(deps, transaction, pair)) ?? []);
     const max = deps.flags.value('follow-limit', MAX_FOLLOWEES, caller);
-    if (me.followeesCount >= max)
+    if (me.followeesCount + (await requests.countSentRequests(transaction, caller.id)) >= max)
       throw new FollowLimitReached({ detail: `You can follow at most ${max} users.` });
-    return setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: true });
+    if (!target.locked) return setFollow(deps, transaction, { ...pair, active: true });
+    await requests.insertRequest(transaction, { ...pair, since: deps.nextId() });
+    return [];
   });
+  return { following: !requested, requested };
+}
 
+/** Unfollows a user, or withdraws the request to follow them. */
 export const unfollow = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
-    setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: false }),
+    endFollow(deps, transaction, { followerId: caller.id, followeeId: target.id }),
   );
 
-/** Blocks a user and ends the follows in both directions. */
+/** Blocks a user and ends the follows and requests in both directions. */
 export const block = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, async (transaction, target) => [
-    ...(await setFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, active: false })),
-    ...(await setFollow(deps, transaction, { followerId: target.id, followeeId: caller.id, active: false })),
+    ...(await endFollow(deps, transaction, { followerId: caller.id, followeeId: target.id })),
+    ...(await endFollow(deps, transaction, { followerId: target.id, followeeId: caller.id })),
     ...(await setBlock(transaction, { userId: caller.id, otherId: target.id, active: true })),
   ]);
+
+/**
+ * Lets a user who has asked to follow the caller do so.
+ *
+ * @throws FollowRequestNotFound unless the user has asked, or follows the caller already
+ */
+export const authorizeFollowRequest = (deps: UsersDeps, caller: Caller, username: string) =>
+  changeRelationship(deps, caller, username, async (transaction, follower) => {
+    const pair = { followerId: follower.id, followeeId: caller.id };
+    const entries = await acceptRequest(deps, transaction, pair);
+    if (entries !== undefined) return entries;
+    if (!(await store.isFollowing(transaction, follower.id, caller.id))) throw new FollowRequestNotFound();
+    return [];
+  });
+
+/** Deletes a request to follow the caller. A user who follows already stays a follower. */
+export const rejectFollowRequest = (deps: UsersDeps, caller: Caller, username: string) =>
+  changeRelationship(deps, caller, username, async (transaction, follower) => {
+    await requests.deleteRequest(transaction, { followerId: follower.id, followeeId: caller.id });
+    return [];
+  });
 
 export const unblock = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
@@ -74,25 +112,6 @@ async function changeRelationship(
   if (changed) deps.outbox.wake();
 }
 
-async function setFollow(
-  deps: UsersDeps,
-  transaction: Transaction,
-  follow: { followerId: string; followeeId: string; active: boolean },
-): Promise<OutboxEntry[]> {
-  const version = await store.setFollow(transaction, { ...follow, since: deps.nextId() });
-  return version === null ? [] : [followChanged(follow, version)];
-}
-
-async function setBlock(transaction: Transaction, restriction: store.Restriction): Promise<OutboxEntry[]> {
-  const version = await store.setBlock(transaction, restriction);
-  return version === null ? [] : [blockChanged(restriction, version)];
-}
-
-async function setMute(transaction: Transaction, restriction: store.Restriction): Promise<OutboxEntry[]> {
-  const version = await store.setMute(transaction, restriction);
-  return version === null ? [] : [muteChanged(restriction, version)];
-}
-
 export const listFollowees = (deps: UsersDeps, username: string, query: PageQuery) =>
   listFollows(deps, username, query, store.listFollowees);
 
@@ -106,9 +125,22 @@ async function listFollows(
   list: typeof store.listFollowees,
 ): Promise<Page<Profile>> {
   const { id } = await requireActiveUser(deps, username);
+  return pageOfProfiles(deps, id, query, list);
+}
+
+/** The users who ask to follow the caller, newest request first. */
+export const listFollowRequests = (deps: UsersDeps, caller: Caller, query: PageQuery) =>
+  pageOfProfiles(deps, caller.id, query, requests.listRequesters);
+
+async function pageOfProfiles(
+  deps: UsersDeps,
+  userId: string,
+  query: PageQuery,
+  list: typeof store.listFollowees,
+): Promise<Page<Profile>> {
   const { limit, after } = readPageQuery<[since: string, otherId: string]>(query, 2);
   const before = after && { since: after[0], otherId: after[1] };
-  const rows = await list(deps.database, { userId: id, before, limit: limit + 1 });
+  const rows = await list(deps.database, { userId, before, limit: limit + 1 });
   return toPage(
     rows,
     limit,

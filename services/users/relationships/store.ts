@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import type { UserRow } from '../accounts/store';
-import { blocks, follows, mutes, users } from '../schema';
+import { blocks, followRequests, follows, mutes, users } from '../schema';
 
 /** A block or a mute of one user by another. */
 export interface Restriction {
@@ -91,6 +91,8 @@ export interface Relationship {
   readonly mutedByOne: boolean;
   readonly oneFollowsOther: boolean;
   readonly otherFollowsOne: boolean;
+  readonly oneRequestedOther: boolean;
+  readonly otherRequestedOne: boolean;
 }
 
 export async function findRelationship(
@@ -98,12 +100,14 @@ export async function findRelationship(
   one: string,
   other: string,
 ): Promise<Relationship> {
-  const exists = (table: RestrictionTable | typeof follows, where: SQL | undefined) =>
+  const exists = (table: RestrictionTable | typeof follows | typeof followRequests, where: SQL | undefined) =>
     sql`exists (select 1 from ${table} where ${where})`.mapWith(Boolean);
   const restricts = (table: RestrictionTable, from: string, to: string) =>
     exists(table, and(eq(table.userId, from), eq(table.otherId, to), eq(table.active, true)));
   const isFollower = (from: string, to: string) =>
     exists(follows, and(eq(follows.followerId, from), eq(follows.followeeId, to), eq(follows.active, true)));
+  const hasRequested = (from: string, to: string) =>
+    exists(followRequests, and(eq(followRequests.followerId, from), eq(followRequests.followeeId, to)));
   const [relationship] = await executor
     .select({
       blockedByOne: restricts(blocks, one, other),
@@ -111,6 +115,8 @@ export async function findRelationship(
       mutedByOne: restricts(mutes, one, other),
       oneFollowsOther: isFollower(one, other),
       otherFollowsOne: isFollower(other, one),
+      oneRequestedOther: hasRequested(one, other),
+      otherRequestedOne: hasRequested(other, one),
     })
     .from(sql`dual`);
   if (relationship === undefined) throw new Error('A query of dual returned no row');

@@ -17,6 +17,8 @@ export interface UserProfile {
     | undefined;
   /** Increases with every change of the profile, so that stale copies can be detected. */
   version: number;
+  /** Whether following needs the person's approval. */
+  locked?: boolean | undefined;
 }
 
 export interface GetUsersRequest {
@@ -75,6 +77,9 @@ export interface CheckRelationshipResponse {
   muted_by_user: boolean;
   user_follows_other: boolean;
   other_follows_user: boolean;
+  /** A request to follow that waits for approval. */
+  user_requested_other?: boolean | undefined;
+  other_requested_user?: boolean | undefined;
 }
 
 export interface GetAuthorizationsRequest {
@@ -100,7 +105,11 @@ export interface UpdateMeRequest {
   date_of_birth?: string | undefined;
   locale?: string | undefined;
   avatar_url?: string | undefined;
-  bio?: string | undefined;
+  bio?:
+    | string
+    | undefined;
+  /** Whether following needs approval. */
+  locked?: boolean | undefined;
 }
 
 /** The private profile, visible to the user and to operators. */
@@ -128,6 +137,7 @@ export interface OwnProfile {
   /** BCP 47 language tag. */
   locale: string;
   active: boolean;
+  locked: boolean;
 }
 
 export interface UpdateMeResponse {
@@ -135,7 +145,7 @@ export interface UpdateMeResponse {
 }
 
 function createBaseUserProfile(): UserProfile {
-  return { id: "", username: "", display_name: "", avatar_url: undefined, version: 0 };
+  return { id: "", username: "", display_name: "", avatar_url: undefined, version: 0, locked: undefined };
 }
 
 export const UserProfile: MessageFns<UserProfile> = {
@@ -154,6 +164,9 @@ export const UserProfile: MessageFns<UserProfile> = {
     }
     if (message.version !== 0) {
       writer.uint32(40).uint32(message.version);
+    }
+    if (message.locked !== undefined) {
+      writer.uint32(48).bool(message.locked);
     }
     return writer;
   },
@@ -209,6 +222,14 @@ export const UserProfile: MessageFns<UserProfile> = {
             }
 
             message.version = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.locked = reader.bool();
             continue;
           }
         }
@@ -764,6 +785,8 @@ function createBaseCheckRelationshipResponse(): CheckRelationshipResponse {
     muted_by_user: false,
     user_follows_other: false,
     other_follows_user: false,
+    user_requested_other: undefined,
+    other_requested_user: undefined,
   };
 }
 
@@ -783,6 +806,12 @@ export const CheckRelationshipResponse: MessageFns<CheckRelationshipResponse> = 
     }
     if (message.other_follows_user !== false) {
       writer.uint32(40).bool(message.other_follows_user);
+    }
+    if (message.user_requested_other !== undefined) {
+      writer.uint32(48).bool(message.user_requested_other);
+    }
+    if (message.other_requested_user !== undefined) {
+      writer.uint32(56).bool(message.other_requested_user);
     }
     return writer;
   },
@@ -838,6 +867,22 @@ export const CheckRelationshipResponse: MessageFns<CheckRelationshipResponse> = 
             }
 
             message.other_follows_user = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.user_requested_other = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.other_requested_user = reader.bool();
             continue;
           }
         }
@@ -988,6 +1033,7 @@ function createBaseUpdateMeRequest(): UpdateMeRequest {
     locale: undefined,
     avatar_url: undefined,
     bio: undefined,
+    locked: undefined,
   };
 }
 
@@ -1016,6 +1062,9 @@ export const UpdateMeRequest: MessageFns<UpdateMeRequest> = {
     }
     if (message.bio !== undefined) {
       writer.uint32(66).string(message.bio);
+    }
+    if (message.locked !== undefined) {
+      writer.uint32(72).bool(message.locked);
     }
     return writer;
   },
@@ -1097,6 +1146,14 @@ export const UpdateMeRequest: MessageFns<UpdateMeRequest> = {
             message.bio = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.locked = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1128,6 +1185,7 @@ function createBaseOwnProfile(): OwnProfile {
     date_of_birth: undefined,
     locale: "",
     active: false,
+    locked: false,
   };
 }
 
@@ -1180,6 +1238,9 @@ export const OwnProfile: MessageFns<OwnProfile> = {
     }
     if (message.active !== false) {
       writer.uint32(128).bool(message.active);
+    }
+    if (message.locked !== false) {
+      writer.uint32(136).bool(message.locked);
     }
     return writer;
   },
@@ -1323,6 +1384,14 @@ export const OwnProfile: MessageFns<OwnProfile> = {
             }
 
             message.active = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.locked = reader.bool();
             continue;
           }
         }
