@@ -5,6 +5,7 @@ import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { createGrpcClient } from '#kit/grpc/client';
 import { routeClaims } from '#kit/http/route-claims';
 import { startIdentity } from '../../tests/support/identity';
+import { uniqueName } from '../../tests/support/servers';
 import { credentials, refreshTokens, sessions } from './schema';
 import { sweepBatch } from './sweep';
 
@@ -110,7 +111,7 @@ describe('sign-in', () => {
   test('returns the same response for an unknown username and a wrong password', async () => {
     const { username } = await join();
     const wrong = await signIn(username, 'not the password');
-    const unknown = await signIn('nobody_at_all', 'not the password');
+    const unknown = await signIn(uniqueName('nobody'), 'not the password');
     expect(codeOf(wrong)).toEqual([401, 'auth.wrong-credentials']);
     const { request_id: _, ...expected } = unknown.body;
     expect(wrong.body).toMatchObject(expected);

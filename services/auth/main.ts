@@ -14,7 +14,7 @@ import { watchRegistry } from '#kit/registry/client';
 import { serveService } from '#kit/service';
 import { auth } from '.';
 import { createBackgroundQueue } from './background-queue';
-import { fillEmailKeys, keepFillingEmailKeys } from './credentials/email-keys';
+import { maintainEmailKeys } from './credentials/email-keys';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys/key-ring';
 import { deriveRefreshSecret } from './sessions/refresh-tokens';
@@ -65,8 +65,7 @@ const deps = {
   publicUrl: env.PUBLIC_URL,
   refreshSecret: deriveRefreshSecret(internalSecret),
 };
-await fillEmailKeys(deps);
-keepFillingEmailKeys(deps);
+await maintainEmailKeys(deps);
 subscribe(deps, rabbit);
 sweepExpired(deps);
 await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps)] });

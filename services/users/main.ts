@@ -10,7 +10,7 @@ import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
-import { fillEmailKeys, keepFillingEmailKeys } from './accounts/email-keys';
+import { maintainEmailKeys } from './accounts/email-keys';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
 import { keepAuthorizingPending } from './relationships/unlocking';
@@ -46,8 +46,7 @@ const deps = {
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
 };
-await fillEmailKeys(deps);
-keepFillingEmailKeys(deps);
+await maintainEmailKeys(deps);
 await ensureRoles(database);
 await ensureAdministrator(deps, {
   username: env.ADMIN_USERNAME,

@@ -9,7 +9,7 @@ import { openRabbit } from '#kit/messaging/rabbit/client';
 import { outbox } from '#kit/messaging/tables';
 import { eventually } from '../../../tests/support/eventually';
 import { startIdentity } from '../../../tests/support/identity';
-import { amqpUrl } from '../../../tests/support/servers';
+import { amqpUrl, uniqueName } from '../../../tests/support/servers';
 import { refreshTokens, sessions } from '../schema';
 import { applyEvent, subscribe } from '../subscriptions';
 import { applyCredentials } from './replication';
@@ -134,20 +134,22 @@ describe('a username event', () => {
 describe('while auth is unavailable', () => {
   test('registration at users succeeds, and sign-in works once the event is delivered', async () => {
     identity.away.add('auth');
+    // The throttle outlasts a test run.
+    const patient = uniqueName('patient').replace('-', '_');
     const registered = await identity.callUsers('POST', '/register', {
-      body: { username: 'patient', email: 'patient@example.com', password: 'a long password' },
+      body: { username: patient, email: `${patient}@example.com`, password: 'a long password' },
     });
     expect(registered.status).toBe(201);
     identity.away.delete('auth');
     const signIn = () =>
-      callAuth('POST', '/auth/login', { body: { username: 'patient', password: 'a long password' } });
+      callAuth('POST', '/auth/login', { body: { username: patient, password: 'a long password' } });
     expect((await signIn()).status).toBe(401);
     const { usersDeps } = identity;
     const relaying = openRabbit(usersDeps.runtime, { url: amqpUrl(), required: false });
     relayOutbox(usersDeps.runtime, usersDeps.database, { rabbit: relaying });
     subscribe(authDeps, openRabbit(authDeps.runtime, { url: amqpUrl(), required: false }));
     await eventually(async () => {
-      const known = await findByName(authDeps.database, { kind: 'username', key: 'patient' });
+      const known = await findByName(authDeps.database, { kind: 'username', key: patient });
       return known?.passwordHash != null;
     });
     expect((await signIn()).status).toBe(200);

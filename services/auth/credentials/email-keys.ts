@@ -21,7 +21,9 @@ export async function fillEmailKeys({ runtime, database }: EmailKeysDeps): Promi
   }
 }
 
-export function keepFillingEmailKeys(deps: EmailKeysDeps): void {
+/** Derives all missing keys, and those of later rows in the background until the runtime shuts down. */
+export async function maintainEmailKeys(deps: EmailKeysDeps): Promise<void> {
+  await fillEmailKeys(deps);
   const interval = { everyMs: EVERY_MS, firstRun: 'later' } as const;
   repeatEvery(deps.runtime, 'deriving email keys', interval, () => fillEmailKeys(deps));
 }

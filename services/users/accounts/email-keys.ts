@@ -13,8 +13,13 @@ type EmailKeysDeps = Pick<UsersDeps, 'runtime' | 'database'>;
 /**
  * Derives the keys of the addresses that SQL could not derive. Resumable: only users without a key are read. Of two users
  * with one key the older keeps the address; the other signs in by username until an operator changes the address.
+ *
+ * @param reported users without a key of their own that are in the log already; more are added
  */
-export async function fillEmailKeys({ runtime, database }: EmailKeysDeps): Promise<void> {
+export async function fillEmailKeys(
+  { runtime, database }: EmailKeysDeps,
+  reported = new Set<string>(),
+): Promise<void> {
   let afterId: string | null = null;
   for (;;) {
     const users = await store.listWithoutEmailKey(database, { afterId, limit: BATCH_USERS });
@@ -23,6 +28,8 @@ export async function fillEmailKeys({ runtime, database }: EmailKeysDeps): Promi
         await store.setEmailKey(database, id, { email, emailKey: emailKey(email) });
       } catch (failure) {
         if (!isDuplicate(failure, 'users_email_key')) throw failure;
+        if (reported.has(id)) continue;
+        reported.add(id);
         runtime.log.warn({ user_id: id }, 'An older account has the same email address');
       }
     afterId = users.at(-1)?.id ?? null;
@@ -30,7 +37,10 @@ export async function fillEmailKeys({ runtime, database }: EmailKeysDeps): Promi
   }
 }
 
-export function keepFillingEmailKeys(deps: EmailKeysDeps): void {
+/** Derives all missing keys, and those of later rows in the background until the runtime shuts down. */
+export async function maintainEmailKeys(deps: EmailKeysDeps): Promise<void> {
+  const reported = new Set<string>();
+  await fillEmailKeys(deps, reported);
   const interval = { everyMs: EVERY_MS, firstRun: 'later' } as const;
-  repeatEvery(deps.runtime, 'deriving email keys', interval, () => fillEmailKeys(deps));
+  repeatEvery(deps.runtime, 'deriving email keys', interval, () => fillEmailKeys(deps, reported));
 }

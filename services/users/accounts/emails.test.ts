@@ -77,6 +77,9 @@ describe('an email address', () => {
     expect(row).toMatchObject({ email: 'Möve@Bücher.example', emailKey: 'möve@xn--bcher-kva.example' });
     const sent = (await messagesNamed('auth.email-set')).map((message) => JSON.parse(message.payload).data);
     expect(sent.at(-1)).toMatchObject({ user_id: id, email: 'Möve@Bücher.example' });
+    const query = encodeURIComponent('MÖVE@xn--bcher-kva.example');
+    const found = await call('GET', `/admin/auth?query=${query}`, { authorization });
+    expect(found.body.items).toMatchObject([{ user_id: id }]);
   });
 
   test('of the first administrator may be internationalized', async () => {

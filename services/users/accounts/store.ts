@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, inArray, isNull, like, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
+import { emailKey } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
 import { userRoles, users } from '../schema';
 
@@ -126,6 +127,8 @@ export async function listUsers(
               like(users.username, prefixPattern(usernameKey(page.query))),
               like(users.email, prefixPattern(page.query)),
               like(users.displayName, prefixPattern(page.query)),
+              // A whole address, in any of its forms.
+              eq(users.emailKey, emailKey(page.query)),
             ),
         page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(users.id, page.beforeId),
       ),

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import fc from 'fast-check';
-import type { Answered } from '../../../tests/support/call';
+import { followActions, statusOf } from '../../../tests/support/follows';
 import { oldDatabase } from '../../../tests/support/old-database';
 import { type Member, startPeople } from '../../../tests/support/people';
 import { followRequests, unlockedProfiles, users } from '../schema';
@@ -9,29 +8,11 @@ import { findRelationship } from './store';
 import { authorizeBatches } from './unlocking';
 
 const people = await startPeople();
-const { call, close, database, deps, flags, join, messagesNamed } = people;
+const { call, close, database, deps, flags, messagesNamed } = people;
 afterAll(close);
 
-let count = 0;
-const newcomer = () => join(`requester_${++count}`);
-const setLocked = (who: Member, locked: boolean) => call('PATCH', '/users/me', { ...who, body: { locked } });
-async function lockedMember(): Promise<Member> {
-  const member = await newcomer();
-  expect((await setLocked(member, true)).body.locked).toBe(true);
-  return member;
-}
-const act = (who: Member, action: 'follow' | 'unfollow' | 'block' | 'unblock', whom: Member) =>
-  call('POST', `/users/${action}/${whom.username}`, who);
-const answerRequest = (who: Member, whom: Member, answer: 'authorize' | 'reject') =>
-  call('POST', `/users/me/follow-requests/${whom.username}/${answer}`, who);
-const pendingOf = async (who: Member) =>
-  ((await call('GET', '/users/me/follow-requests', who)).body.items as { username: string }[]).map(
-    ({ username }) => username,
-  );
-const profileOf = async (who: Member) => (await call('GET', `/users/${who.username}`)).body;
-const statusOf = ({ status }: Answered) => status;
-const followedEvents = async (followee: Member) =>
-  (await messagesNamed('user.followed')).filter((row) => row.aggregateId.endsWith(followee.id)).length;
+const { act, answerRequest, followedEvents, lockedMember, newcomer, pendingOf, profileOf, setLocked } =
+  followActions(people);
 
 describe('a locked profile', () => {
   test('is shown as locked; every profile is unlocked at first', async () => {
@@ -42,8 +23,10 @@ describe('a locked profile', () => {
   test('is asked for approval: following it makes a request and no event, however often', async () => {
     const [me, owner] = [await newcomer(), await lockedMember()];
     for (let round = 0; round < 2; round++) {
-      const { status, body } = await act(me, 'follow', owner);
+      const { status, body, headers } = await act(me, 'follow', owner);
       expect([status, body]).toEqual([202, { following: false, requested: true }]);
+      const relationship = await call('GET', String(headers.get('location')), me);
+      expect(relationship.body).toMatchObject({ following: false, requested: true });
     }
     expect(await pendingOf(owner)).toEqual([me.username]);
     expect(await profileOf(owner)).toMatchObject({ followers_count: 0 });
@@ -54,6 +37,32 @@ describe('a locked profile', () => {
       oneRequestedOther: true,
       otherRequestedOne: false,
     });
+  });
+
+  test('shows both users where they stand', async () => {
+    const [me, owner] = [await newcomer(), await lockedMember()];
+    const between = async (one: Member, other: Member) =>
+      (await call('GET', `/users/${other.username}/relationship`, one)).body;
+    const nothing = {
+      following: false,
+      followed_by: false,
+      requested: false,
+      requested_by: false,
+      blocking: false,
+      blocked_by: false,
+      muting: false,
+    };
+    expect(await between(me, owner)).toEqual(nothing);
+    await act(me, 'follow', owner);
+    expect(await between(me, owner)).toEqual({ ...nothing, requested: true });
+    expect(await between(owner, me)).toEqual({ ...nothing, requested_by: true });
+    await answerRequest(owner, me, 'authorize');
+    expect(await between(me, owner)).toEqual({ ...nothing, following: true });
+    expect(await between(owner, me)).toEqual({ ...nothing, followed_by: true });
+    await act(owner, 'block', me);
+    expect(await between(owner, me)).toEqual({ ...nothing, blocking: true });
+    expect(await between(me, owner)).toEqual({ ...nothing, blocked_by: true });
+    expect((await call('GET', `/users/${me.username}/relationship`, me)).status).toBe(422);
   });
 
   test('keeps the followers from before it was locked', async () => {
@@ -197,70 +206,6 @@ describe('a follow request', () => {
     await call('DELETE', '/users/me', owner);
     const rows = await database.select().from(followRequests);
     expect(rows.filter((row) => [row.followerId, row.followeeId].includes(owner.id))).toEqual([]);
-  });
-});
-
-describe('concurrent changes', () => {
-  test('of the same pair leave a follow, a request or neither, and counts that agree', async () => {
-    const [me, owner] = [await newcomer(), await lockedMember()];
-    const changes = {
-      follow: () => act(me, 'follow', owner),
-      unfollow: () => act(me, 'unfollow', owner),
-      authorize: () => answerRequest(owner, me, 'authorize'),
-      reject: () => answerRequest(owner, me, 'reject'),
-      lock: () => setLocked(owner, true),
-      unlock: () => setLocked(owner, false),
-      block: () => act(owner, 'block', me),
-      unblock: () => act(owner, 'unblock', me),
-      followBack: () => act(owner, 'follow', me),
-    };
-    const names = Object.keys(changes) as (keyof typeof changes)[];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.constantFrom(...names), { minLength: 2, maxLength: 8 }),
-        async (chosen) => {
-          const answers = await Promise.all(chosen.map((name) => changes[name]()));
-          for (const { status } of answers) expect(status).toBeLessThan(500);
-          while (await authorizeBatches(deps));
-          const between = await findRelationship(database, me.id, owner.id);
-          expect(between.oneFollowsOther && between.oneRequestedOther).toBe(false);
-          if (between.blockedByOther)
-            expect(between.oneFollowsOther || between.oneRequestedOther).toBe(false);
-          const owned = await profileOf(owner);
-          if (!owned.locked) expect(between.oneRequestedOther).toBe(false);
-          expect(owned.followers_count).toBe(Number(between.oneFollowsOther));
-          expect((await profileOf(me)).followees_count).toBe(Number(between.oneFollowsOther));
-        },
-      ),
-      { numRuns: 40 },
-    );
-    const versions = (await messagesNamed('user.followed'))
-      .concat(await messagesNamed('user.unfollowed'))
-      .filter((row) => row.aggregateId === `${me.id}:${owner.id}`)
-      .map((row) => row.aggregateVersion)
-      .sort((one, other) => one - other);
-    expect(versions).toEqual(versions.map((_, index) => index + 1));
-  });
-
-  test('two locked users who ask each other and answer at once do not deadlock', async () => {
-    const [one, other] = [await lockedMember(), await lockedMember()];
-    for (let round = 0; round < 5; round++) {
-      await Promise.all([act(one, 'follow', other), act(other, 'follow', one)]);
-      await Promise.all([answerRequest(one, other, 'authorize'), answerRequest(other, one, 'authorize')]);
-      expect(await profileOf(one)).toMatchObject({ followers_count: 1, followees_count: 1 });
-      await Promise.all([act(one, 'unfollow', other), act(other, 'unfollow', one)]);
-    }
-    expect(await profileOf(other)).toMatchObject({ followers_count: 0, followees_count: 0 });
-  });
-
-  test('an unlock never leaves a request that arrives at the same moment', async () => {
-    for (let round = 0; round < 10; round++) {
-      const [me, owner] = [await newcomer(), await lockedMember()];
-      const [followed] = await Promise.all([act(me, 'follow', owner), setLocked(owner, false)]);
-      expect([202, 204]).toContain(followed.status);
-      while (await authorizeBatches(deps));
-      expect(await profileOf(owner)).toMatchObject({ followers_count: 1 });
-    }
   });
 });
 

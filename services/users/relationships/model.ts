@@ -10,6 +10,18 @@ export const FollowRequestNotFound = defineProblem(
   'Follow request not found',
 );
 
+/** The relationship of the caller with a user; the names are Mastodon's. */
+export const Relationship = Type.Object({
+  following: Type.Boolean(),
+  followed_by: Type.Boolean(),
+  requested: Type.Boolean({ description: 'Whether my request to follow waits for approval' }),
+  requested_by: Type.Boolean({ description: 'Whether the user waits for my approval' }),
+  blocking: Type.Boolean(),
+  blocked_by: Type.Boolean(),
+  muting: Type.Boolean(),
+});
+export type Relationship = Static<typeof Relationship>;
+
 /** Where the caller stands with a user after asking to follow them. */
 export const FollowState = Type.Object({
   following: Type.Boolean(),

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { PageQuery } from '#kit/http/pagination';
-import { noContent, paged } from '#kit/http/responses';
+import { accepted, noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import { ProfilePage } from '../accounts/model';
 import type { UsersDeps } from '../deps';
@@ -19,8 +19,9 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       '/users/follow/:username',
       async ({ caller, params, set }) => {
         const state = await service.follow(deps, caller, params.username);
-        set.status = state.requested ? 202 : 204;
-        return state.requested ? state : undefined;
+        if (state.requested) return accepted(set, `/users/${params.username}/relationship`, state);
+        set.status = 204;
+        return undefined;
       },
       {
         user: true,
@@ -86,6 +87,16 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       '/users/me/follow-requests/:username/reject',
       ({ caller, params, set }) => noContent(set, service.rejectFollowRequest(deps, caller, params.username)),
       { user: true, ...byUsername, ...describe('Reject a follow request (idempotent)', 'Relationships') },
+    )
+    .get(
+      '/users/:username/relationship',
+      ({ caller, params }) => service.readRelationship(deps, caller, params.username),
+      {
+        user: true,
+        ...byUsername,
+        response: model.Relationship,
+        ...describe('Get my relationship with a user', 'Relationships'),
+      },
     )
     .get(
       '/users/:username/followees',

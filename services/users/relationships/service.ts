@@ -8,7 +8,14 @@ import { lockUsers, type UserRow } from '../accounts/store';
 import { profileView } from '../accounts/views';
 import type { UsersDeps } from '../deps';
 import { acceptRequest, endFollow, setBlock, setFollow, setMute } from './changes';
-import { Blocked, FollowLimitReached, FollowRequestNotFound, type FollowState, NotOneself } from './model';
+import {
+  Blocked,
+  FollowLimitReached,
+  FollowRequestNotFound,
+  type FollowState,
+  NotOneself,
+  type Relationship,
+} from './model';
 import * as requests from './requests-store';
 import * as store from './store';
 
@@ -91,6 +98,26 @@ export const unmute = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
     setMute(transaction, { userId: caller.id, otherId: target.id, active: false }),
   );
+
+/** @throws NotOneself */
+export async function readRelationship(
+  deps: UsersDeps,
+  caller: Caller,
+  username: string,
+): Promise<Relationship> {
+  const { id } = await requireActiveUser(deps, username);
+  if (id === caller.id) throw new NotOneself();
+  const between = await store.findRelationship(deps.database, caller.id, id);
+  return {
+    following: between.oneFollowsOther,
+    followed_by: between.otherFollowsOne,
+    requested: between.oneRequestedOther,
+    requested_by: between.otherRequestedOne,
+    blocking: between.blockedByOne,
+    blocked_by: between.blockedByOther,
+    muting: between.mutedByOne,
+  };
+}
 
 /** Locks both users, then makes the change and writes its events in one transaction. */
 async function changeRelationship(

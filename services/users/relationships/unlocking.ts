@@ -56,8 +56,11 @@ async function authorizeBatch(deps: UnlockingDeps, followeeId: string): Promise<
       return 0;
     }
     let count = 0;
-    for (const followerId of followerIds.filter((id) => locked.has(id))) {
-      const entries = (await acceptRequest(deps, transaction, { followerId, followeeId })) ?? [];
+    for (const followerId of followerIds) {
+      const pair = { followerId, followeeId };
+      // Erased since they were read, and the request with them.
+      if (!locked.has(followerId)) continue;
+      const entries = (await acceptRequest(deps, transaction, pair)) ?? [];
       await writeOutbox(transaction, entries);
       count += entries.length;
     }
