@@ -52,11 +52,10 @@ export const lineOfText = (limits: TextLimits, options: StringOptions = {}): TSt
 function registered(min: number, max: number, maxUnits: number): string {
   const name = `text-${min}-${max}-${maxUnits}`;
   if (!FormatRegistry.Has(name))
-    FormatRegistry.Set(name, (typed) => {
-      // As it is stored (`normalizeText`): forms send CR LF, and NFC makes a few texts longer.
-      const value = typed.replace(/\r\n?/g, '\n').normalize('NFC');
+    FormatRegistry.Set(name, (value) => {
       if (hasUnprintable(value) || (min > 0 && isBlank(value))) return false;
-      if (value.length > maxUnits) return false;
+      // NFC may take three times as many code units (UAX #15, section 11.2).
+      if (value.length * 3 > maxUnits && value.normalize('NFC').length > maxUnits) return false;
       // Graphemes are no more than code units, and no fewer than a text of one byte each needs.
       if (value.length <= max && min <= 1) return true;
       const length = countGraphemes(value);

@@ -29,7 +29,7 @@ const profileFields = {
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
   phone_number: Type.Optional(phoneNumber({ description: 'Stored in the form +4930123456 (E.164)' })),
-  date_of_birth: Type.Optional(calendarDate()),
+  date_of_birth: Type.Optional(calendarDate({ from: '1900-01-01', until: 'today' })),
 };
 
 export const NewUser = Type.Object({
