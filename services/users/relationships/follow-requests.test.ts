@@ -23,7 +23,9 @@ describe('a locked profile', () => {
   test('is asked for approval: following it makes a request and no event, however often', async () => {
     const [me, owner] = [await newcomer(), await lockedMember()];
     for (let round = 0; round < 2; round++) {
-      const { status, body, headers } = await act(me, 'follow', owner);
+      const typed = round === 0 ? owner.username : `%0A${owner.username.toUpperCase()}`;
+      const { status, body, headers } = await call('POST', `/users/follow/${typed}`, me);
+      expect(headers.get('location')).toBe(`/users/${owner.username}/relationship`);
       expect([status, body]).toEqual([202, { following: false, requested: true }]);
       const relationship = await call('GET', String(headers.get('location')), me);
       expect(relationship.body).toMatchObject({ following: false, requested: true });

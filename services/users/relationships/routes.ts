@@ -4,6 +4,7 @@ import { access } from '#kit/http/access';
 import { PageQuery } from '#kit/http/pagination';
 import { accepted, noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
+import { usernameKey } from '#kit/text/identity';
 import { ProfilePage } from '../accounts/model';
 import type { UsersDeps } from '../deps';
 import * as model from './model';
@@ -19,7 +20,8 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       '/users/follow/:username',
       async ({ caller, params, set }) => {
         const state = await service.follow(deps, caller, params.username);
-        if (state.requested) return accepted(set, `/users/${params.username}/relationship`, state);
+        if (state.requested)
+          return accepted(set, `/users/${usernameKey(params.username)}/relationship`, state);
         set.status = 204;
         return undefined;
       },
