@@ -32,7 +32,16 @@ const MAX_AGE_SECONDS = 600;
 
 /** Response fields pages may read besides the safelisted ones. */
 const EXPOSED_HEADERS = [
-  ...['ETag', 'Link', 'Location', 'Content-Disposition', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
+  ...[
+    'ETag',
+    'Link',
+    'Location',
+    'Content-Location',
+    'Content-Disposition',
+    'Retry-After',
+    'RateLimit',
+    'RateLimit-Policy',
+  ],
   ...['WWW-Authenticate', 'X-Request-ID', 'X-Registry-Revision', 'Idempotency-Replayed'],
   ...['Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'],
   ...['Upload-Offset', 'Upload-Length', 'Upload-Expires', 'Upload-Metadata'],

@@ -1,5 +1,5 @@
-import { bindCursor } from './cursor';
-import { nextLink, type Page } from './pagination';
+import { bindCursor } from './lists/cursor';
+import { nextLink, type Page } from './lists/pagination';
 import { pathOf } from './request-path';
 
 /** The part of Elysia's `set` that responses need. */

@@ -4,7 +4,7 @@ import { Elysia } from 'elysia';
 import { testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { access } from './access';
-import { PageOf, PageQuery, readPageQuery, toPage } from './pagination';
+import { PageOf, PageQuery, readPageQuery, toPage } from './lists/pagination';
 import { platform } from './platform';
 import { paged } from './responses';
 

@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
 import { type FieldError, Problem, ValidationFailed } from '../errors/problem';
 import { unknownMembers } from './body/unknown-members';
-import { unbindCursor } from './cursor';
+import { unbindCursor } from './lists/cursor';
 
 const MAX_FIELD_ERRORS = 20;
 /** A name is repeated in an error only where a schema could hold it: it may be anything that a client sent. */

@@ -24,7 +24,7 @@ export const timeOrderedId = customType<{ data: string; driverData: number | str
  *
  * @param length code points
  */
-export const identity = (name: string, length: number) =>
+export const exactText = (name: string, length: number) =>
   customType<{ data: string }>({
     dataType: () => `varchar(${length}) character set utf8mb4 collate utf8mb4_bin`,
   })(name);
@@ -41,12 +41,6 @@ export const json = <Value>(name: string) =>
     dataType: () => 'json',
     toDriver: (value) => JSON.stringify(value),
     fromDriver: (value) => (typeof value === 'string' ? JSON.parse(value) : value) as Value,
-  })(name);
-
-/** Text that is compared code point by code point, for the canonical keys of `kit/text`: no collation decides what is equal. */
-export const exactText = (name: string, length: number) =>
-  customType<{ data: string }>({
-    dataType: () => `varchar(${length}) character set utf8mb4 collate utf8mb4_bin`,
   })(name);
 
 /** The clock of the database server in UTC, for times that several instances compare. */

@@ -65,7 +65,7 @@ const isProblemClass = (value: unknown): value is ProblemClass =>
   'status' in value &&
   typeof value.status === 'number';
 
-/** `services/likes/model.ts` belongs to likes, `kit/http/pagination.ts` to every service. */
+/** `services/likes/model.ts` belongs to likes, `kit/http/lists/pagination.ts` to every service. */
 function ownerOf(file: string): string {
   const [folder = '', name = ''] = file.split('/');
   if (folder === 'kit') return EVERY_SERVICE;

@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Executor } from '#kit/mysql/database';
 import type { ExampleItemsDeps } from './deps';
 import { type Item, ItemNotFound, type NewItem } from './model';

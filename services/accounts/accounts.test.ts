@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { Problem } from '#kit/errors/problem';
-import { encodeCursor, InvalidCursor } from '#kit/http/pagination';
+import { encodeCursor, InvalidCursor } from '#kit/http/lists/pagination';
 import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';

@@ -4,7 +4,7 @@ import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import { access } from '#kit/http/access';
 import { requestKey, sendStored } from '#kit/http/idempotency';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { created, paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';

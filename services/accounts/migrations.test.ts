@@ -1,30 +1,17 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import { migrateDatabase } from '#kit/mysql/migrations';
-import { migrateUpTo } from '../../tests/support/earlier-migrations';
-import { testDatabase, testRuntime } from '../../tests/support/servers';
+import { oldDatabase } from '../../tests/support/old-database';
 import { reverseOnce } from './ledger';
 import { findTransfer } from './store';
 
-const runtime = testRuntime('accounts-migrations');
-const storage = await testDatabase();
-afterAll(async () => {
-  await runtime.close();
-  await storage.drop();
-});
+const storage = await oldDatabase('accounts', '0000_initial');
+afterAll(storage.drop);
 
 test('a transfer that the version before has reversed cannot be reversed again, any other in parts', async () => {
   const { database } = storage;
-  const options = {
-    address: storage.address,
-    folder: `${import.meta.dir}/migrations`,
-    log: runtime.log,
-    signal: runtime.closing,
-  };
   const bytes = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
   const id = () => Bun.randomUUIDv7();
   const [sender, receiver, reversed, open] = [id(), id(), id(), id()];
-  await migrateUpTo('0000_initial', options);
   for (const account of [sender, receiver])
     await database.execute(sql`insert into accounts (id, owner_id, currency, overdraft_limit)
       values (${bytes(account)}, ${bytes(id())}, 'EUR', 10000)`);
@@ -36,7 +23,7 @@ test('a transfer that the version before has reversed cannot be reversed again, 
     (id, external_id, kind, sender_id, receiver_id, amount, currency, description, state, reverses)
     values (${bytes(id())}, ${bytes(id())}, 'reversal', ${bytes(receiver)}, ${bytes(sender)}, 500, 'EUR', 'Seeds', 'posted', ${bytes(reversed)})`);
 
-  await migrateDatabase(options);
+  await storage.migrate();
   const transferOf = async (transfer: string) => {
     const row = await findTransfer(database, transfer);
     if (row === undefined) throw new Error('no such transfer');

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Uuid } from '#contracts/messages';
 import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
 import { lineOfText, text } from '#kit/text/schema';
 

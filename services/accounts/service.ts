@@ -1,8 +1,8 @@
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
 import { Forbidden, ValidationFailed } from '#kit/errors/problem';
-import { checkedPages } from '#kit/http/checked-pages';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
+import { checkedPages } from '#kit/http/lists/checked-pages';
+import { InvalidCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { isCurrency } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
 import type { AccountsDeps } from './deps';

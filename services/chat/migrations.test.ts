@@ -1,13 +1,12 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import { migrateFully, migrateUpTo } from '../../tests/support/migrate-up-to';
-import { testDatabase } from '../../tests/support/servers';
+import { oldDatabase } from '../../tests/support/old-database';
 import { backfillClientKeys } from './messages/backfill';
 import { messages, roomMembers, rooms } from './schema';
 
-const storage = await testDatabase();
+const storage = await oldDatabase('chat', '0000_rooms-and-messages');
 afterAll(storage.drop);
-const { address, database } = storage;
+const { database } = storage;
 
 const [ada, bob] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
 const bytes = (uuid: string) => Buffer.from(uuid.replaceAll('-', ''), 'hex');
@@ -23,7 +22,6 @@ const insertRoom = (name: string, isPrivate = false) =>
     values (${name}, ${epoch()}, ${isPrivate}, utc_timestamp(3))`);
 
 test('data of the first version gets canonical keys, and nothing is lost', async () => {
-  await migrateUpTo(address, 'chat', 1);
   const names = ['lobby', ' lobby', '\u00a0solo', '..', 'a%2Fb', 'Café'];
   for (const name of names) await insertRoom(name);
   await insertRoom('club', true);
@@ -44,7 +42,7 @@ test('data of the first version gets canonical keys, and nothing is lost', async
   await insertMessage(ada, null);
   await insertMessage(nobody, 'k');
 
-  await migrateFully(address, 'chat');
+  await storage.migrate();
   await backfillClientKeys(database);
   await backfillClientKeys(database);
 

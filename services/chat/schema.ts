@@ -10,7 +10,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { identity, moment, uuid } from '#kit/mysql/columns';
+import { exactText, moment, uuid } from '#kit/mysql/columns';
 
 const sequence = (name: string) => bigint(name, { mode: 'number', unsigned: true });
 
@@ -19,7 +19,7 @@ export const rooms = mysqlTable(
   {
     id: int('id', { unsigned: true }).autoincrement().primaryKey(),
     /** Its own canonical key, in NFC and trimmed, which no reader can tell from what was typed. `Lobby` and `lobby` are two. */
-    name: identity('name', 512).notNull(),
+    name: exactText('name', 512).notNull(),
     /** Identifies this room among all that ever have its name: sequence numbers are comparable within one epoch only. */
     epoch: uuid('epoch').notNull(),
     isPrivate: boolean('is_private').notNull().default(false),
@@ -44,7 +44,7 @@ export const roomMembers = mysqlTable(
     roomId: int('room_id', { unsigned: true }).notNull(),
     userId: uuid('user_id').notNull(),
     /** For display, as of when the member was added. */
-    username: identity('username', 30).notNull(),
+    username: exactText('username', 30).notNull(),
     addedAt: moment('added_at').notNull(),
   },
   (table) => [
@@ -67,9 +67,9 @@ export const messages = mysqlTable(
     phoneNumber: varchar('phone_number', { length: 32 }),
     avatar: varchar('avatar', { length: 2048 }),
     /** As the client sent it. */
-    clientId: identity('client_id', 64),
+    clientId: exactText('client_id', 64),
     /** Its canonical key. NFC takes up to three code points for one. */
-    clientKey: identity('client_key', 192),
+    clientKey: exactText('client_key', 192),
     /** Whose client ids are unique among each other: the sender, or a digest of the anonymous session. */
     clientScope: uuid('client_scope'),
     sentAt: moment('sent_at').notNull(),

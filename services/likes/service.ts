@@ -1,7 +1,7 @@
 import { LikeWithdrawn } from '#contracts/events/likes';
 import { LikeValidate } from '#contracts/jobs/likes';
 import type { Caller } from '#kit/auth/caller';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { LikesDeps } from './deps';
 import type { Like, PopularQuery, PostLikes } from './model';
 import { requirePostId } from './post-id';

@@ -8,7 +8,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { identity, moment, uuid } from '#kit/mysql/columns';
+import { exactText, moment, uuid } from '#kit/mysql/columns';
 import { KEY_LENGTH } from './address-key';
 
 export { outbox } from '#kit/messaging/tables';
@@ -25,12 +25,12 @@ export const mails = mysqlTable(
     eventId: uuid('event_id').notNull(),
     template: varchar('template', { length: 64 }).notNull(),
     /** The user's id, else the address's canonical key: a user's address may change between two attempts. */
-    recipient: identity('recipient', KEY_LENGTH).notNull(),
+    recipient: exactText('recipient', KEY_LENGTH).notNull(),
     userId: uuid('user_id'),
     /** Unknown until the mail to a user is claimed. */
     address: varchar('address', { length: 254 }),
     /** The address's canonical key. */
-    addressKey: identity('address_key', KEY_LENGTH),
+    addressKey: exactText('address_key', KEY_LENGTH),
     name: varchar('name', { length: 200 }),
     subject: varchar('subject', { length: 255 }),
     category: varchar('category', { length: 32 }),

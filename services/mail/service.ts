@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { isUuid, uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
 import { addressKey } from './address-key';

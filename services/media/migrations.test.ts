@@ -1,17 +1,15 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import { migrateFully, migrateUpTo } from '../../tests/support/migrate-up-to';
-import { testDatabase } from '../../tests/support/servers';
+import { oldDatabase } from '../../tests/support/old-database';
 import { backfillTagKeys, findTags } from './files/tags-store';
 import { categories, mediaTags } from './schema';
 
-const storage = await testDatabase();
+const storage = await oldDatabase('media', '0000_initial');
 afterAll(storage.drop);
-const { address, database } = storage;
+const { database } = storage;
 const bytes = (uuid: string) => Buffer.from(uuid.replaceAll('-', ''), 'hex');
 
 test('tags and categories of the first version get canonical keys, and nothing is lost', async () => {
-  await migrateUpTo(address, 'media', 1);
   // As on servers whose collation tells composed and decomposed letters apart.
   await database.execute(
     sql`alter table media_tag modify name varchar(64) character set utf8mb4 collate utf8mb4_general_ci not null`,
@@ -28,7 +26,7 @@ test('tags and categories of the first version get canonical keys, and nothing i
     insert into category (id, siblings_of, title, slug, level, path, created_by, created_at)
     values (${bytes(file)}, ${top}, 'Sınır X', 'sınır-x', 0, 'sınır-x', ${bytes(file)}, utc_timestamp(3))`);
 
-  await migrateFully(address, 'media');
+  await storage.migrate();
   await backfillTagKeys(database);
   await backfillTagKeys(database);
 

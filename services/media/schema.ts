@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { identity, json, moment, uuid } from '#kit/mysql/columns';
+import { exactText, json, moment, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
@@ -98,7 +98,7 @@ export const mediaTags = mysqlTable(
     /** As it was typed first. */
     name: varchar('name', { length: 256 }).notNull(),
     /** Its canonical key. Null only until the service has derived it for a row from before there were any. */
-    key: identity('tag_key', 768),
+    key: exactText('tag_key', 768),
   },
   (table) => [uniqueIndex('media_tag_key').on(table.key)],
 );
@@ -187,7 +187,7 @@ export const categories = mysqlTable(
     siblingsOf: uuid('siblings_of').notNull(),
     title: varchar('title', { length: 960 }).notNull(),
     /** Its own canonical key. */
-    slug: identity('slug', 80).notNull(),
+    slug: exactText('slug', 80).notNull(),
     /** 0 at the top level. */
     level: int('level', { unsigned: true }).notNull(),
     /** Slugs from the top level to this one, like `animals/birds`. */

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { TimeOrderedId, Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
 
 export const NotificationNotFound = defineProblem('notification.not-found', 404, 'Notification not found');

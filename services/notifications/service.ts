@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { deleteExpired } from './deletion-store';
 import type { NotificationsDeps } from './deps';

@@ -4,7 +4,7 @@ import { Uuid } from '#contracts/messages';
 import { validated } from '#kit/errors/validation';
 import { access } from '#kit/http/access';
 import { requestKey, requiredRequestKey, sendStored } from '#kit/http/idempotency';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';

@@ -1,32 +1,19 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { createMysqlPool } from '#kit/mysql/database';
-import { migrateDatabase } from '#kit/mysql/migrations';
 import { findViolations } from '../../scripts/audit/check';
 import { paymentInvariants } from '../../scripts/audit/invariants';
-import { migrateUpTo } from '../../tests/support/earlier-migrations';
-import { testDatabase, testRuntime } from '../../tests/support/servers';
+import { oldDatabase } from '../../tests/support/old-database';
 import { listPayments, listRefunds } from './store';
 
-const runtime = testRuntime('payments-migrations');
-const storage = await testDatabase();
-afterAll(async () => {
-  await runtime.close();
-  await storage.drop();
-});
+const storage = await oldDatabase('payments', '0000_initial');
+afterAll(storage.drop);
 
-const options = {
-  address: storage.address,
-  folder: `${import.meta.dir}/migrations`,
-  log: runtime.log,
-  signal: runtime.closing,
-};
 const bytes = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
 
 test('refunds of the version before are of the whole payment, and the audit holds', async () => {
   const { database } = storage;
   const [payer, refunded, refunding] = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
-  await migrateUpTo('0000_initial', options);
   for (const [id, state] of [
     [refunded, 'refunded'],
     [refunding, 'succeeded'],
@@ -51,7 +38,7 @@ test('refunds of the version before are of the whole payment, and the audit hold
     await database.execute(sql`insert into refunds (id, payment_id, state)
       values (${bytes(Bun.randomUUIDv7())}, ${bytes(payment)}, ${state})`);
 
-  await migrateDatabase(options);
+  await storage.migrate();
   const rows = await listPayments(database, { userId: payer, beforeId: null, limit: 10 });
   expect(rows.map(({ id, description }) => [id, description])).toEqual([
     [refunding, 'Stickers'],

@@ -1,8 +1,8 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import { checkedPages } from '#kit/http/checked-pages';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
+import { checkedPages } from '#kit/http/lists/checked-pages';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { parseAmount } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';

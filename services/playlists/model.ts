@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { lineOfText, text } from '#kit/text/schema';
 
 export const PlaylistNotFound = defineProblem('playlist.not-found', 404, 'Playlist not found');

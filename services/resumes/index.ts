@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { conditional, IfMatch, versioned } from '#kit/http/conditional';
 import { requestKey, sendStored } from '#kit/http/idempotency';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';

@@ -1,6 +1,6 @@
 import { type Static, type TString, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { lineOfText, text } from '#kit/text/schema';
 
 export const ResumeNotFound = defineProblem('resume.not-found', 404, 'Résumé not found');

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
-import { checkedPages } from '#kit/http/checked-pages';
 import { requireIfMatch } from '#kit/http/conditional';
 import { etagOfVersion } from '#kit/http/etag';
 import {
@@ -11,7 +10,8 @@ import {
   type RequestKey,
   type StoredResponse,
 } from '#kit/http/idempotency';
-import { type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
+import { checkedPages } from '#kit/http/lists/checked-pages';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import { acceptedChange, acceptedResume } from './accepted';

@@ -6,7 +6,7 @@ import { access } from '#kit/http/access';
 import { conditional } from '#kit/http/conditional';
 import { isTokenValid } from '#kit/http/event-streams';
 import { requestKey, sendStored } from '#kit/http/idempotency';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';

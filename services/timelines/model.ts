@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { TimeOrderedId, Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
 
 export const PostNotFound = defineProblem('post.not-found', 404, 'Post not found');

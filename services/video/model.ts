@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { text } from '#kit/text/schema';
 
 export const VideoNotFound = defineProblem('video.not-found', 404, 'Video not found');

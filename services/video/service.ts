@@ -1,5 +1,5 @@
 import { sleep } from '#kit/core/back-off';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { matches } from './catalogue';
 import type { VideoDeps } from './deps';
 import {

@@ -4,7 +4,7 @@ import { parseBearer } from '#kit/auth/bearer';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
 import { gatewayOptions } from '#kit/http/gateway-options';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { created, noContent, paged, type ResponseSet } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';

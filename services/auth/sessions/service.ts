@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Client } from '#kit/http/client-address';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Transaction } from '#kit/mysql/database';
 import { type Authorizations, findAuthorizations } from '../credentials/authorizations';
 import { findByUserId, lockByUserId } from '../credentials/store';

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { RoomName, Timestamp, Username } from '../rooms/model';
 
 export const Member = Type.Object({ username: Type.String(), added_at: Timestamp });

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { Forbidden } from '#kit/errors/problem';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { ChatDeps } from '../deps';
 import { requireReadableRoom } from '../rooms/access';
 import { NotTheOwner } from '../rooms/model';

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
-import { InvalidCursor, type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { InvalidCursor, type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { ChatDeps } from '../deps';
 import { changeFrame } from '../live/frames';
 import { findReadableRoom, requireReadableRoom } from '../rooms/access';

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import { uuidv7 } from '#kit/core/ids';
-import { migrateFully } from '../../../tests/support/migrate-up-to';
+import { migrateDatabase } from '#kit/mysql/migrations';
 import { testDatabase, testRuntime } from '../../../tests/support/servers';
 import { findRoom, insertRoom } from '../rooms/store';
 import type { Draft } from './store';
@@ -12,7 +12,12 @@ afterAll(async () => {
   await runtime.close();
   await storage.drop();
 });
-await migrateFully(storage.address, 'chat');
+await migrateDatabase({
+  address: storage.address,
+  folder: `${import.meta.dir}/../migrations`,
+  log: runtime.log,
+  signal: runtime.closing,
+});
 
 const draft = (changed: Partial<Draft> = {}): Draft => ({
   id: uuidv7(),

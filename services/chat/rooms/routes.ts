@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { created, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { ChatDeps } from '../deps';

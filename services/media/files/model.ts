@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
 import { text } from '#kit/text/schema';
 

@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { removeAvatarOf } from '../avatars/service';
 import { deleteUnreferenced, releaseReferences } from '../blobs/store';

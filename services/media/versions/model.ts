@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { contentFields } from '../files/model';
 
 export const VersionNotFound = defineProblem('file.version-not-found', 404, 'File version not found');

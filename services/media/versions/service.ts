@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { publishAvatarIfReady } from '../avatars/service';
 import type { MediaDeps } from '../deps';

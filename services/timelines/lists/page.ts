@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { encodeCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/pagination';
+import { encodeCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import type { TimelinesDeps } from '../deps';
 import type { Post } from '../model';
 import { hydrate, readVisible } from '../posts/hydration';

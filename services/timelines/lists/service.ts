@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import type { Page, PageQuery } from '#kit/http/pagination';
+import type { Page, PageQuery } from '#kit/http/lists/pagination';
 import { hashtagKey } from '#kit/text/entities';
 import { listBookmarks } from '../bookmarks/store';
 import type { TimelinesDeps } from '../deps';

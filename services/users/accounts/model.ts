@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
 import { emailAddress, languageTag, phoneNumber, webUrl } from '#kit/text/fields';
 import { newPassword, typedPassword } from '#kit/text/password';

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Transaction } from '#kit/mysql/database';
 import { currentTrace } from '#kit/tracing/context';
 import type { UsersDeps } from '../deps';

@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { type Page, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { type PreparedPassword, preparePassword, sendCredentials } from '../accounts/credentials';

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf, PageQuery } from '#kit/http/pagination';
+import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { Email, Password, ProfileChange, Username } from '../accounts/model';
 
 export const UserQuery = Type.Composite([

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { PageQuery } from '#kit/http/pagination';
+import { PageQuery } from '#kit/http/lists/pagination';
 import { accepted, noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import { usernameKey } from '#kit/text/identity';

@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { type Profile, UserNotFound } from '../accounts/model';

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
-import { PageOf } from '#kit/http/pagination';
+import { PageOf } from '#kit/http/lists/pagination';
 import { text } from '#kit/text/schema';
 
 export const RoleNotFound = defineProblem('role.not-found', 404, 'Role not found');

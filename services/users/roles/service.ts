@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
-import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/pagination';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import { lockUser } from '../accounts/lifecycle';

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { defineProblem } from '../errors/problem';
-import { decimalInteger } from './schemas';
+import { defineProblem } from '../../errors/problem';
+import { decimalInteger } from '../schemas';
 
 export const InvalidCursor = defineProblem('request.invalid-cursor', 400, 'Invalid cursor');
 

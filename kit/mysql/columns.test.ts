@@ -4,12 +4,12 @@ import { mysqlTable } from 'drizzle-orm/mysql-core';
 import fc from 'fast-check';
 import { identityKey } from '#kit/text/identity';
 import { testDatabase } from '../../tests/support/servers';
-import { identity } from './columns';
+import { exactText } from './columns';
 
 const storage = await testDatabase();
 afterAll(storage.drop);
 const { database } = storage;
-const keys = mysqlTable('keys', { key: identity('text_key', 700).primaryKey() });
+const keys = mysqlTable('keys', { key: exactText('text_key', 700).primaryKey() });
 await database.execute(
   sql`create table ${keys} (text_key varchar(700) character set utf8mb4 collate utf8mb4_bin primary key)`,
 );

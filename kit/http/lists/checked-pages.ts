@@ -1,7 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
-import type { Logger } from '../core/log';
-import { describeError } from '../errors/describe-error';
+import type { Logger } from '../../core/log';
+import { describeError } from '../../errors/describe-error';
 import { type Page, toPage } from './pagination';
 
 interface CheckedRows<Row, Item> {
