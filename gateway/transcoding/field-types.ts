@@ -1,5 +1,6 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import type { FieldError } from '#kit/errors/problem';
+import type { MemberPath } from '#kit/http/body/unknown-members';
 
 /** Maximum nesting of messages. */
 const MAX_DEPTH = 20;
@@ -11,6 +12,22 @@ export const isJsonRecord = (value: unknown): value is JsonRecord =>
 
 /** Well-known types have their own JSON forms, handled by the protobuf library: timestamps, durations, structs. */
 export const isWellKnown = ({ typeName }: DescMessage): boolean => typeName.startsWith('google.protobuf.');
+
+/**
+ * The members of a JSON object that its message has no field for, by the contract's field names: like the services' own
+ * routes, the gateway accepts a request whole or rejects it.
+ */
+export function unknownMembersOf(message: DescMessage, json: JsonRecord): MemberPath[] {
+  return Object.entries(json).flatMap(([name, value]) => {
+    const field = message.fields.find((one) => one.name === name);
+    if (field === undefined) return [[name]];
+    const inner = field.fieldKind === 'map' ? undefined : field.message;
+    if (inner === undefined || isWellKnown(inner)) return [];
+    const unknown = (one: unknown) => (isJsonRecord(one) ? unknownMembersOf(inner, one) : []);
+    if (!Array.isArray(value)) return unknown(value).map((path) => [name, ...path]);
+    return value.flatMap((item, index) => unknown(item).map((path) => [name, String(index), ...path]));
+  });
+}
 
 /**
  * Selects the values a message has fields for, by the contract's field names. Others are ignored.

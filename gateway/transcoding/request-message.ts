@@ -8,7 +8,8 @@ import {
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { type FieldError, ValidationFailed } from '#kit/errors/problem';
-import { isJsonRecord, type JsonRecord, matchingFields, valueOfText } from './field-types';
+import { unknownFields } from '#kit/http/body/unknown-members';
+import { isJsonRecord, type JsonRecord, matchingFields, unknownMembersOf, valueOfText } from './field-types';
 import type { TranscodedRoute } from './rules';
 
 /** Maximum errors per response. */
@@ -26,7 +27,7 @@ export interface ReadRequest {
 /**
  * Encodes the request message of a route.
  *
- * @throws ValidationFailed naming each field that does not match the contract's type
+ * @throws ValidationFailed naming each field that the contract does not know or that does not match the contract's type
  */
 export function requestMessage(route: TranscodedRoute, request: ReadRequest): Uint8Array {
   const { input } = route.rpc;
@@ -40,11 +41,18 @@ export const messageOfTexts = (message: DescMessage, texts: Iterable<[string, st
 
 function fieldsOfBody({ rpc, body: target }: TranscodedRoute, { query, body }: ReadRequest): JsonRecord {
   if (target === null) return fieldsOfTexts(rpc.input, query);
-  if (target !== '*') return { ...fieldsOfTexts(rpc.input, query), [target.name]: body };
+  if (target !== '*')
+    return { ...fieldsOfTexts(rpc.input, query), ...known(rpc.input, { [target.name]: body }) };
   if (body === undefined) return {};
   if (!isJsonRecord(body))
     throw new ValidationFailed({ errors: [{ field: 'body', message: 'Expected object' }] });
-  return body;
+  return known(rpc.input, body);
+}
+
+function known(message: DescMessage, json: JsonRecord): JsonRecord {
+  const unknown = unknownMembersOf(message, json);
+  if (unknown.length > 0) throw unknownFields(unknown);
+  return json;
 }
 
 function fieldsOfTexts(message: DescMessage, texts: Iterable<[string, string]>): JsonRecord {

@@ -3,7 +3,6 @@ import type { Runtime } from '#kit/core/runtime';
 import {
   DependencyUnavailable,
   InternalError,
-  MalformedBody,
   UnsupportedMediaType,
   ValidationFailed,
 } from '#kit/errors/problem';
@@ -12,6 +11,7 @@ import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/
 import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
+import { parseJson } from '#kit/http/body/json';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
@@ -92,11 +92,11 @@ async function readMessage(
   tokens: TokenVerifier,
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   if (route.upload !== null) return uploadMessages(route, route.upload, request);
-  const body = route.body === null ? undefined : await readJson(request);
   const queryStart = target.indexOf('?');
   const path = queryStart === -1 ? target : target.slice(0, queryStart);
   const query = new URLSearchParams(queryStart === -1 ? '' : target.slice(queryStart));
   try {
+    const body = route.body === null ? undefined : await readBody(request);
     return requestMessage(route, { path, query, body });
   } catch (failure) {
     // As in the services: without a valid token the response is 401, and does not describe the body.
@@ -106,18 +106,14 @@ async function readMessage(
   }
 }
 
-async function readJson(request: Request): Promise<unknown> {
-  const text = await request.text();
-  if (text === '') return undefined;
-  const [mediaType = ''] = (request.headers.get('content-type') ?? '').split(';');
+async function readBody(request: Request): Promise<unknown> {
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength === 0) return undefined;
+  const contentType = request.headers.get('content-type') ?? '';
+  const [mediaType = ''] = contentType.split(';');
   if (mediaType.trim().toLowerCase() !== 'application/json')
     throw new UnsupportedMediaType({ detail: 'Send application/json.' });
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's message contains the input.
-    throw new MalformedBody();
-  }
+  return parseJson(bytes, contentType);
 }
 
 function outgoing({ headers, signal }: Request, clientAddress: string): OutgoingCall {

@@ -1,12 +1,8 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
-import { type FieldError, Problem, ValidationFailed } from '../errors/problem';
-import { unknownMembers } from './body/unknown-members';
+import { Problem } from '../errors/problem';
+import { unknownFields, unknownMembers } from './body/unknown-members';
 import { unbindCursor } from './lists/cursor';
-
-const MAX_FIELD_ERRORS = 20;
-/** A name is repeated in an error only where a schema could hold it: it may be anything that a client sent. */
-const FIELD_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 interface RouteSchemas {
   readonly body: TSchema | undefined;
@@ -36,11 +32,11 @@ export function createStrictness(app: AnyElysia): (request: ReceivedRequest) => 
     schemas ??= schemasOf(app);
     const known = schemas.get(`${method === 'HEAD' ? 'GET' : method} ${route}`);
     if (known === undefined) return undefined;
-    const errors = [
+    const unknown = [
       ...(known.body === undefined ? [] : unknownMembers(known.body, body)),
       ...(known.query === undefined ? [] : unknownMembers(known.query, query)),
-    ].map(fieldError);
-    if (errors.length > 0) return new ValidationFailed({ errors: errors.slice(0, MAX_FIELD_ERRORS) });
+    ];
+    if (unknown.length > 0) return unknownFields(unknown);
     return known.query === undefined ? undefined : readCursor(pathname, query);
   };
 }
@@ -54,11 +50,6 @@ function readCursor(pathname: string, query: Record<string, unknown>): Problem |
     if (failure instanceof Problem) return failure;
     throw failure;
   }
-}
-
-function fieldError(path: readonly string[]): FieldError {
-  const names = path.slice(0, path.findIndex((name) => !FIELD_NAME.test(name)) >>> 0);
-  return { field: names.join('.') || 'body', message: 'Unknown field' };
 }
 
 const schemasOf = (app: AnyElysia): Map<string, RouteSchemas> =>

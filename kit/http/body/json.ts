@@ -7,17 +7,21 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 const MAX_FIELD_ERRORS = 20;
 const MAX_DEPTH = 100;
 
+/** Reads a JSON body like `parseJson`. */
+export const readJson = async (request: Request, contentType: string): Promise<unknown> =>
+  parseJson(await request.arrayBuffer(), contentType);
+
 /**
- * Reads a JSON body without repairing it: nothing becomes U+FFFD in silence.
+ * Parses a JSON body without repairing it: nothing becomes U+FFFD in silence.
  *
  * @param contentType the whole header, whose `charset` may name UTF-8 only
  * @throws MalformedBody (400) when the bytes are no UTF-8 or no JSON
  * @throws UnsupportedMediaType (415) for another charset
  * @throws ValidationFailed (422) naming each member that holds half of a character
  */
-export async function readJson(request: Request, contentType: string): Promise<unknown> {
+export function parseJson(bytes: ArrayBuffer, contentType: string): unknown {
   requireUtf8(contentType);
-  const source = decode(await request.arrayBuffer());
+  const source = decode(bytes);
   let value: unknown;
   try {
     value = JSON.parse(source);

@@ -1,7 +1,23 @@
 import { type TSchema, TypeGuard } from '@sinclair/typebox';
+import { type Problem, ValidationFailed } from '../../errors/problem';
+
+const MAX_FIELD_ERRORS = 20;
+/** A name is repeated in an error only where a schema could hold it: it may be anything that a client sent. */
+const FIELD_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Where a member stands: `['items', '0', 'prise']`. */
 export type MemberPath = readonly string[];
+
+/** The problem of a request with members that nothing reads. @param paths at least one */
+export const unknownFields = (paths: readonly MemberPath[]): Problem =>
+  new ValidationFailed({
+    errors: paths
+      .slice(0, MAX_FIELD_ERRORS)
+      .map((path) => ({ field: fieldName(path), message: 'Unknown field' })),
+  });
+
+const fieldName = (path: MemberPath): string =>
+  path.slice(0, path.findIndex((name) => !FIELD_NAME.test(name)) >>> 0).join('.') || 'body';
 
 /**
  * The members of a value that its schema does not name: a request is honoured whole or refused, never half-understood. An
