@@ -39,10 +39,10 @@ function echoEvents(): WebSocketEvents {
 const open = { public: true } as const;
 
 const app = new Elysia({ name: 'echo' })
+  // The body is echoed as text, whatever its media type: before the platform, which would parse JSON.
+  .onParse(({ request }) => request.text())
   .use(platform(runtime, { description: 'Echoes requests.' }))
   .use(access(tokens))
-  // The body is echoed as text, whatever its media type.
-  .onParse(({ request }) => request.text())
   .get('/echo', echo, open)
   .get('/echo/*', echo, open)
   .post('/echo', echo, open)
