@@ -30,7 +30,8 @@ export function unknownMembersOf(message: DescMessage, json: JsonRecord): Member
 }
 
 /**
- * Selects the values a message has fields for, by the contract's field names. Others are ignored.
+ * Selects the values a message has fields for, by the contract's field names. Unknown members of a body were rejected before, by
+ * `unknownMembersOf`.
  *
  * @param errors receives each field whose value does not match the contract's type
  */
