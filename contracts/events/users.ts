@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { AggregateVersion, defineEvent, Uuid } from '#contracts/messages';
+import { AggregateVersion, defineEvent, TimeOrderedId, Uuid } from '#contracts/messages';
 
 /** The replicated fields of a user. `version` increases with every change of the user. */
 const Person = Type.Object({
@@ -90,6 +90,32 @@ export const UserUnfollowed = defineEvent({
   exchange: 'users',
   consumers: ['timelines'],
   data: Follow,
+});
+
+const FollowRequest = { id: TimeOrderedId, follower_id: Uuid, followee_id: Uuid };
+
+/** A user asks to follow a locked profile; its owner is notified. */
+export const UserFollowRequested = defineEvent({
+  name: 'user.follow-requested',
+  version: 1,
+  exchange: 'users',
+  consumers: ['notifications'],
+  data: Type.Object(FollowRequest),
+});
+
+/**
+ * A follow request is no longer pending: authorized, rejected by the owner of the profile, or withdrawn by the user who
+ * asked. Not published when either is deleted: `user.deleted` ends their requests.
+ */
+export const UserFollowRequestClosed = defineEvent({
+  name: 'user.follow-request-closed',
+  version: 1,
+  exchange: 'users',
+  consumers: ['notifications', 'notifications-records'],
+  data: Type.Object({
+    ...FollowRequest,
+    outcome: Type.Union([Type.Literal('authorized'), Type.Literal('rejected'), Type.Literal('withdrawn')]),
+  }),
 });
 
 const Block = Type.Object({ blocker_id: Uuid, blocked_id: Uuid, version: AggregateVersion });

@@ -1,8 +1,8 @@
 import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
-import { MAX_NAMED_ACTORS } from './rules';
-import { notificationActors, notifications, recipients, settings } from './schema';
+import { ENDING_TYPES, type EndingObject, MAX_NAMED_ACTORS } from './rules';
+import { endedObjects, notificationActors, notifications, recipients, settings } from './schema';
 import { lockRecipient } from './store';
 
 const BATCH_ROWS = 500;
@@ -76,13 +76,18 @@ export async function deleteRecipient(database: Database, userId: string): Promi
   });
 }
 
-/** Deletes all notifications about an object. */
-export async function deleteObject(database: Database, objectId: string): Promise<void> {
+/** Deletes the notifications that end with an object, and keeps later ones from being recorded. Idempotent. */
+export async function endObject(database: Database, kind: EndingObject, objectId: string): Promise<void> {
+  // First: a recording that has not seen it holds a lock that this waits for, and its notification is found below.
+  await database
+    .insert(endedObjects)
+    .values({ kind, id: objectId, endedAt: DATABASE_NOW })
+    .onDuplicateKeyUpdate({ set: { id: objectId } });
   for (;;) {
     const rows = await database
       .select({ id: notifications.id, userId: notifications.userId })
       .from(notifications)
-      .where(eq(notifications.objectId, objectId))
+      .where(and(eq(notifications.objectId, objectId), inArray(notifications.type, ENDING_TYPES[kind])))
       .limit(BATCH_ROWS);
     for (const { id, userId } of rows)
       await inTransaction(database, async (transaction) => {
@@ -93,17 +98,25 @@ export async function deleteObject(database: Database, objectId: string): Promis
   }
 }
 
-/** Deletes notifications that have not changed for `retentionDays`. */
+/** Deletes notifications that have not changed for `retentionDays`, and the ends of objects from before. */
 export async function deleteExpired(
   database: Database,
   retentionDays: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const cutoff = sql`${DATABASE_NOW} - interval ${retentionDays} day`;
+  while (!signal.aborted) {
+    const [deleted] = await database
+      .delete(endedObjects)
+      .where(lt(endedObjects.endedAt, cutoff))
+      .limit(BATCH_ROWS);
+    if (deleted.affectedRows < BATCH_ROWS) break;
+  }
   while (!signal.aborted) {
     const rows = await database
       .select({ id: notifications.id })
       .from(notifications)
-      .where(lt(notifications.changedAt, sql`${DATABASE_NOW} - interval ${retentionDays} day`))
+      .where(lt(notifications.changedAt, cutoff))
       .limit(BATCH_ROWS);
     const ids = rows.map((row) => row.id);
     await inTransaction(database, (transaction) => deleteNotifications(transaction, ids));

@@ -20,6 +20,8 @@ export const NotificationType = Type.Union(
     Type.Literal('payment'),
     Type.Literal('like-withdrawn'),
     Type.Literal('poll-ended'),
+    Type.Literal('follow-request'),
+    Type.Literal('follow-accepted'),
   ],
   { error: 'Expected a type of notification' },
 );
@@ -28,9 +30,14 @@ export const Notification = Type.Object({
   id: Type.String({ examples: ['1536462838005760'] }),
   type: NotificationType,
   text: Type.String({ examples: ['alice and 7 others liked your post'] }),
-  object_id: Type.String({ description: 'Id of the post, person, payment or poll it is about' }),
+  object_id: Type.String({
+    description: 'Id of the post, person, payment, poll or follow request it is about',
+  }),
   subject_id: Type.Optional(
-    Type.String({ description: 'Id of what to open, like the newest reply, when it is not the object' }),
+    Type.String({
+      description:
+        'Id of what to open, like the newest reply or the person who asks, when it is not the object',
+    }),
   ),
   reason: Type.Optional(
     Type.String({
@@ -92,6 +99,8 @@ export const SettingsView = Type.Object(
     payment: Delivery,
     'like-withdrawn': Delivery,
     'poll-ended': Delivery,
+    'follow-request': Delivery,
+    'follow-accepted': Delivery,
   },
   {
     description:

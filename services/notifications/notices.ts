@@ -2,7 +2,13 @@ import { inTransaction, type Transaction } from '#kit/mysql/database';
 import type { NotificationsDeps } from './deps';
 import type { Notice } from './model';
 import { findPeople, findSuppressed } from './people-store';
-import { isMailedInDigest, MAX_NAMED_ACTORS } from './rules';
+import {
+  ENDING_OBJECTS,
+  type EndingObject,
+  endingObjectOf,
+  isMailedInDigest,
+  MAX_NAMED_ACTORS,
+} from './rules';
 import * as store from './store';
 
 /**
@@ -32,7 +38,8 @@ async function recordForRecipient(
   // First, so that a concurrent block waits for this lock and then deletes what was recorded before it.
   let position = await store.lockRecipient(transaction, userId);
   const settings = await store.readSettings(transaction, userId);
-  const wanted = await withoutSuppressed(transaction, userId, notices);
+  const current = await withoutEnded(transaction, notices);
+  const wanted = await withoutSuppressed(transaction, userId, current);
   let recorded = 0;
   let isMailDue = false;
   for (const group of Map.groupBy(wanted, groupKeyOf).values()) {
@@ -47,6 +54,19 @@ async function recordForRecipient(
   const mailInSeconds = isMailDue ? deps.digestSeconds : null;
   if (recorded > 0) await store.advanceRecipient(transaction, userId, { position, mailInSeconds });
   return recorded;
+}
+
+/** Drops notices about objects that have ended: events arrive in any order. */
+async function withoutEnded(transaction: Transaction, notices: readonly Notice[]): Promise<Notice[]> {
+  const ended = new Map<EndingObject, Set<string>>();
+  for (const kind of ENDING_OBJECTS) {
+    const ids = notices.flatMap((each) => (endingObjectOf(each.type) === kind ? each.object_id : []));
+    ended.set(kind, await store.findEnded(transaction, kind, [...new Set(ids)]));
+  }
+  return notices.filter(({ type, object_id: objectId }) => {
+    const kind = endingObjectOf(type);
+    return kind === undefined || !ended.get(kind)?.has(objectId);
+  });
 }
 
 /** Drops a recipient's own actions and those of suppressed and erased actors; all when the recipient is erased. */

@@ -3,6 +3,7 @@ import type {
   UserBlocked,
   UserCreated,
   UserDeleted,
+  UserFollowRequestClosed,
   UserMuted,
   UserUnblocked,
   UserUnmuted,
@@ -10,7 +11,7 @@ import type {
 } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
 import { inTransaction } from '#kit/mysql/database';
-import { deleteActor, deleteActorFrom, deleteObject, deleteRecipient } from './deletion-store';
+import { deleteActor, deleteActorFrom, deleteRecipient, endObject } from './deletion-store';
 import type { NotificationsDeps } from './deps';
 import { deleteRelations, upsertPerson, upsertRestriction } from './people-store';
 import { blocks, mutes } from './schema';
@@ -23,6 +24,7 @@ export type ReplicatedEvent = MessageOf<
   | typeof UserUnblocked
   | typeof UserMuted
   | typeof UserUnmuted
+  | typeof UserFollowRequestClosed
   | typeof PostDeleted
 >;
 
@@ -65,6 +67,8 @@ export async function applyEvent({ database }: NotificationsDeps, event: Replica
       return;
     }
     case 'post.deleted':
-      return deleteObject(database, event.data.id);
+      return endObject(database, 'post', event.data.id);
+    case 'user.follow-request-closed':
+      return endObject(database, 'follow-request', event.data.id);
   }
 }

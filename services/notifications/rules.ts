@@ -7,6 +7,8 @@ export const TYPES = [
   'payment',
   'like-withdrawn',
   'poll-ended',
+  'follow-request',
+  'follow-accepted',
 ] as const;
 export type NotificationType = (typeof TYPES)[number];
 
@@ -25,7 +27,21 @@ export const DEFAULT_SETTINGS: Settings = {
   payment: 'mail',
   'like-withdrawn': 'app',
   'poll-ended': 'app',
+  'follow-request': 'app',
+  'follow-accepted': 'app',
 };
+
+/** Objects that end, and the types of notifications that end with them. */
+export const ENDING_TYPES = {
+  post: ['like', 'reply', 'mention', 'repost'],
+  'follow-request': ['follow-request'],
+} as const satisfies Record<string, readonly NotificationType[]>;
+export type EndingObject = keyof typeof ENDING_TYPES;
+export const ENDING_OBJECTS = ['post', 'follow-request'] as const satisfies readonly EndingObject[];
+
+/** @returns undefined for a type whose notifications stay */
+export const endingObjectOf = (type: NotificationType): EndingObject | undefined =>
+  ENDING_OBJECTS.find((kind) => (ENDING_TYPES[kind] as readonly NotificationType[]).includes(type));
 
 /** Likes have a digest mail of their own; all other types share one. */
 export const isMailedInDigest = (type: NotificationType, delivery: Delivery): boolean =>
@@ -42,6 +58,8 @@ const ACTIONS: Readonly<
   mention: 'mentioned you',
   repost: 'reposted your post',
   follow: 'followed you',
+  'follow-request': 'wants to follow you',
+  'follow-accepted': 'accepted your follow request',
 };
 
 const PAYMENT_STATES: ReadonlyMap<string, string> = new Map([

@@ -10,7 +10,7 @@ import {
   varchar,
 } from 'drizzle-orm/mysql-core';
 import { json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
-import { DELIVERIES, TYPES } from './rules';
+import { DELIVERIES, ENDING_OBJECTS, TYPES } from './rules';
 
 export { outbox } from '#kit/messaging/tables';
 
@@ -94,6 +94,20 @@ export const notificationActors = mysqlTable(
   (table) => [
     primaryKey({ columns: [table.notificationId, table.actorId] }),
     index('notification_actors_actor').on(table.actorId),
+  ],
+);
+
+/** Objects that have ended: a notice that arrives later must not be recorded. Kept as long as notifications. */
+export const endedObjects = mysqlTable(
+  'ended_objects',
+  {
+    kind: mysqlEnum('kind', ENDING_OBJECTS).notNull(),
+    id: varchar('id', { length: 36 }).notNull(),
+    endedAt: moment('ended_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.id] }),
+    index('ended_objects_ended').on(table.endedAt),
   ],
 );
 

@@ -1,8 +1,14 @@
 import { and, count, desc, eq, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { DEFAULT_SETTINGS, type Delivery, type NotificationType, type Settings } from './rules';
-import { notificationActors, notifications, recipients, settings } from './schema';
+import {
+  DEFAULT_SETTINGS,
+  type Delivery,
+  type EndingObject,
+  type NotificationType,
+  type Settings,
+} from './rules';
+import { endedObjects, notificationActors, notifications, recipients, settings } from './schema';
 
 export type NotificationRow = typeof notifications.$inferSelect;
 export type NotificationKey = Pick<NotificationRow, 'userId' | 'type' | 'objectId' | 'reason'>;
@@ -34,6 +40,22 @@ export async function advanceRecipient(
     .update(recipients)
     .set({ position, ...(mailInSeconds !== null && { mailDueAt: due }) })
     .where(eq(recipients.userId, userId));
+}
+
+/** The objects among these that have ended. Until the transaction ends, none of the others does. */
+export async function findEnded(
+  transaction: Transaction,
+  kind: EndingObject,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await transaction
+    .select({ id: endedObjects.id })
+    .from(endedObjects)
+    .where(and(eq(endedObjects.kind, kind), inArray(endedObjects.id, [...ids])))
+    // Locks the gaps of those that are not there as well; such locks exclude nobody but an insert.
+    .for('update');
+  return new Set(rows.map((row) => row.id));
 }
 
 export async function findByKey(

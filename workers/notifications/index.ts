@@ -2,7 +2,7 @@ import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
 import { PollEnded } from '#contracts/events/polls';
 import { PostCreated } from '#contracts/events/posts';
-import { UserFollowed } from '#contracts/events/users';
+import { UserFollowed, UserFollowRequestClosed, UserFollowRequested } from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { limitConcurrency } from '#kit/core/concurrency-limit';
@@ -17,6 +17,8 @@ const EVENTS = [
   PostLiked,
   LikeWithdrawn,
   UserFollowed,
+  UserFollowRequested,
+  UserFollowRequestClosed,
   PollEnded,
   PaymentSucceeded,
   PaymentFailed,

@@ -76,3 +76,20 @@ test('the author and the voters of an ended poll get one notice each', () => {
     [author, undefined, 'voted'],
   ]);
 });
+
+test('a follow request is noticed by the owner of the profile, its authorization by the one who asked', () => {
+  const request = { id: '9', follower_id: mentioned, followee_id: author };
+  const asked: NotifyingEvent = { ...created({}), name: 'user.follow-requested', data: request };
+  expect(noticesOf(asked)).toMatchObject([
+    { user_id: author, type: 'follow-request', actor_id: mentioned, object_id: '9', subject_id: mentioned },
+  ]);
+  const closed = (outcome: 'authorized' | 'rejected' | 'withdrawn'): NotifyingEvent => ({
+    ...created({}),
+    name: 'user.follow-request-closed',
+    data: { ...request, outcome },
+  });
+  expect(noticesOf(closed('authorized'))).toMatchObject([
+    { user_id: mentioned, type: 'follow-accepted', actor_id: author, object_id: '9', subject_id: author },
+  ]);
+  expect([...noticesOf(closed('rejected')), ...noticesOf(closed('withdrawn'))]).toEqual([]);
+});

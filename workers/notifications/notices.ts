@@ -2,7 +2,7 @@ import type { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import type { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
 import type { PollEnded } from '#contracts/events/polls';
 import type { PostCreated } from '#contracts/events/posts';
-import type { UserFollowed } from '#contracts/events/users';
+import type { UserFollowed, UserFollowRequestClosed, UserFollowRequested } from '#contracts/events/users';
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
 import type { MessageOf } from '#contracts/messages';
 
@@ -11,6 +11,8 @@ export type NotifyingEvent = MessageOf<
   | typeof PostLiked
   | typeof LikeWithdrawn
   | typeof UserFollowed
+  | typeof UserFollowRequested
+  | typeof UserFollowRequestClosed
   | typeof PollEnded
   | typeof PaymentSucceeded
   | typeof PaymentFailed
@@ -31,6 +33,18 @@ export function noticesOf(event: NotifyingEvent): Notice[] {
     case 'user.followed': {
       const { follower_id, followee_id } = event.data;
       return [notice('follow', followee_id, { actor_id: follower_id, object_id: followee_id })];
+    }
+    case 'user.follow-requested': {
+      const { id, follower_id, followee_id } = event.data;
+      const about = { actor_id: follower_id, object_id: id, subject_id: follower_id };
+      return [notice('follow-request', followee_id, about)];
+    }
+    case 'user.follow-request-closed': {
+      const { id, follower_id, followee_id, outcome } = event.data;
+      // As elsewhere, nobody is told of a rejection.
+      if (outcome !== 'authorized') return [];
+      const about = { actor_id: followee_id, object_id: id, subject_id: followee_id };
+      return [notice('follow-accepted', follower_id, about)];
     }
     case 'poll.ended':
       return noticesOfPoll(event.data);

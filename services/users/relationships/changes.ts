@@ -1,7 +1,14 @@
 import type { OutboxEntry } from '#kit/messaging/outbox';
 import type { Transaction } from '#kit/mysql/database';
 import type { UsersDeps } from '../deps';
-import { blockChanged, followChanged, muteChanged } from './events';
+import {
+  blockChanged,
+  followChanged,
+  followRequestClosed,
+  followRequested,
+  muteChanged,
+  type RequestOutcome,
+} from './events';
 import * as requests from './requests-store';
 import * as store from './store';
 
@@ -15,14 +22,38 @@ export async function setFollow(
   return version === null ? [] : [followChanged(follow, version)];
 }
 
-/** Ends a follow, or withdraws the request for it. */
-export async function endFollow(
+/** Asks to follow a locked profile. There must be no request yet. */
+export async function requestFollow(
   deps: Pick<UsersDeps, 'nextId'>,
   transaction: Transaction,
   pair: requests.FollowPair,
 ): Promise<OutboxEntry[]> {
-  await requests.deleteRequest(transaction, pair);
-  return setFollow(deps, transaction, { ...pair, active: false });
+  const request = { ...pair, since: deps.nextId() };
+  await requests.insertRequest(transaction, request);
+  return [followRequested(request)];
+}
+
+/** Deletes a pending request. */
+export async function closeRequest(
+  transaction: Transaction,
+  pair: requests.FollowPair,
+  outcome: RequestOutcome,
+): Promise<OutboxEntry[]> {
+  const request = await requests.deleteRequest(transaction, pair);
+  return request === undefined ? [] : [followRequestClosed(request, outcome)];
+}
+
+/** Ends a follow, or the request for it. @param pair.endedBy one of the two */
+export async function endFollow(
+  deps: Pick<UsersDeps, 'nextId'>,
+  transaction: Transaction,
+  { endedBy, ...pair }: requests.FollowPair & { endedBy: string },
+): Promise<OutboxEntry[]> {
+  const outcome = endedBy === pair.followerId ? 'withdrawn' : 'rejected';
+  return [
+    ...(await closeRequest(transaction, pair, outcome)),
+    ...(await setFollow(deps, transaction, { ...pair, active: false })),
+  ];
 }
 
 /** Turns a request into a follow. @returns undefined if there is no request */
@@ -31,8 +62,9 @@ export async function acceptRequest(
   transaction: Transaction,
   pair: requests.FollowPair,
 ): Promise<OutboxEntry[] | undefined> {
-  if (!(await requests.deleteRequest(transaction, pair))) return undefined;
-  return setFollow(deps, transaction, { ...pair, active: true });
+  const closed = await closeRequest(transaction, pair, 'authorized');
+  if (closed.length === 0) return undefined;
+  return [...closed, ...(await setFollow(deps, transaction, { ...pair, active: true }))];
 }
 
 export async function setBlock(

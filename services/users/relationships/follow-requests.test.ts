@@ -20,7 +20,7 @@ describe('a locked profile', () => {
     expect([(await profileOf(open)).locked, (await profileOf(shut)).locked]).toEqual([false, true]);
   });
 
-  test('is asked for approval: following it makes a request and no event, however often', async () => {
+  test('is asked for approval: following it makes a request and no follow, however often', async () => {
     const [me, owner] = [await newcomer(), await lockedMember()];
     for (let round = 0; round < 2; round++) {
       const typed = round === 0 ? owner.username : `%0A${owner.username.toUpperCase()}`;
@@ -116,7 +116,7 @@ describe('a follow request', () => {
     expect(statusOf(await act(me, 'follow', owner))).toBe(204);
   });
 
-  test('is rejected without an event, and may be made again', async () => {
+  test('is rejected without a follow, and may be made again', async () => {
     const [me, owner] = [await newcomer(), await lockedMember()];
     await act(me, 'follow', owner);
     for (let round = 0; round < 2; round++)

@@ -9,25 +9,28 @@ export interface FollowPair {
   readonly followeeId: string;
 }
 
+/** `since` is also its id. */
+export type FollowRequest = FollowPair & { readonly since: string };
+
 const isRequest = ({ followerId, followeeId }: FollowPair) =>
   and(eq(followRequests.followerId, followerId), eq(followRequests.followeeId, followeeId));
 
-export async function insertRequest(
-  transaction: Transaction,
-  request: FollowPair & { since: string },
-): Promise<void> {
+export async function insertRequest(transaction: Transaction, request: FollowRequest): Promise<void> {
   await transaction.insert(followRequests).values(request);
 }
 
 export const isRequested = async (executor: Executor, pair: FollowPair): Promise<boolean> =>
   (await executor.$count(followRequests, isRequest(pair))) > 0;
 
-/** Deletes a request. Both users must be locked. @returns whether there was one */
-export async function deleteRequest(transaction: Transaction, pair: FollowPair): Promise<boolean> {
+/** Deletes a request. Both users must be locked. @returns the request, undefined if there was none */
+export async function deleteRequest(
+  transaction: Transaction,
+  pair: FollowPair,
+): Promise<FollowRequest | undefined> {
   // Deleting a row that does not exist would lock the gap against the requests of other users.
-  if (!(await isRequested(transaction, pair))) return false;
-  await transaction.delete(followRequests).where(isRequest(pair));
-  return true;
+  const [request] = await transaction.select().from(followRequests).where(isRequest(pair));
+  if (request !== undefined) await transaction.delete(followRequests).where(isRequest(pair));
+  return request;
 }
 
 export const countSentRequests = (executor: Executor, followerId: string): Promise<number> =>

@@ -7,7 +7,15 @@ import { requireActiveUser } from '../accounts/service';
 import { lockUsers, type UserRow } from '../accounts/store';
 import { profileView } from '../accounts/views';
 import type { UsersDeps } from '../deps';
-import { acceptRequest, endFollow, setBlock, setFollow, setMute } from './changes';
+import {
+  acceptRequest,
+  closeRequest,
+  endFollow,
+  requestFollow,
+  setBlock,
+  setFollow,
+  setMute,
+} from './changes';
 import {
   Blocked,
   FollowLimitReached,
@@ -42,9 +50,9 @@ export async function follow(deps: UsersDeps, caller: Caller, username: string):
     const max = deps.flags.value('follow-limit', MAX_FOLLOWEES, caller);
     if (me.followeesCount + (await requests.countSentRequests(transaction, caller.id)) >= max)
       throw new FollowLimitReached({ detail: `You can follow at most ${max} users.` });
-    if (!target.locked) return setFollow(deps, transaction, { ...pair, active: true });
-    await requests.insertRequest(transaction, { ...pair, since: deps.nextId() });
-    return [];
+    return target.locked
+      ? requestFollow(deps, transaction, pair)
+      : setFollow(deps, transaction, { ...pair, active: true });
   });
   return { following: !requested, requested };
 }
@@ -52,14 +60,22 @@ export async function follow(deps: UsersDeps, caller: Caller, username: string):
 /** Unfollows a user, or withdraws the request to follow them. */
 export const unfollow = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
-    endFollow(deps, transaction, { followerId: caller.id, followeeId: target.id }),
+    endFollow(deps, transaction, { followerId: caller.id, followeeId: target.id, endedBy: caller.id }),
   );
 
 /** Blocks a user and ends the follows and requests in both directions. */
 export const block = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, async (transaction, target) => [
-    ...(await endFollow(deps, transaction, { followerId: caller.id, followeeId: target.id })),
-    ...(await endFollow(deps, transaction, { followerId: target.id, followeeId: caller.id })),
+    ...(await endFollow(deps, transaction, {
+      followerId: caller.id,
+      followeeId: target.id,
+      endedBy: caller.id,
+    })),
+    ...(await endFollow(deps, transaction, {
+      followerId: target.id,
+      followeeId: caller.id,
+      endedBy: caller.id,
+    })),
     ...(await setBlock(transaction, { userId: caller.id, otherId: target.id, active: true })),
   ]);
 
@@ -79,10 +95,9 @@ export const authorizeFollowRequest = (deps: UsersDeps, caller: Caller, username
 
 /** Deletes a request to follow the caller. A user who follows already stays a follower. */
 export const rejectFollowRequest = (deps: UsersDeps, caller: Caller, username: string) =>
-  changeRelationship(deps, caller, username, async (transaction, follower) => {
-    await requests.deleteRequest(transaction, { followerId: follower.id, followeeId: caller.id });
-    return [];
-  });
+  changeRelationship(deps, caller, username, (transaction, follower) =>
+    closeRequest(transaction, { followerId: follower.id, followeeId: caller.id }, 'rejected'),
+  );
 
 export const unblock = (deps: UsersDeps, caller: Caller, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>

@@ -14,13 +14,16 @@ export interface RecordRequest {
 export interface Notice {
   /** The recipient. */
   user_id: string;
-  /** `like`, `reply`, `mention`, `repost`, `follow`, `payment`, `like-withdrawn` or `poll-ended`. */
+  /**
+   * `like`, `reply`, `mention`, `repost`, `follow`, `payment`, `like-withdrawn`, `poll-ended`, `follow-request` or
+   * `follow-accepted`.
+   */
   type: string;
   /** The user who did it; unset where there is none. */
   actor_id?:
     | string
     | undefined;
-  /** The object it is about: a post, a user, a payment, a poll. Notices about the same object are one notification. */
+  /** The object it is about: a post, a user, a payment, a poll, a follow request. Notices about the same object are one notification. */
   object_id: string;
   /** The resource to show, where it is not the object: for example the reply. */
   subject_id?:
