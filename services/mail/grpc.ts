@@ -30,10 +30,13 @@ const DECISIONS: Readonly<Record<Decision['kind'], DecisionCode>> = {
   'in-progress': DecisionCode.DECISION_IN_PROGRESS,
   failed: DecisionCode.DECISION_FAILED,
   unsubscribed: DecisionCode.DECISION_UNSUBSCRIBED,
+  bounced: DecisionCode.DECISION_BOUNCED,
+  suppressed: DecisionCode.DECISION_SUPPRESSED,
 };
 
 const OUTCOMES: Readonly<Partial<Record<Outcome, SendResult['outcome']>>> = {
   [Outcome.OUTCOME_SENT]: 'sent',
   [Outcome.OUTCOME_FAILED]: 'failed',
   [Outcome.OUTCOME_DEFERRED]: 'deferred',
+  [Outcome.OUTCOME_BOUNCED]: 'bounced',
 };

@@ -178,6 +178,7 @@ describe('sending', () => {
     for (const [outcome, decision] of [
       [Outcome.OUTCOME_SENT, Decision.DECISION_ALREADY_SENT],
       [Outcome.OUTCOME_FAILED, Decision.DECISION_FAILED],
+      [Outcome.OUTCOME_BOUNCED, Decision.DECISION_BOUNCED],
     ] as const) {
       const request = sendRequest();
       const { mail_id, attempt } = await client.beginSending(request);

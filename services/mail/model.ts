@@ -37,9 +37,11 @@ export const Mail = Type.Object({
     Type.Literal('sent'),
     Type.Literal('failed'),
     Type.Literal('unsubscribed'),
+    Type.Literal('bounced', { description: 'The recipient was rejected permanently' }),
+    Type.Literal('suppressed', { description: 'Not sent: earlier mails to the address bounced' }),
   ]),
   attempts: Type.Integer(),
-  reason: NullableText('Why it failed, or was last deferred'),
+  reason: NullableText('Why it failed, bounced or was not sent, or was last deferred'),
   created_at: Timestamp,
   sent_at: nullable(Timestamp),
 });
@@ -67,6 +69,7 @@ export const SendRequest = Type.Object({
   name: Type.String({ maxLength: 200 }),
   subject: Type.String({ minLength: 1, maxLength: 255 }),
   category: Type.String({ minLength: 1, maxLength: 32 }),
+  asked_for: Type.Optional(Type.Boolean()),
 });
 export type SendRequest = Static<typeof SendRequest>;
 
@@ -74,7 +77,12 @@ export type SendRequest = Static<typeof SendRequest>;
 export const SendResult = Type.Object({
   mail_id: Uuid,
   attempt: Type.Integer({ minimum: 1 }),
-  outcome: Type.Union([Type.Literal('sent'), Type.Literal('failed'), Type.Literal('deferred')]),
+  outcome: Type.Union([
+    Type.Literal('sent'),
+    Type.Literal('failed'),
+    Type.Literal('deferred'),
+    Type.Literal('bounced'),
+  ]),
   reason: Type.String({ maxLength: 255 }),
 });
 export type SendResult = Static<typeof SendResult>;

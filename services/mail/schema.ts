@@ -34,11 +34,19 @@ export const mails = mysqlTable(
     name: varchar('name', { length: 200 }),
     subject: varchar('subject', { length: 255 }),
     category: varchar('category', { length: 32 }),
-    status: mysqlEnum('status', ['queued', 'sending', 'sent', 'failed', 'unsubscribed']).notNull(),
+    status: mysqlEnum('status', [
+      'queued',
+      'sending',
+      'sent',
+      'failed',
+      'unsubscribed',
+      'bounced',
+      'suppressed',
+    ]).notNull(),
     /** Counts claims; results of an older one are ignored. */
     attempts: int('attempts', { unsigned: true }).notNull().default(0),
     claimedUntil: moment('claimed_until'),
-    /** Why it failed, or was last deferred. */
+    /** Why it failed, bounced or was not sent, or was last deferred. */
     reason: varchar('reason', { length: 255 }),
     createdAt: moment('created_at').notNull(),
     sentAt: moment('sent_at'),
@@ -49,6 +57,19 @@ export const mails = mysqlTable(
     index('mails_user').on(table.userId),
     index('mails_created').on(table.createdAt),
   ],
+);
+
+/** Addresses whose last mails bounced. Like unsubscriptions they outlive users and mails. */
+export const bounces = mysqlTable(
+  'bounces',
+  {
+    /** SHA-256 of the address's canonical key. */
+    addressHash: digest('address_hash').primaryKey(),
+    /** Bounces in a row. */
+    count: int('count', { unsigned: true }).notNull(),
+    lastAt: moment('last_at').notNull(),
+  },
+  (table) => [index('bounces_last').on(table.lastAt)],
 );
 
 /** Unsubscriptions from a category. They outlive users and mails, so the address is stored as a hash only. */

@@ -6,6 +6,7 @@ import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
 import { addressKey } from './address-key';
+import * as bounces from './bounces-store';
 import type { MailDeps } from './deps';
 import {
   type Mail,
@@ -75,7 +76,10 @@ export type Decision =
       readonly unsubscribeUrl?: string;
     }
   | { readonly kind: 'in-progress'; readonly mailId: string; readonly waitMs: number }
-  | { readonly kind: 'sent' | 'failed' | 'unsubscribed'; readonly mailId: string };
+  | {
+      readonly kind: 'sent' | 'failed' | 'bounced' | 'unsubscribed' | 'suppressed';
+      readonly mailId: string;
+    };
 
 /**
  * Claims a mail for one worker at a time. Claims expire, so that a killed worker does not block its mail. A mail is sent
@@ -83,7 +87,7 @@ export type Decision =
  * same `Message-ID`.
  */
 export async function beginSending(deps: MailDeps, request: SendRequest): Promise<Decision> {
-  const { event_id, template, user_id, category, ...recipient } = request;
+  const { event_id, template, user_id, category, asked_for: isAskedFor = false, ...recipient } = request;
   const key = addressKey(request.address);
   const delivery = { ...recipient, addressKey: key, category };
   return inTransaction(deps.database, async (transaction): Promise<Decision> => {
@@ -95,14 +99,20 @@ export async function beginSending(deps: MailDeps, request: SendRequest): Promis
       userId: user_id ?? null,
     });
     const mailId = mail.id;
-    if (mail.status === 'sent' || mail.status === 'failed') return { kind: mail.status, mailId };
+    if (mail.status === 'sent' || mail.status === 'failed' || mail.status === 'bounced')
+      return { kind: mail.status, mailId };
     if (mail.status === 'sending' && mail.claimRemainingMs > 0)
       return { kind: 'in-progress', mailId, waitMs: mail.claimRemainingMs };
     const addressHash = hashOf(key);
     const hashes = [addressHash, hashOf(request.address.toLowerCase())];
     if (category !== TRANSACTIONAL && (await store.isUnsubscribed(transaction, hashes, category))) {
-      await store.markUnsubscribed(transaction, mailId, delivery);
+      await store.markUnsent(transaction, mailId, { ...delivery, status: 'unsubscribed', reason: null });
       return { kind: 'unsubscribed', mailId };
+    }
+    if (!isAskedFor && (await bounces.isSuppressed(transaction, addressHash))) {
+      const reason = `the last ${bounces.MAX_BOUNCES} mails to this address bounced`;
+      await store.markUnsent(transaction, mailId, { ...delivery, status: 'suppressed', reason });
+      return { kind: 'suppressed', mailId };
     }
     await store.claim(transaction, mailId, delivery, deps.claimMs);
     return {
@@ -116,9 +126,21 @@ export async function beginSending(deps: MailDeps, request: SendRequest): Promis
   });
 }
 
-/** @returns false when it was not recorded: another worker has claimed the mail since, or the recipient was erased */
+/**
+ * Records the result of an attempt. Bounces of an address are counted until a mail is delivered to it.
+ *
+ * @returns false when it was not recorded: another worker has claimed the mail since, or the recipient was erased
+ */
 export async function finishSending(deps: MailDeps, result: SendResult): Promise<boolean> {
-  return store.finish(deps.database, result);
+  return inTransaction(deps.database, async (transaction) => {
+    const before = await store.finish(transaction, result);
+    if (before === undefined) return false;
+    if (before.addressKey === null || before.status === 'bounced') return true;
+    const addressHash = hashOf(before.addressKey);
+    if (result.outcome === 'bounced') await bounces.countBounce(transaction, addressHash);
+    if (result.outcome === 'sent') await bounces.clearBounces(transaction, addressHash);
+    return true;
+  });
 }
 
 /** @throws UnsubscribeLinkInvalid when this service did not seal the token */
@@ -148,9 +170,13 @@ const BATCH_SIZE = 1_000;
 
 /** Deletes mails older than `retentionDays`, now and every hour: recipients are recorded no longer than necessary. */
 export function deleteOldMailsPeriodically(deps: MailDeps, retentionDays: number): void {
-  repeatEvery(deps.runtime, 'deleting old mails', { everyMs: CLEAN_UP_EVERY_MS }, async () => {
-    while (!deps.runtime.closing.aborted)
-      if ((await store.deleteOlderThan(deps.database, retentionDays, BATCH_SIZE)) < BATCH_SIZE) return;
+  const { runtime, database } = deps;
+  const inBatches = async (deleteBatch: () => Promise<number>) => {
+    while (!runtime.closing.aborted && (await deleteBatch()) === BATCH_SIZE);
+  };
+  repeatEvery(runtime, 'deleting old mails', { everyMs: CLEAN_UP_EVERY_MS }, async () => {
+    await inBatches(() => store.deleteOlderThan(database, retentionDays, BATCH_SIZE));
+    await inBatches(() => bounces.deleteExpiredBounces(database, BATCH_SIZE));
   });
 }
 

@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, ne, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
@@ -57,36 +57,37 @@ export async function claim(
     .where(eq(mails.id, id));
 }
 
-export async function markUnsubscribed(
+/** Records that a mail is not sent. */
+export async function markUnsent(
   transaction: Transaction,
   id: string,
-  delivery: Delivery,
+  unsent: Delivery & { status: 'unsubscribed' | 'suppressed'; reason: string | null },
 ): Promise<void> {
-  await transaction
-    .update(mails)
-    .set({ ...delivery, status: 'unsubscribed' })
-    .where(eq(mails.id, id));
+  await transaction.update(mails).set(unsent).where(eq(mails.id, id));
 }
 
-/** @returns false when another worker holds the claim by now, or the mail was deleted */
-export async function finish(database: Database, result: SendResult): Promise<boolean> {
-  const [update] =
-    result.outcome === 'sent'
-      ? await database
-          .update(mails)
-          .set({ status: 'sent', sentAt: DATABASE_NOW, claimedUntil: null, reason: null })
-          .where(eq(mails.id, result.mail_id))
-      : await database
-          .update(mails)
-          .set({
-            status: result.outcome === 'failed' ? 'failed' : 'queued',
-            claimedUntil: null,
-            reason: result.reason,
-          })
-          .where(
-            and(eq(mails.id, result.mail_id), eq(mails.attempts, result.attempt), ne(mails.status, 'sent')),
-          );
-  return update.affectedRows > 0;
+const STATUS_OF = { sent: 'sent', failed: 'failed', bounced: 'bounced', deferred: 'queued' } as const;
+
+/**
+ * Records the result of an attempt: a sent mail in any case, other results only of the current claim.
+ *
+ * @returns the mail as it was; undefined when another worker holds the claim by now, or the mail was deleted
+ */
+export async function finish(transaction: Transaction, result: SendResult): Promise<MailRow | undefined> {
+  const { outcome } = result;
+  const [mail] = await transaction.select().from(mails).where(eq(mails.id, result.mail_id)).for('update');
+  if (mail === undefined) return undefined;
+  if (outcome !== 'sent' && (mail.attempts !== result.attempt || mail.status === 'sent')) return undefined;
+  await transaction
+    .update(mails)
+    .set({
+      status: STATUS_OF[outcome],
+      claimedUntil: null,
+      reason: outcome === 'sent' ? null : result.reason,
+      ...(outcome === 'sent' && { sentAt: DATABASE_NOW }),
+    })
+    .where(eq(mails.id, mail.id));
+  return mail;
 }
 
 export async function findMail(database: Database, id: string): Promise<MailRow | undefined> {

@@ -2,8 +2,8 @@ import { buffer } from 'node:stream/consumers';
 import PostalMime, { type Email } from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
 
-/** Behavior: accepts mail, rejects recipients with a code, or stalls in the middle of a mail. */
-export type Manner = 'takes' | 'stalls' | 450 | 550;
+/** Behavior: accepts mail, rejects recipients with a code or a reply, or stalls in the middle of a mail. */
+export type Manner = 'takes' | 'stalls' | 450 | 550 | { readonly code: number; readonly text: string };
 
 /** A mail server that stores the mail it accepts. `manner` can be changed at any time. */
 export async function startMailServer(options: { port?: number; manner?: Manner } = {}) {
@@ -17,9 +17,10 @@ export async function startMailServer(options: { port?: number; manner?: Manner 
     logger: false,
     closeTimeout: 100,
     onRcptTo(_address, _session, callback) {
-      if (typeof mailServer.manner === 'number')
-        callback(Object.assign(new Error('5.1.1 no such mailbox'), { responseCode: mailServer.manner }));
-      else callback();
+      const { manner } = mailServer;
+      if (manner === 'takes' || manner === 'stalls') return callback();
+      const reply = typeof manner === 'number' ? { code: manner, text: '5.1.1 no such mailbox' } : manner;
+      callback(Object.assign(new Error(reply.text), { responseCode: reply.code }));
     },
     onData(stream, _session, callback) {
       void buffer(stream).then(async (bytes) => {

@@ -10,7 +10,8 @@ import { type MessageContext, PermanentError, RetryableError } from '#kit/messag
 import { parkClientErrors } from '#kit/messaging/refusals';
 import { parseEmail } from '#kit/text/email';
 import type { EventWorker } from '#kit/worker';
-import { MailDeferred, MailRefused, type Smtp } from './smtp';
+import type { Smtp } from './smtp';
+import { MailBounced, MailDeferred, MailRefused } from './smtp-failures';
 import { type TemplateData, templateDataOf } from './template-data';
 import { renderBody, renderSubject, shorten, toSingleLine } from './templates';
 
@@ -44,6 +45,7 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
         name: recipient.name,
         subject,
         category: content.category,
+        asked_for: content.isAskedFor,
       }),
     );
     if (!isClaimed(claim, recipient, context)) return;
@@ -111,6 +113,12 @@ function isClaimed(claim: Claim, { deliverTo }: Recipient, { log }: MessageConte
     case Decision.DECISION_UNSUBSCRIBED:
       log.info({ mail_id }, 'not sent: the recipient has unsubscribed');
       return false;
+    case Decision.DECISION_BOUNCED:
+      log.info({ mail_id }, 'not sent: the mail server refused the recipient before');
+      return false;
+    case Decision.DECISION_SUPPRESSED:
+      log.info({ mail_id }, 'not sent: earlier mails to this address bounced');
+      return false;
     case Decision.DECISION_IN_PROGRESS:
       throw new RetryableError('another worker is sending the mail', { afterMs: claim.wait_ms });
     case Decision.DECISION_FAILED:
@@ -145,6 +153,11 @@ async function send(
       ...renderBody(content, { name: recipient.name, unsubscribeUrl }),
     });
   } catch (failure) {
+    if (failure instanceof MailBounced) {
+      // An answer, not a failure: nobody can repair it, so it is not parked.
+      await finish(Outcome.OUTCOME_BOUNCED, failure.message);
+      return context.log.info({ mail_id, reason: failure.message }, 'mail bounced');
+    }
     if (failure instanceof MailRefused) {
       await finish(Outcome.OUTCOME_FAILED, failure.message);
       throw new PermanentError(failure.message);

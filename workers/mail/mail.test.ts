@@ -184,14 +184,14 @@ describe('the mail worker', () => {
     ]);
   });
 
-  test('records and parks what the server permanently refuses, also when it is delivered again', async () => {
+  test('parks what the server refuses for good, also when it is delivered again', async () => {
     const address = someAddress();
-    server.manner = 550;
+    server.manner = { code: 554, text: '5.3.4 message too big' };
     const message = await worker.publish(MailRequested, digest({ address }));
     await eventually(async () => (await recordOf(address))?.status === 'failed');
     expect(await recordOf(address)).toMatchObject({
       attempts: 1,
-      reason: 'the mail server refused the mail: 550 5.1.1',
+      reason: 'the mail server refused the mail: 554 5.3.4',
     });
     server.manner = 'takes';
     const reasons: string[] = [];
@@ -202,10 +202,62 @@ describe('the mail worker', () => {
       return reasons.length === 2;
     });
     expect(reasons).toEqual([
-      'PermanentError: the mail server refused the mail: 550 5.1.1',
+      'PermanentError: the mail server refused the mail: 554 5.3.4',
       'PermanentError: the mail server refused the mail before',
     ]);
     expect(mailsTo(address)).toEqual([]);
+  });
+
+  test('records a refused recipient as bounced, once, and parks nothing', async () => {
+    const address = someAddress();
+    server.manner = 550;
+    const message = await worker.publish(MailRequested, digest({ address }));
+    await eventually(async () => (await recordOf(address))?.status === 'bounced');
+    server.manner = 'takes';
+    await worker.publishAgain(MailRequested, message);
+    const after = someAddress();
+    await worker.publish(MailRequested, digest({ address: after }));
+    await eventually(() => mailsTo(after).length === 1);
+    expect(await recordOf(address)).toMatchObject({
+      status: 'bounced',
+      attempts: 1,
+      reason: 'the mail server refused the recipient: 550 5.1.1',
+    });
+    expect(mailsTo(address)).toEqual([]);
+    expect(await worker.parkedReason()).toBeUndefined();
+  });
+
+  test('retries when the server does not relay for us, and blames no address', async () => {
+    const address = someAddress();
+    server.manner = { code: 550, text: '5.7.1 relay access denied' };
+    await worker.publish(MailRequested, digest({ address }));
+    await eventually(async () => ((await recordOf(address))?.attempts ?? 0) >= 2);
+    expect((await recordOf(address))?.reason).toBe('the mail server refuses to send for us: 550 5.7.1');
+    server.manner = 'takes';
+    await eventually(async () => (await recordOf(address))?.status === 'sent');
+  });
+
+  test('writes no more to an address that bounces, except what somebody there has asked for', async () => {
+    const address = someAddress();
+    const statuses = async () => {
+      const { body } = await service.call('GET', `/mails?to=${address}`, { authorization: service.operator });
+      return (body.items as { status: string }[]).map(({ status }) => status);
+    };
+    server.manner = 550;
+    for (let bounced = 1; bounced <= 3; bounced++) {
+      await worker.publish(MailRequested, digest({ address }));
+      await eventually(
+        async () => (await statuses()).filter((status) => status === 'bounced').length === bounced,
+      );
+    }
+    server.manner = 'takes';
+    await worker.publish(MailRequested, digest({ address }));
+    await eventually(async () => (await statuses())[0] === 'suppressed');
+    const values = { link: 'https://rookery.test/reset', expires_at: '2026-11-20T10:00:00.000Z' };
+    await worker.publish(MailRequested, { to: { address }, content: { template: 'password-reset', values } });
+    await eventually(async () => (await statuses())[0] === 'sent');
+    await worker.publish(MailRequested, digest({ address }));
+    await eventually(() => mailsTo(address).length === 2);
   });
 
   test('records a recipient that no server can take as failed, with the reason, and parks nothing', async () => {

@@ -1,6 +1,7 @@
 import { createTransport } from 'nodemailer';
 import { type Runtime, withTimeout } from '#kit/core/runtime';
 import { encodeRecipient, encodeSubject } from './encoded-words';
+import { classifyFailure } from './smtp-failures';
 
 export interface SmtpSettings {
   readonly host: string;
@@ -24,18 +25,8 @@ export interface OutgoingMail {
 }
 
 export interface Smtp {
-  /** @throws MailRefused for a permanent failure, MailDeferred for a transient one */
+  /** @throws MailBounced, MailRefused, MailDeferred */
   send(mail: OutgoingMail): Promise<void>;
-}
-
-/** A permanent failure. The message holds codes only: servers repeat addresses in their texts. */
-export class MailRefused extends Error {
-  override readonly name = 'MailRefused';
-}
-
-/** A transient failure: a retry may succeed. */
-export class MailDeferred extends Error {
-  override readonly name = 'MailDeferred';
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -115,38 +106,3 @@ const unsubscribeHeaders = (url: string | undefined): Record<string, string> =>
   url === undefined
     ? {}
     : { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
-
-/** The commands whose failure concerns the mail, not the connection or the credentials. */
-const MAIL_COMMANDS = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);
-/** RFC 4954: authentication or encryption is required. A matter of configuration, not of the mail. */
-const AUTHENTICATION_CODES = new Set([530, 534, 535, 538]);
-
-/** RFC 5321, section 4.2.1: 5yz replies are permanent failures, 4yz replies are transient. */
-export function classifyFailure(failure: unknown): MailRefused | MailDeferred {
-  const { code, command, responseCode, response } = fieldsOf(failure);
-  const status = /^[245]\.\d{1,3}\.\d{1,3}\b/.exec(response.slice(4))?.[0];
-  const reply = responseCode === undefined ? code : [responseCode, status].filter(Boolean).join(' ');
-  const refused =
-    responseCode === undefined
-      ? // The library itself refuses the addresses or the text.
-        code === 'EENVELOPE' || code === 'EMESSAGE'
-      : responseCode >= 500 && MAIL_COMMANDS.has(command) && !AUTHENTICATION_CODES.has(responseCode);
-  return refused
-    ? new MailRefused(`the mail server refused the mail: ${reply}`)
-    : new MailDeferred(`the mail server deferred the mail: ${reply}`);
-}
-
-function fieldsOf(failure: unknown) {
-  const fields = new Map<string, unknown>(failure instanceof Error ? Object.entries(failure) : []);
-  const textOf = (name: string) => {
-    const value = fields.get(name);
-    return typeof value === 'string' ? value : '';
-  };
-  const responseCode = fields.get('responseCode');
-  return {
-    code: textOf('code') || 'no answer',
-    command: textOf('command'),
-    response: textOf('response'),
-    responseCode: typeof responseCode === 'number' ? responseCode : undefined,
-  };
-}

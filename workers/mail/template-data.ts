@@ -8,6 +8,8 @@ export interface TemplateData {
   readonly template: 'invoice-paid' | MailContent['template'];
   /** `transactional` is always sent; recipients may unsubscribe from the others. */
   readonly category: 'transactional' | 'likes' | 'notifications';
+  /** Somebody at the address has just asked for it, as for a link: sent even if earlier mails bounced. */
+  readonly isAskedFor?: boolean;
   /** The values of the template's placeholders, besides the recipient's `name`. */
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -45,6 +47,7 @@ type ValuesOf<Template> = Extract<MailContent, { template: Template }>['values']
 const passwordReset = ({ link, expires_at }: ValuesOf<'password-reset'>): TemplateData => ({
   template: 'password-reset',
   category: 'transactional',
+  isAskedFor: true,
   values: {
     link,
     expires_at: `${formatDate(expires_at)}, ${expires_at.slice(11, 16)} UTC`,

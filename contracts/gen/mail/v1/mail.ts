@@ -18,6 +18,10 @@ export enum Decision {
   DECISION_FAILED = "DECISION_FAILED",
   /** DECISION_UNSUBSCRIBED - The recipient has unsubscribed from this category. */
   DECISION_UNSUBSCRIBED = "DECISION_UNSUBSCRIBED",
+  /** DECISION_BOUNCED - The recipient does not exist: nothing to repair, nothing to retry. */
+  DECISION_BOUNCED = "DECISION_BOUNCED",
+  /** DECISION_SUPPRESSED - Not sent: several mails to this address bounced in a row. */
+  DECISION_SUPPRESSED = "DECISION_SUPPRESSED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -41,6 +45,12 @@ export function decisionFromJSON(object: any): Decision {
     case 5:
     case "DECISION_UNSUBSCRIBED":
       return Decision.DECISION_UNSUBSCRIBED;
+    case 6:
+    case "DECISION_BOUNCED":
+      return Decision.DECISION_BOUNCED;
+    case 7:
+    case "DECISION_SUPPRESSED":
+      return Decision.DECISION_SUPPRESSED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -62,6 +72,10 @@ export function decisionToNumber(object: Decision): number {
       return 4;
     case Decision.DECISION_UNSUBSCRIBED:
       return 5;
+    case Decision.DECISION_BOUNCED:
+      return 6;
+    case Decision.DECISION_SUPPRESSED:
+      return 7;
     case Decision.UNRECOGNIZED:
     default:
       return -1;
@@ -75,6 +89,8 @@ export enum Outcome {
   OUTCOME_FAILED = "OUTCOME_FAILED",
   /** OUTCOME_DEFERRED - It will be retried. */
   OUTCOME_DEFERRED = "OUTCOME_DEFERRED",
+  /** OUTCOME_BOUNCED - The recipient was rejected permanently. */
+  OUTCOME_BOUNCED = "OUTCOME_BOUNCED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -92,6 +108,9 @@ export function outcomeFromJSON(object: any): Outcome {
     case 3:
     case "OUTCOME_DEFERRED":
       return Outcome.OUTCOME_DEFERRED;
+    case 4:
+    case "OUTCOME_BOUNCED":
+      return Outcome.OUTCOME_BOUNCED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -109,6 +128,8 @@ export function outcomeToNumber(object: Outcome): number {
       return 2;
     case Outcome.OUTCOME_DEFERRED:
       return 3;
+    case Outcome.OUTCOME_BOUNCED:
+      return 4;
     case Outcome.UNRECOGNIZED:
     default:
       return -1;
@@ -126,6 +147,8 @@ export interface BeginSendingRequest {
   subject: string;
   /** `transactional`, or a category that users may unsubscribe from. */
   category: string;
+  /** Somebody at the address has just asked for it: sent even if earlier mails bounced. */
+  asked_for?: boolean | undefined;
 }
 
 export interface BeginSendingResponse {
@@ -152,7 +175,16 @@ export interface FinishSendingResponse {
 }
 
 function createBaseBeginSendingRequest(): BeginSendingRequest {
-  return { event_id: "", template: "", user_id: undefined, address: "", name: "", subject: "", category: "" };
+  return {
+    event_id: "",
+    template: "",
+    user_id: undefined,
+    address: "",
+    name: "",
+    subject: "",
+    category: "",
+    asked_for: undefined,
+  };
 }
 
 export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
@@ -177,6 +209,9 @@ export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
     }
     if (message.category !== "") {
       writer.uint32(58).string(message.category);
+    }
+    if (message.asked_for !== undefined) {
+      writer.uint32(64).bool(message.asked_for);
     }
     return writer;
   },
@@ -248,6 +283,14 @@ export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
             }
 
             message.category = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.asked_for = reader.bool();
             continue;
           }
         }
