@@ -7,12 +7,15 @@ export const PostVisibility = Type.Union([
   Type.Literal('mentioned'),
 ]);
 
+/** The files of a post. Missing in messages of older publishers. */
+const MediaIds = Type.Optional(Type.Array(Uuid, { maxItems: 100 }));
+
 /** A post has been created. The text is not included: consumers fetch the post, which enforces its visibility. */
 export const PostCreated = defineEvent({
   name: 'post.created',
   version: 1,
   exchange: 'posts',
-  consumers: ['users', 'timelines-stream', 'notifications'],
+  consumers: ['users', 'timelines-stream', 'notifications', 'media-records'],
   data: Type.Object({
     id: TimeOrderedId,
     author_id: Uuid,
@@ -26,14 +29,16 @@ export const PostCreated = defineEvent({
     is_quote: Type.Optional(
       Type.Boolean({ description: 'Whether the post has content of its own about the post in `repost_of`' }),
     ),
+    media_ids: MediaIds,
     created_at: Timestamp,
   }),
 });
 
+/** A post has been deleted, by its author, a moderator or with its author's account. */
 export const PostDeleted = defineEvent({
   name: 'post.deleted',
   version: 1,
   exchange: 'posts',
-  consumers: ['likes', 'users', 'notifications-records'],
-  data: Type.Object({ id: TimeOrderedId, author_id: Uuid }),
+  consumers: ['likes', 'users', 'notifications-records', 'media-records'],
+  data: Type.Object({ id: TimeOrderedId, author_id: Uuid, media_ids: MediaIds }),
 });

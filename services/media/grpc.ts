@@ -8,7 +8,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
-import { findAttachments, publishAttachments } from './attachments/service';
+import { findAttachments, publishAttachments, publishForGood } from './attachments/service';
 import type { MediaDeps } from './deps';
 import type { File } from './files/model';
 import { deleteFile, readFileUrl } from './files/service';
@@ -54,7 +54,12 @@ export const mediaGrpc = (deps: MediaDeps) =>
       recorded: await rejectPicture(deps, validated(Rejected, request)),
     }),
     getFiles: async ({ ids }) => ({ files: await findAttachments(deps, ids) }),
-    publishFiles: async ({ owner_id, ids }) => ({ files: await publishAttachments(deps, owner_id, ids) }),
+    async publishFiles({ owner_id: ownerId, ids, post_id }) {
+      if (post_id === undefined) await publishForGood(deps, ownerId, ids);
+      else await publishAttachments(deps, { id: post_id, ownerId, mediaIds: ids });
+      const files = await findAttachments(deps, ids);
+      return { files: files.filter((file) => file.owner_id === ownerId) };
+    },
   });
 
 async function* bytesOf(messages: AsyncIterator<UploadAvatarRequest>): AsyncGenerator<Uint8Array> {

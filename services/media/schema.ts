@@ -1,5 +1,6 @@
 import {
   bigint,
+  boolean,
   customType,
   index,
   int,
@@ -9,7 +10,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
-import { exactText, json, moment, uuid } from '#kit/mysql/columns';
+import { exactText, json, moment, timeOrderedId, uuid } from '#kit/mysql/columns';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
 export { outbox } from '#kit/messaging/tables';
@@ -24,6 +25,20 @@ const sha256 = customType<{ data: string; driverData: Buffer }>({
 const bytes = (name: string) => bigint(name, { mode: 'number', unsigned: true });
 const pixels = (name: string) => int(name, { unsigned: true });
 
+/** The public posts that show a file. The row of a deleted post stays: a late event must not publish the file again. */
+export const mediaPosts = mysqlTable(
+  'media_post',
+  {
+    mediaId: uuid('media_id').notNull(),
+    postId: timeOrderedId('post_id').notNull(),
+    deleted: boolean('deleted').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.mediaId, table.postId] }),
+    index('media_post_post').on(table.postId),
+  ],
+);
+
 /** A file under a stable id, whatever versions are uploaded later. */
 export const media = mysqlTable(
   'media',
@@ -33,6 +48,8 @@ export const media = mysqlTable(
     bucketName: varchar('bucket_name', { length: 63 }).notNull(),
     categoryId: uuid('category_id'),
     visibility: mysqlEnum('visibility', ['public', 'private']).notNull(),
+    /** Whether it is public only because public posts show it, not because its owner has said so. */
+    publicByPosts: boolean('public_by_posts').notNull().default(false),
     /** The version that is served. */
     currentVersion: int('current_version', { unsigned: true }).notNull(),
     /** The highest version number assigned so far. */

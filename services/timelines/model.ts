@@ -49,7 +49,7 @@ export const NewPost = Type.Object({
     Type.Array(Uuid, {
       maxItems: MAX_MEDIA,
       uniqueItems: true,
-      description: 'Files of your own; a public post makes them public',
+      description: 'Files of your own; private ones are public for as long as a public post shows them',
     }),
   ),
   poll_id: Type.Optional(Type.String({ ...Uuid, description: 'A poll of your own' })),

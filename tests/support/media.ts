@@ -16,6 +16,7 @@ import { media } from '../../services/media';
 import { createFileUrls } from '../../services/media/content/file-urls';
 import { mediaGrpc } from '../../services/media/grpc';
 import { openResumableUploads } from '../../services/media/resumable/service';
+import { applyEvent, type MediaEvent } from '../../services/media/subscriptions';
 import { UPLOAD_BODY_BYTES } from '../../services/media/uploads/model';
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
@@ -123,6 +124,17 @@ export async function startMedia() {
       }
       return reasons;
     },
+    /** Applies an event of users or timelines. */
+    receive: (name: MediaEvent['name'], data: object) =>
+      applyEvent(deps, {
+        id: Bun.randomUUIDv7(),
+        version: 1,
+        occurred_at: new Date().toISOString(),
+        trace: { request_id: 'a-request-of-the-test' },
+        actor: null,
+        name,
+        data,
+      } as MediaEvent),
     upload(
       authorization: string,
       content: Uint8Array<ArrayBuffer>,

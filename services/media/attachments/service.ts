@@ -1,7 +1,9 @@
 import type { FileSummary } from '#contracts/gen/media/v1/media';
-import { isUuid } from '#kit/core/ids';
+import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
+import { inTransaction } from '#kit/mysql/database';
 import type { MediaDeps } from '../deps';
+import { lockMedia, updateMedia } from '../files/store';
 import * as store from './store';
 
 type AttachmentsDeps = Pick<MediaDeps, 'database'> & {
@@ -22,27 +24,63 @@ export async function findAttachments(deps: AttachmentsDeps, ids: readonly strin
   const rows = await store.findCurrentVersions(deps.database, valid);
   return Promise.all(
     rows.map(async ({ checksum, ...file }) => {
-      const { url } = await deps.urls.contentUrl({ id: file.id, visibility: file.visibility, checksum });
-      return { ...file, url };
+      const urlAs = async (visibility: 'public' | 'private') =>
+        (await deps.urls.contentUrl({ id: file.id, visibility, checksum })).url;
+      return { ...file, url: await urlAs(file.visibility), public_url: await urlAs('public') };
     }),
   );
 }
 
+/** A post that shows files of its author. */
+export interface ShowingPost {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly mediaIds: readonly string[];
+}
+
 /**
- * Makes files of one owner public. Idempotent.
+ * Makes the files of a public post public, once for each post and file: what their owner has done since stays. Files of
+ * others are left as they are.
  *
- * @returns those of the owner
  * @throws ValidationFailed for too many ids
  */
-export async function publishAttachments(
+export async function publishAttachments(deps: AttachmentsDeps, post: ShowingPost): Promise<void> {
+  if (!isTimeOrderedId(post.id)) return;
+  for (const mediaId of new Set(requireIds(post.mediaIds)))
+    await inTransaction(deps.database, async (transaction) => {
+      const media = await lockMedia(transaction, mediaId);
+      if (media?.ownerId !== post.ownerId) return;
+      if (!(await store.addPost(transaction, { mediaId, postId: post.id }))) return;
+      if (media.visibility === 'private')
+        await updateMedia(transaction, mediaId, { visibility: 'public', publicByPosts: true });
+    });
+}
+
+/** Records that a post is deleted. Files that were public only because of it are private again. */
+export async function unpublishAttachments(deps: AttachmentsDeps, post: ShowingPost): Promise<void> {
+  const ids = new Set([...post.mediaIds, ...(await store.idsShownBy(deps.database, post.id))]);
+  for (const mediaId of ids)
+    await inTransaction(deps.database, async (transaction) => {
+      const media = await lockMedia(transaction, mediaId);
+      if (media?.ownerId !== post.ownerId) return;
+      await store.endPost(transaction, { mediaId, postId: post.id });
+      if (!media.publicByPosts || (await store.isShown(transaction, mediaId))) return;
+      await updateMedia(transaction, mediaId, { visibility: 'private', publicByPosts: false });
+    });
+}
+
+/** As callers of the version before ask: the files stay public. @throws ValidationFailed for too many ids */
+export async function publishForGood(
   deps: AttachmentsDeps,
   ownerId: string,
   ids: readonly string[],
-): Promise<FileSummary[]> {
-  const valid = requireIds(ids);
-  if (valid.length === 0 || !isUuid(ownerId)) return [];
-  await store.makePublic(deps.database, ownerId, valid);
-  return (await findAttachments(deps, valid)).filter((file) => file.owner_id === ownerId);
+): Promise<void> {
+  for (const id of new Set(requireIds(ids)))
+    await inTransaction(deps.database, async (transaction) => {
+      const media = await lockMedia(transaction, id);
+      if (media?.ownerId === ownerId && media.visibility === 'private')
+        await updateMedia(transaction, id, { visibility: 'public' });
+    });
 }
 
 function requireIds(ids: readonly string[]): string[] {

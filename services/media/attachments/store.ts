@@ -1,7 +1,6 @@
 import { and, eq, inArray } from 'drizzle-orm';
-import { DATABASE_NOW } from '#kit/mysql/columns';
-import type { Database } from '#kit/mysql/database';
-import { media, mediaVersions } from '../schema';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
+import { media, mediaPosts, mediaVersions } from '../schema';
 
 export interface AttachmentRow {
   readonly id: string;
@@ -30,10 +29,40 @@ export const findCurrentVersions = (database: Database, ids: readonly string[]):
     )
     .where(inArray(media.id, [...ids]));
 
-/** Makes those of these files public that belong to the owner. */
-export async function makePublic(database: Database, ownerId: string, ids: readonly string[]): Promise<void> {
-  await database
-    .update(media)
-    .set({ visibility: 'public', updatedAt: DATABASE_NOW })
-    .where(and(inArray(media.id, [...ids]), eq(media.ownerId, ownerId), eq(media.visibility, 'private')));
+interface Showing {
+  readonly mediaId: string;
+  readonly postId: string;
+}
+
+const isShowing = ({ mediaId, postId }: Showing) =>
+  and(eq(mediaPosts.mediaId, mediaId), eq(mediaPosts.postId, postId));
+
+/** Records that a post shows a file, which must be locked. @returns false when that, or its deletion, is recorded already */
+export async function addPost(transaction: Transaction, showing: Showing): Promise<boolean> {
+  if ((await transaction.$count(mediaPosts, isShowing(showing))) > 0) return false;
+  await transaction.insert(mediaPosts).values({ ...showing, deleted: false });
+  return true;
+}
+
+/** Records that a post that showed a file is deleted, also when it was not known to. The file must be locked. */
+export async function endPost(transaction: Transaction, showing: Showing): Promise<void> {
+  await transaction
+    .insert(mediaPosts)
+    .values({ ...showing, deleted: true })
+    .onDuplicateKeyUpdate({ set: { deleted: true } });
+}
+
+export const isShown = async (transaction: Transaction, mediaId: string): Promise<boolean> =>
+  (await transaction.$count(
+    mediaPosts,
+    and(eq(mediaPosts.mediaId, mediaId), eq(mediaPosts.deleted, false)),
+  )) > 0;
+
+/** The ids of the files that a post is known to show. */
+export async function idsShownBy(executor: Executor, postId: string): Promise<string[]> {
+  const rows = await executor
+    .select({ id: mediaPosts.mediaId })
+    .from(mediaPosts)
+    .where(eq(mediaPosts.postId, postId));
+  return rows.map(({ id }) => id);
 }

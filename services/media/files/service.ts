@@ -62,7 +62,8 @@ export async function changeFile(
     // Others hold its public URL, which shows nothing any more.
     if (change.visibility === 'private') await removeAvatarOf(transaction, media);
     await store.updateMedia(transaction, id, {
-      ...(change.visibility !== undefined && { visibility: change.visibility }),
+      // From now on as the owner says, whatever becomes of the posts that show it.
+      ...(change.visibility !== undefined && { visibility: change.visibility, publicByPosts: false }),
       ...(change.category_id !== undefined && { categoryId: change.category_id }),
     });
   });

@@ -2,7 +2,7 @@ import { and, desc, eq, inArray, like, lt, or } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
-import { media, mediaSizes, mediaTags, mediaTagsMedia, mediaVersions } from '../schema';
+import { media, mediaPosts, mediaSizes, mediaTags, mediaTagsMedia, mediaVersions } from '../schema';
 import type { VersionRow } from '../versions/store';
 import { tagKey } from './tags-store';
 
@@ -35,7 +35,9 @@ export async function insertMedia(
 export async function updateMedia(
   transaction: Transaction,
   id: string,
-  change: Partial<Pick<MediaRow, 'visibility' | 'categoryId' | 'currentVersion' | 'latestVersion'>>,
+  change: Partial<
+    Pick<MediaRow, 'visibility' | 'publicByPosts' | 'categoryId' | 'currentVersion' | 'latestVersion'>
+  >,
 ): Promise<void> {
   await transaction
     .update(media)
@@ -124,6 +126,7 @@ export async function deleteMedia(
   const sizes = await transaction.select().from(mediaSizes).where(eq(mediaSizes.mediaId, mediaId));
   await transaction.delete(mediaSizes).where(eq(mediaSizes.mediaId, mediaId));
   await transaction.delete(mediaTagsMedia).where(eq(mediaTagsMedia.mediaId, mediaId));
+  await transaction.delete(mediaPosts).where(eq(mediaPosts.mediaId, mediaId));
   await transaction.delete(mediaVersions).where(eq(mediaVersions.mediaId, mediaId));
   await transaction.delete(media).where(eq(media.id, mediaId));
   return {

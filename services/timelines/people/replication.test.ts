@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { testRuntime } from '../../../tests/support/servers';
 import { startTimelines } from '../../../tests/support/timelines';
-import { posts } from '../schema';
+import { outbox, posts } from '../schema';
 
 const runtime = testRuntime('timelines-replication');
 const { call, join, post, publish, storage } = await startTimelines(runtime);
@@ -44,8 +44,8 @@ test('late and redelivered events are ignored', async () => {
 test('erasing a person deletes their posts, and their share in counts and mentions', async () => {
   const [leaver, stayer] = [await join('erased'), await join('staying')];
   const root = await post(stayer);
-  await post(leaver, { text: 'a reply', reply_to: root });
-  await post(leaver, { repost_of: root });
+  const reply = await post(leaver, { text: 'a reply', reply_to: root });
+  const repost = await post(leaver, { repost_of: root });
   const mention = await post(stayer, { text: 'dear @erased' });
   await call('POST', `/posts/id/${root}/bookmark`, leaver);
   await publish('user.deleted', { id: leaver.id, version: 5 });
@@ -54,4 +54,7 @@ test('erasing a person deletes their posts, and their share in counts and mentio
   expect((await read(mention)).body.mentions).toEqual([]);
   const left = await storage.database.select().from(posts).where(eq(posts.authorId, leaver.id));
   expect(left).toEqual([]);
+  // Others delete what they hold about each: likes, notifications.
+  const rows = await storage.database.select().from(outbox).where(eq(outbox.name, 'post.deleted'));
+  expect(rows.map((row) => JSON.parse(row.payload).data.id).sort()).toEqual([reply, repost].sort());
 });

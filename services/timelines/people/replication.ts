@@ -14,7 +14,8 @@ import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import { deleteFeed } from '../feeds/store';
 import { syncFollow } from '../feeds/sync';
-import { deleteMentionsOf, erasePost, listAllPostsOf } from '../posts/deletion-store';
+import { deleteMentionsOf, deleteRow, listAllPostsOf } from '../posts/deletion-store';
+import { withdrawPost } from '../posts/write';
 import { blocks, mutes } from '../schema';
 import { deleteRelations, upsertFollow, upsertRestriction } from './relations-store';
 import { upsertPerson } from './store';
@@ -81,7 +82,13 @@ async function erasePerson(deps: TimelinesDeps, person: { id: string; version: n
   await deleteMentionsOf(database, id);
   for (;;) {
     const posts = await listAllPostsOf(database, id, ERASURE_BATCH_POSTS);
-    for (const post of posts) await inTransaction(database, (transaction) => erasePost(transaction, post));
+    for (const post of posts)
+      await inTransaction(database, async (transaction) => {
+        await withdrawPost(transaction, post, null);
+        await deleteRow(transaction, post.id);
+      });
+    // What others hold about these posts goes with them: likes, notifications.
+    deps.outbox.wake();
     if (posts.length < ERASURE_BATCH_POSTS) break;
   }
   await deleteFeed(deps.redis, id);

@@ -72,7 +72,6 @@ export async function createAcceptedPost(
   const draft = parseDraft(input, deps.postMaxLength);
   if (await postExists(deps.database, id)) return false;
   const post = await resolveDraft(deps, author, draft);
-  await publishAttachments(deps, post);
   try {
     await inTransaction(deps.database, (transaction) => writePost(transaction, id, post));
   } catch (failure) {
@@ -80,6 +79,7 @@ export async function createAcceptedPost(
     throw failure;
   }
   deps.outbox.wake();
+  await publishAttachments(deps, id, post);
   deliverToOwnFeed(deps, author.id, id);
   return true;
 }

@@ -7,10 +7,12 @@ import { startMedia } from '../../../tests/support/media';
 import { testRuntime } from '../../../tests/support/servers';
 import { idsOf, type Member, startTimelines } from '../../../tests/support/timelines';
 import { createAcceptedPost } from './accept';
+import { postExists } from './read-store';
 
 const media = await startMedia();
 const runtime = testRuntime('timelines-attachments');
 let isUnavailable = false;
+let isPublishingLost = false;
 const authorsByPoll = new Map<string, string>();
 const whileAvailable = async <Result>(call: () => Promise<Result>): Promise<Result> => {
   if (isUnavailable) throw new DependencyUnavailable();
@@ -19,7 +21,12 @@ const whileAvailable = async <Result>(call: () => Promise<Result>): Promise<Resu
 const service = await startTimelines(runtime, {
   media: {
     getFiles: (request) => whileAvailable(() => media.client.getFiles(request)),
-    publishFiles: (request) => whileAvailable(() => media.client.publishFiles(request)),
+    async publishFiles(request) {
+      if (isPublishingLost) throw new DependencyUnavailable();
+      // Nothing is public before the post is committed: a process that dies here must leave nothing behind.
+      expect(await postExists(storage.database, String(request.post_id))).toBe(true);
+      return whileAvailable(() => media.client.publishFiles(request));
+    },
   },
   polls: {
     getPolls: ({ ids }) =>
@@ -96,7 +103,8 @@ describe('attachments', () => {
         expect(response.body.errors).toEqual([expect.objectContaining({ field })]);
       }
     expect([await fileStatus(own), await fileStatus(foreign)]).toEqual([404, 404]);
-    expect(await media.client.publishFiles({ owner_id: author.id, ids: [foreign] })).toEqual({ files: [] });
+    const request = { owner_id: author.id, ids: [foreign], post_id: '4096' };
+    expect(await media.client.publishFiles(request)).toEqual({ files: [] });
     expect(await fileStatus(foreign)).toBe(404);
   });
 
@@ -110,6 +118,27 @@ describe('attachments', () => {
     expect([queued.status, await fileStatus(later)]).toEqual([202, 404]);
     await createAcceptedPost(deps, author, String(queued.body.id), { media_ids: [later] });
     expect(await fileStatus(later)).toBe(200);
+  });
+
+  test('a picture whose publication fails is published by the event of its post, and hidden by its deletion', async () => {
+    const author = await join('interrupted');
+    const [now, later] = [await upload(author), await upload(author)];
+    isPublishingLost = true;
+    const created = await publish(author, { text: 'look', media_ids: [now] });
+    const queued = await call('POST', '/posts/async', { ...author, body: { media_ids: [later] } });
+    await createAcceptedPost(deps, author, String(queued.body.id), { media_ids: [later] });
+    isPublishingLost = false;
+    expect([created.status, await fileStatus(now), await fileStatus(later)]).toEqual([201, 404, 404]);
+    const relay = async (name: 'post.created' | 'post.deleted') => {
+      for (const row of await storage.database.select().from(outbox).orderBy(outbox.id))
+        if (row.name === name) await media.receive(name, JSON.parse(row.payload).data);
+    };
+    await relay('post.created');
+    expect([await fileStatus(now), await fileStatus(later)]).toEqual([200, 200]);
+    expect(mediaIn(await call('GET', `/posts/id/${created.body.id}`))).toEqual(mediaIn(created));
+    await call('DELETE', `/posts/id/${created.body.id}`, author);
+    await relay('post.deleted');
+    expect([await fileStatus(now), await fileStatus(later)]).toEqual([404, 200]);
   });
 
   test('followers get an address for the private picture of a post for followers, which stays private', async () => {

@@ -34,18 +34,31 @@ export async function resolveAttachments(
 }
 
 /**
- * Makes the files of a public post public. To be called last before the post is written: a rejected post publishes nothing.
- *
- * @returns the files as they are now
+ * Makes the files of a written public post public, so that its readers see them at once. Best effort: the event of the post
+ * does it as well, and is never lost.
  */
 export async function publishAttachments(
   deps: TimelinesDeps,
-  { draft, author, files }: { draft: Draft; author: { id: string }; files: FileSummary[] },
-): Promise<FileSummary[]> {
-  if (draft.visibility !== 'public' || files.every((file) => file.visibility === 'public')) return files;
-  const request = { owner_id: author.id, ids: draft.mediaIds };
-  return (await deps.media.publishFiles(request)).files;
+  postId: string,
+  { draft, author, files }: { draft: Draft; author: { id: string }; files: readonly FileSummary[] },
+): Promise<void> {
+  if (draft.visibility !== 'public' || files.every((file) => file.visibility === 'public')) return;
+  const request = { owner_id: author.id, ids: draft.mediaIds, post_id: postId };
+  try {
+    await deps.media.publishFiles(request, { deadlineMs: FILES_DEADLINE_MS });
+  } catch (failure) {
+    deps.runtime.log.debug(
+      { err: failure, post_id: postId },
+      'files are published by the event of their post',
+    );
+  }
 }
+
+/** The files of a new post as its readers see them once they are published. */
+export const asPublished = ({ draft, files }: { draft: Draft; files: FileSummary[] }): FileSummary[] =>
+  draft.visibility !== 'public'
+    ? files
+    : files.map((file) => ({ ...file, visibility: 'public', url: file.public_url || file.url }));
 
 /** @returns undefined when the media service does not respond in time: files are then shown by their ids alone */
 export async function findFiles(

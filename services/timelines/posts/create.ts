@@ -3,7 +3,7 @@ import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idem
 import type { TimelinesDeps } from '../deps';
 import { deliverToFeeds } from '../feeds/store';
 import type { NewPost, Post } from '../model';
-import { publishAttachments } from './attachments';
+import { asPublished, publishAttachments } from './attachments';
 import { parseDraft } from './draft';
 import { type ResolvedPost, resolveDraft } from './resolve';
 import { viewOf } from './view';
@@ -21,23 +21,25 @@ export async function createPost(
 ): Promise<StoredResponse<Post>> {
   const draft = parseDraft(input, deps.postMaxLength);
   const keyed = { ...request, caller: caller.id, body: input };
+  let written: { id: string; post: ResolvedPost } | undefined;
   const response = await idempotent(deps.database, keyed, async () => {
-    const resolved = await resolveDraft(deps, caller, draft);
-    const post = { ...resolved, files: await publishAttachments(deps, resolved) };
+    const post = await resolveDraft(deps, caller, draft);
     const id = deps.nextId();
+    written = { id, post };
     return async (transaction) => {
       await writePost(transaction, id, post);
       return { status: 201, headers: { location: `/posts/id/${id}` }, body: viewOfNewPost(id, post) };
     };
   });
   deps.outbox.wake();
+  if (written !== undefined) await publishAttachments(deps, written.id, written.post);
   deliverToOwnFeed(deps, caller.id, response.body.id);
   return response;
 }
 
 /** A new post has no replies, reposts or likes yet, so its view needs no query. */
 function viewOfNewPost(id: string, post: ResolvedPost): Post {
-  const { draft, author, references, mentions, hashtags, files } = post;
+  const { draft, author, references, mentions, hashtags } = post;
   return viewOf(
     {
       ...draft,
@@ -54,7 +56,7 @@ function viewOfNewPost(id: string, post: ResolvedPost): Post {
     },
     {
       quoted: references.quoted ?? undefined,
-      files,
+      files: asPublished(post),
       mentions,
       likes: { count: 0, liked_by_viewer: false },
       viewerId: author.id,

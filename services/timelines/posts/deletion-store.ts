@@ -8,6 +8,7 @@ import type { CountColumn } from './write-store';
 /** A post with the posts whose counts it is part of. */
 export interface PostRef {
   readonly id: string;
+  readonly authorId: string;
   readonly replyTo: string | null;
   readonly repostOf: string | null;
   readonly text: string;
@@ -67,6 +68,7 @@ export async function listAllPostsOf(
   return database
     .select({
       id: posts.id,
+      authorId: posts.authorId,
       replyTo: posts.replyTo,
       repostOf: posts.repostOf,
       text: posts.text,
@@ -79,10 +81,9 @@ export async function listAllPostsOf(
     .limit(limit);
 }
 
-/** Deletes a post with its row, for an erased person. */
-export async function erasePost(transaction: Transaction, post: PostRef): Promise<void> {
-  await markDeleted(transaction, post);
-  await transaction.delete(posts).where(eq(posts.id, post.id));
+/** Deletes the row of a post whose content is deleted, for an erased person. */
+export async function deleteRow(transaction: Transaction, id: string): Promise<void> {
+  await transaction.delete(posts).where(eq(posts.id, id));
 }
 
 export async function deleteMentionsOf(database: Database, personId: string): Promise<void> {

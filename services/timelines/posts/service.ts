@@ -1,14 +1,12 @@
-import { PostDeleted } from '#contracts/events/posts';
 import type { Caller } from '#kit/auth/caller';
 import { timeOfId } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
-import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import { type Post, PostNotFound } from '../model';
-import { markDeleted } from './deletion-store';
 import { hydrate, readVisible } from './hydration';
 import { findPosts, type PostRow, postExists } from './read-store';
+import { withdrawPost } from './write';
 
 /** Allows to delete posts of others. */
 const MODERATE = 'posts:moderate';
@@ -43,15 +41,6 @@ export async function deletePost(deps: TimelinesDeps, caller: Caller, id: string
     await requireVisible(deps, caller, id);
     throw new Forbidden({ detail: 'Only the author or a moderator can delete a post.' });
   }
-  await inTransaction(deps.database, async (transaction) => {
-    if (!(await markDeleted(transaction, post))) return;
-    await writeOutbox(transaction, [
-      outboxEntry(
-        PostDeleted,
-        { id, author_id: post.authorId },
-        { aggregate: { type: 'post', id, version: 2 }, actor: caller.id },
-      ),
-    ]);
-  });
+  await inTransaction(deps.database, (transaction) => withdrawPost(transaction, post, caller.id));
   deps.outbox.wake();
 }

@@ -1,10 +1,11 @@
-import { PostCreated } from '#contracts/events/posts';
+import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { PostFanOut } from '#contracts/jobs/posts';
 import { timeOfId } from '#kit/core/ids';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { isDuplicate, type Transaction } from '#kit/mysql/database';
 import { searchTokens } from '#kit/text/search-tokens';
 import { AlreadyReposted, ReferencedPostNotFound } from '../model';
+import { markDeleted, type PostRef } from './deletion-store';
 import { isQuote } from './reposts';
 import type { ResolvedPost } from './resolve';
 import { TEXT_VERSION } from './text-index';
@@ -22,6 +23,24 @@ export async function writePost(transaction: Transaction, id: string, post: Reso
   await increment(transaction, replyTo, 'repliesCount', 'reply_to');
   await increment(transaction, repostOf, isQuote(draft) ? 'quotesCount' : 'repostsCount', 'repost_of');
   await writeOutbox(transaction, outboxEntriesOf(id, post));
+}
+
+/**
+ * Deletes the content of a post and writes `post.deleted`, unless that has happened before.
+ *
+ * @param actor who deletes it; null when it goes with its author's account
+ */
+export async function withdrawPost(
+  transaction: Transaction,
+  post: PostRef,
+  actor: string | null,
+): Promise<void> {
+  if (!(await markDeleted(transaction, post))) return;
+  const { id, authorId, mediaIds } = post;
+  const deleted = { id, author_id: authorId, media_ids: [...mediaIds] };
+  await writeOutbox(transaction, [
+    outboxEntry(PostDeleted, deleted, { aggregate: { type: 'post', id, version: 2 }, actor }),
+  ]);
 }
 
 async function insert(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
@@ -72,6 +91,7 @@ function outboxEntriesOf(id: string, { draft, author, references, mentions }: Re
     repost_of: references.repostOf,
     repost_of_author_id: references.repostOfAuthorId,
     is_quote: isQuote(draft),
+    media_ids: [...draft.mediaIds],
     created_at: timeOfId(id).toISOString(),
   };
   const fanOut = { post_id: id, author_id: author.id, after_follower: null };

@@ -112,6 +112,8 @@ export interface FileSummary {
   visibility: string;
   /** Opens a private file to anyone who has it, for 15 minutes: give it only to those who may see the file. */
   url: string;
+  /** What `url` becomes when the file is public. */
+  public_url: string;
 }
 
 export interface GetFilesRequest {
@@ -126,6 +128,11 @@ export interface PublishFilesRequest {
   owner_id: string;
   /** At most 400. */
   ids: string[];
+  /**
+   * The post that shows them: they are private again when the last such post is deleted. Unset by older callers: the files
+   * stay public.
+   */
+  post_id?: string | undefined;
 }
 
 export interface PublishFilesResponse {
@@ -1006,7 +1013,7 @@ export const RejectPictureResponse: MessageFns<RejectPictureResponse> = {
 };
 
 function createBaseFileSummary(): FileSummary {
-  return { id: "", owner_id: "", type: "", status: "", visibility: "", url: "" };
+  return { id: "", owner_id: "", type: "", status: "", visibility: "", url: "", public_url: "" };
 }
 
 export const FileSummary: MessageFns<FileSummary> = {
@@ -1028,6 +1035,9 @@ export const FileSummary: MessageFns<FileSummary> = {
     }
     if (message.url !== "") {
       writer.uint32(50).string(message.url);
+    }
+    if (message.public_url !== "") {
+      writer.uint32(58).string(message.public_url);
     }
     return writer;
   },
@@ -1091,6 +1101,14 @@ export const FileSummary: MessageFns<FileSummary> = {
             }
 
             message.url = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.public_url = reader.string();
             continue;
           }
         }
@@ -1199,7 +1217,7 @@ export const GetFilesResponse: MessageFns<GetFilesResponse> = {
 };
 
 function createBasePublishFilesRequest(): PublishFilesRequest {
-  return { owner_id: "", ids: [] };
+  return { owner_id: "", ids: [], post_id: undefined };
 }
 
 export const PublishFilesRequest: MessageFns<PublishFilesRequest> = {
@@ -1209,6 +1227,9 @@ export const PublishFilesRequest: MessageFns<PublishFilesRequest> = {
     }
     for (const v of message.ids) {
       writer.uint32(18).string(v!);
+    }
+    if (message.post_id !== undefined) {
+      writer.uint32(26).string(message.post_id);
     }
     return writer;
   },
@@ -1240,6 +1261,14 @@ export const PublishFilesRequest: MessageFns<PublishFilesRequest> = {
             }
 
             message.ids.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.post_id = reader.string();
             continue;
           }
         }
@@ -1419,8 +1448,8 @@ export const MediaServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Makes files of one owner public, because their owner publishes something that shows them. Files of others are left as
-     * they are and are not in the response.
+     * Makes files of one owner public, because a public post of that owner shows them; once for each post and file, so that a
+     * repeat does not undo what the owner has done since. Files of others are left as they are and are not in the response.
      */
     publishFiles: {
       name: "PublishFiles",
