@@ -1,6 +1,7 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
 import type { Redis } from '#kit/redis/client';
+import type { FindOriginals } from './original-posts';
 import type { CheckPost } from './post-check';
 
 export interface LikesStorage {
@@ -20,6 +21,8 @@ export interface LikesDeps {
   readonly findPerson: (username: string) => Promise<string>;
   /** Looks a post up for the person who likes it. */
   readonly checkPost: CheckPost;
+  /** Finds what plain reposts stand for. */
+  readonly findOriginals: FindOriginals;
   /** How long likes of an author's posts are collected before the first digest mail. */
   readonly digestSeconds: number;
   readonly now: () => number;

@@ -11,10 +11,11 @@ import * as service from './service';
 /** The internal API of likes, for its workers and other services. */
 export const likesGrpc = (deps: LikesDeps) =>
   grpcService(LikesServiceDefinition, {
-    async getCounts({ post_ids, viewer_id }) {
+    async getCounts({ post_ids, viewer_id, originals_only: isOriginalsOnly }) {
       validated(PostIds, { post_ids });
       const viewer = viewer_id === undefined ? null : { id: viewer_id };
-      const counts = await service.readCounts(deps, viewer, post_ids);
+      const read = isOriginalsOnly ? service.readOwnCounts : service.readCounts;
+      const counts = await read(deps, viewer, post_ids);
       return {
         counts: counts.map(({ liked_by_me, ...likes }) => ({
           ...likes,

@@ -23,7 +23,10 @@ export const likes = (deps: LikesDeps) =>
         optionalUser: true,
         body: model.PostIds,
         response: model.PostLikesList,
-        ...describe('Get the like counts of posts, in the order of the request', 'Likes'),
+        ...describe(
+          'Get the like counts of posts, in the order of the request; a repost has those of its original',
+          'Likes',
+        ),
       },
     )
     .get('/likes/popular', async ({ query }) => ({ items: await service.readPopular(deps, query) }), {
@@ -54,7 +57,7 @@ export const likes = (deps: LikesDeps) =>
       optionalUser: true,
       ...byPost,
       response: model.PostLikes,
-      ...describe('Get the like count of a post', 'Likes'),
+      ...describe('Get the like count of a post, or of the original of a repost', 'Likes'),
     })
     .get(
       '/users/:username/likes',

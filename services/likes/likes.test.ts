@@ -51,6 +51,7 @@ function makeService(storage = { redis, prefix: uniqueName('likes') }) {
     outbox,
     findPerson,
     checkPost: async (postId: string) => postId,
+    findOriginals: async () => new Map(),
     digestSeconds: 10,
     now,
     tokens: tokens.verifier,

@@ -8,6 +8,7 @@ import { serveService, startService } from '#kit/service';
 import { likes } from '.';
 import type { LikesDeps } from './deps';
 import { likesGrpc } from './grpc';
+import { createOriginalsLookup } from './original-posts';
 import { createPersonLookup } from './people';
 import { createPostCheck } from './post-check';
 import { relayRedisOutbox } from './redis-outbox';
@@ -30,12 +31,14 @@ const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
+const timelines = grpcClient('timelines', TimelinesServiceDefinition);
 const deps: LikesDeps = {
   runtime,
   storage,
   outbox: relayRedisOutbox(runtime, storage, { beanstalkd, rabbit }),
   findPerson: createPersonLookup(grpcClient('users', UsersServiceDefinition), Date.now),
-  checkPost: createPostCheck(runtime, grpcClient('timelines', TimelinesServiceDefinition)),
+  checkPost: createPostCheck(runtime, timelines),
+  findOriginals: createOriginalsLookup(runtime, timelines),
   digestSeconds: env.LIKES_DIGEST_SECONDS,
   now: Date.now,
   tokens,

@@ -28,6 +28,7 @@ const makeDeps = (): LikesDeps => ({
   tokens: tokens.verifier,
   findPerson: async () => author,
   checkPost: async (postId) => postId,
+  findOriginals: async () => new Map(),
   digestSeconds: 10,
   now: Date.now,
 });

@@ -1,12 +1,17 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import { DependencyUnavailable } from '#kit/errors/problem';
+import { createGrpcClient } from '#kit/grpc/client';
+import { startGrpcServer } from '#kit/grpc/server';
 import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../tests/support/call';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
+import { likesGrpc } from './grpc';
 import { acceptLike } from './notifications';
+import { createOriginalsLookup } from './original-posts';
 import { createPostCheck } from './post-check';
 import { withdrawLike } from './service';
 
@@ -20,8 +25,10 @@ const idsByUsername = new Map<string, string>();
 const hiddenPosts = new Set<string>();
 const originals = new Map<string, string>();
 let isTimelinesUnavailable = false;
+let lookups = 0;
 const timelines: Parameters<typeof createPostCheck>[1] = {
   async getPosts({ ids }) {
+    lookups++;
     if (isTimelinesUnavailable) throw new DependencyUnavailable();
     const shown = ids.filter((id) => !hiddenPosts.has(id));
     return {
@@ -37,11 +44,29 @@ const deps = {
   outbox: { wake() {} },
   findPerson: async (username: string) => idsByUsername.get(username) ?? '',
   checkPost: createPostCheck(runtime, timelines),
+  findOriginals: createOriginalsLookup(runtime, timelines),
   digestSeconds: 10,
   now: Date.now,
   tokens: tokens.verifier,
 };
 const call = callerOf(likes(deps));
+const SECRET = 'a secret for this test';
+const { port } = await startGrpcServer(runtime, {
+  host: '127.0.0.1',
+  port: 0,
+  services: [likesGrpc(deps)],
+  internalSecret: SECRET,
+  audience: 'likes',
+});
+const client = createGrpcClient(runtime, {
+  service: 'likes',
+  definition: LikesServiceDefinition,
+  registry: {
+    instances: () => [{ host: '127.0.0.1', grpc_port: port, state: 'up' as const }],
+    onChange: () => () => undefined,
+  },
+  internalSecret: SECRET,
+});
 
 afterAll(() => runtime.close());
 
@@ -119,9 +144,85 @@ describe('a like of a plain repost', () => {
     isTimelinesUnavailable = false;
     for (const { id: userId } of [other, me, other])
       await acceptLike(deps, { postId: original, userId, authorId: author.id, givenTo: repost });
-    expect([await countOf(original), await countOf(repost)]).toEqual([2, 0]);
+    expect([await countOf(original), await countOf(repost)]).toEqual([2, 2]);
     await call('DELETE', `/likes/${repost}`, me);
     expect(await countOf(original)).toBe(1);
     expect(await redis.keys(`${storage.prefix}:pending*`)).toEqual([]);
+  });
+
+  const readBy = async (postIds: string[], viewer?: { id: string; authorization: string }) => {
+    const { body } = await call('POST', '/likes/counts', { ...viewer, body: { post_ids: postIds } });
+    const { counts } = await client.getCounts({ post_ids: postIds, viewer_id: viewer?.id });
+    const items = body.items as { post_id: string; count: number; liked_by_me?: boolean }[];
+    expect(counts).toEqual(
+      items.map(({ liked_by_me = false, ...likes }) => ({ ...likes, liked_by_viewer: liked_by_me })),
+    );
+    return items.map(({ count, liked_by_me }) => [count, liked_by_me]);
+  };
+
+  test('is read by the id of either post, over HTTP and gRPC, in batches and alone', async () => {
+    const [me, other] = [await person(), await person()];
+    const [original, repost, unliked] = [nextPostId(), nextPostId(), nextPostId()];
+    originals.set(repost, original);
+    await call('POST', `/likes/${original}`, me);
+    const mixed = [unliked, repost, original, repost];
+    expect(await readBy(mixed, me)).toEqual([[0, false], ...Array(3).fill([1, true])]);
+    expect(await readBy(mixed, other)).toEqual([[0, false], ...Array(3).fill([1, false])]);
+    expect(await readBy([repost])).toEqual([[1, undefined]]);
+    expect((await call('GET', `/likes/${repost}/count`, me)).body).toEqual({
+      post_id: repost,
+      count: 1,
+      liked_by_me: true,
+    });
+    await call('DELETE', `/likes/${repost}`, me);
+    expect(await readBy([original, repost], me)).toEqual(Array(2).fill([0, false]));
+  });
+
+  test('that is pending is read once by the id of either post', async () => {
+    const [me, other] = [await person(), await person()];
+    const [original, repost] = [nextPostId(), nextPostId()];
+    originals.set(repost, original);
+    await call('POST', `/likes/${original}`, other);
+    isTimelinesUnavailable = true;
+    await call('POST', `/likes/${repost}`, me);
+    isTimelinesUnavailable = false;
+    expect(await readBy([repost], me)).toEqual([[2, true]]);
+    expect(await readBy([repost], other)).toEqual([[1, true]]);
+    await call('POST', `/likes/${original}`, me);
+    expect(await readBy([repost, original], me)).toEqual(Array(2).fill([2, true]));
+  });
+
+  test('is not said to be removed while it is not known whose it is', async () => {
+    const me = await person();
+    const [original, repost] = [nextPostId(), nextPostId()];
+    originals.set(repost, original);
+    await call('POST', `/likes/${original}`, me);
+    isTimelinesUnavailable = true;
+    const refused = await call('DELETE', `/likes/${repost}`, me);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    isTimelinesUnavailable = false;
+    expect((await call('DELETE', `/likes/${repost}`, me)).status).toBe(204);
+    expect(await countOf(original)).toBe(0);
+    // Known by now, and its own like needs nobody else.
+    await call('POST', `/likes/${original}`, me);
+    isTimelinesUnavailable = true;
+    expect((await call('DELETE', `/likes/${original}`, me)).status).toBe(204);
+    isTimelinesUnavailable = false;
+    expect(await countOf(original)).toBe(0);
+  });
+
+  test('is not shown to those who cannot see the repost, and asks timelines once', async () => {
+    const me = await person();
+    const [original, repost] = [nextPostId(), nextPostId()];
+    originals.set(repost, original);
+    hiddenPosts.add(repost);
+    await call('POST', `/likes/${original}`, me);
+    expect(await countOf(repost)).toBe(0);
+    hiddenPosts.delete(repost);
+    expect(await countOf(repost)).toBe(1);
+    const before = lookups;
+    expect(await countOf(repost)).toBe(1);
+    await client.getCounts({ post_ids: [nextPostId()], originals_only: true });
+    expect(lookups).toBe(before);
   });
 });

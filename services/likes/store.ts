@@ -44,12 +44,19 @@ export async function removeLike(
   return removed === '1';
 }
 
+export interface Counts {
+  readonly postId: string;
+  readonly count: number;
+  readonly likedByViewer: boolean;
+}
+
 /** The like counts of posts, in the order of the ids; the viewer's pending likes are included. */
 export async function readCounts(
   storage: LikesStorage,
   postIds: readonly string[],
   viewerId: string | null,
-): Promise<{ postId: string; count: number; likedByViewer: boolean }[]> {
+): Promise<Counts[]> {
+  if (postIds.length === 0) return [];
   const reply = await runScript(storage, scripts.READ_COUNTS, viewerId ?? '', ...postIds);
   return postIds.map((postId, index) => ({
     postId,

@@ -90,6 +90,7 @@ async function startService(): Promise<number> {
     outbox,
     findPerson: async () => author,
     checkPost: async (postId: string) => (postId === INVENTED ? null : postId),
+    findOriginals: async () => new Map<string, string>(),
     digestSeconds: 1,
     now: Date.now,
     tokens: tokens.verifier,

@@ -74,7 +74,7 @@ async function findLikes(
 ): Promise<Map<string, Likes> | undefined> {
   if (ids.length === 0) return undefined;
   try {
-    const request = { post_ids: [...ids], viewer_id: viewerId ?? undefined };
+    const request = { post_ids: [...ids], viewer_id: viewerId ?? undefined, originals_only: true };
     const { counts } = await deps.likes.getCounts(request, { deadlineMs: LIKES_DEADLINE_MS });
     return new Map(counts.map((likes) => [likes.post_id, likes]));
   } catch (failure) {

@@ -10,7 +10,11 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 export interface GetCountsRequest {
   post_ids: string[];
   /** Unset: `liked_by_viewer` is false everywhere. */
-  viewer_id?: string | undefined;
+  viewer_id?:
+    | string
+    | undefined;
+  /** The caller knows that none of them is a plain repost, so that timelines need not be asked. */
+  originals_only?: boolean | undefined;
 }
 
 export interface GetCountsResponse {
@@ -82,7 +86,7 @@ export interface ConfirmNotificationsResponse {
 }
 
 function createBaseGetCountsRequest(): GetCountsRequest {
-  return { post_ids: [], viewer_id: undefined };
+  return { post_ids: [], viewer_id: undefined, originals_only: undefined };
 }
 
 export const GetCountsRequest: MessageFns<GetCountsRequest> = {
@@ -92,6 +96,9 @@ export const GetCountsRequest: MessageFns<GetCountsRequest> = {
     }
     if (message.viewer_id !== undefined) {
       writer.uint32(18).string(message.viewer_id);
+    }
+    if (message.originals_only !== undefined) {
+      writer.uint32(24).bool(message.originals_only);
     }
     return writer;
   },
@@ -123,6 +130,14 @@ export const GetCountsRequest: MessageFns<GetCountsRequest> = {
             }
 
             message.viewer_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.originals_only = reader.bool();
             continue;
           }
         }
@@ -828,7 +843,7 @@ export const LikesServiceDefinition = {
   name: "LikesService",
   fullName: "likes.v1.LikesService",
   methods: {
-    /** Returns the counts of posts, in the order of the request. At most 100 ids. */
+    /** Returns the counts of posts, in the order of the request; of a plain repost those of its original. At most 100 ids. */
     getCounts: {
       name: "GetCounts",
       requestType: GetCountsRequest as typeof GetCountsRequest,
