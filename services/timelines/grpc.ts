@@ -10,7 +10,7 @@ import { NewPost } from './model';
 import { createAcceptedPost } from './posts/accept';
 import { readVisible } from './posts/hydration';
 import type { PostRow } from './posts/read-store';
-import { isPlainRepost } from './posts/reposts';
+import { isPlainRepost, originalIdOf } from './posts/reposts';
 
 const MAX_IDS = 100;
 const MAX_FOLLOWERS = 1_000;
@@ -59,5 +59,5 @@ const summaryOf = (post: PostRow): PostSummary => ({
   id: post.id,
   author_id: post.authorId,
   excerpt: truncate(post.text, EXCERPT_GRAPHEMES, EXCERPT_UNITS),
-  original_id: isPlainRepost(post) ? (post.repostOf ?? undefined) : undefined,
+  original_id: isPlainRepost(post) ? originalIdOf(post) : undefined,
 });

@@ -6,6 +6,7 @@ import type { TimelinesDeps } from '../deps';
 import { listHomeIds } from '../feeds/home';
 import type { Post } from '../model';
 import { findByUsername } from '../people/lookup';
+import { originalIdOf } from '../posts/reposts';
 import { requireVisible } from '../posts/service';
 import { isInHomeTimeline } from '../posts/visibility';
 import { requireOwner } from './owner';
@@ -66,8 +67,10 @@ export async function readReplies(
   id: string,
   query: PageQuery,
 ): Promise<Page<Post>> {
-  await requireVisible(deps, caller, id);
-  return readPage(deps, caller, query, { list: (slice) => store.listThread(deps.database, id, slice) });
+  const originalId = originalIdOf(await requireVisible(deps, caller, id));
+  return readPage(deps, caller, query, {
+    list: (slice) => store.listThread(deps.database, originalId, slice),
+  });
 }
 
 export const readBookmarks = (deps: TimelinesDeps, caller: Caller, query: PageQuery) =>

@@ -141,6 +141,19 @@ describe('attachments', () => {
     expect([await fileStatus(now), await fileStatus(later)]).toEqual([404, 200]);
   });
 
+  test('two requests of one key publish what the one post shows, and it is private with that again', async () => {
+    const author = await join('twice');
+    const picture = await upload(author);
+    const request = { ...author, body: { media_ids: [picture] }, headers: { 'idempotency-key': 'twice' } };
+    const created = await Promise.all([1, 2, 3].map(() => call('POST', '/posts', request)));
+    const [id, ...others] = new Set(
+      created.filter(({ status }) => status === 201).map(({ body }) => body.id),
+    );
+    expect([others, await fileStatus(picture)]).toEqual([[], 200]);
+    await media.receive('post.deleted', { id, author_id: author.id });
+    expect(await fileStatus(picture)).toBe(404);
+  });
+
   test('followers get an address for the private picture of a post for followers, which stays private', async () => {
     const [author, fan] = [await join('shy_owner'), await join('shy_reader')];
     await relate('followed', fan, author);

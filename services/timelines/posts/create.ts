@@ -5,8 +5,10 @@ import { deliverToFeeds } from '../feeds/store';
 import type { NewPost, Post } from '../model';
 import { asPublished, publishAttachments } from './attachments';
 import { parseDraft } from './draft';
+import { findLikes, findShown } from './hydration';
+import { isQuote } from './reposts';
 import { type ResolvedPost, resolveDraft } from './resolve';
-import { viewOf } from './view';
+import { type Likes, viewOf } from './view';
 import { writePost } from './write';
 
 /**
@@ -25,20 +27,34 @@ export async function createPost(
   const response = await idempotent(deps.database, keyed, async () => {
     const post = await resolveDraft(deps, caller, draft);
     const id = deps.nextId();
-    written = { id, post };
+    const body = viewOfNewPost(id, post, await likesOfNewPost(deps, post));
     return async (transaction) => {
       await writePost(transaction, id, post);
-      return { status: 201, headers: { location: `/posts/id/${id}` }, body: viewOfNewPost(id, post) };
+      written = { id, post };
+      return { status: 201, headers: { location: `/posts/id/${id}` }, body };
     };
   });
   deps.outbox.wake();
-  if (written !== undefined) await publishAttachments(deps, written.id, written.post);
-  deliverToOwnFeed(deps, caller.id, response.body.id);
+  if (written === undefined) return withCurrentQuote(deps, caller.id, response);
+  await publishAttachments(deps, written.id, written.post);
+  deliverToOwnFeed(deps, caller.id, written.id);
   return response;
 }
 
-/** A new post has no replies, reposts or likes yet, so its view needs no query. */
-function viewOfNewPost(id: string, post: ResolvedPost): Post {
+/** A stored response is a copy of the quoted post, too, which may be gone or hidden by now. */
+async function withCurrentQuote(
+  deps: TimelinesDeps,
+  viewerId: string,
+  response: StoredResponse<Post>,
+): Promise<StoredResponse<Post>> {
+  const { quote } = response.body;
+  if (quote?.state !== 'available' || (await findShown(deps, viewerId, [quote.id])).has(quote.id))
+    return response;
+  return { ...response, body: { ...response.body, quote: { id: quote.id, state: 'unavailable' } } };
+}
+
+/** A new post has no replies, reposts or likes yet, so its view needs no query; a plain repost has those of its original. */
+function viewOfNewPost(id: string, post: ResolvedPost, likes: Likes | null): Post {
   const { draft, author, references, mentions, hashtags } = post;
   return viewOf(
     {
@@ -50,18 +66,30 @@ function viewOfNewPost(id: string, post: ResolvedPost): Post {
       displayName: author.displayName,
       avatarUrl: author.avatarUrl,
       hashtags,
-      repliesCount: 0,
-      repostsCount: 0,
-      quotesCount: 0,
     },
     {
-      quoted: references.quoted ?? undefined,
+      counts: newCounts(post),
+      quoted: (isQuote(draft) ? references.reposted : null) ?? undefined,
       files: asPublished(post),
       mentions,
-      likes: { count: 0, liked_by_viewer: false },
+      likes,
       viewerId: author.id,
     },
   );
+}
+
+const originalOf = ({ draft, references: { reposted } }: ResolvedPost) => (isQuote(draft) ? null : reposted);
+
+function newCounts(post: ResolvedPost) {
+  const original = originalOf(post);
+  if (original === null) return { repliesCount: 0, repostsCount: 0, quotesCount: 0 };
+  return { ...original, repostsCount: original.repostsCount + 1 };
+}
+
+async function likesOfNewPost(deps: TimelinesDeps, post: ResolvedPost): Promise<Likes | null> {
+  const original = originalOf(post);
+  if (original === null) return { count: 0, liked_by_viewer: false };
+  return (await findLikes(deps, post.author.id, [original.id]))?.get(original.id) ?? null;
 }
 
 /** Lets authors read their own post at once. Best effort: the fan-out delivers it as well. */

@@ -2,7 +2,7 @@ import type { TimelinesDeps } from '../deps';
 import type { Post } from '../model';
 import { findFiles } from './attachments';
 import * as store from './read-store';
-import { isPlainRepost, isQuote } from './reposts';
+import { isPlainRepost, originalIdOf } from './reposts';
 import { type Likes, viewOf } from './view';
 import { isVisible, type PostFilter } from './visibility';
 
@@ -22,52 +22,54 @@ export async function readVisible(
   if (ids.length === 0) return [];
   const found = await store.findPosts(deps.database, ids, viewerId);
   const posts = ids.flatMap((id) => found.get(id) ?? []).filter(filter);
-  const originals = await findShown(deps, viewerId, posts.filter(isPlainRepost));
+  const originals = await findShown(deps, viewerId, referencesOf(posts.filter(isPlainRepost)));
   return posts.filter((post) => !isPlainRepost(post) || originals.has(post.repostOf ?? ''));
 }
 
-/** The posts that reposts or quotes refer to and the viewer may see; muted authors are not shown through them either. */
-async function findShown(
+const referencesOf = (posts: readonly store.PostRow[]): string[] => [
+  ...new Set(posts.flatMap((post) => post.repostOf ?? [])),
+];
+
+/** Those of the posts that others refer to which the viewer may see; muted authors are not shown through them either. */
+export async function findShown(
   deps: TimelinesDeps,
   viewerId: string | null,
-  referring: readonly store.PostRow[],
+  ids: readonly string[],
 ): Promise<Map<string, store.PostRow>> {
-  const ids = [...new Set(referring.flatMap((post) => post.repostOf ?? []))];
   if (ids.length === 0) return new Map();
   const found = await store.findPosts(deps.database, ids, viewerId);
   return new Map([...found].filter(([, post]) => isVisible(post, viewerId) && !post.muted));
 }
 
-/** The views of posts; mentions, likes, quoted posts and files are read in one batch each. A plain repost has its original's likes. */
+/** The views of posts; mentions, likes, referenced posts and files are read in one batch each. A plain repost has its original's counts. */
 export async function hydrate(
   deps: TimelinesDeps,
   viewerId: string | null,
   posts: readonly store.PostRow[],
 ): Promise<Post[]> {
-  const likedIds = [...new Set(posts.map(likedIdOf))];
+  const likedIds = [...new Set(posts.map(originalIdOf))];
   const withMentions = posts.filter((post) => post.text.includes('@')).map((post) => post.id);
   const fileIds = [...new Set(posts.flatMap((post) => post.mediaIds))];
-  const [mentions, likes, quoted, files] = await Promise.all([
+  const [mentions, likes, referenced, files] = await Promise.all([
     store.findMentions(deps.database, withMentions),
     findLikes(deps, viewerId, likedIds),
-    findShown(deps, viewerId, posts.filter(isQuote)),
+    findShown(deps, viewerId, referencesOf(posts)),
     findFiles(deps, fileIds),
   ]);
   return posts.map((post) =>
     viewOf(post, {
       mentions: mentions.get(post.id) ?? [],
-      likes: likes?.get(likedIdOf(post)) ?? null,
+      likes: likes?.get(originalIdOf(post)) ?? null,
       files,
-      quoted: quoted.get(post.repostOf ?? ''),
+      quoted: referenced.get(post.repostOf ?? ''),
+      counts: referenced.get(originalIdOf(post)) ?? post,
       viewerId,
     }),
   );
 }
 
-const likedIdOf = (post: store.PostRow): string => (isPlainRepost(post) ? post.repostOf : null) ?? post.id;
-
 /** @returns undefined when the likes service does not respond in time: the page is sent without counts */
-async function findLikes(
+export async function findLikes(
   deps: TimelinesDeps,
   viewerId: string | null,
   ids: readonly string[],

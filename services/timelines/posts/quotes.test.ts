@@ -60,6 +60,23 @@ describe('a quote', () => {
     expect(idsOf(await call('GET', '/posts/quoter'))).toEqual([quote]);
   });
 
+  test('in a response that is repeated for its key shows no more than a read would', async () => {
+    const [author, fan] = [await join('k_quoted'), await join('k_quoter')];
+    const original = await post(author, { text: 'a secret' });
+    const request = {
+      ...fan,
+      body: { text: 'so true', repost_of: original },
+      headers: { 'idempotency-key': 'quote' },
+    };
+    const first = await call('POST', '/posts', request);
+    const again = await call('POST', '/posts', request);
+    expect([again.headers.get('idempotency-replayed'), again.body]).toEqual(['true', first.body]);
+    await call('DELETE', `/posts/id/${original}`, author);
+    const late = await call('POST', '/posts', request);
+    expect([late.status, late.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
+    expect(late.body).toEqual({ ...first.body, quote: { id: original, state: 'unavailable' } });
+  });
+
   test('outlives the account of the quoted person, and a post for followers is not shown to others by it', async () => {
     const [author, fan] = [await join('leaving'), await join('staying')];
     await relate('followed', fan, author);
@@ -105,9 +122,41 @@ describe('a plain repost', () => {
     expect(reply.body).toMatchObject({ reply_to: original, root_id: original });
     expect((await read(original)).body.replies_count).toBe(1);
     expect(idsOf(await call('GET', `/posts/id/${original}/replies`))).toEqual([String(reply.body.id)]);
+    expect(idsOf(await call('GET', `/posts/id/${repost}/replies`))).toEqual([String(reply.body.id)]);
     likedIds.length = 0;
     expect((await read(repost)).body.likes_count).toBe(7);
     expect(likedIds).toEqual([[original]]);
+  });
+
+  test('has the counts of its original, at once and in every list', async () => {
+    const [author, fan, third] = [await join('c_author'), await join('c_fan'), await join('c_third')];
+    const original = await post(author);
+    await post(third, { text: 'so true', repost_of: original });
+    await post(third, { text: 'nice', reply_to: original });
+    const created = await call('POST', '/posts', { ...fan, body: { repost_of: original } });
+    const counts = { likes_count: 7, replies_count: 1, reposts_count: 1, quotes_count: 1 };
+    expect(created.body).toMatchObject(counts);
+    expect((await read(String(created.body.id))).body).toMatchObject(counts);
+    const { body } = await call('GET', '/posts/c_fan');
+    expect((body.items as object[])[0]).toMatchObject(counts);
+  });
+
+  test('of a repost is one of the original, also when it is quoted, and a quote of a quote shows one level', async () => {
+    const [author, fan, third] = [await join('n_author'), await join('n_fan'), await join('n_third')];
+    const original = await post(author, { text: 'first' });
+    const repost = await post(fan, { repost_of: original });
+    const again = await call('POST', '/posts', { ...third, body: { repost_of: repost } });
+    expect(again.body).toMatchObject({ repost_of: original, quote: null, reposts_count: 2 });
+    const quote = await call('POST', '/posts', { ...third, body: { text: 'second', repost_of: repost } });
+    expect(quote.body).toMatchObject({ repost_of: original, quote: { id: original, text: 'first' } });
+    const outer = await post(fan, { text: 'third', repost_of: String(quote.body.id) });
+    expect((await read(outer)).body.quote).toMatchObject({ text: 'second', state: 'available' });
+    expect((await read(outer)).body.quote).not.toHaveProperty('quote');
+    await call('DELETE', `/posts/id/${original}`, author);
+    expect(await stateOf(outer)).toEqual([200, 'available']);
+    expect((await read(repost)).status).toBe(404);
+    const gone = await call('POST', '/posts', { ...third, body: { text: 'late', repost_of: original } });
+    expect([gone.status, gone.body.code]).toEqual([422, 'post.reference-not-found']);
   });
 
   test('is told from a quote by the database as by the code', async () => {

@@ -15,3 +15,7 @@ export const isPlainRepost = (post: Content): boolean =>
 
 /** A post with content of its own about another: visible whatever becomes of that one. */
 export const isQuote = (post: Content): boolean => post.repostOf !== null && !isPlainRepost(post);
+
+/** The post to which replies and likes of a post belong: the original of a plain repost, otherwise itself. */
+export const originalIdOf = (post: Content & { readonly id: string }): string =>
+  (isPlainRepost(post) ? post.repostOf : null) ?? post.id;

@@ -8,7 +8,7 @@ import { resolveAttachments } from './attachments';
 import type { Draft } from './draft';
 import { namesIn } from './names';
 import { findPosts, type PostRow } from './read-store';
-import { isPlainRepost, isQuote } from './reposts';
+import { isPlainRepost } from './reposts';
 import { isVisible } from './visibility';
 
 /** A draft with everything looked up that its row and its event need. */
@@ -25,7 +25,8 @@ export interface ResolvedPost {
     readonly rootId: string | null;
     readonly replyToAuthorId: string | null;
     readonly repostOfAuthorId: string | null;
-    readonly quoted: PostRow | null;
+    /** What the draft reposts or quotes. */
+    readonly reposted: PostRow | null;
   };
 }
 
@@ -80,7 +81,7 @@ async function resolveReferences(
     rootId: parent && (parent.rootId ?? parent.id),
     replyToAuthorId: parent?.authorId ?? null,
     repostOfAuthorId: reposted?.authorId ?? null,
-    quoted: isQuote(draft) ? reposted : null,
+    reposted,
   };
 }
 

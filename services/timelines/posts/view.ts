@@ -14,6 +14,8 @@ interface Context {
   readonly likes: Likes | null;
   /** The post that a quote is about, if the viewer may see it. */
   readonly quoted: QuotedPost | undefined;
+  /** Where its counts are kept: the original of a plain repost. */
+  readonly counts: Pick<PostRow, 'repliesCount' | 'repostsCount' | 'quotesCount'>;
   /** Files of this and other posts; undefined while the media service is unavailable. */
   readonly files: readonly FileSummary[] | undefined;
   readonly viewerId: string | null;
@@ -23,8 +25,8 @@ type QuotedPost = Pick<PostRow, 'id' | 'text' | 'authorId' | 'username' | 'displ
 
 /** The representation of a post in responses. */
 export const viewOf = (
-  post: Omit<PostRow, 'followed' | 'muted' | 'blocked'>,
-  { mentions, likes, quoted, files, viewerId }: Context,
+  post: Omit<PostRow, 'followed' | 'muted' | 'blocked' | 'repliesCount' | 'repostsCount' | 'quotesCount'>,
+  { mentions, likes, quoted, counts, files, viewerId }: Context,
 ): Post => ({
   id: post.id,
   author: authorOf(post),
@@ -39,9 +41,9 @@ export const viewOf = (
   media: mediaOf(post, files),
   ...(post.pollId !== null && { poll_id: post.pollId }),
   likes_count: likes?.count ?? null,
-  replies_count: post.repliesCount,
-  reposts_count: post.repostsCount,
-  quotes_count: post.quotesCount,
+  replies_count: counts.repliesCount,
+  reposts_count: counts.repostsCount,
+  quotes_count: counts.quotesCount,
   ...(viewerId !== null && likes !== null && { liked_by_me: likes.liked_by_viewer }),
   visibility: post.visibility,
 });
