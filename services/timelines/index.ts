@@ -68,7 +68,10 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         user: true,
         body: model.NewPost,
         response: { 202: model.QueuedPost },
-        ...keyed('Create a post (asynchronous): accepted at once under its final id', 'Posts'),
+        ...keyed(
+          'Create a post (asynchronous): accepted at once under its final id, and not created if what it refers to is gone by then',
+          'Posts',
+        ),
       },
     )
     .get('/posts/id/:id', ({ caller, params }) => posts.readPost(deps, caller, params.id), {
