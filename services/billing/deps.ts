@@ -10,5 +10,5 @@ export interface BillingDeps {
   readonly tokens: TokenVerifier;
   /** The outbox relay, woken after each commit that writes to the outbox. */
   readonly outbox: { wake(): void };
-  readonly accounts: Pick<GrpcClient<AccountsServiceDefinition>, 'openAccount' | 'transfer'>;
+  readonly accounts: Pick<GrpcClient<AccountsServiceDefinition>, 'openAccount' | 'transfer' | 'getTransfer'>;
 }

@@ -6,6 +6,7 @@ import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { billing } from '.';
+import { keepCompletingPayments } from './interrupted';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -29,5 +30,6 @@ const deps = {
   accounts: grpcClient('accounts', AccountsServiceDefinition),
 };
 trimIdempotencyKeys(runtime, database);
+keepCompletingPayments(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: billing(deps) });

@@ -39,11 +39,14 @@ export const invoices = mysqlTable(
     state: mysqlEnum('state', ['open', 'paid']).notNull(),
     createdAt: moment('created_at').notNull().default(now),
     paidAt: moment('paid_at'),
+    /** When its payer last began to pay it. Set before the transfer, for the case that its result is lost. */
+    payingSince: moment('paying_since'),
   },
   (table) => [
     uniqueIndex('invoices_number').on(table.number),
     uniqueIndex('invoices_of_payment').on(table.paymentId),
     index('invoices_of_user').on(table.userId, table.id),
+    index('invoices_paying').on(table.state, table.payingSince),
   ],
 );
 

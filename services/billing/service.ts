@@ -80,6 +80,7 @@ export async function payInvoice(deps: BillingDeps, caller: Caller, id: string):
   if (invoice.userId !== caller.id)
     throw new Forbidden({ detail: 'Only the billed user may pay an invoice.' });
   if (invoice.state === 'paid') return invoiceView(invoice);
+  await store.markPaying(deps.database, id);
   const { account } = await deps.accounts.openAccount({ user_id: caller.id, currency: invoice.currency });
   await deps.accounts.transfer({
     external_id: id,
@@ -88,6 +89,14 @@ export async function payInvoice(deps: BillingDeps, caller: Caller, id: string):
     currency: invoice.currency,
     description: `Invoice ${invoice.number}`,
   });
+  return invoiceView(await completePayment(deps, id));
+}
+
+/** Marks an invoice as paid and publishes it; idempotent. Its transfer must be posted. */
+export async function completePayment(
+  deps: Pick<BillingDeps, 'database' | 'outbox'>,
+  id: string,
+): Promise<store.InvoiceRow> {
   const paid = await inTransaction(deps.database, async (transaction) => {
     const locked = await requireFound(store.lockInvoice(transaction, id));
     if (locked.state === 'paid') return locked;
@@ -97,7 +106,7 @@ export async function payInvoice(deps: BillingDeps, caller: Caller, id: string):
     return marked;
   });
   deps.outbox.wake();
-  return invoiceView(paid);
+  return paid;
 }
 
 /** Issues the paid invoice of a succeeded payment; idempotent. */
@@ -128,7 +137,7 @@ export async function billPayment(
 
 async function issueInvoice(
   transaction: Transaction,
-  row: Omit<store.InvoiceRow, 'id' | 'number' | 'createdAt'>,
+  row: Omit<store.InvoiceRow, 'id' | 'number' | 'createdAt' | 'payingSince'>,
 ): Promise<store.InvoiceRow> {
   const id = uuidv7();
   await store.insertInvoice(transaction, { ...row, id, number: await store.nextNumber(transaction) });

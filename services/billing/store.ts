@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, lt, lte, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
@@ -46,6 +46,36 @@ export async function lockInvoice(transaction: Transaction, id: string): Promise
 
 export async function markPaid(transaction: Transaction, id: string): Promise<void> {
   await transaction.update(invoices).set({ state: 'paid', paidAt: DATABASE_NOW }).where(eq(invoices.id, id));
+}
+
+export async function markPaying(executor: Executor, id: string): Promise<void> {
+  await executor.update(invoices).set({ payingSince: DATABASE_NOW }).where(eq(invoices.id, id));
+}
+
+/** Open invoices whose payment began at least this many seconds ago. */
+export async function listInterrupted(
+  executor: Executor,
+  { seconds, limit }: { seconds: number; limit: number },
+): Promise<InvoiceRow[]> {
+  const isInterrupted = lte(invoices.payingSince, sql`${DATABASE_NOW} - interval ${seconds} second`);
+  return executor
+    .select()
+    .from(invoices)
+    .where(and(eq(invoices.state, 'open'), isInterrupted))
+    .orderBy(invoices.payingSince)
+    .limit(limit);
+}
+
+/** Records that nothing was paid, unless the payer has begun anew since. */
+export async function clearPaying(
+  executor: Executor,
+  { id, payingSince }: Pick<InvoiceRow, 'id' | 'payingSince'>,
+): Promise<void> {
+  if (payingSince === null) return;
+  await executor
+    .update(invoices)
+    .set({ payingSince: null })
+    .where(and(eq(invoices.id, id), eq(invoices.payingSince, payingSince)));
 }
 
 /** Newest first. */
