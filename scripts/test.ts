@@ -15,9 +15,9 @@ const TEST_TIMEOUT_MS = 30_000;
 const RUN_TIMEOUT_MS = 30 * 60_000;
 
 const CHECKS = [
-  { name: 'format', command: ['biome', 'format', '.'] },
-  { name: 'lint', command: ['biome', 'check', '--formatter-enabled=false', '.'] },
-  { name: 'types', command: ['tsc', '--noEmit'] },
+  { name: 'format', command: [join(PROGRAMS, 'biome'), 'format', '.'] },
+  { name: 'lint', command: [join(PROGRAMS, 'biome'), 'check', '--formatter-enabled=false', '.'] },
+  { name: 'types', command: [join(PROGRAMS, 'tsc'), '--noEmit'] },
 ];
 
 /** Runs all checks and tests on a stack of its own; the last line of the output is `N passed, N failed`. */
@@ -26,12 +26,20 @@ async function main(testArguments: readonly string[], signal: AbortSignal): Prom
   const starting = startTestStack(signal);
   // Awaited below; until then a rejection must not end the process.
   starting.catch(() => undefined);
-  const failedChecks = await runChecks(signal);
+  let failedChecks = 0;
+  for (const check of CHECKS) if (!(await runCheck(check, signal))) failedChecks++;
   let summary: TestSummary = { passed: 0, failed: 1 };
   try {
     const { stack, folder } = await starting;
     try {
-      if (!signal.aborted) summary = await runTests(stack, folder, testArguments, signal);
+      const environment = { ...stack.environment };
+      // A part of the tests starts few processes: bundling them all would take longer.
+      if (testArguments.length === 0) {
+        environment.TEST_BUNDLES = join(folder, 'bundles');
+        const command = [process.execPath, join(import.meta.dir, 'build.ts'), environment.TEST_BUNDLES];
+        if (!(await runCheck({ name: 'bundling', command }, signal))) throw new Error('No tests were run');
+      }
+      if (!signal.aborted) summary = await runTests(environment, folder, testArguments, signal);
     } finally {
       await stack.stop();
     }
@@ -59,26 +67,20 @@ async function startTestStack(signal: AbortSignal): Promise<{ stack: Stack; fold
   }
 }
 
-/** @returns how many checks failed */
-async function runChecks(signal: AbortSignal): Promise<number> {
-  let failed = 0;
-  for (const { name, command } of CHECKS) {
-    const [program = '', ...args] = command;
-    console.log(`Checking ${name}`);
-    const check = Bun.spawn([join(PROGRAMS, program), ...args], {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      signal,
-    });
-    if ((await check.exited) === 0) continue;
-    console.error(`The ${name} check failed`);
-    failed++;
-  }
-  return failed;
+/** @returns whether it passed */
+async function runCheck(
+  { name, command }: { name: string; command: readonly string[] },
+  signal: AbortSignal,
+): Promise<boolean> {
+  console.log(`Checking ${name}`);
+  const check = Bun.spawn([...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], signal });
+  const passed = (await check.exited) === 0;
+  if (!passed) console.error(`The ${name} check failed`);
+  return passed;
 }
 
 async function runTests(
-  stack: Stack,
+  environment: Readonly<Record<string, string>>,
   folder: string,
   testArguments: readonly string[],
   signal: AbortSignal,
@@ -87,7 +89,7 @@ async function runTests(
   const testFolder = join(folder, 'tests');
   const run = Bun.spawn([process.execPath, 'test', `--timeout=${TEST_TIMEOUT_MS}`, ...testArguments], {
     cwd: ROOT,
-    env: { ...process.env, ...stack.environment, ...markOf(testFolder), NODE_ENV: 'test' },
+    env: { ...process.env, ...environment, ...markOf(testFolder), NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     timeout: RUN_TIMEOUT_MS,

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dir, '..', '..');
+/** Set by a whole run of `make test`: the folder with the bundles that `make up` would start. */
+const BUNDLES = process.env.TEST_BUNDLES;
 /** The whole system may start at once on few cores. */
 const START_MS = 60_000;
 /** The retained end of a process's output. */
@@ -19,7 +21,8 @@ export interface StartedProcess {
 }
 
 /**
- * Starts a process on a free port and waits until it logs its address.
+ * Starts a process on a free port and waits until it logs its address. Processes of the Procfile are started from their
+ * bundles when there are any, which takes half the time.
  *
  * @param main its entry point, relative to the project's root
  * @throws with its output when it exits or does not listen in time
@@ -28,7 +31,7 @@ export async function startProcess(
   main: string,
   environment: Record<string, string>,
 ): Promise<StartedProcess> {
-  const child = Bun.spawn([process.execPath, join(ROOT, main)], {
+  const child = Bun.spawn([process.execPath, entryPoint(main)], {
     cwd: ROOT,
     env: { ...process.env, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'info', ...environment },
     stdout: 'pipe',
@@ -64,6 +67,11 @@ export async function startProcess(
     output: () => output,
   };
 }
+
+const entryPoint = (main: string) =>
+  BUNDLES !== undefined && main.endsWith('/main.ts')
+    ? join(BUNDLES, main.replace(/\.ts$/, '.js'))
+    : join(ROOT, main);
 
 /** The pids of the children of a process. */
 export async function childrenOf(pid: number): Promise<number[]> {
