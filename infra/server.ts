@@ -4,7 +4,10 @@ import { type Child, type Command, rotateLog, startChild } from './child';
 import type { ChoosePort } from './ports';
 import { until } from './processes';
 
-/** `development` persists its data durably; `test` starts empty every time and trades durability for speed. */
+/**
+ * `development` persists its data durably; `test` starts empty every time, trades durability for speed, and stops its
+ * servers at once: nobody will read their data.
+ */
 export type Profile = 'development' | 'test';
 
 /** A kind of server the stack can start. */
@@ -119,7 +122,9 @@ function reportMoved(
 function runPlan(
   name: string,
   plan: Plan,
-  options: Pick<StartContext, 'folder' | 'mark' | 'report' | 'signal' | 'restarted'> & { logFile: string },
+  options: Pick<StartContext, 'folder' | 'profile' | 'mark' | 'report' | 'signal' | 'restarted'> & {
+    logFile: string;
+  },
 ) {
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
@@ -163,7 +168,8 @@ function runPlan(
 
   async function stop() {
     shouldRun = false;
-    for (const child of children.toReversed()) await child?.stop(STOP_GRACE_MS);
+    const graceMs = options.profile === 'test' ? 0 : STOP_GRACE_MS;
+    for (const child of children.toReversed()) await child?.stop(graceMs);
   }
 
   return { restart, kill, stop, pid: () => (children[main]?.running() ? children[main].pid : undefined) };

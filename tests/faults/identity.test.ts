@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, test } from 'bun:test';
 import { createMysqlPool } from '#kit/mysql/database';
 import { request } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 const START_MS = 90_000;
 const TEST_MS = 300_000;
@@ -17,15 +18,8 @@ let system: System;
 let created = 0;
 
 beforeAll(async () => {
-  system = await startSystem('identity', { SIGN_INS_PER_ADDRESS: '1000000' }, [
-    'registry',
-    'gateway',
-    'users',
-    'auth',
-  ]);
+  system = await sharedSystem();
 }, START_MS);
-
-afterAll(() => system?.stop(), START_MS);
 
 const register = (username: string) =>
   request(system.url, 'POST', '/register', {

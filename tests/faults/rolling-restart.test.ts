@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { join as register } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 /**
  * Services are replaced while wrk sends requests to all of them: another instance is started, and once the gateway has
@@ -37,12 +38,10 @@ let system: System;
 let token: string;
 
 beforeAll(async () => {
-  system = await startSystem('rolling', {}, ['registry', 'gateway', ...ALL]);
+  system = await sharedSystem();
   token = (await register(system.url, 'walker')).token;
   await eventually(() => assertReachable(ALL), 30_000);
 }, SYSTEM_MS);
-
-afterAll(() => system?.stop(), SYSTEM_MS);
 
 async function assertReachable(names: readonly string[]): Promise<void> {
   for (const name of names) {

@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join as pathOf } from 'node:path';
 import { join, request } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { ADMIN_PASSWORD, sharedSystem } from '../support/shared-system';
 
 const START_MS = 90_000;
-const ADMIN_PASSWORD = 'a password for the first administrator';
-let system: System;
-let folder: string;
+let system: Awaited<ReturnType<typeof sharedSystem>>;
 let admin: string;
 
 const call = (method: string, path: string, token?: string, body?: unknown) =>
@@ -23,17 +18,8 @@ async function signIn(username: string, password = 'correct horse battery staple
   return { status, access: String(body.access_token), refresh: String(body.refresh_token) };
 }
 
-const setFeatures = (features: object) =>
-  writeFile(pathOf(folder, 'features.json'), JSON.stringify({ features }));
-
 beforeAll(async () => {
-  folder = await mkdtemp(pathOf(tmpdir(), 'rookery-administration-'));
-  await setFeatures({});
-  system = await startSystem('administration', {
-    ADMIN_PASSWORD,
-    FEATURES_FILE: pathOf(folder, 'features.json'),
-    FEATURES_REFRESH_MS: '100',
-  });
+  system = await sharedSystem();
   // The first administrator's credentials reach auth asynchronously.
   admin = await eventually(async () => {
     const { status, access } = await signIn('admin', ADMIN_PASSWORD);
@@ -42,10 +28,7 @@ beforeAll(async () => {
   });
 }, START_MS);
 
-afterAll(async () => {
-  await system?.stop();
-  await rm(folder, { recursive: true, force: true });
-}, START_MS);
+afterAll(() => system?.setFeatures({}));
 
 describe('permissions', () => {
   test('take effect with the next refresh when granted, and at once everywhere when revoked', async () => {
@@ -126,7 +109,7 @@ describe('an account', () => {
 
 test('registration can be closed and reopened at run time, for every registration route', async () => {
   const person = { email: 'newcomer@example.com', password: 'correct horse battery staple' };
-  await setFeatures({ 'registration-open': { defaultValue: false } });
+  await system.setFeatures({ 'registration-open': { defaultValue: false } });
   await eventually(async () =>
     expect((await call('GET', '/features')).body).toEqual({ features: { 'registration-open': false } }),
   );
@@ -134,7 +117,7 @@ test('registration can be closed and reopened at run time, for every registratio
     const { status, body } = await call('POST', path, undefined, { ...person, username: 'newcomer' });
     expect([path, status, body.code]).toEqual([path, 403, 'registration.closed']);
   }
-  await setFeatures({ 'registration-open': { defaultValue: true } });
+  await system.setFeatures({ 'registration-open': { defaultValue: true } });
   await eventually(async () =>
     expect((await call('POST', '/register', undefined, { ...person, username: 'newcomer' })).status).toBe(
       201,

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, test } from 'bun:test';
 import { fileURLToPath } from 'node:url';
 import { type Client, join, request } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 const START_MS = 90_000;
 let system: System;
@@ -12,16 +13,13 @@ const anonymous = (path: string) => request(system.url, 'GET', path);
 const pathOf = (answer: { headers: Headers }) => answer.headers.get('location') ?? '';
 
 beforeAll(async () => {
-  const only = ['registry', 'gateway', 'users', 'auth', 'video', 'playlists', 'resumes'];
-  system = await startSystem('library', { VIDEO_DEADLINE_MS: '500' }, only);
+  system = await sharedSystem();
   await eventually(async () => {
     for (const path of ['/videos', '/playlists/docs', '/resumes/docs'])
       expect((await anonymous(path)).status).toBe(200);
   });
   ada = await join(system.url, 'ada');
 }, START_MS);
-
-afterAll(() => system?.stop(), START_MS);
 
 test('a playlist of found videos cannot be extended while the video service is unavailable, and can afterwards', async () => {
   const { body } = await anonymous('/videos?query=winter&limit=3');

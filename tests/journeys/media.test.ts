@@ -1,19 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, test } from 'bun:test';
 import sharp from 'sharp';
 import { join, request } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 const START_MS = 120_000;
 let system: System;
 
 beforeAll(async () => {
-  system = await startSystem('media');
+  system = await sharedSystem();
   await eventually(async () => {
     expect((await fetch(`${system.url}/files`)).status).toBe(200);
   }, START_MS);
 }, START_MS);
-afterAll(() => system?.stop(), START_MS);
 
 const picture = () => {
   const noise = { type: 'gaussian', mean: 128, sigma: 20 } as const;

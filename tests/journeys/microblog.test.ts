@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { beforeAll, describe, expect, test } from 'bun:test';
 import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 const START_MS = 90_000;
 let system: System;
@@ -21,11 +22,9 @@ const textsOf = ({ body }: Reply) => (body.items as { text: string }[]).map(({ t
 const idsOf = ({ body }: Reply) => (body.items as { id: string }[]).map(({ id }) => id);
 
 beforeAll(async () => {
-  system = await startSystem('microblog', { LIKES_DIGEST_SECONDS: '1' });
+  system = await sharedSystem();
   [alice, bob] = await Promise.all([join(system.url, 'alice'), join(system.url, 'bob')]);
 }, START_MS);
-
-afterAll(() => system?.stop(), START_MS);
 
 describe('the gateway', () => {
   test('serves its index as JSON and as HTML', async () => {
@@ -162,10 +161,11 @@ describe('the microblog', () => {
   test('a poll counts one of five hundred concurrent votes of one person', async () => {
     const poll = await alice.post('/polls', { question: 'Tea?', options: ['Yes', 'No'] });
     expect(poll.status).toBe(201);
+    const earlier = new Set(errorsOf('polls'));
     const votes = await Promise.all(
       Array.from({ length: 500 }, () => bob.post(`/polls/${poll.body.id}/vote`, { option: 'Yes' })),
     );
-    expect(errorsOf('polls')).toEqual([]);
+    expect(errorsOf('polls').filter((line) => !earlier.has(line))).toEqual([]);
     expect(votes.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(votes.filter(({ body }) => body.code === 'poll.already-voted')).toHaveLength(499);
     const { body } = await call('GET', `/polls/${poll.body.id}/results`);

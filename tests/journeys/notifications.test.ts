@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, test } from 'bun:test';
 import { uuidv7 } from '#kit/core/ids';
 import { openDynamodb } from '#kit/dynamodb/client';
 import { insertPoll } from '../../services/polls/store';
@@ -6,16 +6,13 @@ import { type Client, request, signIn } from '../support/client';
 import { listenTo } from '../support/event-stream';
 import { eventually } from '../support/eventually';
 import { testRuntime } from '../support/servers';
-import { type System, startSystem } from '../support/system';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
 
 const SYSTEM_MS = 120_000;
 const TEST_MS = 120_000;
 const RECOVERY_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';
-const PROCESSES = [
-  ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications', 'polls'],
-  ...['likes-validation', 'likes-notification', 'notifications-worker'],
-];
 
 let system: System;
 let author: Client;
@@ -23,11 +20,9 @@ let friend: Client;
 let outsider: Client;
 
 beforeAll(async () => {
-  system = await startSystem('notifications', { LIKES_DIGEST_SECONDS: '1' }, PROCESSES);
+  system = await sharedSystem();
   [author, friend, outsider] = [await member('author'), await member('friend'), await member('outsider')];
 }, SYSTEM_MS);
-
-afterAll(() => system?.stop(), SYSTEM_MS);
 
 async function member(username: string): Promise<Client> {
   const body = { username, email: `${username}@example.com`, password: PASSWORD };

@@ -12,6 +12,7 @@ const MAX_OUTPUT_CHARACTERS = 200_000;
 export interface StartedProcess {
   readonly url: string;
   readonly pid: number;
+  isRunning(): boolean;
   /** Sends SIGTERM and waits until it has exited. */
   stop(): Promise<void>;
   /** Sends SIGKILL and waits until it has exited. */
@@ -62,6 +63,7 @@ export async function startProcess(
   return {
     url,
     pid: child.pid,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     output: () => output,

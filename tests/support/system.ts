@@ -7,6 +7,8 @@ import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 
 const ROOT = join(import.meta.dir, '..', '..');
+/** The slowest case is a lease without heartbeats, which is removed after half a minute. */
+const DISCOVERY_MS = 60_000;
 /** Different from the shared test stack, whose servers must not be killed; systems of different names are kept apart. */
 const portOffsetOf = (name: string) => 4_000 + (Bun.hash.crc32(name) % 40) * 100;
 
@@ -20,8 +22,10 @@ export interface System {
   process(name: string): StartedProcess;
   /** Starts another instance. */
   start(name: string): Promise<StartedProcess>;
-  /** Kills an instance and starts a replacement. */
+  /** Kills the running instances and starts one. */
   killAndStart(name: string): Promise<StartedProcess>;
+  /** Starts what a test has left dead, and stops additional instances: one of each process runs afterwards. */
+  mend(): Promise<void>;
   /** Starts another instance and, once the gateway has discovered it, stops the old one. */
   replace(name: string): Promise<StartedProcess>;
   stop(): Promise<void>;
@@ -47,20 +51,34 @@ export async function startSystem(
   // The mark lets the next user of the folder stop the orphans of an interrupted test.
   const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...environment };
 
-  async function start(processName: string, port = '0'): Promise<StartedProcess> {
+  /** The gateway and the registry have fixed addresses; all others are discovered through the registry. */
+  const fixedPorts = new Map<string, string>();
+
+  const instances = (processName: string): StartedProcess[] =>
+    (running.get(processName) ?? []).filter((one) => one.isRunning());
+
+  async function start(processName: string): Promise<StartedProcess> {
     const command = entries.find((entry) => entry.name === processName)?.command;
     const main = /\bbun (\S+)/.exec(command ?? '')?.[1];
     if (main === undefined) throw new Error(`The Procfile has no process ${processName}`);
-    const started = await startProcess(main, { ...shared, PORT: port });
-    running.get(processName)?.push(started);
+    const started = await startProcess(main, { ...shared, PORT: fixedPorts.get(processName) ?? '0' });
+    running.set(processName, [...instances(processName), started]);
+    if (processName === 'gateway' || processName === 'registry')
+      fixedPorts.set(processName, new URL(started.url).port);
     return started;
   }
 
-  function remove(processName: string, ended: StartedProcess) {
-    running.set(
-      processName,
-      (running.get(processName) ?? []).filter((one) => one !== ended),
+  async function mend() {
+    const dead = stack.servers.filter((server) => server.pid() === undefined);
+    await Promise.all(dead.map((server) => server.restart()));
+    await Promise.all(
+      entries.map(async ({ name: processName }) => {
+        const [first, ...additional] = instances(processName);
+        if (first === undefined) await start(processName);
+        await Promise.all(additional.map((one) => one.stop()));
+      }),
     );
+    await eventually(() => assertDiscovered(onlyInstance('gateway').url, entries), DISCOVERY_MS);
   }
 
   async function stop() {
@@ -70,7 +88,7 @@ export async function startSystem(
   }
 
   const onlyInstance = (processName: string): StartedProcess => {
-    const [first] = running.get(processName) ?? [];
+    const [first] = instances(processName);
     if (first === undefined) throw new Error(`${processName} is not running`);
     return first;
   };
@@ -79,26 +97,22 @@ export async function startSystem(
     shared.REGISTRY_URL = (await start('registry')).url;
     await Promise.all(entries.filter((entry) => entry.name !== 'registry').map((entry) => start(entry.name)));
     const url = onlyInstance('gateway').url;
-    await eventually(() => assertDiscovered(url, running), 30_000);
+    await eventually(() => assertDiscovered(url, entries), DISCOVERY_MS);
     return {
       url,
       stack,
-      instances: (processName) => running.get(processName) ?? [],
+      instances,
       process: onlyInstance,
-      start: (processName) => start(processName),
+      start,
       async killAndStart(processName) {
-        const victim = onlyInstance(processName);
-        remove(processName, victim);
-        await victim.kill();
-        // These two have fixed addresses; all others are discovered through the registry.
-        const isFixed = processName === 'gateway' || processName === 'registry';
-        return start(processName, isFixed ? new URL(victim.url).port : '0');
+        await Promise.all(instances(processName).map((victim) => victim.kill()));
+        return start(processName);
       },
+      mend,
       async replace(processName) {
         const old = onlyInstance(processName);
         const next = await start(processName);
-        await eventually(async () => hasInstances(url, processName, 2), 30_000);
-        remove(processName, old);
+        await eventually(async () => hasInstances(url, processName, 2), DISCOVERY_MS);
         await old.stop();
         return next;
       },
@@ -120,11 +134,13 @@ async function hasInstances(url: string, service: string, count: number): Promis
 }
 
 /** @throws when the gateway has not discovered every service that registers routes */
-async function assertDiscovered(url: string, running: ReadonlyMap<string, StartedProcess[]>): Promise<void> {
+async function assertDiscovered(url: string, entries: readonly { name: string }[]): Promise<void> {
   const response = await fetch(url, { headers: { accept: 'application/json' } });
   const { services } = (await response.json()) as { services: Record<string, unknown> | { name: string }[] };
   const seen = Array.isArray(services) ? services.map((service) => service.name) : Object.keys(services);
-  const expected = ['users', 'timelines', 'auth', 'likes', 'polls'].filter((name) => running.has(name));
+  const expected = ['users', 'timelines', 'auth', 'likes', 'polls'].filter((name) =>
+    entries.some((entry) => entry.name === name),
+  );
   const missing = expected.filter((name) => !seen.includes(name));
   if (missing.length > 0) throw new Error(`The gateway has not discovered ${missing.join(', ')}`);
 }
