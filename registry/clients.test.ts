@@ -9,7 +9,7 @@ import { eventually } from '../tests/support/eventually';
 import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 
 // After a restart the instances register again within one heartbeat of five seconds.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const opened: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { eventually } from '../tests/support/eventually';
 import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 import { watch } from './test-calls';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 describe('the registry process', () => {
   test('refuses to start on a port in use, or in production without a token and an allow-list', async () => {

@@ -10,8 +10,8 @@ const ROOT = join(import.meta.dir, '..');
 const PROGRAMS = join(ROOT, 'node_modules', '.bin');
 /** Concurrent test runs in one checkout, each with a stack of its own. */
 const MAX_STACKS = 8;
-/** For service tests, which wait for real servers. */
-const TEST_TIMEOUT_MS = 30_000;
+/** Ends tests that hang. Conditions that are awaited (`eventually`) have half of it, to fail with their own message. */
+const TEST_TIMEOUT_MS = 60_000;
 const RUN_TIMEOUT_MS = 30 * 60_000;
 
 const CHECKS = [

@@ -39,13 +39,13 @@ beforeAll(async () => {
     const { body } = await request(gateway.url, 'GET', '/');
     expect(Object.keys(Object(body.services)).sort()).toEqual(['auth', 'users']);
     await register(gateway.url);
-  }, 20_000);
+  });
 }, 60_000);
 
 afterAll(async () => {
   await Promise.all(processes.toReversed().map((process) => process.stop()));
   await Promise.all(databases.map(({ drop }) => drop()));
-}, 30_000);
+}, 60_000);
 
 interface RequestParts {
   readonly body?: unknown;

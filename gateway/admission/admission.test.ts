@@ -29,12 +29,12 @@ beforeAll(async () => {
     // Until a registry that has just started is settled, unknown paths are unavailable.
     expect((await ask('/nowhere')).status).toBe(404);
   });
-}, 30_000);
+}, 60_000);
 
 afterAll(async () => {
   await Promise.all([gateway?.stop(), birds?.stop()]);
   await registry?.stop();
-}, 30_000);
+}, 60_000);
 
 const ask = (path: string, init: RequestInit = {}) =>
   fetch(gateway.url + path, { ...init, signal: AbortSignal.timeout(10_000) });

@@ -45,14 +45,14 @@ beforeAll(async () => {
     for (let time = 0; time < 10; time++) expect((await get('/birds/1')).status).toBe(200);
     for (let time = 0; time < 10; time++) expect((await getAsOperator('/routes')).status).toBe(200);
     expect(await metric('gateway_workers')).toBe(2);
-  }, 20_000);
+  });
 }, 60_000);
 
 afterAll(async () => {
   await Promise.all([gateway?.stop(), auth?.stop(), birds?.stop()]);
   await registry?.stop();
   await database?.drop();
-}, 30_000);
+}, 60_000);
 
 /** Longer than the workers' timeout for each other. */
 const ANSWER_MS = 3_000;
@@ -138,7 +138,7 @@ test('every worker reports the metrics and explanations of all workers', async (
   const both = (await explained(ids[0] ?? '')).requests;
   expect(both).toHaveLength(2);
   expect(both[0]?.registry_revision).toBe(revision);
-}, 30_000);
+}, 60_000);
 
 test('an unknown request id reports the retention', async () => {
   const response = await getAsOperator('/explain/never-was-such-a-request');
@@ -175,7 +175,7 @@ test('a retry is explained: the candidates, the failed attempt, the successful o
   expect(retry?.instance_id).not.toBe(first?.instance_id);
   // A retry after an unreachable instance is not charged.
   expect(retry?.retry_budget).toBeUndefined();
-}, 30_000);
+}, 60_000);
 
 test('an unresponsive worker delays a report by a timeout, and is named in it', async () => {
   await Promise.all(Array.from({ length: 16 }, () => get('/birds/1', { 'x-request-id': 'known-to-both' })));
@@ -206,7 +206,7 @@ test('a killed worker is restarted; the others serve, and counters continue', as
   expect(await birdsCounted()).toBe(before);
   await eventually(async () => void (await send(32, 'after')));
   expect(await birdsCounted()).toBeGreaterThanOrEqual(before + 32);
-}, 30_000);
+}, 60_000);
 
 async function tokenOf(permissions: readonly string[]): Promise<string> {
   const token = await new SignJWT({ username: 'operator', sid: 'session', roles: [], permissions })

@@ -5,7 +5,7 @@ import { childrenOf, type StartedProcess, startProcess } from '../../tests/suppo
 let registry: StartedProcess;
 beforeAll(async () => {
   registry = await startProcess('registry/main.ts', {});
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   for (const process of [...started, registry]) await process?.kill();
 });

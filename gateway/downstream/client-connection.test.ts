@@ -34,7 +34,7 @@ describe('a client that pipelines and does not read', () => {
     expect(served).toBeLessThan(REQUESTS / 2);
     client.socket.resume();
     await eventually(() => served === REQUESTS && received > REQUESTS * large.length);
-  }, 20_000);
+  }, 60_000);
 
   test('also when the responses are rejections', async () => {
     const gateway = await startGateway({ instances: [] });
@@ -52,7 +52,7 @@ describe('a client that pipelines and does not read', () => {
     client.socket.resume();
     // A status line split between two reads is not counted.
     await eventually(() => received > many * 0.98);
-  }, 20_000);
+  }, 60_000);
 });
 
 test('every request sent before a client half-closes is answered', async () => {

@@ -70,7 +70,7 @@ test('a changed certificate is reloaded, and existing connections continue', asy
   }
   expect(await ask(before)).toStartWith('HTTP/1.1 200 OK');
   expect(await ask(await handshake(gateway.port))).toStartWith('HTTP/1.1 200 OK');
-}, 30_000);
+}, 60_000);
 
 test('TLS 1.2 is the minimum version', async () => {
   const { gateway } = await gatewayWithTls();

@@ -109,7 +109,7 @@ describe('an event stream', () => {
     await client.until((text) => text.includes('first'));
     await Bun.sleep(12_000);
     expect(await client.untilClosed()).toContain('second');
-  }, 30_000);
+  }, 60_000);
 });
 
 function echoSockets() {

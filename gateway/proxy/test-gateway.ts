@@ -179,11 +179,11 @@ export function rawClient(port: number): RawClient {
   };
 }
 
-/** Polls until the condition holds. @throws with the text of `seen` after 10 s */
+/** Polls until the condition holds. @throws with the text of `seen` after 30 s */
 export async function eventually(holds: () => boolean, seen: () => string = () => ''): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`condition not met within 10 s; ${seen()}`);
+    if (performance.now() > deadline) throw new Error(`condition not met within 30 s; ${seen()}`);
     await Bun.sleep(10);
   }
 }

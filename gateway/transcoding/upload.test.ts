@@ -185,7 +185,7 @@ describe('an upload', () => {
     expect(sent * part.length).toBeLessThan(16 * 1024 * 1024);
     release.resolve();
     expect(await (await answer).json()).toMatchObject({ size: parts * part.length });
-  }, 30_000);
+  }, 60_000);
 
   test('that the service rejects early returns its problem at once', async () => {
     upload = async (requests) => {

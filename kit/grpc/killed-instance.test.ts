@@ -56,7 +56,7 @@ test('killing a process during calls fails no idempotent call', async () => {
   await Promise.all(callers);
   expect(answered).toBe(400);
   expect(await servers[0]?.exited).not.toBe(0);
-}, 20_000);
+}, 60_000);
 
 async function startProcess(): Promise<number> {
   const server = Bun.spawn([process.execPath, '-e', SERVER], {

@@ -97,7 +97,7 @@ describe('the outbox', () => {
       );
     const relays = [startRelay(), startRelay()];
     for (const relay of relays) relay.wake();
-    await eventually(() => received.length >= things * each, 30_000);
+    await eventually(() => received.length >= things * each);
 
     const byThing = Map.groupBy(received, (message) => message.data.thing);
     for (const messages of byThing.values())

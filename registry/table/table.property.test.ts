@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from './rows';
 import { createTable } from './table';
 
 // Thousands of steps, each compared with the model: several seconds on a busy machine.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 /** The expected state of one instance, in whole seconds. */
 interface Modelled {

@@ -25,7 +25,7 @@ function run(procfile: string, graceMs = 5_000) {
     restart: { baseMs: 10, capMs: 50 },
   });
   runner = started;
-  const shows = (line: string) => until(() => lines.includes(line), 10_000);
+  const shows = (line: string) => until(() => lines.includes(line), 30_000);
   return { runner: started, lines, shows };
 }
 
@@ -37,13 +37,13 @@ test('output is prefixed with the process name and written to its log', async ()
 
 test('a process that crashes is restarted', async () => {
   const { runner, lines } = run('one: sh -c "echo up; exit 3"');
-  expect(await until(() => lines.filter((line) => line === 'one: up').length >= 3, 10_000)).toBe(true);
+  expect(await until(() => lines.filter((line) => line === 'one: up').length >= 3, 30_000)).toBe(true);
   expect(runner.states()[0]?.restarts).toBeGreaterThanOrEqual(2);
 });
 
 test('a process that exits with a configuration error is not restarted', async () => {
   const { runner } = run('one: sh -c "exit 78"');
-  expect(await until(() => runner.states()[0]?.state === 'misconfigured', 10_000)).toBe(true);
+  expect(await until(() => runner.states()[0]?.state === 'misconfigured', 30_000)).toBe(true);
   expect(runner.states()[0]?.restarts).toBe(0);
 });
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
   chat = await startChat();
   [one, other] = (await Promise.all([chat.start(), chat.start()])).map(({ url }) => url) as [string, string];
 }, 60_000);
-afterAll(() => chat.stop(), 30_000);
+afterAll(() => chat.stop(), 60_000);
 
 let rooms = 0;
 const newRoom = () => `room-${++rooms}`;
@@ -193,7 +193,12 @@ describe('messages', () => {
   test('beyond the rate limit are refused with their client id, and not delivered', async () => {
     const room = newRoom();
     const talker = await enterRoom(one, room);
-    for (let count = 0; count < 60; count++) talker.say('again', String(count));
+    const answers = (...types: string[]) => talker.frames.filter(({ type }) => types.includes(type)).length;
+    // More than the limit at once. A slow machine spreads them, which admits more.
+    for (let said = 0; answers('error') === 0; ) {
+      for (let count = 0; count < 60; count++) talker.say('again', String(said++));
+      await eventually(() => answers('message', 'error') >= said);
+    }
     const refused = await talker.got('error');
     expect(refused).toMatchObject({ code: 'chat.rate-limited', client_id: expect.any(String) });
     await talker.got('message', ({ seq }) => seq === 40);
@@ -413,8 +418,9 @@ describe('room names', () => {
   });
 });
 
+// These wait for time to pass, so they do it together.
 describe('presence', () => {
-  test('is counted across all instances, and the entries of a killed instance expire', async () => {
+  test.concurrent('is counted across all instances, and the entries of a killed instance expire', async () => {
     const room = newRoom();
     const ada = await person('ada');
     const third = await chat.start();
@@ -428,12 +434,12 @@ describe('presence', () => {
     expect((await info(one)).members).toEqual(['ada']);
     leaving.close();
     await third.kill();
-    await eventually(async () => (await info(one)).active_connections === 1, 25_000);
-  }, 40_000);
+    await eventually(async () => (await info(one)).active_connections === 1);
+  }, 60_000);
 });
 
 describe('private rooms', () => {
-  test('admit members only, and close their connections on every instance when the membership ends', async () => {
+  test.concurrent('admit members only, and close their connections on every instance when the membership ends', async () => {
     const name = newRoom();
     const [owner, eve] = [await person('owner'), await person('eve')];
     const created = await call(one, 'POST', '/rooms', {
@@ -475,7 +481,7 @@ describe('private rooms', () => {
 });
 
 describe('when the owner of a room is erased', () => {
-  test('the longest-standing member becomes the owner; a private room without members is deleted', async () => {
+  test.concurrent('the longest-standing member becomes the owner; a private room without members is deleted', async () => {
     const { database } = chat.storage;
     const [owner, first, second] = [await person('owner1'), await person('first1'), await person('second1')];
     const [shared, alone] = [newRoom(), newRoom()];
@@ -500,11 +506,11 @@ describe('when the owner of a room is erased', () => {
     expect(body.items.map(({ username }: { username: string }) => username)).toEqual(['first1']);
     expect(await findRoom(database, alone)).toBeUndefined();
     expect(await host.closed).toBeOneOf([3004, 3507]);
-  }, 20_000);
+  }, 60_000);
 });
 
 describe('the handshake', () => {
-  test('accepts a token in the header, the query or a subprotocol, and refuses an invalid one', async () => {
+  test.concurrent('accepts a token in the header, the query or a subprotocol, and refuses an invalid one', async () => {
     const room = newRoom();
     const { token, headers } = await person('ada');
     const ways = [
@@ -524,9 +530,9 @@ describe('the handshake', () => {
       expect(await handshake(one, room, sent, query)).toEqual({ status: 401, code: 'auth.unauthenticated' });
   });
 
-  test('a connection is closed when its token expires, and shortly after it is revoked', async () => {
+  test.concurrent('a connection is closed when its token expires, and shortly after it is revoked', async () => {
     const room = newRoom();
-    const short = await person('short', { lifetimeSeconds: 2 });
+    const short = await person('short', { lifetimeSeconds: 5 });
     const ending = await enterRoom(one, room, { headers: short.headers });
     expect(await ending.closed).toBe(3005);
     const ada = await person('ada');
@@ -537,7 +543,7 @@ describe('the handshake', () => {
     expect(await revoked.closed).toBe(3500);
   });
 
-  test('refuses foreign origins and, in production, anonymous clients', async () => {
+  test.concurrent('refuses foreign origins and, in production, anonymous clients', async () => {
     const room = newRoom();
     const mayEnter = async (base: string, headers: Record<string, string>) =>
       expect((await enterRoom(base, room, { headers })).frames[0]).toMatchObject({ type: 'joined' });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   [instance, gateway] = await Promise.all([chat.start(), chat.startGateway()]);
   await eventually(async () => (await fetch(`${gateway.url}/rooms`)).status === 200);
 }, 60_000);
-afterAll(() => chat.stop(), 30_000);
+afterAll(() => chat.stop(), 60_000);
 
 const descriptors = () => readdirSync(`/proc/${instance.pid}/fd`).length;
 const messageOf = (message: string) => JSON.stringify({ message });
@@ -158,7 +158,7 @@ test('connections beyond the limit per user, or per address of anonymous clients
     return again.frames[0]?.type === 'joined';
   });
   await limited.stop();
-}, 30_000);
+}, 60_000);
 
 test('a fragmented text that arrives byte by byte, with a ping in between, is read', async () => {
   const raw = await openRawWebSocket(instance.url, '/ws/slow-writer');
@@ -191,7 +191,7 @@ test('a thousand connections leave no descriptor behind', async () => {
   for (let count = 0; count < 20; count++) await round();
   await allClosed();
   await eventually(() => descriptors() <= before + 2);
-}, 30_000);
+}, 60_000);
 
 /** Opens the pooled database connections, whose descriptors would be counted otherwise. */
 async function openPooledConnections(): Promise<void> {
@@ -211,4 +211,4 @@ test('an instance that shuts down closes all connections with 3001', async () =>
   const stopped = ending.stop();
   expect(new Set(await Promise.all(talkers.map(({ closed }) => closed)))).toEqual(new Set([3001]));
   await stopped;
-}, 30_000);
+}, 60_000);

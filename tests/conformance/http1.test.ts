@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const connection of opened) connection.end();
   await system?.stop();
-}, 20_000);
+}, 60_000);
 
 const TABLES: Record<string, readonly Case[]> = {
   'request line': requestLine,
@@ -75,7 +75,7 @@ describe('a body', () => {
     connection.send(chunked(`${MAX_BYTES.toString(16)}\r\n${'y'.repeat(MAX_BYTES)}\r\n0\r\n\r\n`));
     const responses = await connection.responses((all) => all.length === 2);
     expect(responses.map((response) => echoIn(response).body.length)).toEqual([MAX_BYTES, MAX_BYTES]);
-  }, 20_000);
+  }, 60_000);
 
   test('is requested with 100 only after its head is accepted (9110 10.1.1)', async () => {
     const connection = open();
@@ -101,7 +101,7 @@ test('1,000 hostile paths reach the service as the matched path or are rejected'
     expect({ target, path: decodedOnce(pathOf(echoIn(response).path)) }).toEqual({ target, path: requested });
   });
   expect([...statuses.keys()].sort()).toEqual([200, 400]);
-}, 20_000);
+}, 60_000);
 
 describe('a client that half-closes the connection', () => {
   test('receives the responses to all complete requests (9.6)', async () => {

@@ -56,7 +56,7 @@ afterAll(async () => {
   await runtime.close();
   await system?.stop();
   for (const hop of hops.values()) await hop.stop();
-}, 30_000);
+}, 60_000);
 
 describe.each(Object.keys(HOPS))('in front of %s', (name) => {
   const hopOf = () => {

@@ -105,7 +105,7 @@ function accept(token: string, number: number): Promise<string> {
     statuses.add(status);
     expect(status).toBe(202);
     return String(body.id);
-  }, 30_000);
+  });
 }
 
 /** Oldest first. */

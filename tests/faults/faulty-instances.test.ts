@@ -35,7 +35,7 @@ afterAll(async () => {
   await runtime.close();
   await Promise.all([gateway?.stop(), ...instances.map((instance) => instance.kill())]);
   await registry?.stop();
-}, 30_000);
+}, 60_000);
 
 /** Registers a service with the same three processes, behind three proxies of its own. */
 async function openService(name: string) {

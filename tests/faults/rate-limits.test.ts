@@ -78,7 +78,7 @@ afterAll(async () => {
   await stack?.stop();
   await runtime?.close();
   rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 /** An address that other tests hardly use. */
 const someAddress = () => `198.51.100.${Math.floor(Math.random() * 250)}`;

@@ -40,7 +40,7 @@ let token: string;
 beforeAll(async () => {
   system = await sharedSystem();
   token = (await register(system.url, 'walker')).token;
-  await eventually(() => assertReachable(ALL), 30_000);
+  await eventually(() => assertReachable(ALL));
 }, SYSTEM_MS);
 
 async function assertReachable(names: readonly string[]): Promise<void> {

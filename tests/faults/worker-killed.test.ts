@@ -42,4 +42,4 @@ test('messages in progress in a killed worker are redelivered to the next one', 
   runEventWorker(runtime, { source: { consumer: name, events: [event] }, concurrency: 1, handle }, rabbit);
   await eventually(() => done.length === 2);
   expect(done.toSorted()).toEqual([sentJob.id, sentEvent.id].toSorted());
-}, 40_000);
+}, 60_000);

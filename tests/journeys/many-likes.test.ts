@@ -32,7 +32,7 @@ afterAll(() => system?.stop(), START_MS);
 test(
   `${LIKES} likes of one post produce one notification and one mail to its author, and nothing else`,
   async () => {
-    const author = await eventually(() => join(system.url, 'author'), 30_000);
+    const author = await eventually(() => join(system.url, 'author'));
     const names = Array.from({ length: LIKES }, (_, number) => `liker_${number}`);
     const crowd = await makeCrowd(system.stack.environment, names);
     const post = String((await author.post('/posts', { text: 'a popular post' })).body.id);

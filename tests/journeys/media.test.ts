@@ -51,13 +51,13 @@ test('an uploaded avatar is shown in the profile and in existing posts', async (
     const { body } = await request(system.url, 'GET', '/users/portrayed', {});
     expect(body.avatar_url).toContain(id);
     return String(body.avatar_url);
-  }, 30_000);
+  });
   const shown = await fetch(localUrl(url), { headers: { accept: 'image/webp' } });
   expect([shown.status, shown.headers.get('content-type')]).toEqual([200, 'image/webp']);
   await eventually(async () => {
     const { body } = await request(system.url, 'GET', `/posts/id/${post.id}`, {});
     expect(body.author).toMatchObject({ avatar_url: url });
-  }, 30_000);
+  });
 });
 
 test('a file can be uploaded below every prefix, downloaded by its signed URL, and deleted', async () => {
@@ -69,7 +69,7 @@ test('a file can be uploaded below every prefix, downloaded by its signed URL, a
     await eventually(async () => {
       const { body } = await request(system.url, 'GET', `/files/${id}`, { token });
       expect(body).toMatchObject({ status: 'ready', tags: ['holidays'], width: 800 });
-    }, 30_000);
+    });
     const { body } = await request(system.url, 'GET', `/files/${id}/url`, { token });
     expect((await fetch(localUrl(String(body.url)))).status).toBe(200);
     expect((await fetch(`${system.url}/files/${id}/content`)).status).toBe(404);

@@ -1,4 +1,6 @@
 const PAUSE_MS = 20;
+/** Generous, as the tests may share a slow machine; a test has twice as long. */
+const EVENTUALLY_MS = 30_000;
 
 /**
  * Polls until a condition holds, for asynchronous effects, often in another process.
@@ -9,7 +11,7 @@ const PAUSE_MS = 20;
  */
 export async function eventually<Result>(
   check: () => Promise<Result> | Result,
-  timeoutMs = 15_000,
+  timeoutMs = EVENTUALLY_MS,
 ): Promise<Result> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

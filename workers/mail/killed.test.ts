@@ -61,7 +61,7 @@ test('a mail whose worker is killed while sending it is sent once by the next wo
   const second = await startWorker();
   const read = async () =>
     (await service.call('GET', `/mails/${queued.body.id}`, { authorization: service.operator })).body;
-  await eventually(async () => (await read()).status === 'sent', 30_000);
+  await eventually(async () => (await read()).status === 'sent');
   expect(await read()).toMatchObject({ attempts: 2, address, subject: 'News', category: 'notifications' });
   expect(server.mails.map((mail) => mail.to?.[0]?.address)).toEqual([address]);
   await second.stop();

@@ -233,7 +233,8 @@ describe('a malicious or broken file', () => {
   ])('%s is rejected by its header', async (_what, bytes, name, code) => {
     const started = performance.now();
     expect(await becomes(bytes, name)).toStartWith(code);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    // Decoding would take minutes.
+    expect(performance.now() - started).toBeLessThan(50_000);
   });
 
   test.each(['jpeg', 'png', 'webp', 'gif'] as const)('a truncated %s is rejected', async (format) => {

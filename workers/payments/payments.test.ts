@@ -83,7 +83,7 @@ async function publish(name: string, event: EventDefinition, id: string): Promis
 const read = async (payer: Payer, id: string) =>
   (await payments.call('GET', `/payments/${id}`, { authorization: payer.authorization })).body;
 const reached = (payer: Payer, id: string, status: string) =>
-  eventually(async () => (await read(payer, id)).status === status, 20_000);
+  eventually(async () => (await read(payer, id)).status === status);
 async function balanceOf({ id }: Payer): Promise<unknown> {
   // Each of the two services under test has a token issuer of its own.
   const authorization = await accounts.tokens.authorization({ id, username: 'payer' });

@@ -55,7 +55,8 @@ describe('a consumer of jobs', () => {
       tube: job.tube,
       body,
     });
-    expect(empty(await statistics())).toBe(true);
+    // The job is deleted after it has been parked.
+    await eventually(async () => empty(await statistics()));
   });
 
   test('parks a permanent failure and an invalid message immediately', async () => {

@@ -122,8 +122,8 @@ describe('a consumer of events', () => {
     await eventually(async () => {
       await publish(2).catch(() => undefined);
       return received.length > 1;
-    }, 30_000);
-  }, 40_000);
+    });
+  }, 60_000);
 });
 
 describe('the inbox', () => {
