@@ -318,6 +318,26 @@ describe('the text', () => {
     expect(found).toEqual([]);
   });
 
+  test('no test has a bound that a slow machine exceeds', async () => {
+    const MIN_BOUND_MS = 30_000;
+    const bounds = [
+      /\beventually\(.*, ([\d_]{4,})\)/g,
+      /\bsetDefaultTimeout\(([\d_]+)\)/g,
+      /^ *\}, ([\d_]+)\);$/gm,
+    ];
+    const short: string[] = [];
+    for (const file of sources.filter((path) => isTest(path) && path !== 'tests/tidy.test.ts')) {
+      const text = await textOf(file);
+      for (const [found, digits = ''] of bounds.flatMap((pattern) => [...text.matchAll(pattern)])) {
+        const ms = Number(digits.replaceAll('_', ''));
+        // Up to a second: an interval, no bound.
+        const isInterval = found.trimStart().startsWith('}') && ms <= 1_000;
+        if (ms < MIN_BOUND_MS && !isInterval) short.push(`${file}: ${found.trim()}`);
+      }
+    }
+    expect(short).toEqual([]);
+  });
+
   test('file names are kebab-case', () => {
     expect(
       sources.filter((file) => !/^[a-z0-9]+([.-][a-z0-9]+)*\.ts$/.test(file.split('/').at(-1) ?? '')),

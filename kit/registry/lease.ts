@@ -10,8 +10,11 @@ import { callRegistry, type RegistryResponse } from './call';
 const HEARTBEAT_JITTER = 0.1;
 /** Timeout of a deregistration, in addition to the time it waits for gateways. */
 const DEREGISTER_TIMEOUT_MS = 2_000;
-/** A rejection that an operator has to resolve (conflicting claim, wrong token) is retried this often. */
-const REJECTED_RETRY_MS = 15_000;
+/**
+ * A rejection (conflicting claim, wrong token) is retried as often as a lease is renewed by default: a route is served by
+ * its new owner soon after the old one has left.
+ */
+const REJECTED_RETRY_MS = 5_000;
 
 export interface InstanceLease {
   /** The id of this process in the registry; a new one when the response to a registration was lost. */
