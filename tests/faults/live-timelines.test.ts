@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually';
 import { sharedSystem } from '../support/shared-system';
 import type { System } from '../support/system';
 
-const SYSTEM_MS = 120_000;
+const SYSTEM_MS = 240_000;
 const TEST_MS = 120_000;
 const RECOVERY_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';

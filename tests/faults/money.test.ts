@@ -6,7 +6,7 @@ import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';
 import { type System, startSystem } from '../support/system';
 
-const SYSTEM_MS = 120_000;
+const SYSTEM_MS = 240_000;
 const TEST_MS = 240_000;
 const RECOVERY_MS = 60_000;
 const TRANSFERS = 10_000;

@@ -3,7 +3,7 @@ import { join, request } from '../support/client';
 import { eventually } from '../support/eventually';
 import { ADMIN_PASSWORD, sharedSystem } from '../support/shared-system';
 
-const START_MS = 90_000;
+const START_MS = 240_000;
 let system: Awaited<ReturnType<typeof sharedSystem>>;
 let admin: string;
 

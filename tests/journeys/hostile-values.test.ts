@@ -4,7 +4,7 @@ import { request, signIn } from '../support/client';
 import { hostilePathPart, hostileValue, MARKER } from '../support/hostile-values';
 import { type System, startSystem } from '../support/system';
 
-const START_MS = 180_000;
+const START_MS = 240_000;
 /** Requests in all; `INPUTS=1000000` for a long run. `SEED` repeats one. */
 const INPUTS = Number(process.env.INPUTS ?? 4_000);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));

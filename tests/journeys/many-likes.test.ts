@@ -13,7 +13,7 @@ const LIKES = Number(process.env.LIKES ?? 200);
 /** The digest delay of the first mail: longer than it takes to accept all likes. */
 const DIGEST_SECONDS = Math.max(10, Math.ceil(LIKES / 60));
 const CONCURRENCY = 16;
-const START_MS = 120_000;
+const START_MS = 240_000;
 const DELIVERY_MS = 60_000 + LIKES * 30;
 const PROCESSES = [
   ...['registry', 'gateway', 'users', 'auth', 'timelines', 'likes', 'notifications', 'mail'],

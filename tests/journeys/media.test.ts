@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually';
 import { sharedSystem } from '../support/shared-system';
 import type { System } from '../support/system';
 
-const START_MS = 120_000;
+const START_MS = 240_000;
 let system: System;
 
 beforeAll(async () => {

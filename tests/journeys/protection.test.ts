@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually';
 import { sharedSystem } from '../support/shared-system';
 import type { System } from '../support/system';
 
-const START_MS = 180_000;
+const START_MS = 240_000;
 const TEST_MS = 120_000;
 const PASSWORD = 'a password of this test';
 /** A value that passes path validation, so that authentication is checked. */

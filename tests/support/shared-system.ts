@@ -19,7 +19,11 @@ let shared: Promise<SharedSystem> | undefined;
  * file. Names of people must be unique among these files, and lists may contain what other files have created.
  */
 export async function sharedSystem(): Promise<SharedSystem> {
-  shared ??= startShared();
+  shared ??= startShared().catch((failure) => {
+    // The next file tries again.
+    shared = undefined;
+    throw failure;
+  });
   const system = await shared;
   await system.mend();
   return system;

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { markOf } from '../../infra/processes';
 import { type Stack, startStack } from '../../infra/stack';
 import { parseProcfile } from '../../scripts/processes/procfile';
+import { inParallel } from '../../scripts/seed/in-parallel';
 import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
 
 const ROOT = join(import.meta.dir, '..', '..');
 /** The slowest case is a lease without heartbeats, which is removed after half a minute. */
 const DISCOVERY_MS = 60_000;
+/** All at once would share few cores, and each would take as long as all of them. */
+const STARTING_AT_ONCE = 8;
 /** Different from the shared test stack, whose servers must not be killed; systems of different names are kept apart. */
 const portOffsetOf = (name: string) => 4_000 + (Bun.hash.crc32(name) % 40) * 100;
 
@@ -95,7 +98,8 @@ export async function startSystem(
 
   try {
     shared.REGISTRY_URL = (await start('registry')).url;
-    await Promise.all(entries.filter((entry) => entry.name !== 'registry').map((entry) => start(entry.name)));
+    const others = entries.filter((entry) => entry.name !== 'registry');
+    await inParallel('processes', others, STARTING_AT_ONCE, (entry) => start(entry.name));
     const url = onlyInstance('gateway').url;
     await eventually(() => assertDiscovered(url, entries), DISCOVERY_MS);
     return {
