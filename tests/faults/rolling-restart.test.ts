@@ -64,7 +64,7 @@ const REQUESTS = [
 
 function startLoad() {
   const script = join(import.meta.dir, '..', 'support', 'rolling-load.lua');
-  const load = ['-t1', `-c${CONNECTIONS}`, '-d600s', '--timeout', '10s', '-s', script];
+  const load = ['-t1', `-c${CONNECTIONS}`, '-d600s', '--timeout', '60s', '-s', script];
   const wrk = Bun.spawn(['wrk', ...load, system.url, '--', token, ...REQUESTS], {
     stdout: 'pipe',
     stderr: 'pipe',

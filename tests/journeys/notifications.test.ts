@@ -101,29 +101,40 @@ test(
 test(
   'the end of a poll is notified once to its author and all voters although polls is killed at that time',
   async () => {
-    const id = await pollThatEndsIn(4_000, author.id);
-    for (const voter of [friend, outsider])
-      expect((await voter.post(`/polls/${id}/vote`, { option: 'Tea' })).status).toBe(200);
+    const id = await endingPollWithVotes();
     await system.start('polls');
     await eventually(async () => {
       expect((await friend.get(`/polls/${id}`)).body.closed).toBe(true);
     }, RECOVERY_MS);
     for (const instance of system.instances('polls')) await instance.kill();
     await system.start('polls');
-    await eventually(async () => {
-      expect(await textsOf(author)).toContain('Your poll has ended');
-      for (const voter of [friend, outsider])
-        expect(await textsOf(voter)).toContain('The poll of author has ended');
-    }, RECOVERY_MS);
-    const ended = await Promise.all(
-      [author, friend, outsider].map((person) => person.get('/notifications?type=poll-ended')),
-    );
-    expect(ended.map(({ body }) => body.items)).toEqual(
-      Array(3).fill([expect.objectContaining({ object_id: id })]),
-    );
+    const noticesOf = async (person: Client) => {
+      const { body } = await person.get('/notifications?type=poll-ended');
+      return (body.items as { object_id: string; text: string }[]).filter((item) => item.object_id === id);
+    };
+    const notices = async () => (await Promise.all([author, friend, outsider].map(noticesOf))).flat();
+    await eventually(async () => expect((await notices()).length).toBeGreaterThanOrEqual(3), RECOVERY_MS);
+    expect((await notices()).map(({ text }) => text)).toEqual([
+      'Your poll has ended',
+      'The poll of author has ended',
+      'The poll of author has ended',
+    ]);
   },
   TEST_MS,
 );
+
+/** A poll of the author on which both voters have voted: on a slow machine a later one, that stays open for longer. */
+async function endingPollWithVotes(): Promise<string> {
+  for (let ms = 4_000; ; ms *= 2) {
+    const id = await pollThatEndsIn(ms, author.id);
+    const votes = await Promise.all(
+      [friend, outsider].map((voter) => voter.post(`/polls/${id}/vote`, { option: 'Tea' })),
+    );
+    if (votes.every(({ status }) => status === 200)) return id;
+    for (const { status } of votes) expect([200, 409]).toContain(status);
+    if (ms > RECOVERY_MS / 2) throw new Error('The polls ended before both had voted');
+  }
+}
 
 /** Inserts a poll as the service does, but with an earlier end than the API allows. */
 async function pollThatEndsIn(ms: number, authorId: string): Promise<string> {

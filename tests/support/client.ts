@@ -15,7 +15,8 @@ export interface Reply {
 }
 
 const PASSWORD = 'correct horse battery staple';
-const TIMEOUT_MS = 15_000;
+/** Ends requests that hang; a registration hashes a password, which takes long on a busy machine. */
+const TIMEOUT_MS = 30_000;
 
 /** Sends one request to the system, with or without a token. */
 export async function request(
