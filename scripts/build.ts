@@ -1,5 +1,5 @@
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { BunPlugin } from 'bun';
 import { readJson, writeJson } from '../infra/state';
 import { parseProcfile } from './processes/procfile';
@@ -86,7 +86,7 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
     for (const log of logs) console.error(`  ${log}`);
     return false;
   }
-  for (const { kind, path } of outputs) if (kind === 'sourcemap') await slimSourceMap(path);
+  for (const { kind, path } of outputs) if (kind === 'sourcemap') await slimSourceMap(path, sourceOf(path));
   const built = Object.entries(metafile?.outputs ?? {});
   for (const folder of folders) {
     const own = built.filter(([file]) => file.startsWith(`${folder}/`));
@@ -100,6 +100,10 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
   console.log(`Bundled in ${Math.round(performance.now() - started)} ms`);
   return true;
 }
+
+/** Bun names sources as if the bundles were written into the sources' own folders. */
+const sourceOf = (map: string) => (source: string) =>
+  relative(dirname(map), join(ROOT, relative(DIST, resolve(dirname(map), source))));
 
 /** `elysiajsTheme` is the only export that is imported by name. */
 const excludeUnused: BunPlugin = {

@@ -1,7 +1,7 @@
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
 
 interface SourceMap {
-  readonly sources: readonly string[];
+  sources: readonly string[];
   sourcesContent: null[];
   mappings: string;
 }
@@ -12,10 +12,12 @@ interface SourceMap {
  * in packages map to the first line of their file.
  *
  * @param file an ECMA-426 source map with a `mappings` string; overwritten
+ * @param located the right path of a source, relative to the file
  */
-export async function slimSourceMap(file: string): Promise<void> {
+export async function slimSourceMap(file: string, located: (source: string) => string): Promise<void> {
   const map: SourceMap = await Bun.file(file).json();
   const isPackage = map.sources.map((source) => source.includes('node_modules/'));
+  map.sources = map.sources.map(located);
   map.sourcesContent = map.sources.map(() => null);
   map.mappings = encode(decode(map.mappings).map((segments) => slimLine(segments, isPackage)));
   await Bun.write(file, JSON.stringify(map));
