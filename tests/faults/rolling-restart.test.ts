@@ -1,9 +1,8 @@
-import { beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { join as register } from '../support/client';
 import { eventually } from '../support/eventually';
-import { sharedSystem } from '../support/shared-system';
-import type { System } from '../support/system';
+import { type System, startSystem } from '../support/system';
 
 /**
  * Services are replaced while wrk sends requests to all of them: another instance is started, and once the gateway has
@@ -38,10 +37,12 @@ let system: System;
 let token: string;
 
 beforeAll(async () => {
-  system = await sharedSystem();
+  // Its own: instances that other tests have killed stay registered for half a minute, and would refuse requests.
+  system = await startSystem('rolling', {}, ['registry', 'gateway', ...ALL]);
   token = (await register(system.url, 'walker')).token;
   await eventually(() => assertReachable(ALL));
 }, SYSTEM_MS);
+afterAll(() => system?.stop(), SYSTEM_MS);
 
 async function assertReachable(names: readonly string[]): Promise<void> {
   for (const name of names) {
