@@ -9,6 +9,8 @@ export function localRequest(context: RequestContext, body: BodyInit | null, sig
   for (const [name, value] of fieldsOf(context)) headers.append(name, value);
   const url = urlOf(context.origin, head.target);
   const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
+  // A `Request` of these methods holds no body: that there was one shows in its header.
+  if (!mayHaveBody && body !== null) headers.set('transfer-encoding', 'chunked');
   return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
 

@@ -1,5 +1,7 @@
 import { STATUS_CODES } from 'node:http';
+import { TypeGuard } from '@sinclair/typebox';
 import { PROBLEM_MEDIA_TYPE } from '../errors/problem';
+import { mediaTypesOf } from './body/read-body';
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -61,10 +63,30 @@ function completeOperation(operation: unknown): unknown {
   if (!isRecord(operation)) return operation;
   return {
     ...operation,
+    ...(isRecord(operation.requestBody) && { requestBody: completeBody(operation.requestBody) }),
     ...(Array.isArray(operation.parameters) && { parameters: operation.parameters.map(withoutExampleList) }),
     responses: { ...described(operation.responses), default: PROBLEM_RESPONSE },
   };
 }
+
+/**
+ * The generator calls every body required, and lists every media type that a value could be sent as. Bodies that were
+ * described by hand hold no schema of a route, and stay as they are.
+ */
+function completeBody(body: JsonObject): JsonObject {
+  const { content } = body;
+  const schema = isRecord(content) && isRecord(content[ANY]) ? content[ANY].schema : undefined;
+  if (!TypeGuard.IsSchema(schema)) return body;
+  const required = !TypeGuard.IsOptional(schema);
+  return {
+    ...body,
+    required,
+    content: Object.fromEntries(mediaTypesOf(schema).map((type) => [type, { schema }])),
+  };
+}
+
+/** One of the media types that the generator lists for a body. */
+const ANY = 'application/json';
 
 /** The generator also copies keywords of array schemas into the response. */
 const onlyOfResponses = ({ headers, content, links }: JsonObject): JsonObject =>

@@ -11,8 +11,6 @@ export const JSON_BODY_BYTES = 1024 * 1024;
 export interface PlatformOptions {
   /** For the generated documentation. */
   readonly description?: string;
-  /** Accepted media types; JSON by default. */
-  readonly mediaTypes?: readonly string[];
   /** Maximum size of a request body; 1 MiB by default. */
   readonly bodyBytes?: number;
   /** Serves `/openapi.json` instead of the document generated from the routes of this app. */
@@ -26,10 +24,7 @@ export interface PlatformOptions {
  * health, metrics and documentation. Use it first: it covers the routes after it.
  */
 export function platform(runtime: Runtime, options: PlatformOptions = {}) {
-  const rules = {
-    mediaTypes: options.mediaTypes ?? ['application/json'],
-    bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES,
-  };
+  const rules = { bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES };
   return (app: Elysia) =>
     app
       .use(requests(runtime, rules))

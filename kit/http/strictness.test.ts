@@ -4,6 +4,7 @@ import { Elysia } from 'elysia';
 import { testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { access } from './access';
+import { wordKey } from './lists/keys';
 import { PageOf, PageQuery, readPageQuery, toPage } from './lists/pagination';
 import { platform } from './platform';
 import { paged } from './responses';
@@ -15,7 +16,7 @@ const authorization = await tokens.authorization({ id: Bun.randomUUIDv7(), usern
 
 const ROWS = ['a', 'b', 'c'];
 const listAfter = (query: PageQuery) => {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [wordKey(...ROWS)]);
   const rows = ROWS.filter((row) => after === null || row > after[0]).slice(0, limit + 1);
   return toPage(
     rows,

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { Problem } from '#kit/errors/problem';
-import { encodeCursor, InvalidCursor } from '#kit/http/lists/pagination';
+import { bindCursor, encodeCursor, InvalidCursor } from '#kit/http/lists/cursor';
 import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';
@@ -246,10 +246,10 @@ describe('an account', () => {
       cursor = body.next_cursor;
     } while (cursor !== null);
     expect(amounts).toEqual(['5.00', '4.00', '3.00', '2.00', '1.00']);
-    for (const foreign of ['x', '1e3', '-1', '0x10', '1 or 1=1', '9'.repeat(30)]) {
+    for (const foreign of ['x', '01', '1e3', '-1', '0x10', '1 or 1=1', '9'.repeat(30)]) {
       const { status } = await call(
         'GET',
-        `/accounts/${ada.accountId}/entries?cursor=${encodeCursor([foreign])}`,
+        `/accounts/${ada.accountId}/entries?cursor=${bindCursor(`/accounts/${ada.accountId}/entries`, encodeCursor([foreign]))}`,
         {
           authorization: ada.authorization,
         },

@@ -1,5 +1,4 @@
 import { Elysia } from 'elysia';
-import { UnsupportedMediaType } from '#kit/errors/problem';
 import { platform } from '#kit/http/platform';
 import { credentialsRoutes } from './credentials/routes';
 import type { AuthDeps } from './deps';
@@ -8,22 +7,13 @@ import { passwordResetRoutes } from './password-resets/routes';
 import { sessionRoutes } from './sessions/routes';
 import { tokenRoutes } from './tokens/routes';
 
-const FORM = 'application/x-www-form-urlencoded';
-/** RFC 7009 and RFC 7662 use forms. On other routes a form is rejected: any web page could submit one from a browser. */
-const FORM_PATHS = new Set(['/auth/introspect', '/auth/revoke']);
-
 export const auth = (deps: AuthDeps) =>
   new Elysia({ name: 'auth' })
     .use(
       platform(deps.runtime, {
         description: 'Authentication: sign-in, sessions, passwords, access tokens and signing keys.',
-        mediaTypes: ['application/json', FORM],
       }),
     )
-    .onParse(({ path, contentType }) => {
-      if (contentType === FORM && !FORM_PATHS.has(path))
-        throw new UnsupportedMediaType({ detail: 'Send application/json.' });
-    })
     .use(sessionRoutes(deps))
     .use(passwordResetRoutes(deps))
     .use(credentialsRoutes(deps))

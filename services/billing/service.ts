@@ -6,6 +6,7 @@ import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { checkedPages } from '#kit/http/lists/checked-pages';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
@@ -62,7 +63,7 @@ export async function listInvoices(
   caller: Caller,
   query: PageQuery,
 ): Promise<Page<Invoice>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listInvoices(deps.database, {
     userId: caller.id,
     beforeId: after?.[0] ?? null,

@@ -15,8 +15,6 @@ export const mail = (deps: MailDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
-        // RFC 8058: mail clients post one-click unsubscription as either kind of form.
-        mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
       }),
     )
     .use(access(deps.tokens, deps.verifyService))
@@ -65,5 +63,10 @@ export const mail = (deps: MailDeps) =>
         await service.unsubscribe(deps, query.token);
         return unsubscribedPage();
       },
-      { public: true, ...byToken, ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail') },
+      {
+        public: true,
+        ...byToken,
+        body: model.OneClick,
+        ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail'),
+      },
     );

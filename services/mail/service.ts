@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { isUuid, uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
@@ -59,7 +60,7 @@ export async function readMail(deps: MailDeps, id: string): Promise<Mail> {
 }
 
 export async function listMails(deps: MailDeps, query: MailQuery): Promise<Page<Mail>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listMails(deps.database, {
     to: query.to,
     beforeId: after?.[0] ?? null,

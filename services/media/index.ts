@@ -15,7 +15,6 @@ export const media = (deps: MediaDeps & { readonly resumable: ResumableHandler }
       platform(deps.runtime, {
         description:
           'Files and pictures: content-addressed storage, verified types, versions and resized copies.',
-        mediaTypes: ['application/json', 'multipart/form-data', 'application/offset+octet-stream'],
         bodyBytes: RESUMABLE_BYTES,
       }),
     )

@@ -53,7 +53,7 @@ export async function listPlaylists(
       and(
         eq(playlists.ownerId, ownerId),
         publicOnly ? eq(playlists.visibility, 'public') : undefined,
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(playlists.id, beforeId),
+        beforeId === null ? undefined : lt(playlists.id, beforeId),
       ),
     )
     .orderBy(desc(playlists.id))

@@ -52,7 +52,7 @@ export async function listResumes(
       and(
         ownerId === undefined ? undefined : eq(resumes.ownerId, ownerId),
         publicOnly ? eq(resumes.visibility, 'public') : undefined,
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(resumes.id, beforeId),
+        beforeId === null ? undefined : lt(resumes.id, beforeId),
       ),
     )
     .orderBy(desc(resumes.id))

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test';
 import { Problem } from '../../errors/problem';
-import { readJson } from './json';
+import { parseJson } from './json';
 
 const read = (body: string | Uint8Array<ArrayBuffer>, type = 'application/json') =>
-  readJson(new Request('http://localhost/', { method: 'POST', body }), type);
+  new Response(body).arrayBuffer().then((bytes) => parseJson(bytes, type));
 const refusal = async (reading: Promise<unknown>) =>
   reading.then(
     () => null,

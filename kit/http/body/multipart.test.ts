@@ -12,7 +12,7 @@ const END = '--x--\r\n';
 const read = (body: BodyInit | null, options: Partial<MultipartOptions> = {}, type = TYPE) =>
   readMultipart(
     new Request('http://localhost/', { method: 'POST', body, headers: { 'content-type': type } }),
-    { maxFields: 3, ...options },
+    { fileField: 'file', maxFields: 3, ...options },
   );
 
 async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {

@@ -108,7 +108,7 @@ export async function listSessions(
         eq(sessions.userId, userId),
         isNull(sessions.endedAt),
         gt(sessions.expiresAt, page.now),
-        page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(sessions.id, page.beforeId),
+        page.beforeId === null ? undefined : lt(sessions.id, page.beforeId),
       ),
     )
     .orderBy(desc(sessions.id))

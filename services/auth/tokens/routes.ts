@@ -21,7 +21,7 @@ export const tokenRoutes = (deps: AuthDeps) =>
     )
     .post('/auth/introspect', ({ body }) => service.introspect(deps, body.token), {
       user: true,
-      body: model.TokenRequest,
+      body: model.TokenForm,
       response: model.Introspection,
       ...describe('Introspect a token (RFC 7662)', 'Tokens'),
     })
@@ -31,5 +31,5 @@ export const tokenRoutes = (deps: AuthDeps) =>
         await service.revokeToken(deps, body.token);
         set.status = 200;
       },
-      { public: true, body: model.TokenRequest, ...describe('Revoke a token (RFC 7009)', 'Tokens') },
+      { public: true, body: model.TokenForm, ...describe('Revoke a token (RFC 7009)', 'Tokens') },
     );

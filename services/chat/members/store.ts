@@ -1,5 +1,4 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, inTransaction } from '#kit/mysql/database';
 import { roomMembers, rooms } from '../schema';
@@ -68,7 +67,7 @@ export async function listMembers(
     .where(
       and(
         eq(roomMembers.roomId, roomId),
-        afterUserId === null || !isUuid(afterUserId) ? undefined : gt(roomMembers.userId, afterUserId),
+        afterUserId === null ? undefined : gt(roomMembers.userId, afterUserId),
       ),
     )
     .orderBy(asc(roomMembers.userId))

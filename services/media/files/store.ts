@@ -97,7 +97,7 @@ export async function listFiles(executor: Executor, filter: FileFilter): Promise
         filter.categoryId === undefined ? undefined : eq(media.categoryId, filter.categoryId),
         tag === undefined ? undefined : inArray(media.id, tagged),
         type === undefined ? undefined : ofType(type),
-        filter.beforeId === null || !isUuid(filter.beforeId) ? undefined : lt(media.id, filter.beforeId),
+        filter.beforeId === null ? undefined : lt(media.id, filter.beforeId),
       ),
     )
     .orderBy(desc(media.id))

@@ -28,12 +28,15 @@ export const UploadFields = Type.Object({
 });
 export type UploadFields = Static<typeof UploadFields>;
 
-/** The body is streamed and never validated by a schema, so the OpenAPI document gets this one by hand. */
+const FILE = { type: 'string' as const, format: 'binary' };
+
+/** The bodies are streamed and never validated by a schema, so the OpenAPI document gets these by hand. */
+export const FILE_FORM = { type: 'object' as const, required: ['file'], properties: { file: FILE } };
 export const UPLOAD_FORM = {
   type: 'object' as const,
   required: ['file'],
   properties: {
-    file: { type: 'string' as const, format: 'binary' },
+    file: FILE,
     file_tags: { type: 'string' as const, description: 'Comma-separated, or a repeated field' },
     bucket_name: { type: 'string' as const, default: 'chat-bucket' },
     category_id: { type: 'string' as const, format: 'uuid' },

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { timeOrderedKey, uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
@@ -180,7 +181,7 @@ async function pageOfProfiles(
   query: PageQuery,
   list: typeof store.listFollowees,
 ): Promise<Page<Profile>> {
-  const { limit, after } = readPageQuery<[since: string, otherId: string]>(query, 2);
+  const { limit, after } = readPageQuery(query, [timeOrderedKey, uuidKey]);
   const before = after && { since: after[0], otherId: after[1] };
   const rows = await list(deps.database, { userId, before, limit: limit + 1 });
   return toPage(
