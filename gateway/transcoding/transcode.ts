@@ -1,6 +1,12 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
-import { DependencyUnavailable, InternalError, Problem, ValidationFailed } from '#kit/errors/problem';
+import {
+  DependencyUnavailable,
+  InternalError,
+  MalformedBody,
+  UnsupportedMediaType,
+  ValidationFailed,
+} from '#kit/errors/problem';
 import { callerOf } from '#kit/grpc/access';
 import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/client';
 import type { GrpcDefinition } from '#kit/grpc/definition';
@@ -98,8 +104,10 @@ async function readMessage(
   return requestMessage(route, { path, query, body: await readBody(request, JSON_ONLY) });
 }
 
+/** The services read a form behind their access rule, and any other body in front of it. */
 const isAboutContent = ({ upload }: TranscodedRoute, failure: unknown): boolean =>
-  failure instanceof ValidationFailed || (upload !== null && failure instanceof Problem);
+  failure instanceof ValidationFailed ||
+  (upload !== null && (failure instanceof MalformedBody || failure instanceof UnsupportedMediaType));
 
 /** As in the services: without a valid token the response is 401, and does not describe the content. */
 async function requireAccess(

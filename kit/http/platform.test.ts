@@ -32,9 +32,13 @@ const app = new Elysia()
       tags: Type.Optional(Type.Record(Type.String(), Type.Integer())),
     }),
   })
-  .get('/teapot', () => {
-    throw new Teapot({ detail: 'Short and stout.', headers: { 'retry-after': '3' } });
-  })
+  .get(
+    '/teapot',
+    () => {
+      throw new Teapot({ detail: 'Short and stout.', headers: { 'retry-after': '3' } });
+    },
+    { query: Type.Object({ pot: Type.Optional(Type.String()) }) },
+  )
   .get('/broken', () => {
     throw new Error('the password of the database is hunter2');
   })

@@ -4,7 +4,9 @@ import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
-import { lineOfText, text } from '#kit/text/schema';
+import { phoneNumber } from '#kit/text/fields';
+import { newPassword } from '#kit/text/password';
+import { lineOfText } from '#kit/text/schema';
 
 export const AccountNotFound = defineProblem('account.not-found', 404, 'Account not found');
 export const AccountClosed = defineProblem('account.closed', 409, 'Account closed');
@@ -52,14 +54,9 @@ const Description = lineOfText({ min: 0, max: 300 }, { examples: ['Seeds'] });
 export const PHONE_NUMBER_RULE = 'A phone number with its country code, such as +49 30 123456';
 
 export const PhoneRegistration = Type.Object({
-  phone_number: Type.String({
-    maxLength: 40,
-    error: PHONE_NUMBER_RULE,
-    description: 'In international form',
-    examples: ['+49 30 123456'],
-  }),
+  phone_number: phoneNumber({ description: 'In international form' }),
   // The rule of the users service, which stores it.
-  password: text({ min: 8, max: 256, maxUnits: 4_096 }),
+  password: newPassword(),
   date_of_birth: calendarDate({ from: '1900-01-01', until: 'today' }),
 });
 export type PhoneRegistration = Static<typeof PhoneRegistration>;

@@ -52,7 +52,7 @@ export const MailPage = PageOf(Mail);
 export const MailQuery = Type.Composite([
   PageQuery,
   Type.Object({
-    to: Type.Optional(Type.String({ minLength: 1, maxLength: 254, description: 'An address or a user id' })),
+    to: Type.Optional(text({ max: 254, maxUnits: 254 }, { description: 'An address or a user id' })),
   }),
 ]);
 export type MailQuery = Static<typeof MailQuery>;

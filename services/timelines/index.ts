@@ -10,6 +10,7 @@ import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';
+import { text } from '#kit/text/schema';
 import * as bookmarks from './bookmarks/service';
 import type { TimelinesDeps } from './deps';
 import * as lists from './lists/service';
@@ -21,8 +22,8 @@ import * as posts from './posts/service';
 
 const byId = { params: Type.Object({ id: TimeOrderedId }) };
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
-/** In decomposed form a tag of 100 characters takes up to three times as many. */
-const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 300 }) }) };
+/** In decomposed form a tag of 100 characters takes up to three times as many code units. */
+const byTag = { params: Type.Object({ tag: text({ max: 100, maxUnits: 300 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
 
 const describeStream = (summary: string) => ({

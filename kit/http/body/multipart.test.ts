@@ -41,18 +41,32 @@ describe('a form with one file', () => {
     expect(form.fields.get('late')).toEqual(['three']);
   });
 
-  test('may be restricted to one field: files in other fields are skipped', async () => {
-    const body = `${fileHead('other')}content\r\n${END}`;
-    expect(await textOf((await read(body).file).bytes)).toBe('content');
-    expect(await codeOf(read(body, { fileField: 'file' }).file)).toBe('request.invalid');
+  test.each<[string, string, string, Partial<MultipartOptions>]>([
+    ['a file in another field', `${fileHead('other')}content\r\n`, 'other', {}],
+    ['a second file', `${fileHead()}content\r\n${fileHead()}content\r\n`, 'file', {}],
+    ['a file where none belongs', `${fileHead()}content\r\n`, 'file', { fileField: null }],
+    ['an unknown field', `${field('visiblity', 'public')}${fileHead()}content\r\n`, 'visiblity', {}],
+    ['an unknown field behind the file', `${fileHead()}content\r\n${field('note', '')}`, 'note', {}],
+    ['a name that cannot be a field', field('<script>', 'x'), 'body', {}],
+    ['a field without a name', '--x\r\ncontent-disposition: form-data\r\n\r\nx\r\n', 'body', {}],
+    ['a repeated single field', `${field('one', '1')}${field('one', '2')}`, 'one', {}],
+    ['more fields than the limit', field('many', 'x').repeat(4), 'body', {}],
+    ['a field beyond the size limit', field('one', 'x'.repeat(5_000)), 'one', {}],
+  ])('is refused whole with %s', async (_what, body, named, options) => {
+    const form = read(`${body}${END}`, { fields: { one: 'once', many: 'repeated' }, ...options });
+    form.file.then(({ bytes }) => textOf(bytes).catch(() => undefined)).catch(() => undefined);
+    const failure: unknown = await form.complete.catch((reason: unknown) => reason);
+    expect(failure).toMatchObject({ code: 'request.invalid', errors: [{ field: named }] });
   });
 
-  test('ignores fields beyond the limit', async () => {
-    const fields = Array.from({ length: 5 }, (_, index) => field(`field-${index}`, 'value')).join('');
-    const form = read(`${fields}${END}`, { maxFields: 2 });
-    await form.complete;
-    expect([...form.fields.keys()]).toEqual(['field-0', 'field-1']);
-    form.file.catch(() => undefined);
+  test.each([
+    ['a value', Buffer.from(field('one', '\xff'), 'latin1')],
+    ['half of a character', Buffer.from(field('one', '\xed\xa0\x80'), 'latin1')],
+    ['a name', Buffer.from(field('\xff', 'x'), 'latin1')],
+    ['a file name', Buffer.from(`${fileHead('file', '\xff.txt')}x\r\n`, 'latin1')],
+  ])('is malformed when %s is no UTF-8', async (_what, body) => {
+    const form = read(Buffer.concat([body, Buffer.from(END)]), { fields: { one: 'once' } });
+    expect(await codeOf(form.complete)).toBe('request.malformed');
   });
 
   test('is not read ahead of its consumer', async () => {

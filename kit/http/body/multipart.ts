@@ -76,7 +76,8 @@ export function readMultipart(request: FormSource, options: MultipartOptions): M
   const refuse = (problem: Problem | undefined) => problem !== undefined && aborting.abort(problem);
   let stream: BusboyFileStream | undefined;
 
-  parser.on('field', (name, value, _nameTruncated, isTruncated) => {
+  parser.on('field', (sentName: string | undefined, value, _nameTruncated, isTruncated) => {
+    const name = sentName ?? '';
     const earlier = fields.get(name) ?? [];
     refuse(problemOfField(options, { name, value, isTruncated, isRepeated: earlier.length > 0 }));
     fields.set(name, [...earlier, value]);
@@ -86,7 +87,8 @@ export function readMultipart(request: FormSource, options: MultipartOptions): M
   parser.on('filesLimit', () => refuse(tooMany(options.fileField ?? 'body', 1)));
   // The pipeline reports errors of the parser and of its file; one without a listener would end the process.
   parser.on('error', () => undefined);
-  parser.on('file', (field, part, fileName, _encoding, type) => {
+  parser.on('file', (sentField: string | undefined, part, fileName, _encoding, type) => {
+    const field = sentField ?? '';
     part.on('error', () => undefined);
     const problem = problemOfFile(options, field, fileName);
     if (problem !== undefined) {
