@@ -12,7 +12,7 @@ import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/
 import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
-import { JSON_ONLY, readBody, refuseContent } from '#kit/http/body/read-body';
+import { JSON_ONLY, problemOfContent, readBody } from '#kit/http/body/read-body';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
@@ -100,7 +100,8 @@ async function readMessage(
     requireKnownParameters(route, query);
     return uploadMessages(route, route.upload, request);
   }
-  refuseContent(request);
+  const content = problemOfContent(request);
+  if (content !== undefined) throw content;
   return requestMessage(route, { path, query, body: await readBody(request, JSON_ONLY) });
 }
 

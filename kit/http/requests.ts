@@ -6,7 +6,7 @@ import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { bodyTooLarge, defineProblem, problemResponse } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
-import { readBody, refuseContent } from './body/read-body';
+import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
 import { pathOf } from './request-path';
 import { problemOfBody, problemOfQuery, routeRules } from './strictness';
@@ -55,21 +55,20 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           if (!isDecodable(request.url)) throw new MalformedUrl();
           if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
             throw bodyTooLarge(rules.bodyBytes);
-          refuseContent(request);
         })
         .onParse(parseBody)
         .onTransform(({ request, route, query }) => {
-          const searchStart = request.url.indexOf('?');
-          if (searchStart === -1) return;
+          const { url } = request;
+          const searchStart = url.indexOf('?');
+          const content = problemOfContent(request);
+          if (searchStart === -1 && content === undefined) return;
           const routeRules = findRules(request.method, route);
           if (routeRules === undefined) return;
-          const { url } = request;
-          const problem = problemOfQuery(routeRules, {
-            pathname: pathOf(url),
-            search: url.slice(searchStart),
-            query,
-          });
-          exchangeOf(request).refusal ??= problem;
+          const exchange = exchangeOf(request);
+          if (!routeRules.readsBodyItself) exchange.refusal ??= content;
+          if (searchStart === -1) return;
+          const received = { pathname: pathOf(url), search: url.slice(searchStart), query };
+          exchange.refusal ??= problemOfQuery(routeRules, received);
         })
         // The access rules of the services have thrown it before, so that a client without access does not learn it.
         .onBeforeHandle(({ request }) => throwRefusal(request))

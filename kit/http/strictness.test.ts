@@ -57,6 +57,8 @@ const app = new Elysia()
     public: true,
     parse: () => null,
   })
+  .model({ Named: Type.Object({ name: Type.String() }) })
+  .post('/named', ({ body }) => body, { public: true, body: 'Named' })
   .post('/unguarded', () => ({}))
   .get('/letters/:id', () => ({ letter: 'a' }), { public: true })
   .get('/found', ({ query }) => query, {
@@ -148,8 +150,13 @@ describe('a route without a body', () => {
   test('is every GET: content is refused, though the server drops it', async () => {
     const headers = new Headers({ 'content-length': '2' });
     const response = await app.handle(new Request('http://localhost/letters/1', { headers }));
-    expect(response.status).toBe(400);
+    expect(response.status).toBe(422);
   });
+});
+
+test('a body may be a model of the app', async () => {
+  expect(await outcome('POST', '/named', { body: { name: 'a' } })).toEqual({ name: 'a' });
+  expect(await outcome('POST', '/named', { body: { name: 'a', nam: 'b' } })).toEqual([422, 'nam']);
 });
 
 test('an optional body is absent or an object', async () => {

@@ -27,12 +27,15 @@ export type FindRules = (method: string, route: string) => RouteRules | undefine
  */
 export function routeRules(app: AnyElysia, platformParser: unknown): FindRules {
   let rules: Map<string, RouteRules> | undefined;
+  // A route may name a model of the app instead of a schema.
+  const schemaOf = (schema: unknown) =>
+    typeof schema === 'string' ? modelOf(app.models, schema) : schemaIn(schema);
   return (method, route) => {
     // Not before the first request: routes are added after the platform.
     rules ??= new Map(
       app.routes.map(({ method: one, path, hooks }) => [
         `${one} ${path}`,
-        rulesOf(path, hooks, platformParser),
+        rulesOf(path, hooks, { schemaOf, platformParser }),
       ]),
     );
     return rules.get(`${method} ${route}`) ?? (method === 'HEAD' ? rules.get(`GET ${route}`) : undefined);
@@ -45,16 +48,26 @@ interface RouteHooks {
   readonly parse?: unknown;
 }
 
-function rulesOf(path: string, { body, query, parse }: RouteHooks, platformParser: unknown): RouteRules {
-  const bodySchema = schemaIn(body);
+function rulesOf(
+  path: string,
+  { body, query, parse }: RouteHooks,
+  { schemaOf, platformParser }: { schemaOf: typeof schemaIn; platformParser: unknown },
+): RouteRules {
+  const bodySchema = schemaOf(body);
   const parsers: readonly unknown[] = Array.isArray(parse) ? parse : parse === undefined ? [] : [parse];
   return {
     body: bodySchema,
-    query: schemaIn(query),
+    query: schemaOf(query),
     mediaTypes: mediaTypesOf(bodySchema),
     readsBodyItself: parsers.some((one) => one !== platformParser && Object(one).fn !== platformParser),
     takesAnyQuery: isOperationalPath(path),
   };
+}
+
+/** A model is an import of its schema from the module of all models. */
+function modelOf(models: object, name: string): TSchema | undefined {
+  const imported = schemaIn(Object(Reflect.get(models, name)).schema);
+  return TypeGuard.IsImport(imported) ? imported.$defs[imported.$ref] : imported;
 }
 
 const schemaIn = (schema: unknown): TSchema | undefined =>

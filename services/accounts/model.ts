@@ -4,7 +4,6 @@ import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
-import { phoneNumber } from '#kit/text/fields';
 import { newPassword } from '#kit/text/password';
 import { lineOfText } from '#kit/text/schema';
 
@@ -54,7 +53,12 @@ const Description = lineOfText({ min: 0, max: 300 }, { examples: ['Seeds'] });
 export const PHONE_NUMBER_RULE = 'A phone number with its country code, such as +49 30 123456';
 
 export const PhoneRegistration = Type.Object({
-  phone_number: phoneNumber({ description: 'In international form' }),
+  phone_number: Type.String({
+    maxLength: 40,
+    error: PHONE_NUMBER_RULE,
+    description: 'In international form',
+    examples: ['+49 30 123456'],
+  }),
   // The rule of the users service, which stores it.
   password: newPassword(),
   date_of_birth: calendarDate({ from: '1900-01-01', until: 'today' }),

@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox';
-import { MalformedBody, type Problem, UnsupportedMediaType, ValidationFailed } from '../../errors/problem';
+import { type Problem, UnsupportedMediaType, ValidationFailed } from '../../errors/problem';
 import { parseForm, parseMultipart } from './form';
 import { parseJson } from './json';
 import { unknownFields } from './unknown-members';
@@ -33,7 +33,7 @@ export const mediaTypesOf = (schema: TSchema | undefined): readonly MediaType[] 
  *
  * @returns undefined where nothing was sent, whatever its headers say
  * @throws UnsupportedMediaType (415) for a body of another media type or charset
- * @throws MalformedBody (400) or ValidationFailed (422) like `parseJson`, `parseForm` and `parseMultipart`
+ * @throws what is wrong with it (400, 422), like `parseJson`, `parseForm` and `parseMultipart`
  */
 export async function readBody(
   request: Pick<Request, 'arrayBuffer' | 'headers'>,
@@ -49,15 +49,16 @@ export async function readBody(
 }
 
 /**
- * The content of GET and HEAD requests has no meaning (RFC 9110, section 9.3.1), and servers drop it unread: it is refused
- * rather than ignored.
- *
- * @throws MalformedBody (400) when the headers announce content
+ * What is wrong with a GET or HEAD request that announces content: it has no meaning (RFC 9110, section 9.3.1), and servers
+ * drop it unread. It is refused rather than ignored.
  */
-export function refuseContent({ method, headers }: Pick<Request, 'method' | 'headers'>): void {
-  if (method !== 'GET' && method !== 'HEAD') return;
-  if (Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding'))
-    throw new MalformedBody({ detail: `Send ${method} without a body.` });
+export function problemOfContent({
+  method,
+  headers,
+}: Pick<Request, 'method' | 'headers'>): Problem | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const isAnnounced = Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding');
+  return isAnnounced ? needlessBody() : undefined;
 }
 
 /**
@@ -67,8 +68,7 @@ export function refuseContent({ method, headers }: Pick<Request, 'method' | 'hea
  */
 export function problemOfNeedlessBody(body: unknown): Problem | undefined {
   if (body === undefined) return undefined;
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
-    return new ValidationFailed({ errors: [{ field: 'body', message: 'Expected no body' }] });
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return needlessBody();
   const names = Object.keys(body);
   return names.length === 0
     ? undefined
@@ -77,3 +77,6 @@ export function problemOfNeedlessBody(body: unknown): Problem | undefined {
         'body',
       );
 }
+
+const needlessBody = (): Problem =>
+  new ValidationFailed({ errors: [{ field: 'body', message: 'Expected no body' }] });
