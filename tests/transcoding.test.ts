@@ -3,6 +3,7 @@ import { type Reply, request } from './support/client';
 import { eventually } from './support/eventually';
 import { throttleRedisUrl } from './support/identity';
 import { type StartedProcess, startProcess } from './support/processes';
+import { rawConnection } from './support/raw-http';
 import { testDatabase, uniqueName } from './support/servers';
 
 /** Routes that the gateway transcodes to gRPC respond as the service itself does over HTTP. */
@@ -141,6 +142,34 @@ describe('registration and sign-in', () => {
     for (const unknown of [{ remember: true }, { client: { address: '1.2.3.4' } }, { 'a b': 1 }]) {
       const body = { username: 'ada', password: PASSWORD, ...unknown };
       expect((await expectSame(inAuth, 'POST', '/auth/login', () => ({ body }))).status).toBe(422);
+    }
+  });
+
+  test('parameters, bodies and content that the route does not read are rejected', async () => {
+    const body = { username: 'ada', password: PASSWORD };
+    const token = async (base: string) => ({ token: (await register(base)).token });
+    for (const [method, path, parts] of [
+      ['POST', '/auth/login?username=ada', () => ({ body })],
+      ['POST', '/auth/login?a%20b=1', () => ({ body })],
+      ['POST', '/auth/login', () => ({ body: '{"username":"a","username":"b","password":"c"}' })],
+      ['POST', '/auth/logout', () => ({ body: 'null' })],
+      ['POST', '/auth/logout', () => ({ body: '[]' })],
+      ['GET', '/auth/me?fields=id', token],
+      ['GET', '/auth/me?fields=id&fields=id', token],
+    ] as const) {
+      const reply = await expectSame(inAuth, method, path, parts);
+      expect([method, path, reply.status]).toEqual([method, path, 422]);
+    }
+    await expectSame(inAuth, 'GET', '/auth/me?fields=id', () => ({}));
+    expect((await expectSame(inAuth, 'POST', '/auth/logout', () => ({ body: {} }))).status).toBe(204);
+    const { token: bearer } = await register(gateway.url);
+    for (const url of [gateway.url, auth.url]) {
+      const head = `GET /auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${bearer}\r\nConnection: close\r\n`;
+      const connection = rawConnection(Number(new URL(url).port));
+      connection.send(`${head}Content-Length: 2\r\n\r\n{}`);
+      const [answer] = await connection.responses((responses) => responses.length > 0);
+      expect(answer?.status).toBe(422);
+      connection.end();
     }
   });
 
