@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { request, signIn } from '../support/client';
+import { eventually } from '../support/eventually';
 import {
   type HostileRequest,
   hostileRequest,
@@ -39,7 +40,8 @@ beforeAll(async () => {
     password: 'correct horse battery staple',
   };
   expect((await request(system.url, 'POST', '/register', { body })).status).toBe(201);
-  const person = await signIn(system.url, 'hostile');
+  // Until auth has received the account.
+  const person = await eventually(() => signIn(system.url, 'hostile'), 60_000);
   const admin = await request(system.url, 'POST', '/login', {
     body: { username: 'admin', password: ADMIN_PASSWORD },
   });
@@ -108,6 +110,40 @@ async function faultOf(sent: HostileRequest): Promise<string | null> {
     return `${where}: ${response.status} echoes what was sent`;
   return null;
 }
+
+test(
+  'a cursor that was changed anywhere is refused, or means the same: it is never the first page',
+  async () => {
+    const lists = (await operations()).filter(({ query }) => query.some(({ name }) => name === 'cursor'));
+    const continued: string[] = [];
+    for (const { path } of lists) {
+      const place = path.replaceAll(/\{[^}]+\}/g, 'hostile');
+      const read = (query: string) =>
+        request(system.url, 'GET', `${place}?limit=1${query}`, { token: tokens[2] ?? '' });
+      const { next_cursor: cursor } = (await read('')).body;
+      if (typeof cursor !== 'string') continue;
+      continued.push(path);
+      const { body: page } = await read(`&cursor=${cursor}`);
+      for (const changed of fc.sample(changesOf(cursor), { numRuns: 12, seed: SEED })) {
+        const { status, body } = await read(`&cursor=${encodeURIComponent(changed)}`);
+        expect([path, changed, status === 200 ? body : status]).toEqual([
+          path,
+          changed,
+          status === 200 ? page : 400,
+        ]);
+      }
+    }
+    expect(continued).toEqual(expect.arrayContaining(['/users', '/roles', '/permissions', '/videos']));
+  },
+  RUN_MS,
+);
+
+/** A text with one character replaced, removed or doubled. */
+const changesOf = (text: string) =>
+  fc
+    .tuple(fc.nat(text.length - 1), fc.constantFrom(...'AZaz09-_=+/ é', '', '==', '%00'))
+    .map(([at, character]) => text.slice(0, at) + character + text.slice(at + 1))
+    .filter((changed) => changed !== text);
 
 test(
   `no operation answers hostile requests with a 5xx, echoes them, or takes what it does not read (${INPUTS} requests, seed ${SEED})`,

@@ -11,10 +11,11 @@ export interface Operation {
   readonly query: readonly { readonly name: string; readonly schema: unknown }[];
 }
 
+/** The rarest first: an operation that takes several is tried with the one that most others do not take. */
 export const MEDIA_TYPES = [
-  'application/json',
-  'multipart/form-data',
   'application/x-www-form-urlencoded',
+  'multipart/form-data',
+  'application/json',
 ] as const;
 type MediaType = (typeof MEDIA_TYPES)[number];
 
