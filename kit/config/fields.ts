@@ -79,14 +79,25 @@ export const flagFields = {
   FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
 };
 
-/** File storage: an S3-compatible server when its endpoint is set, otherwise a folder. */
-export const storageFields = {
-  MEDIA_STORAGE: text('.data/media'),
+const s3Fields = {
   S3_ENDPOINT: optionalText(),
-  S3_BUCKET: text('rookery-media'),
   S3_REGION: text('us-east-1'),
   S3_ACCESS_KEY_ID: optionalText(),
   S3_SECRET_ACCESS_KEY: optionalText(),
+};
+
+/** Storage of media files: an S3-compatible server when its endpoint is set, otherwise a folder. */
+export const storageFields = {
+  ...s3Fields,
+  MEDIA_STORAGE: text('.data/media'),
+  S3_BUCKET: text('rookery-media'),
+};
+
+/** Storage of archives, on the same server or the same kind of folder. */
+export const archiveStorageFields = {
+  ...s3Fields,
+  ARCHIVES_STORAGE: text('.data/archives'),
+  ARCHIVES_S3_BUCKET: text('rookery-archives'),
 };
 
 export const smtpFields = {
