@@ -60,7 +60,32 @@ export const IdTaken = defineProblem('id.taken', 409, 'Id already taken');
 export const CollectionNotFound = defineProblem('collection.not-found', 404, 'Collection not found');
 export const CollectionReadOnly = defineProblem('collection.read-only', 409, 'Collection cannot be imported');
 
+/** Rows that a collection reads for one page, unless its records are large. */
+export const EXPORT_PAGE_SIZE = 100;
 const MAX_RECORDS = 100;
+
+/**
+ * The page of rows that a query has read in the order of a key, at most `limit` of them.
+ *
+ * @param options.key of a row: the cursor, after which the next page begins
+ */
+export function exportedPage<Row>(
+  rows: readonly Row[],
+  options: { limit?: number; key: (row: Row) => string; record: (row: Row) => ExportedRecord },
+): ExportedPage {
+  const { limit = EXPORT_PAGE_SIZE, key, record } = options;
+  const last = rows.at(-1);
+  return {
+    records: rows.map(record),
+    nextCursor: last === undefined || rows.length < limit ? undefined : key(last),
+  };
+}
+
+/** The page of a collection that has few records per user, read in one query. */
+export const wholeCollection = (records: readonly object[]): ExportedPage => ({
+  records: records.map((data) => ({ data })),
+  nextCursor: undefined,
+});
 
 const ExportRequest = Type.Object({
   user_id: Uuid,

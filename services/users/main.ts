@@ -13,6 +13,7 @@ import { users } from '.';
 import { maintainEmailKeys } from './accounts/email-keys';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
+import { usersPortability } from './portability';
 import { keepAuthorizingPending } from './relationships/unlocking';
 import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
@@ -56,4 +57,4 @@ await ensureAdministrator(deps, {
 subscribe(deps, rabbit);
 publishPendingChanges(deps);
 keepAuthorizingPending(deps);
-await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps)] });
+await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps), usersPortability(deps)] });

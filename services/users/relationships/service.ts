@@ -28,6 +28,9 @@ import {
 import * as requests from './requests-store';
 import * as store from './store';
 
+/** Who changes their relationships. */
+export type Actor = Pick<Caller, 'id' | 'roles' | 'username'>;
+
 /** Mastodon's limit. The flag `follow-limit` overrides it. */
 const MAX_FOLLOWEES = 7_500;
 
@@ -36,7 +39,7 @@ const MAX_FOLLOWEES = 7_500;
  *
  * @throws Blocked, FollowLimitReached
  */
-export async function follow(deps: UsersDeps, caller: Caller, username: string): Promise<FollowState> {
+export async function follow(deps: UsersDeps, caller: Actor, username: string): Promise<FollowState> {
   let requested = false;
   await changeRelationship(deps, caller, username, async (transaction, target, me) => {
     requested = false;
@@ -65,7 +68,7 @@ export const unfollow = (deps: UsersDeps, caller: Caller, username: string) =>
   );
 
 /** Blocks a user and ends the follows and requests in both directions. */
-export const block = (deps: UsersDeps, caller: Caller, username: string) =>
+export const block = (deps: UsersDeps, caller: Actor, username: string) =>
   changeRelationship(deps, caller, username, async (transaction, target) => [
     ...(await endFollow(deps, transaction, {
       followerId: caller.id,
@@ -105,7 +108,7 @@ export const unblock = (deps: UsersDeps, caller: Caller, username: string) =>
     setBlock(transaction, { userId: caller.id, otherId: target.id, active: false }),
   );
 
-export const mute = (deps: UsersDeps, caller: Caller, username: string) =>
+export const mute = (deps: UsersDeps, caller: Actor, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
     setMute(transaction, { userId: caller.id, otherId: target.id, active: true }),
   );
@@ -138,7 +141,7 @@ export async function readRelationship(
 /** Locks both users, then makes the change and writes its events in one transaction. */
 async function changeRelationship(
   deps: UsersDeps,
-  caller: Caller,
+  caller: Pick<Actor, 'id'>,
   username: string,
   change: (transaction: Transaction, target: UserRow, me: UserRow) => Promise<OutboxEntry[]>,
 ): Promise<void> {
