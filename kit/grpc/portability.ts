@@ -87,6 +87,17 @@ export const wholeCollection = (records: readonly object[]): ExportedPage => ({
   nextCursor: undefined,
 });
 
+/**
+ * Reads a time of a record.
+ *
+ * @throws RecordInvalid for a time in the future, with which a record would stay first in every list
+ */
+export function pastTime(text: string): Date {
+  const time = new Date(text);
+  if (!(time.getTime() <= Date.now())) throw new RecordInvalid();
+  return time;
+}
+
 const ExportRequest = Type.Object({
   user_id: Uuid,
   collection: Type.String({ maxLength: 64 }),

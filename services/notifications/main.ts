@@ -10,6 +10,7 @@ import type { NotificationsDeps } from './deps';
 import { sendDigests } from './digests';
 import { notificationsGrpc } from './grpc';
 import { createLiveNotifications } from './live';
+import { notificationsPortability } from './portability';
 import { trimHourly } from './service';
 import { subscribe } from './subscriptions';
 
@@ -48,6 +49,6 @@ sendDigests(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: notifications(deps, live),
-  grpc: [notificationsGrpc(deps, live)],
+  grpc: [notificationsGrpc(deps, live), notificationsPortability(deps)],
   drain: live.drain,
 });

@@ -60,7 +60,7 @@ export const readSettings = (deps: NotificationsDeps, caller: Pick<Caller, 'id'>
 
 export async function changeSettings(
   deps: NotificationsDeps,
-  caller: Caller,
+  caller: Pick<Caller, 'id'>,
   change: SettingsChange,
 ): Promise<Settings> {
   await inTransaction(deps.database, async (transaction) => {

@@ -5,6 +5,7 @@ import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { playlists } from '.';
+import { playlistsPortability } from './portability';
 import { subscribe } from './subscriptions';
 import { cachedVideos } from './videos';
 
@@ -26,4 +27,4 @@ const videos = cachedVideos(grpcClient('video', VideoServiceDefinition), env.VID
 const deps = { runtime, database, tokens, videos };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: playlists(deps) });
+await serveService(runtime, env, { app: playlists(deps), grpc: [playlistsPortability(deps)] });

@@ -4,6 +4,7 @@ import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { BODY_BYTES, resumes } from '.';
+import { resumesPortability } from './portability';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -23,4 +24,9 @@ const database = await openServiceDatabase(runtime, env, {
 const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL.replace(/\/+$/, '') };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: resumes(deps), aliases: ['resume'], bodyBytes: BODY_BYTES });
+await serveService(runtime, env, {
+  app: resumes(deps),
+  grpc: [resumesPortability(deps)],
+  aliases: ['resume'],
+  bodyBytes: BODY_BYTES,
+});

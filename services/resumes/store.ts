@@ -17,13 +17,16 @@ export async function incrementCount(transaction: Transaction, ownerId: string):
   return owner?.resumesCount ?? 0;
 }
 
+/** @param resume.version 1 when unset, and the times now; an imported résumé has its own */
 export async function insertResume(
   transaction: Transaction,
-  resume: ResumeContent & Pick<ResumeRow, 'id' | 'ownerId'>,
+  resume: ResumeContent &
+    Pick<ResumeRow, 'id' | 'ownerId'> &
+    Partial<Pick<ResumeRow, 'version' | 'createdAt' | 'updatedAt'>>,
 ): Promise<void> {
   await transaction
     .insert(resumes)
-    .values({ ...resume, version: 1, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW });
+    .values({ version: 1, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW, ...resume });
 }
 
 export async function findResume(executor: Executor, id: string): Promise<ResumeRow | undefined> {
