@@ -8,6 +8,7 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { accounts } from '.';
 import { accountsGrpc } from './grpc';
+import { accountsPortability } from './portability';
 import { subscribe } from './subscriptions';
 import { expireTransactions } from './transactions';
 
@@ -40,4 +41,7 @@ const deps = {
 trimIdempotencyKeys(runtime, database);
 expireTransactions(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: accounts(deps), grpc: [accountsGrpc(deps)] });
+await serveService(runtime, env, {
+  app: accounts(deps),
+  grpc: [accountsGrpc(deps), accountsPortability(deps)],
+});

@@ -17,6 +17,7 @@ import { createBackgroundQueue } from './background-queue';
 import { maintainEmailKeys } from './credentials/email-keys';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys/key-ring';
+import { authPortability } from './portability';
 import { deriveRefreshSecret } from './sessions/refresh-tokens';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
@@ -68,4 +69,4 @@ const deps = {
 await maintainEmailKeys(deps);
 subscribe(deps, rabbit);
 sweepExpired(deps);
-await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps)] });
+await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps), authPortability(deps)] });

@@ -7,6 +7,7 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { billing } from '.';
 import { keepCompletingPayments } from './interrupted';
+import { billingPortability } from './portability';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -32,4 +33,4 @@ const deps = {
 trimIdempotencyKeys(runtime, database);
 keepCompletingPayments(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: billing(deps) });
+await serveService(runtime, env, { app: billing(deps), grpc: [billingPortability(deps)] });

@@ -15,6 +15,7 @@ import { normalizeText } from '#kit/text/identity';
 import type { BillingDeps } from './deps';
 import { Invoice, InvoiceNotFound, type NewInvoice } from './model';
 import * as store from './store';
+import { invoiceView } from './views';
 
 const invoicePages = checkedPages(Invoice);
 
@@ -178,16 +179,3 @@ async function requireFound(found: Promise<store.InvoiceRow | undefined>): Promi
   if (invoice === undefined) throw new InvoiceNotFound();
   return invoice;
 }
-
-const invoiceView = (invoice: store.InvoiceRow): Invoice => ({
-  id: invoice.id,
-  number: invoice.number,
-  user_id: invoice.userId,
-  payment_id: invoice.paymentId,
-  status: invoice.state,
-  amount: formatAmount(invoice.amount, invoice.currency),
-  currency: invoice.currency,
-  lines: invoice.lines.map(({ description, amount }) => ({ description, amount })),
-  created_at: invoice.createdAt.toISOString(),
-  paid_at: invoice.paidAt?.toISOString() ?? null,
-});

@@ -8,6 +8,7 @@ import { serveService, startService } from '#kit/service';
 import { mail } from '.';
 import type { MailDeps } from './deps';
 import { mailGrpc } from './grpc';
+import { mailPortability } from './portability';
 import { deleteOldMailsPeriodically } from './service';
 import { subscribe } from './subscriptions';
 
@@ -41,4 +42,4 @@ const deps: MailDeps = {
 };
 deleteOldMailsPeriodically(deps, env.MAILS_KEPT_DAYS);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: mail(deps), grpc: [mailGrpc(deps)] });
+await serveService(runtime, env, { app: mail(deps), grpc: [mailGrpc(deps), mailPortability(deps)] });

@@ -8,6 +8,7 @@ import { payments } from '.';
 import { paymentsGrpc } from './grpc';
 import { mockProvider } from './mock-provider';
 import { watchOverdue } from './overdue';
+import { paymentsPortability } from './portability';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -27,4 +28,7 @@ const deps = { runtime, database, tokens, outbox: relayOutbox(runtime, database,
 trimIdempotencyKeys(runtime, database);
 watchOverdue(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: payments(deps), grpc: [paymentsGrpc(deps), mockProvider(deps)] });
+await serveService(runtime, env, {
+  app: payments(deps),
+  grpc: [paymentsGrpc(deps), mockProvider(deps), paymentsPortability(deps)],
+});

@@ -18,7 +18,7 @@ test('playlists and the order of their videos are the same after an export and a
   const path = (
     await before.call('POST', '/playlists', { ...ada, body: { name: 'Moved', video_ids: videos } })
   ).headers.get('location');
-  const moved = await before.call('PUT', `${path}/reorder`, {
+  const moved = await before.call('POST', `${path}/reorder`, {
     ...ada,
     body: { video_id: videos[3], position: 0 },
   });

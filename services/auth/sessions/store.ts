@@ -115,6 +115,22 @@ export async function listSessions(
     .limit(page.limit);
 }
 
+/** A user's sessions, newest first, also those that have ended and are not deleted yet. */
+export async function listAllSessions(
+  database: Database,
+  userId: string,
+  page: { beforeId: string | null; limit: number },
+): Promise<SessionRow[]> {
+  return database
+    .select()
+    .from(sessions)
+    .where(
+      and(eq(sessions.userId, userId), page.beforeId === null ? undefined : lt(sessions.id, page.beforeId)),
+    )
+    .orderBy(desc(sessions.id))
+    .limit(page.limit);
+}
+
 /** Deletes a user's sessions and their refresh tokens. */
 export async function eraseSessions(transaction: Transaction, userId: string): Promise<void> {
   const ids = transaction.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
