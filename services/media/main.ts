@@ -11,6 +11,7 @@ import { createFileUrls } from './content/file-urls';
 import type { MediaDeps } from './deps';
 import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
+import { mediaPortability } from './portability';
 import { cleanUpPeriodically } from './processing/clean-up';
 import { openResumableUploads, RESUMABLE_BYTES } from './resumable/service';
 import { subscribe } from './subscriptions';
@@ -49,7 +50,7 @@ cleanUpPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
-  grpc: [mediaGrpc(deps)],
+  grpc: [mediaGrpc(deps), mediaPortability(deps)],
   aliases: ['basement'],
   bodyBytes: RESUMABLE_BYTES,
 });

@@ -107,7 +107,7 @@ export async function insertPoll(
   }
 }
 
-const MAX_ITEMS = 25;
+const MAX_ITEMS = 10;
 
 /**
  * The polls that a person has made, or voted in.

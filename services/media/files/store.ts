@@ -21,14 +21,15 @@ const currentVersion = and(
 
 export async function insertMedia(
   transaction: Transaction,
-  row: Pick<MediaRow, 'id' | 'ownerId' | 'bucketName' | 'categoryId' | 'visibility'>,
+  row: Pick<MediaRow, 'id' | 'ownerId' | 'bucketName' | 'categoryId' | 'visibility'> &
+    Partial<Pick<MediaRow, 'createdAt' | 'updatedAt'>>,
 ): Promise<void> {
   await transaction.insert(media).values({
-    ...row,
     currentVersion: 1,
     latestVersion: 1,
     createdAt: DATABASE_NOW,
     updatedAt: DATABASE_NOW,
+    ...row,
   });
 }
 
