@@ -17,6 +17,7 @@ import type { TimelinesDeps } from './deps';
 import { createMergedAuthors } from './feeds/merged-authors';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live/service';
+import { timelinesPortability } from './portability';
 import { recountNightly } from './posts/recount';
 import { indexTextsInBackground } from './posts/text-index';
 import { subscribe } from './subscriptions';
@@ -71,6 +72,6 @@ subscribe(deps, rabbit);
 const live = createLiveTimelines(deps, { maxStreams: env.STREAMS_MAX });
 await serveService(runtime, env, {
   app: timelines(deps, live),
-  grpc: [timelinesGrpc(deps)],
+  grpc: [timelinesGrpc(deps), timelinesPortability(deps)],
   drain: live.drain,
 });
