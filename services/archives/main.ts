@@ -20,7 +20,7 @@ const env = readEnv({
   ...archiveStorageFields,
   ARCHIVES_DB_NAME: text('rookery_archives'),
   ARCHIVES_DATABASE_URL: optionalText(),
-  ARCHIVES_MAX_MB: integer(2_048, { min: 1, max: 65_536 }),
+  ARCHIVES_MAX_MB: integer(1_024, { min: 1, max: 1_024 }),
   ARCHIVES_RETENTION_DAYS: integer(7, { min: 1, max: 365 }),
 });
 

@@ -13,6 +13,7 @@ import { createUserResolver } from './members/user-resolver';
 import { backfillClientKeys } from './messages/backfill';
 import { createClientScopes } from './messages/client-scope';
 import { createMessageWriter } from './messages/writer';
+import { chatPortability } from './portability';
 import { deleteUnusedRoomsPeriodically } from './rooms/clean-up';
 import { subscribe } from './subscriptions';
 
@@ -69,4 +70,4 @@ const deps: ChatDeps = {
 };
 deleteUnusedRoomsPeriodically(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: chat(deps), drain: live.drain });
+await serveService(runtime, env, { app: chat(deps), grpc: [chatPortability(deps)], drain: live.drain });

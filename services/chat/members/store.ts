@@ -74,6 +74,21 @@ export async function listMembers(
     .limit(limit);
 }
 
+/** The rooms that a user is a member of. */
+export async function listMemberships(
+  database: Database,
+  userId: string,
+  page: { afterRoomId: number; limit: number },
+): Promise<{ room: typeof rooms.$inferSelect; addedAt: Date }[]> {
+  return database
+    .select({ room: rooms, addedAt: roomMembers.addedAt })
+    .from(roomMembers)
+    .innerJoin(rooms, eq(rooms.id, roomMembers.roomId))
+    .where(and(eq(roomMembers.userId, userId), gt(roomMembers.roomId, page.afterRoomId)))
+    .orderBy(asc(roomMembers.roomId))
+    .limit(page.limit);
+}
+
 /** Ends a user's memberships. */
 export async function removeMemberships(database: Database, userId: string): Promise<void> {
   await database.delete(roomMembers).where(eq(roomMembers.userId, userId));
