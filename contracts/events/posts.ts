@@ -39,8 +39,13 @@ export const PostImported = defineEvent({
   name: 'post.imported',
   version: 1,
   exchange: 'posts',
-  consumers: ['users'],
-  data: Type.Object({ id: TimeOrderedId, author_id: Uuid }),
+  consumers: ['users', 'media-records'],
+  data: Type.Object({
+    id: TimeOrderedId,
+    author_id: Uuid,
+    visibility: PostVisibility,
+    media_ids: Type.Array(Uuid, { maxItems: 16 }),
+  }),
 });
 
 /** A post has been deleted, by its author, a moderator or with its author's account. */

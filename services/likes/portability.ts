@@ -1,7 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { Timestamp } from '#contracts/messages';
-import { defineProblem } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import type { GrpcClient } from '#kit/grpc/client';
 import {
@@ -12,11 +11,9 @@ import {
   portabilityGrpc,
 } from '#kit/grpc/portability';
 import type { LikesStorage } from './deps';
-import { PostId } from './model';
+import { LikedPostNotFound, PostId } from './model';
 import { requirePostId } from './post-id';
 import { exportLikesOf, importLike } from './store';
-
-const LikedPostNotFound = defineProblem('post.not-found', 404, 'Post not found');
 
 const LikeRecord = Type.Object({ post_id: PostId, liked_at: Timestamp });
 

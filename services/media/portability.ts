@@ -90,7 +90,8 @@ const recordOf = ({ media, version }: FileRow, tags: readonly string[], avatarId
   id: media.id,
   bucket_name: media.bucketName,
   category_id: media.categoryId,
-  visibility: media.visibility,
+  // As its owner has set it; what posts show is public because of them, also after an import.
+  visibility: media.publicByPosts ? ('private' as const) : media.visibility,
   tags,
   is_avatar: media.id === avatarId,
   ...contentView(version),

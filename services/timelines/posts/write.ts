@@ -85,7 +85,11 @@ export async function writeImportedPost(
   const options = { aggregate: { type: 'post', id, version: 1 }, actor: author.id };
   const fanOut = { post_id: id, author_id: author.id, after_follower: null, imported: true };
   await writeOutbox(transaction, [
-    outboxEntry(PostImported, { id, author_id: author.id }, options),
+    outboxEntry(
+      PostImported,
+      { id, author_id: author.id, visibility: draft.visibility, media_ids: draft.mediaIds },
+      options,
+    ),
     outboxEntry(PostFanOut, fanOut, options),
   ]);
 }
