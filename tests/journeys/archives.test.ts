@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { type Client, join, request } from '../support/client';
 import { eventually } from '../support/eventually';
+import { sharedSystem } from '../support/shared-system';
 import { type System, startSystem } from '../support/system';
 
 const START_MS = 120_000;
@@ -30,14 +31,11 @@ const PROCESSES = [
   ],
 ];
 const svg = '<svg xmlns="http://www.w3.org/2000/svg"/>';
-let system: System | undefined;
-afterAll(() => system?.stop(), START_MS);
+/** The one that is imported into, without any data. */
+let second: System | undefined;
+afterAll(() => second?.stop(), START_MS);
 
-/** A system without any data. */
-async function startEmpty(name: string): Promise<System> {
-  await system?.stop();
-  const started = await startSystem(name, {}, PROCESSES);
-  system = started;
+async function reachable(system: System): Promise<System> {
   await eventually(async () => {
     for (const path of [
       '/files',
@@ -47,9 +45,9 @@ async function startEmpty(name: string): Promise<System> {
       '/playlists/docs',
       '/categories',
     ])
-      expect((await fetch(`${started.url}${path}`)).status).toBe(200);
+      expect((await fetch(`${system.url}${path}`)).status).toBe(200);
   }, START_MS);
-  return started;
+  return system;
 }
 
 async function upload(url: string, { token }: Client): Promise<string> {
@@ -98,17 +96,21 @@ const withoutIds = (replies: unknown, ids: readonly string[]) =>
 test(
   'an archive of one system, imported into an empty one, gives the same answers, also when its worker is killed',
   async () => {
-    const first = await startEmpty('archives-1');
-    const ada = await join(first.url, 'ada');
-    await join(first.url, 'bob');
-    expect((await ada.post('/users/follow/bob')).status).toBeLessThan(300);
+    const first = await reachable(await sharedSystem());
+    const ada = await join(first.url, 'archivist');
+    await join(first.url, 'befriended');
+    expect((await ada.post('/users/follow/befriended')).status).toBeLessThan(300);
     await request(first.url, 'PATCH', '/users/me', {
       token: ada.token,
       body: { display_name: 'Ada 🧮', bio: 'Numbers', locale: 'de' },
     });
     const file = await upload(first.url, ada);
     const poll = await create(ada, '/polls', { question: 'Tea?', options: ['Yes', 'No'] });
-    const post = await create(ada, '/posts', { text: 'Hello #birds', media_ids: [file], poll_id: poll });
+    const post = await create(ada, '/posts', {
+      text: 'Hello #archivedbirds',
+      media_ids: [file],
+      poll_id: poll,
+    });
     const reply = await create(ada, '/posts', { text: 'and more', reply_to: post });
     const playlist = await create(ada, '/playlists', { name: 'Winter' });
     const resume = await create(ada, '/resumes', { title: 'Engineer', skills: ['SQL'] });
@@ -119,13 +121,19 @@ test(
     const paths = [
       ...[
         '/users/me',
-        '/users/bob/relationship',
-        '/posts/ada',
-        '/posts/home/ada',
+        '/users/befriended/relationship',
+        '/posts/archivist',
+        '/posts/home/archivist',
         '/posts/bookmarks',
-        '/users/ada/likes',
+        '/users/archivist/likes',
       ],
-      ...[`/posts/id/${post}`, `/posts/id/${reply}`, `/polls/${poll}`, `/files/${file}`, '/posts/tag/birds'],
+      ...[
+        `/posts/id/${post}`,
+        `/posts/id/${reply}`,
+        `/polls/${poll}`,
+        `/files/${file}`,
+        '/posts/tag/archivedbirds',
+      ],
       ...[
         `/playlists/${playlist}`,
         '/playlists',
@@ -145,9 +153,10 @@ test(
     const zip = await (await fetch(`${first.url}${path}/file`, { headers })).arrayBuffer();
     expect((await fetch(`${first.url}${path}/file`)).status).toBe(401);
 
-    const second = await startEmpty('archives-2');
-    await join(second.url, 'bob');
-    const again = await join(second.url, 'ada');
+    second = await startSystem('archives', {}, PROCESSES);
+    await reachable(second);
+    await join(second.url, 'befriended');
+    const again = await join(second.url, 'archivist');
     const imported = await fetch(`${second.url}/archives/imports`, {
       method: 'POST',
       headers: { authorization: `Bearer ${again.token}`, 'content-type': 'application/zip' },
