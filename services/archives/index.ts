@@ -20,7 +20,6 @@ export const archives = (deps: ArchivesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Everything that the services store about a person, as a ZIP file, and its import.',
-        mediaTypes: ['application/json', model.ARCHIVE_TYPE],
       }),
     )
     .use(access(deps.tokens))

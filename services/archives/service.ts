@@ -2,6 +2,7 @@ import { ArchiveExport, ArchiveImport } from '#contracts/jobs/archives';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { UnsupportedMediaType } from '#kit/errors/problem';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
@@ -139,7 +140,7 @@ async function listPage<View>(
   query: PageQuery,
   view: (row: store.ArchiveRow) => View,
 ): Promise<Page<View>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listArchives(deps.database, {
     ...list,
     beforeId: after?.[0] ?? null,

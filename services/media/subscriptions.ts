@@ -31,8 +31,11 @@ export async function applyEvent(deps: MediaDeps, event: MediaEvent): Promise<vo
       return deleteFilesOfUser(deps, event.data.id);
     case 'post.created':
     case 'post.imported':
-      if (event.data.visibility === 'public') await publishAttachments(deps, postOf(event.data));
-      return;
+      if (event.data.visibility !== 'public') return;
+      return publishAttachments(deps, {
+        ...postOf(event.data),
+        isImported: event.name === 'post.imported',
+      });
     case 'post.deleted':
       return unpublishAttachments(deps, postOf(event.data));
   }

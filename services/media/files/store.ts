@@ -37,12 +37,15 @@ export async function updateMedia(
   transaction: Transaction,
   id: string,
   change: Partial<
-    Pick<MediaRow, 'visibility' | 'publicByPosts' | 'categoryId' | 'currentVersion' | 'latestVersion'>
+    Pick<
+      MediaRow,
+      'visibility' | 'publicByPosts' | 'categoryId' | 'currentVersion' | 'latestVersion' | 'updatedAt'
+    >
   >,
 ): Promise<void> {
   await transaction
     .update(media)
-    .set({ ...change, updatedAt: DATABASE_NOW })
+    .set({ updatedAt: DATABASE_NOW, ...change })
     .where(eq(media.id, id));
 }
 
