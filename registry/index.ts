@@ -16,6 +16,7 @@ import {
   DeregisterQuery,
   DrainParams,
   HeartbeatResponse,
+  HostMisdirected,
   InstanceParams,
   PrometheusTargets,
   ServiceListing,
@@ -38,6 +39,12 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
         bodyBytes: REGISTRY_BODY_BYTES,
       }),
     )
+    .onRequest(({ request }) => {
+      if (!deps.isOwnHost(request.headers.get('host')))
+        throw new HostMisdirected({
+          detail: 'Call the registry by its address, a private name, or a name in REGISTRY_HOSTS.',
+        });
+    })
     .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
       detail: publicRoute('Get name, version and links'),
     })
@@ -78,7 +85,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         body: Registration,
         response: { 200: Registered, 201: Registered },
-        detail: secured('Register an instance, or renew and update it', 'registry-token'),
+        detail: secured('Register an instance, or renew and update it', 'registration-credential'),
       },
     )
     .post(

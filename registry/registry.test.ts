@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
 import { callAt, registerAt, registration, watch } from './test-calls';
@@ -17,7 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-const register = (name: string, more: object = {}, base = url) => registerAt(base, name, more);
+const register = (name: string, more: Record<string, unknown> = {}, base = url) =>
+  registerAt(base, name, more);
 
 const call = (path: string, method: string, bearer?: string, body?: unknown, base = url) =>
   callAt(base, path, method, bearer, body);
@@ -39,8 +41,9 @@ describe('a registration', () => {
     expect(await (await fetch(`${url}/services/renewed`)).json()).toMatchObject({
       instances: [{ version: '2.0.0' }],
     });
-    expect((await call('/register', 'POST', 'guess', update)).status).toBe(403);
-    expect((await call('/register', 'POST', undefined, update)).status).toBe(403);
+    const elsewhere = { ...update, port: 80 };
+    expect((await call('/register', 'POST', 'guess', elsewhere)).status).toBe(403);
+    expect((await call('/register', 'POST', undefined, elsewhere)).status).toBe(403);
   });
 
   test('of a route claimed by another service is rejected (409) and names the owner', async () => {
@@ -50,7 +53,7 @@ describe('a registration', () => {
     expect(response.status).toBe(409);
     expect(await response.json()).toMatchObject({
       code: 'registry.claim-taken',
-      detail: 'GET /owned/: belongs to owner.',
+      detail: expect.stringMatching(/^GET \/owned\/: overlaps what owner serves\./),
     });
   });
 
@@ -62,13 +65,17 @@ describe('a registration', () => {
     expect(await status(registration('large', { filler: 'x'.repeat(65 * 1024) }))).toBe(413);
   });
 
-  test('needs the token where one is configured; a renewal needs only the secret', async () => {
+  test('needs the credential of its name where one is required; a renewal needs only the secret', async () => {
     const guarded = await startRegistry({ token: TOKEN });
     try {
       const body = registration('guarded', { instance_id: 'g1' });
       expect((await call('/register', 'POST', undefined, body, guarded.url)).status).toBe(401);
       expect((await call('/register', 'POST', 'guess', body, guarded.url)).status).toBe(401);
-      const response = await call('/register', 'POST', TOKEN, body, guarded.url);
+      // Neither the token that all credentials are derived from, nor the credential of another service.
+      for (const bearer of [TOKEN, registrationCredential(TOKEN, 'another')])
+        expect((await call('/register', 'POST', bearer, body, guarded.url)).status).toBe(401);
+      const credential = registrationCredential(TOKEN, 'guarded');
+      const response = await call('/register', 'POST', credential, body, guarded.url);
       expect(response.status).toBe(201);
       const { lease_secret } = (await response.json()) as Registered;
       expect((await call('/register', 'POST', lease_secret, body, guarded.url)).status).toBe(200);
@@ -85,15 +92,19 @@ describe('an instance', () => {
     try {
       const registerWith = async (name: string) => {
         const body = registration(name, { instance_id: 'same' });
-        const response = await call('/register', 'POST', TOKEN, body, guarded.url);
+        const credential = registrationCredential(TOKEN, name);
+        const response = await call('/register', 'POST', credential, body, guarded.url);
         expect(response.status).toBe(201);
         return ((await response.json()) as Registered).lease_secret;
       };
       const own = await registerWith('own');
       const foreign = await registerWith('foreign');
       const rename = registration('own', { instance_id: 'same', host: '127.0.0.66' });
-      for (const bearer of [foreign, TOKEN, 'guess'])
-        expect((await call('/register', 'POST', bearer, rename, guarded.url)).status).toBe(403);
+      // The credential of the service registers further instances, but changes none at another address.
+      const statusWith = async (bearer: string) =>
+        (await call('/register', 'POST', bearer, rename, guarded.url)).status;
+      expect(await statusWith(registrationCredential(TOKEN, 'own'))).toBe(403);
+      for (const bearer of [foreign, TOKEN, 'guess']) expect(await statusWith(bearer)).toBe(401);
       for (const bearer of [TOKEN, 'guess']) {
         expect(
           (await call('/heartbeat/same', 'POST', bearer, { state: 'draining' }, guarded.url)).status,

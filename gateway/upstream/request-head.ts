@@ -1,3 +1,4 @@
+import { authorityOf } from '#kit/core/address';
 import { framingLine } from '../http1/framing';
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
@@ -9,7 +10,7 @@ export function requestHeadText(
   instance: { readonly host: string; readonly port: number },
 ): string {
   const { request } = context;
-  const host = request.host ?? `${instance.host}:${instance.port}`;
+  const host = request.host ?? authorityOf(instance.host, instance.port);
   let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
   for (const [name, , line] of request.head.headers) {
     if (isForwardedUpstream(context, name)) text += line;

@@ -11,6 +11,9 @@ import {
   urls,
 } from './environment';
 
+/** The REGISTRY_TOKEN of a development machine, where registration is open: only Rookery's own names need a credential. */
+export const DEVELOPMENT_REGISTRY_TOKEN = 'development-registry-token';
+
 /** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
 const traceFields = {
   OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl(),
@@ -29,7 +32,10 @@ export const processFields = (defaultPort: number) => ({
   PORT: port(defaultPort),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
   REGISTRY_URL: urls('http://127.0.0.1:8006'),
-  REGISTRY_TOKEN: optionalText(),
+  /** The credential of each service is derived from it. Its default is that of open registries on a development machine. */
+  REGISTRY_TOKEN: secret(DEVELOPMENT_REGISTRY_TOKEN),
+  /** The credential of this service, for a process that is not given the REGISTRY_TOKEN. */
+  REGISTRY_CREDENTIAL: optionalText(),
   ...traceFields,
 });
 

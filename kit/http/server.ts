@@ -1,7 +1,9 @@
 import type { AnyElysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
+import { type AnswerChallenge, PROOF_PATH } from '../registry/address-proof';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
+import { proofResponse } from './address-proof';
 import { isProbePath } from './operations';
 import { JSON_BODY_BYTES } from './platform';
 import { pathOf } from './request-path';
@@ -22,6 +24,8 @@ export interface HttpServer {
  * Serves an Elysia app, each request within its own trace.
  *
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
+ * @param options.answerChallenge proves the address of a registered instance to the registry; outside of the app, so that
+ *   the answer needs no route, log line or trace
  * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
  * @throws when the port is in use and `strictPort` is set
  */
@@ -34,6 +38,7 @@ export function serveHttp(
     strictPort: boolean;
     bodyBytes?: number;
     beginsTraces?: boolean;
+    answerChallenge?: AnswerChallenge;
   },
 ): HttpServer {
   // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
@@ -49,13 +54,12 @@ export function serveHttp(
       // With development off Bun 1.4.4 shares ports by default: a second process would silently get half of the requests.
       reusePort: false,
       fetch(request) {
+        const path = pathOf(request.url);
+        if (options.answerChallenge && path.startsWith(PROOF_PATH))
+          return proofResponse(request, options.answerChallenge);
         const { headers } = request;
         const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
-        const trace = receiveTrace(
-          runtime.spans,
-          sent,
-          options.beginsTraces ?? !isProbePath(pathOf(request.url)),
-        );
+        const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isProbePath(path));
         return withTrace(trace, () => app.fetch(request));
       },
       websocket: webSocketHandler,

@@ -1,5 +1,5 @@
 import type { IncompleteDrain, Instance } from '#contracts/registry';
-import { leaseError, requireBearer, requireRegistryToken } from '../access/credentials';
+import { leaseError, requireBearer, requireGatewayCredential } from '../access/credentials';
 import type { RegistryDeps } from '../deps';
 import { type DeregisterQuery, parseDurationMs, WatcherUnknown, type WatchQuery } from '../model';
 import type { DrainProgress } from './drains';
@@ -21,7 +21,7 @@ export async function deregister(
 ): Promise<IncompleteDrain | undefined> {
   const secret = requireBearer(bearer);
   const instance = deps.table.find(instanceId, secret);
-  if (typeof instance === 'string') throw leaseError(instance);
+  if (typeof instance === 'string') return endUnrouted(deps, instanceId, secret);
   const progress = query.wait === 'drained' ? await drain(deps, instance, secret, query.timeout) : undefined;
   deps.table.remove(instanceId, secret);
   deps.watchers.notify();
@@ -30,6 +30,12 @@ export async function deregister(
   deps.countDrain(outcome);
   if (outcome === 'drained') return undefined;
   return { drained: false, acknowledged_by: progress.acknowledgedBy, waiting_for: progress.waitingFor };
+}
+
+/** Ends the lease of an instance that was never routed: nothing has to be drained. */
+function endUnrouted({ table }: RegistryDeps, instanceId: string, secret: string): undefined {
+  const { outcome } = table.remove(instanceId, secret);
+  if (outcome !== 'removed') throw leaseError(outcome);
 }
 
 /** @param isConnected false when the gateways of other replicas are unknown */
@@ -50,14 +56,14 @@ function drain(deps: RegistryDeps, instance: Instance, secret: string, timeout: 
 
 /** The event stream of one watcher; an acknowledging watcher receives its token first. */
 export function watch(
-  { watchers, drains, token: registryToken }: RegistryDeps,
+  { watchers, drains, credentials }: RegistryDeps,
   { acknowledges }: WatchQuery,
   bearer: string | undefined,
   lastEventId: string | null,
 ): ReadableStream<Uint8Array> {
   if (!acknowledges) return watchers.open(lastEventId);
   // Drains wait for acknowledging watchers: not every client that can reach this port may delay them.
-  requireRegistryToken(registryToken, bearer);
+  requireGatewayCredential(credentials, bearer);
   const { token, end } = drains.connect();
   try {
     return watchers.open(lastEventId, { event: 'watcher', data: { token }, ended: end });

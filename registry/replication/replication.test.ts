@@ -128,7 +128,7 @@ test('services that register one route on two replicas at once end with the same
         return ((await response.json()) as { detail: string }).detail;
       }),
     );
-    expect(owners[0]).toMatch(/^GET \/contested belongs to (first|second)\.$/);
+    expect(owners[0]).toMatch(/^GET \/contested overlaps what (first|second) serves\./);
     expect(new Set(owners).size).toBe(1);
   });
 });

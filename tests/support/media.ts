@@ -21,6 +21,7 @@ import { UPLOAD_BODY_BYTES } from '../../services/media/uploads/model';
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
+import { openAddress } from './open-address';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -63,7 +64,10 @@ export async function startMedia() {
     bodyBytes: UPLOAD_BODY_BYTES,
   });
   runtime.onClose('http', () => http.stop(100));
+  const registered = openAddress();
+  runtime.onClose('address', registered.close);
   const { port } = await startGrpcServer(runtime, {
+    answerChallenge: registered.answerChallenge,
     host: '127.0.0.1',
     port: 0,
     services: [mediaGrpc(deps)],
@@ -96,6 +100,8 @@ export async function startMedia() {
     deps,
     folder,
     internalSecret: SECRET,
+    /** Registers the gRPC port. */
+    address: registered,
     grpcPort: port,
     runtime,
     storage,
