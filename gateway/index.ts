@@ -9,6 +9,7 @@ import { registrationCredential } from '#kit/registry/credential';
 import { createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
+import { createRouteAccess } from './admission/route-access';
 import { openCluster } from './cluster/cluster-client';
 import { createWorkerReporter } from './cluster/worker-report';
 import { createRecentRequests } from './observability/recent-requests';
@@ -130,6 +131,7 @@ const openAdmission = async (
 ) => ({
   crossOrigin: createCrossOrigin(env, allowed),
   rateLimits: await openRateLimits(runtime, env, tokens),
+  routeAccess: createRouteAccess(tokens),
   responseCache:
     env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
 });

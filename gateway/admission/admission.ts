@@ -1,6 +1,6 @@
 import type { Problem } from '#kit/errors/problem';
 import type { Decision } from '../model/decision';
-import { NotCached } from '../model/problems';
+import { NotCached, ServiceUnavailable } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
 import type { CachedResponse } from './cached-responses';
@@ -8,6 +8,7 @@ import type { CrossOrigin } from './cross-origin';
 import type { RateLimits } from './rate-limits';
 import type { RateVerdict } from './rate-verdict';
 import type { ResponseCache } from './response-cache';
+import type { RouteAccess } from './route-access';
 
 /** The request proceeds to what routing decided. */
 export interface Admit extends ResponsePlan {
@@ -33,7 +34,7 @@ export interface Preflight extends ResponsePlan {
   readonly lines: string;
 }
 
-/** A strict limit awaits Redis. The plan is for a response before its decision. */
+/** A strict limit awaits Redis, or a token its verification. The plan is for a response before its decision. */
 export interface Pending extends ResponsePlan {
   readonly kind: 'pending';
   readonly decided: Promise<AdmissionDecision>;
@@ -41,7 +42,7 @@ export interface Pending extends ResponsePlan {
 
 export type AdmissionDecision = Admit | Reject | CacheHit | Preflight;
 
-/** Admission control: CORS, rate limits and the response cache, as decisions about a request. */
+/** Admission control: CORS, rate limits, access rules and the response cache, as decisions about a request. */
 export interface Admission {
   admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending;
   /** Invalidates what a transcoded request has changed; null without a cache. Forwarded ones are recorded by the plan. */
@@ -55,12 +56,15 @@ export interface AdmissionModules {
   readonly rateLimits: RateLimits | null;
   /** Null where responses are not cached. */
   readonly responseCache: ResponseCache | null;
+  /** Null where tokens cannot be verified: routes whose rule the gateway enforces are then unavailable. */
+  readonly routeAccess: RouteAccess | null;
 }
 
 /** Probed by Kubernetes and the like from addresses that clients may share with them. */
 const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
 
-export function createAdmission({ crossOrigin, rateLimits, responseCache }: AdmissionModules): Admission {
+export function createAdmission(modules: AdmissionModules): Admission {
+  const { crossOrigin, rateLimits, responseCache, routeAccess } = modules;
   const revisionLine = createRevisionLine();
   const stripCrossOrigin = crossOrigin !== null;
 
@@ -73,22 +77,49 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
       preflight = crossOrigin.preflight(head);
     }
     if (rateLimits === null || (preflight === null && isExempt(decision, head.target)))
-      return proceed(context, decision, headerLines, preflight);
+      return authorize(context, decision, headerLines, preflight);
     const verdict = rateLimits.admit(context);
     headerLines += verdict.headerLines;
     if (verdict.problem !== null) return reject(headerLines, verdict.problem);
     const limit = preflight === null && 'rateLimit' in decision ? decision.rateLimit : undefined;
     const strict = limit === undefined ? null : rateLimits.check(limit, context.origin.address);
-    if (strict === null) return proceed(context, decision, headerLines, preflight);
+    if (strict === null) return authorize(context, decision, headerLines, preflight);
     const apply = ({ headerLines: strictLines, problem }: RateVerdict) =>
       problem === null
-        ? proceed(context, decision, headerLines + strictLines, null)
+        ? authorize(context, decision, headerLines + strictLines, null)
         : reject(headerLines + strictLines, problem);
     if (!(strict instanceof Promise)) return apply(strict);
-    return { kind: 'pending', headerLines, stripCrossOrigin, recorder: null, decided: strict.then(apply) };
+    return pending(headerLines, strict.then(apply).then(settled));
   }
 
   /** The request is within its limits. */
+  function authorize(
+    context: RequestContext,
+    decision: Decision,
+    headerLines: string,
+    preflight: string | null,
+  ): AdmissionDecision | Pending {
+    const rule = preflight === null && decision.kind === 'forward' ? decision.access : null;
+    if (rule === null) return proceed(context, decision, headerLines, preflight);
+    if (routeAccess === null) return reject(headerLines, new ServiceUnavailable());
+    const checked = routeAccess.check(rule, context.request.head.headers);
+    return pending(
+      headerLines,
+      checked.then((problem) =>
+        problem === null ? proceed(context, decision, headerLines, null) : reject(headerLines, problem),
+      ),
+    );
+  }
+
+  const pending = (headerLines: string, decided: Promise<AdmissionDecision>): Pending => ({
+    kind: 'pending',
+    headerLines,
+    stripCrossOrigin,
+    recorder: null,
+    decided,
+  });
+
+  /** The request is within its limits and has access. */
   function proceed(
     context: RequestContext,
     decision: Decision,
@@ -129,6 +160,9 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
 
   return { admit, invalidate: responseCache?.invalidate ?? null };
 }
+
+const settled = (decision: AdmissionDecision | Pending): AdmissionDecision | Promise<AdmissionDecision> =>
+  decision.kind === 'pending' ? decision.decided : decision;
 
 const isExempt = (decision: Decision, target: string) =>
   decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(target);

@@ -16,6 +16,8 @@ export interface ForwardDecision {
   readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
+  /** The access rule that the gateway enforces; null where there is none, or the service enforces it. */
+  readonly access: string | null;
   /** Of the service. */
   readonly breaker: CircuitBreaker;
   readonly retryBudget: RetryBudget;

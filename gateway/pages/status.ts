@@ -130,7 +130,7 @@ export function routeListing(
   return {
     registry_age_ms: wholeMs(registryAgeMs),
     routes: directory.services().flatMap(({ name, routes, servesGrpc }) =>
-      routes.map(({ method, path, prefix_only: _, ...claim }) => ({
+      routes.map(({ method, path, prefix_only: _, auth_by: __, ...claim }) => ({
         method,
         path: table.isRoot(name, method, path) ? path : `/${name}${path}`,
         service: name,

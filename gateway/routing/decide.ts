@@ -74,6 +74,7 @@ export function createDecide(
       target: upstreamTarget,
       limits,
       rateLimit,
+      access: match.access,
       breaker: service.breaker,
       retryBudget: service.retryBudget,
       pick: service.balancer.pick,

@@ -1,14 +1,19 @@
-import type { RateLimitName, RouteClaim } from '#contracts/registry';
+import type { AuthEnforcer, RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/http/operations';
 import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
 
+/** A route, and who enforces its access rule: the gateway unless the service says that it does. */
+export interface RoutedClaim extends RouteClaim {
+  readonly auth_by?: AuthEnforcer | undefined;
+}
+
 /** The routing data of a service. */
 export interface RoutedService {
   readonly name: string;
-  readonly routes: readonly RouteClaim[];
+  readonly routes: readonly RoutedClaim[];
   readonly prefixes: readonly string[];
 }
 
@@ -18,6 +23,8 @@ export interface Match {
   readonly limits: RouteLimits;
   /** The access rule the service registered. */
   readonly auth: string;
+  /** The access rule that the gateway enforces. */
+  readonly access: string | null;
   readonly rateLimit: RateLimitName | undefined;
   /** The gRPC method it is transcoded to, where the contracts name one. */
   readonly transcoded: TranscodedRoute | undefined;
@@ -44,12 +51,26 @@ const PUBLIC_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').fla
 /**
  * An immutable snapshot of all routes. Root routes come first, then prefixes, then both under the version.
  *
- * @param services of two that claim the same route, the first one owns it
+ * @param live of two that claim the same route, the first one owns it
+ * @param gone services without instances: they answer for what no live service serves
  */
 export function createRouteTable(
-  services: readonly RoutedService[],
+  live: readonly RoutedService[],
   findTranscoded: FindTranscoded,
+  gone: readonly RoutedService[] = [],
 ): RouteTable {
+  const [routes, past] = [routesOf(live, findTranscoded), routesOf(gone, findTranscoded)];
+  return {
+    find: (method, path) => routes.find(method, path) ?? past.find(method, path),
+    methods(path) {
+      const methods = routes.methods(path);
+      return methods.length > 0 ? methods : past.methods(path);
+    },
+    isRoot: (...route) => routes.isRoot(...route) || past.isRoot(...route),
+  };
+}
+
+function routesOf(services: readonly RoutedService[], findTranscoded: FindTranscoded): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
   const rooted = new Set<string>();
@@ -105,11 +126,12 @@ function routerBelowPrefix({ name, routes }: RoutedService, findTranscoded: Find
   return router;
 }
 
-const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTranscoded): Match => ({
+const matchOf = (service: string, claim: RoutedClaim, findTranscoded: FindTranscoded): Match => ({
   service,
   pattern: claim.path,
   limits: limitsOf(claim),
   auth: claim.auth,
+  access: claim.auth === 'public' || claim.auth_by === 'service' ? null : claim.auth,
   rateLimit: claim.rate_limit,
   transcoded: findTranscoded(service, claim),
   cut: 0,
@@ -120,6 +142,7 @@ const pageOf = (service: string, pattern: string): Match => ({
   pattern,
   limits: limitsOf({}),
   auth: 'public',
+  access: null,
   rateLimit: undefined,
   transcoded: undefined,
   cut: 0,

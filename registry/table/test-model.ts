@@ -196,7 +196,7 @@ export function createModel(table: Table, passTable: (ms: number) => void) {
           id,
           route,
           port,
-          state: silentSeconds >= 15 ? 'unhealthy' : reported,
+          state: silentSeconds >= 15 ? ('unhealthy' as const) : reported,
           protected: protectedSeconds !== undefined,
         })),
       ),
