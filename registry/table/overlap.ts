@@ -48,6 +48,7 @@ export function isNested(left: Pattern, right: Pattern): boolean {
   const length = Math.max(left.segments.length, right.segments.length);
   for (let index = 0; index < length; index++) {
     const [one, other] = [left.segments[index], right.segments[index]];
+    if (one === '*' && other === '*') break;
     if (one === '*') return !isRightWider;
     if (other === '*') return !isLeftWider;
     isLeftWider ||= one === ':' && other !== ':';
