@@ -14,45 +14,49 @@ export const RateLimitName = Type.Union([
 ]);
 export type RateLimitName = Static<typeof RateLimitName>;
 
-export const RouteClaim = Type.Object(
-  {
-    method: Type.String({ maxLength: 16, description: 'In capitals, or `ALL` for any method' }),
-    path: Type.String({
-      maxLength: 512,
-      description: 'Pattern with `:name` parameters and a final `*`; begins with a static segment',
+const RouteFields = {
+  method: Type.String({ maxLength: 16, description: 'In capitals, or `ALL` for any method' }),
+  path: Type.String({
+    maxLength: 512,
+    description: 'Pattern with `:name` parameters and a final `*`; begins with a static segment',
+  }),
+  body_bytes: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1024 ** 3,
+      description: 'Maximum size of a request body; 1 MiB by default',
     }),
-    auth: RouteAccess,
-    body_bytes: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 1024 ** 3,
-        description: 'Maximum size of a request body; 1 MiB by default',
-      }),
-    ),
-    timeout_ms: Type.Optional(
-      Type.Integer({
-        minimum: 100,
-        maximum: 600_000,
-        description: 'Timeout of a request; 30 s by default',
-      }),
-    ),
-    hedge_ms: Type.Optional(
-      Type.Integer({
-        minimum: 10,
-        maximum: 10_000,
-        description: 'GET only: delay after which the request is also sent to a second instance (hedging)',
-      }),
-    ),
-    prefix_only: Type.Optional(
-      Type.Boolean({
-        description: 'Routed below the prefixes of its service only, not at the root',
-      }),
-    ),
-    rate_limit: Type.Optional(RateLimitName),
-  },
+  ),
+  timeout_ms: Type.Optional(
+    Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      description: 'Timeout of a request; 30 s by default',
+    }),
+  ),
+  hedge_ms: Type.Optional(
+    Type.Integer({
+      minimum: 10,
+      maximum: 10_000,
+      description: 'GET only: delay after which the request is also sent to a second instance (hedging)',
+    }),
+  ),
+  prefix_only: Type.Optional(
+    Type.Boolean({
+      description: 'Routed below the prefixes of its service only, not at the root',
+    }),
+  ),
+  rate_limit: Type.Optional(RateLimitName),
+};
+
+export const RouteClaim = Type.Object({ ...RouteFields, auth: RouteAccess }, { additionalProperties: false });
+export type RouteClaim = Static<typeof RouteClaim>;
+
+/** A route as it is registered; `public` by default. */
+const WantedRoute = Type.Object(
+  { ...RouteFields, auth: Type.Optional(RouteAccess) },
   { additionalProperties: false },
 );
-export type RouteClaim = Static<typeof RouteClaim>;
 
 /** RFC 1123 label: the name is also used as route prefix, database name and Procfile name. */
 export const ServiceName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' });
@@ -83,14 +87,7 @@ export const Registration = Type.Object(
     metadata: Type.Optional(
       Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 32 }),
     ),
-    routes: Type.Optional(
-      Type.Array(
-        Type.Composite([Type.Omit(RouteClaim, ['auth']), Type.Partial(Type.Pick(RouteClaim, ['auth']))], {
-          additionalProperties: false,
-        }),
-        { maxItems: 512 },
-      ),
-    ),
+    routes: Type.Optional(Type.Array(WantedRoute, { maxItems: 512 })),
     prefixes: Type.Optional(Type.Array(ServiceName, { maxItems: 16 })),
     openapi: Type.Optional(
       OwnPath(

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/fields';
 import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
@@ -55,6 +56,48 @@ describe('a registration', () => {
       code: 'registry.claim-taken',
       detail: expect.stringMatching(/^GET \/owned\/: overlaps what owner serves\./),
     });
+  });
+
+  test('that could take requests of another service, or that is unclear, is rejected in words', async () => {
+    await register('people', {
+      routes: [
+        { method: 'GET', path: '/people/:username', auth: 'public' },
+        { method: 'POST', path: '/sign-in', auth: 'public' },
+      ],
+    });
+    const rejectionOf = async (more: Record<string, unknown>) => {
+      const response = await call('/register', 'POST', undefined, registration('impostor', more));
+      return { status: response.status, ...((await response.json()) as object) };
+    };
+    const routes = (path: string, method = 'GET', more: object = {}) => ({
+      routes: [{ method, path, ...more }],
+    });
+    expect(await rejectionOf(routes('/people/alice'))).toMatchObject({
+      status: 409,
+      detail: expect.stringContaining('what people serves'),
+    });
+    expect(await rejectionOf(routes('/sign-in', 'POST'))).toMatchObject({ status: 409 });
+    expect(await rejectionOf(routes('/v1/sign-in', 'POST'))).toMatchObject({
+      status: 422,
+      errors: [{ field: 'routes.0.path', message: expect.stringContaining('Leave `/v1` out') }],
+    });
+    expect(await rejectionOf(routes('/birds', 'GET', { acces: 'user' }))).toMatchObject({
+      status: 422,
+      errors: [{ field: expect.stringContaining('acces') }],
+    });
+    expect(await rejectionOf({ prots: 1 })).toMatchObject({ status: 422, errors: [{ field: 'prots' }] });
+  });
+
+  test('of a name of Rookery, or one that its holder registered with its credential, needs the credential', async () => {
+    const statusWith = async (name: string, id: string, bearer?: string) =>
+      (await call('/register', 'POST', bearer, registration(name, { instance_id: id }))).status;
+    const credentialOf = (name: string) => registrationCredential(DEVELOPMENT_REGISTRY_TOKEN, name);
+    expect(await statusWith('console', 'c')).toBe(401);
+    expect(await statusWith('console', 'c', credentialOf('console'))).toBe(201);
+    expect(await statusWith('held', 'h', credentialOf('held'))).toBe(201);
+    expect(await statusWith('held', 'other')).toBe(401);
+    expect(await statusWith('held', 'other', credentialOf('free'))).toBe(401);
+    expect(await statusWith('free', 'f')).toBe(201);
   });
 
   test('that is invalid, too large or on a refused host is rejected', async () => {

@@ -35,7 +35,8 @@ beforeAll(async () => {
   // Tokens are accepted once auth has listed the revoked ones.
   [gateway, auth] = await Promise.all([
     startProcess('gateway/main.ts', environment),
-    startProcess('services/auth/main.ts', environment),
+    // At an IPv6 address: the gateway and auth's own gRPC port are then tried with one as well.
+    startProcess('services/auth/main.ts', { ...environment, HOST: '::1' }),
   ]);
 }, 60_000);
 
@@ -86,6 +87,10 @@ test('the Node service of the guide answers what its document lists, and the gat
   });
   expect([admitted.status, await admitted.text()]).toEqual([200, 'Hello from Node: /secret']);
 }, 60_000);
+
+test('an instance at an IPv6 address is reached through the gateway', async () => {
+  await eventually(async () => expect((await get('/.well-known/jwks.json')).status).toBe(200));
+});
 
 const accessToken = () =>
   new SignJWT({ username: 'alice', sid: 'session', roles: [], permissions: [] })

@@ -63,7 +63,7 @@ function startReplica(): Replica {
   const replication = redis ? { REGISTRY_REDIS_URL: redis.url } : {};
   return {
     url: `http://127.0.0.1:${port}`,
-    process: Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
+    process: Bun.spawn([process.execPath, `${import.meta.dir}/registry.ts`], {
       env: { ...process.env, ...replication, PORT: String(port), LOG_LEVEL: 'warn' },
       stdout: 'inherit',
     }),

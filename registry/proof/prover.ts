@@ -40,7 +40,10 @@ export function createProver(options: {
   async function pursue(target: ProofTarget): Promise<void> {
     const { name: service, instance_id } = target;
     for (let attempt = 1; !closing.aborted; attempt++) {
-      const { outcome, settled } = await check(target);
+      // Registered again meanwhile, it may have named another path.
+      const present = table.target(target);
+      if (present === undefined || !present.secretHash.equals(target.secretHash)) return;
+      const { outcome, settled } = await check(present);
       if (settled !== 'pending') return;
       const reason = 'reason' in outcome ? outcome.reason : table.reasonOf(target);
       if (attempt === LOGGED_ATTEMPT)
