@@ -80,7 +80,6 @@ export interface ServiceEnvironment {
   readonly ADVERTISED_HOST: string | undefined;
   readonly REGISTRY_URL: readonly string[];
   readonly REGISTRY_TOKEN: string;
-  readonly REGISTRY_CREDENTIAL: string | undefined;
   readonly INTERNAL_SECRET: string;
   readonly SHUTDOWN_TIMEOUT_MS: number;
 }
@@ -131,7 +130,7 @@ export async function serveService(
     : undefined;
   const registered = registerInstance(runtime, {
     urls: env.REGISTRY_URL,
-    credential: env.REGISTRY_CREDENTIAL ?? registrationCredential(env.REGISTRY_TOKEN, runtime.name),
+    credential: registrationCredential(env.REGISTRY_TOKEN, runtime.name),
     registration: {
       name: runtime.name,
       version: runtime.version,

@@ -34,8 +34,6 @@ export const processFields = (defaultPort: number) => ({
   REGISTRY_URL: urls('http://127.0.0.1:8006'),
   /** The credential of each service is derived from it. Its default is that of open registries on a development machine. */
   REGISTRY_TOKEN: secret(DEVELOPMENT_REGISTRY_TOKEN),
-  /** The credential of this service, for a process that is not given the REGISTRY_TOKEN. */
-  REGISTRY_CREDENTIAL: optionalText(),
   ...traceFields,
 });
 

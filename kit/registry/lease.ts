@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type Heartbeat, Registered, type Registration } from '#contracts/registry';
-import { canonicalHost } from '../core/address';
+import { authorityOf, canonicalHost } from '../core/address';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { type AnswerChallenge, proofOf } from './address-proof';
@@ -208,12 +208,12 @@ const isRegistered = TypeCompiler.Compile(Registered);
 
 const MAX_ID_LENGTH = 100;
 
-/** The same for a process that is started again at the same address. */
+/** The same for a process that is started again at the same address, which it does not show: ids are public. */
 function instanceIdOf({ name, host, port }: Registration): string {
-  const id = `${name}-${canonicalHost(host).replaceAll(/[^A-Za-z0-9]/g, '-')}-${port}`;
-  return id.length <= MAX_ID_LENGTH
-    ? id
-    : `${name.slice(0, 60)}-${createHash('md5').update(id).digest('hex')}`;
+  const address = createHash('sha256')
+    .update(authorityOf(canonicalHost(host), port))
+    .digest('hex');
+  return `${name}-${address.slice(0, 16)}`;
 }
 
 const unverifiedReason = (body: unknown): string | undefined =>
@@ -226,7 +226,6 @@ const jittered = (ms: number) => ms * (1 + HEARTBEAT_JITTER * (2 * Math.random()
 function rejectionOf(status: number): string {
   if (status === 409)
     return 'Registration rejected: another service claims one of these routes; rename it or stop that service';
-  if (status === 401)
-    return 'Registration rejected: set REGISTRY_TOKEN to that of the registry, or REGISTRY_CREDENTIAL';
+  if (status === 401) return 'Registration rejected: set REGISTRY_TOKEN to that of the registry';
   return 'Registration rejected';
 }
