@@ -65,8 +65,10 @@ export const ServiceName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' });
 const OwnPath = (description: string, example: string) =>
   Type.String({ pattern: '^/[A-Za-z0-9._~/-]{0,200}$', description, examples: [example] });
 
-/** Who verifies the access tokens of a service's routes. */
-export const AuthEnforcer = Type.Union([Type.Literal('gateway'), Type.Literal('service')]);
+export const AuthEnforcer = Type.Union([Type.Literal('gateway'), Type.Literal('service')], {
+  default: 'gateway',
+  description: 'Who enforces `auth` of the routes: the gateway, or the service itself',
+});
 export type AuthEnforcer = Static<typeof AuthEnforcer>;
 
 /**
@@ -95,12 +97,7 @@ export const Registration = Type.Object(
         '/openapi.json',
       ),
     ),
-    auth_by: Type.Optional(
-      Type.Union([Type.Literal('gateway'), Type.Literal('service')], {
-        default: 'gateway',
-        description: 'Who enforces `auth` of the routes: the gateway, or the service itself',
-      }),
-    ),
+    auth_by: Type.Optional(AuthEnforcer),
     verify: Type.Optional(
       Type.Union([Type.Literal('proof'), Type.Literal('http')], {
         default: 'proof',

@@ -10,7 +10,7 @@ const CONCURRENT_PROBES = 32;
 /** All instances may wait at once: as many as the table holds. */
 const WAITING_PROBES = 20_000;
 /** A service answers as soon as it has read the response to its registration: at first after milliseconds. */
-const RETRY = { baseMs: 40, capMs: 5_000 };
+const RETRY = { baseMs: 40, capMs: 2_000 };
 
 /**
  * Verifies the addresses of registered instances: of a new one at once and until it succeeds, and of one that has missed a
