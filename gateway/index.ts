@@ -84,7 +84,10 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     spans: runtime.spans,
     recent,
     trustedProxies: env.TRUSTED_PROXIES,
-    limits: { clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS },
+    limits: {
+      clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS,
+      upstreamIdleMs: env.UPSTREAM_IDLE_MS,
+    },
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });

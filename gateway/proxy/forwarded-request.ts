@@ -4,6 +4,7 @@ import { canKeepAlive, connectionValue, sendContinueIfExpected } from '../downst
 import { sendProblem } from '../downstream/problem-response';
 import { interimHeadText, responseHeadText } from '../downstream/response-head';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
+import { isField } from '../http1/field-lines';
 import { framingForClient, NO_BODY } from '../http1/framing';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import { isEventStream } from '../http1/response-head';
@@ -18,6 +19,8 @@ import type { ForwardExchange } from '../upstream/forward-exchange';
 import { openTunnel } from '../upstream/tunnel';
 import type { UpstreamEvents, UpstreamFailure, UpstreamRequest } from '../upstream/upstream-request';
 
+const IDEMPOTENCY_KEY = 'Idempotency-Key';
+
 /** RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** A timed-out attempt that finds the retry budget spent continues this long before the next check. */
@@ -29,6 +32,8 @@ const RETRY_CHECK_MS = 200;
  */
 export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitHolder {
   private readonly isIdempotent: boolean;
+  /** Idempotent, or made so by the key it carries. */
+  private readonly isRepeatable: boolean;
   private readonly permit: ConcurrencyPermit;
   private readonly attempts: Attempts;
   private encoder: BodyEncoder = createBodyEncoder(NO_BODY);
@@ -43,9 +48,12 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   constructor(private readonly exchange: ForwardExchange) {
     const { client, context, decision } = exchange;
-    this.isIdempotent = IDEMPOTENT.has(context.request.head.method);
+    const { head } = context.request;
+    this.isIdempotent = IDEMPOTENT.has(head.method);
+    this.isRepeatable =
+      this.isIdempotent || (decision.honoursIdempotencyKey === true && hasIdempotencyKey(head.headers));
     this.permit = new ConcurrencyPermit(decision.breaker, client.deadline, this);
-    this.attempts = new Attempts(exchange, this, this.isIdempotent);
+    this.attempts = new Attempts(exchange, this, this.isRepeatable);
   }
 
   // Select: a permit of the service, then an instance.
@@ -120,9 +128,12 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       this.unavailable();
       return;
     }
+    // Its head is here: it is slow, and relayed as it comes.
+    if (this.attempts.relayHeld()) return;
     const { deadline } = this.exchange.client;
     const leftMs = this.timeLeftMs();
     if (leftMs <= 0) this.fail(new UpstreamTimeout(), 'timeout');
+    // With an Idempotency-Key as well: the first attempt would still be processing it.
     else if (!this.isIdempotent) deadline.set(leftMs);
     else if (!this.retry('timeout')) deadline.set(Math.min(leftMs, RETRY_CHECK_MS));
   }
@@ -147,7 +158,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     const result = failure === 'unreachable' ? 'unreachable' : 'broken';
     if (this.attempts.drop(from, result)) return;
     // Without a connection the instance has received nothing: any method may be retried.
-    if ((this.isIdempotent || result === 'unreachable') && this.retry(result)) return;
+    if ((this.isRepeatable || result === 'unreachable') && this.retry(result)) return;
     if (result === 'unreachable') this.unavailable();
     else this.fail(new UpstreamBadResponse(), result);
   }
@@ -161,11 +172,17 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       client.push(interimHeadText(this.exchange, response));
   }
 
+  /** Progress extends the deadline of the attempt. */
+  progressed() {
+    if (this.status === 0 && this.completeAtMs >= 0 && !this.permit.isQueued)
+      this.awaitHead(this.timeLeftMs());
+  }
+
   responded(from: UpstreamRequest, response: IncomingResponse) {
     const { exchange, attempts } = this;
     const { client, context, plan } = exchange;
     const { status } = response;
-    if (this.isIdempotent && RETRIABLE_STATUSES.has(status)) {
+    if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
       if (attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
     }
     this.commit(from, status);
@@ -214,8 +231,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   private switchProtocols(from: UpstreamRequest, response: IncomingResponse) {
     const { exchange } = this;
     if (!exchange.context.request.upgradesToWebSocket) {
-      from.cancel();
-      this.failed(from, 'malformed');
+      from.fail('malformed', 'The response switches to a protocol that was not requested');
       return;
     }
     this.commit(from, response.status);
@@ -266,3 +282,6 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     dataPlane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code, tries, queuedMs });
   }
 }
+
+const hasIdempotencyKey = (headers: HeaderList) =>
+  headers.some(([name]) => name.length === IDEMPOTENCY_KEY.length && isField(name, IDEMPOTENCY_KEY));

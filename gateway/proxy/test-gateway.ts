@@ -6,7 +6,7 @@ import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
 import type { Attempt, AttemptResult } from '../model/attempt';
-import type { Decide, LocalHandler } from '../model/decision';
+import type { Decide, ForwardDecision, LocalHandler } from '../model/decision';
 import type { DataPlaneLimits, RouteLimits } from '../model/limits';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
@@ -31,6 +31,7 @@ export interface TestSetup {
   /** Ports of the instances, tried in this order. */
   readonly instances: readonly number[];
   readonly route?: Partial<RouteLimits>;
+  readonly decision?: Pick<ForwardDecision, 'honoursIdempotencyKey' | 'isPublicToPages'>;
   readonly limits?: Partial<DataPlaneLimits>;
   readonly thresholds?: Partial<BreakerThresholds>;
   readonly trustedProxies?: readonly string[];
@@ -69,6 +70,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     excluded: [],
     isProbe: false,
     result: null,
+    failure: null,
     latencyMs: 0,
     answered: () => undefined,
     done: (result) => void outcomes.push({ instanceId: `instance-${index}`, result }),
@@ -81,6 +83,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       service: 'test',
       rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
       route: '/test',
+      ...setup.decision,
       target: head.target,
       limits: {
         bodyBytes: 100 * 1024 * 1024,
