@@ -1,3 +1,4 @@
+import { mediaTypeOf } from '#kit/text/media-type';
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
 import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
@@ -31,7 +32,7 @@ const MAX_REASON_CHARACTERS = 256;
 /** Server-sent events: a stream without an end of its own. */
 export const isEventStream = ({ headers }: IncomingResponse): boolean =>
   headers.some(
-    ([name, value]) => isField(name, 'Content-Type') && value.toLowerCase().startsWith('text/event-stream'),
+    ([name, value]) => isField(name, 'Content-Type') && mediaTypeOf(value) === 'text/event-stream',
   );
 
 /** Reads successive interim and final response heads from one connection. */

@@ -13,6 +13,7 @@ import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
 import { parseJson } from '#kit/http/body/json';
 import type { InstanceDirectory } from '#kit/registry/instances';
+import { mediaTypeOf } from '#kit/text/media-type';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
 import { grpcDefinitionOf } from './grpc-definition';
@@ -110,8 +111,7 @@ async function readBody(request: Request): Promise<unknown> {
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength === 0) return undefined;
   const contentType = request.headers.get('content-type') ?? '';
-  const [mediaType = ''] = contentType.split(';');
-  if (mediaType.trim().toLowerCase() !== 'application/json')
+  if (mediaTypeOf(contentType) !== 'application/json')
     throw new UnsupportedMediaType({ detail: 'Send application/json.' });
   return parseJson(bytes, contentType);
 }

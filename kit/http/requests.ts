@@ -3,9 +3,10 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { bodyTooLarge, defineProblem, problemResponse, UnsupportedMediaType } from '../errors/problem';
+import { defineProblem, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
+import { admitBody, requireIdentityCoding } from './body/admission';
 import { readJson, requireUtf8 } from './body/json';
 import { exchangeOf } from './exchange';
 import { pathOf } from './request-path';
@@ -45,17 +46,17 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
         set.headers['x-content-type-options'] = 'nosniff';
         if (!isDecodable(request.url)) throw new MalformedUrl();
-        if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
-          throw bodyTooLarge(rules.bodyBytes);
+        admitBody(request, rules.bodyBytes);
       })
       .onParse(({ request, contentType }) => {
         // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
         if (request.body === null) return undefined;
         if (!mediaTypes.has(contentType))
           throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
-        const mediaType = request.headers.get('content-type') ?? '';
-        if (contentType === JSON_MEDIA_TYPE) return readJson(request, mediaType);
-        requireUtf8(mediaType);
+        requireIdentityCoding(request.headers.get('content-encoding'));
+        const parameters = request.headers.get('content-type') ?? '';
+        if (contentType === JSON_MEDIA_TYPE) return readJson(request, parameters);
+        requireUtf8(parameters);
         return undefined;
       })
       .onTransform(({ request, route, body, query }) => {

@@ -12,7 +12,7 @@ import type { MediaDeps } from './deps';
 import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
 import { cleanUpPeriodically } from './processing/clean-up';
-import { openResumableUploads, RESUMABLE_BYTES } from './resumable/service';
+import { openResumableUploads } from './resumable/service';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -51,5 +51,4 @@ await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
   grpc: [mediaGrpc(deps)],
   aliases: ['basement'],
-  bodyBytes: RESUMABLE_BYTES,
 });

@@ -3,7 +3,7 @@ import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
-import { BODY_BYTES, resumes } from '.';
+import { resumes } from '.';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -23,4 +23,4 @@ const database = await openServiceDatabase(runtime, env, {
 const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL.replace(/\/+$/, '') };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: resumes(deps), aliases: ['resume'], bodyBytes: BODY_BYTES });
+await serveService(runtime, env, { app: resumes(deps), aliases: ['resume'] });
