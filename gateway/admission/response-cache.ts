@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { matchesIfNoneMatch } from '#kit/http/etag';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import type { ForwardDecision } from '../model/decision';
-import { storableLines, upstreamFieldFilter } from '../model/forwarded-fields';
+import { storableLines } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
 import type { ResponseRecorder } from '../model/response-plan';
 import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
@@ -27,8 +27,7 @@ export type Lookup =
  * everybody. Never serves stale responses; each process has its own.
  */
 export interface ResponseCache {
-  /** @param stripCrossOrigin whether the gateway applies CORS itself, so that CORS fields are not stored */
-  lookup(context: RequestContext, decision: ForwardDecision, stripCrossOrigin: boolean): Lookup;
+  lookup(context: RequestContext, decision: ForwardDecision): Lookup;
   /**
    * A write to a path invalidates what is stored for it (RFC 9111, 4.4), and where a resource was changed or deleted,
    * what is stored below it: `DELETE /files/7` also concerns `/files/7/content`. A POST creates something below the path
@@ -56,7 +55,7 @@ export function createResponseCache(
   const writes = createRecentWrites();
   const counts = countLookups(registry, stored);
 
-  function lookup(context: RequestContext, decision: ForwardDecision, stripCrossOrigin: boolean): Lookup {
+  function lookup(context: RequestContext, decision: ForwardDecision): Lookup {
     const { method, headers } = context.request.head;
     if (!SAFE.has(method)) return { kind: 'miss', recorder: invalidator(method, decision.target) };
     if (method === 'OPTIONS' || isUncacheable(context)) return BYPASS;
@@ -84,7 +83,7 @@ export function createResponseCache(
     const { service, route } = decision;
     return {
       kind: 'miss',
-      recorder: recorder(context, { service, route, authority, stripCrossOrigin }, store),
+      recorder: recorder(context, { service, route, authority }, store),
     };
   }
 
@@ -104,7 +103,7 @@ export function createResponseCache(
 
   function recorder(
     context: RequestContext,
-    { service, route, authority, stripCrossOrigin }: RecordedRequest,
+    { service, route, authority }: RecordedRequest,
     store: (response: CachedResponse) => void,
   ): ResponseRecorder {
     const requestedAtMs = clock();
@@ -120,9 +119,8 @@ export function createResponseCache(
         if (variedBy === null || times === null) return;
         const etag = listOf(response.headers, 'ETag');
         const lastModified = listOf(response.headers, 'Last-Modified');
-        const filter = upstreamFieldFilter(stripCrossOrigin);
-        const lines = storableLines(response, filter);
-        const notModifiedLines = storableLines(response, filter, NOT_MODIFIED_FIELDS);
+        const lines = storableLines(response);
+        const notModifiedLines = storableLines(response, NOT_MODIFIED_FIELDS);
         head = { service, route, authority, variedBy, lines, notModifiedLines, etag, lastModified, ...times };
       },
       content(part, start, end) {
@@ -143,9 +141,7 @@ export function createResponseCache(
   return { lookup, invalidate };
 }
 
-interface RecordedRequest extends Pick<CachedResponse, 'service' | 'route' | 'authority'> {
-  readonly stripCrossOrigin: boolean;
-}
+type RecordedRequest = Pick<CachedResponse, 'service' | 'route' | 'authority'>;
 
 function splitTarget(target: string): [path: string, query: string] {
   const query = target.indexOf('?');

@@ -3,6 +3,7 @@ import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { reasonPhrase } from '../http1/reason-phrase';
 import type { LocalHandler } from '../model/decision';
+import { isCrossOriginField } from '../model/forwarded-fields';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
 import { type BodyStream, createBodyStream } from './body-stream';
 import type { RequestHandler } from './client-stream';
@@ -189,8 +190,7 @@ function headText(
 ): string {
   let text = `HTTP/1.1 ${response.status} ${reasonPhrase(response.status)}\r\n`;
   response.headers.forEach((value, name) => {
-    if (plan.stripCrossOrigin && name.startsWith('access-control-')) return;
-    if (!WRITTEN_BY_GATEWAY.has(name)) text += `${name}: ${value}\r\n`;
+    if (!WRITTEN_BY_GATEWAY.has(name) && !isCrossOriginField(name)) text += `${name}: ${value}\r\n`;
   });
   text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;

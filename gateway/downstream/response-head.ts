@@ -1,7 +1,7 @@
 import { isField } from '../http1/field-lines';
 import { type Framing, framingLine } from '../http1/framing';
 import type { IncomingResponse } from '../http1/message';
-import { isForwardedDownstream, upstreamFieldFilter } from '../model/forwarded-fields';
+import { isForwardedDownstream } from '../model/forwarded-fields';
 import type { Exchange } from './exchange';
 
 /** Serializes the head of a forwarded response. @param connection value of its Connection header, null for none */
@@ -13,10 +13,9 @@ export function responseHeadText(
 ): string {
   // Responses to HEAD and 304 carry the length of the omitted body.
   const lengthPasses = framing.kind === 'none' && response.status >= 200 && response.status !== 204;
-  const filter = upstreamFieldFilter(plan.stripCrossOrigin);
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
   for (const [name, , line] of response.headers) {
-    if (isForwardedDownstream(response, name, filter)) text += line;
+    if (isForwardedDownstream(response, name)) text += line;
     else if (lengthPasses && isField(name, 'Content-Length')) text += line;
   }
   text += `X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
