@@ -2,6 +2,7 @@ import { isField } from '../http1/field-lines';
 import { type Framing, framingLine } from '../http1/framing';
 import type { IncomingResponse } from '../http1/message';
 import { isForwardedDownstream } from '../model/forwarded-fields';
+import { viaLine } from '../model/via';
 import type { Exchange } from './exchange';
 
 /** Serializes the head of a forwarded response. @param connection value of its Connection header, null for none */
@@ -18,7 +19,7 @@ export function responseHeadText(
     if (isForwardedDownstream(response, name)) text += line;
     else if (lengthPasses && isField(name, 'Content-Length')) text += line;
   }
-  text += `X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
+  text += `${viaLine(response.httpVersion)}X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }
@@ -30,5 +31,5 @@ export function interimHeadText({ context, plan }: Exchange, response: IncomingR
     if (isForwardedDownstream(response, name)) text += line;
   }
   if (response.status !== 101) return `${text}\r\n`;
-  return `${text}X-Request-ID: ${context.requestId}\r\n${plan.headerLines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  return `${text}${viaLine(response.httpVersion)}X-Request-ID: ${context.requestId}\r\n${plan.headerLines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
 }

@@ -6,9 +6,10 @@ import { respondLocally } from '../downstream/local-response';
 import { sendOptions } from '../downstream/options-response';
 import { sendProblem } from '../downstream/problem-response';
 import type { IncomingRequest } from '../http1/message';
-import type { TranscodeDecision } from '../model/decision';
+import type { Decision, TranscodeDecision } from '../model/decision';
 import { LOCAL_ROUTE } from '../model/outcome';
-import { UpstreamTimeout } from '../model/problems';
+import { LoopDetected, UpstreamTimeout } from '../model/problems';
+import { isLoop } from '../model/via';
 import { type DataPlane, isDecided, type ProxyExchange } from './data-plane';
 import { ForwardedRequest } from './forwarded-request';
 import { awaitAdmission } from './pending-admission';
@@ -36,7 +37,8 @@ export function handleRequest(
   // read
   const context = createRequestContext(request, client.peer, dataPlane);
   // route
-  const decision = dataPlane.decide(request.head);
+  const decided = dataPlane.decide(request.head);
+  const decision = decided.kind === 'forward' && isLoop(request.head.headers) ? LOOP : decided;
   dataPlane.accessLog.begin();
   // admit
   const plan = dataPlane.admission.admit(context, decision);
@@ -44,6 +46,11 @@ export function handleRequest(
   if (plan.kind === 'pending') return awaitAdmission(exchange, plan.decided, respond);
   return respond(exchange, plan);
 }
+
+const LOOP: Decision = {
+  kind: 'reject',
+  problem: new LoopDetected({ detail: 'A service forwards this request back to the gateway it came from.' }),
+};
 
 /** Continues after admission: select → forward → respond → record, or respond → record. */
 function respond(exchange: ProxyExchange, admission: AdmissionDecision): RequestHandler {
