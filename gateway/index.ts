@@ -91,6 +91,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
       clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS,
       upstreamIdleMs: env.UPSTREAM_IDLE_MS,
     },
+    compresses: env.RESPONSE_COMPRESSION,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });

@@ -26,6 +26,8 @@ export const gatewayFields = {
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the supervisor for its workers. */
   GATEWAY_WORKER: flag(false),
+  /** Compresses text for clients that ask for it. */
+  RESPONSE_COMPRESSION: flag(true),
   /** Maximum concurrent requests per service and process. */
   BREAKER_CONCURRENCY: integer(DEFAULT_THRESHOLDS.concurrency, { min: 1, max: 100_000 }),
   /** Maximum queued requests per service, each for up to a second. */

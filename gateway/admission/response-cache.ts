@@ -1,11 +1,13 @@
 import type { Registry } from 'prom-client';
 import { matchesIfNoneMatch } from '#kit/http/etag';
+import { listOf } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
+import { withoutCodings } from '../model/content-coding';
 import type { ForwardDecision } from '../model/decision';
 import { storableLines } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
 import type { ResponseRecorder } from '../model/response-plan';
-import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
+import { type CacheDirectives, cacheDirectives, secondsOf, sharedSeconds } from './cache-directives';
 import { countLookups } from './cache-metrics';
 import { type CachedResponse, createCachedResponses } from './cached-responses';
 import { createRecentWrites } from './recent-writes';
@@ -173,7 +175,7 @@ function isAcceptable(directives: CacheDirectives, response: CachedResponse, now
 /** RFC 9110, 13.1.2 and 13.1.3: dates count where no entity tag is sent. */
 function isNotModified(headers: HeaderList, { etag, lastModified }: CachedResponse): boolean {
   const tags = listOf(headers, 'If-None-Match');
-  if (tags !== null) return etag !== null && matchesIfNoneMatch(tags, etag);
+  if (tags !== null) return etag !== null && matchesIfNoneMatch(withoutCodings(tags), etag);
   const since = Date.parse(listOf(headers, 'If-Modified-Since') ?? '');
   return lastModified !== null && Date.parse(lastModified) <= since;
 }

@@ -33,6 +33,7 @@ export interface TestSetup {
   readonly route?: Partial<RouteLimits>;
   readonly decision?: Pick<ForwardDecision, 'honoursIdempotencyKey' | 'isPublicToPages'>;
   readonly limits?: Partial<DataPlaneLimits>;
+  readonly compresses?: boolean;
   readonly thresholds?: Partial<BreakerThresholds>;
   readonly trustedProxies?: readonly string[];
   readonly handleLocally?: LocalHandler;
@@ -118,6 +119,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
+    compresses: setup.compresses ?? true,
     ...(setup.tls && { tls: setup.tls }),
   });
   return {

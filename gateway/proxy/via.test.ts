@@ -22,27 +22,34 @@ test('Via is added in both directions, after that of other proxies', async () =>
   ]);
 });
 
-test.each(['GET', 'POST', 'HEAD'])('a %s that comes back to its gateway is refused with 508', async (method) => {
-  let forwarded = 0;
-  let port = 0;
-  // An instance that forwards everything to the gateway, as one with the address of the gateway does.
-  const server = Bun.serve({
-    port: 0,
-    hostname: '127.0.0.1',
-    fetch(request) {
-      forwarded++;
-      return fetch(`http://127.0.0.1:${port}/`, { method: request.method, headers: request.headers });
-    },
-  });
-  stopAfter(() => server.stop(true));
-  const gateway = await startGateway({ instances: [server.port ?? 0] });
-  port = gateway.port;
-  const response = await fetch(gateway.url, { method });
-  expect(response.status).toBe(508);
-  if (method !== 'HEAD')
-    expect(await response.json()).toMatchObject({ code: 'request.loop', title: 'Loop detected', status: 508 });
-  expect(forwarded).toBe(1);
-});
+test.each(['GET', 'POST', 'HEAD'])(
+  'a %s that comes back to its gateway is refused with 508',
+  async (method) => {
+    let forwarded = 0;
+    let port = 0;
+    // An instance that forwards everything to the gateway, as one with the address of the gateway does.
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch(request) {
+        forwarded++;
+        return fetch(`http://127.0.0.1:${port}/`, { method: request.method, headers: request.headers });
+      },
+    });
+    stopAfter(() => server.stop(true));
+    const gateway = await startGateway({ instances: [server.port ?? 0] });
+    port = gateway.port;
+    const response = await fetch(gateway.url, { method });
+    expect(response.status).toBe(508);
+    if (method !== 'HEAD')
+      expect(await response.json()).toMatchObject({
+        code: 'request.loop',
+        title: 'Loop detected',
+        status: 508,
+      });
+    expect(forwarded).toBe(1);
+  },
+);
 
 test('an instance with the address of the gateway gets one request', async () => {
   const instances: number[] = [];

@@ -1,4 +1,5 @@
 import { framingLine } from '../http1/framing';
+import { uncodedLine } from '../model/content-coding';
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
 import { viaLine } from '../model/via';
@@ -13,8 +14,8 @@ export function requestHeadText(
   const { method, httpVersion, headers } = request.head;
   const host = request.host ?? `${instance.host}:${instance.port}`;
   let text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
-  for (const [name, , line] of headers) {
-    if (isForwardedUpstream(context, name)) text += line;
+  for (const [name, value, line] of headers) {
+    if (isForwardedUpstream(context, name)) text += uncodedLine(name, value, line);
   }
   text += `${viaLine(httpVersion)}${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
   if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';

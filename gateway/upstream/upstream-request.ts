@@ -79,6 +79,8 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
   private isOver = false;
   private early: Buffer = NO_BYTES;
   private held: HeldResponse | null = null;
+  /** Whether the whole body was there when the response was relayed. */
+  isWhole = false;
 
   constructor(
     readonly attempt: Attempt,
@@ -210,12 +212,14 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
       this.response = head;
       if (this.isSent && missingBytes(head, bytes.length - position) > 0)
         this.held = new HeldResponse(head, bytes.subarray(position), this.holdMs, () => this.relayHeld());
-      else this.respond(head);
+      else this.respond(head, bytes.length - position);
     }
     return position;
   }
 
-  private respond(head: IncomingResponse) {
+  /** @param bodyBytes received of the body so far */
+  private respond(head: IncomingResponse, bodyBytes: number) {
+    this.isWhole = head.framing.kind === 'length' && bodyBytes >= head.framing.length;
     this.decoder = createBodyDecoder(head.framing);
     this.events.responded(this, head);
   }
@@ -223,7 +227,7 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
   private relay(held: HeldResponse) {
     this.held = null;
     const bytes = held.release();
-    this.respond(held.head);
+    this.respond(held.head, bytes.length);
     this.readBody(bytes, 0);
   }
 
