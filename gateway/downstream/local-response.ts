@@ -1,12 +1,13 @@
 import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
-import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { listOf } from '../http1/field-lines';
+import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
 import { reasonPhrase } from '../http1/reason-phrase';
 import { knownEntityTag } from '../model/content-coding';
 import type { LocalHandler } from '../model/decision';
 import { isCrossOriginField } from '../model/forwarded-fields';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
+import { UpstreamBadResponse } from '../model/problems';
 import { type BodyStream, createBodyStream } from './body-stream';
 import type { RequestHandler } from './client-stream';
 import { codedLine } from './compression/compression';
@@ -66,7 +67,8 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
   function failed(failure: unknown) {
     if (isOver) return;
     const problem = failure instanceof Problem ? failure : new InternalError({ cause: failure });
-    if (problem.code === InternalError.code)
+    // A 502 or 500 tells the client nothing of its cause.
+    if (problem.code === InternalError.code || problem.code === UpstreamBadResponse.code)
       dataPlane.log.error({ err: problem.cause, request_id: context.requestId }, 'local response failed');
     rejectWith(problem);
   }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
-import { Registry } from 'prom-client';
+import { randomBytes } from 'node:crypto';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { rawConnection, readResponses } from '../../tests/support/raw-http';
+import { Registry } from 'prom-client';
+import { rawConnection } from '../../tests/support/raw-http';
 import { createResponseCache } from '../admission/response-cache';
 import { gatewayFixture } from './test-fixture';
 import { eventually, rawClient, type TestSetup } from './test-gateway';
@@ -19,7 +20,11 @@ const DECODERS: Record<string, (bytes: Buffer) => Buffer> = {
 };
 
 /** An instance that sends these header lines and this body, with a length or in chunks. */
-async function gatewayTo(body: string, lines = JSON_TYPE, setup: Partial<TestSetup> & { chunked?: boolean } = {}) {
+async function gatewayTo(
+  body: string,
+  lines = JSON_TYPE,
+  setup: Partial<TestSetup> & { chunked?: boolean } = {},
+) {
   const head = `HTTP/1.1 ${lines.startsWith('HTTP:') ? lines.slice(5, lines.indexOf('\r\n')) : '200 OK'}\r\n`;
   const fields = lines.startsWith('HTTP:') ? lines.slice(lines.indexOf('\r\n') + 2) : lines;
   const upstream = startUpstream((received, reply) => {
@@ -33,7 +38,11 @@ async function gatewayTo(body: string, lines = JSON_TYPE, setup: Partial<TestSet
   return { upstream, gateway };
 }
 
-async function get(port: number, acceptEncoding: string | null, options: { method?: string; path?: string; lines?: string } = {}) {
+async function get(
+  port: number,
+  acceptEncoding: string | null,
+  options: { method?: string; path?: string; lines?: string } = {},
+) {
   const { method = 'GET', path = '/', lines = '' } = options;
   const connection = rawConnection(port, [method]);
   stopAfter(connection.end);
@@ -43,8 +52,9 @@ async function get(port: number, acceptEncoding: string | null, options: { metho
   if (response === undefined) throw new Error(`No response: ${connection.text()}`);
   const coding = response.headers.get('content-encoding');
   const bytes = Buffer.from(response.body, 'latin1');
-  const text = coding === undefined || bytes.length === 0 ? bytes.toString() : DECODERS[coding]?.(bytes).toString();
-  return { ...response, coding, text, size: bytes.length, sent: connection.text() };
+  const decode = coding === undefined || bytes.length === 0 ? undefined : DECODERS[coding];
+  const text = (decode === undefined ? bytes : decode(bytes)).toString();
+  return { ...response, coding, text, size: bytes.length };
 }
 
 describe.each([
@@ -67,14 +77,18 @@ describe.each([
   test('is not, unless asked for, but varies', async () => {
     const { gateway } = await gatewayTo(body, JSON_TYPE, { chunked });
     const response = await get(gateway.port, null);
-    expect([response.coding, response.text, response.headers.get('vary')]).toEqual([undefined, body, 'Accept-Encoding']);
+    expect([response.coding, response.text, response.headers.get('vary')]).toEqual([
+      undefined,
+      body,
+      'Accept-Encoding',
+    ]);
   });
 });
 
 describe('a response is sent as it is', () => {
   test.each<[string, string, string, string]>([
     ['up to 1 KiB', 'x'.repeat(1_024), JSON_TYPE, '/'],
-    ['as something compressed already', TEXT, `${JSON_TYPE}Content-Encoding: gzip\r\n`, '/'],
+    ['as something compressed already', TEXT, `${JSON_TYPE}Content-Encoding: deflate\r\n`, '/'],
     ['as a picture', TEXT, 'Content-Type: image/png\r\n', '/'],
     ['without a media type', TEXT, '', '/'],
     ['as a stream of events', TEXT, 'Content-Type: text/event-stream\r\n', '/'],
@@ -89,7 +103,7 @@ describe('a response is sent as it is', () => {
     const response = await get(gateway.port, 'gzip, br, zstd', { path });
     expect(response.body).toBe(body);
     expect(response.headers.get('content-length')).toBe(String(body.length));
-    expect(response.headers.get('content-encoding')).toBe(lines.includes('gzip') ? 'gzip' : undefined);
+    expect(response.headers.get('content-encoding')).toBe(lines.includes('deflate') ? 'deflate' : undefined);
     expect(response.headers.get('vary')).toBeUndefined();
   });
 
@@ -167,7 +181,10 @@ test('a slow response is compressed as it comes', async () => {
     // What was flushed so far, without the end of the stream.
     const [, body = ''] = client.received().split('\r\n\r\n');
     const chunks = body.match(/[0-9a-f]+\r\n[\s\S]*?(?=\r\n[0-9a-f]+\r\n|\r\n$|$)/g) ?? [];
-    const bytes = Buffer.from(chunks.map((chunk) => chunk.slice(chunk.indexOf('\r\n') + 2)).join(''), 'latin1');
+    const bytes = Buffer.from(
+      chunks.map((chunk) => chunk.slice(chunk.indexOf('\r\n') + 2)).join(''),
+      'latin1',
+    );
     return bytes.length === 0 ? '' : gunzipSync(bytes, { finishFlush: 2 }).toString();
   };
   for (const part of ['first', 'second', 'third']) {
@@ -186,14 +203,15 @@ test('a client of HTTP/1.0 reads a compressed response until the connection is c
   const client = rawClient(gateway.port);
   client.send('GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n');
   const text = await client.untilClosed();
-  const [head = '', body = ''] = [text.slice(0, text.indexOf('\r\n\r\n')), text.slice(text.indexOf('\r\n\r\n') + 4)];
+  const [head = '', body = ''] = [
+    text.slice(0, text.indexOf('\r\n\r\n')),
+    text.slice(text.indexOf('\r\n\r\n') + 4),
+  ];
   expect(head).toContain('Content-Encoding: gzip');
   expect(gunzipSync(Buffer.from(body, 'latin1')).toString()).toBe(LARGE);
 });
 
 test('backpressure reaches the instance, and a client that leaves ends the compression', async () => {
-  const piece = Buffer.alloc(64 * 1024);
-  for (let at = 0; at < piece.length; at++) piece[at] = 32 + Math.floor(Math.random() * 64);
   let produced = 0;
   const server = Bun.serve({
     port: 0,
@@ -201,6 +219,8 @@ test('backpressure reaches the instance, and a client that leaves ends the compr
       new Response(
         new ReadableStream({
           async pull(controller) {
+            // Text that hardly gets smaller.
+            const piece = Buffer.from(randomBytes(48 * 1024).toString('base64'));
             produced += piece.length;
             controller.enqueue(piece);
             await Bun.sleep(0);
@@ -218,7 +238,7 @@ test('backpressure reaches the instance, and a client that leaves ends the compr
   // It has stopped once nothing more was produced between two looks.
   while (before !== produced || produced === 0) {
     before = produced;
-    await Bun.sleep(300);
+    await Bun.sleep(200);
   }
   expect(produced).toBeLessThan(64 * 1024 * 1024);
   client.socket.destroy();
@@ -233,7 +253,12 @@ test('pipelined requests are answered in order, whatever is compressed', async (
   const request = (coding: string) => `GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: ${coding}\r\n\r\n`;
   connection.send(['gzip', 'identity', 'zstd', 'br'].map(request).join(''));
   const responses = await connection.responses((all) => all.length === 4);
-  expect(responses.map(({ headers }) => headers.get('content-encoding'))).toEqual(['gzip', undefined, 'zstd', 'br']);
+  expect(responses.map(({ headers }) => headers.get('content-encoding'))).toEqual([
+    'gzip',
+    undefined,
+    'zstd',
+    'br',
+  ]);
 });
 
 test('a response of the cache is compressed too, and confirmed under the tag the client has', async () => {
@@ -252,7 +277,6 @@ test('a response of the cache is compressed too, and confirmed under the tag the
     expect([again.status, again.headers.get('etag')]).toEqual([304, `"v1~${coding}"`]);
   }
   expect((await get(gateway.port, null)).text).toBe(TEXT);
-  expect(readResponses(upstream.connections[0]?.received ?? '', [], false)).toEqual([]);
   expect(upstream.connections).toHaveLength(1);
 });
 
@@ -260,24 +284,27 @@ describe('a local response', () => {
   const own = (headers: Record<string, string>, body: BodyInit | null = TEXT, status = 200) =>
     startGateway({ instances: [], handleLocally: async () => new Response(body, { status, headers }) });
 
-  test.each(['gzip', 'br', 'zstd'])('is compressed with %s, and kept if it has a strong entity tag', async (coding) => {
-    let made = 0;
-    const gateway = await startGateway({
-      instances: [],
-      handleLocally: async () => {
-        made++;
-        const headers = { 'content-type': 'application/json', etag: '"document"' };
-        return new Response(TEXT, { headers });
-      },
-    });
-    for (let request = 0; request < 2; request++) {
-      const response = await get(gateway.port, coding, { path: `/own?${request}` });
-      expect(response).toMatchObject({ status: 200, coding, text: TEXT });
-      expect(response.headers.get('etag')).toBe(`"document~${coding}"`);
-      expect(response.headers.get('content-length')).toBe(String(response.size));
-    }
-    expect(made).toBe(2);
-  });
+  test.each(['gzip', 'br', 'zstd'])(
+    'is compressed with %s, and kept if it has a strong entity tag',
+    async (coding) => {
+      let made = 0;
+      const gateway = await startGateway({
+        instances: [],
+        handleLocally: async () => {
+          made++;
+          const headers = { 'content-type': 'application/json', etag: '"document"' };
+          return new Response(TEXT, { headers });
+        },
+      });
+      for (let request = 0; request < 2; request++) {
+        const response = await get(gateway.port, coding, { path: `/own?${request}` });
+        expect(response).toMatchObject({ status: 200, coding, text: TEXT });
+        expect(response.headers.get('etag')).toBe(`"document~${coding}"`);
+        expect(response.headers.get('content-length')).toBe(String(response.size));
+      }
+      expect(made).toBe(2);
+    },
+  );
 
   test('without a length is, and one up to 1 KiB is not', async () => {
     const stream = () => new Blob([LARGE]).stream();

@@ -1,10 +1,12 @@
 import { InternalError, type Problem } from '#kit/errors/problem';
+import { contentCodingProblem } from '#kit/http/body/admission';
 import type { AdmissionDecision } from '../admission/admission';
 import { sendCacheHit } from '../downstream/cache-hit-response';
 import type { ClientStream, RequestHandler } from '../downstream/client-stream';
 import { respondLocally } from '../downstream/local-response';
 import { sendOptions } from '../downstream/options-response';
 import { sendProblem } from '../downstream/problem-response';
+import { listOf } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/message';
 import type { Decision, TranscodeDecision } from '../model/decision';
 import { LOCAL_ROUTE } from '../model/outcome';
@@ -84,6 +86,9 @@ const respondAsGateway = (exchange: ProxyExchange): RequestHandler =>
 function respondTranscoded(
   exchange: ProxyExchange & { readonly decision: TranscodeDecision },
 ): RequestHandler {
+  const { headers } = exchange.context.request.head;
+  const coded = contentCodingProblem(listOf(headers, 'Content-Encoding'));
+  if (coded !== null) return reject(exchange, coded);
   const { route, service, target, limits, streamsBody, respond } = exchange.decision;
   const { invalidate } = exchange.dataPlane.admission;
   return respondLocally(exchange, {

@@ -37,6 +37,8 @@ export interface TestSetup {
   readonly thresholds?: Partial<BreakerThresholds>;
   readonly trustedProxies?: readonly string[];
   readonly handleLocally?: LocalHandler;
+  /** Decides instead of forwarding to the instances. */
+  readonly decide?: Decide;
   readonly crossOrigin?: CrossOrigin | null;
   /** Checked for every request; for those below `/limited`, the strict sign-in limit as well. */
   readonly rateLimits?: RateLimits;
@@ -105,7 +107,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const gateway: ListeningGateway = await listenGateway({
     host: '127.0.0.1',
     port: 0,
-    decide,
+    decide: setup.decide ?? decide,
     revision: () => 1,
     handleLocally: setup.handleLocally ?? (() => Promise.resolve(new Response('own'))),
     log: pino({ level: 'info' }, sink),

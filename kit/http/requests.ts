@@ -6,7 +6,7 @@ import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { defineProblem, problemResponse, UnsupportedMediaType } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
-import { admitBody, requireIdentityCoding } from './body/admission';
+import { admitBody, contentCodingProblem } from './body/admission';
 import { readJson, requireUtf8 } from './body/json';
 import { exchangeOf } from './exchange';
 import { pathOf } from './request-path';
@@ -53,7 +53,8 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         if (request.body === null) return undefined;
         if (!mediaTypes.has(contentType))
           throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
-        requireIdentityCoding(request.headers.get('content-encoding'));
+        const coded = contentCodingProblem(request.headers.get('content-encoding'));
+        if (coded !== null) throw coded;
         const parameters = request.headers.get('content-type') ?? '';
         if (contentType === JSON_MEDIA_TYPE) return readJson(request, parameters);
         requireUtf8(parameters);

@@ -10,7 +10,7 @@ const CLIENTS: Record<string, (url: string) => string[]> = {
      process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
      const stream = () => new ReadableStream({ start(c) { for (let at = 0; at < body.length; at += 65536) c.enqueue(body.subarray(at, at + 65536)); c.close(); } });
      (async () => {
-       for (let upload = 0; upload < 4; upload++) {
+       for (let upload = 0; upload < 2; upload++) {
          const response = await fetch('${url}', { method: 'POST', body: upload % 2 ? stream() : body, duplex: 'half' });
          console.log(response.status, (await response.json()).code);
        }
@@ -21,7 +21,7 @@ const CLIENTS: Record<string, (url: string) => string[]> = {
     '-c',
     `import http.client, json, ssl, urllib.parse
 url = urllib.parse.urlsplit('${url}')
-for upload in range(4):
+for upload in range(2):
     if url.scheme == 'https':
         connection = http.client.HTTPSConnection(url.netloc, timeout=20, context=ssl._create_unverified_context())
     else:
@@ -34,13 +34,13 @@ for upload in range(4):
   curl: (url) => [
     'sh',
     '-c',
-    `for upload in 1 2 3 4; do head -c 6000000 /dev/zero | curl -sSk -X POST -H Expect: -H Content-Type: -T - -w ' ' '${url}' | sed 's/.*"status":\\([0-9]*\\).*"code":"\\([^"]*\\)".*/\\1 \\2/'; echo; done`,
+    `for upload in 1 2; do head -c 6000000 /dev/zero | curl -sSk -X POST -H Expect: -H Content-Type: -T - -w ' ' '${url}' | sed 's/.*"status":\\([0-9]*\\).*"code":"\\([^"]*\\)".*/\\1 \\2/'; echo; done`,
   ],
 };
 
 export const UPLOADING_CLIENTS = Object.keys(CLIENTS);
 
-/** Uploads four times with a client, and returns the lines it prints: `413 request.too-large`. */
+/** Uploads twice with a client, and returns the lines it prints: `413 request.too-large`. */
 export async function upload(client: string, url: string): Promise<string[]> {
   const command = CLIENTS[client]?.(url) ?? [];
   const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' });
@@ -49,5 +49,5 @@ export async function upload(client: string, url: string): Promise<string[]> {
     new Response(child.stderr).text(),
   ]);
   const lines = output.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
-  return lines.length === 4 ? lines : [...lines, errors];
+  return lines.length === 2 ? lines : [...lines, errors];
 }

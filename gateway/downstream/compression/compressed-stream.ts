@@ -1,5 +1,5 @@
 import type { ContentCoding } from '../../model/content-coding';
-import { type Coder, CODERS, releaseCompressor } from './coders';
+import { CODERS, type Coder, releaseCompressor } from './coders';
 
 /** Receives a compressed body. */
 export interface CompressedSink {
@@ -10,7 +10,6 @@ export interface CompressedSink {
   compressedEnd(): void;
   compressionFailed(failure: Error): void;
 }
-
 
 /**
  * Compresses a body on another thread as it arrives. Every packet is flushed, so that a slow response is relayed as it
@@ -24,10 +23,7 @@ export class CompressedStream {
   private isOver = false;
 
   /** The caller has occupied a compressor, which is released at the end. */
-  constructor(
-    coding: ContentCoding,
-    sink: CompressedSink,
-  ) {
+  constructor(coding: ContentCoding, sink: CompressedSink) {
     const { stream, flush } = CODERS[coding];
     this.coder = stream();
     this.flushOperation = flush;

@@ -1,4 +1,4 @@
-import { bodyTooLarge, UnsupportedMediaType } from '../../errors/problem';
+import { bodyTooLarge, type Problem, UnsupportedMediaType } from '../../errors/problem';
 import { canonicalContentType, mediaTypeOf } from '../../text/media-type';
 import { limitBody } from './limit';
 
@@ -35,18 +35,19 @@ export function admitBody(request: Request, maxBytes: number): void {
 const ACCEPTED_CODINGS = { 'accept-encoding': 'identity' };
 
 /**
- * Bodies are read as they are sent: nothing decompresses them, so that a small request cannot become a large one.
+ * The problem of a body with a content coding: 415 (RFC 9110, section 15.5.16). Bodies are read as they are sent: nothing
+ * decompresses them, so that a small request cannot become a large one.
  *
- * @throws UnsupportedMediaType (415) for a body with a content coding (RFC 9110, section 15.5.16)
+ * @param contentEncoding value of the field; null, like `identity`, is fine
  */
-export function requireIdentityCoding(contentEncoding: string | null): void {
-  if (contentEncoding === null) return;
-  for (const coding of contentEncoding.split(',')) {
-    const name = coding.trim().toLowerCase();
-    if (name !== '' && name !== 'identity')
-      throw new UnsupportedMediaType({
-        detail: 'Send the body uncompressed, without Content-Encoding: the only supported one is identity.',
-        headers: ACCEPTED_CODINGS,
-      });
-  }
+export function contentCodingProblem(contentEncoding: string | null): Problem | null {
+  if (contentEncoding === null) return null;
+  const isIdentity = contentEncoding
+    .split(',')
+    .every((coding) => ['', 'identity'].includes(coding.trim().toLowerCase()));
+  if (isIdentity) return null;
+  return new UnsupportedMediaType({
+    detail: 'Send the body uncompressed, without Content-Encoding: the only supported coding is identity.',
+    headers: ACCEPTED_CODINGS,
+  });
 }
