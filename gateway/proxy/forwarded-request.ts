@@ -3,7 +3,6 @@ import type { RequestHandler } from '../downstream/client-stream';
 import { sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
 import { interimHeadText } from '../downstream/response-head';
-import { isField } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import { isEventStream } from '../http1/response-head';
 import type { AttemptResult } from '../model/attempt';
@@ -13,14 +12,11 @@ import { attemptResultOf, RETRIABLE_STATUSES } from '../upstream/attempt-result'
 import { Attempts } from '../upstream/attempts';
 import { ConcurrencyPermit, type PermitHolder } from '../upstream/concurrency-permit';
 import type { ForwardExchange } from '../upstream/forward-exchange';
+import { isIdempotent, isRepeatable } from '../upstream/repeatable';
 import { openTunnel } from '../upstream/tunnel';
 import type { UpstreamEvents, UpstreamFailure, UpstreamRequest } from '../upstream/upstream-request';
 import { type ResponseEvents, ResponseWriter } from './response-writer';
 
-const IDEMPOTENCY_KEY = 'Idempotency-Key';
-
-/** RFC 9110, 9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** A timed-out attempt that finds the retry budget spent continues this long before the next check. */
 const RETRY_CHECK_MS = 200;
 
@@ -47,9 +43,8 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   constructor(private readonly exchange: ForwardExchange) {
     const { client, context, decision } = exchange;
     const { head } = context.request;
-    this.isIdempotent = IDEMPOTENT.has(head.method);
-    this.isRepeatable =
-      this.isIdempotent || (decision.honoursIdempotencyKey === true && hasIdempotencyKey(head.headers));
+    this.isIdempotent = isIdempotent(head);
+    this.isRepeatable = isRepeatable(head, decision);
     this.permit = new ConcurrencyPermit(decision.breaker, client.deadline, this);
     this.attempts = new Attempts(exchange, this, this.isRepeatable);
     this.writer = new ResponseWriter(exchange, this);
@@ -292,6 +287,3 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     dataPlane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code, tries, queuedMs });
   }
 }
-
-const hasIdempotencyKey = (headers: HeaderList) =>
-  headers.some(([name]) => name.length === IDEMPOTENCY_KEY.length && isField(name, IDEMPOTENCY_KEY));
