@@ -51,22 +51,33 @@ function unmodified({ context }: Exchange, { notModifiedLines, etag }: CachedRes
   return { lines, body: NO_BYTES };
 }
 
-/** The coding a stored response was last sent in: at most one more copy of it, which goes with the response. */
-const lastCoded = new WeakMap<CachedResponse, Representation & { readonly coding: ContentCoding }>();
+/**
+ * Stored responses in the codings they were sent in. Each is compressed once, so that clients cannot have it done over and
+ * over; together the copies are hardly larger than the text, and go with it.
+ */
+const codedResponses = new WeakMap<CachedResponse, Map<ContentCoding, Representation>>();
 
 function represented(exchange: Exchange, response: CachedResponse): Representation {
   const { lines, body } = response;
   const fields = linesOf(lines);
   const { coding, lines: added } = compressionOf(exchange, { status: 200, length: body.length, fields });
   if (coding === null) return { lines: lines + added, body };
-  const known = lastCoded.get(response);
-  if (known?.coding === coding) return known;
-  const compressed = CODERS[coding].now(body);
-  if (compressed.length >= body.length) return { lines: lines + IDENTITY.lines, body };
-  const codedLines = fields.map((field) => codedLine(field, coding)).join('') + added;
-  const coded = { coding, lines: codedLines, body: compressed };
-  lastCoded.set(response, coded);
+  const known = codedResponses.get(response) ?? new Map<ContentCoding, Representation>();
+  codedResponses.set(response, known);
+  const coded = known.get(coding) ?? compressed(response, fields, coding, added);
+  known.set(coding, coded);
   return coded;
+}
+
+function compressed(
+  { lines, body }: CachedResponse,
+  fields: readonly HeaderLine[],
+  coding: ContentCoding,
+  added: string,
+): Representation {
+  const bytes = CODERS[coding].now(body);
+  if (bytes.length >= body.length) return { lines: lines + IDENTITY.lines, body };
+  return { lines: fields.map((field) => codedLine(field, coding)).join('') + added, body: bytes };
 }
 
 /** The stored lines as fields. */

@@ -34,6 +34,17 @@ describe.each(UPLOADING_CLIENTS)('%s reads an early response while it is still s
     expect(await upload(client, gateway.url)).toEqual(twice('413 request.too-large'));
   }, 30_000);
 
+  test('401 of a server of Bun', async () => {
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => Response.json({ status: 401, code: 'auth.unauthenticated' }, { status: 401 }),
+    });
+    stopAfter(() => server.stop(true));
+    const gateway = await startGateway({ instances: [server.port ?? 0] });
+    expect(await upload(client, gateway.url)).toEqual(twice('401 auth.unauthenticated'));
+  }, 30_000);
+
   test.each([
     ['that reads on', false],
     ['that closes at once', true],
