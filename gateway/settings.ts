@@ -26,10 +26,14 @@ export const gatewayFields = {
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the supervisor for its workers. */
   GATEWAY_WORKER: flag(false),
+  /** Compresses text for clients that ask for it. */
+  RESPONSE_COMPRESSION: flag(true),
   /** Maximum concurrent requests per service and process. */
   BREAKER_CONCURRENCY: integer(DEFAULT_THRESHOLDS.concurrency, { min: 1, max: 100_000 }),
   /** Maximum queued requests per service, each for up to a second. */
   BREAKER_QUEUE: integer(DEFAULT_THRESHOLDS.queue, { min: 0, max: 100_000 }),
+  /** How long an upstream connection may be idle and be used again; 0 never. `Keep-Alive` of a server shortens it. */
+  UPSTREAM_IDLE_MS: integer(DEFAULT_LIMITS.upstreamIdleMs, { min: 0, max: 600_000 }),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 };
 

@@ -27,7 +27,7 @@ import {
 } from './model';
 import { heartbeat, prometheusTargets, readService, readServices, register, status } from './service';
 
-export const REGISTRY_BODY_BYTES = 64 * 1024;
+const REGISTRY_BODY_BYTES = 64 * 1024;
 
 /** The registry's API: registration, leases and service discovery. */
 export function registry(runtime: Runtime, deps: RegistryDeps) {

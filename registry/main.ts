@@ -3,7 +3,7 @@ import { processFields } from '#kit/config/fields';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createAddressPolicy } from './access/address-policy';
-import { REGISTRY_BODY_BYTES, registry } from './index';
+import { registry } from './index';
 import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
 
@@ -22,7 +22,6 @@ const server = serveHttp(runtime, app, {
   hostname: env.HOST,
   port: env.PORT,
   strictPort: true,
-  bodyBytes: REGISTRY_BODY_BYTES,
   // Most requests are heartbeats.
   beginsTraces: false,
 });

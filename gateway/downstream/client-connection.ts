@@ -63,9 +63,8 @@ export function createClientConnection(
   const closing = createLingeringClose(socket, {
     writeQueue,
     readDeadline,
-    lingerMs: limits.lingerMs,
+    limits,
     hasClientEnded: () => hasClientEnded,
-    terminate,
   });
 
   const stream: ClientStream = {
@@ -260,7 +259,7 @@ export function createClientConnection(
     received(bytes) {
       if (mode === 'head' || mode === 'body') process(bytes);
       else if (mode === 'response') readBuffer.store(bytes);
-      else if (mode === 'linger') closing.discard(bytes);
+      else if (mode === 'linger') closing.discard();
     },
     drained: () => writeQueue.drained(),
     ended() {

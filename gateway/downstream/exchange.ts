@@ -9,6 +9,8 @@ import type { ClientStream } from './client-stream';
 export interface DownstreamServices {
   readonly accessLog: AccessLog;
   readonly log: Logger;
+  /** Whether responses are compressed for clients that ask for it. */
+  readonly compresses: boolean;
   /** True from the moment a shutdown was requested: responses then carry `Connection: close`. */
   isDraining(): boolean;
 }

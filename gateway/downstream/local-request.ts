@@ -1,3 +1,4 @@
+import { uncodedValue } from '../model/content-coding';
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { ClientOrigin, RequestContext } from '../model/request-context';
 import { readTarget } from '../routing/path';
@@ -18,7 +19,7 @@ export function localRequest(context: RequestContext, body: BodyInit | null, sig
 function fieldsOf(context: RequestContext): (readonly [name: string, value: string])[] {
   const forwarded = context.request.head.headers
     .filter(([name]) => isForwardedUpstream(context, name))
-    .map(([name, value]) => [name, value] as const);
+    .map((line) => [line[0], uncodedValue(line)] as const);
   return [
     ...forwarded,
     ...context.origin.forwardedFields,

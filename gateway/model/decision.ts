@@ -16,6 +16,10 @@ export interface ForwardDecision {
   readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
+  /** Whether pages of any origin may read the response, without credentials. */
+  readonly isPublicToPages?: boolean | undefined;
+  /** Whether the route processes a request once per `Idempotency-Key`: then one that carries a key may be sent again. */
+  readonly honoursIdempotencyKey?: boolean | undefined;
   /** Of the service. */
   readonly breaker: CircuitBreaker;
   readonly retryBudget: RetryBudget;
@@ -34,6 +38,8 @@ export interface TranscodeDecision {
   readonly route: string;
   readonly limits: RouteLimits;
   readonly rateLimit?: RateLimitName | undefined;
+  /** Whether pages of any origin may read the response, without credentials. */
+  readonly isPublicToPages?: boolean | undefined;
   /** Path and query as the service knows them. */
   readonly target: string;
   /** Whether `respond` reads the body as a stream instead of buffered. */

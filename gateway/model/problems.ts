@@ -4,6 +4,7 @@ import type { MalformedMessage } from '../http1/malformed-message';
 export const ServiceUnavailable = defineProblem('service.unavailable', 503, 'Service unavailable');
 export const UpstreamTimeout = defineProblem('upstream.timeout', 504, 'Upstream timeout');
 export const UpstreamBadResponse = defineProblem('upstream.bad-response', 502, 'Invalid upstream response');
+export const LoopDetected = defineProblem('request.loop', 508, 'Loop detected');
 export const RequestTimeout = defineProblem('request.timeout', 408, 'Request timeout');
 export const AmbiguousPath = defineProblem('request.path-refused', 400, 'Ambiguous request path');
 export const RateLimited = defineProblem('rate.limited', 429, 'Rate limit exceeded');

@@ -34,6 +34,8 @@ export interface GatewayOptions {
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are trusted. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<DataPlaneLimits>;
+  /** Whether responses are compressed for clients that ask for it; true by default. */
+  readonly compresses?: boolean;
   /** Allows several processes to listen on one port. */
   readonly reusePort?: boolean;
 }
@@ -164,6 +166,7 @@ function createDataPlane(
     admission: createAdmission({ crossOrigin, rateLimits, responseCache }),
     spans,
     log,
+    compresses: options.compresses ?? true,
     revision: options.revision,
     isDraining,
   };

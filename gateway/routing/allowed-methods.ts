@@ -10,6 +10,12 @@ export interface LocalRoute {
 /** The methods of a path, including OPTIONS; empty for an unknown path. */
 export type AllowedMethods = (path: string) => readonly string[];
 
+/** Whether pages of any origin may read the responses of a route (`cors: "public"`). */
+export const publicRoutes =
+  (directory: Pick<Directory, 'routes'>): ((method: string, path: string) => boolean) =>
+  (method, path) =>
+    directory.routes().find(method, path)?.isPublicToPages === true;
+
 /** Methods of a route that accepts any. */
 const ANY_METHOD = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'];
 

@@ -240,6 +240,18 @@ describe('as instances change', () => {
     expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
   });
 
+  test('a route is what it was registered as, while versions differ only what both are', () => {
+    const { registry, decisionOf } = setUp();
+    const posts: RouteClaim = { ...claim('POST /posts'), idempotency_key: true, cors: 'public' };
+    registry.set('timelines', [instance('timelines', [posts])]);
+    expect(decisionOf('POST /posts')).toMatchObject({ honoursIdempotencyKey: true, isPublicToPages: true });
+    registry.set('timelines', [
+      instance('timelines', [posts]),
+      instance('timelines', ['POST /posts'], { instance_id: 'timelines-2' }),
+    ]);
+    expect(decisionOf('POST /posts')).toMatchObject({ honoursIdempotencyKey: false, isPublicToPages: false });
+  });
+
   test('of two services that claim a route the older owns it, in any order of registration', () => {
     for (const order of [['older', 'younger'] as const, ['younger', 'older'] as const]) {
       const { registry, decisionOf } = setUp();

@@ -51,7 +51,7 @@ export function createDecide(
     }
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
-    const { limits, rateLimit, transcoded } = match;
+    const { limits, rateLimit, transcoded, isPublicToPages, honoursIdempotencyKey } = match;
     const upstreamTarget = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
     if (transcoded !== undefined && service.servesGrpc) {
       const { requestTimeoutMs: timeoutMs } = limits;
@@ -62,6 +62,7 @@ export function createDecide(
         route: match.pattern,
         limits,
         rateLimit,
+        isPublicToPages,
         target: upstreamTarget,
         streamsBody: transcoded.upload !== null,
         respond: transcoder(request, service.breaker, transcode),
@@ -74,6 +75,8 @@ export function createDecide(
       target: upstreamTarget,
       limits,
       rateLimit,
+      isPublicToPages,
+      honoursIdempotencyKey,
       breaker: service.breaker,
       retryBudget: service.retryBudget,
       pick: service.balancer.pick,

@@ -195,8 +195,12 @@ function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
   const hedgeMs = Math.max(left.hedge_ms ?? 0, right.hedge_ms ?? 0);
   const rateLimit = left.rate_limit ?? right.rate_limit;
+  const { idempotency_key: _, cors: __, ...rest } = left;
   return {
-    ...left,
+    ...rest,
+    // A promise that one of them does not make cannot be relied on.
+    ...(left.idempotency_key === true && right.idempotency_key === true && { idempotency_key: true }),
+    ...(left.cors !== undefined && left.cors === right.cors && { cors: left.cors }),
     ...(rateLimit !== undefined && { rate_limit: rateLimit }),
     ...(bodyBytes > 0 && { body_bytes: bodyBytes }),
     ...(timeoutMs > 0 && { timeout_ms: timeoutMs }),

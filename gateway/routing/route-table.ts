@@ -19,6 +19,9 @@ export interface Match {
   /** The access rule the service registered. */
   readonly auth: string;
   readonly rateLimit: RateLimitName | undefined;
+  readonly honoursIdempotencyKey: boolean;
+  /** Whether pages of any origin may read the responses. */
+  readonly isPublicToPages: boolean;
   /** The gRPC method it is transcoded to, where the contracts name one. */
   readonly transcoded: TranscodedRoute | undefined;
   /** Length of the path's prefix (version, service) that is not forwarded. */
@@ -111,6 +114,8 @@ const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTransco
   limits: limitsOf(claim),
   auth: claim.auth,
   rateLimit: claim.rate_limit,
+  honoursIdempotencyKey: claim.idempotency_key === true,
+  isPublicToPages: claim.cors === 'public',
   transcoded: findTranscoded(service, claim),
   cut: 0,
 });
@@ -121,6 +126,8 @@ const pageOf = (service: string, pattern: string): Match => ({
   limits: limitsOf({}),
   auth: 'public',
   rateLimit: undefined,
+  honoursIdempotencyKey: false,
+  isPublicToPages: false,
   transcoded: undefined,
   cut: 0,
 });

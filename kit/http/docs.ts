@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
+import { matchesIfNoneMatch } from './etag';
 import { completeDocument, isRecord } from './openapi';
 
 const ASSETS: Record<string, string> = {
@@ -29,7 +30,9 @@ export function docs(service: {
     .use(documents)
     .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
     .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
-    .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
+    .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
+      detail: hidden,
+    });
 }
 
 /** Completes the generated document. */
@@ -79,23 +82,31 @@ function documentationPage(
 }
 
 /** A file of Swagger UI, from its package. */
-async function documentationAsset(name: string): Promise<Response> {
+async function documentationAsset(name: string, request: Request): Promise<Response> {
   const contentType = ASSETS[name];
   if (contentType === undefined) return new Response(null, { status: 404 });
+  const asset = assets.get(name) ?? (await loadAsset(name));
+  assets.set(name, asset);
+  const { bytes, etag } = asset;
+  const headers = { etag, 'cache-control': 'public, max-age=86400', 'content-type': contentType };
+  if (matchesIfNoneMatch(request.headers.get('if-none-match'), etag))
+    return new Response(null, { status: 304, headers });
+  return new Response(chunked(bytes), { headers: { ...headers, 'content-length': String(bytes.length) } });
+}
+
+interface Asset {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+async function loadAsset(name: string): Promise<Asset> {
   const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
-  const bytes = assets.get(name) ?? (await file.bytes());
-  assets.set(name, bytes);
-  return new Response(chunked(bytes), {
-    headers: {
-      'content-type': contentType,
-      'content-length': String(bytes.length),
-      'cache-control': 'public, max-age=86400',
-    },
-  });
+  const bytes = await file.bytes();
+  return { bytes, etag: `"${Bun.hash(bytes).toString(36)}"` };
 }
 
 /** Loaded on first use; at most the two files above. */
-const assets = new Map<string, Uint8Array<ArrayBuffer>>();
+const assets = new Map<string, Asset>();
 const CHUNK_BYTES = 64 * 1024;
 
 /** Streams views of shared bytes: a file stream would buffer half a megabyte for each slow client. */

@@ -48,5 +48,4 @@ subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: archives(deps),
   grpc: [archivesGrpc(deps)],
-  bodyBytes: deps.maxBytes,
 });

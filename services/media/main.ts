@@ -13,7 +13,7 @@ import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
 import { mediaPortability } from './portability';
 import { cleanUpPeriodically } from './processing/clean-up';
-import { openResumableUploads, RESUMABLE_BYTES } from './resumable/service';
+import { openResumableUploads } from './resumable/service';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -52,5 +52,4 @@ await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
   grpc: [mediaGrpc(deps), mediaPortability(deps)],
   aliases: ['basement'],
-  bodyBytes: RESUMABLE_BYTES,
 });

@@ -3,7 +3,7 @@ import { mysqlFields, serviceFields } from '#kit/config/fields';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
-import { BODY_BYTES, resumes } from '.';
+import { resumes } from '.';
 import { resumesPortability } from './portability';
 import { subscribe } from './subscriptions';
 
@@ -28,5 +28,4 @@ await serveService(runtime, env, {
   app: resumes(deps),
   grpc: [resumesPortability(deps)],
   aliases: ['resume'],
-  bodyBytes: BODY_BYTES,
 });
