@@ -72,7 +72,7 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
       headerLines += crossOrigin.headerLines(head.headers);
       preflight = crossOrigin.preflight(head);
     }
-    if (rateLimits === null || (preflight === null && isExempt(decision, head.target)))
+    if (rateLimits === null || (preflight === null && isExempt(decision)))
       return proceed(context, decision, headerLines, preflight);
     const verdict = rateLimits.admit(context);
     headerLines += verdict.headerLines;
@@ -130,8 +130,7 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
   return { admit, invalidate: responseCache?.invalidate ?? null };
 }
 
-const isExempt = (decision: Decision, target: string) =>
-  decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(target);
+const isExempt = (decision: Decision) => decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(decision.page);
 
 /** Formatted once per revision, not per request. */
 function createRevisionLine(): (revision: number) => string {

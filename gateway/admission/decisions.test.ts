@@ -34,7 +34,8 @@ function contextOf(target: string, method = 'GET'): RequestContext {
   };
 }
 
-const LOCAL: Decision = { kind: 'local' };
+const ownPage = (page: string): Decision => ({ kind: 'local', page, target: page, prefix: '' });
+const LOCAL = ownPage('/');
 const SIGN_IN: Decision = {
   kind: 'transcode',
   service: 'auth',
@@ -76,8 +77,9 @@ test('probes are exempt from rate limits, other local routes are not', () => {
   const problem = new RateLimited();
   const rateLimits = limitsWith(null, { headerLines: '', problem });
   const { admit } = admissionWith({ rateLimits });
-  expect(admit(contextOf('/readyz'), LOCAL).kind).toBe('admit');
-  expect(admit(contextOf('/routes'), LOCAL)).toMatchObject({ kind: 'reject', problem });
+  for (const target of ['/readyz', '/readyz/', '/v1/readyz'])
+    expect(admit(contextOf(target), ownPage('/readyz')).kind).toBe('admit');
+  expect(admit(contextOf('/routes'), ownPage('/routes'))).toMatchObject({ kind: 'reject', problem });
 });
 
 test('a preflight is counted by the general limit, and not by the strict one', () => {

@@ -100,10 +100,18 @@ function forwardedIn(request: IncomingRequest): Forwarded {
   const host = lastOf(values.get('x-forwarded-host')) ?? nearest?.get('host');
   return {
     addresses: addresses.map(bareAddress),
-    protocol: protocol === 'http' || protocol === 'https' ? protocol : null,
+    protocol: SCHEMES.get(protocol?.toLowerCase() ?? '') ?? null,
     host: host !== undefined && isAuthority(host) ? host : null,
   };
 }
+
+/** The schemes a proxy may name; some name that of a WebSocket. Schemes are case-insensitive (RFC 3986, 3.1). */
+const SCHEMES: ReadonlyMap<string, 'http' | 'https'> = new Map([
+  ['http', 'http'],
+  ['https', 'https'],
+  ['ws', 'http'],
+  ['wss', 'https'],
+]);
 
 const FORWARDING_FIELDS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']);
 

@@ -1,13 +1,17 @@
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { ClientOrigin, RequestContext } from '../model/request-context';
-import { readTarget } from '../routing/path';
 
-/** Converts a request into a `Request` for a handler in this process. */
-export function localRequest(context: RequestContext, body: BodyInit | null, signal: AbortSignal): Request {
+/** Converts a request into a `Request` for a handler in this process. @param target path and query as the handler knows them */
+export function localRequest(
+  context: RequestContext,
+  target: string,
+  body: BodyInit | null,
+  signal: AbortSignal,
+): Request {
   const { head } = context.request;
   const headers = new Headers();
   for (const [name, value] of fieldsOf(context)) headers.append(name, value);
-  const url = urlOf(context.origin, head.target);
+  const url = urlOf(context.origin, target);
   const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
   return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
@@ -25,11 +29,12 @@ function fieldsOf(context: RequestContext): (readonly [name: string, value: stri
   ];
 }
 
-/** With the path as it was matched. */
-function urlOf({ protocol, host }: ClientOrigin, target: string): string {
-  const read = readTarget(target);
-  const path = read === null ? '/' : read.path + read.query;
-  const url = `${protocol}://${host ?? 'localhost'}${path}`;
+/**
+ * As over the plain connection of an instance: `http`, whatever the client's connection is, which `X-Forwarded-Proto`
+ * tells. The routers of frameworks find the path at a fixed position.
+ */
+function urlOf({ host }: ClientOrigin, target: string): string {
+  const url = `http://${host ?? 'localhost'}${target}`;
   // Not every valid Host is valid in a URL: `1.2.3.4.5` would be parsed as an IPv4 address.
-  return URL.canParse(url) ? url : `${protocol}://localhost${path}`;
+  return URL.canParse(url) ? url : `http://localhost${target}`;
 }

@@ -15,6 +15,8 @@ export interface LocalResponder {
   /** Route in logs and metrics. */
   readonly route: string;
   readonly service?: string;
+  /** Path and query as the handler knows them. */
+  readonly target: string;
   readonly bodyBytes: number;
   /** From the last byte of the request to the response. */
   readonly timeoutMs: number;
@@ -68,7 +70,7 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
   async function respond() {
     const body = bodyStream?.stream ?? (parts.length > 0 ? Buffer.concat(parts) : null);
     const response = await responder.respond(
-      localRequest(context, body, aborted.signal),
+      localRequest(context, responder.target, body, aborted.signal),
       context.origin.address,
     );
     if (isOver) {

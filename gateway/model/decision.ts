@@ -41,12 +41,22 @@ export interface TranscodeDecision {
   readonly respond: LocalHandler;
 }
 
+/** The gateway responds itself. */
+export interface LocalDecision {
+  readonly kind: 'local';
+  /** Pattern of the page. */
+  readonly page: string;
+  /** Path and query as the page knows them. */
+  readonly target: string;
+  /** What the path began with at the gateway, like `/v1`; empty at the root. */
+  readonly prefix: string;
+}
+
 /** What the gateway does with a request, decided from its head alone. */
 export type Decision =
   | ForwardDecision
   | TranscodeDecision
-  /** The gateway responds itself. */
-  | { readonly kind: 'local' }
+  | LocalDecision
   /** OPTIONS for a path: answered with these header lines, each ending with CR LF. */
   | { readonly kind: 'options'; readonly lines: string }
   | { readonly kind: 'reject'; readonly problem: Problem };

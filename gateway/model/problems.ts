@@ -6,6 +6,7 @@ export const UpstreamTimeout = defineProblem('upstream.timeout', 504, 'Upstream 
 export const UpstreamBadResponse = defineProblem('upstream.bad-response', 502, 'Invalid upstream response');
 export const RequestTimeout = defineProblem('request.timeout', 408, 'Request timeout');
 export const AmbiguousPath = defineProblem('request.path-refused', 400, 'Ambiguous request path');
+export const NotImplemented = defineProblem('request.not-implemented', 501, 'Not implemented');
 export const RateLimited = defineProblem('rate.limited', 429, 'Rate limit exceeded');
 export const NotCached = defineProblem('cache.nothing-kept', 504, 'No cached response');
 export const UnknownRequest = defineProblem('explain.unknown-request', 404, 'Request not found');

@@ -44,15 +44,7 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
     .get('/', ({ request }) => (prefersHtml(request) ? page(status()) : json(status())), {
       public: true,
       detail: { summary: 'Show the state of every service' },
-    })
-    .options(
-      '/',
-      ({ set }) => {
-        set.status = 204;
-        set.headers.allow = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
-      },
-      { public: true, detail: { summary: 'List the methods of this server' } },
-    );
+    });
 }
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);

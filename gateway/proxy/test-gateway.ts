@@ -75,7 +75,8 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     detach: () => undefined,
   });
   const decide: Decide = (head) => {
-    if (head.target.startsWith('/own')) return { kind: 'local' };
+    if (head.target.startsWith('/own'))
+      return { kind: 'local', page: '/own', target: head.target, prefix: '' };
     return {
       kind: 'forward',
       service: 'test',

@@ -4,6 +4,7 @@ import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
+import { segmentEnd, versionEnd } from './version';
 
 /** The routing data of a service. */
 export interface RoutedService {
@@ -29,12 +30,11 @@ export interface RouteTable {
   find(method: string, path: string): Match | undefined;
   /** The methods of this path: for `Allow`. Empty for an unknown path. */
   methods(path: string): string[];
+  /** Whether a route of any service has this method. */
+  knowsMethod(method: string): boolean;
   /** Whether a service's route is served at its own path, and not only below a prefix. */
   isRoot(service: string, method: string, pattern: string): boolean;
 }
-
-/** The current version of the API; a service registers further versions as routes. */
-const VERSION = '/v1';
 
 /** Operational pages served below a service's prefix; its metrics are internal. */
 const PUBLIC_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flatMap((path) =>
@@ -53,6 +53,7 @@ export function createRouteTable(
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
   const rooted = new Set<string>();
+  const methods = new Set(services.flatMap(({ routes }) => routes.map(({ method }) => method)));
 
   for (const { name, routes } of services) {
     for (const claim of routes) {
@@ -87,12 +88,16 @@ export function createRouteTable(
   }
 
   return {
-    find: (method, path) =>
-      findFrom(0, method, path) ?? (isVersioned(path) ? findFrom(VERSION.length, method, path) : undefined),
+    find(method, path) {
+      const version = versionEnd(path);
+      return findFrom(0, method, path) ?? (version === 0 ? undefined : findFrom(version, method, path));
+    },
     methods(path) {
-      const below = isVersioned(path) ? methodsFrom(VERSION.length, path) : [];
+      const version = versionEnd(path);
+      const below = version === 0 ? [] : methodsFrom(version, path);
       return [...new Set([...methodsFrom(0, path), ...below])].sort();
     },
+    knowsMethod: (method) => methods.has(method),
     isRoot: (service, method, pattern) => rooted.has(`${service} ${method} ${pattern}`),
   };
 }
@@ -124,12 +129,3 @@ const pageOf = (service: string, pattern: string): Match => ({
   transcoded: undefined,
   cut: 0,
 });
-
-const isVersioned = (path: string) => path.startsWith(VERSION) && path.charCodeAt(VERSION.length) === SLASH;
-
-const SLASH = 0x2f;
-
-function segmentEnd(path: string, start: number): number {
-  const slash = path.indexOf('/', start);
-  return slash === -1 ? path.length : slash;
-}
