@@ -6,10 +6,9 @@ import {
   Registered,
   Registration,
 } from '#contracts/registry';
-import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
-import { eventStreamResponse } from '#kit/http/sse';
+import { bearerOf } from './access/credentials';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import {
@@ -45,29 +44,24 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       response: { 200: Status },
       detail: publicRoute('Get the status of the registry'),
     })
-    .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
-      query: ServicesQuery,
-      detail: publicRoute('List all services, at once or on the next change (long poll)'),
-    })
+    .get(
+      '/services',
+      async ({ query, request, server }) => json(await readServices(deps, query, { request, server })),
+      {
+        query: ServicesQuery,
+        detail: publicRoute('List all services, at once or on the next change (long poll)'),
+      },
+    )
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
       params: ServiceParams,
       query: ServiceQuery,
       response: { 200: ServiceListing },
       detail: publicRoute('Get a service and its instances'),
     })
-    .get(
-      '/watch',
-      ({ query, request, server }) => {
-        server?.timeout(request, 0);
-        return eventStreamResponse(
-          watch(deps, query, bearerOf(request), request.headers.get('last-event-id')),
-        );
-      },
-      {
-        query: WatchQuery,
-        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
-      },
-    )
+    .get('/watch', ({ query, request, server }) => watch(deps, query, { request, server }), {
+      query: WatchQuery,
+      detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
+    })
     .post(
       '/register',
       ({ body, request, set }) => {
@@ -140,8 +134,5 @@ const HeartbeatBody = t.Optional(Heartbeat);
 
 const publicRoute = (summary: string) => ({ summary, 'x-access': 'public' });
 const secured = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
-
-const bearerOf = (request: Request): string | undefined =>
-  parseBearer(request.headers.get('authorization')) ?? undefined;
 
 const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });

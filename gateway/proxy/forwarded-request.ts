@@ -173,7 +173,10 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     this.keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);
     // A response with a length has an end.
-    if (framing.kind !== 'length' && isEventStream(response)) from.attempt.detach();
+    if (framing.kind !== 'length' && isEventStream(response)) {
+      from.attempt.detach();
+      client.endWithClient();
+    }
     client.push(responseHeadText(exchange, response, framing, connectionValue(exchange, this.keepAlive)));
     plan.recorder?.begin(response);
     this.permit.release('responded');
