@@ -23,7 +23,14 @@ function contextOf(target: string, method = 'GET'): RequestContext {
       upgradesToWebSocket: false,
       connectionOptions: null,
     },
-    origin: { address: '203.0.113.7', protocol: 'http', host: 'a', forwardedFields: [], forwardedLines: '' },
+    origin: {
+      address: '203.0.113.7',
+      protocol: 'http',
+      host: 'a',
+      prefix: '',
+      forwardedFields: [],
+      forwardedLines: '',
+    },
     requestId: 'request-1',
     traceId: '',
     traceparent: '',
@@ -43,6 +50,7 @@ const SIGN_IN: Decision = {
   limits: { bodyBytes: 1, requestTimeoutMs: 1, tryTimeoutMs: 1, hedgeMs: 0 },
   rateLimit: 'sign-in',
   target: '/auth/login',
+  prefix: '',
   streamsBody: false,
   respond: () => Promise.reject(new Error('not called')),
 };

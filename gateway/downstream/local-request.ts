@@ -1,29 +1,33 @@
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { ClientOrigin, RequestContext } from '../model/request-context';
+import type { Exchange } from './exchange';
+import { cutPrefixOf } from './restored-addresses';
 
 /** Converts a request into a `Request` for a handler in this process. @param target path and query as the handler knows them */
 export function localRequest(
-  context: RequestContext,
+  { context, decision }: Pick<Exchange, 'context' | 'decision'>,
   target: string,
   body: BodyInit | null,
   signal: AbortSignal,
 ): Request {
   const { head } = context.request;
   const headers = new Headers();
-  for (const [name, value] of fieldsOf(context)) headers.append(name, value);
+  for (const [name, value] of fieldsOf(context, cutPrefixOf({ context, decision })))
+    headers.append(name, value);
   const url = urlOf(context.origin, target);
   const mayHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
   return new Request(url, { method: head.method, headers, body: mayHaveBody ? body : null, signal });
 }
 
 /** The fields an instance would receive, except those of the connection. */
-function fieldsOf(context: RequestContext): (readonly [name: string, value: string])[] {
+function fieldsOf(context: RequestContext, prefix: string): (readonly [name: string, value: string])[] {
   const forwarded = context.request.head.headers
     .filter(([name]) => isForwardedUpstream(context, name))
     .map(([name, value]) => [name, value] as const);
   return [
     ...forwarded,
     ...context.origin.forwardedFields,
+    ...(prefix === '' ? [] : [['X-Forwarded-Prefix', prefix] as const]),
     ['X-Request-ID', context.requestId],
     ['traceparent', context.traceparent],
   ];

@@ -1,6 +1,7 @@
 import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { httpDate } from '../http1/http-date';
 import { reasonPhrase } from '../http1/reason-phrase';
 import type { LocalHandler } from '../model/decision';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
@@ -9,6 +10,7 @@ import type { RequestHandler } from './client-stream';
 import { canKeepAlive, connectionValue, type Exchange, sendContinueIfExpected } from './exchange';
 import { localRequest } from './local-request';
 import { sendProblem } from './problem-response';
+import { withRestoredAddresses } from './restored-addresses';
 
 /** A handler within this process, and its limits. */
 export interface LocalResponder {
@@ -69,10 +71,11 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
 
   async function respond() {
     const body = bodyStream?.stream ?? (parts.length > 0 ? Buffer.concat(parts) : null);
-    const response = await responder.respond(
-      localRequest(context, responder.target, body, aborted.signal),
+    const answer = await responder.respond(
+      localRequest(exchange, responder.target, body, aborted.signal),
       context.origin.address,
     );
+    const response = withRestoredAddresses(exchange, answer);
     if (isOver) {
       await response.body?.cancel();
       return;
@@ -194,7 +197,7 @@ function headText(
     if (plan.stripCrossOrigin && name.startsWith('access-control-')) return;
     if (!WRITTEN_BY_GATEWAY.has(name)) text += `${name}: ${value}\r\n`;
   });
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
+  text += `Date: ${httpDate()}\r\nX-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }

@@ -13,6 +13,8 @@ export interface ForwardDecision {
   readonly route: string;
   /** Path and query to send upstream. */
   readonly target: string;
+  /** What was cut from the path: version, service's prefix, or both; empty for nothing. */
+  readonly prefix: string;
   readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
@@ -36,6 +38,8 @@ export interface TranscodeDecision {
   readonly rateLimit?: RateLimitName | undefined;
   /** Path and query as the service knows them. */
   readonly target: string;
+  /** What was cut from the path, as for forwarded requests. */
+  readonly prefix: string;
   /** Whether `respond` reads the body as a stream instead of buffered. */
   readonly streamsBody: boolean;
   readonly respond: LocalHandler;
@@ -48,7 +52,7 @@ export interface LocalDecision {
   readonly page: string;
   /** Path and query as the page knows them. */
   readonly target: string;
-  /** What the path began with at the gateway, like `/v1`; empty at the root. */
+  /** The version the path began with; empty for none. The pages are at the root, too, so the gateway's name is not kept. */
   readonly prefix: string;
 }
 

@@ -3,6 +3,7 @@ import type { RequestHandler } from '../downstream/client-stream';
 import { canKeepAlive, connectionValue, sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
 import { interimHeadText, responseHeadText } from '../downstream/response-head';
+import { completedResponse } from '../downstream/restored-addresses';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { framingForClient, NO_BODY } from '../http1/framing';
 import type { HeaderList, IncomingResponse } from '../http1/message';
@@ -154,21 +155,23 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   // Respond: events of the upstream request.
 
-  interim(from: UpstreamRequest, response: IncomingResponse) {
+  interim(from: UpstreamRequest, received: IncomingResponse) {
     const { client, context } = this.exchange;
+    const response = completedResponse(this.exchange, received);
     if (response.status === 101) this.switchProtocols(from, response);
     else if (context.request.head.httpVersion === '1.1')
       client.push(interimHeadText(this.exchange, response));
   }
 
-  responded(from: UpstreamRequest, response: IncomingResponse) {
+  responded(from: UpstreamRequest, received: IncomingResponse) {
     const { exchange, attempts } = this;
     const { client, context, plan } = exchange;
-    const { status } = response;
+    const { status } = received;
     if (this.isIdempotent && RETRIABLE_STATUSES.has(status)) {
       if (attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
     }
     this.commit(from, status);
+    const response = completedResponse(exchange, received);
     const framing = framingForClient(response.framing, context.request.head.httpVersion);
     this.keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);

@@ -83,6 +83,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
       route: '/test',
       target: head.target,
+      prefix: '',
       limits: {
         bodyBytes: 100 * 1024 * 1024,
         tryTimeoutMs: 5_000,

@@ -14,6 +14,7 @@ import { createAllowedMethods, isKnownMethod, SERVER_METHODS } from './allowed-m
 import type { Directory } from './directory';
 import { createOwnPages, type LocalRoute, type OwnPage } from './own-pages';
 import { readTarget } from './path';
+import { versionEnd } from './version';
 import { withPermit } from './with-permit';
 
 /**
@@ -36,7 +37,7 @@ export function createDecide(
     if (method === 'OPTIONS') return options(methods);
     if (methods.includes(method)) {
       const target = belowPrefix(path.slice(cut)) + query;
-      return { kind: 'local', page: pattern, target, prefix: path.slice(0, cut) };
+      return { kind: 'local', page: pattern, target, prefix: path.slice(0, versionEnd(path)) };
     }
     return isKnownMethod(directory, method) ? notAllowed(methods) : NOT_IMPLEMENTED;
   }
@@ -59,6 +60,7 @@ export function createDecide(
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
     const { limits, rateLimit, transcoded } = match;
+    const prefix = match.cut === 0 ? '' : path.slice(0, match.cut);
     const upstreamTarget = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
     if (transcoded !== undefined && service.servesGrpc) {
       const { requestTimeoutMs: timeoutMs } = limits;
@@ -70,6 +72,7 @@ export function createDecide(
         limits,
         rateLimit,
         target: upstreamTarget,
+        prefix,
         streamsBody: transcoded.upload !== null,
         respond: transcoder(request, service.breaker, transcode),
       };
@@ -79,6 +82,7 @@ export function createDecide(
       service: match.service,
       route: match.pattern,
       target: upstreamTarget,
+      prefix,
       limits,
       rateLimit,
       breaker: service.breaker,

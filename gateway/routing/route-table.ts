@@ -30,6 +30,10 @@ export interface RouteTable {
   find(method: string, path: string): Match | undefined;
   /** The methods of this path: for `Allow`. Empty for an unknown path. */
   methods(path: string): string[];
+  /** The pattern under which a service serves a path as its own resource, prefixes apart. */
+  patternOf(service: string, path: string): string | undefined;
+  /** Whether a service has a route at a path or below it, besides one for everything. */
+  hasRouteBelow(service: string, path: string): boolean;
   /** Whether a route of any service has this method. */
   knowsMethod(method: string): boolean;
   /** Whether a service's route is served at its own path, and not only below a prefix. */
@@ -52,6 +56,8 @@ export function createRouteTable(
 ): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
+  const byService = new Map<string, Router<Match>>();
+  const routesOf = new Map(services.map(({ name, routes }) => [name, routes]));
   const rooted = new Set<string>();
   const methods = new Set(services.flatMap(({ routes }) => routes.map(({ method }) => method)));
 
@@ -64,6 +70,7 @@ export function createRouteTable(
   }
   for (const service of services) {
     const router = routerBelowPrefix(service, findTranscoded);
+    byService.set(service.name, router);
     for (const prefix of [service.name, ...service.prefixes]) {
       if (prefixed.has(prefix)) continue;
       prefixed.set(prefix, router);
@@ -97,6 +104,10 @@ export function createRouteTable(
       const below = version === 0 ? [] : methodsFrom(version, path);
       return [...new Set([...methodsFrom(0, path), ...below])].sort();
     },
+    patternOf: (service, path) => byService.get(service)?.find('GET', path, 0)?.pattern,
+    hasRouteBelow: (service, path) =>
+      routesOf.get(service)?.some((route) => route.path === path || route.path.startsWith(`${path}/`)) ??
+      false,
     knowsMethod: (method) => methods.has(method),
     isRoot: (service, method, pattern) => rooted.has(`${service} ${method} ${pattern}`),
   };

@@ -4,8 +4,8 @@ import { readEnv, text } from '#kit/config/environment';
 import { serviceFields, streamFields, streamLimits } from '#kit/config/fields';
 import { sleep } from '#kit/core/back-off';
 import { access } from '#kit/http/access';
-import { createEventStreams, streamRequestOf } from '#kit/http/streams/event-streams';
 import { platform } from '#kit/http/platform';
+import { createEventStreams, streamRequestOf } from '#kit/http/streams/event-streams';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 
