@@ -38,8 +38,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const tls = tlsFiles(env);
   const registry = watchRegistry(runtime, {
     urls: env.REGISTRY_URL,
-    token: env.REGISTRY_TOKEN,
-    acknowledges: true,
+    acknowledges: { token: env.REGISTRY_TOKEN },
   });
   // Only for token revocations, which otherwise take effect within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });

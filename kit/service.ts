@@ -44,13 +44,12 @@ export async function startService(
   env: ProcessEnvironment &
     TokenEnvironment & {
       readonly REGISTRY_URL: readonly string[];
-      readonly REGISTRY_TOKEN: string | undefined;
       readonly AMQP_URL: string;
       readonly INTERNAL_SECRET: string;
     },
 ): Promise<ServiceProcess> {
   const runtime = await startProcess(name, env);
-  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL, token: env.REGISTRY_TOKEN });
+  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
   const internalSecret = env.INTERNAL_SECRET;
   return {

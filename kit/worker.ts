@@ -45,7 +45,6 @@ type WorkerEnvironment = Parameters<typeof startProcess>[1] & {
   readonly HOST: string;
   readonly PORT: number;
   readonly REGISTRY_URL: readonly string[];
-  readonly REGISTRY_TOKEN: string | undefined;
   readonly INTERNAL_SECRET: string;
 };
 
@@ -127,7 +126,7 @@ export async function startEventWorker(
 
 async function startWorker(name: string, env: WorkerEnvironment): Promise<WorkerProcess> {
   const runtime = await startProcess(name, env);
-  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL, token: env.REGISTRY_TOKEN });
+  const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
   const internalSecret = env.INTERNAL_SECRET;
   return {
     runtime,

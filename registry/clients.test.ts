@@ -153,7 +153,7 @@ test('a deregistration waits for an acknowledging watcher', async () => {
   const lease = await registerClient('leaving', [url]);
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [url],
-    acknowledges: true,
+    acknowledges: { token: undefined },
   });
   let acknowledged = '';
   client.acknowledgeDrains((service) => service === acknowledged);
@@ -171,7 +171,7 @@ test('a registry that crashes during a drain does not block the deregistration',
   await lease.registered;
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [running.url],
-    acknowledges: true,
+    acknowledges: { token: undefined },
   });
   client.acknowledgeDrains(() => false);
   await client.ready;

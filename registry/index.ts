@@ -6,9 +6,9 @@ import {
   Registered,
   Registration,
 } from '#contracts/registry';
+import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
-import { bearerOf } from './access/credentials';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import {
@@ -58,10 +58,14 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       response: { 200: ServiceListing },
       detail: publicRoute('Get a service and its instances'),
     })
-    .get('/watch', ({ query, request, server }) => watch(deps, query, { request, server }), {
-      query: WatchQuery,
-      detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
-    })
+    .get(
+      '/watch',
+      ({ query, request, server }) => watch(deps, query, bearerOf(request), { request, server }),
+      {
+        query: WatchQuery,
+        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
+      },
+    )
     .post(
       '/register',
       ({ body, request, set }) => {
@@ -134,5 +138,8 @@ const HeartbeatBody = t.Optional(Heartbeat);
 
 const publicRoute = (summary: string) => ({ summary, 'x-access': 'public' });
 const secured = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
+
+const bearerOf = (request: Request): string | undefined =>
+  parseBearer(request.headers.get('authorization')) ?? undefined;
 
 const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });

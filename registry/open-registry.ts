@@ -15,7 +15,7 @@ import { createWatchers } from './watch/watchers';
 
 /** An instance expires at most a fifth of a heartbeat interval late. */
 const SWEEPS_PER_HEARTBEAT = 5;
-/** Open watches and long polls: of all clients, and of one address without the registry's token. */
+/** Maximum open watches and long polls: of all clients, and of one address that is no gateway. */
 export interface WatcherLimits {
   readonly maximum: number;
   readonly perAddress: number;
@@ -75,7 +75,7 @@ export async function openRegistry(
     version,
     table,
     watchers,
-    streams: createStreamShares(streamLimits(options.watchers ?? DEFAULT_WATCHERS, token)),
+    streams: createStreamShares(streamLimits(options.watchers ?? DEFAULT_WATCHERS)),
     drains,
     countDrain: (outcome) => drainCounter.inc({ outcome }),
     replication,
@@ -92,10 +92,10 @@ export async function openRegistry(
   return deps;
 }
 
-/** Half of the places are kept for processes of the system, where a token tells them from strangers. */
-const streamLimits = ({ maximum, perAddress }: WatcherLimits, token: string | undefined) => ({
+/** A tenth of the places is kept for gateways. */
+const streamLimits = ({ maximum, perAddress }: WatcherLimits) => ({
   maximum,
-  anonymous: token === undefined ? maximum : Math.floor(maximum / 2),
+  anonymous: Math.max(1, Math.floor(maximum * 0.9)),
   perAddress,
   perPerson: maximum,
 });

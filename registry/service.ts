@@ -1,6 +1,6 @@
 import type { Heartbeat, InstanceState, Registered, Registration } from '#contracts/registry';
 import type { StreamContext } from '#kit/http/streams/event-stream-response';
-import { leaseError, requireBearer, requireRegistryToken, streamOwner } from './access/credentials';
+import { leaseError, requireBearer, requireRegistryToken } from './access/credentials';
 import type { RegistryDeps } from './deps';
 import { countByState, instancesOf } from './metrics';
 import {
@@ -11,6 +11,7 @@ import {
   type ServicesQuery,
   ServiceUnknown,
 } from './model';
+import { streamOwner } from './watch/stream-owner';
 
 /** The longest long poll, so that no proxy on the way times out first. */
 const MAX_WAIT_MS = 60_000;
@@ -70,7 +71,7 @@ export async function readServices(
     query.index === table.revision() && (query.epoch === undefined || query.epoch === table.epoch);
   const waitMs = Math.min(parseDurationMs(query.wait), MAX_WAIT_MS);
   if (isCurrent && waitMs > 0 && request.method !== 'HEAD') {
-    const release = streams.acquire(streamOwner(deps.token, context));
+    const release = streams.acquire(streamOwner(context, false));
     await watchers.waitForChange(waitMs, request.signal).finally(release);
   }
   return deps.listing();

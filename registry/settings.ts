@@ -10,7 +10,7 @@ export const registryFields = {
   REGISTRY_REDIS_URL: optionalText(),
   /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
-  /** Maximum open watches and long polls, and those of one address without the token. */
+  /** Maximum open watches and long polls, and those of one address that is no gateway. */
   REGISTRY_WATCHERS_MAX: integer(DEFAULT_WATCHERS.maximum, { min: 1, max: 100_000 }),
   REGISTRY_WATCHERS_PER_ADDRESS: integer(DEFAULT_WATCHERS.perAddress, { min: 1, max: 100_000 }),
 };

@@ -39,12 +39,11 @@ export interface RegistryClient {
  * work. While no registry responds, the last view is used and `/readyz` shows its age.
  *
  * @param options.urls registry replicas, tried in turn
- * @param options.token the REGISTRY_TOKEN, where the registry has one: for a place that strangers cannot take
- * @param options.acknowledges makes drains wait for this process, which the registry allows with its token only
+ * @param options.acknowledges makes drains wait for this process; with the REGISTRY_TOKEN, where the registry requires one
  */
 export function watchRegistry(
   runtime: Runtime,
-  options: { urls: readonly string[]; token?: string | undefined; acknowledges?: boolean },
+  options: { urls: readonly string[]; acknowledges?: { token: string | undefined } },
 ): RegistryClient {
   const now = () => performance.now();
   const view = createRegistryView(now);
@@ -85,9 +84,9 @@ export function watchRegistry(
       first.resolve();
     },
     apply: (change) => notify(view.apply(change)),
-    token: options.token,
     ...(options.acknowledges && {
       acknowledging: {
+        token: options.acknowledges.token,
         onSession(current) {
           session = current;
           drains?.setSession(current);

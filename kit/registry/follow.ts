@@ -27,10 +27,9 @@ export interface Follower {
   confirmedSince(ms: number): boolean;
   replace(snapshot: ServicesSnapshot): void;
   apply(change: ServiceChange): void;
-  /** The REGISTRY_TOKEN: strangers do not use up the watches of those who send it. */
-  readonly token?: string | undefined;
-  /** Set where drains are acknowledged: a listener for each session and its end. */
+  /** Set where drains are acknowledged: the REGISTRY_TOKEN, and a listener for each session and its end. */
   readonly acknowledging?: {
+    readonly token: string | undefined;
     onSession(session: WatcherSession | undefined): void;
   };
 }
@@ -85,7 +84,7 @@ async function watch(url: string, follower: Follower): Promise<void> {
     const response = await fetch(new URL(acknowledging ? '/watch?acknowledges=true' : '/watch', url), {
       headers: {
         accept: 'text/event-stream',
-        ...authorizationOf(follower),
+        ...(acknowledging?.token !== undefined && { authorization: `Bearer ${acknowledging.token}` }),
         ...(epoch !== '' && { 'last-event-id': `${epoch}:${revision}` }),
       },
       signal: silence.signal,
@@ -122,7 +121,6 @@ async function poll(url: string, follower: Follower): Promise<void> {
     const address = new URL('/services', url);
     if (!isFirst) address.search = `index=${revision}&epoch=${epoch}&wait=${POLL_WAIT_SECONDS}s`;
     const response = await fetch(address, {
-      headers: authorizationOf(follower),
       signal: AbortSignal.any([
         follower.signal,
         AbortSignal.timeout(isFirst ? FIRST_POLL_TIMEOUT_MS : POLL_TIMEOUT_MS),
@@ -134,9 +132,6 @@ async function poll(url: string, follower: Follower): Promise<void> {
     isFirst = false;
   }
 }
-
-const authorizationOf = ({ token }: Follower): Record<string, string> =>
-  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 const snapshots = TypeCompiler.Compile(ServicesSnapshot);
 const changes = TypeCompiler.Compile(ServiceChange);

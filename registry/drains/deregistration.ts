@@ -1,14 +1,9 @@
 import type { IncompleteDrain, Instance } from '#contracts/registry';
 import { eventStreamResponse, type StreamContext } from '#kit/http/streams/event-stream-response';
-import {
-  bearerOf,
-  leaseError,
-  requireBearer,
-  requireRegistryToken,
-  streamOwner,
-} from '../access/credentials';
+import { leaseError, requireBearer, requireRegistryToken } from '../access/credentials';
 import type { RegistryDeps } from '../deps';
 import { type DeregisterQuery, parseDurationMs, WatcherUnknown, type WatchQuery } from '../model';
+import { streamOwner } from '../watch/stream-owner';
 import type { DrainProgress } from './drains';
 
 /** The default and the longest wait for a drain: no proxy or process manager waits longer than a minute. */
@@ -60,12 +55,18 @@ function drain(deps: RegistryDeps, instance: Instance, secret: string, timeout: 
  *
  * @throws TooManyStreams, StreamShareExceeded, CredentialsMissing
  */
-export function watch(deps: RegistryDeps, { acknowledges }: WatchQuery, context: StreamContext): Response {
+export function watch(
+  deps: RegistryDeps,
+  { acknowledges }: WatchQuery,
+  bearer: string | undefined,
+  context: StreamContext,
+): Response {
   const { watchers, drains } = deps;
   // Drains wait for acknowledging watchers: not every client that can reach this port may delay them.
-  if (acknowledges) requireRegistryToken(deps.token, bearerOf(context.request));
+  if (acknowledges) requireRegistryToken(deps.token, bearer);
+  const owner = streamOwner(context, acknowledges === true && deps.token !== undefined);
   const lastEventId = context.request.headers.get('last-event-id');
-  return eventStreamResponse(context, streamOwner(deps.token, context), deps.streams, (release) => {
+  return eventStreamResponse(context, owner, deps.streams, (release) => {
     if (!acknowledges) return watchers.open({ lastEventId, ended: release });
     const { token, end } = drains.connect();
     const ended = () => {

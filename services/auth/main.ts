@@ -41,7 +41,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.AUTH_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL, token: env.REGISTRY_TOKEN });
+const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
 const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const settings = tokenSettings(env);
