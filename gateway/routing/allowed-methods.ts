@@ -13,8 +13,8 @@ export const SERVER_METHODS: readonly string[] = [...ANY_METHOD, 'OPTIONS'].sort
 const STANDARD = new Set(SERVER_METHODS);
 
 /**
- * Whether a method is one of the standard ones, or of a route of any service. Others are answered with 501 (RFC 9110, 9.1):
- * there is no path they could be used for.
+ * Whether a method is one of the standard ones, or of a route of any service. The gateway's own pages answer others with 501
+ * (RFC 9110, 9.1): there is no path they could be used for.
  */
 export const isKnownMethod = (directory: Pick<Directory, 'routes'>, method: string): boolean =>
   STANDARD.has(method) || directory.routes().knowsMethod(method);

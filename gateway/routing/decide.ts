@@ -52,7 +52,6 @@ export function createDecide(
     const routes = directory.routes();
     const match = routes.find(method, path);
     if (match === undefined) {
-      if (!isKnownMethod(directory, method)) return NOT_IMPLEMENTED;
       const methods = routes.methods(path);
       if (methods.length === 0) return directory.isSettled() ? NOT_FOUND : NOT_READY;
       return method === 'OPTIONS' ? options(allowed(path)) : notAllowed(methods);
