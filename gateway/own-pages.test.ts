@@ -129,4 +129,4 @@ for (const [name, way] of Object.entries(WAYS_IN))
         })),
       );
     }
-  }, 20_000);
+  }, 30_000);

@@ -60,7 +60,7 @@ beforeAll(async () => {
   expect(registered.status).toBe(201);
   await eventually(async () => {
     for (const path of ['/birds/1', '/items/1']) expect((await fetch(gateway.url + path)).status).toBe(200);
-  }, 20_000);
+  }, 30_000);
 }, 30_000);
 
 afterAll(async () => {

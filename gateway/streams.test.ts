@@ -35,7 +35,7 @@ beforeAll(async () => {
     startProcess('gateway/main.ts', environment),
     startProcess('tests/support/named-service.ts', { ...environment, SERVICE: 'birds' }),
   ]);
-  await eventually(async () => expect((await fetch(`${gateway.url}/birds/1`)).status).toBe(200), 20_000);
+  await eventually(async () => expect((await fetch(`${gateway.url}/birds/1`)).status).toBe(200), 30_000);
 }, 30_000);
 
 afterAll(async () => {
@@ -83,7 +83,7 @@ async function head(to: StartedProcess, path: string, count: number) {
   const connection = send(to, '127.0.0.1', `HEAD ${path} HTTP/1.1\r\nHost: gateway\r\n\r\n`.repeat(count));
   const responses = () =>
     readResponses(connection.text(), Array<string>(count).fill('HEAD'), connection.ended());
-  await eventually(() => expect(responses().length).toBe(count), 20_000);
+  await eventually(() => expect(responses().length).toBe(count), 30_000);
   connection.socket.destroy();
   return responses();
 }
