@@ -17,6 +17,7 @@ import { listenGateway } from './proxy/listener';
 import { createAllowedMethods, publicRoutes } from './routing/allowed-methods';
 import { createDecide } from './routing/decide';
 import { createDirectory, type Directory } from './routing/directory';
+import { createPathRestorer } from './routing/path-restorer';
 import { createResilienceReport } from './routing/resilience-report';
 import type { GatewayEnvironment } from './settings';
 import { readContracts } from './transcoding/contracts';
@@ -77,6 +78,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     port: env.PORT,
     decide: createDecide(directory, app.routes, transcode),
     handleLocally: async (request) => app.fetch(request),
+    restorer: createPathRestorer(directory),
     revision: directory.revision,
     admission: await openAdmission(runtime, env, tokens, {
       allowed: createAllowedMethods(directory, app.routes),

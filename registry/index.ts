@@ -9,7 +9,6 @@ import {
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
-import { eventStreamResponse } from '#kit/http/sse';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import {
@@ -45,10 +44,14 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       response: { 200: Status },
       detail: publicRoute('Get the status of the registry'),
     })
-    .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
-      query: ServicesQuery,
-      detail: publicRoute('List all services, at once or on the next change (long poll)'),
-    })
+    .get(
+      '/services',
+      async ({ query, request, server }) => json(await readServices(deps, query, { request, server })),
+      {
+        query: ServicesQuery,
+        detail: publicRoute('List all services, at once or on the next change (long poll)'),
+      },
+    )
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
       params: ServiceParams,
       query: ServiceQuery,
@@ -57,12 +60,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
     })
     .get(
       '/watch',
-      ({ query, request, server }) => {
-        server?.timeout(request, 0);
-        return eventStreamResponse(
-          watch(deps, query, bearerOf(request), request.headers.get('last-event-id')),
-        );
-      },
+      ({ query, request, server }) => watch(deps, query, bearerOf(request), { request, server }),
       {
         query: WatchQuery,
         detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),

@@ -13,6 +13,7 @@ const runtime = await startProcess('registry', env);
 const deps = await openRegistry(runtime, {
   token: env.REGISTRY_TOKEN || undefined,
   addressPolicy: createAddressPolicy(env.REGISTRY_ALLOWED_HOSTS),
+  watchers: { maximum: env.REGISTRY_WATCHERS_MAX, perAddress: env.REGISTRY_WATCHERS_PER_ADDRESS },
   ...(env.REGISTRY_REDIS_URL && {
     redis: { url: env.REGISTRY_REDIS_URL, group: env.REGISTRY_GROUP },
   }),

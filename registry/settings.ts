@@ -1,5 +1,6 @@
-import { type Field, optionalText, text } from '#kit/config/environment';
+import { type Field, integer, optionalText, text } from '#kit/config/environment';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
+import { DEFAULT_WATCHERS } from './open-registry';
 
 /** The registry's own environment variables. In production the first two must be set. */
 export const registryFields = {
@@ -9,6 +10,9 @@ export const registryFields = {
   REGISTRY_REDIS_URL: optionalText(),
   /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
+  /** Maximum open watches and long polls, and those of one address that is no gateway. */
+  REGISTRY_WATCHERS_MAX: integer(DEFAULT_WATCHERS.maximum, { min: 1, max: 100_000 }),
+  REGISTRY_WATCHERS_PER_ADDRESS: integer(DEFAULT_WATCHERS.perAddress, { min: 1, max: 100_000 }),
 };
 
 /** Empty: registration needs no token, as in development. */

@@ -338,6 +338,13 @@ describe('the text', () => {
     expect(short).toEqual([]);
   });
 
+  test('event streams begin in one place only, which charges them to an owner and never runs them for HEAD', async () => {
+    const starting: string[] = [];
+    for (const file of production)
+      if (/'?content-type'?: 'text\/event-stream/i.test(await textOf(file))) starting.push(file);
+    expect(starting).toEqual(['kit/http/streams/event-stream-response.ts']);
+  });
+
   test('file names are kebab-case', () => {
     expect(
       sources.filter((file) => !/^[a-z0-9]+([.-][a-z0-9]+)*\.ts$/.test(file.split('/').at(-1) ?? '')),

@@ -125,7 +125,7 @@ const isPublicToPages = (decision: Decision): boolean =>
 
 /** Probes, and preflights of origins that nothing is allowed to: they are answered as any OPTIONS is. */
 const isExempt = (decision: Decision, head: RequestHead): boolean =>
-  (decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(head.target)) ||
+  (decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(decision.page)) ||
   (decision.kind === 'options' && isPreflight(head));
 
 /** Formatted once per revision, not per request. */

@@ -25,7 +25,14 @@ function contextOf(target: string, method = 'GET', more: readonly HeaderLine[] =
       upgradesToWebSocket: false,
       connectionOptions: null,
     },
-    origin: { address: '203.0.113.7', protocol: 'http', host: 'a', forwardedFields: [], forwardedLines: '' },
+    origin: {
+      address: '203.0.113.7',
+      protocol: 'http',
+      host: 'a',
+      prefix: '',
+      forwardedFields: [],
+      forwardedLines: '',
+    },
     requestId: 'request-1',
     traceId: '',
     traceparent: '',
@@ -36,7 +43,8 @@ function contextOf(target: string, method = 'GET', more: readonly HeaderLine[] =
   };
 }
 
-const LOCAL: Decision = { kind: 'local' };
+const ownPage = (page: string): Decision => ({ kind: 'local', page, target: page, prefix: '' });
+const LOCAL = ownPage('/');
 const SIGN_IN: Decision = {
   kind: 'transcode',
   service: 'auth',
@@ -44,6 +52,7 @@ const SIGN_IN: Decision = {
   limits: { bodyBytes: 1, requestTimeoutMs: 1, tryTimeoutMs: 1, hedgeMs: 0 },
   rateLimit: 'sign-in',
   target: '/auth/login',
+  prefix: '',
   streamsBody: false,
   respond: () => Promise.reject(new Error('not called')),
 };
@@ -76,8 +85,9 @@ test('probes are exempt from rate limits, other local routes are not', () => {
   const problem = new RateLimited();
   const rateLimits = limitsWith(null, { headerLines: '', problem });
   const { admit } = admissionWith({ rateLimits });
-  expect(admit(contextOf('/readyz'), LOCAL).kind).toBe('admit');
-  expect(admit(contextOf('/routes'), LOCAL)).toMatchObject({ kind: 'reject', problem });
+  for (const target of ['/readyz', '/readyz/', '/v1/readyz'])
+    expect(admit(contextOf(target), ownPage('/readyz')).kind).toBe('admit');
+  expect(admit(contextOf('/routes'), ownPage('/routes'))).toMatchObject({ kind: 'reject', problem });
 });
 
 test('a preflight is answered before any limit', () => {

@@ -63,7 +63,8 @@ export function createResponseCache(
     if (method === 'OPTIONS' || isUncacheable(context)) return BYPASS;
     const [path, query] = splitTarget(decision.target);
     const directives = requestDirectives(headers);
-    const authority = `${context.origin.protocol}://${context.origin.host ?? ''}`;
+    const { protocol, host, prefix } = context.origin;
+    const authority = `${protocol}://${host ?? ''}${prefix}${decision.prefix}`;
     const isVariant = (response: CachedResponse) =>
       response.service === decision.service &&
       response.route === decision.route &&

@@ -40,6 +40,7 @@ export function createClientConnection(
   /** Whether an interim response can be sent: to HTTP/1.1, and before any part of the response. */
   let canProbe = false;
   let isTunnel = false;
+  let endsWithClient = false;
   /** Whether the next request waits until the previous response has been sent: backpressure to pipelining clients. */
   let awaitsFlush = false;
   let hasHeadStarted = true;
@@ -83,6 +84,9 @@ export function createClientConnection(
     resume: readBuffer.resume,
     finish,
     abort: terminate,
+    endWithClient() {
+      endsWithClient = true;
+    },
     upgrade(next) {
       isTunnel = true;
       mode = 'body';
@@ -144,6 +148,7 @@ export function createClientConnection(
     decoder = isBodyless ? null : createBodyDecoder(request.framing);
     mode = isBodyless || decoder?.done ? 'response' : 'body';
     bytesInWindow = 0;
+    endsWithClient = false;
     canProbe = request.head.httpVersion === '1.1';
     if (mode === 'body') readDeadline.set(limits.bodyProgressMs);
     else if (hasClientEnded) readDeadline.set(limits.probeMs);
@@ -265,6 +270,7 @@ export function createClientConnection(
     ended() {
       hasClientEnded = true;
       if (isTunnel) handler?.end();
+      else if (mode === 'response' && endsWithClient) terminate();
       else if (mode === 'response') readDeadline.set(limits.probeMs);
       else if (mode === 'linger') closing.clientEnded();
       else endOfInput();

@@ -2,6 +2,7 @@ import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { listOf } from '../http1/field-lines';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { httpDate } from '../http1/http-date';
 import { reasonPhrase } from '../http1/reason-phrase';
 import { knownEntityTag } from '../model/content-coding';
 import type { LocalHandler } from '../model/decision';
@@ -16,12 +17,15 @@ import { canKeepAlive, connectionValue, type Exchange, sendContinueIfExpected } 
 import { localRequest } from './local-request';
 import { sendProblem } from './problem-response';
 import type { WrittenResponse } from './response-head';
+import { withRestoredAddresses } from './restored-addresses';
 
 /** A handler within this process, and its limits. */
 export interface LocalResponder {
   /** Route in logs and metrics. */
   readonly route: string;
   readonly service?: string;
+  /** Path and query as the handler knows them. */
+  readonly target: string;
   readonly bodyBytes: number;
   /** From the last byte of the request to the response. */
   readonly timeoutMs: number;
@@ -75,10 +79,11 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
 
   async function respond() {
     const body = bodyStream?.stream ?? (parts.length > 0 ? Buffer.concat(parts) : null);
-    const response = await responder.respond(
-      localRequest(context, body, aborted.signal),
+    const answer = await responder.respond(
+      localRequest(exchange, responder.target, body, aborted.signal),
       context.origin.address,
     );
+    const response = withRestoredAddresses(exchange, answer);
     if (isOver) {
       await response.body?.cancel();
       return;
@@ -216,7 +221,7 @@ function headText(
     const line = `${name}: ${sent}\r\n`;
     text += coding === null ? line : codedLine([name, value, line], coding);
   });
-  text += `${compression.lines}Date: ${new Date().toUTCString()}\r\n`;
+  text += `${compression.lines}Date: ${httpDate()}\r\n`;
   text += `X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;

@@ -7,6 +7,7 @@ export const UpstreamBadResponse = defineProblem('upstream.bad-response', 502, '
 export const LoopDetected = defineProblem('request.loop', 508, 'Loop detected');
 export const RequestTimeout = defineProblem('request.timeout', 408, 'Request timeout');
 export const AmbiguousPath = defineProblem('request.path-refused', 400, 'Ambiguous request path');
+export const NotImplemented = defineProblem('request.not-implemented', 501, 'Not implemented');
 export const RateLimited = defineProblem('rate.limited', 429, 'Rate limit exceeded');
 export const NotCached = defineProblem('cache.nothing-kept', 504, 'No cached response');
 export const UnknownRequest = defineProblem('explain.unknown-request', 404, 'Request not found');

@@ -95,18 +95,23 @@ const LINKS = {
   explain: '/explain/{request_id}',
 };
 
-/** The public status: services and their states, without addresses. */
+/**
+ * The public status: services and their states, without addresses.
+ *
+ * @param prefix what the links begin with: what was cut from the path of the request
+ */
 export const gatewayStatus = (
   directory: Directory,
   version: string,
   registryAgeMs: number,
+  prefix: string,
 ): GatewayStatus => ({
   name: 'Rookery gateway',
   version,
   registry_age_ms: wholeMs(registryAgeMs),
   services: byName(directory, (service) => ({
     state: stateOf(service),
-    docs: `/${service.name}/docs`,
+    docs: `${prefix}/${service.name}/docs`,
     instances: service.instances.map((one) => ({
       instance_id: one.instance_id,
       version: one.version,
@@ -114,7 +119,7 @@ export const gatewayStatus = (
       since: one.registered_at,
     })),
   })),
-  links: LINKS,
+  links: Object.fromEntries(Object.entries(LINKS).map(([name, path]) => [name, prefix + path])),
 });
 
 /** The operators' view: every route with its service, every instance with its load in all workers. */

@@ -3,6 +3,7 @@ import type { RequestHandler } from '../downstream/client-stream';
 import { sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
 import { interimHeadText } from '../downstream/response-head';
+import { completedResponse } from '../downstream/restored-addresses';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import { isEventStream } from '../http1/response-head';
 import type { AttemptResult } from '../model/attempt';
@@ -159,8 +160,9 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   // Respond: events of the upstream request.
 
-  interim(from: UpstreamRequest, response: IncomingResponse) {
+  interim(from: UpstreamRequest, received: IncomingResponse) {
     const { client, context } = this.exchange;
+    const response = completedResponse(this.exchange, received);
     if (response.status === 101) this.switchProtocols(from, response);
     else if (context.request.head.httpVersion === '1.1')
       client.push(interimHeadText(this.exchange, response));
@@ -172,16 +174,20 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       this.awaitHead(this.timeLeftMs());
   }
 
-  responded(from: UpstreamRequest, response: IncomingResponse) {
+  responded(from: UpstreamRequest, received: IncomingResponse) {
     const { attempts } = this;
-    const { plan } = this.exchange;
-    const { status } = response;
+    const { client, plan } = this.exchange;
+    const { status } = received;
     if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
       if (attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
     }
     this.commit(from, status);
+    const response = completedResponse(this.exchange, received);
     // A response with a length has an end.
-    if (response.framing.kind !== 'length' && isEventStream(response)) from.attempt.detach();
+    if (response.framing.kind !== 'length' && isEventStream(response)) {
+      from.attempt.detach();
+      client.endWithClient();
+    }
     this.writer.begin(response, from.isWhole);
     plan.recorder?.begin(response);
     this.permit.release('responded');

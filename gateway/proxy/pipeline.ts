@@ -8,7 +8,7 @@ import { sendOptions } from '../downstream/options-response';
 import { sendProblem } from '../downstream/problem-response';
 import { listOf } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/message';
-import type { Decision, TranscodeDecision } from '../model/decision';
+import type { Decision, LocalDecision, TranscodeDecision } from '../model/decision';
 import { LOCAL_ROUTE } from '../model/outcome';
 import { LoopDetected, UpstreamTimeout } from '../model/problems';
 import { isLoop } from '../model/via';
@@ -65,16 +65,18 @@ function respond(exchange: ProxyExchange, admission: AdmissionDecision): Request
   }
   if (isDecided(exchange, 'transcode')) return respondTranscoded(exchange);
   if (isDecided(exchange, 'options')) return options(exchange, exchange.decision.lines);
-  if (isDecided(exchange, 'reject')) return reject(exchange, exchange.decision.problem);
-  return respondAsGateway(exchange);
+  if (isDecided(exchange, 'local')) return respondAsGateway(exchange);
+  const { decision } = exchange;
+  return reject(exchange, decision.kind === 'reject' ? decision.problem : new InternalError());
 }
 
 /** Timeout of the gateway's own handler; streaming its response may take longer. */
 const LOCAL_TIMEOUT_MS = 30_000;
 
-const respondAsGateway = (exchange: ProxyExchange): RequestHandler =>
+const respondAsGateway = (exchange: ProxyExchange & { readonly decision: LocalDecision }): RequestHandler =>
   respondLocally(exchange, {
     route: LOCAL_ROUTE,
+    target: exchange.decision.target,
     bodyBytes: exchange.dataPlane.limits.localBodyBytes,
     timeoutMs: LOCAL_TIMEOUT_MS,
     streamsBody: false,
@@ -94,6 +96,7 @@ function respondTranscoded(
   return respondLocally(exchange, {
     route,
     service,
+    target,
     bodyBytes: limits.bodyBytes,
     timeoutMs: limits.requestTimeoutMs,
     streamsBody,

@@ -80,7 +80,8 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     detach: () => undefined,
   });
   const decide: Decide = (head) => {
-    if (head.target.startsWith('/own')) return { kind: 'local' };
+    if (head.target.startsWith('/own'))
+      return { kind: 'local', page: '/own', target: head.target, prefix: '' };
     return {
       kind: 'forward',
       service: 'test',
@@ -88,6 +89,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       route: '/test',
       ...setup.decision,
       target: head.target,
+      prefix: '',
       limits: {
         bodyBytes: 100 * 1024 * 1024,
         tryTimeoutMs: 5_000,

@@ -13,6 +13,7 @@ function transcodingTo(calls: string[]): Decide {
     service: target.startsWith('/auth') ? 'auth' : 'users',
     route: '/test',
     target,
+    prefix: '',
     limits: { bodyBytes: 1_000, requestTimeoutMs: 5_000, tryTimeoutMs: 5_000, hedgeMs: 0 },
     streamsBody: target === '/streamed',
     async respond(request) {

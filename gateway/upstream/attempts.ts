@@ -1,3 +1,4 @@
+import { cutPrefixOf } from '../downstream/restored-addresses';
 import type { Attempt, AttemptHistory, AttemptRecord, AttemptResult, NotRetried } from '../model/attempt';
 import { snapshotOf, withAttempt } from './attempt-history';
 import type { ForwardExchange } from './forward-exchange';
@@ -207,7 +208,7 @@ export class Attempts implements AttemptHistory {
       return null;
     }
     const { head, framing } = context.request;
-    const headText = requestHeadText(context, decision.target, attempt);
+    const headText = requestHeadText(context, decision.target, cutPrefixOf(this.exchange), attempt);
     const { holdMs } = dataPlane.limits;
     const sent = { method: head.method, headText, framing, holdMs };
     return startUpstreamRequest(connection, attempt, sent, this.events);

@@ -1,5 +1,6 @@
 import {
   choice,
+  type Environment,
   fraction,
   integer,
   optionalText,
@@ -99,6 +100,22 @@ export const archiveStorageFields = {
   ARCHIVES_STORAGE: text('.data/archives'),
   ARCHIVES_S3_BUCKET: text('rookery-archives'),
 };
+
+/** Open event streams of one process; `streamLimits` reads them. */
+export const streamFields = {
+  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
+  STREAMS_ANONYMOUS_MAX: integer(500, { min: 0, max: 100_000 }),
+  STREAMS_PER_ADDRESS: integer(100, { min: 0, max: 100_000 }),
+  STREAMS_PER_PERSON: integer(20, { min: 1, max: 100_000 }),
+};
+
+/** The limits of event streams, for `createEventStreams`. */
+export const streamLimits = (env: Environment<typeof streamFields>) => ({
+  maximum: env.STREAMS_MAX,
+  anonymous: env.STREAMS_ANONYMOUS_MAX,
+  perAddress: env.STREAMS_PER_ADDRESS,
+  perPerson: env.STREAMS_PER_PERSON,
+});
 
 export const smtpFields = {
   SMTP_HOST: text('127.0.0.1'),

@@ -3,6 +3,7 @@ import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
 import { matchesIfNoneMatch } from './etag';
 import { completeDocument, isRecord } from './openapi';
+import { pathOf } from './request-path';
 
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -28,7 +29,9 @@ export function docs(service: {
   else documents.onAfterHandle(complete).use(generated(service));
   return new Elysia({ name: 'docs' })
     .use(documents)
-    .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
+    .get('/docs', ({ request, set }) => documentationPage(`Rookery ${service.name}`, request, set), {
+      detail: hidden,
+    })
     .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
     .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
       detail: hidden,
@@ -56,26 +59,28 @@ const generated = (service: { name: string; version: string; description?: strin
     },
   });
 
-/** The page of Swagger UI; relative URLs make it work behind the gateway. */
+/** The page of Swagger UI; relative URLs make it work below every prefix, with a trailing slash as well. */
 function documentationPage(
   title: string,
+  request: Request,
   set: { headers: Record<string, string | number | undefined> },
 ): string {
   set.headers['content-type'] = 'text/html; charset=utf-8';
   set.headers['content-security-policy'] =
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+  const up = pathOf(request.url).endsWith('/') ? '../' : '';
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+<link rel="stylesheet" href="${up}docs/assets/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="docs/assets/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
+<script src="${up}docs/assets/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: '${up}openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
 </body>
 </html>
 `;

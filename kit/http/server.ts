@@ -55,7 +55,8 @@ export function serveHttp(
           sent,
           options.beginsTraces ?? !isProbePath(pathOf(request.url)),
         );
-        return withTrace(trace, () => app.fetch(request));
+        const response = withTrace(trace, () => app.fetch(request));
+        return request.method === 'HEAD' ? Promise.resolve(response).then(asHead) : response;
       },
       websocket: webSocketHandler,
       error(failure) {
@@ -87,6 +88,15 @@ export function serveHttp(
       clearTimeout(timer);
     },
   };
+}
+
+/** The framework states the length of what it sends for HEAD, but a stream has none (RFC 9110, 8.6). */
+function asHead(response: Response): Response {
+  const { headers } = response;
+  if (headers.get('content-type')?.startsWith('text/event-stream') !== true) return response;
+  headers.delete('content-length');
+  headers.set('transfer-encoding', 'chunked');
+  return response;
 }
 
 const isAddressInUse = (failure: unknown) =>
