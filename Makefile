@@ -30,7 +30,7 @@ seed: ## Add demo data to the running system (n=200: number of people)
 	$(BUN) scripts/seed.ts $(n)
 
 migrate: ## Migrate all databases
-	$(BUN) scripts/migrate.ts
+	$(BUN) migrate/main.ts
 
 migration: ## Generate the migration for a changed schema.ts (name=users as=add-nickname)
 	$(BUN) scripts/migration.ts "$(name)" "$(as)"
