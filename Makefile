@@ -71,8 +71,8 @@ docs: ## Generate docs/events.md and docs/errors.md
 deployment: ## Generate the deployment files from the Procfile
 	$(BUN) scripts/deployment.ts
 
-alerts: ## Provoke every Prometheus alert in a system of its own (takes minutes)
-	$(BUN) tests/alerts/main.ts
+alerts: ## Provoke every Prometheus alert in a system of its own (takes minutes; a=NoInstances: only this one)
+	$(BUN) tests/alerts/main.ts $(a)
 
 bench: ## Run the benchmarks (b=gateway: only this one)
 	$(BUN) bench/main.ts $(b)
