@@ -125,6 +125,17 @@ test('MariaDB creates a user for each database, whatever the password', () => {
   ]);
 });
 
+test('systemd starts every process from its bundle, and restarts none that is misconfigured', async () => {
+  const target = await textOf('deploy/systemd/rookery.target');
+  const instances = [...target.matchAll(/^Wants=rookery@(.*)\.service$/gm)].map(([, name = '']) => name);
+  // As systemd does for %I (systemd.unit(5), string escaping).
+  const folders = instances.map((name) => name.replaceAll('-', '/').replaceAll('\\x2d', '-'));
+  expect(folders).toEqual(processes.map(({ folder }) => folder));
+  const unit = await textOf('deploy/systemd/rookery@.service');
+  expect(unit).toContain(' dist/%I/main.js\n');
+  expect(unit).toContain('RestartPreventExitStatus=78');
+});
+
 describe('Kubernetes', () => {
   test('runs no container as root, unconfined, without requests, or with a writable root', async () => {
     const objects = [...(await objectsIn('processes.yaml')), ...(await objectsIn('migrate.yaml'))];

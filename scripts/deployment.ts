@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { composeFile } from './deployment/compose';
 import { migrationJob, objectsOf } from './deployment/kubernetes';
 import { type Deployed, deployedProcesses } from './deployment/processes';
+import { systemdTarget } from './deployment/systemd';
 
 const ROOT = join(import.meta.dir, '..');
 const HEADER =
@@ -19,6 +20,7 @@ export function deploymentFiles(procfile: string): Record<string, string> {
     'deploy/compose.yml': `${HEADER}${composeFile(processes)}\n`,
     'deploy/kubernetes/processes.yaml': `${HEADER}${processes.flatMap(objectsOf).map(yaml).join('\n---\n')}\n`,
     'deploy/kubernetes/migrate.yaml': `${HEADER}${yaml(migrationJob(processes))}\n`,
+    'deploy/systemd/rookery.target': `${HEADER}${systemdTarget(processes)}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
   };
 }
