@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { connectionsTo, untilUnused } from './connections';
+import { probeHttp } from './probes';
 import { until } from './processes';
 
 test('servers are in use while a process is connected to one of them', async () => {
@@ -20,4 +21,12 @@ test('servers are in use while a process is connected to one of them', async () 
   await waiting;
   expect(connectionsTo([server.port])).toBe(0);
   server.stop(true);
+});
+
+test('a probe leaves no connection behind', async () => {
+  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('up') });
+  const port = server.port ?? 0;
+  expect(await probeHttp(port)).toBe(true);
+  expect(await until(() => connectionsTo([port]) === 0, 10_000)).toBe(true);
+  await server.stop(true);
 });
