@@ -181,7 +181,13 @@ describe('a listing', () => {
     const targets = await (await fetch(`${url}/sd/prometheus`)).json();
     expect(targets).toContainEqual({
       targets: ['127.0.0.1:5999'],
-      labels: expect.objectContaining({ job: 'scraped', service: 'scraped', zone: 'a', state: 'up' }),
+      labels: {
+        job: 'scraped',
+        __meta_rookery_instance_id: expect.any(String),
+        __meta_rookery_version: expect.any(String),
+        __meta_rookery_state: 'up',
+        __meta_rookery_zone: 'a',
+      },
     });
   });
 

@@ -86,11 +86,21 @@ export function readService(deps: RegistryDeps, name: string, state: InstanceSta
   return { ...service, instances };
 }
 
-/** Every instance, unhealthy ones included: alerts need the targets that are down. */
+/**
+ * Targets of Prometheus' HTTP service discovery. Every instance, unhealthy ones included: alerts need the targets that are
+ * down. All but `job` are meta labels, which exist during relabeling only: a target's label hides that of its metrics with
+ * the same name, such as `state`, and one that changes begins new series.
+ */
 export const prometheusTargets = (deps: RegistryDeps) =>
   instancesOf(deps.table).map(({ host, port, name, version, instance_id, zone, state }) => ({
     targets: [`${host.includes(':') ? `[${host}]` : host}:${port}`],
-    labels: { job: name, service: name, version, instance_id, state, ...(zone !== undefined && { zone }) },
+    labels: {
+      job: name,
+      __meta_rookery_instance_id: instance_id,
+      __meta_rookery_version: version,
+      __meta_rookery_state: state,
+      ...(zone !== undefined && { __meta_rookery_zone: zone }),
+    },
   }));
 
 export function status(deps: RegistryDeps) {

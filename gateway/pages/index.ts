@@ -26,12 +26,9 @@ export interface PagesDeps {
 export function pages(runtime: Runtime, deps: PagesDeps) {
   const { directory, documents } = deps;
   const status = (request: Request) =>
-    gatewayStatus(
-      directory,
-      runtime.version,
-      deps.registryAgeMs(),
-      request.headers.get('x-forwarded-prefix') ?? '',
-    );
+    gatewayStatus(directory, runtime.version, deps.registryAgeMs(), {
+      prefix: request.headers.get('x-forwarded-prefix') ?? '',
+    });
   // The data plane logs every request, these included.
   const quiet = {
     ...runtime,

@@ -23,6 +23,8 @@ export interface KnownService extends RoutedService {
   readonly retryBudget: RetryBudget;
   /** Whether an instance can be called over gRPC now. */
   readonly servesGrpc: boolean;
+  /** When its last instance went, by the directory's clock; undefined while it has one. */
+  readonly goneAtMs: number | undefined;
 }
 
 /** The registry's view, prepared for routing. */
@@ -128,6 +130,7 @@ export function createDirectory(
       breaker,
       retryBudget,
       servesGrpc: instances.some(servesGrpc),
+      goneAtMs: instances.length > 0 ? undefined : (before?.goneAtMs ?? clock.now()),
       routes,
       prefixes,
     };

@@ -1,6 +1,7 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { createStreamShares } from '#kit/http/streams/shares';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
@@ -22,7 +23,7 @@ const env = readEnv({
   ...mysqlFields,
   ...redisFields,
   CHAT_DB_NAME: text('rookery_chat'),
-  CHAT_DATABASE_URL: optionalText(),
+  CHAT_DATABASE_URL: optionalDatabaseUrl(),
   CHAT_ALLOW_ANONYMOUS: flag(false),
   CHAT_ALLOWED_ORIGINS: optionalText(),
   CHAT_MAX_CONNECTIONS: integer(10_000, { min: 1, max: 1_000_000 }),

@@ -2,7 +2,7 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { integer, optionalText, readEnv, text } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import {
   beanstalkdFields,
   mysqlFields,
@@ -11,6 +11,7 @@ import {
   streamFields,
   streamLimits,
 } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -35,7 +36,7 @@ const env = readEnv({
   ...redisFields,
   ...beanstalkdFields,
   TIMELINES_DB_NAME: text('microblog_timelines'),
-  TIMELINES_DATABASE_URL: optionalText(),
+  TIMELINES_DATABASE_URL: optionalDatabaseUrl(),
   POST_MAX_LENGTH: integer(500, { min: 1, max: 5_000 }),
   HOME_SIZE: integer(800, { min: 100, max: 1_000 }),
   ...streamFields,
