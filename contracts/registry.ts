@@ -47,6 +47,16 @@ const RouteFields = {
     }),
   ),
   rate_limit: Type.Optional(RateLimitName),
+  idempotency_key: Type.Optional(
+    Type.Boolean({
+      description: 'Processes a request once per `Idempotency-Key`: one with a key may be sent again',
+    }),
+  ),
+  cors: Type.Optional(
+    Type.Literal('public', {
+      description: 'Pages of any origin may read the responses, without credentials',
+    }),
+  ),
 };
 
 export const RouteClaim = Type.Object({ ...RouteFields, auth: RouteAccess }, { additionalProperties: false });

@@ -89,7 +89,6 @@ export interface ServiceParts {
   readonly grpc?: readonly GrpcService[];
   /** Route prefixes of the service, besides its name. */
   readonly aliases?: readonly string[];
-  readonly bodyBytes?: number;
   /** Closes long-lived connections, like WebSockets, once the gateways have drained this instance. */
   readonly drain?: () => Promise<void>;
 }
@@ -114,7 +113,6 @@ export async function serveService(
     port: env.PORT,
     strictPort: false,
     answerChallenge,
-    ...(parts.bodyBytes !== undefined && { bodyBytes: parts.bodyBytes }),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
   if (parts.drain) runtime.onClose('connections', parts.drain);

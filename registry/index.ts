@@ -8,9 +8,7 @@ import {
 } from '#contracts/registry';
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
-import { exchangeOf } from '#kit/http/exchange';
 import { platform } from '#kit/http/platform';
-import { eventStreamResponse } from '#kit/http/sse';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import {
@@ -29,117 +27,109 @@ import {
 } from './model';
 import { heartbeat, prometheusTargets, readService, readServices, register, status } from './service';
 
-export const REGISTRY_BODY_BYTES = 64 * 1024;
+const REGISTRY_BODY_BYTES = 64 * 1024;
 
 /** The registry's API: registration, leases and service discovery. */
 export function registry(runtime: Runtime, deps: RegistryDeps) {
-  return (
-    new Elysia({ name: 'registry' })
-      .use(
-        platform(runtime, {
-          description: 'Service registry: registration, leases and service discovery.',
-          bodyBytes: REGISTRY_BODY_BYTES,
-        }),
-      )
-      .onRequest(({ request }) => {
-        if (!deps.isOwnHost(request.headers.get('host')))
-          throw new HostMisdirected({
-            detail: 'Call the registry by its address, a private name, or a name in REGISTRY_HOSTS.',
-          });
-      })
-      // A registration is honoured whole or refused: a misspelt member would otherwise be ignored.
-      .onTransform(({ request }) => {
-        const { refusal } = exchangeOf(request);
-        if (refusal) throw refusal;
-      })
-      .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
-        detail: publicRoute('Get name, version and links'),
-      })
-      .get('/status', () => status(deps), {
-        response: { 200: Status },
-        detail: publicRoute('Get the status of the registry'),
-      })
-      .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
+  return new Elysia({ name: 'registry' })
+    .use(
+      platform(runtime, {
+        description: 'Service registry: registration, leases and service discovery.',
+        bodyBytes: REGISTRY_BODY_BYTES,
+      }),
+    )
+    .onRequest(({ request }) => {
+      if (!deps.isOwnHost(request.headers.get('host')))
+        throw new HostMisdirected({
+          detail: 'Call the registry by its address, a private name, or a name in REGISTRY_HOSTS.',
+        });
+    })
+    .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
+      detail: publicRoute('Get name, version and links'),
+    })
+    .get('/status', () => status(deps), {
+      response: { 200: Status },
+      detail: publicRoute('Get the status of the registry'),
+    })
+    .get(
+      '/services',
+      async ({ query, request, server }) => json(await readServices(deps, query, { request, server })),
+      {
         query: ServicesQuery,
         detail: publicRoute('List all services, at once or on the next change (long poll)'),
-      })
-      .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
-        params: ServiceParams,
-        query: ServiceQuery,
-        response: { 200: ServiceListing },
-        detail: publicRoute('Get a service and its instances'),
-      })
-      .get(
-        '/watch',
-        ({ query, request, server }) => {
-          server?.timeout(request, 0);
-          return eventStreamResponse(
-            watch(deps, query, bearerOf(request), request.headers.get('last-event-id')),
-          );
-        },
-        {
-          query: WatchQuery,
-          detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
-        },
-      )
-      .post(
-        '/register',
-        ({ body, request, set }) => {
-          const registered = register(deps, body, bearerOf(request));
-          set.status = registered.status;
-          return registered.body;
-        },
-        {
-          body: Registration,
-          response: { 200: Registered, 201: Registered },
-          detail: secured('Register an instance, or renew and update it', 'registration-credential'),
-        },
-      )
-      .post(
-        '/heartbeat/:instance_id',
-        ({ params, body, request }) => heartbeat(deps, params.instance_id, bearerOf(request), body ?? {}),
-        {
-          params: InstanceParams,
-          body: HeartbeatBody,
-          response: { 200: HeartbeatResponse },
-          detail: secured('Renew a lease', 'lease-secret'),
-        },
-      )
-      .delete(
-        '/deregister/:instance_id',
-        async ({ params, query, request, set }) => {
-          const undrained = await deregister(deps, params.instance_id, bearerOf(request), query);
-          set.status = undrained ? 200 : 204;
-          return undrained;
-        },
-        {
-          params: InstanceParams,
-          query: DeregisterQuery,
-          response: { 200: IncompleteDrain, 204: t.Undefined() },
-          detail: secured(
-            'Deregister an instance, at once or when it is drained (200 instead of 204 when that is not confirmed)',
-            'lease-secret',
-          ),
-        },
-      )
-      .post(
-        '/drained/:name/:instance_id',
-        ({ params, body, request, set }) => {
-          acknowledgeDrain(deps, params, bearerOf(request), body.revision);
-          set.status = 204;
-        },
-        {
-          params: DrainParams,
-          body: DrainAcknowledgement,
-          response: { 204: t.Undefined() },
-          detail: secured('Acknowledge a draining instance as a watcher', 'watcher-token'),
-        },
-      )
-      .get('/sd/prometheus', () => prometheusTargets(deps), {
-        response: { 200: PrometheusTargets },
-        detail: publicRoute('List scrape targets for Prometheus HTTP service discovery'),
-      })
-  );
+      },
+    )
+    .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
+      params: ServiceParams,
+      query: ServiceQuery,
+      response: { 200: ServiceListing },
+      detail: publicRoute('Get a service and its instances'),
+    })
+    .get(
+      '/watch',
+      ({ query, request, server }) => watch(deps, query, bearerOf(request), { request, server }),
+      {
+        query: WatchQuery,
+        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
+      },
+    )
+    .post(
+      '/register',
+      ({ body, request, set }) => {
+        const registered = register(deps, body, bearerOf(request));
+        set.status = registered.status;
+        return registered.body;
+      },
+      {
+        body: Registration,
+        response: { 200: Registered, 201: Registered },
+        detail: secured('Register an instance, or renew and update it', 'registration-credential'),
+      },
+    )
+    .post(
+      '/heartbeat/:instance_id',
+      ({ params, body, request }) => heartbeat(deps, params.instance_id, bearerOf(request), body ?? {}),
+      {
+        params: InstanceParams,
+        body: HeartbeatBody,
+        response: { 200: HeartbeatResponse },
+        detail: secured('Renew a lease', 'lease-secret'),
+      },
+    )
+    .delete(
+      '/deregister/:instance_id',
+      async ({ params, query, request, set }) => {
+        const undrained = await deregister(deps, params.instance_id, bearerOf(request), query);
+        set.status = undrained ? 200 : 204;
+        return undrained;
+      },
+      {
+        params: InstanceParams,
+        query: DeregisterQuery,
+        response: { 200: IncompleteDrain, 204: t.Undefined() },
+        detail: secured(
+          'Deregister an instance, at once or when it is drained (200 instead of 204 when that is not confirmed)',
+          'lease-secret',
+        ),
+      },
+    )
+    .post(
+      '/drained/:name/:instance_id',
+      ({ params, body, request, set }) => {
+        acknowledgeDrain(deps, params, bearerOf(request), body.revision);
+        set.status = 204;
+      },
+      {
+        params: DrainParams,
+        body: DrainAcknowledgement,
+        response: { 204: t.Undefined() },
+        detail: secured('Acknowledge a draining instance as a watcher', 'watcher-token'),
+      },
+    )
+    .get('/sd/prometheus', () => prometheusTargets(deps), {
+      response: { 200: PrometheusTargets },
+      detail: publicRoute('List scrape targets for Prometheus HTTP service discovery'),
+    });
 }
 
 const LINKS = {

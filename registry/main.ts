@@ -1,10 +1,11 @@
 import { readEnv } from '#kit/config/environment';
-import { DEVELOPMENT_REGISTRY_TOKEN, processFields } from '#kit/config/fields';
+import { processFields } from '#kit/config/fields';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
 import { httpUrl } from '#kit/core/address';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createAddressPolicy } from './access/address-policy';
-import { REGISTRY_BODY_BYTES, registry } from './index';
+import { registry } from './index';
 import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
 
@@ -19,6 +20,7 @@ const deps = await openRegistry(runtime, {
   requiresProof: env.REGISTRY_REQUIRE_PROOF ?? env.NODE_ENV === 'production',
   hosts: env.REGISTRY_HOSTS.split(',').map((name) => name.trim()),
   addressPolicy: createAddressPolicy(env.REGISTRY_ALLOWED_HOSTS),
+  watchers: { maximum: env.REGISTRY_WATCHERS_MAX, perAddress: env.REGISTRY_WATCHERS_PER_ADDRESS },
   ...(env.REGISTRY_REDIS_URL && {
     redis: { url: env.REGISTRY_REDIS_URL, group: env.REGISTRY_GROUP },
   }),
@@ -28,7 +30,6 @@ const server = serveHttp(runtime, app, {
   hostname: env.HOST,
   port: env.PORT,
   strictPort: true,
-  bodyBytes: REGISTRY_BODY_BYTES,
   // Most requests are heartbeats.
   beginsTraces: false,
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
-import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/fields';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
 import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
@@ -106,6 +106,18 @@ describe('a registration', () => {
     expect(await status(registration('metadata-thief', { host: '169.254.169.254' }))).toBe(422);
     expect(await status(registration('external', { host: 'example.com' }))).toBe(422);
     expect(await status(registration('large', { filler: 'x'.repeat(65 * 1024) }))).toBe(413);
+  });
+
+  test('that is too large is rejected (413), also without a Content-Length', async () => {
+    const text = JSON.stringify(registration('large', { filler: 'x'.repeat(65 * 1024) }));
+    // A stream is sent in chunks.
+    const response = await fetch(`${url}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new Blob([text]).stream(),
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ code: 'request.too-large' });
   });
 
   test('needs the credential of its name where one is required; a renewal needs only the secret', async () => {
@@ -223,7 +235,13 @@ describe('a listing', () => {
     const targets = await (await fetch(`${url}/sd/prometheus`)).json();
     expect(targets).toContainEqual({
       targets: ['127.0.0.1:5999'],
-      labels: expect.objectContaining({ job: 'scraped', service: 'scraped', zone: 'a', state: 'up' }),
+      labels: {
+        job: 'scraped',
+        __meta_rookery_instance_id: expect.any(String),
+        __meta_rookery_version: expect.any(String),
+        __meta_rookery_state: 'up',
+        __meta_rookery_zone: 'a',
+      },
     });
   });
 

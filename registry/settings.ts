@@ -1,34 +1,29 @@
-import { type Field, flag, optionalText, text } from '#kit/config/environment';
-import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/fields';
+import { type Field, flag, integer, text } from '#kit/config/environment';
+import { registrationFields } from '#kit/config/fields';
+import { serverUrl } from '#kit/config/urls';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
+import { DEFAULT_WATCHERS } from './open-registry';
 
 /** The registry's own environment variables. In production the token and the allowed hosts must be set. */
 export const registryFields = {
-  REGISTRY_TOKEN: registrationToken(),
+  ...registrationFields,
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
   /** Whether every instance must prove its address; otherwise `verify: "http"` is accepted. By default in production. */
   REGISTRY_REQUIRE_PROOF: optionalFlag(),
   /** Further names by which the registry is called; `*.example.com` for all below. */
   REGISTRY_HOSTS: text(''),
   /** Replicas share their table through this Redis; unset, the registry runs standalone. */
-  REGISTRY_REDIS_URL: optionalText(),
+  REGISTRY_REDIS_URL: serverUrl(undefined, { prefix: 'REGISTRY_REDIS', schemes: ['redis', 'rediss'] }),
   /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
+  /** Maximum open watches and long polls, and those of one address that is no gateway. */
+  REGISTRY_WATCHERS_MAX: integer(DEFAULT_WATCHERS.maximum, { min: 1, max: 100_000 }),
+  REGISTRY_WATCHERS_PER_ADDRESS: integer(DEFAULT_WATCHERS.perAddress, { min: 1, max: 100_000 }),
 };
 
 /** Undefined: as the environment demands. */
 function optionalFlag(): Field<boolean | undefined> {
   return { parse: flag(false).parse, fallback: undefined, optional: true };
-}
-
-/** Its default leaves registration open, as on a development machine. */
-function registrationToken(): Field<string> {
-  return {
-    parse: (value) =>
-      /^\S{16,}$/.test(value) ? value : { problem: 'must have at least 16 characters and no whitespace' },
-    fallback: DEVELOPMENT_REGISTRY_TOKEN,
-    developmentOnly: true,
-  };
 }
 
 function allowedHosts(): Field<readonly string[]> {
@@ -43,6 +38,9 @@ function allowedHosts(): Field<readonly string[]> {
           };
     },
     fallback: DEVELOPMENT_HOSTS,
-    developmentOnly: true,
+    production: {
+      required: true,
+      advice: 'the addresses, ranges or names that instances may run at, like 10.0.0.0/8',
+    },
   };
 }

@@ -73,6 +73,7 @@ async function startGateway() {
       route: route.pattern,
       limits: { bodyBytes: MAX_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
       target,
+      prefix: '',
       streamsBody: true,
       respond: (request, address) =>
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),

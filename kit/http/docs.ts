@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
+import { matchesIfNoneMatch } from './etag';
 import { completeDocument, isRecord } from './openapi';
+import { pathOf } from './request-path';
 
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -27,9 +29,13 @@ export function docs(service: {
   else documents.onAfterHandle(complete).use(generated(service));
   return new Elysia({ name: 'docs' })
     .use(documents)
-    .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
+    .get('/docs', ({ request, set }) => documentationPage(`Rookery ${service.name}`, request, set), {
+      detail: hidden,
+    })
     .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
-    .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
+    .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
+      detail: hidden,
+    });
 }
 
 /** Completes the generated document. */
@@ -53,49 +59,59 @@ const generated = (service: { name: string; version: string; description?: strin
     },
   });
 
-/** The page of Swagger UI; relative URLs make it work behind the gateway. */
+/** The page of Swagger UI; relative URLs make it work below every prefix, with a trailing slash as well. */
 function documentationPage(
   title: string,
+  request: Request,
   set: { headers: Record<string, string | number | undefined> },
 ): string {
   set.headers['content-type'] = 'text/html; charset=utf-8';
   set.headers['content-security-policy'] =
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+  const up = pathOf(request.url).endsWith('/') ? '../' : '';
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+<link rel="stylesheet" href="${up}docs/assets/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="docs/assets/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
+<script src="${up}docs/assets/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: '${up}openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
 </body>
 </html>
 `;
 }
 
 /** A file of Swagger UI, from its package. */
-async function documentationAsset(name: string): Promise<Response> {
+async function documentationAsset(name: string, request: Request): Promise<Response> {
   const contentType = ASSETS[name];
   if (contentType === undefined) return new Response(null, { status: 404 });
+  const asset = assets.get(name) ?? (await loadAsset(name));
+  assets.set(name, asset);
+  const { bytes, etag } = asset;
+  const headers = { etag, 'cache-control': 'public, max-age=86400', 'content-type': contentType };
+  if (matchesIfNoneMatch(request.headers.get('if-none-match'), etag))
+    return new Response(null, { status: 304, headers });
+  return new Response(chunked(bytes), { headers: { ...headers, 'content-length': String(bytes.length) } });
+}
+
+interface Asset {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+async function loadAsset(name: string): Promise<Asset> {
   const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
-  const bytes = assets.get(name) ?? (await file.bytes());
-  assets.set(name, bytes);
-  return new Response(chunked(bytes), {
-    headers: {
-      'content-type': contentType,
-      'content-length': String(bytes.length),
-      'cache-control': 'public, max-age=86400',
-    },
-  });
+  const bytes = await file.bytes();
+  return { bytes, etag: `"${Bun.hash(bytes).toString(36)}"` };
 }
 
 /** Loaded on first use; at most the two files above. */
-const assets = new Map<string, Uint8Array<ArrayBuffer>>();
+const assets = new Map<string, Asset>();
 const CHUNK_BYTES = 64 * 1024;
 
 /** Streams views of shared bytes: a file stream would buffer half a megabyte for each slow client. */

@@ -1,12 +1,10 @@
 import type { Elysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
+import { JSON_BODY_BYTES } from './body/admission';
 import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
 import { operations } from './operations';
 import { requests } from './requests';
-
-/** Default limit of a request body; services that accept files raise it. */
-export const JSON_BODY_BYTES = 1024 * 1024;
 
 export interface PlatformOptions {
   /** For the generated documentation. */

@@ -3,9 +3,10 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { bodyTooLarge, defineProblem, problemResponse } from '../errors/problem';
+import { defineProblem, problemResponse } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
+import { admitBody } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
 import { pathOf } from './request-path';
@@ -53,8 +54,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
           set.headers['x-content-type-options'] = 'nosniff';
           if (!isDecodable(request.url)) throw new MalformedUrl();
-          if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
-            throw bodyTooLarge(rules.bodyBytes);
+          admitBody(request, rules.bodyBytes);
         })
         .onParse(parseBody)
         .onTransform(({ request, route, query }) => {

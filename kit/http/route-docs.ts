@@ -14,8 +14,11 @@ export const describe = (summary: string, tag: string): { detail: RouteDocs } =>
   detail: { summary, tags: [tag] },
 });
 
+export const IDEMPOTENCY_KEY = 'Idempotency-Key';
+
 /**
- * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`).
+ * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`). The gateway relies on it: it may send a
+ * request with a key again.
  *
  * @param options.required whether the route rejects requests without a key
  */
@@ -25,7 +28,7 @@ export const keyed = (summary: string, tag: string, options: { required?: boolea
     tags: [tag],
     parameters: [
       {
-        name: 'Idempotency-Key',
+        name: IDEMPOTENCY_KEY,
         in: 'header' as const,
         required: options.required ?? false,
         description: 'A repeat with the same key and body within 24 hours gets the first response again',

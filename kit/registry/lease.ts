@@ -4,6 +4,7 @@ import { type Heartbeat, Registered, type Registration } from '#contracts/regist
 import { authorityOf, canonicalHost } from '../core/address';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
+import { DependencyUnavailable } from '../errors/problem';
 import { type AnswerChallenge, proofOf } from './address-proof';
 import { callRegistry, type RegistryResponse } from './call';
 
@@ -68,6 +69,17 @@ export function registerInstance(
   let heartbeatMs = 0;
   let turn = Math.floor(Math.random() * options.urls.length);
   let failures = 0;
+  let rejection: string | undefined;
+
+  // Without it the service's routes are unknown to every gateway, although the process itself works.
+  runtime.dependency({
+    name: 'registration',
+    required: true,
+    async check() {
+      if (rejection !== undefined) throw new DependencyUnavailable({ detail: rejection });
+      return undefined;
+    },
+  });
 
   const url = () => options.urls[turn % options.urls.length] ?? '';
   const call = (path: string, bearer?: string, body?: object) =>
@@ -108,6 +120,7 @@ export function registerInstance(
     call(`/heartbeat/${instanceId}`, bearer, state === undefined ? {} : { state });
 
   function delayAfter({ status, detail, body }: RegistryResponse): number {
+    rejection = status >= 400 && status < 500 && secret === undefined ? rejectionOf(status) : undefined;
     if (status < 300) {
       reportVerification(unverifiedReason(body));
       return jittered(heartbeatMs);

@@ -1,7 +1,7 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { createClient } from 'redis';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
-import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/fields';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
 import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../../tests/support/registry';

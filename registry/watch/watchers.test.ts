@@ -5,9 +5,9 @@ import { DEFAULT_LEASE } from '../table/expiry';
 import { DEFAULT_LIMITS } from '../table/rows';
 import { createTable } from '../table/table';
 import { registerVerified, registrationOf } from '../table/test-table';
-import { createWatchers } from './watchers';
+import { createWatchers, type StreamStart } from './watchers';
 
-function setUp(maxWatchers = 10) {
+function setUp() {
   let nowMs = 0;
   const now = () => nowMs;
   const table = createTable({
@@ -19,7 +19,7 @@ function setUp(maxWatchers = 10) {
     sweepMs: 1_000,
   });
   let registered = 0;
-  const watchers = createWatchers(table, { now, maxWatchers });
+  const watchers = createWatchers(table, { now });
   return {
     watchers,
     pass(ms: number) {
@@ -32,6 +32,8 @@ function setUp(maxWatchers = 10) {
     },
   };
 }
+
+const NEW: StreamStart = { lastEventId: null, ended: () => undefined };
 
 /** Reads `count` events from a stream. */
 async function readEvents(stream: ReadableStream<Uint8Array>, count: number): Promise<EventSourceMessage[]> {
@@ -49,8 +51,8 @@ async function readEvents(stream: ReadableStream<Uint8Array>, count: number): Pr
 
 test('a stalled watcher is disconnected and does not delay others', async () => {
   const { watchers, pass, register } = setUp();
-  const stalled = watchers.open(null);
-  const active = watchers.open(null);
+  const stalled = watchers.open(NEW);
+  const active = watchers.open(NEW);
   await readEvents(active, 1);
   register('users');
   expect((await readEvents(active, 1))[0]).toMatchObject({ event: 'change', id: 'test:1' });
@@ -63,7 +65,7 @@ test('a stalled watcher is disconnected and does not delay others', async () => 
 
 test('a slow watcher receives each changed service once, in its present state', async () => {
   const { watchers, register } = setUp();
-  const slow = watchers.open(null);
+  const slow = watchers.open(NEW);
   for (let instance = 0; instance < 50; instance++) register('users');
   register('posts');
   const [snapshot, ...changes] = await readEvents(slow, 3);
@@ -72,17 +74,17 @@ test('a slow watcher receives each changed service once, in its present state', 
   expect((JSON.parse(changes[0]?.data ?? '') as ServiceChange).instances).toHaveLength(50);
 });
 
-test('watchers and long polls share one limit', async () => {
-  const { watchers } = setUp(2);
-  const stream = watchers.open(null);
-  const waiting = watchers.waitForChange(60_000, new AbortController().signal);
-  expect(() => watchers.open(null)).toThrow('Too many watchers');
-  expect(() => watchers.waitForChange(1, new AbortController().signal)).toThrow('Too many watchers');
-  await stream.cancel();
-  expect(watchers.count()).toBe(1);
+test('a stream says when it has ended: its reader left, stalled, or the registry closes', async () => {
+  const { watchers, pass, register } = setUp();
+  const ended: string[] = [];
+  const open = (name: string) => watchers.open({ lastEventId: null, ended: () => void ended.push(name) });
+  await open('left').cancel();
+  open('stalled');
+  register('users');
+  pass(10_001);
+  open('closed');
   watchers.close();
-  await waiting;
-  expect(watchers.count()).toBe(0);
+  expect(ended).toEqual(['left', 'stalled', 'closed']);
 });
 
 test('a long poll whose caller disconnects is released', async () => {

@@ -1,7 +1,8 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { keysFromAuth } from '#kit/auth/tokens';
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { minorDigitsOf } from '#kit/money/amounts';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -16,7 +17,7 @@ const env = readEnv({
   ...serviceFields(5600),
   ...mysqlFields,
   ACCOUNTS_DB_NAME: text('rookery_accounts'),
-  ACCOUNTS_DATABASE_URL: optionalText(),
+  ACCOUNTS_DATABASE_URL: optionalDatabaseUrl(),
   ACCOUNTS_CURRENCY: text('EUR'),
 });
 

@@ -20,6 +20,7 @@ export const archives = (deps: ArchivesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Everything that the services store about a person, as a ZIP file, and its import.',
+        bodyBytes: deps.maxBytes,
       }),
     )
     .use(access(deps.tokens))

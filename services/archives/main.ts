@@ -1,5 +1,6 @@
-import { integer, optionalText, readEnv, text } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import { archiveStorageFields, beanstalkdFields, mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -19,7 +20,7 @@ const env = readEnv({
   ...beanstalkdFields,
   ...archiveStorageFields,
   ARCHIVES_DB_NAME: text('rookery_archives'),
-  ARCHIVES_DATABASE_URL: optionalText(),
+  ARCHIVES_DATABASE_URL: optionalDatabaseUrl(),
   ARCHIVES_MAX_MB: integer(1_024, { min: 1, max: 1_024 }),
   ARCHIVES_RETENTION_DAYS: integer(7, { min: 1, max: 365 }),
 });
@@ -48,5 +49,4 @@ subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: archives(deps),
   grpc: [archivesGrpc(deps)],
-  bodyBytes: deps.maxBytes,
 });

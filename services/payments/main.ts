@@ -1,5 +1,6 @@
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -15,7 +16,7 @@ const env = readEnv({
   ...serviceFields(5700),
   ...mysqlFields,
   PAYMENTS_DB_NAME: text('rookery_payments'),
-  PAYMENTS_DATABASE_URL: optionalText(),
+  PAYMENTS_DATABASE_URL: optionalDatabaseUrl(),
 });
 
 const { runtime, rabbit, tokens } = await startService('payments', env);

@@ -13,7 +13,7 @@ import { resumePage } from './page';
 import * as service from './service';
 
 /** A résumé of 64 KiB with whitespace between its tokens. */
-export const BODY_BYTES = 96 * 1024;
+const BODY_BYTES = 96 * 1024;
 const PAGE_SUFFIX = '.html';
 const RESUMES = 'Résumés';
 const JSON_RESUME = 'JSON Resume';
@@ -34,6 +34,7 @@ export const resumes = (deps: ResumesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Résumés: written or imported as JSON Resume, shared by link or in public, and printed.',
+        bodyBytes: BODY_BYTES,
       }),
     )
     .use(access(deps.tokens))

@@ -1,7 +1,6 @@
 import type { Registration } from '#contracts/registry';
 import type { Runtime } from '#kit/core/runtime';
-import { proofResponse } from '#kit/http/address-proof';
-import { PROOF_PATH } from '#kit/registry/address-proof';
+import { PROOF_PATH, proofResponse } from '#kit/registry/address-proof';
 import { type InstanceLease, registerInstance } from '#kit/registry/lease';
 
 /** An HTTP address of this process that registers as an instance and proves itself, without a whole service behind it. */

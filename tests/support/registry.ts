@@ -1,10 +1,10 @@
-import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/fields';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
 import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
 import { serveHttp } from '#kit/http/server';
-import { REGISTRY_BODY_BYTES, registry } from '../../registry';
+import { registry } from '../../registry';
 import { createAddressPolicy, DEVELOPMENT_HOSTS } from '../../registry/access/address-policy';
-import { openRegistry } from '../../registry/open-registry';
+import { openRegistry, type WatcherLimits } from '../../registry/open-registry';
 import type { LeaseRules } from '../../registry/table/expiry';
 import { eventually } from './eventually';
 
@@ -24,6 +24,7 @@ export async function startRegistry(
     requiresProof?: boolean;
     lease?: LeaseRules;
     redis?: { url: string; group: string };
+    watchers?: WatcherLimits;
     port?: number;
     /** By default every address is taken for verified at once, for tests without servers at them. */
     addresses?: 'verified' | 'assumed';
@@ -31,7 +32,7 @@ export async function startRegistry(
 ) {
   const log = await createLogger({ name: 'registry', level: 'silent' });
   const runtime = createRuntime({ name: 'registry', version: '0.0.0', log });
-  const { lease, token, redis, port = 0, requiresProof = false, addresses = 'assumed' } = options;
+  const { lease, token, redis, watchers, port = 0, requiresProof = false, addresses = 'assumed' } = options;
   const deps = await openRegistry(runtime, {
     credentials: { token: token ?? DEVELOPMENT_REGISTRY_TOKEN, required: token !== undefined },
     requiresProof,
@@ -39,12 +40,12 @@ export async function startRegistry(
     addressPolicy: createAddressPolicy(DEVELOPMENT_HOSTS),
     ...(lease && { lease }),
     ...(redis && { redis }),
+    ...(watchers && { watchers }),
   });
   const server = serveHttp(runtime, registry(runtime, deps), {
     hostname: '127.0.0.1',
     port,
     strictPort: true,
-    bodyBytes: REGISTRY_BODY_BYTES,
   });
   runtime.onClose('http', () => server.stop(500));
   runtime.onClose('watchers', deps.close);

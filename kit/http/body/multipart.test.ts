@@ -92,7 +92,12 @@ describe('a form with one file', () => {
 
 describe('a request is refused', () => {
   test('as an unsupported media type unless it is a form', () => {
-    for (const type of ['application/json', 'multipart/form-data', 'multipart/mixed; boundary=x'])
+    for (const type of [
+      'application/json',
+      'multipart/form-data',
+      'multipart/form-datax; boundary=x',
+      'multipart/mixed; boundary=x',
+    ])
       expect(() => read(END, {}, type)).toThrow(UnsupportedMediaType);
   });
 
@@ -120,9 +125,7 @@ describe('a request is refused', () => {
           pull: (controller) => controller.error(failure),
         }),
       );
-    const tooLarge = Object.assign(new Error('too large'), { code: 'ERR_BODY_TOO_LARGE' });
     for (const [failure, code] of [
-      [tooLarge, 'request.too-large'],
       [new BodyTooLarge(), 'request.too-large'],
       [new Error('connection reset'), 'request.malformed'],
     ] as const) {

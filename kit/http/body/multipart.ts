@@ -1,12 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
-import {
-  BodyTooLarge,
-  MalformedBody,
-  Problem,
-  UnsupportedMediaType,
-  ValidationFailed,
-} from '../../errors/problem';
+import { MalformedBody, Problem, UnsupportedMediaType, ValidationFailed } from '../../errors/problem';
+import { canonicalContentType, mediaTypeOf } from '../../text/media-type';
 import { unknownFields } from './unknown-members';
 
 /** The one file of a form. */
@@ -65,7 +60,8 @@ const MAX_HEADER_PAIRS = 50;
  */
 export function readMultipart(request: FormSource, options: MultipartOptions): MultipartForm {
   const contentType = request.headers.get('content-type') ?? '';
-  if (!/^multipart\/form-data *;/i.test(contentType))
+  // Without any parameter it is not that of a form: nobody can tell its parts.
+  if (mediaTypeOf(contentType) !== 'multipart/form-data' || !contentType.includes(';'))
     throw new UnsupportedMediaType({ detail: 'Send multipart/form-data.' });
   const { body } = request;
   if (body === null) throw new MalformedBody();
@@ -184,7 +180,7 @@ function createParser(contentType: string, maxFields: number): BusboyInstance {
     headerPairs: MAX_HEADER_PAIRS,
   };
   try {
-    return new Busboy({ headers: { 'content-type': contentType }, limits });
+    return new Busboy({ headers: { 'content-type': canonicalContentType(contentType) }, limits });
   } catch (cause) {
     throw new MalformedBody({ cause });
   }
@@ -202,8 +198,5 @@ async function* bytesOf(part: BusboyFileStream, complete: () => Promise<void>): 
 
 function reasonOf(aborted: AbortSignal, failure: unknown): unknown {
   if (aborted.aborted) return aborted.reason;
-  // Bun's code for a body that is larger than the server takes.
-  if (failure instanceof Error && 'code' in failure && failure.code === 'ERR_BODY_TOO_LARGE')
-    return new BodyTooLarge();
   return failure instanceof Problem ? failure : new MalformedBody({ cause: failure });
 }

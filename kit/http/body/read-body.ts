@@ -1,5 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import { type Problem, UnsupportedMediaType, ValidationFailed } from '../../errors/problem';
+import { mediaTypeOf } from '../../text/media-type';
+import { contentCodingProblem } from './admission';
 import { parseForm, parseMultipart } from './form';
 import { parseJson } from './json';
 import { unknownFields } from './unknown-members';
@@ -32,7 +34,7 @@ export const mediaTypesOf = (schema: TSchema | undefined): readonly MediaType[] 
  * Reads and parses the body of a request.
  *
  * @returns undefined where nothing was sent, whatever its headers say
- * @throws UnsupportedMediaType (415) for a body of another media type or charset
+ * @throws UnsupportedMediaType (415) for a body of another media type, charset or content coding
  * @throws what is wrong with it (400, 422), like `parseJson`, `parseForm` and `parseMultipart`
  */
 export async function readBody(
@@ -41,8 +43,10 @@ export async function readBody(
 ): Promise<unknown> {
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength === 0) return undefined;
+  const coded = contentCodingProblem(request.headers.get('content-encoding'));
+  if (coded !== null) throw coded;
   const contentType = request.headers.get('content-type') ?? '';
-  const type = contentType.split(';')[0]?.trim().toLowerCase();
+  const type = mediaTypeOf(contentType);
   const known = accepted.find((one) => one === type);
   if (known === undefined) throw new UnsupportedMediaType({ detail: `Send ${accepted.join(' or ')}.` });
   return PARSERS[known](bytes, contentType);
