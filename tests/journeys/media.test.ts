@@ -23,7 +23,8 @@ const picture = () => {
 };
 const upload = async (path: string, token: string) => {
   const form = new FormData();
-  form.append('file_tags', 'holidays');
+  // An avatar has no tags.
+  if (!path.endsWith('/avatar')) form.append('file_tags', 'holidays');
   form.append('file', new File([await picture()], 'me.jpg', { type: 'image/jpeg' }));
   return fetch(`${system.url}${path}`, {
     method: 'POST',

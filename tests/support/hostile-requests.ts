@@ -272,7 +272,7 @@ const mangledCursor = (operation: Operation): Kind | undefined =>
         parts: (path) =>
           fc
             .oneof(
-              fc.constantFrom(...MANGLED_KEYS).map((key) => bindCursor(path, key)),
+              fc.constantFrom(...keysThatFit(operation)).map((key) => bindCursor(path, key)),
               fc
                 .constantFrom('["4711"]')
                 .map((key) => bindCursor('/another', Buffer.from(key).toString('base64url'))),
@@ -282,21 +282,17 @@ const mangledCursor = (operation: Operation): Kind | undefined =>
       };
 
 const UUID = '0190b1a0-0000-7000-8000-000000000000';
+/** Lists in the order of names that may be almost any text: such a key is where their next page begins. */
+const LISTS_BY_NAME = new Set(['/rooms']);
+
+const keysThatFit = ({ path }: Operation): string[] =>
+  LISTS_BY_NAME.has(path) ? IMPOSSIBLE_KEYS : [...IMPOSSIBLE_KEYS, ...MANGLED_KEYS];
+
 const MANGLED_KEYS = [
-  ...[
-    [],
-    ['a', 'b', 'c'],
-    [''],
-    ['\u0000'],
-    ['-1'],
-    ['0x10'],
-    ['1e3'],
-    ['9'.repeat(30)],
-    ['\u0663'],
-    [' 4711'],
-  ],
+  ...[['-1'], ['0x10'], ['1e3'], ['9'.repeat(30)], ['\u0663'], [' 4711']],
   ...[[UUID.slice(1)], [UUID.replace('9', 'g')], [UUID.toUpperCase()], [`${UUID}'`], ['1', '2'], ['X', UUID]],
-]
+].map(encodeCursor);
+const IMPOSSIBLE_KEYS = [[], ['a', 'b', 'c'], [''], ['\u0000']]
   .map(encodeCursor)
   // The same key in another spelling, other types, no JSON.
   .concat(

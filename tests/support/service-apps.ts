@@ -1,5 +1,6 @@
 import type { AnyElysia } from 'elysia';
 import { accounts } from '../../services/accounts/index';
+import { archives } from '../../services/archives/index';
 import { auth } from '../../services/auth/index';
 import { billing } from '../../services/billing/index';
 import { chat } from '../../services/chat/index';
@@ -23,11 +24,13 @@ const nothing: unknown = new Proxy(() => undefined, { get: () => nothing, apply:
 export function describedApps(): Map<string, AnyElysia> {
   const apps = new Map<string, AnyElysia>();
   function add<Deps extends object>(name: string, create: (deps: Deps, other: never) => AnyElysia) {
-    const parts: Record<string, unknown> = { runtime: testRuntime(name) };
+    // Limits are part of the routes.
+    const parts: Record<string, unknown> = { runtime: testRuntime(name), maxBytes: 1024 * 1024 };
     const deps = new Proxy(parts, { get: (known, part) => Reflect.get(known, part) ?? nothing });
     apps.set(name, create(deps as Deps, nothing as never));
   }
   add('accounts', accounts);
+  add('archives', archives);
   add('auth', auth);
   add('billing', billing);
   add('chat', chat);
