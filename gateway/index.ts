@@ -56,7 +56,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     {
       version: runtime.version,
       url: env.PUBLIC_URL ?? '/',
-      own: await describeOperatorPages(operators, runtime.version),
+      own: describeOperatorPages(operators, runtime.version),
     },
     { log: log.child({ part: 'documents' }), closing: runtime.closing },
   );

@@ -5,10 +5,12 @@ import {
   IncompleteDrain,
   Registered,
   Registration,
+  ServicesSnapshot,
 } from '#contracts/registry';
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
+import { type DescribedResponse, describe, json } from '#kit/http/route-docs';
 import { eventStreamResponse } from '#kit/http/sse';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
@@ -17,6 +19,7 @@ import {
   DrainParams,
   HeartbeatResponse,
   InstanceParams,
+  Links,
   PrometheusTargets,
   ServiceListing,
   ServiceParams,
@@ -36,18 +39,26 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       platform(runtime, {
         description: 'Service registry: registration, leases and service discovery.',
         bodyBytes: REGISTRY_BODY_BYTES,
+        tags: {
+          [DISCOVERY]: 'The services and their instances.',
+          [LEASES]: 'Registration and leases of instances.',
+        },
+        securitySchemes: SECURITY_SCHEMES,
       }),
     )
     .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
+      response: { 200: Links },
       detail: publicRoute('Get name, version and links'),
     })
     .get('/status', () => status(deps), {
       response: { 200: Status },
       detail: publicRoute('Get the status of the registry'),
     })
-    .get('/services', async ({ query, request }) => json(await readServices(deps, query, request.signal)), {
+    .get('/services', async ({ query, request }) => asJson(await readServices(deps, query, request.signal)), {
       query: ServicesQuery,
-      detail: publicRoute('List all services, at once or on the next change (long poll)'),
+      detail: publicRoute('List all services, at once or on the next change (long poll)', {
+        200: json('The services', ServicesSnapshot),
+      }),
     })
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
       params: ServiceParams,
@@ -65,7 +76,12 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       },
       {
         query: WatchQuery,
-        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
+        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events', {
+          200: {
+            description: 'The stream',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+        }),
       },
     )
     .post(
@@ -138,10 +154,28 @@ const LINKS = {
 
 const HeartbeatBody = t.Optional(Heartbeat);
 
-const publicRoute = (summary: string) => ({ summary, 'x-access': 'public' });
-const secured = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
+const DISCOVERY = 'Service discovery';
+const LEASES = 'Leases';
+
+const bearerToken = (description: string) => ({ type: 'http', scheme: 'bearer', description });
+
+/** By access rule. */
+const SECURITY_SCHEMES = {
+  'registry-token': bearerToken('The `REGISTRY_TOKEN` of this registry, where it has one'),
+  'lease-secret': bearerToken('The `lease_secret` of the registration'),
+  'watcher-token': bearerToken('The token of the watcher, from its stream'),
+};
+
+const publicRoute = (summary: string, responses: Record<string, DescribedResponse> = {}) => ({
+  ...describe(summary, DISCOVERY, { responses }).detail,
+  'x-access': 'public',
+});
+const secured = (summary: string, by: keyof typeof SECURITY_SCHEMES) => ({
+  ...describe(summary, LEASES).detail,
+  'x-access': by,
+});
 
 const bearerOf = (request: Request): string | undefined =>
   parseBearer(request.headers.get('authorization')) ?? undefined;
 
-const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });
+const asJson = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });

@@ -1,7 +1,7 @@
 import type { Instance } from '#contracts/registry';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Logger } from '#kit/core/log';
-import { isRecord, type JsonObject } from '#kit/http/openapi';
+import { isRecord, type JsonObject } from '#kit/http/openapi/json-object';
 import type { Directory } from '../routing/directory';
 import { mergeDocuments } from './merge-documents';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import type { JsonObject } from '#kit/http/openapi';
+import type { JsonObject } from '#kit/http/openapi/json-object';
 import { mergeDocuments, type ServiceDocument } from './merge-documents';
 
 const GATEWAY = { version: '1.0.0', url: 'https://api.rookery.example' };

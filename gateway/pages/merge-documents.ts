@@ -1,4 +1,4 @@
-import { isRecord, type JsonObject } from '#kit/http/openapi';
+import { isRecord, type JsonObject } from '#kit/http/openapi/json-object';
 import { mapNames, type Names } from './openapi-names';
 
 /** The OpenAPI document of one service as fetched, and where its routes are served. */

@@ -1,4 +1,4 @@
-import { isRecord, type JsonObject } from '#kit/http/openapi';
+import { isRecord, type JsonObject } from '#kit/http/openapi/json-object';
 
 /** The new name of a component; the kind is its section, such as `schemas`. */
 export type Names = (kind: string, name: string) => string;

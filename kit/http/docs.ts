@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { swagger } from '@elysiajs/swagger';
-import { Elysia } from 'elysia';
-import { completeDocument, isRecord } from './openapi';
+import type { Elysia } from 'elysia';
+import { type ApiDescription, describeApp } from './openapi/document';
+import type { JsonObject } from './openapi/json-object';
+import { publicUrlOf } from './public-url';
 
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -12,46 +13,29 @@ const ASSETS: Record<string, string> = {
 export type DocumentHandler = (context: { request: Request }) => Response;
 
 /**
- * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the schemas of the routes unless `document` is
- * set, and Swagger UI at `/docs`. This process serves its script and style, so that the documentation works offline.
+ * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes of the app unless `document` is set, and
+ * Swagger UI at `/docs`. This process serves its script and style, so that the documentation works offline.
  */
-export function docs(service: {
-  name: string;
-  version: string;
-  description?: string;
-  document?: DocumentHandler | undefined;
-}) {
+export function docs(service: ApiDescription & { readonly document?: DocumentHandler | undefined }) {
   const hidden = { hide: true, 'x-access': 'public' };
-  const documents = new Elysia({ name: 'documents' });
-  if (service.document) documents.get('/openapi.json', service.document, { detail: hidden });
-  else documents.onAfterHandle(complete).use(generated(service));
-  return new Elysia({ name: 'docs' })
-    .use(documents)
-    .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
-    .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
-    .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
+  return (app: Elysia) =>
+    app
+      .get('/openapi.json', service.document ?? generated(app, service), { detail: hidden })
+      .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
+      .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
+      .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
 }
 
-/** Completes the generated document. */
-const complete = ({ path, responseValue }: { path: string; responseValue: unknown }) =>
-  path === '/openapi.json' && isRecord(responseValue) ? completeDocument(responseValue) : undefined;
-
-const generated = (service: { name: string; version: string; description?: string }) =>
-  swagger({
-    // The plugin's page loads Swagger UI from a public CDN; the route above replaces it.
-    path: '/docs',
-    specPath: '/openapi.json',
-    exclude: [/^\/docs/, '/openapi.json'],
-    provider: 'swagger-ui',
-    documentation: {
-      info: {
-        title: `Rookery ${service.name}`,
-        version: service.version,
-        description: service.description ?? '',
-      },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-    },
-  });
+/** The document of an app; its server is the address at which the client has asked for it. */
+function generated(app: Elysia, service: ApiDescription): DocumentHandler {
+  let document: JsonObject | undefined;
+  return ({ request }) => {
+    // Not before the first request: routes are added after the platform.
+    document ??= describeApp(app, service);
+    const { openapi, info, ...rest } = document;
+    return Response.json({ openapi, info, servers: [{ url: publicUrlOf(request) }], ...rest });
+  };
+}
 
 /** The page of Swagger UI; relative URLs make it work behind the gateway. */
 function documentationPage(

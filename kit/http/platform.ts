@@ -2,6 +2,7 @@ import type { Elysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
 import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
+import type { SecuritySchemes } from './openapi/security';
 import { operations } from './operations';
 import { requests } from './requests';
 
@@ -11,6 +12,10 @@ export const JSON_BODY_BYTES = 1024 * 1024;
 export interface PlatformOptions {
   /** For the generated documentation. */
   readonly description?: string;
+  /** The description of each tag, for the generated documentation. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** For the generated documentation: what clients send for access rules of the service's own. */
+  readonly securitySchemes?: SecuritySchemes;
   /** Accepted media types; JSON by default. */
   readonly mediaTypes?: readonly string[];
   /** Maximum size of a request body; 1 MiB by default. */
@@ -40,6 +45,8 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
           name: runtime.name,
           version: runtime.version,
           description: options.description ?? '',
+          tags: options.tags ?? {},
+          securitySchemes: options.securitySchemes ?? {},
           document: options.document,
         }),
       );

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia';
 import { UnsupportedMediaType } from '#kit/errors/problem';
 import { platform } from '#kit/http/platform';
+import { FORM_MEDIA_TYPE } from '#kit/http/route-docs';
 import { credentialsRoutes } from './credentials/routes';
 import type { AuthDeps } from './deps';
 import { keyRoutes } from './keys/routes';
@@ -8,7 +9,6 @@ import { passwordResetRoutes } from './password-resets/routes';
 import { sessionRoutes } from './sessions/routes';
 import { tokenRoutes } from './tokens/routes';
 
-const FORM = 'application/x-www-form-urlencoded';
 /** RFC 7009 and RFC 7662 use forms. On other routes a form is rejected: any web page could submit one from a browser. */
 const FORM_PATHS = new Set(['/auth/introspect', '/auth/revoke']);
 
@@ -17,11 +17,16 @@ export const auth = (deps: AuthDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Authentication: sign-in, sessions, passwords, access tokens and signing keys.',
-        mediaTypes: ['application/json', FORM],
+        tags: {
+          Sessions: 'Sign-in, refresh and the sessions of a user.',
+          Passwords: 'Password changes and resets.',
+          Tokens: 'Verification, introspection and revocation of tokens, and signing keys.',
+        },
+        mediaTypes: ['application/json', FORM_MEDIA_TYPE],
       }),
     )
     .onParse(({ path, contentType }) => {
-      if (contentType === FORM && !FORM_PATHS.has(path))
+      if (contentType === FORM_MEDIA_TYPE && !FORM_PATHS.has(path))
         throw new UnsupportedMediaType({ detail: 'Send application/json.' });
     })
     .use(sessionRoutes(deps))

@@ -12,6 +12,12 @@ export const chat = (deps: ChatDeps) =>
       platform(deps.runtime, {
         description:
           'Chat rooms over WebSockets: ordered real-time delivery with recovery after a reconnect.',
+        tags: {
+          Chat: 'The WebSocket of a room.',
+          Rooms: 'Public and private rooms.',
+          Messages: 'Messages that were sent in a room.',
+          Members: 'Who may join a private room.',
+        },
       }),
     )
     .use(connectionRoutes(deps))

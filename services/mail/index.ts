@@ -2,7 +2,7 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { accepted, paged } from '#kit/http/responses';
-import { describe } from '#kit/http/route-docs';
+import { describe, htmlPage } from '#kit/http/route-docs';
 import type { MailDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
@@ -15,6 +15,7 @@ export const mail = (deps: MailDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
+        tags: { Mail: 'Mails, their delivery and unsubscription.' },
         // RFC 8058: mail clients post one-click unsubscription as either kind of form.
         mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
       }),
@@ -57,7 +58,13 @@ export const mail = (deps: MailDeps) =>
         await service.readUnsubscribeToken(deps, query.token);
         return confirmationPage();
       },
-      { public: true, ...byToken, ...describe('Get the page that an unsubscribe link opens', 'Mail') },
+      {
+        public: true,
+        ...byToken,
+        ...describe('Get the page that an unsubscribe link opens', 'Mail', {
+          responses: { 200: htmlPage() },
+        }),
+      },
     )
     .post(
       '/mails/unsubscribe',
@@ -65,5 +72,9 @@ export const mail = (deps: MailDeps) =>
         await service.unsubscribe(deps, query.token);
         return unsubscribedPage();
       },
-      { public: true, ...byToken, ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail') },
+      {
+        public: true,
+        ...byToken,
+        ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail', { responses: { 200: htmlPage() } }),
+      },
     );

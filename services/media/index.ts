@@ -15,6 +15,11 @@ export const media = (deps: MediaDeps & { readonly resumable: ResumableHandler }
       platform(deps.runtime, {
         description:
           'Files and pictures: content-addressed storage, verified types, versions and resized copies.',
+        tags: {
+          Files: 'Uploads, versions and content.',
+          'Resumable uploads': 'Uploads by tus 1.0, in parts.',
+          Categories: 'A tree of categories for files.',
+        },
         mediaTypes: ['application/json', 'multipart/form-data', 'application/offset+octet-stream'],
         bodyBytes: RESUMABLE_BYTES,
       }),

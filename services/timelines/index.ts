@@ -9,7 +9,7 @@ import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
-import { describe, keyed } from '#kit/http/route-docs';
+import { describe, describeEventStream, keyed } from '#kit/http/route-docs';
 import * as bookmarks from './bookmarks/service';
 import type { TimelinesDeps } from './deps';
 import * as lists from './lists/service';
@@ -25,23 +25,14 @@ const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30
 const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 300 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
 
-const describeStream = (summary: string) => ({
-  detail: {
+const describeStream = (summary: string) =>
+  describeEventStream(
     summary,
-    tags: ['Timelines'],
-    description:
-      'Server-sent events: `post` with a post as data, in the order in which posts became known, which may differ from ' +
-      'the order of their ids; `reload` when too many posts were missed to be sent one by one',
-    parameters: [
-      {
-        name: 'Last-Event-ID',
-        in: 'header' as const,
-        description: 'The id of the last received event: the stream resumes after it without a gap',
-        schema: { type: 'string' as const, maxLength: 20, example: '4711' },
-      },
-    ],
-  },
-});
+    'Timelines',
+    '`post` with a post as data, in the order in which posts became known, which may differ from the order of their ids; ' +
+      '`reload` when too many posts were missed to be sent one by one',
+    '4711',
+  );
 
 const streamRequest = (tokens: TokenVerifier, request: Request): StreamRequest => ({
   lastEventId: request.headers.get('last-event-id'),
@@ -50,7 +41,16 @@ const streamRequest = (tokens: TokenVerifier, request: Request): StreamRequest =
 
 export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
   new Elysia({ name: 'timelines' })
-    .use(platform(deps.runtime, { description: 'Posts and timelines.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Posts and timelines.',
+        tags: {
+          Posts: 'Posts and their threads.',
+          Bookmarks: 'Posts that a user has bookmarked.',
+          Timelines: 'Public, home, user and hashtag timelines.',
+        },
+      }),
+    )
     .use(access(deps.tokens))
     .use(conditional)
 

@@ -12,6 +12,16 @@ export const users = (deps: UsersDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Users: registration, profiles, follows, blocks and mutes, roles and permissions.',
+        tags: {
+          Registration: 'Registration of accounts.',
+          Sessions: 'Sign-in by username or email address.',
+          Profiles: 'Public profiles, and the own one.',
+          Relationships: 'Follows, blocks and mutes.',
+          Features: 'Feature flags.',
+          Operators: 'Users as operators manage them.',
+          Administration: 'Accounts and the audit log.',
+          Roles: 'Roles and permissions.',
+        },
       }),
     )
     .use(accountRoutes(deps))

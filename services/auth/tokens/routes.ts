@@ -1,9 +1,12 @@
+import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { describe } from '#kit/http/route-docs';
+import { describe, formOrJsonBody } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
 import * as model from './model';
 import * as service from './service';
+
+const FORM_OR_JSON = { requestBody: formOrJsonBody(model.TokenRequest) };
 
 export const tokenRoutes = (deps: AuthDeps) =>
   new Elysia({ name: 'tokens' })
@@ -23,7 +26,7 @@ export const tokenRoutes = (deps: AuthDeps) =>
       user: true,
       body: model.TokenRequest,
       response: model.Introspection,
-      ...describe('Introspect a token (RFC 7662)', 'Tokens'),
+      ...describe('Introspect a token (RFC 7662)', 'Tokens', FORM_OR_JSON),
     })
     .post(
       '/auth/revoke',
@@ -31,5 +34,10 @@ export const tokenRoutes = (deps: AuthDeps) =>
         await service.revokeToken(deps, body.token);
         set.status = 200;
       },
-      { public: true, body: model.TokenRequest, ...describe('Revoke a token (RFC 7009)', 'Tokens') },
+      {
+        public: true,
+        body: model.TokenRequest,
+        response: { 200: Type.Void({ description: 'The token is not valid, or not any more' }) },
+        ...describe('Revoke a token (RFC 7009)', 'Tokens', FORM_OR_JSON),
+      },
     );

@@ -28,15 +28,13 @@ export const UploadFields = Type.Object({
 });
 export type UploadFields = Static<typeof UploadFields>;
 
-/** The body is streamed and never validated by a schema, so the OpenAPI document gets this one by hand. */
-export const UPLOAD_FORM = {
-  type: 'object' as const,
-  required: ['file'],
-  properties: {
-    file: { type: 'string' as const, format: 'binary' },
-    file_tags: { type: 'string' as const, description: 'Comma-separated, or a repeated field' },
-    bucket_name: { type: 'string' as const, default: 'chat-bucket' },
-    category_id: { type: 'string' as const, format: 'uuid' },
-    visibility: { type: 'string' as const, enum: ['private', 'public'], default: 'private' },
-  },
-};
+/** The body is streamed and never validated by a schema: this one is for the OpenAPI document. */
+export const UPLOAD_FORM = Type.Object({
+  file: Type.String({ format: 'binary' }),
+  file_tags: Type.Optional(Type.String({ description: 'Comma-separated, or a repeated field' })),
+  bucket_name: Type.Optional(Type.String({ default: 'chat-bucket' })),
+  category_id: Type.Optional(Type.String({ format: 'uuid' })),
+  visibility: Type.Optional(
+    Type.Union([Type.Literal('private'), Type.Literal('public')], { default: 'private' }),
+  ),
+});

@@ -12,14 +12,13 @@ import { receiveAvatar, receiveFile, receiveVersion } from './receive';
 const leaveUnread = () => null;
 
 const upload = (summary: string, bodyBytes = UPLOAD_BODY_BYTES) => {
-  const { detail } = describe(summary, 'Files');
   const requestBody = { content: { 'multipart/form-data': { schema: UPLOAD_FORM } }, required: true };
   return {
     user: true as const,
     gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
     parse: leaveUnread,
     response: { 201: File },
-    detail: { ...detail, requestBody },
+    ...describe(summary, 'Files', { requestBody }),
   };
 };
 
