@@ -55,7 +55,6 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     directory,
     {
       version: runtime.version,
-      url: env.PUBLIC_URL ?? '/',
       own: describeOperatorPages(operators, runtime.version),
     },
     { log: log.child({ part: 'documents' }), closing: runtime.closing },
@@ -63,6 +62,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const app = pages(runtime, {
     directory,
     documents,
+    publicUrl: env.PUBLIC_URL,
     tokens,
     operators,
     metrics: cluster.metrics,

@@ -16,6 +16,8 @@ const NewThing = Type.Object({
   name: Type.String({ error: 'A name', format: 'text-1-80-640', examples: ['a'] }),
 });
 
+const rule = (name: string): object => ({ 'x-access': name });
+
 const app = new Elysia()
   .use(
     docs({
@@ -28,6 +30,7 @@ const app = new Elysia()
   )
   .use(access(tokens))
   .use(conditional)
+  .macro('doorKey', { detail: rule('door-key') })
   .get('/things', () => ({ items: [] }), {
     public: true,
     query: Type.Object({ limit: Type.Optional(t.Integer({ minimum: 1, description: 'Items per page' })) }),
@@ -62,11 +65,8 @@ const app = new Elysia()
     ...describe('Touch a thing', 'Things'),
   })
   .get('/things/:id/picture', () => new Response(), {
-    detail: {
-      ...describe('Get its picture', 'Things', { responses: { 200: bytes('A picture', 'image/png') } })
-        .detail,
-      'x-access': 'door-key',
-    },
+    doorKey: true,
+    ...describe('Get its picture', 'Things', { responses: { 200: bytes('A picture', 'image/png') } }),
   })
   .get('/hidden', () => '', { detail: { hide: true } });
 
