@@ -1,4 +1,5 @@
 import { Elysia, t } from 'elysia';
+import * as contracts from '#contracts/registry';
 import {
   DrainAcknowledgement,
   Heartbeat,
@@ -14,6 +15,7 @@ import { type DescribedResponse, describe, json } from '#kit/http/route-docs';
 import { eventStreamResponse } from '#kit/http/sse';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
+import * as model from './model';
 import {
   DeregisterQuery,
   DrainParams,
@@ -43,6 +45,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
           [DISCOVERY]: 'The services and their instances.',
           [LEASES]: 'Registration and leases of instances.',
         },
+        schemas: { ...contracts, ...model },
         securitySchemes: SECURITY_SCHEMES,
       }),
     )

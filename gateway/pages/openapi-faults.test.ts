@@ -135,10 +135,7 @@ function placesIn(value: unknown, place: readonly string[] = []): (readonly stri
   return [place, ...Object.entries(value).flatMap(([key, member]) => placesIn(member, [...place, key]))];
 }
 
-const JUNK = [
-  ...[null, 7, 'text', '', true, [], {}, [null], [{}], { a: null }, { type: 'object' }, undefined],
-  { $ref: '#/components/schemas/None' },
-];
+const JUNK = [null, 7, [], {}, undefined, { type: 'object' }, { $ref: '#/components/schemas/None' }];
 
 test('whatever is put anywhere into a document, it has a fault or its merged form is valid', async () => {
   const invalid: unknown[] = [];

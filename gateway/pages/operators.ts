@@ -5,10 +5,12 @@ import { describeApp } from '#kit/http/openapi/document';
 import type { JsonObject } from '#kit/http/openapi/json-object';
 import { describe } from '#kit/http/route-docs';
 import type { Cluster } from '../cluster/cluster-client';
+import * as explanation from '../model/explanation';
 import { ExplainedRequest } from '../model/explanation';
 import type { Directory } from '../routing/directory';
 import type { FindTranscoded } from '../transcoding/rules';
 import { explainRequest } from './explain-request';
+import * as status from './status';
 import { RouteListing, routeListing } from './status';
 
 export interface OperatorDeps {
@@ -52,5 +54,6 @@ export const describeOperatorPages = (pages: ReturnType<typeof operatorPages>, v
     name: 'gateway',
     version,
     description: 'Diagnostics for operators.',
+    schemas: { ...explanation, ...status },
     tags: { Diagnostics: 'How requests are routed, and why.' },
   });

@@ -14,6 +14,8 @@ export interface PlatformOptions {
   readonly description?: string;
   /** The description of each tag, for the generated documentation. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The models of the service, whose names the generated documentation uses. */
+  readonly schemas?: Readonly<Record<string, unknown>>;
   /** For the generated documentation: what clients send for access rules of the service's own. */
   readonly securitySchemes?: SecuritySchemes;
   /** Accepted media types; JSON by default. */
@@ -46,6 +48,7 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
           version: runtime.version,
           description: options.description ?? '',
           tags: options.tags ?? {},
+          schemas: options.schemas ?? {},
           securitySchemes: options.securitySchemes ?? {},
           document: options.document,
         }),

@@ -18,6 +18,7 @@ export const exampleItems = (deps: ExampleItemsDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Named items, visible to their owner only.',
+        schemas: model,
         tags: { [TAG]: 'Items of a user.' },
       }),
     )

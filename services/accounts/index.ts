@@ -23,6 +23,7 @@ export const accounts = (deps: AccountsDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Accounts and transactions on a double-entry ledger.',
+        schemas: model,
         tags: {
           Users: 'Registration by phone number, and users with their account.',
           Accounts: 'Accounts, their balances and entries.',

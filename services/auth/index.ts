@@ -2,11 +2,16 @@ import { Elysia } from 'elysia';
 import { UnsupportedMediaType } from '#kit/errors/problem';
 import { platform } from '#kit/http/platform';
 import { FORM_MEDIA_TYPE } from '#kit/http/route-docs';
+import * as credentialsModel from './credentials/model';
 import { credentialsRoutes } from './credentials/routes';
 import type { AuthDeps } from './deps';
+import * as keysModel from './keys/model';
 import { keyRoutes } from './keys/routes';
+import * as passwordResetsModel from './password-resets/model';
 import { passwordResetRoutes } from './password-resets/routes';
+import * as sessionsModel from './sessions/model';
 import { sessionRoutes } from './sessions/routes';
+import * as tokensModel from './tokens/model';
 import { tokenRoutes } from './tokens/routes';
 
 /** RFC 7009 and RFC 7662 use forms. On other routes a form is rejected: any web page could submit one from a browser. */
@@ -17,6 +22,13 @@ export const auth = (deps: AuthDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Authentication: sign-in, sessions, passwords, access tokens and signing keys.',
+        schemas: {
+          ...credentialsModel,
+          ...keysModel,
+          ...passwordResetsModel,
+          ...sessionsModel,
+          ...tokensModel,
+        },
         tags: {
           Sessions: 'Sign-in, refresh and the sessions of a user.',
           Passwords: 'Password changes and resets.',

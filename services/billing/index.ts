@@ -20,6 +20,7 @@ export const billing = (deps: BillingDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Invoices, issued for payments automatically or by request.',
+        schemas: model,
         tags: { Invoices: 'Invoices and their payment.' },
       }),
     )

@@ -16,6 +16,7 @@ export const likes = (deps: LikesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Likes of posts, like counts and popular posts.',
+        schemas: model,
         tags: { Likes: 'Likes of posts and their counts.' },
       }),
     )

@@ -15,6 +15,7 @@ export const mail = (deps: MailDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
+        schemas: model,
         tags: { Mail: 'Mails, their delivery and unsubscription.' },
         // RFC 8058: mail clients post one-click unsubscription as either kind of form.
         mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],

@@ -21,6 +21,7 @@ export const notifications = (deps: NotificationsDeps, live: LiveNotifications) 
     .use(
       platform(deps.runtime, {
         description: 'Notifications in the app, and their settings.',
+        schemas: model,
         tags: { Notifications: 'Notifications of a user, and their settings.' },
       }),
     )

@@ -22,6 +22,7 @@ export const payments = (deps: PaymentsDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Payments through a payment provider, and their refunds.',
+        schemas: model,
         tags: { Payments: 'Payments and refunds.' },
       }),
     )

@@ -30,6 +30,7 @@ export const playlists = (deps: PlaylistsDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Ordered lists of videos: public, unlisted or private.',
+        schemas: model,
         tags: {
           Playlists: 'Playlists and their visibility.',
           'Playlist videos': 'The videos of a playlist, in order.',

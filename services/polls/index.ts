@@ -15,6 +15,7 @@ export const polls = (deps: PollsDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Polls with one secret ballot per person.',
+        schemas: model,
         tags: { Polls: 'Polls, votes and results.' },
       }),
     )

@@ -34,6 +34,7 @@ export const resumes = (deps: ResumesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Résumés: written or imported as JSON Resume, shared by link or in public, and printed.',
+        schemas: model,
         tags: {
           Résumés: 'Résumés, their versions and sharing.',
           'JSON Resume': 'Import and export in the JSON Resume format.',

@@ -44,6 +44,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .use(
       platform(deps.runtime, {
         description: 'Posts and timelines.',
+        schemas: model,
         tags: {
           Posts: 'Posts and their threads.',
           Bookmarks: 'Posts that a user has bookmarked.',

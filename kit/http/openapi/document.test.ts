@@ -7,11 +7,12 @@ import { conditional } from '../conditional';
 import { docs } from '../docs';
 import { bytes, describe, formOrJsonBody, keyed } from '../route-docs';
 import { nullable } from '../schemas';
+import { describeApp } from './document';
 
 const tokens = {
   verify: () => Promise.reject(new Error('No request reaches a handler')),
 } as unknown as TokenVerifier;
-const Thing = Type.Object({ id: Type.String(), name: nullable(Type.String()) }, { title: 'Thing' });
+const Thing = Type.Object({ id: Type.String(), name: nullable(Type.String()) });
 const NewThing = Type.Object({
   name: Type.String({ error: 'A name', format: 'text-1-80-640', examples: ['a'] }),
 });
@@ -25,6 +26,7 @@ const app = new Elysia()
       version: '1.0.0',
       description: 'Things.',
       tags: { Things: 'All of them.' },
+      schemas: { Thing },
       securitySchemes: { 'door-key': { type: 'apiKey', in: 'header', name: 'x-door-key' } },
     }),
   )
@@ -153,12 +155,18 @@ test('its server is the absolute address at which the client has asked', async (
   expect((await served(malformed)).servers).toEqual([{ url: 'http://127.0.0.1:8001' }]);
 });
 
-test('two different schemas of one title are refused', async () => {
-  const other = Type.Object({ id: Type.Integer() }, { title: 'Thing' });
-  const twice = new Elysia()
-    .use(docs({ name: 'things', version: '1.0.0' }))
-    .get('/a', () => ({ id: '1', name: null }), { response: Thing })
-    .get('/b', () => ({ id: 1 }), { response: other });
-  const response = await twice.handle(new Request('http://127.0.0.1/openapi.json'));
-  expect(await response.text()).toContain('Two different schemas are titled Thing');
+test('object schemas of the models are components of their names, wherever they are used', () => {
+  const Page = Type.Object({ items: Type.Array(Thing), first: nullable(Thing) });
+  const app = new Elysia()
+    .get('/page', () => ({ items: [], first: null }), { response: Page })
+    .post('/page', ({ body }) => body, { body: Thing });
+  const schemas = { Thing, ThingPage: Page, ThingId: Type.String(), fail: () => undefined };
+  const { components, paths } = describeApp(app, { name: 'things', version: '1.0.0', schemas });
+  const reference = { $ref: '#/components/schemas/Thing' };
+  expect(Object.keys(Object(components).schemas)).toEqual(['Problem', 'Thing', 'ThingPage']);
+  expect(Object(components).schemas.ThingPage.properties).toEqual({
+    items: { type: 'array', items: reference },
+    first: { anyOf: [reference, { type: 'null' }] },
+  });
+  expect(Object(paths)['/page'].post.requestBody.content['application/json'].schema).toEqual(reference);
 });

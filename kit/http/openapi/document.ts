@@ -1,5 +1,5 @@
 import type { AnyElysia } from 'elysia';
-import { extractSchemas, sorted } from './components';
+import { extractSchemas, schemaNames, sorted } from './components';
 import { asRecord, type JsonObject } from './json-object';
 import { describeOperation, documentedPath } from './operation';
 import { PROBLEM_RESPONSE, PROBLEM_SCHEMA } from './responses';
@@ -13,6 +13,8 @@ export interface ApiDescription {
   readonly description?: string;
   /** The description of each tag. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The models of the service, such as `import * as model`: their object schemas become components of their names. */
+  readonly schemas?: Readonly<Record<string, unknown>>;
   /** Security schemes of its own, by the access rule that they serve. */
   readonly securitySchemes?: SecuritySchemes;
 }
@@ -31,7 +33,7 @@ export const PUBLISHER: JsonObject = {
  * The document is written from the route table, like the routes in the registry (`kit/http/route-claims`), so that it cannot
  * say anything else than the schemas and access rules that are enforced.
  *
- * @throws when two routes have one operation id, or two different schemas one title
+ * @throws when two routes have one operation id
  */
 export function describeApp(app: AnyElysia, about: ApiDescription): JsonObject {
   const paths = new Map<string, JsonObject>();
@@ -51,7 +53,7 @@ export function describeApp(app: AnyElysia, about: ApiDescription): JsonObject {
     paths.set(documentedPath(path), { ...item, [method.toLowerCase()]: described.operation });
   }
   const schemas = new Map([['Problem', PROBLEM_SCHEMA]]);
-  const extracted = extractSchemas(Object.fromEntries(paths), schemas);
+  const extracted = extractSchemas(Object.fromEntries(paths), schemaNames(about.schemas ?? {}), schemas);
   return {
     openapi: OPENAPI_VERSION,
     info: {
