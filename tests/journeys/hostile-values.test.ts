@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { request, signIn } from '../support/client';
-import { hostilePathPart, hostileValue, MARKER } from '../support/hostile-values';
+import { dereferenced, hostilePathPart, hostileValue, MARKER } from '../support/hostile-values';
 import { type System, startSystem } from '../support/system';
 
 const START_MS = 240_000;
@@ -26,6 +26,8 @@ interface Operation {
   readonly path: string;
   readonly body: unknown;
   readonly query: readonly { readonly name: string; readonly schema: unknown }[];
+  /** The statuses that the document names. */
+  readonly statuses: readonly string[];
 }
 
 let system: System;
@@ -53,7 +55,7 @@ beforeAll(async () => {
 afterAll(() => system?.stop(), START_MS);
 
 async function operations(): Promise<Operation[]> {
-  const document = (await request(system.url, 'GET', '/openapi.json')).body as {
+  const document = dereferenced((await request(system.url, 'GET', '/openapi.json')).body) as {
     paths: Record<string, Record<string, OpenApiOperation>>;
   };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -65,6 +67,7 @@ async function operations(): Promise<Operation[]> {
           (schema) => schema !== undefined,
         ),
         query: (operation.parameters ?? []).filter((parameter) => parameter.in === 'query'),
+        statuses: Object.keys(operation.responses),
       }))
       .filter(
         (operation) => !LEFT_OUT.some((pattern) => pattern.test(`${operation.method} ${operation.path}`)),
@@ -75,6 +78,7 @@ async function operations(): Promise<Operation[]> {
 interface OpenApiOperation {
   readonly parameters?: { name: string; in: string; schema: unknown }[];
   readonly requestBody?: { content?: Record<string, { schema?: unknown }> };
+  readonly responses: Record<string, unknown>;
 }
 
 /** One request for an operation, with hostile values in path, query, headers and body. */
@@ -123,6 +127,8 @@ async function faultOf({
   if (response.status >= 500 && !['video.told-to-fail', 'service.busy'].includes(String(code)))
     return `${where}: ${response.status} ${String(code)} for ${path} ${search} ${JSON.stringify(body)?.slice(0, 300)}`;
   const isError = response.status >= 400;
+  if (!isError && !operation.statuses.includes(String(response.status)))
+    return `${where}: ${response.status} is not one of the documented ${operation.statuses.join()}`;
   const { instance: _, ...shown } = response.body;
   if (isError && JSON.stringify(shown).includes(MARKER))
     return `${where}: ${response.status} echoes what was sent`;

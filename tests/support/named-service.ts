@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
@@ -14,15 +15,20 @@ const runtime = await startProcess(env.SERVICE, env);
 const name = env.SERVICE;
 const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }));
 
-const Thing = t.Object({ id: t.String(), service: t.String(), process: t.Integer(), path: t.String() });
+const Thing = t.Object({
+  id: t.String(),
+  service: t.String(),
+  process: Type.Integer(),
+  path: t.String(),
+});
+const NewThing = t.Object({ name: t.String(), like: t.Optional(Thing) });
 
 const app = new Elysia({ name })
-  .use(platform(runtime, { description: `The ${name} service.` }))
+  .use(platform(runtime, { description: `The ${name} service.`, schemas: { Thing, NewThing } }))
   .use(access(tokens))
-  .model({ Thing, NewThing: t.Object({ name: t.String(), like: t.Optional(t.Ref('Thing')) }) })
   .get(`/${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
-    response: 'Thing',
+    response: Thing,
     detail: { summary: 'Get a thing' },
   })
   .get(
@@ -33,19 +39,19 @@ const app = new Elysia({ name })
     },
     {
       public: true,
-      response: 'Thing',
+      response: Thing,
       detail: { summary: 'Get a thing slowly' },
     },
   )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
     user: true,
-    body: 'NewThing',
-    response: 'Thing',
+    body: NewThing,
+    response: Thing,
     detail: { summary: 'Create a thing' },
   })
   .get(`/things-of-${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
-    response: 'Thing',
+    response: Thing,
     detail: { summary: 'Get a thing below the prefix only', 'x-prefix-only': true },
   });
 

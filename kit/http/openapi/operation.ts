@@ -28,9 +28,13 @@ export const documentedPath = (path: string): string =>
  * Describes a route as an operation.
  *
  * @param schemes security schemes of the service, by access rule
+ * @throws when a schema of the route is the name of a model: the models of a service are values
  */
 export function describeOperation(route: DescribedRoute, schemes: SecuritySchemes = {}): DescribedOperation {
   const { hooks, method, path } = route;
+  for (const schema of [hooks.body, hooks.response, hooks.query, hooks.params, hooks.headers])
+    if (typeof schema === 'string')
+      throw new Error(`${method} ${path} names its schema instead of holding it`);
   const { parameters, requestBody, responses, description, security: _, ...detail } = asRecord(hooks.detail);
   const access = securityOf(String(detail[ACCESS_EXTENSION] ?? 'public'), schemes);
   const body = bodyOf(hooks.body, requestBody);
