@@ -9,7 +9,8 @@ const files = Bun.spawnSync(['git', 'ls-files', '--cached', '--others', '--exclu
   .stdout.toString()
   .split('\n')
   .filter((file) => file !== '' && Bun.file(join(ROOT, file)).size > 0);
-const isGenerated = (file: string) => file.startsWith('contracts/gen/') || file.includes('/migrations/');
+const GENERATED = /^contracts\/gen\/|^clients\/typescript\/lib\/|\/migrations\//;
+const isGenerated = (file: string) => GENERATED.test(file);
 const sources = files.filter((file) => file.endsWith('.ts') && !isGenerated(file));
 const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('tests/');
 /** What `make new` creates a service from: tested as it is, but no process of the system. */
