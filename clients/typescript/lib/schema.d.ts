@@ -1004,7 +1004,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get the like counts of posts, in the order of the request
+         * Get the like counts of posts, in the order of the request; a repost has those of its original
          * @description Access: public, or with an access token.
          */
         post: operations["likes.postLikesCounts"];
@@ -1066,7 +1066,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the like count of a post
+         * Get the like count of a post, or of the original of a repost
          * @description Access: public, or with an access token.
          */
         get: operations["likes.getLikesByPostIdCount"];
@@ -1630,7 +1630,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create a post (asynchronous): accepted at once under its final id
+         * Create a post (asynchronous): accepted at once under its final id, and not created if what it refers to is gone by then
          * @description Access: access token.
          */
         post: operations["timelines.postPostsAsync"];
@@ -3422,10 +3422,9 @@ export interface components {
             subject: string | null;
             /** @description Null until sending begins */
             category: string | null;
-            /** @enum {string} */
-            status: "queued" | "sending" | "sent" | "failed" | "unsubscribed";
+            status: "queued" | "sending" | "sent" | "failed" | "unsubscribed" | "bounced" | "suppressed";
             attempts: number;
-            /** @description Why it failed, or was last deferred */
+            /** @description Why it failed, bounced or was not sent, or was last deferred */
             reason: string | null;
             /** Format: date-time */
             created_at: string;
@@ -3602,12 +3601,12 @@ export interface components {
             /** @example 1536462838005760 */
             id: string;
             /** @enum {string} */
-            type: "like" | "reply" | "mention" | "repost" | "follow" | "payment" | "like-withdrawn" | "poll-ended";
+            type: "like" | "reply" | "mention" | "repost" | "follow" | "payment" | "like-withdrawn" | "poll-ended" | "follow-request" | "follow-accepted";
             /** @example alice and 7 others liked your post */
             text: string;
-            /** @description Id of the post, person, payment or poll it is about */
+            /** @description Id of the post, person, payment, poll or follow request it is about */
             object_id: string;
-            /** @description Id of what to open, like the newest reply, when it is not the object */
+            /** @description Id of what to open, like the newest reply or the person who asks, when it is not the object */
             subject_id?: string;
             /**
              * @description The state of a payment, or the role in a poll: `asked` for its author, `voted` for voters
@@ -3665,6 +3664,10 @@ export interface components {
             "like-withdrawn"?: "app" | "mail" | "off";
             /** @enum {string} */
             "poll-ended"?: "app" | "mail" | "off";
+            /** @enum {string} */
+            "follow-request"?: "app" | "mail" | "off";
+            /** @enum {string} */
+            "follow-accepted"?: "app" | "mail" | "off";
         };
         /** @description `app`: in the app; `mail`: in the app and in a digest mail (likes have a digest of their own); `off`: not at all */
         "notifications.SettingsView": {
@@ -3684,6 +3687,10 @@ export interface components {
             "like-withdrawn": "app" | "mail" | "off";
             /** @enum {string} */
             "poll-ended": "app" | "mail" | "off";
+            /** @enum {string} */
+            "follow-request": "app" | "mail" | "off";
+            /** @enum {string} */
+            "follow-accepted": "app" | "mail" | "off";
         };
         "notifications.UnreadCount": {
             /** @example 3 */
@@ -4192,7 +4199,7 @@ export interface components {
             reply_to?: string;
             /** @description Id of the post to repost, or to quote when there is a text */
             repost_of?: string;
-            /** @description Files of your own; a public post makes them public */
+            /** @description Files of your own; private ones are public for as long as a public post shows them */
             media_ids?: string[];
             /** @description A poll of your own */
             poll_id?: string;
@@ -6623,7 +6630,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only unread notifications, or only read ones */
                 unread?: boolean;
-                type?: "like" | "reply" | "mention" | "repost" | "follow" | "payment" | "like-withdrawn" | "poll-ended";
+                type?: "like" | "reply" | "mention" | "repost" | "follow" | "payment" | "like-withdrawn" | "poll-ended" | "follow-request" | "follow-accepted";
             };
             header?: never;
             path?: never;
