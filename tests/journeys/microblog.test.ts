@@ -56,15 +56,17 @@ describe('the gateway', () => {
   });
 });
 
-test('the published client signs in, posts, reads, and is told why not', async () => {
+test('the published client registers, signs in, posts, reads, and is told why not', async () => {
   const anonymous = createClient({ baseUrl: system.url });
-  const credentials = { username: 'alice', password: 'correct horse battery staple' };
+  const credentials = { username: 'typed_client', password: 'correct horse battery staple' };
+  const registration = { ...credentials, email: 'typed_client@example.com' };
+  expect((await anonymous.POST('/register', { body: registration })).error).toBeUndefined();
   const { data: session } = await anonymous.POST('/login', { body: credentials });
   const api = createClient({ baseUrl: system.url, token: () => session?.access_token });
   const { data: post, response } = await api.POST('/posts', { body: { text: 'Typed' } });
   expect([response.status, post?.text]).toEqual([201, 'Typed']);
   const { data: page } = await api.GET('/posts/{username}', {
-    params: { path: { username: 'alice' }, query: { limit: 1 } },
+    params: { path: { username: credentials.username }, query: { limit: 1 } },
   });
   expect(page?.items.map(({ id }) => id)).toEqual([String(post?.id)]);
   const { error } = await anonymous.POST('/posts', { body: { text: 'Anonymous' } });
