@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs contracts client bench new
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs contracts client deployment alerts bench new
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -30,7 +30,7 @@ seed: ## Add demo data to the running system (n=200: number of people)
 	$(BUN) scripts/seed.ts $(n)
 
 migrate: ## Migrate all databases
-	$(BUN) scripts/migrate.ts
+	$(BUN) migrate/main.ts
 
 migration: ## Generate the migration for a changed schema.ts (name=users as=add-nickname)
 	$(BUN) scripts/migration.ts "$(name)" "$(as)"
@@ -76,6 +76,9 @@ client: ## Generate clients/typescript from the OpenAPI document
 
 deployment: ## Generate the deployment files from the Procfile
 	$(BUN) scripts/deployment.ts
+
+alerts: ## Provoke every Prometheus alert in a system of its own (takes minutes; a=NoInstances: only this one)
+	$(BUN) tests/alerts/main.ts $(a)
 
 bench: ## Run the benchmarks (b=gateway: only this one)
 	$(BUN) bench/main.ts $(b)

@@ -49,6 +49,16 @@ export const RouteClaim = Type.Object({
     }),
   ),
   rate_limit: Type.Optional(RateLimitName),
+  idempotency_key: Type.Optional(
+    Type.Boolean({
+      description: 'Processes a request once per `Idempotency-Key`: one with a key may be sent again',
+    }),
+  ),
+  cors: Type.Optional(
+    Type.Literal('public', {
+      description: 'Pages of any origin may read the responses, without credentials',
+    }),
+  ),
 });
 export type RouteClaim = Static<typeof RouteClaim>;
 

@@ -4,7 +4,7 @@ import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
-import { createCrossOrigin } from './admission/cross-origin';
+import { type CrossOriginRoutes, createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
 import { openCluster } from './cluster/cluster-client';
@@ -14,9 +14,10 @@ import { collectDocuments } from './pages/documents';
 import { pages } from './pages/index';
 import { describeOperatorPages, operatorPages } from './pages/operators';
 import { listenGateway } from './proxy/listener';
-import { type AllowedMethods, createAllowedMethods } from './routing/allowed-methods';
+import { createAllowedMethods, publicRoutes } from './routing/allowed-methods';
 import { createDecide } from './routing/decide';
 import { createDirectory, type Directory } from './routing/directory';
+import { createPathRestorer } from './routing/path-restorer';
 import { createResilienceReport } from './routing/resilience-report';
 import type { GatewayEnvironment } from './settings';
 import { readContracts } from './transcoding/contracts';
@@ -77,14 +78,22 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     port: env.PORT,
     decide: createDecide(directory, app.routes, transcode),
     handleLocally: async (request) => app.fetch(request),
+    restorer: createPathRestorer(directory),
     revision: directory.revision,
-    admission: await openAdmission(runtime, env, tokens, createAllowedMethods(directory, app.routes)),
+    admission: await openAdmission(runtime, env, tokens, {
+      allowed: createAllowedMethods(directory, app.routes),
+      isPublic: publicRoutes(directory),
+    }),
     log,
     metrics,
     spans: runtime.spans,
     recent,
     trustedProxies: env.TRUSTED_PROXIES,
-    limits: { clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS },
+    limits: {
+      clientsPerAddress: env.CLIENT_CONNECTIONS_PER_ADDRESS,
+      upstreamIdleMs: env.UPSTREAM_IDLE_MS,
+    },
+    compresses: env.RESPONSE_COMPRESSION,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
   });
@@ -124,9 +133,9 @@ const openAdmission = async (
   runtime: Runtime,
   env: GatewayEnvironment,
   tokens: TokenVerifier,
-  allowed: AllowedMethods,
+  routes: CrossOriginRoutes,
 ) => ({
-  crossOrigin: createCrossOrigin(env, allowed),
+  crossOrigin: createCrossOrigin(env, routes),
   rateLimits: await openRateLimits(runtime, env, tokens),
   responseCache:
     env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,

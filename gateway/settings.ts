@@ -1,5 +1,7 @@
-import { type Environment, type Field, flag, integer, optionalText, secret } from '#kit/config/environment';
-import { amqpFields, processFields, redisFields, tokenFields } from '#kit/config/fields';
+import { type Environment, type Field, flag, integer, optionalText } from '#kit/config/environment';
+import { amqpFields, processFields, redisFields, registrationFields, tokenFields } from '#kit/config/fields';
+import { secret } from '#kit/config/secrets';
+import { publicUrl } from '#kit/config/urls';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
 import { DEFAULT_LIMITS } from './model/limits';
 import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
@@ -7,6 +9,7 @@ import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 /** Environment variables of the gateway. */
 export const gatewayFields = {
   ...processFields(8080),
+  ...registrationFields,
   ...amqpFields,
   ...redisFields,
   ...tokenFields,
@@ -16,9 +19,9 @@ export const gatewayFields = {
   /** Signs the service tokens of the gateway's gRPC calls. */
   INTERNAL_SECRET: secret('development-internal-secret'),
   /** Public URL of the gateway for the OpenAPI document; without it the document's server is relative. */
-  PUBLIC_URL: optionalText(),
-  TLS_CERT: optionalText(),
-  TLS_KEY: optionalText(),
+  PUBLIC_URL: publicUrl(undefined),
+  TLS_CERT: filePath('TLS_KEY'),
+  TLS_KEY: filePath('TLS_CERT'),
   TRUSTED_PROXIES: list(),
   /** Maximum connections per client address and process; unlimited for trusted proxies. */
   CLIENT_CONNECTIONS_PER_ADDRESS: integer(DEFAULT_LIMITS.clientsPerAddress, { min: 1, max: 1_000_000 }),
@@ -26,14 +29,23 @@ export const gatewayFields = {
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the supervisor for its workers. */
   GATEWAY_WORKER: flag(false),
+  /** Compresses text for clients that ask for it. */
+  RESPONSE_COMPRESSION: flag(true),
   /** Maximum concurrent requests per service and process. */
   BREAKER_CONCURRENCY: integer(DEFAULT_THRESHOLDS.concurrency, { min: 1, max: 100_000 }),
   /** Maximum queued requests per service, each for up to a second. */
   BREAKER_QUEUE: integer(DEFAULT_THRESHOLDS.queue, { min: 0, max: 100_000 }),
+  /** How long an upstream connection may be idle and be used again; 0 never. `Keep-Alive` of a server shortens it. */
+  UPSTREAM_IDLE_MS: integer(DEFAULT_LIMITS.upstreamIdleMs, { min: 0, max: 600_000 }),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 };
 
 export type GatewayEnvironment = Environment<typeof gatewayFields>;
+
+/** One of two files that are only of use together. */
+function filePath(neededBy: string): Field<string | undefined> {
+  return { ...optionalText(), neededBy };
+}
 
 /** Comma-separated values; empty by default. */
 function list(): Field<readonly string[]> {

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { openLog } from './log-files';
 import { until } from './processes';
 
 export interface Command {
@@ -24,7 +25,7 @@ export function startChild(
   command: Command,
   options: { folder: string; logFile: string; mark: Record<string, string> },
 ): Child {
-  const log = openSync(options.logFile, 'a');
+  const log = openLog(options.logFile);
   try {
     const child = Bun.spawn([command.program, ...command.args], {
       cwd: options.folder,
@@ -50,11 +51,6 @@ export function startChild(
   } finally {
     closeSync(log);
   }
-}
-
-/** Retains the log of the previous run only. */
-export function rotateLog(file: string): void {
-  if (existsSync(file)) renameSync(file, `${file}.1`);
 }
 
 /** The only variables that servers inherit: no option or secret of the parent leaks into them. */

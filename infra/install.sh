@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the system packages of the local stack's servers: only missing ones, and only those that no variable
 # (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
-# The argument `tests` also installs what only tests need: proxies that parse requests behind the gateway, and a
-# load generator.
+# The argument `tests` also installs what only tests need: proxies that parse requests behind the gateway, a load
+# generator, and Prometheus, whose promtool checks the alert rules.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -15,6 +15,7 @@ if [ "${1:-}" = tests ]; then
   command -v nginx >/dev/null || missing="$missing nginx-light"
   command -v haproxy >/dev/null || missing="$missing haproxy"
   command -v wrk >/dev/null || missing="$missing wrk"
+  command -v promtool >/dev/null || missing="$missing prometheus"
 fi
 [ -n "$missing" ] || exit 0
 

@@ -1,3 +1,4 @@
+import { untilUnused } from './connections';
 import { installServers } from './install';
 import { listenForShutdown, untilAborted } from './shutdown-signals';
 import { startStack } from './stack';
@@ -16,6 +17,8 @@ async function main(signal: AbortSignal) {
   writeState(stack);
   console.log(`All servers are up; addresses: ${STACK_FILE}`);
   await untilAborted(signal);
+  console.log('Waiting for the processes that use the servers');
+  await untilUnused(stack.environment);
   console.log('Stopping the servers');
   await stack.stop();
   clearState();

@@ -8,11 +8,12 @@ export const objectStore: Server = {
   replacedBy: ['S3_ENDPOINT'],
   async start({ folder }) {
     const files = join(folder, 'object-store');
-    mkdirSync(files, { recursive: true });
+    const archives = join(folder, 'archives');
+    for (const each of [files, archives]) mkdirSync(each, { recursive: true });
     const noOperation = async () => undefined;
     return {
       name: 'object-store',
-      environment: { MEDIA_STORAGE: files },
+      environment: { MEDIA_STORAGE: files, ARCHIVES_STORAGE: archives },
       startedInMs: 0,
       pid: () => undefined,
       kill: noOperation,

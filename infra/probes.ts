@@ -36,6 +36,8 @@ export function probeTcp(port: number, send?: string): Promise<string | undefine
 export async function probeHttp(port: number, path = '/'): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      // A connection kept open would count as a user of the server (connections.ts).
+      keepalive: false,
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
     });
     await response.arrayBuffer();

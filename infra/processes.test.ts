@@ -1,9 +1,9 @@
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderInUse, lockFolder, ownerOf } from './folder-lock';
-import { belongsTo, markOf, processesOf, startTimeOf, stopProcessesOf } from './processes';
+import { belongsTo, markOf, processesOf, startTimeOf, stopProcessesOf, untilStalled } from './processes';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-processes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,4 +59,33 @@ test('the lock of a process whose pid was reused is ignored', () => {
   writeFileSync(join(folder, 'owner'), `${process.pid} ${Number(startTimeOf(process.pid)) - 1}\n`);
   expect(ownerOf(folder)).toBeUndefined();
   lockFolder(folder)();
+});
+
+describe('waiting while there is progress', () => {
+  const clock = (stepMs: number) => {
+    let at = 0;
+    return () => {
+      at += stepMs;
+      return at;
+    };
+  };
+
+  test('goes on however long it takes', async () => {
+    let left = 30;
+    const holds = await untilStalled(() => --left === 0, {
+      progress: () => left,
+      stallMs: 100,
+      now: clock(90),
+    });
+    expect(holds).toBe(true);
+  });
+
+  test('ends when nothing has changed for too long, or at its limit', async () => {
+    const never = { stallMs: 100, now: clock(30) };
+    expect(await untilStalled(() => false, { ...never, progress: () => 'the same' })).toBe(false);
+    let changes = 0;
+    const limited = { stallMs: 100, timeoutMs: 200, now: clock(30), progress: () => changes++ };
+    expect(await untilStalled(() => false, limited)).toBe(false);
+    expect(changes).toBeLessThan(10);
+  });
 });

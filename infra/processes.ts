@@ -71,6 +71,43 @@ export async function until(
 }
 
 /**
+ * Polls `condition` until it holds (true), or nothing has changed for too long (false): on a busy machine a start takes
+ * many times as long, but it moves on.
+ *
+ * @param options.progress a value that changes whenever there is progress
+ * @param options.stallMs how long it may stay the same
+ * @param options.timeoutMs the limit even with progress; none by default
+ */
+export async function untilStalled(
+  condition: () => boolean | Promise<boolean>,
+  options: {
+    progress: () => unknown;
+    stallMs: number;
+    timeoutMs?: number;
+    signal?: AbortSignal;
+    now?: () => number;
+  },
+): Promise<boolean> {
+  const { progress, stallMs, timeoutMs = Number.POSITIVE_INFINITY, signal, now = Date.now } = options;
+  const started = now();
+  let last = { at: started, value: progress() };
+  for (;;) {
+    if (await condition()) return true;
+    const [at, value] = [now(), progress()];
+    if (value !== last.value) last = { at, value };
+    if (at - last.at >= stallMs || at - started >= timeoutMs || signal?.aborted) return false;
+    await sleep(25, signal);
+  }
+}
+
+/** Clock ticks that a process and its ended children have used the processor; undefined when it has exited. */
+export function cpuTicksOf(pid: number | undefined): number | undefined {
+  // proc(5), fields 14 to 17: utime, stime, cutime, cstime.
+  const fields = pid === undefined ? undefined : fieldsAfterCommand(pid);
+  return fields?.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+}
+
+/**
  * When the process was started, in clock ticks since boot: together with the pid it identifies one process.
  * Undefined when it has exited, or is a zombie.
  */

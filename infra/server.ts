@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Child, type Command, rotateLog, startChild } from './child';
+import { type Child, type Command, startChild } from './child';
+import { rotateLog, rotateOpenLog } from './log-files';
 import type { ChoosePort } from './ports';
-import { until } from './processes';
+import { cpuTicksOf, untilStalled } from './processes';
 
 /**
  * `development` persists its data durably; `test` starts empty every time, trades durability for speed, and stops its
@@ -66,8 +67,11 @@ interface Plan {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The slowest case is RabbitMQ on a cold, busy machine. */
-const START_TIMEOUT_MS = 90_000;
+/** A server that starts uses the processor; one that has not for this long is stuck. */
+const START_STALL_MS = 90_000;
+/** Nor may it use the processor for ever. RabbitMQ takes minutes on a cold machine under heavy load. */
+const START_TIMEOUT_MS = 600_000;
+const LOG_CHECK_MS = 10_000;
 const STOP_GRACE_MS = 15_000;
 const RESTART_AFTER_MS = 1_000;
 
@@ -129,6 +133,9 @@ function runPlan(
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
   let shouldRun = false;
+  // The server writes its log itself.
+  const rotation = setInterval(() => rotateOpenLog(options.logFile), LOG_CHECK_MS);
+  rotation.unref();
 
   async function restart() {
     shouldRun = false;
@@ -137,15 +144,16 @@ function runPlan(
       if (!children[index]?.running()) children[index] = startChild(command, options);
     });
     const child = children[main];
-    const ready = await until(
-      async () => !child?.running() || (await plan.ready()),
-      START_TIMEOUT_MS,
-      options.signal,
-    );
+    const ready = await untilStalled(async () => !child?.running() || (await plan.ready()), {
+      progress: () => cpuTicksOf(child?.pid),
+      stallMs: START_STALL_MS,
+      timeoutMs: START_TIMEOUT_MS,
+      signal: options.signal,
+    });
     if (!ready || !child?.running()) {
       await stop();
       if (options.signal.aborted) throw new Error(`Starting ${name} was cancelled`);
-      const why = ready ? 'exited at once' : `was not ready after ${START_TIMEOUT_MS / 1000} s`;
+      const why = ready ? 'exited at once' : 'did not become ready';
       throw new Error(`${name} ${why}. ${options.logFile} ends with:\n${lastLines(options.logFile)}`);
     }
     shouldRun = true;
@@ -168,6 +176,7 @@ function runPlan(
 
   async function stop() {
     shouldRun = false;
+    clearInterval(rotation);
     const graceMs = options.profile === 'test' ? 0 : STOP_GRACE_MS;
     for (const child of children.toReversed()) await child?.stop(graceMs);
   }

@@ -87,7 +87,6 @@ export interface ServiceParts {
   readonly grpc?: readonly GrpcService[];
   /** Route prefixes of the service, besides its name. */
   readonly aliases?: readonly string[];
-  readonly bodyBytes?: number;
   /** Closes long-lived connections, like WebSockets, once the gateways have drained this instance. */
   readonly drain?: () => Promise<void>;
 }
@@ -108,7 +107,6 @@ export async function serveService(
     hostname: env.HOST,
     port: env.PORT,
     strictPort: false,
-    ...(parts.bodyBytes !== undefined && { bodyBytes: parts.bodyBytes }),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
   if (parts.drain) runtime.onClose('connections', parts.drain);

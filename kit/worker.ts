@@ -161,7 +161,7 @@ export function runEventWorker<Definition extends EventDefinition>(
  */
 export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: number }): { port: number } {
   // Workers receive no requests with a body.
-  const rules = { mediaTypes: [], bodyBytes: 0 };
+  const rules = { bodyBytes: 0 };
   const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
   const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, strictPort: false });
   runtime.onClose('operational routes', () => server.stop(1_000));

@@ -1,3 +1,4 @@
+import type { StreamShares } from '#kit/http/streams/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { Drains } from './drains/drains';
 import type { Replication } from './replication/replication';
@@ -10,6 +11,8 @@ export interface RegistryDeps {
   readonly version: string;
   readonly table: Table;
   readonly watchers: Watchers;
+  /** The open watches and long polls, by their owners. */
+  readonly streams: StreamShares;
   readonly drains: Drains;
   readonly countDrain: (outcome: 'drained' | 'timed-out' | 'unacknowledged') => void;
   /** Undefined when the registry runs standalone. */

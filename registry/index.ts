@@ -12,7 +12,6 @@ import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
 import { type DescribedResponse, describe, json } from '#kit/http/route-docs';
-import { eventStreamResponse } from '#kit/http/sse';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
 import * as model from './model';
@@ -32,7 +31,7 @@ import {
 } from './model';
 import { heartbeat, prometheusTargets, readService, readServices, register, status } from './service';
 
-export const REGISTRY_BODY_BYTES = 64 * 1024;
+const REGISTRY_BODY_BYTES = 64 * 1024;
 
 /** The registry's API: registration, leases and service discovery. */
 export function registry(runtime: Runtime, deps: RegistryDeps) {
@@ -57,12 +56,16 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       response: { 200: Status },
       detail: publicRoute('Get the status of the registry'),
     })
-    .get('/services', async ({ query, request }) => asJson(await readServices(deps, query, request.signal)), {
-      query: ServicesQuery,
-      detail: publicRoute('List all services, at once or on the next change (long poll)', {
-        200: json('The services', ServicesSnapshot),
-      }),
-    })
+    .get(
+      '/services',
+      async ({ query, request, server }) => asJson(await readServices(deps, query, { request, server })),
+      {
+        query: ServicesQuery,
+        detail: publicRoute('List all services, at once or on the next change (long poll)', {
+          200: json('The services', ServicesSnapshot),
+        }),
+      },
+    )
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
       params: ServiceParams,
       query: ServiceQuery,
@@ -71,12 +74,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
     })
     .get(
       '/watch',
-      ({ query, request, server }) => {
-        server?.timeout(request, 0);
-        return eventStreamResponse(
-          watch(deps, query, bearerOf(request), request.headers.get('last-event-id')),
-        );
-      },
+      ({ query, request, server }) => watch(deps, query, bearerOf(request), { request, server }),
       {
         query: WatchQuery,
         detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events', {

@@ -3,7 +3,7 @@ import { processFields } from '#kit/config/fields';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createAddressPolicy } from './access/address-policy';
-import { REGISTRY_BODY_BYTES, registry } from './index';
+import { registry } from './index';
 import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
 
@@ -13,6 +13,7 @@ const runtime = await startProcess('registry', env);
 const deps = await openRegistry(runtime, {
   token: env.REGISTRY_TOKEN || undefined,
   addressPolicy: createAddressPolicy(env.REGISTRY_ALLOWED_HOSTS),
+  watchers: { maximum: env.REGISTRY_WATCHERS_MAX, perAddress: env.REGISTRY_WATCHERS_PER_ADDRESS },
   ...(env.REGISTRY_REDIS_URL && {
     redis: { url: env.REGISTRY_REDIS_URL, group: env.REGISTRY_GROUP },
   }),
@@ -22,7 +23,6 @@ const server = serveHttp(runtime, app, {
   hostname: env.HOST,
   port: env.PORT,
   strictPort: true,
-  bodyBytes: REGISTRY_BODY_BYTES,
   // Most requests are heartbeats.
   beginsTraces: false,
 });

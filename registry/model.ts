@@ -10,7 +10,6 @@ export const CredentialsMissing = defineProblem('registry.credentials-missing', 
 export const ClaimTaken = defineProblem('registry.claim-taken', 409, 'Route or prefix already claimed');
 export const HostRefused = defineProblem('registry.host-refused', 422, 'Host not allowed');
 export const RegistryFull = defineProblem('registry.full', 503, 'Registry limit reached');
-export const TooManyWatchers = defineProblem('registry.too-many-watchers', 503, 'Too many watchers');
 
 export const WatcherUnknown = defineProblem('registry.watcher-unknown', 404, 'Watcher not found');
 

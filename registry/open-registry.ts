@@ -1,6 +1,7 @@
 import { uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
+import { createStreamShares } from '#kit/http/streams/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { RegistryDeps } from './deps';
 import { createDrains } from './drains/drains';
@@ -14,7 +15,14 @@ import { createWatchers } from './watch/watchers';
 
 /** An instance expires at most a fifth of a heartbeat interval late. */
 const SWEEPS_PER_HEARTBEAT = 5;
-const MAX_WATCHERS = 1_000;
+/** Maximum open watches and long polls: of all clients, and of one address that is no gateway. */
+export interface WatcherLimits {
+  readonly maximum: number;
+  readonly perAddress: number;
+}
+
+/** One machine may run all services, and every gateway worker. */
+export const DEFAULT_WATCHERS: WatcherLimits = { maximum: 1_000, perAddress: 250 };
 /** How long a listing may be reused although loads, which are not changes of the table, have moved. */
 const LISTING_REUSE_MS = 1_000;
 
@@ -31,6 +39,7 @@ export async function openRegistry(
     addressPolicy: AddressPolicy;
     lease?: LeaseRules;
     redis?: { url: string; group: string } | undefined;
+    watchers?: WatcherLimits;
   },
 ): Promise<RegistryDeps> {
   const now = () => performance.now();
@@ -50,7 +59,7 @@ export async function openRegistry(
     sweepMs,
     replication: replication?.hooks,
   });
-  const watchers = createWatchers(table, { now, maxWatchers: MAX_WATCHERS });
+  const watchers = createWatchers(table, { now });
   const drains = createDrains(table, replication?.remoteDrains);
   await replication?.start({ table, drains, changed: watchers.notify });
   repeatEvery(runtime, 'lease sweep', { everyMs: sweepMs, firstRun: 'later' }, async () => {
@@ -66,6 +75,7 @@ export async function openRegistry(
     version,
     table,
     watchers,
+    streams: createStreamShares(streamLimits(options.watchers ?? DEFAULT_WATCHERS)),
     drains,
     countDrain: (outcome) => drainCounter.inc({ outcome }),
     replication,
@@ -81,6 +91,14 @@ export async function openRegistry(
   observeRegistry(runtime, deps);
   return deps;
 }
+
+/** A tenth of the places is kept for gateways. */
+const streamLimits = ({ maximum, perAddress }: WatcherLimits) => ({
+  maximum,
+  anonymous: Math.max(1, Math.floor(maximum * 0.9)),
+  perAddress,
+  perPerson: maximum,
+});
 
 /** Serializes the table once for all concurrent readers: a change wakes every long poll at the same time. */
 function createListing(table: Table, now: () => number): () => string {

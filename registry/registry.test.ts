@@ -62,6 +62,18 @@ describe('a registration', () => {
     expect(await status(registration('large', { filler: 'x'.repeat(65 * 1024) }))).toBe(413);
   });
 
+  test('that is too large is rejected (413), also without a Content-Length', async () => {
+    const text = JSON.stringify(registration('large', { filler: 'x'.repeat(65 * 1024) }));
+    // A stream is sent in chunks.
+    const response = await fetch(`${url}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new Blob([text]).stream(),
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ code: 'request.too-large' });
+  });
+
   test('needs the token where one is configured; a renewal needs only the secret', async () => {
     const guarded = await startRegistry({ token: TOKEN });
     try {
@@ -169,7 +181,13 @@ describe('a listing', () => {
     const targets = await (await fetch(`${url}/sd/prometheus`)).json();
     expect(targets).toContainEqual({
       targets: ['127.0.0.1:5999'],
-      labels: expect.objectContaining({ job: 'scraped', service: 'scraped', zone: 'a', state: 'up' }),
+      labels: {
+        job: 'scraped',
+        __meta_rookery_instance_id: expect.any(String),
+        __meta_rookery_version: expect.any(String),
+        __meta_rookery_state: 'up',
+        __meta_rookery_zone: 'a',
+      },
     });
   });
 

@@ -1,4 +1,5 @@
 import type { Heartbeat, InstanceState, Registered, Registration } from '#contracts/registry';
+import type { StreamContext } from '#kit/http/streams/event-stream-response';
 import { leaseError, requireBearer, requireRegistryToken } from './access/credentials';
 import type { RegistryDeps } from './deps';
 import { countByState, instancesOf } from './metrics';
@@ -10,6 +11,7 @@ import {
   type ServicesQuery,
   ServiceUnknown,
 } from './model';
+import { streamOwner } from './watch/stream-owner';
 
 /** The longest long poll, so that no proxy on the way times out first. */
 const MAX_WAIT_MS = 60_000;
@@ -61,13 +63,17 @@ export function heartbeat(
 export async function readServices(
   deps: RegistryDeps,
   query: ServicesQuery,
-  signal: AbortSignal,
+  context: StreamContext,
 ): Promise<string> {
-  const { table, watchers } = deps;
+  const { table, watchers, streams } = deps;
+  const { request } = context;
   const isCurrent =
     query.index === table.revision() && (query.epoch === undefined || query.epoch === table.epoch);
   const waitMs = Math.min(parseDurationMs(query.wait), MAX_WAIT_MS);
-  if (isCurrent && waitMs > 0) await watchers.waitForChange(waitMs, signal);
+  if (isCurrent && waitMs > 0 && request.method !== 'HEAD') {
+    const release = streams.acquire(streamOwner(context, false));
+    await watchers.waitForChange(waitMs, request.signal).finally(release);
+  }
   return deps.listing();
 }
 
@@ -80,11 +86,21 @@ export function readService(deps: RegistryDeps, name: string, state: InstanceSta
   return { ...service, instances };
 }
 
-/** Every instance, unhealthy ones included: alerts need the targets that are down. */
+/**
+ * Targets of Prometheus' HTTP service discovery. Every instance, unhealthy ones included: alerts need the targets that are
+ * down. All but `job` are meta labels, which exist during relabeling only: a target's label hides that of its metrics with
+ * the same name, such as `state`, and one that changes begins new series.
+ */
 export const prometheusTargets = (deps: RegistryDeps) =>
   instancesOf(deps.table).map(({ host, port, name, version, instance_id, zone, state }) => ({
     targets: [`${host.includes(':') ? `[${host}]` : host}:${port}`],
-    labels: { job: name, service: name, version, instance_id, state, ...(zone !== undefined && { zone }) },
+    labels: {
+      job: name,
+      __meta_rookery_instance_id: instance_id,
+      __meta_rookery_version: version,
+      __meta_rookery_state: state,
+      ...(zone !== undefined && { __meta_rookery_zone: zone }),
+    },
   }));
 
 export function status(deps: RegistryDeps) {

@@ -1,25 +1,22 @@
-import { type Field, optionalText, text } from '#kit/config/environment';
+import { type Field, integer, text } from '#kit/config/environment';
+import { registryToken } from '#kit/config/secrets';
+import { serverUrl } from '#kit/config/urls';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
+import { DEFAULT_WATCHERS } from './open-registry';
 
 /** The registry's own environment variables. In production the first two must be set. */
 export const registryFields = {
-  REGISTRY_TOKEN: registrationToken(),
+  /** Empty: registration needs no token, as in development. */
+  REGISTRY_TOKEN: registryToken(''),
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
   /** Replicas share their table through this Redis; unset, the registry runs standalone. */
-  REGISTRY_REDIS_URL: optionalText(),
+  REGISTRY_REDIS_URL: serverUrl(undefined, { prefix: 'REGISTRY_REDIS', schemes: ['redis', 'rediss'] }),
   /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
+  /** Maximum open watches and long polls, and those of one address that is no gateway. */
+  REGISTRY_WATCHERS_MAX: integer(DEFAULT_WATCHERS.maximum, { min: 1, max: 100_000 }),
+  REGISTRY_WATCHERS_PER_ADDRESS: integer(DEFAULT_WATCHERS.perAddress, { min: 1, max: 100_000 }),
 };
-
-/** Empty: registration needs no token, as in development. */
-function registrationToken(): Field<string> {
-  return {
-    parse: (value) =>
-      /^\S{16,}$/.test(value) ? value : { problem: 'must have at least 16 characters and no whitespace' },
-    fallback: '',
-    developmentOnly: true,
-  };
-}
 
 function allowedHosts(): Field<readonly string[]> {
   return {
@@ -33,6 +30,9 @@ function allowedHosts(): Field<readonly string[]> {
           };
     },
     fallback: DEVELOPMENT_HOSTS,
-    developmentOnly: true,
+    production: {
+      required: true,
+      advice: 'the addresses, ranges or names that instances may run at, like 10.0.0.0/8',
+    },
   };
 }

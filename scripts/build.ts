@@ -42,7 +42,9 @@ async function main(): Promise<number> {
   process.chdir(ROOT);
   const folders = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'))
     .flatMap(({ command }) => /\b(\S+)\/main\.ts\b/.exec(command)?.[1] ?? [])
-    .filter((folder) => folder !== 'infra');
+    .filter((folder) => folder !== 'infra')
+    // Runs ahead of a roll-out; no process of the Procfile.
+    .concat('migrate');
   const changed = folders.filter((folder) => !isUpToDate(folder));
   if (changed.length > 0 && !(await bundle(changed))) return 1;
   for (const folder of folders) copyMigrations(folder);

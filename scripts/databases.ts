@@ -19,10 +19,16 @@ const FIXED_NAMES = new Map([
   ['timelines', 'microblog_timelines'],
 ]);
 
-/** The address of a service's database, from `<NAME>_DATABASE_URL`, `<NAME>_DB_NAME` and the shared `DB_*` variables. */
+/**
+ * The address of a service's database, from `<NAME>_DATABASE_URL`, `<NAME>_DB_NAME` and the shared `DB_*` variables. Where
+ * each service has a database user of its own, `<NAME>_DB_USER` and `<NAME>_DB_PASSWORD` name it.
+ */
 export function databaseOf(service: string, source: NodeJS.ProcessEnv = process.env): MysqlAddress {
   const prefix = service.toUpperCase().replaceAll('-', '_');
-  const name =
-    source[`${prefix}_DB_NAME`] ?? FIXED_NAMES.get(service) ?? `rookery_${service.replaceAll('-', '_')}`;
-  return mysqlAddress(readEnv(mysqlFields, source), name, source[`${prefix}_DATABASE_URL`]);
+  const own = (name: string) => source[`${prefix}_${name}`] || undefined;
+  const name = own('DB_NAME') ?? FIXED_NAMES.get(service) ?? `rookery_${service.replaceAll('-', '_')}`;
+  const user = own('DB_USER') ?? source.DB_USER;
+  const password = own('DB_PASSWORD') ?? source.DB_PASSWORD;
+  const env = readEnv(mysqlFields, { ...source, DB_USER: user, DB_PASSWORD: password });
+  return mysqlAddress(env, name, own('DATABASE_URL'));
 }

@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   await vote(api, ada, bela);
   await pay(api, inbox, bela);
   await receiveLikeDigest(inbox, ada, bela);
+  await exportEverything(api, ada);
   console.log(`\nDone. API reference: ${api.url}/docs`);
 }
 
@@ -181,6 +182,18 @@ async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
   const exceeding = { ...refund, body: { amount: '7.51' }, idempotencyKey: `demo-rest-${payer.username}` };
   await step(api, 'A refund above what is left is rejected', exceeding, { status: 409 });
   await eventually(api, 'The refund succeeds', read, (paid) => field(paid, 'refunded_amount') === '5.00');
+}
+
+/** A worker collects the person's data from all services. */
+async function exportEverything(api: Api, ada: Visitor): Promise<void> {
+  const request = { method: 'POST', path: '/archives/exports', as: ada };
+  const { body } = await step(api, `${ada.username} exports all their data`, request, { status: 202 });
+  await eventually(
+    api,
+    'The ZIP file is ready; its `url` is for its owner',
+    { method: 'GET', path: `/archives/exports/${textField(body, 'id')}`, as: ada },
+    (started) => field(started, 'status') === 'complete',
+  );
 }
 
 const receiveLikeDigest = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>

@@ -1,10 +1,35 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { deploymentFiles } from './deployment';
+import { databaseOwner, deployedProcesses } from './deployment/processes';
+import { isSecret } from './deployment/secrets';
 
 const ROOT = join(import.meta.dir, '..');
 const textOf = (file: string) => Bun.file(join(ROOT, file)).text();
 const found = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })].sort();
+
+const processes = deployedProcesses(await textOf('Procfile'));
+const described = [...(await textOf('.env.example')).matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(
+  ([, name = '']) => name,
+);
+/** Set by the image, the platform or the process itself. */
+const NOT_SETTINGS = ['NODE_ENV', 'HOST', 'PORT', 'ADVERTISED_HOST', 'GATEWAY_WORKER'];
+
+interface Container {
+  name: string;
+  image: string;
+  args: string[];
+  env: { name: string; value?: string; valueFrom?: { secretKeyRef?: { key: string } } }[];
+}
+
+interface KubernetesObject {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  spec: { template: { spec: { containers: [Container] } } };
+}
+
+const objectsIn = async (file: string) =>
+  [Bun.YAML.parse(await textOf(`deploy/kubernetes/${file}`))].flat() as KubernetesObject[];
 
 test('the committed deployment files match the Procfile (else run `make deployment`)', async () => {
   for (const [file, text] of Object.entries(deploymentFiles(await textOf('Procfile'))))
@@ -18,37 +43,175 @@ test('all YAML and JSON in deploy/ is valid', async () => {
   for (const file of found('deploy/**/*.json')) expect(JSON.parse(await textOf(file)), file).toBeObject();
 });
 
-test('no Kubernetes container runs as root or with a writable root file system', async () => {
-  const objects = [Bun.YAML.parse(await textOf('deploy/kubernetes/processes.yaml'))].flat();
-  const deployments = objects.filter((object) => Reflect.get(Object(object), 'kind') === 'Deployment');
-  expect(deployments.length).toBeGreaterThan(10);
-  for (const deployment of deployments)
-    expect(deployment).toMatchObject({
-      spec: {
-        template: {
-          spec: {
-            securityContext: { runAsNonRoot: true },
-            containers: [
-              {
-                securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
-                resources: { limits: { memory: expect.any(String) } },
-              },
-            ],
-          },
-        },
-      },
-    });
+test('every variable in .env.example is one of a process, and the other way round', () => {
+  const read = new Set(processes.flatMap(({ variables }) => variables));
+  expect(described.filter((name) => !read.has(name) && !NOT_SETTINGS.includes(name))).toEqual([]);
+  expect([...read].filter((name) => !described.includes(name))).toEqual([]);
 });
 
-test('alerts and dashboards use existing metrics', async () => {
-  const sources = await Promise.all(found('{kit,registry,gateway,services,workers}/**/*.ts').map(textOf));
-  const code = sources.join('\n');
-  const rules = [...(await textOf('deploy/prometheus/rules.yml')).matchAll(/expr: ([\s\S]*?)\n +for:/g)];
-  const panels = [...(await textOf('deploy/grafana/dashboards/rookery.json')).matchAll(/"expr": "(.*)"/g)];
-  expect([rules.length > 5, panels.length > 12]).toEqual([true, true]);
-  const unknown = [...rules, ...panels]
-    .flatMap(([, expression = '']) => expression.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? [])
-    .map((name) => name.replace(/_(bucket|count|sum)$/, ''))
-    .filter((name) => !name.startsWith('histogram') && !code.includes(name));
-  expect(unknown).toEqual([]);
+describe('compose', () => {
+  test('passes each process the variables that it reads, and no others', async () => {
+    const { services } = Bun.YAML.parse(await textOf('deploy/compose.yml')) as {
+      services: Record<string, { environment: Record<string, string> }>;
+    };
+    for (const { name, variables } of processes) {
+      const { PORT, ...environment } = services[name]?.environment ?? {};
+      expect([PORT !== undefined, Object.keys(environment).sort()]).toEqual([true, [...variables]]);
+      // Each can be set by its own name, or that of its service.
+      for (const [variable, value] of Object.entries(environment)) expect(value).toContain(`${variable}:`);
+    }
+  });
+
+  test('composes no URL from a secret', async () => {
+    for (const file of ['deploy/compose.yml', 'deploy/compose.infra.yml'])
+      expect(await textOf(file)).not.toMatch(/:\/\/[^"\s]*\$\{?\w*(?:PASSWORD|SECRET)/);
+  });
+
+  test('has no secret that is known, and no development default for a server', async () => {
+    const { services } = Bun.YAML.parse(await textOf('deploy/compose.yml')) as {
+      services: Record<string, { environment: Record<string, string> }>;
+    };
+    const development = Bun.YAML.parse(await textOf('deploy/compose.infra.yml')) as typeof services &
+      Record<'services', typeof services>;
+    for (const [server, { environment = {} }] of Object.entries(development.services))
+      for (const [variable, value] of Object.entries(environment))
+        if (value === 'rookery-development')
+          expect(services[server]?.environment[variable], `${server} ${variable}`).not.toContain(
+            'development',
+          );
+  });
+
+  test('gets a different secret for each variable from production-env.sh', async () => {
+    const { stdout, exitCode } = Bun.spawnSync(['sh', 'deploy/production-env.sh', 'https://a.example'], {
+      cwd: ROOT,
+    });
+    const settings = new Map(
+      [...stdout.toString().matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
+    );
+    const secrets = [...settings].filter(([name]) => isSecret(name) || name.endsWith('_PASSWORD'));
+    expect([exitCode, settings.get('PUBLIC_URL')]).toEqual([0, 'https://a.example']);
+    expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length);
+    const needed = [...(await textOf('deploy/compose.yml')).matchAll(/\$\{(\w+):\?/g)].map(
+      ([, name]) => name,
+    );
+    const owned = processes.flatMap((process) => databaseOwner(process) ?? []);
+    for (const name of [
+      ...needed.filter((one) => one !== 'DB_PASSWORD'),
+      ...owned.map((one) => `${one}_DB_PASSWORD`),
+    ])
+      expect(settings.get(name ?? '')?.length, name).toBeGreaterThan(15);
+  });
+});
+
+test('MariaDB creates a user for each database, whatever the password', () => {
+  const password = `it's a "\\" $(touch /x) \`password\``;
+  const { stdout, exitCode } = Bun.spawnSync(
+    // A `mariadb` that prints its input.
+    ['sh', '-c', 'mariadb() { cat; }; . deploy/mariadb.sh'],
+    {
+      cwd: ROOT,
+      env: { ...process.env, USERS_DB_PASSWORD: password, MAIL_DB_PASSWORD: 'other', DB_PASSWORD: '' },
+    },
+  );
+  const lines = stdout.toString().trim().split('\n').sort();
+  expect([exitCode, lines]).toEqual([
+    0,
+    [
+      `create user if not exists 'rookery_mail'@'%' identified by 'other';`,
+      `create user if not exists 'rookery_users'@'%' identified by '${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}';`,
+      "grant all privileges on `microblog\\_users`.* to 'rookery_users'@'%';",
+      "grant all privileges on `rookery\\_mail`.* to 'rookery_mail'@'%';",
+    ],
+  ]);
+});
+
+test('systemd starts every process from its bundle, and restarts none that is misconfigured', async () => {
+  const target = await textOf('deploy/systemd/rookery.target');
+  const instances = [...target.matchAll(/^Wants=rookery@(.*)\.service$/gm)].map(([, name = '']) => name);
+  // As systemd does for %I (systemd.unit(5), string escaping).
+  const folders = instances.map((name) => name.replaceAll('-', '/').replaceAll('\\x2d', '-'));
+  expect(folders).toEqual(processes.map(({ folder }) => folder));
+  const unit = await textOf('deploy/systemd/rookery@.service');
+  expect(unit).toContain(' dist/%I/main.js\n');
+  expect(unit).toContain('RestartPreventExitStatus=78');
+});
+
+describe('Kubernetes', () => {
+  test('runs no container as root, unconfined, without requests, or with a writable root', async () => {
+    const objects = [...(await objectsIn('processes.yaml')), ...(await objectsIn('migrate.yaml'))];
+    const pods = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'Job');
+    expect(pods).toHaveLength(processes.length + 1);
+    for (const pod of pods) {
+      expect(pod.spec.template.spec).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+        containers: [
+          {
+            image: expect.stringMatching(/^rookery:\d+\.\d+\.\d+/),
+            securityContext: {
+              readOnlyRootFilesystem: true,
+              allowPrivilegeEscalation: false,
+              capabilities: { drop: ['ALL'] },
+            },
+            resources: {
+              requests: { cpu: expect.any(String), memory: expect.any(String) },
+              limits: { memory: expect.any(String) },
+            },
+          },
+        ],
+      });
+    }
+  });
+
+  test('has a policy, a budget and an autoscaler for each process, and probes that work with TLS', async () => {
+    const objects = await objectsIn('processes.yaml');
+    const namesOf = (wanted: string) =>
+      objects.filter(({ kind }) => kind === wanted).map(({ metadata }) => metadata.name);
+    const all = processes.map(({ name }) => name);
+    expect(namesOf('Deployment')).toEqual(all);
+    expect(namesOf('NetworkPolicy')).toEqual(all);
+    expect(namesOf('PodDisruptionBudget')).toEqual(all);
+    // The replicas of the registry share one table: two suffice.
+    expect(namesOf('HorizontalPodAutoscaler')).toEqual(all.filter((name) => name !== 'registry'));
+    const gateway = objects.find(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'gateway',
+    );
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
+      expect(gateway?.spec.template.spec.containers[0]).toMatchObject({
+        [probe]: { exec: { command: ['bun', 'health.js', expect.any(String)] } },
+      });
+    const base = await objectsIn('base.yaml');
+    expect(base.map(({ kind }) => kind)).toEqual([
+      'Namespace',
+      'ConfigMap',
+      'Secret',
+      'NetworkPolicy',
+      'Ingress',
+    ]);
+    expect(base.at(-1)).toMatchObject({
+      metadata: { annotations: { 'nginx.ingress.kubernetes.io/proxy-body-size': expect.any(String) } },
+      spec: { tls: [{ hosts: [expect.any(String)], secretName: 'rookery-tls' }] },
+    });
+  });
+
+  test('gives each process the secrets that it reads, and a database user of its own', async () => {
+    const objects = await objectsIn('processes.yaml');
+    const [, , secret] = (await objectsIn('base.yaml')) as unknown as {
+      stringData: Record<string, string>;
+    }[];
+    for (const process of processes) {
+      const pod = objects.find(
+        ({ kind, metadata }) => kind === 'Deployment' && metadata.name === process.name,
+      );
+      const given = (pod?.spec.template.spec.containers[0].env ?? []).filter(
+        ({ valueFrom }) => valueFrom?.secretKeyRef !== undefined,
+      );
+      expect(given.map(({ name }) => name).sort()).toEqual(process.variables.filter(isSecret));
+      const owner = databaseOwner(process);
+      if (owner === undefined) continue;
+      const key = given.find(({ name }) => name === 'DB_PASSWORD')?.valueFrom?.secretKeyRef?.key;
+      expect(key).toBe(`${owner}_DB_PASSWORD`);
+      expect(secret?.stringData).toHaveProperty(String(key));
+    }
+  });
 });

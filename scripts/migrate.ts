@@ -19,10 +19,9 @@ export async function migrateAll(source: NodeJS.ProcessEnv, signal: AbortSignal)
   return services.length;
 }
 
-if (import.meta.main) {
-  const count = await migrateAll(
-    { ...readState()?.environment, ...process.env },
-    AbortSignal.timeout(120_000),
-  );
+/** Migrates with the settings of the environment; of the running system of `make up` where there is one. */
+export async function migrateConfigured(): Promise<void> {
+  const source = { ...readState()?.environment, ...process.env };
+  const count = await migrateAll(source, AbortSignal.timeout(120_000));
   console.log(`${count} databases are up to date`);
 }

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { JobDefinition } from '#contracts/messages';
+import { readEnv } from '#kit/config/environment';
+import { amqpFields, beanstalkdFields } from '#kit/config/fields';
 import { readState } from '../infra/state';
 import { findDefinitions } from './docs/message-definitions';
 import { listParkedJobs, replayJobs } from './parked/beanstalkd';
@@ -56,13 +58,13 @@ function show(queues: readonly ParkedQueue[]): void {
 }
 
 async function main([command, queue]: string[]): Promise<number> {
-  const source = { ...readState()?.environment, ...process.env };
+  const env = readEnv(
+    { ...amqpFields, ...beanstalkdFields },
+    { ...readState()?.environment, ...process.env },
+  );
   const brokers = {
-    amqpUrl: source.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:15673',
-    beanstalkd: {
-      host: source.BEANSTALKD_HOST ?? '127.0.0.1',
-      port: Number(source.BEANSTALKD_PORT ?? 21300),
-    },
+    amqpUrl: env.AMQP_URL,
+    beanstalkd: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   };
   if (command === 'list') {
     show(await listParked(brokers, queue === undefined ? [] : [queue]));

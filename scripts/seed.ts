@@ -28,7 +28,7 @@ async function main([count = String(DEFAULT_PEOPLE)]: string[]): Promise<number>
   const missing = await waitForGateway({
     url,
     services: SERVICES,
-    timeoutMs: READY_TIMEOUT_MS,
+    stallMs: READY_TIMEOUT_MS,
     isFailed: () => false,
     signal: new AbortController().signal,
   });

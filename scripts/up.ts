@@ -1,31 +1,42 @@
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FolderInUse, ownerOf } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
 import { isPortFree } from '../infra/ports';
-import { markOf, stopProcessesOf, until } from '../infra/processes';
+import { markOf, stopProcessesOf } from '../infra/processes';
 import { listenForShutdown, untilAborted } from '../infra/shutdown-signals';
 import { type Stack, startStack } from '../infra/stack';
-import { clearState, DEVELOPMENT_FOLDER, readState, writeState } from '../infra/state';
-import { DEMO_PERSON } from './demo/people';
+import { clearState, DEVELOPMENT_FOLDER, writeState } from '../infra/state';
 import { migrateAll } from './migrate';
-import { createEnvironmentFile } from './processes/environment-file';
+import { prepareEnvironmentFile } from './processes/environment-file';
 import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
 import { parseProcfile, servicesOf } from './processes/procfile';
 import { type ProcessRunner, runProcesses } from './processes/runner';
 import { clearSystemState, readSystemState, writeSystemState } from './processes/system-state';
+import { startInBackground } from './up/background';
+import { GATEWAY_PORT, GATEWAY_URL, REGISTRY_PORT, welcome } from './up/welcome';
 
 const ROOT = join(import.meta.dir, '..');
-const GATEWAY_PORT = 8080;
-const REGISTRY_PORT = 8006;
-const GATEWAY_URL = `http://127.0.0.1:${GATEWAY_PORT}/`;
-const READY_TIMEOUT_MS = 120_000;
+/** How long the next service may take; they start at the same time, on a busy machine one after the other. */
+const READY_STALL_MS = 240_000;
 const ORPHAN_GRACE_MS = 20_000;
+const LOG_FOLDER = join(DEVELOPMENT_FOLDER, 'logs');
 const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
+/** Exists once the system has been started. */
+const DATABASE = join(DEVELOPMENT_FOLDER, 'mariadb', 'data');
 
-/** Starts the whole system and runs until Ctrl-C or `make down`; with `--detach` in the background. */
-async function main(options: { detach: boolean; watch: boolean }): Promise<number> {
+interface Options {
+  /** In the background. */
+  readonly detach: boolean;
+  /** From the sources, restarted on changes. */
+  readonly watch: boolean;
+  /** Without the output of the processes, which have logs of their own. */
+  readonly quiet: boolean;
+}
+
+/** Starts the whole system and runs until Ctrl-C or `make down`. */
+async function main(options: Options): Promise<number> {
   const owner = ownerOf(DEVELOPMENT_FOLDER);
   if (owner !== undefined) {
     console.log(`Rookery is already running as process ${owner}: ${GATEWAY_URL} (make down stops it)`);
@@ -38,10 +49,20 @@ async function main(options: { detach: boolean; watch: boolean }): Promise<numbe
     console.error(`Port ${port} is in use by another program. Stop it first (find it with: ss -ltnp).`);
     return 1;
   }
-  if (createEnvironmentFile(join(ROOT, '.env'))) console.log('Created .env with generated secrets');
+  prepareEnvironment();
   if (!installServers()) return 1;
   if (!options.watch && !buildBundles()) return 1;
-  return options.detach ? detach(options.watch) : foreground(options.watch);
+  return options.detach ? background(options.watch) : foreground(options);
+}
+
+/** Bun has read `.env` before this script ran; what it did not contain then is added to the environment now. */
+function prepareEnvironment(): void {
+  const file = join(ROOT, '.env');
+  const change = prepareEnvironmentFile(file, { isNew: !existsSync(SEEDED_MARKER) && !existsSync(DATABASE) });
+  if (change === undefined) return;
+  console.log(change);
+  for (const [, name = '', value = ''] of readFileSync(file, 'utf8').matchAll(/^(\w+)=(.*)$/gm))
+    process.env[name] ??= value;
 }
 
 /** In a child process, so that its memory is released. */
@@ -50,7 +71,7 @@ const buildBundles = () =>
     stdio: ['ignore', 'inherit', 'inherit'],
   }).exitCode === 0;
 
-async function foreground(watch: boolean): Promise<number> {
+async function foreground({ watch, quiet }: Options): Promise<number> {
   const shutdown = listenForShutdown();
   console.log('Starting the servers');
   const stack = await startStack({
@@ -66,7 +87,7 @@ async function foreground(watch: boolean): Promise<number> {
     if (!shutdown.signal.aborted) {
       const databases = await migrateAll({ ...process.env, ...stack.environment }, shutdown.signal);
       console.log(`${databases} databases are up to date`);
-      runner = startProcesses(stack, watch);
+      runner = startProcesses(stack, { watch, quiet });
       shutdown.again = () => runner?.stop();
       if (!(await becomeReady(stack, runner, shutdown.signal))) return shutdown.signal.aborted ? 0 : 1;
       await untilAborted(shutdown.signal);
@@ -84,7 +105,7 @@ async function foreground(watch: boolean): Promise<number> {
   }
 }
 
-function startProcesses(stack: Stack, watch: boolean): ProcessRunner {
+function startProcesses(stack: Stack, { watch, quiet }: Pick<Options, 'watch' | 'quiet'>): ProcessRunner {
   const entries = readProcfile().map((entry) => ({
     ...entry,
     command: watch ? entry.command.replace(/\bbun /, 'bun --watch ') : bundled(entry.command),
@@ -94,8 +115,8 @@ function startProcesses(stack: Stack, watch: boolean): ProcessRunner {
     entries,
     folder: ROOT,
     environment: { ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
-    logFolder: join(DEVELOPMENT_FOLDER, 'logs'),
-    show: createScreen(entries.map(({ name }) => name)),
+    logFolder: LOG_FOLDER,
+    show: quiet ? () => undefined : createScreen(entries.map(({ name }) => name)),
     onChange: (processes) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes }),
   });
 }
@@ -112,7 +133,7 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
   const missing = await waitForGateway({
     url: GATEWAY_URL,
     services,
-    timeoutMs: READY_TIMEOUT_MS,
+    stallMs: READY_STALL_MS,
     isFailed: () => runner.states().some(({ state }) => state === 'misconfigured'),
     signal,
   });
@@ -124,8 +145,8 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
     return false;
   }
   if (!(await seedOnce(stack))) return false;
+  console.log(welcome(stack.environment, process.env));
   writeSystemState({ ready: true, processes: runner.states() });
-  console.log(welcome(stack));
   return true;
 }
 
@@ -146,53 +167,26 @@ async function seedOnce(stack: Stack): Promise<boolean> {
   return false;
 }
 
-function welcome(stack: Stack): string {
-  const inbox = stack.environment.MAIL_INBOX_URL;
-  return [
-    '',
-    'Rookery is up.',
-    `  gateway   ${GATEWAY_URL}`,
-    `  docs      ${GATEWAY_URL}docs`,
-    `  registry  http://127.0.0.1:${REGISTRY_PORT}/services`,
-    ...(inbox === undefined ? [] : [`  mail      ${inbox}`]),
-    `  sign in   ${DEMO_PERSON.username} / ${DEMO_PERSON.password}`,
-    '',
-    'Next: `make demo` runs the main workflow, `make ps` lists the processes,',
-    '`make logs s=users` follows a log, `make help` lists all targets. Ctrl-C or `make down` stops everything.',
-    '',
-  ].join('\n');
-}
-
-/** Runs this script again in a session of its own and waits until the system is ready. */
-async function detach(watch: boolean): Promise<number> {
-  mkdirSync(join(DEVELOPMENT_FOLDER, 'logs'), { recursive: true });
-  const logFile = join(DEVELOPMENT_FOLDER, 'logs', 'up.log');
-  const log = openSync(logFile, 'w');
+/** Runs this script again in a session of its own until the system is ready. */
+async function background(watch: boolean): Promise<number> {
   clearSystemState();
   console.log('Starting in the background');
-  const child = Bun.spawn([process.execPath, import.meta.path, ...(watch ? ['--watch'] : [])], {
-    cwd: ROOT,
-    stdio: ['ignore', log, log],
-    detached: true,
+  const isUp = await startInBackground({
+    command: [process.execPath, import.meta.path, '--quiet', ...(watch ? ['--watch'] : [])],
+    folder: ROOT,
+    logFolder: LOG_FOLDER,
+    isReady: () => readSystemState()?.ready === true,
+    show: (text) => process.stdout.write(text),
   });
-  child.unref();
-  await until(() => child.exitCode !== null || readSystemState()?.ready === true, READY_TIMEOUT_MS * 2);
-  const stack = readState();
-  if (child.exitCode !== null || readSystemState()?.ready !== true) {
-    console.error(`Rookery failed to start. The end of ${logFile}:`);
-    console.error(readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n'));
-    return 1;
-  }
-  console.log(`Rookery is running in the background: ${GATEWAY_URL} (make down stops it)`);
-  if (stack?.environment.MAIL_INBOX_URL !== undefined)
-    console.log(`Mail: ${stack.environment.MAIL_INBOX_URL}`);
-  return 0;
+  if (!isUp) console.error('Rookery failed to start, see above');
+  return isUp ? 0 : 1;
 }
 
 try {
   process.exitCode = await main({
     detach: process.argv.includes('--detach'),
     watch: process.argv.includes('--watch'),
+    quiet: process.argv.includes('--quiet'),
   });
 } catch (failure) {
   console.error(

@@ -259,12 +259,17 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registrationToken|perMinute|origins|headerNames)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registryToken|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|accessKey|filePath)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
-    for (const file of production)
-      for (const [, name] of (await textOf(file)).matchAll(field)) if (name) declared.add(name);
+    for (const file of production) {
+      const text = await textOf(file);
+      for (const [, name] of text.matchAll(field)) if (name) declared.add(name);
+      // The credentials of a server's URL.
+      for (const [, prefix] of text.matchAll(/\bserverUrl\([^)]*\bprefix: '(\w+)'/g))
+        for (const part of ['USER', 'PASSWORD']) declared.add(`${prefix}_${part}`);
+    }
     const example = await textOf('.env.example');
     const described = new Set(
       [...example.matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name ?? ''),
@@ -337,6 +342,13 @@ describe('the text', () => {
       }
     }
     expect(short).toEqual([]);
+  });
+
+  test('event streams begin in one place only, which charges them to an owner and never runs them for HEAD', async () => {
+    const starting: string[] = [];
+    for (const file of production)
+      if (/'?content-type'?: 'text\/event-stream/i.test(await textOf(file))) starting.push(file);
+    expect(starting).toEqual(['kit/http/streams/event-stream-response.ts']);
   });
 
   test('file names are kebab-case', () => {

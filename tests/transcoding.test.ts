@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { type Reply, request } from './support/client';
+import { cookieJar } from './support/cookie-jar';
 import { eventually } from './support/eventually';
 import { throttleRedisUrl } from './support/identity';
 import { type StartedProcess, startProcess } from './support/processes';
+import { rawConnection } from './support/raw-http';
 import { testDatabase, uniqueName } from './support/servers';
 
 /** Routes that the gateway transcodes to gRPC respond as the service itself does over HTTP. */
@@ -144,6 +146,34 @@ describe('registration and sign-in', () => {
     }
   });
 
+  test('parameters, bodies and content that the route does not read are rejected', async () => {
+    const body = { username: 'ada', password: PASSWORD };
+    const token = async (base: string) => ({ token: (await register(base)).token });
+    for (const [method, path, parts] of [
+      ['POST', '/auth/login?username=ada', () => ({ body })],
+      ['POST', '/auth/login?a%20b=1', () => ({ body })],
+      ['POST', '/auth/login', () => ({ body: '{"username":"a","username":"b","password":"c"}' })],
+      ['POST', '/auth/logout', () => ({ body: 'null' })],
+      ['POST', '/auth/logout', () => ({ body: '[]' })],
+      ['GET', '/auth/me?fields=id', token],
+      ['GET', '/auth/me?fields=id&fields=id', token],
+    ] as const) {
+      const reply = await expectSame(inAuth, method, path, parts);
+      expect([method, path, reply.status]).toEqual([method, path, 422]);
+    }
+    await expectSame(inAuth, 'GET', '/auth/me?fields=id', () => ({}));
+    expect((await expectSame(inAuth, 'POST', '/auth/logout', () => ({ body: {} }))).status).toBe(204);
+    const { token: bearer } = await register(gateway.url);
+    for (const url of [gateway.url, auth.url]) {
+      const head = `GET /auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${bearer}\r\nConnection: close\r\n`;
+      const connection = rawConnection(Number(new URL(url).port));
+      connection.send(`${head}Content-Length: 2\r\n\r\n{}`);
+      const [answer] = await connection.responses((responses) => responses.length > 0);
+      expect(answer?.status).toBe(422);
+      connection.end();
+    }
+  });
+
   test('text that is no Unicode is rejected', async () => {
     const body = { username: 'ada\ud800', password: PASSWORD };
     expect((await expectSame(inAuth, 'POST', '/auth/login', () => ({ body }))).status).toBe(422);
@@ -207,6 +237,42 @@ describe('sessions', () => {
     const empty = await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ body: { refresh_token: '' } }));
     expect(empty.body.code).toBe('request.invalid');
     await expectSame(inAuth, 'POST', '/auth/refresh', () => ({ headers: cookieOf('unknown') }));
+  });
+
+  for (const prefix of ['', '/v1', '/auth', '/v1/auth'])
+    test(`are kept by a browser's cookies below "${prefix}": sign-in, refresh, sign-out`, async () => {
+      const { username } = await register(gateway.url);
+      const jar = cookieJar();
+      const post = async (path: string, body?: object) => {
+        const headers = jar.fieldFor(prefix + path);
+        const reply = await request(gateway.url, 'POST', prefix + path, { body, headers });
+        jar.receive(prefix + path, reply.headers);
+        return reply;
+      };
+      expect((await post('/auth/login', { username, password: PASSWORD })).status).toBe(200);
+      expect(Object.keys(jar.fieldFor('/elsewhere'))).toEqual([]);
+      for (let count = 0; count < 2; count++) expect((await post('/auth/refresh')).status).toBe(200);
+      expect(jar.size).toBe(1);
+      const stale = jar.fieldFor(`${prefix}/auth/refresh`);
+      expect((await post('/auth/logout')).status).toBe(204);
+      expect(jar.size).toBe(0);
+      // A rejected cookie is deleted by the problem that rejects it.
+      jar.receive('/', new Headers({ 'set-cookie': `${stale.cookie}; Path=${prefix}/auth` }));
+      expect((await post('/auth/refresh')).status).toBe(401);
+      expect(jar.size).toBe(0);
+    });
+
+  test('below a version and a prefix, the location of the person is the one the client can follow', async () => {
+    for (const [prefix, location] of [
+      ['/v1', '/v1/users/'],
+      ['/auth', '/users/'],
+      ['/v1/auth', '/v1/users/'],
+    ]) {
+      const { reply, token } = await register(`${gateway.url}${prefix}`);
+      const found = reply.headers.get('location') ?? '';
+      expect(found).toStartWith(`${location}person_`);
+      expect((await request(gateway.url, 'GET', found, { token })).status).toBe(200);
+    }
   });
 
   test('end with 204 and a cleared cookie, and their tokens become invalid', async () => {

@@ -13,11 +13,13 @@ export interface Load {
   readonly seconds: number;
   /** The core that `wrk` is pinned to. */
   readonly core: number;
+  /** Value of the header: whether responses are compressed decides what is measured. */
+  readonly acceptEncoding: string;
 }
 
 /** Runs wrk once. @param pid of the proxy; @throws when it fails or a response has no 2xx status */
 export async function measure(url: string, pid: number, load: Load): Promise<Measured> {
-  const { connections, seconds, core } = load;
+  const { connections, seconds, core, acceptEncoding } = load;
   const cpuBefore = cpuTicks(pid);
   const command = [
     'taskset',
@@ -28,6 +30,8 @@ export async function measure(url: string, pid: number, load: Load): Promise<Mea
     `-c${connections}`,
     `-d${seconds}s`,
     '--latency',
+    '-H',
+    `Accept-Encoding: ${acceptEncoding}`,
     url,
   ];
   const wrk = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' });

@@ -13,6 +13,8 @@ const SECONDS = Number(process.env.SECONDS ?? 4);
 /** The JIT compiler needs some ten thousand requests. */
 const WARM_UP_SECONDS = 5;
 const CONNECTIONS = 64;
+/** `identity`: proxying is compared, and the other proxies do not compress. */
+const ACCEPT_ENCODING = process.env.ACCEPT_ENCODING ?? 'identity';
 const CORES = { proxy: 0, load: 1 };
 
 async function main() {
@@ -26,6 +28,7 @@ async function main() {
       connections: CONNECTIONS,
       seconds: SECONDS,
       core: CORES.load,
+      acceptEncoding: ACCEPT_ENCODING,
     });
     report(field.contestants, rounds, direct);
   } finally {
@@ -37,7 +40,12 @@ async function main() {
 type Round = ReadonlyMap<string, Measured>;
 
 async function race(contestants: readonly Contestant[]): Promise<Round[]> {
-  const load = { connections: CONNECTIONS, seconds: SECONDS, core: CORES.load };
+  const load = {
+    connections: CONNECTIONS,
+    seconds: SECONDS,
+    core: CORES.load,
+    acceptEncoding: ACCEPT_ENCODING,
+  };
   for (const { url, pid } of contestants) await measure(url, pid, { ...load, seconds: WARM_UP_SECONDS });
   const rounds: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -51,7 +59,7 @@ async function race(contestants: readonly Contestant[]): Promise<Round[]> {
 function report(contestants: readonly Contestant[], rounds: readonly Round[], direct: Measured) {
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores; Bun ${Bun.version}`);
   console.log(
-    `Medians of ${ROUNDS} interleaved rounds of ${SECONDS} s with ${CONNECTIONS} connections, one core per proxy`,
+    `Medians of ${ROUNDS} interleaved rounds of ${SECONDS} s with ${CONNECTIONS} connections, one core per proxy, Accept-Encoding: ${ACCEPT_ENCODING}`,
   );
   const of = (name: string, figure: keyof Measured) => rounds.map((round) => round.get(name)?.[figure] ?? 0);
   const rows = contestants.map(({ name }) => ({

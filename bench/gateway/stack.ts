@@ -10,6 +10,12 @@ const SETTINGS = {
   INTERNAL_SECRET: 'another-secret-for-the-benchmark',
   REGISTRY_TOKEN: 'a-token-for-the-benchmark',
   REGISTRY_ALLOWED_HOSTS: '127.0.0.1',
+  PUBLIC_URL: 'http://127.0.0.1',
+  JWT_ISSUER: 'http://127.0.0.1',
+  // Production needs credentials; no server is running.
+  AMQP_USER: 'benchmark',
+  AMQP_PASSWORD: 'a-password-for-the-benchmark',
+  REDIS_PASSWORD: 'a-password-for-the-benchmark',
   // Enabled as in production, but above the load, which comes from one address.
   RATE_LIMIT_PER_MINUTE: '60000000',
   RATE_LIMIT_SIGN_IN_PER_MINUTE: '20',

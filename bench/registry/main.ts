@@ -64,7 +64,13 @@ function startReplica(): Replica {
   return {
     url: `http://127.0.0.1:${port}`,
     process: Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
-      env: { ...process.env, ...replication, PORT: String(port), LOG_LEVEL: 'warn' },
+      env: {
+        ...process.env,
+        ...replication,
+        PORT: String(port),
+        LOG_LEVEL: 'warn',
+        REGISTRY_WATCHERS_PER_ADDRESS: '1000',
+      },
       stdout: 'inherit',
     }),
   };

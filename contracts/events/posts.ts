@@ -34,6 +34,20 @@ export const PostCreated = defineEvent({
   }),
 });
 
+/** A post of an archive has been restored. Nobody is notified, and it is not streamed. */
+export const PostImported = defineEvent({
+  name: 'post.imported',
+  version: 1,
+  exchange: 'posts',
+  consumers: ['users', 'media-records'],
+  data: Type.Object({
+    id: TimeOrderedId,
+    author_id: Uuid,
+    visibility: PostVisibility,
+    media_ids: Type.Array(Uuid, { maxItems: 16 }),
+  }),
+});
+
 /** A post has been deleted, by its author, a moderator or with its author's account. */
 export const PostDeleted = defineEvent({
   name: 'post.deleted',

@@ -47,6 +47,7 @@ export const UserDeleted = defineEvent({
     'media-records',
     'playlists',
     'resumes',
+    'archives',
   ],
   data: Type.Object({ id: Uuid, version: AggregateVersion }),
 });

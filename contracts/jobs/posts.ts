@@ -35,5 +35,8 @@ export const PostFanOut = defineJob({
     post_id: TimeOrderedId,
     author_id: Uuid,
     after_follower: Type.Union([Uuid, Type.Null()]),
+    imported: Type.Optional(
+      Type.Boolean({ description: 'Restored from an archive: its age is no measure of the fan-out' }),
+    ),
   }),
 });

@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import type { RouteClaim } from '#contracts/registry';
+import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
 import { type StartedProcess, startProcess } from '../../tests/support/processes';
-import { serverVariable } from '../../tests/support/servers';
+import { serverVariable, testRuntime } from '../../tests/support/servers';
 
 const APP = 'https://app.example.com';
 const TOKENS = { JWT_ALG: 'HS256', JWT_SECRET: 'a-secret-for-tests-of-admission-ok' };
 const STYLE = '/birds/docs/assets/swagger-ui.css';
 
+const runtime = testRuntime('admission');
 let registry: StartedProcess;
 let gateway: StartedProcess;
 let birds: StartedProcess;
@@ -24,14 +27,37 @@ beforeAll(async () => {
     }),
     startProcess('tests/support/named-service.ts', { ...environment, SERVICE: 'birds' }),
   ]);
+  register('open-birds', birds.url, {
+    method: 'GET',
+    path: '/birds/:id/open',
+    auth: 'public',
+    cors: 'public',
+  });
+  register('mirror', gateway.url, { method: 'POST', path: '/mirror', auth: 'public' });
   await eventually(async () => {
+    for (const path of ['/birds/1/open', '/mirror'])
+      expect((await ask(path, { method: 'OPTIONS' })).status).toBe(204);
     expect((await ask('/birds/1')).status).toBe(200);
     // Until a registry that has just started is settled, unknown paths are unavailable.
     expect((await ask('/nowhere')).status).toBe(404);
   });
 }, 60_000);
 
+/** Registers an instance of another service at the address of a running process. */
+function register(name: string, url: string, route: RouteClaim) {
+  const registration = {
+    name,
+    version: '1.0.0',
+    host: '127.0.0.1',
+    port: Number(new URL(url).port),
+    routes: [route],
+    prefixes: [],
+  };
+  registerInstance(runtime, { urls: [registry.url], registration });
+}
+
 afterAll(async () => {
+  await runtime.close();
   await Promise.all([gateway?.stop(), birds?.stop()]);
   await registry?.stop();
 }, 60_000);
@@ -76,4 +102,34 @@ test('public files of a service are cached, private ones are not', async () => {
   expect((await ask('/birds/1')).headers.get('cache-status')).toBeNull();
   expect(await metric(/gateway_response_cache_lookups_total\{result="hit"\} (\d+)/)).toBe(1);
   expect(await metric(/^gateway_response_cache_bytes (\d+)/m)).toBeGreaterThan(10_000);
+});
+
+test('a public route is readable for pages of any origin, also unlisted ones', async () => {
+  const origin = 'https://anywhere.example';
+  const { headers } = await ask('/birds/1/open', { headers: { origin } });
+  expect(headers.get('access-control-allow-origin')).toBe('*');
+  expect(headers.get('access-control-allow-credentials')).toBeNull();
+  const preflight = await ask('/birds/1/open', {
+    method: 'OPTIONS',
+    headers: { origin, 'access-control-request-method': 'GET' },
+  });
+  expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
+    204,
+    'GET, HEAD',
+  ]);
+  // Not counted: it has no rate limit headers.
+  expect(preflight.headers.get('ratelimit')).toBeNull();
+  expect(
+    (await ask('/birds/1', { headers: { origin } })).headers.get('access-control-allow-origin'),
+  ).toBeNull();
+});
+
+test('a service with the address of the gateway gets a request once', async () => {
+  const refusals = async () =>
+    (await metric(/gateway_requests_total\{[^}]*refused[^}]*5xx[^}]*\} (\d+)/)) || 0;
+  const before = await refusals();
+  const response = await ask('/mirror', { method: 'POST' });
+  expect(response.status).toBe(508);
+  expect(await response.json()).toMatchObject({ code: 'request.loop' });
+  expect((await refusals()) - before).toBe(1);
 });

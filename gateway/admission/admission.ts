@@ -1,10 +1,11 @@
 import type { Problem } from '#kit/errors/problem';
+import type { RequestHead } from '../http1/message';
 import type { Decision } from '../model/decision';
 import { NotCached } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
 import type { CachedResponse } from './cached-responses';
-import type { CrossOrigin } from './cross-origin';
+import { type CrossOrigin, isPreflight } from './cross-origin';
 import type { RateLimits } from './rate-limits';
 import type { RateVerdict } from './rate-verdict';
 import type { ResponseCache } from './response-cache';
@@ -49,7 +50,7 @@ export interface Admission {
 }
 
 export interface AdmissionModules {
-  /** Null where CORS is disabled. */
+  /** Null without CORS. */
   readonly crossOrigin: CrossOrigin | null;
   /** Null where requests are not limited. */
   readonly rateLimits: RateLimits | null;
@@ -62,48 +63,39 @@ const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
 
 export function createAdmission({ crossOrigin, rateLimits, responseCache }: AdmissionModules): Admission {
   const revisionLine = createRevisionLine();
-  const stripCrossOrigin = crossOrigin !== null;
 
   function admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending {
     const { head } = context.request;
     let headerLines = revisionLine(context.revision);
-    let preflight: string | null = null;
     if (crossOrigin !== null) {
-      headerLines += crossOrigin.headerLines(head.headers);
-      preflight = crossOrigin.preflight(head);
+      // Before the limits: a browser sends it on its own, and asks for nothing.
+      const preflight = crossOrigin.preflight(head);
+      if (preflight !== null) return { kind: 'preflight', headerLines, recorder: null, lines: preflight };
+      headerLines += crossOrigin.headerLines(head.headers, isPublicToPages(decision));
     }
-    if (rateLimits === null || (preflight === null && isExempt(decision, head.target)))
-      return proceed(context, decision, headerLines, preflight);
+    if (rateLimits === null || isExempt(decision, head)) return proceed(context, decision, headerLines);
     const verdict = rateLimits.admit(context);
     headerLines += verdict.headerLines;
     if (verdict.problem !== null) return reject(headerLines, verdict.problem);
-    const limit = preflight === null && 'rateLimit' in decision ? decision.rateLimit : undefined;
+    const limit = 'rateLimit' in decision ? decision.rateLimit : undefined;
     const strict = limit === undefined ? null : rateLimits.check(limit, context.origin.address);
-    if (strict === null) return proceed(context, decision, headerLines, preflight);
+    if (strict === null) return proceed(context, decision, headerLines);
     const apply = ({ headerLines: strictLines, problem }: RateVerdict) =>
       problem === null
-        ? proceed(context, decision, headerLines + strictLines, null)
+        ? proceed(context, decision, headerLines + strictLines)
         : reject(headerLines + strictLines, problem);
     if (!(strict instanceof Promise)) return apply(strict);
-    return { kind: 'pending', headerLines, stripCrossOrigin, recorder: null, decided: strict.then(apply) };
+    return { kind: 'pending', headerLines, recorder: null, decided: strict.then(apply) };
   }
 
   /** The request is within its limits. */
-  function proceed(
-    context: RequestContext,
-    decision: Decision,
-    headerLines: string,
-    preflight: string | null,
-  ): AdmissionDecision {
-    if (preflight !== null)
-      return { kind: 'preflight', headerLines, stripCrossOrigin, recorder: null, lines: preflight };
+  function proceed(context: RequestContext, decision: Decision, headerLines: string): AdmissionDecision {
     if (responseCache === null || decision.kind !== 'forward') return allow(headerLines, null);
-    const found = responseCache.lookup(context, decision, stripCrossOrigin);
+    const found = responseCache.lookup(context, decision);
     switch (found.kind) {
       case 'hit': {
         const { response, ageSeconds, notModified } = found;
-        const plan = { headerLines, stripCrossOrigin, recorder: null };
-        return { kind: 'cache-hit', ...plan, response, ageSeconds, notModified };
+        return { kind: 'cache-hit', headerLines, recorder: null, response, ageSeconds, notModified };
       }
       case 'only-if-cached':
         return reject(headerLines, new NotCached());
@@ -112,26 +104,29 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
     }
   }
 
-  const allow = (headerLines: string, recorder: ResponseRecorder | null): Admit => ({
-    kind: 'admit',
-    headerLines,
-    stripCrossOrigin,
-    recorder,
-  });
-
-  const reject = (headerLines: string, problem: Problem): Reject => ({
-    kind: 'reject',
-    headerLines,
-    stripCrossOrigin,
-    recorder: null,
-    problem,
-  });
-
   return { admit, invalidate: responseCache?.invalidate ?? null };
 }
 
-const isExempt = (decision: Decision, target: string) =>
-  decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(target);
+const allow = (headerLines: string, recorder: ResponseRecorder | null): Admit => ({
+  kind: 'admit',
+  headerLines,
+  recorder,
+});
+
+const reject = (headerLines: string, problem: Problem): Reject => ({
+  kind: 'reject',
+  headerLines,
+  recorder: null,
+  problem,
+});
+
+const isPublicToPages = (decision: Decision): boolean =>
+  'isPublicToPages' in decision && decision.isPublicToPages === true;
+
+/** Probes, and preflights of origins that nothing is allowed to: they are answered as any OPTIONS is. */
+const isExempt = (decision: Decision, head: RequestHead): boolean =>
+  (decision.kind === 'local' && EXEMPT_FROM_LIMITS.has(decision.page)) ||
+  (decision.kind === 'options' && isPreflight(head));
 
 /** Formatted once per revision, not per request. */
 function createRevisionLine(): (revision: number) => string {

@@ -1,18 +1,10 @@
-import { isField } from '../http1/field-lines';
+import { listOf } from '../http1/field-lines';
 import type { HeaderList } from '../http1/message';
 
 /** Directives of `Cache-Control` by their lower-case names; those without an argument have an empty one. */
 export type CacheDirectives = ReadonlyMap<string, string>;
 
 const NONE: CacheDirectives = new Map();
-
-/** All values of a field, joined as one list (RFC 9110, 5.3); null when it is absent. */
-export function listOf(headers: HeaderList, usualName: string): string | null {
-  let list: string | null = null;
-  for (const [name, value] of headers)
-    if (isField(name, usualName)) list = list === null ? value : `${list}, ${value}`;
-  return list;
-}
 
 /**
  * Parses `Cache-Control` (RFC 9111, 5.2). The first of repeated directives counts; malformed parts are ignored, which can

@@ -6,7 +6,7 @@ export interface CachedResponse {
   /** A path that has moved to another service or route has other responses. */
   readonly service: string;
   readonly route: string;
-  /** Scheme and host of the request: a response may contain them. */
+  /** Scheme, host and cut prefix of the request: a response may contain them. */
   readonly authority: string;
   /** Request fields it was selected by (`Vary`), with their values. */
   readonly variedBy: readonly (readonly [name: string, value: string | null])[];

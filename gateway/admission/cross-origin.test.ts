@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { parseEnvironment } from '#kit/config/environment';
+import { headerLine } from '../http1/field-lines';
 import {
   type RawClient,
   rawClient,
@@ -7,7 +8,7 @@ import {
   startTestGateway,
   type TestGateway,
 } from '../proxy/test-gateway';
-import { createCrossOrigin } from './cross-origin';
+import { type CrossOrigin, createCrossOrigin } from './cross-origin';
 import { crossOriginFields } from './settings';
 
 const APP = 'https://app.example.com';
@@ -15,7 +16,10 @@ const APP = 'https://app.example.com';
 const settingsFor = (variables: Record<string, string>) =>
   parseEnvironment(crossOriginFields, variables).values;
 const crossOrigin = (variables: Record<string, string>) =>
-  createCrossOrigin(settingsFor(variables), (path) => (path === '/known' ? ['GET', 'PUT', 'OPTIONS'] : []));
+  createCrossOrigin(settingsFor(variables), {
+    allowed: (path) => (path === '/known' || path === '/public' ? ['GET', 'PUT', 'OPTIONS'] : []),
+    isPublic: (method, path) => method === 'GET' && path === '/public',
+  });
 
 /** An instance with CORS headers of its own. */
 const upstream = rawUpstream((received, reply) => {
@@ -24,15 +28,15 @@ const upstream = rawUpstream((received, reply) => {
     'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\nok',
   );
 });
+const VARIABLES = {
+  off: {},
+  listed: { CORS_ORIGINS: `${APP}, http://127.0.0.1:3000`, CORS_CREDENTIALS: 'true' },
+  open: { CORS_ORIGINS: '*' },
+} satisfies Record<string, Record<string, string>>;
 const gateways: Record<string, TestGateway> = {};
 
 beforeAll(async () => {
-  const variables = {
-    off: {},
-    listed: { CORS_ORIGINS: `${APP}, http://127.0.0.1:3000`, CORS_CREDENTIALS: 'true' },
-    open: { CORS_ORIGINS: '*' },
-  };
-  for (const [name, set] of Object.entries(variables))
+  for (const [name, set] of Object.entries(VARIABLES))
     gateways[name] = await startTestGateway({ instances: [upstream.port], crossOrigin: crossOrigin(set) });
 });
 afterAll(async () => {
@@ -116,10 +120,51 @@ describe('with any origin allowed', () => {
   });
 });
 
-test('without CORS settings, CORS fields of the instance are forwarded', async () => {
+test('without CORS settings no page may read a response: CORS fields of the instance are dropped', async () => {
   const response = await request('off', 'GET', '/known', { Origin: APP });
-  expect(response.match(/Access-Control-.*/g)).toEqual(['Access-Control-Allow-Origin: *']);
+  expect(response).toStartWith('HTTP/1.1 200 OK');
+  expect(response).not.toContain('Access-Control-');
   expect(response).not.toContain('Vary: Origin');
+});
+
+describe.each(['off', 'listed'] as const)('a public route, with CORS %s,', (setting) => {
+  const lines = ({ headerLines }: CrossOrigin, isPublic: boolean) =>
+    headerLines([headerLine('Origin', APP)], isPublic);
+  const cors = () => crossOrigin(VARIABLES[setting]);
+  const preflightOf = (method: string, path = '/public') =>
+    cors().preflight({
+      method: 'OPTIONS',
+      target: path,
+      httpVersion: '1.1',
+      headers: [
+        headerLine('Origin', 'https://anywhere.example'),
+        headerLine('Access-Control-Request-Method', method),
+      ],
+    });
+
+  test('is readable for any origin, without credentials', () => {
+    expect(lines(cors(), true)).toStartWith('Access-Control-Allow-Origin: *\r\n');
+    expect(lines(cors(), true)).not.toMatch(/Credentials|Vary/);
+    expect(lines(cors(), false)).not.toContain('Allow-Origin: *');
+  });
+
+  test('answers preflights of any origin with its public methods alone', () => {
+    expect(preflightOf('GET')).toContain('Access-Control-Allow-Methods: GET\r\n');
+    expect(preflightOf('GET')).toContain('Access-Control-Allow-Origin: *\r\n');
+    expect(preflightOf('PUT')).toBeNull();
+    expect(preflightOf('GET', '/known')).toBeNull();
+  });
+});
+
+test('responses of a public route are readable over the wire', async () => {
+  const gateway = await startTestGateway({
+    instances: [upstream.port],
+    crossOrigin: crossOrigin(VARIABLES.listed),
+    decision: { isPublicToPages: true },
+  });
+  gateways.public = gateway;
+  const response = await request('public', 'GET', '/public', { Origin: 'https://anywhere.example' });
+  expect(response.match(/Access-Control-Allow-\w+: .*/g)).toEqual(['Access-Control-Allow-Origin: *']);
 });
 
 test('invalid origins are rejected at startup', () => {

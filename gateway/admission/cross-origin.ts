@@ -10,10 +10,20 @@ import { readTarget } from '../routing/path';
  * to read the response. That denies access, and it is all a server can do: a client that ignores it is no browser.
  */
 export interface CrossOrigin {
-  /** Header lines of a response; each ends with CR LF. */
-  headerLines(headers: HeaderList): string;
+  /**
+   * Header lines of a response; each ends with CR LF.
+   *
+   * @param isPublic whether the route is registered with `cors: "public"`: any origin, no credentials
+   */
+  headerLines(headers: HeaderList, isPublic: boolean): string;
   /** Header lines that answer a preflight; null for any other request. */
   preflight(head: RequestHead): string | null;
+}
+
+/** What the routes say about a path. */
+export interface CrossOriginRoutes {
+  readonly allowed: AllowedMethods;
+  readonly isPublic: (method: string, path: string) => boolean;
 }
 
 export interface CrossOriginSettings {
@@ -47,17 +57,9 @@ const EXPOSED_HEADERS = [
   ...['Upload-Offset', 'Upload-Length', 'Upload-Expires', 'Upload-Metadata'],
 ];
 
-/**
- * @param allowed the methods of a path
- * @returns null where no origin is listed
- * @throws when credentials are allowed for every origin
- */
-export function createCrossOrigin(
-  settings: CrossOriginSettings,
-  allowed: AllowedMethods,
-): CrossOrigin | null {
+/** @throws when credentials are allowed for every origin */
+export function createCrossOrigin(settings: CrossOriginSettings, routes: CrossOriginRoutes): CrossOrigin {
   const { CORS_ORIGINS: origins, CORS_CREDENTIALS: credentials, CORS_ALLOWED_HEADERS: names } = settings;
-  if (origins.length === 0) return null;
   const isOpen = origins.includes(ANY_ORIGIN);
   if (isOpen && credentials)
     throw new Error(
@@ -67,37 +69,47 @@ export function createCrossOrigin(
   const exposedLine = `Access-Control-Expose-Headers: ${EXPOSED_HEADERS.join(', ')}\r\n`;
   const openLines = `Access-Control-Allow-Origin: *\r\n${exposedLine}`;
   // Also where nothing is allowed: a cache must not serve one origin what was sent to another.
-  const varyLine = 'Vary: Origin\r\n';
+  const varyLine = origins.length === 0 ? '' : 'Vary: Origin\r\n';
   const linesByOrigin = new Map(
     origins.map((origin) => [
       origin,
       `${varyLine}Access-Control-Allow-Origin: ${origin}\r\n${credentialsLine}${exposedLine}`,
     ]),
   );
+  const preflightLines =
+    `Access-Control-Allow-Headers: ${names.join(', ')}\r\nAccess-Control-Max-Age: ${MAX_AGE_SECONDS}\r\n` +
+    'Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n';
+
+  function headerLines(headers: HeaderList, isPublic: boolean): string {
+    if (isOpen || isPublic) return openLines;
+    if (linesByOrigin.size === 0) return '';
+    const origin = fieldValue(headers, 'Origin');
+    return (origin === null ? undefined : linesByOrigin.get(origin)) ?? varyLine;
+  }
 
   function preflight({ method, headers, target }: RequestHead): string | null {
     if (method !== 'OPTIONS') return null;
     const origin = fieldValue(headers, 'Origin');
-    if (origin === null || !(isOpen || linesByOrigin.has(origin))) return null;
-    if (fieldValue(headers, 'Access-Control-Request-Method') === null) return null;
+    const requested = fieldValue(headers, 'Access-Control-Request-Method');
     const path = readTarget(target)?.path;
-    const methods = path === undefined ? [] : allowed(path);
+    if (origin === null || requested === null || path === undefined) return null;
+    const isPublic = routes.isPublic(requested, path);
+    if (!(isPublic || isOpen || linesByOrigin.has(origin))) return null;
+    // To any origin only what is public: a browser sends what a preflight has allowed, before it hides the response.
+    const methods = routes.allowed(path).filter((one) => !isPublic || routes.isPublic(one, path));
     if (methods.length === 0) return null;
-    const preflightVaryLine = 'Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n';
     const methodsLine = `Access-Control-Allow-Methods: ${methods.join(', ')}\r\n`;
-    const headersLine = `Access-Control-Allow-Headers: ${names.join(', ')}\r\n`;
-    return `${methodsLine}${headersLine}Access-Control-Max-Age: ${MAX_AGE_SECONDS}\r\n${preflightVaryLine}`;
+    return headerLines(headers, isPublic) + methodsLine + preflightLines;
   }
 
-  return {
-    headerLines(headers) {
-      if (isOpen) return openLines;
-      const origin = fieldValue(headers, 'Origin');
-      return (origin === null ? undefined : linesByOrigin.get(origin)) ?? varyLine;
-    },
-    preflight,
-  };
+  return { headerLines, preflight };
 }
+
+/** Whether a browser asks for permission (the Fetch standard, 3.3.2). */
+export const isPreflight = ({ method, headers }: RequestHead): boolean =>
+  method === 'OPTIONS' &&
+  fieldValue(headers, 'Origin') !== null &&
+  fieldValue(headers, 'Access-Control-Request-Method') !== null;
 
 function fieldValue(headers: HeaderList, usualName: string): string | null {
   for (const [name, value] of headers) if (isField(name, usualName)) return value;

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { headerLine } from '../http1/field-lines';
 import { NO_BODY } from '../http1/framing';
+import type { HeaderLine } from '../http1/message';
 import type { Decision } from '../model/decision';
 import { RateLimited } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
@@ -11,8 +12,9 @@ import type { RateVerdict } from './rate-verdict';
 
 const REVISION = 'X-Registry-Revision: 7\r\n';
 
-function contextOf(target: string, method = 'GET'): RequestContext {
-  const head = { method, target, httpVersion: '1.1', headers: [headerLine('Origin', 'http://app')] } as const;
+function contextOf(target: string, method = 'GET', more: readonly HeaderLine[] = []): RequestContext {
+  const headers = [headerLine('Origin', 'http://app'), ...more];
+  const head = { method, target, httpVersion: '1.1', headers } as const;
   return {
     request: {
       head,
@@ -23,7 +25,14 @@ function contextOf(target: string, method = 'GET'): RequestContext {
       upgradesToWebSocket: false,
       connectionOptions: null,
     },
-    origin: { address: '203.0.113.7', protocol: 'http', host: 'a', forwardedFields: [], forwardedLines: '' },
+    origin: {
+      address: '203.0.113.7',
+      protocol: 'http',
+      host: 'a',
+      prefix: '',
+      forwardedFields: [],
+      forwardedLines: '',
+    },
     requestId: 'request-1',
     traceId: '',
     traceparent: '',
@@ -34,7 +43,8 @@ function contextOf(target: string, method = 'GET'): RequestContext {
   };
 }
 
-const LOCAL: Decision = { kind: 'local' };
+const ownPage = (page: string): Decision => ({ kind: 'local', page, target: page, prefix: '' });
+const LOCAL = ownPage('/');
 const SIGN_IN: Decision = {
   kind: 'transcode',
   service: 'auth',
@@ -42,6 +52,7 @@ const SIGN_IN: Decision = {
   limits: { bodyBytes: 1, requestTimeoutMs: 1, tryTimeoutMs: 1, hedgeMs: 0 },
   rateLimit: 'sign-in',
   target: '/auth/login',
+  prefix: '',
   streamsBody: false,
   respond: () => Promise.reject(new Error('not called')),
 };
@@ -63,12 +74,10 @@ test('a request is admitted with the header lines of all modules', () => {
   expect(admit(contextOf('/'), LOCAL)).toEqual({
     kind: 'admit',
     headerLines: `${REVISION}Cors: yes\r\nGeneral: 1\r\n`,
-    stripCrossOrigin: true,
     recorder: null,
   });
   expect(admissionWith({}).admit(contextOf('/'), LOCAL)).toMatchObject({
     headerLines: REVISION,
-    stripCrossOrigin: false,
   });
 });
 
@@ -76,20 +85,26 @@ test('probes are exempt from rate limits, other local routes are not', () => {
   const problem = new RateLimited();
   const rateLimits = limitsWith(null, { headerLines: '', problem });
   const { admit } = admissionWith({ rateLimits });
-  expect(admit(contextOf('/readyz'), LOCAL).kind).toBe('admit');
-  expect(admit(contextOf('/routes'), LOCAL)).toMatchObject({ kind: 'reject', problem });
+  for (const target of ['/readyz', '/readyz/', '/v1/readyz'])
+    expect(admit(contextOf(target), ownPage('/readyz')).kind).toBe('admit');
+  expect(admit(contextOf('/routes'), ownPage('/routes'))).toMatchObject({ kind: 'reject', problem });
 });
 
-test('a preflight is counted by the general limit, and not by the strict one', () => {
-  const { admit } = admissionWith({
-    crossOrigin,
-    rateLimits: limitsWith({ headerLines: 'Strict: 0\r\n', problem: new RateLimited() }),
-  });
+test('a preflight is answered before any limit', () => {
+  const refused = { headerLines: 'Limited: 1\r\n', problem: new RateLimited() };
+  const rateLimits = limitsWith(refused, refused);
+  const { admit } = admissionWith({ crossOrigin, rateLimits });
   expect(admit(contextOf('/auth/login', 'OPTIONS'), SIGN_IN)).toMatchObject({
     kind: 'preflight',
-    headerLines: `${REVISION}Cors: yes\r\nGeneral: 1\r\n`,
+    headerLines: REVISION,
     lines: 'Methods: GET\r\n',
   });
+  // Also one that allows nothing, which routing answers; not another OPTIONS.
+  const options: Decision = { kind: 'options', lines: 'Allow: GET\r\n' };
+  const withoutCors = admissionWith({ rateLimits });
+  const preflight = contextOf('/posts', 'OPTIONS', [headerLine('Access-Control-Request-Method', 'GET')]);
+  expect(withoutCors.admit(preflight, options).kind).toBe('admit');
+  expect(withoutCors.admit(contextOf('/posts', 'OPTIONS'), options).kind).toBe('reject');
 });
 
 test('a strict limit decides at once or later, and the plan until then has the other header lines', async () => {

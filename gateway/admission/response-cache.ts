@@ -1,11 +1,13 @@
 import type { Registry } from 'prom-client';
 import { matchesIfNoneMatch } from '#kit/http/etag';
+import { listOf } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
+import { withoutCodings } from '../model/content-coding';
 import type { ForwardDecision } from '../model/decision';
-import { storableLines, upstreamFieldFilter } from '../model/forwarded-fields';
+import { storableLines } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
 import type { ResponseRecorder } from '../model/response-plan';
-import { type CacheDirectives, cacheDirectives, listOf, secondsOf, sharedSeconds } from './cache-directives';
+import { type CacheDirectives, cacheDirectives, secondsOf, sharedSeconds } from './cache-directives';
 import { countLookups } from './cache-metrics';
 import { type CachedResponse, createCachedResponses } from './cached-responses';
 import { createRecentWrites } from './recent-writes';
@@ -27,8 +29,7 @@ export type Lookup =
  * everybody. Never serves stale responses; each process has its own.
  */
 export interface ResponseCache {
-  /** @param stripCrossOrigin whether the gateway applies CORS itself, so that CORS fields are not stored */
-  lookup(context: RequestContext, decision: ForwardDecision, stripCrossOrigin: boolean): Lookup;
+  lookup(context: RequestContext, decision: ForwardDecision): Lookup;
   /**
    * A write to a path invalidates what is stored for it (RFC 9111, 4.4), and where a resource was changed or deleted,
    * what is stored below it: `DELETE /files/7` also concerns `/files/7/content`. A POST creates something below the path
@@ -56,13 +57,14 @@ export function createResponseCache(
   const writes = createRecentWrites();
   const counts = countLookups(registry, stored);
 
-  function lookup(context: RequestContext, decision: ForwardDecision, stripCrossOrigin: boolean): Lookup {
+  function lookup(context: RequestContext, decision: ForwardDecision): Lookup {
     const { method, headers } = context.request.head;
     if (!SAFE.has(method)) return { kind: 'miss', recorder: invalidator(method, decision.target) };
     if (method === 'OPTIONS' || isUncacheable(context)) return BYPASS;
     const [path, query] = splitTarget(decision.target);
     const directives = requestDirectives(headers);
-    const authority = `${context.origin.protocol}://${context.origin.host ?? ''}`;
+    const { protocol, host, prefix } = context.origin;
+    const authority = `${protocol}://${host ?? ''}${prefix}${decision.prefix}`;
     const isVariant = (response: CachedResponse) =>
       response.service === decision.service &&
       response.route === decision.route &&
@@ -84,7 +86,7 @@ export function createResponseCache(
     const { service, route } = decision;
     return {
       kind: 'miss',
-      recorder: recorder(context, { service, route, authority, stripCrossOrigin }, store),
+      recorder: recorder(context, { service, route, authority }, store),
     };
   }
 
@@ -104,7 +106,7 @@ export function createResponseCache(
 
   function recorder(
     context: RequestContext,
-    { service, route, authority, stripCrossOrigin }: RecordedRequest,
+    { service, route, authority }: RecordedRequest,
     store: (response: CachedResponse) => void,
   ): ResponseRecorder {
     const requestedAtMs = clock();
@@ -120,9 +122,8 @@ export function createResponseCache(
         if (variedBy === null || times === null) return;
         const etag = listOf(response.headers, 'ETag');
         const lastModified = listOf(response.headers, 'Last-Modified');
-        const filter = upstreamFieldFilter(stripCrossOrigin);
-        const lines = storableLines(response, filter);
-        const notModifiedLines = storableLines(response, filter, NOT_MODIFIED_FIELDS);
+        const lines = storableLines(response);
+        const notModifiedLines = storableLines(response, NOT_MODIFIED_FIELDS);
         head = { service, route, authority, variedBy, lines, notModifiedLines, etag, lastModified, ...times };
       },
       content(part, start, end) {
@@ -143,9 +144,7 @@ export function createResponseCache(
   return { lookup, invalidate };
 }
 
-interface RecordedRequest extends Pick<CachedResponse, 'service' | 'route' | 'authority'> {
-  readonly stripCrossOrigin: boolean;
-}
+type RecordedRequest = Pick<CachedResponse, 'service' | 'route' | 'authority'>;
 
 function splitTarget(target: string): [path: string, query: string] {
   const query = target.indexOf('?');
@@ -177,7 +176,7 @@ function isAcceptable(directives: CacheDirectives, response: CachedResponse, now
 /** RFC 9110, 13.1.2 and 13.1.3: dates count where no entity tag is sent. */
 function isNotModified(headers: HeaderList, { etag, lastModified }: CachedResponse): boolean {
   const tags = listOf(headers, 'If-None-Match');
-  if (tags !== null) return etag !== null && matchesIfNoneMatch(tags, etag);
+  if (tags !== null) return etag !== null && matchesIfNoneMatch(withoutCodings(tags), etag);
   const since = Date.parse(listOf(headers, 'If-Modified-Since') ?? '');
   return lastModified !== null && Date.parse(lastModified) <= since;
 }

@@ -1,4 +1,4 @@
-import { type Field, flag, integer } from '#kit/config/environment';
+import { type Field, flag, integer, requiredInProduction } from '#kit/config/environment';
 import { ANY_ORIGIN } from './cross-origin';
 
 /** Requests per minute; 0 disables a limit. No default suits every deployment, so production must set them. */
@@ -11,7 +11,10 @@ export const rateLimitFields = {
 
 /** @param fallback for development, where one machine is the only client */
 function perMinute(fallback: number): Field<number> {
-  return { ...integer(fallback, { min: 0, max: 60_000_000 }), requiredInProduction: true };
+  return requiredInProduction(
+    integer(fallback, { min: 0, max: 60_000_000 }),
+    'a limit that suits the deployment (.env.example suggests one), or 0 for none',
+  );
 }
 
 /** CORS: the origins whose pages may read responses, and the fields they may send. */

@@ -40,6 +40,7 @@ export function createClientConnection(
   /** Whether an interim response can be sent: to HTTP/1.1, and before any part of the response. */
   let canProbe = false;
   let isTunnel = false;
+  let endsWithClient = false;
   /** Whether the next request waits until the previous response has been sent: backpressure to pipelining clients. */
   let awaitsFlush = false;
   let hasHeadStarted = true;
@@ -63,9 +64,8 @@ export function createClientConnection(
   const closing = createLingeringClose(socket, {
     writeQueue,
     readDeadline,
-    lingerMs: limits.lingerMs,
+    limits,
     hasClientEnded: () => hasClientEnded,
-    terminate,
   });
 
   const stream: ClientStream = {
@@ -84,6 +84,9 @@ export function createClientConnection(
     resume: readBuffer.resume,
     finish,
     abort: terminate,
+    endWithClient() {
+      endsWithClient = true;
+    },
     upgrade(next) {
       isTunnel = true;
       mode = 'body';
@@ -145,6 +148,7 @@ export function createClientConnection(
     decoder = isBodyless ? null : createBodyDecoder(request.framing);
     mode = isBodyless || decoder?.done ? 'response' : 'body';
     bytesInWindow = 0;
+    endsWithClient = false;
     canProbe = request.head.httpVersion === '1.1';
     if (mode === 'body') readDeadline.set(limits.bodyProgressMs);
     else if (hasClientEnded) readDeadline.set(limits.probeMs);
@@ -260,12 +264,13 @@ export function createClientConnection(
     received(bytes) {
       if (mode === 'head' || mode === 'body') process(bytes);
       else if (mode === 'response') readBuffer.store(bytes);
-      else if (mode === 'linger') closing.discard(bytes);
+      else if (mode === 'linger') closing.discard();
     },
     drained: () => writeQueue.drained(),
     ended() {
       hasClientEnded = true;
       if (isTunnel) handler?.end();
+      else if (mode === 'response' && endsWithClient) terminate();
       else if (mode === 'response') readDeadline.set(limits.probeMs);
       else if (mode === 'linger') closing.clientEnded();
       else endOfInput();

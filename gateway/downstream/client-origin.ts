@@ -43,7 +43,13 @@ export function originOf(
   if (!peer.trusted) {
     // Requests of one connection nearly always name the same host.
     if (cachedOrigin !== null && cachedOrigin.host === request.host) return cachedOrigin;
-    const origin = createOrigin({ address, forwardedFor: address, protocol, host: request.host });
+    const origin = createOrigin({
+      address,
+      forwardedFor: address,
+      protocol,
+      host: request.host,
+      prefix: '',
+    });
     peer.cachedOrigin = origin;
     return origin;
   }
@@ -54,6 +60,7 @@ export function originOf(
     forwardedFor: chain.join(', '),
     protocol: forwarded.protocol ?? protocol,
     host: forwarded.host ?? request.host,
+    prefix: forwarded.prefix,
   });
 }
 
@@ -63,7 +70,8 @@ function createOrigin({
   forwardedFor,
   protocol,
   host,
-}: Pick<ClientOrigin, 'address' | 'protocol' | 'host'> & { forwardedFor: string }): ClientOrigin {
+  prefix,
+}: Pick<ClientOrigin, 'address' | 'protocol' | 'host' | 'prefix'> & { forwardedFor: string }): ClientOrigin {
   // RFC 7239: values with a colon must be quoted.
   const node = address.includes(':') ? `"[${address}]"` : address;
   const forwarded = `for=${node}${host === null ? '' : `;host="${host}"`};proto=${protocol}`;
@@ -74,13 +82,14 @@ function createOrigin({
     ['Forwarded', forwarded],
   ];
   const forwardedLines = forwardedFields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return { address, protocol, host, forwardedFields, forwardedLines };
+  return { address, protocol, host, prefix, forwardedFields, forwardedLines };
 }
 
 interface Forwarded {
   addresses: string[];
   protocol: 'http' | 'https' | null;
   host: string | null;
+  prefix: string;
 }
 
 /** From `X-Forwarded-*`, or from `Forwarded` (RFC 7239) where those are missing. */
@@ -100,12 +109,36 @@ function forwardedIn(request: IncomingRequest): Forwarded {
   const host = lastOf(values.get('x-forwarded-host')) ?? nearest?.get('host');
   return {
     addresses: addresses.map(bareAddress),
-    protocol: protocol === 'http' || protocol === 'https' ? protocol : null,
+    protocol: SCHEMES.get(protocol?.toLowerCase() ?? '') ?? null,
     host: host !== undefined && isAuthority(host) ? host : null,
+    prefix: joinedPrefixes(values.get('x-forwarded-prefix')),
   };
 }
 
-const FORWARDING_FIELDS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']);
+/** The schemes a proxy may name; some name that of a WebSocket. Schemes are case-insensitive (RFC 3986, 3.1). */
+const SCHEMES: ReadonlyMap<string, 'http' | 'https'> = new Map([
+  ['http', 'http'],
+  ['https', 'https'],
+  ['ws', 'http'],
+  ['wss', 'https'],
+]);
+
+const FORWARDING_FIELDS = new Set([
+  ...['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'],
+  'forwarded',
+]);
+
+const MAX_PREFIX_CHARACTERS = 256;
+
+/** Each proxy appends what it has cut, the outermost first. Empty unless every part is a plain path. */
+function joinedPrefixes(list: string | undefined): string {
+  if (list === undefined || list.length > MAX_PREFIX_CHARACTERS) return '';
+  const parts = list.split(',').map((part) => part.trim().replace(/\/$/, ''));
+  return parts.every((part) => part === '' || isPlainPath(part)) ? parts.join('') : '';
+}
+
+/** Segments of unreserved characters (RFC 3986, 2.3), none of them only of dots: it becomes part of Location fields. */
+const isPlainPath = (text: string) => /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/.test(text);
 
 const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim();
 

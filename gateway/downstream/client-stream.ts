@@ -20,6 +20,11 @@ export interface ClientStream extends PartSink {
   finish(keepAlive: boolean): void;
   /** Resets the connection, so that the client notices that the response is incomplete. */
   abort(): void;
+  /**
+   * The response has no end of its own: from now on it ends when the client sends FIN. Otherwise a client that has gone would
+   * be noticed only with the next event, as TCP does not tell it from one that waits.
+   */
+  endWithClient(): void;
   /** From now on bytes are passed to `handler` as they arrive, until one of the sides ends. */
   upgrade(handler: RequestHandler): void;
   /** Sends FIN after pending bytes, and continues reading. */

@@ -1,5 +1,6 @@
 import type { Logger } from '#kit/core/log';
 import type { Decision } from '../model/decision';
+import type { PathRestorer } from '../model/path-restorer';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan } from '../model/response-plan';
 import type { AccessLog } from '../observability/access-log';
@@ -9,6 +10,9 @@ import type { ClientStream } from './client-stream';
 export interface DownstreamServices {
   readonly accessLog: AccessLog;
   readonly log: Logger;
+  readonly restorer: PathRestorer;
+  /** Whether responses are compressed for clients that ask for it. */
+  readonly compresses: boolean;
   /** True from the moment a shutdown was requested: responses then carry `Connection: close`. */
   isDraining(): boolean;
 }

@@ -1,3 +1,4 @@
+import type { DataPlaneLimits } from '../model/limits';
 import type { Deadline } from './deadlines';
 import type { WriteQueue } from './write-queue';
 
@@ -20,27 +21,23 @@ export interface LingeringClose {
   sent(): boolean;
   /** The client sent FIN while the connection lingers. */
   clientEnded(): void;
-  discard(bytes: Buffer): void;
+  /** The client is still sending. What it sends costs no memory, so that time is its only limit. */
+  discard(): void;
 }
-
-/** Bytes a client may still send after its last response before it is disconnected. */
-const MAX_LINGERING_BYTES = 1024 * 1024;
 
 export interface LingeringCloseOptions {
   readonly writeQueue: WriteQueue;
-  /** Expires when the client does not close within `lingerMs`. */
+  /** Expires when the client neither sends anything nor closes within `lingerMs`, or sends for `lingerTotalMs`. */
   readonly readDeadline: Deadline;
-  readonly lingerMs: number;
+  readonly limits: Pick<DataPlaneLimits, 'lingerMs' | 'lingerTotalMs'>;
   readonly hasClientEnded: () => boolean;
-  /** Called when the client sends too much. */
-  readonly terminate: () => void;
 }
 
 export function createLingeringClose(socket: ClosableSocket, options: LingeringCloseOptions): LingeringClose {
-  const { writeQueue, readDeadline, lingerMs } = options;
+  const { writeQueue, readDeadline, limits } = options;
   let isRequested = false;
   let isLingering = false;
-  let discardedBytes = 0;
+  let lingersUntilMs = 0;
 
   function shutdown() {
     isRequested = true;
@@ -48,7 +45,10 @@ export function createLingeringClose(socket: ClosableSocket, options: LingeringC
   }
 
   function sendFin() {
-    if (isLingering) readDeadline.set(lingerMs);
+    if (isLingering) {
+      lingersUntilMs = performance.now() + limits.lingerTotalMs;
+      readDeadline.set(limits.lingerMs);
+    }
     if (options.hasClientEnded()) socket.end();
     else socket.shutdown();
   }
@@ -66,9 +66,9 @@ export function createLingeringClose(socket: ClosableSocket, options: LingeringC
     clientEnded() {
       if (writeQueue.isEmpty) socket.end();
     },
-    discard(bytes) {
-      discardedBytes += bytes.length;
-      if (discardedBytes > MAX_LINGERING_BYTES) options.terminate();
+    discard() {
+      // Before FIN is sent the response itself is still on its way.
+      if (lingersUntilMs > 0) readDeadline.set(Math.min(limits.lingerMs, lingersUntilMs - performance.now()));
     },
   };
 }

@@ -1,20 +1,31 @@
 import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
+import { listOf } from '../http1/field-lines';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
+import { httpDate } from '../http1/http-date';
 import { reasonPhrase } from '../http1/reason-phrase';
+import { knownEntityTag } from '../model/content-coding';
 import type { LocalHandler } from '../model/decision';
+import { isCrossOriginField } from '../model/forwarded-fields';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
+import { UpstreamBadResponse } from '../model/problems';
 import { type BodyStream, createBodyStream } from './body-stream';
 import type { RequestHandler } from './client-stream';
+import { codedLine } from './compression/compression';
+import { wholeBodyOf } from './compression/whole-body';
 import { canKeepAlive, connectionValue, type Exchange, sendContinueIfExpected } from './exchange';
 import { localRequest } from './local-request';
 import { sendProblem } from './problem-response';
+import type { WrittenResponse } from './response-head';
+import { withRestoredAddresses } from './restored-addresses';
 
 /** A handler within this process, and its limits. */
 export interface LocalResponder {
   /** Route in logs and metrics. */
   readonly route: string;
   readonly service?: string;
+  /** Path and query as the handler knows them. */
+  readonly target: string;
   readonly bodyBytes: number;
   /** From the last byte of the request to the response. */
   readonly timeoutMs: number;
@@ -60,28 +71,34 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
   function failed(failure: unknown) {
     if (isOver) return;
     const problem = failure instanceof Problem ? failure : new InternalError({ cause: failure });
-    if (problem.code === InternalError.code)
+    // A 502 or 500 tells the client nothing of its cause.
+    if (problem.code === InternalError.code || problem.code === UpstreamBadResponse.code)
       dataPlane.log.error({ err: problem.cause, request_id: context.requestId }, 'local response failed');
     rejectWith(problem);
   }
 
   async function respond() {
     const body = bodyStream?.stream ?? (parts.length > 0 ? Buffer.concat(parts) : null);
-    const response = await responder.respond(
-      localRequest(context, body, aborted.signal),
+    const answer = await responder.respond(
+      localRequest(exchange, responder.target, body, aborted.signal),
       context.origin.address,
     );
+    const response = withRestoredAddresses(exchange, answer);
     if (isOver) {
       await response.body?.cancel();
       return;
     }
     client.deadline.clear();
-    const framing = framingOf(response, method, httpVersion);
+    const { bytes, compression } = await wholeBodyOf(exchange, response);
+    if (isOver) return;
+    const framing = framingOf(response, bytes, method, httpVersion);
     const keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
-    client.push(headText(exchange, response, framing, connectionValue(exchange, keepAlive)));
+    const connection = connectionValue(exchange, keepAlive);
+    client.push(headText(exchange, response, { framing, connection, compression }));
     hasBegun = true;
     try {
       if (framing.kind === 'none') await response.body?.cancel();
+      else if (bytes !== null) await sendPart(bytes, createBodyEncoder(framing));
       else await sendBody(response, createBodyEncoder(framing));
     } catch (failure) {
       // The head has been sent: only a reset tells the client that the response is incomplete.
@@ -104,12 +121,15 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
         await reader?.cancel();
         return;
       }
-      const bytes = Buffer.from(part.value.buffer, part.value.byteOffset, part.value.byteLength);
-      bytesOut += bytes.length;
-      encoder.content(bytes, 0, bytes.length, client);
-      if (!client.flush()) await new Promise<void>((resolve) => (onDrained = resolve));
+      await sendPart(Buffer.from(part.value.buffer, part.value.byteOffset, part.value.byteLength), encoder);
     }
     encoder.end([], client);
+  }
+
+  async function sendPart(bytes: Buffer, encoder: BodyEncoder) {
+    bytesOut += bytes.length;
+    encoder.content(bytes, 0, bytes.length, client);
+    if (!client.flush()) await new Promise<void>((resolve) => (onDrained = resolve));
   }
 
   const tooLarge = () => bodyTooLarge(responder.bodyBytes);
@@ -162,9 +182,15 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
   };
 }
 
-function framingOf(response: Response, method: string, httpVersion: '1.0' | '1.1'): Framing {
+function framingOf(
+  response: Response,
+  bytes: Buffer | null,
+  method: string,
+  httpVersion: '1.0' | '1.1',
+): Framing {
   const { status } = response;
   if (method === 'HEAD' || status === 204 || status === 304) return NO_BODY;
+  if (bytes !== null) return { kind: 'length', length: bytes.length };
   if (response.body === null) return { kind: 'length', length: 0 };
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   if (Number.isSafeInteger(length)) return { kind: 'length', length };
@@ -184,15 +210,19 @@ const WRITTEN_BY_GATEWAY = new Set([
 function headText(
   { context, plan }: Exchange,
   response: Response,
-  framing: Framing,
-  connection: string | null,
+  { framing, connection, compression }: WrittenResponse,
 ): string {
+  const { coding } = compression;
+  const ifNoneMatch = response.status === 304 ? listOf(context.request.head.headers, 'If-None-Match') : null;
   let text = `HTTP/1.1 ${response.status} ${reasonPhrase(response.status)}\r\n`;
   response.headers.forEach((value, name) => {
-    if (plan.stripCrossOrigin && name.startsWith('access-control-')) return;
-    if (!WRITTEN_BY_GATEWAY.has(name)) text += `${name}: ${value}\r\n`;
+    if (WRITTEN_BY_GATEWAY.has(name) || isCrossOriginField(name)) return;
+    const sent = name === 'etag' ? knownEntityTag(value, ifNoneMatch) : value;
+    const line = `${name}: ${sent}\r\n`;
+    text += coding === null ? line : codedLine([name, value, line], coding);
   });
-  text += `Date: ${new Date().toUTCString()}\r\nX-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
+  text += `${compression.lines}Date: ${httpDate()}\r\n`;
+  text += `X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
 }

@@ -17,6 +17,8 @@ export interface WriteQueue extends PartSink {
   drained(): void;
   /** Whether no unsent bytes are left. */
   readonly isEmpty: boolean;
+  /** All bytes the socket has accepted so far. */
+  readonly acceptedBytes: number;
 }
 
 /**
@@ -40,6 +42,7 @@ export function createWriteQueue(
   /** Two per part: start and end. */
   const bounds: number[] = [];
   const unsent: Buffer[] = [];
+  let acceptedBytes = 0;
 
   /** @returns the position of the first byte that was not accepted */
   function send(bytes: Buffer, start: number, end: number): number {
@@ -47,7 +50,9 @@ export function createWriteQueue(
     if (socket === null) return start;
     const accepted = socket.write(bytes, start, end - start);
     // A closed socket accepts everything: its close event ends the exchange.
-    return accepted < 0 ? end : start + accepted;
+    if (accepted < 0) return end;
+    acceptedBytes += accepted;
+    return start + accepted;
   }
 
   function enqueue(bytes: Buffer, start: number, end: number) {
@@ -70,6 +75,9 @@ export function createWriteQueue(
   return {
     get isEmpty() {
       return unsent.length === 0;
+    },
+    get acceptedBytes() {
+      return acceptedBytes;
     },
     push(text) {
       parts.push(text);

@@ -2,7 +2,7 @@ import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './characters';
 import { cachedLine, cacheLine } from './header-line-cache';
 import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
-import type { FieldLimits, HeaderLine } from './message';
+import type { FieldLimits, HeaderLine, HeaderList } from './message';
 
 /** A header or trailer section being read. */
 export interface FieldSection {
@@ -103,6 +103,14 @@ export const isField = (name: string, usual: string): boolean =>
   (name.length === usual.length &&
     (name.charCodeAt(0) | 0x20) === (usual.charCodeAt(0) | 0x20) &&
     name.toLowerCase() === usual.toLowerCase());
+
+/** All values of a field, joined as one list (RFC 9110, 5.3); null when it is absent. */
+export function listOf(headers: HeaderList, usualName: string): string | null {
+  let list: string | null = null;
+  for (const [name, value] of headers)
+    if (isField(name, usualName)) list = list === null ? value : `${list}, ${value}`;
+  return list;
+}
 
 /** The value of a field that must not be repeated. @throws MalformedMessage when it is */
 export function single(before: string | null, value: string, name: string): string {

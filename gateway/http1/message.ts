@@ -34,8 +34,11 @@ export interface IncomingResponse {
   readonly status: number;
   readonly reason: string;
   readonly headers: HeaderList;
+  readonly httpVersion: '1.0' | '1.1';
   readonly framing: Framing;
   readonly keepAlive: boolean;
+  /** Seconds after which the server closes an idle connection, as it states in `Keep-Alive`; null where it does not. */
+  readonly keepAliveSeconds: number | null;
   readonly connectionOptions: ReadonlySet<string> | null;
 }
 

@@ -1,3 +1,4 @@
+import { mediaTypeOf } from '#kit/text/media-type';
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
 import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
@@ -31,7 +32,7 @@ const MAX_REASON_CHARACTERS = 256;
 /** Server-sent events: a stream without an end of its own. */
 export const isEventStream = ({ headers }: IncomingResponse): boolean =>
   headers.some(
-    ([name, value]) => isField(name, 'Content-Type') && value.toLowerCase().startsWith('text/event-stream'),
+    ([name, value]) => isField(name, 'Content-Type') && mediaTypeOf(value) === 'text/event-stream',
   );
 
 /** Reads successive interim and final response heads from one connection. */
@@ -115,14 +116,16 @@ function readStatusLine(text: string): StatusLine | null {
 }
 
 function interpret(method: string, line: StatusLine, headers: HeaderList): IncomingResponse {
-  const { status, reason } = line;
+  const { status, reason, httpVersion } = line;
   let contentLength: string | null = null;
   let transferEncoding: string | null = null;
   let options: ReadonlySet<string> | null = null;
+  let keepAliveSeconds: number | null = null;
   for (const [name, value] of headers) {
     switch (name.length) {
       case 10:
         if (isField(name, 'Connection')) options = connectionOptions(options, value);
+        else if (isField(name, 'Keep-Alive')) keepAliveSeconds = timeoutIn(value);
         break;
       case 14:
         if (isField(name, 'Content-Length')) contentLength = single(contentLength, value, 'Content-Length');
@@ -134,7 +137,7 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
     }
   }
   // HTTP/1.0 servers did not define it (RFC 9112, 6.1).
-  if (transferEncoding !== null && line.httpVersion === '1.0')
+  if (transferEncoding !== null && httpVersion === '1.0')
     throw new MalformedMessage(400, 'HTTP/1.0 does not support Transfer-Encoding');
   const declared = declaredFraming(contentLength, transferEncoding);
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
@@ -142,8 +145,26 @@ function interpret(method: string, line: StatusLine, headers: HeaderList): Incom
     status,
     reason,
     headers,
+    httpVersion,
     framing: bodyless ? NO_BODY : (declared ?? UNTIL_CLOSE),
-    keepAlive: line.httpVersion === '1.1' ? !options?.has('close') : (options?.has('keep-alive') ?? false),
+    keepAlive: httpVersion === '1.1' ? !options?.has('close') : (options?.has('keep-alive') ?? false),
+    keepAliveSeconds,
     connectionOptions: options,
   };
+}
+
+const TIMEOUT = 'timeout=';
+const MAX_SECONDS_DIGITS = 6;
+
+/** The `timeout` of a Keep-Alive field (RFC 2068, 19.7.1.1), like `timeout=5, max=100`; null where it has none. */
+function timeoutIn(value: string): number | null {
+  const start = value.toLowerCase().indexOf(TIMEOUT);
+  if (start === -1) return null;
+  let seconds = 0;
+  let position = start + TIMEOUT.length;
+  const end = Math.min(value.length, position + MAX_SECONDS_DIGITS);
+  const first = position;
+  for (; position < end && DIGIT[value.charCodeAt(position)] === 1; position++)
+    seconds = seconds * 10 + value.charCodeAt(position) - DIGIT_ZERO;
+  return position === first ? null : seconds;
 }

@@ -47,6 +47,8 @@ export interface Attempt {
   readonly isProbe: boolean;
   /** Null until `done`. */
   readonly result: AttemptResult | null;
+  /** What was wrong with the response, or how it broke off; null while nothing was. Quotes nothing of what was received. */
+  failure: string | null;
   /** Until the head of the response, or the end of an attempt without one; 0 before. */
   readonly latencyMs: number;
   /** The head of a response below 500 was received at this monotonic time. */

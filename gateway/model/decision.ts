@@ -13,9 +13,15 @@ export interface ForwardDecision {
   readonly route: string;
   /** Path and query to send upstream. */
   readonly target: string;
+  /** What was cut from the path: version, service's prefix, or both; empty for nothing. */
+  readonly prefix: string;
   readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
+  /** Whether pages of any origin may read the response, without credentials. */
+  readonly isPublicToPages?: boolean | undefined;
+  /** Whether the route processes a request once per `Idempotency-Key`: then one that carries a key may be sent again. */
+  readonly honoursIdempotencyKey?: boolean | undefined;
   /** Of the service. */
   readonly breaker: CircuitBreaker;
   readonly retryBudget: RetryBudget;
@@ -34,19 +40,33 @@ export interface TranscodeDecision {
   readonly route: string;
   readonly limits: RouteLimits;
   readonly rateLimit?: RateLimitName | undefined;
+  /** Whether pages of any origin may read the response, without credentials. */
+  readonly isPublicToPages?: boolean | undefined;
   /** Path and query as the service knows them. */
   readonly target: string;
+  /** What was cut from the path, as for forwarded requests. */
+  readonly prefix: string;
   /** Whether `respond` reads the body as a stream instead of buffered. */
   readonly streamsBody: boolean;
   readonly respond: LocalHandler;
+}
+
+/** The gateway responds itself. */
+export interface LocalDecision {
+  readonly kind: 'local';
+  /** Pattern of the page. */
+  readonly page: string;
+  /** Path and query as the page knows them. */
+  readonly target: string;
+  /** The version the path began with; empty for none. The pages are at the root, too, so the gateway's name is not kept. */
+  readonly prefix: string;
 }
 
 /** What the gateway does with a request, decided from its head alone. */
 export type Decision =
   | ForwardDecision
   | TranscodeDecision
-  /** The gateway responds itself. */
-  | { readonly kind: 'local' }
+  | LocalDecision
   /** OPTIONS for a path: answered with these header lines, each ending with CR LF. */
   | { readonly kind: 'options'; readonly lines: string }
   | { readonly kind: 'reject'; readonly problem: Problem };

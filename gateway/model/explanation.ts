@@ -41,6 +41,9 @@ export const Try = t.Object({
     description:
       '`answered`, `application-error` (500 and other 5xx), `unavailable` (502, 503, 504), `unreachable`, `timeout`, `broken` (truncated or malformed response), `abandoned` (the client disconnected, or another attempt was faster)',
   }),
+  failure: t.Optional(
+    t.String({ description: 'What was wrong with the response of the instance, or how it broke off' }),
+  ),
   status: t.Optional(t.Integer({ description: 'Response status of the instance' })),
   latency_ms: t.Number({ description: 'Until the head of the response, or until the attempt was abandoned' }),
   // Missing for the first attempt, and for one after an unreachable instance: that one is not charged.

@@ -53,7 +53,7 @@ const DROPPED_FROM_UPSTREAMS = new Set([
 ]);
 
 /** Lower-case name of a field that is forwarded, null for one that is dropped. */
-export type FieldFilter = (name: string) => string | null;
+type FieldFilter = (name: string) => string | null;
 
 const clientFields = memoizedFilter((lowerCase) => {
   // Servers that expose headers as variables read `x_user_id`, `x.user.id` and `x-user-id` as the same.
@@ -62,10 +62,11 @@ const clientFields = memoizedFilter((lowerCase) => {
   return !PREFIXES_DROPPED_FROM_CLIENTS.some((prefix) => asVariable.startsWith(prefix));
 });
 
-const upstreamFields = memoizedFilter((lowerCase) => !DROPPED_FROM_UPSTREAMS.has(lowerCase));
+/** CORS is the gateway's alone: two answers to the question who may read a response would contradict each other. */
+export const isCrossOriginField = (lowerCase: string): boolean => lowerCase.startsWith('access-control-');
 
-const upstreamFieldsWithoutCors = memoizedFilter(
-  (lowerCase) => !DROPPED_FROM_UPSTREAMS.has(lowerCase) && !lowerCase.startsWith('access-control-'),
+const upstreamFields = memoizedFilter(
+  (lowerCase) => !DROPPED_FROM_UPSTREAMS.has(lowerCase) && !isCrossOriginField(lowerCase),
 );
 
 /** Whether a client's request field is sent to instances. */
@@ -75,17 +76,9 @@ export function isForwardedUpstream({ request, traceContinued }: RequestContext,
   return traceContinued || lowerCase !== 'tracestate';
 }
 
-/** @param stripCrossOrigin whether the gateway applies CORS itself */
-export const upstreamFieldFilter = (stripCrossOrigin: boolean): FieldFilter =>
-  stripCrossOrigin ? upstreamFieldsWithoutCors : upstreamFields;
-
 /** Whether an instance's response field is sent to the client. */
-export function isForwardedDownstream(
-  { connectionOptions }: IncomingResponse,
-  name: string,
-  filter: FieldFilter = upstreamFields,
-): boolean {
-  const lowerCase = filter(name);
+export function isForwardedDownstream({ connectionOptions }: IncomingResponse, name: string): boolean {
+  const lowerCase = upstreamFields(name);
   return lowerCase !== null && !connectionOptions?.has(lowerCase);
 }
 
@@ -94,15 +87,11 @@ export function isForwardedDownstream(
  *
  * @param only names in lower case; all that are forwarded if omitted
  */
-export function storableLines(
-  response: IncomingResponse,
-  filter: FieldFilter,
-  only?: ReadonlySet<string>,
-): string {
+export function storableLines(response: IncomingResponse, only?: ReadonlySet<string>): string {
   let text = '';
   for (const [name, , line] of response.headers) {
     // The age is computed for each response.
-    if (!isForwardedDownstream(response, name, filter) || isField(name, 'Age')) continue;
+    if (!isForwardedDownstream(response, name) || isField(name, 'Age')) continue;
     if (only === undefined || only.has(name.toLowerCase())) text += line;
   }
   return text;

@@ -26,11 +26,23 @@ export interface DataPlaneLimits extends HeadLimits {
   readonly writeStallMs: number;
   /** Interval of liveness probes to a client that sent FIN and waits for its response. */
   readonly probeMs: number;
-  /** Lingering close: how long a connection is read after its last response, so that a client still sending receives it. */
+  /**
+   * Lingering close: how long a connection is read after its last response without the client sending anything, so that
+   * one that is still sending receives the response, and how long at most.
+   */
   readonly lingerMs: number;
+  readonly lingerTotalMs: number;
   readonly connectMs: number;
-  /** Shorter than the keep-alive timeout of the upstream servers (Node 5 s, Bun 10 s), so that they do not close first. */
+  /**
+   * How long an upstream connection may be idle and be used again; 0 never. Shorter than the keep-alive timeout of the
+   * usual servers (Node 5 s, Bun 10 s), so that they do not close first; a server that states a shorter one in
+   * `Keep-Alive` gets that.
+   */
   readonly upstreamIdleMs: number;
+  /** The same for a request that must not be sent twice: no server closes a connection this early. */
+  readonly upstreamFreshMs: number;
+  /** How long a response smaller than 64 KiB is held back for its rest: until it is relayed, it can be retried. */
+  readonly holdMs: number;
   readonly idlePerInstance: number;
   readonly openPerInstance: number;
   /** Maximum of a request body that is buffered for retries. */
@@ -51,9 +63,13 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   bodyProgressMs: 10_000,
   writeStallMs: 30_000,
   probeMs: 2_000,
-  lingerMs: 2_000,
+  // nginx: lingering_timeout and lingering_time.
+  lingerMs: 5_000,
+  lingerTotalMs: 30_000,
   connectMs: 2_000,
   upstreamIdleMs: 4_000,
+  upstreamFreshMs: 1_000,
+  holdMs: 100,
   idlePerInstance: 128,
   openPerInstance: 4_096,
   retryBodyBytes: 64 * 1024,

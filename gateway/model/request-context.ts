@@ -6,6 +6,8 @@ export interface ClientOrigin {
   readonly protocol: 'http' | 'https';
   /** Requested host; null when the client named none. */
   readonly host: string | null;
+  /** What a trusted proxy has cut from the path; empty for nothing. */
+  readonly prefix: string;
   /** `X-Forwarded-*` and `Forwarded` as sent to instances. */
   readonly forwardedFields: readonly (readonly [name: string, value: string])[];
   /** The same as header lines. */

@@ -12,8 +12,6 @@ export interface ResponseRecorder {
 export interface ResponsePlan {
   /** Header lines added by the gateway; each ends with CR LF. */
   readonly headerLines: string;
-  /** Whether the gateway applies CORS itself, so that an instance's `Access-Control-*` fields are dropped. */
-  readonly stripCrossOrigin: boolean;
   /** Records the response for the cache. */
   readonly recorder: ResponseRecorder | null;
 }

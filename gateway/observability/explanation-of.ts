@@ -59,7 +59,7 @@ function attemptJson(
   earlier: readonly AttemptRecord[],
   status: number,
 ): Try {
-  const { instanceId, candidates, result, latencyMs } = attempt;
+  const { instanceId, candidates, result, failure, latencyMs } = attempt;
   const alreadyTried = new Set(earlier.map((record) => record.attempt.instanceId));
   return {
     kind,
@@ -71,6 +71,7 @@ function attemptJson(
     ],
     ...(attempt.isProbe && { probe: true }),
     outcome: result ?? 'abandoned',
+    ...(failure !== null && { failure }),
     ...(hasResponse(result) && status > 0 && { status }),
     latency_ms: hundredths(latencyMs),
     ...(budget !== null && { retry_budget: budgetJson(budget) }),

@@ -152,6 +152,7 @@ const attemptAt = (instanceId: string, changes: Partial<Attempt> = {}): Attempt 
   isProbe: false,
   startedMs: 0,
   result: 'answered',
+  failure: null,
   latencyMs: 1,
   answered: () => undefined,
   done: () => undefined,

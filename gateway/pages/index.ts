@@ -28,7 +28,10 @@ export interface PagesDeps {
 /** The routes of the gateway itself. */
 export function pages(runtime: Runtime, deps: PagesDeps) {
   const { directory, documents } = deps;
-  const status = () => gatewayStatus(directory, runtime.version, deps.registryAgeMs());
+  const status = (request: Request) =>
+    gatewayStatus(directory, runtime.version, deps.registryAgeMs(), {
+      prefix: request.headers.get('x-forwarded-prefix') ?? '',
+    });
   // The data plane logs every request, these included.
   const quiet = {
     ...runtime,
@@ -44,18 +47,10 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
     )
     .use(access(deps.tokens))
     .use(deps.operators)
-    .get('/', ({ request }) => (prefersHtml(request) ? page(status()) : json(status())), {
+    .get('/', ({ request }) => (prefersHtml(request) ? page(status(request)) : json(status(request))), {
       public: true,
       detail: { summary: 'Show the state of every service' },
-    })
-    .options(
-      '/',
-      ({ set }) => {
-        set.status = 204;
-        set.headers.allow = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
-      },
-      { public: true, detail: { summary: 'List the methods of this server' } },
-    );
+    });
 }
 
 const quieter = (level: string) => (level === 'info' ? 'warn' : level);

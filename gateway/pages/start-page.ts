@@ -11,6 +11,7 @@ const STATE_WORDS: Record<ServiceStatus['state'], string> = {
 
 /** The HTML status page at `/`, which refreshes itself while it is open. */
 export function startPage(status: GatewayStatus): string {
+  const link = (name: string) => escaped(status.links[name] ?? '');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -28,10 +29,10 @@ export function startPage(status: GatewayStatus): string {
 <h1>Rookery</h1>
 <p class="lead">API gateway</p>
 <nav aria-label="Documentation and operation">
-<a class="primary" href="/docs">API documentation</a>
-<a href="/openapi.json">OpenAPI document</a>
-<a href="/readyz">Readiness</a>
-<a href="/metrics">Metrics</a>
+<a class="primary" href="${link('docs')}">API documentation</a>
+<a href="${link('openapi')}">OpenAPI document</a>
+<a href="${link('ready')}">Readiness</a>
+<a href="${link('metrics')}">Metrics</a>
 </nav>
 </header>
 <main>
@@ -119,7 +120,7 @@ async function refresh(){
   if(document.hidden)return;
   const status=document.querySelector('[role=status]');
   try{
-    const response=await fetch('/',{headers:{accept:'text/html'}});
+    const response=await fetch('',{headers:{accept:'text/html'}});
     const next=new DOMParser().parseFromString(await response.text(),'text/html');
     say(status,next.querySelector('[role=status]').textContent);
     const list=document.querySelector('.services'),nextList=next.querySelector('.services');

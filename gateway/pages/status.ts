@@ -95,18 +95,27 @@ const LINKS = {
   explain: '/explain/{request_id}',
 };
 
-/** The public status: services and their states, without addresses. */
+/** Long enough to notice that a service is gone; longer, and what was tried once would be shown for ever. */
+const GONE_SHOWN_MS = 60 * 60_000;
+
+/**
+ * The public status: services and their states, without addresses.
+ *
+ * @param options.prefix what the links begin with: what was cut from the path of the request
+ * @param options.now the directory's clock
+ */
 export const gatewayStatus = (
-  directory: Directory,
+  directory: Pick<Directory, 'services'>,
   version: string,
   registryAgeMs: number,
+  { prefix = '', now = () => performance.now() }: { prefix?: string; now?: () => number } = {},
 ): GatewayStatus => ({
   name: 'Rookery gateway',
   version,
   registry_age_ms: wholeMs(registryAgeMs),
-  services: byName(directory, (service) => ({
+  services: byName(shownIn(directory, now()), (service) => ({
     state: stateOf(service),
-    docs: `/${service.name}/docs`,
+    docs: `${prefix}/${service.name}/docs`,
     instances: service.instances.map((one) => ({
       instance_id: one.instance_id,
       version: one.version,
@@ -114,7 +123,7 @@ export const gatewayStatus = (
       since: one.registered_at,
     })),
   })),
-  links: LINKS,
+  links: Object.fromEntries(Object.entries(LINKS).map(([name, path]) => [name, prefix + path])),
 });
 
 /** The operators' view: every route with its service, every instance with its load in all workers. */
@@ -137,7 +146,7 @@ export function routeListing(
         ...(servesGrpc && grpcMethodOf(findTranscoded(name, { method, path }))),
       })),
     ),
-    services: byName(directory, (service) => ({
+    services: byName(directory.services(), (service) => ({
       state: stateOf(service),
       prefixes: [...service.prefixes],
       instances: service.instances.map((instance) => {
@@ -185,10 +194,12 @@ const BEST_FIRST: readonly InstanceState[] = ['up', 'starting', 'draining', 'unh
 const stateOf = ({ instances }: KnownService) =>
   BEST_FIRST.find((state) => instances.some((instance) => instance.state === state)) ?? 'gone';
 
+const shownIn = (directory: Pick<Directory, 'services'>, nowMs: number) =>
+  directory.services().filter(({ goneAtMs }) => goneAtMs === undefined || nowMs - goneAtMs < GONE_SHOWN_MS);
+
 const byName = <Value>(
-  directory: Directory,
+  services: readonly KnownService[],
   describe: (service: KnownService) => Value,
-): Record<string, Value> =>
-  Object.fromEntries(directory.services().map((service) => [service.name, describe(service)]));
+): Record<string, Value> => Object.fromEntries(services.map((service) => [service.name, describe(service)]));
 
 const wholeMs = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : null);

@@ -1,25 +1,23 @@
 import { BodyTooLarge, type Problem } from '#kit/errors/problem';
 import type { RequestHandler } from '../downstream/client-stream';
-import { canKeepAlive, connectionValue, sendContinueIfExpected } from '../downstream/exchange';
+import { sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
-import { interimHeadText, responseHeadText } from '../downstream/response-head';
-import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
-import { framingForClient, NO_BODY } from '../http1/framing';
+import { interimHeadText } from '../downstream/response-head';
+import { completedResponse } from '../downstream/restored-addresses';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import { isEventStream } from '../http1/response-head';
 import type { AttemptResult } from '../model/attempt';
-import { forwardedTrailers } from '../model/forwarded-fields';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
 import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { attemptResultOf, RETRIABLE_STATUSES } from '../upstream/attempt-result';
 import { Attempts } from '../upstream/attempts';
 import { ConcurrencyPermit, type PermitHolder } from '../upstream/concurrency-permit';
 import type { ForwardExchange } from '../upstream/forward-exchange';
+import { isIdempotent, isRepeatable } from '../upstream/repeatable';
 import { openTunnel } from '../upstream/tunnel';
 import type { UpstreamEvents, UpstreamFailure, UpstreamRequest } from '../upstream/upstream-request';
+import { type ResponseEvents, ResponseWriter } from './response-writer';
 
-/** RFC 9110, 9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** A timed-out attempt that finds the retry budget spent continues this long before the next check. */
 const RETRY_CHECK_MS = 200;
 
@@ -27,25 +25,30 @@ const RETRY_CHECK_MS = 200;
  * The phases select, forward, respond and record of a forwarded request, driven by the events of both connections. A
  * class, because there is one for every forwarded request, and closures would be two dozen objects each.
  */
-export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitHolder {
+export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitHolder, ResponseEvents {
   private readonly isIdempotent: boolean;
+  /** Idempotent, or made so by the key it carries. */
+  private readonly isRepeatable: boolean;
   private readonly permit: ConcurrencyPermit;
   private readonly attempts: Attempts;
-  private encoder: BodyEncoder = createBodyEncoder(NO_BODY);
-  private keepAlive = false;
+  private readonly writer: ResponseWriter;
   /** When the request was complete; negative before. */
   private completeAtMs = -1;
   /** Status of the response, once its head is sent to the client; 0 before. */
   private status = 0;
   private bytesIn = 0;
-  private bytesOut = 0;
+  /** Through a tunnel. */
+  private tunneledBytesOut = 0;
   private isOver = false;
 
   constructor(private readonly exchange: ForwardExchange) {
     const { client, context, decision } = exchange;
-    this.isIdempotent = IDEMPOTENT.has(context.request.head.method);
+    const { head } = context.request;
+    this.isIdempotent = isIdempotent(head);
+    this.isRepeatable = isRepeatable(head, decision);
     this.permit = new ConcurrencyPermit(decision.breaker, client.deadline, this);
-    this.attempts = new Attempts(exchange, this, this.isIdempotent);
+    this.attempts = new Attempts(exchange, this, this.isRepeatable);
+    this.writer = new ResponseWriter(exchange, this);
   }
 
   // Select: a permit of the service, then an instance.
@@ -120,9 +123,12 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       this.unavailable();
       return;
     }
+    // Its head is here: it is slow, and relayed as it comes.
+    if (this.attempts.relayHeld()) return;
     const { deadline } = this.exchange.client;
     const leftMs = this.timeLeftMs();
     if (leftMs <= 0) this.fail(new UpstreamTimeout(), 'timeout');
+    // With an Idempotency-Key as well: the first attempt would still be processing it.
     else if (!this.isIdempotent) deadline.set(leftMs);
     else if (!this.retry('timeout')) deadline.set(Math.min(leftMs, RETRY_CHECK_MS));
   }
@@ -147,34 +153,42 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     const result = failure === 'unreachable' ? 'unreachable' : 'broken';
     if (this.attempts.drop(from, result)) return;
     // Without a connection the instance has received nothing: any method may be retried.
-    if ((this.isIdempotent || result === 'unreachable') && this.retry(result)) return;
+    if ((this.isRepeatable || result === 'unreachable') && this.retry(result)) return;
     if (result === 'unreachable') this.unavailable();
     else this.fail(new UpstreamBadResponse(), result);
   }
 
   // Respond: events of the upstream request.
 
-  interim(from: UpstreamRequest, response: IncomingResponse) {
+  interim(from: UpstreamRequest, received: IncomingResponse) {
     const { client, context } = this.exchange;
+    const response = completedResponse(this.exchange, received);
     if (response.status === 101) this.switchProtocols(from, response);
     else if (context.request.head.httpVersion === '1.1')
       client.push(interimHeadText(this.exchange, response));
   }
 
-  responded(from: UpstreamRequest, response: IncomingResponse) {
-    const { exchange, attempts } = this;
-    const { client, context, plan } = exchange;
-    const { status } = response;
-    if (this.isIdempotent && RETRIABLE_STATUSES.has(status)) {
+  /** Progress extends the deadline of the attempt. */
+  progressed() {
+    if (this.status === 0 && this.completeAtMs >= 0 && !this.permit.isQueued)
+      this.awaitHead(this.timeLeftMs());
+  }
+
+  responded(from: UpstreamRequest, received: IncomingResponse) {
+    const { attempts } = this;
+    const { client, plan } = this.exchange;
+    const { status } = received;
+    if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
       if (attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
     }
     this.commit(from, status);
-    const framing = framingForClient(response.framing, context.request.head.httpVersion);
-    this.keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
-    this.encoder = createBodyEncoder(framing);
+    const response = completedResponse(this.exchange, received);
     // A response with a length has an end.
-    if (framing.kind !== 'length' && isEventStream(response)) from.attempt.detach();
-    client.push(responseHeadText(exchange, response, framing, connectionValue(exchange, this.keepAlive)));
+    if (response.framing.kind !== 'length' && isEventStream(response)) {
+      from.attempt.detach();
+      client.endWithClient();
+    }
+    this.writer.begin(response, from.isWhole);
     plan.recorder?.begin(response);
     this.permit.release('responded');
   }
@@ -188,34 +202,45 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   }
 
   responseContent(bytes: Buffer, start: number, end: number) {
-    const { client, plan } = this.exchange;
-    this.bytesOut += end - start;
-    this.encoder.content(bytes, start, end, client);
-    plan.recorder?.content(bytes, start, end);
+    this.writer.content(bytes, start, end);
+    this.exchange.plan.recorder?.content(bytes, start, end);
   }
 
   responseFlush() {
-    if (!this.exchange.client.flush()) this.attempts.current?.pause();
+    if (!this.writer.flush()) this.attempts.current?.pause();
   }
 
   drained() {
+    this.writer.drained();
+  }
+
+  writerDrained() {
     this.attempts.current?.resume();
   }
 
   responseEnd(trailers: HeaderList) {
-    const { client, plan } = this.exchange;
-    this.encoder.end(forwardedTrailers(trailers), client);
-    client.flush();
-    plan.recorder?.end(trailers);
+    this.exchange.plan.recorder?.end(trailers);
+    this.writer.end(trailers);
+    // The rest may still be compressed, but the instance has responded.
+    if (!this.isOver) this.attempts.end(attemptResultOf(this.status));
+  }
+
+  written(keepAlive: boolean) {
     this.record(attemptResultOf(this.status));
-    client.finish(this.keepAlive);
+    this.exchange.client.finish(keepAlive);
+  }
+
+  writingFailed(failure: Error) {
+    const { context, dataPlane, client } = this.exchange;
+    dataPlane.log.error({ err: failure, request_id: context.requestId }, 'compressing a response failed');
+    this.record('abandoned');
+    client.abort();
   }
 
   private switchProtocols(from: UpstreamRequest, response: IncomingResponse) {
     const { exchange } = this;
     if (!exchange.context.request.upgradesToWebSocket) {
-      from.cancel();
-      this.failed(from, 'malformed');
+      from.fail('malformed', 'The response switches to a protocol that was not requested');
       return;
     }
     this.commit(from, response.status);
@@ -224,7 +249,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     this.permit.release('responded');
     openTunnel(exchange, from, (bytes) => {
       this.bytesIn += bytes.fromClient;
-      this.bytesOut += bytes.fromUpstream;
+      this.tunneledBytesOut += bytes.fromUpstream;
       this.record('answered');
     });
   }
@@ -259,7 +284,9 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     this.isOver = true;
     this.permit.release(result === 'abandoned' ? 'unknown' : 'failed');
     this.attempts.end(result);
-    const { status, bytesIn, bytesOut, attempts: tries } = this;
+    this.writer.abandon();
+    const { status, bytesIn, attempts: tries } = this;
+    const bytesOut = this.writer.bytesOut + this.tunneledBytesOut;
     const { queuedMs } = this.permit;
     const { context, decision, dataPlane } = this.exchange;
     const { route, service } = decision;

@@ -277,6 +277,17 @@ describe('local responses', () => {
   });
 });
 
+test('a response without a Date is dated, another keeps its own', async () => {
+  const upstream = startUpstream((received, reply) => {
+    const date = received.includes('GET /dated') ? 'Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n' : '';
+    reply(`HTTP/1.1 200 OK\r\n${date}Content-Length: 0\r\nConnection: close\r\n\r\n`);
+  });
+  const gateway = await startGateway({ instances: [upstream.port] });
+  expect((await fetch(`${gateway.url}/dated`)).headers.get('date')).toBe('Thu, 01 Jan 2026 00:00:00 GMT');
+  const date = (await fetch(`${gateway.url}/undated`)).headers.get('date') ?? '';
+  expect(new Date(date).toUTCString()).toBe(date);
+});
+
 test('a malformed request is rejected with a problem document, and the connection is closed', async () => {
   const gateway = await startGateway({ instances: [] });
   const client = rawClient(gateway.port);

@@ -11,6 +11,7 @@ import { createDeadlineClock } from '../downstream/deadlines';
 import { readCertificate, type TlsFiles, watchCertificate } from '../downstream/tls-certificate';
 import type { Decide, LocalHandler } from '../model/decision';
 import { type DataPlaneLimits, DEFAULT_LIMITS } from '../model/limits';
+import { type PathRestorer, PREPEND } from '../model/path-restorer';
 import { createAccessLog } from '../observability/access-log';
 import type { RecentRequests } from '../observability/recent-requests';
 import { createUpstreamPool } from '../upstream/pool';
@@ -23,6 +24,8 @@ export interface GatewayOptions {
   readonly port: number;
   readonly decide: Decide;
   readonly handleLocally: LocalHandler;
+  /** Restores the paths in responses to requests below a prefix; by default what was cut is prepended. */
+  readonly restorer?: PathRestorer;
   /** The registry revision that `decide` uses. */
   readonly revision: () => number;
   readonly admission?: Partial<AdmissionModules>;
@@ -34,6 +37,8 @@ export interface GatewayOptions {
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are trusted. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<DataPlaneLimits>;
+  /** Whether responses are compressed for clients that ask for it; true by default. */
+  readonly compresses?: boolean;
   /** Allows several processes to listen on one port. */
   readonly reusePort?: boolean;
 }
@@ -156,6 +161,7 @@ function createDataPlane(
   const dataPlane: DataPlane = {
     decide: options.decide,
     handleLocally: options.handleLocally,
+    restorer: options.restorer ?? PREPEND,
     limits,
     clock,
     pool: createUpstreamPool(limits, clock, report),
@@ -164,6 +170,7 @@ function createDataPlane(
     admission: createAdmission({ crossOrigin, rateLimits, responseCache }),
     spans,
     log,
+    compresses: options.compresses ?? true,
     revision: options.revision,
     isDraining,
   };

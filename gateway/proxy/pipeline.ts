@@ -1,14 +1,17 @@
 import { InternalError, type Problem } from '#kit/errors/problem';
+import { contentCodingProblem } from '#kit/http/body/admission';
 import type { AdmissionDecision } from '../admission/admission';
 import { sendCacheHit } from '../downstream/cache-hit-response';
 import type { ClientStream, RequestHandler } from '../downstream/client-stream';
 import { respondLocally } from '../downstream/local-response';
 import { sendOptions } from '../downstream/options-response';
 import { sendProblem } from '../downstream/problem-response';
+import { listOf } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/message';
-import type { TranscodeDecision } from '../model/decision';
+import type { Decision, LocalDecision, TranscodeDecision } from '../model/decision';
 import { LOCAL_ROUTE } from '../model/outcome';
-import { UpstreamTimeout } from '../model/problems';
+import { LoopDetected, UpstreamTimeout } from '../model/problems';
+import { isLoop } from '../model/via';
 import { type DataPlane, isDecided, type ProxyExchange } from './data-plane';
 import { ForwardedRequest } from './forwarded-request';
 import { awaitAdmission } from './pending-admission';
@@ -36,7 +39,8 @@ export function handleRequest(
   // read
   const context = createRequestContext(request, client.peer, dataPlane);
   // route
-  const decision = dataPlane.decide(request.head);
+  const decided = dataPlane.decide(request.head);
+  const decision = decided.kind === 'forward' && isLoop(request.head.headers) ? LOOP : decided;
   dataPlane.accessLog.begin();
   // admit
   const plan = dataPlane.admission.admit(context, decision);
@@ -44,6 +48,11 @@ export function handleRequest(
   if (plan.kind === 'pending') return awaitAdmission(exchange, plan.decided, respond);
   return respond(exchange, plan);
 }
+
+const LOOP: Decision = {
+  kind: 'reject',
+  problem: new LoopDetected({ detail: 'A service forwards this request back to the gateway it came from.' }),
+};
 
 /** Continues after admission: select → forward → respond → record, or respond → record. */
 function respond(exchange: ProxyExchange, admission: AdmissionDecision): RequestHandler {
@@ -56,16 +65,18 @@ function respond(exchange: ProxyExchange, admission: AdmissionDecision): Request
   }
   if (isDecided(exchange, 'transcode')) return respondTranscoded(exchange);
   if (isDecided(exchange, 'options')) return options(exchange, exchange.decision.lines);
-  if (isDecided(exchange, 'reject')) return reject(exchange, exchange.decision.problem);
-  return respondAsGateway(exchange);
+  if (isDecided(exchange, 'local')) return respondAsGateway(exchange);
+  const { decision } = exchange;
+  return reject(exchange, decision.kind === 'reject' ? decision.problem : new InternalError());
 }
 
 /** Timeout of the gateway's own handler; streaming its response may take longer. */
 const LOCAL_TIMEOUT_MS = 30_000;
 
-const respondAsGateway = (exchange: ProxyExchange): RequestHandler =>
+const respondAsGateway = (exchange: ProxyExchange & { readonly decision: LocalDecision }): RequestHandler =>
   respondLocally(exchange, {
     route: LOCAL_ROUTE,
+    target: exchange.decision.target,
     bodyBytes: exchange.dataPlane.limits.localBodyBytes,
     timeoutMs: LOCAL_TIMEOUT_MS,
     streamsBody: false,
@@ -77,11 +88,15 @@ const respondAsGateway = (exchange: ProxyExchange): RequestHandler =>
 function respondTranscoded(
   exchange: ProxyExchange & { readonly decision: TranscodeDecision },
 ): RequestHandler {
+  const { headers } = exchange.context.request.head;
+  const coded = contentCodingProblem(listOf(headers, 'Content-Encoding'));
+  if (coded !== null) return reject(exchange, coded);
   const { route, service, target, limits, streamsBody, respond } = exchange.decision;
   const { invalidate } = exchange.dataPlane.admission;
   return respondLocally(exchange, {
     route,
     service,
+    target,
     bodyBytes: limits.bodyBytes,
     timeoutMs: limits.requestTimeoutMs,
     streamsBody,

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { SpanRecorder } from '#kit/core/span';
+import { readTraceparent } from '#kit/tracing/traceparent';
 import { type ClientPeer, originOf, type TrustedProxies } from '../downstream/client-origin';
 import { TOKEN } from '../http1/characters';
 import type { HeaderList, IncomingRequest } from '../http1/message';
@@ -19,7 +20,7 @@ export function createRequestContext(
   { isTrusted, spans, revision }: ContextSources,
 ): RequestContext {
   const { headers } = request.head;
-  const caller = validTraceparent(singleValue(headers, 'traceparent'));
+  const caller = readTraceparent(singleValue(headers, 'traceparent'));
   const random = randomHex();
   const traceId = caller?.slice(3, 35) ?? random.slice(0, 32);
   // Without spans of its own the gateway leaves sampling to the services.
@@ -77,19 +78,6 @@ const LAST_PARTS = Array.from({ length: BLOCK }, (_, count) => count.toString(36
 let blockCount = 0;
 let blockUsed = BLOCK;
 let blockPart = '';
-
-/** W3C Trace Context, 3.2: version 00, ids in lower-case hexadecimal, not all zero. */
-function validTraceparent(value: string | null): string | null {
-  if (value === null || value.length !== 55 || !value.startsWith('00-')) return null;
-  if (value[35] !== '-' || value[52] !== '-') return null;
-  for (let position = 3; position < 55; position++) {
-    const code = value.charCodeAt(position);
-    const hexadecimal = (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
-    if (!hexadecimal && position !== 35 && position !== 52) return null;
-  }
-  const zero = value.startsWith('0'.repeat(32), 3) || value.startsWith('0'.repeat(16), 36);
-  return zero ? null : value;
-}
 
 const RANDOM_BYTES_AT_ONCE = 24 * 256;
 const randomBytes = Buffer.alloc(RANDOM_BYTES_AT_ONCE);

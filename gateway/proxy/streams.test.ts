@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { gatewayFixture } from './test-fixture';
-import { eventually, rawClient } from './test-gateway';
+import { eventually, rawClient, rawUpstream } from './test-gateway';
 
 const MIB = 1024 * 1024;
 const { startGateway, stopAfter } = gatewayFixture();
@@ -84,6 +84,20 @@ describe('memory is bounded', () => {
 });
 
 describe('an event stream', () => {
+  for (const leaves of ['end', 'destroy'] as const)
+    test(`without events ends when its reader leaves: ${leaves}`, async () => {
+      const upstream = rawUpstream((_, reply) =>
+        reply('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'),
+      );
+      stopAfter(upstream.stop);
+      const gateway = await startGateway({ instances: [upstream.port] });
+      const client = rawClient(gateway.port);
+      client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.until((text) => text.includes('\r\n\r\n'));
+      client.socket[leaves]();
+      await eventually(() => upstream.connections[0]?.closed === true);
+    });
+
   test('that is silent for 12 seconds is not closed', async () => {
     // Deliberately slow: idle timeouts of HTTP servers are commonly 5 or 10 s.
     const server = Bun.serve({

@@ -6,7 +6,7 @@ import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
 import type { ResponseCache } from '../admission/response-cache';
 import type { Attempt, AttemptResult } from '../model/attempt';
-import type { Decide, LocalHandler } from '../model/decision';
+import type { Decide, ForwardDecision, LocalHandler } from '../model/decision';
 import type { DataPlaneLimits, RouteLimits } from '../model/limits';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
@@ -31,10 +31,14 @@ export interface TestSetup {
   /** Ports of the instances, tried in this order. */
   readonly instances: readonly number[];
   readonly route?: Partial<RouteLimits>;
+  readonly decision?: Pick<ForwardDecision, 'honoursIdempotencyKey' | 'isPublicToPages'>;
   readonly limits?: Partial<DataPlaneLimits>;
+  readonly compresses?: boolean;
   readonly thresholds?: Partial<BreakerThresholds>;
   readonly trustedProxies?: readonly string[];
   readonly handleLocally?: LocalHandler;
+  /** Decides instead of forwarding to the instances. */
+  readonly decide?: Decide;
   readonly crossOrigin?: CrossOrigin | null;
   /** Checked for every request; for those below `/limited`, the strict sign-in limit as well. */
   readonly rateLimits?: RateLimits;
@@ -69,19 +73,23 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     excluded: [],
     isProbe: false,
     result: null,
+    failure: null,
     latencyMs: 0,
     answered: () => undefined,
     done: (result) => void outcomes.push({ instanceId: `instance-${index}`, result }),
     detach: () => undefined,
   });
   const decide: Decide = (head) => {
-    if (head.target.startsWith('/own')) return { kind: 'local' };
+    if (head.target.startsWith('/own'))
+      return { kind: 'local', page: '/own', target: head.target, prefix: '' };
     return {
       kind: 'forward',
       service: 'test',
       rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
       route: '/test',
+      ...setup.decision,
       target: head.target,
+      prefix: '',
       limits: {
         bodyBytes: 100 * 1024 * 1024,
         tryTimeoutMs: 5_000,
@@ -101,7 +109,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
   const gateway: ListeningGateway = await listenGateway({
     host: '127.0.0.1',
     port: 0,
-    decide,
+    decide: setup.decide ?? decide,
     revision: () => 1,
     handleLocally: setup.handleLocally ?? (() => Promise.resolve(new Response('own'))),
     log: pino({ level: 'info' }, sink),
@@ -115,6 +123,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],
     limits: setup.limits ?? {},
+    compresses: setup.compresses ?? true,
     ...(setup.tls && { tls: setup.tls }),
   });
   return {

@@ -48,6 +48,7 @@ export const createBackend = (instance: Instance, nowMs: number): Backend => ({
 export class BackendAttempt implements Attempt {
   readonly excluded: readonly ExcludedInstance[];
   result: AttemptResult | null = null;
+  failure: string | null = null;
   latencyMs = 0;
   private isDetached = false;
   private isAnswered = false;

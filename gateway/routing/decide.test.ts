@@ -81,7 +81,11 @@ function setUp() {
   registry.set('media', [
     instance(
       'media',
-      ['GET /files/:id', { ...claim('POST /files/upload'), body_bytes: 5_000_000, timeout_ms: 60_000 }],
+      [
+        'GET /files/:id',
+        'PROPFIND /files/:id',
+        { ...claim('POST /files/upload'), body_bytes: 5_000_000, timeout_ms: 60_000 },
+      ],
       {
         prefixes: ['media', 'basement'],
       },
@@ -103,7 +107,7 @@ function setUp() {
 
 /** A decision in one line. */
 function summaryOf(decision: Decision): string {
-  if (decision.kind === 'local') return 'local';
+  if (decision.kind === 'local') return `local ${decision.prefix}|${decision.target}`;
   if (decision.kind === 'options') return `options ${decision.lines.trim()}`;
   if (decision.kind === 'reject') {
     const { status, code, headers } = decision.problem;
@@ -116,11 +120,18 @@ function summaryOf(decision: Decision): string {
 describe('routing decisions', () => {
   const { decisionOf } = setUp();
   const cases: [string, string][] = [
-    ['GET /', 'local'],
-    ['HEAD /health', 'local'],
-    ['GET /docs/assets/swagger-ui.css', 'local'],
-    ['POST /health', 'local'],
-    ['OPTIONS *', 'local'],
+    ['GET /', 'local |/'],
+    ['HEAD /health', 'local |/health'],
+    ['GET /docs/assets/swagger-ui.css', 'local |/docs/assets/swagger-ui.css'],
+    ['POST /health', '405 route.method-not-allowed GET, HEAD, OPTIONS'],
+    ['BREW /health', '501 request.not-implemented'],
+    ['BREW /users/alice', '405 route.method-not-allowed GET, HEAD'],
+    ['BREW /unknown', '404 route.not-found'],
+    ['PROPFIND /files/7', 'media /files/:id /files/7'],
+    ['PROPFIND /health', '405 route.method-not-allowed GET, HEAD, OPTIONS'],
+    ['PROPFIND /unknown', '404 route.not-found'],
+    ['OPTIONS *', 'options Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'],
+    ['OPTIONS /', 'options Allow: GET, HEAD, OPTIONS'],
     ['OPTIONS /health', 'options Allow: GET, HEAD, OPTIONS'],
     ['OPTIONS /users/alice', 'options Allow: GET, HEAD, OPTIONS'],
     ['OPTIONS /accounts/users', 'options Allow: POST, OPTIONS'],
@@ -143,8 +154,18 @@ describe('routing decisions', () => {
     ['GET /users/openapi.json', 'users /openapi.json /openapi.json'],
     ['GET /v1/users/health', 'users /health /health'],
     ['GET /accounts/metrics', '404 route.not-found'],
-    ['GET /v1/health', '404 route.not-found'],
-    ['GET /v1', '404 route.not-found'],
+    ['GET /v1/health', 'local /v1|/health'],
+    ['GET /v1/health/?x=1', 'local /v1|/health/?x=1'],
+    ['GET /v1', 'local /v1|/'],
+    ['GET /v1/?x=1', 'local /v1|/?x=1'],
+    ['GET /gateway', 'local |/'],
+    ['GET /gateway/docs', 'local |/docs'],
+    ['GET /v1/gateway/docs', 'local /v1|/docs'],
+    ['OPTIONS /v1/health', 'options Allow: GET, HEAD, OPTIONS'],
+    ['POST /v1/health', '405 route.method-not-allowed GET, HEAD, OPTIONS'],
+    ['GET /gateways/docs', '404 route.not-found'],
+    ['GET /gateway/unknown', '404 route.not-found'],
+    ['GET /v12/health', '404 route.not-found'],
     ['GET /v2/users/alice', '404 route.not-found'],
     ['GET /basement', '404 route.not-found'],
     ['GET /unknown', '404 route.not-found'],
@@ -180,7 +201,7 @@ test('before the first snapshot, unknown paths are unavailable', () => {
   const { registry, decisionOf } = setUp();
   registry.setReady(false);
   expect(summaryOf(decisionOf('GET /unknown'))).toBe('503 service.unavailable');
-  expect(summaryOf(decisionOf('GET /health'))).toBe('local');
+  expect(summaryOf(decisionOf('GET /health'))).toBe('local |/health');
 });
 
 describe('as instances change', () => {
@@ -238,6 +259,18 @@ describe('as instances change', () => {
     expect(summaryOf(decisionOf('GET /feed'))).toBe('timelines /feed /feed');
     const decision = decisionOf('POST /posts');
     expect(decision.kind === 'forward' && decision.limits.bodyBytes).toBe(20);
+  });
+
+  test('a route is what it was registered as, while versions differ only what both are', () => {
+    const { registry, decisionOf } = setUp();
+    const posts: RouteClaim = { ...claim('POST /posts'), idempotency_key: true, cors: 'public' };
+    registry.set('timelines', [instance('timelines', [posts])]);
+    expect(decisionOf('POST /posts')).toMatchObject({ honoursIdempotencyKey: true, isPublicToPages: true });
+    registry.set('timelines', [
+      instance('timelines', [posts]),
+      instance('timelines', ['POST /posts'], { instance_id: 'timelines-2' }),
+    ]);
+    expect(decisionOf('POST /posts')).toMatchObject({ honoursIdempotencyKey: false, isPublicToPages: false });
   });
 
   test('of two services that claim a route the older owns it, in any order of registration', () => {

@@ -2,6 +2,7 @@ import { MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/probl
 import type { Decide, Decision, LocalHandler } from '../model/decision';
 import {
   AmbiguousPath,
+  NotImplemented,
   RETRY_AFTER,
   ServiceUnavailable,
   serviceUnavailable,
@@ -9,10 +10,11 @@ import {
 } from '../model/problems';
 import type { CallOutcome, CircuitBreaker } from '../model/resilience';
 import type { Transcode, TranscodedRequest } from '../transcoding/transcode';
-import { createAllowedMethods, type LocalRoute } from './allowed-methods';
+import { createAllowedMethods, isKnownMethod, SERVER_METHODS } from './allowed-methods';
 import type { Directory } from './directory';
+import { createOwnPages, type LocalRoute, type OwnPage } from './own-pages';
 import { readTarget } from './path';
-import { createRouter } from './router';
+import { versionEnd } from './version';
 import { withPermit } from './with-permit';
 
 /**
@@ -27,21 +29,26 @@ export function createDecide(
   localRoutes: readonly LocalRoute[],
   transcode: Transcode,
 ): Decide {
-  const local = createRouter<LocalRoute>();
-  for (const route of localRoutes) local.add('ALL', route.path, route);
-  const hasOptions = (path: string) =>
-    localRoutes.some((route) => route.method === 'OPTIONS' && route.path === path);
+  const findOwnPage = createOwnPages(localRoutes);
   const allowed = createAllowedMethods(directory, localRoutes);
 
+  /** No service can claim the path of an own page, with whatever method. */
+  function own({ pattern, methods, cut }: OwnPage, method: string, path: string, query: string): Decision {
+    if (method === 'OPTIONS') return options(methods);
+    if (methods.includes(method)) {
+      const target = belowPrefix(path.slice(cut)) + query;
+      return { kind: 'local', page: pattern, target, prefix: path.slice(0, versionEnd(path)) };
+    }
+    return isKnownMethod(directory, method) ? notAllowed(methods) : NOT_IMPLEMENTED;
+  }
+
   return ({ method, target }) => {
-    // OPTIONS for the server as a whole (RFC 9110, 9.3.7).
-    if (target === '*') return LOCAL;
+    if (target === '*') return OPTIONS_OF_SERVER;
     const read = readTarget(target);
     if (read === null) return PATH_REJECTED;
     const { path, query } = read;
-    const localRoute = local.find(method, path, 0);
-    if (localRoute !== undefined)
-      return method !== 'OPTIONS' || hasOptions(localRoute.path) ? LOCAL : options(allowed(path));
+    const page = findOwnPage(path);
+    if (page !== undefined) return own(page, method, path, query);
     const routes = directory.routes();
     const match = routes.find(method, path);
     if (match === undefined) {
@@ -51,7 +58,8 @@ export function createDecide(
     }
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
-    const { limits, rateLimit, transcoded } = match;
+    const { limits, rateLimit, transcoded, isPublicToPages, honoursIdempotencyKey } = match;
+    const prefix = match.cut === 0 ? '' : path.slice(0, match.cut);
     const upstreamTarget = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
     if (transcoded !== undefined && service.servesGrpc) {
       const { requestTimeoutMs: timeoutMs } = limits;
@@ -62,7 +70,9 @@ export function createDecide(
         route: match.pattern,
         limits,
         rateLimit,
+        isPublicToPages,
         target: upstreamTarget,
+        prefix,
         streamsBody: transcoded.upload !== null,
         respond: transcoder(request, service.breaker, transcode),
       };
@@ -72,8 +82,11 @@ export function createDecide(
       service: match.service,
       route: match.pattern,
       target: upstreamTarget,
+      prefix,
       limits,
       rateLimit,
+      isPublicToPages,
+      honoursIdempotencyKey,
       breaker: service.breaker,
       retryBudget: service.retryBudget,
       pick: service.balancer.pick,
@@ -98,14 +111,15 @@ const notAllowed = (methods: readonly string[]): Decision =>
   reject(new MethodNotAllowed({ headers: { allow: methods.join(', ') } }));
 
 /** RFC 9110, 9.3.7; a service that registered OPTIONS answers it itself. */
-const options = (methods: readonly string[]): Decision => ({
-  kind: 'options',
-  lines: `Allow: ${methods.join(', ')}\r\n`,
-});
+function options(methods: readonly string[]): Decision {
+  return { kind: 'options', lines: `Allow: ${methods.join(', ')}\r\n` };
+}
 
 const reject = (problem: Problem): Decision => ({ kind: 'reject', problem });
 
-const LOCAL: Decision = { kind: 'local' };
+/** OPTIONS for the server as a whole (RFC 9110, 9.3.7). */
+const OPTIONS_OF_SERVER = options(SERVER_METHODS);
+const NOT_IMPLEMENTED = reject(new NotImplemented({ detail: 'No route has this method.' }));
 const NOT_FOUND = reject(new RouteNotFound());
 const UNAVAILABLE = reject(new ServiceUnavailable({ headers: RETRY_AFTER }));
 const NOT_READY = reject(

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
+import { gatewayStatus } from '../pages/status';
 import { createDirectory } from './directory';
 
 const instance = (state: Instance['state']): Instance => ({
@@ -71,4 +72,39 @@ test('a removed instance is drained, and a returning one receives requests again
   request().done('answered', 10);
   become();
   expect(isDrained()).toBe(true);
+});
+
+test('a service that is gone is shown for an hour, and again when it is back', () => {
+  let users = [instance('up')];
+  let nowMs = 1_000;
+  let change: (names: readonly string[]) => void = () => undefined;
+  const registry = {
+    snapshot: () => ({ services: { users } }),
+    instances: () => users,
+    onChange(listener: typeof change) {
+      change = listener;
+      return () => undefined;
+    },
+    revision: () => 1,
+    ageMs: () => 0,
+    isSettled: () => true,
+  };
+  const now = () => nowMs;
+  const directory = createDirectory(registry, { clock: { now, random: Math.random } });
+  const shown = () => gatewayStatus(directory, '1.0.0', 0, { now }).services.users?.state;
+  const become = (instances: Instance[]) => {
+    users = instances;
+    change(['users']);
+  };
+  nowMs += 10 * 3_600_000;
+  expect(shown()).toBe('up');
+  become([]);
+  nowMs += 3_599_999;
+  expect(shown()).toBe('gone');
+  // Another message of the registry does not begin the hour again.
+  become([]);
+  nowMs += 1;
+  expect(shown()).toBeUndefined();
+  become([instance('starting')]);
+  expect(shown()).toBe('starting');
 });

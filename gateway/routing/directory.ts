@@ -23,6 +23,8 @@ export interface KnownService extends RoutedService {
   readonly retryBudget: RetryBudget;
   /** Whether an instance can be called over gRPC now. */
   readonly servesGrpc: boolean;
+  /** When its last instance went, by the directory's clock; undefined while it has one. */
+  readonly goneAtMs: number | undefined;
 }
 
 /** The registry's view, prepared for routing. */
@@ -128,6 +130,7 @@ export function createDirectory(
       breaker,
       retryBudget,
       servesGrpc: instances.some(servesGrpc),
+      goneAtMs: instances.length > 0 ? undefined : (before?.goneAtMs ?? clock.now()),
       routes,
       prefixes,
     };
@@ -195,8 +198,12 @@ function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
   const hedgeMs = Math.max(left.hedge_ms ?? 0, right.hedge_ms ?? 0);
   const rateLimit = left.rate_limit ?? right.rate_limit;
+  const { idempotency_key: _, cors: __, ...rest } = left;
   return {
-    ...left,
+    ...rest,
+    // A promise that one of them does not make cannot be relied on.
+    ...(left.idempotency_key === true && right.idempotency_key === true && { idempotency_key: true }),
+    ...(left.cors !== undefined && left.cors === right.cors && { cors: left.cors }),
     ...(rateLimit !== undefined && { rate_limit: rateLimit }),
     ...(bodyBytes > 0 && { body_bytes: bodyBytes }),
     ...(timeoutMs > 0 && { timeout_ms: timeoutMs }),

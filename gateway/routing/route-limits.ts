@@ -1,5 +1,5 @@
 import type { RouteClaim } from '#contracts/registry';
-import { JSON_BODY_BYTES } from '#kit/http/platform';
+import { JSON_BODY_BYTES } from '#kit/http/body/admission';
 import type { RouteLimits } from '../model/limits';
 
 const REQUEST_TIMEOUT_MS = 30_000;

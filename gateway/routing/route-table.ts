@@ -4,6 +4,7 @@ import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
+import { segmentEnd, versionEnd } from './version';
 
 /** The routing data of a service. */
 export interface RoutedService {
@@ -19,6 +20,9 @@ export interface Match {
   /** The access rule the service registered. */
   readonly auth: string;
   readonly rateLimit: RateLimitName | undefined;
+  readonly honoursIdempotencyKey: boolean;
+  /** Whether pages of any origin may read the responses. */
+  readonly isPublicToPages: boolean;
   /** The gRPC method it is transcoded to, where the contracts name one. */
   readonly transcoded: TranscodedRoute | undefined;
   /** Length of the path's prefix (version, service) that is not forwarded. */
@@ -29,12 +33,15 @@ export interface RouteTable {
   find(method: string, path: string): Match | undefined;
   /** The methods of this path: for `Allow`. Empty for an unknown path. */
   methods(path: string): string[];
+  /** The pattern under which a service serves a path as its own resource, prefixes apart. */
+  patternOf(service: string, path: string): string | undefined;
+  /** Whether a service has a route at a path or below it, besides one for everything. */
+  hasRouteBelow(service: string, path: string): boolean;
+  /** Whether a route of any service has this method. */
+  knowsMethod(method: string): boolean;
   /** Whether a service's route is served at its own path, and not only below a prefix. */
   isRoot(service: string, method: string, pattern: string): boolean;
 }
-
-/** The current version of the API; a service registers further versions as routes. */
-const VERSION = '/v1';
 
 /** Operational pages served below a service's prefix; its metrics are internal. */
 const PUBLIC_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').flatMap((path) =>
@@ -52,7 +59,10 @@ export function createRouteTable(
 ): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
+  const byService = new Map<string, Router<Match>>();
+  const routesOf = new Map(services.map(({ name, routes }) => [name, routes]));
   const rooted = new Set<string>();
+  const methods = new Set(services.flatMap(({ routes }) => routes.map(({ method }) => method)));
 
   for (const { name, routes } of services) {
     for (const claim of routes) {
@@ -63,6 +73,7 @@ export function createRouteTable(
   }
   for (const service of services) {
     const router = routerBelowPrefix(service, findTranscoded);
+    byService.set(service.name, router);
     for (const prefix of [service.name, ...service.prefixes]) {
       if (prefixed.has(prefix)) continue;
       prefixed.set(prefix, router);
@@ -87,12 +98,20 @@ export function createRouteTable(
   }
 
   return {
-    find: (method, path) =>
-      findFrom(0, method, path) ?? (isVersioned(path) ? findFrom(VERSION.length, method, path) : undefined),
+    find(method, path) {
+      const version = versionEnd(path);
+      return findFrom(0, method, path) ?? (version === 0 ? undefined : findFrom(version, method, path));
+    },
     methods(path) {
-      const below = isVersioned(path) ? methodsFrom(VERSION.length, path) : [];
+      const version = versionEnd(path);
+      const below = version === 0 ? [] : methodsFrom(version, path);
       return [...new Set([...methodsFrom(0, path), ...below])].sort();
     },
+    patternOf: (service, path) => byService.get(service)?.find('GET', path, 0)?.pattern,
+    hasRouteBelow: (service, path) =>
+      routesOf.get(service)?.some((route) => route.path === path || route.path.startsWith(`${path}/`)) ??
+      false,
+    knowsMethod: (method) => methods.has(method),
     isRoot: (service, method, pattern) => rooted.has(`${service} ${method} ${pattern}`),
   };
 }
@@ -111,6 +130,8 @@ const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTransco
   limits: limitsOf(claim),
   auth: claim.auth,
   rateLimit: claim.rate_limit,
+  honoursIdempotencyKey: claim.idempotency_key === true,
+  isPublicToPages: claim.cors === 'public',
   transcoded: findTranscoded(service, claim),
   cut: 0,
 });
@@ -121,15 +142,8 @@ const pageOf = (service: string, pattern: string): Match => ({
   limits: limitsOf({}),
   auth: 'public',
   rateLimit: undefined,
+  honoursIdempotencyKey: false,
+  isPublicToPages: false,
   transcoded: undefined,
   cut: 0,
 });
-
-const isVersioned = (path: string) => path.startsWith(VERSION) && path.charCodeAt(VERSION.length) === SLASH;
-
-const SLASH = 0x2f;
-
-function segmentEnd(path: string, start: number): number {
-  const slash = path.indexOf('/', start);
-  return slash === -1 ? path.length : slash;
-}

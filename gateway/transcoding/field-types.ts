@@ -13,74 +13,66 @@ export const isJsonRecord = (value: unknown): value is JsonRecord =>
 /** Well-known types have their own JSON forms, handled by the protobuf library: timestamps, durations, structs. */
 export const isWellKnown = ({ typeName }: DescMessage): boolean => typeName.startsWith('google.protobuf.');
 
-/**
- * The members of a JSON object that its message has no field for, by the contract's field names: like the services' own
- * routes, the gateway accepts a request whole or rejects it.
- */
-export function unknownMembersOf(message: DescMessage, json: JsonRecord): MemberPath[] {
-  return Object.entries(json).flatMap(([name, value]) => {
+/** A JSON object as the fields of a message. */
+export interface FieldReading {
+  readonly values: JsonRecord;
+  /** Members that the message has no field for, by the contract's field names. */
+  readonly unknown: readonly MemberPath[];
+  /** Fields whose value does not match the contract's type. */
+  readonly errors: readonly FieldError[];
+}
+
+/** Reads a JSON object by the types of a message, and finds all that is wrong with it. */
+export function readFields(message: DescMessage, json: JsonRecord): FieldReading {
+  const findings: Findings = { unknown: [], errors: [] };
+  return { values: fieldsOf(message, json, { findings, path: [] }), ...findings };
+}
+
+interface Findings {
+  readonly unknown: MemberPath[];
+  readonly errors: FieldError[];
+}
+
+/** A place in the JSON. */
+interface Place {
+  readonly findings: Findings;
+  readonly path: readonly string[];
+}
+
+const below = ({ findings, path }: Place, name: string): Place => ({ findings, path: [...path, name] });
+
+function fieldsOf(message: DescMessage, json: JsonRecord, place: Place): JsonRecord {
+  const values: JsonRecord = {};
+  for (const [name, value] of Object.entries(json)) {
     const field = message.fields.find((one) => one.name === name);
-    if (field === undefined) return [[name]];
-    const inner = field.fieldKind === 'map' ? undefined : field.message;
-    if (inner === undefined || isWellKnown(inner)) return [];
-    const unknown = (one: unknown) => (isJsonRecord(one) ? unknownMembersOf(inner, one) : []);
-    if (!Array.isArray(value)) return unknown(value).map((path) => [name, ...path]);
-    return value.flatMap((item, index) => unknown(item).map((path) => [name, String(index), ...path]));
-  });
-}
-
-/**
- * Selects the values a message has fields for, by the contract's field names. Unknown members of a body were rejected before, by
- * `unknownMembersOf`.
- *
- * @param errors receives each field whose value does not match the contract's type
- */
-export function matchingFields(
-  message: DescMessage,
-  json: JsonRecord,
-  errors: FieldError[],
-  path: readonly string[] = [],
-): JsonRecord {
-  const matching: JsonRecord = {};
-  for (const field of message.fields) {
-    if (!Object.hasOwn(json, field.name)) continue;
-    matching[field.name] = matchingValue(field, json[field.name], errors, [...path, field.name]);
+    if (field === undefined) place.findings.unknown.push([...place.path, name]);
+    else values[name] = valueIn(field, value, below(place, name));
   }
-  return matching;
+  return values;
 }
 
-function matchingValue(
-  field: DescField,
-  value: unknown,
-  errors: FieldError[],
-  path: readonly string[],
-): unknown {
+function valueIn(field: DescField, value: unknown, place: Place): unknown {
   if (field.fieldKind === 'list') {
-    if (!Array.isArray(value)) return reject('array', errors, path);
-    return value.map((item, index) => matchingOne(field, item, errors, [...path, String(index)]));
+    if (!Array.isArray(value)) return reject('array', place);
+    return value.map((item, index) => oneOf(field, item, below(place, String(index))));
   }
-  if (field.fieldKind === 'map') return isJsonRecord(value) ? value : reject('object', errors, path);
-  return matchingOne(field, value, errors, path);
+  if (field.fieldKind === 'map') return isJsonRecord(value) ? value : reject('object', place);
+  return oneOf(field, value, place);
 }
 
-function matchingOne(
-  field: DescField,
-  value: unknown,
-  errors: FieldError[],
-  path: readonly string[],
-): unknown {
+function oneOf(field: DescField, value: unknown, place: Place): unknown {
   if (field.message !== undefined) {
     if (isWellKnown(field.message)) return value;
-    if (!isJsonRecord(value) || path.length > MAX_DEPTH) return reject('object', errors, path);
-    return matchingFields(field.message, value, errors, path);
+    if (!isJsonRecord(value) || place.path.length > MAX_DEPTH) return reject('object', place);
+    return fieldsOf(field.message, value, place);
   }
   const type = field.scalar === undefined ? 'string' : TYPES[field.scalar];
-  return IS_OF_TYPE[type](value) ? value : reject(type, errors, path);
+  return IS_OF_TYPE[type](value) ? value : reject(type, place);
 }
 
 /** The same message and field name as from a service's own route; never the input. */
-function reject(type: string, errors: FieldError[], path: readonly string[]): undefined {
-  errors.push({ field: path.join('.'), message: `Expected ${type}` });
+function reject(type: string, { findings, path }: Place): undefined {
+  findings.errors.push({ field: path.join('.'), message: `Expected ${type}` });
   return undefined;
 }
 

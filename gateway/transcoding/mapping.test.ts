@@ -15,7 +15,7 @@ import { MeResponse, RefreshResponse } from '#contracts/gen/auth/v1/auth';
 import { HttpRule } from '#contracts/gen/google/api/http';
 import { Problem } from '#kit/errors/problem';
 import { readContracts } from './contracts';
-import { matchingFields } from './field-types';
+import { readFields } from './field-types';
 import { messageOfTexts, requestMessage } from './request-message';
 import { responseJson } from './response-json';
 import { findTranscodedIn, transcodedRoutes } from './rules';
@@ -100,7 +100,7 @@ describe('a request', () => {
     expect(encodedRequest('POST /auth/login', { body })).toEqual(body);
     expect(encodedRequest('POST /auth/login', { body: {} })).toEqual({});
     expect(encodedRequest('POST /auth/refresh', {})).toEqual({});
-    expect(encodedRequest('GET /files/:id/url', { path: '/files/a%20b/url', query: 'id=other' })).toEqual({
+    expect(encodedRequest('GET /files/:id/url', { path: '/files/a%20b/url' })).toEqual({
       id: 'a b',
     });
   });
@@ -117,6 +117,40 @@ describe('a request', () => {
       });
     },
   );
+
+  test.each([
+    ['GET /files/:id/url', 'limit=1', 'limit', 'Unknown field'],
+    ['GET /files/:id/url', 'id=other', 'id', 'Unknown field'],
+    ['GET /auth/me', 'a%20b=1', 'query', 'Unknown field'],
+    ['POST /auth/login', 'username=ada', 'username', 'Unknown field'],
+    ['DELETE /files/:id', 'force=1', 'force', 'Unknown field'],
+  ])('%s is rejected with the query %s', (route, query, field, message) => {
+    expect(rejectionOf(() => encodedRequest(route, { query }))).toMatchObject({
+      status: 422,
+      errors: [{ field, message }],
+    });
+  });
+
+  test('is rejected with several values of a field that has one', () => {
+    const message = messageNamed('auth.v1.SetCredentialsRequest');
+    const texts = new URLSearchParams('version=1&version=2&username=a');
+    expect(rejectionOf(() => messageOfTexts(message, texts)).errors).toEqual([
+      { field: 'version', message: 'Expected one value' },
+    ]);
+  });
+
+  test('without a body in the contract takes none, or an empty object', () => {
+    for (const body of [undefined, {}])
+      expect(encodedRequest('DELETE /files/:id', { path: '/files/a', body })).toEqual({ id: 'a' });
+    for (const [body, field] of [
+      [{ force: true }, 'force'],
+      [[], 'body'],
+      [null, 'body'],
+    ] as const)
+      expect(rejectionOf(() => encodedRequest('DELETE /files/:id', { body })).errors).toMatchObject([
+        { field },
+      ]);
+  });
 
   test('distinguishes an empty value from a missing one', () => {
     expect(encodedRequest('PUT /users/me', { body: { bio: '' } })).toEqual({ bio: '' });
@@ -142,11 +176,7 @@ describe('a request', () => {
 
   test('validates numbers, lists, enums and nested messages', () => {
     const list = messageNamed('auth.v1.ListRevocationsResponse');
-    const names = (json: Record<string, unknown>) => {
-      const errors: { field: string; message: string }[] = [];
-      matchingFields(list, json, errors);
-      return errors.map(({ field }) => field);
-    };
+    const names = (json: Record<string, unknown>) => readFields(list, json).errors.map(({ field }) => field);
     expect(names({ revocations: [{ kind: 'KIND_USER', subject: 'a', issued_until: 7 }] })).toEqual([]);
     expect(names({ revocations: [{ kind: 3, subject: 1, issued_until: 1.5 }, 7] })).toEqual([
       'revocations.0.kind',
@@ -155,12 +185,16 @@ describe('a request', () => {
       'revocations.1',
     ]);
     expect(names({ revocations: {} })).toEqual(['revocations']);
+    expect(readFields(list, { revocations: [{ kin: 1 }], x: { y: 2 } }).unknown).toEqual([
+      ['revocations', '0', 'kin'],
+      ['x'],
+    ]);
   });
 
   test('converts a query by the types of the fields', () => {
     const message = messageNamed('auth.v1.SetCredentialsRequest');
     const read = (query: string) => toJson(message, messageOfTexts(message, new URLSearchParams(query)));
-    expect(read('version=12&username=5&other=x')).toEqual({ version: 12, username: '5' });
+    expect(read('version=12&username=5')).toEqual({ version: 12, username: '5' });
     expect(rejectionOf(() => read('version=twelve')).errors).toEqual([
       { field: 'version', message: 'Expected integer' },
     ]);

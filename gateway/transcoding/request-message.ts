@@ -7,9 +7,11 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
-import { type FieldError, ValidationFailed } from '#kit/errors/problem';
+import { ValidationFailed } from '#kit/errors/problem';
+import { problemOfNeedlessBody } from '#kit/http/body/read-body';
 import { unknownFields } from '#kit/http/body/unknown-members';
-import { isJsonRecord, type JsonRecord, matchingFields, unknownMembersOf, valueOfText } from './field-types';
+import { repeatedParameters } from '#kit/http/strictness';
+import { isJsonRecord, type JsonRecord, readFields, valueOfText } from './field-types';
 import type { TranscodedRoute } from './rules';
 
 /** Maximum errors per response. */
@@ -25,47 +27,70 @@ export interface ReadRequest {
 }
 
 /**
- * Encodes the request message of a route.
+ * Encodes the request message of a route. Like the services' own routes, it takes a request whole or rejects it.
  *
- * @throws ValidationFailed naming each field that the contract does not know or that does not match the contract's type
+ * @throws ValidationFailed naming each field that the contract does not know, that has several values instead of one, or
+ *   that does not match the contract's type
  */
-export function requestMessage(route: TranscodedRoute, request: ReadRequest): Uint8Array {
+export function requestMessage(route: TranscodedRoute, { path, query, body }: ReadRequest): Uint8Array {
   const { input } = route.rpc;
-  const json = { ...fieldsOfBody(route, request), ...fieldsOfPath(route, request.path) };
-  return toBinary(input, messageOf(input, json));
+  const fields = {
+    ...fieldsOfBody(route, body),
+    ...fieldsOfTexts(queryFields(route), query),
+    ...fieldsOfPath(route, path),
+  };
+  return toBinary(input, messageOf(input, fields));
 }
 
-/** Converts the text fields of a query or form to a message. @throws ValidationFailed like `requestMessage` */
+/** Converts the text fields of a form to a message. @throws ValidationFailed like `requestMessage` */
 export const messageOfTexts = (message: DescMessage, texts: Iterable<[string, string]>): Message =>
-  messageOf(message, fieldsOfTexts(message, texts));
+  messageOf(message, fieldsOfTexts(message.fields, texts));
 
-function fieldsOfBody({ rpc, body: target }: TranscodedRoute, { query, body }: ReadRequest): JsonRecord {
-  if (target === null) return fieldsOfTexts(rpc.input, query);
-  if (target !== '*')
-    return { ...fieldsOfTexts(rpc.input, query), ...known(rpc.input, { [target.name]: body }) };
+function fieldsOfBody({ body: target }: TranscodedRoute, body: unknown): JsonRecord {
+  if (target === null) {
+    const problem = problemOfNeedlessBody(body);
+    if (problem !== undefined) throw problem;
+    return {};
+  }
   if (body === undefined) return {};
+  if (target !== '*') return { [target.name]: body };
   if (!isJsonRecord(body))
     throw new ValidationFailed({ errors: [{ field: 'body', message: 'Expected object' }] });
-  return known(rpc.input, body);
+  return body;
 }
 
-function known(message: DescMessage, json: JsonRecord): JsonRecord {
-  const unknown = unknownMembersOf(message, json);
-  if (unknown.length > 0) throw unknownFields(unknown);
-  return json;
+/** @throws ValidationFailed like `requestMessage` */
+export function requireKnownParameters(route: TranscodedRoute, query: URLSearchParams): void {
+  fieldsOfTexts(queryFields(route), query);
 }
 
-function fieldsOfTexts(message: DescMessage, texts: Iterable<[string, string]>): JsonRecord {
-  const fields = new Map<string, unknown>();
+/** The fields that the query may hold: those that are neither in the path nor in the body. */
+function queryFields({ rpc, body, pathFields }: TranscodedRoute): DescField[] {
+  if (body === '*') return [];
+  const elsewhere = new Set<DescField | null>([body, ...pathFields.values()]);
+  return rpc.input.fields.filter((field) => field.message === undefined && !elsewhere.has(field));
+}
+
+function fieldsOfTexts(fields: readonly DescField[], texts: Iterable<[string, string]>): JsonRecord {
+  const values = new Map<string, unknown>();
+  const unknown: string[] = [];
+  const repeated: string[] = [];
   for (const [name, text] of texts) {
-    const field = message.fields.find((one) => one.name === name);
-    if (field === undefined) continue;
-    const value = valueOfText(field, text);
-    const before = fields.get(name);
-    if (field.fieldKind !== 'list') fields.set(name, value);
-    else fields.set(name, Array.isArray(before) ? [...before, value] : [value]);
+    const field = fields.find((one) => one.name === name);
+    const before = values.get(name);
+    if (field === undefined) unknown.push(name);
+    else if (field.fieldKind === 'list')
+      values.set(name, [...(Array.isArray(before) ? before : []), valueOfText(field, text)]);
+    else if (before !== undefined) repeated.push(name);
+    else values.set(name, valueOfText(field, text));
   }
-  return Object.fromEntries(fields);
+  if (unknown.length > 0)
+    throw unknownFields(
+      unknown.map((name) => [name]),
+      'query',
+    );
+  if (repeated.length > 0) throw repeatedParameters(repeated);
+  return Object.fromEntries(values);
 }
 
 function fieldsOfPath({ pathFields }: TranscodedRoute, path: string): JsonRecord {
@@ -89,11 +114,11 @@ function decodedSegment(field: DescField, segment: string): string {
 }
 
 function messageOf(message: DescMessage, json: JsonRecord): Message {
-  const errors: FieldError[] = [];
-  const matching = matchingFields(message, json, errors);
+  const { values, unknown, errors } = readFields(message, json);
+  if (unknown.length > 0) throw unknownFields(unknown, 'body');
   if (errors.length > 0) throw new ValidationFailed({ errors: errors.slice(0, MAX_ERRORS) });
   try {
-    return fromJson(message, matching as JsonValue);
+    return fromJson(message, values as JsonValue);
   } catch (failure) {
     throw new ValidationFailed({ errors: [{ field: fieldIn(failure), message: 'Not valid' }] });
   }

@@ -3,6 +3,7 @@ import type { Runtime } from '#kit/core/runtime';
 import {
   DependencyUnavailable,
   InternalError,
+  MalformedBody,
   UnsupportedMediaType,
   ValidationFailed,
 } from '#kit/errors/problem';
@@ -11,12 +12,12 @@ import { createGrpcClient, type GrpcClient, type OutgoingCall } from '#kit/grpc/
 import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
-import { parseJson } from '#kit/http/body/json';
+import { JSON_ONLY, problemOfContent, readBody } from '#kit/http/body/read-body';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
 import { grpcDefinitionOf } from './grpc-definition';
-import { requestMessage } from './request-message';
+import { requestMessage, requireKnownParameters } from './request-message';
 import { responseJson } from './response-json';
 import type { TranscodedRoute } from './rules';
 
@@ -65,13 +66,13 @@ export function createTranscoder(
 
   return async (transcoded, request, clientAddress) => {
     const { route, timeoutMs } = transcoded;
-    const message = await readMessage(transcoded, request, options.tokens);
     const call = clients.get(route.rpc.parent.typeName)?.[route.rpc.name];
     if (call === undefined) throw new Error(`No gRPC client for ${route.rpc.toString()}`);
     const deadlineMs = route.upload === null ? timeoutMs : UPLOAD_MS;
     const startedMs = performance.now();
     let metadata: HttpResponseMetadata = {};
     try {
+      const message = await readMessage(transcoded, request);
       const response = await call(message, {
         ...outgoing(request, clientAddress),
         deadlineMs,
@@ -81,39 +82,42 @@ export function createTranscoder(
       });
       return httpResponse(route, response, metadata);
     } catch (failure) {
+      if (isAboutContent(route, failure)) await requireAccess(transcoded, request, options.tokens);
       throw externalProblem(failure, performance.now() - startedMs >= deadlineMs);
     }
   };
 }
 
+/** Everything that is wrong with a request is found before the call, except in an upload, which is read as it is sent. */
 async function readMessage(
-  { route, auth, target }: TranscodedRequest,
+  { route, target }: TranscodedRequest,
   request: Request,
-  tokens: TokenVerifier,
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-  if (route.upload !== null) return uploadMessages(route, route.upload, request);
   const queryStart = target.indexOf('?');
   const path = queryStart === -1 ? target : target.slice(0, queryStart);
   const query = new URLSearchParams(queryStart === -1 ? '' : target.slice(queryStart));
-  try {
-    const body = route.body === null ? undefined : await readBody(request);
-    return requestMessage(route, { path, query, body });
-  } catch (failure) {
-    // As in the services: without a valid token the response is 401, and does not describe the body.
-    if (failure instanceof ValidationFailed && auth !== 'public' && auth !== 'optional')
-      await callerOf({ metadata: () => request.headers.get('authorization') ?? undefined }, tokens);
-    throw failure;
+  if (route.upload !== null) {
+    requireKnownParameters(route, query);
+    return uploadMessages(route, route.upload, request);
   }
+  const content = problemOfContent(request);
+  if (content !== undefined) throw content;
+  return requestMessage(route, { path, query, body: await readBody(request, JSON_ONLY) });
 }
 
-async function readBody(request: Request): Promise<unknown> {
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength === 0) return undefined;
-  const contentType = request.headers.get('content-type') ?? '';
-  const [mediaType = ''] = contentType.split(';');
-  if (mediaType.trim().toLowerCase() !== 'application/json')
-    throw new UnsupportedMediaType({ detail: 'Send application/json.' });
-  return parseJson(bytes, contentType);
+/** The services read a form behind their access rule, and any other body in front of it. */
+const isAboutContent = ({ upload }: TranscodedRoute, failure: unknown): boolean =>
+  failure instanceof ValidationFailed ||
+  (upload !== null && (failure instanceof MalformedBody || failure instanceof UnsupportedMediaType));
+
+/** As in the services: without a valid token the response is 401, and does not describe the content. */
+async function requireAccess(
+  { auth }: TranscodedRequest,
+  { headers }: Request,
+  tokens: TokenVerifier,
+): Promise<void> {
+  if (auth === 'public' || auth === 'optional') return;
+  await callerOf({ metadata: () => headers.get('authorization') ?? undefined }, tokens);
 }
 
 function outgoing({ headers, signal }: Request, clientAddress: string): OutgoingCall {

@@ -1,12 +1,12 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { connect } from 'node:net';
 import { File, MediaServiceDefinition, type UploadAvatarRequest } from '#contracts/gen/media/v1/media';
-import { createTokenVerifier } from '#kit/auth/tokens';
 import { defineProblem } from '#kit/errors/problem';
 import { grpcService, type Handlers, startGrpcServer } from '#kit/grpc/server';
 import type { IncomingCall } from '#kit/grpc/server-call';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';
+import { testTokens } from '../../tests/support/tokens';
 import { createRecentRequests } from '../observability/recent-requests';
 import { listenGateway } from '../proxy/listener';
 import { readContracts } from './contracts';
@@ -26,6 +26,8 @@ const DEFINITION = {
 type Upload = Handlers<typeof DEFINITION>['uploadAvatar'];
 
 const runtime = testRuntime('uploads');
+const tokens = await testTokens();
+const authorization = await tokens.authorization({ id: Bun.randomUUIDv7(), username: 'ada' });
 /** The service's handler of an upload, set by each test. */
 let upload: Upload;
 const gateway = await startGateway();
@@ -58,11 +60,7 @@ async function startGateway() {
     routes,
     registry: { instances: () => [instance], onChange: () => () => undefined },
     internalSecret: SECRET,
-    tokens: createTokenVerifier(
-      { algorithm: 'HS256', issuer: 'test', audience: 'test', secret: 's'.repeat(32) },
-      async () => ({ keys: [] }),
-      () => false,
-    ),
+    tokens: tokens.verifier,
   });
   const route = routes.find(({ pattern }) => pattern === '/files/upload/avatar');
   if (route === undefined) throw new Error('The contract has no such route');
@@ -75,6 +73,7 @@ async function startGateway() {
       route: route.pattern,
       limits: { bodyBytes: MAX_BYTES, requestTimeoutMs: 5_000, hedgeMs: 0, tryTimeoutMs: 5_000 },
       target,
+      prefix: '',
       streamsBody: true,
       respond: (request, address) =>
         transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),
@@ -108,16 +107,14 @@ async function readAll(requests: AsyncIterable<UploadAvatarRequest>) {
 
 function formWith(bytes: Uint8Array<ArrayBuffer>): FormData {
   const form = new FormData();
-  form.set('note', 'in front of the file');
-  form.set('avatar', new globalThis.File([bytes], 'Käthe.png', { type: 'image/png' }));
-  form.set('late', 'behind it');
+  form.set('file', new globalThis.File([bytes], 'Käthe.png', { type: 'image/png' }));
   return form;
 }
 
 /** The head of a form and of its file part, before the file's bytes. */
 const BOUNDARY = 'a-boundary';
 const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
-const FILE_HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n`;
+const FILE_HEAD = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n`;
 
 describe('an upload', () => {
   test("is streamed with its metadata, and returns the service's response", async () => {
@@ -238,8 +235,9 @@ describe('an upload', () => {
 });
 
 describe('an invalid upload', () => {
-  const send = async (type: string, body: string) => {
-    const answer = await fetch(url(), { method: 'POST', headers: { 'content-type': type }, body });
+  const send = async (type: string, body: string, query = '') => {
+    const headers = { authorization, 'content-type': type };
+    const answer = await fetch(`${url()}${query}`, { method: 'POST', headers, body });
     return Object(await answer.json());
   };
 
@@ -257,11 +255,40 @@ describe('an invalid upload', () => {
   });
 
   test('a form without a file is invalid, and another media type is not accepted', async () => {
-    const field = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="a"\r\n\r\ntext\r\n--${BOUNDARY}--\r\n`;
-    expect(await send(FORM_TYPE, field)).toMatchObject({
+    expect(await send(FORM_TYPE, `--${BOUNDARY}--\r\n`)).toMatchObject({
       code: 'request.invalid',
       errors: [{ field: 'file' }],
     });
     expect(await send('application/json', '{}')).toMatchObject({ code: 'request.unsupported-media-type' });
+  });
+
+  test('is refused whole with a field or a parameter that the contract does not name', async () => {
+    const seen: string[] = [];
+    upload = async (requests) => {
+      await readAll(requests).then(
+        () => seen.push('whole'),
+        () => seen.push('broken off'),
+      );
+      return { file: FILE };
+    };
+    const field = (name: string) =>
+      `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\npublic\r\n`;
+    const file = `${FILE_HEAD}bytes\r\n`;
+    for (const name of ['visibility', 'content_type'])
+      for (const parts of [`${field(name)}${file}`, `${file}${field(name)}`])
+        expect(await send(FORM_TYPE, `${parts}--${BOUNDARY}--\r\n`)).toMatchObject({
+          code: 'request.invalid',
+          errors: [{ field: name, message: 'Unknown field' }],
+        });
+    expect(await send(FORM_TYPE, `${file}${file}--${BOUNDARY}--\r\n`)).toMatchObject({
+      errors: [{ field: 'file' }],
+    });
+    expect(await send(FORM_TYPE, `${file}--${BOUNDARY}--\r\n`, '?visibility=public')).toMatchObject({
+      errors: [{ field: 'visibility' }],
+    });
+    expect(seen).not.toContain('whole');
+    const headers = { 'content-type': FORM_TYPE };
+    const anonymous = await fetch(url(), { method: 'POST', headers, body: `${field('visibility')}${file}` });
+    expect(anonymous.status).toBe(401);
   });
 });

@@ -1,3 +1,4 @@
+import { cutPrefixOf } from '../downstream/restored-addresses';
 import type { Attempt, AttemptHistory, AttemptRecord, AttemptResult, NotRetried } from '../model/attempt';
 import { snapshotOf, withAttempt } from './attempt-history';
 import type { ForwardExchange } from './forward-exchange';
@@ -6,6 +7,7 @@ import { requestHeadText } from './request-head';
 import { startUpstreamRequest, type UpstreamEvents, type UpstreamRequest } from './upstream-request';
 
 const NONE_TRIED: ReadonlySet<string> = new Set();
+const NEW_CONNECTION = -1;
 
 /**
  * The attempts of one request: at one instance, at another one when that fails, at a second one in parallel when the
@@ -32,8 +34,8 @@ export class Attempts implements AttemptHistory {
   constructor(
     private readonly exchange: ForwardExchange,
     private readonly events: UpstreamEvents,
-    /** Whether the request may be sent to another instance after it was sent to one. */
-    private readonly isIdempotent: boolean,
+    /** Whether the request may be sent again, to another instance as well, after it was sent to one. */
+    private readonly isRepeatable: boolean,
   ) {
     const { context, dataPlane } = exchange;
     this.replay =
@@ -42,8 +44,8 @@ export class Attempts implements AttemptHistory {
 
   /** Sends the request to a first instance. False when none is available. */
   begin(): boolean {
-    const attempt = this.exchange.decision.pick(NONE_TRIED, this.isIdempotent);
-    return attempt !== null && (this.start(attempt, false) || this.retry('unreachable', 0));
+    const attempt = this.exchange.decision.pick(NONE_TRIED, this.isRepeatable);
+    return attempt !== null && (this.start(attempt) || this.retry('unreachable', 0));
   }
 
   /**
@@ -57,20 +59,24 @@ export class Attempts implements AttemptHistory {
     if (next === null) return false;
     this.finishAll(result);
     this.retries++;
-    return this.start(next, false) || this.retry('unreachable', 0);
+    return this.start(next) || this.retry('unreachable', 0);
   }
 
-  /** Resends to the same instance on a new connection: the pooled one had been closed by the instance. */
+  /**
+   * Resends to the same instance on a new connection: the pooled one had been closed by the instance. A request that must
+   * not be sent twice is resent if none of its bytes were sent.
+   */
   resend(stale: UpstreamRequest): boolean {
-    if (this.replay?.isComplete === false || !this.isIdempotent) return false;
-    if (stale === this.current) return this.start(stale.attempt, true);
-    this.hedged = this.send(stale.attempt, true);
+    if (this.replay?.isComplete === false || !(this.isRepeatable || !stale.hasSent)) return false;
+    stale.attempt.failure = null;
+    if (stale === this.current) return this.start(stale.attempt, NEW_CONNECTION);
+    this.hedged = this.send(stale.attempt, NEW_CONNECTION);
     return this.hedged?.flush() !== undefined;
   }
 
   /** Starts a hedge when no response has begun after `ms`. For requests without a body. */
   hedgeAfter(ms: number): void {
-    if (this.isIdempotent && this.replay === null) this.hedgeTimer = setTimeout(() => this.hedge(), ms);
+    if (this.isRepeatable && this.replay === null) this.hedgeTimer = setTimeout(() => this.hedge(), ms);
   }
 
   /** Continues without a failed attempt where a parallel one is running. False when it was the only one. */
@@ -81,6 +87,11 @@ export class Attempts implements AttemptHistory {
     this.tried?.add(failed.attempt.instanceId);
     this.continueWith(other);
     return true;
+  }
+
+  /** Relays what is held back of a response; false when no response has begun. */
+  relayHeld(): boolean {
+    return this.current?.relayHeld() === true || this.hedged?.relayHeld() === true;
   }
 
   /** The response of this one is relayed: hedging and retries end. */
@@ -123,7 +134,7 @@ export class Attempts implements AttemptHistory {
     const next = this.pickNext('hedge', 'abandoned', 0);
     if (next === null) return;
     this.retries++;
-    this.hedged = this.send(next, false);
+    this.hedged = this.send(next);
     this.hedged?.flush();
   }
 
@@ -156,7 +167,7 @@ export class Attempts implements AttemptHistory {
     if (!isFree && !retryBudget.take(wasRetrying)) return this.deny(kind, 'retry-budget');
     this.tried ??= new Set();
     if (previous !== null) this.tried.add(previous.instanceId);
-    const attempt = pick(this.tried, this.isIdempotent);
+    const attempt = pick(this.tried, this.isRepeatable);
     if (attempt === null) {
       if (!isFree) retryBudget.refund(wasRetrying);
       return this.deny(kind, 'no-other-instance');
@@ -169,8 +180,8 @@ export class Attempts implements AttemptHistory {
   }
 
   /** Sends the head, and the body received so far. */
-  private start(attempt: Attempt, useNewConnection: boolean): boolean {
-    const sent = this.send(attempt, useNewConnection);
+  private start(attempt: Attempt, maxIdleMs?: number): boolean {
+    const sent = this.send(attempt, maxIdleMs);
     this.current = sent;
     if (sent === null) return false;
     // On the first attempt the head is sent together with what arrived in the same packet, at `flush` or `bodyEnd`.
@@ -188,17 +199,25 @@ export class Attempts implements AttemptHistory {
   }
 
   /** Null when the connection limit of the instance is reached. */
-  private send(attempt: Attempt, useNewConnection: boolean): UpstreamRequest | null {
+  private send(attempt: Attempt, maxIdleMs = this.maxIdleMs()): UpstreamRequest | null {
     const { context, decision, dataPlane } = this.exchange;
     this.attempt = attempt;
-    const connection = dataPlane.pool.take(attempt.host, attempt.port, useNewConnection);
+    const connection = dataPlane.pool.take(attempt.host, attempt.port, maxIdleMs);
     if (connection === null) {
       attempt.done('unreachable', 0);
       return null;
     }
     const { head, framing } = context.request;
-    const headText = requestHeadText(context, decision.target, attempt);
-    return startUpstreamRequest(connection, attempt, { method: head.method, headText, framing }, this.events);
+    const headText = requestHeadText(context, decision.target, cutPrefixOf(this.exchange), attempt);
+    const { holdMs } = dataPlane.limits;
+    const sent = { method: head.method, headText, framing, holdMs };
+    return startUpstreamRequest(connection, attempt, sent, this.events);
+  }
+
+  /** The longer a connection was idle, the more likely the instance is closing it: only what can be repeated risks that. */
+  private maxIdleMs(): number {
+    const { upstreamIdleMs, upstreamFreshMs } = this.exchange.dataPlane.limits;
+    return this.isRepeatable ? upstreamIdleMs : upstreamFreshMs;
   }
 }
 

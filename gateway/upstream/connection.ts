@@ -20,6 +20,10 @@ export interface UpstreamUser {
 export interface UpstreamConnection extends PartSink {
   /** Whether an earlier request used it: then the instance may be closing it just now. */
   readonly reused: boolean;
+  /** Since when it is idle, in monotonic milliseconds. */
+  readonly idleSinceMs: number;
+  /** Whether any byte of its current user may have been sent. */
+  readonly hasSent: boolean;
   /** Reader of response heads: at the beginning of one whenever a request begins. */
   readonly reader: ResponseHeadReader;
   /** False when not everything was accepted: wait for `drained`. */
@@ -30,8 +34,8 @@ export interface UpstreamConnection extends PartSink {
   shutdown(): void;
   /** From now on `user` is notified. */
   use(user: UpstreamUser): void;
-  /** Ends its use; it returns to the pool if possible. */
-  release(reusable: boolean): void;
+  /** Ends its use; it returns to the pool for at most `idleMs`, if possible. 0 closes it. */
+  release(idleMs: number): void;
   /** Closes it at once. */
   destroy(): void;
   /** Removes it from the pool: a tunnel does not count against the connection limit. */
@@ -84,6 +88,8 @@ export function openUpstreamConnection(
   let isPooled = true;
   let isIdle = false;
   let reused = false;
+  let idleSinceMs = 0;
+  let acceptedBefore = 0;
   let paused = false;
   let isShutdownRequested = false;
   // The connect timeout, later the idle timeout: never both.
@@ -159,8 +165,15 @@ export function openUpstreamConnection(
     get reused() {
       return reused;
     },
+    get idleSinceMs() {
+      return idleSinceMs;
+    },
+    get hasSent() {
+      return writeQueue.acceptedBytes > acceptedBefore;
+    },
     use(next) {
       user = next;
+      acceptedBefore = writeQueue.acceptedBytes;
       isIdle = false;
       if (state === 'open') timeout.clear();
     },
@@ -181,14 +194,16 @@ export function openUpstreamConnection(
       isShutdownRequested = true;
       if (writeQueue.flush()) socket?.shutdown();
     },
-    release(reusable) {
+    release(idleMs) {
       user = null;
       reused = true;
       if (state === 'closed') return;
       if (paused) this.resume();
-      if (reusable && state === 'open' && writeQueue.isEmpty && membership.idle()) {
+      const reusableMs = Math.min(idleMs, limits.upstreamIdleMs);
+      if (reusableMs > 0 && state === 'open' && writeQueue.isEmpty && membership.idle()) {
         isIdle = true;
-        timeout.set(limits.upstreamIdleMs);
+        idleSinceMs = performance.now();
+        timeout.set(reusableMs);
         return;
       }
       removeFromPool();

@@ -7,10 +7,10 @@ export interface UpstreamPool {
    * Takes an idle connection, or one that is still being opened and queues what is written. The caller attaches itself
    * with `use`.
    *
-   * @param isNew to get one that no request has used
+   * @param maxIdleMs how long an idle one may have been idle; 0 for one that no request has used
    * @returns null when the connection limit of the instance is reached
    */
-  take(host: string, port: number, isNew: boolean): UpstreamConnection | null;
+  take(host: string, port: number, maxIdleMs: number): UpstreamConnection | null;
   /** Closes the idle connections. */
   close(): void;
 }
@@ -69,15 +69,18 @@ export function createUpstreamPool(
   }
 
   return {
-    take(host, port, isNew) {
+    take(host, port, maxIdleMs) {
       // The most recently used one is the least likely to be closed by the instance just now.
-      const idle = isNew ? undefined : hosts.get(host)?.get(port)?.idle.pop();
-      return idle ?? open(host, port);
+      const idle = hosts.get(host)?.get(port)?.idle;
+      const newest = idle?.at(-1);
+      if (newest === undefined || performance.now() - newest.idleSinceMs > maxIdleMs) return open(host, port);
+      idle?.pop();
+      return newest;
     },
     close() {
       isClosed = true;
       for (const ports of hosts.values()) {
-        for (const { idle } of ports.values()) for (const connection of [...idle]) connection.release(false);
+        for (const { idle } of ports.values()) for (const connection of [...idle]) connection.release(0);
       }
     },
   };

@@ -1,20 +1,30 @@
 import { framingLine } from '../http1/framing';
+import { uncodedLine } from '../model/content-coding';
 import { isForwardedUpstream } from '../model/forwarded-fields';
 import type { RequestContext } from '../model/request-context';
+import { viaLine } from '../model/via';
 
-/** Serializes the request head for an instance. @param instance used as Host for clients that named none */
+/**
+ * Serializes the request head for an instance.
+ *
+ * @param prefix what was cut from the path that the client sent
+ * @param instance used as Host for clients that named none
+ */
 export function requestHeadText(
   context: RequestContext,
   target: string,
+  prefix: string,
   instance: { readonly host: string; readonly port: number },
 ): string {
   const { request } = context;
+  const { method, httpVersion, headers } = request.head;
   const host = request.host ?? `${instance.host}:${instance.port}`;
-  let text = `${request.head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
-  for (const [name, , line] of request.head.headers) {
-    if (isForwardedUpstream(context, name)) text += line;
+  let text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
+  for (const [name, value, line] of headers) {
+    if (isForwardedUpstream(context, name)) text += uncodedLine(name, value, line);
   }
-  text += `${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
+  text += `${viaLine(httpVersion)}${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
+  if (prefix !== '') text += `X-Forwarded-Prefix: ${prefix}\r\n`;
   if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}${framingLine(request.framing)}\r\n`;
 }

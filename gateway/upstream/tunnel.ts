@@ -77,7 +77,7 @@ export function openTunnel(
     },
     drained: () => upstream.resume(),
     disconnected() {
-      upstream.release(false);
+      upstream.release(0);
       end();
     },
     reject: abort,

@@ -5,6 +5,8 @@ import { MalformedMessage } from '../http1/malformed-message';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import type { Attempt } from '../model/attempt';
 import type { UpstreamConnection, UpstreamUser } from './connection';
+import { reusableMs } from './connection-reuse';
+import { HeldResponse, missingBytes } from './held-response';
 
 /** Why an upstream request ended without a complete response. */
 export type UpstreamFailure =
@@ -17,11 +19,13 @@ export type UpstreamFailure =
 
 /**
  * Events of an upstream request. None follows the end, a failure or `cancel`; of two requests that run in parallel only
- * the first three can come from either.
+ * the first four can come from either.
  */
 export interface UpstreamEvents {
   /** A head with a status below 200, 101 included. */
   interim(from: UpstreamRequest, response: IncomingResponse): void;
+  /** A part of the head was received: the instance is slow, not silent. */
+  progressed(from: UpstreamRequest): void;
   responded(from: UpstreamRequest, response: IncomingResponse): void;
   failed(from: UpstreamRequest, failure: UpstreamFailure): void;
   responseContent(bytes: Buffer, start: number, end: number): void;
@@ -36,16 +40,19 @@ export interface UpstreamRequestHead {
   readonly method: string;
   readonly headText: string;
   readonly framing: Framing;
+  /** How long a small response is held back for its rest. */
+  readonly holdMs: number;
 }
 
 /** Sends a request's head with what follows at the next `flush`. */
 export function startUpstreamRequest(
   connection: UpstreamConnection,
   attempt: Attempt,
-  { method, headText, framing }: UpstreamRequestHead,
+  head: UpstreamRequestHead,
   events: UpstreamEvents,
 ): UpstreamRequest {
-  const started = new UpstreamRequest(attempt, connection, framing, events);
+  const { method, headText } = head;
+  const started = new UpstreamRequest(attempt, connection, head, events);
   connection.use(started);
   connection.reader.expect(method);
   connection.push(headText);
@@ -54,8 +61,6 @@ export function startUpstreamRequest(
 
 const NO_BYTES = Buffer.alloc(0);
 const NO_TRAILERS: HeaderList = [];
-/** Responses up to this size are buffered until they are complete. */
-const MAX_BUFFERED_BYTES = 64 * 1024;
 /** Before the final head: an instance could send them forever. */
 const MAX_INTERIM_HEADS = 16;
 
@@ -65,6 +70,7 @@ const MAX_INTERIM_HEADS = 16;
  */
 export class UpstreamRequest implements UpstreamUser, ContentReceiver {
   private readonly encoder: BodyEncoder;
+  private readonly holdMs: number;
   private decoder: BodyDecoder | null = null;
   private response: IncomingResponse | null = null;
   private isSilent = true;
@@ -72,16 +78,24 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
   private isSent: boolean;
   private isOver = false;
   private early: Buffer = NO_BYTES;
-  private buffered: BufferedResponse | null = null;
+  private held: HeldResponse | null = null;
+  /** Whether the whole body was there when the response was relayed. */
+  isWhole = false;
 
   constructor(
     readonly attempt: Attempt,
     private readonly connection: UpstreamConnection,
-    framing: Framing,
+    { framing, holdMs }: UpstreamRequestHead,
     private readonly events: UpstreamEvents,
   ) {
+    this.holdMs = holdMs;
     this.encoder = createBodyEncoder(framing);
     this.isSent = framing.kind === 'none';
+  }
+
+  /** Whether the instance may have received any of it. */
+  get hasSent(): boolean {
+    return this.connection.hasSent;
   }
 
   send(bytes: Buffer, start: number, end: number) {
@@ -112,13 +126,21 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
 
   cancel() {
     if (this.isOver) return;
-    this.isOver = true;
+    this.settle();
     this.connection.destroy();
+  }
+
+  /** Relays what is held back of a response; false when there is none. */
+  relayHeld(): boolean {
+    if (this.held === null) return false;
+    this.relay(this.held);
+    if (!this.isOver) this.events.responseFlush();
+    return true;
   }
 
   /** Hands the connection over after a 101, with the bytes already read after it. */
   takeOver(next: UpstreamUser): { connection: UpstreamConnection; early: Buffer } {
-    this.isOver = true;
+    this.settle();
     this.connection.detach();
     this.connection.use(next);
     return { connection: this.connection, early: this.early };
@@ -130,9 +152,11 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
       this.read(bytes);
     } catch (failure) {
       if (!(failure instanceof MalformedMessage)) throw failure;
-      this.fail('malformed');
+      this.fail('malformed', failure.message);
     }
-    if (!this.isOver) this.events.responseFlush();
+    if (this.isOver) return;
+    if (this.decoder === null) this.events.progressed(this);
+    this.events.responseFlush();
   }
 
   drained() {
@@ -141,11 +165,12 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
 
   ended() {
     if (this.response?.framing.kind === 'until-close') this.finish(false);
-    else this.fail(this.failureOfLoss(true));
+    else this.lost(true);
   }
 
   lost(connected: boolean) {
-    this.fail(this.failureOfLoss(connected));
+    const isStale = connected && this.connection.reused && this.isSilent;
+    this.fail(!connected ? 'unreachable' : isStale ? 'stale' : 'lost', this.lossReason(connected));
   }
 
   /** Content of the response, from the decoder. */
@@ -154,8 +179,8 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
   }
 
   private read(bytes: Buffer) {
-    if (this.buffered !== null) {
-      this.buffer(this.buffered, bytes);
+    if (this.held !== null) {
+      if (this.held.add(bytes)) this.relay(this.held);
       return;
     }
     const position = this.decoder === null ? this.readHeads(bytes) : 0;
@@ -185,69 +210,57 @@ export class UpstreamRequest implements UpstreamUser, ContentReceiver {
         continue;
       }
       this.response = head;
-      const missing = this.isSent ? missingBytes(head, bytes.length - position) : 0;
-      if (missing > 0) this.buffered = { head, parts: [bytes.subarray(position)], missing };
-      else this.respond(head);
+      if (this.isSent && missingBytes(head, bytes.length - position) > 0)
+        this.held = new HeldResponse(head, bytes.subarray(position), this.holdMs, () => this.relayHeld());
+      else this.respond(head, bytes.length - position);
     }
     return position;
   }
 
-  private respond(head: IncomingResponse) {
+  /** @param bodyBytes received of the body so far */
+  private respond(head: IncomingResponse, bodyBytes: number) {
+    this.isWhole = head.framing.kind === 'length' && bodyBytes >= head.framing.length;
     this.decoder = createBodyDecoder(head.framing);
     this.events.responded(this, head);
   }
 
-  /** A small response is relayed once it is complete: a truncated one can still be retried on another instance. */
-  private buffer(buffered: BufferedResponse, bytes: Buffer) {
-    buffered.parts.push(bytes);
-    buffered.missing -= bytes.length;
-    if (buffered.missing > 0) return;
-    this.buffered = null;
-    this.respond(buffered.head);
-    this.readBody(Buffer.concat(buffered.parts), 0);
+  private relay(held: HeldResponse) {
+    this.held = null;
+    const bytes = held.release();
+    this.respond(held.head, bytes.length);
+    this.readBody(bytes, 0);
   }
 
   private finish(hasSurplus: boolean) {
     if (this.isOver) return;
-    this.isOver = true;
+    this.settle();
     const { response } = this;
     // Bytes after the response belong to no request.
-    const isReusable = !hasSurplus && response !== null && allowsReuse(response);
-    if (this.isSent) this.connection.release(isReusable);
+    if (this.isSent) this.connection.release(hasSurplus || response === null ? 0 : reusableMs(response));
     else this.connection.destroy();
     this.events.responseEnd(this.decoder?.trailers ?? NO_TRAILERS);
   }
 
-  private fail(failure: UpstreamFailure) {
+  /** @param reason quotes nothing of what was received */
+  fail(failure: UpstreamFailure, reason: string) {
     if (this.isOver) return;
-    this.isOver = true;
+    this.settle();
+    this.attempt.failure = reason;
     this.connection.destroy();
     this.events.failed(this, failure);
   }
 
-  private failureOfLoss(connected: boolean): UpstreamFailure {
-    if (!connected) return 'unreachable';
-    return this.connection.reused && this.isSilent ? 'stale' : 'lost';
+  private settle() {
+    this.isOver = true;
+    this.held?.discard();
+    this.held = null;
   }
-}
 
-/** A head whose body is incomplete. */
-interface BufferedResponse {
-  readonly head: IncomingResponse;
-  readonly parts: Buffer[];
-  /** Bytes. */
-  missing: number;
-}
-
-/** Missing bytes of a response that is small enough to be buffered. */
-const missingBytes = ({ framing }: IncomingResponse, received: number) =>
-  framing.kind === 'length' && framing.length <= MAX_BUFFERED_BYTES ? framing.length - received : 0;
-
-/**
- * Whether the end of the response is certain. It is not after a response to HEAD: a server that sends a body with it, and
- * some do, may send it a moment later, as the response to the next request.
- */
-function allowsReuse({ keepAlive, framing, status }: IncomingResponse): boolean {
-  if (!keepAlive || framing.kind === 'until-close') return false;
-  return framing.kind !== 'none' || status === 204 || status === 304;
+  private lossReason(connected: boolean): string {
+    if (!connected) return 'No connection could be established';
+    if (this.isSilent) return 'The connection was closed before the response';
+    return this.response === null
+      ? 'The connection was closed within the response head'
+      : 'The connection was closed before the end of the response body';
+  }
 }

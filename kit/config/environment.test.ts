@@ -6,11 +6,11 @@ import {
   optionalText,
   parseEnvironment,
   port,
-  secret,
+  requiredInProduction,
   text,
-  url,
-  urls,
 } from './environment';
+import { optionalSecret, secret } from './secrets';
+import { url, urls } from './urls';
 
 const fields = {
   PORT: port(5100),
@@ -55,23 +55,31 @@ describe('an environment', () => {
       expect(problems.join()).not.toContain(value);
   });
 
-  test('for production rejects a development secret, set or unset', () => {
+  test('for production rejects a development secret, set or unset, and that of any other variable', () => {
     const production = { NODE_ENV: 'production', NEEDED: 'yes' };
-    expect(parseEnvironment(fields, production).problems).toHaveLength(1);
-    expect(parseEnvironment(fields, { ...production, KEY: 'development-key-for-all' }).problems).toHaveLength(
-      1,
-    );
-    expect(parseEnvironment(fields, { ...production, KEY: 'a key for production only' }).problems).toEqual(
-      [],
-    );
+    const problemsOf = (source: NodeJS.ProcessEnv) => parseEnvironment(fields, source).problems;
+    expect(problemsOf(production)).toHaveLength(1);
+    for (const KEY of ['development-key-for-all', 'rookery-development', 'development-internal-secret'])
+      expect(problemsOf({ ...production, KEY })).toEqual([expect.stringContaining('KEY is a well-known')]);
+    expect(problemsOf({ ...production, KEY: 'a key for production only' })).toEqual([]);
   });
 
-  test('for production requires a value where no default is safe, and accepts any', () => {
-    const limited = { LIMIT: { ...integer(0, { min: 0, max: 10 }), requiredInProduction: true } };
+  test('for production requires a value where no default is safe, and says what to do', () => {
+    const limited = { LIMIT: requiredInProduction(integer(0, { min: 0, max: 10 }), 'a limit, or 0') };
     const problemsOf = (source: NodeJS.ProcessEnv) => parseEnvironment(limited, source).problems;
     expect(problemsOf({})).toEqual([]);
-    expect(problemsOf({ NODE_ENV: 'production' })).toEqual(['LIMIT must be set in production']);
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'LIMIT must be set in production: a limit, or 0',
+    ]);
     expect(problemsOf({ NODE_ENV: 'production', LIMIT: '0' })).toEqual([]);
+  });
+
+  test('rejects half a pair', () => {
+    const pair = { USER: optionalSecret('PASSWORD'), PASSWORD: optionalSecret('USER') };
+    const problemsOf = (source: NodeJS.ProcessEnv) => parseEnvironment(pair, source).problems;
+    expect(problemsOf({ USER: 'me' })).toEqual(['PASSWORD must be set, because USER is']);
+    expect(problemsOf({ PASSWORD: 'mine' })).toEqual(['USER must be set, because PASSWORD is']);
+    expect([problemsOf({}), problemsOf({ USER: 'me', PASSWORD: 'mine' })]).toEqual([[], []]);
   });
 
   test('treats an empty variable as unset', () => {

@@ -1,16 +1,36 @@
+/** Why a value is rejected, in words that follow the name of its variable. Never the value itself. */
+export interface Rejection {
+  readonly problem: string;
+}
+
+/** What a variable must fulfil with `NODE_ENV=production`, in addition to being valid. */
+export interface ProductionRule<Value> {
+  /** Must be set: the default is for development, or no default suits every deployment. */
+  readonly required?: boolean;
+  /** Why a value is not fit for production, like `is a development secret`; undefined when it is fit. */
+  refuse?(value: Value): string | undefined;
+  /** What an operator should do, in words that follow a colon. */
+  readonly advice: string;
+}
+
 /** An environment variable: its parser, its default, and the rules for production. */
 export interface Field<Value> {
-  readonly parse: (text: string) => Value | { readonly problem: string };
+  readonly parse: (text: string) => Value | Rejection;
   readonly fallback: Value | undefined;
   /** May be unset although it has no default. */
   readonly optional?: boolean;
-  /** Production rejects the default, set or unset. */
-  readonly developmentOnly?: boolean;
-  /** Must be set in production, to any value: nobody should run with the default by accident. */
-  readonly requiredInProduction?: boolean;
+  readonly production?: ProductionRule<NonNullable<Value>>;
+  /** Must be set when that variable is: half a pair is a mistake. */
+  readonly neededBy?: string;
+  /** Completes the value, set or default, from further variables, like a URL from credentials. */
+  readonly completed?: {
+    readonly by: readonly string[];
+    /** @param read the text of one of these variables; undefined when it is unset */
+    complete(value: NonNullable<Value>, read: (name: string) => string | undefined): Value | Rejection;
+  };
 }
 
-type Fields = Readonly<Record<string, Field<unknown>>>;
+export type Fields = Readonly<Record<string, Field<unknown>>>;
 export type Environment<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Field<infer V> ? V : never;
 };
@@ -42,27 +62,41 @@ export function parseEnvironment<const F extends Fields>(
 ): { values: Environment<F>; problems: string[] } {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
-  const production = source.NODE_ENV === 'production';
   for (const [name, field] of Object.entries(fields)) {
-    const text = source[name];
-    if (text === undefined || text === '') {
-      values[name] = field.fallback;
-      if (field.fallback === undefined && !field.optional) problems.push(`${name} must be set`);
-      else if (production && (field.developmentOnly || field.requiredInProduction))
-        problems.push(`${name} must be set in production`);
-      continue;
-    }
-    const parsed = field.parse(text);
-    if (isProblem(parsed)) problems.push(`${name} ${parsed.problem}`);
-    else if (production && field.developmentOnly && parsed === field.fallback)
-      problems.push(`${name} must not be the development default in production`);
-    else values[name] = parsed;
+    const value = parseField(name, field, source);
+    if (isRejection(value)) problems.push(`${name} ${value.problem}`);
+    else values[name] = value;
   }
   return { values: values as Environment<F>, problems };
 }
 
-const isProblem = (value: unknown): value is { problem: string } =>
+function parseField(name: string, field: Field<unknown>, source: NodeJS.ProcessEnv): unknown {
+  /** An empty variable counts as unset: compose and Kubernetes cannot leave one out. */
+  const read = (variable: string) => source[variable] || undefined;
+  const text = read(name);
+  const rule = source.NODE_ENV === 'production' ? field.production : undefined;
+  if (text === undefined) {
+    if (rule?.required) return { problem: `must be set in production: ${rule.advice}` };
+    if (field.neededBy !== undefined && read(field.neededBy) !== undefined)
+      return { problem: `must be set, because ${field.neededBy} is` };
+    if (field.fallback === undefined) return field.optional ? undefined : { problem: 'must be set' };
+  }
+  const parsed = text === undefined ? field.fallback : field.parse(text);
+  if (isRejection(parsed) || parsed === undefined || parsed === null) return parsed;
+  const value = field.completed ? field.completed.complete(parsed, read) : parsed;
+  if (isRejection(value) || value === undefined || value === null) return value;
+  const reason = rule?.refuse?.(value);
+  return reason === undefined ? value : { problem: `${reason}: ${rule?.advice}` };
+}
+
+const isRejection = (value: unknown): value is Rejection =>
   typeof value === 'object' && value !== null && 'problem' in value;
+
+/** Requires a variable in production, because its default is for development or suits nobody. */
+export const requiredInProduction = <Value>(field: Field<Value>, advice: string): Field<Value> => ({
+  ...field,
+  production: { ...field.production, required: true, advice },
+});
 
 /** Any text. */
 export function text(fallback?: string): Field<string> {
@@ -115,33 +149,6 @@ export function choice<const C extends string>(choices: readonly C[], fallback: 
   };
 }
 
-/** An absolute URL, as text. */
-export function url(fallback?: string): Field<string> {
-  return {
-    parse: (value) => (URL.canParse(value) ? value : { problem: 'must be a URL' }),
-    fallback,
-  };
-}
-
-/** Comma-separated URLs of replicas. */
-export function urls(fallback: string): Field<string[]> {
-  const split = (value: string) => value.split(',').map((part) => part.trim());
-  return {
-    parse: (value) =>
-      split(value).every((part) => URL.canParse(part))
-        ? split(value)
-        : { problem: 'must be one or more URLs separated by commas' },
-    fallback: split(fallback),
-  };
-}
-
-/** An absolute URL, as text; `undefined` when the variable is unset. */
-export const optionalUrl = (): Field<string | undefined> => ({
-  ...url(),
-  fallback: undefined,
-  optional: true,
-});
-
 /** A number from 0 to 1, inclusive. */
 export function fraction(fallback: number): Field<number> {
   return {
@@ -150,14 +157,5 @@ export function fraction(fallback: number): Field<number> {
       return number >= 0 && number <= 1 ? number : { problem: 'must be a number from 0 to 1' };
     },
     fallback,
-  };
-}
-
-/** A secret of at least 16 characters. Production rejects the development default, set or unset. */
-export function secret(developmentValue: string): Field<string> {
-  return {
-    parse: (value) => (value.length >= 16 ? value : { problem: 'must have at least 16 characters' }),
-    fallback: developmentValue,
-    developmentOnly: true,
   };
 }

@@ -1,15 +1,16 @@
 import {
   choice,
+  type Environment,
+  flag,
   fraction,
   integer,
   optionalText,
-  optionalUrl,
   port,
-  secret,
+  requiredInProduction,
   text,
-  url,
-  urls,
 } from './environment';
+import { accessKey, optionalSecret, registryToken, secret } from './secrets';
+import { optionalUrl, serverUrl, url, urls } from './urls';
 
 /** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
 const traceFields = {
@@ -29,13 +30,16 @@ export const processFields = (defaultPort: number) => ({
   PORT: port(defaultPort),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
   REGISTRY_URL: urls('http://127.0.0.1:8006'),
-  REGISTRY_TOKEN: optionalText(),
   ...traceFields,
 });
+
+/** The token of a process that registers, or acknowledges drains. */
+export const registrationFields = { REGISTRY_TOKEN: registryToken(undefined) };
 
 /** Variables of a service, which also registers, serves gRPC, consumes events and verifies access tokens. */
 export const serviceFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
+  ...registrationFields,
   ...amqpFields,
   ...tokenFields,
   ADVERTISED_HOST: optionalText(),
@@ -57,17 +61,21 @@ export const mysqlFields = {
   DB_POOL_SIZE: integer(10, { min: 1, max: 200 }),
 };
 
-export const redisFields = { REDIS_URL: url('redis://127.0.0.1:16379') };
+export const redisFields = {
+  REDIS_URL: serverUrl('redis://127.0.0.1:16379', { prefix: 'REDIS', schemes: ['redis', 'rediss'] }),
+};
 
-export const amqpFields = { AMQP_URL: url('amqp://guest:guest@127.0.0.1:15673') };
+export const amqpFields = {
+  AMQP_URL: serverUrl('amqp://guest:guest@127.0.0.1:15673', { prefix: 'AMQP', schemes: ['amqp', 'amqps'] }),
+};
 
 export const beanstalkdFields = { BEANSTALKD_HOST: text('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
 
 export const dynamodbFields = {
   DYNAMODB_URL: url('http://127.0.0.1:18000'),
   AWS_REGION: text('us-east-1'),
-  AWS_ACCESS_KEY_ID: text('local'),
-  AWS_SECRET_ACCESS_KEY: text('local'),
+  AWS_ACCESS_KEY_ID: accessKey('local'),
+  AWS_SECRET_ACCESS_KEY: accessKey('local'),
 };
 
 /** Source of feature flags: GrowthBook when both of its variables are set, otherwise a file. */
@@ -79,25 +87,58 @@ export const flagFields = {
   FEATURES_REFRESH_MS: integer(10_000, { min: 100, max: 3_600_000 }),
 };
 
-/** File storage: an S3-compatible server when its endpoint is set, otherwise a folder. */
-export const storageFields = {
-  MEDIA_STORAGE: text('.data/media'),
-  S3_ENDPOINT: optionalText(),
-  S3_BUCKET: text('rookery-media'),
+const s3Fields = {
+  S3_ENDPOINT: optionalUrl(),
   S3_REGION: text('us-east-1'),
-  S3_ACCESS_KEY_ID: optionalText(),
-  S3_SECRET_ACCESS_KEY: optionalText(),
+  S3_ACCESS_KEY_ID: optionalSecret('S3_ENDPOINT'),
+  S3_SECRET_ACCESS_KEY: optionalSecret('S3_ENDPOINT'),
 };
+
+/** Storage of media files: an S3-compatible server when its endpoint is set, otherwise a folder. */
+export const storageFields = {
+  ...s3Fields,
+  MEDIA_STORAGE: text('.data/media'),
+  S3_BUCKET: text('rookery-media'),
+};
+
+/** Storage of archives, on the same server or the same kind of folder. */
+export const archiveStorageFields = {
+  ...s3Fields,
+  ARCHIVES_STORAGE: text('.data/archives'),
+  ARCHIVES_S3_BUCKET: text('rookery-archives'),
+};
+
+/** Open event streams of one process; `streamLimits` reads them. */
+export const streamFields = {
+  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
+  STREAMS_ANONYMOUS_MAX: integer(500, { min: 0, max: 100_000 }),
+  STREAMS_PER_ADDRESS: integer(100, { min: 0, max: 100_000 }),
+  STREAMS_PER_PERSON: integer(20, { min: 1, max: 100_000 }),
+};
+
+/** The limits of event streams, for `createEventStreams`. */
+export const streamLimits = (env: Environment<typeof streamFields>) => ({
+  maximum: env.STREAMS_MAX,
+  anonymous: env.STREAMS_ANONYMOUS_MAX,
+  perAddress: env.STREAMS_PER_ADDRESS,
+  perPerson: env.STREAMS_PER_PERSON,
+});
 
 export const smtpFields = {
   SMTP_HOST: text('127.0.0.1'),
   SMTP_PORT: port(11025),
+  SMTP_SECURE: flag(false),
+  SMTP_USER: optionalSecret('SMTP_PASSWORD'),
+  SMTP_PASSWORD: optionalSecret('SMTP_USER'),
 };
 
 /** Access token settings; every verifier pins all four. */
 export const tokenFields = {
   JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
   JWT_SECRET: secret('development-token-secret-32-characters'),
-  JWT_ISSUER: text('http://127.0.0.1:8080'),
+  JWT_ISSUER: requiredInProduction(
+    text('http://127.0.0.1:8080'),
+    'the issuer of access tokens, the same for every process; usually the value of PUBLIC_URL',
+  ),
   JWT_AUDIENCE: text('rookery'),
 };

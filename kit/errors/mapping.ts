@@ -1,6 +1,5 @@
 import { ElysiaCustomStatusResponse, type InternalRoute, type ValidationError } from 'elysia';
 import {
-  BodyTooLarge,
   DependencyUnavailable,
   type FieldError,
   InternalError,
@@ -38,8 +37,6 @@ export function problemOfFrameworkError(
       ? new RouteNotFound()
       : new MethodNotAllowed({ headers: { allow: methods.join(', ') } });
   }
-  if (error instanceof Error && 'code' in error && error.code === 'ERR_BODY_TOO_LARGE')
-    return new BodyTooLarge();
   if (error instanceof ElysiaCustomStatusResponse)
     return new InternalError({ cause: new Error('A route threw a bare status instead of a problem') });
   return problemOfFailure(error);

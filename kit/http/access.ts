@@ -3,7 +3,7 @@ import { BEARER_CHALLENGE, bearerTokenIn } from '../auth/bearer';
 import type { Caller } from '../auth/caller';
 import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
-import { exchangeOf } from './exchange';
+import { exchangeOf, throwRefusal } from './exchange';
 import { ACCESS_EXTENSION } from './gateway-options';
 
 type VerifyService = (token: string | undefined) => Promise<string>;
@@ -50,11 +50,6 @@ const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
 async function admitted(request: Request, check: Promise<void>): Promise<void> {
   await check;
   throwRefusal(request);
-}
-
-function throwRefusal(request: Request): void {
-  const { refusal } = exchangeOf(request);
-  if (refusal !== undefined) throw refusal;
 }
 
 function authenticatedCaller(request: Request): Caller {

@@ -1,13 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import type { Elysia } from 'elysia';
+import { swagger } from '@elysiajs/swagger';
+import { Elysia } from 'elysia';
+import { matchesIfNoneMatch } from './etag';
 import { type ApiDescription, describeApp } from './openapi/document';
 import type { JsonObject } from './openapi/json-object';
 import { publicUrlOf } from './public-url';
+import { pathOf } from './request-path';
 
 const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 };
+
+const DOCUMENT_PATH = '/openapi.json';
 
 /** Serves `/openapi.json` where the document is not generated from the routes of the app. */
 export type DocumentHandler = (context: { request: Request }) => Response;
@@ -18,68 +23,99 @@ export type DocumentHandler = (context: { request: Request }) => Response;
  */
 export function docs(service: ApiDescription & { readonly document?: DocumentHandler | undefined }) {
   const hidden = { hide: true, 'x-access': 'public' };
-  return (app: Elysia) =>
-    app
-      .get('/openapi.json', service.document ?? generated(app, service), { detail: hidden })
-      .get('/docs', ({ set }) => documentationPage(`Rookery ${service.name}`, set), { detail: hidden })
-      .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
-      .get('/docs/assets/:name', ({ params }) => documentationAsset(params.name), { detail: hidden });
-}
-
-/** The document of an app; its server is the address at which the client has asked for it. */
-function generated(app: Elysia, service: ApiDescription): DocumentHandler {
-  let document: JsonObject | undefined;
-  return ({ request }) => {
-    // Not before the first request: routes are added after the platform.
-    document ??= describeApp(app, service);
-    const { openapi, info, ...rest } = document;
-    return Response.json({ openapi, info, servers: [{ url: publicUrlOf(request) }], ...rest });
+  return (app: Elysia) => {
+    const documents = new Elysia({ name: 'documents' });
+    if (service.document) documents.get(DOCUMENT_PATH, service.document, { detail: hidden });
+    else documents.onAfterHandle(described(app, service)).use(generated(service));
+    return app
+      .use(documents)
+      .get('/docs', ({ request, set }) => documentationPage(`Rookery ${service.name}`, request, set), {
+        detail: hidden,
+      })
+      .get('/docs/json', ({ redirect }) => redirect(DOCUMENT_PATH, 308), { detail: hidden })
+      .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
+        detail: hidden,
+      });
   };
 }
 
-/** The page of Swagger UI; relative URLs make it work behind the gateway. */
+const generated = ({ name, version, description = '' }: ApiDescription) =>
+  swagger({
+    // The plugin's page loads Swagger UI from a public CDN; the route above replaces it.
+    path: '/docs',
+    specPath: DOCUMENT_PATH,
+    provider: 'swagger-ui',
+    documentation: { info: { title: `Rookery ${name}`, version, description } },
+  });
+
+/**
+ * Replaces the plugin's document, which describes no access, no errors and every media type, by the one of `describeApp`. Its
+ * server is the address at which the client has asked for it.
+ */
+function described(app: Elysia, service: ApiDescription) {
+  let document: JsonObject | undefined;
+  return ({ request, route }: { request: Request; route: string }): JsonObject | undefined => {
+    if (route !== DOCUMENT_PATH) return undefined;
+    // Not before the first request: routes are added after the platform.
+    document ??= describeApp(app, service);
+    const { openapi, info, ...rest } = document;
+    return { openapi, info, servers: [{ url: publicUrlOf(request) }], ...rest };
+  };
+}
+
+/** The page of Swagger UI; relative URLs make it work below every prefix, with a trailing slash as well. */
 function documentationPage(
   title: string,
+  request: Request,
   set: { headers: Record<string, string | number | undefined> },
 ): string {
   set.headers['content-type'] = 'text/html; charset=utf-8';
   set.headers['content-security-policy'] =
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+  const up = pathOf(request.url).endsWith('/') ? '../' : '';
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+<link rel="stylesheet" href="${up}docs/assets/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="docs/assets/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
+<script src="${up}docs/assets/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: '${up}openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: true });</script>
 </body>
 </html>
 `;
 }
 
 /** A file of Swagger UI, from its package. */
-async function documentationAsset(name: string): Promise<Response> {
+async function documentationAsset(name: string, request: Request): Promise<Response> {
   const contentType = ASSETS[name];
   if (contentType === undefined) return new Response(null, { status: 404 });
+  const asset = assets.get(name) ?? (await loadAsset(name));
+  assets.set(name, asset);
+  const { bytes, etag } = asset;
+  const headers = { etag, 'cache-control': 'public, max-age=86400', 'content-type': contentType };
+  if (matchesIfNoneMatch(request.headers.get('if-none-match'), etag))
+    return new Response(null, { status: 304, headers });
+  return new Response(chunked(bytes), { headers: { ...headers, 'content-length': String(bytes.length) } });
+}
+
+interface Asset {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+async function loadAsset(name: string): Promise<Asset> {
   const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
-  const bytes = assets.get(name) ?? (await file.bytes());
-  assets.set(name, bytes);
-  return new Response(chunked(bytes), {
-    headers: {
-      'content-type': contentType,
-      'content-length': String(bytes.length),
-      'cache-control': 'public, max-age=86400',
-    },
-  });
+  const bytes = await file.bytes();
+  return { bytes, etag: `"${Bun.hash(bytes).toString(36)}"` };
 }
 
 /** Loaded on first use; at most the two files above. */
-const assets = new Map<string, Uint8Array<ArrayBuffer>>();
+const assets = new Map<string, Asset>();
 const CHUNK_BYTES = 64 * 1024;
 
 /** Streams views of shared bytes: a file stream would buffer half a megabyte for each slow client. */

@@ -10,7 +10,7 @@ export interface Exchange {
   /** Set by the access rule of the route. */
   caller?: Caller;
   /** Found while the request was read; thrown once the access rule has admitted its client. */
-  refusal?: Problem;
+  refusal?: Problem | undefined;
   /** Set by the access rule `service`. */
   callingService?: string;
 }
@@ -34,4 +34,10 @@ export function exchangeOf(request: Request): Exchange {
     exchanges.set(request, exchange);
   }
   return exchange;
+}
+
+/** Throws what was found to be wrong with a request while it was read, if anything. */
+export function throwRefusal(request: Request): void {
+  const { refusal } = exchangeOf(request);
+  if (refusal !== undefined) throw refusal;
 }

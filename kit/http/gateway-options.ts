@@ -11,11 +11,13 @@ export interface GatewayOptions {
   readonly hedgeMs?: number;
   /** The strict rate limit of the route, in addition to the general one. */
   readonly rateLimit?: RateLimitName;
+  /** `public`: pages of any origin may read the responses, without credentials. By default those of `CORS_ORIGINS`. */
+  readonly cors?: 'public';
   /** Reachable as `/{service}/path` only, where another service owns `/path`. */
   readonly prefixOnly?: boolean;
 }
 
-type ClaimField = 'body_bytes' | 'timeout_ms' | 'hedge_ms' | 'rate_limit' | 'prefix_only';
+type ClaimField = 'body_bytes' | 'timeout_ms' | 'hedge_ms' | 'rate_limit' | 'cors' | 'prefix_only';
 
 /** The name of each option in the OpenAPI document and in the registry. */
 const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; claim: ClaimField }>> = {
@@ -23,6 +25,7 @@ const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; 
   timeoutMs: { extension: 'x-timeout-ms', claim: 'timeout_ms' },
   hedgeMs: { extension: 'x-hedge-ms', claim: 'hedge_ms' },
   rateLimit: { extension: 'x-rate-limit', claim: 'rate_limit' },
+  cors: { extension: 'x-cors', claim: 'cors' },
   prefixOnly: { extension: 'x-prefix-only', claim: 'prefix_only' },
 };
 

@@ -6,7 +6,7 @@ import { requests } from './requests';
 import { serveHttp } from './server';
 
 const runtime = testRuntime('operations');
-const app = new Elysia().use(requests(runtime, { mediaTypes: [], bodyBytes: 0 })).use(operations(runtime));
+const app = new Elysia().use(requests(runtime, { bodyBytes: 0 })).use(operations(runtime));
 const server = serveHttp(runtime, app, { hostname: '127.0.0.1', port: 0, strictPort: true });
 const address = `http://127.0.0.1:${server.port}`;
 const headers = { 'x-request-id': 'request-of-the-test' };

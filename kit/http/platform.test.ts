@@ -5,8 +5,9 @@ import { callerOf } from '../../tests/support/call';
 import { eventually } from '../../tests/support/eventually';
 import { testRuntime } from '../../tests/support/servers';
 import { defineProblem } from '../errors/problem';
+import { JSON_BODY_BYTES } from './body/admission';
 import { conditional } from './conditional';
-import { JSON_BODY_BYTES, platform } from './platform';
+import { platform } from './platform';
 
 const Teapot = defineProblem('test.teapot', 418, 'I am a teapot');
 const runtime = testRuntime('platform');
@@ -32,9 +33,13 @@ const app = new Elysia()
       tags: Type.Optional(Type.Record(Type.String(), Type.Integer())),
     }),
   })
-  .get('/teapot', () => {
-    throw new Teapot({ detail: 'Short and stout.', headers: { 'retry-after': '3' } });
-  })
+  .get(
+    '/teapot',
+    () => {
+      throw new Teapot({ detail: 'Short and stout.', headers: { 'retry-after': '3' } });
+    },
+    { query: Type.Object({ pot: Type.Optional(Type.String()) }) },
+  )
   .get('/broken', () => {
     throw new Error('the password of the database is hunter2');
   })

@@ -1,13 +1,11 @@
 import type { Elysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
+import { JSON_BODY_BYTES } from './body/admission';
 import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
 import type { SecuritySchemes } from './openapi/security';
 import { operations } from './operations';
 import { requests } from './requests';
-
-/** Default limit of a request body; services that accept files raise it. */
-export const JSON_BODY_BYTES = 1024 * 1024;
 
 export interface PlatformOptions {
   /** For the generated documentation. */
@@ -18,8 +16,6 @@ export interface PlatformOptions {
   readonly schemas?: Readonly<Record<string, unknown>>;
   /** For the generated documentation: what clients send for access rules of the service's own. */
   readonly securitySchemes?: SecuritySchemes;
-  /** Accepted media types; JSON by default. */
-  readonly mediaTypes?: readonly string[];
   /** Maximum size of a request body; 1 MiB by default. */
   readonly bodyBytes?: number;
   /** Serves `/openapi.json` instead of the document generated from the routes of this app. */
@@ -33,10 +29,7 @@ export interface PlatformOptions {
  * health, metrics and documentation. Use it first: it covers the routes after it.
  */
 export function platform(runtime: Runtime, options: PlatformOptions = {}) {
-  const rules = {
-    mediaTypes: options.mediaTypes ?? ['application/json'],
-    bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES,
-  };
+  const rules = { bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES };
   return (app: Elysia) =>
     app
       .use(requests(runtime, rules))

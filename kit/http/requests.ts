@@ -3,17 +3,17 @@ import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { bodyTooLarge, defineProblem, problemResponse, UnsupportedMediaType } from '../errors/problem';
+import { defineProblem, problemResponse } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
-import { readJson, requireUtf8 } from './body/json';
-import { exchangeOf } from './exchange';
+import { admitBody } from './body/admission';
+import { problemOfContent, readBody } from './body/read-body';
+import { exchangeOf, throwRefusal } from './exchange';
 import { pathOf } from './request-path';
-import { createStrictness } from './strictness';
+import { problemOfBody, problemOfQuery, routeRules } from './strictness';
 
 export const MalformedUrl = defineProblem('request.malformed-url', 400, 'Malformed URL');
 
-const JSON_MEDIA_TYPE = 'application/json';
 /** Seconds; from a cached read to the gateway's request timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -28,74 +28,84 @@ const requestDurations = (runtime: Runtime) =>
   });
 
 export interface RequestRules {
-  /** Accepted media types. */
-  readonly mediaTypes: readonly string[];
   /** Maximum size of a request body. */
   readonly bodyBytes: number;
 }
 
-/** Problem documents, request ids, and one log line and one measurement per request. */
+/** Problem documents, request ids, strict bodies and queries, and one log line and one measurement per request. */
 export function requests(runtime: Runtime, rules: RequestRules) {
   const durations = requestDurations(runtime);
-  const mediaTypes = new Set(rules.mediaTypes);
   return (app: Elysia) => {
-    const findRefusal = createStrictness(app);
-    return app
-      .onRequest(({ request, set }) => {
-        set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
-        set.headers['x-content-type-options'] = 'nosniff';
-        if (!isDecodable(request.url)) throw new MalformedUrl();
-        if (Number(request.headers.get('content-length') ?? 0) > rules.bodyBytes)
-          throw bodyTooLarge(rules.bodyBytes);
-      })
-      .onParse(({ request, contentType }) => {
-        // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
-        if (request.body === null) return undefined;
-        if (!mediaTypes.has(contentType))
-          throw new UnsupportedMediaType({ detail: `Send ${[...mediaTypes].join(' or ')}.` });
-        const mediaType = request.headers.get('content-type') ?? '';
-        if (contentType === JSON_MEDIA_TYPE) return readJson(request, mediaType);
-        requireUtf8(mediaType);
-        return undefined;
-      })
-      .onTransform(({ request, route, body, query }) => {
-        const pathname = pathOf(request.url);
-        const refusal = findRefusal({ method: request.method, route, pathname, body, query });
-        if (refusal !== undefined) exchangeOf(request).refusal = refusal;
-      })
-      .onError(({ request, code, error, set }) => {
-        const path = pathOf(request.url);
-        const problem = problemOfFrameworkError(error, code, () => allowedMethods(app.routes, path));
-        const { trace } = exchangeOf(request);
-        if (problem.status >= 500)
-          runtime.log.error(
-            { err: problem.cause ?? problem.message, request_id: trace.requestId },
-            `${request.method} ${path} failed`,
+    const findRules = routeRules(app, parseBody);
+
+    async function parseBody({ request, route }: { request: Request; route: string }): Promise<unknown> {
+      const routeRules = findRules(request.method, route);
+      // Requests without a body need no media type: most DELETEs, and POSTs that trigger an action.
+      if (request.body === null || routeRules === undefined || routeRules.readsBodyItself) return undefined;
+      const body = await readBody(request, routeRules.mediaTypes);
+      exchangeOf(request).refusal = problemOfBody(routeRules, body);
+      // Not undefined, for which the framework would look for another parser.
+      return body ?? null;
+    }
+
+    return (
+      app
+        .onRequest(({ request, set }) => {
+          set.headers['x-request-id'] = exchangeOf(request).trace.requestId;
+          set.headers['x-content-type-options'] = 'nosniff';
+          if (!isDecodable(request.url)) throw new MalformedUrl();
+          admitBody(request, rules.bodyBytes);
+        })
+        .onParse(parseBody)
+        .onTransform(({ request, route, query }) => {
+          const { url } = request;
+          const searchStart = url.indexOf('?');
+          const content = problemOfContent(request);
+          if (searchStart === -1 && content === undefined) return;
+          const routeRules = findRules(request.method, route);
+          if (routeRules === undefined) return;
+          const exchange = exchangeOf(request);
+          if (!routeRules.readsBodyItself) exchange.refusal ??= content;
+          if (searchStart === -1) return;
+          const received = { pathname: pathOf(url), search: url.slice(searchStart), query };
+          exchange.refusal ??= problemOfQuery(routeRules, received);
+        })
+        // The access rules of the services have thrown it before, so that a client without access does not learn it.
+        .onBeforeHandle(({ request }) => throwRefusal(request))
+        .onError(({ request, code, error, set }) => {
+          const path = pathOf(request.url);
+          const problem = problemOfFrameworkError(error, code, () => allowedMethods(app.routes, path));
+          const { trace } = exchangeOf(request);
+          if (problem.status >= 500)
+            runtime.log.error(
+              { err: problem.cause ?? problem.message, request_id: trace.requestId },
+              `${request.method} ${path} failed`,
+            );
+          set.status = problem.status;
+          return problemResponse(problem, { path, requestId: trace.requestId });
+        })
+        .onAfterResponse(({ request, route, set, responseValue }) => {
+          const exchange = exchangeOf(request);
+          const status = statusOf(responseValue, set.status);
+          const seconds = (performance.now() - exchange.startedMs) / 1000;
+          const pattern = route || 'unmatched';
+          durations.observe({ method: request.method, route: pattern, status: String(status) }, seconds);
+          runtime.log.info(
+            {
+              method: request.method,
+              route: pattern,
+              status,
+              duration_ms: Math.round(seconds * 100_000) / 100,
+              request_id: exchange.trace.requestId,
+              trace_id: traceIdOf(exchange.trace),
+              ...(exchange.caller !== undefined && { user_id: exchange.caller.id }),
+            },
+            'request',
           );
-        set.status = problem.status;
-        return problemResponse(problem, { path, requestId: trace.requestId });
-      })
-      .onAfterResponse(({ request, route, set, responseValue }) => {
-        const exchange = exchangeOf(request);
-        const status = statusOf(responseValue, set.status);
-        const seconds = (performance.now() - exchange.startedMs) / 1000;
-        const pattern = route || 'unmatched';
-        durations.observe({ method: request.method, route: pattern, status: String(status) }, seconds);
-        runtime.log.info(
-          {
-            method: request.method,
-            route: pattern,
-            status,
-            duration_ms: Math.round(seconds * 100_000) / 100,
-            request_id: exchange.trace.requestId,
-            trace_id: traceIdOf(exchange.trace),
-            ...(exchange.caller !== undefined && { user_id: exchange.caller.id }),
-          },
-          'request',
-        );
-        if (exchange.trace.span !== undefined)
-          endSpan(exchange.trace, spanOf(request.method, pattern, status));
-      });
+          if (exchange.trace.span !== undefined)
+            endSpan(exchange.trace, spanOf(request.method, pattern, status));
+        })
+    );
   };
 }
 

@@ -2,13 +2,21 @@ import { expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
 import { gatewayOptions } from './gateway-options';
 import { routeClaims } from './route-claims';
+import { keyed } from './route-docs';
 
 const appWith = (detail: object) => new Elysia().post('/things', () => 'made', { detail });
 
 test('the gateway options of a route are part of its claim, beside the access rule', () => {
   const app = new Elysia().use(gatewayOptions).post('/things', () => 'made', {
     detail: { 'x-access': 'public', summary: 'Create a thing' },
-    gateway: { bodyBytes: 5, timeoutMs: 100, hedgeMs: 50, rateLimit: 'sign-in', prefixOnly: true },
+    gateway: {
+      bodyBytes: 5,
+      timeoutMs: 100,
+      hedgeMs: 50,
+      rateLimit: 'sign-in',
+      cors: 'public',
+      prefixOnly: true,
+    },
   });
   expect(routeClaims(app)).toEqual([
     {
@@ -19,6 +27,7 @@ test('the gateway options of a route are part of its claim, beside the access ru
       timeout_ms: 100,
       hedge_ms: 50,
       rate_limit: 'sign-in',
+      cors: 'public',
       prefix_only: true,
     },
   ]);
@@ -37,6 +46,12 @@ test('a route without an access rule, with an unknown setting or an invalid valu
   expect(() => routeClaims(appWith(misspelt))).toThrow('Unknown route setting x-hedge-millis');
   const unknownLimit = { 'x-access': 'public', 'x-rate-limit': 'signin' };
   expect(() => routeClaims(appWith(unknownLimit))).toThrow('invalid setting rate_limit');
+});
+
+test('a route that documents Idempotency-Key is claimed to honour it', () => {
+  const { detail } = keyed('Create a thing', 'Things');
+  const claims = routeClaims(appWith({ ...detail, 'x-access': 'public' }));
+  expect(claims).toEqual([{ method: 'POST', path: '/things', auth: 'public', idempotency_key: true }]);
 });
 
 test('operational routes are not claimed', () => {

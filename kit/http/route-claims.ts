@@ -3,6 +3,7 @@ import type { AnyElysia } from 'elysia';
 import { RouteClaim } from '#contracts/registry';
 import { ACCESS_EXTENSION, gatewayClaim } from './gateway-options';
 import { isOperationalPath } from './operations';
+import { IDEMPOTENCY_KEY } from './route-docs';
 
 /**
  * The public routes of a service as the registry lists them, from the route table of its app: the access rule
@@ -22,6 +23,7 @@ export function routeClaims(app: AnyElysia): RouteClaim[] {
       path,
       auth: rule,
       ...gatewayClaim(detail),
+      ...(honoursIdempotencyKey(detail) && { idempotency_key: true }),
     };
     if (!Value.Check(RouteClaim, claim)) {
       const [error] = Value.Errors(RouteClaim, claim);
@@ -30,4 +32,10 @@ export function routeClaims(app: AnyElysia): RouteClaim[] {
     claims.push(claim);
   }
   return claims;
+}
+
+/** A route documents the key where it honours it (`keyed` of `kit/http/route-docs`). */
+function honoursIdempotencyKey(detail: object): boolean {
+  const parameters: unknown = Reflect.get(detail, 'parameters');
+  return Array.isArray(parameters) && parameters.some(({ name }) => name === IDEMPOTENCY_KEY);
 }

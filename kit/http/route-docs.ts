@@ -27,7 +27,7 @@ interface RouteDetails {
   readonly description?: string;
   /** Request headers that the handler reads itself. */
   readonly parameters?: Parameter[];
-  /** A body that is not just JSON. */
+  /** A body that the handler reads itself. */
   readonly requestBody?: { readonly required: boolean; readonly content: { [mediaType: string]: Content } };
   /** Responses that are not JSON, by status. */
   readonly responses?: { [status: string]: DescribedResponse };
@@ -53,6 +53,8 @@ export const describe = (
   detail: { summary, tags: [tag], ...details },
 });
 
+export const IDEMPOTENCY_KEY = 'Idempotency-Key';
+
 /** A request header that the handler reads itself. */
 export const header = (
   name: string,
@@ -62,7 +64,8 @@ export const header = (
 ): Parameter => ({ name, in: 'header', required, description, schema });
 
 /**
- * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`).
+ * The documentation of a route that honours `Idempotency-Key` (`kit/http/idempotency`). The gateway relies on it: it may send a
+ * request with a key again.
  *
  * @param options.required whether the route rejects requests without a key
  */
@@ -70,7 +73,7 @@ export const keyed = (summary: string, tag: string, options: { required?: boolea
   describe(summary, tag, {
     parameters: [
       header(
-        'Idempotency-Key',
+        IDEMPOTENCY_KEY,
         'A repeat with the same key and body within 24 hours gets the first response again',
         { type: 'string', maxLength: 255, example: '5f2b8a3e-9d1c' },
         options.required,
@@ -79,7 +82,7 @@ export const keyed = (summary: string, tag: string, options: { required?: boolea
   });
 
 /**
- * The documentation of a route that answers with server-sent events (`kit/http/event-streams`).
+ * The documentation of a route that answers with server-sent events (`kit/http/streams/event-streams`).
  *
  * @param events their names and data
  * @param exampleId the form of an event id
@@ -120,11 +123,3 @@ export const bytes = (description: string, ...mediaTypes: readonly string[]): De
 
 /** A body of bytes that the handler streams. */
 export const bytesBody = (mediaType: string) => ({ required: true, content: { [mediaType]: BYTES } });
-
-export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
-
-/** A body that is accepted as a form, which OAuth 2.0 prescribes, and as JSON. */
-export const formOrJsonBody = (schema: TSchema) => ({
-  required: true,
-  content: { 'application/json': { schema }, [FORM_MEDIA_TYPE]: { schema } },
-});

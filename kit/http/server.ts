@@ -3,12 +3,11 @@ import type { Runtime } from '../core/runtime';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
 import { isProbePath } from './operations';
-import { JSON_BODY_BYTES } from './platform';
 import { pathOf } from './request-path';
 import { type WebSocketEvents, webSocketHandler } from './websockets';
 
-/** Above the platform's limit, so that the platform responds before the server does. */
-const BODY_SLACK_BYTES = 64 * 1024;
+/** No limit: the platform has them (`body/admission`), and responds with a problem document, which the server cannot. */
+const MAX_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 /** Longer than the gateway's pool keeps idle connections, so that the gateway closes them first. */
 const IDLE_TIMEOUT_SECONDS = 75;
 
@@ -19,7 +18,8 @@ export interface HttpServer {
 }
 
 /**
- * Serves an Elysia app, each request within its own trace.
+ * Serves an Elysia app, each request within its own trace. The app uses `platform`, or `requests` at least: they limit
+ * request bodies.
  *
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
  * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
@@ -32,7 +32,6 @@ export function serveHttp(
     hostname: string;
     port: number;
     strictPort: boolean;
-    bodyBytes?: number;
     beginsTraces?: boolean;
   },
 ): HttpServer {
@@ -44,7 +43,7 @@ export function serveHttp(
       hostname: options.hostname,
       port,
       idleTimeout: IDLE_TIMEOUT_SECONDS,
-      maxRequestBodySize: (options.bodyBytes ?? JSON_BODY_BYTES) + BODY_SLACK_BYTES,
+      maxRequestBodySize: MAX_BODY_BYTES,
       development: false,
       // With development off Bun 1.4.4 shares ports by default: a second process would silently get half of the requests.
       reusePort: false,
@@ -56,7 +55,8 @@ export function serveHttp(
           sent,
           options.beginsTraces ?? !isProbePath(pathOf(request.url)),
         );
-        return withTrace(trace, () => app.fetch(request));
+        const response = withTrace(trace, () => app.fetch(request));
+        return request.method === 'HEAD' ? Promise.resolve(response).then(asHead) : response;
       },
       websocket: webSocketHandler,
       error(failure) {
@@ -88,6 +88,15 @@ export function serveHttp(
       clearTimeout(timer);
     },
   };
+}
+
+/** The framework states the length of what it sends for HEAD, but a stream has none (RFC 9110, 8.6). */
+function asHead(response: Response): Response {
+  const { headers } = response;
+  if (headers.get('content-type')?.startsWith('text/event-stream') !== true) return response;
+  headers.delete('content-length');
+  headers.set('transfer-encoding', 'chunked');
+  return response;
 }
 
 const isAddressInUse = (failure: unknown) =>

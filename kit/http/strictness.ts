@@ -1,45 +1,134 @@
-import type { TSchema } from '@sinclair/typebox';
+import { type TSchema, TypeGuard } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
-import { Problem } from '../errors/problem';
+import { Problem, ValidationFailed } from '../errors/problem';
+import { type MediaType, mediaTypesOf, problemOfNeedlessBody } from './body/read-body';
 import { unknownFields, unknownMembers } from './body/unknown-members';
 import { unbindCursor } from './lists/cursor';
+import { isOperationalPath } from './operations';
 
-interface RouteSchemas {
+/** What a route reads of a request: all that it may contain. */
+export interface RouteRules {
   readonly body: TSchema | undefined;
   readonly query: TSchema | undefined;
+  /** The media types of its body. */
+  readonly mediaTypes: readonly MediaType[];
+  /** Whether it has a parser of its own: the protocol of an upload says what its body may be. */
+  readonly readsBodyItself: boolean;
+  /** Whether it takes any query: monitoring adds parameters of its own to health checks and metrics. */
+  readonly takesAnyQuery: boolean;
 }
 
-export interface ReceivedRequest {
-  readonly method: string;
-  /** The pattern. */
-  readonly route: string;
+export type FindRules = (method: string, route: string) => RouteRules | undefined;
+
+/**
+ * Finds the rules of a route by its method and pattern; undefined for what the app has no route for.
+ *
+ * @param platformParser the parse hook of all routes; any other one is a route's own
+ */
+export function routeRules(app: AnyElysia, platformParser: unknown): FindRules {
+  let rules: Map<string, RouteRules> | undefined;
+  // A route may name a model of the app instead of a schema.
+  const schemaOf = (schema: unknown) =>
+    typeof schema === 'string' ? modelOf(app.models, schema) : schemaIn(schema);
+  return (method, route) => {
+    // Not before the first request: routes are added after the platform.
+    rules ??= new Map(
+      app.routes.map(({ method: one, path, hooks }) => [
+        `${one} ${path}`,
+        rulesOf(path, hooks, { schemaOf, platformParser }),
+      ]),
+    );
+    return rules.get(`${method} ${route}`) ?? (method === 'HEAD' ? rules.get(`GET ${route}`) : undefined);
+  };
+}
+
+interface RouteHooks {
+  readonly body?: unknown;
+  readonly query?: unknown;
+  readonly parse?: unknown;
+}
+
+function rulesOf(
+  path: string,
+  { body, query, parse }: RouteHooks,
+  { schemaOf, platformParser }: { schemaOf: typeof schemaIn; platformParser: unknown },
+): RouteRules {
+  const bodySchema = schemaOf(body);
+  const parsers: readonly unknown[] = Array.isArray(parse) ? parse : parse === undefined ? [] : [parse];
+  return {
+    body: bodySchema,
+    query: schemaOf(query),
+    mediaTypes: mediaTypesOf(bodySchema),
+    readsBodyItself: parsers.some((one) => one !== platformParser && Object(one).fn !== platformParser),
+    takesAnyQuery: isOperationalPath(path),
+  };
+}
+
+/** A model is an import of its schema from the module of all models. */
+function modelOf(models: object, name: string): TSchema | undefined {
+  const imported = schemaIn(Object(Reflect.get(models, name)).schema);
+  return TypeGuard.IsImport(imported) ? imported.$defs[imported.$ref] : imported;
+}
+
+const schemaIn = (schema: unknown): TSchema | undefined =>
+  typeof schema === 'object' && schema !== null ? (schema as TSchema) : undefined;
+
+/**
+ * What is wrong with the body of a request: members that no schema names, or a body that nothing reads. A request is
+ * honoured whole or refused, never half-understood.
+ *
+ * @param body of `readBody`
+ */
+export function problemOfBody({ body: schema }: RouteRules, body: unknown): Problem | undefined {
+  if (schema === undefined) return problemOfNeedlessBody(body);
+  // The framework takes anything but an object for the absence of an optional body, and turns it into the defaults.
+  if (body !== undefined && TypeGuard.IsObject(schema) && !isObject(body))
+    return new ValidationFailed({ errors: [{ field: 'body', message: 'Expected object' }] });
+  const unknown = unknownMembers(schema, body);
+  return unknown.length > 0 ? unknownFields(unknown, 'body') : undefined;
+}
+
+export interface ReceivedQuery {
   readonly pathname: string;
-  readonly body: unknown;
-  /** Its `cursor` is replaced by the key that it holds. */
+  /** Of the URL, from its `?`. */
+  readonly search: string;
+  /** As the framework has parsed it. Its `cursor` is replaced by the key that it holds. */
   readonly query: Record<string, unknown>;
 }
 
 /**
- * Holds requests to what their route reads: members of a body and parameters of a query that no schema names are refused,
- * and so are cursors of other lists. A request is honoured whole or refused, never half-understood.
- *
- * @returns the problem of a request; undefined where there is none
+ * What is wrong with the query of a request: parameters that no schema names, a repeated one that has a single value, or
+ * a cursor of another list.
  */
-export function createStrictness(app: AnyElysia): (request: ReceivedRequest) => Problem | undefined {
-  let schemas: Map<string, RouteSchemas> | undefined;
-  return ({ method, route, pathname, body, query }) => {
-    // Not before the first request: routes are added after the platform.
-    schemas ??= schemasOf(app);
-    const known = schemas.get(`${method === 'HEAD' ? 'GET' : method} ${route}`);
-    if (known === undefined) return undefined;
-    const unknown = [
-      ...(known.body === undefined ? [] : unknownMembers(known.body, body)),
-      ...(known.query === undefined ? [] : unknownMembers(known.query, query)),
-    ];
-    if (unknown.length > 0) return unknownFields(unknown);
-    return known.query === undefined ? undefined : readCursor(pathname, query);
-  };
+export function problemOfQuery(
+  { query: schema, takesAnyQuery }: RouteRules,
+  { pathname, search, query }: ReceivedQuery,
+): Problem | undefined {
+  if (search === '' || takesAnyQuery) return undefined;
+  const names = [...new URLSearchParams(search).keys()];
+  const known = schema === undefined ? {} : propertiesOf(schema);
+  const unknown =
+    schema?.additionalProperties === true ? [] : names.filter((name) => !Object.hasOwn(known, name));
+  if (unknown.length > 0)
+    return unknownFields(
+      unknown.map((name) => [name]),
+      'query',
+    );
+  const repeated = names.filter(
+    (name, index) => names.indexOf(name) !== index && !TypeGuard.IsArray(known[name]),
+  );
+  if (repeated.length > 0) return repeatedParameters(repeated);
+  return schema === undefined ? undefined : readCursor(pathname, query);
 }
+
+/** The problem of parameters with a single value that were sent several times. */
+export const repeatedParameters = (names: readonly string[]): Problem =>
+  new ValidationFailed({
+    errors: [...new Set(names)].map((field) => ({ field, message: 'Expected one value' })),
+  });
+
+const propertiesOf = (schema: TSchema): Readonly<Record<string, TSchema>> =>
+  TypeGuard.IsObject(schema) ? schema.properties : {};
 
 function readCursor(pathname: string, query: Record<string, unknown>): Problem | undefined {
   if (typeof query.cursor !== 'string') return undefined;
@@ -52,13 +141,5 @@ function readCursor(pathname: string, query: Record<string, unknown>): Problem |
   }
 }
 
-const schemasOf = (app: AnyElysia): Map<string, RouteSchemas> =>
-  new Map(
-    app.routes.map(({ method, path, hooks }) => [
-      `${method} ${path}`,
-      { body: schemaIn(hooks.body), query: schemaIn(hooks.query) },
-    ]),
-  );
-
-const schemaIn = (schema: unknown): TSchema | undefined =>
-  typeof schema === 'object' && schema !== null ? (schema as TSchema) : undefined;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,6 @@
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
+import { credentialsOf } from '../config/urls';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
@@ -39,11 +40,11 @@ export function mysqlAddress(
     return { host: env.DB_HOST, port: env.DB_PORT, user: env.DB_USER, password: env.DB_PASSWORD, database };
   const url = new URL(databaseUrl);
   return {
-    host: url.hostname,
+    // Without the brackets of an IPv6 address.
+    host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 3306),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
+    ...credentialsOf(databaseUrl),
+    database: decodeURIComponent(url.pathname.slice(1)),
   };
 }
 

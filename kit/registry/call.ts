@@ -1,3 +1,5 @@
+import { isJsonType, mediaTypeOf } from '../text/media-type';
+
 /** Within one network the registry responds in milliseconds; a slow one must not delay the next heartbeat. */
 const CALL_TIMEOUT_MS = 2_000;
 
@@ -35,7 +37,7 @@ export async function callRegistry(
     ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(timeoutMs),
   });
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  const isJson = isJsonType(mediaTypeOf(response.headers.get('content-type')));
   const content: unknown = isJson ? await response.json() : await response.text();
   return { status: response.status, body: content, detail: detailOf(content) };
 }

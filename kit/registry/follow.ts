@@ -3,6 +3,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ServiceChange, ServicesSnapshot, WatcherAnnouncement } from '#contracts/registry';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Logger } from '../core/log';
+import { mediaTypeOf } from '../text/media-type';
 import type { WatcherSession } from './drains';
 
 /** The registry sends a comment at least every 8 s: a stream that is silent for longer is dead. */
@@ -90,7 +91,7 @@ async function watch(url: string, follower: Follower): Promise<void> {
       signal: silence.signal,
     });
     if (response.status === 401) follower.log.error('The registry rejected REGISTRY_TOKEN');
-    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+    const isStream = mediaTypeOf(response.headers.get('content-type')) === 'text/event-stream';
     if (!response.ok || !response.body || !isStream)
       throw new Error(`The registry responded to /watch with ${response.status} and no event stream`);
     for await (const chunk of response.body) {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type Heartbeat, Registered, type Registration } from '#contracts/registry';
 import { backOffMs, sleep } from '../core/back-off';
-
 import type { Runtime } from '../core/runtime';
+import { DependencyUnavailable } from '../errors/problem';
 import { callRegistry, type RegistryResponse } from './call';
 
 /** Spreads the heartbeats of many instances: each interval varies by up to a tenth. */
@@ -58,6 +58,17 @@ export function registerInstance(
   let heartbeatMs = 0;
   let turn = Math.floor(Math.random() * options.urls.length);
   let failures = 0;
+  let rejection: string | undefined;
+
+  // Without it the service's routes are unknown to every gateway, although the process itself works.
+  runtime.dependency({
+    name: 'registration',
+    required: true,
+    async check() {
+      if (rejection !== undefined) throw new DependencyUnavailable({ detail: rejection });
+      return undefined;
+    },
+  });
 
   const url = () => options.urls[turn % options.urls.length] ?? '';
   const call = (path: string, bearer?: string, body?: object) =>
@@ -91,6 +102,7 @@ export function registerInstance(
     call(`/heartbeat/${instanceId}`, bearer, state === undefined ? {} : { state });
 
   function delayAfter({ status, detail }: RegistryResponse): number {
+    rejection = status >= 400 && status < 500 && secret === undefined ? rejectionOf(status) : undefined;
     if (status < 300) return jittered(heartbeatMs);
     if (status === 404 && secret !== undefined) {
       log.warn('The lease is unknown to the registry (restarted, or it has expired); registering again');

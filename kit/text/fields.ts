@@ -1,7 +1,19 @@
 import { FormatRegistry, type StringOptions, type TString, Type } from '@sinclair/typebox';
 import { parseEmail } from './email';
 import { parsePhoneNumber } from './phone';
+import { lineOfText, text } from './schema';
 import { hasUnprintable } from './visible';
+
+/** The schema of a username that is registered: it is part of URLs and mentions. */
+export const newUsername = (): TString =>
+  Type.String({
+    pattern: '^[A-Za-z0-9_]{3,30}$',
+    error: '3 to 30 letters, digits or underscores',
+    examples: ['alice'],
+  });
+
+/** The schema of the name that a person goes by. The events that publish it hold no more than 200 code units. */
+export const displayName = (): TString => lineOfText({ max: 80, maxUnits: 200 });
 
 /** RFC 5321, section 4.5.3.1.3, in characters; `parseEmail` counts the octets. */
 const MAX_EMAIL_UNITS = 254;
@@ -14,6 +26,10 @@ export const emailAddress = (options: StringOptions = {}): TString =>
     examples: ['alice@example.com'],
     ...options,
   });
+
+/** The schema of a username or an email address that is looked up: whether it is one of somebody decides the look-up. */
+export const typedName = (): TString =>
+  text({ max: MAX_EMAIL_UNITS, maxUnits: MAX_EMAIL_UNITS }, { examples: ['alice'] });
 
 /** E.164 has 15 digits; the rest is punctuation and an extension. */
 const MAX_PHONE_NUMBER_UNITS = 40;

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from '../core/ids';
 import type { OpenSpan } from '../core/span';
+import { readTraceparent } from './traceparent';
 
 /** Correlates everything done for one request, across processes. */
 export interface Trace {
@@ -13,7 +14,6 @@ export interface Trace {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 const storage = new AsyncLocalStorage<Trace>();
 
@@ -36,8 +36,7 @@ export interface IncomingTrace {
 export function continueTrace(sent: IncomingTrace): Trace {
   return {
     requestId: sent.requestId && REQUEST_ID.test(sent.requestId) ? sent.requestId : uuidv7(),
-    traceparent:
-      sent.traceparent && TRACEPARENT.test(sent.traceparent) ? sent.traceparent : startTraceparent(),
+    traceparent: readTraceparent(sent.traceparent) ?? startTraceparent(),
   };
 }
 

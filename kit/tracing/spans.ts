@@ -19,7 +19,8 @@ import {
 export function receiveTrace(recorder: SpanRecorder | null, sent: IncomingTrace, mayStart = true): Trace {
   const trace = continueTrace(sent);
   if (recorder === null) return trace;
-  if (trace.traceparent === sent.traceparent) return beginSpan(recorder, trace);
+  const isContinued = sent.traceparent?.slice(3, 52) === trace.traceparent.slice(3, 52);
+  if (isContinued) return beginSpan(recorder, trace);
   if (!mayStart || !recorder.shouldSample(traceIdOf(trace))) return trace;
   return {
     requestId: trace.requestId,

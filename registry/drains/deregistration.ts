@@ -1,7 +1,9 @@
 import type { IncompleteDrain, Instance } from '#contracts/registry';
+import { eventStreamResponse, type StreamContext } from '#kit/http/streams/event-stream-response';
 import { leaseError, requireBearer, requireRegistryToken } from '../access/credentials';
 import type { RegistryDeps } from '../deps';
 import { type DeregisterQuery, parseDurationMs, WatcherUnknown, type WatchQuery } from '../model';
+import { streamOwner } from '../watch/stream-owner';
 import type { DrainProgress } from './drains';
 
 /** The default and the longest wait for a drain: no proxy or process manager waits longer than a minute. */
@@ -48,23 +50,31 @@ function drain(deps: RegistryDeps, instance: Instance, secret: string, timeout: 
   return drains.wait(instance, timeoutMs, renewLease);
 }
 
-/** The event stream of one watcher; an acknowledging watcher receives its token first. */
+/**
+ * Responds with the event stream of one watcher; an acknowledging watcher receives its token first.
+ *
+ * @throws TooManyStreams, StreamShareExceeded, CredentialsMissing
+ */
 export function watch(
-  { watchers, drains, token: registryToken }: RegistryDeps,
+  deps: RegistryDeps,
   { acknowledges }: WatchQuery,
   bearer: string | undefined,
-  lastEventId: string | null,
-): ReadableStream<Uint8Array> {
-  if (!acknowledges) return watchers.open(lastEventId);
+  context: StreamContext,
+): Response {
+  const { watchers, drains } = deps;
   // Drains wait for acknowledging watchers: not every client that can reach this port may delay them.
-  requireRegistryToken(registryToken, bearer);
-  const { token, end } = drains.connect();
-  try {
-    return watchers.open(lastEventId, { event: 'watcher', data: { token }, ended: end });
-  } catch (failure) {
-    end();
-    throw failure;
-  }
+  if (acknowledges) requireRegistryToken(deps.token, bearer);
+  const owner = streamOwner(context, acknowledges === true && deps.token !== undefined);
+  const lastEventId = context.request.headers.get('last-event-id');
+  return eventStreamResponse(context, owner, deps.streams, (release) => {
+    if (!acknowledges) return watchers.open({ lastEventId, ended: release });
+    const { token, end } = drains.connect();
+    const ended = () => {
+      end();
+      release();
+    };
+    return watchers.open({ lastEventId, greeting: { event: 'watcher', data: { token } }, ended });
+  });
 }
 
 export function acknowledgeDrain(

@@ -1,5 +1,5 @@
 import type { ServiceChange } from '#contracts/registry';
-import { eventFrame } from '#kit/http/sse';
+import { eventFrame } from '#kit/http/streams/sse';
 import type { Table } from '../table/model';
 
 export interface EventFrames {

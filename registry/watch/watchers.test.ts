@@ -4,9 +4,9 @@ import type { ServiceChange } from '#contracts/registry';
 import { DEFAULT_LEASE } from '../table/expiry';
 import { DEFAULT_LIMITS } from '../table/rows';
 import { createTable } from '../table/table';
-import { createWatchers } from './watchers';
+import { createWatchers, type StreamStart } from './watchers';
 
-function setUp(maxWatchers = 10) {
+function setUp() {
   let nowMs = 0;
   const now = () => nowMs;
   const table = createTable({
@@ -17,7 +17,7 @@ function setUp(maxWatchers = 10) {
     limits: DEFAULT_LIMITS,
     sweepMs: 1_000,
   });
-  const watchers = createWatchers(table, { now, maxWatchers });
+  const watchers = createWatchers(table, { now });
   return {
     watchers,
     pass(ms: number) {
@@ -30,6 +30,8 @@ function setUp(maxWatchers = 10) {
     },
   };
 }
+
+const NEW: StreamStart = { lastEventId: null, ended: () => undefined };
 
 /** Reads `count` events from a stream. */
 async function readEvents(stream: ReadableStream<Uint8Array>, count: number): Promise<EventSourceMessage[]> {
@@ -47,8 +49,8 @@ async function readEvents(stream: ReadableStream<Uint8Array>, count: number): Pr
 
 test('a stalled watcher is disconnected and does not delay others', async () => {
   const { watchers, pass, register } = setUp();
-  const stalled = watchers.open(null);
-  const active = watchers.open(null);
+  const stalled = watchers.open(NEW);
+  const active = watchers.open(NEW);
   await readEvents(active, 1);
   register('users');
   expect((await readEvents(active, 1))[0]).toMatchObject({ event: 'change', id: 'test:1' });
@@ -61,7 +63,7 @@ test('a stalled watcher is disconnected and does not delay others', async () => 
 
 test('a slow watcher receives each changed service once, in its present state', async () => {
   const { watchers, register } = setUp();
-  const slow = watchers.open(null);
+  const slow = watchers.open(NEW);
   for (let instance = 0; instance < 50; instance++) register('users');
   register('posts');
   const [snapshot, ...changes] = await readEvents(slow, 3);
@@ -70,17 +72,17 @@ test('a slow watcher receives each changed service once, in its present state', 
   expect((JSON.parse(changes[0]?.data ?? '') as ServiceChange).instances).toHaveLength(50);
 });
 
-test('watchers and long polls share one limit', async () => {
-  const { watchers } = setUp(2);
-  const stream = watchers.open(null);
-  const waiting = watchers.waitForChange(60_000, new AbortController().signal);
-  expect(() => watchers.open(null)).toThrow('Too many watchers');
-  expect(() => watchers.waitForChange(1, new AbortController().signal)).toThrow('Too many watchers');
-  await stream.cancel();
-  expect(watchers.count()).toBe(1);
+test('a stream says when it has ended: its reader left, stalled, or the registry closes', async () => {
+  const { watchers, pass, register } = setUp();
+  const ended: string[] = [];
+  const open = (name: string) => watchers.open({ lastEventId: null, ended: () => void ended.push(name) });
+  await open('left').cancel();
+  open('stalled');
+  register('users');
+  pass(10_001);
+  open('closed');
   watchers.close();
-  await waiting;
-  expect(watchers.count()).toBe(0);
+  expect(ended).toEqual(['left', 'stalled', 'closed']);
 });
 
 test('a long poll whose caller disconnects is released', async () => {

@@ -1,5 +1,4 @@
-import { commentFrame, eventFrame, retryFrame } from '#kit/http/sse';
-import { TooManyWatchers } from '../model';
+import { commentFrame, eventFrame, retryFrame } from '#kit/http/streams/sse';
 import type { Table } from '../table/model';
 import { createEventFrames } from './event-frames';
 
@@ -16,15 +15,17 @@ const BYTES_PER_MS = 250_000;
 const MAX_PAUSE_MS = 1_000;
 const RECONNECT_MS = 1_000;
 
-/** The first event of a stream, and who is notified when the stream ends. */
-export interface Greeting {
-  readonly event: string;
-  readonly data: object;
+/** How a stream begins, and who is notified when it ends. */
+export interface StreamStart {
+  /** `<epoch>:<revision>` to resume from. */
+  readonly lastEventId: string | null;
+  /** The first event. */
+  readonly greeting?: { readonly event: string; readonly data: object } | undefined;
   readonly ended: () => void;
 }
 
 interface Watcher {
-  readonly ended: (() => void) | undefined;
+  readonly ended: () => void;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   /** The revision it was last sent; what came after is looked up when it can read more. */
   sentRevision: number;
@@ -40,9 +41,8 @@ export type Watchers = ReturnType<typeof createWatchers>;
  * whatever has changed since the revision it was last sent, which the table knows.
  *
  * @param options.now monotonic milliseconds
- * @param options.maxWatchers streams and long polls together
  */
-export function createWatchers(table: Table, options: { now: () => number; maxWatchers: number }) {
+export function createWatchers(table: Table, options: { now: () => number }) {
   const { now } = options;
   const encoder = new TextEncoder();
   const eventFrames = createEventFrames(table);
@@ -52,8 +52,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxWa
   let pausedUntilMs = 0;
   let timer: Timer | undefined;
 
-  function open(lastEventId: string | null, greeting?: Greeting): ReadableStream<Uint8Array> {
-    requireCapacity();
+  function open({ lastEventId, greeting, ended }: StreamStart): ReadableStream<Uint8Array> {
     let watcher: Watcher | undefined;
     return new ReadableStream<Uint8Array>({
       start(controller) {
@@ -63,7 +62,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxWa
           sentRevision,
           commentAtMs: nextComment(now()),
           stalledAtMs: undefined,
-          ended: greeting?.ended,
+          ended,
         };
         watchers.add(watcher);
         controller.enqueue(encoder.encode(retryFrame(RECONNECT_MS)));
@@ -84,7 +83,6 @@ export function createWatchers(table: Table, options: { now: () => number; maxWa
 
   /** Resolves when the table has changed, `ms` have passed, or the signal aborts. */
   function waitForChange(ms: number, signal: AbortSignal): Promise<void> {
-    requireCapacity();
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timeout);
@@ -160,15 +158,7 @@ export function createWatchers(table: Table, options: { now: () => number; maxWa
 
   function remove(watcher: Watcher) {
     watchers.delete(watcher);
-    watcher.ended?.();
-  }
-
-  function requireCapacity() {
-    if (watchers.size + waiters.size >= options.maxWatchers)
-      throw new TooManyWatchers({
-        detail: 'Retry after the delay in `Retry-After`.',
-        headers: { 'retry-after': '5' },
-      });
+    watcher.ended();
   }
 
   function close(): void {

@@ -8,6 +8,9 @@ import { registry } from '../../registry/index';
 
 const SERVICES = join(import.meta.dir, '..', '..', 'services');
 
+/** Settings that documents show, by their defaults. */
+const SETTINGS = { maxBytes: 1024 ** 3 };
+
 export interface DescribedApp {
   /** Of the service. */
   readonly name: string;
@@ -27,7 +30,7 @@ async function serviceApp(name: string): Promise<AnyElysia> {
   const exported: Record<string, unknown> = await import(join(SERVICES, name, 'index.ts'));
   const create = Object.values(exported).find((value) => typeof value === 'function');
   if (typeof create !== 'function') throw new Error(`services/${name}/index.ts exports no app`);
-  return create(standIn({ runtime: idleRuntime(name) }), standIn());
+  return create(standIn({ runtime: idleRuntime(name), ...SETTINGS }), standIn());
 }
 
 /** The registry's app, likewise. */

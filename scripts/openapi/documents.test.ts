@@ -71,6 +71,7 @@ test('bodies and responses are JSON only, unless the operation is about somethin
     for (const type of contents.flat()) others.add(`${method.toUpperCase()} ${path} ${type}`);
   }
   expect([...others].sort()).toEqual([
+    'GET /archives/exports/{id}/file application/zip',
     'GET /files/{id}/content */*',
     'GET /files/{id}/content/{size} image/gif',
     'GET /files/{id}/content/{size} image/jpeg',
@@ -82,11 +83,14 @@ test('bodies and responses are JSON only, unless the operation is about somethin
     'GET /posts/stream text/event-stream',
     'GET /resumes/{id} text/html',
     'PATCH /files/tus/{id} application/offset+octet-stream',
+    'POST /archives/imports application/zip',
     'POST /auth/introspect application/x-www-form-urlencoded',
     'POST /auth/revoke application/x-www-form-urlencoded',
     'POST /files/upload multipart/form-data',
     'POST /files/upload/avatar multipart/form-data',
     'POST /files/{id}/versions multipart/form-data',
+    'POST /mails/unsubscribe application/x-www-form-urlencoded',
+    'POST /mails/unsubscribe multipart/form-data',
     'POST /mails/unsubscribe text/html',
   ]);
 });

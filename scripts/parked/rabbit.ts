@@ -1,4 +1,5 @@
 import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import { brokerCredentials } from '#kit/messaging/rabbit/client';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
 import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
@@ -101,7 +102,7 @@ async function withConnection<Result>(
   url: string,
   work: (connection: ChannelModel) => Promise<Result>,
 ): Promise<Result> {
-  const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS });
+  const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) });
   connection.on('error', () => undefined);
   try {
     return await work(connection);

@@ -1,29 +1,29 @@
-import { until } from '../../infra/processes';
+import { untilStalled } from '../../infra/processes';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 
 /**
  * Waits until the gateway lists every one of `services` as up.
  *
- * @returns the services that are missing at the timeout or when the signal aborts; empty on success
+ * @param options.stallMs how long to wait for the next service; a busy machine starts one after the other
+ * @returns the services that are missing when nothing happens any more or the signal aborts; empty on success
  */
 export async function waitForGateway(options: {
   url: string;
   services: readonly string[];
-  timeoutMs: number;
+  stallMs: number;
   /** True when the services cannot become ready any more. */
   isFailed: () => boolean;
   signal: AbortSignal;
 }): Promise<string[]> {
   let missing = [...options.services];
-  await until(
+  await untilStalled(
     async () => {
       const up = await servicesBehind(options.url);
       missing = options.services.filter((name) => !up.has(name));
       return (up.size > 0 && missing.length === 0) || options.isFailed();
     },
-    options.timeoutMs,
-    options.signal,
+    { progress: () => missing.join(), stallMs: options.stallMs, signal: options.signal },
   );
   return missing;
 }

@@ -1,16 +1,14 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { prettyFactory } from 'pino-pretty';
-import { rotateLog } from '../../infra/child';
+import { MAX_LOG_BYTES, openLog, rotateLog } from '../../infra/log-files';
 
-/** A log file of this size is rotated; one rotated file is retained. */
-const MAX_FILE_BYTES = 20 * 1024 * 1024;
 /** Longer lines are split. */
 const MAX_LINE_LENGTH = 64 * 1024;
 
 /** Opens a log file of bounded size; each run starts a new file. */
-export function openProcessLog(file: string, maxBytes = MAX_FILE_BYTES) {
+export function openProcessLog(file: string, maxBytes = MAX_LOG_BYTES) {
   rotateLog(file);
-  let descriptor = openSync(file, 'a');
+  let descriptor = openLog(file);
   let written = 0;
   return {
     writeLine(line: string) {
@@ -19,7 +17,7 @@ export function openProcessLog(file: string, maxBytes = MAX_FILE_BYTES) {
       if (written < maxBytes) return;
       closeSync(descriptor);
       rotateLog(file);
-      descriptor = openSync(file, 'a');
+      descriptor = openLog(file);
       written = 0;
     },
     close: () => closeSync(descriptor),

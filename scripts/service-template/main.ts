@@ -1,5 +1,6 @@
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
@@ -10,7 +11,7 @@ const env = readEnv({
   ...serviceFields(6999),
   ...mysqlFields,
   EXAMPLE_ITEMS_DB_NAME: text('rookery_example_items'),
-  EXAMPLE_ITEMS_DATABASE_URL: optionalText(),
+  EXAMPLE_ITEMS_DATABASE_URL: optionalDatabaseUrl(),
 });
 
 const { runtime, rabbit, tokens } = await startService('example-items', env);

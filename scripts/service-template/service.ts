@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Executor } from '#kit/mysql/database';
 import type { ExampleItemsDeps } from './deps';
@@ -31,7 +32,7 @@ export async function listItems(
   caller: Caller,
   query: PageQuery,
 ): Promise<Page<Item>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listItems(deps.database, {
     ownerId: caller.id,
     beforeId: after?.[0] ?? null,

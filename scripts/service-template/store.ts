@@ -29,7 +29,7 @@ export async function listItems(
   request: { ownerId: string; beforeId: string | null; limit: number },
 ): Promise<ItemRow[]> {
   const { ownerId, beforeId, limit } = request;
-  const older = beforeId === null || !isUuid(beforeId) ? undefined : lt(items.id, beforeId);
+  const older = beforeId === null ? undefined : lt(items.id, beforeId);
   return database
     .select()
     .from(items)

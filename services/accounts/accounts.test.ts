@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { Problem } from '#kit/errors/problem';
-import { encodeCursor, InvalidCursor } from '#kit/http/lists/pagination';
+import { bindCursor, encodeCursor, InvalidCursor } from '#kit/http/lists/cursor';
 import { routeClaims } from '#kit/http/route-claims';
 import { type Holder, startAccounts } from '../../tests/support/accounts';
 import { eventually } from '../../tests/support/eventually';
+import { exportAll, recordsIn } from '../../tests/support/portability';
+import { accountsPortability } from './portability';
 import { closeAccountsOf, openAccount } from './service';
 import { expireTransactions } from './transactions';
 import { usernameOf } from './users';
@@ -246,10 +248,10 @@ describe('an account', () => {
       cursor = body.next_cursor;
     } while (cursor !== null);
     expect(amounts).toEqual(['5.00', '4.00', '3.00', '2.00', '1.00']);
-    for (const foreign of ['x', '1e3', '-1', '0x10', '1 or 1=1', '9'.repeat(30)]) {
+    for (const foreign of ['x', '01', '1e3', '-1', '0x10', '1 or 1=1', '9'.repeat(30)]) {
       const { status } = await call(
         'GET',
-        `/accounts/${ada.accountId}/entries?cursor=${encodeCursor([foreign])}`,
+        `/accounts/${ada.accountId}/entries?cursor=${bindCursor(`/accounts/${ada.accountId}/entries`, encodeCursor([foreign]))}`,
         {
           authorization: ada.authorization,
         },
@@ -418,4 +420,21 @@ test('a route without a valid token returns 401, a deposit without the permissio
     authorization: ada.authorization,
   });
   expect(status).toBe(403);
+});
+
+test('an export has all accounts of a person with all their entries', async () => {
+  const [ada, bela] = [await service.holder('1000.00'), await service.holder()];
+  await openAccount(deps, ada.id, 'USD');
+  await Promise.all(Array.from({ length: 100 }, () => send(ada, bela, '1.00')));
+  const records = recordsIn(await exportAll(accountsPortability(deps), ada.id));
+  expect(records.accounts?.map(({ currency, balance }) => [currency, balance])).toEqual([
+    ['EUR', '900.00'],
+    ['USD', '0.00'],
+  ]);
+  expect(new Set(records.entries?.map(({ id }) => id)).size).toBe(101);
+  expect(records.entries?.at(-1)).toMatchObject({ account_id: ada.accountId, amount: '1000.00' });
+  expect(recordsIn(await exportAll(accountsPortability(deps), Bun.randomUUIDv7()))).toEqual({
+    accounts: [],
+    entries: [],
+  });
 });

@@ -1,13 +1,15 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { keysFromAuth } from '#kit/auth/tokens';
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { minorDigitsOf } from '#kit/money/amounts';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { accounts } from '.';
 import { accountsGrpc } from './grpc';
+import { accountsPortability } from './portability';
 import { subscribe } from './subscriptions';
 import { expireTransactions } from './transactions';
 
@@ -15,7 +17,7 @@ const env = readEnv({
   ...serviceFields(5600),
   ...mysqlFields,
   ACCOUNTS_DB_NAME: text('rookery_accounts'),
-  ACCOUNTS_DATABASE_URL: optionalText(),
+  ACCOUNTS_DATABASE_URL: optionalDatabaseUrl(),
   ACCOUNTS_CURRENCY: text('EUR'),
 });
 
@@ -40,4 +42,7 @@ const deps = {
 trimIdempotencyKeys(runtime, database);
 expireTransactions(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: accounts(deps), grpc: [accountsGrpc(deps)] });
+await serveService(runtime, env, {
+  app: accounts(deps),
+  grpc: [accountsGrpc(deps), accountsPortability(deps)],
+});

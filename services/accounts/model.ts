@@ -4,7 +4,8 @@ import { Currency } from '#contracts/money';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
-import { lineOfText, text } from '#kit/text/schema';
+import { newPassword } from '#kit/text/password';
+import { lineOfText } from '#kit/text/schema';
 
 export const AccountNotFound = defineProblem('account.not-found', 404, 'Account not found');
 export const AccountClosed = defineProblem('account.closed', 409, 'Account closed');
@@ -59,7 +60,7 @@ export const PhoneRegistration = Type.Object({
     examples: ['+49 30 123456'],
   }),
   // The rule of the users service, which stores it.
-  password: text({ min: 8, max: 256, maxUnits: 4_096 }),
+  password: newPassword(),
   date_of_birth: calendarDate({ from: '1900-01-01', until: 'today' }),
 });
 export type PhoneRegistration = Static<typeof PhoneRegistration>;

@@ -2,7 +2,8 @@ import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
 import { Forbidden, ValidationFailed } from '#kit/errors/problem';
 import { checkedPages } from '#kit/http/lists/checked-pages';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
+import { integerKey } from '#kit/http/lists/keys';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { isCurrency } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
 import type { AccountsDeps } from './deps';
@@ -12,7 +13,6 @@ import * as store from './store';
 import { accountView, entryView } from './views';
 
 const entryPages = checkedPages(Entry);
-const ENTRY_ID = /^[0-9]{1,15}$/;
 
 /**
  * Opens an account, or returns the owner's existing one in this currency.
@@ -75,8 +75,7 @@ export async function listEntries(
   const account = await requireAccount(deps, accountId);
   if (!mayReadBalances(account, caller))
     throw new Forbidden({ detail: 'Only the owner may list the entries of an account.' });
-  const { limit, after } = readPageQuery<[string]>(query, 1);
-  if (after !== null && !ENTRY_ID.test(after[0])) throw new InvalidCursor();
+  const { limit, after } = readPageQuery(query, [integerKey]);
   const rows = await store.listEntries(deps.database, {
     accountId,
     beforeId: after?.[0] ?? null,

@@ -28,6 +28,10 @@ export async function findAccountOf(
   return row;
 }
 
+/** The accounts of a user, one per currency. */
+export const listAccountsOf = (executor: Executor, ownerId: string): Promise<AccountRow[]> =>
+  executor.select().from(accounts).where(eq(accounts.ownerId, ownerId)).orderBy(asc(accounts.id));
+
 /** Inserts an account unless it exists. The world account has no overdraft limit. */
 export async function insertAccount(executor: Executor, ownerId: string, currency: string): Promise<void> {
   await executor

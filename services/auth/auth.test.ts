@@ -5,7 +5,9 @@ import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { createGrpcClient } from '#kit/grpc/client';
 import { routeClaims } from '#kit/http/route-claims';
 import { startIdentity } from '../../tests/support/identity';
+import { exportAll, recordsIn } from '../../tests/support/portability';
 import { uniqueName } from '../../tests/support/servers';
+import { authPortability } from './portability';
 import { credentials, refreshTokens, sessions } from './schema';
 import { sweepBatch } from './sweep';
 
@@ -402,4 +404,16 @@ test('every route declares its access rule and rejects unauthenticated requests'
     if (auth === 'public') continue;
     expect((await callAuth(method, path.replace(':id', 'x'))).status).toBe(401);
   }
+});
+
+test('an export has the sessions of a person, also ended ones, and no secret', async () => {
+  const { username, id, authorization } = await join();
+  await signIn(username);
+  await callAuth('POST', '/auth/logout', { authorization });
+  const exported = await exportAll(authPortability(authDeps), id);
+  const own = recordsIn(exported).sessions ?? [];
+  expect(own).toHaveLength(2);
+  expect(own.filter(({ ended_at }) => ended_at !== null)).toHaveLength(1);
+  const stored = await authDeps.database.select().from(refreshTokens);
+  for (const { hash } of stored) expect(JSON.stringify(exported)).not.toContain(hash);
 });

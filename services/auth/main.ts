@@ -2,8 +2,9 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealer } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
-import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { createGrpcClient } from '#kit/grpc/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
@@ -17,6 +18,7 @@ import { createBackgroundQueue } from './background-queue';
 import { maintainEmailKeys } from './credentials/email-keys';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys/key-ring';
+import { authPortability } from './portability';
 import { deriveRefreshSecret } from './sessions/refresh-tokens';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
@@ -28,10 +30,10 @@ const env = readEnv({
   ...mysqlFields,
   ...redisFields,
   AUTH_DB_NAME: text('rookery_auth'),
-  AUTH_DATABASE_URL: optionalText(),
+  AUTH_DATABASE_URL: optionalDatabaseUrl(),
   JWT_EXPIRES_MINUTES: integer(60, { min: 1, max: 1_440 }),
   SIGN_INS_PER_ADDRESS: integer(25, { min: 1, max: 1_000_000 }),
-  PUBLIC_URL: url('http://127.0.0.1:8080'),
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
 });
 const internalSecret = env.INTERNAL_SECRET;
 
@@ -68,4 +70,4 @@ const deps = {
 await maintainEmailKeys(deps);
 subscribe(deps, rabbit);
 sweepExpired(deps);
-await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps)] });
+await serveService(runtime, env, { app: auth(deps), grpc: [authGrpc(deps), authPortability(deps)] });

@@ -1,6 +1,7 @@
 import { tokenSettings } from '#kit/auth/tokens';
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
 import { createKeyRing } from './keys/key-ring';
@@ -12,7 +13,7 @@ const env = readEnv({
   ...mysqlFields,
   ...tokenFields,
   AUTH_DB_NAME: text('rookery_auth'),
-  AUTH_DATABASE_URL: optionalText(),
+  AUTH_DATABASE_URL: optionalDatabaseUrl(),
 });
 
 const runtime = await startProcess('rotate-keys', env);

@@ -6,8 +6,10 @@ import { outbox } from '#kit/messaging/tables';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { startAccounts } from '../../tests/support/accounts';
 import { callerOf } from '../../tests/support/call';
+import { exportAll, recordsIn } from '../../tests/support/portability';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { billing } from '.';
+import { billingPortability } from './portability';
 import { invoices } from './schema';
 import { billPayment } from './service';
 import { anonymizeInvoices } from './store';
@@ -209,4 +211,12 @@ describe('a payment that succeeded', () => {
 test('every route requires a valid token', async () => {
   for (const { method, path } of routeClaims(app))
     expect([path, (await call(method, path.replace(':id', uuidv7()))).status]).toEqual([path, 401]);
+});
+
+test('an export has all invoices of a person', async () => {
+  const { id, authorization } = await accounts.holder();
+  const created = [await create(authorization), await create(authorization)];
+  expect(recordsIn(await exportAll(billingPortability(deps), id))).toEqual({
+    invoices: created.map(({ body }) => body).reverse(),
+  });
 });

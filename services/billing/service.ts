@@ -6,6 +6,7 @@ import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { checkedPages } from '#kit/http/lists/checked-pages';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { formatAmount, parseAmount } from '#kit/money/amounts';
@@ -14,6 +15,7 @@ import { normalizeText } from '#kit/text/identity';
 import type { BillingDeps } from './deps';
 import { Invoice, InvoiceNotFound, type NewInvoice } from './model';
 import * as store from './store';
+import { invoiceView } from './views';
 
 const invoicePages = checkedPages(Invoice);
 
@@ -62,7 +64,7 @@ export async function listInvoices(
   caller: Caller,
   query: PageQuery,
 ): Promise<Page<Invoice>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listInvoices(deps.database, {
     userId: caller.id,
     beforeId: after?.[0] ?? null,
@@ -177,16 +179,3 @@ async function requireFound(found: Promise<store.InvoiceRow | undefined>): Promi
   if (invoice === undefined) throw new InvoiceNotFound();
   return invoice;
 }
-
-const invoiceView = (invoice: store.InvoiceRow): Invoice => ({
-  id: invoice.id,
-  number: invoice.number,
-  user_id: invoice.userId,
-  payment_id: invoice.paymentId,
-  status: invoice.state,
-  amount: formatAmount(invoice.amount, invoice.currency),
-  currency: invoice.currency,
-  lines: invoice.lines.map(({ description, amount }) => ({ description, amount })),
-  created_at: invoice.createdAt.toISOString(),
-  paid_at: invoice.paidAt?.toISOString() ?? null,
-});

@@ -87,12 +87,7 @@ export async function listInvoices(
   return executor
     .select()
     .from(invoices)
-    .where(
-      and(
-        eq(invoices.userId, userId),
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(invoices.id, beforeId),
-      ),
-    )
+    .where(and(eq(invoices.userId, userId), beforeId === null ? undefined : lt(invoices.id, beforeId)))
     .orderBy(desc(invoices.id))
     .limit(limit);
 }

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { uuidv7 } from '#kit/core/ids';
 import { enterRoom, person, startChat } from '../../tests/support/chat';
 import { eventually } from '../../tests/support/eventually';
+import { exportAll, recordsIn } from '../../tests/support/portability';
 import { eraseUser } from './erasure';
 import { addMembers } from './members/store';
+import { chatPortability } from './portability';
 import { findRoom } from './rooms/store';
+import { messages } from './schema';
 
 let chat: Awaited<ReturnType<typeof startChat>>;
 /** Two instances. */
@@ -586,4 +590,31 @@ test('the gateway proxies WebSockets at /ws and at /chat/ws', async () => {
   expect(
     (await call(gateway.url, 'GET', `/chat/rooms/${room}/info`)).body.active_connections,
   ).toBeGreaterThan(0);
+});
+
+test('an export has the rooms and all messages of a person, without deleted ones', async () => {
+  const [ada, bob] = [await person('ada_exports'), await person('bob_exports')];
+  const room = newRoom();
+  await call(one, 'POST', '/rooms', { body: { name: room, private: true }, headers: ada.headers });
+  const talker = await enterRoom(one, room, { headers: ada.headers });
+  const stranger = await enterRoom(one, newRoom(), { headers: bob.headers });
+  for (const text of ['first', 'deleted']) talker.say(text);
+  stranger.say('of another');
+  const { id } = await talker.got('message', ({ message }) => message === 'deleted');
+  await call(one, 'DELETE', `/rooms/${room}/messages/${id}`, { headers: ada.headers });
+  const { database } = chat.storage;
+  const row = await findRoom(database, room);
+  if (row === undefined) throw new Error('the room does not exist');
+  const more = { roomId: row.id, senderId: ada.id, username: ada.username, sentAt: new Date(0) };
+  await database
+    .insert(messages)
+    .values(
+      Array.from({ length: 100 }, (_, index) => ({ ...more, seq: 100 + index, id: uuidv7(), message: 'x' })),
+    );
+  const records = recordsIn(await exportAll(chatPortability({ database }), ada.id));
+  expect(records.rooms).toMatchObject([{ name: room, private: true, is_owner: true }]);
+  expect(new Set(records.messages?.map((message) => message.seq)).size).toBe(101);
+  expect(records.messages?.[0]).toMatchObject({ room, message: 'first', user: { id: ada.id } });
+  talker.close();
+  stranger.close();
 });

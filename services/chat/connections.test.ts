@@ -133,6 +133,7 @@ test('connections beyond the limit per user, or per address of anonymous clients
   const limited = await chat.start({
     CHAT_CONNECTIONS_PER_PERSON: '2',
     CHAT_CONNECTIONS_PER_ADDRESS: '3',
+    CHAT_ANONYMOUS_CONNECTIONS: '5',
   });
   const [ada, bob] = await Promise.all([person('ada'), person('bob')]);
   const enter = (headers: Record<string, string> = {}) => enterRoom(limited.url, 'crowded', { headers });
@@ -150,6 +151,19 @@ test('connections beyond the limit per user, or per address of anonymous clients
   for (let count = 0; count < 3; count++) await stays(from('203.0.113.7'));
   expect(await (await enter(from('203.0.113.7'))).closed).toBe(3504);
   await stays(from('203.0.113.8'));
+  // Anonymous clients together leave room for users.
+  await stays(from('203.0.113.9'));
+  const full = await fetch(`${limited.url}/ws/crowded`, {
+    headers: {
+      ...from('203.0.113.10'),
+      upgrade: 'websocket',
+      connection: 'Upgrade',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    },
+  });
+  expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
+  await stays(bob.headers);
   const metrics = await (await fetch(`${limited.url}/metrics`)).text();
   expect(metrics).toMatch(/^chat_connections_ended_total\{code="3504"\} 2$/m);
   first?.close();

@@ -1,7 +1,7 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
+import type { StreamShares } from '#kit/http/streams/shares';
 import type { Database } from '#kit/mysql/database';
-import type { ConnectionLimits } from './connections/limits';
 import type { OriginRule } from './connections/rules';
 import type { RoomRegistry } from './live/room-registry';
 import type { MessageClient } from './messages/client-scope';
@@ -18,8 +18,8 @@ export interface ChatDeps {
   /** Whether rooms may be read and joined without authentication. */
   readonly anonymous: boolean;
   readonly origins: OriginRule;
-  readonly maxConnections: number;
-  readonly connectionLimits: ConnectionLimits;
+  /** The open connections, by their owners. */
+  readonly shares: StreamShares;
   /** Whose client ids are unique among each other, as a UUID. */
   readonly clientScope: (client: MessageClient, text: string) => string;
   readonly messagesPerSecond: number;

@@ -1,11 +1,12 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
+import { createStreamShares } from '#kit/http/streams/shares';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { chat } from '.';
-import { createConnectionLimits } from './connections/limits';
 import type { ChatDeps } from './deps';
 import { messageFrame } from './live/frames';
 import { openRoomRegistry } from './live/room-registry';
@@ -13,6 +14,7 @@ import { createUserResolver } from './members/user-resolver';
 import { backfillClientKeys } from './messages/backfill';
 import { createClientScopes } from './messages/client-scope';
 import { createMessageWriter } from './messages/writer';
+import { chatPortability } from './portability';
 import { deleteUnusedRoomsPeriodically } from './rooms/clean-up';
 import { subscribe } from './subscriptions';
 
@@ -21,10 +23,11 @@ const env = readEnv({
   ...mysqlFields,
   ...redisFields,
   CHAT_DB_NAME: text('rookery_chat'),
-  CHAT_DATABASE_URL: optionalText(),
+  CHAT_DATABASE_URL: optionalDatabaseUrl(),
   CHAT_ALLOW_ANONYMOUS: flag(false),
   CHAT_ALLOWED_ORIGINS: optionalText(),
   CHAT_MAX_CONNECTIONS: integer(10_000, { min: 1, max: 1_000_000 }),
+  CHAT_ANONYMOUS_CONNECTIONS: integer(5_000, { min: 0, max: 1_000_000 }),
   CHAT_CONNECTIONS_PER_PERSON: integer(20, { min: 1, max: 1_000_000 }),
   CHAT_CONNECTIONS_PER_ADDRESS: integer(100, { min: 1, max: 1_000_000 }),
   CHAT_MESSAGES_PER_SECOND: integer(20, { min: 1, max: 10_000 }),
@@ -58,9 +61,10 @@ const deps: ChatDeps = {
     allowed: (env.CHAT_ALLOWED_ORIGINS ?? '').split(',').map((origin) => origin.trim()),
     loopback: !runtime.production,
   },
-  maxConnections: env.CHAT_MAX_CONNECTIONS,
-  connectionLimits: createConnectionLimits({
-    perUser: env.CHAT_CONNECTIONS_PER_PERSON,
+  shares: createStreamShares({
+    maximum: env.CHAT_MAX_CONNECTIONS,
+    anonymous: env.CHAT_ANONYMOUS_CONNECTIONS,
+    perPerson: env.CHAT_CONNECTIONS_PER_PERSON,
     perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
   }),
   clientScope: createClientScopes(env.INTERNAL_SECRET),
@@ -69,4 +73,4 @@ const deps: ChatDeps = {
 };
 deleteUnusedRoomsPeriodically(deps);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: chat(deps), drain: live.drain });
+await serveService(runtime, env, { app: chat(deps), grpc: [chatPortability(deps)], drain: live.drain });

@@ -10,6 +10,7 @@ import type { LikesDeps } from './deps';
 import { likesGrpc } from './grpc';
 import { createOriginalsLookup } from './original-posts';
 import { createPersonLookup } from './people';
+import { likesPortability } from './portability';
 import { createPostCheck } from './post-check';
 import { relayRedisOutbox } from './redis-outbox';
 import { KEY_PREFIX } from './store';
@@ -44,4 +45,7 @@ const deps: LikesDeps = {
   tokens,
 };
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: likes(deps), grpc: [likesGrpc(deps)] });
+await serveService(runtime, env, {
+  app: likes(deps),
+  grpc: [likesGrpc(deps), likesPortability({ storage, timelines })],
+});

@@ -1,6 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
+import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
+
+/** Of an archive: a like of a new post is accepted, and withdrawn later. */
+export const LikedPostNotFound = defineProblem('post.not-found', 404, 'Post not found');
 
 export const PostId = Type.String({
   pattern: '^[1-9][0-9]{0,15}$',

@@ -2,7 +2,8 @@ import { LikeWithdrawn } from '#contracts/events/likes';
 import { LikeValidate } from '#contracts/jobs/likes';
 import type { Caller } from '#kit/auth/caller';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import { InvalidCursor, type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
+import { integerKey } from '#kit/http/lists/keys';
+import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { LikesDeps } from './deps';
 import type { Like, PopularQuery, PostLikes } from './model';
 import { requirePostId } from './post-id';
@@ -112,9 +113,8 @@ export async function readPopular(deps: LikesDeps, query: PopularQuery): Promise
 }
 
 export async function listLikes(deps: LikesDeps, username: string, query: PageQuery): Promise<Page<Like>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [integerKey]);
   const beforeMs = after === null ? null : Number(after[0]);
-  if (beforeMs !== null && !Number.isSafeInteger(beforeMs)) throw new InvalidCursor();
   const userId = await deps.findPerson(username);
   const likes = await store.listLikesOf(deps.storage, { userId, beforeMs, limit: limit + 1 });
   return toPage(

@@ -90,6 +90,27 @@ export async function listLikesOf(
   return likes.map(({ value, score }) => ({ postId: value, likedAtMs: score }));
 }
 
+/** The posts a person likes, oldest like first. @param request.afterMs the time of the last like of the previous page */
+export async function exportLikesOf(
+  { redis, prefix }: LikesStorage,
+  request: { userId: string; afterMs: number | null; limit: number },
+): Promise<{ postId: string; likedAtMs: number }[]> {
+  const { userId, afterMs, limit } = request;
+  const after = afterMs === null ? '-inf' : `(${afterMs}`;
+  const page = { BY: 'SCORE', LIMIT: { offset: 0, count: limit } } as const;
+  const likes = await withReply(redis.zRangeWithScores(`${prefix}:person:${userId}`, after, '+inf', page));
+  return likes.map(({ value, score }) => ({ postId: value, likedAtMs: score }));
+}
+
+/** Adds a like with the time at which it was given, of which its author is not notified. @returns false for a repeat */
+export async function importLike(
+  storage: LikesStorage,
+  like: { postId: string; userId: string; likedAtMs: number },
+): Promise<boolean> {
+  const [added] = await runScript(storage, scripts.IMPORT_LIKE, like.postId, like.userId, like.likedAtMs);
+  return added === '1';
+}
+
 /** Removes all likes of a person, and the record of notifications from and to them. Idempotent. */
 export async function erasePerson(storage: LikesStorage, userId: string, nowMs: number): Promise<void> {
   while ((await runScript(storage, scripts.ERASE_PERSON, userId, nowMs, ERASURE_BATCH))[0] !== '0');

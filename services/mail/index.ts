@@ -17,8 +17,6 @@ export const mail = (deps: MailDeps) =>
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
         schemas: model,
         tags: { Mail: 'Mails, their delivery and unsubscription.' },
-        // RFC 8058: mail clients post one-click unsubscription as either kind of form.
-        mediaTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
       }),
     )
     .use(access(deps.tokens, deps.verifyService))
@@ -76,6 +74,7 @@ export const mail = (deps: MailDeps) =>
       {
         public: true,
         ...byToken,
+        body: model.OneClick,
         ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail', { responses: { 200: htmlPage() } }),
       },
     );

@@ -7,6 +7,8 @@ import { routeClaims } from '#kit/http/route-claims';
 import { outbox } from '#kit/messaging/tables';
 import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
+import { exportAll, recordsIn } from '../../tests/support/portability';
+import { mailPortability } from './portability';
 import { mails } from './schema';
 import { deleteMailsOfUser } from './service';
 import { deleteOlderThan } from './store';
@@ -275,4 +277,13 @@ test('mails of an erased user and mails past their retention are deleted', async
   const old = new Date((present?.createdAt.getTime() ?? 0) - 91 * 24 * 60 * 60_000);
   await database.update(mails).set({ createdAt: old }).where(eq(mails.id, other.mail_id));
   expect(await deleteOlderThan(database, 90, 1_000)).toBe(1);
+});
+
+test('an export has the mails to a person, without their content', async () => {
+  const userId = newId();
+  const { body } = await queue({ to: { user_id: userId }, content: notification() });
+  await queue({ to: { user_id: newId() }, content: notification() });
+  expect(recordsIn(await exportAll(mailPortability(deps), userId))).toEqual({
+    mails: [(await call('GET', `/mails/${body.id}`, { authorization: operator })).body],
+  });
 });

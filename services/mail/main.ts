@@ -1,13 +1,15 @@
 import { createSealer } from '#kit/auth/sealing';
 import { createServiceTokenVerifier } from '#kit/auth/service-token';
-import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { mail } from '.';
 import type { MailDeps } from './deps';
 import { mailGrpc } from './grpc';
+import { mailPortability } from './portability';
 import { deleteOldMailsPeriodically } from './service';
 import { subscribe } from './subscriptions';
 
@@ -18,9 +20,9 @@ const env = readEnv({
   ...serviceFields(6100),
   ...mysqlFields,
   MAIL_DB_NAME: text('rookery_mail'),
-  MAIL_DATABASE_URL: optionalText(),
+  MAIL_DATABASE_URL: optionalDatabaseUrl(),
   MAILS_KEPT_DAYS: integer(90, { min: 1, max: 3650 }),
-  PUBLIC_URL: url('http://127.0.0.1:8080'),
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
 });
 
 const { runtime, rabbit, tokens } = await startService('mail', env);
@@ -41,4 +43,4 @@ const deps: MailDeps = {
 };
 deleteOldMailsPeriodically(deps, env.MAILS_KEPT_DAYS);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: mail(deps), grpc: [mailGrpc(deps)] });
+await serveService(runtime, env, { app: mail(deps), grpc: [mailGrpc(deps), mailPortability(deps)] });

@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { MailRequested } from '#contracts/events/mail';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
+import { inMediaTypes } from '#kit/http/body/read-body';
 import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
 import { text } from '#kit/text/schema';
@@ -51,12 +52,20 @@ export const MailPage = PageOf(Mail);
 export const MailQuery = Type.Composite([
   PageQuery,
   Type.Object({
-    to: Type.Optional(Type.String({ minLength: 1, maxLength: 254, description: 'An address or a user id' })),
+    to: Type.Optional(text({ max: 254, maxUnits: 254 }, { description: 'An address or a user id' })),
   }),
 ]);
 export type MailQuery = Static<typeof MailQuery>;
 
 export const MailParams = Type.Object({ id: Type.String({ maxLength: 36 }) });
+/** RFC 8058, section 3.1: mail clients post this pair, as either kind of form; the page of the link posts nothing. */
+export const OneClick = Type.Optional(
+  inMediaTypes(
+    Type.Object({ 'List-Unsubscribe': Type.Optional(Type.Literal('One-Click')) }),
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+  ),
+);
 export const UnsubscribeQuery = Type.Object({ token: Type.String({ maxLength: 1_000 }) });
 
 /** The worker's request to send a mail. */

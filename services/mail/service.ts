@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { isUuid, uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
@@ -19,6 +20,7 @@ import {
   UnsubscribeLinkInvalid,
 } from './model';
 import * as store from './store';
+import { mailView } from './views';
 
 /** Stores a mail and the message for the worker, or neither. Idempotent by event, template and recipient. */
 export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
@@ -49,23 +51,23 @@ export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
     return mail;
   });
   deps.outbox.wake();
-  return viewOf(queued);
+  return mailView(queued);
 }
 
 export async function readMail(deps: MailDeps, id: string): Promise<Mail> {
   const row = isUuid(id) ? await store.findMail(deps.database, id) : undefined;
   if (row === undefined) throw new MailNotFound();
-  return viewOf(row);
+  return mailView(row);
 }
 
 export async function listMails(deps: MailDeps, query: MailQuery): Promise<Page<Mail>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listMails(deps.database, {
     to: query.to,
     beforeId: after?.[0] ?? null,
     limit: limit + 1,
   });
-  return toPage(rows, limit, (row) => [row.id], viewOf);
+  return toPage(rows, limit, (row) => [row.id], mailView);
 }
 
 export type Decision =
@@ -186,19 +188,3 @@ async function unsubscribeUrl(deps: MailDeps, addressHash: Buffer, category: str
 }
 
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
-
-const viewOf = (row: store.MailRow): Mail => ({
-  id: row.id,
-  event_id: row.eventId,
-  template: row.template,
-  user_id: row.userId,
-  address: row.address,
-  name: row.name,
-  subject: row.subject,
-  category: row.category,
-  status: row.status,
-  attempts: row.attempts,
-  reason: row.reason,
-  created_at: row.createdAt.toISOString(),
-  sent_at: row.sentAt?.toISOString() ?? null,
-});

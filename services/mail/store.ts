@@ -108,7 +108,7 @@ export async function listMails(
     .where(
       and(
         to === undefined ? undefined : (user ?? inArray(mails.addressKey, keysOf(to))),
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(mails.id, beforeId),
+        beforeId === null ? undefined : lt(mails.id, beforeId),
       ),
     )
     .orderBy(desc(mails.id))

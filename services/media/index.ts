@@ -25,7 +25,6 @@ export const media = (deps: MediaDeps & { readonly resumable: ResumableHandler }
           'Resumable uploads': 'Uploads by tus 1.0, in parts.',
           Categories: 'A tree of categories for files.',
         },
-        mediaTypes: ['application/json', 'multipart/form-data', 'application/offset+octet-stream'],
         bodyBytes: RESUMABLE_BYTES,
       }),
     )

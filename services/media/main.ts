@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields, storageFields } from '#kit/config/fields';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -11,8 +12,9 @@ import { createFileUrls } from './content/file-urls';
 import type { MediaDeps } from './deps';
 import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
+import { mediaPortability } from './portability';
 import { cleanUpPeriodically } from './processing/clean-up';
-import { openResumableUploads, RESUMABLE_BYTES } from './resumable/service';
+import { openResumableUploads } from './resumable/service';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
@@ -20,9 +22,9 @@ const env = readEnv({
   ...mysqlFields,
   ...storageFields,
   MEDIA_DB_NAME: text('rookery_media'),
-  MEDIA_DATABASE_URL: optionalText(),
+  MEDIA_DATABASE_URL: optionalDatabaseUrl(),
   MEDIA_QUOTA_MB: integer(1_024, { min: 1, max: 1_048_576 }),
-  PUBLIC_URL: url('http://127.0.0.1:8080'),
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
 });
 
 const { runtime, rabbit, tokens } = await startService('media', env);
@@ -49,7 +51,6 @@ cleanUpPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),
-  grpc: [mediaGrpc(deps)],
+  grpc: [mediaGrpc(deps), mediaPortability(deps)],
   aliases: ['basement'],
-  bodyBytes: RESUMABLE_BYTES,
 });

@@ -1,4 +1,4 @@
-import { PostCreated, PostDeleted } from '#contracts/events/posts';
+import { PostCreated, PostDeleted, PostImported } from '#contracts/events/posts';
 import { UserDeleted } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
@@ -14,13 +14,15 @@ const CONSUMER = 'media-records';
 export function subscribe(deps: MediaDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: CONSUMER,
-    events: [UserDeleted, PostCreated, PostDeleted],
+    events: [UserDeleted, PostCreated, PostImported, PostDeleted],
     prefetch: 10,
     handle: (message) => applyEvent(deps, message),
   });
 }
 
-export type MediaEvent = MessageOf<typeof UserDeleted | typeof PostCreated | typeof PostDeleted>;
+export type MediaEvent = MessageOf<
+  typeof UserDeleted | typeof PostCreated | typeof PostImported | typeof PostDeleted
+>;
 
 /** Deletes the files of an erased user. The files of a public post are public for as long as there is one. */
 export async function applyEvent(deps: MediaDeps, event: MediaEvent): Promise<void> {
@@ -28,8 +30,12 @@ export async function applyEvent(deps: MediaDeps, event: MediaEvent): Promise<vo
     case 'user.deleted':
       return deleteFilesOfUser(deps, event.data.id);
     case 'post.created':
-      if (event.data.visibility === 'public') await publishAttachments(deps, postOf(event.data));
-      return;
+    case 'post.imported':
+      if (event.data.visibility !== 'public') return;
+      return publishAttachments(deps, {
+        ...postOf(event.data),
+        isImported: event.name === 'post.imported',
+      });
     case 'post.deleted':
       return unpublishAttachments(deps, postOf(event.data));
   }

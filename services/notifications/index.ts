@@ -1,9 +1,9 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { isTokenValid } from '#kit/http/event-streams';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
 import { describe, describeEventStream } from '#kit/http/route-docs';
+import { streamRequestOf } from '#kit/http/streams/event-streams';
 import type { NotificationsDeps } from './deps';
 import type { LiveNotifications } from './live';
 import * as model from './model';
@@ -51,11 +51,8 @@ export const notifications = (deps: NotificationsDeps, live: LiveNotifications) 
     })
     .get(
       '/notifications/stream',
-      ({ caller, request, server }) => {
-        server?.timeout(request, 0);
-        const lastEventId = request.headers.get('last-event-id');
-        return live.open(caller, { lastEventId, mayContinue: isTokenValid(deps.tokens, request) });
-      },
+      ({ caller, request, server }) =>
+        live.open(caller, streamRequestOf(deps.tokens, { request, server }, caller)),
       { user: true, ...streamDocs },
     )
     .get('/notifications/settings', ({ caller }) => service.readSettings(deps, caller), {

@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
-import { createEventStreams, type StreamBatch, type StreamSource } from '#kit/http/event-streams';
+import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
+import type { StreamLimits } from '#kit/http/streams/shares';
 import type { NotificationsDeps } from './deps';
 import { listChanged, readPosition, readPositions } from './store';
 import { viewsOf } from './views';
@@ -16,9 +17,9 @@ export type LiveNotifications = ReturnType<typeof createLiveNotifications>;
  * Notifications as streams of server-sent events: `notification` with its current state, whenever it is new or has a new
  * actor. A reconnecting reader gets each notification that has changed once, in its current state.
  */
-export function createLiveNotifications(deps: NotificationsDeps, options: { maxStreams: number }) {
+export function createLiveNotifications(deps: NotificationsDeps, limits: StreamLimits) {
   const { database } = deps;
-  const streams = createEventStreams(deps.runtime, { maximum: options.maxStreams });
+  const streams = createEventStreams(deps.runtime, limits);
   let known = new Map<string, number>();
 
   repeatEvery(
@@ -58,7 +59,7 @@ export function createLiveNotifications(deps: NotificationsDeps, options: { maxS
   }
 
   return {
-    open(caller: Caller, request: Pick<StreamSource, 'lastEventId' | 'mayContinue'>): Response {
+    open(caller: Caller, request: StreamRequest): Response {
       return streams.open({
         ...request,
         topic: caller.id,

@@ -1,5 +1,6 @@
-import { integer, optionalText, readEnv, text, url } from '#kit/config/environment';
-import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { integer, readEnv, text } from '#kit/config/environment';
+import { mysqlFields, serviceFields, streamFields, streamLimits } from '#kit/config/fields';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { mysqlAddress } from '#kit/mysql/database';
 import { openIdGenerator } from '#kit/mysql/id-worker';
@@ -10,6 +11,7 @@ import type { NotificationsDeps } from './deps';
 import { sendDigests } from './digests';
 import { notificationsGrpc } from './grpc';
 import { createLiveNotifications } from './live';
+import { notificationsPortability } from './portability';
 import { trimHourly } from './service';
 import { subscribe } from './subscriptions';
 
@@ -17,11 +19,11 @@ const env = readEnv({
   ...serviceFields(6400),
   ...mysqlFields,
   NOTIFICATIONS_DB_NAME: text('rookery_notifications'),
-  NOTIFICATIONS_DATABASE_URL: optionalText(),
+  NOTIFICATIONS_DATABASE_URL: optionalDatabaseUrl(),
   NOTIFICATIONS_DIGEST_SECONDS: integer(900, { min: 1, max: 86_400 }),
   NOTIFICATIONS_KEPT_DAYS: integer(90, { min: 1, max: 3_650 }),
-  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
-  PUBLIC_URL: url('http://127.0.0.1:8080'),
+  ...streamFields,
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
 });
 
 const { runtime, rabbit, tokens } = await startService('notifications', env);
@@ -42,12 +44,12 @@ const deps: NotificationsDeps = {
   publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
   tokens,
 };
-const live = createLiveNotifications(deps, { maxStreams: env.STREAMS_MAX });
+const live = createLiveNotifications(deps, streamLimits(env));
 trimHourly(deps, env.NOTIFICATIONS_KEPT_DAYS);
 sendDigests(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: notifications(deps, live),
-  grpc: [notificationsGrpc(deps, live)],
+  grpc: [notificationsGrpc(deps, live), notificationsPortability(deps)],
   drain: live.drain,
 });

@@ -1,5 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
+import { integerKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { deleteExpired } from './deletion-store';
@@ -16,7 +17,7 @@ export async function listNotifications(
   caller: Pick<Caller, 'id'>,
   query: NotificationQuery,
 ): Promise<Page<Notification>> {
-  const { limit, after } = readPageQuery<[position: string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [integerKey]);
   const rows = await store.listNotifications(
     deps.database,
     { userId: caller.id, unread: query.unread, type: query.type },
@@ -59,7 +60,7 @@ export const readSettings = (deps: NotificationsDeps, caller: Pick<Caller, 'id'>
 
 export async function changeSettings(
   deps: NotificationsDeps,
-  caller: Caller,
+  caller: Pick<Caller, 'id'>,
   change: SettingsChange,
 ): Promise<Settings> {
   await inTransaction(deps.database, async (transaction) => {

@@ -4,7 +4,9 @@ import { ChargeState } from '#contracts/gen/provider/v1/provider';
 import { Problem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
 import { startPayments } from '../../tests/support/payments';
+import { exportAll, recordsIn } from '../../tests/support/portability';
 import { republishOverdue } from './overdue';
+import { paymentsPortability } from './portability';
 import { payments } from './schema';
 import { anonymizePayments } from './store';
 
@@ -285,4 +287,12 @@ test('every route requires a valid token', async () => {
   expect(claims.length).toBeGreaterThan(4);
   for (const { method, path } of claims)
     expect([path, (await call(method, path.replace(':id', Bun.randomUUIDv7()))).status]).toEqual([path, 401]);
+});
+
+test('an export has all payments of a person with their refunds', async () => {
+  const ada = await service.person();
+  await Promise.all(Array.from({ length: 51 }, () => pay(BODY, Bun.randomUUIDv7(), ada)));
+  const exported = recordsIn(await exportAll(paymentsPortability(deps), ada.id)).payments ?? [];
+  expect(new Set(exported.map(({ id }) => id)).size).toBe(51);
+  expect(exported[0]).toEqual(await read(exported[0]?.id, ada));
 });

@@ -2,6 +2,7 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { checkedPages } from '#kit/http/lists/checked-pages';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { parseAmount } from '#kit/money/amounts';
@@ -73,7 +74,7 @@ export async function listPayments(
   caller: Caller,
   query: PageQuery,
 ): Promise<Page<Payment>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listPayments(deps.database, {
     userId: caller.id,
     beforeId: after?.[0] ?? null,

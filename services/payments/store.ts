@@ -54,12 +54,7 @@ export async function listPayments(
   return executor
     .select()
     .from(payments)
-    .where(
-      and(
-        eq(payments.userId, userId),
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(payments.id, beforeId),
-      ),
-    )
+    .where(and(eq(payments.userId, userId), beforeId === null ? undefined : lt(payments.id, beforeId)))
     .orderBy(desc(payments.id))
     .limit(limit);
 }

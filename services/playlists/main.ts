@@ -1,10 +1,12 @@
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
-import { integer, optionalText, readEnv, text } from '#kit/config/environment';
+import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { playlists } from '.';
+import { playlistsPortability } from './portability';
 import { subscribe } from './subscriptions';
 import { cachedVideos } from './videos';
 
@@ -12,7 +14,7 @@ const env = readEnv({
   ...serviceFields(5400),
   ...mysqlFields,
   PLAYLISTS_DB_NAME: text('rookery_playlists'),
-  PLAYLISTS_DATABASE_URL: optionalText(),
+  PLAYLISTS_DATABASE_URL: optionalDatabaseUrl(),
   VIDEO_DEADLINE_MS: integer(1_000, { min: 50, max: 20_000 }),
 });
 
@@ -26,4 +28,4 @@ const videos = cachedVideos(grpcClient('video', VideoServiceDefinition), env.VID
 const deps = { runtime, database, tokens, videos };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: playlists(deps) });
+await serveService(runtime, env, { app: playlists(deps), grpc: [playlistsPortability(deps)] });

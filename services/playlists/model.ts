@@ -29,17 +29,20 @@ const VIDEO_ID = '01682885-aa80-7d3c-9a41-5e0d1f6b7c22';
 const PLAYLIST_ID = '0198c1f2-0a4b-7c3d-8e5f-60718293a4b5';
 
 export const NAME_LIMITS = { max: 200, maxUnits: 1_600 } as const;
-const Name = lineOfText(NAME_LIMITS, { examples: ['Rainy evenings'] });
-const Description = text(
+export const Name = lineOfText(NAME_LIMITS, { examples: ['Rainy evenings'] });
+export const Description = text(
   { min: 0, max: 2_000, maxUnits: 16_000 },
   { examples: ['Nothing longer than two hours'] },
 );
-const Visibility = Type.Union([Type.Literal('public'), Type.Literal('unlisted'), Type.Literal('private')], {
-  error: 'public, unlisted or private',
-  description: '`unlisted`: visible to everyone who has the link',
-  examples: ['public'],
-});
-const VideoId = Type.String({
+export const Visibility = Type.Union(
+  [Type.Literal('public'), Type.Literal('unlisted'), Type.Literal('private')],
+  {
+    error: 'public, unlisted or private',
+    description: '`unlisted`: visible to everyone who has the link',
+    examples: ['public'],
+  },
+);
+export const VideoId = Type.String({
   pattern: '^[A-Za-z0-9_-]{1,64}$',
   error: 'A video id',
   examples: [VIDEO_ID],

@@ -6,6 +6,7 @@ import { requireIfMatch } from '#kit/http/conditional';
 import { etagOfVersion } from '#kit/http/etag';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { checkedPages } from '#kit/http/lists/checked-pages';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery } from '#kit/http/lists/pagination';
 import { type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
@@ -87,7 +88,7 @@ export async function listPlaylists(
       detail: 'Send an access token to list your own playlists, or set owner.',
       headers: BEARER_CHALLENGE,
     });
-  const { limit, after } = readPageQuery<[id: string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listPlaylists(deps.database, {
     ownerId,
     publicOnly: ownerId !== viewer?.id,

@@ -18,13 +18,25 @@ export async function incrementCount(transaction: Transaction, ownerId: string):
   return owner?.playlistsCount ?? 0;
 }
 
+/** @param playlist.version 1 when unset, and the times now; an imported playlist has its own, and its videos follow */
 export async function insertPlaylist(
   transaction: Transaction,
-  playlist: Omit<PlaylistRow, 'createdAt' | 'updatedAt' | 'version' | 'videosCount'>,
+  playlist: Pick<PlaylistRow, 'id' | 'ownerId' | 'name' | 'description' | 'visibility'> &
+    Partial<Pick<PlaylistRow, 'createdAt' | 'updatedAt' | 'version' | 'videosCount'>>,
 ): Promise<void> {
   await transaction
     .insert(playlists)
-    .values({ ...playlist, version: 1, videosCount: 0, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW });
+    .values({ version: 1, videosCount: 0, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW, ...playlist });
+}
+
+/** Adds the videos of an imported playlist, with the times at which they were added. */
+export async function insertVideos(
+  transaction: Transaction,
+  playlistId: string,
+  rows: readonly VideoRow[],
+): Promise<void> {
+  if (rows.length > 0)
+    await transaction.insert(playlistVideos).values(rows.map((row) => ({ playlistId, ...row })));
 }
 
 export async function findPlaylist(executor: Executor, id: string): Promise<PlaylistRow | undefined> {
@@ -53,7 +65,7 @@ export async function listPlaylists(
       and(
         eq(playlists.ownerId, ownerId),
         publicOnly ? eq(playlists.visibility, 'public') : undefined,
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(playlists.id, beforeId),
+        beforeId === null ? undefined : lt(playlists.id, beforeId),
       ),
     )
     .orderBy(desc(playlists.id))

@@ -54,7 +54,7 @@ async function poll(voters: number, endsInMs: number | null = HOUR_MS) {
     created_at: nowMs,
     expires_at: endsInMs === null ? null : nowMs + endsInMs,
   };
-  await insertPoll(table, record, null);
+  await insertPoll(table, record, { retentionMs: null, announcesEnd: true });
   const people = Array.from({ length: voters }, uuidv7);
   for (const personId of people)
     expect(await countVote(table, { poll: { id }, personId, choices: [0], nowMs })).toBe('counted');

@@ -4,6 +4,9 @@
  */
 export const keyOfPoll = (id: string) => ({ pk: `POLL#${id}`, sk: 'POLL' });
 
+/** @param partitionKey of a poll, its counters or its votes */
+export const pollIdOf = (partitionKey: string): string => partitionKey.slice('POLL#'.length);
+
 export const keyOfCounter = (id: string, number: number) => ({ pk: `POLL#${id}`, sk: `COUNTER#${number}` });
 
 /** The prefix of the sort keys of a poll's votes. */

@@ -7,6 +7,7 @@ import { polls } from '.';
 import type { PollsDeps } from './deps';
 import { publishEndedPolls } from './ended-polls';
 import { pollsGrpc } from './grpc';
+import { pollsPortability } from './portability';
 import { enableTimeToLive, pollsTable } from './store';
 import { subscribe } from './subscriptions';
 
@@ -32,4 +33,4 @@ const deps: PollsDeps = {
 };
 subscribe(deps, rabbit);
 publishEndedPolls(deps, rabbit);
-await serveService(runtime, env, { app: polls(deps), grpc: [pollsGrpc(deps)] });
+await serveService(runtime, env, { app: polls(deps), grpc: [pollsGrpc(deps), pollsPortability(deps)] });

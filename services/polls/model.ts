@@ -43,7 +43,8 @@ export const NewPoll = Type.Object({
 });
 export type NewPoll = Static<typeof NewPoll>;
 
-const Choice = Type.String({ maxLength: MAX_OPTION_UNITS, examples: ['Tea'] });
+/** With the white space around it, which makes no difference. */
+const Choice = text({ max: 2 * MAX_OPTION, maxUnits: MAX_OPTION_UNITS }, { examples: ['Tea'] });
 export const Vote = Type.Object({
   option: Type.Optional(Choice),
   options: Type.Optional(Type.Array(Choice, { minItems: 1, maxItems: 10, uniqueItems: true })),

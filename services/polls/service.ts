@@ -22,21 +22,22 @@ import * as store from './store';
 const MAX_VOTE_ATTEMPTS = 20;
 
 export async function createPoll(deps: PollsDeps, caller: Caller, input: NewPoll): Promise<Poll> {
-  const options = input.options.map((option) => option.trim());
-  if (hasDuplicates(options))
+  const texts = input.options.map((option) => option.trim());
+  if (hasDuplicates(texts))
     throw new ValidationFailed({ errors: [{ field: 'options', message: 'Expected distinct options' }] });
   const nowMs = deps.now();
   const poll = {
     id: uuidv7(),
     author_id: caller.id,
     question: input.question.trim(),
-    options,
+    options: texts,
     multiple: input.multiple ?? false,
     hide_results_until_end: input.hide_results_until_end ?? false,
     created_at: nowMs,
     expires_at: input.expires_in === undefined ? null : nowMs + input.expires_in * 1000,
   };
-  await store.insertPoll(deps.table, poll, deps.retentionMs);
+  const options = { retentionMs: deps.retentionMs, announcesEnd: true };
+  if (!(await store.insertPoll(deps.table, poll, options))) throw new Error('a new id was taken');
   return viewOf(poll, nowMs);
 }
 

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { PollsTable } from './deps';
-import { keyOfCounter, keyOfEndRecord, keyOfPoll, keyOfVote } from './keys';
+import { keyOfCounter, keyOfEndRecord, keyOfPoll, keyOfVote, pollIdOf } from './keys';
 
 export interface PollRecord {
   readonly id: string;
@@ -73,12 +73,17 @@ export async function enableTimeToLive({ client, name }: PollsTable): Promise<vo
   );
 }
 
-/** @param retentionMs how long the poll is retained after its end; null retains it forever */
+/**
+ * @param options.retentionMs how long the poll is retained after its end; null retains it forever
+ * @param options.announcesEnd whether `poll.ended` is published once the poll has ended
+ * @returns false when a poll of that id exists
+ */
 export async function insertPoll(
   { client, name }: PollsTable,
   poll: Omit<PollRecord, 'removed_at'>,
-  retentionMs: number | null,
-): Promise<void> {
+  options: { retentionMs: number | null; announcesEnd: boolean },
+): Promise<boolean> {
+  const { retentionMs, announcesEnd } = options;
   const timeToLive = timeToLiveOf(poll.expires_at, retentionMs);
   const ends_at = poll.expires_at ?? NEVER;
   const counts = Object.fromEntries(poll.options.map((_, index) => [`votes_${index}`, 0]));
@@ -87,12 +92,48 @@ export async function insertPoll(
   );
   const item = { ...keyOfPoll(poll.id), ...poll, person_id: poll.author_id, ...timeToLive };
   const endRecords =
-    poll.expires_at === null
+    poll.expires_at === null || !announcesEnd
       ? []
       : [put(name, { ...keyOfEndRecord({ pollId: poll.id, endsAtMs: poll.expires_at }), ...timeToLive })];
-  await client.send(
-    new TransactWriteItemsCommand({ TransactItems: [put(name, item), ...counters, ...endRecords] }),
+  try {
+    await client.send(
+      new TransactWriteItemsCommand({ TransactItems: [put(name, item), ...counters, ...endRecords] }),
+    );
+    return true;
+  } catch (failure) {
+    if (!(failure instanceof TransactionCanceledException)) throw failure;
+    if (!failure.CancellationReasons?.some(({ Code }) => Code === 'ConditionalCheckFailed')) throw failure;
+    return false;
+  }
+}
+
+const MAX_ITEMS = 10;
+
+/**
+ * The polls that a person has made, or voted in.
+ *
+ * @returns a page may be empty and not the last
+ */
+export async function listItemsOf(
+  { client, name }: PollsTable,
+  personId: string,
+  { kind, cursor }: { kind: 'polls' | 'votes'; cursor: string | undefined },
+): Promise<{ pollIds: string[]; nextCursor: string | undefined }> {
+  const { Items = [], LastEvaluatedKey } = await client.send(
+    new QueryCommand({
+      TableName: name,
+      IndexName: BY_PERSON,
+      KeyConditionExpression: 'person_id = :person',
+      ExpressionAttributeValues: marshall({ ':person': personId }),
+      Limit: MAX_ITEMS,
+      ...(cursor !== undefined && { ExclusiveStartKey: marshall(JSON.parse(cursor)) }),
+    }),
   );
+  const keys = Items.map((item) => unmarshall(item));
+  return {
+    pollIds: keys.flatMap(({ pk, sk }) => ((sk === 'POLL') === (kind === 'polls') ? [pollIdOf(pk)] : [])),
+    nextCursor: LastEvaluatedKey && JSON.stringify(unmarshall(LastEvaluatedKey)),
+  };
 }
 
 /** Every item of a poll has the same time to live, which DynamoDB reads in seconds since 1970. */

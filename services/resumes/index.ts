@@ -13,7 +13,7 @@ import { resumePage } from './page';
 import * as service from './service';
 
 /** A résumé of 64 KiB with whitespace between its tokens. */
-export const BODY_BYTES = 96 * 1024;
+const BODY_BYTES = 96 * 1024;
 const PAGE_SUFFIX = '.html';
 const RESUMES = 'Résumés';
 const JSON_RESUME = 'JSON Resume';
@@ -39,6 +39,7 @@ export const resumes = (deps: ResumesDeps) =>
           Résumés: 'Résumés, their versions and sharing.',
           'JSON Resume': 'Import and export in the JSON Resume format.',
         },
+        bodyBytes: BODY_BYTES,
       }),
     )
     .use(access(deps.tokens))

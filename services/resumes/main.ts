@@ -1,17 +1,19 @@
-import { optionalText, readEnv, text, url } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
-import { BODY_BYTES, resumes } from '.';
+import { resumes } from '.';
+import { resumesPortability } from './portability';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({
   ...serviceFields(5900),
   ...mysqlFields,
   RESUMES_DB_NAME: text('rookery_resumes'),
-  RESUMES_DATABASE_URL: optionalText(),
-  PUBLIC_URL: url('http://127.0.0.1:8080'),
+  RESUMES_DATABASE_URL: optionalDatabaseUrl(),
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
 });
 
 const { runtime, rabbit, tokens } = await startService('resumes', env);
@@ -23,4 +25,8 @@ const database = await openServiceDatabase(runtime, env, {
 const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL.replace(/\/+$/, '') };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
-await serveService(runtime, env, { app: resumes(deps), aliases: ['resume'], bodyBytes: BODY_BYTES });
+await serveService(runtime, env, {
+  app: resumes(deps),
+  grpc: [resumesPortability(deps)],
+  aliases: ['resume'],
+});

@@ -20,12 +20,15 @@ export const UserId = Type.String({
 });
 
 export const TITLE_LIMITS = { max: 200, maxUnits: 1_600 } as const;
-const Title = lineOfText(TITLE_LIMITS, { examples: ['Backend engineer'] });
-const Visibility = Type.Union([Type.Literal('private'), Type.Literal('link'), Type.Literal('public')], {
-  error: 'private, link or public',
-  description: '`link`: visible to everyone who has the `share_url`',
-  examples: ['link'],
-});
+export const Title = lineOfText(TITLE_LIMITS, { examples: ['Backend engineer'] });
+export const Visibility = Type.Union(
+  [Type.Literal('private'), Type.Literal('link'), Type.Literal('public')],
+  {
+    error: 'private, link or public',
+    description: '`link`: visible to everyone who has the `share_url`',
+    examples: ['link'],
+  },
+);
 
 const WORK = [{ name: 'Northlight', position: 'Engineer', startDate: '2021-04' }];
 const EDUCATION = [{ institution: 'University of Galway', area: 'Mathematics' }];

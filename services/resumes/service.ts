@@ -11,6 +11,7 @@ import {
   type StoredResponse,
 } from '#kit/http/idempotency';
 import { checkedPages } from '#kit/http/lists/checked-pages';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
@@ -197,7 +198,7 @@ async function listPage(
   query: PageQuery,
   filter: { ownerId: string | undefined; publicOnly: boolean },
 ): Promise<Page<Resume>> {
-  const { limit, after } = readPageQuery<[id: string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listResumes(deps.database, {
     ...filter,
     beforeId: after?.[0] ?? null,

@@ -17,13 +17,16 @@ export async function incrementCount(transaction: Transaction, ownerId: string):
   return owner?.resumesCount ?? 0;
 }
 
+/** @param resume.version 1 when unset, and the times now; an imported résumé has its own */
 export async function insertResume(
   transaction: Transaction,
-  resume: ResumeContent & Pick<ResumeRow, 'id' | 'ownerId'>,
+  resume: ResumeContent &
+    Pick<ResumeRow, 'id' | 'ownerId'> &
+    Partial<Pick<ResumeRow, 'version' | 'createdAt' | 'updatedAt'>>,
 ): Promise<void> {
   await transaction
     .insert(resumes)
-    .values({ ...resume, version: 1, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW });
+    .values({ version: 1, createdAt: DATABASE_NOW, updatedAt: DATABASE_NOW, ...resume });
 }
 
 export async function findResume(executor: Executor, id: string): Promise<ResumeRow | undefined> {
@@ -52,7 +55,7 @@ export async function listResumes(
       and(
         ownerId === undefined ? undefined : eq(resumes.ownerId, ownerId),
         publicOnly ? eq(resumes.visibility, 'public') : undefined,
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(resumes.id, beforeId),
+        beforeId === null ? undefined : lt(resumes.id, beforeId),
       ),
     )
     .orderBy(desc(resumes.id))

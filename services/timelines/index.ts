@@ -1,19 +1,19 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { TimeOrderedId } from '#contracts/messages';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
 import { conditional } from '#kit/http/conditional';
-import { isTokenValid } from '#kit/http/event-streams';
 import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
 import { describe, describeEventStream, keyed } from '#kit/http/route-docs';
+import { streamRequestOf } from '#kit/http/streams/event-streams';
+import { text } from '#kit/text/schema';
 import * as bookmarks from './bookmarks/service';
 import type { TimelinesDeps } from './deps';
 import * as lists from './lists/service';
-import type { LiveTimelines, StreamRequest } from './live/service';
+import type { LiveTimelines } from './live/service';
 import * as model from './model';
 import { acceptPost } from './posts/accept';
 import { createPost } from './posts/create';
@@ -21,8 +21,8 @@ import * as posts from './posts/service';
 
 const byId = { params: Type.Object({ id: TimeOrderedId }) };
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
-/** In decomposed form a tag of 100 characters takes up to three times as many. */
-const byTag = { params: Type.Object({ tag: Type.String({ minLength: 1, maxLength: 300 }) }) };
+/** In decomposed form a tag of 100 characters takes up to three times as many code units. */
+const byTag = { params: Type.Object({ tag: text({ max: 100, maxUnits: 300 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
 
 const describeStream = (summary: string) =>
@@ -33,11 +33,6 @@ const describeStream = (summary: string) =>
       '`reload` when too many posts were missed to be sent one by one',
     '4711',
   );
-
-const streamRequest = (tokens: TokenVerifier, request: Request): StreamRequest => ({
-  lastEventId: request.headers.get('last-event-id'),
-  mayContinue: isTokenValid(tokens, request),
-});
 
 export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
   new Elysia({ name: 'timelines' })
@@ -126,18 +121,14 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     )
     .get(
       '/posts/stream',
-      ({ caller, request, server }) => {
-        server?.timeout(request, 0);
-        return live.openPublic(caller, streamRequest(deps.tokens, request));
-      },
+      ({ caller, request, server }) =>
+        live.openPublic(caller, streamRequestOf(deps.tokens, { request, server }, caller)),
       { optionalUser: true, ...describeStream('Stream public posts') },
     )
     .get(
       '/posts/home/:username/stream',
-      ({ caller, params, request, server }) => {
-        server?.timeout(request, 0);
-        return live.openHome(caller, params.username, streamRequest(deps.tokens, request));
-      },
+      ({ caller, params, request, server }) =>
+        live.openHome(caller, params.username, streamRequestOf(deps.tokens, { request, server }, caller)),
       { user: true, ...byUsername, ...describeStream('Stream my home timeline') },
     )
     .get(

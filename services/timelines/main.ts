@@ -2,8 +2,16 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { integer, optionalText, readEnv, text } from '#kit/config/environment';
-import { beanstalkdFields, mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { integer, readEnv, text } from '#kit/config/environment';
+import {
+  beanstalkdFields,
+  mysqlFields,
+  redisFields,
+  serviceFields,
+  streamFields,
+  streamLimits,
+} from '#kit/config/fields';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -17,6 +25,7 @@ import type { TimelinesDeps } from './deps';
 import { createMergedAuthors } from './feeds/merged-authors';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live/service';
+import { timelinesPortability } from './portability';
 import { recountNightly } from './posts/recount';
 import { indexTextsInBackground } from './posts/text-index';
 import { subscribe } from './subscriptions';
@@ -27,10 +36,10 @@ const env = readEnv({
   ...redisFields,
   ...beanstalkdFields,
   TIMELINES_DB_NAME: text('microblog_timelines'),
-  TIMELINES_DATABASE_URL: optionalText(),
+  TIMELINES_DATABASE_URL: optionalDatabaseUrl(),
   POST_MAX_LENGTH: integer(500, { min: 1, max: 5_000 }),
   HOME_SIZE: integer(800, { min: 100, max: 1_000 }),
-  STREAMS_MAX: integer(1_000, { min: 1, max: 100_000 }),
+  ...streamFields,
   FANOUT_FOLLOWERS_LIMIT: integer(10_000, { min: 1, max: 10_000_000 }),
 });
 
@@ -68,9 +77,9 @@ trimIdempotencyKeys(runtime, database);
 recountNightly(deps);
 indexTextsInBackground(deps);
 subscribe(deps, rabbit);
-const live = createLiveTimelines(deps, { maxStreams: env.STREAMS_MAX });
+const live = createLiveTimelines(deps, streamLimits(env));
 await serveService(runtime, env, {
   app: timelines(deps, live),
-  grpc: [timelinesGrpc(deps)],
+  grpc: [timelinesGrpc(deps), timelinesPortability(deps)],
   drain: live.drain,
 });

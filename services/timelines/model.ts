@@ -3,6 +3,7 @@ import { TimeOrderedId, Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
+import { text } from '#kit/text/schema';
 
 export const PostNotFound = defineProblem('post.not-found', 404, 'Post not found');
 export const ReferencedPostNotFound = defineProblem(
@@ -129,12 +130,13 @@ export type QueuedPost = Static<typeof QueuedPost>;
 export const SearchQuery = Type.Composite([
   PageQuery,
   Type.Object({
-    q: Type.String({
-      minLength: 1,
-      maxLength: 200,
-      description:
-        'Words, parts of sentences in scripts without spaces, and emoji; a post must contain all of them',
-      examples: ['birds'],
-    }),
+    q: text(
+      { max: 200 },
+      {
+        description:
+          'Words, parts of sentences in scripts without spaces, and emoji; a post must contain all of them',
+        examples: ['birds'],
+      },
+    ),
   }),
 ]);

@@ -2,8 +2,10 @@ import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealer } from '#kit/auth/sealing';
-import { optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
+import { optionalPassword } from '#kit/config/secrets';
+import { optionalDatabaseUrl } from '#kit/config/urls';
 import { createIdGenerator, randomWorker } from '#kit/core/ids';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -13,6 +15,7 @@ import { users } from '.';
 import { maintainEmailKeys } from './accounts/email-keys';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
+import { usersPortability } from './portability';
 import { keepAuthorizingPending } from './relationships/unlocking';
 import { publishPendingChanges } from './roles/authorizations';
 import { subscribe } from './subscriptions';
@@ -22,10 +25,10 @@ const env = readEnv({
   ...mysqlFields,
   ...flagFields,
   USERS_DB_NAME: text('microblog_users'),
-  USERS_DATABASE_URL: optionalText(),
+  USERS_DATABASE_URL: optionalDatabaseUrl(),
   ADMIN_USERNAME: text('admin'),
   ADMIN_EMAIL: text('admin@rookery.example'),
-  ADMIN_PASSWORD: optionalText(),
+  ADMIN_PASSWORD: optionalPassword('the password of the first administrator, ADMIN_USERNAME'),
 });
 
 const { runtime, rabbit, tokens, grpcClient } = await startService('users', env);
@@ -56,4 +59,4 @@ await ensureAdministrator(deps, {
 subscribe(deps, rabbit);
 publishPendingChanges(deps);
 keepAuthorizingPending(deps);
-await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps)] });
+await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps), usersPortability(deps)] });

@@ -1,5 +1,5 @@
 import { AvatarChanged } from '#contracts/events/media';
-import { PostCreated, PostDeleted } from '#contracts/events/posts';
+import { PostCreated, PostDeleted, PostImported } from '#contracts/events/posts';
 import { consumeEventsOnce, trimInbox } from '#kit/messaging/inbox';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { applyAvatar } from './accounts/lifecycle';
@@ -11,10 +11,10 @@ export function subscribe(deps: Pick<UsersDeps, 'runtime' | 'database'>, rabbit:
   trimInbox(deps.runtime, deps.database);
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users',
-    events: [PostCreated, PostDeleted],
+    events: [PostCreated, PostImported, PostDeleted],
     prefetch: 20,
     handle: (message, transaction) =>
-      addToPostsCount(transaction, message.data.author_id, message.name === 'post.created' ? 1 : -1),
+      addToPostsCount(transaction, message.data.author_id, message.name === 'post.deleted' ? -1 : 1),
   });
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users-avatars',

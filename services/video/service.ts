@@ -1,4 +1,5 @@
 import { sleep } from '#kit/core/back-off';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { matches } from './catalogue';
 import type { VideoDeps } from './deps';
@@ -17,7 +18,7 @@ type CatalogueDeps = Pick<VideoDeps, 'catalogue' | 'failures'>;
 
 export async function listVideos(deps: CatalogueDeps, query: VideoQuery): Promise<Page<Video>> {
   await simulateFailures(deps);
-  const { limit, after } = readPageQuery<[id: string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const before = after?.[0];
   const words = query.query?.trim() ?? '';
   const videos = deps.catalogue.videos.filter(

@@ -156,7 +156,7 @@ async function pollThatEndsIn(ms: number, authorId: string): Promise<string> {
     created_at: now,
     expires_at: now + ms,
   };
-  await insertPoll({ client, name: 'polls' }, poll, null);
+  await insertPoll({ client, name: 'polls' }, poll, { retentionMs: null, announcesEnd: true });
   await runtime.close();
   return poll.id;
 }

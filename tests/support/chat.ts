@@ -3,11 +3,13 @@ import { ACCESS_TOKEN_TYPE } from '#kit/auth/tokens';
 import { uuidv7 } from '#kit/core/ids';
 import { eventually } from './eventually';
 import { type StartedProcess, startProcess } from './processes';
+import { productionEnvironment } from './production';
 import { startRegistry } from './registry';
 import { testDatabase } from './servers';
 
 const SECRET = 'a token secret of more than 32 characters';
 const ISSUER = 'http://issuer.test';
+const INTERNAL_SECRET = 'an internal secret for this test';
 
 export interface Frame {
   readonly type: string;
@@ -108,13 +110,14 @@ export async function startChat(environment: Record<string, string> = {}) {
     testDatabase(),
     startRegistry(),
   ]);
+  const credentials = await productionEnvironment(storage);
   const running: StartedProcess[] = [];
   const start = async (main: string, more: Record<string, string>): Promise<StartedProcess> => {
     const started = await startProcess(main, {
       JWT_ALG: 'HS256',
       JWT_SECRET: SECRET,
       JWT_ISSUER: ISSUER,
-      INTERNAL_SECRET: 'an internal secret for this test',
+      INTERNAL_SECRET,
       REGISTRY_URL: registry.url,
       ...more,
     });
@@ -134,13 +137,22 @@ export async function startChat(environment: Record<string, string> = {}) {
     storage,
     auth,
     start: startOne,
+    /** With database and Redis users of its own, in variables instead of URLs. */
     startInProduction: (more: Record<string, string>) =>
-      // Not used, as the complete URL is set; but production rejects the development password.
-      startOne({ NODE_ENV: 'production', DB_PASSWORD: 'a password for this test', ...more }),
+      startOne({
+        ...credentials.environment,
+        JWT_SECRET: SECRET,
+        JWT_ISSUER: ISSUER,
+        INTERNAL_SECRET,
+        CHAT_DATABASE_URL: '',
+        CHAT_DB_NAME: storage.address.database,
+        ...more,
+      }),
     startGateway: (more: Record<string, string> = {}) => start('gateway/main.ts', more),
     async stop() {
       await Promise.all(running.map((one) => one.kill()));
       await registry.close();
+      await credentials.drop();
       await Promise.all([storage.drop(), authStorage.drop()]);
     },
   };

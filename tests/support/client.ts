@@ -33,7 +33,7 @@ export async function request(
       ...options.headers,
     },
     ...(options.body !== undefined && {
-      body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body),
+      body: isSentAsIs(options.body) ? options.body : JSON.stringify(options.body),
     }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
@@ -51,6 +51,9 @@ export async function request(
     body: isJson && text !== '' ? JSON.parse(text) : { text },
   };
 }
+
+const isSentAsIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === 'string' || body instanceof Uint8Array;
 
 /** Registers a person and signs them in. */
 export async function join(base: string, username: string): Promise<Client> {

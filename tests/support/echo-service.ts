@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
 import { readEnv } from '#kit/config/environment';
@@ -36,7 +37,8 @@ function echoEvents(): WebSocketEvents {
   };
 }
 
-const open = { public: true } as const;
+/** Whatever is sent is echoed. */
+const open = { public: true, query: Type.Object({}, { additionalProperties: true }) } as const;
 
 const app = new Elysia({ name: 'echo' })
   // The body is echoed as text, whatever its media type: before the platform, which would parse JSON.

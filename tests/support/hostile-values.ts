@@ -135,7 +135,8 @@ const NUMBERS = [
   Number.MIN_VALUE,
 ];
 
-const hostileText: fc.Arbitrary<unknown> = fc.oneof(
+/** Any text, mostly one of those. */
+export const hostileText: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...TEXTS),
   fc.constantFrom(...TEXTS).map((text) => `${MARKER}${text}`),
   fc.string({ unit: 'binary', maxLength: 40 }),

@@ -17,7 +17,6 @@ import { createFileUrls } from '../../services/media/content/file-urls';
 import { mediaGrpc } from '../../services/media/grpc';
 import { openResumableUploads } from '../../services/media/resumable/service';
 import { applyEvent, type MediaEvent } from '../../services/media/subscriptions';
-import { UPLOAD_BODY_BYTES } from '../../services/media/uploads/model';
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
@@ -60,7 +59,6 @@ export async function startMedia() {
     hostname: '127.0.0.1',
     port: 0,
     strictPort: true,
-    bodyBytes: UPLOAD_BODY_BYTES,
   });
   runtime.onClose('http', () => http.stop(100));
   const { port } = await startGrpcServer(runtime, {

@@ -2,18 +2,22 @@ import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
-import { serviceFields } from '#kit/config/fields';
+import { serviceFields, streamFields, streamLimits } from '#kit/config/fields';
 import { sleep } from '#kit/core/back-off';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
+import { createEventStreams, streamRequestOf } from '#kit/http/streams/event-streams';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 
 /** A minimal service for tests of the gateway, run as a process of its own; `SERVICE` is its name. */
-const env = readEnv({ ...serviceFields(0), SERVICE: text() });
+const env = readEnv({ ...serviceFields(0), ...streamFields, SERVICE: text() });
 const runtime = await startProcess(env.SERVICE, env);
 const name = env.SERVICE;
 const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }));
+
+const streams = createEventStreams(runtime, streamLimits(env));
+const nothing = async () => ({ events: [], position: '0', more: false });
 
 const Thing = t.Object({
   id: t.String(),
@@ -43,6 +47,16 @@ const app = new Elysia({ name })
       detail: { summary: 'Get a thing slowly' },
     },
   )
+  .get(
+    `/${name}/stream`,
+    ({ caller, request, server }) =>
+      streams.open({
+        ...streamRequestOf(tokens, { request, server }, caller),
+        topic: name,
+        read: nothing,
+      }),
+    { optionalUser: true, detail: { summary: 'Stream things' } },
+  )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
     user: true,
     body: NewThing,
@@ -62,4 +76,4 @@ const thing = (id: string, request: Request) => ({
   path: new URL(request.url).pathname,
 });
 
-await serveService(runtime, env, { app, aliases: [`${name}-too`] });
+await serveService(runtime, env, { app, aliases: [`${name}-too`], drain: streams.drain });

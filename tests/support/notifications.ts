@@ -33,7 +33,7 @@ export async function startNotifications(runtime: Runtime) {
     publicUrl: 'https://rookery.example',
     tokens: tokens.verifier,
   };
-  const live = createLiveNotifications(deps, { maxStreams: 10 });
+  const live = createLiveNotifications(deps, { maximum: 10, anonymous: 10, perAddress: 10, perPerson: 10 });
   const app = notifications(deps, live);
 
   /** Applies an event of users or timelines. */

@@ -65,6 +65,7 @@ export async function startPlaylists() {
     deadlineMs: DEADLINE_MS,
     /** Ids of so many videos there are, none of which the service has asked for yet in another call of this. */
     freshVideos: takeFrom(video.catalogue.videos.map(({ id }) => id)),
+    authorize: (id: string) => tokens.authorization({ id, username: 'someone' }),
     async person() {
       const id = uuidv7();
       return { id, authorization: await tokens.authorization({ id, username: 'someone' }) };

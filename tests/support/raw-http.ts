@@ -22,9 +22,16 @@ export interface RawConnection {
 
 const DEADLINE_MS = 10_000;
 
-/** @param methods of the requests in order, where they matter: the response to HEAD has no body */
-export function rawConnection(port: number, methods: readonly string[] = []): RawConnection {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+/**
+ * @param methods of the requests in order, where they matter: the response to HEAD has no body
+ * @param from the address to connect from; on Linux all of 127.0.0.0/8 is loopback
+ */
+export function rawConnection(
+  port: number,
+  methods: readonly string[] = [],
+  from: string = '127.0.0.1',
+): RawConnection {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true, noDelay: true });
   let text = '';
   let closed = false;
   let changed = () => {};

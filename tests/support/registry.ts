@@ -1,7 +1,7 @@
 import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
 import { serveHttp } from '#kit/http/server';
-import { REGISTRY_BODY_BYTES, registry } from '../../registry';
+import { registry } from '../../registry';
 import { createAddressPolicy, DEVELOPMENT_HOSTS } from '../../registry/access/address-policy';
 import { openRegistry } from '../../registry/open-registry';
 import type { LeaseRules } from '../../registry/table/expiry';
@@ -32,7 +32,6 @@ export async function startRegistry(
     hostname: '127.0.0.1',
     port,
     strictPort: true,
-    bodyBytes: REGISTRY_BODY_BYTES,
   });
   runtime.onClose('http', () => server.stop(500));
   runtime.onClose('watchers', deps.close);

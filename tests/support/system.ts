@@ -19,6 +19,8 @@ export interface System {
   /** The gateway's address. */
   readonly url: string;
   readonly stack: Stack;
+  /** Contains the data of its servers. */
+  readonly folder: string;
   /** The running instances of a process, by its Procfile name. */
   instances(name: string): StartedProcess[];
   /** The only instance of a process. */
@@ -38,11 +40,12 @@ export interface System {
  * Starts the processes of the Procfile on servers of their own that a test may kill.
  *
  * @param name distinguishes the folders of two systems
+ * @param environment for every process; may depend on the servers
  * @param only starts these processes; all by default
  */
 export async function startSystem(
   name: string,
-  environment: Record<string, string> = {},
+  environment: Record<string, string> | ((stack: Stack) => Record<string, string>) = {},
   only?: readonly string[],
 ): Promise<System> {
   const folder = join(ROOT, '.data', `system-${name}`);
@@ -51,8 +54,9 @@ export async function startSystem(
     (entry) => entry.name !== 'infra' && (only === undefined || only.includes(entry.name)),
   );
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
+  const own = typeof environment === 'function' ? environment(stack) : environment;
   // The mark lets the next user of the folder stop the orphans of an interrupted test.
-  const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...environment };
+  const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...own };
 
   /** The gateway and the registry have fixed addresses; all others are discovered through the registry. */
   const fixedPorts = new Map<string, string>();
@@ -105,6 +109,7 @@ export async function startSystem(
     return {
       url,
       stack,
+      folder,
       instances,
       process: onlyInstance,
       start,

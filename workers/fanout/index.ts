@@ -31,7 +31,7 @@ export function fanoutWorker(deps: {
     source: { jobs: [PostFanOut] },
     concurrency: 4,
     async handle({ data }, context) {
-      const { post_id, author_id, after_follower } = data;
+      const { post_id, author_id, after_follower, imported = false } = data;
       const { delivered, next_after_follower } = await parkClientErrors(
         deps.timelines.deliverPost(
           {
@@ -49,8 +49,9 @@ export function fanoutWorker(deps: {
           post_id,
           author_id,
           after_follower: next_after_follower,
+          ...(imported && { imported }),
         });
-      else lag.observe(Math.max(0, Date.now() - timeOfId(post_id).getTime()) / 1000);
+      else if (!imported) lag.observe(Math.max(0, Date.now() - timeOfId(post_id).getTime()) / 1000);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { MailServiceDefinition } from '#contracts/gen/mail/v1/mail';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { flag, optionalText, readEnv, text } from '#kit/config/environment';
+import { readEnv, text } from '#kit/config/environment';
 import { amqpFields, smtpFields, workerFields } from '#kit/config/fields';
 import { startEventWorker } from '#kit/worker';
 import { mailWorker } from '.';
@@ -10,9 +10,6 @@ const env = readEnv({
   ...workerFields(7107),
   ...amqpFields,
   ...smtpFields,
-  SMTP_SECURE: flag(false),
-  SMTP_USER: optionalText(),
-  SMTP_PASSWORD: optionalText(),
   MAIL_FROM: text('Rookery <no-reply@rookery.example>'),
 });
 const { runtime, grpcClient, run } = await startEventWorker('mail-worker', env);

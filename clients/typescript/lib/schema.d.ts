@@ -292,6 +292,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/archives/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my exports, newest first
+         * @description Access: access token.
+         */
+        get: operations["archives.getArchivesExports"];
+        put?: never;
+        /**
+         * Export all my data as a ZIP file
+         * @description Access: access token.
+         */
+        post: operations["archives.postArchivesExports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archives/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an export of mine
+         * @description Access: access token.
+         */
+        get: operations["archives.getArchivesExportsById"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an export of mine and its file
+         * @description Access: access token.
+         */
+        delete: operations["archives.deleteArchivesExportsById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archives/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the file of an export
+         * @description Access: access token.
+         */
+        get: operations["archives.getArchivesExportsByIdFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archives/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my imports, newest first
+         * @description Access: access token.
+         */
+        get: operations["archives.getArchivesImports"];
+        put?: never;
+        /**
+         * Import an archive: the body is the ZIP file of an export
+         * @description Access: access token.
+         */
+        post: operations["archives.postArchivesImports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archives/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an import of mine, with what became of its records
+         * @description Access: access token.
+         */
+        get: operations["archives.getArchivesImportsById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/introspect": {
         parameters: {
             query?: never;
@@ -2440,7 +2552,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export my data
+         * Get my account as JSON; `POST /archives/exports` exports the data of all services
          * @description Access: access token.
          */
         get: operations["users.getUsersMeExport"];
@@ -2991,6 +3103,8 @@ export interface components {
             probe?: boolean;
             /** @description `answered`, `application-error` (500 and other 5xx), `unavailable` (502, 503, 504), `unreachable`, `timeout`, `broken` (truncated or malformed response), `abandoned` (the client disconnected, or another attempt was faster) */
             outcome: string;
+            /** @description What was wrong with the response of the instance, or how it broke off */
+            failure?: string;
             /** @description Response status of the instance */
             status?: number;
             /** @description Until the head of the response, or until the attempt was abandoned */
@@ -3087,7 +3201,10 @@ export interface components {
              * @example +49 30 123456
              */
             phone_number: string;
-            /** @description 8 to 256 characters */
+            /**
+             * @description 8 to 256 characters
+             * @example correct horse battery staple
+             */
             password: string;
             /**
              * Format: date
@@ -3127,8 +3244,78 @@ export interface components {
             display_name: string;
             account: components["schemas"]["accounts.Account"] | null;
         };
+        "archives.CollectionCount": {
+            /** @example timelines */
+            service: string;
+            /** @example posts */
+            name: string;
+            records: number;
+            files: number;
+        };
+        "archives.CollectionReport": {
+            /** @example timelines */
+            service: string;
+            /** @example posts */
+            name: string;
+            imported: number;
+            /** @description Records that were there before */
+            existing: number;
+            /**
+             * @description How many records were not imported, by the code of the reason
+             * @example {
+             *       "id.taken": 1
+             *     }
+             */
+            skipped: {
+                [key: string]: number;
+            };
+        };
+        "archives.Export": {
+            id: string;
+            /**
+             * @description `complete` once the work is done; `failed` with a `code`
+             * @enum {string}
+             */
+            status: "pending" | "complete" | "failed";
+            code: string | null;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            size: number | null;
+            url: string | null;
+            /**
+             * Format: date-time
+             * @description When the export is deleted
+             */
+            expires_at: string;
+            collections: components["schemas"]["archives.CollectionCount"][];
+        };
+        "archives.ExportPage": {
+            items: components["schemas"]["archives.Export"][];
+            next_cursor: string | null;
+        };
+        "archives.Import": {
+            id: string;
+            /**
+             * @description `complete` once the work is done; `failed` with a `code`
+             * @enum {string}
+             */
+            status: "pending" | "complete" | "failed";
+            code: string | null;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            collections: components["schemas"]["archives.CollectionReport"][];
+        };
+        "archives.ImportPage": {
+            items: components["schemas"]["archives.Import"][];
+            next_cursor: string | null;
+        };
         "auth.ForgottenPassword": {
-            /** @example alice@example.com */
+            /**
+             * Format: idn-email
+             * @example alice@example.com
+             */
             email: string;
         };
         "auth.Introspection": {
@@ -3188,10 +3375,17 @@ export interface components {
         "auth.Registration": {
             /** @example alice */
             username: string;
-            /** @example alice@example.com */
+            /**
+             * Format: idn-email
+             * @example alice@example.com
+             */
             email: string;
-            /** @example correct horse battery staple */
+            /**
+             * @description 8 to 256 characters
+             * @example correct horse battery staple
+             */
             password: string;
+            /** @description 1 to 80 visible characters */
             display_name?: string;
         };
         "auth.ServerMetadata": {
@@ -3226,8 +3420,15 @@ export interface components {
             next_cursor: string | null;
         };
         "auth.SignIn": {
-            /** @example alice */
+            /**
+             * @description 1 to 254 visible characters
+             * @example alice
+             */
             username?: string;
+            /**
+             * @description 1 to 254 visible characters
+             * @example alice
+             */
             email?: string;
             /** @example correct horse battery staple */
             password: string;
@@ -3245,6 +3446,14 @@ export interface components {
                 username: string;
             };
         };
+        "auth.TokenForm": {
+            token: string;
+            /**
+             * @example access_token
+             * @example refresh_token
+             */
+            token_type_hint?: string;
+        };
         "auth.TokenPair": {
             access_token: string;
             /** @description Single use; also set as a cookie */
@@ -3253,14 +3462,6 @@ export interface components {
             token_type: string;
             /** @description Seconds */
             expires_in: number;
-        };
-        "auth.TokenRequest": {
-            token: string;
-            /**
-             * @example access_token
-             * @example refresh_token
-             */
-            token_type_hint?: string;
         };
         "auth.VerifiedToken": {
             user_id: string;
@@ -3472,6 +3673,10 @@ export interface components {
                 };
             };
             event_id?: string;
+        };
+        "mail.OneClick": {
+            /** @constant */
+            "List-Unsubscribe"?: "One-Click";
         };
         "media.Categories": {
             items: ({
@@ -3995,7 +4200,10 @@ export interface components {
             }[];
         };
         "polls.Vote": {
-            /** @example Tea */
+            /**
+             * @description 1 to 200 visible characters
+             * @example Tea
+             */
             option?: string;
             options?: string[];
         };
@@ -4566,8 +4774,15 @@ export interface components {
             permissions: string[];
         };
         "users.SignIn": {
-            /** @example alice */
+            /**
+             * @description 1 to 254 visible characters
+             * @example alice
+             */
             username?: string;
+            /**
+             * @description 1 to 254 visible characters
+             * @example alice
+             */
             email?: string;
             /** @example correct horse battery staple */
             password: string;
@@ -4990,6 +5205,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page */
                 cursor?: string;
+                /** @description 1 to 100 visible characters */
                 query?: string;
             };
             header?: never;
@@ -5113,6 +5329,206 @@ export interface operations {
             "5XX": components["responses"]["Problem"];
         };
     };
+    "archives.getArchivesExports": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.ExportPage"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.postArchivesExports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description Where the result is found */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.Export"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.getArchivesExportsById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.Export"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.deleteArchivesExportsById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.getArchivesExportsByIdFile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file of the export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": Blob;
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.getArchivesImports": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.ImportPage"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.postArchivesImports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": Blob;
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description Where the result is found */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.Import"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "archives.getArchivesImportsById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["archives.Import"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
     "auth.postAuthIntrospect": {
         parameters: {
             query?: never;
@@ -5122,8 +5538,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["auth.TokenRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["auth.TokenRequest"];
+                "application/json": components["schemas"]["auth.TokenForm"];
+                "application/x-www-form-urlencoded": components["schemas"]["auth.TokenForm"];
             };
         };
         responses: {
@@ -5225,8 +5641,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description A link is mailed to the address if it is an account */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5323,8 +5739,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["auth.TokenRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["auth.TokenRequest"];
+                "application/json": components["schemas"]["auth.TokenForm"];
+                "application/x-www-form-urlencoded": components["schemas"]["auth.TokenForm"];
             };
         };
         responses: {
@@ -5449,7 +5865,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["auth.TokenRequest"];
+                "application/json": components["schemas"]["auth.TokenForm"];
             };
         };
         responses: {
@@ -5863,17 +6279,6 @@ export interface operations {
                 "multipart/form-data": {
                     /** Format: binary */
                     file: Blob;
-                    /** @description Comma-separated, or a repeated field */
-                    file_tags?: string;
-                    /** @default chat-bucket */
-                    bucket_name?: string;
-                    /** Format: uuid */
-                    category_id?: string;
-                    /**
-                     * @default private
-                     * @enum {string}
-                     */
-                    visibility?: "private" | "public";
                 };
             };
         };
@@ -6171,17 +6576,6 @@ export interface operations {
                 "multipart/form-data": {
                     /** Format: binary */
                     file: Blob;
-                    /** @description Comma-separated, or a repeated field */
-                    file_tags?: string;
-                    /** @default chat-bucket */
-                    bucket_name?: string;
-                    /** Format: uuid */
-                    category_id?: string;
-                    /**
-                     * @default private
-                     * @enum {string}
-                     */
-                    visibility?: "private" | "public";
                 };
             };
         };
@@ -6499,7 +6893,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page */
                 cursor?: string;
-                /** @description An address or a user id */
+                /** @description An address or a user id (1 to 254 visible characters) */
                 to?: string;
             };
             header?: never;
@@ -6582,7 +6976,12 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["mail.OneClick"];
+                "multipart/form-data": components["schemas"]["mail.OneClick"];
+            };
+        };
         responses: {
             /** @description A page */
             200: {
@@ -7678,7 +8077,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page */
                 cursor?: string;
-                /** @description Words, parts of sentences in scripts without spaces, and emoji; a post must contain all of them */
+                /** @description Words, parts of sentences in scripts without spaces, and emoji; a post must contain all of them (1 to 200 visible characters) */
                 q: string;
             };
             header?: never;
@@ -7735,6 +8134,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description 1 to 100 visible characters */
                 tag: string;
             };
             cookie?: never;
@@ -8337,6 +8737,7 @@ export interface operations {
             path: {
                 /** @description 1 to 64 visible characters, usable as one segment of a path */
                 room_name: string;
+                /** @description 1 to 30 visible characters */
                 username: string;
             };
             cookie?: never;
@@ -8361,6 +8762,7 @@ export interface operations {
             path: {
                 /** @description 1 to 64 visible characters, usable as one segment of a path */
                 room_name: string;
+                /** @description 1 to 30 visible characters */
                 username: string;
             };
             cookie?: never;
@@ -8598,6 +9000,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page */
                 cursor?: string;
+                /** @description 1 to 100 visible characters */
                 query?: string;
             };
             header?: never;

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test';
 import { Problem } from '../../errors/problem';
-import { readJson } from './json';
+import { parseJson } from './json';
 
 const read = (body: string | Uint8Array<ArrayBuffer>, type = 'application/json') =>
-  readJson(new Request('http://localhost/', { method: 'POST', body }), type);
+  new Response(body).arrayBuffer().then((bytes) => parseJson(bytes, type));
 const refusal = async (reading: Promise<unknown>) =>
   reading.then(
     () => null,
@@ -37,4 +37,18 @@ test.each(['application/json; charset=latin1', 'application/json;charset="utf-16
 test('half of a character is refused with the name of its member', async () => {
   const body = '{"a":"\\ud800","list":["ok","\\udfff"],"deep":{"b":"x\\uD83D"},"\\ud800":1}';
   expect(await refusal(read(body))).toEqual([422, ['a', 'list.1', 'deep.b', 'body']]);
+});
+
+test.each([
+  ['{"amount":"1","amount":"2"}', [422, ['body']]],
+  ['[{"a":{"b":1,"b":1}}]', [422, ['body']]],
+  ['{"a":1,"\\u0061":2}', [422, ['body']]],
+  ['{"__proto__":1,"a":"\\"b\\":","c":[{"a":":"},{"a":"x\\\\"}],"d" : null}', 'taken'],
+])('a member that stands twice in an object is refused: %s', async (body, expected) => {
+  expect(await refusal(read(body).then(() => Promise.reject('taken')))).toEqual(expected);
+});
+
+test('half of a character is refused however deep it stands', async () => {
+  const body = `${'['.repeat(500)}"\\ud800"${']'.repeat(500)}`;
+  expect(await refusal(read(body))).toEqual([422, ['0']]);
 });

@@ -7,21 +7,17 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 const MAX_FIELD_ERRORS = 20;
 const MAX_DEPTH = 100;
 
-/** Reads a JSON body like `parseJson`. */
-export const readJson = async (request: Request, contentType: string): Promise<unknown> =>
-  parseJson(await request.arrayBuffer(), contentType);
-
 /**
  * Parses a JSON body without repairing it: nothing becomes U+FFFD in silence.
  *
  * @param contentType the whole header, whose `charset` may name UTF-8 only
  * @throws MalformedBody (400) when the bytes are no UTF-8 or no JSON
  * @throws UnsupportedMediaType (415) for another charset
- * @throws ValidationFailed (422) naming each member that holds half of a character
+ * @throws ValidationFailed (422) naming each member that holds half of a character, or when a name stands twice in an object
  */
 export function parseJson(bytes: ArrayBuffer, contentType: string): unknown {
   requireUtf8(contentType);
-  const source = decode(bytes);
+  const source = decodeUtf8(bytes);
   let value: unknown;
   try {
     value = JSON.parse(source);
@@ -29,6 +25,9 @@ export function parseJson(bytes: ArrayBuffer, contentType: string): unknown {
     throw new MalformedBody({ cause });
   }
   if (SURROGATE_ESCAPE.test(source)) requireWellFormed(value);
+  // The parser keeps the last one: the others would be ignored in silence.
+  if (countNames(source) !== countMembers(value))
+    throw new ValidationFailed({ errors: [{ field: 'body', message: 'Each member once' }] });
   return value;
 }
 
@@ -39,12 +38,34 @@ export function requireUtf8(contentType: string): void {
     throw new UnsupportedMediaType({ detail: 'Send UTF-8: other charsets are not supported.' });
 }
 
-function decode(bytes: ArrayBuffer): string {
+/** @throws MalformedBody for bytes that are no UTF-8 */
+export function decodeUtf8(bytes: ArrayBuffer): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
     throw new MalformedBody({ detail: 'The body must be UTF-8.', cause });
   }
+}
+
+/** The names of members in the source of a valid JSON text: its strings that a colon follows. */
+function countNames(source: string): number {
+  let count = 0;
+  for (const [text] of source.matchAll(/"(?:[^"\\]|\\.)*"[ \t\r\n]*:?/g)) if (text.endsWith(':')) count++;
+  return count;
+}
+
+/** The members of all objects in a value. Iterative: JSON may nest deeper than the stack reaches. */
+function countMembers(value: unknown): number {
+  let count = 0;
+  const pending = [value];
+  while (pending.length > 0) {
+    const one = pending.pop();
+    if (typeof one !== 'object' || one === null) continue;
+    const members = Object.values(one);
+    if (!Array.isArray(one)) count += members.length;
+    for (const member of members) if (typeof member === 'object') pending.push(member);
+  }
+  return count;
 }
 
 /**
@@ -59,7 +80,11 @@ export function requireWellFormed(value: unknown): void {
 }
 
 function collect(value: unknown, path: readonly string[], errors: FieldError[]): void {
-  if (errors.length === MAX_FIELD_ERRORS || path.length > MAX_DEPTH) return;
+  if (errors.length === MAX_FIELD_ERRORS) return;
+  if (path.length > MAX_DEPTH) {
+    errors.push({ field: path[0] ?? 'body', message: `At most ${MAX_DEPTH} levels` });
+    return;
+  }
   if (typeof value === 'string') {
     if (!value.isWellFormed())
       errors.push({ field: path.join('.') || 'body', message: 'Valid Unicode text' });

@@ -8,16 +8,21 @@ const FIELD_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Where a member stands: `['items', '0', 'prise']`. */
 export type MemberPath = readonly string[];
 
-/** The problem of a request with members that nothing reads. @param paths at least one */
-export const unknownFields = (paths: readonly MemberPath[]): Problem =>
+/**
+ * The problem of a request with members that nothing reads.
+ *
+ * @param paths at least one
+ * @param part where they stand; named in place of a name that is not repeated
+ */
+export const unknownFields = (paths: readonly MemberPath[], part: 'body' | 'query'): Problem =>
   new ValidationFailed({
     errors: paths
       .slice(0, MAX_FIELD_ERRORS)
-      .map((path) => ({ field: fieldName(path), message: 'Unknown field' })),
+      .map((path) => ({ field: repeatable(path) || part, message: 'Unknown field' })),
   });
 
-const fieldName = (path: MemberPath): string =>
-  path.slice(0, path.findIndex((name) => !FIELD_NAME.test(name)) >>> 0).join('.') || 'body';
+const repeatable = (path: MemberPath): string =>
+  path.slice(0, path.findIndex((name) => !FIELD_NAME.test(name)) >>> 0).join('.');
 
 /**
  * The members of a value that its schema does not name: a request is honoured whole or refused, never half-understood. An

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { checkedPages } from './checked-pages';
+import { integerKey } from './keys';
 import { readPageQuery } from './pagination';
 
 const Item = Type.Object({ id: Type.String(), name: Type.String({ maxLength: 5 }) });
@@ -30,7 +31,7 @@ test('show every row that fits once, in order; all others are logged by their ke
       const shown: string[] = [];
       let cursor: string | null | undefined;
       while (cursor !== null) {
-        const { after } = readPageQuery<readonly [string]>({ limit, ...(cursor && { cursor }) }, 1);
+        const { after } = readPageQuery({ limit, ...(cursor && { cursor }) }, [integerKey]);
         const rest = rows.filter(({ id }) => after === null || id > Number(after[0])).slice(0, limit + 1);
         const page = pages(rest, limit, {
           keyOf: ({ id }) => [String(id)],

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { encodeCursor, InvalidCursor, nextLink, readPageQuery, toPage } from './pagination';
+import { encodeCursor, InvalidCursor } from './cursor';
+import { integerKey } from './keys';
+import { nextLink, readPageQuery, toPage } from './pagination';
 
 /** A list as a store returns it: rows after a key, one more than the limit. */
 const rowsAfter = (rows: readonly number[], after: readonly [string] | null, limit: number) =>
@@ -14,7 +16,7 @@ describe('pages', () => {
         const seen: number[] = [];
         let cursor: string | null | undefined;
         while (cursor !== null) {
-          const request = readPageQuery<readonly [string]>({ limit, ...(cursor && { cursor }) }, 1);
+          const request = readPageQuery({ limit, ...(cursor && { cursor }) }, [integerKey]);
           const page = toPage(
             rowsAfter(rows, request.after, limit),
             limit,
@@ -30,7 +32,7 @@ describe('pages', () => {
   });
 
   test('have twenty items by default', () => {
-    expect(readPageQuery({}, 1)).toEqual({ limit: 20, after: null });
+    expect(readPageQuery({}, [integerKey])).toEqual({ limit: 20, after: null });
   });
 
   test.each([
@@ -40,7 +42,7 @@ describe('pages', () => {
     ['of another length', encodeCursor(['a', 'b'])],
     ['of other types', Buffer.from('[1]').toString('base64url')],
   ])('reject a cursor that is %s', (_what, cursor) => {
-    expect(() => readPageQuery({ cursor }, 1)).toThrow(InvalidCursor);
+    expect(() => readPageQuery({ cursor }, [integerKey])).toThrow(InvalidCursor);
   });
 
   test('link to the next one with the rest of the query', () => {

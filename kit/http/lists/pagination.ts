@@ -1,11 +1,12 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { defineProblem } from '../../errors/problem';
 import { decimalInteger } from '../schemas';
-
-export const InvalidCursor = defineProblem('request.invalid-cursor', 400, 'Invalid cursor');
+import { decodeCursor, encodeCursor, type KeyOf } from './cursor';
+import type { KeyPart } from './keys';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
+/** Room for the longest name that is a sort key: 512 UTF-16 code units are up to 1,536 bytes, in base64url. */
+const MAX_CURSOR_UNITS = 2_200;
 
 /** The query of every list route. */
 export const PageQuery = Type.Object({
@@ -17,7 +18,9 @@ export const PageQuery = Type.Object({
       description: 'Items per page',
     }),
   ),
-  cursor: Type.Optional(Type.String({ maxLength: 512, description: '`next_cursor` of the previous page' })),
+  cursor: Type.Optional(
+    Type.String({ maxLength: MAX_CURSOR_UNITS, description: '`next_cursor` of the previous page' }),
+  ),
 });
 export type PageQuery = Static<typeof PageQuery>;
 
@@ -39,16 +42,15 @@ export interface PageRequest<Key extends readonly string[]> {
 /**
  * Reads `limit` and `cursor`.
  *
- * @param keyLength the number of parts of the list's sort key
- * @throws InvalidCursor when the cursor is not a list of that many strings
+ * @param parts what the parts of the list's sort key may be, in their order: `[timeOrderedKey, uuidKey]`
+ * @throws InvalidCursor when the cursor does not hold such a key
  */
-export function readPageQuery<Key extends readonly string[]>(
+export function readPageQuery<const Parts extends readonly KeyPart[]>(
   query: PageQuery,
-  keyLength: Key['length'],
-): PageRequest<Key> {
+  parts: Parts,
+): PageRequest<KeyOf<Parts>> {
   const limit = query.limit ?? DEFAULT_LIMIT;
-  if (query.cursor === undefined) return { limit, after: null };
-  return { limit, after: decodeCursor<Key>(query.cursor, keyLength) };
+  return { limit, after: query.cursor === undefined ? null : decodeCursor(query.cursor, parts) };
 }
 
 /**
@@ -67,23 +69,6 @@ export function toPage<Row, Item>(
   const last = shown.at(-1);
   const more = rows.length > limit && last !== undefined;
   return { items: shown.map(toItem), next_cursor: more ? encodeCursor(keyOf(last)) : null };
-}
-
-/** Encodes a sort key as an opaque cursor. */
-export const encodeCursor = (key: readonly string[]): string =>
-  Buffer.from(JSON.stringify(key)).toString('base64url');
-
-function decodeCursor<Key extends readonly string[]>(cursor: string, keyLength: number): Key {
-  let key: unknown;
-  try {
-    key = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-  } catch (cause) {
-    throw new InvalidCursor({ cause });
-  }
-  const fits =
-    Array.isArray(key) && key.length === keyLength && key.every((part) => typeof part === 'string');
-  if (!fits) throw new InvalidCursor();
-  return key as unknown as Key;
 }
 
 /** The `Link` header of the next page (RFC 8288); none on the last page. */

@@ -3,9 +3,10 @@ import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { TokenVerifier } from '../../auth/tokens';
 import { access } from '../access';
+import { inMediaTypes } from '../body/read-body';
 import { conditional } from '../conditional';
 import { docs } from '../docs';
-import { bytes, describe, formOrJsonBody, keyed } from '../route-docs';
+import { bytes, describe, keyed } from '../route-docs';
 import { nullable } from '../schemas';
 import { describeApp } from './document';
 
@@ -58,7 +59,8 @@ const app = new Elysia()
   })
   .put('/things/:id/form', () => undefined, {
     service: true,
-    ...describe('Fill a form', 'Things', { requestBody: formOrJsonBody(NewThing) }),
+    body: inMediaTypes(NewThing, 'application/json', 'application/x-www-form-urlencoded'),
+    ...describe('Fill a form', 'Things'),
   })
   .patch('/things/:id', () => undefined, {
     public: true,
@@ -72,8 +74,8 @@ const app = new Elysia()
   })
   .get('/hidden', () => '', { detail: { hide: true } });
 
-const served = async (headers: Record<string, string> = {}) =>
-  (await app.handle(new Request('http://127.0.0.1:8001/openapi.json', { headers }))).json();
+const served = async (headers: Record<string, string> = {}, path = '/openapi.json') =>
+  (await app.handle(new Request(`http://127.0.0.1:8001${path}`, { headers }))).json();
 const document = await served();
 const operation = (path: string, method: string) => document.paths[path][method];
 const problem = { $ref: '#/components/responses/Problem' };
@@ -102,10 +104,9 @@ test('a body is JSON and nothing else, unless the route says so, and required un
   expect(Object.keys(requestBody.content)).toEqual(['application/json']);
   expect(requestBody.required).toBe(true);
   expect(operation('/things/{id}', 'patch').requestBody.required).toBe(false);
-  expect(Object.keys(operation('/things/{id}/form', 'put').requestBody.content)).toEqual([
-    'application/json',
-    'application/x-www-form-urlencoded',
-  ]);
+  const { content } = operation('/things/{id}/form', 'put').requestBody;
+  expect(Object.keys(content)).toEqual(['application/json', 'application/x-www-form-urlencoded']);
+  expect(content['application/json'].schema).toEqual(requestBody.content['application/json'].schema);
 });
 
 test('schemas are JSON Schema: without settings of the framework, and numbers are numbers', () => {
@@ -153,6 +154,10 @@ test('its server is the absolute address at which the client has asked', async (
   expect((await served(forwarded)).servers).toEqual([{ url: 'https://api.rookery.example/v1/things' }]);
   const malformed = { 'x-forwarded-host': 'a b', 'x-forwarded-prefix': '//evil.example' };
   expect((await served(malformed)).servers).toEqual([{ url: 'http://127.0.0.1:8001' }]);
+});
+
+test('the document is the same with a trailing slash', async () => {
+  expect(await served({}, '/openapi.json/')).toEqual(document);
 });
 
 test('object schemas of the models are components of their names, wherever they are used', () => {

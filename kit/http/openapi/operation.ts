@@ -1,4 +1,5 @@
-import { OptionalKind } from '@sinclair/typebox';
+import { TypeGuard } from '@sinclair/typebox';
+import { mediaTypesOf } from '../body/read-body';
 import { ACCESS_EXTENSION } from '../gateway-options';
 import { asRecord, isRecord, type JsonObject } from './json-object';
 import { documentedContent, responsesOf } from './responses';
@@ -67,16 +68,18 @@ function operationIdOf(method: string, path: string): string {
 }
 
 /**
- * JSON, unless the route describes its body by hand.
+ * In the media types that the route accepts, unless it describes its body by hand.
  *
  * @param described an OpenAPI request body, in which schemas may be those of a route
  */
 function bodyOf(schema: unknown, described: unknown): JsonObject | undefined {
   if (isRecord(described)) return { ...described, content: documentedContent(asRecord(described.content)) };
-  if (!isRecord(schema)) return undefined;
+  if (!TypeGuard.IsSchema(schema)) return undefined;
   return {
-    required: !(OptionalKind in schema),
-    content: { 'application/json': { schema: documentedSchema(schema) } },
+    required: !TypeGuard.IsOptional(schema),
+    content: Object.fromEntries(
+      mediaTypesOf(schema).map((type) => [type, { schema: documentedSchema(schema) }]),
+    ),
   };
 }
 

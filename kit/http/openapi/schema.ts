@@ -1,3 +1,4 @@
+import { MEDIA_TYPES } from '../body/read-body';
 import { asRecord, isRecord, type JsonObject, mapRecord } from './json-object';
 
 /** The formats of JSON Schema 2020-12 and of OpenAPI's registry. Others are names of our own checks, unknown to tools. */
@@ -44,8 +45,8 @@ const TEXT_FORMS = new Set([
 const VALUES = new Set(['example', 'examples', 'default', 'const', 'enum']);
 /** Their members have arbitrary names. */
 const SCHEMA_MAPS = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas']);
-/** Settings of TypeBox and Elysia, and identifiers to which nothing refers within a document. */
-const INTERNAL = new Set(['error', '$id', '$schema', 'nullable', 'elysiaMeta']);
+/** Settings of TypeBox, Elysia and the platform, and identifiers to which nothing refers within a document. */
+const INTERNAL = new Set(['error', '$id', '$schema', 'nullable', 'elysiaMeta', MEDIA_TYPES]);
 /** TypeBox writes a record with arbitrary names as this pattern. */
 const ANY_NAME = '^(.*)$';
 

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import { credentialsOf } from '../../config/urls';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
 import { PublishFailed, publisherOn } from './publisher';
@@ -115,12 +116,22 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
   };
 }
 
+/**
+ * The credentials in a URL as an option of the AMQP library, which would decode them as Latin-1 instead of UTF-8. Without
+ * credentials in the URL, the library uses guest's.
+ */
+export function brokerCredentials(url: string) {
+  const { user, password } = credentialsOf(url);
+  return user === '' && password === '' ? {} : { credentials: credentials.plain(user, password) };
+}
+
 async function openConnection(runtime: Runtime, url: string) {
   const address = new URL(url);
   if (!address.searchParams.has('heartbeat'))
     address.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   const opened: ChannelModel = await connect(address.href, {
     timeout: CONNECT_TIMEOUT_MS,
+    ...brokerCredentials(url),
     clientProperties: { connection_name: runtime.name },
   });
   opened.on('blocked', (reason) => runtime.log.warn({ reason }, 'RabbitMQ blocks publishers'));

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
+import { emailAddress } from '#kit/text/fields';
 import { newPassword } from '#kit/text/password';
 
 export const InvalidResetToken = defineProblem(
@@ -9,7 +10,7 @@ export const InvalidResetToken = defineProblem(
 );
 
 export const ForgottenPassword = Type.Object({
-  email: Type.String({ minLength: 3, maxLength: 320, examples: ['alice@example.com'] }),
+  email: emailAddress(),
 });
 export type ForgottenPassword = Static<typeof ForgottenPassword>;
 

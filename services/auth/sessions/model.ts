@@ -2,7 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
-import { typedPassword } from '#kit/text/password';
+import { displayName, emailAddress, newUsername, typedName } from '#kit/text/fields';
+import { newPassword, typedPassword } from '#kit/text/password';
 
 export const InvalidCredentials = defineProblem('auth.wrong-credentials', 401, 'Invalid credentials');
 export const AccountDeactivated = defineProblem('auth.deactivated', 403, 'Account deactivated');
@@ -13,19 +14,19 @@ export const InvalidRefreshToken = defineProblem(
 );
 export const SessionNotFound = defineProblem('auth.session-not-found', 404, 'Session not found');
 
-/** Validated exactly by the users service, which owns registration. */
+/** The users service owns registration and validates it by the same rules. */
 export const Registration = Type.Object({
-  username: Type.String({ maxLength: 100, examples: ['alice'] }),
-  email: Type.String({ maxLength: 320, examples: ['alice@example.com'] }),
-  password: typedPassword(),
-  display_name: Type.Optional(Type.String({ maxLength: 1_000 })),
+  username: newUsername(),
+  email: emailAddress(),
+  password: newPassword(),
+  display_name: Type.Optional(displayName()),
 });
 export type Registration = Static<typeof Registration>;
 
 /** Exactly one of `username` and `email`; the service rejects both and neither. */
 export const SignIn = Type.Object({
-  username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
-  email: Type.Optional(Type.String({ minLength: 3, maxLength: 320 })),
+  username: Type.Optional(typedName()),
+  email: Type.Optional(typedName()),
   password: typedPassword(),
 });
 export type SignIn = Static<typeof SignIn>;

@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import type { Client } from '#kit/http/client-address';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Transaction } from '#kit/mysql/database';
 import { type Authorizations, findAuthorizations } from '../credentials/authorizations';
@@ -167,7 +168,7 @@ export const findSessionOf = async (deps: AuthDeps, refreshToken: string) =>
   (await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken)))?.session;
 
 export async function listSessions(deps: AuthDeps, caller: Caller, query: PageQuery): Promise<Page<Session>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listSessions(deps.database, caller.id, {
     beforeId: after?.[0] ?? null,
     limit: limit + 1,

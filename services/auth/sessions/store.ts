@@ -108,8 +108,24 @@ export async function listSessions(
         eq(sessions.userId, userId),
         isNull(sessions.endedAt),
         gt(sessions.expiresAt, page.now),
-        page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(sessions.id, page.beforeId),
+        page.beforeId === null ? undefined : lt(sessions.id, page.beforeId),
       ),
+    )
+    .orderBy(desc(sessions.id))
+    .limit(page.limit);
+}
+
+/** A user's sessions, newest first, also those that have ended and are not deleted yet. */
+export async function listAllSessions(
+  database: Database,
+  userId: string,
+  page: { beforeId: string | null; limit: number },
+): Promise<SessionRow[]> {
+  return database
+    .select()
+    .from(sessions)
+    .where(
+      and(eq(sessions.userId, userId), page.beforeId === null ? undefined : lt(sessions.id, page.beforeId)),
     )
     .orderBy(desc(sessions.id))
     .limit(page.limit);

@@ -1,10 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { inMediaTypes } from '#kit/http/body/read-body';
 
 export const TokenRequest = Type.Object({
   // Far longer than any issued token.
   token: Type.String({ minLength: 1, maxLength: 8192 }),
   token_type_hint: Type.Optional(Type.String({ maxLength: 64, examples: ['access_token', 'refresh_token'] })),
 });
+
+/**
+ * RFC 7009 and RFC 7662 use forms. Other routes accept JSON only: any web page could submit a form from a browser.
+ */
+export const TokenForm = inMediaTypes(TokenRequest, 'application/json', 'application/x-www-form-urlencoded');
 
 export const VerifiedToken = Type.Object({
   user_id: Type.String(),

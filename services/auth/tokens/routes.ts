@@ -1,12 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { describe, formOrJsonBody } from '#kit/http/route-docs';
+import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
 import * as model from './model';
 import * as service from './service';
-
-const FORM_OR_JSON = { requestBody: formOrJsonBody(model.TokenRequest) };
 
 export const tokenRoutes = (deps: AuthDeps) =>
   new Elysia({ name: 'tokens' })
@@ -24,9 +22,9 @@ export const tokenRoutes = (deps: AuthDeps) =>
     )
     .post('/auth/introspect', ({ body }) => service.introspect(deps, body.token), {
       user: true,
-      body: model.TokenRequest,
+      body: model.TokenForm,
       response: model.Introspection,
-      ...describe('Introspect a token (RFC 7662)', 'Tokens', FORM_OR_JSON),
+      ...describe('Introspect a token (RFC 7662)', 'Tokens'),
     })
     .post(
       '/auth/revoke',
@@ -36,8 +34,8 @@ export const tokenRoutes = (deps: AuthDeps) =>
       },
       {
         public: true,
-        body: model.TokenRequest,
+        body: model.TokenForm,
         response: { 200: Type.Void({ description: 'The token is not valid, or not any more' }) },
-        ...describe('Revoke a token (RFC 7009)', 'Tokens', FORM_OR_JSON),
+        ...describe('Revoke a token (RFC 7009)', 'Tokens'),
       },
     );

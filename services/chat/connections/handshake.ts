@@ -40,6 +40,8 @@ export async function admitConnection(
   const { protocol, token: offered } = readSubprotocols(headers.get('sec-websocket-protocol'));
   const token = bearerTokenIn(headers.get('authorization')) ?? offered ?? query.token ?? null;
   const caller = token === null ? null : await deps.tokens.verify(token);
+  const owner = { personId: caller?.id ?? null, address };
+  if (deps.shares.refusal(owner) === 'full') throw chatFull();
   const room = await findOrCreateRoom(deps, caller, request.roomName);
   const channel = await deps.live.open(room);
   const start = startPosition(query, room, deps.recoveryLimit);
@@ -63,8 +65,7 @@ export async function admitConnection(
     },
     onTyping: () => deps.live.publishSignal(room, signalFrame('typing', room, user)),
   });
-  const acquire = () => deps.connectionLimits.acquire({ userId: caller?.id, address });
-  return { events: withConnectionLimit(events, acquire, deps.live.countRejected), protocol };
+  return { events: withConnectionLimit(events, deps.shares, owner, deps.live.countRejected), protocol };
 }
 
 /** @throws UpgradeRequired, OriginRefused, ChatFull */
@@ -75,9 +76,10 @@ function assertAdmissible(deps: ChatDeps, headers: Headers): void {
       headers: { upgrade: 'websocket', connection: 'Upgrade' },
     });
   if (!isAllowedOrigin(deps.origins, headers)) throw new OriginRefused();
-  if (deps.runtime.closing.aborted || deps.live.connectionCount >= deps.maxConnections)
-    throw new ChatFull({ detail: 'Reconnect in a moment.', headers: { 'retry-after': '1' } });
+  if (deps.runtime.closing.aborted) throw chatFull();
 }
+
+const chatFull = () => new ChatFull({ detail: 'Reconnect in a moment.', headers: { 'retry-after': '1' } });
 
 /** @returns `recovered` is undefined unless the client asked for recovery */
 function startPosition(

@@ -1,42 +1,25 @@
+import type { StreamOwner, StreamShares } from '#kit/http/streams/shares';
 import type { ServerSocket, WebSocketEvents } from '#kit/http/websockets';
 import { closeSocket } from '#kit/http/websockets';
 import { CLOSE, type CloseReason } from './close-codes';
 
-/** Counts this instance's connections by user or address, so that no one can take all of them. */
-export interface ConnectionLimits {
-  /** @returns a function that releases the slot; undefined where the limit is reached */
-  acquire(client: { userId: string | undefined; address: string }): (() => void) | undefined;
-}
-
-/** @param limits.perAddress applies to anonymous clients only: many users may share an address */
-export function createConnectionLimits(limits: { perUser: number; perAddress: number }): ConnectionLimits {
-  const counts = new Map<string, number>();
-  return {
-    acquire({ userId, address }) {
-      const key = userId === undefined ? `address ${address}` : `user ${userId}`;
-      const count = counts.get(key) ?? 0;
-      if (count >= (userId === undefined ? limits.perAddress : limits.perUser)) return undefined;
-      counts.set(key, count + 1);
-      return () => {
-        const remaining = (counts.get(key) ?? 0) - 1;
-        if (remaining > 0) counts.set(key, remaining);
-        else counts.delete(key);
-      };
-    },
-  };
-}
-
-/** Forwards events while the connection holds a slot. Without a slot it is closed when it opens, and nothing is forwarded. */
+/**
+ * Forwards events while the connection holds its owner's place. Without one it is closed when it opens, and nothing is
+ * forwarded.
+ */
 export function withConnectionLimit(
   events: WebSocketEvents,
-  acquire: () => (() => void) | undefined,
+  shares: StreamShares,
+  owner: StreamOwner,
   onRejected: (why: CloseReason) => void,
 ): WebSocketEvents {
   let release: (() => void) | undefined;
   return {
     open(socket: ServerSocket) {
-      release = acquire();
-      if (release !== undefined) return events.open(socket);
+      if (shares.refusal(owner) === undefined) {
+        release = shares.acquire(owner);
+        return events.open(socket);
+      }
       const { code, reason } = CLOSE.tooManyConnections;
       onRejected(CLOSE.tooManyConnections);
       closeSocket(socket, code, reason);

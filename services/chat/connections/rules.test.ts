@@ -34,6 +34,21 @@ describe('allowed origins', () => {
     ).toBe(true);
   });
 
+  test.each([
+    ['https://chat.example.com', 'chat.example.com:443'],
+    ['https://chat.example.com', 'Chat.Example.com.'],
+    ['http://chat.example.com', 'chat.example.com:80'],
+    ['https://chat.example.com:8443', 'CHAT.example.com:8443'],
+  ])('compare %s with the host %s as authorities', (origin, host) => {
+    expect(allowed({ origin, host })).toBe(true);
+    expect(allowed({ origin, host: 'chat', 'x-forwarded-host': host })).toBe(true);
+  });
+
+  test('are listed in any spelling', () => {
+    const listed = { allowed: ['https://App.Example.com:443'], loopback: false };
+    expect(isAllowedOrigin(listed, new Headers({ origin: 'https://app.example.com' }))).toBe(true);
+  });
+
   test('are no others; clients without an origin are allowed', () => {
     expect(allowed({ host: 'chat' })).toBe(true);
     for (const origin of [

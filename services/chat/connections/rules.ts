@@ -1,4 +1,5 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { isAtAuthority, isSameOrigin, readOrigin } from '#kit/http/authority';
 import { createRate, createUsage, take } from '#kit/resilience/gcra';
 import { Inbound } from './model';
 
@@ -40,14 +41,14 @@ export interface OriginRule {
 
 /** Browsers always send `Origin`, other clients do not: this keeps foreign pages from connecting on a visitor's behalf. */
 export function isAllowedOrigin(rule: OriginRule, headers: Headers): boolean {
-  const origin = headers.get('origin');
-  if (origin === null) return true;
-  if (!URL.canParse(origin)) return false;
-  const { host, hostname, origin: normal } = new URL(origin);
-  if (rule.allowed.includes(normal)) return true;
-  if (rule.loopback && LOOPBACK.has(hostname)) return true;
-  // The gateway replaces `host` and forwards the requested one; a page can set neither.
-  return host !== '' && host === (headers.get('x-forwarded-host') ?? headers.get('host'));
+  const sent = headers.get('origin');
+  if (sent === null) return true;
+  const origin = readOrigin(sent);
+  if (origin === null) return false;
+  if (rule.allowed.some((allowed) => isSameOrigin(allowed, sent))) return true;
+  if (rule.loopback && LOOPBACK.has(origin.hostname)) return true;
+  // The gateway forwards the requested one; a page can set neither.
+  return isAtAuthority(origin, headers.get('x-forwarded-host') ?? headers.get('host') ?? '');
 }
 
 /** Limits messages to `perSecond` on average and twice that at once. @returns whether the next message is admitted */

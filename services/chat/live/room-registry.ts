@@ -30,7 +30,6 @@ const MIN_DRAIN_STEP_SIZE = 25;
 /** The rooms that have connections on this instance. */
 export interface RoomRegistry {
   readonly presence: Presence;
-  readonly connectionCount: number;
   /** The channel for a connection about to open. */
   open(room: RoomRow): Promise<RoomChannel>;
   joined(channel: RoomChannel): void;
@@ -126,9 +125,6 @@ export async function openRoomRegistry(
 
   return {
     presence,
-    get connectionCount() {
-      return metrics.open();
-    },
     async open(room) {
       const existing = channels.get(room.epoch);
       if (existing !== undefined) {
@@ -206,7 +202,6 @@ function connectionMetrics(runtime: Runtime) {
     registers: [runtime.metrics],
   });
   return {
-    open: () => count,
     opened() {
       count++;
     },

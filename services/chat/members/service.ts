@@ -1,5 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { Forbidden } from '#kit/errors/problem';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { ChatDeps } from '../deps';
 import { requireReadableRoom } from '../rooms/access';
@@ -19,7 +20,7 @@ export async function listMembers(
   query: PageQuery,
 ): Promise<Page<Member>> {
   const room = await requireReadableRoom(deps, caller, roomName);
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listMembers(deps.database, room.id, {
     afterUserId: after?.[0] ?? null,
     limit: limit + 1,

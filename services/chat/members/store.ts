@@ -1,5 +1,4 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
-import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, inTransaction } from '#kit/mysql/database';
 import { roomMembers, rooms } from '../schema';
@@ -68,11 +67,26 @@ export async function listMembers(
     .where(
       and(
         eq(roomMembers.roomId, roomId),
-        afterUserId === null || !isUuid(afterUserId) ? undefined : gt(roomMembers.userId, afterUserId),
+        afterUserId === null ? undefined : gt(roomMembers.userId, afterUserId),
       ),
     )
     .orderBy(asc(roomMembers.userId))
     .limit(limit);
+}
+
+/** The rooms that a user is a member of. */
+export async function listMemberships(
+  database: Database,
+  userId: string,
+  page: { afterRoomId: number; limit: number },
+): Promise<{ room: typeof rooms.$inferSelect; addedAt: Date }[]> {
+  return database
+    .select({ room: rooms, addedAt: roomMembers.addedAt })
+    .from(roomMembers)
+    .innerJoin(rooms, eq(rooms.id, roomMembers.roomId))
+    .where(and(eq(roomMembers.userId, userId), gt(roomMembers.roomId, page.afterRoomId)))
+    .orderBy(asc(roomMembers.roomId))
+    .limit(page.limit);
 }
 
 /** Ends a user's memberships. */

@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
-import { InvalidCursor, type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
+import { integerKey, wordKey } from '#kit/http/lists/keys';
+import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { ChatDeps } from '../deps';
 import { changeFrame } from '../live/frames';
 import { findReadableRoom, requireReadableRoom } from '../rooms/access';
@@ -23,9 +24,9 @@ export async function listMessages(
   roomName: string,
   query: MessageQuery,
 ): Promise<Page<Message>> {
+  const { limit, after: cursor } = readPageQuery(query, POSITION);
   const room = await findReadableRoom(deps, caller, roomName);
   if (room === undefined) return { items: [], next_cursor: null };
-  const { limit, after: cursor } = readPageQuery<[string, string]>(query, 2);
   const { direction, seq } = cursor === null ? firstPosition(query) : positionOf(cursor);
   const rows = await store.listMessages(deps.database, room.id, { direction, seq, limit: limit + 1 });
   const view = (row: store.MessageRow) => messageView(room.name, row);
@@ -35,6 +36,9 @@ export async function listMessages(
   return { items: items.reverse(), next_cursor };
 }
 
+/** Of the next message, and the direction of the list that it continues. */
+const POSITION = [wordKey('after', 'before'), integerKey] as const;
+
 type Position = { direction: 'after' | 'before'; seq: number };
 
 const firstPosition = (query: MessageQuery): Position =>
@@ -42,11 +46,10 @@ const firstPosition = (query: MessageQuery): Position =>
     ? { direction: 'before', seq: query.before_seq ?? Number.MAX_SAFE_INTEGER }
     : { direction: 'after', seq: query.after_seq };
 
-function positionOf([direction, seq]: readonly [string, string]): Position {
-  const isValid = (direction === 'after' || direction === 'before') && /^\d{1,15}$/.test(seq);
-  if (!isValid) throw new InvalidCursor();
-  return { direction, seq: Number(seq) };
-}
+const positionOf = ([direction, seq]: readonly [string, string]): Position => ({
+  direction: direction === 'after' ? 'after' : 'before',
+  seq: Number(seq),
+});
 
 export async function editMessage(
   deps: ChatDeps,

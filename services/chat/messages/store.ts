@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from 'drizzle-orm';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { lockRoom, markRevised, updateLastSeq } from '../rooms/store';
-import { changes, messages } from '../schema';
+import { changes, messages, rooms } from '../schema';
 
 export type MessageRow = typeof messages.$inferSelect;
 export type ChangeRow = typeof changes.$inferSelect & Pick<MessageRow, 'id' | 'message'>;
@@ -157,6 +157,28 @@ export async function listMessages(
     .orderBy(after ? asc(messages.seq) : desc(messages.seq))
     .limit(limit);
   return after ? rows : rows.reverse();
+}
+
+/** A user's messages that are not deleted, in all rooms, with the names of the rooms. */
+export async function listMessagesOf(
+  database: Database,
+  senderId: string,
+  { after, limit }: { after: Pick<MessageRow, 'roomId' | 'seq'>; limit: number },
+): Promise<{ message: MessageRow; room: string }[]> {
+  const { roomId, seq } = messages;
+  return database
+    .select({ message: messages, room: rooms.name })
+    .from(messages)
+    .innerJoin(rooms, eq(rooms.id, roomId))
+    .where(
+      and(
+        eq(messages.senderId, senderId),
+        isNull(messages.deletedAt),
+        or(gt(roomId, after.roomId), and(eq(roomId, after.roomId), gt(seq, after.seq))),
+      ),
+    )
+    .orderBy(asc(roomId), asc(seq))
+    .limit(limit);
 }
 
 export async function findMessage(

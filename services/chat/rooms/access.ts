@@ -12,6 +12,10 @@ type AccessDeps = Pick<ChatDeps, 'database' | 'anonymous'>;
 /** Rooms whose names look alike are one room. */
 export const normalizeRoomName = (name: string): string => identityKey(name, 'distinguish');
 
+/** Whether a text could be the stored name of a room, also of one that an earlier version has accepted. */
+export const isRoomKey = (text: string): boolean =>
+  text !== '' && text.isWellFormed() && normalizeRoomName(text) === text;
+
 /** @throws Unauthenticated, NotAMember */
 export async function findReadableRoom(
   deps: AccessDeps,

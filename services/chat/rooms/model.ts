@@ -25,7 +25,7 @@ export const RoomName = Type.String({
   description: '1 to 64 visible characters, usable as one segment of a path',
   error: '1 to 64 visible characters; no slashes, dot segments or percent-encoding',
 });
-export const Username = Type.String({ minLength: 1, maxLength: 30, examples: ['ada'] });
+export const Username = text({ max: 30, maxUnits: 30 }, { examples: ['ada'] });
 export const Timestamp = Type.String({ format: 'date-time' });
 
 export const NewRoom = Type.Object({

@@ -4,7 +4,7 @@ import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/list
 import { inTransaction } from '#kit/mysql/database';
 import type { ChatDeps } from '../deps';
 import { addMembers } from '../members/store';
-import { assertMayRead, findReadableRoom, normalizeRoomName, requireReadableRoom } from './access';
+import { assertMayRead, findReadableRoom, isRoomKey, normalizeRoomName, requireReadableRoom } from './access';
 import { type NewRoom, type Room, RoomExists, type RoomInfo } from './model';
 import * as store from './store';
 
@@ -14,7 +14,7 @@ export async function listRooms(
   query: PageQuery,
 ): Promise<Page<Room>> {
   assertMayRead(deps, caller);
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [isRoomKey]);
   const rows = await store.listRooms(deps.database, {
     userId: caller?.id ?? null,
     afterName: after?.[0] ?? '',

@@ -29,6 +29,20 @@ return { 1, total(post) + 1 }
 `);
 
 /**
+ * `post, person, time`: adds a like that was given at a time, as one of which the author has been notified; returns 0 for a
+ * repeat. The windows are not advanced to the past: `rank` compares with the step they are in.
+ */
+export const IMPORT_LIKE = script(`
+local post, person, at = ARGV[2], ARGV[3], tonumber(ARGV[4])
+if redis.call('ZSCORE', key('post', post), person) then return 0 end
+unpend(post, person)
+while redis.call('ZCOUNT', key('person', person), at, at) > 0 do at = at + 1 end
+redis.call('SADD', key('told', person), post)
+place(post, person, at, at)
+return 1
+`);
+
+/**
  * `post, person, now, given to`: a pending like counts from now on, with the time at which it was given. A like that was
  * given to another post is moved to this one, unless the person likes it already.
  */

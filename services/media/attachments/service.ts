@@ -36,6 +36,8 @@ export interface ShowingPost {
   readonly id: string;
   readonly ownerId: string;
   readonly mediaIds: readonly string[];
+  /** Of an archive: the files remain as old as they are. */
+  readonly isImported?: boolean;
 }
 
 /**
@@ -52,7 +54,11 @@ export async function publishAttachments(deps: AttachmentsDeps, post: ShowingPos
       if (media?.ownerId !== post.ownerId) return;
       if (!(await store.addPost(transaction, { mediaId, postId: post.id }))) return;
       if (media.visibility === 'private')
-        await updateMedia(transaction, mediaId, { visibility: 'public', publicByPosts: true });
+        await updateMedia(transaction, mediaId, {
+          visibility: 'public',
+          publicByPosts: true,
+          ...(post.isImported === true && { updatedAt: media.updatedAt }),
+        });
     });
 }
 

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import type { Transaction } from '#kit/mysql/database';
+import type { Executor, Transaction } from '#kit/mysql/database';
 import { mediaAvatars } from '../schema';
 
 export async function upsertAvatar(
@@ -11,6 +11,11 @@ export async function upsertAvatar(
     .insert(mediaAvatars)
     .values({ ownerId, mediaId })
     .onDuplicateKeyUpdate({ set: { mediaId } });
+}
+
+export async function findAvatar(executor: Executor, ownerId: string): Promise<string | undefined> {
+  const [avatar] = await executor.select().from(mediaAvatars).where(eq(mediaAvatars.ownerId, ownerId));
+  return avatar?.mediaId;
 }
 
 /** The id of the file that is, or becomes, the owner's avatar. Locks it. */

@@ -11,7 +11,7 @@ export const CategoryCycle = defineProblem('category.cycle', 422, 'Category cycl
 export const CategoryTooDeep = defineProblem('category.too-deep', 422, 'Category nesting too deep');
 export const TooManyCategories = defineProblem('category.too-many', 409, 'Too many categories');
 
-const Title = text({ max: 120 });
+export const Title = text({ max: 120 });
 const ParentId = nullable(Uuid, { description: 'Null at the top level' });
 
 export const NewCategory = Type.Object({ title: Title, parent_id: Type.Optional(ParentId) });

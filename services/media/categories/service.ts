@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { Forbidden } from '#kit/errors/problem';
+import { IdTaken } from '#kit/grpc/portability';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import type { MediaDeps } from '../deps';
@@ -34,15 +35,45 @@ export async function createCategory(
   const id = uuidv7();
   await inTransaction(database, async (transaction) => {
     const tree = await store.lockTree(transaction);
-    if (tree.size >= MAX_CATEGORIES)
-      throw new TooManyCategories({ detail: `There are at most ${MAX_CATEGORIES} categories.` });
     const parent = parentIn(tree, input.parent_id ?? null);
-    const title = normalizeText(input.title);
-    const slug = uniqueSlug(tree, { id, title, parentId: parent?.id ?? null });
-    const category = { id, title, parentId: parent?.id ?? null, slug, createdBy: caller.id };
-    await store.insertCategory(transaction, { ...category, ...positionBelow(parent, slug) });
+    await insertBelow(transaction, tree, parent, { id, title: input.title, createdBy: caller.id });
   });
   return readCategory({ database }, id);
+}
+
+/**
+ * Restores a category of an archive, at the top level where its parent is missing.
+ *
+ * @throws IdTaken when another person has created the category of that id
+ */
+export async function importCategory(
+  { database }: CategoriesDeps,
+  userId: string,
+  record: { id: string; title: string; parentId: string | null; createdAt: Date },
+): Promise<'imported' | 'exists'> {
+  const { id, title, parentId, createdAt } = record;
+  return inTransaction(database, async (transaction) => {
+    const tree = await store.lockTree(transaction);
+    const existing = tree.get(id);
+    if (existing !== undefined && existing.createdBy !== userId) throw new IdTaken();
+    if (existing !== undefined) return 'exists';
+    const parent = parentId === null ? undefined : tree.get(parentId);
+    await insertBelow(transaction, tree, parent, { id, title, createdBy: userId, createdAt });
+    return 'imported';
+  });
+}
+
+async function insertBelow(
+  transaction: Transaction,
+  tree: Tree,
+  parent: store.CategoryRow | undefined,
+  input: Pick<store.CategoryRow, 'id' | 'title' | 'createdBy'> & { readonly createdAt?: Date },
+): Promise<void> {
+  if (tree.size >= MAX_CATEGORIES)
+    throw new TooManyCategories({ detail: `There are at most ${MAX_CATEGORIES} categories.` });
+  const category = { ...input, title: normalizeText(input.title), parentId: parent?.id ?? null };
+  const slug = uniqueSlug(tree, category);
+  await store.insertCategory(transaction, { ...category, slug, ...positionBelow(parent, slug) });
 }
 
 export async function readCategory({ database }: CategoriesDeps, id: string): Promise<Category> {

@@ -11,8 +11,13 @@ export type CategoryRow = typeof categories.$inferSelect;
 const TOP_LEVEL = '00000000-0000-0000-0000-000000000000';
 
 /** @throws CategoryNotFound */
-export async function requireCategory(executor: Executor, id: string): Promise<CategoryRow> {
+export async function findCategory(executor: Executor, id: string): Promise<CategoryRow | undefined> {
   const [row] = isUuid(id) ? await executor.select().from(categories).where(eq(categories.id, id)) : [];
+  return row;
+}
+
+export async function requireCategory(executor: Executor, id: string): Promise<CategoryRow> {
+  const row = await findCategory(executor, id);
   if (row === undefined) throw new CategoryNotFound();
   return row;
 }
@@ -30,11 +35,11 @@ export async function lockTree(transaction: Transaction): Promise<Map<string, Ca
 
 export async function insertCategory(
   transaction: Transaction,
-  row: Omit<CategoryRow, 'siblingsOf' | 'createdAt'>,
+  row: Omit<CategoryRow, 'siblingsOf' | 'createdAt'> & Partial<Pick<CategoryRow, 'createdAt'>>,
 ): Promise<void> {
   await transaction
     .insert(categories)
-    .values({ ...row, siblingsOf: row.parentId ?? TOP_LEVEL, createdAt: DATABASE_NOW });
+    .values({ createdAt: DATABASE_NOW, ...row, siblingsOf: row.parentId ?? TOP_LEVEL });
 }
 
 export async function updateCategory(

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { removeAvatarOf } from '../avatars/service';
@@ -29,7 +30,7 @@ export async function listFiles(
   caller: Caller | null,
   query: FileQuery,
 ): Promise<Page<File>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const ownerId = query.owner === 'me' ? (caller?.id ?? '') : query.owner;
   if (ownerId === '') return { items: [], next_cursor: null };
   const rows = await store.listFiles(deps.database, {

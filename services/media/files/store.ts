@@ -21,14 +21,15 @@ const currentVersion = and(
 
 export async function insertMedia(
   transaction: Transaction,
-  row: Pick<MediaRow, 'id' | 'ownerId' | 'bucketName' | 'categoryId' | 'visibility'>,
+  row: Pick<MediaRow, 'id' | 'ownerId' | 'bucketName' | 'categoryId' | 'visibility'> &
+    Partial<Pick<MediaRow, 'createdAt' | 'updatedAt'>>,
 ): Promise<void> {
   await transaction.insert(media).values({
-    ...row,
     currentVersion: 1,
     latestVersion: 1,
     createdAt: DATABASE_NOW,
     updatedAt: DATABASE_NOW,
+    ...row,
   });
 }
 
@@ -36,12 +37,15 @@ export async function updateMedia(
   transaction: Transaction,
   id: string,
   change: Partial<
-    Pick<MediaRow, 'visibility' | 'publicByPosts' | 'categoryId' | 'currentVersion' | 'latestVersion'>
+    Pick<
+      MediaRow,
+      'visibility' | 'publicByPosts' | 'categoryId' | 'currentVersion' | 'latestVersion' | 'updatedAt'
+    >
   >,
 ): Promise<void> {
   await transaction
     .update(media)
-    .set({ ...change, updatedAt: DATABASE_NOW })
+    .set({ updatedAt: DATABASE_NOW, ...change })
     .where(eq(media.id, id));
 }
 
@@ -97,7 +101,7 @@ export async function listFiles(executor: Executor, filter: FileFilter): Promise
         filter.categoryId === undefined ? undefined : eq(media.categoryId, filter.categoryId),
         tag === undefined ? undefined : inArray(media.id, tagged),
         type === undefined ? undefined : ofType(type),
-        filter.beforeId === null || !isUuid(filter.beforeId) ? undefined : lt(media.id, filter.beforeId),
+        filter.beforeId === null ? undefined : lt(media.id, filter.beforeId),
       ),
     )
     .orderBy(desc(media.id))

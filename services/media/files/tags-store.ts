@@ -26,7 +26,7 @@ export async function findTags(
     .from(mediaTagsMedia)
     .innerJoin(mediaTags, eq(mediaTags.id, mediaTagsMedia.tagId))
     .where(inArray(mediaTagsMedia.mediaId, [...mediaIds]))
-    .orderBy(name);
+    .orderBy(name, mediaTags.key);
   for (const row of rows) tags.set(row.mediaId, [...(tags.get(row.mediaId) ?? []), row.name]);
   return tags;
 }

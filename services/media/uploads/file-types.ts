@@ -24,6 +24,9 @@ const TYPE_BY_EXTENSION = new Map(
   [...ALLOWED].flatMap(([type, extensions]) => extensions.map((extension) => [extension, type] as const)),
 );
 
+/** The file name extension of an accepted type, without the dot. */
+export const extensionOf = (type: string): string => ALLOWED.get(type)?.[0] ?? 'bin';
+
 /** Unregistered names in use for the accepted types. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['image/jpg', 'image/jpeg'],

@@ -1,7 +1,7 @@
-import { readMultipart } from '#kit/http/body/multipart';
+import { type Occurrence, readMultipart } from '#kit/http/body/multipart';
 import type { FileStorage, ReceivedFile } from '#kit/storage/file-storage';
 
-/** Generous: the form knows four, and `file_tags` may be repeated. */
+/** Generous: `file_tags` may be repeated. */
 const MAX_FIELDS = 40;
 
 /** A form that was received whole. Discard its file in every case. */
@@ -13,6 +13,13 @@ export interface ReceivedForm {
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
 
+export interface FormLimits {
+  /** Of the file. */
+  readonly maxBytes: number;
+  /** The fields besides the file. */
+  readonly fields: Readonly<Record<string, Occurrence>>;
+}
+
 /**
  * Receives a form with one `file`, whose bytes are streamed to the storage's staging area.
  *
@@ -21,9 +28,9 @@ export interface ReceivedForm {
 export async function receiveForm(
   storage: FileStorage,
   request: Request,
-  maxBytes: number,
+  { maxBytes, fields }: FormLimits,
 ): Promise<ReceivedForm> {
-  const form = readMultipart(request, { fileField: 'file', maxFields: MAX_FIELDS });
+  const form = readMultipart(request, { fileField: 'file', fields, maxFields: MAX_FIELDS });
   const { fileName, contentType, bytes } = await form.file;
   const receiving = storage.receive(bytes, { maximumBytes: maxBytes });
   // Nothing more needs to be read of a file that is refused.

@@ -28,9 +28,12 @@ export const UploadFields = Type.Object({
 });
 export type UploadFields = Static<typeof UploadFields>;
 
-/** The body is streamed and never validated by a schema: this one is for the OpenAPI document. */
+const FILE = Type.String({ format: 'binary' });
+
+/** The bodies are streamed and never validated by a schema: these are for the OpenAPI document. */
+export const FILE_FORM = Type.Object({ file: FILE });
 export const UPLOAD_FORM = Type.Object({
-  file: Type.String({ format: 'binary' }),
+  file: FILE,
   file_tags: Type.Optional(Type.String({ description: 'Comma-separated, or a repeated field' })),
   bucket_name: Type.Optional(Type.String({ default: 'chat-bucket' })),
   category_id: Type.Optional(Type.String({ format: 'uuid' })),

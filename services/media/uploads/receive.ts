@@ -1,5 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { validated } from '#kit/errors/validation';
+import type { Occurrence } from '#kit/http/body/multipart';
 import { readIdempotencyKey } from '#kit/http/idempotency';
 import type { MediaDeps } from '../deps';
 import type { File } from '../files/model';
@@ -7,10 +8,21 @@ import { receiveForm } from './form';
 import { AVATAR_BYTES, UPLOAD_BYTES, UploadFields } from './model';
 import { createFile, createVersion, DEFAULT_FIELDS } from './service';
 
+/** A repeated field of tags, or one that separates them by commas. */
+const UPLOAD_FIELDS = {
+  file_tags: 'repeated',
+  bucket_name: 'once',
+  category_id: 'once',
+  visibility: 'once',
+} as const satisfies Record<keyof UploadFields, Occurrence>;
+
 /** Stores the file of a form. */
 export async function receiveFile(deps: MediaDeps, caller: Caller, request: Request): Promise<File> {
   const idempotencyKey = readIdempotencyKey(request.headers);
-  const { fields, ...upload } = await receiveForm(deps.storage, request, UPLOAD_BYTES);
+  const { fields, ...upload } = await receiveForm(deps.storage, request, {
+    maxBytes: UPLOAD_BYTES,
+    fields: UPLOAD_FIELDS,
+  });
   try {
     return await createFile(deps, caller, {
       upload,
@@ -26,7 +38,10 @@ export async function receiveFile(deps: MediaDeps, caller: Caller, request: Requ
 /** Stores the picture of a form as the caller's avatar. */
 export async function receiveAvatar(deps: MediaDeps, caller: Caller, request: Request): Promise<File> {
   const idempotencyKey = readIdempotencyKey(request.headers);
-  const { fields: _, ...upload } = await receiveForm(deps.storage, request, AVATAR_BYTES);
+  const { fields: _, ...upload } = await receiveForm(deps.storage, request, {
+    maxBytes: AVATAR_BYTES,
+    fields: {},
+  });
   return createFile(deps, caller, {
     upload,
     fields: DEFAULT_FIELDS,
@@ -44,7 +59,10 @@ export async function receiveVersion(
   request: Request,
 ): Promise<File> {
   const idempotencyKey = readIdempotencyKey(request.headers);
-  const { fields: _, ...upload } = await receiveForm(deps.storage, request, UPLOAD_BYTES);
+  const { fields: _, ...upload } = await receiveForm(deps.storage, request, {
+    maxBytes: UPLOAD_BYTES,
+    fields: {},
+  });
   return createVersion(deps, caller, id, { upload, idempotencyKey });
 }
 

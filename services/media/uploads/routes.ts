@@ -5,14 +5,18 @@ import { created } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { MediaDeps } from '../deps';
 import { File, FileParams } from '../files/model';
-import { AVATAR_BODY_BYTES, UPLOAD_BODY_BYTES, UPLOAD_FORM, UPLOAD_TIMEOUT_MS } from './model';
+import { AVATAR_BODY_BYTES, FILE_FORM, UPLOAD_BODY_BYTES, UPLOAD_FORM, UPLOAD_TIMEOUT_MS } from './model';
 import { receiveAvatar, receiveFile, receiveVersion } from './receive';
 
 /** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
 const leaveUnread = () => null;
 
-const upload = (summary: string, bodyBytes = UPLOAD_BODY_BYTES) => {
-  const requestBody = { content: { 'multipart/form-data': { schema: UPLOAD_FORM } }, required: true };
+const upload = (
+  summary: string,
+  form: typeof UPLOAD_FORM | typeof FILE_FORM,
+  bodyBytes = UPLOAD_BODY_BYTES,
+) => {
+  const requestBody = { content: { 'multipart/form-data': { schema: form } }, required: true };
   return {
     user: true as const,
     gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
@@ -32,7 +36,7 @@ export const uploadRoutes = (deps: MediaDeps) =>
         const file = await receiveFile(deps, caller, request);
         return created(set, `/files/${file.id}`, file);
       },
-      upload('Upload a file of up to 100 MiB'),
+      upload('Upload a file of up to 100 MiB', UPLOAD_FORM),
     )
     .post(
       '/files/upload/avatar',
@@ -40,7 +44,7 @@ export const uploadRoutes = (deps: MediaDeps) =>
         const file = await receiveAvatar(deps, caller, request);
         return created(set, `/files/${file.id}`, file);
       },
-      upload('Upload a picture of up to 5 MiB as my avatar', AVATAR_BODY_BYTES),
+      upload('Upload a picture of up to 5 MiB as my avatar', FILE_FORM, AVATAR_BODY_BYTES),
     )
     .post(
       '/files/:id/versions',
@@ -48,5 +52,5 @@ export const uploadRoutes = (deps: MediaDeps) =>
         const file = await receiveVersion(deps, caller, params.id, request);
         return created(set, `/files/${file.id}`, file);
       },
-      { ...upload('Upload a new version of a file'), params: FileParams },
+      { ...upload('Upload a new version of a file', FILE_FORM), params: FileParams },
     );

@@ -21,6 +21,9 @@ import { detectFileType, isPicture } from './file-types';
 import { FileEmpty, FileTypeNotAllowed, QuotaExceeded, TooManyVersions, type UploadFields } from './model';
 import { safeFileName } from './rules';
 
+/** Whose file it becomes. */
+type Owner = Pick<Caller, 'id'>;
+
 /** A received file, with what the client declares about it. */
 export interface Upload {
   readonly file: ReceivedFile;
@@ -130,7 +133,7 @@ interface Content {
 }
 
 /** Detects the type of the bytes and stores them. The periodic clean-up deletes them if nothing comes to reference them. */
-async function storeContent(deps: MediaDeps, caller: Caller, upload: Upload): Promise<Content> {
+export async function storeContent(deps: MediaDeps, caller: Owner, upload: Upload): Promise<Content> {
   const { file, contentType } = upload;
   if (file.size === 0) throw new FileEmpty();
   const fileName = safeFileName(upload.fileName);
@@ -152,10 +155,10 @@ interface NewVersion {
   readonly upload: Upload;
 }
 
-async function addVersion(
+export async function addVersion(
   deps: MediaDeps,
   transaction: Transaction,
-  caller: Caller,
+  caller: Owner,
   input: NewVersion,
 ): Promise<void> {
   const { mediaId, version, content, upload } = input;

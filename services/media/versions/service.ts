@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { integerKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { publishAvatarIfReady } from '../avatars/service';
@@ -20,7 +21,7 @@ export async function listVersions(
 ): Promise<Page<FileVersion>> {
   const { media } = await findReadable(deps, caller, id);
   assertManageable(caller, media);
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [integerKey]);
   const rows = await store.listVersions(deps.database, id, {
     beforeVersion: after === null ? null : Number(after[0]),
     limit: limit + 1,

@@ -1,7 +1,7 @@
-import { and, desc, eq, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, lt, ne, or, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
-import { mediaVersions } from '../schema';
+import { media, mediaVersions } from '../schema';
 
 export type VersionRow = typeof mediaVersions.$inferSelect;
 
@@ -52,6 +52,34 @@ export async function listVersions(
     )
     .orderBy(desc(mediaVersions.version))
     .limit(page.limit);
+}
+
+/** The versions of a person's files that are not the current ones, by file and number. */
+export async function listOldVersions(
+  executor: Executor,
+  ownerId: string,
+  page: { after: Pick<VersionRow, 'mediaId' | 'version'> | null; limit: number },
+): Promise<VersionRow[]> {
+  const { mediaId, version } = mediaVersions;
+  const rows = await executor
+    .select({ version: mediaVersions })
+    .from(media)
+    .innerJoin(mediaVersions, eq(mediaId, media.id))
+    .where(
+      and(
+        eq(media.ownerId, ownerId),
+        ne(version, media.currentVersion),
+        page.after === null
+          ? undefined
+          : or(
+              gt(mediaId, page.after.mediaId),
+              and(eq(mediaId, page.after.mediaId), gt(version, page.after.version)),
+            ),
+      ),
+    )
+    .orderBy(mediaId, version)
+    .limit(page.limit);
+  return rows.map((row) => row.version);
 }
 
 /** Versions that have been processing for longer than `minutes`. */

@@ -1,5 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
-import { encodeCursor, type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
+import { encodeCursor } from '#kit/http/lists/cursor';
+import { timeOrderedKey } from '#kit/http/lists/keys';
+import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
 import type { TimelinesDeps } from '../deps';
 import type { Post } from '../model';
 import { hydrate, readVisible } from '../posts/hydration';
@@ -22,7 +24,7 @@ export async function readPage(
   source: { list: List; filter?: PostFilter },
 ): Promise<Page<Post>> {
   const viewerId = caller?.id ?? null;
-  const { limit, after } = readPageQuery<[key: string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [timeOrderedKey]);
   const visible: { key: string; post: PostRow }[] = [];
   let position = after?.[0] ?? null;
   let isEnd = false;

@@ -1,6 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
-import { createEventStreams, type StreamBatch, type StreamSource } from '#kit/http/event-streams';
+import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
+import type { StreamLimits } from '#kit/http/streams/shares';
 import type { TimelinesDeps } from '../deps';
 import { requireOwner } from '../lists/owner';
 import { hydrate, readVisible } from '../posts/hydration';
@@ -13,13 +14,11 @@ const BATCH_ENTRIES = 100;
 /** A reader that has missed more is sent `reload` instead. */
 const MAX_MISSED = 1_000;
 
-export type StreamRequest = Pick<StreamSource, 'lastEventId' | 'mayContinue'>;
-
 export type LiveTimelines = ReturnType<typeof createLiveTimelines>;
 
 /** Timelines as streams of server-sent events: `post` with a post as data, and `reload` when too much was missed. */
-export function createLiveTimelines(deps: TimelinesDeps, options: { maxStreams: number }) {
-  const streams = createEventStreams(deps.runtime, { maximum: options.maxStreams });
+export function createLiveTimelines(deps: TimelinesDeps, limits: StreamLimits) {
+  const streams = createEventStreams(deps.runtime, limits);
   let head = 0;
   let anonymous: { key: string; batch: Promise<StreamBatch> } | undefined;
 

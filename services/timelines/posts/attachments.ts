@@ -17,20 +17,44 @@ export async function resolveAttachments(
   authorId: string,
   { mediaIds, pollId }: Draft,
 ): Promise<FileSummary[]> {
-  const [{ files }, { polls }] = await Promise.all([
-    mediaIds.length === 0 ? { files: [] } : deps.media.getFiles({ ids: mediaIds }),
-    pollId === null ? { polls: [] } : deps.polls.getPolls({ ids: [pollId] }),
-  ]);
-  const usable = files.filter((file) => file.owner_id === authorId && file.status !== 'rejected');
+  const { files: usable, polls } = await lookUp(deps, authorId, { mediaIds, pollId });
   const errors: FieldError[] = mediaIds.flatMap((id, index) =>
     usable.some((file) => file.id === id)
       ? []
       : { field: `media_ids.${index}`, message: 'Expected the id of a usable file of your own' },
   );
-  if (pollId !== null && !polls.some((poll) => poll.id === pollId && poll.author_id === authorId))
+  if (pollId !== null && !polls.some((poll) => poll.id === pollId))
     errors.push({ field: 'poll_id', message: 'Expected the id of a poll of your own' });
   if (errors.length > 0) throw new ValidationFailed({ errors });
   return usable;
+}
+
+/** Those of the files and the poll that are the author's own and usable. @throws DependencyUnavailable */
+export async function findUsable(
+  deps: TimelinesDeps,
+  authorId: string,
+  { mediaIds, pollId }: Pick<Draft, 'mediaIds' | 'pollId'>,
+): Promise<Pick<Draft, 'mediaIds' | 'pollId'>> {
+  const { files, polls } = await lookUp(deps, authorId, { mediaIds, pollId });
+  return {
+    mediaIds: mediaIds.filter((id) => files.some((file) => file.id === id)),
+    pollId: polls.some((poll) => poll.id === pollId) ? pollId : null,
+  };
+}
+
+async function lookUp(
+  deps: TimelinesDeps,
+  authorId: string,
+  { mediaIds, pollId }: Pick<Draft, 'mediaIds' | 'pollId'>,
+) {
+  const [{ files }, { polls }] = await Promise.all([
+    mediaIds.length === 0 ? { files: [] } : deps.media.getFiles({ ids: mediaIds }),
+    pollId === null ? { polls: [] } : deps.polls.getPolls({ ids: [pollId] }),
+  ]);
+  return {
+    files: files.filter((file) => file.owner_id === authorId && file.status !== 'rejected'),
+    polls: polls.filter((poll) => poll.author_id === authorId),
+  };
 }
 
 /**

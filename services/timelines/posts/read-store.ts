@@ -1,4 +1,4 @@
-import { aliasedTable, and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { aliasedTable, and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { type Database, prepareOnce } from '#kit/mysql/database';
 import { blocks, follows, mutes, people, postMentions, posts } from '../schema';
 
@@ -105,8 +105,27 @@ export async function findMentions(
   );
 }
 
+/** The posts of an author that are not deleted, oldest first. */
+export async function listOwnPosts(
+  database: Database,
+  authorId: string,
+  { afterId, limit }: { afterId: string; limit: number },
+): Promise<(typeof posts.$inferSelect)[]> {
+  return database
+    .select()
+    .from(posts)
+    .where(and(eq(posts.authorId, authorId), gt(posts.id, afterId), isNull(posts.deletedAt)))
+    .orderBy(asc(posts.id))
+    .limit(limit);
+}
+
+/** The author of a post, deleted or not; undefined when it never existed. */
+export async function findAuthorId(database: Database, id: string): Promise<string | undefined> {
+  const [row] = await database.select({ authorId: posts.authorId }).from(posts).where(eq(posts.id, id));
+  return row?.authorId;
+}
+
 /** Whether a post exists, deleted or not. */
 export async function postExists(database: Database, id: string): Promise<boolean> {
-  const rows = await database.select({ id: posts.id }).from(posts).where(eq(posts.id, id));
-  return rows.length > 0;
+  return (await findAuthorId(database, id)) !== undefined;
 }

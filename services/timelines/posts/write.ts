@@ -1,4 +1,4 @@
-import { PostCreated, PostDeleted } from '#contracts/events/posts';
+import { PostCreated, PostDeleted, PostImported } from '#contracts/events/posts';
 import { PostFanOut } from '#contracts/jobs/posts';
 import { timeOfId } from '#kit/core/ids';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
@@ -65,6 +65,33 @@ async function insert(transaction: Transaction, id: string, post: ResolvedPost):
     if (isDuplicate(failure, 'posts_one_repost')) throw new AlreadyReposted({ cause: failure });
     throw failure;
   }
+}
+
+/**
+ * Writes a post of an archive, its `post.imported` event and its fan-out job. The posts it refers to may be missing.
+ *
+ * @throws AlreadyReposted
+ */
+export async function writeImportedPost(
+  transaction: Transaction,
+  id: string,
+  post: ResolvedPost,
+): Promise<void> {
+  const { draft, author, references } = post;
+  await insert(transaction, id, post);
+  if (references.replyTo !== null) await incrementCount(transaction, references.replyTo, 'repliesCount');
+  if (references.repostOf !== null)
+    await incrementCount(transaction, references.repostOf, isQuote(draft) ? 'quotesCount' : 'repostsCount');
+  const options = { aggregate: { type: 'post', id, version: 1 }, actor: author.id };
+  const fanOut = { post_id: id, author_id: author.id, after_follower: null, imported: true };
+  await writeOutbox(transaction, [
+    outboxEntry(
+      PostImported,
+      { id, author_id: author.id, visibility: draft.visibility, media_ids: draft.mediaIds },
+      options,
+    ),
+    outboxEntry(PostFanOut, fanOut, options),
+  ]);
 }
 
 /** The referenced post may have been deleted since the lookup: the update decides. */

@@ -2,7 +2,15 @@ import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf } from '#kit/http/lists/pagination';
 import { calendarDate, nullable } from '#kit/http/schemas';
-import { emailAddress, languageTag, phoneNumber, webUrl } from '#kit/text/fields';
+import {
+  displayName,
+  emailAddress,
+  languageTag,
+  newUsername,
+  phoneNumber,
+  typedName,
+  webUrl,
+} from '#kit/text/fields';
 import { newPassword, typedPassword } from '#kit/text/password';
 import { lineOfText, text } from '#kit/text/schema';
 
@@ -12,20 +20,13 @@ export const EmailTaken = defineProblem('user.email-taken', 409, 'Email address 
 export const UsernameReserved = defineProblem('user.username-reserved', 422, 'Username reserved');
 export const RegistrationClosed = defineProblem('registration.closed', 403, 'Registration closed');
 
-export const Username = Type.String({
-  pattern: '^[A-Za-z0-9_]{3,30}$',
-  error: '3 to 30 letters, digits or underscores',
-  examples: ['alice'],
-});
+export const Username = newUsername();
 export const Email = emailAddress();
 export const Password = newPassword();
-/** The events that publish it hold no more. */
-const MAX_DISPLAY_NAME_UNITS = 200;
-const DisplayName = lineOfText({ max: 80, maxUnits: MAX_DISPLAY_NAME_UNITS });
 const Name = lineOfText({ max: 80 });
 
 const profileFields = {
-  display_name: Type.Optional(DisplayName),
+  display_name: Type.Optional(displayName()),
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
   phone_number: Type.Optional(phoneNumber({ description: 'Stored in the form +4930123456 (E.164)' })),
@@ -53,8 +54,8 @@ export type ProfileChange = Static<typeof ProfileChange>;
 
 /** Exactly one of `username` and `email`; the service rejects both and neither. */
 export const SignIn = Type.Object({
-  username: Type.Optional(Type.String({ minLength: 1, maxLength: 254, examples: ['alice'] })),
-  email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
+  username: Type.Optional(typedName()),
+  email: Type.Optional(typedName()),
   password: typedPassword(),
 });
 export type SignIn = Static<typeof SignIn>;

@@ -62,7 +62,10 @@ export const accountRoutes = (deps: UsersDeps) =>
     .get('/users/me/export', ({ caller }) => service.exportAccount(deps, caller), {
       user: true,
       response: model.Export,
-      ...describe('Export my data', 'Profiles'),
+      ...describe(
+        'Get my account as JSON; `POST /archives/exports` exports the data of all services',
+        'Profiles',
+      ),
     })
     .get('/users/:username', ({ params }) => service.readProfile(deps, params.username), {
       public: true,

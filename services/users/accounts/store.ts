@@ -130,7 +130,7 @@ export async function listUsers(
               // A whole address, in any of its forms.
               eq(users.emailKey, emailKey(page.query)),
             ),
-        page.beforeId === null || !isUuid(page.beforeId) ? undefined : lt(users.id, page.beforeId),
+        page.beforeId === null ? undefined : lt(users.id, page.beforeId),
       ),
     )
     .orderBy(desc(users.id))

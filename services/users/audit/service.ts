@@ -1,5 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import type { Transaction } from '#kit/mysql/database';
 import { currentTrace } from '#kit/tracing/context';
@@ -64,7 +65,7 @@ export async function listAuditEntries(
   { database }: Pick<UsersDeps, 'database'>,
   query: AuditQuery,
 ): Promise<Page<AuditEntry>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listEntries(database, {
     actorId: query.actor,
     targetId: query.target,

@@ -1,6 +1,5 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/mysql-core';
-import { isUuid } from '#kit/core/ids';
 import type { Database, Transaction } from '#kit/mysql/database';
 import { auditLog, auditPersonalValues, users } from '../schema';
 import type { Change } from './model';
@@ -49,7 +48,7 @@ export async function listEntries(
       and(
         actorId === undefined ? undefined : eq(auditLog.actorId, actorId),
         targetId === undefined ? undefined : eq(auditLog.targetId, targetId),
-        beforeId === null || !isUuid(beforeId) ? undefined : lt(auditLog.id, beforeId),
+        beforeId === null ? undefined : lt(auditLog.id, beforeId),
       ),
     )
     .orderBy(desc(auditLog.id))

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
@@ -16,7 +17,7 @@ import { ADMINISTRATOR } from '../roles/rules';
 import type { Account, AccountChange, NewAccount, UserQuery } from './model';
 
 export async function listAccounts(deps: UsersDeps, query: UserQuery): Promise<Page<Account>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await listUsers(deps.database, {
     query: query.query,
     beforeId: after?.[0] ?? null,

@@ -1,10 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '#kit/http/lists/pagination';
+import { text } from '#kit/text/schema';
 import { Email, Password, ProfileChange, Username } from '../accounts/model';
 
 export const UserQuery = Type.Composite([
   PageQuery,
-  Type.Object({ query: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) }),
+  Type.Object({ query: Type.Optional(text({ max: 100 })) }),
 ]);
 export type UserQuery = Static<typeof UserQuery>;
 

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import { changeUser, createUser, eraseUser, lockUser, profileColumns } from '../accounts/lifecycle';
@@ -13,7 +14,7 @@ import { findAuthorizations } from '../roles/assignments-store';
 import type { UserChange, UserQuery } from './model';
 
 export async function listUsers(deps: UsersDeps, query: UserQuery): Promise<Page<OwnProfile>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [uuidKey]);
   const rows = await store.listUsers(deps.database, {
     query: query.query,
     beforeId: after?.[0] ?? null,

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { timeOrderedKey, uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
@@ -27,6 +28,9 @@ import {
 import * as requests from './requests-store';
 import * as store from './store';
 
+/** Who changes their relationships. */
+export type Actor = Pick<Caller, 'id' | 'roles' | 'username'>;
+
 /** Mastodon's limit. The flag `follow-limit` overrides it. */
 const MAX_FOLLOWEES = 7_500;
 
@@ -35,7 +39,7 @@ const MAX_FOLLOWEES = 7_500;
  *
  * @throws Blocked, FollowLimitReached
  */
-export async function follow(deps: UsersDeps, caller: Caller, username: string): Promise<FollowState> {
+export async function follow(deps: UsersDeps, caller: Actor, username: string): Promise<FollowState> {
   let requested = false;
   await changeRelationship(deps, caller, username, async (transaction, target, me) => {
     requested = false;
@@ -64,7 +68,7 @@ export const unfollow = (deps: UsersDeps, caller: Caller, username: string) =>
   );
 
 /** Blocks a user and ends the follows and requests in both directions. */
-export const block = (deps: UsersDeps, caller: Caller, username: string) =>
+export const block = (deps: UsersDeps, caller: Actor, username: string) =>
   changeRelationship(deps, caller, username, async (transaction, target) => [
     ...(await endFollow(deps, transaction, {
       followerId: caller.id,
@@ -104,7 +108,7 @@ export const unblock = (deps: UsersDeps, caller: Caller, username: string) =>
     setBlock(transaction, { userId: caller.id, otherId: target.id, active: false }),
   );
 
-export const mute = (deps: UsersDeps, caller: Caller, username: string) =>
+export const mute = (deps: UsersDeps, caller: Actor, username: string) =>
   changeRelationship(deps, caller, username, (transaction, target) =>
     setMute(transaction, { userId: caller.id, otherId: target.id, active: true }),
   );
@@ -137,7 +141,7 @@ export async function readRelationship(
 /** Locks both users, then makes the change and writes its events in one transaction. */
 async function changeRelationship(
   deps: UsersDeps,
-  caller: Caller,
+  caller: Pick<Actor, 'id'>,
   username: string,
   change: (transaction: Transaction, target: UserRow, me: UserRow) => Promise<OutboxEntry[]>,
 ): Promise<void> {
@@ -180,7 +184,7 @@ async function pageOfProfiles(
   query: PageQuery,
   list: typeof store.listFollowees,
 ): Promise<Page<Profile>> {
-  const { limit, after } = readPageQuery<[since: string, otherId: string]>(query, 2);
+  const { limit, after } = readPageQuery(query, [timeOrderedKey, uuidKey]);
   const before = after && { since: after[0], otherId: after[1] };
   const rows = await list(deps.database, { userId, before, limit: limit + 1 });
   return toPage(

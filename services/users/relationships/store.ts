@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import type { UserRow } from '../accounts/store';
 import { blocks, followRequests, follows, mutes, users } from '../schema';
@@ -177,6 +177,28 @@ async function listFollows(
     )
     .orderBy(desc(follows.since), desc(sides.other))
     .limit(page.limit);
+}
+
+/** The users whom a user blocks or mutes, in the order of their ids. */
+export async function listRestricted(
+  database: Database,
+  table: RestrictionTable,
+  page: { userId: string; afterId: string | null; limit: number },
+): Promise<Pick<UserRow, 'id' | 'username'>[]> {
+  const { userId, afterId, limit } = page;
+  return database
+    .select({ id: users.id, username: users.username })
+    .from(table)
+    .innerJoin(users, eq(users.id, table.otherId))
+    .where(
+      and(
+        eq(table.userId, userId),
+        eq(table.active, true),
+        afterId === null ? undefined : gt(table.otherId, afterId),
+      ),
+    )
+    .orderBy(table.otherId)
+    .limit(limit);
 }
 
 /** The usernames in a user's relationships, for the data export. */

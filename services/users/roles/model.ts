@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
+import { nameKey } from '#kit/http/lists/keys';
 import { PageOf } from '#kit/http/lists/pagination';
 import { text } from '#kit/text/schema';
 
@@ -24,14 +25,20 @@ export const LastAdministrator = defineProblem(
   'The last administrator cannot be removed',
 );
 
+const ROLE_NAME = '^[a-z][a-z0-9-]{1,62}$';
+const PERMISSION_NAME = '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$';
+/** The sort keys of the lists. */
+export const roleNameKey = nameKey(new RegExp(ROLE_NAME));
+export const permissionNameKey = nameKey(new RegExp(PERMISSION_NAME));
+
 const RoleName = Type.String({
-  pattern: '^[a-z][a-z0-9-]{1,62}$',
+  pattern: ROLE_NAME,
   error: '2 to 63 lower-case letters, digits or hyphens, starting with a letter',
   examples: ['editor'],
 });
 const PermissionName = Type.String({
   maxLength: 80,
-  pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$',
+  pattern: PERMISSION_NAME,
   error: 'A subject and an action, for example posts:moderate',
   examples: ['posts:moderate'],
 });

@@ -5,14 +5,14 @@ import { inTransaction, isDuplicate } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
-import { type NewPermission, type Permission, PermissionNameTaken } from './model';
+import { type NewPermission, type Permission, PermissionNameTaken, permissionNameKey } from './model';
 import * as store from './store';
 
 export async function listPermissions(
   deps: Pick<UsersDeps, 'database'>,
   query: PageQuery,
 ): Promise<Page<Permission>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [permissionNameKey]);
   const rows = await store.listPermissions(deps.database, {
     afterName: after?.[0] ?? null,
     limit: limit + 1,

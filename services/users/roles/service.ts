@@ -19,12 +19,13 @@ import {
   RoleInUse,
   RoleNameTaken,
   RoleNotFound,
+  roleNameKey,
 } from './model';
 import { ADMINISTRATOR, isBuiltIn, PERMISSIONS } from './rules';
 import * as store from './store';
 
 export async function listRoles(deps: AuthorizationsDeps, query: PageQuery): Promise<Page<Role>> {
-  const { limit, after } = readPageQuery<[string]>(query, 1);
+  const { limit, after } = readPageQuery(query, [roleNameKey]);
   const rows = await store.listRoles(deps.database, { afterName: after?.[0] ?? null, limit: limit + 1 });
   const permissionsOf = await store.findPermissionsOf(
     deps.database,

@@ -25,13 +25,3 @@ export const positionFrame = (id: string): string => `id: ${id}\n\n`;
 
 /** How long the client waits before it reconnects. */
 export const retryFrame = (ms: number): string => `retry: ${ms}\n\n`;
-
-/** `no-transform` and `x-accel-buffering` keep proxies from buffering events. */
-export const eventStreamResponse = (stream: ReadableStream<Uint8Array>): Response =>
-  new Response(stream, {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-    },
-  });

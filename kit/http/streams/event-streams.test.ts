@@ -1,10 +1,20 @@
 import { afterAll, expect, test } from 'bun:test';
-import { eventually } from '../../tests/support/eventually';
-import { testRuntime } from '../../tests/support/servers';
+import { eventually } from '../../../tests/support/eventually';
+import { testRuntime } from '../../../tests/support/servers';
 import { createEventStreams } from './event-streams';
 
+const limitsOf = (count: number) => ({
+  maximum: count,
+  anonymous: count,
+  perAddress: count,
+  perPerson: count,
+});
+const client = {
+  context: { request: new Request('http://localhost/'), server: null },
+  owner: { personId: null, address: '192.0.2.1' },
+};
 const runtime = testRuntime('event-streams');
-const streams = createEventStreams(runtime, { maximum: 10 });
+const streams = createEventStreams(runtime, limitsOf(10));
 
 afterAll(() => runtime.close());
 
@@ -13,6 +23,7 @@ const LARGE = 'x'.repeat(100_000);
 test('a stalled client causes no reads, and receives the rest in order when it continues', async () => {
   let reads = 0;
   const response = streams.open({
+    ...client,
     topic: 'a',
     lastEventId: '0',
     mayContinue: async () => true,
@@ -38,6 +49,7 @@ test('only woken streams read, and events during a read are not missed', async (
   const reads = { a: 0, b: 0 };
   const open = (topic: 'a' | 'b') =>
     streams.open({
+      ...client,
       topic,
       lastEventId: null,
       mayContinue: async () => true,
@@ -73,8 +85,8 @@ test('only woken streams read, and events during a read are not missed', async (
 });
 
 test('a stream ends when its client may not continue, or its source fails', async () => {
-  const other = createEventStreams(testRuntime('event-streams-that-end'), { maximum: 2 });
-  const source = { topic: 'a', lastEventId: '1' };
+  const other = createEventStreams(testRuntime('event-streams-that-end'), limitsOf(2));
+  const source = { ...client, topic: 'a', lastEventId: '1' };
   const end = { events: [], position: '1', more: false };
   const expired = other.open({ ...source, read: async () => end, mayContinue: async () => false });
   const broken = other.open({

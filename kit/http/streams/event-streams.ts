@@ -1,12 +1,14 @@
 import { Gauge } from 'prom-client';
-import { bearerTokenIn } from '../auth/bearer';
-import type { TokenVerifier } from '../auth/tokens';
-import { limitConcurrency } from '../core/concurrency-limit';
-import type { Runtime } from '../core/runtime';
-import { defineProblem, Unauthenticated } from '../errors/problem';
-import { commentFrame, eventFrame, eventStreamResponse, positionFrame, retryFrame } from './sse';
-
-export const TooManyStreams = defineProblem('stream.too-many', 503, 'Too many open streams');
+import { bearerTokenIn } from '../../auth/bearer';
+import type { Caller } from '../../auth/caller';
+import type { TokenVerifier } from '../../auth/tokens';
+import { limitConcurrency } from '../../core/concurrency-limit';
+import type { Runtime } from '../../core/runtime';
+import { Unauthenticated } from '../../errors/problem';
+import { readClient } from '../client-address';
+import { eventStreamResponse, type StreamContext } from './event-stream-response';
+import { createStreamShares, problemOf, type StreamLimits, type StreamOwner } from './shares';
+import { commentFrame, eventFrame, positionFrame, retryFrame } from './sse';
 
 /** Servers and proxies close idle streams after about 10 s: a keep-alive comment is sent before that. */
 const COMMENT_EVERY_MS = 5_000;
@@ -32,15 +34,21 @@ export interface StreamBatch {
   readonly more: boolean;
 }
 
-export interface StreamSource {
-  /** The topic for `wake`. */
-  readonly topic: string;
+/** What a request says about the stream it opens; from `streamRequestOf`. */
+export interface StreamRequest {
+  readonly context: StreamContext;
+  readonly owner: StreamOwner;
   /** `Last-Event-ID` of a client that reconnects. */
   readonly lastEventId: string | null;
-  /** Reads the events after a position; null reads the current end. A failure ends the stream, and the client resumes. */
-  readonly read: (position: string | null) => Promise<StreamBatch>;
   /** Checked every few seconds; false ends the stream. */
   readonly mayContinue: () => Promise<boolean>;
+}
+
+export interface StreamSource extends StreamRequest {
+  /** The topic for `wake`. */
+  readonly topic: string;
+  /** Reads the events after a position; null reads the current end. A failure ends the stream, and the client resumes. */
+  readonly read: (position: string | null) => Promise<StreamBatch>;
 }
 
 interface OpenStream {
@@ -54,12 +62,11 @@ interface OpenStream {
 /**
  * Server-sent events (WHATWG HTML, section 9.2) without gaps: a stream reads the events after its position from a store,
  * whenever it is woken and its client has read what was sent. No events are buffered per client.
- *
- * @param options.maximum open streams per process
  */
-export function createEventStreams(runtime: Runtime, options: { maximum: number }) {
+export function createEventStreams(runtime: Runtime, limits: StreamLimits) {
+  const shares = createStreamShares(limits);
   const streams = new Set<OpenStream>();
-  const withPermit = limitConcurrency({ concurrent: MAX_CONCURRENT_READS, waiting: options.maximum });
+  const withPermit = limitConcurrency({ concurrent: MAX_CONCURRENT_READS, waiting: limits.maximum });
   let isDraining = false;
   const ticking = setInterval(() => {
     for (const stream of streams) stream.tick(performance.now());
@@ -81,11 +88,12 @@ export function createEventStreams(runtime: Runtime, options: { maximum: number 
   }
 
   return {
-    /** @throws TooManyStreams at the limit, or while draining */
+    /** @throws TooManyStreams at the limits, or while draining; StreamShareExceeded at those of the reader */
     open(source: StreamSource): Response {
-      if (isDraining || streams.size >= options.maximum)
-        throw new TooManyStreams({ headers: { 'retry-after': '2' } });
-      return eventStreamResponse(openStream(runtime, source, { streams, withPermit }));
+      if (isDraining) throw problemOf('full');
+      return eventStreamResponse(source.context, source.owner, shares, (release) =>
+        openStream(runtime, source, { streams, withPermit, release }),
+      );
     },
     /** Wakes the streams of one topic, or all, to read new events. */
     wake(topic?: string): void {
@@ -102,6 +110,8 @@ export function createEventStreams(runtime: Runtime, options: { maximum: number 
 interface Shared {
   readonly streams: Set<OpenStream>;
   readonly withPermit: ReturnType<typeof limitConcurrency>;
+  /** Releases the place of the stream. */
+  release(): void;
 }
 
 function openStream(runtime: Runtime, source: StreamSource, shared: Shared): ReadableStream<Uint8Array> {
@@ -125,6 +135,7 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
     if (ended) return;
     ended = true;
     shared.streams.delete(stream);
+    shared.release();
     signal.resolve();
     close();
   };
@@ -210,8 +221,25 @@ function createOutlet(controller: ReadableStreamDefaultController<Uint8Array>) {
   };
 }
 
-/** For `mayContinue`: whether the access token of a request, if any, is still valid. */
-export function isTokenValid(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
+/**
+ * What a request says about the stream it opens.
+ *
+ * @param context of its route
+ * @param caller who is signed in; the stream ends with the validity of the token
+ */
+export const streamRequestOf = (
+  tokens: TokenVerifier,
+  { request, server }: StreamContext,
+  caller: Caller | null,
+): StreamRequest => ({
+  context: { request, server },
+  owner: { personId: caller?.id ?? null, address: readClient(request, server).address },
+  lastEventId: request.headers.get('last-event-id'),
+  mayContinue: isTokenValid(tokens, request),
+});
+
+/** Whether the access token of a request, if any, is still valid. */
+function isTokenValid(tokens: TokenVerifier, request: Request): () => Promise<boolean> {
   const token = bearerTokenIn(request.headers.get('authorization'));
   return async () => {
     if (token === null) return true;

@@ -1,0 +1,95 @@
+import { promisify } from 'node:util';
+import {
+  type BrotliCompress,
+  type BrotliOptions,
+  brotliCompress,
+  brotliCompressSync,
+  constants,
+  createBrotliCompress,
+  createGzip,
+  createZstdCompress,
+  type Gzip,
+  gzip,
+  gzipSync,
+  type ZlibOptions,
+  type ZstdCompress,
+  type ZstdOptions,
+  zstdCompress,
+  zstdCompressSync,
+} from 'node:zlib';
+import type { ContentCoding } from '../../model/content-coding';
+
+/** Compresses parts as they come. */
+export type Coder = Gzip | BrotliCompress | ZstdCompress;
+
+/** How one coding is applied. */
+interface CodingSettings {
+  /** A whole body at once. Blocks: for small ones. */
+  now(bytes: Uint8Array): Buffer;
+  /** A whole body on another thread. */
+  soon(bytes: Uint8Array): Promise<Buffer>;
+  /** The same, smaller and slower: for one that is kept. */
+  well(bytes: Uint8Array): Promise<Buffer>;
+  stream(): Coder;
+  /** Passes on what was written so far. */
+  readonly flush: number;
+}
+
+/**
+ * Levels for responses that are compressed for one client each: those at which twice the time brings a few percent. The
+ * windows bound the memory of a stream to about a megabyte.
+ */
+const GZIP: ZlibOptions = { level: 5 };
+const BROTLI: BrotliOptions = {
+  params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_LGWIN]: 18 },
+};
+const ZSTD: ZstdOptions = {
+  params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_windowLog]: 18 },
+};
+/** For what is compressed once and sent many times. */
+const KEPT_GZIP: ZlibOptions = { level: 9 };
+const KEPT_BROTLI: BrotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 8 } };
+const KEPT_ZSTD: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: 9 } };
+
+const gzipSoon = promisify<Uint8Array, ZlibOptions, Buffer>(gzip);
+const brotliSoon = promisify<Uint8Array, BrotliOptions, Buffer>(brotliCompress);
+const zstdSoon = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);
+
+export const CODERS: Readonly<Record<ContentCoding, CodingSettings>> = {
+  gzip: {
+    now: (bytes) => gzipSync(bytes, GZIP),
+    soon: (bytes) => gzipSoon(bytes, GZIP),
+    well: (bytes) => gzipSoon(bytes, KEPT_GZIP),
+    stream: () => createGzip(GZIP),
+    flush: constants.Z_SYNC_FLUSH,
+  },
+  br: {
+    now: (bytes) => brotliCompressSync(bytes, BROTLI),
+    soon: (bytes) => brotliSoon(bytes, BROTLI),
+    well: (bytes) => brotliSoon(bytes, KEPT_BROTLI),
+    stream: () => createBrotliCompress(BROTLI),
+    flush: constants.BROTLI_OPERATION_FLUSH,
+  },
+  zstd: {
+    now: (bytes) => zstdCompressSync(bytes, ZSTD),
+    soon: (bytes) => zstdSoon(bytes, ZSTD),
+    well: (bytes) => zstdSoon(bytes, KEPT_ZSTD),
+    stream: () => createZstdCompress(ZSTD),
+    flush: constants.ZSTD_e_flush,
+  },
+};
+
+/** Bodies compressed on other threads at the same time; each has about a megabyte, and a share of the threads. */
+const MAX_COMPRESSORS = 64;
+let occupied = 0;
+
+/** False when all are in use: the response is sent as it is. Otherwise to be released. */
+export function occupyCompressor(): boolean {
+  if (occupied >= MAX_COMPRESSORS) return false;
+  occupied++;
+  return true;
+}
+
+export function releaseCompressor(): void {
+  occupied--;
+}

@@ -1,0 +1,112 @@
+import type { HeaderList } from '../../http1/message';
+import { CONTENT_CODINGS, type ContentCoding, codedEntityTag } from '../../model/content-coding';
+import type { Decision } from '../../model/decision';
+import type { Exchange } from '../exchange';
+import { acceptedCoding } from './accepted-coding';
+import { isCompressible } from './compressible';
+
+/** What is done about the coding of one response. */
+export interface Compression {
+  /** Null where it is sent as it is. */
+  readonly coding: ContentCoding | null;
+  /** `Content-Encoding` and `Vary`; each ends with CR LF. */
+  readonly lines: string;
+}
+
+/** For a response that is the same for every client. */
+export const UNCOMPRESSED: Compression = { coding: null, lines: '' };
+const VARY = 'Vary: Accept-Encoding\r\n';
+/** For one that other clients get compressed. */
+export const IDENTITY: Compression = { coding: null, lines: VARY };
+const BY_CODING = new Map(
+  CONTENT_CODINGS.map((coding) => [coding, { coding, lines: `Content-Encoding: ${coding}\r\n${VARY}` }]),
+);
+
+/** A smaller response fits into one packet as it is, and may grow. */
+export const MIN_BYTES = 1024;
+
+/** The head of a response, as far as it decides. */
+export interface CodableResponse {
+  readonly status: number;
+  /** Of the body in bytes; null where it is not known yet. */
+  readonly length: number | null;
+  readonly fields: Iterable<readonly [name: string, value: string, line?: string]>;
+}
+
+/**
+ * Decides the coding of a response: compressed if the client asks for it, and it is text of more than 1 KiB, complete in
+ * one body, not compressed already and free to be transformed (RFC 9110, 7.7).
+ */
+export function compressionOf(exchange: Exchange, response: CodableResponse): Compression {
+  const { context, decision, dataPlane } = exchange;
+  const { status, length } = response;
+  if (!dataPlane.compresses || (length !== null && length <= MIN_BYTES) || WITHOUT_OWN_BODY.has(status))
+    return UNCOMPRESSED;
+  if (!isTransformable(response.fields) || holdsSecrets(decision)) return UNCOMPRESSED;
+  return compressionFor(context.request.head.headers);
+}
+
+/** The compression of a response that may be compressed. */
+export function compressionFor(headers: HeaderList): Compression {
+  const coding = acceptedCoding(headers);
+  return (coding === null ? undefined : BY_CODING.get(coding)) ?? IDENTITY;
+}
+
+/** No content, a part of it, or none but the confirmation of what the client has. */
+const WITHOUT_OWN_BODY = new Set([101, 204, 205, 206, 226, 304]);
+/** Fields that say something about the exact bytes of the body. */
+const BINDING_FIELDS = new Set([
+  'content-digest',
+  'content-encoding',
+  'content-md5',
+  'content-range',
+  'digest',
+  'repr-digest',
+]);
+
+/** Whether a body is text, and may be sent in another coding. */
+export function isTransformable(fields: CodableResponse['fields']): boolean {
+  let isText = false;
+  for (const [name, value] of fields) {
+    const lowerCase = name.toLowerCase();
+    if (lowerCase === 'content-type') isText = isCompressible(value);
+    else if (lowerCase === 'cache-control' && value.toLowerCase().includes('no-transform')) return false;
+    else if (BINDING_FIELDS.has(lowerCase) && value.toLowerCase() !== 'identity') return false;
+  }
+  return isText;
+}
+
+/**
+ * Responses of sign-in hold secrets beside what a client sent: their compressed length would tell about them (BREACH).
+ */
+function holdsSecrets(decision: Decision): boolean {
+  if (decision.kind !== 'forward' && decision.kind !== 'transcode') return false;
+  const { service, target } = decision;
+  return SECRET_NAMES.some((name) => service === name || isBelow(target, name));
+}
+
+const SECRET_NAMES = ['auth', 'oauth'];
+
+function isBelow(target: string, name: string): boolean {
+  if (!target.startsWith(name, 1)) return false;
+  const next = target.charAt(name.length + 1);
+  return next === '' || next === '/' || next === '?';
+}
+
+/** A header line of the response as it is sent with its coding; empty for one that is dropped. */
+export function codedLine(
+  [name, value, line]: readonly [string, string, string],
+  coding: ContentCoding,
+): string {
+  switch (name.length) {
+    case 4:
+      return name.toLowerCase() === 'etag' ? `${name}: ${codedEntityTag(value, coding)}\r\n` : line;
+    case 13:
+      // Ranges would be those of the instance, which are no parts of this body.
+      return name.toLowerCase() === 'accept-ranges' ? '' : line;
+    case 16:
+      return name.toLowerCase() === 'content-encoding' ? '' : line;
+    default:
+      return line;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Field, ProductionRule } from './environment';
+
+/** How an operator makes a secret. */
+export const RANDOM_SECRET = 'use a random one of its own, as from `openssl rand -base64 36`';
+
+/**
+ * Secrets that everybody knows: the development defaults of Rookery, those that servers are delivered with, and words
+ * that stand in examples. Production rejects each of them in every variable that holds a secret.
+ */
+const WELL_KNOWN = new Set([
+  ...['development-internal-secret', 'development-token-secret-32-characters', 'rookery-development'],
+  ...['local', 'rookery', 'guest', 'root', 'admin', 'minioadmin', 'default', 'test', 'user'],
+  ...['password', 'passwd', 'secret', 'changeme', 'change-me', 'example', '12345678'],
+]);
+
+/** Why a secret is not fit for production; undefined when it is fit. The case of letters does not make it a better one. */
+export const refuseWellKnown = (secret: string): string | undefined =>
+  WELL_KNOWN.has(secret.toLowerCase()) ? 'is a well-known or development value' : undefined;
+
+/** A secret must be set in production, to none that everybody knows. */
+export const secretRule: ProductionRule<string> = {
+  required: true,
+  refuse: refuseWellKnown,
+  advice: RANDOM_SECRET,
+};
+
+/** A secret of at least 16 characters. Production rejects the development default, set or unset. */
+export function secret(developmentValue: string): Field<string> {
+  return {
+    parse: (value) => (value.length >= 16 ? value : { problem: 'must have at least 16 characters' }),
+    fallback: developmentValue,
+    production: {
+      ...secretRule,
+      refuse: (value) =>
+        value === developmentValue ? 'is a well-known or development value' : refuseWellKnown(value),
+    },
+  };
+}
+
+/** The token of the registry: a secret without whitespace, since it is sent in a header. */
+export function registryToken<Fallback extends string | undefined>(
+  fallback: Fallback,
+): Field<string | Fallback> {
+  return {
+    parse: (value) =>
+      /^[\x21-\x7E]{16,}$/.test(value)
+        ? value
+        : { problem: 'must have at least 16 printable ASCII characters and no whitespace' },
+    fallback,
+    optional: true,
+    production: {
+      ...secretRule,
+      advice: `the same for the registry, the gateway and every service; ${RANDOM_SECRET}`,
+    },
+  };
+}
+
+/** A password that a person signs in with; `undefined` when the variable is unset. */
+export const optionalPassword = (advice: string): Field<string | undefined> => ({
+  // The rule of registrations: 8 graphemes have at least 8 code units.
+  parse: (value) => (value.length >= 8 ? value : { problem: 'must have at least 8 characters' }),
+  fallback: undefined,
+  optional: true,
+  production: { required: true, refuse: refuseWellKnown, advice },
+});
+
+/** An access key; production rejects the emulator's. */
+export const accessKey = (developmentValue: string): Field<string> => ({
+  parse: (value) => value,
+  fallback: developmentValue,
+  production: {
+    required: true,
+    refuse: refuseWellKnown,
+    advice: 'use a key of the account that owns the tables',
+  },
+});
+
+/**
+ * A secret that is set together with another variable; `undefined` when it is unset.
+ *
+ * @param neededBy the variable that requires it
+ */
+export const optionalSecret = (neededBy: string): Field<string | undefined> => ({
+  parse: (value) => value,
+  fallback: undefined,
+  optional: true,
+  neededBy,
+  production: { refuse: refuseWellKnown, advice: RANDOM_SECRET },
+});

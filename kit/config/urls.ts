@@ -1,0 +1,155 @@
+import type { Field, Rejection } from './environment';
+import { refuseWellKnown } from './secrets';
+
+const WEB = ['http', 'https'];
+
+/** An absolute HTTP URL, as text. */
+export function url(fallback?: string): Field<string> {
+  return { parse: (value) => validUrl(value, WEB), fallback };
+}
+
+/** An absolute HTTP URL, as text; `undefined` when the variable is unset. */
+export const optionalUrl = (): Field<string | undefined> => ({
+  ...url(),
+  fallback: undefined,
+  optional: true,
+});
+
+/** Comma-separated HTTP URLs of replicas. */
+export function urls(fallback: string): Field<string[]> {
+  const split = (value: string) => value.split(',').map((part) => part.trim());
+  return {
+    parse: (value) => {
+      const parts = split(value);
+      return parts.every((part) => typeof validUrl(part, WEB) === 'string')
+        ? parts
+        : { problem: 'must be one or more HTTP URLs separated by commas' };
+    },
+    fallback: split(fallback),
+  };
+}
+
+/**
+ * The base URL that clients use, for links and documents. It has no query, and production must set it.
+ *
+ * @param fallback in development
+ */
+export function publicUrl<Fallback extends string | undefined>(fallback: Fallback): Field<string | Fallback> {
+  return {
+    parse(value) {
+      const valid = validUrl(value, WEB);
+      if (typeof valid !== 'string') return valid;
+      const { search, hash, username, password } = new URL(value);
+      return search + hash + username + password === ''
+        ? valid
+        : { problem: 'must be a URL without credentials, query and fragment' };
+    },
+    fallback,
+    optional: true,
+    production: {
+      required: true,
+      advice: 'the URL that clients reach the gateway at, like https://api.example.com',
+    },
+  };
+}
+
+/**
+ * The URL of a server that asks for a user and a password. They may be part of the URL, percent-encoded, or stand as
+ * they are in variables of their own, `<prefix>_USER` and `<prefix>_PASSWORD`. Production rejects a URL without a
+ * password, and well-known ones.
+ *
+ * @param fallback in development
+ */
+export function serverUrl<Fallback extends string | undefined>(
+  fallback: Fallback,
+  server: { prefix: string; schemes: readonly string[] },
+): Field<string | Fallback> {
+  const [user, password] = [`${server.prefix}_USER`, `${server.prefix}_PASSWORD`];
+  return {
+    parse: (value) =>
+      validUrl(value, server.schemes, `; special characters of a password go into ${password}`),
+    fallback,
+    optional: true,
+    completed: {
+      by: [user, password],
+      complete: (value, read) =>
+        value === fallback || credentialsOf(value).password === ''
+          ? withCredentials(value, { user: read(user), password: read(password) })
+          : read(user) === undefined && read(password) === undefined
+            ? value
+            : { problem: `contains credentials, so ${user} and ${password} must not be set` },
+    },
+    production: {
+      refuse: refuseCredentials,
+      advice: `set ${user} and ${password} to the credentials of a user of its own`,
+    },
+  };
+}
+
+/** The URL of a service's database, with its percent-encoded credentials; `undefined` when the variable is unset. */
+export const optionalDatabaseUrl = (): Field<string | undefined> => ({
+  parse(value) {
+    const valid = validUrl(value, ['mysql', 'mariadb'], '; credentials are percent-encoded in it');
+    if (typeof valid !== 'string') return valid;
+    return new URL(value).pathname.length > 1 ? valid : { problem: 'must name a database in its path' };
+  },
+  fallback: undefined,
+  optional: true,
+  production: { refuse: refuseCredentials, advice: 'use a database user with a random password' },
+});
+
+/** A user and a password, decoded. */
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The credentials in a URL, percent-decoded as UTF-8 (RFC 3986, section 3.2.1); empty where the URL has none. */
+export function credentialsOf(address: string): Credentials {
+  const { username, password } = new URL(address);
+  return { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+}
+
+/** Whatever their characters, credentials neither end the authority of a URL nor are decoded as anything else. */
+function withCredentials(
+  address: string,
+  { user, password }: { [Part in keyof Credentials]: string | undefined },
+): string {
+  const parsed = new URL(address);
+  if (user !== undefined) parsed.username = encodeURIComponent(user);
+  if (password !== undefined) parsed.password = encodeURIComponent(password);
+  return parsed.href;
+}
+
+function refuseCredentials(address: string): string | undefined {
+  const { password } = credentialsOf(address);
+  if (password === '') return 'has no password';
+  return refuseWellKnown(password) === undefined ? undefined : 'has a well-known or development password';
+}
+
+/**
+ * Unencoded characters of a password end the authority early: what follows is a path, a query or a fragment with the
+ * rest of the password, `@` and the host.
+ */
+function validUrl(value: string, schemes: readonly string[], hint = ''): string | Rejection {
+  const rejection = {
+    problem: `must be a URL (${schemes.map((scheme) => `${scheme}://`).join(' or ')}…)${hint}`,
+  };
+  const parsed = URL.parse(value);
+  if (parsed === null || parsed.hostname === '' || !schemes.includes(parsed.protocol.slice(0, -1)))
+    return rejection;
+  const isCut =
+    schemes !== WEB &&
+    parsed.username === '' &&
+    `${parsed.pathname}${parsed.search}${parsed.hash}`.includes('@');
+  return isCut || !isDecodable(parsed) ? rejection : value;
+}
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(`${username}:${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,263 @@
+import { version } from '../../package.json';
+import { REGISTRY_REPLICAS } from './compose';
+import { type Deployed, databaseOwner } from './processes';
+import { isSecret } from './secrets';
+
+/** Processes with a DNS name; all others are discovered through the registry. */
+const WITH_DNS_NAME = new Set(['gateway', 'registry']);
+/** Their port for gRPC is the one for HTTP plus this. */
+const GRPC_PORT_OFFSET = 50;
+const NAMESPACE = 'rookery';
+/** kustomization.yaml replaces it with the registry's name and the version to deploy. */
+const IMAGE = `rookery:${version}`;
+/** Two, so that one may fail or move; more as the load requires. */
+const REPLICAS = { min: 2, max: 10 };
+
+const metadata = (name: string) => ({
+  name,
+  namespace: NAMESPACE,
+  labels: { app: name, 'app.kubernetes.io/part-of': 'rookery' },
+});
+
+/** The objects of a process: its pods, what may connect to them, how many there are, and how many may be away. */
+export function objectsOf(process: Deployed): object[] {
+  const { name } = process;
+  return [
+    deploymentOf(process),
+    ...(WITH_DNS_NAME.has(name) ? [serviceOf(process)] : []),
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: metadata(name),
+      spec: { maxUnavailable: 1, selector: { matchLabels: { app: name } } },
+    },
+    ...(name === 'registry' ? [] : [autoscalerOf(process)]),
+    policyOf(process),
+  ];
+}
+
+function deploymentOf(process: Deployed) {
+  const { name, port } = process;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(name),
+    spec: {
+      // The others are scaled by their autoscaler.
+      ...(name === 'registry' && { replicas: REGISTRY_REPLICAS }),
+      selector: { matchLabels: { app: name } },
+      strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: {
+          labels: { app: name, 'app.kubernetes.io/part-of': 'rookery' },
+          annotations: {
+            'prometheus.io/scrape': 'true',
+            'prometheus.io/port': String(port),
+            'prometheus.io/path': '/metrics',
+          },
+        },
+        spec: podOf(process),
+      },
+    },
+  };
+}
+
+const serviceOf = ({ name, port }: Deployed) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: metadata(name),
+  spec: { selector: { app: name }, ports: [{ name: 'http', port, targetPort: port }] },
+});
+
+/** By the load of the processor, and by the project's own metrics, which prometheus-adapter.yaml serves. */
+function autoscalerOf({ name, folder }: Deployed) {
+  const isWorker = folder.startsWith('workers/');
+  const own = isWorker
+    ? {
+        metric: { name: 'rookery_queue_ready_messages' },
+        target: { type: 'AverageValue', averageValue: '200' },
+      }
+    : {
+        metric: { name: 'rookery_event_loop_lag_seconds' },
+        target: { type: 'AverageValue', averageValue: '200m' },
+      };
+  return {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: metadata(name),
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+      minReplicas: REPLICAS.min,
+      maxReplicas: REPLICAS.max,
+      metrics: [
+        // Of the request, which is that of an idle process.
+        {
+          type: 'Resource',
+          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 300 } },
+        },
+        { type: 'Pods', pods: own },
+      ],
+    },
+  };
+}
+
+/** The namespace refuses all connections otherwise (base.yaml). */
+function policyOf({ name, folder, port }: Deployed) {
+  const own = { podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'rookery' } } };
+  const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
+  const ports = (...numbers: number[]) => numbers.map((number) => ({ protocol: 'TCP', port: number }));
+  const ingress =
+    name === 'gateway'
+      ? // From the ingress controller, wherever it runs.
+        [{ ports: ports(port) }]
+      : folder.startsWith('workers/')
+        ? [{ from: [monitoring], ports: ports(port) }]
+        : [
+            { from: [own], ports: ports(port, ...(name === 'registry' ? [] : [port + GRPC_PORT_OFFSET])) },
+            { from: [monitoring], ports: ports(port) },
+          ];
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(name),
+    spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress'], ingress },
+  };
+}
+
+function podOf(process: Deployed) {
+  const { name, folder, port } = process;
+  const check = (path: string) =>
+    // With TLS_CERT the gateway speaks TLS, for a name that is not the pod's address.
+    name === 'gateway' ? { exec: { command: ['bun', 'health.js', path] } } : { httpGet: { path, port } };
+  const probe = (path: string, periodSeconds: number) => ({
+    ...check(path),
+    periodSeconds,
+    timeoutSeconds: 5,
+  });
+  return {
+    // Longer than a drain (10 s) and requests in flight may take (SHUTDOWN_TIMEOUT_MS).
+    terminationGracePeriodSeconds: 35,
+    ...POD,
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'kubernetes.io/hostname',
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels: { app: name } },
+      },
+    ],
+    containers: [
+      {
+        name,
+        image: IMAGE,
+        args: [folder],
+        ports: [{ containerPort: port }],
+        envFrom: [{ configMapRef: { name: 'rookery' } }],
+        env: [
+          { name: 'PORT', value: String(port) },
+          { name: 'ADVERTISED_HOST', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          ...credentialsOf(process),
+        ],
+        // Liveness is not readiness: a process that waits for its servers must not be killed.
+        startupProbe: { ...probe('/health', 2), failureThreshold: 60 },
+        livenessProbe: { ...probe('/health', 15), failureThreshold: 4 },
+        readinessProbe: probe('/readyz', 10),
+        ...CONTAINER,
+        ...(name === 'gateway' && {
+          volumeMounts: [
+            ...CONTAINER.volumeMounts,
+            { name: 'certificates', mountPath: '/certificates', readOnly: true },
+          ],
+        }),
+      },
+    ],
+    volumes: [
+      ...VOLUMES,
+      ...(name === 'gateway'
+        ? [{ name: 'certificates', secret: { secretName: 'rookery-tls', optional: true } }]
+        : []),
+    ],
+  };
+}
+
+const secretValue = (name: string, key = name) => ({
+  name,
+  valueFrom: { secretKeyRef: { name: 'rookery', key, optional: true } },
+});
+
+/** The secrets that this process reads, and the database user of its own. */
+function credentialsOf(process: Deployed): object[] {
+  const owner = databaseOwner(process);
+  const own = process.variables.filter((name) => isSecret(name) && name !== 'DB_PASSWORD');
+  return [
+    ...(owner === undefined
+      ? []
+      : [{ name: 'DB_USER', value: userOf(owner) }, secretValue('DB_PASSWORD', `${owner}_DB_PASSWORD`)]),
+    ...own.map((name) => secretValue(name)),
+  ];
+}
+
+const userOf = (owner: string) => `rookery_${owner.toLowerCase()}`;
+
+/** Migrates all databases, before a new version is rolled out. */
+export function migrationJob(processes: readonly Deployed[]): object {
+  const owners = processes.flatMap((process) => databaseOwner(process) ?? []);
+  const labels = { app: 'migrate', 'app.kubernetes.io/part-of': 'rookery' };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: metadata('migrate'),
+    spec: {
+      backoffLimit: 5,
+      ttlSecondsAfterFinished: 3600,
+      template: {
+        metadata: { labels },
+        spec: {
+          ...POD,
+          restartPolicy: 'Never',
+          containers: [
+            {
+              name: 'migrate',
+              image: IMAGE,
+              args: ['migrate'],
+              envFrom: [{ configMapRef: { name: 'rookery' } }],
+              env: owners.flatMap((owner) => [
+                { name: `${owner}_DB_USER`, value: userOf(owner) },
+                secretValue(`${owner}_DB_PASSWORD`),
+                secretValue(`${owner}_DATABASE_URL`),
+              ]),
+              ...CONTAINER,
+            },
+          ],
+          volumes: VOLUMES,
+        },
+      },
+    },
+  };
+}
+
+const POD = {
+  enableServiceLinks: false,
+  automountServiceAccountToken: false,
+  securityContext: {
+    runAsNonRoot: true,
+    runAsUser: 1000,
+    fsGroup: 1000,
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+};
+
+const CONTAINER = {
+  resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  volumeMounts: [
+    { name: 'scratch', mountPath: '/app/.data' },
+    { name: 'scratch', mountPath: '/tmp' },
+  ],
+};
+
+const VOLUMES = [{ name: 'scratch', emptyDir: { sizeLimit: '2Gi' } }];

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Fields } from '#kit/config/environment';
+import * as shared from '#kit/config/fields';
+import { gatewayFields } from '../../gateway/settings';
+import { registryFields } from '../../registry/settings';
+import { parseProcfile } from '../processes/procfile';
+
+const ROOT = join(import.meta.dir, '..', '..');
+
+/** A process as it is deployed. */
+export interface Deployed {
+  readonly name: string;
+  /** The folder of its bundle, the argument of `deploy/start.sh`. */
+  readonly folder: string;
+  readonly port: number;
+  /** The environment variables that it reads, by name: it gets no others, and so no secrets of others. */
+  readonly variables: readonly string[];
+}
+
+/** Variables that the image, the platform or the process itself sets. */
+const NOT_SETTINGS = new Set(['NODE_ENV', 'PORT', 'HOST', 'ADVERTISED_HOST', 'GATEWAY_WORKER']);
+
+/** The processes of the Procfile, without the servers of the local stack. */
+export function deployedProcesses(procfile: string): Deployed[] {
+  return parseProcfile(procfile).flatMap(({ name, command }) => {
+    const [, folder] = /\bbun (\S+)\/main\.ts\b/.exec(command) ?? [];
+    const [, port] = /\bPORT=(\d+)/.exec(command) ?? [];
+    if (folder === undefined || port === undefined || name === 'infra') return [];
+    const source = readFileSync(join(ROOT, folder, 'main.ts'), 'utf8');
+    return [{ name, folder, port: Number(port), variables: variablesIn(source) }];
+  });
+}
+
+/** The service whose database the process owns, like `USERS`; undefined for processes without one. */
+export const databaseOwner = ({ variables }: Deployed): string | undefined =>
+  variables.find((name) => name.endsWith('_DATABASE_URL'))?.replace('_DATABASE_URL', '');
+
+const GROUPS: Readonly<Record<string, unknown>> = { ...shared, gatewayFields, registryFields };
+
+/**
+ * The variables that a `main.ts` reads: the groups of fields that are spread into `readEnv`, and the fields of its own.
+ *
+ * @throws for a group that is not known here
+ */
+function variablesIn(source: string): string[] {
+  const [, read = ''] = /readEnv\((\{[\s\S]*?\}|\w+)\);/.exec(source) ?? [];
+  const groups = [...read.matchAll(/(?:\.\.\.|^)(\w+)(?:\(\d+\))?/g)].map(([, name = '']) => fieldsOf(name));
+  const grouped = groups.flatMap((fields) =>
+    Object.entries(fields).flatMap(([name, { completed }]) => [name, ...(completed?.by ?? [])]),
+  );
+  const own = [...read.matchAll(/^\s*([A-Z][A-Z0-9_]*):/gm)].map(([, name = '']) => name);
+  return [...new Set([...grouped, ...own])].filter((name) => !NOT_SETTINGS.has(name)).sort();
+}
+
+function fieldsOf(group: string): Fields {
+  const fields = GROUPS[group];
+  const value: unknown = typeof fields === 'function' ? fields(0) : fields;
+  if (typeof value !== 'object' || value === null) throw new Error(`${group} is no known group of variables`);
+  return value as Fields;
+}

@@ -1,0 +1,28 @@
+import { EXPORT_PAGE_SIZE, exportedPage, portabilityGrpc } from '#kit/grpc/portability';
+import type { Database } from '#kit/mysql/database';
+import { listAllSessions } from './sessions/store';
+
+/** The data of people in this service, without secrets. A sign-in cannot be imported. */
+export const authPortability = ({ database }: { database: Database }) =>
+  portabilityGrpc([
+    {
+      name: 'sessions',
+      async exportPage(userId, cursor) {
+        const page = { beforeId: cursor ?? null, limit: EXPORT_PAGE_SIZE };
+        return exportedPage(await listAllSessions(database, userId, page), {
+          key: ({ id }) => id,
+          record: (session) => ({
+            data: {
+              id: session.id,
+              address: session.address,
+              user_agent: session.userAgent,
+              created_at: session.createdAt.toISOString(),
+              last_used_at: session.lastUsedAt.toISOString(),
+              expires_at: session.expiresAt.toISOString(),
+              ended_at: session.endedAt?.toISOString() ?? null,
+            },
+          }),
+        });
+      },
+    },
+  ]);
