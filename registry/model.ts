@@ -89,6 +89,12 @@ export const HeartbeatResponse = Type.Object({
   reason: Type.Optional(Type.String({ description: 'Why it is not routed, and what to change' })),
 });
 
+export const Links = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  links: Type.Record(Type.String(), Type.String(), { description: 'Paths by purpose' }),
+});
+
 export const Status = Type.Object({
   name: Type.String(),
   version: Type.String(),
