@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs deployment alerts bench new
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs contracts client deployment alerts bench new
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,12 @@ replay: ## Replay the parked messages of a queue (q=mail)
 
 docs: ## Generate docs/events.md and docs/errors.md
 	$(BUN) scripts/generate-docs.ts
+
+contracts: ## Accept the OpenAPI documents and .proto files as they are, unless they break clients
+	$(BUN) scripts/accept-contracts.ts
+
+client: ## Generate clients/typescript from the OpenAPI document
+	$(BUN) scripts/generate-client.ts
 
 deployment: ## Generate the deployment files from the Procfile
 	$(BUN) scripts/deployment.ts

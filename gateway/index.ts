@@ -56,14 +56,14 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     directory,
     {
       version: runtime.version,
-      url: env.PUBLIC_URL ?? '/',
-      own: await describeOperatorPages(operators, runtime.version),
+      own: describeOperatorPages(operators, runtime.version),
     },
     { log: log.child({ part: 'documents' }), closing: runtime.closing },
   );
   const app = pages(runtime, {
     directory,
     documents,
+    publicUrl: env.PUBLIC_URL,
     tokens,
     operators,
     metrics: cluster.metrics,

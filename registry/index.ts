@@ -1,21 +1,26 @@
 import { Elysia, t } from 'elysia';
+import * as contracts from '#contracts/registry';
 import {
   DrainAcknowledgement,
   Heartbeat,
   IncompleteDrain,
   Registered,
   Registration,
+  ServicesSnapshot,
 } from '#contracts/registry';
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
 import { platform } from '#kit/http/platform';
+import { type DescribedResponse, describe, json } from '#kit/http/route-docs';
 import type { RegistryDeps } from './deps';
 import { acknowledgeDrain, deregister, watch } from './drains/deregistration';
+import * as model from './model';
 import {
   DeregisterQuery,
   DrainParams,
   HeartbeatResponse,
   InstanceParams,
+  Links,
   PrometheusTargets,
   ServiceListing,
   ServiceParams,
@@ -35,9 +40,16 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       platform(runtime, {
         description: 'Service registry: registration, leases and service discovery.',
         bodyBytes: REGISTRY_BODY_BYTES,
+        tags: {
+          [DISCOVERY]: 'The services and their instances.',
+          [LEASES]: 'Registration and leases of instances.',
+        },
+        schemas: { ...contracts, ...model },
+        securitySchemes: SECURITY_SCHEMES,
       }),
     )
     .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
+      response: { 200: Links },
       detail: publicRoute('Get name, version and links'),
     })
     .get('/status', () => status(deps), {
@@ -46,10 +58,12 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
     })
     .get(
       '/services',
-      async ({ query, request, server }) => json(await readServices(deps, query, { request, server })),
+      async ({ query, request, server }) => asJson(await readServices(deps, query, { request, server })),
       {
         query: ServicesQuery,
-        detail: publicRoute('List all services, at once or on the next change (long poll)'),
+        detail: publicRoute('List all services, at once or on the next change (long poll)', {
+          200: json('The services', ServicesSnapshot),
+        }),
       },
     )
     .get('/services/:name', ({ params, query }) => readService(deps, params.name, query.state), {
@@ -63,7 +77,12 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       ({ query, request, server }) => watch(deps, query, bearerOf(request), { request, server }),
       {
         query: WatchQuery,
-        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events'),
+        detail: publicRoute('Watch all services: a snapshot, then every change, as server-sent events', {
+          200: {
+            description: 'The stream',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+        }),
       },
     )
     .post(
@@ -136,10 +155,28 @@ const LINKS = {
 
 const HeartbeatBody = t.Optional(Heartbeat);
 
-const publicRoute = (summary: string) => ({ summary, 'x-access': 'public' });
-const secured = (summary: string, by: string) => ({ summary, 'x-access': by, security: [{ bearer: [] }] });
+const DISCOVERY = 'Service discovery';
+const LEASES = 'Leases';
+
+const bearerToken = (description: string) => ({ type: 'http', scheme: 'bearer', description });
+
+/** By access rule. */
+const SECURITY_SCHEMES = {
+  'registry-token': bearerToken('The `REGISTRY_TOKEN` of this registry, where it has one'),
+  'lease-secret': bearerToken('The `lease_secret` of the registration'),
+  'watcher-token': bearerToken('The token of the watcher, from its stream'),
+};
+
+const publicRoute = (summary: string, responses: Record<string, DescribedResponse> = {}) => ({
+  ...describe(summary, DISCOVERY, { responses }).detail,
+  'x-access': 'public',
+});
+const secured = (summary: string, by: keyof typeof SECURITY_SCHEMES) => ({
+  ...describe(summary, LEASES).detail,
+  'x-access': by,
+});
 
 const bearerOf = (request: Request): string | undefined =>
   parseBearer(request.headers.get('authorization')) ?? undefined;
 
-const json = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });
+const asJson = (text: string) => new Response(text, { headers: { 'content-type': 'application/json' } });

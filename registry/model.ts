@@ -78,6 +78,12 @@ export const ServiceListing = Type.Object({
 
 export const HeartbeatResponse = Type.Object({ revision: Type.Integer(), state: InstanceState });
 
+export const Links = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  links: Type.Record(Type.String(), Type.String(), { description: 'Paths by purpose' }),
+});
+
 export const Status = Type.Object({
   name: Type.String(),
   version: Type.String(),

@@ -206,7 +206,8 @@ test('the OpenAPI document is valid', async () => {
   expect(document.paths['/deregister/{instance_id}'].delete.responses).toContainAllKeys([
     '200',
     '204',
-    'default',
+    '4XX',
+    '5XX',
   ]);
 });
 

@@ -38,7 +38,12 @@ export async function generateGrpc(folder: string): Promise<void> {
   await buf('build', PROTO, '--as-file-descriptor-set', '--exclude-source-info', '--output', descriptors);
 }
 
-async function buf(...command: string[]): Promise<void> {
+/**
+ * Runs buf.
+ *
+ * @throws with its output when it fails
+ */
+export async function buf(...command: string[]): Promise<void> {
   const child = Bun.spawn([process.execPath, join(ROOT, 'node_modules/@bufbuild/buf/bin/buf'), ...command], {
     stdout: 'pipe',
     stderr: 'pipe',

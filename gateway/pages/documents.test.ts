@@ -5,10 +5,12 @@ import { eventually } from '../../tests/support/eventually';
 import { createDirectory } from '../routing/directory';
 import { collectDocuments } from './documents';
 
+const URL = 'https://api.rookery.example';
+const RESPONSES = { responses: { 200: { description: 'OK' } } };
 const DOCUMENT = {
   openapi: '3.0.3',
   info: { title: 'birds', version: '1' },
-  paths: { '/birds': { get: { responses: {} } } },
+  paths: { '/birds': { get: RESPONSES } },
 };
 
 const servers: ReturnType<typeof Bun.serve>[] = [];
@@ -46,12 +48,14 @@ function createScene() {
   });
   const documents = collectDocuments(
     directory,
-    { version: '1', url: '/', own: { paths: {} } },
+    { version: '1', own: { openapi: '3.1.0', paths: {} } },
     { log: pino({ level: 'silent' }), closing: closing.signal },
   );
+  const document = () => JSON.parse(documents.merged(URL).text);
   return {
     documents,
-    paths: () => Object.keys(JSON.parse(documents.merged().text).paths),
+    document,
+    paths: () => Object.keys(document().paths),
     set(name: string, ports: readonly number[], version = '1.0.0') {
       services[name] = ports.map((port) => instance(name, port, version));
       tell([name]);
@@ -79,13 +83,13 @@ const good = () => Response.json(DOCUMENT);
 
 test('a document is added and removed with its service, and the entity tag changes', async () => {
   const scene = createScene();
-  const before = scene.documents.merged().etag;
+  const before = scene.documents.merged(URL).etag;
   scene.set('birds', [serve(good)]);
   await eventually(() => expect(scene.paths()).toEqual(['/birds']));
-  expect(scene.documents.merged().etag).not.toBe(before);
+  expect(scene.documents.merged(URL).etag).not.toBe(before);
   scene.set('birds', []);
   expect(scene.paths()).toEqual([]);
-  expect(scene.documents.merged().etag).toBe(before);
+  expect(scene.documents.merged(URL).etag).toBe(before);
 });
 
 test('an invalid or oversized document is fetched again until it is valid', async () => {
@@ -98,9 +102,9 @@ test('an invalid or oversized document is fetched again until it is valid', asyn
     good,
   );
   scene.set('birds', [port]);
-  expect(scene.documents.missing()).toEqual(['birds']);
+  expect(scene.documents.omitted().map(({ service }) => service)).toEqual(['birds']);
   await eventually(() => expect(scene.paths()).toEqual(['/birds']));
-  expect(scene.documents.missing()).toEqual([]);
+  expect(scene.documents.omitted()).toEqual([]);
 }, 60_000);
 
 test('a new version replaces the document once it is fetched', async () => {
@@ -109,9 +113,29 @@ test('a new version replaces the document once it is fetched', async () => {
   await eventually(() => expect(scene.paths()).toEqual(['/birds']));
   scene.set(
     'birds',
-    [serve(() => Response.json({ ...DOCUMENT, paths: { '/nests': { get: { responses: {} } } } }))],
+    [serve(() => Response.json({ ...DOCUMENT, paths: { '/nests': { get: RESPONSES } } }))],
     '2.0.0',
   );
   expect(scene.paths()).toEqual(['/birds']);
   await eventually(() => expect(scene.paths()).toEqual(['/birds/nests']));
+});
+
+test('an invalid document is left out, with the reason in the merged one, and the others stay', async () => {
+  const scene = createScene();
+  scene.set('birds', [serve(good)]);
+  scene.set('cuckoos', [serve(() => Response.json({ ...DOCUMENT, paths: { '/eggs': { get: null } } }))]);
+  await eventually(() =>
+    expect(scene.document()['x-omitted-services']).toEqual([
+      { service: 'cuckoos', reason: '/paths/~1eggs/get: Expected object' },
+    ]),
+  );
+  await eventually(() => expect(scene.paths()).toEqual(['/birds']));
+  expect(scene.documents.omitted()).toHaveLength(1);
+});
+
+test('its server is the address at which the client has reached the gateway', () => {
+  const { documents } = createScene();
+  const servers = (url: string) => JSON.parse(documents.merged(url).text).servers;
+  expect(servers('https://a.example')).toEqual([{ url: 'https://a.example' }]);
+  expect(servers('http://b.example:8080')).toEqual([{ url: 'http://b.example:8080' }]);
 });

@@ -5,6 +5,7 @@ import type { Runtime } from '#kit/core/runtime';
 import { access } from '#kit/http/access';
 import { matchesIfNoneMatch } from '#kit/http/etag';
 import { platform } from '#kit/http/platform';
+import { publicUrlOf } from '#kit/http/public-url';
 import type { Directory } from '../routing/directory';
 import type { Documents } from './documents';
 import type { operatorPages } from './operators';
@@ -14,6 +15,8 @@ import { type GatewayStatus, gatewayStatus } from './status';
 export interface PagesDeps {
   readonly directory: Directory;
   readonly documents: Documents;
+  /** PUBLIC_URL; otherwise documents name the address that the client has used. */
+  readonly publicUrl: string | undefined;
   readonly tokens: TokenVerifier;
   readonly operators: ReturnType<typeof operatorPages>;
   /** Metrics of all workers. */
@@ -38,7 +41,7 @@ export function pages(runtime: Runtime, deps: PagesDeps) {
   return new Elysia({ name: 'gateway', handler: { standardHostname: false } })
     .use(
       platform(quiet, {
-        document: ({ request }) => documentResponse(documents, request),
+        document: ({ request }) => documentResponse(documents, request, deps.publicUrl),
         metrics: deps.metrics,
       }),
     )
@@ -64,8 +67,8 @@ const page = (status: GatewayStatus) => new Response(startPage(status), { header
 const json = (status: GatewayStatus) =>
   Response.json(status, { headers: { 'cache-control': 'no-cache', vary: 'accept' } });
 
-function documentResponse(documents: Documents, request: Request): Response {
-  const { text, etag } = documents.merged();
+function documentResponse(documents: Documents, request: Request, publicUrl: string | undefined): Response {
+  const { text, etag } = documents.merged(publicUrl ?? publicUrlOf(request));
   const headers = { etag, 'cache-control': 'no-cache', 'content-type': 'application/json' };
   return matchesIfNoneMatch(request.headers.get('if-none-match'), etag)
     ? new Response(null, { status: 304, headers })

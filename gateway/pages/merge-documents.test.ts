@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import type { JsonObject } from '#kit/http/openapi';
+import type { JsonObject } from '#kit/http/openapi/json-object';
 import { mergeDocuments, type ServiceDocument } from './merge-documents';
 
 const GATEWAY = { version: '1.0.0', url: 'https://api.rookery.example' };
@@ -130,6 +130,56 @@ test('properties named like keywords and examples are unchanged', () => {
     expect(at(item, 'properties', name)).toEqual({ $ref: '#/components/schemas/users.Other' });
   expect(at(item, 'example')).toEqual(reference);
   expect(at(item, 'discriminator', 'mapping', 'other')).toBe('#/components/schemas/users.Other');
+});
+
+test('paths that differ in the names of their parameters only are one, with the names of the first', async () => {
+  const operation = (name: string) => ({
+    parameters: [{ name, in: 'path', required: true, schema: { type: 'string' } }],
+    responses: { 200: { description: 'OK' } },
+  });
+  const merged = mergeDocuments(
+    [
+      source('posts', { paths: { '/posts/{id}': { get: operation('id') } } }),
+      source('votes', { paths: { '/posts/{post_id}': { put: operation('post_id') } } }),
+    ],
+    GATEWAY,
+  );
+  expect(Object.keys(Object(merged.paths))).toEqual(['/posts/{id}']);
+  expect(at(merged, 'paths', '/posts/{id}', 'put', 'parameters')).toEqual([
+    { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
+  ]);
+  expect(await new Validator().validate(structuredClone(merged))).toMatchObject({ valid: true });
+});
+
+test('what a path says for all of its operations is said by each, unless it says otherwise', () => {
+  const parameter = (description: string) => ({ name: 'id', in: 'path', required: true, description });
+  const paths = {
+    '/a/{id}': {
+      summary: 'All',
+      parameters: [parameter('shared')],
+      get: { responses: {} },
+      put: { parameters: [parameter('own')], responses: {} },
+    },
+  };
+  const merged = mergeDocuments([source('users', { paths })], GATEWAY);
+  expect(at(merged, 'paths', '/a/{id}', 'get', 'parameters')).toEqual([parameter('shared')]);
+  expect(at(merged, 'paths', '/a/{id}', 'put', 'parameters')).toEqual([parameter('own')]);
+});
+
+test('schemas of OpenAPI 3.0 are rewritten for 3.1', () => {
+  const schemas = {
+    Item: { type: 'string', nullable: true },
+    Other: { nullable: true, allOf: [{ $ref: '#/components/schemas/Item' }] },
+    Count: { type: 'integer', minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false },
+    Names: { type: 'object', properties: { nullable: { type: 'boolean' } } },
+  };
+  const merged = mergeDocuments([source('users', { components: { schemas } })], GATEWAY);
+  expect(at(merged, 'components', 'schemas')).toEqual({
+    'users.Item': { type: ['string', 'null'] },
+    'users.Other': { anyOf: [{ allOf: [{ $ref: '#/components/schemas/users.Item' }] }, { type: 'null' }] },
+    'users.Count': { type: 'integer', exclusiveMinimum: 0, maximum: 9 },
+    'users.Names': schemas.Names,
+  });
 });
 
 test('the document is valid without any service', async () => {

@@ -1,13 +1,16 @@
 import { Elysia, t } from 'elysia';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { access } from '#kit/http/access';
-import { docs } from '#kit/http/docs';
-import { isRecord, type JsonObject } from '#kit/http/openapi';
+import { describeApp } from '#kit/http/openapi/document';
+import type { JsonObject } from '#kit/http/openapi/json-object';
+import { describe } from '#kit/http/route-docs';
 import type { Cluster } from '../cluster/cluster-client';
+import * as explanation from '../model/explanation';
 import { ExplainedRequest } from '../model/explanation';
 import type { Directory } from '../routing/directory';
 import type { FindTranscoded } from '../transcoding/rules';
 import { explainRequest } from './explain-request';
+import * as status from './status';
 import { RouteListing, routeListing } from './status';
 
 export interface OperatorDeps {
@@ -30,7 +33,7 @@ export const operatorPages = ({ directory, tokens, findTranscoded, cluster, regi
       {
         permission: 'gateway:read',
         response: { 200: RouteListing },
-        detail: { summary: 'List the live routes with their services and instances' },
+        ...describe('List the live routes with their services and instances', 'Diagnostics'),
       },
     )
     .get('/explain/:request_id', ({ params }) => explainRequest(cluster, params.request_id), {
@@ -39,21 +42,18 @@ export const operatorPages = ({ directory, tokens, findTranscoded, cluster, regi
         request_id: t.String({ maxLength: 128, description: 'X-Request-ID of the response' }),
       }),
       response: { 200: ExplainedRequest },
-      detail: {
-        summary: 'Explain how a recent request was routed',
+      ...describe('Explain how a recent request was routed', 'Diagnostics', {
         description:
           'The candidate instances and their scores, every attempt with its outcome, and the excluded instances with the reason, as of the request. No part of the request or response is included.',
-      },
+      }),
     });
 
 /** The OpenAPI document of these routes. */
-export async function describeOperatorPages(
-  pages: ReturnType<typeof operatorPages>,
-  version: string,
-): Promise<JsonObject> {
-  const description = 'Diagnostics for operators.';
-  const described = new Elysia().use(docs({ name: 'gateway', version, description })).use(pages);
-  const document: unknown = await (await described.handle(new Request('http://gateway/openapi.json'))).json();
-  if (!isRecord(document)) throw new Error('The gateway routes have no OpenAPI document');
-  return document;
-}
+export const describeOperatorPages = (pages: ReturnType<typeof operatorPages>, version: string): JsonObject =>
+  describeApp(pages, {
+    name: 'gateway',
+    version,
+    description: 'Diagnostics for operators.',
+    schemas: { ...explanation, ...status },
+    tags: { Diagnostics: 'How requests are routed, and why.' },
+  });

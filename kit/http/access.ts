@@ -6,9 +6,6 @@ import { Forbidden, Unauthenticated } from '../errors/problem';
 import { exchangeOf, throwRefusal } from './exchange';
 import { ACCESS_EXTENSION } from './gateway-options';
 
-/** The OpenAPI security requirement of routes that accept an access token or a service token. */
-const BEARER = [{ bearer: [] }];
-
 type VerifyService = (token: string | undefined) => Promise<string>;
 
 /**
@@ -25,28 +22,28 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
   return new Elysia({ name: 'access' })
     .macro('public', { detail: rule('public'), transform: ({ request }) => throwRefusal(request) })
     .macro('optionalUser', {
-      detail: { ...rule('optional'), security: [{}, ...BEARER] },
+      detail: rule('optional'),
       transform: ({ request }) => admitted(request, readCaller(request, tokens)),
       resolve: ({ request }) => ({ caller: exchangeOf(request).caller ?? null }),
     })
     .macro('user', {
-      detail: { ...rule('user'), security: BEARER },
+      detail: rule('user'),
       transform: ({ request }) => admitted(request, requireUser(request, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     })
     .macro('permission', (name: string) => ({
-      detail: { ...rule(name), security: BEARER },
+      detail: rule(name),
       transform: ({ request }) => admitted(request, requirePermission(request, name, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     }))
     .macro('service', {
-      detail: { ...rule('service'), security: BEARER },
+      detail: rule('service'),
       transform: ({ request }) => admitted(request, requireService(request, verifyService)),
       resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
     });
 }
 
-/** Read by `routeClaims`, so that the registry and the documentation show the enforced rule. */
+/** Read by `routeClaims` and `describeApp`, so that the registry and the documentation show the enforced rule. */
 const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
 
 /** What is wrong with a request is nothing to a client without access. */

@@ -22,6 +22,7 @@ export const IfMatch = Type.Object({
  * has it already gets 304 instead. It is the one set by the handler, or a weak one derived from the response.
  */
 export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
+  detail: { responses: { 304: { description: 'The client has the current version' } } },
   afterHandle: ({ request, responseValue, set }) => {
     const etag = String(set.headers.etag ?? `W/"${Bun.hash(JSON.stringify(responseValue)).toString(36)}"`);
     set.headers.etag = etag;

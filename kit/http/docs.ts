@@ -2,7 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
 import { matchesIfNoneMatch } from './etag';
-import { completeDocument, isRecord } from './openapi';
+import { type ApiDescription, describeApp } from './openapi/document';
+import type { JsonObject } from './openapi/json-object';
+import { publicUrlOf } from './public-url';
 import { pathOf } from './request-path';
 
 const ASSETS: Record<string, string> = {
@@ -10,54 +12,56 @@ const ASSETS: Record<string, string> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 };
 
+const DOCUMENT_PATH = '/openapi.json';
+
 /** Serves `/openapi.json` where the document is not generated from the routes of the app. */
 export type DocumentHandler = (context: { request: Request }) => Response;
 
 /**
- * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the schemas of the routes unless `document` is
- * set, and Swagger UI at `/docs`. This process serves its script and style, so that the documentation works offline.
+ * The OpenAPI document at `/openapi.json` and `/docs/json`, generated from the routes of the app unless `document` is set, and
+ * Swagger UI at `/docs`. This process serves its script and style, so that the documentation works offline.
  */
-export function docs(service: {
-  name: string;
-  version: string;
-  description?: string;
-  document?: DocumentHandler | undefined;
-}) {
+export function docs(service: ApiDescription & { readonly document?: DocumentHandler | undefined }) {
   const hidden = { hide: true, 'x-access': 'public' };
-  const documents = new Elysia({ name: 'documents' });
-  if (service.document) documents.get('/openapi.json', service.document, { detail: hidden });
-  else documents.onAfterHandle(complete).use(generated(service));
-  return new Elysia({ name: 'docs' })
-    .use(documents)
-    .get('/docs', ({ request, set }) => documentationPage(`Rookery ${service.name}`, request, set), {
-      detail: hidden,
-    })
-    .get('/docs/json', ({ redirect }) => redirect('/openapi.json', 308), { detail: hidden })
-    .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
-      detail: hidden,
-    });
+  return (app: Elysia) => {
+    const documents = new Elysia({ name: 'documents' });
+    if (service.document) documents.get(DOCUMENT_PATH, service.document, { detail: hidden });
+    else documents.onAfterHandle(described(app, service)).use(generated(service));
+    return app
+      .use(documents)
+      .get('/docs', ({ request, set }) => documentationPage(`Rookery ${service.name}`, request, set), {
+        detail: hidden,
+      })
+      .get('/docs/json', ({ redirect }) => redirect(DOCUMENT_PATH, 308), { detail: hidden })
+      .get('/docs/assets/:name', ({ params, request }) => documentationAsset(params.name, request), {
+        detail: hidden,
+      });
+  };
 }
 
-/** Completes the generated document. */
-const complete = ({ path, responseValue }: { path: string; responseValue: unknown }) =>
-  path === '/openapi.json' && isRecord(responseValue) ? completeDocument(responseValue) : undefined;
-
-const generated = (service: { name: string; version: string; description?: string }) =>
+const generated = ({ name, version, description = '' }: ApiDescription) =>
   swagger({
     // The plugin's page loads Swagger UI from a public CDN; the route above replaces it.
     path: '/docs',
-    specPath: '/openapi.json',
-    exclude: [/^\/docs/, '/openapi.json'],
+    specPath: DOCUMENT_PATH,
     provider: 'swagger-ui',
-    documentation: {
-      info: {
-        title: `Rookery ${service.name}`,
-        version: service.version,
-        description: service.description ?? '',
-      },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-    },
+    documentation: { info: { title: `Rookery ${name}`, version, description } },
   });
+
+/**
+ * Replaces the plugin's document, which describes no access, no errors and every media type, by the one of `describeApp`. Its
+ * server is the address at which the client has asked for it.
+ */
+function described(app: Elysia, service: ApiDescription) {
+  let document: JsonObject | undefined;
+  return ({ request, route }: { request: Request; route: string }): JsonObject | undefined => {
+    if (route !== DOCUMENT_PATH) return undefined;
+    // Not before the first request: routes are added after the platform.
+    document ??= describeApp(app, service);
+    const { openapi, info, ...rest } = document;
+    return { openapi, info, servers: [{ url: publicUrlOf(request) }], ...rest };
+  };
+}
 
 /** The page of Swagger UI; relative URLs make it work below every prefix, with a trailing slash as well. */
 function documentationPage(

@@ -3,12 +3,19 @@ import type { Runtime } from '../core/runtime';
 import { JSON_BODY_BYTES } from './body/admission';
 import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
+import type { SecuritySchemes } from './openapi/security';
 import { operations } from './operations';
 import { requests } from './requests';
 
 export interface PlatformOptions {
   /** For the generated documentation. */
   readonly description?: string;
+  /** The description of each tag, for the generated documentation. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The models of the service, whose names the generated documentation uses. */
+  readonly schemas?: Readonly<Record<string, unknown>>;
+  /** For the generated documentation: what clients send for access rules of the service's own. */
+  readonly securitySchemes?: SecuritySchemes;
   /** Maximum size of a request body; 1 MiB by default. */
   readonly bodyBytes?: number;
   /** Serves `/openapi.json` instead of the document generated from the routes of this app. */
@@ -33,6 +40,9 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
           name: runtime.name,
           version: runtime.version,
           description: options.description ?? '',
+          tags: options.tags ?? {},
+          schemas: options.schemas ?? {},
+          securitySchemes: options.securitySchemes ?? {},
           document: options.document,
         }),
       );

@@ -15,7 +15,13 @@ const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
 
 export const exampleItems = (deps: ExampleItemsDeps) =>
   new Elysia({ name: 'example-items' })
-    .use(platform(deps.runtime, { description: 'Named items, visible to their owner only.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Named items, visible to their owner only.',
+        schemas: model,
+        tags: { [TAG]: 'Items of a user.' },
+      }),
+    )
     .use(access(deps.tokens))
 
     .post(

@@ -20,7 +20,18 @@ const prefixOnly = { gateway: { prefixOnly: true } } as const;
 
 export const accounts = (deps: AccountsDeps) =>
   new Elysia({ name: 'accounts' })
-    .use(platform(deps.runtime, { description: 'Accounts and transactions on a double-entry ledger.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Accounts and transactions on a double-entry ledger.',
+        schemas: model,
+        tags: {
+          Users: 'Registration by phone number, and users with their account.',
+          Accounts: 'Accounts, their balances and entries.',
+          Transactions: 'Deposits and transfers.',
+          Keys: 'Public keys for token verification.',
+        },
+      }),
+    )
     .use(access(deps.tokens))
 
     .post(

@@ -4,7 +4,7 @@ import { gatewayOptions } from '#kit/http/gateway-options';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { accepted, noContent, paged } from '#kit/http/responses';
-import { describe } from '#kit/http/route-docs';
+import { bytes, bytesBody, describe } from '#kit/http/route-docs';
 import type { ArchivesDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
@@ -20,6 +20,11 @@ export const archives = (deps: ArchivesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Everything that the services store about a person, as a ZIP file, and its import.',
+        schemas: model,
+        tags: {
+          Exports: 'Archives of all data of a user, and their files.',
+          Imports: 'Restoring the data of an archive.',
+        },
         bodyBytes: deps.maxBytes,
       }),
     )
@@ -62,7 +67,9 @@ export const archives = (deps: ArchivesDeps) =>
         user: true,
         gateway: { timeoutMs: TRANSFER_TIMEOUT_MS },
         ...byId,
-        ...describe('Download the file of an export', 'Exports'),
+        ...describe('Download the file of an export', 'Exports', {
+          responses: { 200: bytes('The file of the export', model.ARCHIVE_TYPE) },
+        }),
       },
     )
     .delete(
@@ -82,7 +89,9 @@ export const archives = (deps: ArchivesDeps) =>
         gateway: { bodyBytes: deps.maxBytes, timeoutMs: TRANSFER_TIMEOUT_MS },
         parse: leaveUnread,
         response: { 202: model.Import },
-        ...describe('Import an archive: the body is the ZIP file of an export', 'Imports'),
+        ...describe('Import an archive: the body is the ZIP file of an export', 'Imports', {
+          requestBody: bytesBody(model.ARCHIVE_TYPE),
+        }),
       },
     )
     .get(

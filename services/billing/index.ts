@@ -18,7 +18,11 @@ const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 + PAGE_SUFF
 export const billing = (deps: BillingDeps) =>
   new Elysia({ name: 'billing' })
     .use(
-      platform(deps.runtime, { description: 'Invoices, issued for payments automatically or by request.' }),
+      platform(deps.runtime, {
+        description: 'Invoices, issued for payments automatically or by request.',
+        schemas: model,
+        tags: { Invoices: 'Invoices and their payment.' },
+      }),
     )
     .use(access(deps.tokens))
 

@@ -2,8 +2,11 @@ import { Elysia } from 'elysia';
 import { platform } from '#kit/http/platform';
 import { connectionRoutes } from './connections/routes';
 import type { ChatDeps } from './deps';
+import * as membersModel from './members/model';
 import { memberRoutes } from './members/routes';
+import * as messagesModel from './messages/model';
 import { messageRoutes } from './messages/routes';
+import * as roomsModel from './rooms/model';
 import { roomRoutes } from './rooms/routes';
 
 export const chat = (deps: ChatDeps) =>
@@ -12,6 +15,13 @@ export const chat = (deps: ChatDeps) =>
       platform(deps.runtime, {
         description:
           'Chat rooms over WebSockets: ordered real-time delivery with recovery after a reconnect.',
+        schemas: { ...membersModel, ...messagesModel, ...roomsModel },
+        tags: {
+          Chat: 'The WebSocket of a room.',
+          Rooms: 'Public and private rooms.',
+          Messages: 'Messages that were sent in a room.',
+          Members: 'Who may join a private room.',
+        },
       }),
     )
     .use(connectionRoutes(deps))

@@ -13,7 +13,13 @@ const byPost = { params: Type.Object({ post_id: model.PostId }) };
 
 export const likes = (deps: LikesDeps) =>
   new Elysia({ name: 'likes' })
-    .use(platform(deps.runtime, { description: 'Likes of posts, like counts and popular posts.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Likes of posts, like counts and popular posts.',
+        schemas: model,
+        tags: { Likes: 'Likes of posts and their counts.' },
+      }),
+    )
     .use(access(deps.tokens))
 
     .post(

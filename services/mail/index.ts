@@ -2,7 +2,7 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { accepted, paged } from '#kit/http/responses';
-import { describe } from '#kit/http/route-docs';
+import { describe, htmlPage } from '#kit/http/route-docs';
 import type { MailDeps } from './deps';
 import * as model from './model';
 import * as service from './service';
@@ -15,6 +15,8 @@ export const mail = (deps: MailDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
+        schemas: model,
+        tags: { Mail: 'Mails, their delivery and unsubscription.' },
       }),
     )
     .use(access(deps.tokens, deps.verifyService))
@@ -55,7 +57,13 @@ export const mail = (deps: MailDeps) =>
         await service.readUnsubscribeToken(deps, query.token);
         return confirmationPage();
       },
-      { public: true, ...byToken, ...describe('Get the page that an unsubscribe link opens', 'Mail') },
+      {
+        public: true,
+        ...byToken,
+        ...describe('Get the page that an unsubscribe link opens', 'Mail', {
+          responses: { 200: htmlPage() },
+        }),
+      },
     )
     .post(
       '/mails/unsubscribe',
@@ -67,6 +75,6 @@ export const mail = (deps: MailDeps) =>
         public: true,
         ...byToken,
         body: model.OneClick,
-        ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail'),
+        ...describe('Unsubscribe, also by one click (RFC 8058)', 'Mail', { responses: { 200: htmlPage() } }),
       },
     );

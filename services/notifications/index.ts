@@ -2,34 +2,29 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { paged } from '#kit/http/responses';
-import { describe } from '#kit/http/route-docs';
+import { describe, describeEventStream } from '#kit/http/route-docs';
 import { streamRequestOf } from '#kit/http/streams/event-streams';
 import type { NotificationsDeps } from './deps';
 import type { LiveNotifications } from './live';
 import * as model from './model';
 import * as service from './service';
 
-const streamDocs = {
-  detail: {
-    summary: 'Stream my notifications',
-    description:
-      'Server-sent events: `notification` with its current state, whenever it is new or has a new actor; `reload` when ' +
-      'the position is unknown',
-    tags: ['Notifications'],
-    parameters: [
-      {
-        name: 'Last-Event-ID',
-        in: 'header' as const,
-        description: 'The id of the last received event: the stream resumes after it without a gap',
-        schema: { type: 'string' as const, maxLength: 20, example: '42' },
-      },
-    ],
-  },
-};
+const streamDocs = describeEventStream(
+  'Stream my notifications',
+  'Notifications',
+  '`notification` with its current state, whenever it is new or has a new actor; `reload` when the position is unknown',
+  '42',
+);
 
 export const notifications = (deps: NotificationsDeps, live: LiveNotifications) =>
   new Elysia({ name: 'notifications' })
-    .use(platform(deps.runtime, { description: 'Notifications in the app, and their settings.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Notifications in the app, and their settings.',
+        schemas: model,
+        tags: { Notifications: 'Notifications of a user, and their settings.' },
+      }),
+    )
     .use(access(deps.tokens))
 
     .get(

@@ -19,7 +19,13 @@ const byId = { params: Type.Object({ id: Uuid }) };
 export const payments = (deps: PaymentsDeps) =>
   // Elysia's default normalization (exact-mirror) turns a body of another type into an empty object.
   new Elysia({ name: 'payments', normalize: 'typebox' })
-    .use(platform(deps.runtime, { description: 'Payments through a payment provider, and their refunds.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Payments through a payment provider, and their refunds.',
+        schemas: model,
+        tags: { Payments: 'Payments and refunds.' },
+      }),
+    )
     .use(access(deps.tokens))
 
     .post(

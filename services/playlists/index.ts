@@ -27,7 +27,16 @@ const targetOf = ({
 export const playlists = (deps: PlaylistsDeps) =>
   // Elysia's default normalization (exact-mirror) turns a body of another type into an empty object.
   new Elysia({ name: 'playlists', normalize: 'typebox' })
-    .use(platform(deps.runtime, { description: 'Ordered lists of videos: public, unlisted or private.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Ordered lists of videos: public, unlisted or private.',
+        schemas: model,
+        tags: {
+          Playlists: 'Playlists and their visibility.',
+          'Playlist videos': 'The videos of a playlist, in order.',
+        },
+      }),
+    )
     .use(access(deps.tokens))
     .use(conditional)
 

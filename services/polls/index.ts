@@ -12,7 +12,13 @@ const byId = { params: Type.Object({ poll_id: Type.String({ maxLength: 36 }) }) 
 
 export const polls = (deps: PollsDeps) =>
   new Elysia({ name: 'polls' })
-    .use(platform(deps.runtime, { description: 'Polls with one secret ballot per person.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Polls with one secret ballot per person.',
+        schemas: model,
+        tags: { Polls: 'Polls, votes and results.' },
+      }),
+    )
     .use(access(deps.tokens))
 
     .post(

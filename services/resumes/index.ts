@@ -6,7 +6,7 @@ import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
-import { describe, keyed } from '#kit/http/route-docs';
+import { describe, htmlPage, json, keyed } from '#kit/http/route-docs';
 import type { ResumesDeps } from './deps';
 import * as model from './model';
 import { resumePage } from './page';
@@ -34,6 +34,11 @@ export const resumes = (deps: ResumesDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Résumés: written or imported as JSON Resume, shared by link or in public, and printed.',
+        schemas: model,
+        tags: {
+          Résumés: 'Résumés, their versions and sharing.',
+          'JSON Resume': 'Import and export in the JSON Resume format.',
+        },
         bodyBytes: BODY_BYTES,
       }),
     )
@@ -96,7 +101,14 @@ export const resumes = (deps: ResumesDeps) =>
         }),
         query: model.ShareQuery,
         response: Type.Unsafe<model.Resume | Response>(model.Resume),
-        ...describe('Get a résumé; append .html to its id for a printable page', RESUMES),
+        ...describe('Get a résumé; append .html to its id for a printable page', RESUMES, {
+          responses: {
+            200: {
+              description: 'The résumé, or its page',
+              content: { ...json('', model.Resume).content, ...htmlPage().content },
+            },
+          },
+        }),
       },
     )
     .put(
@@ -143,6 +155,8 @@ export const resumes = (deps: ResumesDeps) =>
         etag: true,
         ...byId,
         query: model.ShareQuery,
-        ...describe('Export a résumé as JSON Resume, unchanged from its import', JSON_RESUME),
+        ...describe('Export a résumé as JSON Resume, unchanged from its import', JSON_RESUME, {
+          responses: { 200: json('The document', model.JsonResumeBody) },
+        }),
       },
     );

@@ -7,7 +7,7 @@ import { requestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
 import { noContent, paged } from '#kit/http/responses';
-import { describe, keyed } from '#kit/http/route-docs';
+import { describe, describeEventStream, keyed } from '#kit/http/route-docs';
 import { streamRequestOf } from '#kit/http/streams/event-streams';
 import { text } from '#kit/text/schema';
 import * as bookmarks from './bookmarks/service';
@@ -25,27 +25,28 @@ const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30
 const byTag = { params: Type.Object({ tag: text({ max: 100, maxUnits: 300 }) }) };
 const page = { query: PageQuery, response: model.PostPage };
 
-const describeStream = (summary: string) => ({
-  detail: {
+const describeStream = (summary: string) =>
+  describeEventStream(
     summary,
-    tags: ['Timelines'],
-    description:
-      'Server-sent events: `post` with a post as data, in the order in which posts became known, which may differ from ' +
-      'the order of their ids; `reload` when too many posts were missed to be sent one by one',
-    parameters: [
-      {
-        name: 'Last-Event-ID',
-        in: 'header' as const,
-        description: 'The id of the last received event: the stream resumes after it without a gap',
-        schema: { type: 'string' as const, maxLength: 20, example: '4711' },
-      },
-    ],
-  },
-});
+    'Timelines',
+    '`post` with a post as data, in the order in which posts became known, which may differ from the order of their ids; ' +
+      '`reload` when too many posts were missed to be sent one by one',
+    '4711',
+  );
 
 export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
   new Elysia({ name: 'timelines' })
-    .use(platform(deps.runtime, { description: 'Posts and timelines.' }))
+    .use(
+      platform(deps.runtime, {
+        description: 'Posts and timelines.',
+        schemas: model,
+        tags: {
+          Posts: 'Posts and their threads.',
+          Bookmarks: 'Posts that a user has bookmarked.',
+          Timelines: 'Public, home, user and hashtag timelines.',
+        },
+      }),
+    )
     .use(access(deps.tokens))
     .use(conditional)
 

@@ -1,10 +1,15 @@
 import { Elysia } from 'elysia';
 import { platform } from '#kit/http/platform';
+import * as accountsModel from './accounts/model';
 import { accountRoutes } from './accounts/routes';
+import * as auditModel from './audit/model';
 import type { UsersDeps } from './deps';
 import { featureRoutes } from './features/routes';
+import * as operatorsModel from './operators/model';
 import { operatorRoutes } from './operators/routes';
+import * as relationshipsModel from './relationships/model';
 import { relationshipRoutes } from './relationships/routes';
+import * as rolesModel from './roles/model';
 import { roleRoutes } from './roles/routes';
 
 export const users = (deps: UsersDeps) =>
@@ -12,6 +17,17 @@ export const users = (deps: UsersDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Users: registration, profiles, follows, blocks and mutes, roles and permissions.',
+        schemas: { ...accountsModel, ...auditModel, ...operatorsModel, ...relationshipsModel, ...rolesModel },
+        tags: {
+          Registration: 'Registration of accounts.',
+          Sessions: 'Sign-in by username or email address.',
+          Profiles: 'Public profiles, and the own one.',
+          Relationships: 'Follows, blocks and mutes.',
+          Features: 'Feature flags.',
+          Operators: 'Users as operators manage them.',
+          Administration: 'Accounts and the audit log.',
+          Roles: 'Roles and permissions.',
+        },
       }),
     )
     .use(accountRoutes(deps))

@@ -14,6 +14,11 @@ export const video = (deps: VideoDeps) =>
       platform(deps.runtime, {
         description:
           'A mock video platform with a fixed, generated catalogue. Outside production it can simulate latency and errors, to test the services that depend on it.',
+        schemas: model,
+        tags: {
+          Videos: 'The catalogue.',
+          'Failure simulation': 'Errors and delays on demand, for tests of clients.',
+        },
       }),
     )
     .use(access(deps.tokens))

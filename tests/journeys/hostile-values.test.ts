@@ -8,7 +8,7 @@ import {
   MEDIA_TYPES,
   type Operation,
 } from '../support/hostile-requests';
-import { MARKER } from '../support/hostile-values';
+import { dereferenced, MARKER } from '../support/hostile-values';
 import { type System, startSystem } from '../support/system';
 
 const START_MS = 240_000;
@@ -52,7 +52,7 @@ beforeAll(async () => {
 afterAll(() => system?.stop(), START_MS);
 
 async function operations(): Promise<Operation[]> {
-  const document = (await request(system.url, 'GET', '/openapi.json')).body as {
+  const document = dereferenced((await request(system.url, 'GET', '/openapi.json')).body) as {
     paths: Record<string, Record<string, OpenApiOperation>>;
   };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -62,6 +62,7 @@ async function operations(): Promise<Operation[]> {
         path,
         body: bodyOf(operation.requestBody?.content ?? {}),
         query: (operation.parameters ?? []).filter((parameter) => parameter.in === 'query'),
+        statuses: Object.keys(operation.responses),
       }))
       .filter(
         (operation) => !LEFT_OUT.some((pattern) => pattern.test(`${operation.method} ${operation.path}`)),
@@ -72,6 +73,7 @@ async function operations(): Promise<Operation[]> {
 interface OpenApiOperation {
   readonly parameters?: { name: string; in: string; schema: unknown }[];
   readonly requestBody?: { content?: Record<string, { schema?: unknown }> };
+  readonly responses: Record<string, unknown>;
 }
 
 function bodyOf(content: Record<string, { schema?: unknown }>): Operation['body'] {
@@ -105,6 +107,8 @@ async function faultOf(sent: HostileRequest): Promise<string | null> {
     return `${where}: ${response.status} ${String(code)} for ${shown}`;
   const isError = response.status >= 400;
   if (sent.mustBeRefused && !isError) return `${where} takes a ${kind} (${response.status}) for ${shown}`;
+  if (!isError && !operation.statuses.includes(String(response.status)))
+    return `${where}: ${response.status} is not one of the documented ${operation.statuses.join()}`;
   const { instance: _, ...document } = response.body;
   if (isError && JSON.stringify(document).includes(MARKER))
     return `${where}: ${response.status} echoes what was sent`;

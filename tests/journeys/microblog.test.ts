@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'bun:test';
+import { createClient } from '../../clients/typescript/src/index';
 import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';
 import { sharedSystem } from '../support/shared-system';
@@ -53,6 +54,23 @@ describe('the gateway', () => {
     for (const path of ['/users/alice', '/v1/users/alice', '/users/users/alice'])
       expect((await call('GET', path)).body).toMatchObject({ username: 'alice' });
   });
+});
+
+test('the published client registers, signs in, posts, reads, and is told why not', async () => {
+  const anonymous = createClient({ baseUrl: system.url });
+  const credentials = { username: 'typed_client', password: 'correct horse battery staple' };
+  const registration = { ...credentials, email: 'typed_client@example.com' };
+  expect((await anonymous.POST('/register', { body: registration })).error).toBeUndefined();
+  const { data: session } = await anonymous.POST('/login', { body: credentials });
+  const api = createClient({ baseUrl: system.url, token: () => session?.access_token });
+  const { data: post, response } = await api.POST('/posts', { body: { text: 'Typed' } });
+  expect([response.status, post?.text]).toEqual([201, 'Typed']);
+  const { data: page } = await api.GET('/posts/{username}', {
+    params: { path: { username: credentials.username }, query: { limit: 1 } },
+  });
+  expect(page?.items.map(({ id }) => id)).toEqual([String(post?.id)]);
+  const { error } = await anonymous.POST('/posts', { body: { text: 'Anonymous' } });
+  expect(error?.code).toBe('auth.unauthenticated');
 });
 
 describe('every service on its own port', () => {

@@ -1,4 +1,5 @@
 import type { AnyElysia } from 'elysia';
+import { compareWithDocument } from './declared-responses';
 
 export interface Answered {
   readonly status: number;
@@ -6,8 +7,13 @@ export interface Answered {
   readonly body: Record<string, unknown>;
 }
 
-/** Calls an app in process, without a network. */
+/**
+ * Calls an app in process, without a network.
+ *
+ * @throws when a response is not among those that the app's OpenAPI document describes
+ */
 export function callerOf(app: AnyElysia) {
+  const undeclared = compareWithDocument(app);
   return async (
     method: string,
     path: string,
@@ -26,6 +32,8 @@ export function callerOf(app: AnyElysia) {
         }),
       }),
     );
+    const fault = undeclared(method, path, response);
+    if (fault !== undefined) throw new Error(`The OpenAPI document is not true: ${fault}`);
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
   };

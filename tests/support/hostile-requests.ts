@@ -9,6 +9,8 @@ export interface Operation {
   /** Of the first media type that is listed here. */
   readonly body: { readonly type: MediaType; readonly schema: unknown } | undefined;
   readonly query: readonly { readonly name: string; readonly schema: unknown }[];
+  /** The statuses that the document names. */
+  readonly statuses: readonly string[];
 }
 
 /** The rarest first: an operation that takes several is tried with the one that most others do not take. */

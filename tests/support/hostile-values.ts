@@ -8,6 +8,19 @@ export const MARKER = 'h0stile';
 const isRecord = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A document with its schemas in the place of references to them; a schema within itself is left out. */
+export function dereferenced(document: JsonSchema): JsonSchema {
+  const { schemas } = (document.components ?? {}) as { schemas?: Record<string, unknown> };
+  const resolve = (value: unknown, within: readonly string[]): unknown => {
+    if (Array.isArray(value)) return value.map((item) => resolve(item, within));
+    if (!isRecord(value)) return value;
+    const name = /^#\/components\/schemas\/(.+)$/.exec(String(value.$ref))?.[1];
+    if (name !== undefined) return within.includes(name) ? {} : resolve(schemas?.[name], [...within, name]);
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolve(member, within)]));
+  };
+  return Object.fromEntries(Object.entries(document).map(([key, member]) => [key, resolve(member, [])]));
+}
+
 /** Texts that have broken somebody's validation, storage, rendering or comparison. */
 const TEXTS = [
   ...[

@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import { createTokenVerifier, tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
@@ -18,15 +19,20 @@ const tokens = createTokenVerifier(tokenSettings(env), async () => ({ keys: [] }
 const streams = createEventStreams(runtime, streamLimits(env));
 const nothing = async () => ({ events: [], position: '0', more: false });
 
-const Thing = t.Object({ id: t.String(), service: t.String(), process: t.Integer(), path: t.String() });
+const Thing = t.Object({
+  id: t.String(),
+  service: t.String(),
+  process: Type.Integer(),
+  path: t.String(),
+});
+const NewThing = t.Object({ name: t.String(), like: t.Optional(Thing) });
 
 const app = new Elysia({ name })
-  .use(platform(runtime, { description: `The ${name} service.` }))
+  .use(platform(runtime, { description: `The ${name} service.`, schemas: { Thing, NewThing } }))
   .use(access(tokens))
-  .model({ Thing, NewThing: t.Object({ name: t.String(), like: t.Optional(t.Ref('Thing')) }) })
   .get(`/${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
-    response: 'Thing',
+    response: Thing,
     detail: { summary: 'Get a thing' },
   })
   .get(
@@ -37,7 +43,7 @@ const app = new Elysia({ name })
     },
     {
       public: true,
-      response: 'Thing',
+      response: Thing,
       detail: { summary: 'Get a thing slowly' },
     },
   )
@@ -53,13 +59,13 @@ const app = new Elysia({ name })
   )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
     user: true,
-    body: 'NewThing',
-    response: 'Thing',
+    body: NewThing,
+    response: Thing,
     detail: { summary: 'Create a thing' },
   })
   .get(`/things-of-${name}/:id`, ({ params, request }) => thing(params.id, request), {
     public: true,
-    response: 'Thing',
+    response: Thing,
     detail: { summary: 'Get a thing below the prefix only', 'x-prefix-only': true },
   });
 

@@ -18,7 +18,8 @@ export type MediaType = keyof typeof PARSERS;
 /** What a route accepts unless its body's schema says otherwise. */
 export const JSON_ONLY: readonly MediaType[] = ['application/json'];
 
-const MEDIA_TYPES = 'x-media-types';
+/** Where a schema of a body says in which media types it is accepted. */
+export const MEDIA_TYPES = 'x-media-types';
 
 /** The schema of a body that is accepted in other media types than JSON; the documentation lists them. */
 export const inMediaTypes = <Schema extends TSchema>(

@@ -1,8 +1,9 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { describe } from '#kit/http/route-docs';
+import { describe, json } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
 import { serverMetadata } from './metadata';
+import { KeySet, ServerMetadata } from './model';
 
 const CACHE_CONTROL = 'public, max-age=300';
 
@@ -16,7 +17,12 @@ export const keyRoutes = (deps: AuthDeps) =>
         set.headers['cache-control'] = CACHE_CONTROL;
         return deps.keys.publicKeys();
       },
-      { public: true, ...describe('Get the public keys that tokens are verified with (RFC 7517)', 'Tokens') },
+      {
+        public: true,
+        ...describe('Get the public keys that tokens are verified with (RFC 7517)', 'Tokens', {
+          responses: { 200: json('The keys', KeySet) },
+        }),
+      },
     )
     .get(
       '/.well-known/openid-configuration',
@@ -24,5 +30,10 @@ export const keyRoutes = (deps: AuthDeps) =>
         set.headers['cache-control'] = CACHE_CONTROL;
         return serverMetadata(deps.settings.issuer);
       },
-      { public: true, ...describe('Get the authorization server metadata (RFC 8414)', 'Tokens') },
+      {
+        public: true,
+        ...describe('Get the authorization server metadata (RFC 8414)', 'Tokens', {
+          responses: { 200: json('The metadata', ServerMetadata) },
+        }),
+      },
     );

@@ -26,6 +26,7 @@ export const passwordResetRoutes = (deps: AuthDeps) =>
         ...describe(
           'Request a password reset link by mail (the response is the same for every address)',
           'Passwords',
+          { responses: { 202: { description: 'A link is mailed to the address if it is an account' } } },
         ),
       },
     )

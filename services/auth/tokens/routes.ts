@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { describe } from '#kit/http/route-docs';
@@ -31,5 +32,10 @@ export const tokenRoutes = (deps: AuthDeps) =>
         await service.revokeToken(deps, body.token);
         set.status = 200;
       },
-      { public: true, body: model.TokenForm, ...describe('Revoke a token (RFC 7009)', 'Tokens') },
+      {
+        public: true,
+        body: model.TokenForm,
+        response: { 200: Type.Void({ description: 'The token is not valid, or not any more' }) },
+        ...describe('Revoke a token (RFC 7009)', 'Tokens'),
+      },
     );

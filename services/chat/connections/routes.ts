@@ -25,8 +25,6 @@ others at your address.
 
 Send a token in \`Authorization\`, \`?token=\`, or a subprotocol: \`rookery.chat, rookery.token.<token>\`.`;
 
-const { detail } = describe('Join a room (WebSocket)', 'Chat');
-
 export const connectionRoutes = (deps: ChatDeps) =>
   new Elysia({ name: 'connections' }).use(access(deps.tokens)).get(
     '/ws/:room_name',
@@ -44,6 +42,9 @@ export const connectionRoutes = (deps: ChatDeps) =>
       optionalUser: true,
       params: RoomParams,
       query: Handshake,
-      detail: { ...detail, description: PROTOCOL },
+      ...describe('Join a room (WebSocket)', 'Chat', {
+        description: PROTOCOL,
+        responses: { 101: { description: 'The connection is a WebSocket' } },
+      }),
     },
   );

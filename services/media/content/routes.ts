@@ -1,10 +1,24 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
-import { describe } from '#kit/http/route-docs';
+import { bytes, describe, header } from '#kit/http/route-docs';
 import type { MediaDeps } from '../deps';
 import { FileParams } from '../files/model';
 import { ContentQuery, SizeParams } from './model';
 import { readContent } from './service';
+
+const download = (...mediaTypes: readonly string[]) => ({
+  parameters: [
+    header('Range', 'One range of bytes: 206 with this part (RFC 9110, section 14)', {
+      type: 'string',
+      example: 'bytes=0-1023',
+    }),
+  ],
+  responses: {
+    200: bytes('The content', ...mediaTypes),
+    206: bytes('The requested range', ...mediaTypes),
+    304: { description: 'The client has the current content' },
+  },
+});
 
 export const contentRoutes = (deps: MediaDeps) =>
   new Elysia({ name: 'content' })
@@ -17,7 +31,7 @@ export const contentRoutes = (deps: MediaDeps) =>
         optionalUser: true,
         params: FileParams,
         query: ContentQuery,
-        ...describe('Download the content of a file', 'Files'),
+        ...describe('Download the content of a file', 'Files', download('*/*')),
       },
     )
     .get(
@@ -28,6 +42,10 @@ export const contentRoutes = (deps: MediaDeps) =>
         optionalUser: true,
         params: SizeParams,
         query: ContentQuery,
-        ...describe('Download a picture in one of its sizes; as WebP where `Accept` names it', 'Files'),
+        ...describe(
+          'Download a picture in one of its sizes; as WebP where `Accept` names it',
+          'Files',
+          download('image/webp', 'image/jpeg', 'image/png', 'image/gif'),
+        ),
       },
     );

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { gatewayOptions } from '#kit/http/gateway-options';
-import { describe } from '#kit/http/route-docs';
+import { bytesBody, describe, header } from '#kit/http/route-docs';
 import type { MediaDeps } from '../deps';
 import { UPLOAD_TIMEOUT_MS } from '../uploads/model';
 import { ResumableParams } from './model';
@@ -11,6 +11,16 @@ import { RESUMABLE_BYTES, RESUMABLE_PATH, type ResumableHandler } from './servic
 const gateway = { bodyBytes: RESUMABLE_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS };
 /** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
 const leaveUnread = () => null;
+const TUS = header(
+  'Tus-Resumable',
+  'The version of the protocol',
+  { type: 'string', example: '1.0.0' },
+  true,
+);
+const UPLOAD_OFFSET = header('Upload-Offset', 'Where this part begins, in bytes', { type: 'integer' }, true);
+const UPLOAD_LENGTH = header('Upload-Length', 'The size of the file in bytes', { type: 'integer' }, true);
+const UPLOAD_METADATA = header('Upload-Metadata', 'Names, each with a value in Base64, separated by commas');
+
 const byId = { params: ResumableParams };
 
 /** Uploads by tus 1.0, for large files and unreliable connections. */
@@ -30,6 +40,10 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       ...describe(
         'Create an upload; Upload-Metadata may hold filename, filetype and the fields of the form',
         'Resumable uploads',
+        {
+          parameters: [TUS, UPLOAD_LENGTH, UPLOAD_METADATA],
+          responses: { 201: { description: 'Created: `Location` is the upload' } },
+        },
       ),
     })
     .head(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
@@ -39,6 +53,7 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       ...describe(
         'Get the offset of an upload; of a finished one, for a day, Content-Location names the file',
         'Resumable uploads',
+        { parameters: [TUS], responses: { 200: { description: '`Upload-Offset` is what was received' } } },
       ),
     })
     .patch(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
@@ -49,6 +64,7 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       ...describe(
         'Continue an upload; after the last chunk Content-Location names the file',
         'Resumable uploads',
+        { parameters: [TUS, UPLOAD_OFFSET], requestBody: bytesBody('application/offset+octet-stream') },
       ),
     })
     .delete(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
@@ -56,5 +72,5 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       gateway,
       parse: leaveUnread,
       ...byId,
-      ...describe('Terminate an upload', 'Resumable uploads'),
+      ...describe('Terminate an upload', 'Resumable uploads', { parameters: [TUS] }),
     });

@@ -28,18 +28,16 @@ export const UploadFields = Type.Object({
 });
 export type UploadFields = Static<typeof UploadFields>;
 
-const FILE = { type: 'string' as const, format: 'binary' };
+const FILE = Type.String({ format: 'binary' });
 
-/** The bodies are streamed and never validated by a schema, so the OpenAPI document gets these by hand. */
-export const FILE_FORM = { type: 'object' as const, required: ['file'], properties: { file: FILE } };
-export const UPLOAD_FORM = {
-  type: 'object' as const,
-  required: ['file'],
-  properties: {
-    file: FILE,
-    file_tags: { type: 'string' as const, description: 'Comma-separated, or a repeated field' },
-    bucket_name: { type: 'string' as const, default: 'chat-bucket' },
-    category_id: { type: 'string' as const, format: 'uuid' },
-    visibility: { type: 'string' as const, enum: ['private', 'public'], default: 'private' },
-  },
-};
+/** The bodies are streamed and never validated by a schema: these are for the OpenAPI document. */
+export const FILE_FORM = Type.Object({ file: FILE });
+export const UPLOAD_FORM = Type.Object({
+  file: FILE,
+  file_tags: Type.Optional(Type.String({ description: 'Comma-separated, or a repeated field' })),
+  bucket_name: Type.Optional(Type.String({ default: 'chat-bucket' })),
+  category_id: Type.Optional(Type.String({ format: 'uuid' })),
+  visibility: Type.Optional(
+    Type.Union([Type.Literal('private'), Type.Literal('public')], { default: 'private' }),
+  ),
+});

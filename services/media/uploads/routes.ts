@@ -16,14 +16,13 @@ const upload = (
   form: typeof UPLOAD_FORM | typeof FILE_FORM,
   bodyBytes = UPLOAD_BODY_BYTES,
 ) => {
-  const { detail } = describe(summary, 'Files');
   const requestBody = { content: { 'multipart/form-data': { schema: form } }, required: true };
   return {
     user: true as const,
     gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
     parse: leaveUnread,
     response: { 201: File },
-    detail: { ...detail, requestBody },
+    ...describe(summary, 'Files', { requestBody }),
   };
 };
 
