@@ -14,14 +14,12 @@ export const RateLimitName = Type.Union([
 ]);
 export type RateLimitName = Static<typeof RateLimitName>;
 
-export const RouteClaim = Type.Object({
-  method: Type.String({ pattern: '^[A-Z]{1,16}$' }),
+const RouteFields = {
+  method: Type.String({ maxLength: 16, description: 'In capitals, or `ALL` for any method' }),
   path: Type.String({
-    pattern: '^/',
     maxLength: 512,
-    description: 'Pattern with `:name` parameters and a final `*`',
+    description: 'Pattern with `:name` parameters and a final `*`; begins with a static segment',
   }),
-  auth: RouteAccess,
   body_bytes: Type.Optional(
     Type.Integer({
       minimum: 0,
@@ -59,17 +57,39 @@ export const RouteClaim = Type.Object({
       description: 'Pages of any origin may read the responses, without credentials',
     }),
   ),
-});
+};
+
+export const RouteClaim = Type.Object({ ...RouteFields, auth: RouteAccess }, { additionalProperties: false });
 export type RouteClaim = Static<typeof RouteClaim>;
+
+/** A route as it is registered; `public` by default. */
+const WantedRoute = Type.Object(
+  { ...RouteFields, auth: Type.Optional(RouteAccess) },
+  { additionalProperties: false },
+);
 
 /** RFC 1123 label: the name is also used as route prefix, database name and Procfile name. */
 export const ServiceName = Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' });
 
+/** A path on an instance that the registry calls itself. */
+const OwnPath = (description: string, example: string) =>
+  Type.String({ pattern: '^/[A-Za-z0-9._~/-]{0,200}$', description, examples: [example] });
+
+export const AuthEnforcer = Type.Union([Type.Literal('gateway'), Type.Literal('service')], {
+  default: 'gateway',
+  description: 'Who enforces `auth` of the routes: the gateway, or the service itself',
+});
+export type AuthEnforcer = Static<typeof AuthEnforcer>;
+
+/**
+ * The body of `POST /register`. Name, host and port suffice: the instance then answers everything below `/{name}/…`, or,
+ * with `openapi`, exactly what that document says.
+ */
 export const Registration = Type.Object(
   {
     name: ServiceName,
-    version: Type.String({ minLength: 1, maxLength: 64 }),
-    host: Type.String({ minLength: 1, maxLength: 253 }),
+    version: Type.Optional(Type.String({ minLength: 1, maxLength: 64, default: '0.0.0' })),
+    host: Type.String({ minLength: 1, maxLength: 253, examples: ['127.0.0.1', '::1'] }),
     port: Type.Integer({ minimum: 1, maximum: 65535 }),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
     instance_id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' })),
@@ -79,8 +99,23 @@ export const Registration = Type.Object(
     metadata: Type.Optional(
       Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 32 }),
     ),
-    routes: Type.Array(RouteClaim, { maxItems: 512 }),
-    prefixes: Type.Array(ServiceName, { maxItems: 16 }),
+    routes: Type.Optional(Type.Array(WantedRoute, { maxItems: 512 })),
+    prefixes: Type.Optional(Type.Array(ServiceName, { maxItems: 16 })),
+    openapi: Type.Optional(
+      OwnPath(
+        'Path of the OpenAPI document of the instance, which then lists its routes; instead of `routes`',
+        '/openapi.json',
+      ),
+    ),
+    auth_by: Type.Optional(AuthEnforcer),
+    verify: Type.Optional(
+      Type.Union([Type.Literal('proof'), Type.Literal('http')], {
+        default: 'proof',
+        description:
+          'How the registry verifies the address: by a proof, or, where that is not required, by a health check',
+      }),
+    ),
+    health_path: Type.Optional(OwnPath('With `verify: "http"`: answered with a status of 2xx', '/health')),
   },
   { additionalProperties: false },
 );
@@ -97,6 +132,10 @@ export type Lease = Static<typeof Lease>;
 export const Registered = Type.Object({
   instance_id: Type.String(),
   lease_secret: Type.String({ description: 'Authenticates heartbeats and deregistration; never listed' }),
+  proof_key: Type.String({
+    description:
+      'Answer `GET /.well-known/registry/{instance_id}?challenge=…` with the HMAC-SHA256 of the challenge under this key, in hexadecimal digits',
+  }),
   lease: Lease,
   revision: Type.Integer(),
 });
@@ -134,6 +173,12 @@ export const Instance = Type.Object({
   metadata: Type.Record(Type.String(), Type.String()),
   routes: Type.Array(RouteClaim),
   prefixes: Type.Array(ServiceName),
+  auth_by: Type.Optional(AuthEnforcer),
+  verified_by: Type.Optional(
+    Type.Union([Type.Literal('proof'), Type.Literal('http')], {
+      description: 'How the registry has verified the address',
+    }),
+  ),
   state: InstanceState,
   protected: Type.Boolean({
     description:
@@ -145,8 +190,19 @@ export const Instance = Type.Object({
 });
 export type Instance = Static<typeof Instance>;
 
+/** An instance that holds a lease but is not routed: its address is not verified, or its routes belong to another service. */
+export const UnverifiedInstance = Type.Object({
+  instance_id: Type.String(),
+  name: ServiceName,
+  host: Type.String(),
+  port: Type.Integer(),
+  grpc_port: Type.Optional(Type.Integer()),
+  reason: Type.String({ description: 'Why it is not routed, and what to change' }),
+});
+export type UnverifiedInstance = Static<typeof UnverifiedInstance>;
+
 /**
- * The whole table at one revision. A service without instances remains as an empty list: a tombstone that distinguishes
+ * The whole table at one revision. A service without instances remains as an empty list for an hour: a tombstone that distinguishes
  * "all gone" from "this registry is new and has no registrations yet". `epoch` changes with every start of a registry, so
  * that watchers know when revisions start over.
  */

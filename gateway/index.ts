@@ -1,12 +1,15 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
+import { authorityOf } from '#kit/core/address';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
+import { registrationCredential } from '#kit/registry/credential';
 import { type CrossOriginRoutes, createCrossOrigin } from './admission/cross-origin';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
+import { createRouteAccess } from './admission/route-access';
 import { openCluster } from './cluster/cluster-client';
 import { createWorkerReporter } from './cluster/worker-report';
 import { createRecentRequests } from './observability/recent-requests';
@@ -38,7 +41,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const tls = tlsFiles(env);
   const registry = watchRegistry(runtime, {
     urls: env.REGISTRY_URL,
-    acknowledges: { token: env.REGISTRY_TOKEN },
+    acknowledges: { credential: registrationCredential(env.REGISTRY_TOKEN, 'gateway') },
   });
   // Only for token revocations, which otherwise take effect within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
@@ -101,7 +104,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));
   // The shutdown was requested before the gateway was listening.
   if (runtime.closing.aborted) await gateway.stop({ drainMs: 0 });
-  log.info(`listening on ${tls ? 'https' : 'http'}://${env.HOST}:${gateway.port}`);
+  log.info(`listening on ${tls ? 'https' : 'http'}://${authorityOf(env.HOST, gateway.port)}`);
   return gateway;
 }
 
@@ -137,6 +140,7 @@ const openAdmission = async (
 ) => ({
   crossOrigin: createCrossOrigin(env, routes),
   rateLimits: await openRateLimits(runtime, env, tokens),
+  routeAccess: createRouteAccess(tokens),
   responseCache:
     env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
 });

@@ -1,32 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { eventually } from '../tests/support/eventually';
+import { openAddress } from '../tests/support/open-address';
 import { type StartedProcess, startProcess } from '../tests/support/processes';
 import { rawConnection } from '../tests/support/raw-http';
+import { testRuntime } from '../tests/support/servers';
 
 /** A client of this address is a trusted proxy. */
 const PROXY = '127.0.0.2';
 
+const runtime = testRuntime('prefixes');
 let registry: StartedProcess;
 let gateway: StartedProcess;
 let birds: StartedProcess;
 
 /** A service in any language: it answers with what it was sent, and with the fields a test asks for. */
-const shop = Bun.serve({
-  port: 0,
-  hostname: '127.0.0.1',
-  async fetch(request) {
-    const { pathname } = new URL(request.url);
-    if (pathname === '/items/kept')
-      return new Response('kept', {
-        headers: { 'cache-control': 'public, max-age=60', 'content-location': pathname },
-      });
-    if (pathname !== '/answer')
-      return Response.json({ path: pathname, headers: Object.fromEntries(request.headers) });
-    const headers = new Headers();
-    const { status, fields } = Object(await request.json());
-    for (const [name, value] of fields) headers.append(name, value);
-    return new Response(null, { status, headers });
-  },
+const shop = openAddress(async (request) => {
+  const { pathname } = new URL(request.url);
+  if (pathname === '/items/kept')
+    return new Response('kept', {
+      headers: { 'cache-control': 'public, max-age=60', 'content-location': pathname },
+    });
+  if (pathname !== '/answer')
+    return Response.json({ path: pathname, headers: Object.fromEntries(request.headers) });
+  const headers = new Headers();
+  const { status, fields } = Object(await request.json());
+  for (const [name, value] of fields) headers.append(name, value);
+  return new Response(null, { status, headers });
 });
 
 beforeAll(async () => {
@@ -40,31 +39,22 @@ beforeAll(async () => {
     }),
     startProcess('tests/support/named-service.ts', { ...environment, SERVICE: 'birds' }),
   ]);
-  const routes = ['GET /items/:id', 'POST /answer'].map((route) => {
-    const [method, path] = route.split(' ');
-    return { method, path, auth: 'public' };
-  });
-  const registration = {
+  shop.register(runtime, [registry.url], {
     name: 'shop',
-    version: '1',
-    host: '127.0.0.1',
-    port: shop.port,
-    routes,
+    routes: [
+      { method: 'GET', path: '/items/:id' },
+      { method: 'POST', path: '/answer' },
+    ],
     prefixes: ['store'],
-  };
-  const registered = await fetch(`${registry.url}/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(registration),
   });
-  expect(registered.status).toBe(201);
   await eventually(async () => {
     for (const path of ['/birds/1', '/items/1']) expect((await fetch(gateway.url + path)).status).toBe(200);
   }, 30_000);
 }, 30_000);
 
 afterAll(async () => {
-  await Promise.all([gateway?.stop(), birds?.stop(), shop.stop(true)]);
+  await runtime.close();
+  await Promise.all([gateway?.stop(), birds?.stop(), shop.close()]);
   await registry?.stop();
 }, 30_000);
 

@@ -1,5 +1,6 @@
 import type { AnyElysia } from 'elysia';
 import type { TokenEnvironment, TokenVerifier } from './auth/tokens';
+import { httpUrl } from './core/address';
 import { sleep } from './core/back-off';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
@@ -11,7 +12,8 @@ import { serveHttp } from './http/server';
 import { openRabbit, type Rabbit } from './messaging/rabbit/client';
 import { startProcess } from './process';
 import { type RegistryClient, watchRegistry } from './registry/client';
-import { registerInstance } from './registry/lease';
+import { registrationCredential } from './registry/credential';
+import { type InstanceLease, registerInstance } from './registry/lease';
 
 type ProcessEnvironment = Parameters<typeof startProcess>[1];
 
@@ -77,7 +79,7 @@ export interface ServiceEnvironment {
   readonly PORT: number;
   readonly ADVERTISED_HOST: string | undefined;
   readonly REGISTRY_URL: readonly string[];
-  readonly REGISTRY_TOKEN: string | undefined;
+  readonly REGISTRY_TOKEN: string;
   readonly INTERNAL_SECRET: string;
   readonly SHUTDOWN_TIMEOUT_MS: number;
 }
@@ -103,10 +105,14 @@ export async function serveService(
   parts: ServiceParts,
 ): Promise<{ port: number }> {
   const routes = routeClaims(parts.app);
+  let lease: InstanceLease | undefined;
+  const answerChallenge = async (instanceId: string, challenge: string) =>
+    lease ? lease.answerChallenge(instanceId, challenge) : null;
   const http = serveHttp(runtime, parts.app, {
     hostname: env.HOST,
     port: env.PORT,
     strictPort: false,
+    answerChallenge,
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
   if (parts.drain) runtime.onClose('connections', parts.drain);
@@ -117,11 +123,12 @@ export async function serveService(
         services: parts.grpc,
         internalSecret: env.INTERNAL_SECRET,
         audience: runtime.name,
+        answerChallenge,
       })
     : undefined;
-  const lease = registerInstance(runtime, {
+  const registered = registerInstance(runtime, {
     urls: env.REGISTRY_URL,
-    token: env.REGISTRY_TOKEN,
+    credential: registrationCredential(env.REGISTRY_TOKEN, runtime.name),
     registration: {
       name: runtime.name,
       version: runtime.version,
@@ -130,13 +137,16 @@ export async function serveService(
       ...(grpc && { grpc_port: grpc.port }),
       routes,
       prefixes: [runtime.name, ...(parts.aliases ?? [])],
+      // The rules of the routes are enforced by `kit/http/access`.
+      auth_by: 'service',
     },
   });
+  lease = registered;
   runtime.onClose('registration', async () => {
-    const drained = await lease.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
+    const drained = await registered.deregister(Math.min(DRAIN_MS, env.SHUTDOWN_TIMEOUT_MS));
     if (!drained) await sleep(UNACKNOWLEDGED_GRACE_MS);
     else if (grpc) await sleep(CALLERS_GRACE_MS);
   });
-  runtime.log.info(`listening on http://${env.HOST}:${http.port}`);
+  runtime.log.info(`listening on ${httpUrl(env.HOST, http.port)}`);
   return { port: http.port };
 }

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import type { EventDefinition, JobDefinition, MessageDefinition, MessageOf } from '#contracts/messages';
+import { httpUrl } from './core/address';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
@@ -165,6 +166,6 @@ export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: num
   const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
   const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, strictPort: false });
   runtime.onClose('operational routes', () => server.stop(1_000));
-  runtime.log.info(`listening on http://${env.HOST}:${server.port}`);
+  runtime.log.info(`listening on ${httpUrl(env.HOST, server.port)}`);
   return server;
 }

@@ -4,8 +4,8 @@ import { createLogger } from '#kit/core/log';
 import { readiness } from '#kit/core/readiness';
 import { createRuntime, type Runtime } from '#kit/core/runtime';
 import { watchRegistry } from '#kit/registry/client';
-import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../tests/support/eventually';
+import { openAddress } from '../tests/support/open-address';
 import { freePort, spawnRegistry, startRegistry } from '../tests/support/registry';
 
 // After a restart the instances register again within one heartbeat of five seconds.
@@ -30,18 +30,9 @@ async function registryOn(port: number) {
 }
 
 async function registerClient(name: string, urls: readonly string[], more: Partial<Registration> = {}) {
-  const lease = registerInstance(await newRuntime(name), {
-    urls,
-    registration: {
-      name,
-      version: '1.0.0',
-      host: '127.0.0.1',
-      port: 5101,
-      routes: [],
-      prefixes: [name],
-      ...more,
-    },
-  });
+  const address = openAddress();
+  opened.push(address.close);
+  const lease = address.register(await newRuntime(name), urls, { name, routes: [], ...more });
   opened.push(lease.deregister);
   return lease;
 }
@@ -85,7 +76,7 @@ test('a process that starts before the registry registers as soon as the registr
   const client = watchRegistry(await newRuntime('watcher'), { urls: [`http://127.0.0.1:${port}`] });
   const running = await registryOn(port);
   await lease.registered;
-  expect(await listed(running.url, 'early')).toEqual([lease.instanceId()]);
+  await eventually(async () => expect(await listed(running.url, 'early')).toEqual([lease.instanceId()]));
   await client.ready;
   await eventually(() => client.instances('early').length === 1);
 });
@@ -153,7 +144,7 @@ test('a deregistration waits for an acknowledging watcher', async () => {
   const lease = await registerClient('leaving', [url]);
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [url],
-    acknowledges: { token: undefined },
+    acknowledges: { credential: undefined },
   });
   let acknowledged = '';
   client.acknowledgeDrains((service) => service === acknowledged);
@@ -171,7 +162,7 @@ test('a registry that crashes during a drain does not block the deregistration',
   await lease.registered;
   const client = watchRegistry(await newRuntime('gateway'), {
     urls: [running.url],
-    acknowledges: { token: undefined },
+    acknowledges: { credential: undefined },
   });
   client.acknowledgeDrains(() => false);
   await client.ready;

@@ -1,6 +1,8 @@
 import type { StreamShares } from '#kit/http/streams/shares';
 import type { AddressPolicy } from './access/address-policy';
+import type { CredentialRules } from './access/credentials';
 import type { Drains } from './drains/drains';
+import type { createProver } from './proof/prover';
 import type { Replication } from './replication/replication';
 import type { LeaseRules } from './table/expiry';
 import type { Table } from './table/model';
@@ -19,8 +21,12 @@ export interface RegistryDeps {
   readonly replication: Replication | undefined;
   readonly lease: LeaseRules;
   readonly addressPolicy: AddressPolicy;
-  /** Required for a first registration, where it is configured. */
-  readonly token: string | undefined;
+  readonly credentials: CredentialRules;
+  /** Whether every instance must prove its address. */
+  readonly requiresProof: boolean;
+  /** Whether a Host header names this registry. */
+  readonly isOwnHost: (host: string | null) => boolean;
+  readonly prover: Pick<ReturnType<typeof createProver>, 'registered'>;
   /** The table as JSON. */
   readonly listing: () => string;
   /** Ends every open stream and every wait for a drain. */

@@ -19,6 +19,7 @@ import {
   DeregisterQuery,
   DrainParams,
   HeartbeatResponse,
+  HostMisdirected,
   InstanceParams,
   Links,
   PrometheusTargets,
@@ -48,6 +49,12 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
         securitySchemes: SECURITY_SCHEMES,
       }),
     )
+    .onRequest(({ request }) => {
+      if (!deps.isOwnHost(request.headers.get('host')))
+        throw new HostMisdirected({
+          detail: 'Call the registry by its address, a private name, or a name in REGISTRY_HOSTS.',
+        });
+    })
     .get('/', () => ({ name: deps.name, version: deps.version, links: LINKS }), {
       response: { 200: Links },
       detail: publicRoute('Get name, version and links'),
@@ -95,7 +102,7 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
       {
         body: Registration,
         response: { 200: Registered, 201: Registered },
-        detail: secured('Register an instance, or renew and update it', 'registry-token'),
+        detail: secured('Register an instance, or renew and update it', 'registration-credential'),
       },
     )
     .post(
@@ -162,7 +169,9 @@ const bearerToken = (description: string) => ({ type: 'http', scheme: 'bearer', 
 
 /** By access rule. */
 const SECURITY_SCHEMES = {
-  'registry-token': bearerToken('The `REGISTRY_TOKEN` of this registry, where it has one'),
+  'registration-credential': bearerToken(
+    'The credential of the service’s name (`make credential s=name`), where the registry requires one',
+  ),
   'lease-secret': bearerToken('The `lease_secret` of the registration'),
   'watcher-token': bearerToken('The token of the watcher, from its stream'),
 };

@@ -1,5 +1,7 @@
 import { readEnv } from '#kit/config/environment';
 import { processFields } from '#kit/config/fields';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
+import { httpUrl } from '#kit/core/address';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createAddressPolicy } from './access/address-policy';
@@ -11,7 +13,12 @@ const env = readEnv({ ...processFields(8006), ...registryFields });
 const runtime = await startProcess('registry', env);
 
 const deps = await openRegistry(runtime, {
-  token: env.REGISTRY_TOKEN || undefined,
+  credentials: {
+    token: env.REGISTRY_TOKEN,
+    required: env.REGISTRY_TOKEN !== DEVELOPMENT_REGISTRY_TOKEN,
+  },
+  requiresProof: env.REGISTRY_REQUIRE_PROOF ?? env.NODE_ENV === 'production',
+  hosts: env.REGISTRY_HOSTS.split(',').map((name) => name.trim()),
   addressPolicy: createAddressPolicy(env.REGISTRY_ALLOWED_HOSTS),
   watchers: { maximum: env.REGISTRY_WATCHERS_MAX, perAddress: env.REGISTRY_WATCHERS_PER_ADDRESS },
   ...(env.REGISTRY_REDIS_URL && {
@@ -29,4 +36,4 @@ const server = serveHttp(runtime, app, {
 runtime.onClose('http', () => server.stop(2_000));
 // Registered last, so closed first: open streams would delay the server's shutdown.
 runtime.onClose('watchers', deps.close);
-runtime.log.info(`listening on http://${env.HOST}:${server.port}`);
+runtime.log.info(`listening on ${httpUrl(env.HOST, server.port)}`);

@@ -22,6 +22,14 @@ export function observeRegistry(
     },
   });
   new Gauge({
+    name: 'registry_unverified_instances',
+    help: 'Instances that hold a lease but are not routed, because their address is not verified',
+    registers,
+    collect() {
+      this.set(deps.table.unverified().length);
+    },
+  });
+  new Gauge({
     name: 'registry_protected_instances',
     help: 'Instances without heartbeats that are not removed because most of their service fell silent at once',
     registers,

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { Instance, InstanceState, ServiceName } from '#contracts/registry';
+import { Instance, InstanceState, ServiceName, UnverifiedInstance } from '#contracts/registry';
 import { defineProblem } from '#kit/errors/problem';
 
 export const ServiceUnknown = defineProblem('registry.service-unknown', 404, 'Service not found');
@@ -10,6 +10,8 @@ export const CredentialsMissing = defineProblem('registry.credentials-missing', 
 export const ClaimTaken = defineProblem('registry.claim-taken', 409, 'Route or prefix already claimed');
 export const HostRefused = defineProblem('registry.host-refused', 422, 'Host not allowed');
 export const RegistryFull = defineProblem('registry.full', 503, 'Registry limit reached');
+
+export const HostMisdirected = defineProblem('registry.host-unknown', 421, 'Misdirected request');
 
 export const WatcherUnknown = defineProblem('registry.watcher-unknown', 404, 'Watcher not found');
 
@@ -74,9 +76,18 @@ export const ServiceListing = Type.Object({
   name: ServiceName,
   revision: Type.Integer(),
   instances: Type.Array(Instance),
+  unverified: Type.Array(UnverifiedInstance, {
+    description: 'Hold a lease but are not routed, with the reason',
+  }),
 });
 
-export const HeartbeatResponse = Type.Object({ revision: Type.Integer(), state: InstanceState });
+export const HeartbeatResponse = Type.Object({
+  revision: Type.Integer(),
+  state: Type.Union([InstanceState, Type.Literal('unverified')], {
+    description: '`unverified`: the lease is renewed, but the instance is not routed',
+  }),
+  reason: Type.Optional(Type.String({ description: 'Why it is not routed, and what to change' })),
+});
 
 export const Links = Type.Object({
   name: Type.String(),
@@ -96,6 +107,9 @@ export const Status = Type.Object({
     on: Type.Boolean(),
     services: Type.Array(ServiceName),
     instances: Type.Integer(),
+  }),
+  unverified: Type.Array(UnverifiedInstance, {
+    description: 'The first 100 instances that hold a lease but are not routed, with the reason',
   }),
   watchers: Type.Integer(),
   acknowledging_watchers: Type.Integer({ description: 'Watchers that drains wait for' }),

@@ -3,9 +3,13 @@ import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import { createStreamShares } from '#kit/http/streams/shares';
 import type { AddressPolicy } from './access/address-policy';
+import type { CredentialRules } from './access/credentials';
+import { createRequestHostCheck } from './access/request-host';
 import type { RegistryDeps } from './deps';
 import { createDrains } from './drains/drains';
 import { countDrains, observeRegistry } from './metrics';
+import { type Probe, probeAddress } from './proof/probe';
+import { createProver } from './proof/prover';
 import { createReplication } from './replication/replication';
 import { DEFAULT_LEASE, type LeaseRules } from './table/expiry';
 import type { Table } from './table/model';
@@ -23,20 +27,26 @@ export interface WatcherLimits {
 
 /** One machine may run all services, and every gateway worker. */
 export const DEFAULT_WATCHERS: WatcherLimits = { maximum: 1_000, perAddress: 250 };
-/** How long a listing may be reused although loads, which are not changes of the table, have moved. */
-const LISTING_REUSE_MS = 1_000;
+/** How long a listing may be reused although loads and unverified instances, which are not changes of the table, have. */
+const LISTING_REUSE_MS = 500;
 
 /**
  * Opens a registry: its table, the periodic sweep that expires leases, and its watchers. The table starts empty, or with
  * what its replicas know.
  *
+ * @param options.requiresProof refuses registrations with `verify: "http"`
+ * @param options.hosts further names by which this registry is called
+ * @param options.probe verifies addresses; replaced in tests
  * @param options.redis connects the replicas of one `group`, which share one table; undefined: standalone
  */
 export async function openRegistry(
   runtime: Runtime,
   options: {
-    token: string | undefined;
+    credentials: CredentialRules;
+    requiresProof?: boolean;
+    hosts?: readonly string[];
     addressPolicy: AddressPolicy;
+    probe?: Probe;
     lease?: LeaseRules;
     redis?: { url: string; group: string } | undefined;
     watchers?: WatcherLimits;
@@ -47,7 +57,7 @@ export async function openRegistry(
   const sweepMs = lease.heartbeatMs / SWEEPS_PER_HEARTBEAT;
   const timestamp = () => new Date().toISOString();
   const epoch = uuidv7();
-  const { redis, token, addressPolicy } = options;
+  const { redis, credentials, addressPolicy, requiresProof = false } = options;
   const replication =
     redis && createReplication(runtime, { ...redis, replica: epoch, lease, addressPolicy, now });
   const table = createTable({
@@ -61,9 +71,17 @@ export async function openRegistry(
   });
   const watchers = createWatchers(table, { now });
   const drains = createDrains(table, replication?.remoteDrains);
+  const prover = createProver({
+    table,
+    probe: options.probe ?? probeAddress,
+    log: runtime.log.child({ part: 'addresses' }),
+    closing: runtime.closing,
+    changed: watchers.notify,
+  });
   await replication?.start({ table, drains, changed: watchers.notify });
   repeatEvery(runtime, 'lease sweep', { everyMs: sweepMs, firstRun: 'later' }, async () => {
     table.expire(undefined, replication?.suspendsRemoteLeases() ? 'disconnected' : 'connected');
+    prover.tick();
     drains.tick();
     watchers.notify();
     watchers.tick();
@@ -80,7 +98,10 @@ export async function openRegistry(
     countDrain: (outcome) => drainCounter.inc({ outcome }),
     replication,
     lease,
-    token,
+    credentials,
+    requiresProof,
+    isOwnHost: createRequestHostCheck(options.hosts ?? []),
+    prover,
     addressPolicy,
     listing: createListing(table, now),
     close() {
@@ -104,8 +125,10 @@ const streamLimits = ({ maximum, perAddress }: WatcherLimits) => ({
 function createListing(table: Table, now: () => number): () => string {
   let cached = { revision: -1, atMs: 0, text: '' };
   return () => {
-    if (cached.revision !== table.revision() || now() - cached.atMs > LISTING_REUSE_MS)
-      cached = { revision: table.revision(), atMs: now(), text: JSON.stringify(table.snapshot()) };
+    if (cached.revision !== table.revision() || now() - cached.atMs > LISTING_REUSE_MS) {
+      const listing = { ...table.snapshot(), unverified: table.unverified() };
+      cached = { revision: table.revision(), atMs: now(), text: JSON.stringify(listing) };
+    }
     return cached.text;
   };
 }

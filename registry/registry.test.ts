@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
+import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../tests/support/registry';
 import { callAt, registerAt, registration, watch } from './test-calls';
@@ -17,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-const register = (name: string, more: object = {}, base = url) => registerAt(base, name, more);
+const register = (name: string, more: Record<string, unknown> = {}, base = url) =>
+  registerAt(base, name, more);
 
 const call = (path: string, method: string, bearer?: string, body?: unknown, base = url) =>
   callAt(base, path, method, bearer, body);
@@ -39,8 +42,9 @@ describe('a registration', () => {
     expect(await (await fetch(`${url}/services/renewed`)).json()).toMatchObject({
       instances: [{ version: '2.0.0' }],
     });
-    expect((await call('/register', 'POST', 'guess', update)).status).toBe(403);
-    expect((await call('/register', 'POST', undefined, update)).status).toBe(403);
+    const elsewhere = { ...update, port: 80 };
+    expect((await call('/register', 'POST', 'guess', elsewhere)).status).toBe(403);
+    expect((await call('/register', 'POST', undefined, elsewhere)).status).toBe(403);
   });
 
   test('of a route claimed by another service is rejected (409) and names the owner', async () => {
@@ -50,8 +54,50 @@ describe('a registration', () => {
     expect(response.status).toBe(409);
     expect(await response.json()).toMatchObject({
       code: 'registry.claim-taken',
-      detail: 'GET /owned/: belongs to owner.',
+      detail: expect.stringMatching(/^GET \/owned\/: overlaps what owner serves\./),
     });
+  });
+
+  test('that could take requests of another service, or that is unclear, is rejected in words', async () => {
+    await register('people', {
+      routes: [
+        { method: 'GET', path: '/people/:username', auth: 'public' },
+        { method: 'POST', path: '/sign-in', auth: 'public' },
+      ],
+    });
+    const rejectionOf = async (more: Record<string, unknown>) => {
+      const response = await call('/register', 'POST', undefined, registration('impostor', more));
+      return { status: response.status, ...((await response.json()) as object) };
+    };
+    const routes = (path: string, method = 'GET', more: object = {}) => ({
+      routes: [{ method, path, ...more }],
+    });
+    expect(await rejectionOf(routes('/people/alice'))).toMatchObject({
+      status: 409,
+      detail: expect.stringContaining('what people serves'),
+    });
+    expect(await rejectionOf(routes('/sign-in', 'POST'))).toMatchObject({ status: 409 });
+    expect(await rejectionOf(routes('/v1/sign-in', 'POST'))).toMatchObject({
+      status: 422,
+      errors: [{ field: 'routes.0.path', message: expect.stringContaining('Leave `/v1` out') }],
+    });
+    expect(await rejectionOf(routes('/birds', 'GET', { acces: 'user' }))).toMatchObject({
+      status: 422,
+      errors: [{ field: expect.stringContaining('acces') }],
+    });
+    expect(await rejectionOf({ prots: 1 })).toMatchObject({ status: 422, errors: [{ field: 'prots' }] });
+  });
+
+  test('of a name of Rookery, or one that its holder registered with its credential, needs the credential', async () => {
+    const statusWith = async (name: string, id: string, bearer?: string) =>
+      (await call('/register', 'POST', bearer, registration(name, { instance_id: id }))).status;
+    const credentialOf = (name: string) => registrationCredential(DEVELOPMENT_REGISTRY_TOKEN, name);
+    expect(await statusWith('console', 'c')).toBe(401);
+    expect(await statusWith('console', 'c', credentialOf('console'))).toBe(201);
+    expect(await statusWith('held', 'h', credentialOf('held'))).toBe(201);
+    expect(await statusWith('held', 'other')).toBe(401);
+    expect(await statusWith('held', 'other', credentialOf('free'))).toBe(401);
+    expect(await statusWith('free', 'f')).toBe(201);
   });
 
   test('that is invalid, too large or on a refused host is rejected', async () => {
@@ -74,13 +120,17 @@ describe('a registration', () => {
     expect(await response.json()).toMatchObject({ code: 'request.too-large' });
   });
 
-  test('needs the token where one is configured; a renewal needs only the secret', async () => {
+  test('needs the credential of its name where one is required; a renewal needs only the secret', async () => {
     const guarded = await startRegistry({ token: TOKEN });
     try {
       const body = registration('guarded', { instance_id: 'g1' });
       expect((await call('/register', 'POST', undefined, body, guarded.url)).status).toBe(401);
       expect((await call('/register', 'POST', 'guess', body, guarded.url)).status).toBe(401);
-      const response = await call('/register', 'POST', TOKEN, body, guarded.url);
+      // Neither the token that all credentials are derived from, nor the credential of another service.
+      for (const bearer of [TOKEN, registrationCredential(TOKEN, 'another')])
+        expect((await call('/register', 'POST', bearer, body, guarded.url)).status).toBe(401);
+      const credential = registrationCredential(TOKEN, 'guarded');
+      const response = await call('/register', 'POST', credential, body, guarded.url);
       expect(response.status).toBe(201);
       const { lease_secret } = (await response.json()) as Registered;
       expect((await call('/register', 'POST', lease_secret, body, guarded.url)).status).toBe(200);
@@ -97,15 +147,19 @@ describe('an instance', () => {
     try {
       const registerWith = async (name: string) => {
         const body = registration(name, { instance_id: 'same' });
-        const response = await call('/register', 'POST', TOKEN, body, guarded.url);
+        const credential = registrationCredential(TOKEN, name);
+        const response = await call('/register', 'POST', credential, body, guarded.url);
         expect(response.status).toBe(201);
         return ((await response.json()) as Registered).lease_secret;
       };
       const own = await registerWith('own');
       const foreign = await registerWith('foreign');
       const rename = registration('own', { instance_id: 'same', host: '127.0.0.66' });
-      for (const bearer of [foreign, TOKEN, 'guess'])
-        expect((await call('/register', 'POST', bearer, rename, guarded.url)).status).toBe(403);
+      // The credential of the service registers further instances, but changes none at another address.
+      const statusWith = async (bearer: string) =>
+        (await call('/register', 'POST', bearer, rename, guarded.url)).status;
+      expect(await statusWith(registrationCredential(TOKEN, 'own'))).toBe(403);
+      for (const bearer of [foreign, TOKEN, 'guess']) expect(await statusWith(bearer)).toBe(401);
       for (const bearer of [TOKEN, 'guess']) {
         expect(
           (await call('/heartbeat/same', 'POST', bearer, { state: 'draining' }, guarded.url)).status,

@@ -1,6 +1,10 @@
 import type { Heartbeat, InstanceState, Registered, Registration } from '#contracts/registry';
+import { authorityOf } from '#kit/core/address';
+import { ValidationFailed } from '#kit/errors/problem';
 import type { StreamContext } from '#kit/http/streams/event-stream-response';
-import { leaseError, requireBearer, requireRegistryToken } from './access/credentials';
+import { credentialsMissing, isCredentialOf, leaseError, requireBearer } from './access/credentials';
+import { isRookeryName } from './access/names';
+import { completed, registrationProblems } from './access/registration-rules';
 import type { RegistryDeps } from './deps';
 import { countByState, instancesOf } from './metrics';
 import {
@@ -11,20 +15,23 @@ import {
   type ServicesQuery,
   ServiceUnknown,
 } from './model';
+import { hashSecret, proofKeyOf } from './table/lease-secret';
 import { streamOwner } from './watch/stream-owner';
 
 /** The longest long poll, so that no proxy on the way times out first. */
 const MAX_WAIT_MS = 60_000;
+const MAX_LISTED_UNVERIFIED = 100;
 
-export function register(deps: RegistryDeps, registration: Registration, bearer: string | undefined) {
+export function register(deps: RegistryDeps, body: Registration, bearer: string | undefined) {
   const { table, lease } = deps;
-  const { name, instance_id: instanceId } = registration;
-  const isRenewal = instanceId !== undefined && table.instance(name, instanceId) !== undefined;
-  if (!isRenewal) requireRegistryToken(deps.token, bearer);
-  const refusal = deps.addressPolicy(registration.host);
+  const isOwned = authenticate(deps, body, bearer);
+  const refusal = deps.addressPolicy(body.host);
   if (refusal) throw new HostRefused({ errors: [{ field: 'host', message: refusal }] });
+  const registration = completed(body);
+  const errors = registrationProblems(registration, deps.requiresProof);
+  if (errors.length > 0) throw new ValidationFailed({ errors });
 
-  const result = table.register(registration, bearer);
+  const result = table.register(registration, bearer, isOwned);
   if (result.outcome === 'wrong-secret') throw leaseError(result.outcome);
   if (result.outcome === 'full')
     throw new RegistryFull({
@@ -32,11 +39,13 @@ export function register(deps: RegistryDeps, registration: Registration, bearer:
       headers: { 'retry-after': '30' },
     });
   if (result.outcome === 'conflict')
-    throw new ClaimTaken({ detail: `${result.claim} belongs to ${result.owner}.` });
+    throw new ClaimTaken({ detail: `${result.claim} overlaps what ${result.owner} serves. ${HOW_TO_CLAIM}` });
+  if (result.isPending) deps.prover.registered({ name: body.name, instance_id: result.instanceId });
   deps.watchers.notify();
-  const body: Registered = {
+  const registered: Registered = {
     instance_id: result.instanceId,
     lease_secret: result.secret,
+    proof_key: proofKeyOf(hashSecret(result.secret)),
     lease: {
       heartbeat_seconds: lease.heartbeatMs / 1_000,
       unhealthy_seconds: lease.unhealthyMs / 1_000,
@@ -44,7 +53,34 @@ export function register(deps: RegistryDeps, registration: Registration, bearer:
     },
     revision: table.revision(),
   };
-  return { status: result.outcome === 'registered' ? 201 : 200, body } as const;
+  return { status: result.outcome === 'registered' ? 201 : 200, body: registered } as const;
+}
+
+const HOW_TO_CLAIM =
+  'Choose another path or name, or serve the route below the name of your service (`prefix_only`).';
+
+/**
+ * Whether a registration comes with the credential of its service. A renewal comes with its lease secret.
+ *
+ * @throws CredentialsMissing where the credential is required, or the name is in use by its holder or reserved to it
+ */
+function authenticate(
+  { table, credentials }: RegistryDeps,
+  { name, instance_id: id }: Registration,
+  bearer: string | undefined,
+): boolean {
+  if (isCredentialOf(credentials, name, bearer)) return true;
+  const isRenewal = id !== undefined && bearer !== undefined && table.holds(name, id, bearer);
+  if (isRenewal) return false;
+  if (credentials.required)
+    throw credentialsMissing(
+      'Send the registration credential of this service as `Authorization: Bearer`. Its operator prints it with `make credential`.',
+    );
+  if (isRookeryName(name) || table.isOwned(name))
+    throw credentialsMissing(
+      'This name needs the registration credential of its service. Choose another name.',
+    );
+  return false;
 }
 
 export function heartbeat(
@@ -54,6 +90,8 @@ export function heartbeat(
   reported: Heartbeat,
 ) {
   const result = deps.table.heartbeat(instanceId, requireBearer(bearer), reported);
+  if (result.outcome === 'unverified')
+    return { revision: deps.table.revision(), state: result.outcome, reason: result.reason };
   if (result.outcome !== 'renewed') throw leaseError(result.outcome);
   deps.watchers.notify();
   return { revision: deps.table.revision(), state: result.state };
@@ -78,12 +116,18 @@ export async function readServices(
 }
 
 export function readService(deps: RegistryDeps, name: string, state: InstanceState | undefined) {
-  const service = deps.table.service(name);
-  if (!service) throw new ServiceUnknown({ detail: 'No service of this name has registered.' });
+  const unverified = deps.table.unverified().filter((instance) => instance.name === name);
+  const service = deps.table.service(name) ?? {
+    name,
+    revision: deps.table.revision(),
+    instances: [],
+  };
+  if (unverified.length === 0 && !deps.table.service(name))
+    throw new ServiceUnknown({ detail: 'No service of this name has registered.' });
   const instances = state
     ? service.instances.filter((instance) => instance.state === state)
     : service.instances;
-  return { ...service, instances };
+  return { ...service, instances, unverified };
 }
 
 /**
@@ -93,7 +137,7 @@ export function readService(deps: RegistryDeps, name: string, state: InstanceSta
  */
 export const prometheusTargets = (deps: RegistryDeps) =>
   instancesOf(deps.table).map(({ host, port, name, version, instance_id, zone, state }) => ({
-    targets: [`${host.includes(':') ? `[${host}]` : host}:${port}`],
+    targets: [authorityOf(host, port)],
     labels: {
       job: name,
       __meta_rookery_instance_id: instance_id,
@@ -119,6 +163,7 @@ export function status(deps: RegistryDeps) {
       services: [...new Set(protectedInstances.map((instance) => instance.name))],
       instances: protectedInstances.length,
     },
+    unverified: deps.table.unverified().slice(0, MAX_LISTED_UNVERIFIED),
     watchers: deps.watchers.count(),
     acknowledging_watchers: deps.drains.watchers(),
     ...(deps.replication && { sharing: deps.replication.status() }),

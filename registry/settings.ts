@@ -1,14 +1,17 @@
-import { type Field, integer, text } from '#kit/config/environment';
-import { registryToken } from '#kit/config/secrets';
+import { type Field, flag, integer, text } from '#kit/config/environment';
+import { registrationFields } from '#kit/config/fields';
 import { serverUrl } from '#kit/config/urls';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
 import { DEFAULT_WATCHERS } from './open-registry';
 
-/** The registry's own environment variables. In production the first two must be set. */
+/** The registry's own environment variables. In production the token and the allowed hosts must be set. */
 export const registryFields = {
-  /** Empty: registration needs no token, as in development. */
-  REGISTRY_TOKEN: registryToken(''),
+  ...registrationFields,
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
+  /** Whether every instance must prove its address; otherwise `verify: "http"` is accepted. By default in production. */
+  REGISTRY_REQUIRE_PROOF: optionalFlag(),
+  /** Further names by which the registry is called; `*.example.com` for all below. */
+  REGISTRY_HOSTS: text(''),
   /** Replicas share their table through this Redis; unset, the registry runs standalone. */
   REGISTRY_REDIS_URL: serverUrl(undefined, { prefix: 'REGISTRY_REDIS', schemes: ['redis', 'rediss'] }),
   /** The replicas of one group share one table; for several systems on one Redis. */
@@ -17,6 +20,11 @@ export const registryFields = {
   REGISTRY_WATCHERS_MAX: integer(DEFAULT_WATCHERS.maximum, { min: 1, max: 100_000 }),
   REGISTRY_WATCHERS_PER_ADDRESS: integer(DEFAULT_WATCHERS.perAddress, { min: 1, max: 100_000 }),
 };
+
+/** Undefined: as the environment demands. */
+function optionalFlag(): Field<boolean | undefined> {
+  return { parse: flag(false).parse, fallback: undefined, optional: true };
+}
 
 function allowedHosts(): Field<readonly string[]> {
   return {

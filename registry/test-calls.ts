@@ -11,18 +11,23 @@ export const callAt = (base: string, path: string, method: string, bearer?: stri
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
 
-export const registration = (name: string, more: object = {}) => ({
+/** A registration at an address of its own, the same for the same instance. */
+export const registration = (name: string, more: Record<string, unknown> = {}) => ({
   name,
   version: '1.0.0',
   host: '127.0.0.1',
-  port: 5101,
+  port: 1_024 + (Bun.hash.crc32(`${name}/${more.instance_id}`) % 60_000),
   routes: [],
   prefixes: [name],
   ...more,
 });
 
 /** @throws when the registration is not accepted */
-export async function registerAt(base: string, name: string, more: object = {}): Promise<Registered> {
+export async function registerAt(
+  base: string,
+  name: string,
+  more: Record<string, unknown> = {},
+): Promise<Registered> {
   const response = await callAt(base, '/register', 'POST', undefined, registration(name, more));
   if (response.status !== 201) throw new Error(`The registration failed with status ${response.status}`);
   return (await response.json()) as Registered;

@@ -44,10 +44,17 @@ test('production refuses the well-known credentials of every server', async () =
     ADMIN_PASSWORD: 'x',
     PUBLIC_URL: 'api.example.com',
     INTERNAL_SECRET: 'development-internal-secret',
+    REGISTRY_TOKEN: 'development-registry-token',
   };
   const { exitCode, problems } = await refusal('services/users', { ...PRODUCTION, ...known });
   expect(exitCode).toBe(78);
-  expect(namesIn(problems)).toEqual(['ADMIN_PASSWORD', 'AMQP_URL', 'DB_PASSWORD', 'INTERNAL_SECRET']);
+  expect(namesIn(problems)).toEqual([
+    'ADMIN_PASSWORD',
+    'AMQP_URL',
+    'DB_PASSWORD',
+    'INTERNAL_SECRET',
+    'REGISTRY_TOKEN',
+  ]);
   for (const value of Object.values(known).filter((text) => text.length > 4))
     expect(problems.join()).not.toContain(value);
 });

@@ -259,7 +259,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registryToken|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|accessKey|filePath)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registryToken|optionalFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|accessKey|filePath)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
@@ -289,6 +289,14 @@ describe('the environment', () => {
     }
     expect(touching).toEqual([]);
   });
+});
+
+test('addresses are written by kit/core/address: an IPv6 host needs brackets before its port', async () => {
+  const byHand = /\$\{[^}]*host(?:name)?[^}]*\}:(?:\$\{|[0-9])/i;
+  const found: string[] = [];
+  for (const file of sources)
+    if (file !== 'kit/core/address.ts' && byHand.test(await textOf(file))) found.push(file);
+  expect(found).toEqual([]);
 });
 
 describe('the text', () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
+import { registrationCredential } from '#kit/registry/credential';
 import { type InstanceLease, registerInstance } from '#kit/registry/lease';
 
 /** Settings of our own processes: as in production, isolated from other systems on the machine. */
@@ -49,13 +50,14 @@ export async function registerUpstream(
   const register = (name: string, port: number) =>
     registerInstance(runtime, {
       urls: [registryUrl],
-      token: SETTINGS.REGISTRY_TOKEN,
+      credential: registrationCredential(SETTINGS.REGISTRY_TOKEN, name),
       registration: {
         name,
         version: '0.0.0',
         host: '127.0.0.1',
         port,
-        prefixes: [],
+        verify: 'http',
+        health_path: '/',
         routes: ['GET', 'PUT', 'DELETE'].flatMap((method) => [
           { method, path: `/${name}`, auth: 'public' },
           { method, path: `/${name}/:id`, auth: 'public' },

@@ -63,14 +63,8 @@ function startReplica(): Replica {
   const replication = redis ? { REGISTRY_REDIS_URL: redis.url } : {};
   return {
     url: `http://127.0.0.1:${port}`,
-    process: Bun.spawn([process.execPath, `${import.meta.dir}/../../registry/main.ts`], {
-      env: {
-        ...process.env,
-        ...replication,
-        PORT: String(port),
-        LOG_LEVEL: 'warn',
-        REGISTRY_WATCHERS_PER_ADDRESS: '1000',
-      },
+    process: Bun.spawn([process.execPath, `${import.meta.dir}/registry.ts`], {
+      env: { ...process.env, ...replication, PORT: String(port), LOG_LEVEL: 'warn' },
       stdout: 'inherit',
     }),
   };

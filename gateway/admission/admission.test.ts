@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import type { RouteClaim } from '#contracts/registry';
 import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
+import { openAddress } from '../../tests/support/open-address';
 import { type StartedProcess, startProcess } from '../../tests/support/processes';
 import { serverVariable, testRuntime } from '../../tests/support/servers';
 
@@ -10,6 +10,7 @@ const TOKENS = { JWT_ALG: 'HS256', JWT_SECRET: 'a-secret-for-tests-of-admission-
 const STYLE = '/birds/docs/assets/swagger-ui.css';
 
 const runtime = testRuntime('admission');
+const openBirds = openAddress();
 let registry: StartedProcess;
 let gateway: StartedProcess;
 let birds: StartedProcess;
@@ -27,15 +28,24 @@ beforeAll(async () => {
     }),
     startProcess('tests/support/named-service.ts', { ...environment, SERVICE: 'birds' }),
   ]);
-  register('open-birds', birds.url, {
-    method: 'GET',
-    path: '/birds/:id/open',
-    auth: 'public',
-    cors: 'public',
+  openBirds.register(runtime, [registry.url], {
+    name: 'open-birds',
+    routes: [{ method: 'GET', path: '/open-birds/:id', cors: 'public' }],
   });
-  register('mirror', gateway.url, { method: 'POST', path: '/mirror', auth: 'public' });
+  registerInstance(runtime, {
+    urls: [registry.url],
+    registration: {
+      name: 'mirror',
+      host: '127.0.0.1',
+      port: Number(new URL(gateway.url).port),
+      // The gateway holds no lease, and proves none.
+      verify: 'http',
+      health_path: '/health',
+      routes: [{ method: 'POST', path: '/mirror' }],
+    },
+  });
   await eventually(async () => {
-    for (const path of ['/birds/1/open', '/mirror'])
+    for (const path of ['/open-birds/1', '/mirror'])
       expect((await ask(path, { method: 'OPTIONS' })).status).toBe(204);
     expect((await ask('/birds/1')).status).toBe(200);
     // Until a registry that has just started is settled, unknown paths are unavailable.
@@ -43,22 +53,9 @@ beforeAll(async () => {
   });
 }, 60_000);
 
-/** Registers an instance of another service at the address of a running process. */
-function register(name: string, url: string, route: RouteClaim) {
-  const registration = {
-    name,
-    version: '1.0.0',
-    host: '127.0.0.1',
-    port: Number(new URL(url).port),
-    routes: [route],
-    prefixes: [],
-  };
-  registerInstance(runtime, { urls: [registry.url], registration });
-}
-
 afterAll(async () => {
   await runtime.close();
-  await Promise.all([gateway?.stop(), birds?.stop()]);
+  await Promise.all([gateway?.stop(), birds?.stop(), openBirds.close()]);
   await registry?.stop();
 }, 60_000);
 
@@ -106,10 +103,10 @@ test('public files of a service are cached, private ones are not', async () => {
 
 test('a public route is readable for pages of any origin, also unlisted ones', async () => {
   const origin = 'https://anywhere.example';
-  const { headers } = await ask('/birds/1/open', { headers: { origin } });
+  const { headers } = await ask('/open-birds/1', { headers: { origin } });
   expect(headers.get('access-control-allow-origin')).toBe('*');
   expect(headers.get('access-control-allow-credentials')).toBeNull();
-  const preflight = await ask('/birds/1/open', {
+  const preflight = await ask('/open-birds/1', {
     method: 'OPTIONS',
     headers: { origin, 'access-control-request-method': 'GET' },
   });

@@ -1,7 +1,7 @@
 import type { Problem } from '#kit/errors/problem';
 import type { RequestHead } from '../http1/message';
 import type { Decision } from '../model/decision';
-import { NotCached } from '../model/problems';
+import { NotCached, ServiceUnavailable } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
 import type { CachedResponse } from './cached-responses';
@@ -9,6 +9,7 @@ import { type CrossOrigin, isPreflight } from './cross-origin';
 import type { RateLimits } from './rate-limits';
 import type { RateVerdict } from './rate-verdict';
 import type { ResponseCache } from './response-cache';
+import type { RouteAccess } from './route-access';
 
 /** The request proceeds to what routing decided. */
 export interface Admit extends ResponsePlan {
@@ -34,7 +35,7 @@ export interface Preflight extends ResponsePlan {
   readonly lines: string;
 }
 
-/** A strict limit awaits Redis. The plan is for a response before its decision. */
+/** A strict limit awaits Redis, or a token its verification. The plan is for a response before its decision. */
 export interface Pending extends ResponsePlan {
   readonly kind: 'pending';
   readonly decided: Promise<AdmissionDecision>;
@@ -42,7 +43,7 @@ export interface Pending extends ResponsePlan {
 
 export type AdmissionDecision = Admit | Reject | CacheHit | Preflight;
 
-/** Admission control: CORS, rate limits and the response cache, as decisions about a request. */
+/** Admission control: CORS, rate limits, access rules and the response cache, as decisions about a request. */
 export interface Admission {
   admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending;
   /** Invalidates what a transcoded request has changed; null without a cache. Forwarded ones are recorded by the plan. */
@@ -56,12 +57,15 @@ export interface AdmissionModules {
   readonly rateLimits: RateLimits | null;
   /** Null where responses are not cached. */
   readonly responseCache: ResponseCache | null;
+  /** Null where tokens cannot be verified: routes whose rule the gateway enforces are then unavailable. */
+  readonly routeAccess: RouteAccess | null;
 }
 
 /** Probed by Kubernetes and the like from addresses that clients may share with them. */
 const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
 
-export function createAdmission({ crossOrigin, rateLimits, responseCache }: AdmissionModules): Admission {
+export function createAdmission(modules: AdmissionModules): Admission {
+  const { crossOrigin, rateLimits, responseCache, routeAccess } = modules;
   const revisionLine = createRevisionLine();
 
   function admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending {
@@ -73,22 +77,40 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
       if (preflight !== null) return { kind: 'preflight', headerLines, recorder: null, lines: preflight };
       headerLines += crossOrigin.headerLines(head.headers, isPublicToPages(decision));
     }
-    if (rateLimits === null || isExempt(decision, head)) return proceed(context, decision, headerLines);
+    if (rateLimits === null || isExempt(decision, head)) return authorize(context, decision, headerLines);
     const verdict = rateLimits.admit(context);
     headerLines += verdict.headerLines;
     if (verdict.problem !== null) return reject(headerLines, verdict.problem);
     const limit = 'rateLimit' in decision ? decision.rateLimit : undefined;
     const strict = limit === undefined ? null : rateLimits.check(limit, context.origin.address);
-    if (strict === null) return proceed(context, decision, headerLines);
+    if (strict === null) return authorize(context, decision, headerLines);
     const apply = ({ headerLines: strictLines, problem }: RateVerdict) =>
       problem === null
-        ? proceed(context, decision, headerLines + strictLines)
+        ? authorize(context, decision, headerLines + strictLines)
         : reject(headerLines + strictLines, problem);
     if (!(strict instanceof Promise)) return apply(strict);
-    return { kind: 'pending', headerLines, recorder: null, decided: strict.then(apply) };
+    return pending(headerLines, strict.then(apply).then(settled));
   }
 
   /** The request is within its limits. */
+  function authorize(
+    context: RequestContext,
+    decision: Decision,
+    headerLines: string,
+  ): AdmissionDecision | Pending {
+    const rule = decision.kind === 'forward' ? decision.access : null;
+    if (rule === null) return proceed(context, decision, headerLines);
+    if (routeAccess === null) return reject(headerLines, new ServiceUnavailable());
+    const checked = routeAccess.check(rule, context.request.head.headers);
+    return pending(
+      headerLines,
+      checked.then((problem) =>
+        problem === null ? proceed(context, decision, headerLines) : reject(headerLines, problem),
+      ),
+    );
+  }
+
+  /** The request is within its limits and has access. */
   function proceed(context: RequestContext, decision: Decision, headerLines: string): AdmissionDecision {
     if (responseCache === null || decision.kind !== 'forward') return allow(headerLines, null);
     const found = responseCache.lookup(context, decision);
@@ -106,6 +128,16 @@ export function createAdmission({ crossOrigin, rateLimits, responseCache }: Admi
 
   return { admit, invalidate: responseCache?.invalidate ?? null };
 }
+
+const settled = (decision: AdmissionDecision | Pending): AdmissionDecision | Promise<AdmissionDecision> =>
+  decision.kind === 'pending' ? decision.decided : decision;
+
+const pending = (headerLines: string, decided: Promise<AdmissionDecision>): Pending => ({
+  kind: 'pending',
+  headerLines,
+  recorder: null,
+  decided,
+});
 
 const allow = (headerLines: string, recorder: ResponseRecorder | null): Admit => ({
   kind: 'admit',

@@ -67,7 +67,13 @@ const limitsWith = (strict: ReturnType<RateLimits['check']>, general = GENERAL):
   check: () => strict,
 });
 const admissionWith = (modules: Partial<AdmissionModules>) =>
-  createAdmission({ crossOrigin: null, rateLimits: null, responseCache: null, ...modules });
+  createAdmission({
+    crossOrigin: null,
+    rateLimits: null,
+    responseCache: null,
+    routeAccess: null,
+    ...modules,
+  });
 
 test('a request is admitted with the header lines of all modules', () => {
   const { admit } = admissionWith({ crossOrigin, rateLimits: limitsWith(null) });

@@ -1,4 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
+import { authorityOf } from '#kit/core/address';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { createMergedMetrics } from './merge-metrics';
@@ -39,7 +40,7 @@ export function startWorkers(runtime: Runtime, settings: SupervisorSettings): { 
   });
   log.info(
     { workers: settings.GATEWAY_WORKERS },
-    `listening with several processes on ${settings.TLS_CERT ? 'https' : 'http'}://${settings.HOST}:${port}`,
+    `listening with several processes on ${settings.TLS_CERT ? 'https' : 'http'}://${authorityOf(settings.HOST, port)}`,
   );
   return { port };
 

@@ -18,6 +18,8 @@ export interface ForwardDecision {
   readonly limits: RouteLimits;
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
+  /** The access rule that the gateway enforces; null where there is none, or the service enforces it. */
+  readonly access: string | null;
   /** Whether pages of any origin may read the response, without credentials. */
   readonly isPublicToPages?: boolean | undefined;
   /** Whether the route processes a request once per `Idempotency-Key`: then one that carries a key may be sent again. */

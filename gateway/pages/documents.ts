@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Instance } from '#contracts/registry';
+import { httpUrl } from '#kit/core/address';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Logger } from '#kit/core/log';
 import { isRecord, type JsonObject } from '#kit/http/openapi/json-object';
@@ -136,7 +137,7 @@ const available = (instances: readonly Instance[]) =>
     .sort((left, right) => (left.registered_at < right.registered_at ? 1 : -1));
 
 async function fetchDocument({ host, port }: Instance, closing: AbortSignal): Promise<JsonObject> {
-  const response = await fetch(`http://${host}:${port}/openapi.json`, {
+  const response = await fetch(httpUrl(host, port, '/openapi.json'), {
     signal: AbortSignal.any([closing, AbortSignal.timeout(FETCH_TIMEOUT_MS)]),
     redirect: 'error',
   });

@@ -1,5 +1,6 @@
 import { type Static, t } from 'elysia';
 import { InstanceState } from '#contracts/registry';
+import { authorityOf } from '#kit/core/address';
 import type { ClusterReports } from '../cluster/messages';
 import type { Directory, KnownService } from '../routing/directory';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
@@ -138,7 +139,7 @@ export function routeListing(
   return {
     registry_age_ms: wholeMs(registryAgeMs),
     routes: directory.services().flatMap(({ name, routes, servesGrpc }) =>
-      routes.map(({ method, path, prefix_only: _, ...claim }) => ({
+      routes.map(({ method, path, prefix_only: _, auth_by: __, ...claim }) => ({
         method,
         path: table.isRoot(name, method, path) ? path : `/${name}${path}`,
         service: name,
@@ -154,7 +155,7 @@ export function routeListing(
         return {
           instance_id: instance.instance_id,
           version: instance.version,
-          address: `${instance.host}:${instance.port}`,
+          address: authorityOf(instance.host, instance.port),
           state: instance.state,
           protected: instance.protected,
           weight: instance.weight,

@@ -152,7 +152,12 @@ function createDataPlane(
   const limits: DataPlaneLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = createDeadlineClock();
   const spans = options.spans ?? null;
-  const { crossOrigin = null, rateLimits = null, responseCache = null } = options.admission ?? {};
+  const {
+    crossOrigin = null,
+    rateLimits = null,
+    responseCache = null,
+    routeAccess = null,
+  } = options.admission ?? {};
   const accessLog = createAccessLog(log, metrics, options.recent, spans);
   const clients = createConnectionLimit<ClientConnection>(
     { total: limits.clients, perAddress: limits.clientsPerAddress },
@@ -167,7 +172,7 @@ function createDataPlane(
     pool: createUpstreamPool(limits, clock, report),
     accessLog,
     isTrusted: trustedProxies(options.trustedProxies ?? []),
-    admission: createAdmission({ crossOrigin, rateLimits, responseCache }),
+    admission: createAdmission({ crossOrigin, rateLimits, responseCache, routeAccess }),
     spans,
     log,
     compresses: options.compresses ?? true,

@@ -86,6 +86,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       kind: 'forward',
       service: 'test',
       rateLimit: head.target.startsWith('/limited') ? 'sign-in' : undefined,
+      access: null,
       route: '/test',
       ...setup.decision,
       target: head.target,

@@ -9,7 +9,7 @@ export interface Backend {
   /** Effective weight: less than its instance's during slow start. */
   weight: number;
   readonly latency: Latency;
-  readonly outlier: OutlierState;
+  outlier: OutlierState;
   inFlight: number;
   /** Attempts in flight that have become streams. */
   detached: number;

@@ -186,6 +186,16 @@ describe('an instance with consecutive failures', () => {
     expect(balancer.loads()).toMatchObject([{ slowStartShare: 1 }, { probing: false, slowStartShare: 0.1 }]);
   });
 
+  test('is used at once when another process has taken its place', () => {
+    const scene = setUp();
+    scene.balancer.update([instance('good'), instance('bad')]);
+    runAt(scene, 'bad', 5, 'unreachable');
+    expect(scene.balancer.loads()).toMatchObject([{ ejectedForMs: 0 }, { ejectedForMs: 30_000 }]);
+    const restarted = instance('bad', { registered_at: '2026-01-01T00:01:00.000Z' });
+    scene.balancer.update([instance('good'), restarted]);
+    expect(scene.balancer.loads()).toMatchObject([{ ejectedForMs: 0 }, { ejectedForMs: 0 }]);
+  });
+
   test('is ejected for longer when the probe fails', () => {
     const scene = setUp();
     scene.balancer.update([instance('good'), instance('bad')]);

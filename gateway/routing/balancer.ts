@@ -1,6 +1,7 @@
 import type { Instance } from '#contracts/registry';
 import {
   createOutlierEjection,
+  createOutlierState,
   ejectionsNow,
   mayProbe,
   type OutlierChange,
@@ -85,6 +86,8 @@ export function createBalancer(
     const next = new Map<string, Backend>();
     for (const instance of instances) {
       const backend = backends.get(instance.instance_id) ?? createBackend(instance, nowMs);
+      // Another process at its address: the failures were those of the one before it.
+      if (backend.instance.registered_at !== instance.registered_at) backend.outlier = createOutlierState();
       if (backend.instance.state !== 'up' && instance.state === 'up') backend.upSinceMs = nowMs;
       backend.instance = instance;
       next.set(instance.instance_id, backend);

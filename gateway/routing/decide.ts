@@ -85,6 +85,7 @@ export function createDecide(
       prefix,
       limits,
       rateLimit,
+      access: match.access,
       isPublicToPages,
       honoursIdempotencyKey,
       breaker: service.breaker,

@@ -1,10 +1,10 @@
-import type { Instance, RouteClaim, ServicesSnapshot } from '#contracts/registry';
+import type { Instance, ServicesSnapshot } from '#contracts/registry';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import type { FindTranscoded } from '../transcoding/rules';
 import { type Balancer, createBalancer, type EjectionEvent } from './balancer';
 import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from './circuit-breaker';
 import { createRetryBudget } from './retry-budget';
-import { createRouteTable, type RoutedService, type RouteTable } from './route-table';
+import { createRouteTable, type RoutedClaim, type RoutedService, type RouteTable } from './route-table';
 
 /** What the gateway needs of the registry's client. */
 export interface RegistrySource {
@@ -110,7 +110,11 @@ export function createDirectory(
       }
       claimsChanged ||= !Bun.deepEquals(claimsOf(before), claimsOf(after));
     }
-    if (claimsChanged) table = createRouteTable([...known.values()].sort(byAge), findTranscoded);
+    if (!claimsChanged) return;
+    const { live = [], gone = [] } = Object.groupBy([...known.values()].sort(byAge), (service) =>
+      service.instances.length > 0 ? 'live' : 'gone',
+    );
+    table = createRouteTable(live, findTranscoded, gone);
   }
 
   function updated(
@@ -180,8 +184,9 @@ const claimsOf = (service: KnownService | undefined) =>
 
 /** The claims of all instances; while versions differ, the higher limits apply. */
 function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' | 'prefixes'> {
-  const routes = new Map<string, RouteClaim>();
-  for (const claim of instances.flatMap((instance) => instance.routes)) {
+  const routes = new Map<string, RoutedClaim>();
+  const claims = instances.flatMap(({ routes: own, auth_by }) => own.map((claim) => ({ ...claim, auth_by })));
+  for (const claim of claims) {
     const key = `${claim.method} ${claim.path}`;
     const known = routes.get(key);
     routes.set(key, known ? moreGenerous(known, claim) : claim);
@@ -193,7 +198,7 @@ function unionOf(instances: readonly Instance[]): Pick<RoutedService, 'routes' |
   };
 }
 
-function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
+function moreGenerous(left: RoutedClaim, right: RoutedClaim): RoutedClaim {
   const bodyBytes = Math.max(left.body_bytes ?? 0, right.body_bytes ?? 0);
   const timeoutMs = Math.max(left.timeout_ms ?? 0, right.timeout_ms ?? 0);
   const hedgeMs = Math.max(left.hedge_ms ?? 0, right.hedge_ms ?? 0);
@@ -201,6 +206,7 @@ function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   const { idempotency_key: _, cors: __, ...rest } = left;
   return {
     ...rest,
+    ...stricterAccess(left, right),
     // A promise that one of them does not make cannot be relied on.
     ...(left.idempotency_key === true && right.idempotency_key === true && { idempotency_key: true }),
     ...(left.cors !== undefined && left.cors === right.cors && { cors: left.cors }),
@@ -211,7 +217,14 @@ function moreGenerous(left: RouteClaim, right: RouteClaim): RouteClaim {
   };
 }
 
-/** Running services first, then the oldest, so that every gateway resolves conflicts alike. */
+/** While versions differ, what only one of them leaves to the gateway is enforced there for both. */
+function stricterAccess(left: RoutedClaim, right: RoutedClaim): Pick<RoutedClaim, 'auth' | 'auth_by'> {
+  const isLeftOpen = left.auth_by === 'service' || left.auth === 'public';
+  const { auth, auth_by } = isLeftOpen && right.auth_by !== 'service' ? right : left;
+  return { auth, auth_by };
+}
+
+/** The oldest service first, so that every gateway resolves conflicts alike. */
 const byAge = (left: KnownService, right: KnownService) =>
   compare(ageOf(left), ageOf(right)) || compare(left.name, right.name);
 

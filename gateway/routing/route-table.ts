@@ -1,4 +1,4 @@
-import type { RateLimitName, RouteClaim } from '#contracts/registry';
+import type { AuthEnforcer, RateLimitName, RouteClaim } from '#contracts/registry';
 import { OPERATIONAL_PATHS } from '#kit/http/operations';
 import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
@@ -6,10 +6,15 @@ import { limitsOf } from './route-limits';
 import { createRouter, type Router } from './router';
 import { segmentEnd, versionEnd } from './version';
 
+/** A route, and who enforces its access rule: the gateway unless the service says that it does. */
+export interface RoutedClaim extends RouteClaim {
+  readonly auth_by?: AuthEnforcer | undefined;
+}
+
 /** The routing data of a service. */
 export interface RoutedService {
   readonly name: string;
-  readonly routes: readonly RouteClaim[];
+  readonly routes: readonly RoutedClaim[];
   readonly prefixes: readonly string[];
 }
 
@@ -19,6 +24,8 @@ export interface Match {
   readonly limits: RouteLimits;
   /** The access rule the service registered. */
   readonly auth: string;
+  /** The access rule that the gateway enforces. */
+  readonly access: string | null;
   readonly rateLimit: RateLimitName | undefined;
   readonly honoursIdempotencyKey: boolean;
   /** Whether pages of any origin may read the responses. */
@@ -51,12 +58,29 @@ const PUBLIC_PAGES = OPERATIONAL_PATHS.filter((path) => path !== '/metrics').fla
 /**
  * An immutable snapshot of all routes. Root routes come first, then prefixes, then both under the version.
  *
- * @param services of two that claim the same route, the first one owns it
+ * @param live of two that claim the same route, the first one owns it
+ * @param gone services without instances: they answer for what no live service serves
  */
 export function createRouteTable(
-  services: readonly RoutedService[],
+  live: readonly RoutedService[],
   findTranscoded: FindTranscoded,
+  gone: readonly RoutedService[] = [],
 ): RouteTable {
+  const [routes, past] = [routesOf(live, findTranscoded), routesOf(gone, findTranscoded)];
+  return {
+    find: (method, path) => routes.find(method, path) ?? past.find(method, path),
+    methods(path) {
+      const methods = routes.methods(path);
+      return methods.length > 0 ? methods : past.methods(path);
+    },
+    patternOf: (...resource) => routes.patternOf(...resource) ?? past.patternOf(...resource),
+    hasRouteBelow: (...place) => routes.hasRouteBelow(...place) || past.hasRouteBelow(...place),
+    knowsMethod: (method) => routes.knowsMethod(method) || past.knowsMethod(method),
+    isRoot: (...route) => routes.isRoot(...route) || past.isRoot(...route),
+  };
+}
+
+function routesOf(services: readonly RoutedService[], findTranscoded: FindTranscoded): RouteTable {
   const root = createRouter<Match>();
   const prefixed = new Map<string, Router<Match>>();
   const byService = new Map<string, Router<Match>>();
@@ -124,11 +148,12 @@ function routerBelowPrefix({ name, routes }: RoutedService, findTranscoded: Find
   return router;
 }
 
-const matchOf = (service: string, claim: RouteClaim, findTranscoded: FindTranscoded): Match => ({
+const matchOf = (service: string, claim: RoutedClaim, findTranscoded: FindTranscoded): Match => ({
   service,
   pattern: claim.path,
   limits: limitsOf(claim),
   auth: claim.auth,
+  access: claim.auth === 'public' || claim.auth_by === 'service' ? null : claim.auth,
   rateLimit: claim.rate_limit,
   honoursIdempotencyKey: claim.idempotency_key === true,
   isPublicToPages: claim.cors === 'public',
@@ -141,6 +166,7 @@ const pageOf = (service: string, pattern: string): Match => ({
   pattern,
   limits: limitsOf({}),
   auth: 'public',
+  access: null,
   rateLimit: undefined,
   honoursIdempotencyKey: false,
   isPublicToPages: false,

@@ -1,3 +1,4 @@
+import { authorityOf } from '#kit/core/address';
 import { framingLine } from '../http1/framing';
 import { uncodedLine } from '../model/content-coding';
 import { isForwardedUpstream } from '../model/forwarded-fields';
@@ -18,7 +19,7 @@ export function requestHeadText(
 ): string {
   const { request } = context;
   const { method, httpVersion, headers } = request.head;
-  const host = request.host ?? `${instance.host}:${instance.port}`;
+  const host = request.host ?? authorityOf(instance.host, instance.port);
   let text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
   for (const [name, value, line] of headers) {
     if (isForwardedUpstream(context, name)) text += uncodedLine(name, value, line);

@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { authorityOf, httpUrl } from '../core/address';
 import type { Runtime } from '../core/runtime';
 import { singleFlight } from '../core/single-flight';
 import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
@@ -171,13 +172,13 @@ export function keysFromAuth(
     let failure: unknown;
     for (const { host, port } of instances) {
       try {
-        const response = await fetch(`http://${host}:${port}/.well-known/jwks.json`, {
+        const response = await fetch(httpUrl(host, port, '/.well-known/jwks.json'), {
           signal: AbortSignal.timeout(2_000),
         });
         if (!response.ok) throw new Error(`auth responded with ${response.status}`);
         return (await response.json()) as JSONWebKeySet;
       } catch (cause) {
-        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${host}:${port} failed`);
+        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${authorityOf(host, port)} failed`);
         failure = cause;
       }
     }

@@ -33,8 +33,8 @@ export const processFields = (defaultPort: number) => ({
   ...traceFields,
 });
 
-/** The token of a process that registers, or acknowledges drains. */
-export const registrationFields = { REGISTRY_TOKEN: registryToken(undefined) };
+/** The secret of the registry, and of a process that registers or acknowledges drains. */
+export const registrationFields = { REGISTRY_TOKEN: registryToken() };
 
 /** Variables of a service, which also registers, serves gRPC, consumes events and verifies access tokens. */
 export const serviceFields = (defaultPort: number) => ({

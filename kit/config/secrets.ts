@@ -9,6 +9,7 @@ export const RANDOM_SECRET = 'use a random one of its own, as from `openssl rand
  */
 const WELL_KNOWN = new Set([
   ...['development-internal-secret', 'development-token-secret-32-characters', 'rookery-development'],
+  'development-registry-token',
   ...['local', 'rookery', 'guest', 'root', 'admin', 'minioadmin', 'default', 'test', 'user'],
   ...['password', 'passwd', 'secret', 'changeme', 'change-me', 'example', '12345678'],
 ]);
@@ -37,23 +38,21 @@ export function secret(developmentValue: string): Field<string> {
   };
 }
 
-/** The token of the registry: a secret without whitespace, since it is sent in a header. */
-export function registryToken<Fallback extends string | undefined>(
-  fallback: Fallback,
-): Field<string | Fallback> {
-  return {
-    parse: (value) =>
-      /^[\x21-\x7E]{16,}$/.test(value)
-        ? value
-        : { problem: 'must have at least 16 printable ASCII characters and no whitespace' },
-    fallback,
-    optional: true,
-    production: {
-      ...secretRule,
-      advice: `the same for the registry, the gateway and every service; ${RANDOM_SECRET}`,
-    },
-  };
-}
+/** The REGISTRY_TOKEN of a development machine, where registration is open: only Rookery's own names need a credential. */
+export const DEVELOPMENT_REGISTRY_TOKEN = 'development-registry-token';
+
+/** The secret that the registration credential of each service is derived from. Its default leaves registration open. */
+export const registryToken = (): Field<string> => ({
+  ...secret(DEVELOPMENT_REGISTRY_TOKEN),
+  parse: (value) =>
+    /^[\x21-\x7E]{16,}$/.test(value)
+      ? value
+      : { problem: 'must have at least 16 printable ASCII characters and no whitespace' },
+  production: {
+    ...secretRule,
+    advice: `the same for the registry, the gateway and every service; ${RANDOM_SECRET}`,
+  },
+});
 
 /** A password that a person signs in with; `undefined` when the variable is unset. */
 export const optionalPassword = (advice: string): Field<string | undefined> => ({

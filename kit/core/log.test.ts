@@ -20,6 +20,7 @@ test('secrets that are logged by mistake are redacted', async () => {
     'access_token',
     'refresh_token',
     'lease_secret',
+    'proof_key',
     'authorization',
     'cookie',
   ];

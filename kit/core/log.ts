@@ -10,6 +10,7 @@ const SECRET_FIELDS = [
   'access_token',
   'refresh_token',
   'lease_secret',
+  'proof_key',
   'secret',
   'authorization',
   'cookie',

@@ -1,4 +1,5 @@
 import { type ChannelOptions, Client, connectivityState, credentials, status } from '@grpc/grpc-js';
+import { authorityOf } from '../core/address';
 import type { AddressedInstance, InstanceDirectory } from '../registry/instances';
 import {
   createOutlierEjection,
@@ -128,8 +129,7 @@ function callable(instances: readonly AddressedInstance[]): string[] {
   return (up.length > 0 ? up : reachable.filter((instance) => instance.state === 'unhealthy')).map(addressOf);
 }
 
-const addressOf = ({ host, grpc_port: port }: AddressedInstance) =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+const addressOf = ({ host, grpc_port: port = 0 }: AddressedInstance) => authorityOf(host, port);
 
 const isEligible = ({ outlier }: Channel) => outlier.ejectedUntilMs === null;
 

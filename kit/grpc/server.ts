@@ -1,7 +1,10 @@
 import { Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { createServiceTokenVerifier } from '../auth/service-token';
+import { authorityOf } from '../core/address';
 import type { Runtime } from '../core/runtime';
+import type { AnswerChallenge } from '../registry/address-proof';
+import { addAddressProof } from './address-proof';
 import { type GrpcDefinition, methodDefinition, type RequestOf, type ResponseOf } from './definition';
 import { addHealth } from './health';
 import { observeServerCalls } from './metrics';
@@ -46,11 +49,12 @@ export function grpcService<Definition extends GrpcDefinition>(
 
 /**
  * Serves gRPC until the runtime shuts down. Every call requires a service token, except for the standard health and
- * reflection services, which tools and orchestrators call without one.
+ * reflection services, which tools and orchestrators call without one, and the proof of the address.
  *
  * @param options.port when it is in use, a free one is picked; 0 always picks a free one
  * @param options.internalSecret INTERNAL_SECRET, which signs service tokens
  * @param options.audience the name of this service
+ * @param options.answerChallenge proves the port to the registry
  * @returns the port it listens on
  */
 export async function startGrpcServer(
@@ -61,6 +65,7 @@ export async function startGrpcServer(
     services: readonly GrpcService[];
     internalSecret: string;
     audience: string;
+    answerChallenge?: AnswerChallenge;
   },
 ): Promise<{ port: number }> {
   // By default the library logs to the console.
@@ -80,9 +85,10 @@ export async function startGrpcServer(
   const names = options.services.map((service) => service.definition.fullName);
   addHealth(server, runtime, names);
   addReflection(server, runtime.log, names);
+  if (options.answerChallenge) addAddressProof(server, options.answerChallenge);
   const port = await bind(server, options.host, options.port, runtime.log);
   runtime.onClose('grpc', () => drain(server));
-  runtime.log.info(`serving gRPC on ${options.host}:${port}`);
+  runtime.log.info(`serving gRPC on ${authorityOf(options.host, port)}`);
   return { port };
 }
 
@@ -114,9 +120,8 @@ async function bind(server: Server, host: string, port: number, log: Logger): Pr
 }
 
 function bindTo(server: Server, host: string, port: number): Promise<number> {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (failure, bound) =>
+    server.bindAsync(authorityOf(host, port), ServerCredentials.createInsecure(), (failure, bound) =>
       failure ? reject(failure) : resolve(bound),
     );
   });

@@ -1,5 +1,6 @@
 import type { AnyElysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
+import { type AnswerChallenge, PROOF_PATH, proofResponse } from '../registry/address-proof';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
 import { isProbePath } from './operations';
@@ -22,6 +23,8 @@ export interface HttpServer {
  * request bodies.
  *
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
+ * @param options.answerChallenge proves the address of a registered instance to the registry; outside of the app, so that
+ *   the answer needs no route, log line or trace
  * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
  * @throws when the port is in use and `strictPort` is set
  */
@@ -33,6 +36,7 @@ export function serveHttp(
     port: number;
     strictPort: boolean;
     beginsTraces?: boolean;
+    answerChallenge?: AnswerChallenge;
   },
 ): HttpServer {
   // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
@@ -48,13 +52,12 @@ export function serveHttp(
       // With development off Bun 1.4.4 shares ports by default: a second process would silently get half of the requests.
       reusePort: false,
       fetch(request) {
+        const path = pathOf(request.url);
+        if (options.answerChallenge && path.startsWith(PROOF_PATH))
+          return proofResponse(request, options.answerChallenge);
         const { headers } = request;
         const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
-        const trace = receiveTrace(
-          runtime.spans,
-          sent,
-          options.beginsTraces ?? !isProbePath(pathOf(request.url)),
-        );
+        const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isProbePath(path));
         const response = withTrace(trace, () => app.fetch(request));
         return request.method === 'HEAD' ? Promise.resolve(response).then(asHead) : response;
       },

@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/mysql2';
 import { migrate } from 'drizzle-orm/mysql2/migrator';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { authorityOf } from '../core/address';
 import { retryForever } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { MysqlAddress } from './database';
@@ -31,7 +32,7 @@ export async function migrateDatabase(options: {
         if (attempt % 10 === 1)
           log.warn(
             { err: String(failure) },
-            `The database server at ${server.host}:${server.port} is unavailable; reconnecting`,
+            `The database server at ${authorityOf(server.host, server.port)} is unavailable; reconnecting`,
           );
       },
       capMs: 1_000,

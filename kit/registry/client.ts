@@ -39,11 +39,12 @@ export interface RegistryClient {
  * work. While no registry responds, the last view is used and `/readyz` shows its age.
  *
  * @param options.urls registry replicas, tried in turn
- * @param options.acknowledges makes drains wait for this process; with the REGISTRY_TOKEN, where the registry requires one
+ * @param options.acknowledges makes drains wait for this process; with the credential of `gateway`, where the registry requires
+ *   one
  */
 export function watchRegistry(
   runtime: Runtime,
-  options: { urls: readonly string[]; acknowledges?: { token: string | undefined } },
+  options: { urls: readonly string[]; acknowledges?: { credential: string | undefined } },
 ): RegistryClient {
   const now = () => performance.now();
   const view = createRegistryView(now);
@@ -86,7 +87,7 @@ export function watchRegistry(
     apply: (change) => notify(view.apply(change)),
     ...(options.acknowledges && {
       acknowledging: {
-        token: options.acknowledges.token,
+        credential: options.acknowledges.credential,
         onSession(current) {
           session = current;
           drains?.setSession(current);

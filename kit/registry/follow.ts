@@ -28,9 +28,9 @@ export interface Follower {
   confirmedSince(ms: number): boolean;
   replace(snapshot: ServicesSnapshot): void;
   apply(change: ServiceChange): void;
-  /** Set where drains are acknowledged: the REGISTRY_TOKEN, and a listener for each session and its end. */
+  /** Set where drains are acknowledged: the credential for that, and a listener for each session and its end. */
   readonly acknowledging?: {
-    readonly token: string | undefined;
+    readonly credential: string | undefined;
     onSession(session: WatcherSession | undefined): void;
   };
 }
@@ -85,7 +85,9 @@ async function watch(url: string, follower: Follower): Promise<void> {
     const response = await fetch(new URL(acknowledging ? '/watch?acknowledges=true' : '/watch', url), {
       headers: {
         accept: 'text/event-stream',
-        ...(acknowledging?.token !== undefined && { authorization: `Bearer ${acknowledging.token}` }),
+        ...(acknowledging?.credential !== undefined && {
+          authorization: `Bearer ${acknowledging.credential}`,
+        }),
         ...(epoch !== '' && { 'last-event-id': `${epoch}:${revision}` }),
       },
       signal: silence.signal,

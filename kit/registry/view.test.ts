@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
-import { createRegistryView, RETENTION_MS } from './view';
+import { createRegistryView, RETENTION_MS, TOMBSTONE_MS } from './view';
 
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
@@ -148,4 +148,18 @@ test('a replica with a shared table is complete: unlisted instances are removed,
   const fresh = createRegistryView(() => 0);
   fresh.replace({ started_at: justNow, epoch: 'replica', complete: true, revision: 2, services: { users } });
   expect(fresh.isSettled()).toBe(true);
+});
+
+test('a service without instances is forgotten after an hour, and not while it has come back', () => {
+  const { view, pass } = setUp();
+  view.apply({ revision: 10, name: 'posts', instances: [] });
+  pass(TOMBSTONE_MS - 1);
+  view.apply({ revision: 11, name: 'posts', instances: [instance('posts', 'p')] });
+  view.apply({ revision: 12, name: 'posts', instances: [] });
+  expect(view.expire()).toEqual([]);
+  pass(1);
+  expect(view.expire()).toEqual(['likes']);
+  expect(Object.keys(view.snapshot().services).sort()).toEqual(['posts', 'users']);
+  pass(TOMBSTONE_MS - 1);
+  expect(view.expire()).toEqual(['posts']);
 });

@@ -1,5 +1,7 @@
 import type { Instance, ServiceChange, ServicesSnapshot } from '#contracts/registry';
 
+/** How long a service without instances is remembered, as in the registry. */
+export const TOMBSTONE_MS = 3_600_000;
 /** The last step of a lease: by then a running instance has registered again with a new registry. */
 export const RETENTION_MS = 30_000;
 
@@ -8,7 +10,7 @@ export interface RegistryView {
   replace(snapshot: ServicesSnapshot): string[];
   /** Replaces one service. Returns the names of the changed services. */
   apply(change: ServiceChange): string[];
-  /** Drops instances retained from an earlier registry when their time is over. Returns the names of the changed services. */
+  /** Drops what is over: instances of an earlier registry, services that ended an hour ago. Returns the names of the changed services. */
   expire(): string[];
   instances(name: string): readonly Instance[];
   snapshot(): ServicesSnapshot;
@@ -45,6 +47,8 @@ export function createRegistryView(now: () => number, wallClock: () => number = 
   let reported = new Map<string, readonly Instance[]>();
   const merged = new Map<string, readonly Instance[]>();
   let retained: Retained | undefined;
+  /** By service, since when it has had no instance. */
+  const emptySince = new Map<string, number>();
 
   function replace(snapshot: ServicesSnapshot): string[] {
     const isOtherRegistry = epoch !== '' && snapshot.epoch !== epoch;
@@ -70,9 +74,16 @@ export function createRegistryView(now: () => number, wallClock: () => number = 
   }
 
   function expire(): string[] {
-    if (!retained || now() < retained.untilMs) return [];
+    const faded = [...emptySince].filter(([, sinceMs]) => now() - sinceMs >= TOMBSTONE_MS);
+    for (const [name] of faded) {
+      reported.delete(name);
+      merged.delete(name);
+      emptySince.delete(name);
+    }
+    const names = faded.map(([name]) => name);
+    if (!retained || now() < retained.untilMs) return names;
     retained = undefined;
-    return merge();
+    return [...names, ...merge()];
   }
 
   function dropRetained(name: string, instances: readonly Instance[]) {
@@ -87,6 +98,8 @@ export function createRegistryView(now: () => number, wallClock: () => number = 
       const after = [...(reported.get(name) ?? []), ...(retained?.services.get(name)?.values() ?? [])];
       if (reported.has(name) || after.length > 0) merged.set(name, after);
       else merged.delete(name);
+      if (after.length > 0 || !merged.has(name)) emptySince.delete(name);
+      else if (!emptySince.has(name)) emptySince.set(name, now());
       if (!Bun.deepEquals(before ?? [], after)) changed.push(name);
     }
     return changed;

@@ -1,6 +1,6 @@
 import type { IncompleteDrain, Instance } from '#contracts/registry';
 import { eventStreamResponse, type StreamContext } from '#kit/http/streams/event-stream-response';
-import { leaseError, requireBearer, requireRegistryToken } from '../access/credentials';
+import { leaseError, requireBearer, requireGatewayCredential } from '../access/credentials';
 import type { RegistryDeps } from '../deps';
 import { type DeregisterQuery, parseDurationMs, WatcherUnknown, type WatchQuery } from '../model';
 import { streamOwner } from '../watch/stream-owner';
@@ -23,7 +23,7 @@ export async function deregister(
 ): Promise<IncompleteDrain | undefined> {
   const secret = requireBearer(bearer);
   const instance = deps.table.find(instanceId, secret);
-  if (typeof instance === 'string') throw leaseError(instance);
+  if (typeof instance === 'string') return endUnrouted(deps, instanceId, secret);
   const progress = query.wait === 'drained' ? await drain(deps, instance, secret, query.timeout) : undefined;
   deps.table.remove(instanceId, secret);
   deps.watchers.notify();
@@ -32,6 +32,12 @@ export async function deregister(
   deps.countDrain(outcome);
   if (outcome === 'drained') return undefined;
   return { drained: false, acknowledged_by: progress.acknowledgedBy, waiting_for: progress.waitingFor };
+}
+
+/** Ends the lease of an instance that was never routed: nothing has to be drained. */
+function endUnrouted({ table }: RegistryDeps, instanceId: string, secret: string): undefined {
+  const { outcome } = table.remove(instanceId, secret);
+  if (outcome !== 'removed') throw leaseError(outcome);
 }
 
 /** @param isConnected false when the gateways of other replicas are unknown */
@@ -63,8 +69,8 @@ export function watch(
 ): Response {
   const { watchers, drains } = deps;
   // Drains wait for acknowledging watchers: not every client that can reach this port may delay them.
-  if (acknowledges) requireRegistryToken(deps.token, bearer);
-  const owner = streamOwner(context, acknowledges === true && deps.token !== undefined);
+  if (acknowledges) requireGatewayCredential(deps.credentials, bearer);
+  const owner = streamOwner(context, acknowledges === true && deps.credentials.required);
   const lastEventId = context.request.headers.get('last-event-id');
   return eventStreamResponse(context, owner, deps.streams, (release) => {
     if (!acknowledges) return watchers.open({ lastEventId, ended: release });

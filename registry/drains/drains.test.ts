@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import type { Registered, ServiceChange } from '#contracts/registry';
+import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../../tests/support/eventually';
 import { startRegistry } from '../../tests/support/registry';
 import { callAt, registerAt, watch } from '../test-calls';
@@ -132,7 +133,7 @@ test('only a watcher with an open stream and the registry token can acknowledge'
     const open = (bearer?: string) => callAt(guarded.url, '/watch?acknowledges=true', 'GET', bearer);
     expect((await open()).status).toBe(401);
     expect((await open('guess')).status).toBe(401);
-    const watching = await open(TOKEN);
+    const watching = await open(registrationCredential(TOKEN, 'gateway'));
     expect(watching.status).toBe(200);
     await watching.body?.cancel();
   } finally {

@@ -1,6 +1,8 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { createClient } from 'redis';
 import type { Registered, ServiceChange, ServicesSnapshot } from '#contracts/registry';
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
+import { registrationCredential } from '#kit/registry/credential';
 import { eventually } from '../../tests/support/eventually';
 import { SHORT_LEASE, startRegistry } from '../../tests/support/registry';
 import { serverVariable, uniqueName } from '../../tests/support/servers';
@@ -128,9 +130,22 @@ test('services that register one route on two replicas at once end with the same
         return ((await response.json()) as { detail: string }).detail;
       }),
     );
-    expect(owners[0]).toMatch(/^GET \/contested belongs to (first|second)\.$/);
+    expect(owners[0]).toMatch(/^GET \/contested overlaps what (first|second) serves\./);
     expect(new Set(owners).size).toBe(1);
   });
+});
+
+test('a name registered with its credential on one replica needs it on all, also after the last instance has left', async () => {
+  const { a, b, c } = await startThree();
+  const credential = registrationCredential(DEVELOPMENT_REGISTRY_TOKEN, 'held');
+  const registerWith = (url: string, id: string, bearer?: string) =>
+    callAt(url, '/register', 'POST', bearer, registration('held', { instance_id: id }));
+  const { lease_secret: secret } = (await (await registerWith(a, 'h1', credential)).json()) as Registered;
+  await everywhere([b, c], 'held', { h1: 'up' });
+  expect((await registerWith(b, 'thief')).status).toBe(401);
+  await callAt(c, '/deregister/h1', 'DELETE', secret);
+  await everywhere([a, b, c], 'held', {});
+  for (const url of [a, b, c]) expect((await registerWith(url, 'thief')).status).toBe(401);
 });
 
 test('concurrent registrations on all replicas converge on all', async () => {

@@ -29,6 +29,8 @@ export interface Leased {
   /** The state it last reported. */
   readonly reported: Exclude<InstanceState, 'unhealthy'>;
   readonly protectedAt: number | undefined;
+  /** Nothing listens at its address any more: it has ended, however many others fell silent at the same time. */
+  readonly isGone: boolean;
 }
 
 export interface ExpiryDecision<Entry> {
@@ -43,7 +45,8 @@ export interface ExpiryDecision<Entry> {
  * by now. If they are more than half of the service's live set and at least three, the network or this registry is the
  * likelier cause, and they are protected. Instances already under protection do not count as live, so the threshold
  * follows the actual live set and does not get stuck after ordinary churn (as in Netflix/eureka#1073). A draining
- * instance, which announced its removal, is neither counted nor protected.
+ * instance, which announced its removal, is neither counted nor protected. Nor is one at whose address nobody listens: the
+ * remains of a crash loop are removed as soon as they are unhealthy, and protect nobody.
  */
 export function decideExpiry<Entry extends Leased>(
   entries: Iterable<Entry>,
@@ -56,7 +59,9 @@ export function decideExpiry<Entry extends Leased>(
   let live = 0;
   for (const entry of entries) {
     const silentMs = time - entry.renewedAt;
-    if (entry.protectedAt !== undefined) {
+    if (entry.isGone) {
+      if (silentMs >= rules.unhealthyMs) removed.push(entry);
+    } else if (entry.protectedAt !== undefined) {
       if (time - entry.protectedAt >= rules.protectionMs) removed.push(entry);
     } else if (entry.reported === 'draining') {
       if (silentMs >= rules.removedMs) removed.push(entry);

@@ -6,6 +6,7 @@ import { hashSecret } from './lease-secret';
 import { type InstanceKey, type InstanceRecord, keyOf, nextVersion } from './records';
 import { DEFAULT_LIMITS } from './rows';
 import { createTable } from './table';
+import { registerVerified, registrationOf } from './test-table';
 
 const SERVICES = ['users', 'posts', 'likes'];
 const INSTANCES = ['a', 'b', 'c'];
@@ -42,13 +43,8 @@ function newTable(replica = REPLICAS[0] ?? '', wallClock = () => 1_000) {
 }
 
 const registration = (name: string, id: string, route = '/shared') => ({
-  name,
-  version: '1',
-  host: '127.0.0.1',
-  port: 5101,
+  ...registrationOf(name, id, { routes: [{ method: 'GET', path: route, auth: 'public' }] }),
   instance_id: id,
-  routes: [{ method: 'GET', path: route, auth: 'public' }],
-  prefixes: [name],
 });
 
 const instanceOf = (name: string, id: string, minute: number): RecordedInstance => ({
@@ -128,7 +124,7 @@ test('a replica that merges the changes of another shows the same instances', ()
         const { table } = at === 0 ? here : there;
         const secret = secrets.get(`${name}/${id}`) ?? '';
         if (what === 'register') {
-          const result = table.register(registration(name, id, `/${name}`), secret);
+          const result = registerVerified(table, registration(name, id, `/${name}`), secret);
           if ('secret' in result) secrets.set(`${name}/${id}`, result.secret);
         } else if (what === 'drain') table.drain(id, secret);
         else table.remove(id, secret);
@@ -167,7 +163,7 @@ test('versions increase even when clocks run backwards', () => {
 
 test('an instance with a local heartbeat survives its expiry on another replica', () => {
   const { table, changed } = newTable();
-  const result = table.register(registration('users', 'a'));
+  const result = registerVerified(table, registration('users', 'a'));
   if (result.outcome !== 'registered') throw new Error(result.outcome);
   changed.splice(0);
   const version = nextVersion(table.versionOf({ name: 'users', instance_id: 'a' }), 5_000, REPLICAS[1] ?? '');
@@ -186,7 +182,7 @@ test('an instance with a local heartbeat survives its expiry on another replica'
 
 test('while other replicas are disconnected, leases renewed there do not expire, and local leases do', () => {
   const { table, pass } = newTable();
-  table.register(registration('own', 'a', '/own'));
+  registerVerified(table, registration('own', 'a', '/own'));
   const instance = instanceOf('others', 'b', 1);
   const secret_hash = hashSecret('secret').toString('base64url');
   const version = nextVersion('', 1_000, REPLICAS[1] ?? '');

@@ -17,7 +17,7 @@ interface TableOperations {
   readonly time: () => number;
   readonly renew: (entry: Entry, reported: Entry['reported'], at: 'local' | 'remote') => void;
   readonly setView: (entry: Entry, view: Instance) => void;
-  readonly insert: (entry: Omit<Entry, 'renewedAt' | 'protectedAt'>) => void;
+  readonly insert: (entry: Omit<Entry, 'renewedAt' | 'protectedAt' | 'isGone'>) => void;
   readonly unhealthyMs: number;
 }
 
@@ -84,6 +84,7 @@ export function createMerging(rows: Rows, hooks: ReplicationHooks | undefined, t
     if (known) {
       rows.claims.release(known.view, known.claims);
       rows.claims.acquire(record.instance, claims);
+      const before = known.view;
       Object.assign(known, { secretHash, claims, version });
       table.renew(known, reported, 'remote');
       const { load, changed_at_revision: revision } = known.view;
@@ -93,9 +94,12 @@ export function createMerging(rows: Rows, hooks: ReplicationHooks | undefined, t
         ...(load !== undefined && { load }),
         changed_at_revision: revision,
       });
+      rows.addresses.remove(known, before);
+      rows.addresses.add(known);
     } else {
       const view = { ...record.instance, ...state, changed_at_revision: 0 };
-      table.insert({ view, secretHash, claims, version, reported, renewedLocally: false });
+      const isOwned = record.owned ?? false;
+      table.insert({ view, secretHash, claims, version, reported, isOwned, renewedLocally: false });
     }
     return rows.claims.conflict(record.name, claims);
   }

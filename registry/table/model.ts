@@ -1,11 +1,14 @@
 import type {
+  AuthEnforcer,
   Heartbeat,
   Instance,
   InstanceState,
-  Registration,
+  RouteClaim,
   ServiceChange,
   ServicesSnapshot,
+  UnverifiedInstance,
 } from '#contracts/registry';
+import type { CompleteRegistration } from './candidates';
 import type { ClaimConflict } from './claims';
 import type { LeaseRules } from './expiry';
 import type { InstanceKey, InstanceRecord } from './records';
@@ -26,6 +29,9 @@ export interface TableOptions {
   readonly replication?: ReplicationHooks | undefined;
 }
 
+/** A registration whose id may be chosen by the table. */
+export type RegistrationInput = Omit<CompleteRegistration, 'instance_id'> & { readonly instance_id?: string };
+
 /** What the table needs of replication, and what it reports to it. */
 export interface ReplicationHooks {
   /** Distinguishes versions that replicas create at the same time. */
@@ -41,19 +47,49 @@ export interface ReplicationHooks {
 }
 
 export type RegisterResult =
-  | { readonly outcome: 'registered' | 'renewed'; readonly instanceId: string; readonly secret: string }
+  | {
+      readonly outcome: 'registered' | 'renewed';
+      readonly instanceId: string;
+      readonly secret: string;
+      /** Waits for the verification of its address. */
+      readonly isPending: boolean;
+    }
   | { readonly outcome: 'wrong-secret' }
   | { readonly outcome: 'full'; readonly limit: 'services' | 'instances' | 'instancesPerService' }
   | ({ readonly outcome: 'conflict' } & ClaimConflict);
 
 export type HeartbeatResult =
   | { readonly outcome: 'renewed'; readonly state: InstanceState }
+  | { readonly outcome: 'unverified'; readonly reason: string }
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'wrong-secret' };
 
 export interface RemoveResult {
   readonly outcome: 'removed' | 'unknown' | 'wrong-secret';
 }
+
+/** An address to verify, and what its instance registered for that. */
+export interface ProofTarget extends InstanceKey {
+  readonly host: string;
+  readonly port: number;
+  readonly grpc_port?: number | undefined;
+  readonly auth_by: AuthEnforcer;
+  readonly secretHash: Buffer;
+  readonly verify: 'proof' | 'http';
+  readonly health_path?: string | undefined;
+  readonly openapi?: string | undefined;
+}
+
+export type ProofOutcome =
+  /** With the routes of its OpenAPI document, where it registered one. */
+  | { readonly outcome: 'verified'; readonly routes?: readonly RouteClaim[] }
+  /**
+   * `failed`: something else answers there. `refused`: nothing listens there. `unreachable`: no answer, which says nothing.
+   */
+  | { readonly outcome: 'failed' | 'refused' | 'unreachable'; readonly reason: string };
+
+/** What became of the instance: `gone` when it has ended or changed meanwhile. */
+export type Settled = 'verified' | 'pending' | 'gone';
 
 export interface MergeResult {
   /** `refuted`: another replica removed it as expired, but it has renewed its lease on this one. */
@@ -65,8 +101,30 @@ export interface MergeResult {
 export interface Table {
   readonly epoch: string;
   revision(): number;
-  /** Registers an instance, or renews and updates it for the holder of its secret. */
-  register(registration: Registration, secret?: string): RegisterResult;
+  /**
+   * Registers an instance, which is listed once its address is verified, or renews and updates it for the holder of its
+   * secret. Anyone may try to take over the address of an instance, and succeeds by proving it.
+   *
+   * @param isOwned with the credential of the service
+   */
+  register(registration: RegistrationInput, secret?: string, isOwned?: boolean): RegisterResult;
+  /** Whether this secret is that of the instance, verified or not. */
+  holds(name: string, instanceId: string, secret: string): boolean;
+  /** Whether a service registered with its credential, in the last hour at least. */
+  isOwned(name: string): boolean;
+  /** The instances that wait for verification, with the reason why they are not routed. */
+  unverified(): UnverifiedInstance[];
+  /** Why an instance that waits for verification is not routed. */
+  reasonOf(key: InstanceKey): string | undefined;
+  /** The address of an instance that waits for verification. */
+  target(key: InstanceKey): ProofTarget | undefined;
+  /** Instances that wait for verification, and the addresses of those that have missed a heartbeat of this replica. */
+  doubtful(): { readonly waiting: ProofTarget[]; readonly silent: ProofTarget[] };
+  /**
+   * Applies the result of a verification. Verified, an instance is listed, and every other lease at its address ends. An
+   * instance at whose address something else answers is no longer listed.
+   */
+  settle(target: ProofTarget, result: ProofOutcome): Settled;
   heartbeat(instanceId: string, secret: string, reported?: Heartbeat): HeartbeatResult;
   /** A heartbeat that reports `draining`: no new requests, removal follows. */
   drain(instanceId: string, secret: string): HeartbeatResult;

@@ -26,6 +26,7 @@ const PresentRecord = Type.Object({
     description: 'SHA-256 of the lease secret in base64url; the secret itself is never stored',
   }),
   reported: Type.Union([Type.Literal('starting'), Type.Literal('up'), Type.Literal('draining')]),
+  owned: Type.Optional(Type.Boolean({ description: 'Registered with the credential of its service' })),
   instance: Type.Omit(Instance, ['state', 'protected', 'load', 'changed_at_revision']),
 });
 export type PresentRecord = Static<typeof PresentRecord>;
@@ -69,7 +70,7 @@ export function nextVersion(known: string, wallClockMs: number, replica: string)
 /** The approximate time of a change, in milliseconds since 1970. */
 export const millisecondsOfVersion = (version: string): number => Number(version.slice(0, 15));
 
-export function recordOf({ view, version, secretHash, reported }: Entry): PresentRecord {
+export function recordOf({ view, version, secretHash, reported, isOwned }: Entry): PresentRecord {
   const { state, protected: isProtected, load, changed_at_revision: revision, ...instance } = view;
   return {
     name: view.name,
@@ -77,6 +78,7 @@ export function recordOf({ view, version, secretHash, reported }: Entry): Presen
     version,
     secret_hash: secretHash.toString('base64url'),
     reported,
+    ...(isOwned && { owned: true }),
     instance,
   };
 }

@@ -1,5 +1,6 @@
 import type { Instance, ServiceChange } from '#contracts/registry';
-import { createClaims } from './claims';
+import { createAddresses } from './addresses';
+import { type Claim, createClaims } from './claims';
 import type { Leased } from './expiry';
 import { isSecret } from './lease-secret';
 
@@ -17,7 +18,7 @@ export const DEFAULT_LIMITS: TableLimits = {
   instances: 10_000,
   instancesPerService: 1_000,
   tombstones: 1_000,
-  tombstoneMs: 24 * 3_600_000,
+  tombstoneMs: 3_600_000,
 };
 
 /** One instance: its public view, and what only the registry knows. */
@@ -25,7 +26,7 @@ export interface Entry extends Leased {
   /** Replaced, never mutated: listings already returned must not change under their reader. */
   view: Instance;
   secretHash: Buffer;
-  claims: readonly string[];
+  claims: readonly Claim[];
   renewedAt: number;
   /** False when its last heartbeat reached another replica, or none has arrived since this one started. */
   renewedLocally: boolean;
@@ -33,6 +34,9 @@ export interface Entry extends Leased {
   version: string;
   reported: Leased['reported'];
   protectedAt: number | undefined;
+  isGone: boolean;
+  /** Registered with the credential of its service. */
+  readonly isOwned: boolean;
 }
 
 interface Service {
@@ -41,6 +45,8 @@ interface Service {
   /** The revision of its last change. */
   revision: number;
   emptySince: number | undefined;
+  /** Only the holder of its credential registers further instances, until the name is forgotten. */
+  isOwned: boolean;
 }
 
 export type Rows = ReturnType<typeof createRows>;
@@ -50,6 +56,7 @@ export function createRows(limits: TableLimits) {
   const services = new Map<string, Service>();
   const entriesById = new Map<string, Set<Entry>>();
   const claims = createClaims();
+  const addresses = createAddresses<Entry>();
   let revision = 0;
   let instanceCount = 0;
   let liveServiceCount = 0;
@@ -58,12 +65,15 @@ export function createRows(limits: TableLimits) {
 
   function add(entry: Entry) {
     const { name, instance_id: instanceId } = entry.view;
-    const service = services.get(name) ?? { name, entries: new Map(), revision, emptySince: undefined };
+    const known = services.get(name);
+    const service = known ?? { name, entries: new Map(), revision, emptySince: undefined, isOwned: false };
+    service.isOwned ||= entry.isOwned;
     if (service.entries.size === 0) liveServiceCount++;
     services.set(name, service);
     service.entries.set(instanceId, entry);
     entriesById.set(instanceId, (entriesById.get(instanceId) ?? new Set()).add(entry));
     claims.acquire(entry.view, entry.claims);
+    addresses.add(entry);
     instanceCount++;
   }
 
@@ -76,6 +86,7 @@ export function createRows(limits: TableLimits) {
     sameId?.delete(entry);
     if (sameId?.size === 0) entriesById.delete(instanceId);
     claims.release(entry.view, entry.claims);
+    addresses.remove(entry);
     instanceCount--;
   }
 
@@ -97,10 +108,11 @@ export function createRows(limits: TableLimits) {
     return revision;
   }
 
-  function reachedLimit(name: string) {
+  /** @param waiting how many instances, in all and of this service, are not verified yet */
+  function reachedLimit(name: string, waiting: { all: number; ofService: number }) {
     const own = services.get(name)?.entries.size ?? 0;
-    if (instanceCount >= limits.instances) return 'instances';
-    if (own >= limits.instancesPerService) return 'instancesPerService';
+    if (instanceCount + waiting.all >= limits.instances) return 'instances';
+    if (own + waiting.ofService >= limits.instancesPerService) return 'instancesPerService';
     if (own === 0 && liveServiceCount >= limits.services) return 'services';
     return undefined;
   }
@@ -133,6 +145,8 @@ export function createRows(limits: TableLimits) {
     remove,
     bumpRevision,
     claims,
+    addresses,
+    isOwned: (name: string) => services.get(name)?.isOwned ?? false,
     reachedLimit,
     purgeTombstones,
     since,

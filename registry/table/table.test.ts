@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Registration } from '#contracts/registry';
 import { DEFAULT_LEASE } from './expiry';
-import type { Table } from './model';
+import type { RegistrationInput, Table } from './model';
 import { DEFAULT_LIMITS, type TableLimits } from './rows';
 import { createTable } from './table';
+import { registerVerified, registrationOf as registration } from './test-table';
 
 const SWEEP_MS = 1_000;
 
@@ -33,19 +33,13 @@ function setUp(limits: Partial<TableLimits> = {}) {
   };
 }
 
-const registration = (name: string, instanceId: string, more: Partial<Registration> = {}): Registration => ({
-  name,
-  version: '1.0.0',
-  host: '127.0.0.1',
-  port: 5101,
-  instance_id: instanceId,
-  routes: [],
-  prefixes: [name],
-  ...more,
-});
-
-function register(table: Table, name: string, instanceId: string, more: Partial<Registration> = {}): string {
-  const result = table.register(registration(name, instanceId, more));
+function register(
+  table: Table,
+  name: string,
+  instanceId: string,
+  more: Partial<RegistrationInput> = {},
+): string {
+  const result = registerVerified(table, registration(name, instanceId, more));
   if (result.outcome !== 'registered') throw new Error(`registration failed: ${result.outcome}`);
   return result.secret;
 }
@@ -100,8 +94,9 @@ describe('a lease', () => {
     expect(table.heartbeat('a', 'guess').outcome).toBe('wrong-secret');
     expect(table.drain('a', 'guess').outcome).toBe('wrong-secret');
     expect(table.remove('a', 'guess').outcome).toBe('wrong-secret');
-    expect(table.register(registration('users', 'a'), 'guess').outcome).toBe('wrong-secret');
-    expect(table.register(registration('users', 'a')).outcome).toBe('wrong-secret');
+    const elsewhere = registration('users', 'a', { port: 80 });
+    expect(table.register(elsewhere, 'guess').outcome).toBe('wrong-secret');
+    expect(table.register(elsewhere).outcome).toBe('wrong-secret');
     expect(table.heartbeat('b', secret).outcome).toBe('unknown');
     expect(table.drain('a', secret)).toEqual({ outcome: 'renewed', state: 'draining' });
     expect(table.remove('a', secret).outcome).toBe('removed');
@@ -263,7 +258,7 @@ describe('a claim', () => {
     const moved = register(table, 'timelines', 'new', route('/articles'));
     expect(table.register(registration('posts', 'p', route('/posts'))).outcome).toBe('conflict');
     table.remove('old', old);
-    expect(table.register(registration('posts', 'p', route('/posts'))).outcome).toBe('registered');
+    expect(registerVerified(table, registration('posts', 'p', route('/posts'))).outcome).toBe('registered');
     expect(table.register(registration('timelines', 'new', route('/posts')), moved).outcome).toBe('conflict');
     expect(table.service('timelines')?.instances[0]?.routes[0]?.path).toBe('/articles');
     expect(table.register(registration('timelines', 'new'), moved).outcome).toBe('renewed');

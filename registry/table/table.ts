@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { Heartbeat, Instance, Registration } from '#contracts/registry';
+import type { Heartbeat, Instance } from '#contracts/registry';
+import { isSameAddress, sharesHttpAddress } from './addresses';
+import { type CompleteRegistration, createCandidates, unverifiedOf } from './candidates';
 import { claimsOf } from './claims';
 import { decideExpiry } from './expiry';
 import { createLeaseClock } from './lease-clock';
 import { hashSecret, isSecret, newLeaseSecret } from './lease-secret';
 import { createMerging } from './merge';
-import type { HeartbeatResult, RegisterResult, RemoveResult, Table, TableOptions } from './model';
+import type {
+  HeartbeatResult,
+  RegisterResult,
+  RegistrationInput,
+  RemoveResult,
+  Table,
+  TableOptions,
+} from './model';
 import { createRows, type Entry } from './rows';
+import { createVerification, NOT_YET_VERIFIED, viewOf } from './verification';
 
 /**
  * The registered instances: their addresses, states and routes. No I/O: every time comes from the given clock, and every
@@ -16,6 +26,7 @@ export function createTable(options: TableOptions): Table {
   const { epoch, lease, replication } = options;
   const clock = createLeaseClock(options.now, options.sweepMs);
   const rows = createRows(options.limits);
+  const candidates = createCandidates();
   const startedAt = options.timestamp();
   const merging = createMerging(rows, replication, {
     time: () => clock.read(),
@@ -24,38 +35,62 @@ export function createTable(options: TableOptions): Table {
     insert,
     unhealthyMs: lease.unhealthyMs,
   });
+  const verification = createVerification(rows, candidates, {
+    time: () => clock.read(),
+    timestamp: options.timestamp,
+    heartbeatMs: lease.heartbeatMs,
+    insert,
+    merging,
+  });
   let sweptAt = clock.read();
 
-  function register(registration: Registration, secret?: string): RegisterResult {
-    const { name, instance_id: instanceId = randomUUID() } = registration;
+  function register(input: RegistrationInput, secret?: string, isOwned = false): RegisterResult {
+    const registration: CompleteRegistration = { ...input, instance_id: input.instance_id ?? randomUUID() };
+    const { name, instance_id: instanceId } = registration;
     const known = rows.get(name, instanceId);
-    if (known && (secret === undefined || !isSecret(secret, known.secretHash)))
-      return { outcome: 'wrong-secret' };
-    const limit = known ? undefined : rows.reachedLimit(name);
+    const waiting = candidates.get(name, instanceId);
+    const own = [known, waiting].find(
+      (one) => one && secret !== undefined && isSecret(secret, one.secretHash),
+    );
+    // A process that lost its secret takes its address over by proof; the present lease stays until then.
+    if (known && !own && !sharesHttpAddress(known.view, registration)) return { outcome: 'wrong-secret' };
+    const counts = { all: candidates.size(), ofService: candidates.countOf(name) };
+    const limit = known || waiting ? undefined : rows.reachedLimit(name, counts);
     if (limit) return { outcome: 'full', limit };
     const claims = claimsOf(registration);
     const conflict = rows.claims.conflict(name, claims);
     if (conflict) return { outcome: 'conflict', ...conflict };
 
-    if (known && secret !== undefined) {
-      rows.claims.release(known.view, known.claims);
-      rows.claims.acquire(known.view, claims);
-      known.claims = claims;
-      renew(known, registration.state ?? 'up', 'local');
-      setView(known, viewOf(registration, instanceId, known.view));
-      merging.changedLocally(known);
-      return { outcome: 'renewed', instanceId, secret };
-    }
-    const newSecret = newLeaseSecret();
-    const view = viewOf(registration, instanceId, { registered_at: options.timestamp() });
     const reported = registration.state ?? 'up';
-    const secretHash = hashSecret(newSecret);
-    merging.changedLocally(insert({ view, secretHash, claims, reported, version: '', renewedLocally: true }));
-    return { outcome: 'registered', instanceId, secret: newSecret };
+    if (known && secret !== undefined && own === known) {
+      renew(known, reported, 'local');
+      if (isSameAddress(known.view, registration) && registration.openapi === undefined) {
+        if (waiting && isSecret(secret, waiting.secretHash)) candidates.delete(waiting);
+        rows.claims.release(known.view, known.claims);
+        rows.claims.acquire(known.view, claims);
+        known.claims = claims;
+        setView(known, viewOf(registration, known.view));
+        merging.changedLocally(known);
+        return { outcome: 'renewed', instanceId, secret, isPending: false };
+      }
+      // Its present address serves until the new one is verified.
+      setView(known, { ...known.view, state: reported, protected: false });
+      merging.changedLocally(known);
+    }
+    const leaseSecret = own && secret !== undefined ? secret : newLeaseSecret();
+    candidates.put({
+      registration,
+      secretHash: hashSecret(leaseSecret),
+      isOwned: isOwned || (own?.isOwned ?? false),
+      reported,
+      renewedAt: clock.read(),
+      reason: NOT_YET_VERIFIED,
+    });
+    return { outcome: own ? 'renewed' : 'registered', instanceId, secret: leaseSecret, isPending: true };
   }
 
-  function insert(known: Omit<Entry, 'renewedAt' | 'protectedAt'>): Entry {
-    const entry: Entry = { ...known, renewedAt: clock.read(), protectedAt: undefined };
+  function insert(known: Omit<Entry, 'renewedAt' | 'protectedAt' | 'isGone'>): Entry {
+    const entry: Entry = { ...known, renewedAt: clock.read(), protectedAt: undefined, isGone: false };
     rows.add(entry);
     entry.view = { ...entry.view, changed_at_revision: rows.bumpRevision(entry.view.name, clock.read()) };
     return entry;
@@ -63,7 +98,15 @@ export function createTable(options: TableOptions): Table {
 
   function heartbeat(instanceId: string, secret: string, { state, load }: Heartbeat = {}): HeartbeatResult {
     const entry = rows.find(instanceId, secret);
-    if (typeof entry === 'string') return { outcome: entry };
+    const waiting = candidates.find(instanceId, secret);
+    if (waiting) {
+      waiting.renewedAt = clock.read();
+      waiting.reported = state ?? waiting.reported;
+    }
+    if (typeof entry === 'string') {
+      if (waiting) return { outcome: 'unverified', reason: waiting.reason };
+      return { outcome: candidates.hasId(instanceId) ? 'wrong-secret' : entry };
+    }
     const before = entry.reported;
     renew(entry, state ?? before, 'local');
     // Load varies with every heartbeat: listings show it, but it is not a change that watchers are notified of.
@@ -79,11 +122,17 @@ export function createTable(options: TableOptions): Table {
     entry.renewedLocally = at === 'local';
     entry.reported = reported;
     entry.protectedAt = undefined;
+    entry.isGone = false;
   }
 
   function remove(instanceId: string, secret: string): RemoveResult {
     const entry = rows.find(instanceId, secret);
-    if (typeof entry === 'string') return { outcome: entry };
+    const waiting = candidates.find(instanceId, secret);
+    if (waiting) candidates.delete(waiting);
+    if (typeof entry === 'string') {
+      if (waiting) return { outcome: 'removed' };
+      return { outcome: candidates.hasId(instanceId) ? 'wrong-secret' : entry };
+    }
     merging.removingLocally(entry, 'left');
     rows.remove(entry);
     rows.bumpRevision(entry.view.name, clock.read());
@@ -98,6 +147,7 @@ export function createTable(options: TableOptions): Table {
       if (peers === 'disconnected') suspendRemoteLeases(name, time, elapsedMs);
       expireService(name, time);
     }
+    candidates.expire(time - lease.removedMs);
     rows.purgeTombstones(time);
     merging.purge();
   }
@@ -145,6 +195,16 @@ export function createTable(options: TableOptions): Table {
     drain: (instanceId, secret) => heartbeat(instanceId, secret, { state: 'draining' }),
     remove,
     expire,
+    holds: (name, instanceId, secret) =>
+      [rows.get(name, instanceId), candidates.get(name, instanceId)].some(
+        (one) => one !== undefined && isSecret(secret, one.secretHash),
+      ),
+    isOwned: rows.isOwned,
+    unverified: () => candidates.all().map(unverifiedOf),
+    reasonOf: ({ name, instance_id: id }) => candidates.get(name, id)?.reason,
+    target: verification.target,
+    doubtful: verification.doubtful,
+    settle: verification.settle,
     merge: merging.merge,
     renewedRemotely: merging.renewedRemotely,
     record: merging.record,
@@ -165,31 +225,5 @@ export function createTable(options: TableOptions): Table {
     }),
     isComplete: () => replication?.isComplete(),
     since: rows.since,
-  };
-}
-
-function viewOf(
-  registration: Registration,
-  instanceId: string,
-  known: Pick<Instance, 'registered_at' | 'load'> & Partial<Instance>,
-): Instance {
-  const { name, version, host, port, grpc_port, zone, routes, prefixes } = registration;
-  return {
-    instance_id: instanceId,
-    name,
-    version,
-    host,
-    port,
-    ...(grpc_port !== undefined && { grpc_port }),
-    weight: registration.weight ?? 100,
-    ...(zone !== undefined && { zone }),
-    metadata: registration.metadata ?? {},
-    routes,
-    prefixes,
-    state: registration.state ?? 'up',
-    protected: false,
-    ...(known.load !== undefined && { load: known.load }),
-    registered_at: known.registered_at,
-    changed_at_revision: known.changed_at_revision ?? 0,
   };
 }

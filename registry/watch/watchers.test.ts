@@ -4,6 +4,7 @@ import type { ServiceChange } from '#contracts/registry';
 import { DEFAULT_LEASE } from '../table/expiry';
 import { DEFAULT_LIMITS } from '../table/rows';
 import { createTable } from '../table/table';
+import { registerVerified, registrationOf } from '../table/test-table';
 import { createWatchers, type StreamStart } from './watchers';
 
 function setUp() {
@@ -17,6 +18,7 @@ function setUp() {
     limits: DEFAULT_LIMITS,
     sweepMs: 1_000,
   });
+  let registered = 0;
   const watchers = createWatchers(table, { now });
   return {
     watchers,
@@ -25,7 +27,7 @@ function setUp() {
       watchers.tick();
     },
     register(name: string) {
-      table.register({ name, version: '1', host: '127.0.0.1', port: 5101, routes: [], prefixes: [] });
+      registerVerified(table, registrationOf(name, `${name}-${registered++}`));
       watchers.notify();
     },
   };

@@ -4,6 +4,7 @@ import type { AnyElysia } from 'elysia';
 import { pino } from 'pino';
 import { createRuntime, type Runtime } from '#kit/core/runtime';
 import { version } from '../../package.json';
+import type { RegistryDeps } from '../../registry/deps';
 import { registry } from '../../registry/index';
 
 const SERVICES = join(import.meta.dir, '..', '..', 'services');
@@ -34,7 +35,8 @@ async function serviceApp(name: string): Promise<AnyElysia> {
 }
 
 /** The registry's app, likewise. */
-export const registryApp = (): AnyElysia => registry(idleRuntime('registry'), standIn());
+export const registryApp = (): AnyElysia =>
+  registry(idleRuntime('registry'), standIn<RegistryDeps>({ isOwnHost: () => true }));
 
 /** A runtime that logs nothing. */
 const idleRuntime = (name: string): Runtime =>

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { createMysqlPool } from '#kit/mysql/database';
-import { registerInstance } from '#kit/registry/lease';
 import { type Client, join as signUp } from '../support/client';
 import { eventually } from '../support/eventually';
+import { openAddress } from '../support/open-address';
 import { childrenOf } from '../support/processes';
 import { testRuntime } from '../support/servers';
 import { type System, startSystem } from '../support/system';
@@ -163,26 +163,17 @@ function provocations(system: System, runtime: ReturnType<typeof testRuntime>): 
 
 /** Registers a service whose instances stop serving: they are ejected, its circuit opens, and requests fail. */
 async function breakService(system: System, runtime: ReturnType<typeof testRuntime>) {
-  const servers = [0, 1].map(() =>
-    Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('ok') }),
-  );
+  const servers = [0, 1].map(() => openAddress(() => new Response('ok')));
   const leases = servers.map((server) =>
-    registerInstance(runtime, {
-      urls: [system.process('registry').url],
-      registration: {
-        name: 'flaky',
-        version: '1.0.0',
-        host: '127.0.0.1',
-        port: server.port ?? 0,
-        prefixes: ['flaky'],
-        routes: [{ method: 'GET', path: '/flaky', auth: 'public' }],
-      },
+    server.register(runtime, [system.process('registry').url], {
+      name: 'flaky',
+      routes: [{ method: 'GET', path: '/flaky' }],
     }),
   );
   await Promise.all(leases.map(({ registered }) => registered));
   const ask = () => fetch(`${system.url}/flaky`, { signal: AbortSignal.timeout(5_000) });
   await eventually(async () => (await ask()).status === 200);
-  await Promise.all(servers.map((server) => server.stop(true)));
+  await Promise.all(servers.map((server) => server.close()));
   const asking = setInterval(() => {
     for (let count = 0; count < 20; count++) void ask().catch(() => undefined);
   }, 200);

@@ -43,7 +43,15 @@ beforeAll(async () => {
     }));
     registerInstance(runtime, {
       urls: [system.registryUrl],
-      registration: { name, version: '1.0.0', host: '127.0.0.1', port: hop.port, routes, prefixes: [] },
+      registration: {
+        name,
+        version: '1.0.0',
+        host: '127.0.0.1',
+        port: hop.port,
+        routes,
+        verify: 'http',
+        health_path: `/${name}/ready`,
+      },
     });
   }
   await eventually(async () => {

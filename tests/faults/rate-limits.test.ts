@@ -48,6 +48,8 @@ beforeAll(async () => {
       host: '127.0.0.1',
       port: service.port ?? 0,
       prefixes: [],
+      verify: 'http',
+      health_path: '/',
       routes: [{ method: 'POST', path: '/sign-in', auth: 'public', rate_limit: 'sign-in' }],
     },
   });

@@ -45,6 +45,8 @@ async function startSystem(gateways = 1) {
       version: '1.0.0',
       host: '127.0.0.1',
       port: service.port ?? 0,
+      verify: 'http',
+      health_path: '/at-once',
       routes: ['/held', '/events', '/socket', '/at-once'].map(route),
       prefixes: ['held'],
     },

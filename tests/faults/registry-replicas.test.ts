@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Instance } from '#contracts/registry';
 import { type RegistryClient, watchRegistry } from '#kit/registry/client';
-import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../support/eventually';
+import { openAddress } from '../support/open-address';
 import { type StartedProcess, startProcess } from '../support/processes';
 import { type Registries, startRegistries } from '../support/registries';
 import { testRuntime } from '../support/servers';
@@ -113,23 +113,15 @@ test('while Redis is unavailable every replica runs standalone, and changes are 
         expect(await statusOf(url)).toMatchObject({ sharing: { working: false } });
       }
     });
-    const lease = registerInstance(runtime, {
-      urls: [first],
-      registration: {
-        name: 'late',
-        version: '1.0.0',
-        host: '127.0.0.1',
-        port: 5101,
-        routes: [],
-        prefixes: [],
-      },
-    });
+    const address = openAddress();
+    const lease = address.register(runtime, [first], { name: 'late', routes: [] });
     await lease.registered;
     await Bun.sleep(REDIS_OUTAGE_MS);
     expect(await late(second)).toBe(404);
     await redis.restart();
     await eventually(async () => (await late(second)) === 200);
     await lease.deregister();
+    await address.close();
   });
   expect(seen).toEqual({ statuses: [200], fewest: 3 });
 });

@@ -11,6 +11,7 @@ import { mail } from '../../services/mail';
 import { mailGrpc } from '../../services/mail/grpc';
 import { callerOf } from './call';
 import { eventually } from './eventually';
+import { openAddress } from './open-address';
 import { amqpUrl, testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -44,7 +45,10 @@ export async function startMail() {
     tokens: tokens.verifier,
     verifyService: createServiceTokenVerifier({ audience: 'mail', secret: SECRET }),
   };
+  const registered = openAddress();
+  runtime.onClose('address', registered.close);
   const { port } = await startGrpcServer(runtime, {
+    answerChallenge: registered.answerChallenge,
     host: '127.0.0.1',
     port: 0,
     services: [mailGrpc(deps)],
@@ -66,6 +70,8 @@ export async function startMail() {
     runtime,
     tokens,
     internalSecret: SECRET,
+    /** Registers the gRPC port. */
+    address: registered,
     grpcPort: port,
     /** The `Authorization` header of a person with `mails:read`. */
     operator,

@@ -20,6 +20,7 @@ import { applyEvent, type MediaEvent } from '../../services/media/subscriptions'
 import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
+import { openAddress } from './open-address';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -61,7 +62,10 @@ export async function startMedia() {
     strictPort: true,
   });
   runtime.onClose('http', () => http.stop(100));
+  const registered = openAddress();
+  runtime.onClose('address', registered.close);
   const { port } = await startGrpcServer(runtime, {
+    answerChallenge: registered.answerChallenge,
     host: '127.0.0.1',
     port: 0,
     services: [mediaGrpc(deps)],
@@ -94,6 +98,8 @@ export async function startMedia() {
     deps,
     folder,
     internalSecret: SECRET,
+    /** Registers the gRPC port. */
+    address: registered,
     grpcPort: port,
     runtime,
     storage,

@@ -1,9 +1,10 @@
+import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
 import { createLogger } from '#kit/core/log';
 import { createRuntime } from '#kit/core/runtime';
 import { serveHttp } from '#kit/http/server';
 import { registry } from '../../registry';
 import { createAddressPolicy, DEVELOPMENT_HOSTS } from '../../registry/access/address-policy';
-import { openRegistry } from '../../registry/open-registry';
+import { openRegistry, type WatcherLimits } from '../../registry/open-registry';
 import type { LeaseRules } from '../../registry/table/expiry';
 import { eventually } from './eventually';
 
@@ -17,16 +18,29 @@ export const SHORT_LEASE: LeaseRules = {
 
 /** Starts a registry in this process, on a free port by default. */
 export async function startRegistry(
-  options: { token?: string; lease?: LeaseRules; redis?: { url: string; group: string }; port?: number } = {},
+  options: {
+    /** Makes credentials required. */
+    token?: string;
+    requiresProof?: boolean;
+    lease?: LeaseRules;
+    redis?: { url: string; group: string };
+    watchers?: WatcherLimits;
+    port?: number;
+    /** By default every address is taken for verified at once, for tests without servers at them. */
+    addresses?: 'verified' | 'assumed';
+  } = {},
 ) {
   const log = await createLogger({ name: 'registry', level: 'silent' });
   const runtime = createRuntime({ name: 'registry', version: '0.0.0', log });
-  const { lease, token, redis, port = 0 } = options;
+  const { lease, token, redis, watchers, port = 0, requiresProof = false, addresses = 'assumed' } = options;
   const deps = await openRegistry(runtime, {
-    token,
+    credentials: { token: token ?? DEVELOPMENT_REGISTRY_TOKEN, required: token !== undefined },
+    requiresProof,
+    ...(addresses === 'assumed' && { probe: async () => ({ outcome: 'verified' as const }) }),
     addressPolicy: createAddressPolicy(DEVELOPMENT_HOSTS),
     ...(lease && { lease }),
     ...(redis && { redis }),
+    ...(watchers && { watchers }),
   });
   const server = serveHttp(runtime, registry(runtime, deps), {
     hostname: '127.0.0.1',

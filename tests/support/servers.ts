@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { pino } from 'pino';
+import { authorityOf } from '#kit/core/address';
 import { createRuntime, type Runtime } from '#kit/core/runtime';
 import { createMysqlPool, type Database, type MysqlAddress } from '#kit/mysql/database';
 
@@ -50,7 +51,7 @@ export async function testDatabase(): Promise<{
   const { host, port, user, password } = address;
   return {
     address: { ...address, database: name },
-    url: `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${name}`,
+    url: `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${authorityOf(host, port)}/${name}`,
     database: drizzle(pool),
     async drop() {
       await pool.end();

@@ -1,3 +1,3 @@
 import { SHORT_LEASE, startRegistry } from './registry';
 
-await startRegistry({ lease: SHORT_LEASE, port: Number(process.env.PORT) });
+await startRegistry({ lease: SHORT_LEASE, addresses: 'verified', port: Number(process.env.PORT) });

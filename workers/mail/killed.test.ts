@@ -1,5 +1,4 @@
 import { afterAll, expect, test } from 'bun:test';
-import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
 import { startMail } from '../../tests/support/mail';
 import { startMailServer } from '../../tests/support/mail-server';
@@ -22,18 +21,10 @@ test('a mail whose worker is killed while sending it is sent once by the next wo
   });
   await inspection.opened();
   await inspection.close();
-  registerInstance(service.runtime, {
-    urls: [registry.url],
-    token: undefined,
-    registration: {
-      name: 'mail',
-      version: 'test',
-      host: '127.0.0.1',
-      port: service.grpcPort,
-      grpc_port: service.grpcPort,
-      routes: [],
-      prefixes: ['mail'],
-    },
+  service.address.register(service.runtime, [registry.url], {
+    name: 'mail',
+    grpc_port: service.grpcPort,
+    routes: [],
   });
   const startWorker = () =>
     startProcess('workers/mail/main.ts', {

@@ -2,7 +2,6 @@ import { afterAll, expect, test } from 'bun:test';
 import sharp from 'sharp';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
-import { registerInstance } from '#kit/registry/lease';
 import { eventually } from '../../tests/support/eventually';
 import { startMedia } from '../../tests/support/media';
 import { startProcess } from '../../tests/support/processes';
@@ -25,18 +24,10 @@ test('a picture whose worker is killed during processing is completed once by th
   });
   await inspection.opened();
   await inspection.close();
-  registerInstance(runtime, {
-    urls: [registry.url],
-    token: undefined,
-    registration: {
-      name: 'media',
-      version: 'test',
-      host: '127.0.0.1',
-      port: service.grpcPort,
-      grpc_port: service.grpcPort,
-      routes: [],
-      prefixes: ['media'],
-    },
+  service.address.register(runtime, [registry.url], {
+    name: 'media',
+    grpc_port: service.grpcPort,
+    routes: [],
   });
   const startWorker = () =>
     startProcess('workers/media/main.ts', {
