@@ -59,7 +59,8 @@ const RouteFields = {
   ),
 };
 
-export const RouteClaim = Type.Object({ ...RouteFields, auth: RouteAccess }, { additionalProperties: false });
+/** A route as it is listed. Gateways may be older than the registry: members that they do not know are no error. */
+export const RouteClaim = Type.Object({ ...RouteFields, auth: RouteAccess });
 export type RouteClaim = Static<typeof RouteClaim>;
 
 /** A route as it is registered; `public` by default. */

@@ -170,7 +170,7 @@ const bearerToken = (description: string) => ({ type: 'http', scheme: 'bearer', 
 /** By access rule. */
 const SECURITY_SCHEMES = {
   'registration-credential': bearerToken(
-    'The credential of the service’s name (`make credential s=name`), where the registry requires one',
+    'The registration credential of the service, where one is required, or the `lease_secret` of a renewal',
   ),
   'lease-secret': bearerToken('The `lease_secret` of the registration'),
   'watcher-token': bearerToken('The token of the watcher, from its stream'),
