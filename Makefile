@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration test format lint types build parked replay docs contracts client deployment alerts bench new credential
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration audit test format lint types build parked replay docs deployment alerts contracts client bench new credential
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
