@@ -69,7 +69,7 @@ docs: ## Generate docs/events.md and docs/errors.md
 	$(BUN) scripts/generate-docs.ts
 
 contracts: ## Accept the OpenAPI documents and .proto files as they are, unless they break clients
-	$(BUN) scripts/contracts/accept.ts
+	$(BUN) scripts/accept-contracts.ts
 
 client: ## Generate clients/typescript from the OpenAPI document
 	$(BUN) scripts/generate-client.ts

@@ -1,5 +1,4 @@
 import type { AnyElysia } from 'elysia';
-import { httpUrl } from '#kit/core/address';
 import type { JsonObject } from '#kit/http/openapi/json-object';
 import { routeClaims } from '#kit/http/route-claims';
 import { mergeDocuments } from '../../gateway/pages/merge-documents';
@@ -9,8 +8,8 @@ import { version } from '../../package.json';
 import { registryApp, serviceApps, standIn } from './apps';
 
 /** Where documents say that they are served; at run time it is the address that the client has used. */
-const ORIGIN = 'http://127.0.0.1';
-const GATEWAY_URL = httpUrl('127.0.0.1', 8080);
+const HOST = 'http://127.0.0.1';
+const GATEWAY_URL = `${HOST}:8080`;
 
 export interface Documents {
   /** Of each service, the registry and the gateway's own routes, by name. */
@@ -49,7 +48,7 @@ export async function readDocuments(): Promise<Documents> {
 }
 
 async function documentOf(app: AnyElysia): Promise<JsonObject> {
-  const response = await app.handle(new Request(`${ORIGIN}/openapi.json`));
+  const response = await app.handle(new Request(`${HOST}/openapi.json`));
   if (!response.ok)
     throw new Error(`/openapi.json responded with ${response.status}: ${await response.text()}`);
   return response.json();

@@ -1,12 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '#kit/http/openapi/json-object';
-import { version } from '../../package.json';
-import { buf } from '../generate-grpc';
-import { readDocuments } from '../openapi/documents';
-import { announcesBreakingChanges, breakingChanges } from './breaking-changes';
+import { version } from '../package.json';
+import { announcesBreakingChanges, breakingChanges } from './contracts/breaking-changes';
+import { buf } from './generate-grpc';
+import { readDocuments } from './openapi/documents';
 
-const ROOT = join(import.meta.dir, '..', '..');
+const ROOT = join(import.meta.dir, '..');
 const ACCEPTED = join(ROOT, 'contracts', 'accepted');
 const PROTO = join(ROOT, 'contracts', 'proto');
 /** The `.proto` files as accepted. */

@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compareContracts } from './accept';
+import { compareContracts } from './accept-contracts';
 
-const ROOT = join(import.meta.dir, '..', '..');
+const ROOT = join(import.meta.dir, '..');
 const ACCEPTED = join(ROOT, 'contracts', 'accepted');
 const CONTRACTS_MS = 60_000;
 
