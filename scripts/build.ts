@@ -2,8 +2,8 @@ import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'n
 import { dirname, join, relative, resolve } from 'node:path';
 import type { BunPlugin } from 'bun';
 import { readJson, writeJson } from '../infra/state';
+import { slimSourceMap } from './build/source-map';
 import { parseProcfile } from './processes/procfile';
-import { slimSourceMap } from './source-map';
 
 /**
  * Bundles every process of the Procfile into `dist/<its folder>/main.js`, for example `bun dist/services/users/main.js`;

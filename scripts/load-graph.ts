@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Api, actAs, DEFAULT_GATEWAY_URL, field, openApi, type Person, readAll, register } from './api';
 import { credentialsOf, type Graph, parseEdges, usernameOf } from './graph/edges';
-import { postsOf, publish } from './publish';
 import { inParallel } from './seed/in-parallel';
+import { postsOf, publish } from './seed/publish';
 
 const CONCURRENCY = 16;
 const USAGE =

@@ -1,7 +1,7 @@
 import { ApiFailure, actAs, DEFAULT_GATEWAY_URL, openApi, type Person, register, textField } from './api';
 import { waitForGateway } from './processes/gateway-readiness';
-import { type PublishedPost, postsOf, publish } from './publish';
 import { inParallel } from './seed/in-parallel';
+import { type PublishedPost, postsOf, publish } from './seed/publish';
 import { createWorld, type SeedPost, type World } from './seed/world';
 
 /** The default number of people. */

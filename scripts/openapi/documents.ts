@@ -9,7 +9,7 @@ import { registryApp, serviceApps, standIn } from './apps';
 
 /** Where documents say that they are served; at run time it is the address that the client has used. */
 const HOST = 'http://127.0.0.1';
-const GATEWAY_URL = `${HOST}:8080`;
+const GATEWAY_URL = 'http://127.0.0.1:8080';
 
 export interface Documents {
   /** Of each service, the registry and the gateway's own routes, by name. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Answer, field, type Person, readAll, textField } from './api';
+import { type Answer, field, type Person, readAll, textField } from '../api';
 
 export interface NewPost {
   readonly text: string;
