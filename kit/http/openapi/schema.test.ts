@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
-import { t } from 'elysia';
+import { Elysia, t } from 'elysia';
 import { calendarDate, nullable } from '../schemas';
 import { documentedSchema } from './schema';
 
@@ -49,6 +49,21 @@ test('a record has members of any name', () => {
     type: 'object',
     additionalProperties: { type: 'integer' },
   });
+});
+
+test('a schema is described alike before and after its route has served a request', async () => {
+  const Thing = t.Object({ id: t.String() });
+  const described = ordinary(Thing);
+  const app = new Elysia().post('/', ({ body }) => body, { body: Thing, response: { 200: Thing } });
+  const response = await app.handle(
+    new Request('http://things/', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: '1' }),
+    }),
+  );
+  expect(response.status).toBe(200);
+  expect(ordinary(Thing)).toEqual(described);
 });
 
 test('properties named like keywords, and values of examples, are unchanged', () => {

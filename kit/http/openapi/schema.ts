@@ -58,11 +58,18 @@ export function documentedSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(documentedSchema);
   if (!isRecord(schema)) return schema;
   const members = Object.entries(withoutTextForms(schema)).filter(
-    ([key, value]) => !INTERNAL.has(key) && value !== undefined && typeof value !== 'function',
+    ([key, value]) =>
+      !INTERNAL.has(key) && !isClosing(key, value) && value !== undefined && typeof value !== 'function',
   );
   const converted = Object.fromEntries(members.map(([key, value]) => [key, convertedMember(key, value)]));
   return withFormat(withNames(withEnum(converted)));
 }
+
+/**
+ * The framework closes the schemas of a route when it compiles it, with its first request: the documents would change. That
+ * unknown members of bodies are rejected is a rule of all routes, and responses may have further ones.
+ */
+const isClosing = (key: string, value: unknown) => key === 'additionalProperties' && value === false;
 
 function convertedMember(key: string, value: unknown): unknown {
   if (VALUES.has(key)) return value;
