@@ -175,6 +175,29 @@ describe('an export', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
+  test('that is deleted counts towards the limit all the same, also while it is pending', async () => {
+    const { authorization } = await person();
+    for (let count = 0; count < 10; count++)
+      expect((await call('DELETE', await startExport(authorization), { authorization })).status).toBe(204);
+    expect((await call('POST', '/archives/exports', { authorization })).body.code).toBe('archive.too-many');
+    await work();
+    expect((await call('GET', '/archives/exports', { authorization })).body.items).toEqual([]);
+  });
+
+  test('whose completion is reported twice keeps its file', async () => {
+    const { authorization } = await person();
+    const path = await startExport(authorization);
+    const { archives: client } = service.workerDeps;
+    const completeExport: typeof client.completeExport = async (request) => {
+      await client.completeExport(request);
+      return client.completeExport(request);
+    };
+    Object.assign(service.workerDeps, { archives: { ...client, completeExport } });
+    await work();
+    Object.assign(service.workerDeps, { archives: client });
+    expect((await download(path, authorization)).status).toBe(200);
+  });
+
   test('of a repeated job keeps the first file', async () => {
     const { ada, path, zip } = await exported();
     await work({ repeat: true });

@@ -12,13 +12,14 @@ const MAX_PENDING_MS = DAY_MS;
 const BATCH = 100;
 const STAGED_FOR_MS = DAY_MS;
 
-/** Deletes an archive and, unless another one references it, its file. */
+/** Deletes an archive and, unless another one references it, its file. @param end of the row: it is deleted by default */
 export async function deleteWithFile(
   deps: FilesDeps,
   { id, sha256 }: { id: string; sha256: string | null },
+  end: typeof store.deleteArchive = store.deleteArchive,
 ): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
-    await store.deleteArchive(transaction, id);
+    await end(transaction, id);
     if (sha256 !== null && (await store.lockReferences(transaction, sha256)) === 0)
       await deps.storage.delete(sha256);
   });

@@ -5,7 +5,7 @@ import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
 import type { ArchivesDeps } from './deps';
 import { CollectionCount, CollectionReport } from './model';
-import { finishArchive } from './store';
+import { findReferenced, finishArchive } from './store';
 
 const Completed = Type.Object({
   id: Uuid,
@@ -22,7 +22,9 @@ export const archivesGrpc = ({ database }: Pick<ArchivesDeps, 'database'>) =>
     async completeExport(request) {
       const { id, sha256, size, collections } = validated(Completed, request);
       const result = { status: 'complete', sha256, size: Number(size), collections } as const;
-      return { recorded: await finishArchive(database, { id, kind: 'export' }, result) };
+      const recorded = await finishArchive(database, { id, kind: 'export' }, result);
+      // A repeat of this call, whose first response was lost, must not make the worker delete the file.
+      return { recorded: recorded || (await findReferenced(database, [sha256])).has(sha256) };
     },
     async completeImport(request) {
       const { id, collections } = validated(Imported, request);

@@ -167,7 +167,7 @@ export async function downloadExport(deps: ArchivesDeps, caller: Caller, id: str
 }
 
 export async function deleteExport(deps: ArchivesDeps, caller: Caller, id: string): Promise<void> {
-  await deleteWithFile(deps, await requireExport(deps, caller, id));
+  await deleteWithFile(deps, await requireExport(deps, caller, id), store.markDeleted);
 }
 
 /** Deletes everything of an erased user. Idempotent. */

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, inArray, lt } from 'drizzle-orm';
+import { and, count, desc, eq, gt, inArray, isNull, lt, ne, or } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
@@ -14,8 +14,12 @@ export interface ArchiveKey {
   readonly kind: ArchiveKind;
 }
 
+/** An export that its owner has deleted. The row counts towards the limit of a day. */
+const DELETED = 'export.deleted';
+const isShown = or(isNull(archives.code), ne(archives.code, DELETED));
+
 const matches = ({ id, ownerId, kind }: ArchiveKey) =>
-  and(eq(archives.id, id), eq(archives.ownerId, ownerId), eq(archives.kind, kind));
+  and(eq(archives.id, id), eq(archives.ownerId, ownerId), eq(archives.kind, kind), isShown);
 
 export async function insertArchive(
   transaction: Transaction,
@@ -43,6 +47,7 @@ export async function listArchives(
       and(
         eq(archives.ownerId, ownerId),
         eq(archives.kind, kind),
+        isShown,
         beforeId === null ? undefined : lt(archives.id, beforeId),
       ),
     )
@@ -110,6 +115,14 @@ export async function listArchivesOf(
     .select({ id: archives.id, sha256: archives.sha256 })
     .from(archives)
     .where(eq(archives.ownerId, ownerId));
+}
+
+/** Hides an export from its owner and ends its reference to the file; a job that is still to write it comes to nothing. */
+export async function markDeleted(executor: Executor, id: string): Promise<void> {
+  await executor
+    .update(archives)
+    .set({ status: 'failed', code: DELETED, sha256: null, size: null, collections: null })
+    .where(eq(archives.id, id));
 }
 
 export async function deleteArchive(executor: Executor, id: string): Promise<void> {
