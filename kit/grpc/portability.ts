@@ -90,11 +90,13 @@ export const wholeCollection = (records: readonly object[]): ExportedPage => ({
 /**
  * Reads a time of a record.
  *
- * @throws RecordInvalid for a time in the future, with which a record would stay first in every list
+ * @throws RecordInvalid for a time in the future, with which a record would stay first in every list, for one before 1970,
+ *   which a database may not store, and for a day that does not exist
  */
 export function pastTime(text: string): Date {
   const time = new Date(text);
-  if (!(time.getTime() <= Date.now())) throw new RecordInvalid();
+  if (!(time.getTime() >= 0 && time.getTime() <= Date.now()) || time.toISOString() !== text)
+    throw new RecordInvalid();
   return time;
 }
 

@@ -69,6 +69,8 @@ test('a record that could not have been created is skipped', async () => {
     [{ id: '../x' }, 'record.invalid'],
     [{ title: '\u3164' }, 'record.invalid'],
     [{ created_at: '2999-01-01T00:00:00.000Z' }, 'record.invalid'],
+    [{ created_at: '0000-01-01T00:00:00.000Z' }, 'record.invalid'],
+    [{ updated_at: '2020-02-30T00:00:00.000Z' }, 'record.invalid'],
     [{ version: 0 }, 'record.invalid'],
     [{ document: { work: 'none' } }, 'resume.invalid'],
     [{ document: null }, 'record.invalid'],
