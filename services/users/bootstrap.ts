@@ -15,7 +15,7 @@ import * as store from './roles/store';
  * administrator role is granted every permission that a new version adds.
  */
 export async function ensureRoles(database: Database): Promise<void> {
-  await store.insertMissingPermissions(
+  await store.insertBuiltInPermissions(
     database,
     Object.entries(PERMISSIONS).map(([name, description]) => ({ id: uuidv7(), name, description })),
   );

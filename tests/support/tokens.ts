@@ -11,7 +11,7 @@ export interface Person {
 export async function testTokens(): Promise<{
   verifier: TokenVerifier;
   /** The `Authorization` header of a signed-in person. */
-  authorization(person: Person, permissions?: readonly string[]): Promise<string>;
+  authorization(person: Person, permissions?: readonly string[], roles?: readonly string[]): Promise<string>;
 }> {
   const settings = {
     algorithm: 'EdDSA',
@@ -23,11 +23,11 @@ export async function testTokens(): Promise<{
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }] };
   return {
     verifier: createTokenVerifier(settings, async () => keys),
-    async authorization(person, permissions = []) {
+    async authorization(person, permissions = [], roles = ['user']) {
       const token = await new SignJWT({
         username: person.username,
         sid: uuidv7(),
-        roles: ['user'],
+        roles,
         permissions,
       })
         .setProtectedHeader({ alg: 'EdDSA', typ: ACCESS_TOKEN_TYPE, kid: 'test' })

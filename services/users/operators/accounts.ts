@@ -12,6 +12,7 @@ import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
 import { administratorGuard } from '../roles/administrator-guard';
 import { type Authorizations, findAuthorizations, findAuthorizationsOf } from '../roles/assignments-store';
+import { requireAuthorityOver, requireAuthorityToAssign } from '../roles/authority';
 import { replaceRoles } from '../roles/authorizations';
 import { ADMINISTRATOR } from '../roles/rules';
 import type { Account, AccountChange, NewAccount, UserQuery } from './model';
@@ -40,10 +41,11 @@ export async function readAccount(deps: UsersDeps, id: string): Promise<Account>
   return accountView(user, await findAuthorizations(deps.database, id));
 }
 
-/** Creates an account on behalf of an operator, even while registration is closed. */
+/** Creates an account on behalf of an operator, even while registration is closed. @throws ExceedsOwnPermissions */
 export async function createAccount(deps: UsersDeps, caller: Caller, input: NewAccount): Promise<Account> {
   const { active = true, superuser = false, ...newUser } = input;
   const roles = superuser ? [ADMINISTRATOR, 'user'] : ['user'];
+  await requireAuthorityToAssign(deps.database, caller, roles);
   const user = await createUser(deps, newUser, {
     roles,
     active,
@@ -63,6 +65,7 @@ export async function createAccount(deps: UsersDeps, caller: Caller, input: NewA
  * Changes the email address, the password, the activation or the administrator role; omitted fields are unchanged.
  * A new password ends all sessions of the user.
  *
+ * @throws ExceedsOwnPermissions
  * @throws LastAdministrator
  */
 export async function updateAccount(
@@ -71,6 +74,8 @@ export async function updateAccount(
   id: string,
   change: AccountChange,
 ): Promise<Account> {
+  await requireAuthorityOver(deps.database, caller, id);
+  if (change.superuser === true) await requireAuthorityToAssign(deps.database, caller, [ADMINISTRATOR]);
   const guard = await administratorGuard(deps.database);
   const password = change.password === undefined ? undefined : await preparePassword(deps, change.password);
   const { user, account } = await inTransaction(deps.database, async (transaction) => {

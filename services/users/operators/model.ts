@@ -15,13 +15,16 @@ export const UserChange = Type.Composite([
 ]);
 export type UserChange = Static<typeof UserChange>;
 
+const SUPERUSER =
+  'Administrator: holds the role `admin`, which has every permission. Set by administrators only';
+
 /** The sign-in data of a user. */
 export const Account = Type.Object({
   user_id: Type.String(),
   username: Type.String(),
   email: Type.String(),
   active: Type.Boolean({ description: 'Whether the user can sign in' }),
-  superuser: Type.Boolean({ description: 'Whether the user holds the role `admin`' }),
+  superuser: Type.Boolean({ description: SUPERUSER }),
   roles: Type.Array(Type.String()),
   created_at: Type.String({ format: 'date-time' }),
 });
@@ -34,7 +37,7 @@ export const NewAccount = Type.Object({
   email: Email,
   password: Password,
   active: Type.Optional(Type.Boolean({ default: true })),
-  superuser: Type.Optional(Type.Boolean({ default: false })),
+  superuser: Type.Optional(Type.Boolean({ default: false, description: SUPERUSER })),
 });
 export type NewAccount = Static<typeof NewAccount>;
 
@@ -42,6 +45,6 @@ export const AccountChange = Type.Object({
   email: Type.Optional(Email),
   password: Type.Optional(Password),
   active: Type.Optional(Type.Boolean()),
-  superuser: Type.Optional(Type.Boolean()),
+  superuser: Type.Optional(Type.Boolean({ description: SUPERUSER })),
 });
 export type AccountChange = Static<typeof AccountChange>;

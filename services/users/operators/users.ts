@@ -11,6 +11,7 @@ import type { UsersDeps } from '../deps';
 import { authorizePending } from '../relationships/unlocking';
 import { administratorGuard } from '../roles/administrator-guard';
 import { findAuthorizations } from '../roles/assignments-store';
+import { requireAuthorityOver } from '../roles/authority';
 import type { UserChange, UserQuery } from './model';
 
 export async function listUsers(deps: UsersDeps, query: UserQuery): Promise<Page<OwnProfile>> {
@@ -39,13 +40,19 @@ export async function registerUser(deps: UsersDeps, caller: Caller, input: NewUs
   return ownProfileView(user);
 }
 
-/** Updates a user's profile, or activates or deactivates the user. @throws LastAdministrator */
+/**
+ * Updates a user's profile, or activates or deactivates the user.
+ *
+ * @throws ExceedsOwnPermissions
+ * @throws LastAdministrator
+ */
 export async function updateUser(
   deps: UsersDeps,
   caller: Caller,
   id: string,
   change: UserChange,
 ): Promise<OwnProfile> {
+  await requireAuthorityOver(deps.database, caller, id);
   const guard = await administratorGuard(deps.database);
   const updated = await inTransaction(deps.database, async (transaction) => {
     const before = await lockUser(transaction, id);
@@ -70,8 +77,9 @@ export async function updateUser(
   return ownProfileView(updated);
 }
 
-/** Deletes a user and their data in every service. @throws LastAdministrator */
+/** Deletes a user and their data in every service. @throws ExceedsOwnPermissions @throws LastAdministrator */
 export async function deleteUser(deps: UsersDeps, caller: Caller, id: string): Promise<void> {
+  await requireAuthorityOver(deps.database, caller, id);
   const guard = await administratorGuard(deps.database);
   await inTransaction(deps.database, async (transaction) => {
     const user = await lockUser(transaction, id);

@@ -35,6 +35,24 @@ export async function findAuthorizationsOf(
   };
 }
 
+/** The names of the roles that exist among these, and of their permissions. */
+export async function findAuthorizationsOfRoles(
+  executor: Executor,
+  roleNames: readonly string[],
+): Promise<Authorizations> {
+  if (roleNames.length === 0) return { roles: [], permissions: [] };
+  const rows = await executor
+    .select({ role: roles.name, permission: permissions.name })
+    .from(roles)
+    .leftJoin(rolePermissions, eq(rolePermissions.roleId, roles.id))
+    .leftJoin(permissions, eq(permissions.id, rolePermissions.permissionId))
+    .where(inArray(roles.name, [...roleNames]));
+  return {
+    roles: [...new Set(rows.map((row) => row.role))].sort(),
+    permissions: [...new Set(rows.flatMap((row) => row.permission ?? []))].sort(),
+  };
+}
+
 /** Assigns a role to a user. @returns false if the role does not exist */
 export async function assignRole(executor: Executor, userId: string, roleName: string): Promise<boolean> {
   const role = executor.select({

@@ -19,6 +19,11 @@ export const PermissionNameTaken = defineProblem(
   409,
   'Permission name already taken',
 );
+export const ExceedsOwnPermissions = defineProblem(
+  'permission.exceeds-own',
+  403,
+  'Exceeds your own permissions',
+);
 export const LastAdministrator = defineProblem(
   'user.last-administrator',
   409,

@@ -9,11 +9,11 @@ import { publishChanges } from './authorizations';
 const service = await startPeople();
 const { call, database, deps, join, messagesNamed, tokens } = service;
 const manager = {
-  authorization: await tokens.authorization({ id: uuidv7(), username: 'manager' }, [
-    'roles:manage',
-    'users:manage',
-    'admin:auth',
-  ]),
+  authorization: await tokens.authorization(
+    { id: uuidv7(), username: 'manager' },
+    ['roles:manage', 'users:manage', 'admin:auth'],
+    ['admin'],
+  ),
 };
 
 afterAll(service.close);

@@ -1,11 +1,16 @@
-/** The role with every permission. At least one active user always holds it. */
+/**
+ * The role with every permission, those that operators create included. At least one active user always holds it. Nothing
+ * else equals it: only administrators act on administrators, or appoint them.
+ */
 export const ADMINISTRATOR = 'admin';
 
 /** The permissions that routes require, in this and in other services. */
 export const PERMISSIONS: Readonly<Record<string, string>> = {
-  'users:manage': 'Search, update and delete users',
-  'roles:manage': 'Manage roles, their permissions and their assignment to users',
-  'admin:auth': 'Manage accounts: email addresses, passwords, activation and administrators',
+  'users:manage': 'Search, update and delete users who hold no permission that the operator lacks',
+  'roles:manage':
+    'Manage roles and their assignment to users, within the permissions that the operator holds',
+  'admin:auth':
+    'Manage email addresses, passwords and activation of users who hold no permission that the operator lacks',
   'audit:read': 'Read the audit log',
   'posts:moderate': 'Delete posts of other users',
   'chat:moderate': 'Edit and delete messages of other users',
@@ -24,7 +29,10 @@ export const PERMISSIONS: Readonly<Record<string, string>> = {
 export const BUILT_IN_ROLES: Readonly<
   Record<string, { description: string; permissions: readonly string[] }>
 > = {
-  [ADMINISTRATOR]: { description: 'Has every permission', permissions: Object.keys(PERMISSIONS) },
+  [ADMINISTRATOR]: {
+    description: 'Administrator: has every permission',
+    permissions: Object.keys(PERMISSIONS),
+  },
   moderator: {
     description: 'Moderates posts and chat messages',
     permissions: ['posts:moderate', 'chat:moderate'],
@@ -33,6 +41,18 @@ export const BUILT_IN_ROLES: Readonly<
 };
 
 export const isBuiltIn = (roleName: string): boolean => Object.hasOwn(BUILT_IN_ROLES, roleName);
+
+/**
+ * Whether these grants include something that the operator does not hold. Administrators hold everything; nobody else holds
+ * the administrator role by holding its permissions.
+ */
+export function exceeds(operator: Grants, grants: Grants): boolean {
+  if (operator.roles.includes(ADMINISTRATOR)) return false;
+  return (
+    grants.roles.includes(ADMINISTRATOR) ||
+    grants.permissions.some((permission) => !operator.permissions.includes(permission))
+  );
+}
 
 /** Whether a role or a permission was removed. */
 export function isReduced(before: Grants, after: Grants): boolean {

@@ -9,6 +9,7 @@ import { requireUser } from '../accounts/service';
 import { changesBetween, recordAction } from '../audit/service';
 import { administratorGuard } from './administrator-guard';
 import * as assignments from './assignments-store';
+import { requireAuthority, requireAuthorityOver, requireAuthorityToAssign } from './authority';
 import { type AuthorizationsDeps, publishChanges, replaceRoles } from './authorizations';
 import {
   AdministratorPermissionsRequired,
@@ -45,10 +46,12 @@ export async function readRole(deps: AuthorizationsDeps, id: string): Promise<Ro
   return roleView(role, (await store.findPermissionsOf(deps.database, [id]))(id));
 }
 
+/** @throws ExceedsOwnPermissions @throws RoleNameTaken */
 export async function createRole(deps: AuthorizationsDeps, caller: Caller, input: NewRole): Promise<Role> {
   const { name, permissions = [] } = input;
   const description = normalizeText(input.description ?? '');
   const row = { id: uuidv7(), name, description };
+  requireAuthority(caller, { roles: [], permissions });
   return inTransaction(deps.database, async (transaction) => {
     await rejectDuplicate(store.insertRole(transaction, row));
     await replacePermissions(transaction, row.id, permissions);
@@ -62,7 +65,12 @@ export async function createRole(deps: AuthorizationsDeps, caller: Caller, input
   });
 }
 
-/** Changes the name or description of a role. A new name invalidates the tokens of its holders. @throws RoleBuiltIn */
+/**
+ * Changes the name or description of a role. A new name invalidates the tokens of its holders.
+ *
+ * @throws ExceedsOwnPermissions
+ * @throws RoleBuiltIn
+ */
 export async function changeRole(
   deps: AuthorizationsDeps,
   caller: Caller,
@@ -70,7 +78,7 @@ export async function changeRole(
   change: RoleChange,
 ): Promise<Role> {
   const changed = await inTransaction(deps.database, async (transaction) => {
-    const before = await requireRole(transaction, id);
+    const { role: before, permissions } = await requireRole(transaction, caller, id);
     const after = {
       ...before,
       ...(change.name !== undefined && { name: change.name }),
@@ -89,24 +97,29 @@ export async function changeRole(
         target: { type: 'role', id },
         changes,
       });
-    return roleView(after, (await store.findPermissionsOf(transaction, [id]))(id));
+    return roleView(after, permissions);
   });
   await publishChanges(deps);
   return changed;
 }
 
-/** Replaces the permissions of a role, for all its holders. @throws AdministratorPermissionsRequired */
+/**
+ * Replaces the permissions of a role, for all its holders.
+ *
+ * @throws ExceedsOwnPermissions
+ * @throws AdministratorPermissionsRequired
+ */
 export async function setPermissions(
   deps: AuthorizationsDeps,
   caller: Caller,
   id: string,
   wanted: readonly string[],
 ): Promise<Role> {
+  requireAuthority(caller, { roles: [], permissions: [...wanted] });
   const changed = await inTransaction(deps.database, async (transaction) => {
-    const role = await requireRole(transaction, id);
+    const { role, permissions: before } = await requireRole(transaction, caller, id);
     if (role.name === ADMINISTRATOR && !Object.keys(PERMISSIONS).every((name) => wanted.includes(name)))
       throw new AdministratorPermissionsRequired();
-    const before = (await store.findPermissionsOf(transaction, [id]))(id);
     const after = wanted.toSorted();
     const changes = changesBetween({ permissions: before }, { permissions: after });
     if (changes.length === 0) return roleView(role, after);
@@ -129,6 +142,7 @@ export async function setPermissions(
  * Deletes a role.
  *
  * @param options.force also removes it from its holders
+ * @throws ExceedsOwnPermissions
  * @throws RoleBuiltIn
  * @throws RoleInUse if it has holders, without `force`
  */
@@ -139,14 +153,14 @@ export async function deleteRole(
   { force }: { force: boolean },
 ): Promise<void> {
   await inTransaction(deps.database, async (transaction) => {
-    const { name, description } = await requireRole(transaction, id);
+    const { role, permissions } = await requireRole(transaction, caller, id);
+    const { name, description } = role;
     if (isBuiltIn(name)) throw new RoleBuiltIn();
     const holders = await assignments.countHolders(transaction, id);
     if (holders > 0 && !force)
       throw new RoleInUse({
         detail: `${holders} users hold this role. Set force=true to remove it from them.`,
       });
-    const permissions = (await store.findPermissionsOf(transaction, [id]))(id);
     await assignments.enqueueHolders(transaction, id, { reduced: true, actorId: caller.id });
     await store.deleteRole(transaction, id);
     await recordAction(transaction, {
@@ -167,13 +181,15 @@ export async function readAuthorizations(
   return assignments.findAuthorizations(deps.database, userId);
 }
 
-/** Replaces a user's roles. @throws LastAdministrator */
+/** Replaces a user's roles. @throws ExceedsOwnPermissions @throws LastAdministrator */
 export async function setRoles(
   deps: AuthorizationsDeps,
   caller: Caller,
   userId: string,
   wanted: readonly string[],
 ): Promise<assignments.Authorizations> {
+  await requireAuthorityOver(deps.database, caller, userId);
+  await requireAuthorityToAssign(deps.database, caller, wanted);
   const guard = await administratorGuard(deps.database);
   const authorizations = await inTransaction(deps.database, async (transaction) => {
     await lockUser(transaction, userId);
@@ -196,11 +212,17 @@ export async function setRoles(
   return authorizations;
 }
 
-/** Locks a role's row. @throws RoleNotFound */
-async function requireRole(transaction: Transaction, id: string): Promise<store.RoleRow> {
+/** Locks a role's row. @throws RoleNotFound @throws ExceedsOwnPermissions */
+async function requireRole(
+  transaction: Transaction,
+  caller: Caller,
+  id: string,
+): Promise<{ role: store.RoleRow; permissions: string[] }> {
   const role = await store.lockRole(transaction, id);
   if (role === undefined) throw new RoleNotFound();
-  return role;
+  const permissions = (await store.findPermissionsOf(transaction, [id]))(id);
+  requireAuthority(caller, { roles: [role.name], permissions });
+  return { role, permissions };
 }
 
 async function replacePermissions(

@@ -1,4 +1,4 @@
-import { asc, eq, gt, inArray } from 'drizzle-orm';
+import { asc, eq, gt, inArray, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { permissions, rolePermissions, roles, userRoles } from '../schema';
@@ -73,15 +73,15 @@ export async function insertPermission(transaction: Transaction, permission: Per
   await transaction.insert(permissions).values(permission);
 }
 
-/** Inserts the permissions whose names do not exist. */
-export async function insertMissingPermissions(
+/** Inserts permissions, and updates the descriptions of those that exist. */
+export async function insertBuiltInPermissions(
   database: Database,
   rows: readonly PermissionRow[],
 ): Promise<void> {
   await database
     .insert(permissions)
-    .ignore()
-    .values([...rows]);
+    .values([...rows])
+    .onDuplicateKeyUpdate({ set: { description: sql`values(${permissions.description})` } });
 }
 
 /** The names of the permissions of roles, by role id. */
