@@ -36,6 +36,10 @@ test('a killed Redis restarts on its port with everything it acknowledged', asyn
   expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
 });
 
+test('Redis writes what it acknowledges before it replies, also while the disk is slow', async () => {
+  expect(await probeTcp(redisPort(), 'CONFIG GET appendfsync\r\n')).toContain('\r\nno\r\n');
+});
+
 test('a killed beanstalkd restarts on its port with everything it acknowledged', async () => {
   const inserted = await probeTcp(beanstalkdPort(), 'put 10 0 60 4\r\nrook\r\n');
   expect(inserted).toMatch(/^INSERTED \d+\r\n$/);
