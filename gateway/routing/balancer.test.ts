@@ -234,10 +234,25 @@ describe('an instance with consecutive failures', () => {
     const scene = setUp();
     scene.balancer.update([instance('a'), instance('b'), instance('c')]);
     for (const id of ['a', 'b', 'c']) runAt(scene, id, 10, 'broken');
-    expect(scene.events).toHaveLength(1);
+    expect(scene.balancer.loads().filter(({ ejectedForMs }) => ejectedForMs > 0)).toHaveLength(1);
     scene.balancer.update([instance('a')]);
     expect(scene.balancer.pick(NONE, true)?.instanceId).toBe('a');
   });
+});
+
+test('a live instance that is ejected returns as soon as the others prove to be gone', () => {
+  const scene = setUp();
+  scene.balancer.update([instance('live'), instance('gone')]);
+  const outcomeOf = (id: string, isAvailable: boolean): AttemptResult =>
+    id === 'gone' ? 'unreachable' : isAvailable ? 'answered' : 'unavailable';
+  // The dependencies of the live one are away, and then return.
+  for (const isAvailable of [false, true])
+    for (let request = 0; request < 40; request++) {
+      const attempt = scene.balancer.pick(NONE, true);
+      scene.clock.ms += 100;
+      attempt?.done(outcomeOf(attempt.instanceId, isAvailable), 5);
+    }
+  expect(scene.serve(100, () => 5)).toEqual({ live: 100 });
 });
 
 describe('slow start', () => {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
-import { status } from '@grpc/grpc-js';
+import { connectivityState, status } from '@grpc/grpc-js';
+import { eventually } from '../../tests/support/eventually';
 import type { AddressedInstance } from '../registry/instances';
 import { type Channel, openChannels } from './channels';
 
@@ -59,3 +60,23 @@ test('errors of the application do not eject an instance, and a single instance 
   for (let call = 0; call < 40; call++) alone.end(alone.pick(), status.UNAVAILABLE);
   expect(alone.picked()).toEqual(new Set(['127.0.0.1:1']));
 });
+
+test('an ejected instance is called rather than one that cannot be reached', async () => {
+  const { channels, picked, end } = createScene([closedPort(), 2]);
+  const [dead = '', live = ''] = [...picked()].sort((left) => (left?.endsWith(':2') ? 1 : -1));
+  const unreachable = channels.pick(new Set([live]), true);
+  await eventually(() =>
+    expect(unreachable?.client.getChannel().getConnectivityState(true)).toBe(
+      connectivityState.TRANSIENT_FAILURE,
+    ),
+  );
+  // Its own dependencies are away.
+  for (let call = 0; call < 5; call++) end(channels.pick(new Set([dead]), true), status.UNAVAILABLE);
+  expect(picked()).toEqual(new Set([live]));
+});
+
+function closedPort(): number {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
+  listener.stop(true);
+  return listener.port;
+}

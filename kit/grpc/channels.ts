@@ -80,7 +80,7 @@ export function openChannels(
   return {
     /**
      * Picks the connection for the next attempt: an untried instance first, then the fewest calls in flight, then round
-     * robin; broken connections come last. Undefined when no instance is available.
+     * robin; broken connections come last, after those to ejected instances. Undefined when no instance is available.
      *
      * @param repeatable whether the call can be retried elsewhere: only then may it probe an ejected instance early
      */
@@ -96,7 +96,7 @@ export function openChannels(
         due.outlier.probing = true;
         return due;
       }
-      const eligible = candidates.filter(isEligible);
+      const eligible = preferred(candidates);
       const fresh = eligible.filter(isFresh);
       const start = turn++;
       const rotated = (fresh.length > 0 ? fresh : eligible).map(
@@ -131,11 +131,15 @@ function callable(instances: readonly AddressedInstance[]): string[] {
 
 const addressOf = ({ host, grpc_port: port = 0 }: AddressedInstance) => authorityOf(host, port);
 
-const isEligible = ({ outlier }: Channel) => outlier.ejectedUntilMs === null;
+/** Those that are not ejected, and all of them where these have no connection: an ejected instance may respond. */
+function preferred(candidates: readonly Channel[]): readonly Channel[] {
+  const eligible = candidates.filter(({ outlier }) => outlier.ejectedUntilMs === null);
+  return eligible.every(isBroken) ? candidates : eligible;
+}
+
+const isBroken = ({ client }: Channel) =>
+  client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
 
 /** Calls in flight; a broken connection comes after all others. */
-function loadOf(channel: Channel): number {
-  const broken =
-    channel.client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
-  return channel.inFlight + (broken ? Number.MAX_SAFE_INTEGER / 2 : 0);
-}
+const loadOf = (channel: Channel): number =>
+  channel.inFlight + (isBroken(channel) ? Number.MAX_SAFE_INTEGER / 2 : 0);

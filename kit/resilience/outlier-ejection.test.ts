@@ -37,10 +37,21 @@ describe('an instance is ejected', () => {
     expect(first.ejectedUntilMs).toBe(BASE_MS);
   });
 
-  test('unless half of all are ejected already; a single instance never is', () => {
-    const three = createScene(3);
-    three.failTimes(three.first, 5, 0);
-    expect(three.failTimes(three.second, 50, 0)).toBeNull();
+  test('in the place of the one ejected longest where half of all are ejected already', () => {
+    const { first, second, failTimes } = createScene(2);
+    expect(failTimes(first, 5, 0)).toBe('ejected');
+    expect(failTimes(second, 5, 100)).toBe('ejected');
+    expect(first).toMatchObject({ ejectedUntilMs: null, consecutiveFailures: 0, ejections: 0 });
+    // At most once a second, and without longer and longer ejections.
+    expect(failTimes(first, 50, 200)).toBeNull();
+    for (let nowMs = 1_100; nowMs < 100_000; nowMs += 1_000) {
+      const failing = first.ejectedUntilMs === null ? first : second;
+      failTimes(failing, 5, nowMs);
+      expect(failing.ejectedUntilMs).toBe(nowMs + BASE_MS);
+    }
+  });
+
+  test('unless it is the only one', () => {
     const one = createScene(1);
     expect(one.failTimes(one.first, 50, 0)).toBeNull();
   });

@@ -5,6 +5,8 @@ const BASE_MS = 30_000;
 const MAX_EJECTION_MS = 300_000;
 /** The rest must be able to carry the load, and a failure of all instances must not leave none to call. */
 const MAX_EJECTED_SHARE = 0.5;
+/** Bounds how often instances change places while all of them fail. */
+const EXCHANGE_MS = 1_000;
 
 /** The outlier state of an instance. Only an `OutlierEjection` changes it, apart from `probing`. */
 export interface OutlierState {
@@ -60,7 +62,9 @@ export const ejectionsNow = (
 /**
  * Outlier ejection as in Envoy: five consecutive failures eject an instance for 30 s times the number of its ejections
  * (300 s at most), but never more than half of all instances; a single instance is never ejected. Afterwards it is probed
- * by one request at a time until one succeeds.
+ * by one request at a time until one succeeds. Where no further one may be ejected, an instance that fails takes the
+ * place of the one ejected longest, once a second: otherwise a live instance, ejected for a failure of its own
+ * dependencies, would leave all requests to one that is gone.
  *
  * The caller decides what a failure is: an instance that is unreachable, times out, resets the connection, or responds
  * with 502, 503 or 504. A plain 500 is not: it is the application's response to one request, which every instance would
@@ -68,9 +72,11 @@ export const ejectionsNow = (
  */
 export function createOutlierEjection(): OutlierEjection {
   let members: ReadonlySet<OutlierState> = new Set();
+  let exchangedAtMs = Number.NEGATIVE_INFINITY;
 
   const ejected = () => [...members].filter(({ ejectedUntilMs }) => ejectedUntilMs !== null);
   const maxEjected = () => Math.floor(members.size * MAX_EJECTED_SHARE);
+  const longestFirst = () => ejected().sort((left, right) => untilOf(left) - untilOf(right));
 
   function eject(state: OutlierState, nowMs: number): OutlierChange {
     state.ejections = ejectionsNow(state, nowMs) + 1;
@@ -87,12 +93,22 @@ export function createOutlierEjection(): OutlierEjection {
     return 'returned';
   }
 
+  /** @returns whether another instance may be ejected now */
+  function makeRoom(nowMs: number): boolean {
+    const [longest] = longestFirst();
+    if (longest === undefined || nowMs - exchangedAtMs < EXCHANGE_MS) return false;
+    exchangedAtMs = nowMs;
+    restore(longest, nowMs);
+    // Its ejection was cut short: it does not count.
+    longest.ejections--;
+    return true;
+  }
+
   return {
     setMembers(next) {
       members = new Set(next);
-      const longestFirst = ejected().sort((left, right) => untilOf(left) - untilOf(right));
-      for (const state of longestFirst.slice(0, Math.max(0, longestFirst.length - maxEjected())))
-        restore(state, untilOf(state));
+      const tooMany = Math.max(0, ejected().length - maxEjected());
+      for (const state of longestFirst().slice(0, tooMany)) restore(state, untilOf(state));
     },
     succeeded(state, wasProbe, nowMs) {
       state.consecutiveFailures = 0;
@@ -102,7 +118,7 @@ export function createOutlierEjection(): OutlierEjection {
       if (state.ejectedUntilMs !== null) return wasProbe ? eject(state, nowMs) : null;
       state.consecutiveFailures++;
       const isOutlier = state.consecutiveFailures >= CONSECUTIVE_FAILURES && members.has(state);
-      return isOutlier && ejected().length < maxEjected() ? eject(state, nowMs) : null;
+      return isOutlier && (ejected().length < maxEjected() || makeRoom(nowMs)) ? eject(state, nowMs) : null;
     },
   };
 }
