@@ -3,8 +3,8 @@ import { AggregateVersion, defineEvent, Uuid } from '#contracts/messages';
 
 /**
  * Credentials sent from users to auth, on a routing key that only auth is bound to. `sealed` is a compact JWE (RFC 7516) of
- * the argon2id hash, which neither the broker nor other consumers can read. Written to the outbox with `erasePayload`, so
- * that it is erased there once it has been delivered.
+ * the argon2id hash, which neither the broker nor other consumers can read. The outbox
+ * keeps no copy of what it has delivered.
  */
 export const AuthCredentialsSet = defineEvent({
   name: 'auth.credentials-set',

@@ -6,7 +6,7 @@ const digest = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () =
 
 /**
  * Idempotency keys with their stored responses. A service's schema exports it. Keys and request bodies are stored as hashes
- * only.
+ * only, and responses so that only the key opens them.
  */
 export const idempotencyKeys = mysqlTable(
   'idempotency_keys',

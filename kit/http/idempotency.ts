@@ -15,6 +15,7 @@ import {
 } from '../mysql/database';
 import { idempotencyKeys } from './idempotency-table';
 import type { ResponseSet } from './responses';
+import { openResponse, responseKey, sealResponse } from './sealed-response';
 
 export const IdempotencyKeyInvalid = defineProblem('idempotency.invalid-key', 400, 'Invalid Idempotency-Key');
 export const IdempotencyKeyMissing = defineProblem(
@@ -108,7 +109,8 @@ export const requiredRequestKey = (request: Request, route: string): RequestKey 
 /**
  * Processes a request once per key. The key's row is inserted first, in the transaction of the effect, so that a
  * concurrent repeat waits on the row; effect and response are committed together. Errors are not stored: a rejected request
- * can be corrected and sent again under the same key.
+ * can be corrected and sent again under the same key. What is stored can be read with the client's key alone, which is not
+ * stored: it tells nobody else what somebody wrote, who may have deleted it since.
  *
  * @param prepare runs outside of the transaction and returns the effect, which makes the change in the transaction and
  *   returns the response. The effect may run again after a deadlock. Neither runs for a repeat.
@@ -123,14 +125,17 @@ export async function idempotent<Body>(
 ): Promise<StoredResponse<Body>> {
   const { key } = request;
   if (key === null) return inTransaction(database, await prepare());
-  const id = sha256(JSON.stringify([request.caller, request.method, request.route, key]));
+  const identity = JSON.stringify([request.caller, request.method, request.route, key]);
+  const id = sha256(identity);
+  const sealingKey = responseKey(identity);
   const bodyHash = sha256(canonicalize(request.body) ?? 'null');
-  const stored = await findStored<Body>(database, id, bodyHash);
+  const find = (executor: Executor) => findStored<Body>(executor, { id, bodyHash, sealingKey });
+  const stored = await find(database);
   if (stored !== undefined) return stored;
   const effect = await prepare();
   return inTransaction(database, async (transaction) => {
     if (!(await claim(transaction, id, bodyHash))) {
-      const earlier = await findStored<Body>(transaction, id, bodyHash);
+      const earlier = await find(transaction);
       if (earlier !== undefined) return earlier;
       // The row has just expired: the next attempt is a new request.
       throw new IdempotencyInFlight({ headers: RETRY_SOON });
@@ -138,7 +143,11 @@ export async function idempotent<Body>(
     const response = await effect(transaction);
     await transaction
       .update(idempotencyKeys)
-      .set({ status: response.status, headers: { ...response.headers }, body: JSON.stringify(response.body) })
+      .set({
+        status: response.status,
+        headers: { ...response.headers },
+        body: sealResponse(sealingKey, JSON.stringify(response.body)),
+      })
       .where(eq(idempotencyKeys.id, id));
     return response;
   });
@@ -187,8 +196,7 @@ async function claim(transaction: Transaction, id: Buffer, bodyHash: Buffer): Pr
 
 async function findStored<Body>(
   executor: Executor,
-  id: Buffer,
-  bodyHash: Buffer,
+  { id, bodyHash, sealingKey }: { id: Buffer; bodyHash: Buffer; sealingKey: Buffer },
 ): Promise<StoredResponse<Body> | undefined> {
   const [row] = await executor.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id));
   if (row === undefined || row.status === null || row.body === null) return undefined;
@@ -196,7 +204,7 @@ async function findStored<Body>(
   return {
     status: row.status,
     headers: { ...row.headers, [REPLAYED]: 'true' },
-    body: JSON.parse(row.body),
+    body: JSON.parse(openResponse(sealingKey, row.body)),
   };
 }
 

@@ -90,7 +90,7 @@ async function postpone(
     );
 }
 
-/** Marks rows that the broker has confirmed, and erases their payload where required. */
+/** Marks rows that the broker has confirmed, and erases their payloads: a copy of what people wrote must not outlive them. */
 export async function markSent(transaction: Transaction, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return;
   await transaction
@@ -99,7 +99,7 @@ export async function markSent(transaction: Transaction, ids: readonly number[])
       sentAt: DATABASE_NOW,
       attempts: sql`${outbox.attempts} + 1`,
       lastError: null,
-      payload: sql`if(${outbox.erasePayload}, '', ${outbox.payload})`,
+      payload: '',
     })
     .where(inArray(outbox.id, [...ids]));
 }

@@ -26,7 +26,7 @@ const UNAVAILABLE_MS = 100;
  * not respond (5 s for each confirmation) the locks are held for 7.5 s at most.
  */
 const SENDING_MS = 2_500;
-/** Long enough to inspect what was sent yesterday. */
+/** Long enough to inspect what was sent yesterday; its content is gone. */
 const RETAIN_HOURS = 24;
 const TRIM_EVERY_MS = 10 * 60_000;
 /** When another relay holds the rows that come first, or the broker rejects them. */

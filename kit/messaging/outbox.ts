@@ -10,7 +10,6 @@ export interface OutboxEntry {
   readonly messageId: string;
   readonly name: string;
   readonly payload: string;
-  readonly erasePayload: boolean;
   readonly headers: OutboxRouting;
   readonly aggregate: Aggregate;
 }
@@ -27,13 +26,12 @@ export interface Aggregate {
  *
  * @param options.actor the id of the user who causes it; null for the system
  * @param options.delaySeconds jobs only: how long beanstalkd delays the job, from now
- * @param options.erasePayload whether the payload is erased once the broker has confirmed it
  * @throws InvalidMessage when `data` does not match its schema, or the message is too large for the brokers
  */
 export function outboxEntry<Definition extends MessageDefinition>(
   definition: Definition,
   data: Static<Definition['data']>,
-  options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number; erasePayload?: boolean },
+  options: { aggregate: Aggregate; actor: string | null; delaySeconds?: number },
 ): OutboxEntry {
   const { trace, publishing } = startPublishingSpan();
   const message = envelope(definition, data, { ...trace, actor: options.actor });
@@ -45,7 +43,6 @@ export function outboxEntry<Definition extends MessageDefinition>(
     messageId: message.id,
     name: definition.name,
     payload,
-    erasePayload: options.erasePayload ?? false,
     headers: {
       ...routingOf(definition, options.delaySeconds),
       ...(publishing && { publishing }),
@@ -66,6 +63,8 @@ export async function writeOutbox(transaction: Transaction, entries: readonly Ou
   await transaction.insert(outbox).values(
     entries.map(({ aggregate, ...entry }) => ({
       ...entry,
+      // For a relay of the version before, which erased only what it was told to.
+      erasePayload: true,
       aggregateType: aggregate.type,
       aggregateId: aggregate.id,
       aggregateVersion: aggregate.version,

@@ -35,8 +35,9 @@ export const outbox = mysqlTable(
     aggregateVersion: bigint('aggregate_version', { mode: 'number', unsigned: true }).notNull(),
     destination: mysqlEnum('destination', ['rabbitmq', 'beanstalkd']).notNull(),
     name: varchar('name', { length: 128 }).notNull(),
-    /** The message exactly as it is sent; empty once sent where it has to be erased. */
+    /** The message exactly as it is sent; empty once it is sent. */
     payload: mediumtext('payload').notNull(),
+    /** For relays of earlier versions. */
     erasePayload: boolean('erase_payload').notNull(),
     headers: json<OutboxRouting>('headers').notNull(),
     createdAt: moment('created_at').notNull(),

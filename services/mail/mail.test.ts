@@ -52,7 +52,6 @@ describe('queueing a mail', () => {
       .where(eq(outbox.aggregateId, String(queued.body.id)));
     expect(rows).toHaveLength(1);
     const [row] = rows;
-    expect(row?.erasePayload).toBe(true);
     const message = parseEnvelope([MailRequested], Buffer.from(row?.payload ?? ''));
     expect(message.data).toMatchObject({ event_id: eventId, content: { template: 'notification' } });
   });

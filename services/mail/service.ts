@@ -45,7 +45,7 @@ export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
       MailRequested,
       { ...input, event_id: eventId },
       // The content may hold secrets, and is not needed here once it is published.
-      { aggregate: { type: 'mail', id, version: 1 }, actor: null, erasePayload: true },
+      { aggregate: { type: 'mail', id, version: 1 }, actor: null },
     );
     await writeOutbox(transaction, [entry]);
     return mail;

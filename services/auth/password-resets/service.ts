@@ -37,7 +37,7 @@ async function mailLink(deps: AuthDeps, key: string): Promise<void> {
   const mail = outboxEntry(
     MailRequested,
     { to: { address: email }, content: { template: 'password-reset', values } },
-    { aggregate: { type: 'password-reset', id: userId, version: 1 }, actor: null, erasePayload: true },
+    { aggregate: { type: 'password-reset', id: userId, version: 1 }, actor: null },
   );
   await inTransaction(deps.database, async (transaction) => {
     // The user may have been erased, or may have changed the address, since the lookup.

@@ -25,14 +25,14 @@ export const credentialsSet = (user: UserRow, password: PreparedPassword, actor:
       version: user.version,
       sealed: password.sealed,
     },
-    { aggregate: aggregateOf(user), actor, erasePayload: true },
+    { aggregate: aggregateOf(user), actor },
   );
 
 export const emailSet = (user: UserRow, actor: string): OutboxEntry =>
   outboxEntry(
     AuthEmailSet,
     { user_id: user.id, email: user.email, version: user.version },
-    { aggregate: aggregateOf(user), actor, erasePayload: true },
+    { aggregate: aggregateOf(user), actor },
   );
 
 const aggregateOf = ({ id, version }: Pick<UserRow, 'id' | 'version'>) => ({ type: 'user', id, version });

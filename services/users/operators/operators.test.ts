@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { uuidv7 } from '#kit/core/ids';
-import { outbox } from '#kit/messaging/tables';
 import { withTrace } from '#kit/tracing/context';
 import { startPeople } from '../../../tests/support/people';
 import { auditLog, auditPersonalValues } from '../schema';
@@ -210,11 +209,4 @@ describe('the audit log', () => {
     await expect(database.delete(auditLog).execute()).rejects.toThrow();
     expect(await database.$count(auditLog)).toBeGreaterThan(0);
   });
-});
-
-test('outbox payloads with email addresses and passwords are marked for erasure after delivery', async () => {
-  const rows = await database.select().from(outbox);
-  const secrets = rows.filter((row) => row.name.startsWith('auth.'));
-  expect(secrets.length).toBeGreaterThan(0);
-  expect(secrets.every((row) => row.erasePayload)).toBe(true);
 });
