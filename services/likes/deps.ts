@@ -1,8 +1,8 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
 import type { Redis } from '#kit/redis/client';
-import type { FindOriginals } from './original-posts';
 import type { CheckPost } from './post-check';
+import type { FindVisiblePosts } from './visible-posts';
 
 export interface LikesStorage {
   readonly redis: Redis;
@@ -21,8 +21,8 @@ export interface LikesDeps {
   readonly findPerson: (username: string) => Promise<string>;
   /** Looks a post up for the person who likes it. */
   readonly checkPost: CheckPost;
-  /** Finds what plain reposts stand for. */
-  readonly findOriginals: FindOriginals;
+  /** Decides whether a viewer is shown a post, and finds what plain reposts stand for. */
+  readonly findVisiblePosts: FindVisiblePosts;
   /** How long likes of an author's posts are collected before the first digest mail. */
   readonly digestSeconds: number;
   readonly now: () => number;

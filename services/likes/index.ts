@@ -39,7 +39,7 @@ export const likes = (deps: LikesDeps) =>
       public: true,
       query: model.PopularQuery,
       response: model.PostLikesList,
-      ...describe('List the most liked posts', 'Likes'),
+      ...describe('List the most liked posts that everybody may see', 'Likes'),
     })
     .post(
       '/likes/:post_id',
@@ -67,13 +67,13 @@ export const likes = (deps: LikesDeps) =>
     })
     .get(
       '/users/:username/likes',
-      async ({ params, query, request, set }) =>
-        paged(set, request, await service.listLikes(deps, params.username, query)),
+      async ({ caller, params, query, request, set }) =>
+        paged(set, request, await service.listLikes(deps, caller, params.username, query)),
       {
-        public: true,
+        optionalUser: true,
         params: Type.Object({ username: Type.String({ maxLength: 30 }) }),
         query: PageQuery,
         response: model.LikePage,
-        ...describe('List the posts a user likes, newest like first', 'Likes'),
+        ...describe('List the posts a user likes and I may see, newest like first', 'Likes'),
       },
     );

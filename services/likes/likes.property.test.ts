@@ -112,7 +112,7 @@ async function expectAgreement(storage: LikesStorage, model: Model, nowMs: numbe
 }
 
 async function readScores({ redis, prefix }: LikesStorage, ranking: Ranking, nowMs: number) {
-  await store.readPopular({ redis, prefix }, { ranking, limit: 100, nowMs });
+  await store.readPopular({ redis, prefix }, { ranking, skip: 0, limit: 100, nowMs });
   const ranked = await redis.zRangeWithScores(`${prefix}:popular:${ranking}`, 0, -1);
   return Object.fromEntries(ranked.map(({ value, score }) => [value, score]));
 }

@@ -51,7 +51,7 @@ function makeService(storage = { redis, prefix: uniqueName('likes') }) {
     outbox,
     findPerson,
     checkPost: async (postId: string) => postId,
-    findOriginals: async () => new Map(),
+    findVisiblePosts: async (ids: readonly string[]) => new Map(ids.map((id) => [id, id])),
     digestSeconds: 10,
     now,
     tokens: tokens.verifier,

@@ -8,13 +8,13 @@ import { serveService, startService } from '#kit/service';
 import { likes } from '.';
 import type { LikesDeps } from './deps';
 import { likesGrpc } from './grpc';
-import { createOriginalsLookup } from './original-posts';
 import { createPersonLookup } from './people';
 import { likesPortability } from './portability';
 import { createPostCheck } from './post-check';
 import { relayRedisOutbox } from './redis-outbox';
 import { KEY_PREFIX } from './store';
 import { subscribe } from './subscriptions';
+import { createVisiblePostLookup } from './visible-posts';
 
 const env = readEnv({
   ...serviceFields(8004),
@@ -39,7 +39,7 @@ const deps: LikesDeps = {
   outbox: relayRedisOutbox(runtime, storage, { beanstalkd, rabbit }),
   findPerson: createPersonLookup(grpcClient('users', UsersServiceDefinition), Date.now),
   checkPost: createPostCheck(runtime, timelines),
-  findOriginals: createOriginalsLookup(runtime, timelines),
+  findVisiblePosts: createVisiblePostLookup(runtime, timelines),
   digestSeconds: env.LIKES_DIGEST_SECONDS,
   now: Date.now,
   tokens,

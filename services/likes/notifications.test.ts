@@ -28,7 +28,7 @@ const makeDeps = (): LikesDeps => ({
   tokens: tokens.verifier,
   findPerson: async () => author,
   checkPost: async (postId) => postId,
-  findOriginals: async () => new Map(),
+  findVisiblePosts: async (ids: readonly string[]) => new Map(ids.map((id) => [id, id])),
   digestSeconds: 10,
   now: Date.now,
 });

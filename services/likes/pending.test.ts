@@ -11,9 +11,9 @@ import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
 import { likesGrpc } from './grpc';
 import { acceptLike } from './notifications';
-import { createOriginalsLookup } from './original-posts';
 import { createPostCheck } from './post-check';
 import { withdrawLike } from './service';
+import { createVisiblePostLookup } from './visible-posts';
 
 const runtime = testRuntime('likes-pending');
 const tokens = await testTokens();
@@ -44,7 +44,7 @@ const deps = {
   outbox: { wake() {} },
   findPerson: async (username: string) => idsByUsername.get(username) ?? '',
   checkPost: createPostCheck(runtime, timelines),
-  findOriginals: createOriginalsLookup(runtime, timelines),
+  findVisiblePosts: createVisiblePostLookup(runtime, timelines),
   digestSeconds: 10,
   now: Date.now,
   tokens: tokens.verifier,

@@ -53,7 +53,7 @@ test('likes and their order are the same after an export and an import; hidden p
   expect(await readCounts(after.storage, seen.slice(0, 1), userId)).toEqual([
     { postId: seen[0] ?? '', count: 1, likedByViewer: true },
   ]);
-  const day = { ranking: 'day', limit: 200, nowMs } as const;
+  const day = { skip: 0, ranking: 'day', limit: 200, nowMs } as const;
   expect(new Set(await readPopular(after.storage, day))).toEqual(
     new Set((await readPopular(before.storage, day)).filter(({ postId }) => postId !== unseen)),
   );

@@ -65,13 +65,19 @@ export async function readCounts(
   }));
 }
 
+/** The posts of a ranking after the first `skip`. */
 export async function readPopular(
   storage: LikesStorage,
-  request: { ranking: Ranking; limit: number; nowMs: number },
+  request: { ranking: Ranking; skip: number; limit: number; nowMs: number },
 ): Promise<{ postId: string; count: number }[]> {
-  const { ranking, nowMs, limit } = request;
-  const reply = await runScript(storage, scripts.READ_POPULAR, ranking, nowMs, limit);
+  const { ranking, nowMs, skip, limit } = request;
+  const reply = await runScript(storage, scripts.READ_POPULAR, ranking, nowMs, skip, limit);
   return pairsOf(reply).map(([postId, count]) => ({ postId, count: Number(count) }));
+}
+
+export interface DatedLike {
+  readonly postId: string;
+  readonly likedAtMs: number;
 }
 
 /**
@@ -82,7 +88,7 @@ export async function readPopular(
 export async function listLikesOf(
   { redis, prefix }: LikesStorage,
   request: { userId: string; beforeMs: number | null; limit: number },
-): Promise<{ postId: string; likedAtMs: number }[]> {
+): Promise<DatedLike[]> {
   const { userId, beforeMs, limit } = request;
   const before = beforeMs === null ? '+inf' : `(${beforeMs}`;
   const page = { BY: 'SCORE', REV: true, LIMIT: { offset: 0, count: limit } } as const;
@@ -94,7 +100,7 @@ export async function listLikesOf(
 export async function exportLikesOf(
   { redis, prefix }: LikesStorage,
   request: { userId: string; afterMs: number | null; limit: number },
-): Promise<{ postId: string; likedAtMs: number }[]> {
+): Promise<DatedLike[]> {
   const { userId, afterMs, limit } = request;
   const after = afterMs === null ? '-inf' : `(${afterMs}`;
   const page = { BY: 'SCORE', LIMIT: { offset: 0, count: limit } } as const;

@@ -79,13 +79,13 @@ end
 return reply
 `);
 
-/** `ranking, now, limit`: returns posts with their likes, highest score first. */
+/** `ranking, now, skip, limit`: returns posts with their likes, highest score first. */
 export const READ_POPULAR = script(`
 for _, window in ipairs(windows) do
   if window.name == ARGV[2] then advance(window, tonumber(ARGV[3])) end
 end
 local reply = {}
-for _, post in ipairs(redis.call('ZRANGE', key('popular', ARGV[2]), 0, ARGV[4] - 1, 'REV')) do
+for _, post in ipairs(redis.call('ZRANGE', key('popular', ARGV[2]), ARGV[4], ARGV[4] + ARGV[5] - 1, 'REV')) do
   reply[#reply + 1] = post
   reply[#reply + 1] = total(post)
 end
