@@ -1,3 +1,4 @@
+import { withoutTrailingSlashes } from '#kit/config/urls';
 import { backOffMs, sleep } from '#kit/core/back-off';
 
 export const DEFAULT_GATEWAY_URL = 'http://127.0.0.1:8080';
@@ -60,7 +61,7 @@ export interface NewPerson {
 }
 
 export function openApi(url: string): Api {
-  const base = url.replace(/\/+$/, '');
+  const base = withoutTrailingSlashes(url);
   return {
     url: base,
     async call(method, path, call = {}) {

@@ -33,8 +33,10 @@ async function compile(filePath: string): Promise<string> {
   });
   return `${html
     .trim()
-    .replaceAll(/[ \t]+$/gm, '')
-    .replaceAll(/\n{2,}/g, '\n')}\n`;
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .join('\n')}\n`;
 }
 
 if (import.meta.main)

@@ -41,7 +41,13 @@ async function main(): Promise<number> {
   // Bun reports the inputs of a bundle relative to the working directory.
   process.chdir(ROOT);
   const folders = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'))
-    .flatMap(({ command }) => /\b(\S+)\/main\.ts\b/.exec(command)?.[1] ?? [])
+    .flatMap(
+      ({ command }) =>
+        command
+          .split(' ')
+          .find((word) => word.endsWith('/main.ts'))
+          ?.slice(0, -'/main.ts'.length) ?? [],
+    )
     .filter((folder) => folder !== 'infra')
     // Runs ahead of a roll-out; no process of the Procfile.
     .concat('migrate');

@@ -1,3 +1,4 @@
+import { withoutTrailingSlashes } from '#kit/config/urls';
 import { readState } from '../infra/state';
 import { type Api, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
 import { demoPassword } from './demo/people';
@@ -207,7 +208,7 @@ async function receiveMail(
   matches: (mail: unknown) => boolean,
 ): Promise<void> {
   const address = `${receiver.username}@example.com`;
-  const url = `${inbox.replace(/\/+$/, '')}/email`;
+  const url = `${withoutTrailingSlashes(inbox)}/email`;
   let subject: string | undefined;
   await waitFor(`Mail to ${address} at ${url}`, MAIL_WAIT_MS, async () => {
     const mails: unknown = await (await fetch(url, { signal: AbortSignal.timeout(WAIT_MS) })).json();

@@ -54,12 +54,15 @@ export function nameError(root: string, name: string): string | undefined {
   if (existsSync(join(root, 'services', name))) return `The service ${name} already exists`;
   const processes = parseProcfile(readFileSync(join(root, 'Procfile'), 'utf8'));
   if (processes.some((process) => process.name === name)) return `The Procfile already has a process ${name}`;
-  const claims = new RegExp(`['"\`]/${name}['"\`/]`);
+  const claims = ['"', "'", '`'].flatMap((quote) => [`${quote}/${name}${quote}`, `${quote}/${name}/`]);
   const owner = globSync('services/*/{index,**/*routes}.ts', { cwd: root }).find((file) =>
-    claims.test(readFileSync(join(root, file), 'utf8')),
+    includesAny(readFileSync(join(root, file), 'utf8'), claims),
   );
   return owner === undefined ? undefined : `The path /${name} is already routed by ${owner}`;
 }
+
+const includesAny = (text: string, parts: readonly string[]): boolean =>
+  parts.some((part) => text.includes(part));
 
 /** The first free range of 100 ports; every service has one. */
 function freePort(procfile: string): number {

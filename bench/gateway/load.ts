@@ -43,7 +43,7 @@ export async function measure(url: string, pid: number, load: Load): Promise<Mea
   if (code !== 0) throw new Error(`wrk failed: ${errors}`);
   if (output.includes('Non-2xx') || output.includes('Socket errors'))
     throw new Error(`Some requests failed:\n${output}`);
-  const requests = Number(field(output, /(\d+) requests in/));
+  const requests = Number(field(output, /\b(\d+) requests in/));
   return {
     cpuMicroseconds: ((cpuTicks(pid) - cpuBefore) * MICROSECONDS_PER_TICK) / requests,
     requestsPerSecond: Number(field(output, /Requests\/sec:\s+([\d.]+)/)),

@@ -138,7 +138,12 @@ function joinedPrefixes(list: string | undefined): string {
 }
 
 /** Segments of unreserved characters (RFC 3986, 2.3), none of them only of dots: it becomes part of Location fields. */
-const isPlainPath = (text: string) => /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/.test(text);
+const isPlainPath = (text: string) =>
+  text.startsWith('/') &&
+  text
+    .slice(1)
+    .split('/')
+    .every((segment) => /^[A-Za-z0-9._~-]+$/.test(segment) && !/^\.+$/.test(segment));
 
 const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim();
 

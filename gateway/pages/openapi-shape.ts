@@ -5,16 +5,17 @@ import { type ObjectOptions, type TSchema, Type } from '@sinclair/typebox';
  * interpreted, not compiled: the compiler of a full validator takes a second in which the gateway would forward nothing.
  */
 
-const NAME = '^[A-Za-z0-9._-]+$';
-const STATUS = '^([1-5][0-9][0-9]|[1-5]XX|default)$';
-const PATH = '^/';
+const NAME = Type.String({ pattern: '^[A-Za-z0-9._-]+$' });
+const STATUS = Type.String({ pattern: '^([1-5][0-9][0-9]|[1-5]XX|default)$' });
+const PATH = Type.String({ pattern: '^/' });
 const STYLE = Type.String();
 
 const closed = (properties: Record<string, TSchema>) =>
   Type.Object(properties, { additionalProperties: false });
 const optional = Type.Optional;
-const mapOf = (value: TSchema, pattern = '^', options: ObjectOptions = {}) =>
-  Type.Record(Type.String({ pattern }), value, { additionalProperties: false, ...options });
+const ANY_NAME = Type.String({ pattern: '^' });
+const mapOf = (value: TSchema, name = ANY_NAME, options: ObjectOptions = {}) =>
+  Type.Record(name, value, { additionalProperties: false, ...options });
 
 const Reference = Type.Object({ $ref: Type.String() });
 const orReference = (shape: TSchema) => Type.Union([Reference, shape]);
@@ -76,7 +77,7 @@ const MediaType = closed({
 const Content = mapOf(MediaType);
 /** A value with its schema, or with content of one media type. */
 const asSchemaOrContent = (properties: Record<string, TSchema>) =>
-  [{ schema: Schema }, { content: mapOf(MediaType, '^', { minProperties: 1, maxProperties: 1 }) }].map(
+  [{ schema: Schema }, { content: mapOf(MediaType, ANY_NAME, { minProperties: 1, maxProperties: 1 }) }].map(
     (form) => closed({ ...described, ...properties, ...form }),
   );
 const Header = Type.Union([Reference, ...asSchemaOrContent({})]);

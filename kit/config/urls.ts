@@ -29,8 +29,16 @@ export function urls(fallback: string): Field<string[]> {
   };
 }
 
+/** A base URL as paths are appended to it. */
+export function withoutTrailingSlashes(base: string): string {
+  let end = base.length;
+  while (base[end - 1] === '/') end--;
+  return base.slice(0, end);
+}
+
 /**
- * The base URL that clients use, for links and documents. It has no query, and production must set it.
+ * The base URL that clients use, for links and documents. It has no query and no slash at its end, and production must set
+ * it.
  *
  * @param fallback in development
  */
@@ -41,7 +49,7 @@ export function publicUrl<Fallback extends string | undefined>(fallback: Fallbac
       if (typeof valid !== 'string') return valid;
       const { search, hash, username, password } = new URL(value);
       return search + hash + username + password === ''
-        ? valid
+        ? withoutTrailingSlashes(valid)
         : { problem: 'must be a URL without credentials, query and fragment' };
     },
     fallback,

@@ -32,10 +32,17 @@ export const errorMessage = (failure: Error): string =>
     ? `Failed query: ${failure.query}`
     : withoutQueryValues(failure.message);
 
+/** What the server writes around the value: the text between the first and the last, since the value may hold them too. */
+const DUPLICATE = "Duplicate entry '";
+const OF_KEY = "' for key";
+
 /** drizzle appends the values to the message of a failed query; the server quotes the value of a duplicate key. */
 function withoutQueryValues(text: string): string {
-  const query = text.includes('Failed query: ') ? text.replace(/\nparams: [\s\S]*$/, '') : text;
-  return query.replace(/Duplicate entry '[\s\S]*' for key/, 'Duplicate entry for key');
+  const query = text.includes('Failed query: ') ? (text.split('\nparams: ', 1)[0] ?? '') : text;
+  const start = query.indexOf(DUPLICATE);
+  const end = query.lastIndexOf(OF_KEY);
+  if (start === -1 || end < start + DUPLICATE.length) return query;
+  return `${query.slice(0, start)}Duplicate entry for key${query.slice(end + OF_KEY.length)}`;
 }
 
 /** The stack without the message it starts with. */

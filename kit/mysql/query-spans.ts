@@ -58,7 +58,7 @@ function statementOf(query: unknown): string {
   return isOptions && typeof query.sql === 'string' ? query.sql : '';
 }
 
-const OPERATION = /^\s*\(?\s*([a-z]+)/i;
+const OPERATION = /^[\s(]*([a-z]+)/i;
 const TABLE = /\b(?:from|into|update)\s+`?([\w$]+)/i;
 
 /** Operation and table: `insert posts`. */

@@ -5,14 +5,10 @@
 const UNSPACED =
   '[\\p{scx=Han}\\p{scx=Hiragana}\\p{scx=Katakana}\\p{scx=Hangul}\\p{scx=Thai}\\p{scx=Lao}\\p{scx=Khmer}\\p{scx=Myanmar}]';
 const LETTER = '[\\p{L}\\p{N}\\p{M}]';
-const RUN = new RegExp(
-  [
-    `(?<unspaced>(?:(?=${UNSPACED})${LETTER})+)`,
-    `(?<word>(?:(?!${UNSPACED})${LETTER})+)`,
-    String.raw`(?<emoji>\p{Regional_Indicator}{2}|\p{Extended_Pictographic})`,
-  ].join('|'),
-  'gu',
-);
+const UNSPACED_RUN = `(?<unspaced>(?:(?=${UNSPACED})${LETTER})+)`;
+const WORD = `(?<word>(?:(?!${UNSPACED})${LETTER})+)`;
+const EMOJI = String.raw`(?<emoji>\p{Regional_Indicator}{2}|\p{Extended_Pictographic})`;
+const RUN = new RegExp(`${UNSPACED_RUN}|${WORD}|${EMOJI}`, 'gu');
 /** Joiners, variation selectors and the like change how a character looks, not which it is. */
 const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
 /** Accents are folded where they are commonly left out in typing; elsewhere marks are letters. */

@@ -1,5 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { Counter, type Registry } from 'prom-client';
+import { withoutTrailingSlashes } from '../config/urls';
 import type { Logger } from '../core/log';
 import { withTimeout } from '../core/runtime';
 import type { FinishedSpan, SpanRecorder } from '../core/span';
@@ -97,7 +98,7 @@ export async function exportSpans(
 }
 
 /** OpenTelemetry Protocol Exporter, "Endpoint URLs for OTLP/HTTP": the path of the signal is appended to the base URL. */
-const tracesUrl = (endpoint: string): string => `${endpoint.replace(/\/+$/, '')}/v1/traces`;
+const tracesUrl = (endpoint: string): string => `${withoutTrailingSlashes(endpoint)}/v1/traces`;
 
 async function samplerOf(env: TraceEnvironment): Promise<SpanRecorder['shouldSample']> {
   if (env.OTEL_TRACES_SAMPLER === 'parentbased_always_on') return () => true;

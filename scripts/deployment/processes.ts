@@ -44,12 +44,13 @@ const GROUPS: Readonly<Record<string, unknown>> = { ...shared, gatewayFields, re
  * @throws for a group that is not known here
  */
 function variablesIn(source: string): string[] {
-  const [, read = ''] = /readEnv\((\{[\s\S]*?\}|\w+)\);/.exec(source) ?? [];
+  const [, afterCall = ''] = source.split('readEnv(');
+  const [read = ''] = afterCall.split(');');
   const groups = [...read.matchAll(/(?:\.\.\.|^)(\w+)(?:\(\d+\))?/g)].map(([, name = '']) => fieldsOf(name));
   const grouped = groups.flatMap((fields) =>
     Object.entries(fields).flatMap(([name, { completed }]) => [name, ...(completed?.by ?? [])]),
   );
-  const own = [...read.matchAll(/^\s*([A-Z][A-Z0-9_]*):/gm)].map(([, name = '']) => name);
+  const own = [...read.matchAll(/^[ \t]*([A-Z][A-Z0-9_]*):/gm)].map(([, name = '']) => name);
   return [...new Set([...grouped, ...own])].filter((name) => !NOT_SETTINGS.has(name)).sort();
 }
 

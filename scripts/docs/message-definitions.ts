@@ -30,9 +30,10 @@ const isDefinition = (value: unknown): value is MessageDefinition =>
   (value.kind === 'event' || value.kind === 'job');
 
 function commentAbove(source: string, name: string): string {
-  const comment =
-    new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s*export const ${name}\\b`).exec(source)?.[1] ?? '';
-  return comment
+  const before = source.slice(0, Math.max(source.indexOf(`export const ${name} `), 0)).trimEnd();
+  if (!before.endsWith('*/')) return '';
+  return before
+    .slice(before.lastIndexOf('/**') + 3, -2)
     .split('\n')
     .map((line) => line.replace(/^\s*\*?\s?/, '').trim())
     .join(' ')

@@ -23,7 +23,7 @@ export function prepareEnvironmentFile(file: string, options: { isNew: boolean }
     return 'Created .env with generated secrets';
   }
   const text = readFileSync(file, 'utf8');
-  if (!options.isNew || /^\s*(?:export\s+)?ADMIN_PASSWORD\s*=\s*\S/m.test(text)) return undefined;
+  if (!options.isNew || /^[ \t]*(?:export[ \t]+)?ADMIN_PASSWORD[ \t]*=[ \t]*\S/m.test(text)) return undefined;
   appendFileSync(file, `${text === '' || text.endsWith('\n') ? '' : '\n'}${administrator}`);
   chmodSync(file, 0o600);
   return 'Added the password of the first administrator to .env';

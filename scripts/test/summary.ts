@@ -11,14 +11,13 @@ export interface TestSummary {
  */
 export function summarize(output: string, exitCode: number): TestSummary {
   const lines = Bun.stripANSI(output).split('\n');
-  const passed = lastCount(lines, 'pass');
-  const failed = lastCount(lines, 'fail');
+  const passed = lastCount(lines, /^\s*(\d+) pass$/);
+  const failed = lastCount(lines, /^\s*(\d+) fail$/);
   const complete = lines.some((line) => /^Ran \d+ tests? across \d+ files?\./.test(line));
   const hasUncounted = !complete || (exitCode !== 0 && failed === 0);
   return { passed, failed: failed + (hasUncounted ? 1 : 0) };
 }
 
-function lastCount(lines: readonly string[], kind: string): number {
-  const pattern = new RegExp(`^\\s*(\\d+) ${kind}$`);
+function lastCount(lines: readonly string[], pattern: RegExp): number {
   return Number(lines.map((line) => pattern.exec(line)?.[1]).findLast((count) => count !== undefined) ?? 0);
 }

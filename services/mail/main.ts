@@ -36,7 +36,7 @@ const deps: MailDeps = {
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
   sealer: createSealer(env.INTERNAL_SECRET, 'unsubscribe'),
-  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+  publicUrl: env.PUBLIC_URL,
   claimMs: CLAIM_MS,
   tokens,
   verifyService: createServiceTokenVerifier({ audience: 'mail', secret: env.INTERNAL_SECRET }),

@@ -41,7 +41,7 @@ const deps: MediaDeps = {
   outbox: relayOutbox(runtime, database, { rabbit }),
   tokens,
   urls: createFileUrls({
-    publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+    publicUrl: env.PUBLIC_URL,
     internalSecret: env.INTERNAL_SECRET,
   }),
   quotaBytes: env.MEDIA_QUOTA_MB * 1024 * 1024,

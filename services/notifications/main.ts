@@ -41,7 +41,7 @@ const deps: NotificationsDeps = {
     mysqlAddress(env, env.NOTIFICATIONS_DB_NAME, env.NOTIFICATIONS_DATABASE_URL),
   ),
   digestSeconds: env.NOTIFICATIONS_DIGEST_SECONDS,
-  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+  publicUrl: env.PUBLIC_URL,
   tokens,
 };
 const live = createLiveNotifications(deps, streamLimits(env));

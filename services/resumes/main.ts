@@ -22,7 +22,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.RESUMES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL.replace(/\/+$/, '') };
+const deps = { runtime, database, tokens, publicUrl: env.PUBLIC_URL };
 trimIdempotencyKeys(runtime, database);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {

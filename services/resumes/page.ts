@@ -3,7 +3,8 @@ import { type Entry, type JsonResume, withoutBlanks } from './json-resume';
 import template from './page.html.mustache' with { type: 'text' };
 import type { Visibility } from './rules';
 
-const style = /<style>([\s\S]*?)<\/style>/.exec(template)?.[1] ?? '';
+const [, afterStart = ''] = template.split('<style>');
+const [style = ''] = afterStart.split('</style>');
 const styleHash = new Bun.CryptoHasher('sha256').update(style).digest('base64');
 
 /** Blocks scripts and external resources, whatever a résumé contains. The only style sheet is allowed by its hash. */

@@ -20,6 +20,6 @@ run(
     notifications: grpcClient('notifications', NotificationsServiceDefinition),
     timelines: grpcClient('timelines', TimelinesServiceDefinition),
     users: grpcClient('users', UsersServiceDefinition),
-    publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+    publicUrl: env.PUBLIC_URL,
   }),
 );

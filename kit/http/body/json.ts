@@ -50,8 +50,22 @@ export function decodeUtf8(bytes: ArrayBuffer): string {
 /** The names of members in the source of a valid JSON text: its strings that a colon follows. */
 function countNames(source: string): number {
   let count = 0;
-  for (const [text] of source.matchAll(/"(?:[^"\\]|\\.)*"[ \t\r\n]*:?/g)) if (text.endsWith(':')) count++;
+  for (let start = source.indexOf('"'); start !== -1; ) {
+    let at = endOfString(source, start);
+    while (BLANKS.has(source[at] ?? '')) at++;
+    if (source[at] === ':') count++;
+    start = source.indexOf('"', at);
+  }
   return count;
+}
+
+const BLANKS = new Set([' ', '\t', '\r', '\n']);
+
+/** The index after the closing quotation mark of a string. */
+function endOfString(source: string, start: number): number {
+  let at = start + 1;
+  while (source[at] !== '"' && at < source.length) at += source[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
 
 /** The members of all objects in a value. Iterative: JSON may nest deeper than the stack reaches. */

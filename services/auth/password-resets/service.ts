@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
+import { withoutTrailingSlashes } from '#kit/config/urls';
 import type { Client } from '#kit/http/client-address';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
@@ -51,7 +52,7 @@ async function mailLink(deps: AuthDeps, key: string): Promise<void> {
 
 /** The token is in the fragment, which appears in no server log and no `Referer`. */
 const linkOf = (publicUrl: string, token: string): string =>
-  new URL(`reset-password#token=${token}`, `${publicUrl.replace(/\/+$/, '')}/`).href;
+  new URL(`reset-password#token=${token}`, `${withoutTrailingSlashes(publicUrl)}/`).href;
 
 /**
  * Sets a new password with the token of a mailed link, and ends all sessions. A token can be used once.

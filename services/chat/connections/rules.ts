@@ -4,7 +4,7 @@ import { createRate, createUsage, take } from '#kit/resilience/gcra';
 import { Inbound } from './model';
 
 const inbound = TypeCompiler.Compile(Inbound);
-const JWT = /eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const JWT = /^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** @returns undefined for anything but JSON of an inbound frame */
@@ -27,9 +27,15 @@ export function readSubprotocols(header: string | null): { protocol: string | nu
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  const withToken = offered.find((name) => JWT.test(name));
+  const withToken = offered.find((name) => tokenAtEndOf(name) !== null);
   const protocol = offered.find((name) => name !== withToken) ?? withToken ?? null;
-  return { protocol, token: withToken === undefined ? null : (JWT.exec(withToken)?.[0] ?? null) };
+  return { protocol, token: withToken === undefined ? null : tokenAtEndOf(withToken) };
+}
+
+function tokenAtEndOf(name: string): string | null {
+  const end = name.split('.').slice(-3).join('.');
+  const token = end.slice(Math.max(end.indexOf('eyJ'), 0));
+  return JWT.test(token) ? token : null;
 }
 
 export interface OriginRule {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { fileTypeFromBuffer, supportedExtensions } from 'file-type';
 import { FileTypeMismatch, FileTypeNotAllowed } from './model';
+import { isSvg } from './svg';
 
 /** The accepted media types, with their file name extensions. */
 const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
@@ -65,7 +66,7 @@ interface Declared {
  */
 export async function detectFileType(path: string, declared: Declared): Promise<string> {
   const head = await readHead(path);
-  const detected = isSvg(head)
+  const detected = isSvg(head.toString('utf8'))
     ? 'image/svg+xml'
     : (typeOfBrands(head) ?? (await fileTypeFromBuffer(head))?.mime);
   const type = normalized(detected ?? '');
@@ -87,14 +88,6 @@ async function readHead(path: string): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-/** The first element is `svg`, preceded only by what XML allows before it. */
-function isSvg(head: Buffer): boolean {
-  const text = head.toString('utf8').replace(/^\ufeff/, '');
-  return /^(?:\s|<\?[^>]*>|<!--[\s\S]*?-->|<!DOCTYPE\s+svg[^>[]*(?:\[[^\]]*\]\s*)?>)*<(?:svg:)?svg[\s>/]/i.test(
-    text,
-  );
 }
 
 /** What devices write under each other's names: the container is the same. */
