@@ -45,7 +45,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   });
   // Only for token revocations, which otherwise take effect within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
-  const tokens = openTokenVerifier(runtime, env, registry, { rabbit, internalSecret: env.INTERNAL_SECRET });
+  const tokens = openTokenVerifier(runtime, env, registry, rabbit);
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);
   const directory = openDirectory(runtime, env, registry, findTranscoded);
@@ -72,8 +72,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     metrics: cluster.metrics,
     registryAgeMs,
   });
-  const { INTERNAL_SECRET: internalSecret } = env;
-  const transcode = createTranscoder(runtime, { routes: transcoded, registry, internalSecret, tokens });
+  const transcode = createTranscoder(runtime, { routes: transcoded, registry, tokens });
 
   await Promise.race([registry.ready, sleep(FIRST_SNAPSHOT_MS, runtime.closing)]);
   const gateway = await listenGateway({

@@ -1,5 +1,12 @@
 import { type Environment, type Field, flag, integer, optionalText } from '#kit/config/environment';
-import { amqpFields, processFields, redisFields, registrationFields, tokenFields } from '#kit/config/fields';
+import {
+  amqpFields,
+  identityFields,
+  processFields,
+  redisFields,
+  registrationFields,
+  tokenFields,
+} from '#kit/config/fields';
 import { secret } from '#kit/config/secrets';
 import { publicUrl } from '#kit/config/urls';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
@@ -9,6 +16,7 @@ import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 /** Environment variables of the gateway. */
 export const gatewayFields = {
   ...processFields(8080),
+  ...identityFields,
   ...registrationFields,
   ...amqpFields,
   ...redisFields,
@@ -16,7 +24,7 @@ export const gatewayFields = {
   ...rateLimitFields,
   ...crossOriginFields,
   ...responseCacheFields,
-  /** Signs the service tokens of the gateway's gRPC calls. */
+  /** The key of rate limit counters in Redis. */
   INTERNAL_SECRET: secret('development-internal-secret'),
   /** Public URL of the gateway for the OpenAPI document; without it the document's server is relative. */
   PUBLIC_URL: publicUrl(undefined),

@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beanstalkd } from './beanstalkd';
 import { dynamodb } from './dynamodb';
 import { lockFolder } from './folder-lock';
+import { prepareIdentities, processesWithIdentity } from './identities';
 import { mail } from './mail';
 import { mariadb } from './mariadb';
 import { objectStore } from './object-store';
@@ -11,6 +12,8 @@ import { markOf, stopProcessesOf } from './processes';
 import { rabbitmq } from './rabbitmq';
 import { redis } from './redis';
 import type { Profile, RunningServer, Server } from './server';
+
+const PROCFILE = join(import.meta.dir, '..', 'Procfile');
 
 const SERVERS: readonly Server[] = [rabbitmq, mariadb, mail, redis, beanstalkd, dynamodb, objectStore];
 
@@ -21,6 +24,8 @@ export interface Stack {
   /** The variables that processes need to reach the started servers; external servers are not included. */
   readonly environment: Readonly<Record<string, string>>;
   readonly servers: readonly RunningServer[];
+  /** IDENTITY_FILE of a process of the Procfile. */
+  readonly identityFile: (process: string) => string;
   /** @throws when the stack has not started that server */
   readonly server: (name: string) => RunningServer;
   readonly stop: () => Promise<void>;
@@ -45,7 +50,7 @@ export interface StackOptions {
 
 /**
  * Starts the servers that Rookery needs in parallel, as child processes bound to loopback, and waits until each is
- * ready. Orphans of an earlier run in the same folder are stopped first. A test stack starts empty.
+ * ready, and gives each process of the Procfile an identity. Orphans of an earlier run in the same folder are stopped first. A test stack starts empty.
  *
  * @throws {FolderInUse} when another process has locked the folder
  * @throws when a program is missing, a server does not start or the signal aborts; started servers are stopped
@@ -55,6 +60,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { profile, report = () => undefined, source = process.env } = options;
   const unlockFolder = lockFolder(folder);
   const running: RunningServer[] = [];
+  const identityFolder = join(folder, 'identities');
 
   async function stop() {
     await Promise.all(running.map((server) => server.stop()));
@@ -67,6 +73,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return Object.assign({}, ...running.map((server) => server.environment));
     },
     servers: running,
+    identityFile: (process) => join(identityFolder, `${process}.env`),
     server(name) {
       const server = running.find((candidate) => candidate.name === name);
       if (server === undefined) throw new Error(`This stack has not started ${name}`);
@@ -79,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const orphans = await stopProcessesOf(folder, { graceMs: 10_000 });
     if (orphans > 0) report(`stopped ${orphans} processes of an earlier run`);
     if (profile === 'test') emptyFolder(folder);
+    prepareIdentities(identityFolder, processesWithIdentity(readFileSync(PROCFILE, 'utf8')));
     const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
     const context = {
       folder,

@@ -1,5 +1,7 @@
 import { Registry } from 'prom-client';
 import { version } from '../package.json';
+import { EXIT_CONFIGURATION } from './config/environment';
+import { InvalidIdentity, openIdentity, type PublishedKey } from './core/identity';
 import { releaseMemoryWhenIdle } from './core/idle-memory';
 import { createLogger, type Logger } from './core/log';
 import { createRuntime, type Runtime } from './core/runtime';
@@ -16,13 +18,19 @@ const LINGER_MS = 3_000;
  */
 export async function startProcess(
   name: string,
-  env: TraceEnvironment & { readonly LOG_LEVEL: string; readonly NODE_ENV: string },
+  env: TraceEnvironment & {
+    readonly LOG_LEVEL: string;
+    readonly NODE_ENV: string;
+    readonly SERVICE_KEY?: string | undefined;
+    readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
+  },
 ): Promise<Runtime> {
   const log = await createLogger({ name, level: env.LOG_LEVEL });
+  const identity = identityOf(name, env);
   const metrics = new Registry();
   const spans = await exportSpans({ name, version, log, metrics }, env);
   const production = env.NODE_ENV === 'production';
-  const runtime = createRuntime({ name, version, log, production, metrics, spans });
+  const runtime = createRuntime({ name, version, log, production, identity, metrics, spans });
   // Registered first, so closed last: the spans of the shutdown are exported as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
   releaseMemoryWhenIdle(runtime.closing);
@@ -44,6 +52,16 @@ export async function startProcess(
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   return runtime;
+}
+
+function identityOf(name: string, env: Parameters<typeof openIdentity>[1]) {
+  try {
+    return openIdentity(name, env);
+  } catch (failure) {
+    if (!(failure instanceof InvalidIdentity)) throw failure;
+    console.error(`Invalid configuration:\n  ${failure.message}`);
+    process.exit(EXIT_CONFIGURATION);
+  }
 }
 
 /** Everything is closed; something still keeps the process alive. */

@@ -47,20 +47,18 @@ export async function startService(
     TokenEnvironment & {
       readonly REGISTRY_URL: readonly string[];
       readonly AMQP_URL: string;
-      readonly INTERNAL_SECRET: string;
     },
 ): Promise<ServiceProcess> {
   const runtime = await startProcess(name, env);
   const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
-  const internalSecret = env.INTERNAL_SECRET;
   return {
     runtime,
     registry,
     rabbit,
-    tokens: openTokenVerifier(runtime, env, registry, { rabbit, internalSecret }),
+    tokens: openTokenVerifier(runtime, env, registry, rabbit),
     grpcClient: (service, definition, options = {}) =>
-      createGrpcClient(runtime, { service, definition, registry, internalSecret, ...options }),
+      createGrpcClient(runtime, { service, definition, registry, ...options }),
   };
 }
 
@@ -80,7 +78,6 @@ export interface ServiceEnvironment {
   readonly ADVERTISED_HOST: string | undefined;
   readonly REGISTRY_URL: readonly string[];
   readonly REGISTRY_TOKEN: string;
-  readonly INTERNAL_SECRET: string;
   readonly SHUTDOWN_TIMEOUT_MS: number;
 }
 
@@ -121,7 +118,6 @@ export async function serveService(
         host: env.HOST,
         port: http.port + GRPC_PORT_OFFSET,
         services: parts.grpc,
-        internalSecret: env.INTERNAL_SECRET,
         audience: runtime.name,
         answerChallenge,
       })

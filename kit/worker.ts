@@ -46,7 +46,6 @@ type WorkerEnvironment = Parameters<typeof startProcess>[1] & {
   readonly HOST: string;
   readonly PORT: number;
   readonly REGISTRY_URL: readonly string[];
-  readonly INTERNAL_SECRET: string;
 };
 
 /** The shared resources of a worker process. */
@@ -128,11 +127,10 @@ export async function startEventWorker(
 async function startWorker(name: string, env: WorkerEnvironment): Promise<WorkerProcess> {
   const runtime = await startProcess(name, env);
   const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-  const internalSecret = env.INTERNAL_SECRET;
   return {
     runtime,
     grpcClient: (service, definition, options = {}) =>
-      createGrpcClient(runtime, { service, definition, registry, internalSecret, ...options }),
+      createGrpcClient(runtime, { service, definition, registry, ...options }),
   };
 }
 

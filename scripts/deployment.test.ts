@@ -13,7 +13,7 @@ const described = [...(await textOf('.env.example')).matchAll(/^#? ?([A-Z][A-Z0-
   ([, name = '']) => name,
 );
 /** Set by the image, the platform or the process itself. */
-const NOT_SETTINGS = ['NODE_ENV', 'HOST', 'PORT', 'ADVERTISED_HOST', 'GATEWAY_WORKER'];
+const NOT_SETTINGS = ['IDENTITY_FILE', 'NODE_ENV', 'HOST', 'PORT', 'ADVERTISED_HOST', 'GATEWAY_WORKER'];
 
 interface Container {
   name: string;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeFile } from './deployment/compose';
 import { migrationJob, objectsOf } from './deployment/kubernetes';
-import { type Deployed, databaseOwner, deployedProcesses } from './deployment/processes';
+import { type Deployed, databaseOwner, deployedProcesses, serviceKeyOf } from './deployment/processes';
 import { systemdTarget } from './deployment/systemd';
 
 const ROOT = join(import.meta.dir, '..');
@@ -22,20 +22,24 @@ export function deploymentFiles(procfile: string): Record<string, string> {
     'deploy/kubernetes/migrate.yaml': `${HEADER}${yaml(migrationJob(processes))}\n`,
     'deploy/systemd/rookery.target': `${HEADER}${systemdTarget(processes)}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
-    ...databasePasswords(processes),
+    ...listedSecrets(processes),
   };
 }
 
-/** Files written by hand that list the database passwords of all services: only that list is generated. */
-function databasePasswords(processes: readonly Deployed[]): Record<string, string> {
+/** Files written by hand that list the keys and database passwords of all processes: only these lists are generated. */
+function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
   const owners = processes.flatMap((process) => databaseOwner(process) ?? []).sort();
-  const listed = (file: string, line: (owner: string) => string) => {
-    const text = readFileSync(join(ROOT, file), 'utf8');
-    return { [file]: text.replace(/(?:^ *[A-Z_]+_DB_PASSWORD[=:].*\n)+/m, owners.map(line).join('')) };
+  const passwords = owners.map((owner) => `${owner}_DB_PASSWORD`);
+  const keys = processes.filter(({ variables }) => variables.includes('SERVICE_KEY')).map(serviceKeyOf);
+  const listed = (file: string, line: (variable: string) => string) => {
+    const text = readFileSync(join(ROOT, file), 'utf8')
+      .replace(/(?:^ *[A-Z_]+_DB_PASSWORD[=:].*\n)+/m, passwords.map(line).join(''))
+      .replace(/(?:^ *[A-Z_]+_SERVICE_KEY[=:].*\n)+/m, keys.map(line).join(''));
+    return { [file]: text };
   };
   return {
-    ...listed('deploy/production.env.example', (owner) => `${owner}_DB_PASSWORD=\n`),
-    ...listed('deploy/kubernetes/base.yaml', (owner) => `  ${owner}_DB_PASSWORD: ""\n`),
+    ...listed('deploy/production.env.example', (variable) => `${variable}=\n`),
+    ...listed('deploy/kubernetes/base.yaml', (variable) => `  ${variable}: ""\n`),
   };
 }
 

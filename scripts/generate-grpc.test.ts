@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generateGrpc } from './generate-grpc';
+import { callersIn, generateGrpc } from './generate-grpc';
 
 const fresh = await mkdtemp(join(tmpdir(), 'rookery-grpc-'));
 afterAll(() => rm(fresh, { recursive: true }));
@@ -11,6 +11,22 @@ test('the committed gRPC code matches the .proto files (else run `bun scripts/ge
   await generateGrpc(fresh);
   expect(await contentsOf(join(import.meta.dir, '../contracts/gen'))).toEqual(await contentsOf(fresh));
 }, 60_000);
+
+test('a method without the option names no callers', () => {
+  const proto = [
+    'service Things {',
+    '  rpc Get(GetRequest) returns (GetResponse) {',
+    '    option (rookery.v1.callers) = "likes";',
+    '    option (rookery.v1.callers) = "users";',
+    '  }',
+    '  rpc Remove(RemoveRequest) returns (RemoveResponse);',
+    '}',
+  ];
+  expect(callersIn(proto.join('\n'))).toEqual([
+    { method: 'Get', callers: ['likes', 'users'] },
+    { method: 'Remove', callers: [] },
+  ]);
+});
 
 async function contentsOf(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

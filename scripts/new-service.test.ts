@@ -74,8 +74,8 @@ test('a new service is added to the Procfile and .env.example, on a free port', 
   expect(createService(root, 'reading-list')).toBe(6600);
   expect(read('Procfile').split('\n').slice(0, 4)).toEqual([
     'users: env PORT=5100 bun services/users/main.ts',
-    'bookmarks: env PORT=6500 bun services/bookmarks/main.ts',
-    'reading-list: env PORT=6600 bun services/reading-list/main.ts',
+    'bookmarks: env PORT=6500 IDENTITY_FILE=.data/development/identities/bookmarks.env bun services/bookmarks/main.ts',
+    'reading-list: env PORT=6600 IDENTITY_FILE=.data/development/identities/reading-list.env bun services/reading-list/main.ts',
     'posts: env PORT=7101 bun workers/posts/main.ts',
   ]);
   expect(read('services/reading-list/main.ts')).toContain('serviceFields(6600)');

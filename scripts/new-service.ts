@@ -39,7 +39,10 @@ export function createService(root: string, name: string): number {
   }
   writeFileSync(
     join(root, 'Procfile'),
-    addLine(procfile, `${name}: env PORT=${port} bun services/${name}/main.ts`),
+    addLine(
+      procfile,
+      `${name}: env PORT=${port} IDENTITY_FILE=.data/development/identities/${name}.env bun services/${name}/main.ts`,
+    ),
   );
   const environment = join(root, '.env.example');
   writeFileSync(environment, `${readFileSync(environment, 'utf8').trimEnd()}\n\n${variablesOf(name)}`);

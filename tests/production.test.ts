@@ -8,7 +8,15 @@ import { startRegistry } from './support/registry';
 setDefaultTimeout(60_000);
 
 const ROOT = join(import.meta.dir, '..');
-const SERVICE = ['REGISTRY_TOKEN', 'AMQP_URL', 'JWT_SECRET', 'JWT_ISSUER', 'INTERNAL_SECRET'];
+const SERVICE = [
+  'REGISTRY_TOKEN',
+  'AMQP_URL',
+  'JWT_SECRET',
+  'JWT_ISSUER',
+  'INTERNAL_SECRET',
+  'SERVICE_KEY',
+  'SERVICE_KEYS',
+];
 const LIMITS = ['', '_SIGN_IN', '_REGISTRATION', '_PASSWORD_RESET'].map(
   (kind) => `RATE_LIMIT${kind}_PER_MINUTE`,
 );
@@ -20,8 +28,8 @@ const NEEDED: Record<string, readonly string[]> = {
   'services/users': [...SERVICE, 'DB_PASSWORD', 'ADMIN_PASSWORD'],
   'services/polls': [...SERVICE, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   'services/resumes': [...SERVICE, 'DB_PASSWORD', 'PUBLIC_URL'],
-  'workers/posts': ['INTERNAL_SECRET'],
-  'workers/media': ['INTERNAL_SECRET', 'AMQP_URL'],
+  'workers/posts': ['SERVICE_KEY', 'SERVICE_KEYS'],
+  'workers/media': ['SERVICE_KEY', 'SERVICE_KEYS', 'AMQP_URL'],
 };
 
 test('production refuses to start without what it needs, and names all of it at once', async () => {

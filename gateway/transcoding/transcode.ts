@@ -49,19 +49,15 @@ export function createTranscoder(
   options: {
     routes: readonly TranscodedRoute[];
     registry: InstanceDirectory;
-    internalSecret: string;
     tokens: TokenVerifier;
   },
 ): Transcode {
   const clients = new Map<string, GrpcClient<GrpcDefinition>>();
   for (const { service, rpc } of options.routes) {
     if (clients.has(rpc.parent.typeName)) continue;
-    const { registry, internalSecret } = options;
+    const { registry } = options;
     const definition = grpcDefinitionOf(rpc.parent);
-    clients.set(
-      rpc.parent.typeName,
-      createGrpcClient(runtime, { service, definition, registry, internalSecret }),
-    );
+    clients.set(rpc.parent.typeName, createGrpcClient(runtime, { service, definition, registry }));
   }
 
   return async (transcoded, request, clientAddress) => {

@@ -13,7 +13,6 @@ import { readContracts } from './contracts';
 import { transcodedRoutes } from './rules';
 import { createTranscoder } from './transcode';
 
-const SECRET = 'a-secret-used-in-tests-only';
 const MAX_BYTES = 100 * 1024 * 1024;
 const PictureTooLarge = defineProblem('test.picture-too-large', 413, 'This picture is too large');
 
@@ -25,7 +24,7 @@ const DEFINITION = {
 
 type Upload = Handlers<typeof DEFINITION>['uploadAvatar'];
 
-const runtime = testRuntime('uploads');
+const runtime = testRuntime('gateway');
 const tokens = await testTokens();
 const authorization = await tokens.authorization({ id: Bun.randomUUIDv7(), username: 'ada' });
 /** The service's handler of an upload, set by each test. */
@@ -51,7 +50,6 @@ async function startGateway() {
     host: '127.0.0.1',
     port: 0,
     services: [service],
-    internalSecret: SECRET,
     audience: 'media',
   });
   const instance = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
@@ -59,7 +57,6 @@ async function startGateway() {
   const transcode = createTranscoder(runtime, {
     routes,
     registry: { instances: () => [instance], onChange: () => () => undefined },
-    internalSecret: SECRET,
     tokens: tokens.verifier,
   });
   const route = routes.find(({ pattern }) => pattern === '/files/upload/avatar');
@@ -137,7 +134,7 @@ describe('an upload', () => {
     expect(await answer.json()).toMatchObject({ file_name: 'Käthe.png', size: bytes.length });
     expect(read?.start).toEqual({ file_name: 'Käthe.png', content_type: 'image/png' });
     expect(read?.sha256).toBe(new Bun.CryptoHasher('sha256').update(bytes).digest('hex'));
-    expect(call).toMatchObject({ caller: 'uploads', requestId: 'request-of-upload' });
+    expect(call).toMatchObject({ caller: 'gateway', requestId: 'request-of-upload' });
     expect(call?.metadata('user-authorization')).toBe('Bearer token');
     expect(call?.origin?.address).toBe('127.0.0.1');
   });

@@ -1,6 +1,6 @@
-import { hkdfSync } from 'node:crypto';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
+import type { ServiceIdentity } from '../core/identity';
 import { defineProblem } from '../errors/problem';
 
 export const ServiceTokenRefused = defineProblem('service-token.refused', 401, 'Invalid service token');
@@ -12,85 +12,90 @@ const REUSE_MS = (LIFETIME_SECONDS * 1000) / 2;
 const CLOCK_TOLERANCE_SECONDS = 5;
 /** Distinguishes service tokens from any other kind of JWT (RFC 8725, section 3.11). */
 const TOKEN_TYPE = 'service+jwt';
+/** RFC 8037. */
+const ALGORITHM = 'EdDSA';
 /** Callers reuse a token for half a minute: enough for many instances of every service. */
 const MAX_CACHED_TOKENS = 1_000;
+/** Ours have about 250. */
+const MAX_TOKEN_CHARACTERS = 1_024;
 
 export interface ServiceTokens {
   /** A token that authenticates this process to `audience`; signed at most every 30 s. */
   tokenFor(audience: string): Promise<string>;
 }
 
-/**
- * Signs the tokens of internal calls.
- *
- * @param options.issuer the name of the calling service
- * @param options.secret INTERNAL_SECRET, the same in every process
- */
-export function createServiceTokens(options: { issuer: string; secret: string }): ServiceTokens {
-  const key = signingKey(options.secret);
+/** Signs the tokens of internal calls with the key of the calling process. */
+export function createServiceTokens(identity: ServiceIdentity): ServiceTokens {
   const tokens = new Map<string, { token: Promise<string>; replaceAtMs: number }>();
   return {
     tokenFor(audience) {
       const present = tokens.get(audience);
       if (present !== undefined && Date.now() < present.replaceAtMs) return present.token;
-      const token = sign(key, options.issuer, audience);
+      const token = sign(identity, audience);
       tokens.set(audience, { token, replaceAtMs: Date.now() + REUSE_MS });
       return token;
     },
   };
 }
 
-const sign = (key: Uint8Array, issuer: string, audience: string) =>
+const sign = ({ name, privateKey }: ServiceIdentity, audience: string) =>
   new SignJWT()
-    .setProtectedHeader({ alg: 'HS256', typ: TOKEN_TYPE })
-    .setIssuer(issuer)
+    .setProtectedHeader({ alg: ALGORITHM, typ: TOKEN_TYPE })
+    .setIssuer(name)
     .setAudience(audience)
     .setIssuedAt()
     .setExpirationTime(`${LIFETIME_SECONDS} seconds`)
-    .sign(key);
+    .sign(privateKey);
 
 /**
- * Creates the verifier of internal calls. It returns the name of the calling service, and throws ServiceTokenRefused when
- * the token is missing, forged, expired, or for another audience.
+ * Creates the verifier of internal calls. It returns the name of the calling process, and throws ServiceTokenRefused when
+ * the token is missing, forged, expired, for another audience, or not signed by the process it names.
  *
  * @param options.audience the name of the called service
- * @param options.secret INTERNAL_SECRET
+ * @param options.identity knows the public keys of the callers
  */
 export function createServiceTokenVerifier(options: {
   audience: string;
-  secret: string;
+  identity: Pick<ServiceIdentity, 'publicKeysOf'>;
 }): (token: string | undefined) => Promise<string> {
-  const key = signingKey(options.secret);
+  const { audience, identity } = options;
   const callers = new LRUCache<string, string>({ max: MAX_CACHED_TOKENS, ttlResolution: 0, perf: Date });
 
   return async (token) => {
-    if (token === undefined) throw new ServiceTokenRefused();
+    if (token === undefined || token.length > MAX_TOKEN_CHARACTERS) throw new ServiceTokenRefused();
     const cached = callers.get(token);
     if (cached !== undefined) return cached;
-    const { caller, expiresAtMs } = await verify(key, options.audience, token);
+    const { caller, expiresAtMs } = await verify(identity, audience, token);
     // At least 1: for the cache 0 is "never expires".
     callers.set(token, caller, { ttl: Math.max(1, expiresAtMs - Date.now()) });
     return caller;
   };
 }
 
-async function verify(key: Uint8Array, audience: string, token: string) {
+async function verify(identity: Pick<ServiceIdentity, 'publicKeysOf'>, audience: string, token: string) {
+  let refusal: unknown;
   try {
-    const { payload } = await jwtVerify(token, key, {
-      algorithms: ['HS256'],
-      typ: TOKEN_TYPE,
-      audience,
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      requiredClaims: ['iss', 'exp', 'iat'],
-      maxTokenAge: LIFETIME_SECONDS,
-    });
-    return { caller: payload.iss ?? '', expiresAtMs: (payload.exp ?? 0) * 1000 };
+    const { iss } = decodeJwt(token);
+    for (const key of typeof iss === 'string' ? identity.publicKeysOf(iss) : []) {
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [ALGORITHM],
+          typ: TOKEN_TYPE,
+          audience,
+          clockTolerance: CLOCK_TOLERANCE_SECONDS,
+          requiredClaims: ['exp', 'iat'],
+          maxTokenAge: LIFETIME_SECONDS,
+        });
+        return { caller: payload.iss ?? '', expiresAtMs: (payload.exp ?? 0) * 1000 };
+      } catch (failure) {
+        // Signed with another key of the caller, which is being replaced.
+        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure;
+        refusal = failure;
+      }
+    }
   } catch (failure) {
-    if (failure instanceof errors.JOSEError) throw new ServiceTokenRefused({ cause: failure });
-    throw failure;
+    if (!(failure instanceof errors.JOSEError)) throw failure;
+    refusal = failure;
   }
+  throw new ServiceTokenRefused({ cause: refusal });
 }
-
-/** Derives a key for this purpose only, so that the secret can serve other purposes (HKDF, RFC 5869). */
-const signingKey = (secret: string) =>
-  new Uint8Array(hkdfSync('sha256', secret, '', 'rookery service token', 32));

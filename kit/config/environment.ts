@@ -1,3 +1,5 @@
+import { withIdentity } from './identity-file';
+
 /** Why a value is rejected, in words that follow the name of its variable. Never the value itself. */
 export interface Rejection {
   readonly problem: string;
@@ -36,15 +38,15 @@ export type Environment<F extends Fields> = {
 };
 
 /** EX_CONFIG of sysexits.h: supervisors can tell a configuration error from a crash. */
-const EXIT_CONFIGURATION = 78;
+export const EXIT_CONFIGURATION = 78;
 
 /**
- * Reads the environment of a process. Invalid configuration is reported on stderr, all problems at once, and the process
+ * Reads the environment of a process, and the file that IDENTITY_FILE names. Invalid configuration is reported on stderr, all problems at once, and the process
  * exits with 78. Values are never printed: they may be secrets.
  */
 export function readEnv<const F extends Fields>(
   fields: F,
-  source: NodeJS.ProcessEnv = process.env,
+  source: NodeJS.ProcessEnv = withIdentity(process.env),
 ): Environment<F> {
   const { values, problems } = parseEnvironment(fields, source);
   if (problems.length > 0) {

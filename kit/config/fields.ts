@@ -10,6 +10,7 @@ import {
   text,
 } from './environment';
 import { accessKey, optionalSecret, registryToken, secret } from './secrets';
+import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrl, url, urls } from './urls';
 
 /** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
@@ -33,12 +34,20 @@ export const processFields = (defaultPort: number) => ({
   ...traceFields,
 });
 
+/** The key of a process that calls others or is called, and the public ones of all. */
+export const identityFields = {
+  IDENTITY_FILE: optionalText(),
+  SERVICE_KEY: serviceKey(),
+  SERVICE_KEYS: serviceKeys(),
+};
+
 /** The secret of the registry, and of a process that registers or acknowledges drains. */
 export const registrationFields = { REGISTRY_TOKEN: registryToken() };
 
 /** Variables of a service, which also registers, serves gRPC, consumes events and verifies access tokens. */
 export const serviceFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
+  ...identityFields,
   ...registrationFields,
   ...amqpFields,
   ...tokenFields,
@@ -50,7 +59,7 @@ export const serviceFields = (defaultPort: number) => ({
 /** Variables of a worker, which also calls services. */
 export const workerFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
-  INTERNAL_SECRET: secret('development-internal-secret'),
+  ...identityFields,
 });
 
 export const mysqlFields = {

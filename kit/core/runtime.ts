@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { developmentIdentity, type ServiceIdentity } from './identity';
 import type { Logger } from './log';
 import type { SpanRecorder } from './span';
 
@@ -16,6 +17,8 @@ export interface Runtime {
   readonly name: string;
   readonly version: string;
   readonly production: boolean;
+  /** Proves the name of this process to the others. */
+  readonly identity: ServiceIdentity;
   readonly log: Logger;
   readonly metrics: Registry;
   /** Receives spans; null when tracing is off. */
@@ -33,12 +36,17 @@ export interface Runtime {
 /** How long closing one resource may take before the next is closed. */
 const CLOSE_TIMEOUT_MS = 20_000;
 
-/** Creates a runtime without process signals; `startProcess` creates the one of a real process. */
+/**
+ * Creates a runtime without process signals; `startProcess` creates the one of a real process.
+ *
+ * @param options.identity that of development by default
+ */
 export function createRuntime(options: {
   name: string;
   version: string;
   log: Logger;
   production?: boolean;
+  identity?: ServiceIdentity;
   metrics?: Registry;
   spans?: SpanRecorder | null;
 }): Runtime {
@@ -64,6 +72,7 @@ export function createRuntime(options: {
     name,
     version,
     production: options.production ?? false,
+    identity: options.identity ?? developmentIdentity(name),
     log,
     metrics: options.metrics ?? new Registry(),
     spans: options.spans ?? null,

@@ -1,6 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { createServiceTokens, ServiceTokenRefused } from '../auth/service-token';
 import { backOffMs, sleep } from '../core/back-off';
+import type { ServiceIdentity } from '../core/identity';
 import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable, InternalError, type Problem } from '../errors/problem';
 import type { InstanceDirectory } from '../registry/instances';
@@ -8,6 +9,7 @@ import { runningTrace, type Trace } from '../tracing/context';
 import { endSpan, receiveTrace } from '../tracing/spans';
 import { type Attempt, attemptCall, type CallFailure } from './attempt';
 import { callSpan } from './call-span';
+import { ServiceNotPermitted } from './callers';
 import { openChannels } from './channels';
 import {
   type GrpcDefinition,
@@ -64,6 +66,7 @@ export type GrpcClient<Definition extends GrpcDefinition> = {
  *
  * @param options.service the name of the callee in the registry
  * @param options.deadlineMs for calls that set none; 2,000 by default
+ * @param options.identity signs the service tokens; the identity of the process by default
  */
 export function createGrpcClient<Definition extends GrpcDefinition>(
   runtime: Runtime,
@@ -71,14 +74,14 @@ export function createGrpcClient<Definition extends GrpcDefinition>(
     service: string;
     definition: Definition;
     registry: InstanceDirectory;
-    internalSecret: string;
     deadlineMs?: number;
+    identity?: ServiceIdentity;
   },
 ): GrpcClient<Definition> {
   const { service, definition } = options;
   const channels = openChannels(service, options.registry);
   runtime.onClose(`gRPC client of ${service}`, () => channels.close());
-  const tokens = createServiceTokens({ issuer: runtime.name, secret: options.internalSecret });
+  const tokens = createServiceTokens(options.identity ?? runtime.identity);
   const client: ClientContext = {
     runtime,
     service,
@@ -201,11 +204,11 @@ function noInstance({ runtime, service, reported }: ClientContext): Problem {
 
 function callProblem({ runtime, service }: ClientContext, method: GrpcMethod, failure: CallFailure): Problem {
   const problem = problemFromStatus(failure);
-  if (problem.code !== ServiceTokenRefused.code) return problem;
-  // Passed on, this 401 would tell a signed-in user to sign in.
+  if (problem.code !== ServiceTokenRefused.code && problem.code !== ServiceNotPermitted.code) return problem;
+  // Passed on, they would tell a signed-in user to sign in, or that the permission is theirs to get.
   runtime.log.error(
-    { service, method: method.name },
-    `${service} rejected the service token: check that INTERNAL_SECRET is the same in both, and the clocks are in sync`,
+    { service, method: method.name, code: problem.code },
+    `${service} refused this process: check SERVICE_KEYS of both, the clocks, and the callers of the method`,
   );
   return new InternalError({ cause: failure });
 }

@@ -15,7 +15,8 @@ export interface GrpcMethod {
   readonly responseStream: boolean;
   readonly options: {
     readonly idempotencyLevel?: 'IDEMPOTENT' | 'NO_SIDE_EFFECTS';
-    readonly _unknownFields?: unknown;
+    /** Options of other packages, as encoded texts by the key of their field. */
+    readonly _unknownFields?: Readonly<Record<number, readonly Uint8Array[]>>;
   };
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'bun:test';
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { eventually } from '../../tests/support/eventually';
+import { developmentIdentity, type ServiceIdentity } from '../core/identity';
 import { createLogger } from '../core/log';
 import { createRuntime, type Runtime } from '../core/runtime';
 import { DependencyUnavailable, defineProblem, type Problem } from '../errors/problem';
@@ -9,7 +10,6 @@ import { createGrpcClient } from './client';
 import { grpcService, type Handlers, startGrpcServer } from './server';
 import type { IncomingCall } from './server-call';
 
-const SECRET = 'a-secret-used-in-tests-only';
 const PostNotFound = defineProblem('test.post-not-found', 404, 'Post not found');
 const runtimes: Runtime[] = [];
 
@@ -42,7 +42,7 @@ test('the handler receives the caller, the request id, the trace and the deadlin
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
   const startedMs = Date.now();
   await client.getCounts({ post_ids: [] }, { requestId: 'request-1234', traceparent, deadlineMs: 5_000 });
-  expect(seen).toMatchObject({ requestId: 'request-1234', traceparent, caller: 'caller' });
+  expect(seen).toMatchObject({ requestId: 'request-1234', traceparent, caller: 'timelines' });
   expect(seen?.deadline).toBeGreaterThan(startedMs);
   expect(seen?.deadline).toBeLessThanOrEqual(Date.now() + 5_000);
 });
@@ -99,12 +99,40 @@ test('a call ends at its deadline, and the signal of its handler aborts', async 
   await aborted.promise;
 });
 
-test('an invalid service token is an internal error for the caller, not a 401', async () => {
-  const { address } = await serving({ getCounts: () => ({ counts: [] }) });
-  for (const wrong of [{ secret: 'quite-another-secret' }, { service: 'users' }]) {
-    const client = await calling([address], wrong);
+test('a refused caller is an internal error, not a 401 or 403 of its user; it is counted by name', async () => {
+  let calls = 0;
+  const { address, runtime } = await serving({
+    getCounts: () => {
+      calls++;
+      return { counts: [] };
+    },
+  });
+  const { privateKey } = developmentIdentity('billing');
+  const wrong = [
+    { service: 'users' },
+    { identity: { ...developmentIdentity('timelines'), privateKey } },
+    { identity: developmentIdentity('billing') },
+  ];
+  for (const one of wrong) {
+    const client = await calling([address], one);
     expect(await problemOf(client.getCounts({ post_ids: [] }))).toMatchObject({ status: 500 });
   }
+  expect(calls).toBe(0);
+  const labels = 'grpc_service="likes.v1.LikesService",grpc_method="GetCounts"';
+  const metrics = await runtime.metrics.metrics();
+  expect(metrics).toContain(`grpc_server_refused_callers_total{${labels},caller="unknown"} 2`);
+  expect(metrics).toContain(`grpc_server_refused_callers_total{${labels},caller="billing"} 1`);
+  expect(metrics).toContain(`grpc_server_handling_seconds_count{${labels},grpc_code="PERMISSION_DENIED"} 1`);
+});
+
+test('a method that names no callers is not served', async () => {
+  const { getCounts } = LikesServiceDefinition.methods;
+  const definition = { ...LikesServiceDefinition, methods: { getCounts: { ...getCounts, options: {} } } };
+  const runtime = await newRuntime('likes');
+  const service = grpcService(definition, { getCounts: () => ({ counts: [] }) });
+  await expect(
+    startGrpcServer(runtime, { host: '127.0.0.1', port: 0, services: [service], audience: 'likes' }),
+  ).rejects.toThrow('names no callers');
 });
 
 test('a call without an available instance is an immediate 503 with Retry-After', async () => {
@@ -218,20 +246,20 @@ async function serving(handlers: LikesHandlers, port = 0) {
     confirmNotifications: unexpected,
     ...handlers,
   });
-  const options = { host: '127.0.0.1', port, services: [service], internalSecret: SECRET, audience: 'likes' };
+  const options = { host: '127.0.0.1', port, services: [service], audience: 'likes' };
   const { port: grpc_port } = await startGrpcServer(runtime, options);
   return { runtime, address: { host: '127.0.0.1', grpc_port, state: 'up' as const } };
 }
 
 async function calling(
   instances: readonly AddressedInstance[],
-  wrong: { secret?: string; service?: string } = {},
+  wrong: { identity?: ServiceIdentity; service?: string } = {},
 ) {
-  return createGrpcClient(await newRuntime('caller'), {
+  return createGrpcClient(await newRuntime('timelines'), {
     service: wrong.service ?? 'likes',
     definition: LikesServiceDefinition,
     registry: { instances: () => instances, onChange: () => undefined },
-    internalSecret: wrong.secret ?? SECRET,
+    ...(wrong.identity && { identity: wrong.identity }),
   });
 }
 

@@ -5,7 +5,6 @@ import { createLogger } from '../core/log';
 import { createRuntime } from '../core/runtime';
 import { createGrpcClient } from './client';
 
-const SECRET = 'a-secret-used-in-tests-only';
 const SERVER = `
   import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
   import { grpcService, startGrpcServer } from '#kit/grpc/server';
@@ -19,15 +18,15 @@ const SERVER = `
     claimNotifications: () => ({ likes: [] }),
     confirmNotifications: () => ({}),
   });
-  const { port } = await startGrpcServer(runtime, { host: '127.0.0.1', port: 0, services: [likes], internalSecret: '${SECRET}', audience: 'likes' });
+  const { port } = await startGrpcServer(runtime, { host: '127.0.0.1', port: 0, services: [likes], audience: 'likes' });
   console.log(port);
 `;
 
 const servers: Bun.Subprocess<'ignore', 'pipe', 'inherit'>[] = [];
 const runtime = createRuntime({
-  name: 'caller',
+  name: 'timelines',
   version: '1.0.0',
-  log: await createLogger({ name: 'caller', level: 'silent' }),
+  log: await createLogger({ name: 'timelines', level: 'silent' }),
 });
 afterAll(async () => {
   await runtime.close();
@@ -39,7 +38,6 @@ test('killing a process during calls fails no idempotent call', async () => {
   const likes = createGrpcClient(runtime, {
     service: 'likes',
     definition: LikesServiceDefinition,
-    internalSecret: SECRET,
     // The registry still lists the dead instance for a while.
     registry: {
       instances: () => ports.map((grpc_port) => ({ host: '127.0.0.1', grpc_port, state: 'up' as const })),

@@ -14,6 +14,7 @@ import { DependencyUnavailable, type Problem } from '../errors/problem';
 import { type Trace, withTrace } from '../tracing/context';
 import { endSpan, receiveTrace } from '../tracing/spans';
 import { callSpan } from './call-span';
+import type { CallerCheck } from './callers';
 import { END_OF_REQUESTS, type GrpcMethod } from './definition';
 import { type HttpOrigin, type HttpResponseMetadata, httpOriginIn, trailersOf } from './metadata';
 import type { ObserveCall } from './metrics';
@@ -26,7 +27,7 @@ const MAX_STREAM_MS = 600_000;
 
 /** The context of a call. Pass it on to the clients that the handler uses. */
 export interface IncomingCall extends Trace {
-  /** The calling service, from its service token. */
+  /** The calling process, from its service token. */
   readonly caller: string;
   /** Milliseconds since 1970. */
   readonly deadline: number;
@@ -50,18 +51,19 @@ export interface ServerContext {
   readonly log: Logger;
   readonly observe: ObserveCall;
   readonly spans: SpanRecorder | null;
-  readonly verify: (token: string | undefined) => Promise<string>;
+  readonly checkCaller: CallerCheck;
 }
 
 /** Shared by all calls of a method. */
 interface MethodContext extends ServerContext {
   readonly service: string;
   readonly method: GrpcMethod;
+  readonly callers: ReadonlySet<string>;
   readonly handle: AnyHandler;
 }
 
 /**
- * Handles one call: verifies the service token, enforces the deadline, runs the handler, and maps what it throws to a
+ * Handles one call: verifies the service token and that its process may call, enforces the deadline, runs the handler, and maps what it throws to a
  * status.
  */
 export async function handleCall(
@@ -78,7 +80,8 @@ export async function handleCall(
   let httpResponse: HttpResponseMetadata | undefined;
   let code = status.OK;
   try {
-    const caller = await context.verify(parseBearer(metadata('authorization')) ?? undefined);
+    const called = { service, method: method.name, callers: context.callers };
+    const caller = await context.checkCaller(called, parseBearer(metadata('authorization')) ?? undefined);
     const incoming: IncomingCall = {
       ...trace,
       ...time,

@@ -5,6 +5,7 @@ import { authorityOf } from '../core/address';
 import type { Runtime } from '../core/runtime';
 import type { AnswerChallenge } from '../registry/address-proof';
 import { addAddressProof } from './address-proof';
+import { callersOf, checkCallers } from './callers';
 import { type GrpcDefinition, methodDefinition, type RequestOf, type ResponseOf } from './definition';
 import { addHealth } from './health';
 import { observeServerCalls } from './metrics';
@@ -48,11 +49,11 @@ export function grpcService<Definition extends GrpcDefinition>(
 }
 
 /**
- * Serves gRPC until the runtime shuts down. Every call requires a service token, except for the standard health and
+ * Serves gRPC until the runtime shuts down. Every call requires the service token of a process that the contract names as
+ * a caller of the method, except for the standard health and
  * reflection services, which tools and orchestrators call without one, and the proof of the address.
  *
  * @param options.port when it is in use, a free one is picked; 0 always picks a free one
- * @param options.internalSecret INTERNAL_SECRET, which signs service tokens
  * @param options.audience the name of this service
  * @param options.answerChallenge proves the port to the registry
  * @returns the port it listens on
@@ -63,7 +64,6 @@ export async function startGrpcServer(
     host: string;
     port: number;
     services: readonly GrpcService[];
-    internalSecret: string;
     audience: string;
     answerChallenge?: AnswerChallenge;
   },
@@ -79,7 +79,10 @@ export async function startGrpcServer(
     log: runtime.log,
     observe: observeServerCalls(runtime),
     spans: runtime.spans,
-    verify: createServiceTokenVerifier({ audience: options.audience, secret: options.internalSecret }),
+    checkCaller: checkCallers(
+      runtime,
+      createServiceTokenVerifier({ audience: options.audience, identity: runtime.identity }),
+    ),
   };
   for (const service of options.services) addService(server, service, context);
   const names = options.services.map((service) => service.definition.fullName);
@@ -98,7 +101,9 @@ function addService(server: Server, service: GrpcService, shared: ServerContext)
     const { fullName } = service.definition;
     if (handle === undefined || method.responseStream)
       throw new Error(`${fullName}.${method.name} requires a handler, and must not stream its response`);
-    const context = { service: fullName, method, handle, ...shared };
+    const callers = callersOf(method);
+    if (callers.size === 0) throw new Error(`${fullName}.${method.name} names no callers`);
+    const context = { service: fullName, method, callers, handle, ...shared };
     server.addService(
       { [name]: methodDefinition(service.definition, method) },
       {

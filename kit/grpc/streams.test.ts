@@ -7,7 +7,6 @@ import { defineProblem } from '../errors/problem';
 import { createGrpcClient } from './client';
 import { grpcService, type Handlers, startGrpcServer } from './server';
 
-const SECRET = 'a-secret-used-in-tests-only';
 const Rejected = defineProblem('test.rejected', 409, 'Rejected');
 /** The one method that takes a stream. */
 const DEFINITION = {
@@ -16,16 +15,15 @@ const DEFINITION = {
 };
 
 const runtime = createRuntime({
-  name: 'streams',
+  name: 'gateway',
   version: '1.0.0',
-  log: await createLogger({ name: 'streams', level: 'silent' }),
+  log: await createLogger({ name: 'gateway', level: 'silent' }),
 });
 let upload: Handlers<typeof DEFINITION>['uploadAvatar'] = () => ({ file: undefined });
 const { port } = await startGrpcServer(runtime, {
   host: '127.0.0.1',
   port: 0,
   services: [grpcService(DEFINITION, { uploadAvatar: (requests, call) => upload(requests, call) })],
-  internalSecret: SECRET,
   audience: 'media',
 });
 const instance = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
@@ -33,7 +31,6 @@ const client = createGrpcClient(runtime, {
   service: 'media',
   definition: DEFINITION,
   registry: { instances: () => [instance], onChange: () => undefined },
-  internalSecret: SECRET,
   deadlineMs: 20_000,
 });
 

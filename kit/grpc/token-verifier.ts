@@ -18,19 +18,17 @@ import { createGrpcClient } from './client';
  * auth service, and new revocations from its events. While auth or RabbitMQ is unavailable, the last known state holds.
  *
  * @param registry the registry client; provides the addresses of the auth service
- * @param internalSecret INTERNAL_SECRET, for the gRPC calls to auth
  */
 export function openTokenVerifier(
   runtime: Runtime,
   env: TokenEnvironment,
   registry: Parameters<typeof keysFromAuth>[1] & InstanceDirectory,
-  { rabbit, internalSecret }: { rabbit: Rabbit; internalSecret: string },
+  rabbit: Rabbit,
 ): TokenVerifier {
   const auth = createGrpcClient(runtime, {
     service: 'auth',
     definition: AuthServiceDefinition,
     registry,
-    internalSecret,
   });
   const load = revocationsFromAuth(registry, () => auth.listRevocations({}));
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);

@@ -1,4 +1,4 @@
-import { type Deployed, databaseOwner } from './processes';
+import { type Deployed, databaseOwner, serviceKeyOf } from './processes';
 
 /** They share one table, so that one of them may fail without an outage. */
 export const REGISTRY_REPLICAS = 2;
@@ -35,7 +35,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 };
 
 const REQUIRED = new Set([
-  ...['REGISTRY_TOKEN', 'INTERNAL_SECRET', 'JWT_SECRET', 'PUBLIC_URL', 'ADMIN_PASSWORD'],
+  ...['SERVICE_KEYS', 'REGISTRY_TOKEN', 'INTERNAL_SECRET', 'JWT_SECRET', 'PUBLIC_URL', 'ADMIN_PASSWORD'],
   ...[
     'AMQP_PASSWORD',
     'REDIS_PASSWORD',
@@ -79,7 +79,10 @@ export function composeFile(processes: readonly Deployed[]): string {
 function serviceOf(process: Deployed): string {
   const { name, folder, port } = process;
   const owner = databaseOwner(process);
-  const environment = process.variables.map((variable) => [variable, substitution(variable, owner)]);
+  const environment = process.variables.map((variable) => [
+    variable,
+    variable === 'SERVICE_KEY' ? required(serviceKeyOf(process)) : substitution(variable, owner),
+  ]);
   const lines = [
     `${name}:`,
     '  <<: *process',

@@ -1,6 +1,6 @@
 import { version } from '../../package.json';
 import { REGISTRY_REPLICAS } from './compose';
-import { type Deployed, databaseOwner } from './processes';
+import { type Deployed, databaseOwner, serviceKeyOf } from './processes';
 import { isSecret } from './secrets';
 
 /** Processes with a DNS name; all others are discovered through the registry. */
@@ -193,7 +193,7 @@ function credentialsOf(process: Deployed): object[] {
     ...(owner === undefined
       ? []
       : [{ name: 'DB_USER', value: userOf(owner) }, secretValue('DB_PASSWORD', `${owner}_DB_PASSWORD`)]),
-    ...own.map((name) => secretValue(name)),
+    ...own.map((name) => secretValue(name, name === 'SERVICE_KEY' ? serviceKeyOf(process) : name)),
   ];
 }
 

@@ -19,7 +19,11 @@ export interface Deployed {
 }
 
 /** Variables that the image, the platform or the process itself sets. */
-const NOT_SETTINGS = new Set(['NODE_ENV', 'PORT', 'HOST', 'ADVERTISED_HOST', 'GATEWAY_WORKER']);
+const NOT_SETTINGS = new Set([
+  ...['NODE_ENV', 'PORT', 'HOST', 'ADVERTISED_HOST', 'GATEWAY_WORKER'],
+  // Here each process gets the variables of that file.
+  'IDENTITY_FILE',
+]);
 
 /** The processes of the Procfile, without the servers of the local stack. */
 export function deployedProcesses(procfile: string): Deployed[] {
@@ -31,6 +35,10 @@ export function deployedProcesses(procfile: string): Deployed[] {
     return [{ name, folder, port: Number(port), variables: variablesIn(source) }];
   });
 }
+
+/** The variable of the deployment that holds the key of a process, like `USERS_SERVICE_KEY`. */
+export const serviceKeyOf = ({ name }: Deployed): string =>
+  `${name.toUpperCase().replaceAll('-', '_')}_SERVICE_KEY`;
 
 /** The service whose database the process owns, like `USERS`; undefined for processes without one. */
 export const databaseOwner = ({ variables }: Deployed): string | undefined =>

@@ -2,9 +2,9 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
-import { createGrpcClient } from '#kit/grpc/client';
 import { routeClaims } from '#kit/http/route-claims';
 import { startIdentity } from '../../tests/support/identity';
+import { permittedClient } from '../../tests/support/permitted-client';
 import { exportAll, recordsIn } from '../../tests/support/portability';
 import { uniqueName } from '../../tests/support/servers';
 import { authPortability } from './portability';
@@ -379,11 +379,10 @@ describe('token endpoints', () => {
 
 test('gRPC supports sign-in, refresh, me, verification and sign-out', async () => {
   const { username, id } = await join();
-  const client = createGrpcClient(identity.usersDeps.runtime, {
+  const client = permittedClient(identity.usersDeps.runtime, {
     service: 'auth',
     definition: AuthServiceDefinition,
     registry: identity.registry,
-    internalSecret: identity.internalSecret,
   });
   const { signed_in } = await client.login({ username, password: PASSWORD });
   const again = await client.refresh({ refresh_token: signed_in?.refresh_token });

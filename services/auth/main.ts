@@ -49,7 +49,7 @@ const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const settings = tokenSettings(env);
 const timing = { tokenLifetimeMs: env.JWT_EXPIRES_MINUTES * 60_000, now: Date.now };
 const keys = await openKeyRing(runtime, { database, settings, internalSecret, ...timing });
-const users = { service: 'users', definition: UsersServiceDefinition, registry, internalSecret };
+const users = { service: 'users', definition: UsersServiceDefinition, registry };
 const deps = {
   runtime,
   database,

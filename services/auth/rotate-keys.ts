@@ -1,6 +1,7 @@
 import { tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
-import { mysqlFields, tokenFields, workerFields } from '#kit/config/fields';
+import { mysqlFields, processFields, tokenFields } from '#kit/config/fields';
+import { secret } from '#kit/config/secrets';
 import { optionalDatabaseUrl } from '#kit/config/urls';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
@@ -9,7 +10,8 @@ import { createKeyRing } from './keys/key-ring';
 // For operators: creates the next signing key now instead of on schedule. Running instances publish it within 30 s and
 // sign with it after 15 minutes.
 const env = readEnv({
-  ...workerFields(0),
+  ...processFields(0),
+  INTERNAL_SECRET: secret('development-internal-secret'),
   ...mysqlFields,
   ...tokenFields,
   AUTH_DB_NAME: text('rookery_auth'),

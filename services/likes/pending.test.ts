@@ -2,10 +2,10 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../tests/support/call';
+import { permittedClient } from '../../tests/support/permitted-client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
@@ -50,22 +50,19 @@ const deps = {
   tokens: tokens.verifier,
 };
 const call = callerOf(likes(deps));
-const SECRET = 'a secret for this test';
 const { port } = await startGrpcServer(runtime, {
   host: '127.0.0.1',
   port: 0,
   services: [likesGrpc(deps)],
-  internalSecret: SECRET,
   audience: 'likes',
 });
-const client = createGrpcClient(runtime, {
+const client = permittedClient(runtime, {
   service: 'likes',
   definition: LikesServiceDefinition,
   registry: {
     instances: () => [{ host: '127.0.0.1', grpc_port: port, state: 'up' as const }],
     onChange: () => () => undefined,
   },
-  internalSecret: SECRET,
 });
 
 afterAll(() => runtime.close());

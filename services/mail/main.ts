@@ -39,7 +39,7 @@ const deps: MailDeps = {
   publicUrl: env.PUBLIC_URL,
   claimMs: CLAIM_MS,
   tokens,
-  verifyService: createServiceTokenVerifier({ audience: 'mail', secret: env.INTERNAL_SECRET }),
+  verifyService: createServiceTokenVerifier({ audience: 'mail', identity: runtime.identity }),
 };
 deleteOldMailsPeriodically(deps, env.MAILS_KEPT_DAYS);
 subscribe(deps, rabbit);

@@ -4,10 +4,10 @@ import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { uuidv7 } from '#kit/core/ids';
 import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { routeClaims } from '#kit/http/route-claims';
 import { callerOf } from '../../tests/support/call';
+import { permittedClient } from '../../tests/support/permitted-client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { polls } from '.';
@@ -275,12 +275,10 @@ test('routes for authenticated callers reject anonymous ones', async () => {
 });
 
 test('other services learn who made a poll, and nothing of one that does not exist', async () => {
-  const internalSecret = 'a secret for this test';
   const server = {
     host: '127.0.0.1',
     port: 0,
     services: [pollsGrpc({ table })],
-    internalSecret,
     audience: 'polls',
   };
   const { port } = await startGrpcServer(runtime, server);
@@ -289,7 +287,7 @@ test('other services learn who made a poll, and nothing of one that does not exi
     onChange: () => () => undefined,
   };
   const definition = PollsServiceDefinition;
-  const client = createGrpcClient(runtime, { service: 'polls', definition, registry, internalSecret });
+  const client = permittedClient(runtime, { service: 'polls', definition, registry });
   const [{ id, author }, orphan] = [await createPoll(), await createPoll()];
   await erasePerson(table, orphan.author.id);
   const { polls: found } = await client.getPolls({ ids: [id, uuidv7(), 'no-uuid', orphan.id] });

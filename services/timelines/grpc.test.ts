@@ -4,14 +4,13 @@ import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timeline
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { uuidv7 } from '#kit/core/ids';
 import { defineProblem } from '#kit/errors/problem';
-import { createGrpcClient } from '#kit/grpc/client';
 import { type GrpcService, grpcService, startGrpcServer } from '#kit/grpc/server';
+import { permittedClient } from '../../tests/support/permitted-client';
 import { testRuntime } from '../../tests/support/servers';
 import { startTimelines } from '../../tests/support/timelines';
 import { timelinesGrpc } from './grpc';
 
 const runtime = testRuntime('timelines-grpc');
-const internalSecret = 'a secret for this test';
 const UserNotFound = defineProblem('user.not-found', 404, 'User not found');
 
 /** A user whose user.created event has not arrived. */
@@ -54,28 +53,26 @@ async function serve(service: string, grpc: GrpcService) {
     host: '127.0.0.1',
     port: 0,
     services: [grpc],
-    internalSecret,
     audience: service,
   });
   const instance = { host: '127.0.0.1', port, grpc_port: port, state: 'up' as const };
   return {
     registry: { instances: () => [instance], onChange: () => () => undefined },
-    internalSecret,
     service,
   };
 }
 
 const { call, deps, join, post, relate, storage, block } = await startTimelines(runtime, {
-  users: createGrpcClient(runtime, {
+  users: permittedClient(runtime, {
     definition: UsersServiceDefinition,
     ...(await serve('users', usersService)),
   }),
-  likes: createGrpcClient(runtime, {
+  likes: permittedClient(runtime, {
     definition: LikesServiceDefinition,
     ...(await serve('likes', likesService)),
   }),
 });
-const client = createGrpcClient(runtime, {
+const client = permittedClient(runtime, {
   definition: TimelinesServiceDefinition,
   ...(await serve('timelines', timelinesGrpc(deps))),
 });

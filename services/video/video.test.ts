@@ -2,17 +2,16 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
 import { uuidv7 } from '#kit/core/ids';
 import { createRuntime } from '#kit/core/runtime';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { routeClaims } from '#kit/http/route-claims';
 import { callerOf } from '../../tests/support/call';
+import { permittedClient } from '../../tests/support/permitted-client';
 import { testRuntime } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { video } from '.';
 import { createCatalogue } from './catalogue';
 import { videoGrpc } from './grpc';
 
-const SECRET = 'a secret for this test';
 const NO_FAILURES = { latency_ms: 0, error_percent: 0 };
 
 const runtime = testRuntime('video');
@@ -24,15 +23,13 @@ const grpc = await startGrpcServer(runtime, {
   host: '127.0.0.1',
   port: 0,
   services: [videoGrpc(deps)],
-  internalSecret: SECRET,
   audience: 'video',
 });
 const address = { host: '127.0.0.1', grpc_port: grpc.port, state: 'up' as const };
-const client = createGrpcClient(runtime, {
+const client = permittedClient(runtime, {
   service: 'video',
   definition: VideoServiceDefinition,
   registry: { instances: () => [address], onChange: () => () => undefined },
-  internalSecret: SECRET,
 });
 const user = await tokens.authorization({ id: uuidv7(), username: 'ada' });
 const operator = await tokens.authorization({ id: uuidv7(), username: 'operator' }, ['videos:disturb']);

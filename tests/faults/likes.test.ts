@@ -6,7 +6,6 @@ import { MailRequested } from '#contracts/events/mail';
 import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { createIdGenerator, firstIdAt, uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { openRabbit } from '#kit/messaging/rabbit/client';
@@ -21,13 +20,13 @@ import { likesNotificationWorker } from '../../workers/likes-notification';
 import { likesValidationWorker } from '../../workers/likes-validation';
 import { callerOf } from '../support/call';
 import { eventually } from '../support/eventually';
+import { permittedClient } from '../support/permitted-client';
 import { testRuntime } from '../support/servers';
 import { testTokens } from '../support/tokens';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-likes-'));
 const runtimes: Runtime[] = [];
 const tokens = await testTokens();
-const internalSecret = 'a secret for this test';
 const author = uuidv7();
 const nextPostId = createIdGenerator(1);
 /** So old that validation does not wait for the post to appear. */
@@ -100,7 +99,6 @@ async function startService(): Promise<number> {
     host: '127.0.0.1',
     port: 0,
     services: [likesGrpc(deps)],
-    internalSecret,
     audience: 'likes',
   });
   return port;
@@ -117,14 +115,13 @@ function startWorkers(grpcPort: number) {
       mails.push({ id: data.event_id ?? '', text: JSON.stringify(data) });
     },
   });
-  const client = createGrpcClient(runtime, {
+  const client = permittedClient(runtime, {
     service: 'likes',
     definition: LikesServiceDefinition,
     registry: {
       instances: () => [{ host: '127.0.0.1', grpc_port: grpcPort, state: 'up' }],
       onChange: () => undefined,
     },
-    internalSecret,
   });
   const timelines = {
     async getPosts({ ids, viewer_id }: { ids: string[]; viewer_id?: string | undefined }) {

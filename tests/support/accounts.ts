@@ -1,7 +1,6 @@
 import { expect } from 'bun:test';
 import { AccountsServiceDefinition } from '#contracts/gen/accounts/v1/accounts';
 import type { Runtime } from '#kit/core/runtime';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { createMysqlPool } from '#kit/mysql/database';
 import { migrateDatabase } from '#kit/mysql/migrations';
@@ -12,6 +11,7 @@ import type { UsersClient } from '../../services/accounts/deps';
 import { accountsGrpc } from '../../services/accounts/grpc';
 import { openAccount } from '../../services/accounts/service';
 import { callerOf } from './call';
+import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -47,7 +47,6 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     host: '127.0.0.1',
     port: 0,
     services: [accountsGrpc(deps)],
-    internalSecret: SECRET,
     audience: 'accounts',
   });
   const app = accounts(deps);
@@ -65,7 +64,6 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
     deps,
     operator,
     tokens,
-    internalSecret: SECRET,
     grpcPort: port,
     client: accountsClient(runtime, port),
     /** A person with an account and, if given, a balance. */
@@ -99,11 +97,10 @@ export async function startAccounts(options: { users?: UsersClient } = {}) {
 /** A client of the accounts service on a port. */
 export function accountsClient(runtime: Runtime, port: number) {
   const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
-  return createGrpcClient(runtime, {
+  return permittedClient(runtime, {
     service: 'accounts',
     definition: AccountsServiceDefinition,
     registry: { instances: () => [address], onChange: () => () => undefined },
-    internalSecret: SECRET,
   });
 }
 

@@ -75,7 +75,6 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
       service: 'users',
       definition: UsersServiceDefinition,
       registry,
-      internalSecret: SECRET,
     }),
     passwords: createPasswords(),
     sealer: createSealer(SECRET, 'credentials'),
@@ -97,14 +96,12 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
       service: 'auth',
       definition: AuthServiceDefinition,
       registry,
-      internalSecret: SECRET,
     }),
     // Not available in these tests.
     notifications: createGrpcClient(usersRuntime, {
       service: 'notifications',
       definition: NotificationsServiceDefinition,
       registry,
-      internalSecret: SECRET,
     }),
     passwords: createPasswords(),
     sealer: createSealer(SECRET, 'credentials'),
@@ -124,7 +121,6 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     keyRing,
     settings,
     registry,
-    internalSecret: SECRET,
     /** Names of the services that are unavailable. */
     away,
     callAuth: callerOf(authApp),
@@ -162,7 +158,6 @@ async function serveGrpc(name: string, runtime: ReturnType<typeof testRuntime>, 
     host: '127.0.0.1',
     port: 0,
     services: [service],
-    internalSecret: SECRET,
     audience: name,
   });
   return { host: '127.0.0.1', grpc_port: port, state: 'up' as const };

@@ -2,7 +2,7 @@ import { MailServiceDefinition } from '#contracts/gen/mail/v1/mail';
 import type { EventDefinition } from '#contracts/messages';
 import { createSealer } from '#kit/auth/sealing';
 import { createServiceTokens, createServiceTokenVerifier } from '#kit/auth/service-token';
-import { createGrpcClient } from '#kit/grpc/client';
+import { developmentIdentity } from '#kit/core/identity';
 import { startGrpcServer } from '#kit/grpc/server';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
@@ -12,6 +12,7 @@ import { mailGrpc } from '../../services/mail/grpc';
 import { callerOf } from './call';
 import { eventually } from './eventually';
 import { openAddress } from './open-address';
+import { permittedClient } from './permitted-client';
 import { amqpUrl, testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -43,7 +44,7 @@ export async function startMail() {
     publicUrl: 'http://rookery.test',
     claimMs: CLAIM_MS,
     tokens: tokens.verifier,
-    verifyService: createServiceTokenVerifier({ audience: 'mail', secret: SECRET }),
+    verifyService: createServiceTokenVerifier({ audience: 'mail', identity: runtime.identity }),
   };
   const registered = openAddress();
   runtime.onClose('address', registered.close);
@@ -52,7 +53,6 @@ export async function startMail() {
     host: '127.0.0.1',
     port: 0,
     services: [mailGrpc(deps)],
-    internalSecret: SECRET,
     audience: 'mail',
   });
   const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
@@ -69,20 +69,18 @@ export async function startMail() {
     rabbit,
     runtime,
     tokens,
-    internalSecret: SECRET,
     /** Registers the gRPC port. */
     address: registered,
     grpcPort: port,
     /** The `Authorization` header of a person with `mails:read`. */
     operator,
     serviceToken: async (audience: string) =>
-      `Bearer ${await createServiceTokens({ issuer: 'billing', secret: SECRET }).tokenFor(audience)}`,
+      `Bearer ${await createServiceTokens(developmentIdentity('billing')).tokenFor(audience)}`,
     relay: () => relayOutbox(runtime, database, { rabbit }),
-    client: createGrpcClient(runtime, {
+    client: permittedClient(runtime, {
       service: 'mail',
       definition: MailServiceDefinition,
       registry: { instances: () => [address], onChange: () => () => undefined },
-      internalSecret: SECRET,
     }),
     async close() {
       await runtime.close();

@@ -6,7 +6,6 @@ import { pino } from 'pino';
 import { PictureUploaded } from '#contracts/events/media';
 import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { parseEnvelope } from '#contracts/messages';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { serveHttp } from '#kit/http/server';
 import { outbox } from '#kit/messaging/tables';
@@ -21,6 +20,7 @@ import { mediaWorker } from '../../workers/media';
 import { renderInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
 import { openAddress } from './open-address';
+import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -69,17 +69,15 @@ export async function startMedia() {
     host: '127.0.0.1',
     port: 0,
     services: [mediaGrpc(deps)],
-    internalSecret: SECRET,
     audience: 'media',
   });
-  const client = createGrpcClient(runtime, {
+  const client = permittedClient(runtime, {
     service: 'media',
     definition: MediaServiceDefinition,
     registry: {
       instances: () => [{ host: '127.0.0.1', grpc_port: port, state: 'up' as const }],
       onChange: () => () => undefined,
     },
-    internalSecret: SECRET,
   });
   const worker = mediaWorker({
     storage,
@@ -97,7 +95,6 @@ export async function startMedia() {
     database,
     deps,
     folder,
-    internalSecret: SECRET,
     /** Registers the gRPC port. */
     address: registered,
     grpcPort: port,

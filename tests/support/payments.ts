@@ -2,7 +2,6 @@ import { asc, eq } from 'drizzle-orm';
 import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
 import type { Runtime } from '#kit/core/runtime';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { outbox } from '#kit/messaging/tables';
 import { createMysqlPool } from '#kit/mysql/database';
@@ -13,10 +12,10 @@ import { payments } from '../../services/payments';
 import { paymentsGrpc } from '../../services/payments/grpc';
 import { mockProvider } from '../../services/payments/mock-provider';
 import { callerOf } from './call';
+import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
-const SECRET = 'a secret for this test';
 /** The provider's silence is cut short, so that tests do not wait for it. */
 const PROVIDER_DEADLINE_MS = 700;
 
@@ -40,7 +39,6 @@ export async function startPayments() {
     host: '127.0.0.1',
     port: 0,
     services: [paymentsGrpc(deps), mockProvider(deps)],
-    internalSecret: SECRET,
     audience: 'payments',
   });
   const app = payments(deps);
@@ -55,7 +53,6 @@ export async function startPayments() {
     runtime,
     tokens,
     auditPool,
-    internalSecret: SECRET,
     grpcPort: port,
     ...paymentClients(runtime, port),
     async person(permissions: string[] = []) {
@@ -87,11 +84,10 @@ export function paymentClients(runtime: Runtime, port: number) {
   const options = {
     service: 'payments',
     registry: { instances: () => [address], onChange: () => () => undefined },
-    internalSecret: SECRET,
   };
   return {
-    client: createGrpcClient(runtime, { definition: PaymentsServiceDefinition, ...options }),
-    provider: createGrpcClient(runtime, {
+    client: permittedClient(runtime, { definition: PaymentsServiceDefinition, ...options }),
+    provider: permittedClient(runtime, {
       definition: ProviderServiceDefinition,
       deadlineMs: PROVIDER_DEADLINE_MS,
       ...options,

@@ -4,12 +4,12 @@ import { createPasswords } from '#kit/auth/passwords';
 import { createSealer } from '#kit/auth/sealing';
 import { createIdGenerator } from '#kit/core/ids';
 import { createFlags } from '#kit/flags/flags';
-import { createGrpcClient } from '#kit/grpc/client';
 import { outbox as outboxTable } from '#kit/messaging/tables';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import { callerOf } from './call';
+import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
@@ -41,11 +41,10 @@ export async function startPeople() {
     database,
     flags,
     outbox: { wake() {} },
-    auth: createGrpcClient(runtime, {
+    auth: permittedClient(runtime, {
       service: 'auth',
       definition: AuthServiceDefinition,
       registry: { instances: () => [], onChange: () => () => undefined },
-      internalSecret: 'a secret for this test',
     }),
     notifications: {
       async listNotifications({ cursor }: { cursor?: string | undefined }) {

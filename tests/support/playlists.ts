@@ -1,6 +1,5 @@
 import { VideoServiceDefinition } from '#contracts/gen/video/v1/video';
 import { uuidv7 } from '#kit/core/ids';
-import { createGrpcClient } from '#kit/grpc/client';
 import { startGrpcServer } from '#kit/grpc/server';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { playlists } from '../../services/playlists';
@@ -8,10 +7,10 @@ import { cachedVideos } from '../../services/playlists/videos';
 import { createCatalogue } from '../../services/video/catalogue';
 import { videoGrpc } from '../../services/video/grpc';
 import { callerOf } from './call';
+import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
 
-const SECRET = 'a secret for this test';
 const DEADLINE_MS = 400;
 
 /**
@@ -38,15 +37,13 @@ export async function startPlaylists() {
     host: '127.0.0.1',
     port: 0,
     services: [videoGrpc(video)],
-    internalSecret: SECRET,
     audience: 'video',
   });
   const address = { host: '127.0.0.1', grpc_port: port, state: 'up' as const };
-  const client = createGrpcClient(runtime, {
+  const client = permittedClient(runtime, {
     service: 'video',
     definition: VideoServiceDefinition,
     registry: { instances: () => (video.unavailable ? [] : [address]), onChange: () => () => undefined },
-    internalSecret: SECRET,
   });
   const deps = {
     runtime,

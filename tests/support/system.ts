@@ -68,7 +68,11 @@ export async function startSystem(
     const command = entries.find((entry) => entry.name === processName)?.command;
     const main = /\bbun (\S+)/.exec(command ?? '')?.[1];
     if (main === undefined) throw new Error(`The Procfile has no process ${processName}`);
-    const started = await startProcess(main, { ...shared, PORT: fixedPorts.get(processName) ?? '0' });
+    const started = await startProcess(main, {
+      ...shared,
+      ...(processName !== 'registry' && { IDENTITY_FILE: stack.identityFile(processName) }),
+      PORT: fixedPorts.get(processName) ?? '0',
+    });
     running.set(processName, [...instances(processName), started]);
     if (processName === 'gateway' || processName === 'registry')
       fixedPorts.set(processName, new URL(started.url).port);

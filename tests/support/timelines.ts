@@ -4,7 +4,6 @@ import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
-import { createGrpcClient } from '#kit/grpc/client';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
 import { timelines } from '../../services/timelines';
@@ -14,6 +13,7 @@ import { createMergedAuthors } from '../../services/timelines/feeds/merged-autho
 import { createLiveTimelines } from '../../services/timelines/live/service';
 import { applyEvent, type UserEvent } from '../../services/timelines/people/replication';
 import { type Answered, callerOf } from './call';
+import { permittedClient } from './permitted-client';
 import { serverVariable, testDatabase } from './servers';
 import { testTokens } from './tokens';
 
@@ -34,28 +34,28 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     signal: runtime.closing,
   });
   const noInstances = { instances: () => [], onChange: () => () => undefined };
-  const unavailable = { registry: noInstances, internalSecret: 'a secret for this test' };
+  const unavailable = { registry: noInstances };
   const deps = {
     runtime,
     database: storage.database,
     redis: await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: false }),
     outbox: { wake() {} },
-    users: createGrpcClient(runtime, {
+    users: permittedClient(runtime, {
       service: 'users',
       definition: UsersServiceDefinition,
       ...unavailable,
     }),
-    likes: createGrpcClient(runtime, {
+    likes: permittedClient(runtime, {
       service: 'likes',
       definition: LikesServiceDefinition,
       ...unavailable,
     }),
-    media: createGrpcClient(runtime, {
+    media: permittedClient(runtime, {
       service: 'media',
       definition: MediaServiceDefinition,
       ...unavailable,
     }),
-    polls: createGrpcClient(runtime, {
+    polls: permittedClient(runtime, {
       service: 'polls',
       definition: PollsServiceDefinition,
       ...unavailable,

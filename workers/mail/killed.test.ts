@@ -30,7 +30,6 @@ test('a mail whose worker is killed while sending it is sent once by the next wo
     startProcess('workers/mail/main.ts', {
       REGISTRY_URL: registry.url,
       AMQP_URL: amqpUrl(),
-      INTERNAL_SECRET: service.internalSecret,
       SMTP_HOST: '127.0.0.1',
       SMTP_PORT: String(server.port),
     });

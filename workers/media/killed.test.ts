@@ -33,7 +33,6 @@ test('a picture whose worker is killed during processing is completed once by th
     startProcess('workers/media/main.ts', {
       REGISTRY_URL: registry.url,
       AMQP_URL: amqpUrl(),
-      INTERNAL_SECRET: service.internalSecret,
       MEDIA_STORAGE: service.folder,
     });
   const first = await startWorker();

@@ -837,7 +837,15 @@ export const AccountsServiceDefinition = {
       requestStream: false,
       responseType: OpenAccountResponse as typeof OpenAccountResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([7, 98, 105, 108, 108, 105, 110, 103]) as Buffer,
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** NOT_FOUND `account.not-found`. */
     getAccount: {
@@ -846,7 +854,14 @@ export const AccountsServiceDefinition = {
       requestStream: false,
       responseType: GetAccountResponse as typeof GetAccountResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /**
      * Transfers money, once per external id. FAILED_PRECONDITION
@@ -858,7 +873,15 @@ export const AccountsServiceDefinition = {
       requestStream: false,
       responseType: TransferResponse as typeof TransferResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([7, 98, 105, 108, 108, 105, 110, 103]) as Buffer,
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** Looks up a transfer whose response was lost. NOT_FOUND `transaction.not-found`. */
     getTransfer: {
@@ -867,7 +890,15 @@ export const AccountsServiceDefinition = {
       requestStream: false,
       responseType: GetTransferResponse as typeof GetTransferResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([7, 98, 105, 108, 108, 105, 110, 103]) as Buffer,
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /**
      * Reverses a transfer with another transfer, in full or in part: once per external id, and in total never more than the
@@ -879,7 +910,14 @@ export const AccountsServiceDefinition = {
       requestStream: false,
       responseType: ReverseTransferResponse as typeof ReverseTransferResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
   },
 } as const;

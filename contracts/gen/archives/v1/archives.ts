@@ -634,7 +634,12 @@ export const ArchivesServiceDefinition = {
       requestStream: false,
       responseType: CompleteExportResponse as typeof CompleteExportResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /** Marks an import as finished, with what became of the records. */
     completeImport: {
@@ -643,7 +648,12 @@ export const ArchivesServiceDefinition = {
       requestStream: false,
       responseType: CompleteImportResponse as typeof CompleteImportResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /** Marks an export or import as failed. */
     failArchive: {
@@ -652,7 +662,12 @@ export const ArchivesServiceDefinition = {
       requestStream: false,
       responseType: FailArchiveResponse as typeof FailArchiveResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
   },
 } as const;

@@ -1438,7 +1438,10 @@ export const AuthServiceDefinition = {
       requestStream: false,
       responseType: SetCredentialsResponse as typeof SetCredentialsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] },
+      },
     },
     /** Registers a user and signs them in. The origin of the request is in the metadata of the call, here and below. */
     register: {
@@ -1449,6 +1452,7 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: {
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([
               30,
@@ -1496,6 +1500,10 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: {
         _unknownFields: {
+          409874: [
+            Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer,
+            Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer,
+          ],
           578365826: [
             Buffer.from([
               27,
@@ -1540,6 +1548,7 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: {
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([
               26,
@@ -1584,6 +1593,7 @@ export const AuthServiceDefinition = {
       options: {
         idempotencyLevel: "IDEMPOTENT",
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([17, 58, 1, 42, 34, 12, 47, 97, 117, 116, 104, 47, 108, 111, 103, 111, 117, 116]) as Buffer,
           ],
@@ -1599,7 +1609,10 @@ export const AuthServiceDefinition = {
       responseStream: false,
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
-        _unknownFields: { 578365826: [Buffer.from([10, 18, 8, 47, 97, 117, 116, 104, 47, 109, 101]) as Buffer] },
+        _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
+          578365826: [Buffer.from([10, 18, 8, 47, 97, 117, 116, 104, 47, 109, 101]) as Buffer],
+        },
       },
     },
     /** Returns the claims of a valid token that is not revoked. UNAUTHENTICATED otherwise. */
@@ -1609,7 +1622,7 @@ export const AuthServiceDefinition = {
       requestStream: false,
       responseType: VerifyTokenResponse as typeof VerifyTokenResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS", _unknownFields: { 409874: [Buffer.from([1, 42]) as Buffer] } },
     },
     /** Lists the current revocations. Loaded by every verifier at its start and after a reconnect. */
     listRevocations: {
@@ -1618,7 +1631,7 @@ export const AuthServiceDefinition = {
       requestStream: false,
       responseType: ListRevocationsResponse as typeof ListRevocationsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS", _unknownFields: { 409874: [Buffer.from([1, 42]) as Buffer] } },
     },
   },
 } as const;

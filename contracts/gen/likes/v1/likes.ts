@@ -850,7 +850,10 @@ export const LikesServiceDefinition = {
       requestStream: false,
       responseType: GetCountsResponse as typeof GetCountsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
     },
     /** Withdraws a like whose post does not exist. */
     withdrawLike: {
@@ -859,7 +862,14 @@ export const LikesServiceDefinition = {
       requestStream: false,
       responseType: WithdrawLikeResponse as typeof WithdrawLikeResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([16, 108, 105, 107, 101, 115, 45, 118, 97, 108, 105, 100, 97, 116, 105, 111, 110]) as Buffer,
+          ],
+        },
+      },
     },
     /** Accepts a like whose post exists. Its author is notified once: in the app immediately, by mail in a digest. */
     acceptLike: {
@@ -868,7 +878,14 @@ export const LikesServiceDefinition = {
       requestStream: false,
       responseType: AcceptLikeResponse as typeof AcceptLikeResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([16, 108, 105, 107, 101, 115, 45, 118, 97, 108, 105, 100, 97, 116, 105, 111, 110]) as Buffer,
+          ],
+        },
+      },
     },
     /** Claims all likes an author has not been notified of by mail. The same claim gets the same response. */
     claimNotifications: {
@@ -877,7 +894,34 @@ export const LikesServiceDefinition = {
       requestStream: false,
       responseType: ClaimNotificationsResponse as typeof ClaimNotificationsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([
+              18,
+              108,
+              105,
+              107,
+              101,
+              115,
+              45,
+              110,
+              111,
+              116,
+              105,
+              102,
+              105,
+              99,
+              97,
+              116,
+              105,
+              111,
+              110,
+            ]) as Buffer,
+          ],
+        },
+      },
     },
     /**
      * Confirms a claim and requests the mail to the author, atomically. The claim is then empty: confirming it again requests
@@ -889,7 +933,34 @@ export const LikesServiceDefinition = {
       requestStream: false,
       responseType: ConfirmNotificationsResponse as typeof ConfirmNotificationsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([
+              18,
+              108,
+              105,
+              107,
+              101,
+              115,
+              45,
+              110,
+              111,
+              116,
+              105,
+              102,
+              105,
+              99,
+              97,
+              116,
+              105,
+              111,
+              110,
+            ]) as Buffer,
+          ],
+        },
+      },
     },
   },
 } as const;

@@ -534,7 +534,9 @@ export const MailServiceDefinition = {
       requestStream: false,
       responseType: BeginSendingResponse as typeof BeginSendingResponse,
       responseStream: false,
-      options: {},
+      options: {
+        _unknownFields: { 409874: [Buffer.from([11, 109, 97, 105, 108, 45, 119, 111, 114, 107, 101, 114]) as Buffer] },
+      },
     },
     /** Records the outcome. OUTCOME_SENT is always recorded; other outcomes only from the holder of the claim. */
     finishSending: {
@@ -543,7 +545,10 @@ export const MailServiceDefinition = {
       requestStream: false,
       responseType: FinishSendingResponse as typeof FinishSendingResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([11, 109, 97, 105, 108, 45, 119, 111, 114, 107, 101, 114]) as Buffer] },
+      },
     },
   },
 } as const;

@@ -1348,6 +1348,7 @@ export const MediaServiceDefinition = {
       responseStream: false,
       options: {
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([
               31,
@@ -1397,6 +1398,7 @@ export const MediaServiceDefinition = {
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([17, 18, 15, 47, 102, 105, 108, 101, 115, 47, 123, 105, 100, 125, 47, 117, 114, 108]) as Buffer,
           ],
@@ -1413,6 +1415,7 @@ export const MediaServiceDefinition = {
       options: {
         idempotencyLevel: "IDEMPOTENT",
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [Buffer.from([13, 42, 11, 47, 102, 105, 108, 101, 115, 47, 123, 105, 100, 125]) as Buffer],
         },
       },
@@ -1427,7 +1430,12 @@ export const MediaServiceDefinition = {
       requestStream: false,
       responseType: CompleteProcessingResponse as typeof CompleteProcessingResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([12, 109, 101, 100, 105, 97, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /** Records that a picture is rejected. */
     rejectPicture: {
@@ -1436,7 +1444,12 @@ export const MediaServiceDefinition = {
       requestStream: false,
       responseType: RejectPictureResponse as typeof RejectPictureResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([12, 109, 101, 100, 105, 97, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /** The files among these that exist, in no particular order. At most 400 ids. */
     getFiles: {
@@ -1445,7 +1458,10 @@ export const MediaServiceDefinition = {
       requestStream: false,
       responseType: GetFilesResponse as typeof GetFilesResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
     },
     /**
      * Makes files of one owner public, because a public post of that owner shows them; once for each post and file, so that a
@@ -1457,7 +1473,10 @@ export const MediaServiceDefinition = {
       requestStream: false,
       responseType: PublishFilesResponse as typeof PublishFilesResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
     },
   },
 } as const;

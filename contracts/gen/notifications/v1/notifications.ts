@@ -717,7 +717,36 @@ export const NotificationsServiceDefinition = {
       requestStream: false,
       responseType: RecordResponse as typeof RecordResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([
+              20,
+              110,
+              111,
+              116,
+              105,
+              102,
+              105,
+              99,
+              97,
+              116,
+              105,
+              111,
+              110,
+              115,
+              45,
+              119,
+              111,
+              114,
+              107,
+              101,
+              114,
+            ]) as Buffer,
+          ],
+        },
+      },
     },
     /**
      * Returns a user's delivery setting for a type of notification, and the actors they are not notified of; for notifications
@@ -729,7 +758,34 @@ export const NotificationsServiceDefinition = {
       requestStream: false,
       responseType: GetHearingResponse as typeof GetHearingResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([
+              18,
+              108,
+              105,
+              107,
+              101,
+              115,
+              45,
+              110,
+              111,
+              116,
+              105,
+              102,
+              105,
+              99,
+              97,
+              116,
+              105,
+              111,
+              110,
+            ]) as Buffer,
+          ],
+        },
+      },
     },
     /** Lists all notifications of a user, page by page, the last changed first; for the export of their data. */
     listNotifications: {
@@ -738,7 +794,10 @@ export const NotificationsServiceDefinition = {
       requestStream: false,
       responseType: ListNotificationsResponse as typeof ListNotificationsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] },
+      },
     },
   },
 } as const;

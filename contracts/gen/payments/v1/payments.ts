@@ -702,7 +702,14 @@ export const PaymentsServiceDefinition = {
       requestStream: false,
       responseType: BeginPaymentResponse as typeof BeginPaymentResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** Records the outcome of a payment. */
     finishPayment: {
@@ -711,7 +718,14 @@ export const PaymentsServiceDefinition = {
       requestStream: false,
       responseType: FinishPaymentResponse as typeof FinishPaymentResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** Returns a refund. NOT_FOUND `refund.not-found`. */
     getRefund: {
@@ -720,7 +734,14 @@ export const PaymentsServiceDefinition = {
       requestStream: false,
       responseType: GetRefundResponse as typeof GetRefundResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** Records the outcome of a refund. */
     finishRefund: {
@@ -729,7 +750,14 @@ export const PaymentsServiceDefinition = {
       requestStream: false,
       responseType: FinishRefundResponse as typeof FinishRefundResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
   },
 } as const;

@@ -183,7 +183,10 @@ export const PollsServiceDefinition = {
       requestStream: false,
       responseType: GetPollsResponse as typeof GetPollsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
     },
   },
 } as const;

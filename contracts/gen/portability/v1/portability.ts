@@ -645,7 +645,12 @@ export const PortabilityServiceDefinition = {
       requestStream: false,
       responseType: ListCollectionsResponse as typeof ListCollectionsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /**
      * Returns the records of one collection, page by page. A user without records, or unknown here, has an empty page.
@@ -657,7 +662,12 @@ export const PortabilityServiceDefinition = {
       requestStream: false,
       responseType: ExportRecordsResponse as typeof ExportRecordsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /**
      * Imports records as the user's own. Records keep their ids and times. Notifies nobody. A repeat changes nothing.
@@ -669,7 +679,12 @@ export const PortabilityServiceDefinition = {
       requestStream: false,
       responseType: ImportRecordsResponse as typeof ImportRecordsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([15, 97, 114, 99, 104, 105, 118, 101, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
   },
 } as const;

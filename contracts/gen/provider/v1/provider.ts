@@ -432,7 +432,14 @@ export const ProviderServiceDefinition = {
       requestStream: false,
       responseType: ChargeResponse as typeof ChargeResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /** Looks up a charge whose response was lost. NOT_FOUND `charge.not-found`. */
     getCharge: {
@@ -441,7 +448,14 @@ export const ProviderServiceDefinition = {
       requestStream: false,
       responseType: GetChargeResponse as typeof GetChargeResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
     /**
      * Refunds a charge, in full or in part, once per refund key. NOT_FOUND `charge.not-found`, FAILED_PRECONDITION
@@ -453,7 +467,14 @@ export const ProviderServiceDefinition = {
       requestStream: false,
       responseType: RefundChargeResponse as typeof RefundChargeResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
     },
   },
 } as const;

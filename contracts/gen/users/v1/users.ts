@@ -1466,7 +1466,36 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: GetUsersResponse as typeof GetUsersResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([8, 97, 99, 99, 111, 117, 110, 116, 115]) as Buffer,
+            Buffer.from([
+              18,
+              108,
+              105,
+              107,
+              101,
+              115,
+              45,
+              110,
+              111,
+              116,
+              105,
+              102,
+              105,
+              99,
+              97,
+              116,
+              105,
+              111,
+              110,
+            ]) as Buffer,
+            Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer,
+          ],
+        },
+      },
     },
     /** Returns a profile by username, case-insensitively. NOT_FOUND `user.not-found`. */
     getUserByUsername: {
@@ -1475,7 +1504,16 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: GetUserByUsernameResponse as typeof GetUserByUsernameResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: {
+          409874: [
+            Buffer.from([4, 99, 104, 97, 116]) as Buffer,
+            Buffer.from([5, 108, 105, 107, 101, 115]) as Buffer,
+            Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer,
+          ],
+        },
+      },
     },
     /** Registers a user. ALREADY_EXISTS `user.username-taken`, `user.email-taken`. */
     createUser: {
@@ -1484,7 +1522,14 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: CreateUserResponse as typeof CreateUserResponse,
       responseStream: false,
-      options: {},
+      options: {
+        _unknownFields: {
+          409874: [
+            Buffer.from([8, 97, 99, 99, 111, 117, 110, 116, 115]) as Buffer,
+            Buffer.from([4, 97, 117, 116, 104]) as Buffer,
+          ],
+        },
+      },
     },
     /** Returns a user's email address and language. NOT_FOUND `user.not-found`. */
     getContact: {
@@ -1493,7 +1538,10 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: GetContactResponse as typeof GetContactResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([11, 109, 97, 105, 108, 45, 119, 111, 114, 107, 101, 114]) as Buffer] },
+      },
     },
     /** Returns the relationship of two users. */
     checkRelationship: {
@@ -1502,7 +1550,10 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: CheckRelationshipResponse as typeof CheckRelationshipResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([5, 112, 111, 108, 108, 115]) as Buffer] },
+      },
     },
     /** Returns the roles and permissions for a user's access token. NOT_FOUND `user.not-found`. */
     getAuthorizations: {
@@ -1511,7 +1562,10 @@ export const UsersServiceDefinition = {
       requestStream: false,
       responseType: GetAuthorizationsResponse as typeof GetAuthorizationsResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([4, 97, 117, 116, 104]) as Buffer] },
+      },
     },
     /** Updates the caller's profile. Unset fields remain unchanged. */
     updateMe: {
@@ -1523,6 +1577,7 @@ export const UsersServiceDefinition = {
       options: {
         idempotencyLevel: "IDEMPOTENT",
         _unknownFields: {
+          409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
           578365826: [
             Buffer.from([
               48,

@@ -206,7 +206,10 @@ export const VideoServiceDefinition = {
       requestStream: false,
       responseType: LookupVideosResponse as typeof LookupVideosResponse,
       responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 112, 108, 97, 121, 108, 105, 115, 116, 115]) as Buffer] },
+      },
     },
   },
 } as const;

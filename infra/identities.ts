@@ -1,0 +1,72 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What one process proves itself with. */
+export interface Identity {
+  /** The name of the process in the Procfile. */
+  readonly name: string;
+  /** Ed25519: 32 bytes as base64url. */
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+/** DER of an Ed25519 private key is this and the 32 bytes of the seed (RFC 8410, section 7). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/**
+ * Reads the identities of a stack's processes, and creates those that are missing. Each has a file of its own,
+ * `<folder>/<process>.env`, readable by its owner only: IDENTITY_FILE of that process.
+ *
+ * @param processes their names in the Procfile
+ */
+export function prepareIdentities(folder: string, processes: readonly string[]): Identity[] {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const present = new Set(readdirSync(folder));
+  const identities = processes.map((name) =>
+    present.has(fileOf(name)) ? readIdentity(folder, name) : createIdentity(name),
+  );
+  const publicKeys = identities.map(({ name, publicKey }) => `${name}=${publicKey}`).join(' ');
+  for (const identity of identities)
+    write(join(folder, fileOf(identity.name)), linesOf(identity, publicKeys));
+  return identities;
+}
+
+const fileOf = (name: string) => `${name}.env`;
+
+/** The processes of the Procfile that call or are called, or use a server. */
+export function processesWithIdentity(procfile: string): string[] {
+  return [...procfile.matchAll(/^([a-z0-9-]+): .*\bIDENTITY_FILE=/gm)].map(([, name = '']) => name);
+}
+
+function createIdentity(name: string): Identity {
+  const { d = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return { name, privateKey: d, publicKey: publicKeyOf(d) };
+}
+
+function readIdentity(folder: string, name: string): Identity {
+  const text = readFileSync(join(folder, fileOf(name)), 'utf8');
+  const setting = (variable: string) => new RegExp(`^${variable}=(\\S+)$`, 'm').exec(text)?.[1] ?? '';
+  const privateKey = setting('SERVICE_KEY');
+  return { name, privateKey, publicKey: publicKeyOf(privateKey) };
+}
+
+function publicKeyOf(privateKey: string): string {
+  const der = Buffer.concat([PKCS8_PREFIX, Buffer.from(privateKey, 'base64url')]);
+  const key = createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+  return key.export({ format: 'jwk' }).x ?? '';
+}
+
+const linesOf = ({ name, privateKey }: Identity, publicKeys: string) =>
+  [
+    `# The identity of ${name}: for this process alone. Created by infra/identities.ts.`,
+    `SERVICE_KEY=${privateKey}`,
+    `SERVICE_KEYS=${publicKeys}`,
+    '',
+  ].join('\n');
+
+/** Atomically: a process may be waiting for its file. */
+function write(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
