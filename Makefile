@@ -56,8 +56,9 @@ lint: ## Lint the code
 types: ## Check the types
 	$(RUN) tsc --noEmit
 
-build: ## Bundle every process into dist/
+build: ## Bundle every process into dist/, and all of them into one executable, dist/rookery
 	$(BUN) scripts/build.ts
+	$(BUN) scripts/build-executable.ts
 
 parked: ## List the parked messages and their reasons (q=mail: of an additional queue)
 	$(BUN) scripts/parked.ts list $(q)

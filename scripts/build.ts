@@ -1,9 +1,9 @@
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import type { BunPlugin } from 'bun';
 import { readJson, writeJson } from '../infra/state';
+import { excludeUnused, MINIFY } from './build/options';
+import { programsOf } from './build/programs';
 import { slimSourceMap } from './build/source-map';
-import { parseProcfile } from './processes/procfile';
 
 /**
  * Bundles every process of the Procfile into `dist/<its folder>/main.js`, for example `bun dist/services/users/main.js`;
@@ -13,22 +13,19 @@ import { parseProcfile } from './processes/procfile';
 const ROOT = join(import.meta.dir, '..');
 const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
 /** These read files of their own package at run time, so they cannot be bundled; they are loaded on demand. */
-const NOT_BUNDLED = ['@grpc/reflection', 'pino-pretty', 'sharp', 'swagger-ui-dist'];
+const NOT_BUNDLED = ['@grpc/reflection', 'pino-pretty', 'sharp'];
 /** Loaded only when traces are exported: otherwise not even their source should be in memory. */
 const RARELY_LOADED = [
   '@opentelemetry/exporter-trace-otlp-http',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
 ];
-/**
- * Unused parts of packages, for Scalar's page and the modules of Redis Stack, with their validators and commands: 8 MB
- * per process (measured).
- */
-const EXCLUDED = /^@(scalar\/themes|redis\/(bloom|json|search|time-series))$/;
 /** A change of one of these may change every bundle: the packages, and the build scripts. */
 const COMMON_INPUTS = [
   ...['bun.lock', 'package.json', 'tsconfig.json'],
-  ...['build.ts', 'source-map.ts'].map((name) => relative(ROOT, join(import.meta.dir, name))),
+  ...['build.ts', 'build/options.ts', 'build/programs.ts', 'build/source-map.ts'].map((name) =>
+    relative(ROOT, join(import.meta.dir, name)),
+  ),
 ];
 
 /** The inputs of a bundle: paths from the project's root, with the hash of their content. */
@@ -40,17 +37,9 @@ interface BuildRecord {
 async function main(): Promise<number> {
   // Bun reports the inputs of a bundle relative to the working directory.
   process.chdir(ROOT);
-  const folders = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'))
-    .flatMap(
-      ({ command }) =>
-        command
-          .split(' ')
-          .find((word) => word.endsWith('/main.ts'))
-          ?.slice(0, -'/main.ts'.length) ?? [],
-    )
-    .filter((folder) => folder !== 'infra')
-    // Runs ahead of a roll-out; no process of the Procfile.
-    .concat('migrate');
+  const folders = programsOf(readFileSync(join(ROOT, 'Procfile'), 'utf8')).flatMap(({ module }) =>
+    module.endsWith('/main.ts') ? dirname(module) : [],
+  );
   const changed = folders.filter((folder) => !isUpToDate(folder));
   if (changed.length > 0 && !(await bundle(changed))) return 1;
   for (const folder of folders) copyMigrations(folder);
@@ -81,8 +70,7 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
     outdir: DIST,
     root: ROOT,
     target: 'bun',
-    // Identifiers are preserved: stack traces need them, and they use little memory.
-    minify: { whitespace: true, syntax: true, identifiers: false },
+    minify: MINIFY,
     sourcemap: 'linked',
     metafile: true,
     external: [...NOT_BUNDLED, ...RARELY_LOADED],
@@ -112,18 +100,6 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
 /** Bun names sources as if the bundles were written into the sources' own folders. */
 const sourceOf = (map: string) => (source: string) =>
   relative(dirname(map), join(ROOT, relative(DIST, resolve(dirname(map), source))));
-
-/** `elysiajsTheme` is the only export that is imported by name. */
-const excludeUnused: BunPlugin = {
-  name: 'exclude-unused',
-  setup(build) {
-    build.onResolve({ filter: EXCLUDED }, ({ path }) => ({ path, namespace: 'excluded' }));
-    build.onLoad({ filter: EXCLUDED, namespace: 'excluded' }, () => ({
-      contents: "export const elysiajsTheme = '';\nexport default {};\n",
-      loader: 'js',
-    }));
-  },
-};
 
 const recordOf = (folder: string) => join(DIST, folder, 'inputs.json');
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
+import { programsOf } from './build/programs';
 import { deploymentFiles } from './deployment';
 import { databaseOwner, deployedProcesses } from './deployment/processes';
 import { isSecret } from './deployment/secrets';
@@ -125,15 +126,43 @@ test('MariaDB creates a user for each database, whatever the password', () => {
   ]);
 });
 
-test('systemd starts every process from its bundle, and restarts none that is misconfigured', async () => {
-  const target = await textOf('deploy/systemd/rookery.target');
-  const instances = [...target.matchAll(/^Wants=rookery@(.*)\.service$/gm)].map(([, name = '']) => name);
-  // As systemd does for %I (systemd.unit(5), string escaping).
-  const folders = instances.map((name) => name.replaceAll('-', '/').replaceAll('\\x2d', '-'));
-  expect(folders).toEqual(processes.map(({ folder }) => folder));
-  const unit = await textOf('deploy/systemd/rookery@.service');
-  expect(unit).toContain(' dist/%I/main.js\n');
-  expect(unit).toContain('RestartPreventExitStatus=78');
+describe('systemd', () => {
+  /** systemd.unit(5), systemd.service(5), systemd.exec(5) and the other pages, as far as they are used here. */
+  const DIRECTIVES: Readonly<Record<string, RegExp>> = {
+    Unit: /^(Description|After|Wants|PartOf)$/,
+    Service:
+      /^(Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restart(Sec|PreventExitStatus)?|TimeoutStopSec|KillMode|MemoryMax|TasksMax|User|DynamicUser|StateDirectory|NoNewPrivileges|CapabilityBoundingSet|AmbientCapabilities|Protect(System|Home|KernelTunables|KernelModules|ControlGroups)|Private(Tmp|Devices)|Restrict(AddressFamilies|SUIDSGID)|LockPersonality|SystemCall(Architectures|Filter))$/,
+    Install: /^WantedBy$/,
+  };
+
+  /** A unit file as `[section, directive, value]`. */
+  const parsed = (text: string) => {
+    let section = '';
+    return text.split('\n').flatMap((line) => {
+      if (/^(#.*)?$/.test(line)) return [];
+      const [, opened] = /^\[(\w+)\]$/.exec(line) ?? [];
+      if (opened !== undefined) section = opened;
+      const [, name = '', value = ''] = /^(\w+)=(.+)$/.exec(line) ?? [];
+      return opened === undefined ? [[section, name, value] as const] : [];
+    });
+  };
+
+  test.each(['rookery.target', 'rookery@.service'])('%s has known directives only', async (file) => {
+    const lines = parsed(await textOf(`deploy/systemd/${file}`));
+    expect(lines.filter(([section, name]) => DIRECTIVES[section]?.test(name) !== true)).toEqual([]);
+  });
+
+  test('starts every process of the executable, and restarts none that is misconfigured', async () => {
+    const wanted = parsed(await textOf('deploy/systemd/rookery.target')).flatMap(([, name, value]) =>
+      name === 'Wants' ? [value] : [],
+    );
+    expect(wanted).toEqual(processes.map(({ name }) => `rookery@${name}.service`));
+    const programs = programsOf(await textOf('Procfile')).map(({ name }) => name);
+    expect(processes.filter(({ name }) => !programs.includes(name))).toEqual([]);
+    const unit = await textOf('deploy/systemd/rookery@.service');
+    expect(unit).toContain('ExecStart=/opt/rookery/rookery %i\n');
+    expect(unit).toContain('RestartPreventExitStatus=78');
+  });
 });
 
 describe('Kubernetes', () => {

@@ -99,7 +99,7 @@ function startWorker(
   port: number,
   received: (worker: RunningWorker, message: ToSupervisor) => void,
 ): RunningWorker {
-  const child = Bun.spawn([process.execPath, Bun.main], {
+  const child = Bun.spawn([process.execPath, ...process.argv.slice(1, 2)], {
     env: { ...process.env, PORT: String(port), GATEWAY_WORKER: 'true' },
     stdout: 'inherit',
     stderr: 'inherit',

@@ -1,15 +1,18 @@
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { swagger } from '@elysiajs/swagger';
 import { Elysia } from 'elysia';
+import style from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
+import script from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 import { matchesIfNoneMatch } from './etag';
 import { type ApiDescription, describeApp } from './openapi/document';
 import type { JsonObject } from './openapi/json-object';
 import { publicUrlOf } from './public-url';
 import { pathOf } from './request-path';
 
-const ASSETS: Record<string, string> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+/** Imported as files, which makes them part of a bundle; there the paths are relative to the bundle. */
+const ASSETS: Readonly<Record<string, { readonly file: string; readonly contentType: string }>> = {
+  'swagger-ui.css': { file: style, contentType: 'text/css; charset=utf-8' },
+  'swagger-ui-bundle.js': { file: script, contentType: 'text/javascript; charset=utf-8' },
 };
 
 const DOCUMENT_PATH = '/openapi.json';
@@ -92,9 +95,10 @@ function documentationPage(
 
 /** A file of Swagger UI, from its package. */
 async function documentationAsset(name: string, request: Request): Promise<Response> {
-  const contentType = ASSETS[name];
-  if (contentType === undefined) return new Response(null, { status: 404 });
-  const asset = assets.get(name) ?? (await loadAsset(name));
+  const served = ASSETS[name];
+  if (served === undefined) return new Response(null, { status: 404 });
+  const { file, contentType } = served;
+  const asset = assets.get(name) ?? (await loadAsset(file));
   assets.set(name, asset);
   const { bytes, etag } = asset;
   const headers = { etag, 'cache-control': 'public, max-age=86400', 'content-type': contentType };
@@ -108,9 +112,8 @@ interface Asset {
   readonly etag: string;
 }
 
-async function loadAsset(name: string): Promise<Asset> {
-  const file = Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
-  const bytes = await file.bytes();
+async function loadAsset(file: string): Promise<Asset> {
+  const bytes = await Bun.file(resolve(import.meta.dir, file)).bytes();
   return { bytes, etag: `"${Bun.hash(bytes).toString(36)}"` };
 }
 

@@ -1,11 +1,6 @@
-import { readEnv } from '#kit/config/environment';
-import { processFields, redisFields } from '#kit/config/fields';
-import { startProcess } from '#kit/process';
-import { openRedis } from '#kit/redis/client';
 import type { LikesStorage } from './deps';
 import { runScript } from './run-script';
 import { script } from './scripts/library';
-import { KEY_PREFIX } from './store';
 
 /** `post, now`: derives the scores of a post from its likers. */
 const RECOUNT_POST = script(`
@@ -46,15 +41,6 @@ for index = 3, #ARGV do
 end
 return 1
 `);
-
-if (import.meta.main) {
-  const env = readEnv({ ...processFields(0), ...redisFields });
-  const runtime = await startProcess('likes-rebuild', env);
-  const redis = await openRedis(runtime, { url: env.REDIS_URL, required: true });
-  const { posts, people } = await rebuild({ redis, prefix: KEY_PREFIX }, Date.now);
-  runtime.log.info({ posts, people }, 'rebuilt rankings and lists from the likers of posts');
-  await runtime.close();
-}
 
 /**
  * Rebuilds people's lists and the rankings from the likers of each post. Safe while the service runs: each script reads

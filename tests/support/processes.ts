@@ -26,14 +26,16 @@ export interface StartedProcess {
  * bundles when there are any, which takes half the time.
  *
  * @param main its entry point, relative to the project's root
+ * @param started another command, and where it runs
  * @throws with its output when it exits or does not listen in time
  */
 export async function startProcess(
   main: string,
   environment: Record<string, string>,
+  started = { command: [process.execPath, entryPoint(main)], folder: ROOT },
 ): Promise<StartedProcess> {
-  const child = Bun.spawn([process.execPath, entryPoint(main)], {
-    cwd: ROOT,
+  const child = Bun.spawn(started.command, {
+    cwd: started.folder,
     env: { ...process.env, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'info', ...environment },
     stdout: 'pipe',
     stderr: 'pipe',

@@ -31,6 +31,14 @@ export const testRuntime = (name: string): Runtime =>
     log: pino({ name, level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
   });
 
+/** The database server, without a database. */
+export const mysqlAddress = () => ({
+  host: serverVariable('DB_HOST'),
+  port: Number(serverVariable('DB_PORT')),
+  user: serverVariable('DB_USER'),
+  password: process.env.DB_PASSWORD ?? '',
+});
+
 /** Creates a database for a test file. `drop` removes it and closes its connections. */
 export async function testDatabase(): Promise<{
   address: MysqlAddress;
@@ -38,12 +46,7 @@ export async function testDatabase(): Promise<{
   database: Database;
   drop: () => Promise<void>;
 }> {
-  const address = {
-    host: serverVariable('DB_HOST'),
-    port: Number(serverVariable('DB_PORT')),
-    user: serverVariable('DB_USER'),
-    password: process.env.DB_PASSWORD ?? '',
-  };
+  const address = mysqlAddress();
   const name = uniqueName('test').replace('-', '_');
   const server = createMysqlPool({ ...address, database: '' }, 1);
   await server.query(`create database ${name} character set utf8mb4 collate utf8mb4_unicode_520_ci`);

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
@@ -53,8 +54,8 @@ export async function renderInProcess(
   const extension = import.meta.path.endsWith('.js') ? 'js' : 'ts';
   const program = `${import.meta.dir}/render-process.${extension}`;
   const child = Bun.spawn([process.execPath, program, picture.path, picture.type, picture.folder], {
-    // The decoder has no access to the worker's secrets.
-    env: {},
+    // The decoder has no access to the worker's secrets. Where it is part of an executable, its library is unpacked.
+    env: { TMPDIR: tmpdir() },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'ignore',
