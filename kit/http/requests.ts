@@ -6,7 +6,7 @@ import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { defineProblem, problemResponse } from '../errors/problem';
 import { traceIdOf } from '../tracing/context';
 import { endSpan } from '../tracing/spans';
-import { admitBody } from './body/admission';
+import { admitBody, contentCodingProblem } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
 import { pathOf } from './request-path';
@@ -61,11 +61,15 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           const { url } = request;
           const searchStart = url.indexOf('?');
           const content = problemOfContent(request);
-          if (searchStart === -1 && content === undefined) return;
+          const coded =
+            request.body === null ? null : contentCodingProblem(request.headers.get('content-encoding'));
+          if (searchStart === -1 && content === undefined && coded === null) return;
           const routeRules = findRules(request.method, route);
           if (routeRules === undefined) return;
           const exchange = exchangeOf(request);
-          if (!routeRules.readsBodyItself) exchange.refusal ??= content;
+          // Of a body that the platform reads, `readBody` says so.
+          if (routeRules.readsBodyItself) exchange.refusal ??= coded ?? undefined;
+          else exchange.refusal ??= content;
           if (searchStart === -1) return;
           const received = { pathname: pathOf(url), search: url.slice(searchStart), query };
           exchange.refusal ??= problemOfQuery(routeRules, received);

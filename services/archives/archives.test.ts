@@ -90,11 +90,16 @@ async function exported() {
   return { ada, path, zip: await (await download(path, ada.authorization)).arrayBuffer() };
 }
 
-async function upload(authorization: string, body: ArrayBuffer | string, type = 'application/zip') {
+async function upload(
+  authorization: string,
+  body: ArrayBuffer | string,
+  type = 'application/zip',
+  headers: Record<string, string> = {},
+) {
   const response = await app.handle(
     new Request('http://localhost/archives/imports', {
       method: 'POST',
-      headers: { authorization, 'content-type': type },
+      headers: { authorization, 'content-type': type, ...headers },
       body,
     }),
   );
@@ -317,7 +322,12 @@ describe('an import', () => {
   test('of anything but a ZIP file of at most the maximum size is refused before anything is stored', async () => {
     const { authorization } = await person();
     expect((await upload(authorization, 'hello')).body.code).toBe('archive.invalid');
+    expect((await upload(authorization, 'hello', 'Application/ZIP ; a=b')).body.code).toBe('archive.invalid');
     expect((await upload(authorization, '{}', 'application/json')).status).toBe(415);
+    const coded = await upload(authorization, 'PK\x03\x04', 'application/zip', {
+      'content-encoding': 'gzip',
+    });
+    expect([coded.status, coded.body.code]).toEqual([415, 'request.unsupported-media-type']);
     const large = new Uint8Array(deps.maxBytes + 1);
     large.set([0x50, 0x4b, 3, 4]);
     expect((await upload(authorization, large.buffer)).status).toBe(413);

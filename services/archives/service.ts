@@ -7,6 +7,7 @@ import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/list
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
 import type { ReceivedFile } from '#kit/storage/file-storage';
+import { mediaTypeOf } from '#kit/text/media-type';
 import type { ArchivesDeps } from './deps';
 import { deleteWithFile } from './files';
 import * as model from './model';
@@ -46,7 +47,7 @@ export async function startImport(
   caller: Caller,
   request: Request,
 ): Promise<model.Import> {
-  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+  const type = mediaTypeOf(request.headers.get('content-type'));
   if (type !== model.ARCHIVE_TYPE || request.body === null)
     throw new UnsupportedMediaType({ detail: `Send the archive as ${model.ARCHIVE_TYPE}.` });
   // Refused before its bytes are read, where possible.
