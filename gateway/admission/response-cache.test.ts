@@ -111,6 +111,14 @@ describe('an explicitly cacheable response', () => {
     expect(forwarded).toHaveLength(1);
   });
 
+  test('is one for all spellings of a host', async () => {
+    const { send, forwarded } = await scene(PUBLIC);
+    for (const Host of ['birds.example', 'Birds.Example', 'birds.example:80', 'birds.example.'])
+      expect((await send('GET /thing', { Host })).body).toBe('answer 1');
+    expect((await send('GET /thing', { Host: 'birds.example:443' })).body).toBe('answer 2');
+    expect(forwarded).toHaveLength(2);
+  });
+
   test('is stored per query, host and value of its Vary fields', async () => {
     const { send } = await scene(`${PUBLIC}Vary: Accept-Encoding\r\n`);
     const bodies = async (requests: [string, Record<string, string>?][]) => {

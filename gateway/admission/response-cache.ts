@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { readOrigin } from '#kit/http/authority';
 import { matchesIfNoneMatch } from '#kit/http/etag';
 import { listOf } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
@@ -64,7 +65,9 @@ export function createResponseCache(
     const [path, query] = splitTarget(decision.target);
     const directives = requestDirectives(headers);
     const { protocol, host, prefix } = context.origin;
-    const authority = `${protocol}://${host ?? ''}${prefix}${decision.prefix}`;
+    // Case and default port of `Host` make no difference: spellings would be copies, and fill the cache.
+    const origin = readOrigin(`${protocol}://${host}`)?.authority ?? host ?? '';
+    const authority = `${protocol}://${origin}${prefix}${decision.prefix}`;
     const isVariant = (response: CachedResponse) =>
       response.service === decision.service &&
       response.route === decision.route &&

@@ -1,4 +1,5 @@
 import { bodyTooLarge, InternalError, Problem } from '#kit/errors/problem';
+import { statusNameOf } from '#kit/grpc/status';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { listOf } from '../http1/field-lines';
 import { CHUNKED, type Framing, framingLine, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
@@ -49,16 +50,25 @@ export function respondLocally(exchange: Exchange, responder: LocalResponder): R
   let hasBegun = false;
   let onDrained: (() => void) | null = null;
 
-  function record(status: number, code?: string) {
+  function record(status: number, problem?: Problem) {
     if (isOver) return;
     isOver = true;
     const { route, service } = responder;
-    dataPlane.accessLog.end(context, { route, service, status, bytesIn, bytesOut, code });
+    const failure = status >= 500 ? callFailureOf(problem) : undefined;
+    dataPlane.accessLog.end(context, {
+      route,
+      service,
+      status,
+      bytesIn,
+      bytesOut,
+      code: problem?.code,
+      failure,
+    });
   }
 
   function rejectWith(problem: Problem) {
     if (isOver) return;
-    record(problem.status, problem.code);
+    record(problem.status, problem);
     sendProblem(exchange, problem);
     cancel('The request was rejected');
   }
@@ -225,4 +235,10 @@ function headText(
   text += `X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
   if (connection !== null) text += `Connection: ${connection}\r\n`;
   return `${text}${framingLine(framing)}\r\n`;
+}
+
+/** Why a response of a service failed, where it was called over gRPC: the client learns no more than the status. */
+function callFailureOf(problem: Problem | undefined): string | undefined {
+  const status = statusNameOf(problem?.cause);
+  return status === undefined ? undefined : `The gRPC call ended with ${status}`;
 }

@@ -60,6 +60,9 @@ export const Explanation = t.Object({
   service: t.Nullable(t.String()),
   status: t.Integer({ description: '499 when the client disconnected before the response was complete' }),
   code: t.Optional(t.String({ description: "Of the gateway's own problem document" })),
+  failure: t.Optional(
+    t.String({ description: 'Why the gRPC call of a transcoded request failed; it has no `tries`' }),
+  ),
   started_at: t.String({ format: 'date-time' }),
   duration_ms: t.Number(),
   registry_revision: t.Integer({ description: 'Registry revision the request was routed by' }),

@@ -9,6 +9,8 @@ export interface RequestOutcome {
   readonly bytesOut: number;
   readonly service?: string | undefined;
   readonly code?: string | undefined;
+  /** Why the call of a service failed; that of a forwarded request is in its attempts. */
+  readonly failure?: string | undefined;
   /** Attempts at instances; undefined for what was not forwarded. */
   readonly tries?: AttemptHistory | undefined;
   /** Time spent in the circuit breaker's queue. */

@@ -51,7 +51,7 @@ export function createAccessLog(
       recent.add(context, durationMs, outcome);
       if (spans !== null) recordRequestSpan(spans, context, outcome);
       if (!isEnabled) return;
-      const failure = tries?.attempt?.failure ?? null;
+      const failure = tries?.attempt?.failure ?? outcome.failure ?? null;
       // Ids and the address consist of characters that need no escape: they were generated or validated here.
       lines.add(
         `${prefix()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${

@@ -14,6 +14,7 @@ export interface RecordedRequest {
   readonly service: string | undefined;
   readonly status: number;
   readonly code: string | undefined;
+  readonly failure: string | undefined;
   readonly startedMs: number;
   readonly durationMs: number;
   readonly revision: number;
@@ -29,7 +30,7 @@ const MAX_ATTEMPTS = 20;
 
 /** The explanation of a recorded request, as `GET /explain/{request_id}` returns it. */
 export function explanationOf(request: RecordedRequest): Explanation {
-  const { attempt, status, code, queuedMs, notRetried } = request;
+  const { attempt, status, code, failure, queuedMs, notRetried } = request;
   const single: AttemptRecord[] = attempt ? [{ kind: 'first', attempt, status, budget: null }] : [];
   const records = request.records ?? single;
   return {
@@ -38,6 +39,7 @@ export function explanationOf(request: RecordedRequest): Explanation {
     service: request.service ?? null,
     status,
     ...(code !== undefined && { code }),
+    ...(failure !== undefined && { failure }),
     started_at: isoTimeOf(request.startedMs),
     duration_ms: hundredths(request.durationMs),
     registry_revision: request.revision,

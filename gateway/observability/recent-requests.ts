@@ -71,6 +71,7 @@ function createRing(capacity: number) {
   const routes: string[] = Array.from({ length: capacity }, () => '');
   const services: (string | undefined)[] = Array.from({ length: capacity }, () => undefined);
   const codes: (string | undefined)[] = Array.from({ length: capacity }, () => undefined);
+  const failures: (string | undefined)[] = Array.from({ length: capacity }, () => undefined);
   const attempts: (Attempt | null | undefined)[] = Array.from({ length: capacity }, () => null);
   const records: (readonly AttemptRecord[] | null | undefined)[] = Array.from(
     { length: capacity },
@@ -89,6 +90,7 @@ function createRing(capacity: number) {
       service: services[slot],
       status: statuses[slot] ?? 0,
       code: codes[slot],
+      failure: failures[slot],
       startedMs: at(startedMs, slot),
       durationMs: at(durationsMs, slot),
       revision: at(revisions, slot),
@@ -115,6 +117,7 @@ function createRing(capacity: number) {
       replace(routes, slot, routed.route);
       replace(services, slot, routed.service);
       replace(codes, slot, routed.code);
+      replace(failures, slot, routed.failure);
       replace(records, slot, routed.tries?.records);
       replace(notRetried, slot, routed.tries?.notRetried);
     },

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Decide } from '../model/decision';
+import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
+import { createGrpcClient } from '#kit/grpc/client';
+import { testRuntime } from '../../tests/support/servers';
+import type { Decide, TranscodeDecision } from '../model/decision';
+import { UpstreamBadResponse } from '../model/problems';
 import { gatewayFixture } from './test-fixture';
 
 const { startGateway } = gatewayFixture();
@@ -54,4 +58,37 @@ test('a transcoded response is compressed, but none of auth', async () => {
   const secret = await get('/auth/login');
   expect([secret.headers.get('content-encoding'), secret.headers.get('vary')]).toEqual([null, null]);
   expect(await secret.json()).toEqual({ text: LONG });
+});
+
+test('the failed call behind a transcoded response is explained, but not to the client', async () => {
+  const runtime = testRuntime('gateway');
+  // Nothing listens at the discard port.
+  const registry = {
+    instances: () => [{ host: '127.0.0.1', grpc_port: 9, state: 'up' as const }],
+    onChange: () => () => undefined,
+  };
+  const users = createGrpcClient(runtime, {
+    service: 'users',
+    definition: UsersServiceDefinition,
+    registry,
+    internalSecret: 'a secret of this test',
+  });
+  const decide: Decide = (head) => ({
+    ...(transcodingTo([])(head) as TranscodeDecision),
+    async respond() {
+      try {
+        return Response.json(await users.getUserByUsername({ username: 'ada' }));
+      } catch (failure) {
+        throw new UpstreamBadResponse({ cause: failure });
+      }
+    },
+  });
+  const gateway = await startGateway({ instances: [], decide });
+  const response = await fetch(`${gateway.url}/users/ada`);
+  expect([response.status, await response.text()]).toEqual([502, expect.not.stringContaining('UNAVAILABLE')]);
+  const id = response.headers.get('x-request-id') ?? '';
+  expect(gateway.recent.explain(id).requests).toMatchObject([
+    { status: 502, failure: 'The gRPC call ended with UNAVAILABLE', tries: [] },
+  ]);
+  await runtime.close();
 });

@@ -328,3 +328,25 @@ describe('a route of the contracts', () => {
     expect(summaryOf(decisionOf('PUT /users/me'))).toBe('405 route.method-not-allowed GET, HEAD');
   });
 });
+
+test.each([
+  '/hello/.well-known/registry/id?challenge=x',
+  '/hello/.well-known/registry/id/more',
+  '/hello/%2Ewell-known/registry/id?challenge=x',
+  '/hello/.Well-Known/REGISTRY/id?challenge=x',
+  '/hello/.well-known/registry',
+  '/v1/hello/.well-known/registry/id?challenge=x',
+  '/other-name/.well-known/registry/id',
+])('the registry alone challenges an address: %s is not routed', (target) => {
+  const { decisionOf, registry } = setUp();
+  const routes = ['/*', '/:a/:b/:c', '/:a/*', '/.well-known/:b/:c'].flatMap((path) =>
+    ['GET', 'POST'].map((method) => ({ method, path, auth: 'public', prefix_only: true })),
+  );
+  registry.set('hello', [instance('hello', routes, { prefixes: ['hello', 'other-name'] })]);
+  for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS'])
+    expect(decisionOf(`${method} ${target}`)).not.toMatchObject({ kind: 'forward' });
+  expect(decisionOf('GET /hello/.well-known/security.txt')).toMatchObject({
+    kind: 'forward',
+    target: '/.well-known/security.txt',
+  });
+});

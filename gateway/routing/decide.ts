@@ -1,4 +1,5 @@
 import { MethodNotAllowed, type Problem, RouteNotFound } from '#kit/errors/problem';
+import { PROOF_PATH } from '#kit/registry/address-proof';
 import type { Decide, Decision, LocalHandler } from '../model/decision';
 import {
   AmbiguousPath,
@@ -56,11 +57,13 @@ export function createDecide(
       if (methods.length === 0) return directory.isSettled() ? NOT_FOUND : NOT_READY;
       return method === 'OPTIONS' ? options(allowed(path)) : notAllowed(methods);
     }
+    const prefix = match.cut === 0 ? '' : path.slice(0, match.cut);
+    const upstreamPath = match.cut === 0 ? path : belowPrefix(path.slice(match.cut));
+    if (isForRegistry(upstreamPath)) return NOT_FOUND;
     const service = directory.service(match.service);
     if (!service?.balancer.isAvailable()) return UNAVAILABLE;
     const { limits, rateLimit, transcoded, isPublicToPages, honoursIdempotencyKey } = match;
-    const prefix = match.cut === 0 ? '' : path.slice(0, match.cut);
-    const upstreamTarget = match.cut === 0 ? path + query : belowPrefix(path.slice(match.cut)) + query;
+    const upstreamTarget = upstreamPath + query;
     if (transcoded !== undefined && service.servesGrpc) {
       const { requestTimeoutMs: timeoutMs } = limits;
       const request = { route: transcoded, auth: match.auth, target: upstreamTarget, timeoutMs };
@@ -105,6 +108,13 @@ const transcoder =
 
 const outcomeOf = (failure: unknown): CallOutcome =>
   failure instanceof ServiceUnavailable || failure instanceof UpstreamTimeout ? 'failed' : 'responded';
+
+/**
+ * The challenges to an address are the registry's alone: through a pattern like `/*` below a prefix, anybody could have an
+ * instance answer one for an address that is not its own. Some frameworks compare paths without case.
+ */
+const isForRegistry = (path: string) =>
+  path.startsWith('/.') && `${path}/`.slice(0, PROOF_PATH.length).toLowerCase() === PROOF_PATH;
 
 const belowPrefix = (rest: string) => (rest === '' ? '/' : rest);
 

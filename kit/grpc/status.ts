@@ -104,6 +104,19 @@ export function problemFromStatus(failure: ServiceError): Problem {
   }
 }
 
+/** Causes that are looked through. */
+const MAX_CAUSES = 5;
+
+/** The status of the call behind a failure by its name, like `UNAVAILABLE`; undefined where none failed. */
+export function statusNameOf(failure: unknown): string | undefined {
+  let cause = failure;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
+    if ('code' in cause && 'details' in cause && typeof cause.code === 'number') return status[cause.code];
+    cause = cause.cause;
+  }
+  return undefined;
+}
+
 function readTrailer(metadata: Metadata | undefined): ProblemTrailer | undefined {
   const [value] = metadata?.get(PROBLEM_TRAILER) ?? [];
   if (value === undefined) return undefined;

@@ -6,6 +6,7 @@ import { serviceFields, streamFields, streamLimits } from '#kit/config/fields';
 import { sleep } from '#kit/core/back-off';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
+import { describeEventStream } from '#kit/http/route-docs';
 import { createEventStreams, streamRequestOf } from '#kit/http/streams/event-streams';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
@@ -55,7 +56,10 @@ const app = new Elysia({ name })
         topic: name,
         read: nothing,
       }),
-    { optionalUser: true, detail: { summary: 'Stream things' } },
+    {
+      optionalUser: true,
+      detail: describeEventStream('Stream things', 'things', 'none', '1'),
+    },
   )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
     user: true,
