@@ -1,3 +1,5 @@
+import { eventually } from './eventually';
+
 /** A signed-in HTTP client of the system. */
 export interface Client {
   readonly username: string;
@@ -55,19 +57,36 @@ export async function request(
 const isSentAsIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
   typeof body === 'string' || body instanceof Uint8Array;
 
+/** Repeats a request while the system is too busy for it, as it is when it has just been started on a slow machine. */
+async function whileBusy(send: () => Promise<Reply>): Promise<Reply> {
+  let reply = await send();
+  await eventually(async () => {
+    if (reply.status !== 503 && reply.status !== 504) return true;
+    reply = await send();
+    return false;
+  });
+  return reply;
+}
+
 /** Registers a person and signs them in. */
 export async function join(base: string, username: string): Promise<Client> {
-  const registered = await request(base, 'POST', '/register', {
-    body: { username, email: `${username}@example.com`, password: PASSWORD },
+  const body = { username, email: `${username}@example.com`, password: PASSWORD };
+  let attempts = 0;
+  const registered = await whileBusy(() => {
+    attempts++;
+    return request(base, 'POST', '/register', { body });
   });
-  if (registered.status !== 201)
-    throw new Error(`Registering ${username} failed: ${JSON.stringify(registered.body)}`);
+  // An earlier attempt, whose response was late, may have registered them.
+  const isRegistered = registered.status === 201 || (attempts > 1 && registered.status === 409);
+  if (!isRegistered) throw new Error(`Registering ${username} failed: ${JSON.stringify(registered.body)}`);
   return signIn(base, username);
 }
 
 /** Signs a registered person in. */
 export async function signIn(base: string, username: string): Promise<Client> {
-  const { status, body } = await request(base, 'POST', '/login', { body: { username, password: PASSWORD } });
+  const { status, body } = await whileBusy(() =>
+    request(base, 'POST', '/login', { body: { username, password: PASSWORD } }),
+  );
   if (status !== 200) throw new Error(`Signing ${username} in failed: ${JSON.stringify(body)}`);
   const token = String(body.access_token);
   const me = await request(base, 'GET', '/users/me', { token });
