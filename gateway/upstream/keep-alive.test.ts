@@ -84,3 +84,49 @@ describe('a request that must not be sent twice', () => {
     expect(String(response.status)).toBe(status);
   });
 });
+
+test('no POST is lost at a server that closes idle connections, however long the pauses between them are', async () => {
+  const idleMs = 200;
+  /** What has arrived is read before a connection counts as idle, also when this process was held up. */
+  const graceMs = 50;
+  const served = new Set<string>();
+  // The worst of the race: each close is still under way when the next request arrives, which is lost.
+  const upstream = Bun.listen<{ text: string; isClosed: boolean; timer: Timer | null }>({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      open(socket) {
+        socket.data = { text: '', isClosed: false, timer: null };
+      },
+      data(socket, bytes) {
+        const { data } = socket;
+        if (data.timer !== null) clearTimeout(data.timer);
+        if (data.isClosed) return void socket.terminate();
+        data.text += bytes.toString('latin1');
+        if (!data.text.endsWith('\r\n\r\nx')) return;
+        served.add(data.text.split(' ')[1] ?? '');
+        data.text = '';
+        socket.write(`${OK}\r\nok`);
+        data.timer = setTimeout(() => {
+          data.timer = setTimeout(() => {
+            data.isClosed = true;
+          }, graceMs);
+        }, idleMs);
+      },
+    },
+  });
+  const { url } = await startGateway({ instances: [upstream.port], limits: { upstreamFreshMs: idleMs / 2 } });
+  const failed: string[] = [];
+  const clients = Array.from({ length: 15 }, async (_, client) => {
+    for (let turn = 0; turn < 10; turn++) {
+      const response = await fetch(`${url}/${client}-${turn}`, { method: 'POST', body: 'x' });
+      if (response.status !== 200) failed.push(`${response.status} ${await response.text()}`);
+      // Now within the time, now around its end and after it.
+      await Bun.sleep(turn % 2 === 0 ? client : idleMs + 10 * client);
+    }
+  });
+  await Promise.all(clients);
+  upstream.stop(true);
+  expect(failed).toEqual([]);
+  expect(served.size).toBe(150);
+});
