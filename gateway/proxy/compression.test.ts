@@ -314,3 +314,34 @@ describe('a local response', () => {
     expect((await get(small.port, 'gzip', { path: '/own' })).coding).toBeUndefined();
   });
 });
+
+test('the metrics tell what was compressed, by coding, and why the rest was not', async () => {
+  const text = await gatewayTo(LARGE);
+  const picture = await gatewayTo(LARGE, 'Content-Type: image/png\r\n');
+  const small = await gatewayTo('{}');
+  const before = await compressionMetrics(text.gateway.metrics);
+  const { size } = await get(text.gateway.port, 'gzip');
+  await get(text.gateway.port, 'gzip', { method: 'HEAD' });
+  await get(text.gateway.port, null);
+  await get(picture.gateway.port, 'br');
+  await get(small.gateway.port, 'br');
+  const after = await compressionMetrics(text.gateway.metrics);
+  const changes = Object.entries(after)
+    .map(([name, value]) => [name, value - (before[name] ?? 0)] as const)
+    .filter(([, change]) => change !== 0);
+  expect(Object.fromEntries(changes)).toEqual({
+    'input gzip': LARGE.length,
+    'output gzip': size,
+    'skipped not-accepted': 1,
+    'skipped not-compressible': 1,
+    'skipped small': 1,
+  });
+});
+
+/** By metric and label. */
+async function compressionMetrics(registry: Registry): Promise<Record<string, number>> {
+  const lines = (await registry.metrics()).matchAll(
+    /^gateway_response_compression_(\w+?)(?:_bytes)?_total\{\w+="([\w-]+)"\} (\d+)$/gm,
+  );
+  return Object.fromEntries([...lines].map(([, name, label, value]) => [`${name} ${label}`, Number(value)]));
+}

@@ -5,6 +5,7 @@ import type { SpanRecorder } from '#kit/core/span';
 import { type AdmissionModules, createAdmission } from '../admission/admission';
 import { createClientConnection } from '../downstream/client-connection';
 import { trustedProxies } from '../downstream/client-origin';
+import { exposeCompressionCounts } from '../downstream/compression/compression-counts';
 import type { ClientConnection, ConnectionServices } from '../downstream/connection';
 import { type ConnectionLimit, createConnectionLimit } from '../downstream/connection-limit';
 import { createDeadlineClock } from '../downstream/deadlines';
@@ -159,6 +160,7 @@ function createDataPlane(
     routeAccess = null,
   } = options.admission ?? {};
   const accessLog = createAccessLog(log, metrics, options.recent, spans);
+  exposeCompressionCounts(metrics);
   const clients = createConnectionLimit<ClientConnection>(
     { total: limits.clients, perAddress: limits.clientsPerAddress },
     metrics,

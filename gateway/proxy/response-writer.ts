@@ -1,6 +1,7 @@
 import { CODERS, occupyCompressor } from '../downstream/compression/coders';
 import { type CompressedSink, CompressedStream } from '../downstream/compression/compressed-stream';
 import { type Compression, compressionOf, IDENTITY } from '../downstream/compression/compression';
+import { countSkipped } from '../downstream/compression/compression-counts';
 import { canKeepAlive, connectionValue, type Exchange } from '../downstream/exchange';
 import { responseHeadText } from '../downstream/response-head';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
@@ -116,6 +117,7 @@ export class ResponseWriter implements CompressedSink {
     const body = Buffer.concat(parts);
     const compressed = CODERS[coding].now(body);
     const isSmaller = compressed.length < body.length;
+    if (!isSmaller) countSkipped('not-smaller');
     const written = isSmaller ? compressed : body;
     this.writeHead(response, { kind: 'length', length: written.length }, isSmaller ? compression : IDENTITY);
     this.write(written, 0, written.length);

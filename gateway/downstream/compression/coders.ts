@@ -18,6 +18,7 @@ import {
   zstdCompressSync,
 } from 'node:zlib';
 import type { ContentCoding } from '../../model/content-coding';
+import { countCompressed, countSkipped } from './compression-counts';
 
 /** Compresses parts as they come. */
 export type Coder = Gzip | BrotliCompress | ZstdCompress;
@@ -55,7 +56,7 @@ const gzipSoon = promisify<Uint8Array, ZlibOptions, Buffer>(gzip);
 const brotliSoon = promisify<Uint8Array, BrotliOptions, Buffer>(brotliCompress);
 const zstdSoon = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);
 
-export const CODERS: Readonly<Record<ContentCoding, CodingSettings>> = {
+const SETTINGS: Readonly<Record<ContentCoding, CodingSettings>> = {
   gzip: {
     now: (bytes) => gzipSync(bytes, GZIP),
     soon: (bytes) => gzipSoon(bytes, GZIP),
@@ -79,13 +80,37 @@ export const CODERS: Readonly<Record<ContentCoding, CodingSettings>> = {
   },
 };
 
+/** Counts what whole bodies are and become; a `CompressedStream` counts its parts. */
+function counted(coding: ContentCoding): CodingSettings {
+  const settings = SETTINGS[coding];
+  const count = (input: Uint8Array, output: Buffer) => {
+    countCompressed(coding, input.length, output.length);
+    return output;
+  };
+  return {
+    ...settings,
+    now: (bytes) => count(bytes, settings.now(bytes)),
+    soon: async (bytes) => count(bytes, await settings.soon(bytes)),
+    well: async (bytes) => count(bytes, await settings.well(bytes)),
+  };
+}
+
+export const CODERS: Readonly<Record<ContentCoding, CodingSettings>> = {
+  gzip: counted('gzip'),
+  br: counted('br'),
+  zstd: counted('zstd'),
+};
+
 /** Bodies compressed on other threads at the same time; each has about a megabyte, and a share of the threads. */
 const MAX_COMPRESSORS = 64;
 let occupied = 0;
 
 /** False when all are in use: the response is sent as it is. Otherwise to be released. */
 export function occupyCompressor(): boolean {
-  if (occupied >= MAX_COMPRESSORS) return false;
+  if (occupied >= MAX_COMPRESSORS) {
+    countSkipped('busy');
+    return false;
+  }
   occupied++;
   return true;
 }

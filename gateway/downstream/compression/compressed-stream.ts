@@ -1,5 +1,6 @@
 import type { ContentCoding } from '../../model/content-coding';
 import { CODERS, type Coder, releaseCompressor } from './coders';
+import { countCompressed } from './compression-counts';
 
 /** Receives a compressed body. */
 export interface CompressedSink {
@@ -23,11 +24,15 @@ export class CompressedStream {
   private isOver = false;
 
   /** The caller has occupied a compressor, which is released at the end. */
-  constructor(coding: ContentCoding, sink: CompressedSink) {
+  constructor(
+    private readonly coding: ContentCoding,
+    sink: CompressedSink,
+  ) {
     const { stream, flush } = CODERS[coding];
     this.coder = stream();
     this.flushOperation = flush;
     this.coder.on('data', (bytes: Buffer) => {
+      countCompressed(coding, 0, bytes.length);
       if (!this.isOver && !sink.compressed(bytes)) this.coder.pause();
     });
     this.coder.on('drain', () => {
@@ -42,7 +47,9 @@ export class CompressedStream {
   }
 
   content(bytes: Buffer, start: number, end: number): void {
-    if (!this.isOver) this.coder.write(bytes.subarray(start, end));
+    if (this.isOver) return;
+    countCompressed(this.coding, end - start, 0);
+    this.coder.write(bytes.subarray(start, end));
   }
 
   /** @returns false when no more is accepted: wait for `compressorDrained` */

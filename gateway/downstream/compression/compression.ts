@@ -4,6 +4,7 @@ import type { Decision } from '../../model/decision';
 import type { Exchange } from '../exchange';
 import { acceptedCoding } from './accepted-coding';
 import { isCompressible } from './compressible';
+import { countSkipped, type SkipReason } from './compression-counts';
 
 /** What is done about the coding of one response. */
 export interface Compression {
@@ -40,10 +41,19 @@ export interface CodableResponse {
 export function compressionOf(exchange: Exchange, response: CodableResponse): Compression {
   const { context, decision, dataPlane } = exchange;
   const { status, length } = response;
-  if (!dataPlane.compresses || (length !== null && length <= MIN_BYTES) || WITHOUT_OWN_BODY.has(status))
-    return UNCOMPRESSED;
-  if (!isTransformable(response.fields) || holdsSecrets(decision)) return UNCOMPRESSED;
-  return compressionFor(context.request.head.headers);
+  if (!dataPlane.compresses) return UNCOMPRESSED;
+  if (WITHOUT_OWN_BODY.has(status)) return skipped('no-body');
+  if (length !== null && length <= MIN_BYTES) return skipped('small');
+  if (!isTransformable(response.fields)) return skipped('not-compressible');
+  if (holdsSecrets(decision)) return skipped('secret');
+  const compression = compressionFor(context.request.head.headers);
+  if (compression.coding === null) countSkipped('not-accepted');
+  return compression;
+}
+
+function skipped(reason: SkipReason): Compression {
+  countSkipped(reason);
+  return UNCOMPRESSED;
 }
 
 /** The compression of a response that may be compressed. */

@@ -3,6 +3,7 @@ import type { ContentCoding } from '../../model/content-coding';
 import type { Exchange } from '../exchange';
 import { CODERS, occupyCompressor, releaseCompressor } from './coders';
 import { type Compression, compressionOf, IDENTITY, MIN_BYTES, UNCOMPRESSED } from './compression';
+import { countSkipped } from './compression-counts';
 
 /** The body of a local response as it is sent. */
 export interface WholeBody {
@@ -46,9 +47,10 @@ export async function wholeBodyOf(exchange: Exchange, response: Response): Promi
   const bytes = Buffer.from(await response.arrayBuffer());
   if (bytes.length <= MIN_BYTES) return { compression: UNCOMPRESSED, bytes };
   const compressed = key === null ? await compress(bytes, coding) : await keep(key, bytes, coding);
-  return compressed.length < bytes.length
-    ? { compression, bytes: compressed }
-    : { compression: IDENTITY, bytes };
+  if (compressed.length < bytes.length) return { compression, bytes: compressed };
+  // The body itself, when no compressor was free.
+  if (compressed !== bytes) countSkipped('not-smaller');
+  return { compression: IDENTITY, bytes };
 }
 
 /** @returns the body itself when no compressor is free */
