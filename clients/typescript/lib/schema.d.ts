@@ -2965,6 +2965,8 @@ export interface components {
                 status: number;
                 /** @description Of the gateway's own problem document */
                 code?: string;
+                /** @description Why the gRPC call of a transcoded request failed; it has no `tries` */
+                failure?: string;
                 /** Format: date-time */
                 started_at: string;
                 duration_ms: number;
