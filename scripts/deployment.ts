@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeFile } from './deployment/compose';
-import { migrationJob, objectsOf } from './deployment/kubernetes';
+import { migrationObjects, objectsOf } from './deployment/kubernetes';
+import type { Surroundings } from './deployment/network-policy';
 import { type Deployed, databaseOwner, deployedProcesses, serviceKeyOf } from './deployment/processes';
 import { systemdTarget } from './deployment/systemd';
 
 const ROOT = join(import.meta.dir, '..');
+const BASE = 'deploy/kubernetes/base.yaml';
 const HEADER =
   '# Generated from the Procfile by `make deployment`. Do not edit; change scripts/deployment/.\n';
 
@@ -16,14 +18,27 @@ const HEADER =
  */
 export function deploymentFiles(procfile: string): Record<string, string> {
   const processes = deployedProcesses(procfile);
+  const surroundings: Surroundings = { processes, settings: settingsOf(BASE) };
+  const documents = (objects: readonly object[]) => `${HEADER}${objects.map(yaml).join('\n---\n')}\n`;
   return {
     'deploy/compose.yml': `${HEADER}${composeFile(processes)}\n`,
-    'deploy/kubernetes/processes.yaml': `${HEADER}${processes.flatMap(objectsOf).map(yaml).join('\n---\n')}\n`,
-    'deploy/kubernetes/migrate.yaml': `${HEADER}${yaml(migrationJob(processes))}\n`,
+    'deploy/kubernetes/processes.yaml': documents(
+      processes.flatMap((process) => objectsOf(process, surroundings)),
+    ),
+    'deploy/kubernetes/migrate.yaml': documents(migrationObjects(surroundings)),
     'deploy/systemd/rookery.target': `${HEADER}${systemdTarget(processes)}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
     ...listedSecrets(processes),
   };
+}
+
+/** The settings of all processes in the ConfigMap, which is written by hand. */
+function settingsOf(file: string): Record<string, string> {
+  const objects = [Bun.YAML.parse(readFileSync(join(ROOT, file), 'utf8'))].flat() as {
+    kind: string;
+    data?: Record<string, string>;
+  }[];
+  return objects.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
 }
 
 /** Files written by hand that list the keys and database passwords of all processes: only these lists are generated. */
@@ -39,7 +54,7 @@ function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
   };
   return {
     ...listed('deploy/production.env.example', (variable) => `${variable}=\n`),
-    ...listed('deploy/kubernetes/base.yaml', (variable) => `  ${variable}: ""\n`),
+    ...listed(BASE, (variable) => `  ${variable}: ""\n`),
   };
 }
 

@@ -1,26 +1,21 @@
 import { version } from '../../package.json';
 import { REGISTRY_REPLICAS } from './compose';
+import { networkPolicy, policyOf, type Surroundings } from './network-policy';
+import { metadata } from './objects';
 import { type Deployed, databaseOwner, serviceKeyOf } from './processes';
 import { isSecret } from './secrets';
 
 /** Processes with a DNS name; all others are discovered through the registry. */
 const WITH_DNS_NAME = new Set(['gateway', 'registry']);
-/** Their port for gRPC is the one for HTTP plus this. */
-const GRPC_PORT_OFFSET = 50;
-const NAMESPACE = 'rookery';
 /** kustomization.yaml replaces it with the registry's name and the version to deploy. */
 const IMAGE = `rookery:${version}`;
 /** Two, so that one may fail or move; more as the load requires. */
 const REPLICAS = { min: 2, max: 10 };
 
-const metadata = (name: string) => ({
-  name,
-  namespace: NAMESPACE,
-  labels: { app: name, 'app.kubernetes.io/part-of': 'rookery' },
-});
-
-/** The objects of a process: its pods, what may connect to them, how many there are, and how many may be away. */
-export function objectsOf(process: Deployed): object[] {
+/**
+ * The objects of a process: its pods, what may connect to them and they to, how many there are, and how many may be away.
+ */
+export function objectsOf(process: Deployed, surroundings: Surroundings): object[] {
   const { name } = process;
   return [
     deploymentOf(process),
@@ -32,7 +27,7 @@ export function objectsOf(process: Deployed): object[] {
       spec: { maxUnavailable: 1, selector: { matchLabels: { app: name } } },
     },
     ...(name === 'registry' ? [] : [autoscalerOf(process)]),
-    policyOf(process),
+    policyOf(process, surroundings),
   ];
 }
 
@@ -98,29 +93,6 @@ function autoscalerOf({ name, folder }: Deployed) {
         { type: 'Pods', pods: own },
       ],
     },
-  };
-}
-
-/** The namespace refuses all connections otherwise (base.yaml). */
-function policyOf({ name, folder, port }: Deployed) {
-  const own = { podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'rookery' } } };
-  const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
-  const ports = (...numbers: number[]) => numbers.map((number) => ({ protocol: 'TCP', port: number }));
-  const ingress =
-    name === 'gateway'
-      ? // From the ingress controller, wherever it runs.
-        [{ ports: ports(port) }]
-      : folder.startsWith('workers/')
-        ? [{ from: [monitoring], ports: ports(port) }]
-        : [
-            { from: [own], ports: ports(port, ...(name === 'registry' ? [] : [port + GRPC_PORT_OFFSET])) },
-            { from: [monitoring], ports: ports(port) },
-          ];
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: metadata(name),
-    spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress'], ingress },
   };
 }
 
@@ -199,8 +171,13 @@ function credentialsOf(process: Deployed): object[] {
 
 const userOf = (owner: string) => `rookery_${owner.toLowerCase()}`;
 
-/** Migrates all databases, before a new version is rolled out. */
-export function migrationJob(processes: readonly Deployed[]): object {
+/** Migrates all databases, before a new version is rolled out; and what that may connect to. */
+export function migrationObjects(surroundings: Surroundings): object[] {
+  const migrate = { name: 'migrate', variables: ['DB_HOST'], callees: [] };
+  return [networkPolicy(migrate, [], surroundings), migrationJob(surroundings.processes)];
+}
+
+function migrationJob(processes: readonly Deployed[]): object {
   const owners = processes.flatMap((process) => databaseOwner(process) ?? []);
   const labels = { app: 'migrate', 'app.kubernetes.io/part-of': 'rookery' };
   return {

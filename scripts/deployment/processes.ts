@@ -4,6 +4,7 @@ import type { Fields } from '#kit/config/environment';
 import * as shared from '#kit/config/fields';
 import { gatewayFields } from '../../gateway/settings';
 import { registryFields } from '../../registry/settings';
+import { PORTABLE_SERVICES } from '../../workers/archives/portable-services';
 import { parseProcfile } from '../processes/procfile';
 
 const ROOT = join(import.meta.dir, '..', '..');
@@ -16,6 +17,8 @@ export interface Deployed {
   readonly port: number;
   /** The environment variables that it reads, by name: it gets no others, and so no secrets of others. */
   readonly variables: readonly string[];
+  /** The services that it calls over gRPC, by name. */
+  readonly callees: readonly string[];
 }
 
 /** Variables that the image, the platform or the process itself sets. */
@@ -32,13 +35,25 @@ export function deployedProcesses(procfile: string): Deployed[] {
     const [, port] = /\bPORT=(\d+)/.exec(command) ?? [];
     if (folder === undefined || port === undefined || name === 'infra') return [];
     const source = readFileSync(join(ROOT, folder, 'main.ts'), 'utf8');
-    return [{ name, folder, port: Number(port), variables: variablesIn(source) }];
+    const variables = variablesIn(source);
+    const callees = calleesIn(source, variables).filter((callee) => callee !== name);
+    return [{ name, folder, port: Number(port), variables, callees }];
   });
 }
 
 /** The variable of the deployment that holds the key of a process, like `USERS_SERVICE_KEY`. */
 export const serviceKeyOf = ({ name }: Deployed): string =>
   `${name.toUpperCase().replaceAll('-', '_')}_SERVICE_KEY`;
+
+/** The services named by the clients that a `main.ts` creates; and auth, whose keys and revocations verify tokens. */
+function calleesIn(source: string, variables: readonly string[]): string[] {
+  const named = [...source.matchAll(/grpcClient\('([a-z-]+)'|\bservice: '([a-z-]+)'/g)].map(
+    ([, first, second]) => first ?? second ?? '',
+  );
+  const portable = source.includes('PORTABLE_SERVICES') ? PORTABLE_SERVICES : [];
+  const auth = variables.includes('JWT_ISSUER') ? ['auth'] : [];
+  return [...new Set([...named, ...portable, ...auth])].sort();
+}
 
 /** The service whose database the process owns, like `USERS`; undefined for processes without one. */
 export const databaseOwner = ({ variables }: Deployed): string | undefined =>
