@@ -71,7 +71,6 @@ test('the failed call behind a transcoded response is explained, but not to the 
     service: 'users',
     definition: UsersServiceDefinition,
     registry,
-    internalSecret: 'a secret of this test',
   });
   const decide: Decide = (head) => ({
     ...(transcodingTo([])(head) as TranscodeDecision),
