@@ -17,6 +17,18 @@ export const PictureUploaded = defineEvent({
   }),
 });
 
+/**
+ * A file has been stored, and what others than its owner get of it, a copy without metadata, is not made yet. Pictures that
+ * are new are announced as such instead.
+ */
+export const FileStored = defineEvent({
+  name: 'file.stored',
+  version: 1,
+  exchange: 'media',
+  consumers: ['media-copies'],
+  data: PictureUploaded.data,
+});
+
 /** A user has changed or removed their avatar. */
 export const AvatarChanged = defineEvent({
   name: 'avatar.changed',

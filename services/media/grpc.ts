@@ -9,6 +9,8 @@ import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
 import { findAttachments, publishAttachments, publishForGood } from './attachments/service';
+import { RecordedCopy } from './copies/model';
+import { recordCopy } from './copies/service';
 import type { MediaDeps } from './deps';
 import type { File } from './files/model';
 import { deleteFile, readFileUrl } from './files/service';
@@ -49,6 +51,9 @@ export const mediaGrpc = (deps: MediaDeps) =>
     },
     completeProcessing: async (request) => ({
       recorded: await completeProcessing(deps, validated(Processed, request)),
+    }),
+    recordCopy: async (request) => ({
+      recorded: await recordCopy(deps, validated(RecordedCopy, request)),
     }),
     rejectPicture: async (request) => ({
       recorded: await rejectPicture(deps, validated(Rejected, request)),

@@ -9,6 +9,7 @@ import { serveService, startService } from '#kit/service';
 import { openStorage } from '#kit/storage/open';
 import { media } from '.';
 import { createFileUrls } from './content/file-urls';
+import { requestCopiesPeriodically } from './copies/service';
 import type { MediaDeps } from './deps';
 import { backfillTagKeys } from './files/tags-store';
 import { mediaGrpc } from './grpc';
@@ -48,6 +49,7 @@ const deps: MediaDeps = {
 };
 trimIdempotencyKeys(runtime, database);
 cleanUpPeriodically(deps);
+requestCopiesPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, {
   app: media({ ...deps, resumable: openResumableUploads(deps, join(env.MEDIA_STORAGE, 'resumable')) }),

@@ -62,7 +62,7 @@ test('files, their categories and tags are the same after an export and an impor
   };
   for (const path of [`/files/${one.id}`, `/files/${two.id}`, `/categories/${category.id}`])
     expect(await answer(after, path)).toEqual(await answer(before, path));
-  const content = await fetch(`${after.url}/files/${one.id}/content`);
+  const content = await fetch(`${after.url}/files/${one.id}/content`, { headers: ada.afterwards });
   expect(Buffer.from(await content.arrayBuffer())).toEqual(svg('one'));
   expect(await importAll(service, ada.id, exported)).toEqual({
     categories: { exists: 1 },

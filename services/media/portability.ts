@@ -94,7 +94,7 @@ const recordOf = ({ media, version }: FileRow, tags: readonly string[], avatarId
   visibility: media.publicByPosts ? ('private' as const) : media.visibility,
   tags,
   is_avatar: media.id === avatarId,
-  ...contentView(version),
+  ...contentView(version, 'owner'),
   created_at: media.createdAt.toISOString(),
   updated_at: media.updatedAt.toISOString(),
 });
@@ -110,7 +110,7 @@ async function exportOldVersions(
   return exportedPage(rows, {
     key: (row) => `${row.mediaId}/${row.version}`,
     record: (row) => ({
-      data: { file_id: row.mediaId, ...contentView(row), created_at: row.createdAt.toISOString() },
+      data: { file_id: row.mediaId, ...contentView(row, 'owner'), created_at: row.createdAt.toISOString() },
       file: contentOf(row, `${row.mediaId}-${row.version}`),
     }),
   });

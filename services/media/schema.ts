@@ -84,10 +84,17 @@ export const mediaVersions = mysqlTable(
     thumbhash: varchar('thumbhash', { length: 64 }),
     /** Like `#1a2b3c`. */
     dominantColor: varchar('dominant_color', { length: 7 }),
+    /** Whether there is a copy without metadata, which others than the owner get. Refused: only the owner gets the file. */
+    copyStatus: mysqlEnum('copy_status', ['pending', 'ready', 'refused']).notNull().default('pending'),
+    copySha256: sha256('copy_sha256'),
+    copySize: bytes('copy_size'),
+    /** When the worker was last asked for the copy of a file that was stored without one. */
+    copyRequestedAt: moment('copy_requested_at'),
     createdAt: moment('created_at').notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.mediaId, table.version] }),
+    index('media_version_copy').on(table.copyStatus, table.copyRequestedAt),
     index('media_version_status').on(table.status, table.createdAt),
   ],
 );
@@ -134,7 +141,7 @@ export const mediaTagsMedia = mysqlTable(
   ],
 );
 
-/** Stored blobs with the number of versions and sizes that reference them. At zero the blob is deleted, then its row. */
+/** Stored blobs with the number of versions, copies and sizes that reference them. At zero the blob is deleted, then its row. */
 export const mediaBlobs = mysqlTable(
   'media_blob',
   {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { and, eq, inArray } from 'drizzle-orm';
 import { pino } from 'pino';
-import { PictureUploaded } from '#contracts/events/media';
+import { FileStored, PictureUploaded } from '#contracts/events/media';
 import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { parseEnvelope } from '#contracts/messages';
 import { startGrpcServer } from '#kit/grpc/server';
@@ -16,8 +16,8 @@ import { createFileUrls } from '../../services/media/content/file-urls';
 import { mediaGrpc } from '../../services/media/grpc';
 import { openResumableUploads } from '../../services/media/resumable/service';
 import { applyEvent, type MediaEvent } from '../../services/media/subscriptions';
-import { mediaWorker } from '../../workers/media';
-import { renderInProcess } from '../../workers/media/rendering';
+import { copyingWorker, mediaWorker } from '../../workers/media';
+import { renderInProcess, stripInProcess } from '../../workers/media/rendering';
 import { callerOf } from './call';
 import { openAddress } from './open-address';
 import { permittedClient } from './permitted-client';
@@ -79,12 +79,15 @@ export async function startMedia() {
       onChange: () => () => undefined,
     },
   });
-  const worker = mediaWorker({
+  const workerDeps = {
     storage,
     media: client,
     render: renderInProcess,
+    strip: stripInProcess,
     folder: join(folder, 'in-work'),
-  });
+  };
+  const worker = mediaWorker(workerDeps);
+  const copying = copyingWorker(workerDeps);
   const url = `http://127.0.0.1:${http.port}`;
   const newPerson = (permissions: string[] = []) =>
     tokens.authorization({ id: Bun.randomUUIDv7(), username: 'ada' }, permissions);
@@ -111,16 +114,20 @@ export async function startMedia() {
         .from(outbox)
         .where(
           and(
-            eq(outbox.name, PictureUploaded.name),
+            inArray(outbox.name, [PictureUploaded.name, FileStored.name]),
             eq(outbox.attempts, 0),
             inArray(outbox.aggregateId, ids),
           ),
         );
       const reasons: string[] = [];
       for (const row of pending) {
-        const message = parseEnvelope([PictureUploaded], Buffer.from(row.payload));
+        const payload = Buffer.from(row.payload);
         const context = { attempt: 1, log: pino({ level: 'silent' }), closing: runtime.closing };
-        await worker.handle(message, context).catch((failure: Error) => reasons.push(failure.message));
+        const handling =
+          row.name === FileStored.name
+            ? copying.handle(parseEnvelope([FileStored], payload), context)
+            : worker.handle(parseEnvelope([PictureUploaded], payload), context);
+        await handling.catch((failure: Error) => reasons.push(failure.message));
         await database.update(outbox).set({ attempts: 1 }).where(eq(outbox.id, row.id));
       }
       return reasons;

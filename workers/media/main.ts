@@ -5,19 +5,20 @@ import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { readEnv } from '#kit/config/environment';
 import { amqpFields, storageFields, workerFields } from '#kit/config/fields';
 import { openStorage } from '#kit/storage/open';
-import { startEventWorker } from '#kit/worker';
-import { mediaWorker } from '.';
-import { renderInProcess } from './rendering';
+import { runEventWorker, startEventWorker } from '#kit/worker';
+import { copyingWorker, mediaWorker } from '.';
+import { renderInProcess, stripInProcess } from './rendering';
 
 const env = readEnv({ ...workerFields(7105), ...amqpFields, ...storageFields });
-const { runtime, grpcClient, run } = await startEventWorker('media-worker', env);
+const { runtime, rabbit, grpcClient, run } = await startEventWorker('media-worker', env);
 const folder = join(tmpdir(), `rookery-media-${process.pid}`);
 runtime.onClose('rendering folder', () => rm(folder, { recursive: true, force: true }));
-run(
-  mediaWorker({
-    storage: await openStorage(runtime, env),
-    media: grpcClient('media', MediaServiceDefinition),
-    render: renderInProcess,
-    folder,
-  }),
-);
+const deps = {
+  storage: await openStorage(runtime, env),
+  media: grpcClient('media', MediaServiceDefinition),
+  render: renderInProcess,
+  strip: stripInProcess,
+  folder,
+};
+runEventWorker(runtime, copyingWorker(deps), rabbit);
+run(mediaWorker(deps));

@@ -2,7 +2,7 @@ import { appendFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type FailOnOptions, type Metadata, type OutputInfo } from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
-import type { RenderResult } from './rendering';
+import type { Rendered, Unusable } from './rendering';
 
 /** imgproxy's default; 200 MB decoded. Counts all frames, since a decoder may hold all of them in memory. */
 const MAX_PIXELS = 50_000_000;
@@ -34,7 +34,7 @@ export async function renderPicture(request: {
   type: string;
   folder: string;
   onDecoded: () => void;
-}): Promise<RenderResult> {
+}): Promise<Omit<Rendered, 'copied'> | Unusable> {
   const formats = Object.entries(FORMATS).find(([type]) => type === request.type)?.[1];
   if (formats === undefined) return { rejected: 'picture.unknown-type' };
   sharp.cache(false);

@@ -1,9 +1,12 @@
 import { writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { renderPicture } from './render-picture';
+import { COPY_NAME } from './rendering';
+import { stripFile } from './stripping/strip';
 
 /**
- * Decodes a picture in a process of its own, without the worker's secrets, which can be killed at any time: a malicious
- * file affects nothing else. Arguments: the file, its type and a folder for the output. Writes lines of JSON to stdout,
+ * Takes a file apart in a process of its own, without the worker's secrets, which can be killed at any time: a malicious file
+ * affects nothing else. Arguments: the task, the file, its type and a folder for the output. Writes lines of JSON to stdout,
  * the last of which is the result.
  */
 
@@ -11,7 +14,12 @@ import { renderPicture } from './render-picture';
 const MAX_LIFETIME_MS = 120_000;
 setTimeout(() => process.exit(1), MAX_LIFETIME_MS).unref();
 
-const [, , path = '', type = '', folder = ''] = process.argv;
+const [, , task = '', path = '', type = '', folder = ''] = process.argv;
 const report = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`);
-report({ step: 'started' });
-report(await renderPicture({ path, type, folder, onDecoded: () => report({ step: 'decoded' }) }));
+const strip = () => ({ copied: stripFile(path, type, join(folder, COPY_NAME)) });
+if (task === 'strip') report(strip());
+else {
+  report({ step: 'started' });
+  const rendered = await renderPicture({ path, type, folder, onDecoded: () => report({ step: 'decoded' }) });
+  report('rejected' in rendered ? rendered : { ...rendered, ...strip() });
+}

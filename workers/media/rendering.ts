@@ -1,9 +1,18 @@
 import { tmpdir } from 'node:os';
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+
+/** The file that the copy without metadata is written to. */
+export const COPY_NAME = 'copy';
+
+const Stripped = Type.Object({
+  copied: Type.Boolean({ description: 'False for a file that cannot be taken apart reliably' }),
+});
+export type Stripped = Static<typeof Stripped>;
 
 /** The result of a rendering process. */
 const Rendered = Type.Object({
+  ...Stripped.properties,
   width: Type.Integer(),
   height: Type.Integer(),
   frames: Type.Integer(),
@@ -25,12 +34,13 @@ export type Rendered = Static<typeof Rendered>;
 const Unusable = Type.Object({
   rejected: Type.String({ description: 'A code, like `picture.too-many-pixels`' }),
 });
+export type Unusable = Static<typeof Unusable>;
 const RenderResult = Type.Union([Rendered, Unusable]);
 export type RenderResult = Static<typeof RenderResult>;
 
 const Started = Type.Object({ step: Type.Literal('started') });
 
-/** Rendering exceeded its timeout, and was killed. */
+/** The process exceeded its timeout, and was killed. */
 export class RenderTimedOut extends Error {
   override readonly name = 'RenderTimedOut';
 }
@@ -41,19 +51,36 @@ const DECODE_TIMEOUT_MS = 5_000;
 const OTHER_STEPS_TIMEOUT_MS = 60_000;
 const MAX_LINE_CHARACTERS = 20_000;
 
+/** A file on the local disk, and a folder for what is made of it. */
+export interface StagedFile {
+  readonly path: string;
+  readonly type: string;
+  readonly folder: string;
+}
+
 /**
- * Renders a picture in a child process, which is killed on timeout.
+ * Renders a picture, and copies it without metadata, in a child process, which is killed on timeout.
  *
  * @param decodeTimeoutMs 5,000 by default
  * @throws RenderTimedOut, and an Error when the process died
  */
-export async function renderInProcess(
-  picture: { path: string; type: string; folder: string },
+export const renderInProcess = (
+  picture: StagedFile,
   decodeTimeoutMs = DECODE_TIMEOUT_MS,
-): Promise<RenderResult> {
+): Promise<RenderResult> => runInProcess('render', picture, { result: RenderResult, decodeTimeoutMs });
+
+/** Copies a file without metadata in a child process. @throws like `renderInProcess` */
+export const stripInProcess = (file: StagedFile): Promise<Stripped> =>
+  runInProcess('strip', file, { result: Stripped, decodeTimeoutMs: DECODE_TIMEOUT_MS });
+
+async function runInProcess<Result extends TSchema>(
+  task: 'render' | 'strip',
+  file: StagedFile,
+  { result: expected, decodeTimeoutMs }: { result: Result; decodeTimeoutMs: number },
+): Promise<Static<Result>> {
   const extension = import.meta.path.endsWith('.js') ? 'js' : 'ts';
   const program = `${import.meta.dir}/render-process.${extension}`;
-  const child = Bun.spawn([process.execPath, program, picture.path, picture.type, picture.folder], {
+  const child = Bun.spawn([process.execPath, program, task, file.path, file.type, file.folder], {
     // The decoder has no access to the worker's secrets. Where it is part of an executable, its library is unpacked.
     env: { TMPDIR: tmpdir() },
     stdin: 'ignore',
@@ -81,7 +108,7 @@ export async function renderInProcess(
   }
   if (timedOut) throw new RenderTimedOut('rendering timed out');
   const result = parse(last);
-  if (child.exitCode !== 0 || !Value.Check(RenderResult, result))
+  if (child.exitCode !== 0 || !Value.Check(expected, result))
     throw new Error(`the rendering process exited with ${child.signalCode ?? child.exitCode}`);
   return result;
 }

@@ -926,7 +926,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download the content of a file
+         * Download the content of a file without its metadata; `original` is what its owner uploaded
          * @description Access: public, or with an access token.
          */
         get: operations["media.getFilesByIdContent"];
@@ -3729,9 +3729,9 @@ export interface components {
             file_name: string;
             /** @description Media type, detected from the content */
             type: string;
-            /** @description Bytes */
+            /** @description Bytes: of the original for its owner, of what they get for others */
             size: number;
-            /** @description SHA-256 of the content, in hexadecimal */
+            /** @description SHA-256 of the same, in hexadecimal */
             checksum: string;
             /** @enum {string} */
             status: "processing" | "ready" | "rejected";
@@ -3774,9 +3774,9 @@ export interface components {
             file_name: string;
             /** @description Media type, detected from the content */
             type: string;
-            /** @description Bytes */
+            /** @description Bytes: of the original for its owner, of what they get for others */
             size: number;
-            /** @description SHA-256 of the content, in hexadecimal */
+            /** @description SHA-256 of the same, in hexadecimal */
             checksum: string;
             /** @enum {string} */
             status: "processing" | "ready" | "rejected";
@@ -6384,6 +6384,8 @@ export interface operations {
                 v?: string;
                 /** @description Always send as an attachment */
                 download?: boolean;
+                /** @description Exactly what was uploaded, with metadata like the place where a picture was taken; only for the owner */
+                original?: boolean;
             };
             header?: {
                 /** @description One range of bytes: 206 with this part (RFC 9110, section 14) */

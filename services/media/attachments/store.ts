@@ -1,4 +1,4 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { media, mediaPosts, mediaVersions } from '../schema';
 
@@ -20,7 +20,7 @@ export const findCurrentVersions = (database: Database, ids: readonly string[]):
       type: mediaVersions.type,
       status: mediaVersions.status,
       visibility: media.visibility,
-      checksum: mediaVersions.sha256,
+      checksum: sql<string>`lower(hex(coalesce(${mediaVersions.copySha256}, ${mediaVersions.sha256})))`,
     })
     .from(media)
     .innerJoin(

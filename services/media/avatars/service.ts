@@ -3,6 +3,7 @@ import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import type { Transaction } from '#kit/mysql/database';
 import type { MediaDeps } from '../deps';
 import type { MediaRow } from '../files/store';
+import { shownChecksum } from '../versions/rules';
 import type { VersionRow } from '../versions/store';
 import * as store from './store';
 
@@ -20,7 +21,7 @@ export async function publishAvatarIfReady(
   // A later upload may have replaced it while this one was processed.
   if ((await store.lockAvatar(transaction, media.ownerId)) !== media.id) return;
   const { url } = await deps.urls.contentUrl(
-    { id: media.id, visibility: media.visibility, checksum: version.sha256 },
+    { id: media.id, visibility: media.visibility, checksum: shownChecksum(version) },
     { size: AVATAR_SIZE },
   );
   await publish(transaction, media.ownerId, url);

@@ -3,7 +3,7 @@ import { access } from '#kit/http/access';
 import { bytes, describe, header } from '#kit/http/route-docs';
 import type { MediaDeps } from '../deps';
 import { FileParams } from '../files/model';
-import { ContentQuery, SizeParams } from './model';
+import { ContentQuery, SizeParams, SizeQuery } from './model';
 import { readContent } from './service';
 
 const download = (...mediaTypes: readonly string[]) => ({
@@ -31,7 +31,11 @@ export const contentRoutes = (deps: MediaDeps) =>
         optionalUser: true,
         params: FileParams,
         query: ContentQuery,
-        ...describe('Download the content of a file', 'Files', download('*/*')),
+        ...describe(
+          'Download the content of a file without its metadata; `original` is what its owner uploaded',
+          'Files',
+          download('*/*'),
+        ),
       },
     )
     .get(
@@ -41,7 +45,7 @@ export const contentRoutes = (deps: MediaDeps) =>
       {
         optionalUser: true,
         params: SizeParams,
-        query: ContentQuery,
+        query: SizeQuery,
         ...describe(
           'Download a picture in one of its sizes; as WebP where `Accept` names it',
           'Files',

@@ -4,12 +4,14 @@ import type { MediaDeps } from '../deps';
 import { assertManageable, findReadable } from '../files/access';
 import type { SizeName } from '../files/model';
 import type { MediaRow } from '../files/store';
-import { findSizes } from '../processing/store';
+import { findSizes, type SizeRow } from '../processing/store';
 import { VersionNotFound } from '../versions/model';
+import { copyOf } from '../versions/rules';
 import { findVersion, type VersionRow } from '../versions/store';
 import {
   type ContentQuery,
   FileNotReady,
+  FileOwnerOnly,
   FileRejected,
   FileSizeNotFound,
   RangeNotSatisfiable,
@@ -61,6 +63,8 @@ interface SelectedContent {
   readonly media: MediaRow;
   readonly version: VersionRow;
   readonly blob: { readonly sha256: string; readonly size: number; readonly type: string };
+  /** Whether somebody else would get other bytes from the same URL, now or later: no cache may share it. */
+  readonly isPersonal: boolean;
 }
 
 async function selectContent(
@@ -74,15 +78,41 @@ async function selectContent(
   if (version.status === 'processing')
     throw new FileNotReady({ detail: 'Retry in a moment.', headers: { 'retry-after': '1' } });
   if (version.status === 'rejected') throw new FileRejected({ detail: 'The `code` of the file says why.' });
-  if (size === undefined) return { media, version, blob: version };
-  const sizes = (await findSizes(deps.database, [id])).filter(
-    (one) => one.version === version.version && one.name === size,
-  );
+  if (size === undefined)
+    return { media, version, ...(await wholeContent(deps, { media, version, caller, query })) };
+  const sizes = (await sizesOf(deps, version)).filter(({ name }) => name === size);
   const webp = sizes.find(({ type }) => type === 'image/webp');
   const preferred = acceptsWebp(headers.get('accept')) ? webp : sizes.find((one) => one !== webp);
   const blob = preferred ?? sizes[0];
   if (blob === undefined) throw new FileSizeNotFound({ detail: 'Only pictures have sizes.' });
-  return { media, version, blob };
+  return { media, version, blob, isPersonal: false };
+}
+
+const sizesOf = async (deps: MediaDeps, { mediaId, version }: VersionRow): Promise<SizeRow[]> =>
+  (await findSizes(deps.database, [mediaId])).filter((size) => size.version === version);
+
+/**
+ * The copy without metadata, for everybody. Where there is none, the owner gets the original, and others the largest size of a
+ * picture, which never has any.
+ *
+ * @throws FileOwnerOnly when another asks for the original, or no copy can be made
+ */
+async function wholeContent(
+  deps: MediaDeps,
+  target: { media: MediaRow; version: VersionRow; caller: Caller | null; query: ContentQuery },
+): Promise<Pick<SelectedContent, 'blob' | 'isPersonal'>> {
+  const { media, version, caller, query } = target;
+  const isOwner = media.ownerId === caller?.id;
+  if (query.original === true && !isOwner)
+    throw new FileOwnerOnly({ detail: 'Without `original` you get the file without its metadata.' });
+  const copy = query.original === true ? undefined : copyOf(version);
+  if (copy !== undefined) return { blob: { ...copy, type: version.type }, isPersonal: false };
+  if (isOwner) return { blob: version, isPersonal: true };
+  const largest = (await sizesOf(deps, version)).findLast(({ type }) => type !== 'image/webp');
+  if (largest !== undefined) return { blob: largest, isPersonal: true };
+  if (version.copyStatus === 'pending')
+    throw new FileNotReady({ detail: 'Retry in a moment.', headers: { 'retry-after': '1' } });
+  throw new FileOwnerOnly({ detail: 'Its metadata cannot be removed, so that others do not get it.' });
 }
 
 /** A version other than the current one is for callers who may change the file, or hold a signed URL of it. */
@@ -114,14 +144,15 @@ const IMMUTABLE = 'max-age=31536000, immutable';
 const SHARED_MAX_AGE = 's-maxage=60';
 
 function headersOf(
-  { media, version, blob }: SelectedContent,
+  { media, version, blob, isPersonal }: SelectedContent,
   { size }: ContentTarget,
   query: ContentQuery,
 ): Record<string, string> {
   const isInline = isDisplayable(blob.type) && query.download !== true;
-  const scope = media.visibility === 'public' ? 'public' : 'private';
+  const scope = media.visibility === 'public' && !isPersonal ? 'public' : 'private';
   // The fingerprint is part of the URL: other content has another URL.
-  const isFingerprinted = query.v !== undefined && query.v.length >= 8 && version.sha256.startsWith(query.v);
+  const isFingerprinted =
+    !isPersonal && query.v !== undefined && isFingerprint(query.v, { version, blob, size });
   return {
     'content-type': blob.type,
     'content-disposition': contentDisposition(
@@ -138,6 +169,18 @@ function headersOf(
   };
 }
 
+/** Sizes are made of the version, and are named by either of its checksums; everything else by its own. */
+function isFingerprint(
+  prefix: string,
+  { version, blob, size }: Pick<SelectedContent, 'version' | 'blob'> & { size: SizeName | undefined },
+): boolean {
+  if (prefix.length < MIN_FINGERPRINT) return false;
+  const checksums = size === undefined ? [blob.sha256] : [version.sha256, version.copySha256 ?? ''];
+  return checksums.some((checksum) => checksum.startsWith(prefix));
+}
+
+const MIN_FINGERPRINT = 8;
+
 const EXTENSIONS: Readonly<Record<string, string>> = {
   'image/jpeg': 'jpg',
   'image/png': 'png',
@@ -146,7 +189,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 };
 
 function fileNameOf(version: VersionRow, blob: SelectedContent['blob'], size: SizeName | undefined): string {
-  if (size === undefined) return version.fileName;
+  if (size === undefined && blob.type === version.type) return version.fileName;
   const stem = version.fileName.replace(/\.[A-Za-z0-9]{1,10}$/, '');
-  return `${stem}-${size}.${EXTENSIONS[blob.type] ?? 'bin'}`;
+  return `${stem}${size === undefined ? '' : `-${size}`}.${EXTENSIONS[blob.type] ?? 'bin'}`;
 }

@@ -7,6 +7,7 @@ import { deleteUnreferenced, releaseReferences } from '../blobs/store';
 import { requireCategory } from '../categories/store';
 import type { MediaDeps } from '../deps';
 import { removeUploadsOfUser } from '../resumable/parts';
+import { shownChecksum } from '../versions/rules';
 import { assertManageable, canManageAll, findReadable } from './access';
 import type { File, FileChange, FileQuery, FileUrl } from './model';
 import * as store from './store';
@@ -15,12 +16,12 @@ import { subtractUsage } from './usage-store';
 import { viewOf, viewsOf } from './views';
 
 export async function readFile(deps: MediaDeps, caller: Caller | null, id: string): Promise<File> {
-  return viewOf(deps, await findReadable(deps, caller, id));
+  return viewOf(deps, caller, await findReadable(deps, caller, id));
 }
 
 export async function readFileUrl(deps: MediaDeps, caller: Caller | null, id: string): Promise<FileUrl> {
   const { media, version } = await findReadable(deps, caller, id);
-  const { url, expiresAt } = await deps.urls.contentUrl({ ...media, checksum: version.sha256 });
+  const { url, expiresAt } = await deps.urls.contentUrl({ ...media, checksum: shownChecksum(version) });
   return { url, expires_at: expiresAt?.toISOString() ?? null };
 }
 
@@ -48,7 +49,7 @@ export async function listFiles(
     ({ media }) => [media.id],
     (row) => row,
   );
-  return { items: await viewsOf(deps, page.items), next_cursor: page.next_cursor };
+  return { items: await viewsOf(deps, caller, page.items), next_cursor: page.next_cursor };
 }
 
 export async function changeFile(

@@ -134,7 +134,10 @@ export async function deleteMedia(
   await transaction.delete(mediaVersions).where(eq(mediaVersions.mediaId, mediaId));
   await transaction.delete(media).where(eq(media.id, mediaId));
   return {
-    names: [...versions, ...sizes].map(({ sha256 }) => sha256),
+    names: [
+      ...[...versions, ...sizes].map(({ sha256 }) => sha256),
+      ...versions.flatMap(({ copySha256 }) => copySha256 ?? []),
+    ],
     versionBytes: versions.reduce((sum, { size }) => sum + size, 0),
   };
 }

@@ -37,6 +37,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['image/svg', 'image/svg+xml'],
   ['application/x-zip-compressed', 'application/zip'],
   ['audio/mp3', 'audio/mpeg'],
+  ['audio/ogg; codecs=opus', 'audio/ogg'],
   ['video/x-m4v', 'video/mp4'],
   ['image/heic-sequence', 'image/heic'],
   ['image/heif-sequence', 'image/heif'],
@@ -49,6 +50,14 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 const PICTURES = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif']);
 
 export const isPicture = (type: string): boolean => PICTURES.has(type);
+
+/**
+ * Types that hold more than what is shown or heard in ways that cannot be told apart reliably: only their owner gets them.
+ */
+const OPAQUE = new Set(['image/svg+xml', 'application/pdf', 'application/zip']);
+
+/** Whether the worker makes a copy without metadata of files of this type. */
+export const isStrippable = (type: string): boolean => !OPAQUE.has(type);
 
 /** Enough to distinguish the formats. */
 const SNIFFED_BYTES = 4_100;

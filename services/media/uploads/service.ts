@@ -1,4 +1,4 @@
-import { PictureUploaded } from '#contracts/events/media';
+import { FileStored, PictureUploaded } from '#contracts/events/media';
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { idempotent } from '#kit/http/idempotency';
@@ -17,7 +17,7 @@ import { replaceTags } from '../files/tags-store';
 import { addUsage, readUsage } from '../files/usage-store';
 import { readStaged } from '../resumable/store';
 import { insertVersion } from '../versions/store';
-import { detectFileType, isPicture } from './file-types';
+import { detectFileType, isPicture, isStrippable } from './file-types';
 import { FileEmpty, FileTypeNotAllowed, QuotaExceeded, TooManyVersions, type UploadFields } from './model';
 import { safeFileName } from './rules';
 
@@ -162,12 +162,14 @@ export async function addVersion(
   input: NewVersion,
 ): Promise<void> {
   const { mediaId, version, content, upload } = input;
-  const needsProcessing = isPicture(content.type);
+  const needsProcessing = isStrippable(content.type);
   await insertVersion(transaction, {
     mediaId,
     version,
     ...content,
-    status: needsProcessing ? 'processing' : 'ready',
+    ...(needsProcessing
+      ? { status: 'processing', copyStatus: 'pending' }
+      : { status: 'ready', copyStatus: 'refused' }),
   });
   if ((await addUsage(transaction, caller.id, content.size)) > deps.quotaBytes)
     throw new QuotaExceeded({ detail: 'Delete files to free storage.' });
@@ -175,7 +177,7 @@ export async function addVersion(
   if (!needsProcessing) return;
   const uploaded = { media_id: mediaId, version, sha256: content.sha256, type: content.type };
   await writeOutbox(transaction, [
-    outboxEntry(PictureUploaded, uploaded, {
+    outboxEntry(isPicture(content.type) ? PictureUploaded : FileStored, uploaded, {
       aggregate: { type: 'media', id: mediaId, version },
       actor: caller.id,
     }),

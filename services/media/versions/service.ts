@@ -10,6 +10,7 @@ import { readFile } from '../files/service';
 import { lockMedia, type MediaRow, updateMedia } from '../files/store';
 import { contentView } from '../files/views';
 import { type FileVersion, VersionNotFound } from './model';
+import { shownChecksum } from './rules';
 import * as store from './store';
 
 /** Only for callers who may change the file: earlier versions were never shown to others. */
@@ -33,7 +34,7 @@ export async function listVersions(
     (row) => row,
   );
   return {
-    items: await Promise.all(page.items.map((version) => versionView(deps, media, version))),
+    items: await Promise.all(page.items.map((version) => versionView(deps, { media, caller }, version))),
     next_cursor: page.next_cursor,
   };
 }
@@ -58,15 +59,15 @@ export async function restoreVersion(
 
 async function versionView(
   deps: MediaDeps,
-  media: MediaRow,
+  { media, caller }: { media: MediaRow; caller: Caller },
   version: store.VersionRow,
 ): Promise<FileVersion> {
   const current = version.version === media.currentVersion;
   // Earlier versions of a public file are no longer public.
   const visibility = current ? media.visibility : 'private';
-  const target = { id: media.id, visibility, checksum: version.sha256 } as const;
+  const target = { id: media.id, visibility, checksum: shownChecksum(version) } as const;
   return {
-    ...contentView(version),
+    ...contentView(version, media.ownerId === caller.id ? 'owner' : 'others'),
     url: (await deps.urls.contentUrl(target, { version: version.version })).url,
     created_at: version.createdAt.toISOString(),
     current,

@@ -7,7 +7,10 @@ export type VersionRow = typeof mediaVersions.$inferSelect;
 
 export async function insertVersion(
   transaction: Transaction,
-  row: Pick<VersionRow, 'mediaId' | 'version' | 'fileName' | 'sha256' | 'size' | 'type' | 'status'>,
+  row: Pick<
+    VersionRow,
+    'mediaId' | 'version' | 'fileName' | 'sha256' | 'size' | 'type' | 'status' | 'copyStatus'
+  >,
 ): Promise<void> {
   await transaction.insert(mediaVersions).values({ ...row, createdAt: DATABASE_NOW });
 }

@@ -101,6 +101,25 @@ export interface RejectPictureResponse {
   recorded: boolean;
 }
 
+export interface RecordCopyRequest {
+  id: string;
+  version: number;
+  /** Unset for a file that cannot be taken apart reliably: only its owner gets it. */
+  copy?: StoredCopy | undefined;
+}
+
+export interface StoredCopy {
+  /** SHA-256 of its bytes, in hexadecimal: their name in the storage. */
+  checksum: string;
+  /** Bytes. */
+  size: number;
+}
+
+export interface RecordCopyResponse {
+  /** False: already recorded, or the file has been deleted. */
+  recorded: boolean;
+}
+
 export interface FileSummary {
   id: string;
   owner_id: string;
@@ -1012,6 +1031,177 @@ export const RejectPictureResponse: MessageFns<RejectPictureResponse> = {
   },
 };
 
+function createBaseRecordCopyRequest(): RecordCopyRequest {
+  return { id: "", version: 0, copy: undefined };
+}
+
+export const RecordCopyRequest: MessageFns<RecordCopyRequest> = {
+  encode(message: RecordCopyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
+    }
+    if (message.copy !== undefined) {
+      StoredCopy.encode(message.copy, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordCopyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordCopyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.copy = StoredCopy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStoredCopy(): StoredCopy {
+  return { checksum: "", size: 0 };
+}
+
+export const StoredCopy: MessageFns<StoredCopy> = {
+  encode(message: StoredCopy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.checksum !== "") {
+      writer.uint32(10).string(message.checksum);
+    }
+    if (message.size !== 0) {
+      writer.uint32(16).uint32(message.size);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredCopy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredCopy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checksum = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.size = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecordCopyResponse(): RecordCopyResponse {
+  return { recorded: false };
+}
+
+export const RecordCopyResponse: MessageFns<RecordCopyResponse> = {
+  encode(message: RecordCopyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recorded !== false) {
+      writer.uint32(8).bool(message.recorded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordCopyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordCopyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.recorded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseFileSummary(): FileSummary {
   return { id: "", owner_id: "", type: "", status: "", visibility: "", url: "", public_url: "" };
 }
@@ -1450,6 +1640,18 @@ export const MediaServiceDefinition = {
           409874: [Buffer.from([12, 109, 101, 100, 105, 97, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
         },
       },
+    },
+    /**
+     * Records the copy of a file without metadata, which others than its owner get; without one, that none can be made. The
+     * media worker calls it once the copy is stored. FAILED_PRECONDITION `file.bytes-missing`.
+     */
+    recordCopy: {
+      name: "RecordCopy",
+      requestType: RecordCopyRequest as typeof RecordCopyRequest,
+      requestStream: false,
+      responseType: RecordCopyResponse as typeof RecordCopyResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /** The files among these that exist, in no particular order. At most 400 ids. */
     getFiles: {
