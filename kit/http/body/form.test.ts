@@ -59,3 +59,11 @@ test('the fields of a multipart form are read like those of the other kind; a fi
   );
   expect(failure).toMatchObject({ status: 422, errors: [{ field: 'a' }] });
 });
+
+test('a form of more fields than any has is refused, however they are named', () => {
+  expect(statusOf(() => parse('a=1&'.repeat(300_000)))).toBe(422);
+  expect(statusOf(() => parse('&'.repeat(1_000_000)))).toBe(422);
+  expect({ ...parse(Array.from({ length: 1_000 }, (_, index) => `a=${index}`).join('&')) }).toEqual({
+    a: Array.from({ length: 1_000 }, (_, index) => String(index)),
+  });
+});

@@ -1,4 +1,4 @@
-import { MalformedBody } from '../../errors/problem';
+import { MalformedBody, ValidationFailed } from '../../errors/problem';
 import { decodeUtf8, requireUtf8 } from './json';
 import { readMultipart } from './multipart';
 
@@ -11,18 +11,28 @@ export type FormFields = Readonly<Record<string, string | readonly string[]>>;
  * @param contentType the whole header, whose `charset` may name UTF-8 only
  * @throws MalformedBody (400) for bytes, also percent-encoded ones, that are no UTF-8
  * @throws UnsupportedMediaType (415) for another charset
+ * @throws ValidationFailed (422) for more than 1,000 fields
  */
 export function parseForm(bytes: ArrayBuffer, contentType: string): FormFields {
   requireUtf8(contentType);
   const fields = new Map<string, string[]>();
-  for (const pair of decodeUtf8(bytes).split('&')) {
+  const pairs = decodeUtf8(bytes).split('&', MAX_PAIRS + 1);
+  if (pairs.length > MAX_PAIRS)
+    throw new ValidationFailed({ errors: [{ field: 'body', message: `At most ${MAX_PAIRS} fields` }] });
+  for (const pair of pairs) {
     if (pair === '') continue;
-    const [name = '', ...value] = pair.split('=');
+    const [name = ''] = pair.split('=', 1);
     const key = decodeComponent(name);
-    fields.set(key, [...(fields.get(key) ?? []), decodeComponent(value.join('='))]);
+    const value = decodeComponent(pair.slice(name.length + 1));
+    const earlier = fields.get(key);
+    if (earlier === undefined) fields.set(key, [value]);
+    else earlier.push(value);
   }
   return asRecord(fields);
 }
+
+/** Several times what the largest form has: lists are sent in repeated fields. */
+const MAX_PAIRS = 1_000;
 
 function decodeComponent(text: string): string {
   try {

@@ -49,6 +49,31 @@ test.each([
 });
 
 test('half of a character is refused however deep it stands', async () => {
-  const body = `${'['.repeat(500)}"\\ud800"${']'.repeat(500)}`;
-  expect(await refusal(read(body))).toEqual([422, ['0']]);
+  const within = (levels: number) => `${'['.repeat(levels)}"\\ud800"${']'.repeat(levels)}`;
+  expect(await refusal(read(within(90)))).toEqual([422, [Array(90).fill('0').join('.')]]);
+  expect(await refusal(read(within(500)))).toEqual([422, ['body']]);
+});
+
+test.each([
+  ['['.repeat(101) + ']'.repeat(101), 'At most 100 levels'],
+  [`${'{"a":'.repeat(101)}1${'}'.repeat(101)}`, 'At most 100 levels'],
+  ['['.repeat(500_000), 'At most 100 levels'],
+  [`[${'[],'.repeat(10_000)}1]`, 'At most 20000 values'],
+  [`[${'"",'.repeat(20_000)}1]`, 'At most 20000 values'],
+])('more than anybody needs is refused before it is parsed (%#)', async (body, message) => {
+  const failure = await read(body).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(failure instanceof Problem ? [failure.status, failure.errors] : failure).toEqual([
+    422,
+    [{ field: 'body', message }],
+  ]);
+});
+
+test('what a text holds is not counted, and the most that is allowed is read', async () => {
+  const texts = Array.from({ length: 19_000 }, () => '[{,"\\');
+  expect(await read(JSON.stringify(texts))).toEqual(texts);
+  const deep = `${'['.repeat(100)}${']'.repeat(100)}`;
+  expect(JSON.stringify(await read(deep))).toBe(deep);
 });
