@@ -1651,7 +1651,12 @@ export const MediaServiceDefinition = {
       requestStream: false,
       responseType: RecordCopyResponse as typeof RecordCopyResponse,
       responseStream: false,
-      options: { idempotencyLevel: "IDEMPOTENT" },
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [Buffer.from([12, 109, 101, 100, 105, 97, 45, 119, 111, 114, 107, 101, 114]) as Buffer],
+        },
+      },
     },
     /** The files among these that exist, in no particular order. At most 400 ids. */
     getFiles: {
