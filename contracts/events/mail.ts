@@ -23,6 +23,19 @@ const line = (maxLength: number) =>
 /** HTTP only: a link must not run code. */
 const Link = Type.String({ pattern: '^https?://[^\\s<>"]+$', maxLength: 2048, error: 'Must be an HTTP URL' });
 
+/**
+ * Kinds of mail. Recipients may unsubscribe from likes and notifications; each kind has a daily limit of its own, so that
+ * a flood of one cannot hold back another.
+ */
+export const MAIL_CATEGORIES = [
+  'verification',
+  'security',
+  'transactional',
+  'likes',
+  'notifications',
+] as const;
+export type MailCategory = (typeof MAIL_CATEGORIES)[number];
+
 /** A user, whose address is looked up in users, or an address. */
 export const MailRecipient = Type.Union([
   Type.Object({ user_id: Uuid }),
@@ -36,6 +49,10 @@ const content = <const Name extends string, Values extends TObject>(template: Na
 /** A template and its values. Texts are escaped, never interpreted as HTML. */
 export const MailContent = Type.Union([
   content('password-reset', Type.Object({ link: Link, expires_at: Timestamp })),
+  /** The only mail to an address that is not verified. */
+  content('email-verification', Type.Object({ link: Link, expires_at: Timestamp })),
+  /** To the former address of an account, which was verified. */
+  content('address-changed', Type.Object({ changed_at: Timestamp })),
   content(
     'likes-digest',
     Type.Object({
@@ -43,7 +60,7 @@ export const MailContent = Type.Union([
         Type.Object({
           excerpt: Type.String({ maxLength: 1_000 }),
           link: Link,
-          /** Names of some of the users who liked it; `others_count` is the number of the others. */
+          /** Usernames of some of the users who liked it; `others_count` is the number of the others. */
           likers: Type.Array(line(200), { minItems: 1, maxItems: 3 }),
           others_count: Type.Integer({ minimum: 0 }),
         }),
@@ -54,7 +71,10 @@ export const MailContent = Type.Union([
   content(
     'notification',
     Type.Object({
+      /** Shown above the text. Subject and heading are fixed texts. */
       title: line(150),
+      /** Of a digest: how many notifications it reports. */
+      notifications_count: Type.Optional(Type.Integer({ minimum: 1 })),
       text: Type.String({ minLength: 1, maxLength: 2_000 }),
       action: Type.Optional(Type.Object({ label: line(60), link: Link })),
     }),
@@ -73,5 +93,7 @@ export const MailRequested = defineEvent({
     content: MailContent,
     /** The event the mail is about, to deduplicate requests in several messages; the id of this message by default. */
     event_id: Type.Optional(Uuid),
+    /** For a mail to an address: the account it is about. Its record is deleted and exported with that user. */
+    about_user_id: Type.Optional(Uuid),
   }),
 });

@@ -27,10 +27,14 @@ export async function sendDigest(deps: NotificationsDeps, userId: string): Promi
     const lines = views.map((view) => view.text);
     const more = rows.length - lines.length;
     const text = [...lines, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n');
-    const title = rows.length === 1 ? (lines[0] ?? 'New notification') : `${rows.length} new notifications`;
     const content = {
       template: 'notification' as const,
-      values: { title, text, action: { label: 'See all', link: `${deps.publicUrl}/notifications` } },
+      values: {
+        title: 'New on Rookery',
+        notifications_count: rows.length,
+        text,
+        action: { label: 'See all', link: `${deps.publicUrl}/notifications` },
+      },
     };
     const aggregate = { type: 'recipient', id: userId, version: 1 };
     await writeOutbox(transaction, [

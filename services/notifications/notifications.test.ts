@@ -155,7 +155,8 @@ test('types that are off are not recorded, and unread ones with mail go out once
       content: {
         template: 'notification',
         values: {
-          title: '2 new notifications',
+          title: 'New on Rookery',
+          notifications_count: 2,
           text: 'mailing replied to your post\nmailing mentioned you',
           action: { label: 'See all', link: 'https://rookery.example/notifications' },
         },

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { digestOf, likersByPost, likersToFetch, mailName } from './digest';
+import { digestOf, likersByPost, likersToFetch } from './digest';
 
 const likesOf = (post_id: string, people: readonly string[]) =>
   people.map((user_id) => ({ post_id, user_id }));
@@ -24,18 +24,6 @@ test.each([
       others_count: others,
     },
   ]);
-});
-
-test('a name is on one line and never empty', () => {
-  const named = (display_name: string) => mailName({ display_name, username: 'ada' });
-  expect([named('Ada\r\nBcc: eve'), named('\u2028'), named('')]).toEqual(['Ada Bcc: eve', 'ada', 'ada']);
-});
-
-test('a long name is cut between its characters, and a name that shows nothing is the username', () => {
-  const family = '👨‍👩‍👧‍👦';
-  const cut = mailName({ display_name: `a${family.repeat(50)}`, username: 'ada' });
-  expect(cut).toBe(`a${family.repeat(18)}…`);
-  expect(mailName({ display_name: '\u3164', username: 'ada' })).toBe('ada');
 });
 
 test('deleted accounts and posts are omitted', () => {

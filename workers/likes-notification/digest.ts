@@ -1,6 +1,4 @@
 import type { LikedPost } from '#contracts/gen/likes/v1/likes';
-import { truncate } from '#kit/text/graphemes';
-import { isBlank } from '#kit/text/visible';
 
 interface LikeOfPost {
   readonly post_id: string;
@@ -11,8 +9,6 @@ interface LikeOfPost {
 export const MAX_POSTS = 20;
 /** Up to this many likers are all named; of more, one name less and the number of the others. */
 const MAX_NAMED = 3;
-/** As long as `mail.requested` allows. */
-const MAX_NAME_UNITS = 200;
 /** Profiles fetched per post: a few more than named, because some accounts may be deleted. */
 const MAX_FETCHED = 5;
 
@@ -29,15 +25,6 @@ export function likersByPost(likes: readonly LikeOfPost[]): Map<string, string[]
 export const likersToFetch = (likers: Map<string, string[]>): string[] => [
   ...new Set([...likers.values()].flatMap((ids) => ids.slice(0, MAX_FETCHED))),
 ];
-
-/** A name for the mail, on one line, because it may be part of the subject. */
-export function mailName(user: { display_name: string; username: string }): string {
-  const name = user.display_name
-    .toWellFormed()
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-    .trim();
-  return isBlank(name) ? user.username : truncate(name, MAX_NAME_UNITS, MAX_NAME_UNITS);
-}
 
 /** Omits deleted posts, and those liked only by deleted accounts. */
 export function digestOf(

@@ -6,7 +6,7 @@ import { LikeNotify } from '#contracts/jobs/likes';
 import type { GrpcClient } from '#kit/grpc/client';
 import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
-import { digestOf, likersByPost, likersToFetch, mailName } from './digest';
+import { digestOf, likersByPost, likersToFetch } from './digest';
 
 export interface LikesNotificationDeps {
   readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'claimNotifications' | 'confirmNotifications'>;
@@ -65,6 +65,7 @@ async function describePosts(
     parkClientErrors(timelines.getPosts({ ids: [...likers.keys()], viewer_id: authorId })),
     parkClientErrors(users.getUsers({ ids: likersToFetch(likers) })),
   ]);
-  const names = new Map(profiles.users.map((user) => [user.id, mailName(user)]));
+  // Usernames: a display name is free text, which must not become a subject.
+  const names = new Map(profiles.users.map(({ id, username }) => [id, username]));
   return digestOf(likers, posts, names, (postId) => `${publicUrl}/posts/id/${postId}`);
 }

@@ -20,9 +20,9 @@ const smtp = openSmtp(runtime, {
   from: 'Rookery <no-reply@rookery.test>',
 });
 
-async function delivered(name: string, subject: string, address = 'ada@example.com') {
+async function delivered(subject: string, to = 'ada@example.com') {
   const id = Bun.randomUUIDv7();
-  const mail = { id, to: { address, name }, subject, html: '<p>a</p>', text: 'a', unsubscribeUrl: undefined };
+  const mail = { id, to, subject, html: '<p>a</p>', text: 'a', unsubscribeUrl: undefined };
   await smtp.send(mail);
   const received = server.mails.splice(0);
   expect(received).toHaveLength(1);
@@ -62,13 +62,13 @@ const text = fc
   .oneof(fc.array(strange, { maxLength: 12 }), fc.array(fc.string({ unit: 'binary' }), { maxLength: 2 }))
   .map((parts) => toSingleLine(parts.join('')));
 
-test('subjects and names are shown as they were typed, and nothing becomes another header', async () => {
+test('subjects are shown as they were written, and nothing becomes another header', async () => {
   await fc.assert(
-    fc.asyncProperty(text, text, async (name, subject) => {
+    fc.asyncProperty(text, async (subject) => {
       fc.pre(subject !== '');
-      const mail = await delivered(name, subject);
+      const mail = await delivered(subject);
       expect(mail?.subject).toBe(subject);
-      expect(mail?.to).toEqual([{ address: 'ada@example.com', name }]);
+      expect(mail?.to).toEqual([{ address: 'ada@example.com', name: '' }]);
       expect([mail?.bcc, mail?.cc, mail?.html?.trim()]).toEqual([undefined, undefined, '<p>a</p>']);
     }),
     { numRuns: 200 },
@@ -76,8 +76,8 @@ test('subjects and names are shown as they were typed, and nothing becomes anoth
 }, 60_000);
 
 test('every line of the header fits, and an internationalized domain is sent in ASCII', async () => {
-  const mail = await delivered('道'.repeat(60), '👨‍👩‍👧‍👦'.repeat(15), 'ada@xn--mnchen-3ya.de');
-  expect(mail?.to?.[0]).toEqual({ address: 'ada@xn--mnchen-3ya.de', name: '道'.repeat(60) });
+  const mail = await delivered('👨‍👩‍👧‍👦'.repeat(15), 'ada@xn--mnchen-3ya.de');
+  expect(mail?.to).toEqual([{ address: 'ada@xn--mnchen-3ya.de', name: '' }]);
   for (const { originalKey, value } of mail?.headers ?? [])
     for (const word of value.split(' ')) expect(`${originalKey}: ${word}`.length).toBeLessThanOrEqual(200);
 });

@@ -7,13 +7,6 @@ const isPlain = (text: string): boolean => /^[\x20-\x7e]*$/.test(text) && !/=\?|
 /** A subject as its header's value (RFC 2047): readers show what was typed, even where that looks like an encoded word. */
 export const encodeSubject = (text: string): string => (isPlain(text) ? text : encodedWords(text));
 
-/** A recipient as the value of a `To` header. */
-export function encodeRecipient({ name, address }: { name: string; address: string }): string {
-  if (name === '') return address;
-  // Everything but words is encoded: many readers also decode within quotation marks, where RFC 2047 forbids it.
-  return `${/^\w+( \w+)*$/.test(name) ? name : encodedWords(name)} <${address}>`;
-}
-
 /** Separated by blanks, which readers drop between encoded words. No character is divided. */
 function encodedWords(text: string): string {
   const parts: string[] = [''];

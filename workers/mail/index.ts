@@ -35,12 +35,13 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
     const recipient = await recipientOf(deps, message);
     if (recipient === undefined) return context.log.info('not sent: the recipient has been erased');
     const content = templateDataOf(message);
-    const subject = renderSubject(content, recipient.name);
+    const subject = renderSubject(content);
     const claim = await parkClientErrors(
       deps.mail.beginSending({
         event_id: eventIdOf(message),
         template: content.template,
         user_id: recipient.userId,
+        about_user_id: aboutUserOf(message),
         address: recipient.address,
         name: recipient.name,
         subject,
@@ -50,7 +51,7 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
     );
     if (!isClaimed(claim, recipient, context)) return;
     if (recipient.deliverTo !== null)
-      return send(deps, { claim, content, recipient, deliverTo: recipient.deliverTo, subject }, context);
+      return send(deps, { claim, content, deliverTo: recipient.deliverTo, subject }, context);
     // No server can take it, however often it is tried, and nobody can repair the message: recorded and acknowledged.
     const { mail_id, attempt } = claim;
     const outcome = Outcome.OUTCOME_FAILED;
@@ -64,6 +65,7 @@ interface Recipient {
   readonly address: string;
   /** The address for SMTP; null for one that no mail server can deliver to. */
   readonly deliverTo: string | null;
+  /** Recorded, not sent. */
   readonly name: string;
 }
 
@@ -100,6 +102,9 @@ function deliveryOf(typed: string, name: string): Omit<Recipient, 'userId'> {
 const eventIdOf = (message: Message): string =>
   message.name === 'invoice.paid' ? message.data.invoice_id : (message.data.event_id ?? message.id);
 
+const aboutUserOf = (message: Message): string | undefined =>
+  message.name === 'mail.requested' ? message.data.about_user_id : undefined;
+
 type Claim = Awaited<ReturnType<MailWorkerDeps['mail']['beginSending']>>;
 
 function isClaimed(claim: Claim, { deliverTo }: Recipient, { log }: MessageContext): boolean {
@@ -117,7 +122,7 @@ function isClaimed(claim: Claim, { deliverTo }: Recipient, { log }: MessageConte
       log.info({ mail_id }, 'not sent: the mail server refused the recipient before');
       return false;
     case Decision.DECISION_SUPPRESSED:
-      log.info({ mail_id }, 'not sent: earlier mails to this address bounced');
+      log.info({ mail_id, reason: claim.reason }, 'not sent: suppressed');
       return false;
     case Decision.DECISION_IN_PROGRESS:
       throw new RetryableError('another worker is sending the mail', { afterMs: claim.wait_ms });
@@ -134,23 +139,22 @@ async function send(
   mail: {
     claim: Claim;
     content: TemplateData;
-    recipient: Recipient;
     deliverTo: string;
     subject: string;
   },
   context: MessageContext,
 ): Promise<void> {
-  const { claim, content, recipient, deliverTo, subject } = mail;
+  const { claim, content, deliverTo, subject } = mail;
   const { mail_id, attempt, unsubscribe_url: unsubscribeUrl } = claim;
   const finish = (outcome: Outcome, reason = '') =>
     deps.mail.finishSending({ mail_id, attempt, outcome, reason });
   try {
     await deps.smtp.send({
       id: mail_id,
-      to: { address: deliverTo, name: recipient.name },
+      to: deliverTo,
       subject,
       unsubscribeUrl,
-      ...renderBody(content, { name: recipient.name, unsubscribeUrl }),
+      ...renderBody(content, unsubscribeUrl),
     });
   } catch (failure) {
     if (failure instanceof MailBounced) {

@@ -112,7 +112,9 @@ const mailsTo = (address: string) => server.mails.filter((mail) => mail.to?.[0]?
 const someAddress = () => `${newId()}@example.com`;
 const recordOf = async (to: string) => {
   const { body } = await service.call('GET', `/mails?to=${to}`, { authorization: service.operator });
-  return (body.items as { id: string; status: string; reason: string | null; attempts: number }[])[0];
+  return (
+    body.items as { id: string; name: string; status: string; reason: string | null; attempts: number }[]
+  )[0];
 };
 
 describe('the mail worker', () => {
@@ -160,14 +162,21 @@ describe('the mail worker', () => {
     expect(headers.get('auto-submitted')).toBe('auto-generated');
   });
 
-  test('keeps display names from injecting headers', async () => {
-    const paid = invoice();
-    await worker.publish(InvoicePaid, paid);
-    await eventually(() => mailsTo('ada@example.com').length > 0);
-    for (const mail of mailsTo('ada@example.com')) {
-      expect([mail.bcc, mail.cc, mail.to?.length]).toEqual([undefined, undefined, 1]);
-      expect(mail.to?.[0]?.name).toBe('Ada Bcc: eve@example.com');
-      expect(mail.headers.filter(({ key }) => key === 'bcc')).toEqual([]);
+  test('shows no word of whoever registered the address, in no header and no body', async () => {
+    const user = newId();
+    const display_name = 'Click https://evil.example NOW\r\nBcc: eve@example.com';
+    people.set(user, { email: `${user}@example.com`, display_name, locale: 'en' });
+    await worker.publish(InvoicePaid, { ...invoice(), user_id: user });
+    await worker.publish(MailRequested, digest({ user_id: user }));
+    await eventually(() => mailsTo(`${user}@example.com`).length === 2);
+    for (const mail of mailsTo(`${user}@example.com`)) {
+      expect([mail.bcc, mail.cc, mail.to]).toEqual([
+        undefined,
+        undefined,
+        [{ address: `${user}@example.com`, name: '' }],
+      ]);
+      expect(mail.from).toEqual({ address: 'no-reply@rookery.test', name: 'Rookery' });
+      expect(JSON.stringify([mail.headers, mail.html, mail.text])).not.toMatch(/evil|Click https|eve@/);
     }
   });
 
@@ -276,21 +285,62 @@ describe('the mail worker', () => {
     expect(await worker.parkedReason()).toBeUndefined();
   });
 
-  test('sends to internationalized domains in ASCII, and long names and titles whole graphemes of', async () => {
+  test('sends to internationalized domains in ASCII, and records whole graphemes of long names', async () => {
     const user = newId();
     const name = '👨‍👩‍👧‍👦'.repeat(40);
     people.set(user, { email: `${user}@münchen.example`, display_name: name, locale: 'en' });
     await worker.publish(MailRequested, {
       to: { user_id: user },
       event_id: newId(),
-      content: { template: 'notification', values: { title: 'é =?utf-8?B?SGVsbG8=?=', text: 'Hello' } },
+      content: {
+        template: 'notification',
+        values: { title: 'é =?utf-8?B?SGVsbG8=?=', notifications_count: 3, text: 'Hello' },
+      },
     });
     const address = `${user}@xn--mnchen-3ya.example`;
     await eventually(() => mailsTo(address).length === 1);
     const [mail] = mailsTo(address);
-    expect(mail?.subject).toBe('é =?utf-8?B?SGVsbG8=?=');
-    expect(mail?.to?.[0]?.name).toBe(`${'👨‍👩‍👧‍👦'.repeat(18)}…`);
+    expect(mail?.subject).toBe('3 new notifications');
+    expect(mail?.text).toContain('é =?utf-8?B?SGVsbG8=?=');
     await eventually(async () => (await recordOf(user))?.status === 'sent');
+    expect((await recordOf(user))?.name).toBe(`${'👨‍👩‍👧‍👦'.repeat(18)}…`);
+  });
+
+  test('sends the verification to an unverified address, and records all else as suppressed', async () => {
+    const [user, address] = [newId(), someAddress()];
+    people.set(user, { email: address, display_name: 'Eve', locale: 'en' });
+    service.deps.mailsUnverified = false;
+    try {
+      const values = { link: 'https://rookery.test/v?token=t', expires_at: '2026-11-20T10:00:00.000Z' };
+      await worker.publish(MailRequested, digest({ user_id: user }));
+      await worker.publish(InvoicePaid, { ...invoice(), user_id: user });
+      const reset = { template: 'password-reset' as const, values };
+      await worker.publish(MailRequested, { to: { address }, content: reset, about_user_id: user });
+      const verification = { template: 'email-verification' as const, values };
+      await worker.publish(MailRequested, { to: { address }, content: verification, about_user_id: user });
+      await eventually(async () => {
+        const { body } = await service.call('GET', `/mails?to=${user}`, { authorization: service.operator });
+        const mails = body.items as { template: string; status: string; reason: string | null }[];
+        const reason = 'the address is not verified';
+        expect(mails.map((mail) => [mail.template, mail.status, mail.reason]).toSorted()).toEqual([
+          ['email-verification', 'sent', null],
+          ['invoice-paid', 'suppressed', reason],
+          ['likes-digest', 'suppressed', reason],
+          ['password-reset', 'suppressed', reason],
+        ]);
+      });
+      expect(mailsTo(address).map(({ subject }) => subject)).toEqual(['Confirm your email address']);
+      service.verified.add(address);
+      await worker.publish(MailRequested, digest({ user_id: user }));
+      await eventually(() => mailsTo(address).length === 2);
+      const headers = mailsTo(address).map(
+        ({ headers }) => new Map(headers.map((one) => [one.key, one.value])),
+      );
+      expect(headers.map((one) => one.has('list-unsubscribe'))).toEqual([false, true]);
+      expect(headers.map((one) => one.has('list-unsubscribe-post'))).toEqual([false, true]);
+    } finally {
+      service.deps.mailsUnverified = true;
+    }
   });
 
   test('sends nothing to an erased user', async () => {

@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer';
 import { type Runtime, withTimeout } from '#kit/core/runtime';
-import { encodeRecipient, encodeSubject } from './encoded-words';
+import { encodeSubject } from './encoded-words';
 import { classifyFailure } from './smtp-failures';
 
 export interface SmtpSettings {
@@ -17,7 +17,8 @@ export interface SmtpSettings {
 export interface OutgoingMail {
   /** Becomes the `Message-ID`, the same at every attempt, so that receivers can detect duplicates. */
   readonly id: string;
-  readonly to: { readonly address: string; readonly name: string };
+  /** Without a name: whoever registered the address has chosen it, and mail clients show it as a headline. */
+  readonly to: string;
   readonly subject: string;
   readonly html: string;
   readonly text: string;
@@ -64,7 +65,7 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
   transport.use('stream', ({ data, message }, done) => {
     const encode = message.encodeHeaderValue.bind(message);
     message.encodeHeaderValue = (key, value) => {
-      if (key === 'To' && isRecipient(data.to)) return encodeRecipient(data.to);
+      if (key === 'To' && isRecipient(data.to)) return data.to.address;
       return key === 'Subject' ? encodeSubject(String(value)) : encode(key, value);
     };
     done();
@@ -82,7 +83,7 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
     async send(mail) {
       const sending = transport.sendMail({
         from,
-        to: { ...mail.to },
+        to: { name: '', address: mail.to },
         subject: mail.subject,
         html: mail.html,
         text: mail.text,
@@ -98,8 +99,8 @@ export function openSmtp(runtime: Runtime, settings: SmtpSettings): Smtp {
   };
 }
 
-const isRecipient = (to: unknown): to is OutgoingMail['to'] =>
-  typeof to === 'object' && to !== null && 'name' in to && 'address' in to;
+const isRecipient = (to: unknown): to is { address: string } =>
+  typeof to === 'object' && to !== null && 'address' in to;
 
 /** RFC 2369, and RFC 8058 for one-click unsubscription. */
 const unsubscribeHeaders = (url: string | undefined): Record<string, string> =>

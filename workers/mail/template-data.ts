@@ -1,17 +1,32 @@
 import type { InvoicePaid } from '#contracts/events/billing';
-import type { MailContent, MailRequested } from '#contracts/events/mail';
+import type { MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
 import type { MessageOf } from '#contracts/messages';
-import { truncate } from '#kit/text/graphemes';
+import {
+  invoiceNumber,
+  link,
+  type MailValue,
+  type OwnText,
+  own,
+  ownDate,
+  ownList,
+  ownNumber,
+  strangerLine,
+  strangerLines,
+  username,
+} from './mail-text';
 
-/** The content of a mail, to be rendered by its template. */
+/** The content of a mail, to be rendered by its template. Its types say whose words stand where. */
 export interface TemplateData {
   readonly template: 'invoice-paid' | MailContent['template'];
-  /** `transactional` is always sent; recipients may unsubscribe from the others. */
-  readonly category: 'transactional' | 'likes' | 'notifications';
+  readonly category: MailCategory;
   /** Somebody at the address has just asked for it, as for a link: sent even if earlier mails bounced. */
   readonly isAskedFor?: boolean;
-  /** The values of the template's placeholders, besides the recipient's `name`. */
-  readonly values: Readonly<Record<string, unknown>>;
+  /** The subject and the first heading. */
+  readonly headline: OwnText;
+  /** What mail clients show beside the subject. */
+  readonly preview: OwnText;
+  /** The values of the template's other placeholders. */
+  readonly values: Readonly<Record<string, MailValue>>;
 }
 
 /** The template data of a message. Texts, numbers and dates are in English. */
@@ -19,99 +34,146 @@ export function templateDataOf(message: MessageOf<typeof InvoicePaid | typeof Ma
   return message.name === 'invoice.paid' ? invoicePaid(message.data) : requested(message.data.content);
 }
 
+/** Product names and the like, which merchants choose. */
+const MAX_DESCRIPTION_GRAPHEMES = 300;
+
 function invoicePaid(invoice: MessageOf<typeof InvoicePaid>['data']): TemplateData {
+  const number = invoiceNumber(invoice.number);
+  const total = formatMoney(invoice.amount, invoice.currency);
   return {
     template: 'invoice-paid',
     category: 'transactional',
+    headline: own`Invoice ${number} is paid`,
+    preview: own`We received your payment of ${total}. Thank you.`,
     values: {
-      number: invoice.number,
-      total: formatMoney(invoice.amount, invoice.currency),
+      number,
+      total,
       paid_on: formatDate(invoice.paid_at),
       lines: invoice.lines.map((line) => ({
-        description: line.description,
+        description: strangerLine(line.description, MAX_DESCRIPTION_GRAPHEMES),
         amount: formatMoney(line.amount, invoice.currency),
       })),
-      reason: 'You receive this mail because you paid an invoice on Rookery.',
+      reason: own`You receive this mail because you paid an invoice on Rookery.`,
     },
   };
-}
-
-function requested(content: MailContent): TemplateData {
-  if (content.template === 'password-reset') return passwordReset(content.values);
-  if (content.template === 'likes-digest') return likesDigest(content.values);
-  return notification(content.values);
 }
 
 type ValuesOf<Template> = Extract<MailContent, { template: Template }>['values'];
 
-const passwordReset = ({ link, expires_at }: ValuesOf<'password-reset'>): TemplateData => ({
+function requested(content: MailContent): TemplateData {
+  switch (content.template) {
+    case 'password-reset':
+      return passwordReset(content.values);
+    case 'email-verification':
+      return emailVerification(content.values);
+    case 'address-changed':
+      return addressChanged(content.values);
+    case 'likes-digest':
+      return likesDigest(content.values);
+    case 'notification':
+      return notification(content.values);
+  }
+}
+
+const ENTERED = own`You receive this mail because someone entered your address on Rookery.`;
+
+const passwordReset = (values: ValuesOf<'password-reset'>): TemplateData => ({
   template: 'password-reset',
-  category: 'transactional',
+  category: 'security',
   isAskedFor: true,
+  headline: own`Reset your password`,
+  preview: own`The link expires on ${formatMoment(values.expires_at)}.`,
+  values: { link: link(values.link), expires_at: formatMoment(values.expires_at), reason: ENTERED },
+});
+
+const emailVerification = (values: ValuesOf<'email-verification'>): TemplateData => ({
+  template: 'email-verification',
+  category: 'verification',
+  isAskedFor: true,
+  headline: own`Confirm your email address`,
+  preview: own`The link expires on ${formatMoment(values.expires_at)}.`,
+  values: { link: link(values.link), expires_at: formatMoment(values.expires_at), reason: ENTERED },
+});
+
+const addressChanged = ({ changed_at }: ValuesOf<'address-changed'>): TemplateData => ({
+  template: 'address-changed',
+  category: 'security',
+  headline: own`Your email address was changed`,
+  preview: own`Your account on Rookery got another email address.`,
   values: {
-    link,
-    expires_at: `${formatDate(expires_at)}, ${expires_at.slice(11, 16)} UTC`,
-    reason: 'You receive this mail because someone entered your address on Rookery.',
+    changed_at: formatMoment(changed_at),
+    reason: own`You receive this mail because this was the address of an account on Rookery.`,
   },
 });
+
+/** Excerpts of posts have no more. */
+const EXCERPT = { graphemes: 500, lines: 20 };
 
 function likesDigest({ posts }: ValuesOf<'likes-digest'>): TemplateData {
   const likes = posts.reduce((sum, post) => sum + post.likers.length + post.others_count, 0);
   const [first] = posts;
-  const summary =
-    posts.length === 1 && first !== undefined
-      ? `${formatLikers(first)} liked your post`
-      : `${countFormat.format(likes)} likes on ${posts.length} of your posts`;
   return {
     template: 'likes-digest',
     category: 'likes',
+    headline:
+      posts.length === 1 && first !== undefined
+        ? own`${formatLikers(first)} liked your post`
+        : own`${formatCount(likes)} likes on ${posts.length} of your posts`,
+    preview: own`See who liked what you wrote.`,
     values: {
-      summary,
-      preview: excerptOf(first?.excerpt ?? ''),
       posts: posts.map((post) => ({
         who: formatLikers(post),
-        excerpt: linesOf(post.excerpt),
-        link: post.link,
+        excerpt: strangerLines(post.excerpt, EXCERPT),
+        link: link(post.link),
       })),
-      reason: 'You receive this mail because people liked your posts on Rookery.',
+      reason: own`You receive this mail because people liked your posts on Rookery.`,
     },
   };
 }
 
-const notification = ({ title, text, action }: ValuesOf<'notification'>): TemplateData => ({
+const MAX_TITLE_GRAPHEMES = 150;
+const MAX_LABEL_GRAPHEMES = 60;
+const NOTIFICATION = { graphemes: 500, lines: 40 };
+
+const notification = (values: ValuesOf<'notification'>): TemplateData => ({
   template: 'notification',
   category: 'notifications',
+  headline: newNotifications(values.notifications_count ?? 1),
+  preview: own`See what is new on Rookery.`,
   values: {
-    title,
-    preview: excerptOf(text),
-    text: linesOf(text),
-    action: action ?? null,
-    reason: 'You receive this mail because you have an account on Rookery.',
+    title: strangerLine(values.title, MAX_TITLE_GRAPHEMES),
+    text: strangerLines(values.text, NOTIFICATION),
+    action: values.action
+      ? { label: strangerLine(values.action.label, MAX_LABEL_GRAPHEMES), link: link(values.action.link) }
+      : null,
+    reason: own`You receive this mail because you have an account on Rookery.`,
   },
 });
 
+const newNotifications = (count: number): OwnText =>
+  count === 1 ? own`New notification` : own`${formatCount(count)} new notifications`;
+
 const countFormat = new Intl.NumberFormat('en');
+const formatCount = (count: number): OwnText => ownNumber(countFormat, count);
 const listFormat = new Intl.ListFormat('en-GB', { type: 'conjunction' });
 
 /** "alice", "alice and bob", "alice, bob and 7 others" */
-export function formatLikers(post: { likers: readonly string[]; others_count: number }): string {
+export function formatLikers(post: { likers: readonly string[]; others_count: number }): OwnText {
   const { likers, others_count } = post;
   const others =
-    others_count === 0 ? [] : [others_count === 1 ? '1 other' : `${countFormat.format(others_count)} others`];
-  return listFormat.format([...likers, ...others]);
+    others_count === 0 ? [] : [others_count === 1 ? own`1 other` : own`${formatCount(others_count)} others`];
+  return ownList(listFormat, [...likers.map(username), ...others]);
 }
 
-/** Exact also beyond `Number.MAX_SAFE_INTEGER`: the formatter accepts decimal strings. */
-function formatMoney(amount: string, currency: string): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.format(amount as Intl.StringNumericLiteral);
-}
+const formatMoney = (amount: string, currency: string): OwnText =>
+  ownNumber(new Intl.NumberFormat('en', { style: 'currency', currency }), amount);
 
 const dateFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
-const formatDate = (timestamp: string): string => dateFormat.format(new Date(timestamp));
+const formatDate = (timestamp: string): OwnText => ownDate(dateFormat, new Date(timestamp));
 
-const linesOf = (text: string): string[] => text.split(/\r\n|[\r\n\u2028\u2029]/);
-
-/** The preview text beside the subject, of which mail clients show the first characters. */
-const PREVIEW_LENGTH = 120;
-const excerptOf = (text: string): string => truncate(linesOf(text).join(' '), PREVIEW_LENGTH);
+const momentFormat = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'long',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+});
+const formatMoment = (timestamp: string): OwnText => own`${ownDate(momentFormat, new Date(timestamp))} UTC`;

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
+import { LinkifyIt } from 'linkify-it';
 import { InvoicePaid } from '#contracts/events/billing';
 import type { MailContent } from '#contracts/events/mail';
 import { MailRequested } from '#contracts/events/mail';
 import { envelope } from '#contracts/messages';
 import { compileMailTemplates } from '../../scripts/build-mail-templates';
-import { formatLikers, templateDataOf } from './template-data';
+import { formatLikers, type TemplateData, templateDataOf } from './template-data';
 import { renderBody, renderSubject } from './templates';
 
 const context = { requestId: 'request-1', actor: null };
@@ -34,12 +35,12 @@ const post = (excerpt = 'Hello', likers = ['alice'], others_count = 0) => ({
   likers,
   others_count,
 });
+const linked = { link: 'https://rookery.example/r?a=1&b=2', expires_at: '2026-11-20T10:15:00.000Z' };
 const mails = [
   invoice(),
-  requested({
-    template: 'password-reset',
-    values: { link: 'https://rookery.example/r?a=1&b=2', expires_at: '2026-11-20T10:15:00.000Z' },
-  }),
+  requested({ template: 'password-reset', values: linked }),
+  requested({ template: 'email-verification', values: linked }),
+  requested({ template: 'address-changed', values: { changed_at: '2026-11-20T10:15:00.000Z' } }),
   requested({ template: 'likes-digest', values: { posts: [post()] } }),
   requested({
     template: 'notification',
@@ -56,8 +57,8 @@ describe('mail templates', () => {
   test.each(mails.map((mail) => [mail.template, mail] as const))(
     '%s has every placeholder filled, loads no external resources, and has a plain text equivalent',
     (_name, mail) => {
-      const { html, text } = renderBody(mail, { name: 'Ada', unsubscribeUrl: 'https://rookery.example/u' });
-      for (const body of [html, text, renderSubject(mail, 'Ada')]) {
+      const { html, text } = renderBody(mail, 'https://rookery.example/u');
+      for (const body of [html, text, renderSubject(mail)]) {
         expect(body).not.toMatch(/\{\{|\}\}|undefined|null|\[object/);
         expect(body.trim()).not.toBe('');
       }
@@ -72,7 +73,7 @@ describe('mail templates', () => {
     for (const mail of mails) known[mail.template] = namesIn(mail.values);
     for (const [file, html] of await compileMailTemplates()) {
       const names = [...html.matchAll(/\{\{[#/^]?([a-z_.]+)\}\}/g)].map(([, name]) => name ?? '');
-      const always = new Set(['name', 'unsubscribe_url', '.']);
+      const always = new Set(['headline', 'preview', 'unsubscribe_url', '.']);
       const values = known[file.replace('.html.mustache', '')] ?? new Set();
       expect([file, names.filter((name) => !always.has(name) && !values.has(name))]).toEqual([file, []]);
     }
@@ -81,36 +82,82 @@ describe('mail templates', () => {
   test('escape user input', () => {
     const hostile = `<script>alert(1)</script>{{link}}&"'\n<img src=x onerror=y>`;
     const mail = requested({ template: 'likes-digest', values: { posts: [post(hostile)] } });
-    const { html, text } = renderBody(mail, { name: '<b>Ada</b>' });
-    expect(html).not.toMatch(/<script|<img|<b>/);
+    const { html, text } = renderBody(mail, undefined);
+    expect(html).not.toMatch(/<script|<img/);
     expect(html).toContain('&lt;script&gt;');
     expect(text).toContain('<script>alert(1)</script>{{link}}&"\'');
   });
 
-  test('render subjects as one line, without header injection or bidirectional override', () => {
-    const mail = requested({ template: 'likes-digest', values: { posts: [post('x', ['al\u202eice'])] } });
-    const values = { ...mail.values, summary: `A & B\r\nBcc: victim@example.com\u2028${'x'.repeat(300)}` };
-    expect(renderSubject(mail, '')).toBe('al ice liked your post');
-    const subject = renderSubject({ ...mail, values }, '');
-    expect(subject).toStartWith('A & B Bcc: victim@example.com xxx');
-    expect([...subject].length).toBe(200);
+  test('have nothing but the headline and the preview where mail clients show a headline', async () => {
+    const compiled = await compileMailTemplates();
+    expect([...compiled.keys()].length).toBe(mails.length);
+    for (const [file, html] of compiled) {
+      expect([file, /<title>([^<]*)<\/title>/.exec(html)?.[1]]).toEqual([file, '{{headline}}']);
+      const preview = /<div style="display:none[^>]*>([^<]*)<\/div>/.exec(html)?.[1];
+      expect([file, preview?.trim()]).toEqual([file, '{{preview}}']);
+      // The first placeholder of the body is the heading.
+      const body = html
+        .slice(html.indexOf('<body'))
+        .replace(/<div style="display:none[^>]*>[^<]*<\/div>/, '');
+      expect([file, /\{\{([^}]*)\}\}/.exec(body)?.[1]]).toEqual([file, 'headline']);
+    }
+  });
+
+  test('show words of strangers in the body only, and as no link', () => {
+    const linkifier = new LinkifyIt({ fuzzyLink: true, fuzzyEmail: true });
+    const hostile = 'Click https://evil.example NOW, evil.com, eve@evil.com, www。evil．com \u202emoc.live';
+    const name = hostile.slice(0, 200);
+    const content = [
+      invoice({ description: hostile }),
+      requested({ template: 'likes-digest', values: { posts: [post(hostile, [name, 'alice'], 3)] } }),
+      requested({
+        template: 'notification',
+        values: {
+          title: name.slice(0, 150),
+          text: hostile,
+          action: { label: hostile.slice(0, 60), link: 'https://rookery.example/' },
+        },
+      }),
+    ];
+    for (const mail of content) {
+      const { html, text } = renderBody(mail, undefined);
+      for (const headline of [renderSubject(mail), mail.preview]) expect(headline).not.toMatch(/evil|click/i);
+      // Without our own links.
+      const shown = [text, html.replaceAll(/<[^>]*>/g, ' ')].map((part) =>
+        part.replaceAll(/https:\/\/rookery\.example\/[\w/]*/g, ''),
+      );
+      for (const part of shown) expect((linkifier.match(part) ?? []).map(({ raw }) => raw)).toEqual([]);
+      expect(text.toLowerCase()).toContain('evil. example');
+      expect(html).not.toMatch(/href="[^"]*evil/);
+    }
+  });
+
+  test('render subjects as one line of bounded length', () => {
+    const [mail] = mails;
+    if (mail === undefined) throw new Error('no mail');
+    const headline = `A & B\r\nBcc: victim\u2028${'x'.repeat(300)}` as TemplateData['headline'];
+    const subject = renderSubject({ headline });
+    expect(subject).toStartWith('A & B Bcc: victim x');
+    expect(subject.length).toBe(200);
     expect(subject).not.toMatch(/[\p{Cc}\u2028]/u);
+    expect(renderSubject(mail)).toBe('Invoice 2026-17 is paid');
   });
 
   test('name some likers and count the others', () => {
-    expect(formatLikers({ likers: ['alice'], others_count: 0 })).toBe('alice');
-    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 0 })).toBe('alice and bob');
-    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 1 })).toBe('alice, bob and 1 other');
-    expect(formatLikers({ likers: ['alice', 'bob'], others_count: 7 })).toBe('alice, bob and 7 others');
+    const shownLikers = (likers: Parameters<typeof formatLikers>[0]) => String(formatLikers(likers));
+    expect(shownLikers({ likers: ['alice'], others_count: 0 })).toBe('alice');
+    expect(shownLikers({ likers: ['alice', 'bob'], others_count: 0 })).toBe('alice and bob');
+    expect(shownLikers({ likers: ['alice', 'bob'], others_count: 1 })).toBe('alice, bob and 1 other');
+    expect(shownLikers({ likers: ['alice', 'bob'], others_count: 7 })).toBe('alice, bob and 7 others');
     const several = requested({
       template: 'likes-digest',
       values: { posts: [post('Hello', ['alice', 'bob'], 7), post()] },
     });
-    expect(renderSubject(several, '')).toBe('10 likes on 2 of your posts');
+    expect(renderSubject(several)).toBe('10 likes on 2 of your posts');
   });
 
   test('format money exactly, with the digits of its currency', () => {
-    const totalOf = (amount: string, currency: string) => invoice({ amount, currency }).values.total;
+    const totalOf = (amount: string, currency: string) => String(invoice({ amount, currency }).values.total);
     expect(totalOf('9007199254740993.01', 'EUR')).toBe('€9,007,199,254,740,993.01');
     expect(totalOf('1200', 'JPY')).toBe('¥1,200');
     expect(totalOf('1.234', 'KWD')).toBe('KWD\u00a01.234');

@@ -2,6 +2,8 @@ import { compile } from 'html-to-text';
 import Mustache from 'mustache';
 import { clip } from '#kit/text/graphemes';
 import type { TemplateData } from './template-data';
+import addressChanged from './templates/address-changed.html.mustache' with { type: 'text' };
+import emailVerification from './templates/email-verification.html.mustache' with { type: 'text' };
 import invoicePaid from './templates/invoice-paid.html.mustache' with { type: 'text' };
 import likesDigest from './templates/likes-digest.html.mustache' with { type: 'text' };
 import notification from './templates/notification.html.mustache' with { type: 'text' };
@@ -9,6 +11,8 @@ import passwordReset from './templates/password-reset.html.mustache' with { type
 
 /** Generated from the `.mjml` files by `scripts/build-mail-templates.ts`. */
 const HTML: Readonly<Record<TemplateData['template'], string>> = {
+  'address-changed': addressChanged,
+  'email-verification': emailVerification,
   'invoice-paid': invoicePaid,
   'likes-digest': likesDigest,
   notification,
@@ -18,23 +22,20 @@ const HTML: Readonly<Record<TemplateData['template'], string>> = {
 /** Mail clients show less; RFC 5322 would allow about a thousand. */
 const MAX_SUBJECT_LENGTH = 200;
 
-/** Renders the title of the template as a subject: one line without control characters. */
-export function renderSubject(data: TemplateData, name: string): string {
-  const title = /<title>([^<]*)<\/title>/.exec(HTML[data.template])?.[1];
-  if (title === undefined) throw new Error(`The template ${data.template} has no title`);
-  const subject = Mustache.render(title, { ...data.values, name }, undefined, { escape: String });
-  return shorten(toSingleLine(subject), MAX_SUBJECT_LENGTH) || 'Rookery';
-}
+/** The headline as a subject: one line without control characters. */
+export const renderSubject = ({ headline }: Pick<TemplateData, 'headline'>): string =>
+  shorten(toSingleLine(headline), MAX_SUBJECT_LENGTH);
 
 /** Renders the HTML, with every value escaped, and its plain text equivalent. */
 export function renderBody(
-  data: TemplateData,
-  recipient: { name: string; unsubscribeUrl?: string | undefined },
+  { template, headline, preview, values }: TemplateData,
+  unsubscribeUrl: string | undefined,
 ): { html: string; text: string } {
-  const html = Mustache.render(HTML[data.template], {
-    ...data.values,
-    name: recipient.name,
-    unsubscribe_url: recipient.unsubscribeUrl ?? null,
+  const html = Mustache.render(HTML[template], {
+    ...values,
+    headline,
+    preview,
+    unsubscribe_url: unsubscribeUrl ?? null,
   });
   return { html, text: `${toText(html).trim()}\n` };
 }

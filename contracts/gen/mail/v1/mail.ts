@@ -20,7 +20,7 @@ export enum Decision {
   DECISION_UNSUBSCRIBED = "DECISION_UNSUBSCRIBED",
   /** DECISION_BOUNCED - The recipient does not exist: nothing to repair, nothing to retry. */
   DECISION_BOUNCED = "DECISION_BOUNCED",
-  /** DECISION_SUPPRESSED - Not sent: several mails to this address bounced in a row. */
+  /** DECISION_SUPPRESSED - Not sent: the address is not verified, its last mails bounced, or its daily limit is reached; see `reason`. */
   DECISION_SUPPRESSED = "DECISION_SUPPRESSED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
@@ -145,10 +145,14 @@ export interface BeginSendingRequest {
   address: string;
   name: string;
   subject: string;
-  /** `transactional`, or a category that users may unsubscribe from. */
+  /** The kind of mail, like `likes`: what recipients unsubscribe from, and what the daily limits count. */
   category: string;
   /** Somebody at the address has just asked for it: sent even if earlier mails bounced. */
-  asked_for?: boolean | undefined;
+  asked_for?:
+    | boolean
+    | undefined;
+  /** The account that a mail to an address is about. */
+  about_user_id?: string | undefined;
 }
 
 export interface BeginSendingResponse {
@@ -158,7 +162,11 @@ export interface BeginSendingResponse {
   attempt: number;
   wait_ms: number;
   /** The unsubscribe link; unset for transactional mails. */
-  unsubscribe_url?: string | undefined;
+  unsubscribe_url?:
+    | string
+    | undefined;
+  /** Why it is not sent, for DECISION_SUPPRESSED. */
+  reason?: string | undefined;
 }
 
 export interface FinishSendingRequest {
@@ -184,6 +192,7 @@ function createBaseBeginSendingRequest(): BeginSendingRequest {
     subject: "",
     category: "",
     asked_for: undefined,
+    about_user_id: undefined,
   };
 }
 
@@ -212,6 +221,9 @@ export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
     }
     if (message.asked_for !== undefined) {
       writer.uint32(64).bool(message.asked_for);
+    }
+    if (message.about_user_id !== undefined) {
+      writer.uint32(74).string(message.about_user_id);
     }
     return writer;
   },
@@ -293,6 +305,14 @@ export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
             message.asked_for = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.about_user_id = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -307,7 +327,14 @@ export const BeginSendingRequest: MessageFns<BeginSendingRequest> = {
 };
 
 function createBaseBeginSendingResponse(): BeginSendingResponse {
-  return { decision: Decision.DECISION_UNSPECIFIED, mail_id: "", attempt: 0, wait_ms: 0, unsubscribe_url: undefined };
+  return {
+    decision: Decision.DECISION_UNSPECIFIED,
+    mail_id: "",
+    attempt: 0,
+    wait_ms: 0,
+    unsubscribe_url: undefined,
+    reason: undefined,
+  };
 }
 
 export const BeginSendingResponse: MessageFns<BeginSendingResponse> = {
@@ -326,6 +353,9 @@ export const BeginSendingResponse: MessageFns<BeginSendingResponse> = {
     }
     if (message.unsubscribe_url !== undefined) {
       writer.uint32(42).string(message.unsubscribe_url);
+    }
+    if (message.reason !== undefined) {
+      writer.uint32(50).string(message.reason);
     }
     return writer;
   },
@@ -381,6 +411,14 @@ export const BeginSendingResponse: MessageFns<BeginSendingResponse> = {
             }
 
             message.unsubscribe_url = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }

@@ -66,6 +66,14 @@ export interface GetContactResponse {
   locale: string;
 }
 
+export interface CheckAddressRequest {
+  address: string;
+}
+
+export interface CheckAddressResponse {
+  verified: boolean;
+}
+
 export interface CheckRelationshipRequest {
   user_id: string;
   other_id: string;
@@ -138,6 +146,12 @@ export interface OwnProfile {
   locale: string;
   active: boolean;
   locked: boolean;
+  /** Whether the user has confirmed the email address. */
+  email_verified?:
+    | boolean
+    | undefined;
+  /** A new address that is not confirmed yet; mail still goes to `email`. */
+  pending_email?: string | undefined;
 }
 
 export interface UpdateMeResponse {
@@ -721,6 +735,98 @@ export const GetContactResponse: MessageFns<GetContactResponse> = {
   },
 };
 
+function createBaseCheckAddressRequest(): CheckAddressRequest {
+  return { address: "" };
+}
+
+export const CheckAddressRequest: MessageFns<CheckAddressRequest> = {
+  encode(message: CheckAddressRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAddressRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAddressRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckAddressResponse(): CheckAddressResponse {
+  return { verified: false };
+}
+
+export const CheckAddressResponse: MessageFns<CheckAddressResponse> = {
+  encode(message: CheckAddressResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verified !== false) {
+      writer.uint32(8).bool(message.verified);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAddressResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAddressResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.verified = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseCheckRelationshipRequest(): CheckRelationshipRequest {
   return { user_id: "", other_id: "" };
 }
@@ -1186,6 +1292,8 @@ function createBaseOwnProfile(): OwnProfile {
     locale: "",
     active: false,
     locked: false,
+    email_verified: undefined,
+    pending_email: undefined,
   };
 }
 
@@ -1241,6 +1349,12 @@ export const OwnProfile: MessageFns<OwnProfile> = {
     }
     if (message.locked !== false) {
       writer.uint32(136).bool(message.locked);
+    }
+    if (message.email_verified !== undefined) {
+      writer.uint32(144).bool(message.email_verified);
+    }
+    if (message.pending_email !== undefined) {
+      writer.uint32(154).string(message.pending_email);
     }
     return writer;
   },
@@ -1394,6 +1508,22 @@ export const OwnProfile: MessageFns<OwnProfile> = {
             message.locked = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.email_verified = reader.bool();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.pending_email = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1541,6 +1671,18 @@ export const UsersServiceDefinition = {
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
         _unknownFields: { 409874: [Buffer.from([11, 109, 97, 105, 108, 45, 119, 111, 114, 107, 101, 114]) as Buffer] },
+      },
+    },
+    /** Returns whether an email address is the verified address of a user. */
+    checkAddress: {
+      name: "CheckAddress",
+      requestType: CheckAddressRequest as typeof CheckAddressRequest,
+      requestStream: false,
+      responseType: CheckAddressResponse as typeof CheckAddressResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([4, 109, 97, 105, 108]) as Buffer] },
       },
     },
     /** Returns the relationship of two users. */
