@@ -22,4 +22,6 @@ export interface UsersDeps {
   readonly flags: Flags;
   /** Time-ordered ids: the sort keys of follows. */
   readonly nextId: () => string;
+  /** The gateway's public URL, without a trailing slash: links in mails lead there. */
+  readonly publicUrl: string;
 }

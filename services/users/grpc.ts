@@ -3,9 +3,11 @@ import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { grpcService } from '#kit/grpc/server';
+import { emailKey } from '#kit/text/email';
 import { NewUser, type OwnProfile, ProfileChange } from './accounts/model';
 import { register, requireActiveUser, requireUser, updateOwnProfile } from './accounts/service';
 import { findByIds, type UserRow } from './accounts/store';
+import { isVerified } from './addresses/store';
 import type { UsersDeps } from './deps';
 import { findRelationship } from './relationships/store';
 import { findAuthorizations } from './roles/assignments-store';
@@ -32,6 +34,9 @@ export const usersGrpc = (deps: UsersDeps) =>
     async getContact({ user_id }) {
       const user = await requireUser(deps, user_id);
       return { email: user.email, display_name: user.displayName, locale: user.locale };
+    },
+    async checkAddress({ address }) {
+      return { verified: await isVerified(deps.database, emailKey(address)) };
     },
     async checkRelationship({ user_id, other_id }) {
       const relationship = await findRelationship(deps.database, user_id, other_id);
@@ -70,6 +75,7 @@ const profileOf = (user: UserRow) => ({
 const ownProfileOf = (profile: OwnProfile) => ({
   ...profile,
   avatar_url: profile.avatar_url ?? undefined,
+  pending_email: profile.pending_email ?? undefined,
   first_name: profile.first_name ?? undefined,
   last_name: profile.last_name ?? undefined,
   phone_number: profile.phone_number ?? undefined,

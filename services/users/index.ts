@@ -2,6 +2,8 @@ import { Elysia } from 'elysia';
 import { platform } from '#kit/http/platform';
 import * as accountsModel from './accounts/model';
 import { accountRoutes } from './accounts/routes';
+import * as addressesModel from './addresses/model';
+import { addressRoutes } from './addresses/routes';
 import * as auditModel from './audit/model';
 import type { UsersDeps } from './deps';
 import { featureRoutes } from './features/routes';
@@ -17,10 +19,18 @@ export const users = (deps: UsersDeps) =>
     .use(
       platform(deps.runtime, {
         description: 'Users: registration, profiles, follows, blocks and mutes, roles and permissions.',
-        schemas: { ...accountsModel, ...auditModel, ...operatorsModel, ...relationshipsModel, ...rolesModel },
+        schemas: {
+          ...accountsModel,
+          ...addressesModel,
+          ...auditModel,
+          ...operatorsModel,
+          ...relationshipsModel,
+          ...rolesModel,
+        },
         tags: {
           Registration: 'Registration of accounts.',
           Sessions: 'Sign-in by username or email address.',
+          Addresses: 'Verification and change of email addresses.',
           Profiles: 'Public profiles, and the own one.',
           Relationships: 'Follows, blocks and mutes.',
           Features: 'Feature flags.',
@@ -31,6 +41,7 @@ export const users = (deps: UsersDeps) =>
       }),
     )
     .use(accountRoutes(deps))
+    .use(addressRoutes(deps))
     .use(relationshipRoutes(deps))
     .use(featureRoutes(deps))
     .use(operatorRoutes(deps))

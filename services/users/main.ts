@@ -5,7 +5,7 @@ import { createSealer } from '#kit/auth/sealing';
 import { readEnv, text } from '#kit/config/environment';
 import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
 import { optionalPassword } from '#kit/config/secrets';
-import { optionalDatabaseUrl } from '#kit/config/urls';
+import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { createIdGenerator, randomWorker } from '#kit/core/ids';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -13,6 +13,7 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
 import { maintainEmailKeys } from './accounts/email-keys';
+import { deleteExpiredPeriodically } from './addresses/service';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
 import { usersGrpc } from './grpc';
 import { usersPortability } from './portability';
@@ -26,6 +27,7 @@ const env = readEnv({
   ...flagFields,
   USERS_DB_NAME: text('microblog_users'),
   USERS_DATABASE_URL: optionalDatabaseUrl(),
+  PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
   ADMIN_USERNAME: text('admin'),
   ADMIN_EMAIL: text('admin@rookery.example'),
   ADMIN_PASSWORD: optionalPassword('the password of the first administrator, ADMIN_USERNAME'),
@@ -48,6 +50,7 @@ const deps = {
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
+  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
 };
 await maintainEmailKeys(deps);
 await ensureRoles(database);
@@ -59,4 +62,5 @@ await ensureAdministrator(deps, {
 subscribe(deps, rabbit);
 publishPendingChanges(deps);
 keepAuthorizingPending(deps);
+deleteExpiredPeriodically(deps);
 await serveService(runtime, env, { app: users(deps), grpc: [usersGrpc(deps), usersPortability(deps)] });

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   boolean,
+  char,
   date,
   index,
   int,
@@ -27,6 +28,10 @@ export const users = mysqlTable(
     email: varchar('email', { length: 320 }).notNull(),
     /** `emailKey` of the address. Null where it is not derived yet, or belongs to an older account as well. */
     emailKey: exactText('email_key', 320),
+    /** When the user confirmed the address; null: no mail but the verification is sent to it. */
+    emailVerifiedAt: moment('email_verified_at'),
+    /** A new address that is not confirmed yet. Not unique: only confirming it proves anything. */
+    pendingEmail: varchar('pending_email', { length: 320 }),
     displayName: varchar('display_name', { length: 200 }).notNull(),
     firstName: varchar('first_name', { length: 640 }),
     lastName: varchar('last_name', { length: 640 }),
@@ -49,6 +54,25 @@ export const users = mysqlTable(
     uniqueIndex('users_username').on(table.username),
     uniqueIndex('users_email_key').on(table.emailKey),
     index('users_email_prefix').on(table.email),
+  ],
+);
+
+/** Mailed links that verify an address. Used ones are kept until they expire: they are counted. */
+export const emailVerifications = mysqlTable(
+  'email_verifications',
+  {
+    /** SHA-256 of the token in the link, in hexadecimal: the token itself is not stored. */
+    hash: char('hash', { length: 64 }).primaryKey(),
+    userId: uuid('user_id').notNull(),
+    /** The address the link was mailed to, as the user's row has it. */
+    email: varchar('email', { length: 320 }).notNull(),
+    createdAt: moment('created_at').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    consumedAt: moment('consumed_at'),
+  },
+  (table) => [
+    index('email_verifications_user').on(table.userId, table.createdAt),
+    index('email_verifications_expires').on(table.expiresAt),
   ],
 );
 

@@ -107,6 +107,7 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
     sealer: createSealer(SECRET, 'credentials'),
     flags: createFlags(),
     nextId: createIdGenerator(1),
+    publicUrl: 'http://rookery.test',
     tokens,
   };
   present.set('auth', await serveGrpc('auth', authRuntime, authGrpc(authDeps)));

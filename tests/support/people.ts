@@ -57,6 +57,7 @@ export async function startPeople() {
     passwords: createPasswords(),
     sealer: createSealer('a secret for this test', 'credentials'),
     nextId: createIdGenerator(1),
+    publicUrl: 'http://rookery.test',
     tokens: tokens.verifier,
   };
   const app = users(deps);

@@ -4,6 +4,8 @@ import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/databas
 import { emailKey, parseEmail } from '#kit/text/email';
 import { normalizeText, usernameKey } from '#kit/text/identity';
 import { parsePhoneNumber } from '#kit/text/phone';
+import { sendVerification } from '../addresses/mails';
+import { deleteVerifications } from '../addresses/store';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
 import { deleteRequests, dequeueUnlocked, enqueueUnlocked } from '../relationships/requests-store';
@@ -23,8 +25,9 @@ import { isReservedUsername } from './rules';
 import * as store from './store';
 
 /**
- * Creates a user: the row, the event and the credentials for auth in one transaction.
+ * Creates a user: the row, the event, the credentials for auth and the verification mail in one transaction.
  *
+ * @param options.isVerified whether the address needs no verification
  * @param options.actor the id of the operator; by default the user registers themselves
  * @param options.record further writes of the same transaction
  * @throws UsernameReserved, UsernameTaken, EmailTaken
@@ -35,6 +38,7 @@ export async function createUser(
   options: {
     roles: readonly string[];
     active?: boolean;
+    isVerified?: boolean;
     actor?: string;
     record?: (transaction: Transaction, user: store.UserRow) => Promise<void>;
   },
@@ -51,6 +55,7 @@ export async function createUser(
         username,
         ...emailColumns(input.email),
         displayName: input.display_name ?? input.username,
+        emailVerifiedAt: options.isVerified ? new Date() : null,
         active: options.active ?? true,
         ...profileColumns(input),
       }),
@@ -58,6 +63,8 @@ export async function createUser(
     for (const role of options.roles) await assignRole(transaction, id, role);
     const created = await lockUser(transaction, id);
     await writeOutbox(transaction, [userCreated(created, actor), credentialsSet(created, password, actor)]);
+    if (!options.isVerified)
+      await sendVerification(transaction, deps, { userId: id, address: created.email });
     await options.record?.(transaction, created);
     return created;
   });
@@ -99,6 +106,7 @@ export async function applyAvatar(
 export async function eraseUser(transaction: Transaction, user: store.UserRow, actor: string): Promise<void> {
   await deleteRelationships(transaction, user.id);
   await deleteRequests(transaction, user.id);
+  await deleteVerifications(transaction, user.id);
   await deletePersonalValues(transaction, user.id);
   await store.deleteUser(transaction, user.id);
   await writeOutbox(transaction, [userDeleted(user, actor)]);

@@ -87,6 +87,8 @@ export const OwnProfile = Type.Composite([
   Profile,
   Type.Object({
     email: Type.String(),
+    email_verified: Type.Boolean({ description: 'Whether the address has been confirmed' }),
+    pending_email: nullable(Type.String(), { description: 'A new address that is not confirmed yet' }),
     first_name: nullable(Type.String()),
     last_name: nullable(Type.String()),
     phone_number: nullable(Type.String()),

@@ -17,6 +17,8 @@ export const profileView = (user: UserRow): Profile => ({
 export const ownProfileView = (user: UserRow): OwnProfile => ({
   ...profileView(user),
   email: user.email,
+  email_verified: user.emailVerifiedAt !== null,
+  pending_email: user.pendingEmail,
   first_name: user.firstName,
   last_name: user.lastName,
   phone_number: user.phoneNumber,

@@ -27,7 +27,7 @@ export interface AuditedAction {
 }
 
 /** Fields whose values the log retains permanently; every other field of a user is personal data. */
-const NON_PERSONAL_FIELDS = new Set(['active', 'roles', 'permissions', 'locale', 'locked']);
+const NON_PERSONAL_FIELDS = new Set(['active', 'email_verified', 'roles', 'permissions', 'locale', 'locked']);
 
 /** Writes an operator's action to the audit log, in the transaction of the action itself. */
 export async function recordAction(

@@ -8,6 +8,7 @@ import { credentialsSet, emailSet } from '../accounts/events';
 import { changeUser, createUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import { requireUser } from '../accounts/service';
 import { listUsers, type UserRow } from '../accounts/store';
+import { sendVerification, tellFormerAddress } from '../addresses/mails';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
 import { administratorGuard } from '../roles/administrator-guard';
@@ -81,7 +82,7 @@ export async function updateAccount(
   const { user, account } = await inTransaction(deps.database, async (transaction) => {
     const before = await lockUser(transaction, id);
     if (change.active === false || change.superuser === false) await guard(transaction, id);
-    const user = await changeSignIn(transaction, { before, change, password, actor: caller.id });
+    const user = await changeSignIn(transaction, deps, { before, change, password, actor: caller.id });
     const roles = await replaceRoles(transaction, id, {
       wanted: (current) => withSuperuser(current, change.superuser),
       actor: caller.id,
@@ -101,6 +102,7 @@ export async function updateAccount(
 
 async function changeSignIn(
   transaction: Transaction,
+  deps: UsersDeps,
   request: {
     before: UserRow;
     change: AccountChange;
@@ -112,11 +114,26 @@ async function changeSignIn(
   const email = change.email === undefined ? undefined : emailColumns(change.email);
   const moved = email !== undefined && email.email !== before.email;
   const active = change.active ?? before.active;
-  if (password === undefined && !moved && active === before.active) return before;
-  const user = await changeUser(transaction, before.id, { ...email, active }, actor);
+  const verification = verificationColumns(before, { moved, verified: change.email_verified });
+  const isSame = !moved && active === before.active && verification === undefined;
+  if (password === undefined && isSame) return before;
+  const user = await changeUser(transaction, before.id, { ...email, ...verification, active }, actor);
+  if (moved) await tellFormerAddress(transaction, before);
+  if (moved && user.emailVerifiedAt === null)
+    await sendVerification(transaction, deps, { userId: user.id, address: user.email });
   if (password !== undefined) await writeOutbox(transaction, [credentialsSet(user, password, actor)]);
   else if (moved) await writeOutbox(transaction, [emailSet(user, actor)]);
   return user;
+}
+
+/** A new address is not verified unless the operator vouches for it. @returns undefined where nothing changes */
+function verificationColumns(
+  before: UserRow,
+  { moved, verified }: { moved: boolean; verified: boolean | undefined },
+): { emailVerifiedAt: Date | null; pendingEmail?: null } | undefined {
+  if (moved) return { emailVerifiedAt: verified ? new Date() : null, pendingEmail: null };
+  if (verified === undefined || verified === (before.emailVerifiedAt !== null)) return undefined;
+  return { emailVerifiedAt: verified ? new Date() : null };
 }
 
 function withSuperuser(roles: readonly string[], superuser: boolean | undefined): readonly string[] {
@@ -141,12 +158,18 @@ async function recordChange(
   });
 }
 
-const auditedFields = ({ email, active, roles }: Account) => ({ email, active, roles });
+const auditedFields = ({ email, email_verified, active, roles }: Account) => ({
+  email,
+  email_verified,
+  active,
+  roles,
+});
 
 const accountView = (user: UserRow, { roles }: Pick<Authorizations, 'roles'>): Account => ({
   user_id: user.id,
   username: user.username,
   email: user.email,
+  email_verified: user.emailVerifiedAt !== null,
   active: user.active,
   superuser: roles.includes(ADMINISTRATOR),
   roles: [...roles],

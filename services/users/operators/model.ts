@@ -23,6 +23,7 @@ export const Account = Type.Object({
   user_id: Type.String(),
   username: Type.String(),
   email: Type.String(),
+  email_verified: Type.Boolean(),
   active: Type.Boolean({ description: 'Whether the user can sign in' }),
   superuser: Type.Boolean({ description: SUPERUSER }),
   roles: Type.Array(Type.String()),
@@ -43,6 +44,9 @@ export type NewAccount = Static<typeof NewAccount>;
 
 export const AccountChange = Type.Object({
   email: Type.Optional(Email),
+  email_verified: Type.Optional(
+    Type.Boolean({ description: 'Vouch for the address, or have it verified again' }),
+  ),
   password: Type.Optional(Password),
   active: Type.Optional(Type.Boolean()),
   superuser: Type.Optional(Type.Boolean({ description: SUPERUSER })),
