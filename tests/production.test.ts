@@ -25,7 +25,7 @@ const LIMITS = ['', '_SIGN_IN', '_REGISTRATION', '_PASSWORD_RESET'].map(
 const NEEDED: Record<string, readonly string[]> = {
   registry: ['REGISTRY_TOKEN', 'REGISTRY_ALLOWED_HOSTS'],
   gateway: [...SERVICE, 'REDIS_URL', 'PUBLIC_URL', ...LIMITS],
-  'services/users': [...SERVICE, 'DB_PASSWORD', 'ADMIN_PASSWORD'],
+  'services/users': [...SERVICE, 'DB_PASSWORD', 'ADMIN_PASSWORD', 'PUBLIC_URL'],
   'services/polls': [...SERVICE, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   'services/resumes': [...SERVICE, 'DB_PASSWORD', 'PUBLIC_URL'],
   'workers/posts': ['SERVICE_KEY', 'SERVICE_KEYS'],
@@ -61,10 +61,16 @@ test('production refuses the well-known credentials of every server', async () =
     'AMQP_URL',
     'DB_PASSWORD',
     'INTERNAL_SECRET',
+    'PUBLIC_URL',
     'REGISTRY_TOKEN',
   ]);
   for (const value of Object.values(known).filter((text) => text.length > 4))
     expect(problems.join()).not.toContain(value);
+});
+
+test('production refuses to send mail to addresses that nobody has confirmed', async () => {
+  const { exitCode, problems } = await refusal('services/mail', { ...PRODUCTION, MAIL_UNVERIFIED: '1' });
+  expect([exitCode, namesIn(problems)]).toEqual([78, ['MAIL_UNVERIFIED']]);
 });
 
 const registry = await startRegistry({ token: 'the-token-of-this-registry' });

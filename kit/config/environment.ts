@@ -142,6 +142,18 @@ export function flag(fallback: boolean): Field<boolean> {
   };
 }
 
+/**
+ * A flag that is for development; `undefined` when the variable is unset.
+ *
+ * @param effect what it does when it is true, which production refuses: `sends mail to …`
+ */
+export const developmentFlag = (effect: string): Field<boolean | undefined> => ({
+  parse: flag(false).parse,
+  fallback: undefined,
+  optional: true,
+  production: { refuse: (value) => (value ? effect : undefined), advice: 'leave it unset' },
+});
+
 /** One of a fixed set of values. */
 export function choice<const C extends string>(choices: readonly C[], fallback: NoInfer<C>): Field<C> {
   return {

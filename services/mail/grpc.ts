@@ -16,6 +16,7 @@ export const mailGrpc = (deps: MailDeps) =>
         attempt: decision.kind === 'send' ? decision.attempt : 0,
         wait_ms: decision.kind === 'in-progress' ? decision.waitMs : 0,
         unsubscribe_url: decision.kind === 'send' ? decision.unsubscribeUrl : undefined,
+        reason: decision.kind === 'suppressed' ? decision.reason : undefined,
       };
     },
     async finishSending(request) {

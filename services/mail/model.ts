@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { MailRequested } from '#contracts/events/mail';
+import { MAIL_CATEGORIES, MailRequested } from '#contracts/events/mail';
 import { Uuid } from '#contracts/messages';
 import { defineProblem } from '#kit/errors/problem';
 import { inMediaTypes } from '#kit/http/body/read-body';
@@ -14,9 +14,6 @@ export const UnsubscribeLinkInvalid = defineProblem(
   'Invalid unsubscribe link',
 );
 
-/** Mail of this category is sent regardless of unsubscriptions. */
-export const TRANSACTIONAL = 'transactional';
-
 export const NewMail = MailRequested.data;
 export type NewMail = Static<typeof NewMail>;
 
@@ -27,7 +24,7 @@ export const Mail = Type.Object({
   id: Type.String({ description: 'Also the local part of its Message-ID' }),
   event_id: Type.String({ description: 'The event that the mail reports' }),
   template: Type.String(),
-  user_id: NullableText('The recipient, where the mail was requested for a user'),
+  user_id: NullableText('The user whom the mail is to, or about'),
   address: NullableText('Null until sending begins, where the mail was requested for a user'),
   name: NullableText('Null like the address'),
   subject: NullableText('Null until sending begins'),
@@ -39,7 +36,10 @@ export const Mail = Type.Object({
     Type.Literal('failed'),
     Type.Literal('unsubscribed'),
     Type.Literal('bounced', { description: 'The recipient was rejected permanently' }),
-    Type.Literal('suppressed', { description: 'Not sent: earlier mails to the address bounced' }),
+    Type.Literal('suppressed', {
+      description:
+        'Not sent: the address is not verified, earlier mails to it bounced, or the daily limit was reached',
+    }),
   ]),
   attempts: Type.Integer(),
   reason: NullableText('Why it failed, bounced or was not sent, or was last deferred'),
@@ -77,7 +77,8 @@ export const SendRequest = Type.Object({
   address: text({ max: 254, maxUnits: 254 }),
   name: Type.String({ maxLength: 200 }),
   subject: Type.String({ minLength: 1, maxLength: 255 }),
-  category: Type.String({ minLength: 1, maxLength: 32 }),
+  category: Type.Union(MAIL_CATEGORIES.map((category) => Type.Literal(category))),
+  about_user_id: Type.Optional(Uuid),
   asked_for: Type.Optional(Type.Boolean()),
 });
 export type SendRequest = Static<typeof SendRequest>;

@@ -1,5 +1,6 @@
 import {
   customType,
+  date,
   index,
   int,
   mysqlEnum,
@@ -70,6 +71,27 @@ export const bounces = mysqlTable(
     lastAt: moment('last_at').notNull(),
   },
   (table) => [index('bounces_last').on(table.lastAt)],
+);
+
+/**
+ * Mails of a day to a mailbox. They outlive users for the two days they are kept: otherwise whoever deletes and registers
+ * accounts could send any number.
+ */
+export const dailyCounts = mysqlTable(
+  'daily_counts',
+  {
+    /** SHA-256 of the mailbox's key. */
+    mailboxHash: digest('mailbox_hash').notNull(),
+    category: varchar('category', { length: 32 }).notNull(),
+    /** In UTC. */
+    day: date('day', { mode: 'string' }).notNull(),
+    count: int('count', { unsigned: true }).notNull(),
+    lastAt: moment('last_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.mailboxHash, table.category, table.day] }),
+    index('daily_counts_day').on(table.day),
+  ],
 );
 
 /** Unsubscriptions from a category. They outlive users and mails, so the address is stored as a hash only. */

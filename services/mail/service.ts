@@ -5,10 +5,11 @@ import { repeatEvery } from '#kit/core/repeat';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { inTransaction } from '#kit/mysql/database';
-import { addressKey } from './address-key';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { addressKey, mailboxKey } from './address-key';
 import * as bounces from './bounces-store';
-import type { MailDeps } from './deps';
+import { admit, deleteOldCounts } from './daily-counts-store';
+import type { MailDeps, SuppressionReason } from './deps';
 import {
   type Mail,
   MailNotFound,
@@ -16,10 +17,10 @@ import {
   type NewMail,
   type SendRequest,
   type SendResult,
-  TRANSACTIONAL,
   UnsubscribeLinkInvalid,
 } from './model';
 import * as store from './store';
+import { isSubscription, isUnverified as lacksVerification } from './suppression';
 import { mailView } from './views';
 
 /** Stores a mail and the message for the worker, or neither. Idempotent by event, template and recipient. */
@@ -38,6 +39,7 @@ export async function queueMail(deps: MailDeps, input: NewMail): Promise<Mail> {
             address: input.to.address,
             addressKey: addressKey(input.to.address),
             name: input.to.name ?? null,
+            userId: input.about_user_id ?? null,
           }),
     });
     if (mail.id !== id) return mail;
@@ -78,54 +80,109 @@ export type Decision =
       readonly unsubscribeUrl?: string;
     }
   | { readonly kind: 'in-progress'; readonly mailId: string; readonly waitMs: number }
-  | {
-      readonly kind: 'sent' | 'failed' | 'bounced' | 'unsubscribed' | 'suppressed';
-      readonly mailId: string;
-    };
+  | { readonly kind: 'suppressed'; readonly mailId: string; readonly reason: string }
+  | { readonly kind: 'sent' | 'failed' | 'bounced' | 'unsubscribed'; readonly mailId: string };
 
 /**
- * Claims a mail for one worker at a time. Claims expire, so that a killed worker does not block its mail. A mail is sent
- * twice only when a worker is killed after the mail server accepted it and before the result is recorded; both have the
- * same `Message-ID`.
+ * Decides whether a mail is sent, and claims it for one worker at a time. Every mail passes here: to a verified address only,
+ * not to one that has unsubscribed or bounces, and within the mailbox's daily limit.
+ *
+ * Claims expire, so that a killed worker does not block its mail. A mail is sent twice only when a worker is killed after the
+ * mail server accepted it and before the result is recorded; both have the same `Message-ID`.
  */
 export async function beginSending(deps: MailDeps, request: SendRequest): Promise<Decision> {
-  const { event_id, template, user_id, category, asked_for: isAskedFor = false, ...recipient } = request;
-  const key = addressKey(request.address);
-  const delivery = { ...recipient, addressKey: key, category };
-  return inTransaction(deps.database, async (transaction): Promise<Decision> => {
-    const mail = await store.ensureMail(transaction, {
-      id: uuidv7(),
-      eventId: event_id,
-      template,
-      recipient: user_id ?? key,
-      userId: user_id ?? null,
-    });
-    const mailId = mail.id;
-    if (mail.status === 'sent' || mail.status === 'failed' || mail.status === 'bounced')
-      return { kind: mail.status, mailId };
-    if (mail.status === 'sending' && mail.claimRemainingMs > 0)
-      return { kind: 'in-progress', mailId, waitMs: mail.claimRemainingMs };
-    const addressHash = hashOf(key);
-    const hashes = [addressHash, hashOf(request.address.toLowerCase())];
-    if (category !== TRANSACTIONAL && (await store.isUnsubscribed(transaction, hashes, category))) {
-      await store.markUnsent(transaction, mailId, { ...delivery, status: 'unsubscribed', reason: null });
-      return { kind: 'unsubscribed', mailId };
-    }
-    if (!isAskedFor && (await bounces.isSuppressed(transaction, addressHash))) {
-      const reason = `the last ${bounces.MAX_BOUNCES} mails to this address bounced`;
-      await store.markUnsent(transaction, mailId, { ...delivery, status: 'suppressed', reason });
-      return { kind: 'suppressed', mailId };
-    }
-    await store.claim(transaction, mailId, delivery, deps.claimMs);
-    return {
-      kind: 'send',
-      mailId,
-      attempt: mail.attempts + 1,
-      ...(category !== TRANSACTIONAL && {
-        unsubscribeUrl: await unsubscribeUrl(deps, addressHash, category),
-      }),
-    };
+  const isUnverified = await lacksVerification(deps, request);
+  const { decision, suppressed } = await inTransaction(deps.database, async (transaction) => {
+    const mail = await store.ensureMail(transaction, identityOf(request));
+    const final = finalDecision(mail);
+    if (final !== undefined) return { decision: final };
+    const suppressed = await suppressionOf(deps, transaction, { request, isUnverified, mail });
+    if (suppressed === undefined) return { decision: await claim(deps, transaction, mail, request) };
+    return { decision: await suppress(transaction, mail.id, request, suppressed), suppressed };
   });
+  if (suppressed !== undefined) deps.countSuppressed(suppressed, request.category);
+  return decision;
+}
+
+const identityOf = ({ event_id, template, user_id, about_user_id, address }: SendRequest) => ({
+  id: uuidv7(),
+  eventId: event_id,
+  template,
+  recipient: user_id ?? addressKey(address),
+  userId: user_id ?? about_user_id ?? null,
+});
+
+const deliveryOf = ({ address, name, subject, category }: SendRequest) => ({
+  address,
+  addressKey: addressKey(address),
+  name,
+  subject,
+  category,
+});
+
+/** The decision on a mail that cannot be claimed now. */
+function finalDecision(mail: store.ClaimableMail): Decision | undefined {
+  const { id: mailId, status, claimRemainingMs } = mail;
+  if (status === 'sent' || status === 'failed' || status === 'bounced') return { kind: status, mailId };
+  if (status === 'sending' && claimRemainingMs > 0)
+    return { kind: 'in-progress', mailId, waitMs: claimRemainingMs };
+  return undefined;
+}
+
+/** Why a mail must not be sent. What is counted is counted at the first attempt only. */
+async function suppressionOf(
+  deps: MailDeps,
+  transaction: Transaction,
+  { request, isUnverified, mail }: { request: SendRequest; isUnverified: boolean; mail: store.ClaimableMail },
+): Promise<SuppressionReason | undefined> {
+  const { address, category, asked_for: isAskedFor = false } = request;
+  if (isUnverified) return 'unverified';
+  const addressHash = hashOf(addressKey(address));
+  const hashes = [addressHash, hashOf(address.toLowerCase())];
+  if (isSubscription(category) && (await store.isUnsubscribed(transaction, hashes, category)))
+    return 'unsubscribed';
+  if (!isAskedFor && (await bounces.isSuppressed(transaction, addressHash))) return 'bounced';
+  if (mail.attempts > 0) return undefined;
+  const counted = { mailboxHash: hashOf(mailboxKey(address)), category };
+  return (await admit(transaction, counted, deps.dailyLimits[category])) ? undefined : 'daily_limit';
+}
+
+const REASONS: Readonly<Record<SuppressionReason, string | null>> = {
+  unverified: 'the address is not verified',
+  unsubscribed: null,
+  bounced: `the last ${bounces.MAX_BOUNCES} mails to this address bounced`,
+  daily_limit: 'the daily limit of this kind of mail is reached',
+};
+
+async function suppress(
+  transaction: Transaction,
+  mailId: string,
+  request: SendRequest,
+  suppressed: SuppressionReason,
+): Promise<Decision> {
+  const reason = REASONS[suppressed];
+  const status = suppressed === 'unsubscribed' ? 'unsubscribed' : 'suppressed';
+  await store.markUnsent(transaction, mailId, { ...deliveryOf(request), status, reason });
+  return reason === null ? { kind: 'unsubscribed', mailId } : { kind: 'suppressed', mailId, reason };
+}
+
+async function claim(
+  deps: MailDeps,
+  transaction: Transaction,
+  mail: store.ClaimableMail,
+  request: SendRequest,
+): Promise<Decision> {
+  const { category } = request;
+  const delivery = deliveryOf(request);
+  await store.claim(transaction, mail.id, delivery, deps.claimMs);
+  return {
+    kind: 'send',
+    mailId: mail.id,
+    attempt: mail.attempts + 1,
+    ...(isSubscription(category) && {
+      unsubscribeUrl: await unsubscribeUrl(deps, hashOf(delivery.addressKey), category),
+    }),
+  };
 }
 
 /**
@@ -179,6 +236,7 @@ export function deleteOldMailsPeriodically(deps: MailDeps, retentionDays: number
   repeatEvery(runtime, 'deleting old mails', { everyMs: CLEAN_UP_EVERY_MS }, async () => {
     await inBatches(() => store.deleteOlderThan(database, retentionDays, BATCH_SIZE));
     await inBatches(() => bounces.deleteExpiredBounces(database, BATCH_SIZE));
+    await inBatches(() => deleteOldCounts(database, BATCH_SIZE));
   });
 }
 

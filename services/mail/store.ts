@@ -10,11 +10,10 @@ export type MailRow = typeof mails.$inferSelect;
 type NewRow = Pick<typeof mails.$inferInsert, 'id' | 'eventId' | 'template' | 'recipient' | 'userId'> &
   Partial<Pick<MailRow, 'address' | 'addressKey' | 'name'>>;
 
+export type ClaimableMail = MailRow & { readonly claimRemainingMs: number };
+
 /** Inserts a mail unless one exists for this event, template and recipient. Locks and returns the row. */
-export async function ensureMail(
-  transaction: Transaction,
-  row: NewRow,
-): Promise<MailRow & { claimRemainingMs: number }> {
+export async function ensureMail(transaction: Transaction, row: NewRow): Promise<ClaimableMail> {
   await transaction
     .insert(mails)
     .values({ ...row, status: 'queued', createdAt: DATABASE_NOW })

@@ -9,6 +9,7 @@ import { openRabbit } from '#kit/messaging/rabbit/client';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { mail } from '../../services/mail';
 import { mailGrpc } from '../../services/mail/grpc';
+import { createSuppressionCounter } from '../../services/mail/suppression';
 import { callerOf } from './call';
 import { eventually } from './eventually';
 import { openAddress } from './open-address';
@@ -36,6 +37,7 @@ export async function startMail() {
   });
   const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
   await eventually(() => rabbit.connected);
+  const verified = new Set<string>();
   const deps = {
     runtime,
     database,
@@ -43,6 +45,12 @@ export async function startMail() {
     sealer: createSealer(SECRET, 'unsubscribe'),
     publicUrl: 'http://rookery.test',
     claimMs: CLAIM_MS,
+    users: {
+      checkAddress: async ({ address }: { address: string }) => ({ verified: verified.has(address) }),
+    },
+    mailsUnverified: true,
+    dailyLimits: { verification: 100, security: 100, transactional: 100, likes: 100, notifications: 100 },
+    countSuppressed: createSuppressionCounter(runtime),
     tokens: tokens.verifier,
     verifyService: createServiceTokenVerifier({ audience: 'mail', identity: runtime.identity }),
   };
@@ -65,7 +73,10 @@ export async function startMail() {
     app,
     call: callerOf(app),
     database,
+    /** May be changed: at first mail is also sent to unverified addresses. */
     deps,
+    /** The verified addresses. */
+    verified,
     rabbit,
     runtime,
     tokens,

@@ -2444,6 +2444,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/email/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the page that a verification link opens
+         * @description Access: public.
+         */
+        get: operations["users.getUsersEmailVerification"];
+        put?: never;
+        /**
+         * Verify an email address with the token of a mailed link
+         * @description Access: public.
+         */
+        post: operations["users.postUsersEmailVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/follow/{username}": {
         parameters: {
             query?: never;
@@ -2542,6 +2566,46 @@ export interface paths {
          * @description Access: access token.
          */
         patch: operations["users.patchUsersMe"];
+        trace?: never;
+    };
+    "/users/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change my email address (it takes effect when the mailed link is confirmed)
+         * @description Access: access token.
+         */
+        put: operations["users.putUsersMeEmail"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/email/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request another verification mail
+         * @description Access: access token.
+         */
+        post: operations["users.postUsersMeEmailVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/users/me/export": {
@@ -3615,7 +3679,7 @@ export interface components {
             /** @description The event that the mail reports */
             event_id: string;
             template: string;
-            /** @description The recipient, where the mail was requested for a user */
+            /** @description The user whom the mail is to, or about */
             user_id: string | null;
             /** @description Null until sending begins, where the mail was requested for a user */
             address: string | null;
@@ -3653,6 +3717,19 @@ export interface components {
                 };
             } | {
                 /** @constant */
+                template: "email-verification";
+                values: {
+                    link: string;
+                    expires_at: string;
+                };
+            } | {
+                /** @constant */
+                template: "address-changed";
+                values: {
+                    changed_at: string;
+                };
+            } | {
+                /** @constant */
                 template: "likes-digest";
                 values: {
                     posts: {
@@ -3667,6 +3744,7 @@ export interface components {
                 template: "notification";
                 values: {
                     title: string;
+                    notifications_count?: number;
                     text: string;
                     action?: {
                         label: string;
@@ -3675,6 +3753,7 @@ export interface components {
                 };
             };
             event_id?: string;
+            about_user_id?: string;
         };
         "mail.OneClick": {
             /** @constant */
@@ -4512,6 +4591,7 @@ export interface components {
             user_id: string;
             username: string;
             email: string;
+            email_verified: boolean;
             /** @description Whether the user can sign in */
             active: boolean;
             /** @description Whether the user holds the role `admin` */
@@ -4526,6 +4606,8 @@ export interface components {
              * @example alice@example.com
              */
             email?: string;
+            /** @description Vouch for the address, or have it verified again */
+            email_verified?: boolean;
             /**
              * @description 8 to 256 characters
              * @example correct horse battery staple
@@ -4537,6 +4619,13 @@ export interface components {
         "users.AccountPage": {
             items: components["schemas"]["users.Account"][];
             next_cursor: string | null;
+        };
+        "users.AddressChange": {
+            /**
+             * Format: idn-email
+             * @example alice@example.com
+             */
+            email: string;
         };
         "users.AuditEntry": {
             id: string;
@@ -4676,6 +4765,10 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             email: string;
+            /** @description Whether the address has been confirmed */
+            email_verified: boolean;
+            /** @description A new address that is not confirmed yet */
+            pending_email: string | null;
             first_name: string | null;
             last_name: string | null;
             phone_number: string | null;
@@ -4823,6 +4916,10 @@ export interface components {
             /** @description Approve followers first; unlocking authorizes the pending requests */
             locked?: boolean;
             active?: boolean;
+        };
+        "users.Verification": {
+            /** @description From the mailed link */
+            token: string;
         };
         "video.Failures": {
             /**
@@ -9076,6 +9173,74 @@ export interface operations {
             "5XX": components["responses"]["Problem"];
         };
     };
+    "users.getUsersEmailVerification": {
+        parameters: {
+            query: {
+                /** @description From the mailed link */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The link cannot be used */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "users.postUsersEmailVerification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["users.Verification"];
+                "application/x-www-form-urlencoded": components["schemas"]["users.Verification"];
+            };
+        };
+        responses: {
+            /** @description For the form of the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description For JSON */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
     "users.postUsersFollowByUsername": {
         parameters: {
             query?: never;
@@ -9300,6 +9465,54 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["users.OwnProfile"];
                 };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "users.putUsersMeEmail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["users.AddressChange"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description Where the result is found */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["users.OwnProfile"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "users.postUsersMeEmailVerification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A link is mailed to the address */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
