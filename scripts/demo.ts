@@ -1,22 +1,10 @@
-import { withoutTrailingSlashes } from '#kit/config/urls';
 import { readState } from '../infra/state';
 import { type Api, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
+import { receiveMail } from './demo/inbox';
 import { demoPassword } from './demo/people';
-import {
-  eventually,
-  itemsOf,
-  listOf,
-  type Request,
-  show,
-  step,
-  type Visitor,
-  WAIT_MS,
-  waitFor,
-} from './demo/steps';
+import { eventually, itemsOf, type Request, step, type Visitor } from './demo/steps';
 
 const DEFAULT_INBOX_URL = 'http://127.0.0.1:11080';
-/** Likes are sent as a digest: the mail follows after a delay that collects further likes. */
-const MAIL_WAIT_MS = 90_000;
 
 /** Runs the main workflow through the gateway with new accounts, and prints each step as a curl command. */
 async function main(): Promise<void> {
@@ -28,6 +16,7 @@ async function main(): Promise<void> {
   console.log(`Main workflow at ${api.url}\n`);
 
   for (const person of [ada, bela]) await signUp(api, person);
+  await confirmAddress(api, inbox, ada);
   const postId = await followAndPost(api, ada, bela);
   await askToFollow(api, ada, bela);
   await postAsynchronously(api, ada);
@@ -55,6 +44,15 @@ async function signUp(api: Api, person: Visitor): Promise<void> {
     { keep: person },
   );
   person.token = textField(body, 'access_token');
+}
+
+/** In production, mail is sent to confirmed addresses only. */
+async function confirmAddress(api: Api, inbox: string, person: Visitor): Promise<void> {
+  const path = '/users/email/verification';
+  const text = await receiveMail(inbox, person, 'receives the verification', path);
+  const token = /verification\?token=([\w-]+)/.exec(text)?.[1];
+  const confirmation = { method: 'POST', path, body: { token } };
+  await step(api, `${person.username} confirms the address`, confirmation, { status: 204 });
 }
 
 async function followAndPost(api: Api, ada: Visitor, bela: Visitor): Promise<string> {
@@ -171,7 +169,7 @@ async function pay(api: Api, inbox: string, payer: Visitor): Promise<void> {
   const path = `/payments/${textField(body, 'id')}`;
   const read: Request = { method: 'GET', path, as: payer };
   await eventually(api, 'The payment succeeds', read, (paid) => field(paid, 'status') === 'succeeded');
-  await receiveMail(inbox, payer, 'receives the invoice', (mail) => contains(mail, '12.50'));
+  await receiveMail(inbox, payer, 'receives the invoice', '12.50');
   const refund: Request = {
     method: 'POST',
     path: `${path}/refunds`,
@@ -197,32 +195,8 @@ async function exportEverything(api: Api, ada: Visitor): Promise<void> {
   );
 }
 
-const receiveLikeDigest = (inbox: string, author: Visitor, liker: Visitor): Promise<void> =>
-  receiveMail(inbox, author, 'receives the like notification', (mail) => contains(mail, liker.username));
-
-/** The mail catcher receives every mail of a development system and lists it (maildev's `GET /email`). */
-async function receiveMail(
-  inbox: string,
-  receiver: Visitor,
-  what: string,
-  matches: (mail: unknown) => boolean,
-): Promise<void> {
-  const address = `${receiver.username}@example.com`;
-  const url = `${withoutTrailingSlashes(inbox)}/email`;
-  let subject: string | undefined;
-  await waitFor(`Mail to ${address} at ${url}`, MAIL_WAIT_MS, async () => {
-    const mails: unknown = await (await fetch(url, { signal: AbortSignal.timeout(WAIT_MS) })).json();
-    const mail = listOf(mails).find((each) => isTo(each, address) && matches(each));
-    if (mail !== undefined) subject = String(field(mail, 'subject'));
-    return mail !== undefined;
-  });
-  show(`${receiver.username} ${what} by mail`, `curl ${url}`, `“${subject}”`);
-}
-
-const isTo = (mail: unknown, address: string) =>
-  listOf(field(mail, 'to')).some((receiver) => field(receiver, 'address') === address);
-const contains = (mail: unknown, name: string) =>
-  ['subject', 'text'].some((part) => String(field(mail, part)).includes(name));
+const receiveLikeDigest = (inbox: string, author: Visitor, liker: Visitor): Promise<string> =>
+  receiveMail(inbox, author, 'receives the like notification', liker.username);
 
 try {
   await main();

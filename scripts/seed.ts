@@ -1,7 +1,17 @@
-import { ApiFailure, actAs, DEFAULT_GATEWAY_URL, openApi, type Person, register, textField } from './api';
+import {
+  type Api,
+  ApiFailure,
+  actAs,
+  DEFAULT_GATEWAY_URL,
+  openApi,
+  type Person,
+  register,
+  textField,
+} from './api';
 import { waitForGateway } from './processes/gateway-readiness';
 import { inParallel } from './seed/in-parallel';
 import { type PublishedPost, postsOf, publish } from './seed/publish';
+import { verifyAddresses } from './seed/verify';
 import { createWorld, type SeedPost, type World } from './seed/world';
 
 /** The default number of people. */
@@ -51,6 +61,7 @@ async function seed(url: string, world: World) {
   const person = (username: string) => requireEntry(persons, username);
 
   const registered = await inParallel('people', world.people, CONCURRENCY, (each) => register(api, each));
+  await verify(api, world);
   await inParallel('follows', world.follows, CONCURRENCY, ({ follower, followee }) =>
     person(follower).call('POST', `/users/follow/${followee}`),
   );
@@ -67,6 +78,16 @@ async function seed(url: string, world: World) {
     likes: liked.filter(({ status }) => status === 201).length,
     votes: voted.filter((isNew) => isNew).length,
   };
+}
+
+/** With the operator's password, which `make up` writes to `.env`; without it people are seeded unverified. */
+async function verify(api: Api, world: World): Promise<void> {
+  const { ADMIN_USERNAME = 'admin', ADMIN_PASSWORD } = process.env;
+  if (ADMIN_PASSWORD === undefined)
+    return console.log('ADMIN_PASSWORD is not set: the addresses of seeded people stay unverified.');
+  const usernames = new Set(world.people.map(({ username }) => username));
+  const operator = { username: ADMIN_USERNAME, password: ADMIN_PASSWORD, concurrency: CONCURRENCY };
+  await verifyAddresses(api, usernames, operator);
 }
 
 /** Publishes the missing posts: first those that are no replies, then replies level by level. */

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'bun:test';
 import { createClient } from '../../clients/typescript/src/index';
 import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';
+import { mailsTo, verificationTokenIn } from '../support/inbox';
 import { sharedSystem } from '../support/shared-system';
 import type { System } from '../support/system';
 
@@ -154,6 +155,10 @@ describe('the microblog', () => {
   });
 
   test('likes count once, appear in the popular list, and are sent to the author by mail', async () => {
+    const token = await eventually(async () =>
+      verificationTokenIn((await mailsTo(system, 'alice@example.com'))[0]),
+    );
+    expect((await call('POST', '/users/email/verification', { body: { token } })).status).toBe(204);
     const post = await alice.post('/posts', { text: 'Like me' });
     const id = String(post.body.id);
     expect((await bob.post(`/likes/${id}`)).status).toBe(201);
@@ -167,9 +172,7 @@ describe('the microblog', () => {
     expect(JSON.stringify((await call('GET', '/users/bob/likes')).body)).toContain(id);
     expect(JSON.stringify((await call('GET', '/likes/popular')).body)).toContain(id);
     await eventually(async () => {
-      const inbox = await fetch(`${system.stack.environment.MAIL_INBOX_URL}/email`);
-      const mails = (await inbox.json()) as { to: { address: string }[]; subject: string }[];
-      const received = mails.filter(({ to }) => to.some(({ address }) => address === 'alice@example.com'));
+      const received = await mailsTo(system, 'alice@example.com');
       expect(received.filter(({ subject }) => subject.includes('bob'))).toHaveLength(1);
     });
     expect((await bob.delete(`/likes/${id}`)).status).toBe(204);

@@ -39,6 +39,8 @@ async function startShared(): Promise<SharedSystem> {
     FEATURES_FILE: file,
     FEATURES_REFRESH_MS: '100',
     LIKES_DIGEST_SECONDS: '1',
+    // As in production.
+    MAIL_UNVERIFIED: '0',
     // All tests have one address.
     SIGN_INS_PER_ADDRESS: '1000000',
     VIDEO_DEADLINE_MS: '500',
