@@ -4,7 +4,7 @@ import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/databas
 import { emailKey, parseEmail } from '#kit/text/email';
 import { normalizeText, usernameKey } from '#kit/text/identity';
 import { parsePhoneNumber } from '#kit/text/phone';
-import { sendVerification } from '../addresses/mails';
+import { isDeliverable, sendVerification } from '../addresses/mails';
 import { deleteVerifications } from '../addresses/store';
 import { deletePersonalValues } from '../audit/store';
 import type { UsersDeps } from '../deps';
@@ -63,7 +63,7 @@ export async function createUser(
     for (const role of options.roles) await assignRole(transaction, id, role);
     const created = await lockUser(transaction, id);
     await writeOutbox(transaction, [userCreated(created, actor), credentialsSet(created, password, actor)]);
-    if (!options.isVerified)
+    if (!options.isVerified && isDeliverable(created.email))
       await sendVerification(transaction, deps, { userId: id, address: created.email });
     await options.record?.(transaction, created);
     return created;

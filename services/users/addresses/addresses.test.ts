@@ -107,6 +107,20 @@ describe('a registered address', () => {
     expect((await move(cem, 'elsewhere@example.com')).status).toBe(429);
   });
 
+  test('that cannot receive mail, as users have who register by phone, gets none', async () => {
+    const body = { username: 'phoned', email: 'phoned@phone.invalid', password: 'a long password' };
+    const id = String((await call('POST', '/register', { body })).body.id);
+    expect(await mailsAbout(id)).toEqual([]);
+    const phoned = {
+      id,
+      username: 'phoned',
+      authorization: await tokens.authorization({ id, username: 'phoned' }),
+    };
+    expect((await ask(phoned)).body.code).toBe('user.email-undeliverable');
+    expect((await move(phoned, 'other@phone.invalid')).body.code).toBe('user.email-undeliverable');
+    expect((await move(phoned, 'phoned@example.com')).status).toBe(202);
+  });
+
   test('of the configured administrator counts as verified', async () => {
     const email = 'chief@example.com';
     await ensureAdministrator(deps, { username: 'chief', email, password: 'a long password' });

@@ -2,16 +2,21 @@ import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import type { Transaction } from '#kit/mysql/database';
+import { parseEmail } from '#kit/text/email';
 import type { UsersDeps } from '../deps';
 import * as store from './store';
 
 const LIFETIME_MS = store.VERIFICATION_HOURS * 60 * 60_000;
 
+/** Whether a mail can reach an address: not those of users who register by phone, below `.invalid` (RFC 2606). */
+export const isDeliverable = (address: string): boolean =>
+  parseEmail(address)?.key.endsWith('.invalid') === false;
+
 /**
  * Mails a link that verifies an address of a user. The token is stored as a hash, and is bound to the user and the address.
  * The user's row must be locked.
  *
- * @param address one that `parseEmail` accepts
+ * @param address one that is deliverable
  */
 export async function sendVerification(
   transaction: Transaction,

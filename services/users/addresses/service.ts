@@ -2,7 +2,6 @@ import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
-import { parseEmail } from '#kit/text/email';
 import { emailSet } from '../accounts/events';
 import { changeUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import type { OwnProfile } from '../accounts/model';
@@ -10,7 +9,7 @@ import type { UserRow } from '../accounts/store';
 import { lockUsers } from '../accounts/store';
 import { ownProfileView } from '../accounts/views';
 import type { UsersDeps } from '../deps';
-import { hashOf, sendVerification, tellFormerAddress } from './mails';
+import { hashOf, isDeliverable, sendVerification, tellFormerAddress } from './mails';
 import {
   type AddressChange,
   AddressUndeliverable,
@@ -30,7 +29,7 @@ export const VERIFICATIONS_PER_DAY = 5;
  * Requests a new address. It takes effect when it is confirmed; until then the present one stays in use, and the present one
  * named again withdraws the request. The response is the same whether or not another user has the address.
  *
- * @throws TooManyVerifications
+ * @throws AddressUndeliverable, TooManyVerifications
  */
 export async function requestAddress(
   deps: UsersDeps,
@@ -42,6 +41,7 @@ export async function requestAddress(
     const before = await lockUser(transaction, caller.id);
     if (address === before.email)
       return changeUser(transaction, caller.id, { pendingEmail: null }, caller.id);
+    if (!isDeliverable(address)) throw new AddressUndeliverable();
     await sendBounded(transaction, deps, { userId: caller.id, address });
     return changeUser(transaction, caller.id, { pendingEmail: address }, caller.id);
   });
@@ -59,8 +59,8 @@ export async function requestVerification(deps: UsersDeps, caller: Pick<Caller, 
     const user = await lockUser(transaction, caller.id);
     const address = user.pendingEmail ?? user.email;
     if (user.pendingEmail === null && user.emailVerifiedAt !== null) throw new AddressVerified();
-    // Accounts may have such an address from before addresses were checked.
-    if (parseEmail(address) === null) throw new AddressUndeliverable({ detail: 'Set another address.' });
+    // Of a user who registered by phone, or from before addresses were checked.
+    if (!isDeliverable(address)) throw new AddressUndeliverable({ detail: 'Set another address.' });
     await sendBounded(transaction, deps, { userId: user.id, address });
   });
   deps.outbox.wake();

@@ -8,7 +8,7 @@ import { credentialsSet, emailSet } from '../accounts/events';
 import { changeUser, createUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import { requireUser } from '../accounts/service';
 import { listUsers, type UserRow } from '../accounts/store';
-import { sendVerification, tellFormerAddress } from '../addresses/mails';
+import { isDeliverable, sendVerification, tellFormerAddress } from '../addresses/mails';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
 import { administratorGuard } from '../roles/administrator-guard';
@@ -119,7 +119,7 @@ async function changeSignIn(
   if (password === undefined && isSame) return before;
   const user = await changeUser(transaction, before.id, { ...email, ...verification, active }, actor);
   if (moved) await tellFormerAddress(transaction, before);
-  if (moved && user.emailVerifiedAt === null)
+  if (moved && user.emailVerifiedAt === null && isDeliverable(user.email))
     await sendVerification(transaction, deps, { userId: user.id, address: user.email });
   if (password !== undefined) await writeOutbox(transaction, [credentialsSet(user, password, actor)]);
   else if (moved) await writeOutbox(transaction, [emailSet(user, actor)]);
