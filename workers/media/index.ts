@@ -8,13 +8,13 @@ import { type MessageContext, PermanentError, RetryableError } from '#kit/messag
 import { BytesMissing, type FileStorage } from '#kit/storage/file-storage';
 import type { EventWorker } from '#kit/worker';
 import {
-  COPY_NAME,
   type Rendered,
   type RenderResult,
   RenderTimedOut,
   type StagedFile,
   type Stripped,
 } from './rendering';
+import { COPY_NAME } from './stripping/strip';
 
 export interface MediaWorkerDeps {
   readonly storage: FileStorage;

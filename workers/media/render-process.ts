@@ -1,8 +1,7 @@
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderPicture } from './render-picture';
-import { COPY_NAME } from './rendering';
-import { stripFile } from './stripping/strip';
+import { COPY_NAME, stripFile } from './stripping/strip';
 
 /**
  * Takes a file apart in a process of its own, without the worker's secrets, which can be killed at any time: a malicious file

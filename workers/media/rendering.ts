@@ -2,9 +2,6 @@ import { tmpdir } from 'node:os';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
-/** The file that the copy without metadata is written to. */
-export const COPY_NAME = 'copy';
-
 const Stripped = Type.Object({
   copied: Type.Boolean({ description: 'False for a file that cannot be taken apart reliably' }),
 });

@@ -9,6 +9,9 @@ import { stripPng } from './png';
 import { stripWebm } from './webm';
 import { stripWebp } from './webp';
 
+/** The file that the copy is written to, in a folder of its own. */
+export const COPY_NAME = 'copy';
+
 /** What leaves of a file of a type only what it is decoded with, lossless. */
 const STRIPPERS: ReadonlyMap<string, (source: ByteSource, output: Output) => void> = new Map([
   ['image/jpeg', stripJpeg],
