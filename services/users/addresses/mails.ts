@@ -38,7 +38,7 @@ export async function sendVerification(
   const aggregate = { type: 'email-verification', id: userId, version: 1 };
   // The payload holds the token.
   await writeOutbox(transaction, [
-    outboxEntry(MailRequested, data, { aggregate, actor: null, erasePayload: true }),
+    outboxEntry(MailRequested, data, { aggregate, actor: null }),
   ]);
 }
 
@@ -58,7 +58,7 @@ export async function tellFormerAddress(
   };
   const aggregate = { type: 'address-change', id: former.id, version: 1 };
   await writeOutbox(transaction, [
-    outboxEntry(MailRequested, data, { aggregate, actor: null, erasePayload: true }),
+    outboxEntry(MailRequested, data, { aggregate, actor: null }),
   ]);
 }
 
