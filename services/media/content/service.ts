@@ -5,6 +5,7 @@ import { assertManageable, findReadable } from '../files/access';
 import type { SizeName } from '../files/model';
 import type { MediaRow } from '../files/store';
 import { findSizes, type SizeRow } from '../processing/store';
+import { isStrippable } from '../uploads/file-types';
 import { VersionNotFound } from '../versions/model';
 import { copyOf } from '../versions/rules';
 import { findVersion, type VersionRow } from '../versions/store';
@@ -93,7 +94,7 @@ const sizesOf = async (deps: MediaDeps, { mediaId, version }: VersionRow): Promi
 
 /**
  * The copy without metadata, for everybody. Where there is none, the owner gets the original, and others the largest size of a
- * picture, which never has any.
+ * picture, which never has any. Documents are the same for everybody.
  *
  * @throws FileOwnerOnly when another asks for the original, or no copy can be made
  */
@@ -107,6 +108,7 @@ async function wholeContent(
     throw new FileOwnerOnly({ detail: 'Without `original` you get the file without its metadata.' });
   const copy = query.original === true ? undefined : copyOf(version);
   if (copy !== undefined) return { blob: { ...copy, type: version.type }, isPersonal: false };
+  if (!isStrippable(version.type)) return { blob: version, isPersonal: query.original === true };
   if (isOwner) return { blob: version, isPersonal: true };
   const largest = (await sizesOf(deps, version)).findLast(({ type }) => type !== 'image/webp');
   if (largest !== undefined) return { blob: largest, isPersonal: true };

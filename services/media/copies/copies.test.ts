@@ -172,14 +172,13 @@ test('an avatar has no metadata', async () => {
     expect([path, (await textOf(await get(path, stranger, headers))).includes(MARK)]).toEqual([path, false]);
 });
 
-test('of a file that cannot be taken apart, only its owner gets the content', async () => {
+test('documents are shared as they are', async () => {
   const { id, status } = await uploaded(pdf);
   expect(status).toBe('ready');
-  const own = await get(`/files/${id}/content`, ada);
-  expect([own.status, own.headers.get('cache-control')]).toEqual([200, 'private, no-cache']);
-  for (const who of [undefined, stranger, operator]) {
-    const refused = await get(`/files/${id}/content`, who);
-    expect([refused.status, (await refused.json()).code]).toEqual([403, 'file.owner-only']);
+  for (const who of [undefined, stranger, operator, ada]) {
+    const content = await get(`/files/${id}/content`, who);
+    expect([content.status, content.headers.get('cache-control')]).toEqual([200, 'public, no-cache']);
+    expect(hash(new Uint8Array(await content.arrayBuffer()))).toBe(hash(pdf.bytes));
   }
 });
 

@@ -52,12 +52,13 @@ const PICTURES = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 
 export const isPicture = (type: string): boolean => PICTURES.has(type);
 
 /**
- * Types that hold more than what is shown or heard in ways that cannot be told apart reliably: only their owner gets them.
+ * Documents: their content and what describes it cannot be told apart, and people share them as they wrote them. Everything
+ * else is a picture or a recording, whose metadata a device has added.
  */
-const OPAQUE = new Set(['image/svg+xml', 'application/pdf', 'application/zip']);
+const DOCUMENTS = new Set(['image/svg+xml', 'application/pdf', 'application/zip']);
 
 /** Whether the worker makes a copy without metadata of files of this type. */
-export const isStrippable = (type: string): boolean => !OPAQUE.has(type);
+export const isStrippable = (type: string): boolean => !DOCUMENTS.has(type);
 
 /** Enough to distinguish the formats. */
 const SNIFFED_BYTES = 4_100;
