@@ -58,7 +58,7 @@ const app = new Elysia({ name })
       }),
     {
       optionalUser: true,
-      detail: describeEventStream('Stream things', 'things', 'none', '1'),
+      ...describeEventStream('Stream things', 'things', 'none', '1'),
     },
   )
   .post(`/${name}`, ({ body, request }) => thing(body.name, request), {
