@@ -52,9 +52,9 @@ export function countSkipped(reason: SkipReason): void {
 /** Registers the metrics of the response compression. */
 export function exposeCompressionCounts(registry: Registry): void {
   const registers = [registry];
-  const bytes = (direction: keyof CodingCounts, help: string) =>
+  const bytes = (name: string, direction: keyof CodingCounts, help: string) =>
     new Counter({
-      name: `gateway_response_compression_${direction}_bytes_total`,
+      name,
       help,
       labelNames: ['coding'] as const,
       registers,
@@ -63,8 +63,16 @@ export function exposeCompressionCounts(registry: Registry): void {
         for (const coding of CONTENT_CODINGS) this.inc({ coding }, codings[coding][direction]);
       },
     });
-  bytes('input', 'Bytes of responses before their compression, by coding');
-  bytes('output', 'Bytes of responses after their compression, by coding');
+  bytes(
+    'gateway_response_compression_input_bytes_total',
+    'input',
+    'Bytes of responses before their compression, by coding',
+  );
+  bytes(
+    'gateway_response_compression_output_bytes_total',
+    'output',
+    'Bytes of responses after their compression, by coding',
+  );
   new Counter({
     name: 'gateway_response_compression_skipped_total',
     help: 'Responses that were sent as they are while compression is on, by reason',
