@@ -1,0 +1,98 @@
+import { ServiceOverloaded } from './concurrency-limit';
+
+/** Who waits for a permit, and for how long. */
+export interface Turn {
+  /** Waiting tasks take turns by key: many of one key delay the others of that key, not those of another. */
+  readonly key: string;
+  /** A task that is still waiting when it aborts is never run. */
+  readonly signal?: AbortSignal | undefined;
+  /** May use the reserved places of the queue. */
+  readonly preferred?: boolean;
+}
+
+export interface FairLimits {
+  readonly concurrent: number;
+  /** Waiting tasks, of all keys together. */
+  readonly waiting: number;
+  /** Waiting tasks of one key. */
+  readonly perKey: number;
+  /** Further places in the queue for preferred tasks, so that a flood of others does not keep them out. */
+  readonly reserved: number;
+}
+
+/** A full queue drains in about this time. */
+const RETRY_AFTER_SECONDS = 5;
+
+interface Waiting {
+  readonly start: () => void;
+}
+
+/**
+ * Runs at most `concurrent` tasks at a time. Waiting tasks are queued by key, and a free permit goes to the keys in turn
+ * (round robin), so that nobody who fills their own queue delays anybody else by more than one task.
+ *
+ * @returns a function that runs a task once it has a permit, and settles as the task does. It throws ServiceOverloaded
+ *   at once when the queue is full, and when the signal aborts before the task has started
+ */
+export function limitFairly(limits: FairLimits) {
+  let free = limits.concurrent;
+  let waiting = 0;
+  const queues = new Map<string, Set<Waiting>>();
+
+  function leave(key: string, place: Waiting): boolean {
+    const queue = queues.get(key);
+    if (queue?.delete(place) !== true) return false;
+    if (queue.size === 0) queues.delete(key);
+    waiting--;
+    return true;
+  }
+
+  function hasPlace({ key, preferred = false }: Turn): boolean {
+    const places = limits.waiting + (preferred ? limits.reserved : 0);
+    return waiting < places && (queues.get(key)?.size ?? 0) < limits.perKey;
+  }
+
+  function wait({ key, signal }: Turn): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        if (leave(key, place)) reject(overloaded());
+      };
+      const place = {
+        start() {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        },
+      };
+      queues.set(key, (queues.get(key) ?? new Set()).add(place));
+      waiting++;
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** The permit passes to the next key in turn, or becomes free. */
+  function passOn(): void {
+    for (const [key, queue] of queues)
+      for (const place of queue) {
+        leave(key, place);
+        // To the end of the turns, where it has more to do.
+        if (queues.delete(key)) queues.set(key, queue);
+        place.start();
+        return;
+      }
+    free++;
+  }
+
+  return async <Result>(turn: Turn, task: () => Promise<Result>): Promise<Result> => {
+    if (turn.signal?.aborted) throw overloaded();
+    if (free > 0) free--;
+    else if (hasPlace(turn)) await wait(turn);
+    else throw overloaded();
+    try {
+      return await task();
+    } finally {
+      passOn();
+    }
+  };
+}
+
+const overloaded = () => new ServiceOverloaded({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
