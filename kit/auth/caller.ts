@@ -6,6 +6,8 @@ export interface Caller {
   readonly permissions: readonly string[];
   readonly sessionId: string;
   readonly tokenId: string;
+  /** When the user signed in, kept through refreshes (`auth_time`). Seconds since 1970; 0 where the token does not say. */
+  readonly signedInAt: number;
   /** Seconds since 1970. */
   readonly issuedAt: number;
   /** Seconds since 1970. */

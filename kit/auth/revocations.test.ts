@@ -37,6 +37,7 @@ const callerOf = (fields: { id?: string; sessionId?: string; tokenId?: string })
   id: uuidv7(),
   sessionId: uuidv7(),
   tokenId: uuidv7(),
+  signedInAt: 0,
   issuedAt: 100,
   ...fields,
 });

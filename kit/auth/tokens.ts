@@ -27,6 +27,8 @@ export const AccessClaims = Type.Object({
   sid: Type.String({ description: 'The session the token belongs to' }),
   exp: Type.Integer(),
   iat: Type.Integer(),
+  /** RFC 9068, section 2.2.1. Tokens of earlier versions have none. */
+  auth_time: Type.Optional(Type.Integer()),
   username: Type.String(),
   roles: Type.Array(Type.String()),
   permissions: Type.Array(Type.String()),
@@ -41,6 +43,8 @@ export interface TokenVerifier {
    * @throws DependencyUnavailable when keys or revocations could not be loaded from the auth service yet
    */
   verify(token: string): Promise<Caller>;
+  /** Whether operators must have signed in recently for what they change (`kit/http/recent-sign-in`). */
+  readonly operatorsSignInAgain?: boolean;
 }
 
 /** RFC 9068, section 2.1. */
@@ -62,11 +66,13 @@ const MAX_TOKEN_LENGTH = 8_192;
  *
  * @param fetchKeys returns the current key set of the auth service; not called with HS256
  * @param isRevoked called for every token, cached or not
+ * @param options.operatorsSignInAgain as in `TokenVerifier`; false by default
  */
 export function createTokenVerifier(
   settings: TokenSettings,
   fetchKeys: () => Promise<JSONWebKeySet>,
   isRevoked: IsRevoked = () => false,
+  { operatorsSignInAgain = false }: { operatorsSignInAgain?: boolean } = {},
 ): TokenVerifier {
   const key =
     settings.algorithm === 'HS256' ? new TextEncoder().encode(settings.secret) : cachedKeys(fetchKeys);
@@ -96,6 +102,7 @@ export function createTokenVerifier(
   }
 
   return {
+    operatorsSignInAgain,
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
       const hash = new Bun.CryptoHasher('sha256').update(token).digest('base64');
@@ -122,6 +129,7 @@ const callerOf = (claims: AccessClaims): Caller => ({
   permissions: claims.permissions,
   sessionId: claims.sid,
   tokenId: claims.jti,
+  signedInAt: claims.auth_time ?? 0,
   issuedAt: claims.iat,
   expiresAt: claims.exp,
 });

@@ -32,5 +32,7 @@ export function openTokenVerifier(
   });
   const load = revocationsFromAuth(registry, () => auth.listRevocations({}));
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);
-  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked);
+  return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked, {
+    operatorsSignInAgain: runtime.production,
+  });
 }

@@ -5,6 +5,12 @@ import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
 import { exchangeOf, throwRefusal } from './exchange';
 import { ACCESS_EXTENSION } from './gateway-options';
+import {
+  hasPassword,
+  RECENT_SIGN_IN_EXTENSION,
+  type RecentSignIn,
+  requireRecentSignIn,
+} from './recent-sign-in';
 
 type VerifyService = (token: string | undefined) => Promise<string>;
 
@@ -12,6 +18,9 @@ type VerifyService = (token: string | undefined) => Promise<string>;
  * The access rules of routes. Every route has exactly one: `public`, `optionalUser`, `user`, `permission`, or `service`
  * for internal callers over HTTP. `optionalUser`, `user` and `permission` give the handler `caller`; `service` gives it
  * `callingService`.
+ *
+ * `recentSignIn` comes on top of `user` or `permission`. What operators change requires one in production, whether the
+ * route says so or not.
  *
  * The check runs in `transform`, before validation: an anonymous client learns that a token is required, not what is wrong
  * with its body.
@@ -40,8 +49,19 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
       detail: rule('service'),
       transform: ({ request }) => admitted(request, requireService(request, verifyService)),
       resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
-    });
+    })
+    .macro('recentSignIn', (accepted: RecentSignIn) => ({
+      detail: { [RECENT_SIGN_IN_EXTENSION]: accepted },
+      async transform({ body, request }) {
+        await requireUser(request, tokens);
+        if (accepted === true || !hasPassword(body))
+          requireRecentSignIn(authenticatedCaller(request), accepted);
+      },
+    }));
 }
+
+/** RFC 9110, section 9.2.1. */
+const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Read by `routeClaims` and `describeApp`, so that the registry and the documentation show the enforced rule. */
 const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
@@ -65,8 +85,10 @@ async function requireUser(request: Request, tokens: TokenVerifier): Promise<voi
 
 async function requirePermission(request: Request, permission: string, tokens: TokenVerifier): Promise<void> {
   await requireUser(request, tokens);
-  if (!authenticatedCaller(request).permissions.includes(permission))
+  const caller = authenticatedCaller(request);
+  if (!caller.permissions.includes(permission))
     throw new Forbidden({ detail: `The permission ${permission} is required.` });
+  if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
 }
 
 async function requireService(request: Request, verifyService: VerifyService | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import type { RateLimitName, RouteClaim } from '#contracts/registry';
+import { RECENT_SIGN_IN_EXTENSION } from './recent-sign-in';
 
 /** Settings of a route for the gateway, which receives them through the registry. */
 export interface GatewayOptions {
@@ -32,6 +33,9 @@ const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; 
 /** The access rule of a route, written by the macros of `kit/http/access`. */
 export const ACCESS_EXTENSION = 'x-access';
 
+/** Enforced by the services themselves. */
+const OF_THE_SERVICE = new Set<string>([ACCESS_EXTENSION, RECENT_SIGN_IN_EXTENSION]);
+
 /**
  * The route option `gateway: { hedgeMs: 250 }`. It is typed, so that a misspelt setting does not compile; one written into
  * `detail` by hand prevents the start (`gatewayClaim`).
@@ -54,7 +58,7 @@ export const gatewayOptions = new Elysia({ name: 'gateway-options' }).macro(
 export function gatewayClaim(detail: object): Pick<RouteClaim, ClaimField> {
   const claims = new Map(Object.values(FIELDS).map(({ extension, claim }) => [String(extension), claim]));
   const settings = Object.entries(detail).filter(
-    ([name]) => name.startsWith('x-') && name !== ACCESS_EXTENSION,
+    ([name]) => name.startsWith('x-') && !OF_THE_SERVICE.has(name),
   );
   for (const [name] of settings) if (!claims.has(name)) throw new Error(`Unknown route setting ${name}`);
   return Object.fromEntries(settings.map(([name, value]) => [claims.get(name), value]));

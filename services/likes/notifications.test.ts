@@ -40,6 +40,7 @@ const caller = (id: string): Caller => ({
   permissions: [],
   sessionId: uuidv7(),
   tokenId: uuidv7(),
+  signedInAt: 0,
   issuedAt: 0,
   expiresAt: 0,
 });

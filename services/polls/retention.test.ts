@@ -53,6 +53,7 @@ const person = (): Caller => ({
   permissions: [],
   sessionId: uuidv7(),
   tokenId: uuidv7(),
+  signedInAt: 0,
   issuedAt: 0,
   expiresAt: 0,
 });

@@ -10,8 +10,17 @@ export interface Person {
 /** A token issuer in place of auth: services under test verify its tokens as they verify auth's. */
 export async function testTokens(): Promise<{
   verifier: TokenVerifier;
-  /** The `Authorization` header of a signed-in person. */
-  authorization(person: Person, permissions?: readonly string[], roles?: readonly string[]): Promise<string>;
+  /**
+   * The `Authorization` header of a signed-in person.
+   *
+   * @param options.roles `['user']` by default
+   * @param options.signedInSecondsAgo 0 by default
+   */
+  authorization(
+    person: Person,
+    permissions?: readonly string[],
+    options?: { roles?: readonly string[]; signedInSecondsAgo?: number },
+  ): Promise<string>;
 }> {
   const settings = {
     algorithm: 'EdDSA',
@@ -23,10 +32,11 @@ export async function testTokens(): Promise<{
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }] };
   return {
     verifier: createTokenVerifier(settings, async () => keys),
-    async authorization(person, permissions = [], roles = ['user']) {
+    async authorization(person, permissions = [], { roles = ['user'], signedInSecondsAgo = 0 } = {}) {
       const token = await new SignJWT({
         username: person.username,
         sid: uuidv7(),
+        auth_time: Math.floor(Date.now() / 1000) - signedInSecondsAgo,
         roles,
         permissions,
       })

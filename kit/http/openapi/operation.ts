@@ -1,10 +1,11 @@
 import { TypeGuard } from '@sinclair/typebox';
 import { mediaTypesOf } from '../body/read-body';
 import { ACCESS_EXTENSION } from '../gateway-options';
+import { RECENT_SIGN_IN_EXTENSION, RECENT_SIGN_IN_SECONDS } from '../recent-sign-in';
 import { asRecord, isRecord, type JsonObject } from './json-object';
 import { documentedContent, responsesOf } from './responses';
 import { documentedSchema } from './schema';
-import { type OperationSecurity, type SecuritySchemes, securityOf } from './security';
+import { type SecuritySchemes, securityOf } from './security';
 
 /** A route as Elysia keeps it. */
 export interface DescribedRoute {
@@ -38,13 +39,14 @@ export function describeOperation(route: DescribedRoute, schemes: SecurityScheme
       throw new Error(`${method} ${path} names its schema instead of holding it`);
   const { parameters, requestBody, responses, description, security: _, ...detail } = asRecord(hooks.detail);
   const access = securityOf(String(detail[ACCESS_EXTENSION] ?? 'public'), schemes);
+  const sentences = [access.sentence, ...recentSignInSentence(detail[RECENT_SIGN_IN_EXTENSION])];
   const body = bodyOf(hooks.body, requestBody);
   return {
     schemes: access.schemes,
     operation: {
       operationId: operationIdOf(method, path),
       ...detail,
-      description: describedWith(access, description),
+      description: describedWith(sentences.join(' '), description),
       security: access.security,
       parameters: [...parametersOf(route), ...(Array.isArray(parameters) ? parameters : [])],
       ...(body && { requestBody: body }),
@@ -53,7 +55,13 @@ export function describeOperation(route: DescribedRoute, schemes: SecurityScheme
   };
 }
 
-const describedWith = ({ sentence }: OperationSecurity, description: unknown): string =>
+function recentSignInSentence(accepted: unknown): string[] {
+  if (accepted === undefined) return [];
+  const instead = accepted === 'or-password' ? ', or the current password in the body' : '';
+  return [`Requires a sign-in of the last ${RECENT_SIGN_IN_SECONDS / 60} minutes${instead}.`];
+}
+
+const describedWith = (sentence: string, description: unknown): string =>
   typeof description === 'string'
     ? `${description}${/[.!?]$/.test(description) ? '' : '.'}\n\n${sentence}`
     : sentence;

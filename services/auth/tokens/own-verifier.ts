@@ -19,6 +19,8 @@ export function openOwnVerifier(
   const isRevoked = followRevocations(runtime, rabbit, denylist, () => listRevocations(own));
   return {
     denylist,
-    tokens: createTokenVerifier(own.settings, async () => own.keys.publicKeys(), isRevoked),
+    tokens: createTokenVerifier(own.settings, async () => own.keys.publicKeys(), isRevoked, {
+      operatorsSignInAgain: runtime.production,
+    }),
   };
 }
