@@ -1,3 +1,4 @@
+import { ANY_ORIGIN } from '#kit/config/urls';
 import { isField } from '../http1/field-lines';
 import type { HeaderList, RequestHead } from '../http1/message';
 import type { AllowedMethods } from '../routing/allowed-methods';
@@ -34,8 +35,6 @@ export interface CrossOriginSettings {
   /** Request fields pages may send besides the safelisted ones. */
   readonly CORS_ALLOWED_HEADERS: readonly string[];
 }
-
-export const ANY_ORIGIN = '*';
 
 /** How long browsers may cache the response to a preflight. */
 const MAX_AGE_SECONDS = 600;

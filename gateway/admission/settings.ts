@@ -1,5 +1,5 @@
 import { type Field, flag, integer, requiredInProduction } from '#kit/config/environment';
-import { ANY_ORIGIN } from './cross-origin';
+import { listOf, origins } from '#kit/config/urls';
 
 /** Requests per minute; 0 disables a limit. No default suits every deployment, so production must set them. */
 export const rateLimitFields = {
@@ -34,25 +34,10 @@ export const responseCacheFields = {
   RESPONSE_CACHE_BYTES: integer(0, { min: 0, max: 8 * 1024 ** 3 }),
 };
 
-const partsOf = (value: string) => value.split(',').map((part) => part.trim());
-
-function origins(): Field<readonly string[]> {
-  return {
-    parse: (value) => {
-      const parts = partsOf(value);
-      const areOrigins = parts.every((part) => URL.canParse(part) && new URL(part).origin === part);
-      return areOrigins || (parts.length === 1 && parts[0] === ANY_ORIGIN)
-        ? parts
-        : { problem: 'must be origins like https://app.example.com separated by commas, or * alone' };
-    },
-    fallback: [],
-  };
-}
-
 function headerNames(fallback: readonly string[]): Field<readonly string[]> {
   return {
     parse: (value) => {
-      const parts = partsOf(value);
+      const parts = listOf(value);
       return parts.every((part) => /^[\w!#$%&'*+.^`|~-]+$/.test(part))
         ? parts
         : { problem: 'must be header names separated by commas' };

@@ -15,17 +15,34 @@ export const optionalUrl = (): Field<string | undefined> => ({
   optional: true,
 });
 
+/** The parts of a comma-separated list. */
+export const listOf = (value: string): string[] => value.split(',').map((part) => part.trim());
+
+/** Any origin, in a list of origins. */
+export const ANY_ORIGIN = '*';
+
+/** Comma-separated origins of pages, or `*` alone; none by default. */
+export const origins = (): Field<readonly string[]> => ({
+  parse: (value) => {
+    const parts = listOf(value);
+    const areOrigins = parts.every((part) => URL.canParse(part) && new URL(part).origin === part);
+    return areOrigins || (parts.length === 1 && parts[0] === ANY_ORIGIN)
+      ? parts
+      : { problem: 'must be origins like https://app.example.com separated by commas, or * alone' };
+  },
+  fallback: [],
+});
+
 /** Comma-separated HTTP URLs of replicas. */
 export function urls(fallback: string): Field<string[]> {
-  const split = (value: string) => value.split(',').map((part) => part.trim());
   return {
     parse: (value) => {
-      const parts = split(value);
+      const parts = listOf(value);
       return parts.every((part) => typeof validUrl(part, WEB) === 'string')
         ? parts
         : { problem: 'must be one or more HTTP URLs separated by commas' };
     },
-    fallback: split(fallback),
+    fallback: listOf(fallback),
   };
 }
 
