@@ -25,6 +25,8 @@ import type { TranscodedRoute } from './rules';
 const UPLOAD_MS = 600_000;
 /** Maximum length of host and user agent in a call's metadata. */
 const MAX_CHARACTERS = 255;
+/** The longest value is `same-origin`. */
+const MAX_FETCH_SITE_CHARACTERS = 32;
 
 /** A request of one route, before its body is read. */
 export interface TranscodedRequest {
@@ -136,23 +138,29 @@ function originOf(headers: Headers, address: string): HttpOrigin {
   const userAgent = headers.get('user-agent');
   const host = headers.get('x-forwarded-host');
   const cookie = headers.get('cookie');
+  const origin = headers.get('origin');
+  const fetchSite = headers.get('sec-fetch-site');
   return {
     address,
     protocol: headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http',
     ...(userAgent !== null && { user_agent: userAgent.slice(0, MAX_CHARACTERS) }),
     ...(host !== null && host.length <= MAX_CHARACTERS && { host }),
     ...(cookie !== null && { cookie }),
+    // Cut short they are as foreign as whole.
+    ...(origin !== null && { origin: origin.slice(0, MAX_CHARACTERS) }),
+    ...(fetchSite !== null && { fetch_site: fetchSite.slice(0, MAX_FETCH_SITE_CHARACTERS) }),
   };
 }
 
 function httpResponse(
   route: TranscodedRoute,
   response: unknown,
-  { status, headers }: HttpResponseMetadata,
+  { status, headers, cookies = [] }: HttpResponseMetadata,
 ): Response {
   if (!(response instanceof Uint8Array)) throw new TypeError('The gRPC client returned no encoded response');
   const body = responseJson(route, response);
-  const own = { ...headers, 'x-content-type-options': 'nosniff' };
+  const own = new Headers({ ...headers, 'x-content-type-options': 'nosniff' });
+  for (const cookie of cookies) own.append('set-cookie', cookie);
   if (body === undefined) return new Response(null, { status: status ?? 204, headers: own });
   return Response.json(body, { status: status ?? 200, headers: own });
 }

@@ -16,6 +16,9 @@ export const HttpOrigin = Type.Object({
   host: Type.Optional(Type.String({ maxLength: 255 })),
   /** The request's `Cookie` header. */
   cookie: Type.Optional(Type.String({ maxLength: 16 * 1024 })),
+  /** Its `Origin` and `Sec-Fetch-Site` headers. */
+  origin: Type.Optional(Type.String({ maxLength: 512 })),
+  fetch_site: Type.Optional(Type.String({ maxLength: 32 })),
 });
 export type HttpOrigin = Static<typeof HttpOrigin>;
 
@@ -23,6 +26,8 @@ export type HttpOrigin = Static<typeof HttpOrigin>;
 export const HttpResponseMetadata = Type.Object({
   status: Type.Optional(Type.Integer({ minimum: 200, maximum: 299 })),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** `Set-Cookie` values. */
+  cookies: Type.Optional(Type.Array(Type.String())),
 });
 export type HttpResponseMetadata = Static<typeof HttpResponseMetadata>;
 

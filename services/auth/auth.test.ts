@@ -300,7 +300,7 @@ describe('sessions', () => {
 
 describe('a password change', () => {
   test.each(['users', 'usuarios'])(
-    'at /auth/%s requires the current password and ends all other sessions',
+    'at /auth/%s requires the current password, ends all sessions, and continues in a new one',
     async (path) => {
       const first = await join();
       const second = await signIn(first.username);
@@ -310,10 +310,16 @@ describe('a password change', () => {
           body: { current_password, new_password: 'another long password' },
         });
       expect(codeOf(await change('a wrong password'))).toEqual([403, 'auth.wrong-password']);
-      expect((await change(PASSWORD)).status).toBe(204);
-      expect((await me(first.authorization)).status).toBe(200);
-      expect((await me(second.authorization ?? '')).status).toBe(401);
-      expect((await refresh(second.refreshToken ?? '')).status).toBe(401);
+      const changed = await change(PASSWORD);
+      expect(changed.status).toBe(200);
+      for (const ended of [first, second]) {
+        expect((await me(ended.authorization ?? '')).status).toBe(401);
+        expect((await refresh(ended.refreshToken ?? '')).status).toBe(401);
+      }
+      const renewed = signedIn(changed);
+      expect((await me(renewed.authorization)).body).toMatchObject({ username: first.username });
+      expect(changed.headers.get('set-cookie')).toContain(`refresh_token=${renewed.refreshToken}`);
+      expect((await refresh(renewed.refreshToken)).status).toBe(200);
       expect((await signIn(first.username)).status).toBe(401);
       expect((await signIn(first.username, 'another long password')).status).toBe(200);
     },

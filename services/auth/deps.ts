@@ -4,6 +4,7 @@ import type { Denylist } from '#kit/auth/denylist';
 import type { Passwords } from '#kit/auth/passwords';
 import type { Sealer } from '#kit/auth/sealing';
 import type { TokenSettings, TokenVerifier } from '#kit/auth/tokens';
+import type { limitFairly } from '#kit/core/fair-limit';
 import type { Runtime } from '#kit/core/runtime';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Database } from '#kit/mysql/database';
@@ -25,8 +26,13 @@ export interface AuthDeps {
   readonly tokenLifetimeMs: number;
   readonly now: () => number;
   readonly throttle: Throttle;
+  /** Turns of checking passwords: everybody in turn, so that a flood of one network delays nobody else. */
+  readonly passwordTurns: ReturnType<typeof limitFairly>;
+  readonly devices: Devices;
   readonly resetThrottle: ResetThrottle;
   readonly backgroundQueue: BackgroundQueue;
+  /** Whose pages may use the cookies of this service: the public origin, and those of `CORS_ORIGINS`. */
+  readonly trustedOrigins: readonly string[];
   /** The public address of the system, which serves the page that a password reset link leads to. */
   readonly publicUrl: string;
   /** The key that successors of refresh tokens are derived with. */
@@ -53,32 +59,65 @@ export interface KeyRing {
   rotate(): Promise<void>;
 }
 
-export interface Attempt {
-  /** Identifies the account, whether it exists or not. */
-  readonly account: string;
-  readonly address: string;
+/**
+ * Tokens by which a browser shows that an account has signed in on it before (OWASP, "Slow Down Online Guessing Attacks with
+ * Device Cookies"). A token admits nobody: with it an attempt has limits of its own, which no stranger can use up. It
+ * names no account: only together with one can it be checked.
+ */
+export interface Devices {
+  /** The id of the device, where one of the tokens in a cookie is of this account; undefined otherwise. */
+  recognize(cookie: string | undefined, userId: string): string | undefined;
+  /** The value of the cookie with a token in front: that of this account is replaced, a few of other accounts stay. */
+  remember(cookie: string | undefined, userId: string): string;
 }
 
-/** Slows password guessing down, by account and by address. No account is ever locked out permanently. */
+/** An attempt to sign in with a password. */
+export interface Attempt {
+  /** What was typed, and as what: it may be the name of nobody. */
+  readonly name: readonly [kind: 'username' | 'email', key: string];
+  /** The account of that name, if there is one. */
+  readonly userId: string | null;
+  readonly address: string;
+  /** The value of the device cookie. */
+  readonly device: string | undefined;
+  /** Whether the account has signed in from a network lately. */
+  isKnownNetwork(network: string): Promise<boolean>;
+}
+
+/** Permission to check one password. */
+export interface Admission {
+  /** Whose attempts wait in one queue. */
+  readonly queue: string;
+  /** Whether the account has signed in on this device before. */
+  readonly isRecognized: boolean;
+  /** Counts a wrong password. */
+  failed(): Promise<void>;
+  /** Forgets the wrong passwords of the same device, session, or account and network. */
+  succeeded(): Promise<void>;
+}
+
+/** Slows password guessing down, and nobody but those who guess. No account is ever locked. */
 export interface Throttle {
-  /**
-   * Counts an attempt before it is made, so that concurrent attempts cannot exceed the limit.
-   *
-   * @throws TooManyAttempts with the seconds to wait in `Retry-After`
-   */
-  admit(attempt: Attempt): Promise<void>;
-  /** Refunds a successful attempt and resets the count of consecutive failures. */
-  succeeded(attempt: Attempt): Promise<void>;
-  /** Blocks the account for longer with each consecutive failure. */
-  failed(attempt: Attempt): Promise<void>;
-  /** Unblocks an account: its owner has proved their identity and has set a new password. */
-  unblock(account: string): Promise<void>;
+  /** @throws TooManyAttempts with the seconds to wait in `Retry-After` */
+  admit(attempt: Attempt): Promise<Admission>;
+  /** For the password of somebody who is signed in. @throws TooManyAttempts */
+  admitSession(sessionId: string): Promise<Admission>;
+  /** Forgets wrong passwords at an account whose owner has reset the password, by its names and the owner's address. */
+  forgive(names: readonly Attempt['name'][], address: string): Promise<void>;
 }
 
 /** Limits password reset requests. */
 export interface ResetThrottle {
-  /** @throws TooManyAttempts with the seconds to wait in `Retry-After` */
-  admit(attempt: Attempt): Promise<void>;
+  /** @throws TooManyAttempts with the seconds to wait in `Retry-After`, by the requester's network alone */
+  admitRequest(address: string): Promise<void>;
+  /** Whether a mail may be sent. It is not where the account has a link that is still good, or the requester had their share. */
+  admitMail(request: {
+    userId: string;
+    /** The canonical key. */
+    email: string;
+    address: string;
+    device: string | undefined;
+  }): Promise<boolean>;
 }
 
 /**

@@ -6,48 +6,66 @@ import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
 import type { IncomingCall } from '#kit/grpc/server-call';
-import type { Client } from '#kit/http/client-address';
+import { type Browser, browserOf } from '#kit/http/cookies/browser';
+import { confirmPassword } from './credentials/password-change';
 import { applyCredentials } from './credentials/replication';
 import type { AuthDeps } from './deps';
-import { RefreshRequest, Registration, SignIn } from './sessions/model';
 import {
+  cookiesOf,
   expiredRefreshCookie,
+  type Requester,
   readRefreshCookie,
-  refreshCookie,
+  requesterOf,
   withRefreshToken,
-} from './sessions/refresh-cookie';
+} from './sessions/cookies';
+import { RefreshRequest, Registration, SignIn } from './sessions/model';
 import { refresh } from './sessions/service';
 import { readMe, register, signIn, signOut } from './sessions/sign-in';
 import { listRevocations } from './tokens/revocations';
 import { verifiedTokenView, verifyToken } from './tokens/service';
 
 /** The auth service's gRPC methods, for other services and the transcoding gateway. */
-export const authGrpc = (deps: AuthDeps) =>
-  grpcService(AuthServiceDefinition, {
+export function authGrpc(deps: AuthDeps) {
+  const browserIn = ({ origin }: IncomingCall) => browserOf(origin ?? {}, deps.trustedOrigins);
+
+  return grpcService(AuthServiceDefinition, {
     async setCredentials({ user_id, username, email, password_hash, version }) {
       const setAt = new Date(deps.now());
       const received = { userId: user_id, username, email, passwordHash: password_hash, version, setAt };
       return { applied: await applyCredentials(deps, received) };
     },
     async register(request, call) {
-      const signedIn = await register(deps, validated(Registration, request), clientOf(call));
-      const { username } = signedIn.user;
-      return { signed_in: withCookie(call, signedIn, { status: 201, location: `/users/${username}` }) };
+      const browser = browserIn(call);
+      const entered = await register(deps, validated(Registration, request), requesterIn(call, browser));
+      const { username } = entered.signedIn.user;
+      respond(call, browser, entered, { status: 201, location: `/users/${username}` });
+      return { signed_in: entered.signedIn, device: entered.device };
     },
     async login(request, call) {
-      const signedIn = await signIn(deps, validated(SignIn, request), clientOf(call));
-      return { signed_in: withCookie(call, signedIn) };
+      const browser = browserIn(call);
+      const entered = await signIn(deps, validated(SignIn, request), requesterIn(call, browser));
+      respond(call, browser, entered);
+      return { signed_in: entered.signedIn, device: entered.device };
+    },
+    async confirmPassword({ password }, call) {
+      const { signal } = call;
+      await confirmPassword(deps, await callerOf(call, deps.tokens), { password, signal });
+      return {};
     },
     async refresh(request, call) {
+      const browser = browserIn(call);
       const refreshToken = validated(RefreshRequest, request)?.refresh_token;
       const exchange = (token: string) => refresh(deps, token);
-      return { tokens: withCookie(call, await withRefreshToken(call.origin ?? {}, refreshToken, exchange)) };
+      const tokens = await withRefreshToken(browser, refreshToken, exchange);
+      respond(call, browser, { signedIn: tokens });
+      return { tokens };
     },
     async logout(request, call) {
-      const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? cookieOf(call);
+      const browser = browserIn(call);
+      const refreshToken = validated(RefreshRequest, request)?.refresh_token ?? readRefreshCookie(browser);
       const accessToken = parseBearer(call.metadata(USER_AUTHORIZATION)) ?? undefined;
       await signOut(deps, { refreshToken, accessToken });
-      if (call.origin) call.setHttpResponse({ headers: { 'set-cookie': expiredRefreshCookie(call.origin) } });
+      if (call.origin) call.setHttpResponse({ cookies: [expiredRefreshCookie(browser)] });
       return {};
     },
     async me(_request, call) {
@@ -61,30 +79,35 @@ export const authGrpc = (deps: AuthDeps) =>
       return { revocations: (await listRevocations(deps)).map(revocationOf) };
     },
   });
+}
 
-const clientOf = ({ origin }: IncomingCall): Client => ({
-  address: origin?.address ?? '',
-  ...(origin?.user_agent !== undefined && { user_agent: origin.user_agent }),
-});
+const requesterIn = ({ origin, signal }: IncomingCall, browser: Browser): Requester =>
+  requesterOf(
+    browser,
+    {
+      address: origin?.address ?? '',
+      ...(origin?.user_agent !== undefined && { user_agent: origin.user_agent }),
+    },
+    signal,
+  );
 
-const cookieOf = ({ origin }: IncomingCall) => (origin === undefined ? undefined : readRefreshCookie(origin));
-
-/** Sets the same cookie as over HTTP, for calls that the gateway transcodes for a browser. */
-function withCookie<Value extends { refresh_token: string }>(
+/** Sets the same cookies as over HTTP, for calls that the gateway transcodes for a browser. */
+function respond(
   { origin, setHttpResponse }: IncomingCall,
-  value: Value,
+  browser: Browser,
+  issued: { signedIn: { refresh_token: string }; device?: string },
   { status, location }: { status?: number; location?: string } = {},
-): Value {
-  if (origin !== undefined)
-    setHttpResponse({
-      ...(status !== undefined && { status }),
-      headers: {
-        'cache-control': 'no-store',
-        'set-cookie': refreshCookie(origin, value.refresh_token),
-        ...(location !== undefined && { location }),
-      },
-    });
-  return value;
+): void {
+  if (origin === undefined) return;
+  const { signedIn, device } = issued;
+  setHttpResponse({
+    ...(status !== undefined && { status }),
+    headers: { 'cache-control': 'no-store', ...(location !== undefined && { location }) },
+    cookies: cookiesOf(browser, {
+      refreshToken: signedIn.refresh_token,
+      ...(device !== undefined && { device }),
+    }),
+  });
 }
 
 const KINDS = {

@@ -4,7 +4,7 @@ import { createSealer } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
 import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
-import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
+import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
 import { createGrpcClient } from '#kit/grpc/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
@@ -22,7 +22,7 @@ import { authPortability } from './portability';
 import { deriveRefreshSecret } from './sessions/refresh-tokens';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
-import { createResetThrottle, createThrottle } from './throttle/throttle';
+import { openThrottles } from './throttle/open';
 import { openOwnVerifier } from './tokens/own-verifier';
 
 const env = readEnv({
@@ -32,8 +32,9 @@ const env = readEnv({
   AUTH_DB_NAME: text('rookery_auth'),
   AUTH_DATABASE_URL: optionalDatabaseUrl(),
   JWT_EXPIRES_MINUTES: integer(60, { min: 1, max: 1_440 }),
-  SIGN_INS_PER_ADDRESS: integer(25, { min: 1, max: 1_000_000 }),
+  SIGN_INS_PER_ADDRESS: integer(50, { min: 1, max: 1_000_000 }),
   PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
+  CORS_ORIGINS: origins(),
 });
 const internalSecret = env.INTERNAL_SECRET;
 
@@ -61,10 +62,14 @@ const deps = {
   users: createGrpcClient(runtime, users),
   passwords: createPasswords(),
   sealer: createSealer(internalSecret, 'credentials'),
-  throttle: createThrottle(redis, env.SIGN_INS_PER_ADDRESS),
-  resetThrottle: createResetThrottle(redis),
+  ...openThrottles(runtime, redis, {
+    internalSecret,
+    failuresPerNetwork: env.SIGN_INS_PER_ADDRESS,
+    now: Date.now,
+  }),
   backgroundQueue: createBackgroundQueue(runtime),
   publicUrl: env.PUBLIC_URL,
+  trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   refreshSecret: deriveRefreshSecret(internalSecret),
 };
 await maintainEmailKeys(deps);

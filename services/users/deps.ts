@@ -14,11 +14,13 @@ export interface UsersDeps {
   readonly database: Database;
   readonly outbox: { wake(): void };
   readonly tokens: TokenVerifier;
-  readonly auth: Pick<GrpcClient<AuthServiceDefinition>, 'setCredentials' | 'login'>;
+  readonly auth: Pick<GrpcClient<AuthServiceDefinition>, 'setCredentials' | 'login' | 'confirmPassword'>;
   readonly notifications: Pick<GrpcClient<NotificationsServiceDefinition>, 'listNotifications'>;
   readonly passwords: Passwords;
   /** Encrypts password hashes in outbox messages. */
   readonly sealer: Sealer;
+  /** Whose pages may sign in with cookies: the public origin, and those of `CORS_ORIGINS`. */
+  readonly trustedOrigins: readonly string[];
   readonly flags: Flags;
   /** Time-ordered ids: the sort keys of follows. */
   readonly nextId: () => string;

@@ -5,7 +5,7 @@ import { createSealer } from '#kit/auth/sealing';
 import { readEnv, text } from '#kit/config/environment';
 import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
 import { optionalPassword } from '#kit/config/secrets';
-import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
+import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
 import { createIdGenerator, randomWorker } from '#kit/core/ids';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -28,6 +28,7 @@ const env = readEnv({
   USERS_DB_NAME: text('microblog_users'),
   USERS_DATABASE_URL: optionalDatabaseUrl(),
   PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
+  CORS_ORIGINS: origins(),
   ADMIN_USERNAME: text('admin'),
   ADMIN_EMAIL: text('admin@rookery.example'),
   ADMIN_PASSWORD: optionalPassword('the password of the first administrator, ADMIN_USERNAME'),
@@ -48,9 +49,10 @@ const deps = {
   notifications: grpcClient('notifications', NotificationsServiceDefinition),
   passwords: createPasswords(),
   sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
+  trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),
-  publicUrl: env.PUBLIC_URL.replace(/\/+$/, ''),
+  publicUrl: env.PUBLIC_URL,
 };
 await maintainEmailKeys(deps);
 await ensureRoles(database);

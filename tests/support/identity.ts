@@ -16,7 +16,7 @@ import { auth } from '../../services/auth';
 import { createBackgroundQueue } from '../../services/auth/background-queue';
 import { authGrpc } from '../../services/auth/grpc';
 import { openKeyRing } from '../../services/auth/keys/key-ring';
-import { createResetThrottle, createThrottle } from '../../services/auth/throttle/throttle';
+import { openThrottles } from '../../services/auth/throttle/open';
 import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import { usersGrpc } from '../../services/users/grpc';
@@ -30,7 +30,10 @@ const ROOT = `${import.meta.dir}/../..`;
  * Users and auth in one process, each on a database of its own, calling each other over gRPC, with a clock that can be
  * advanced. Nothing is relayed from the outboxes: a test decides which messages are delivered.
  */
-export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAddress?: number } = {}) {
+export async function startIdentity(
+  options: { algorithm?: TokenAlgorithm; perAddress?: number; passwords?: 'cheap' } = {},
+) {
+  const cost = options.passwords === 'cheap' ? { memoryCost: 64, timeCost: 1 } : undefined;
   const clock = { aheadMs: 0 };
   const now = () => Date.now() + clock.aheadMs;
   const present = new Map<string, { host: string; grpc_port: number; state: 'up' }>();
@@ -76,12 +79,16 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
       definition: UsersServiceDefinition,
       registry,
     }),
-    passwords: createPasswords(),
+    passwords: createPasswords(undefined, cost),
     sealer: createSealer(SECRET, 'credentials'),
-    throttle: createThrottle(redis, options.perAddress ?? 1_000),
-    resetThrottle: createResetThrottle(redis),
+    ...openThrottles(authRuntime, redis, {
+      internalSecret: SECRET,
+      failuresPerNetwork: options.perAddress ?? 1_000,
+      now,
+    }),
     backgroundQueue: createBackgroundQueue(authRuntime),
     publicUrl: 'https://rookery.example',
+    trustedOrigins: ['https://rookery.example', 'https://app.example'],
     refreshSecret: new Uint8Array(randomBytes(32)),
   };
 
@@ -103,7 +110,8 @@ export async function startIdentity(options: { algorithm?: TokenAlgorithm; perAd
       definition: NotificationsServiceDefinition,
       registry,
     }),
-    passwords: createPasswords(),
+    trustedOrigins: authDeps.trustedOrigins,
+    passwords: createPasswords(undefined, cost),
     sealer: createSealer(SECRET, 'credentials'),
     flags: createFlags(),
     nextId: createIdGenerator(1),

@@ -55,6 +55,7 @@ export async function startPeople() {
       },
     },
     passwords: createPasswords(),
+    trustedOrigins: [],
     sealer: createSealer('a secret for this test', 'credentials'),
     nextId: createIdGenerator(1),
     publicUrl: 'http://rookery.test',

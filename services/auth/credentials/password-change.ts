@@ -1,43 +1,59 @@
 import type { Caller } from '#kit/auth/caller';
 import { Forbidden } from '#kit/errors/problem';
-import type { Client } from '#kit/http/client-address';
 import type { AuthDeps } from '../deps';
 import { deleteResets } from '../password-resets/store';
-import { endOtherSessions } from '../sessions/service';
-import { withRevocations } from '../tokens/revocations';
+import type { Requester } from '../sessions/cookies';
+import type { TokenPair } from '../sessions/model';
+import { renewSession } from '../sessions/service';
+import { checkPassword } from '../throttle/password-check';
 import { type PasswordChange, WrongPassword } from './model';
 import * as store from './store';
 
 /**
- * Changes the caller's password and ends all other sessions.
+ * Changes the caller's password and ends all sessions. The caller goes on in a new one: whoever had a token of the old one
+ * is signed out as well.
  *
  * @param userId must be the caller's
  * @throws Forbidden for another user's password
  * @throws WrongPassword
+ * @throws ValidationFailed for one of the worst passwords
  * @throws TooManyAttempts
  */
 export async function changePassword(
   deps: AuthDeps,
   caller: Caller,
   userId: string,
-  input: PasswordChange & { client: Client },
-): Promise<void> {
+  input: PasswordChange & { from: Requester },
+): Promise<TokenPair> {
   if (userId !== caller.id) throw new Forbidden({ detail: 'You can change only your own password.' });
-  const stored = await store.findByUserId(deps.database, caller.id);
-  const attempt = { account: caller.id, address: input.client.address };
-  await deps.throttle.admit(attempt);
-  const from = stored?.passwordHash ?? null;
-  const { matches } = await deps.passwords.verify(input.current_password, from);
-  if (!matches || from === null) {
-    await deps.throttle.failed(attempt);
-    throw new WrongPassword();
-  }
-  await deps.throttle.succeeded(attempt);
-  const to = await deps.passwords.hash(input.new_password);
-  await withRevocations(deps, caller.id, async (transaction, revoke) => {
-    const changed = await store.replaceHash(transaction, caller.id, { from, to });
-    if (!changed) throw new WrongPassword({ detail: 'The password was changed in the meantime.' });
+  const { current_password: password, new_password, from } = input;
+  const stored = await confirmPassword(deps, caller, { password, signal: from.signal });
+  const names = [stored.username, stored.email];
+  const passwordHash = await deps.passwords.hashNew({ password: new_password, field: 'new_password', names });
+  return renewSession(deps, caller, from.client, async (transaction) => {
+    const hashes = { from: stored.passwordHash, to: passwordHash };
+    if (!(await store.replaceHash(transaction, caller.id, hashes)))
+      throw new WrongPassword({ detail: 'The password was changed in the meantime.' });
     await deleteResets(transaction, caller.id);
-    await endOtherSessions(deps, caller, { transaction, revoke });
   });
+}
+
+/**
+ * Checks the caller's password, which confirms an action. Wrong ones count for the caller's session: nobody else's count
+ * against it.
+ *
+ * @throws WrongPassword
+ * @throws TooManyAttempts
+ */
+export async function confirmPassword(
+  deps: AuthDeps,
+  caller: Caller,
+  { password, signal }: { password: string; signal?: AbortSignal | undefined },
+): Promise<store.CredentialsRow & { passwordHash: string }> {
+  const stored = await store.findByUserId(deps.database, caller.id);
+  const hash = stored?.passwordHash ?? null;
+  const admit = () => deps.throttle.admitSession(caller.sessionId);
+  const { matches } = await checkPassword(deps, admit, { password, hash, signal });
+  if (!matches || stored === undefined || hash === null) throw new WrongPassword();
+  return { ...stored, passwordHash: hash };
 }

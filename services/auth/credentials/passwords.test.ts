@@ -50,7 +50,7 @@ describe('a password', () => {
       authorization,
       body: { current_password: DECOMPOSED, new_password: `${DECOMPOSED}!` },
     });
-    expect(changed.status).toBe(204);
+    expect(changed.status).toBe(200);
     expect(await signIn(username, `${COMPOSED}!`)).toBe(200);
   });
 
@@ -77,6 +77,28 @@ describe('a password', () => {
     expect(await signIn(username, 'p'.repeat(257))).toBe(422);
   });
 
+  test('that is one of the worst is refused with the reason, wherever one is set, and never repeated', async () => {
+    const member = await register('a long password');
+    const { sub } = decodeJwt(String(member.body.access_token));
+    const changed = await callAuth('PATCH', `/auth/users/${sub}`, {
+      authorization: `Bearer ${member.body.access_token}`,
+      body: { current_password: 'a long password', new_password: `${member.username}!` },
+    });
+    expect([changed.status, changed.body.errors]).toEqual([
+      422,
+      [{ field: 'new_password', message: expect.stringContaining('your own name') }],
+    ]);
+    expect(await signIn(member.username, 'a long password')).toBe(200);
+    for (const path of ['/register', '/auth/register'] as const) {
+      const { status, body } = await register('Password1!', path);
+      expect([status, body.errors]).toEqual([
+        422,
+        [{ field: 'password', message: expect.stringContaining('most common') }],
+      ]);
+      expect(JSON.stringify(body)).not.toContain('Password1');
+    }
+  });
+
   const FAMILY = '👨‍👩‍👧‍👦';
   test.each([
     ['4 emoji', '😀😁😂🤣', 422],
@@ -99,7 +121,7 @@ describe('a password', () => {
       authorization: `Bearer ${member.body.access_token}`,
       body: { current_password: 'a long password', new_password: password },
     });
-    expect(changed.status).toBe(expected === 201 ? 204 : 422);
+    expect(changed.status).toBe(expected === 201 ? 200 : 422);
     const reset = await callAuth('POST', '/auth/password/reset', {
       body: { token: 'x', new_password: password },
     });

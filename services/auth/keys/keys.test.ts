@@ -15,7 +15,7 @@ const MINUTE_MS = 60_000;
 const subject = () => ({
   userId: uuidv7(),
   username: 'ada',
-  sessionId: uuidv7(),
+  session: { id: uuidv7(), createdAt: new Date() },
   roles: ['user'],
   permissions: [],
 });

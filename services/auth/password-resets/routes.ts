@@ -1,26 +1,29 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
+import { browsers } from '#kit/http/cookies/browser';
 import { gatewayOptions } from '#kit/http/gateway-options';
-import { noContent } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
+import { cookiesOf, requesterOf } from '../sessions/cookies';
 import * as model from './model';
 import * as service from './service';
 
 export const passwordResetRoutes = (deps: AuthDeps) =>
   new Elysia({ name: 'password-resets' })
     .use(access(deps.tokens))
+    .use(browsers(deps.trustedOrigins))
     .use(gatewayOptions)
 
     .post(
       '/auth/password/forgot',
-      async ({ body, request, server, set }) => {
-        await service.requestReset(deps, body, readClient(request, server));
+      async ({ body, browser, request, server, set }) => {
+        await service.requestReset(deps, body, requesterOf(browser, readClient(request, server)));
         set.status = 202;
       },
       {
         public: true,
+        browser: true,
         gateway: { rateLimit: 'password-reset' },
         body: model.ForgottenPassword,
         ...describe(
@@ -30,9 +33,19 @@ export const passwordResetRoutes = (deps: AuthDeps) =>
         ),
       },
     )
-    .post('/auth/password/reset', ({ body, set }) => noContent(set, service.resetPassword(deps, body)), {
-      public: true,
-      gateway: { rateLimit: 'password-reset' },
-      body: model.PasswordReset,
-      ...describe('Reset a password with the token of a mailed link, and end all sessions', 'Passwords'),
-    });
+    .post(
+      '/auth/password/reset',
+      async ({ body, browser, request, server, set }) => {
+        const from = requesterOf(browser, readClient(request, server));
+        const device = await service.resetPassword(deps, body, from);
+        set.headers['set-cookie'] = cookiesOf(browser, { device });
+        set.status = 204;
+      },
+      {
+        public: true,
+        browser: true,
+        gateway: { rateLimit: 'password-reset' },
+        body: model.PasswordReset,
+        ...describe('Reset a password with the token of a mailed link, and end all sessions', 'Passwords'),
+      },
+    );

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { withoutTrailingSlashes } from '#kit/config/urls';
-import type { Client } from '#kit/http/client-address';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
 import { emailKey } from '#kit/text/email';
 import * as credentials from '../credentials/store';
-import type { AuthDeps } from '../deps';
+import type { Attempt, AuthDeps } from '../deps';
+import type { Requester } from '../sessions/cookies';
 import { endAllSessions } from '../sessions/store';
 import { withRevocations } from '../tokens/revocations';
 import { type ForgottenPassword, InvalidResetToken, type PasswordReset } from './model';
@@ -17,19 +17,26 @@ export const RESET_LINK_MS = 30 * 60_000;
 
 /**
  * Mails a password reset link to an address if there is an account with it. Neither the response nor its time reveals
- * whether there is: the lookup runs after the response.
+ * whether there is, or whether the account had its share of mails: both are looked up after the response.
  *
- * @throws TooManyAttempts by the address and the client, whether or not the account exists
+ * @throws TooManyAttempts by the requester's network alone
  */
-export async function requestReset(deps: AuthDeps, input: ForgottenPassword, client: Client): Promise<void> {
+export async function requestReset(deps: AuthDeps, input: ForgottenPassword, from: Requester): Promise<void> {
+  await deps.resetThrottle.admitRequest(from.client.address);
   const key = emailKey(input.email);
-  await deps.resetThrottle.admit({ account: key, address: client.address });
-  deps.backgroundQueue.enqueue('mailing a password reset link', () => mailLink(deps, key));
+  deps.backgroundQueue.enqueue('mailing a password reset link', () => mailLink(deps, key, from));
 }
 
-async function mailLink(deps: AuthDeps, key: string): Promise<void> {
+async function mailLink(deps: AuthDeps, key: string, from: Requester): Promise<void> {
   const found = await credentials.findByName(deps.database, { kind: 'email', key });
   if (found === undefined || !found.active || found.email === null) return;
+  const request = {
+    userId: found.userId,
+    email: key,
+    address: from.client.address,
+    device: from.device,
+  };
+  if (!(await deps.resetThrottle.admitMail(request))) return;
   // To the stored form: what was typed may lead elsewhere although its key is the same.
   const { userId, email } = found;
   const token = randomBytes(32).toString('base64url');
@@ -55,17 +62,26 @@ const linkOf = (publicUrl: string, token: string): string =>
   new URL(`reset-password#token=${token}`, `${withoutTrailingSlashes(publicUrl)}/`).href;
 
 /**
- * Sets a new password with the token of a mailed link, and ends all sessions. A token can be used once.
+ * Sets a new password with the token of a mailed link, and ends all sessions. A token can be used once. Its owner has
+ * proved to be the owner of the account, and can sign in whatever strangers have tried.
  *
+ * @returns the value of the device cookie
  * @throws InvalidResetToken for a token that is unknown, used or expired
+ * @throws ValidationFailed for one of the worst passwords; the token stays valid
  */
-export async function resetPassword(deps: AuthDeps, { token, new_password }: PasswordReset): Promise<void> {
+export async function resetPassword(
+  deps: AuthDeps,
+  { token, new_password }: PasswordReset,
+  from: Requester,
+): Promise<string> {
   const hash = hashOf(token);
   const reset = await store.findReset(deps.database, hash, new Date(deps.now()));
   // Checked before the expensive password hashing.
   if (reset === undefined) throw new InvalidResetToken();
   const { userId } = reset;
-  const passwordHash = await deps.passwords.hash(new_password);
+  const stored = await credentials.findByUserId(deps.database, userId);
+  const names = [stored?.username, stored?.email];
+  const passwordHash = await deps.passwords.hashNew({ password: new_password, field: 'new_password', names });
   await withRevocations(deps, userId, async (transaction, revoke) => {
     const locked = await credentials.lockByUserId(transaction, userId);
     const consumed = await store.consumeReset(transaction, hash);
@@ -76,7 +92,13 @@ export async function resetPassword(deps: AuthDeps, { token, new_password }: Pas
     await endAllSessions(transaction, userId, now);
     revoke({ kind: 'user', subject: userId });
   });
-  await deps.throttle.unblock(userId);
+  await deps.throttle.forgive(signInNames(stored), from.client.address);
+  return deps.devices.remember(from.device, userId);
 }
+
+const signInNames = (stored: credentials.CredentialsRow | undefined): Attempt['name'][] => [
+  ...(stored?.username == null ? [] : [['username', stored.username] as const]),
+  ...(stored?.emailKey == null ? [] : [['email', stored.emailKey] as const]),
+];
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');

@@ -3,35 +3,39 @@ import { Elysia } from 'elysia';
 import { parseBearer } from '#kit/auth/bearer';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
+import { browsers } from '#kit/http/cookies/browser';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { PageQuery } from '#kit/http/lists/pagination';
-import { created, noContent, paged, type ResponseSet } from '#kit/http/responses';
+import { created, noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
-import * as model from './model';
 import {
-  browserRequestOf,
   expiredRefreshCookie,
   readRefreshCookie,
-  refreshCookie,
+  requesterOf,
+  withCookies,
   withRefreshToken,
-} from './refresh-cookie';
+} from './cookies';
+import * as model from './model';
 import * as sessions from './service';
 import * as signIn from './sign-in';
 
 export const sessionRoutes = (deps: AuthDeps) =>
   new Elysia({ name: 'sessions' })
     .use(access(deps.tokens))
+    .use(browsers(deps.trustedOrigins))
     .use(gatewayOptions)
 
     .post(
       '/auth/register',
-      async ({ body, request, server, set }) => {
-        const signedIn = await signIn.register(deps, body, readClient(request, server));
-        return created(set, `/users/${signedIn.user.username}`, withCookie(set, request, signedIn));
+      async ({ body, browser, request, server, set }) => {
+        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const { signedIn, device } = await signIn.register(deps, body, from);
+        return created(set, `/users/${signedIn.user.username}`, withCookies(set, browser, signedIn, device));
       },
       {
         public: true,
+        browser: true,
         gateway: { rateLimit: 'registration' },
         body: model.Registration,
         response: { 201: model.SignedIn },
@@ -40,10 +44,14 @@ export const sessionRoutes = (deps: AuthDeps) =>
     )
     .post(
       '/auth/login',
-      async ({ body, request, server, set }) =>
-        withCookie(set, request, await signIn.signIn(deps, body, readClient(request, server))),
+      async ({ body, browser, request, server, set }) => {
+        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const { signedIn, device } = await signIn.signIn(deps, body, from);
+        return withCookies(set, browser, signedIn, device);
+      },
       {
         public: true,
+        browser: true,
         gateway: { rateLimit: 'sign-in' },
         body: model.SignIn,
         response: model.SignedIn,
@@ -52,13 +60,13 @@ export const sessionRoutes = (deps: AuthDeps) =>
     )
     .post(
       '/auth/refresh',
-      async ({ body, request, set }) => {
+      async ({ body, browser, set }) => {
         const exchange = (token: string) => sessions.refresh(deps, token);
-        const tokens = await withRefreshToken(browserRequestOf(request), body?.refresh_token, exchange);
-        return withCookie(set, request, tokens);
+        return withCookies(set, browser, await withRefreshToken(browser, body?.refresh_token, exchange));
       },
       {
         public: true,
+        browser: true,
         body: model.RefreshRequest,
         response: model.TokenPair,
         ...describe('Exchange a refresh token from the body or the cookie', 'Sessions'),
@@ -66,8 +74,7 @@ export const sessionRoutes = (deps: AuthDeps) =>
     )
     .post(
       '/auth/logout',
-      ({ body, request, set }) => {
-        const browser = browserRequestOf(request);
+      ({ body, browser, request, set }) => {
         set.headers['set-cookie'] = expiredRefreshCookie(browser);
         const refreshToken = body?.refresh_token ?? readRefreshCookie(browser);
         const accessToken = parseBearer(request.headers.get('authorization')) ?? undefined;
@@ -75,6 +82,7 @@ export const sessionRoutes = (deps: AuthDeps) =>
       },
       {
         public: true,
+        browser: true,
         body: model.RefreshRequest,
         ...describe('Sign out: end the session of the given tokens', 'Sessions'),
       },
@@ -105,14 +113,3 @@ export const sessionRoutes = (deps: AuthDeps) =>
         ...describe('End one of my sessions', 'Sessions'),
       },
     );
-
-/** Returns tokens in the body, never cached (RFC 6749, section 5.1), and the refresh token in the cookie as well. */
-function withCookie<Value extends { refresh_token: string }>(
-  set: ResponseSet,
-  request: Request,
-  value: Value,
-): Value {
-  set.headers['cache-control'] = 'no-store';
-  set.headers['set-cookie'] = refreshCookie(browserRequestOf(request), value.refresh_token);
-  return value;
-}

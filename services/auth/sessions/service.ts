@@ -47,11 +47,26 @@ export async function openSession(
   authorizations: Authorizations,
   { client, verifiedHash }: { client: Client; verifiedHash: string | null },
 ): Promise<TokenPair> {
+  const session = newSession(deps, user.userId, client);
+  const refreshToken = createRefreshToken();
+  await withRevocations(deps, user.userId, async (transaction, revoke) => {
+    if (verifiedHash !== null) {
+      const stored = await lockByUserId(transaction, user.userId);
+      if (stored?.passwordHash !== verifiedHash || !stored.active) throw new InvalidCredentials();
+    }
+    const open = await store.listOpenSessionIds(transaction, user.userId);
+    await endSessions(deps, open.slice(0, -(MAX_SESSIONS_PER_USER - 1)), { transaction, revoke });
+    await insertSession(transaction, session, refreshToken);
+  });
+  return tokenPair(deps, user, authorizations, { session, refreshToken });
+}
+
+function newSession(deps: AuthDeps, userId: string, client: Client): store.SessionRow {
   const now = deps.now();
   const endsAt = new Date(now + SESSION_MS);
-  const session = {
+  return {
     id: uuidv7(),
-    userId: user.userId,
+    userId,
     address: client.address.slice(0, 45),
     userAgent: client.user_agent?.slice(0, 255) ?? null,
     createdAt: new Date(now),
@@ -60,19 +75,18 @@ export async function openSession(
     endsAt,
     endedAt: null,
   };
-  const refreshToken = createRefreshToken();
-  const hash = hashRefreshToken(refreshToken);
-  await withRevocations(deps, user.userId, async (transaction, revoke) => {
-    if (verifiedHash !== null) {
-      const stored = await lockByUserId(transaction, user.userId);
-      if (stored?.passwordHash !== verifiedHash || !stored.active) throw new InvalidCredentials();
-    }
-    const open = await store.listOpenSessionIds(transaction, user.userId);
-    await endSessions(deps, open.slice(0, -(MAX_SESSIONS_PER_USER - 1)), { transaction, revoke });
-    await store.insertSession(transaction, session);
-    await store.insertRefreshToken(transaction, { hash, sessionId: session.id });
+}
+
+async function insertSession(
+  transaction: Transaction,
+  session: store.SessionRow,
+  refreshToken: string,
+): Promise<void> {
+  await store.insertSession(transaction, session);
+  await store.insertRefreshToken(transaction, {
+    hash: hashRefreshToken(refreshToken),
+    sessionId: session.id,
   });
-  return tokenPair(deps, user, authorizations, { sessionId: session.id, refreshToken });
 }
 
 /**
@@ -85,13 +99,13 @@ export async function openSession(
 export async function refresh(deps: AuthDeps, refreshToken: string): Promise<TokenPair> {
   const found = await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken));
   if (found === undefined || !isActive(found.session, deps.now())) throw new InvalidRefreshToken();
-  const { userId, id: sessionId } = found.session;
+  const { userId } = found.session;
   const authorizations = await findAuthorizations(deps, userId);
   const stored = await findByUserId(deps.database, userId);
   const successor = await rotate(deps, found.session, { refreshToken, active: authorizations.active });
   if (successor === undefined || stored?.username == null) throw new InvalidRefreshToken();
   const user = { userId, username: stored.username };
-  return tokenPair(deps, user, authorizations, { sessionId, refreshToken: successor });
+  return tokenPair(deps, user, authorizations, { session: found.session, refreshToken: successor });
 }
 
 /** @returns the successor; undefined if the session has ended, or is ended by reuse or for an inactive user */
@@ -143,10 +157,10 @@ async function tokenPair(
   deps: AuthDeps,
   user: SessionUser,
   authorizations: Authorizations,
-  { sessionId, refreshToken }: { sessionId: string; refreshToken: string },
+  { session, refreshToken }: { session: store.SessionRow; refreshToken: string },
 ): Promise<TokenPair> {
   return {
-    access_token: await signAccessToken(deps, { ...user, ...authorizations, sessionId }),
+    access_token: await signAccessToken(deps, { ...user, ...authorizations, session }),
     refresh_token: refreshToken,
     token_type: 'Bearer',
     expires_in: Math.floor(deps.tokenLifetimeMs / 1000),
@@ -203,14 +217,29 @@ export async function endSession(deps: AuthDeps, session: { id: string; userId: 
   );
 }
 
-/** Ends the caller's sessions except the current one, as part of a larger change. */
-export async function endOtherSessions(deps: AuthDeps, caller: Caller, revoking: Revoking): Promise<void> {
-  const open = await store.listOpenSessionIds(revoking.transaction, caller.id);
-  await endSessions(
-    deps,
-    open.filter((id) => id !== caller.sessionId),
-    revoking,
-  );
+/**
+ * Ends all of the caller's sessions and opens a new one, as part of a change after which old tokens are worth nothing.
+ *
+ * @param change what else the transaction does, before the sessions end
+ */
+export async function renewSession(
+  deps: AuthDeps,
+  caller: Caller,
+  client: Client,
+  change: (transaction: Transaction) => Promise<void>,
+): Promise<TokenPair> {
+  const { id: userId, username } = caller;
+  const authorizations = await findAuthorizations(deps, userId);
+  if (!authorizations.active) throw new InvalidCredentials();
+  const session = newSession(deps, userId, client);
+  const refreshToken = createRefreshToken();
+  await withRevocations(deps, userId, async (transaction, revoke) => {
+    await change(transaction);
+    const open = await store.listOpenSessionIds(transaction, userId);
+    await endSessions(deps, open, { transaction, revoke });
+    await insertSession(transaction, session, refreshToken);
+  });
+  return tokenPair(deps, { userId, username }, authorizations, { session, refreshToken });
 }
 
 async function endSessions(

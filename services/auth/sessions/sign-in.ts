@@ -1,13 +1,15 @@
 import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
-import type { Client } from '#kit/http/client-address';
+import { networkOf } from '#kit/http/network';
 import { emailKey } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
 import { findAuthorizations } from '../credentials/authorizations';
 import { applyRegistration } from '../credentials/replication';
 import * as credentials from '../credentials/store';
-import type { AuthDeps } from '../deps';
+import type { Attempt, AuthDeps } from '../deps';
+import { checkPassword } from '../throttle/password-check';
 import { tryVerifyToken } from '../tokens/service';
+import type { Requester } from './cookies';
 import {
   AccountDeactivated,
   InvalidCredentials,
@@ -17,17 +19,25 @@ import {
   type SignIn,
 } from './model';
 import { endSession, findSessionOf, openSession, type SessionUser } from './service';
+import { listAddresses } from './store';
 
 /** Password hashing, a transaction, and the users service's call back with the credentials. */
 const REGISTER_DEADLINE_MS = 5_000;
+const NOBODY = '00000000-0000-7000-8000-000000000000';
+
+/** A new session, and the value of the device cookie. */
+export interface Entered {
+  readonly signedIn: SignedIn;
+  readonly device: string;
+}
 
 /** Registers a user at the users service and signs them in. */
-export async function register(deps: AuthDeps, input: Registration, client: Client): Promise<SignedIn> {
+export async function register(deps: AuthDeps, input: Registration, from: Requester): Promise<Entered> {
   const { user: created } = await deps.users.createUser(input, { deadlineMs: REGISTER_DEADLINE_MS });
   if (created === undefined) throw new Error('users returned a successful registration without a user');
   const user = { userId: created.id, username: created.username };
   await applyRegistration(deps, user);
-  return startSession(deps, user, { client, verifiedHash: null });
+  return startSession(deps, user, { from, verifiedHash: null });
 }
 
 /**
@@ -36,34 +46,52 @@ export async function register(deps: AuthDeps, input: Registration, client: Clie
  * @throws InvalidCredentials for an unknown name and for a wrong password alike, after the same time
  * @throws AccountDeactivated
  * @throws TooManyAttempts
+ * @throws ServiceOverloaded
  */
-export async function signIn(deps: AuthDeps, input: SignIn, client: Client): Promise<SignedIn> {
-  const name = nameOf(input);
-  const stored = await credentials.findByName(deps.database, name);
-  const attempt = { account: stored?.userId ?? `${name.kind} ${name.key}`, address: client.address };
-  await deps.throttle.admit(attempt);
+export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Promise<Entered> {
+  const { kind, key } = nameOf(input);
+  const stored = await credentials.findByName(deps.database, { kind, key });
+  const userId = stored?.userId ?? null;
   const hash = stored?.passwordHash ?? null;
-  const { matches, isOutdated } = await deps.passwords.verify(input.password, hash);
-  if (!matches || stored?.username == null || hash === null) {
-    await deps.throttle.failed(attempt);
-    throw new InvalidCredentials();
-  }
-  await deps.throttle.succeeded(attempt);
+  const attempt: Attempt = {
+    name: [kind, key],
+    userId,
+    address: from.client.address,
+    device: from.device,
+    // Asked for nobody as well, so that the time taken does not tell whether there is an account.
+    isKnownNetwork: async (network) =>
+      (await listAddresses(deps.database, userId ?? NOBODY)).some((one) => networkOf(one) === network),
+  };
+  const { matches, isOutdated } = await checkPassword(deps, () => deps.throttle.admit(attempt), {
+    password: input.password,
+    hash,
+    signal: from.signal,
+  });
+  if (!matches || stored?.username == null || hash === null) throw new InvalidCredentials();
   const user = { userId: stored.userId, username: stored.username };
   const verifiedHash = isOutdated
     ? await upgradeHash(deps, user.userId, { from: hash, password: input.password })
     : hash;
-  return startSession(deps, user, { client, verifiedHash });
+  return startSession(deps, user, { from, verifiedHash });
 }
 
-/** Replaces an outdated hash. @returns the current hash */
+/**
+ * Replaces an outdated hash.
+ *
+ * @returns the current hash; another sign-in may have replaced it at the same time
+ * @throws InvalidCredentials if the password was changed in the meantime
+ */
 async function upgradeHash(
   deps: AuthDeps,
   userId: string,
   { from, password }: { from: string; password: string },
 ): Promise<string> {
-  const to = await deps.passwords.hash(password);
-  return (await credentials.replaceHash(deps.database, userId, { from, to })) ? to : from;
+  const to = await deps.passwords.rehash(password);
+  if (await credentials.replaceHash(deps.database, userId, { from, to })) return to;
+  const current = (await credentials.findByUserId(deps.database, userId))?.passwordHash ?? null;
+  const { matches } = await deps.passwords.verify(password, current);
+  if (!matches || current === null) throw new InvalidCredentials();
+  return current;
 }
 
 function nameOf({ username, email }: SignIn): credentials.Name {
@@ -77,12 +105,15 @@ function nameOf({ username, email }: SignIn): credentials.Name {
 async function startSession(
   deps: AuthDeps,
   user: SessionUser,
-  from: { client: Client; verifiedHash: string | null },
-): Promise<SignedIn> {
+  { from, verifiedHash }: { from: Requester; verifiedHash: string | null },
+): Promise<Entered> {
   const authorizations = await findAuthorizations(deps, user.userId);
   if (!authorizations.active) throw new AccountDeactivated();
-  const tokens = await openSession(deps, user, authorizations, from);
-  return { ...tokens, user: { id: user.userId, username: user.username } };
+  const tokens = await openSession(deps, user, authorizations, { client: from.client, verifiedHash });
+  return {
+    signedIn: { ...tokens, user: { id: user.userId, username: user.username } },
+    device: deps.devices.remember(from.device, user.userId),
+  };
 }
 
 /** Ends the sessions of the given tokens. Always succeeds: an invalid token has no session. */

@@ -94,6 +94,19 @@ export async function listOpenSessionIds(transaction: Transaction, userId: strin
   return rows.map((row) => row.id);
 }
 
+/** More than anybody's networks of a month. */
+const MAX_ADDRESSES = 200;
+
+/** The addresses from which a user has signed in, in sessions that have not expired or been deleted yet. */
+export async function listAddresses(database: Database, userId: string): Promise<string[]> {
+  const rows = await database
+    .selectDistinct({ address: sessions.address })
+    .from(sessions)
+    .where(eq(sessions.userId, userId))
+    .limit(MAX_ADDRESSES);
+  return rows.map(({ address }) => address);
+}
+
 /** A user's active sessions, newest first. */
 export async function listSessions(
   database: Database,

@@ -1,103 +1,117 @@
-import { createHash } from 'node:crypto';
-// Imported one by one: the package's entry point loads the limiters of every database, five megabytes of them.
-import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
-import RateLimiterRedis from 'rate-limiter-flexible/lib/RateLimiterRedis.js';
-import RateLimiterRes from 'rate-limiter-flexible/lib/RateLimiterRes.js';
+import { Counter } from 'prom-client';
+import type { Runtime } from '#kit/core/runtime';
 import { networkOf } from '#kit/http/network';
-import type { Redis } from '#kit/redis/client';
-import type { Attempt, ResetThrottle, Throttle } from '../deps';
-import { TooManyAttempts } from './model';
-import { blockSeconds } from './rules';
+import type { Admission, Attempt, Devices, ResetThrottle, Throttle } from '../deps';
+import type { Counted, Counters } from './counters';
+import { tooManyAttempts } from './model';
+import * as rules from './rules';
 
-/** Mastodon's limits: 25 sign-ins in five minutes per address and 25 in an hour per account. Successes are refunded. */
-const PER_ADDRESS_SECONDS = 300;
-const PER_ACCOUNT = { points: 25, duration: 3_600 };
-/** Consecutive failures are forgotten after a day without one. */
-const CONSECUTIVE_FAILURES = { points: 1_000_000, duration: 86_400 };
-const BLOCK = { points: 1, duration: 1 };
-/** Each request may send a mail: enough to find one, too few to flood a mailbox. */
-const RESETS_PER_ACCOUNT = { points: 3, duration: 900 };
-const RESETS_PER_ADDRESS = { points: 10, duration: 900 };
+const AT_DEVICE = rules.inARow('device');
+const AT_SESSION = rules.inARow('session');
+const AT_NETWORK = rules.inARow('account-and-network');
 
 /**
- * Counts in Redis, shared by all instances; each instance counts on its own while Redis is unavailable.
+ * Limits wrong passwords (`docs/decisions/0026-throttling-without-lockout.md`). Strangers are counted by the name they typed
+ * and their network, by their network, and by the name. A device on which the account has signed in before is counted
+ * apart, and a network from which it has is spared the limits that other people can use up.
  *
- * @param perAddress attempts from one address in five minutes
+ * A name is counted as it was typed, never by the account it leads to: a limit that the username and the email address
+ * shared would tell strangers whose address it is.
+ *
+ * @param failuresPerNetwork in five minutes
  */
-export function createThrottle(redis: Redis, perAddress: number): Throttle {
-  const limiter = (name: string, limits: Limits) => createLimiter(redis, `auth:sign-in:${name}`, limits);
-  const byAddress = limiter('address', { points: perAddress, duration: PER_ADDRESS_SECONDS });
-  const byAccount = limiter('account', PER_ACCOUNT);
-  const failures = limiter('in-a-row', CONSECUTIVE_FAILURES);
-  const block = limiter('rest', BLOCK);
-
-  return {
-    async admit(attempt) {
-      const { account, address } = keysOf(attempt);
-      const blocked = await block.get(account);
-      if (blocked !== null && blocked.consumedPoints > BLOCK.points) throw tooMany(blocked);
-      await orTooMany(byAddress.consume(address));
-      await orTooMany(byAccount.consume(account));
-    },
-    async succeeded(attempt) {
-      const { account, address } = keysOf(attempt);
-      await Promise.all([byAddress.reward(address), byAccount.reward(account), failures.delete(account)]);
-    },
-    async failed(attempt) {
-      const { account } = keysOf(attempt);
-      const { consumedPoints } = await failures.penalty(account);
-      const seconds = blockSeconds(consumedPoints);
-      if (seconds > 0) await block.block(account, seconds);
-    },
-    async unblock(account) {
-      await Promise.all([failures.delete(digest(account)), block.delete(digest(account))]);
-    },
-  };
-}
-
-/** Counts like `createThrottle`, without refunds: each request may send a mail. */
-export function createResetThrottle(redis: Redis): ResetThrottle {
-  const byAddress = createLimiter(redis, 'auth:reset:address', RESETS_PER_ADDRESS);
-  const byAccount = createLimiter(redis, 'auth:reset:account', RESETS_PER_ACCOUNT);
-  return {
-    async admit(attempt) {
-      const { account, address } = keysOf(attempt);
-      await orTooMany(byAddress.consume(address));
-      await orTooMany(byAccount.consume(account));
-    },
-  };
-}
-
-interface Limits {
-  readonly points: number;
-  readonly duration: number;
-}
-
-const createLimiter = (redis: Redis, keyPrefix: string, limits: Limits) =>
-  new RateLimiterRedis({
-    ...limits,
-    storeClient: redis,
-    useRedisPackage: true,
-    rejectIfRedisNotReady: true,
-    keyPrefix,
-    insuranceLimiter: new RateLimiterMemory({ ...limits, keyPrefix }),
+export function createThrottle(
+  runtime: Runtime,
+  counters: Counters,
+  { devices, failuresPerNetwork }: { devices: Devices; failuresPerNetwork: number },
+): Throttle {
+  const byNetwork = rules.perNetwork(failuresPerNetwork);
+  const refusals = new Counter({
+    name: 'auth_attempts_refused_total',
+    help: 'Attempts with a password that were refused before it was checked, by limit',
+    labelNames: ['limit'] as const,
+    registers: [runtime.metrics],
   });
 
-async function orTooMany(consuming: Promise<unknown>): Promise<void> {
-  try {
-    await consuming;
-  } catch (rejection) {
-    throw rejection instanceof RateLimiterRes ? tooMany(rejection) : rejection;
+  /** @throws TooManyAttempts when one of the limits does not admit the attempt */
+  function requireAdmitted(limits: readonly Counted[], waits: readonly number[]): void {
+    const longestMs = Math.max(0, ...waits);
+    if (longestMs === 0) return;
+    refusals.inc({ limit: limits[waits.indexOf(longestMs)]?.rule.name ?? '' });
+    throw tooManyAttempts(longestMs);
   }
+
+  const admission = (
+    queue: string,
+    options: { isRecognized: boolean; failures: readonly Counted[]; forgotten: readonly Counted[] },
+  ): Admission => ({
+    queue,
+    isRecognized: options.isRecognized,
+    failed: () => counters.count(options.failures),
+    succeeded: () => counters.forget(options.forgotten),
+  });
+
+  async function admitStranger(attempt: Attempt): Promise<Admission> {
+    const network = networkOf(attempt.address);
+    const own = { rule: AT_NETWORK, subject: [...attempt.name, network] };
+    const shared = [
+      { rule: byNetwork, subject: [network] },
+      { rule: rules.PER_ACCOUNT, subject: attempt.name },
+    ];
+    const [ownWait = 0, ...sharedWaits] = await counters.waits([own, ...shared]);
+    requireAdmitted([own], [ownWait]);
+    const isHome = sharedWaits.some((wait) => wait > 0) && (await attempt.isKnownNetwork(network));
+    if (!isHome) requireAdmitted(shared, sharedWaits);
+    return admission(network, { isRecognized: false, failures: [own, ...shared], forgotten: [own] });
+  }
+
+  return {
+    async admit(attempt) {
+      const device = attempt.userId === null ? undefined : devices.recognize(attempt.device, attempt.userId);
+      if (device === undefined) return admitStranger(attempt);
+      const own = { rule: AT_DEVICE, subject: [device] };
+      const [wait = 0] = await counters.waits([own]);
+      // It may be in the wrong hands. Its owner is then admitted as a stranger is.
+      if (wait > 0) return admitStranger(attempt);
+      const key = `device ${device}`;
+      return admission(key, { isRecognized: true, failures: [own], forgotten: [own] });
+    },
+    async admitSession(sessionId) {
+      const own = { rule: AT_SESSION, subject: [sessionId] };
+      requireAdmitted([own], await counters.waits([own]));
+      const key = `session ${sessionId}`;
+      return admission(key, { isRecognized: true, failures: [own], forgotten: [own] });
+    },
+    forgive: (names, address) =>
+      counters.forget(
+        names.flatMap((name) => [
+          { rule: AT_NETWORK, subject: [...name, networkOf(address)] },
+          { rule: rules.PER_ACCOUNT, subject: name },
+        ]),
+      ),
+  };
 }
 
-const tooMany = ({ msBeforeNext }: RateLimiterRes) =>
-  new TooManyAttempts({ headers: { 'retry-after': String(Math.ceil(msBeforeNext / 1000) || 1) } });
-
-/** Hashed, so that Redis contains neither names nor addresses. */
-const keysOf = ({ account, address }: Attempt) => ({
-  account: digest(account),
-  address: digest(networkOf(address)),
-});
-
-const digest = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 22);
+/** Limits requests for reset links by who makes them, and mails by who causes them. */
+export function createResetThrottle(counters: Counters, devices: Devices): ResetThrottle {
+  return {
+    async admitRequest(address) {
+      const limit = { rule: rules.RESETS_PER_NETWORK, subject: [networkOf(address)] };
+      if (await counters.take(limit)) return;
+      const [wait = 0] = await counters.waits([limit]);
+      throw tooManyAttempts(wait);
+    },
+    async admitMail({ userId, email, address, device }) {
+      const recognized = devices.recognize(device, userId);
+      if (
+        recognized !== undefined &&
+        (await counters.take({ rule: rules.MAILS_PER_DEVICE, subject: [recognized] }))
+      )
+        return true;
+      // The requester first: what is refused to one must not use up what all share.
+      const subject = [email, networkOf(address)];
+      if (!(await counters.take({ rule: rules.MAILS_PER_REQUESTER, subject }))) return false;
+      return counters.take({ rule: rules.MAILS_PER_ACCOUNT, subject: [email] });
+    },
+  };
+}

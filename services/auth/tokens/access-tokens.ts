@@ -7,10 +7,12 @@ import type { AuthDeps } from '../deps';
 /** Signs an access token (RFC 9068) for a user's session. */
 export function signAccessToken(
   deps: Pick<AuthDeps, 'keys' | 'denylist' | 'settings' | 'tokenLifetimeMs' | 'now'>,
-  subject: { userId: string; username: string; sessionId: string } & Pick<
-    Authorizations,
-    'roles' | 'permissions'
-  >,
+  subject: {
+    userId: string;
+    username: string;
+    /** Every session begins with a sign-in. */
+    session: { id: string; createdAt: Date };
+  } & Pick<Authorizations, 'roles' | 'permissions'>,
 ): Promise<string> {
   const { settings } = deps;
   const { key, kid } = deps.keys.signingKey();
@@ -19,7 +21,8 @@ export function signAccessToken(
   return new SignJWT({
     // Required by RFC 9068; all users share one client.
     client_id: settings.audience,
-    sid: subject.sessionId,
+    sid: subject.session.id,
+    auth_time: Math.floor(subject.session.createdAt.getTime() / 1000),
     username: subject.username,
     roles: subject.roles,
     permissions: subject.permissions,

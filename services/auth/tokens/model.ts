@@ -36,6 +36,8 @@ export const Introspection = Type.Object({
   iss: Type.Optional(Type.String()),
   aud: Type.Optional(Type.String()),
   iat: Type.Optional(Type.Integer()),
+  /** RFC 9470, section 6.2. */
+  auth_time: Type.Optional(Type.Integer()),
   exp: Type.Optional(Type.Integer()),
 });
 export type Introspection = Static<typeof Introspection>;

@@ -43,6 +43,7 @@ export async function introspect(deps: AuthDeps, token: string): Promise<Introsp
       iss: issuer,
       aud: audience,
       iat: caller.issuedAt,
+      ...(caller.signedInAt > 0 && { auth_time: caller.signedInAt }),
       exp: caller.expiresAt,
     };
   const session = await findRefreshableSession(deps, token);

@@ -1,3 +1,4 @@
+import type { NewPassword } from '#kit/auth/password-strength';
 import type { UsersDeps } from '../deps';
 import type { UserRow } from './store';
 
@@ -7,11 +8,12 @@ export interface PreparedPassword {
   readonly sealed: string;
 }
 
+/** @throws ValidationFailed for one of the worst passwords */
 export async function preparePassword(
   deps: Pick<UsersDeps, 'passwords' | 'sealer'>,
-  password: string,
+  chosen: NewPassword,
 ): Promise<PreparedPassword> {
-  const hash = await deps.passwords.hash(password);
+  const hash = await deps.passwords.hashNew(chosen);
   return { hash, sealed: await deps.sealer.seal(hash) };
 }
 

@@ -29,6 +29,7 @@ import * as store from './store';
  *
  * @param options.isVerified whether the address needs no verification
  * @param options.actor the id of the operator; by default the user registers themselves
+ * @param options.isOfficial whether the account may speak for the operators: reserved names are theirs
  * @param options.record further writes of the same transaction
  * @throws UsernameReserved, UsernameTaken, EmailTaken
  */
@@ -40,14 +41,19 @@ export async function createUser(
     active?: boolean;
     isVerified?: boolean;
     actor?: string;
+    isOfficial?: boolean;
     record?: (transaction: Transaction, user: store.UserRow) => Promise<void>;
   },
 ): Promise<store.UserRow> {
   const username = usernameKey(input.username);
-  if (isReservedUsername(username)) throw new UsernameReserved();
+  if (options.isOfficial !== true && isReservedUsername(username)) throw new UsernameReserved();
   const id = uuidv7();
   const actor = options.actor ?? id;
-  const password = await preparePassword(deps, input.password);
+  const password = await preparePassword(deps, {
+    password: input.password,
+    field: 'password',
+    names: [input.username, input.email],
+  });
   const user = await inTransaction(deps.database, async (transaction) => {
     await rejectDuplicates(
       store.insertUser(transaction, {

@@ -60,6 +60,10 @@ export const SignIn = Type.Object({
 });
 export type SignIn = Static<typeof SignIn>;
 
+export const AccountDeletion = Type.Optional(
+  Type.Object({ current_password: Type.Optional(typedPassword()) }),
+);
+
 export const TokenPair = Type.Object({
   access_token: Type.String(),
   refresh_token: Type.String(),

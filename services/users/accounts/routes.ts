@@ -3,6 +3,8 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
 import { conditional } from '#kit/http/conditional';
+import { browsers } from '#kit/http/cookies/browser';
+import { DEVICE_COOKIE, deviceCookie } from '#kit/http/cookies/device';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { created, noContent } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
@@ -13,6 +15,7 @@ import * as service from './service';
 export const accountRoutes = (deps: UsersDeps) =>
   new Elysia({ name: 'accounts' })
     .use(access(deps.tokens))
+    .use(browsers(deps.trustedOrigins))
     .use(conditional)
     .use(gatewayOptions)
 
@@ -30,13 +33,27 @@ export const accountRoutes = (deps: UsersDeps) =>
         ...describe('Register an account', 'Registration'),
       },
     )
-    .post('/login', ({ body, request, server }) => service.signIn(deps, body, readClient(request, server)), {
-      public: true,
-      gateway: { rateLimit: 'sign-in' },
-      body: model.SignIn,
-      response: { 200: model.TokenPair },
-      ...describe('Sign in', 'Sessions'),
-    })
+    .post(
+      '/login',
+      async ({ body, browser, request, server, set }) => {
+        const { tokens, device } = await service.signIn(deps, body, {
+          client: readClient(request, server),
+          device: browser.readCookie(DEVICE_COOKIE),
+          signal: request.signal,
+        });
+        set.headers['cache-control'] = 'no-store';
+        set.headers['set-cookie'] = deviceCookie(browser, device, '/login');
+        return tokens;
+      },
+      {
+        public: true,
+        browser: true,
+        gateway: { rateLimit: 'sign-in' },
+        body: model.SignIn,
+        response: { 200: model.TokenPair },
+        ...describe('Sign in', 'Sessions'),
+      },
+    )
 
     .get('/users/me', ({ caller }) => service.readOwnProfile(deps, caller), {
       user: true,
@@ -55,10 +72,23 @@ export const accountRoutes = (deps: UsersDeps) =>
       response: model.OwnProfile,
       ...describe('Update my profile (omitted fields are unchanged)', 'Profiles'),
     })
-    .delete('/users/me', ({ caller, set }) => noContent(set, service.deleteOwnAccount(deps, caller)), {
-      user: true,
-      ...describe('Delete my account and all its data', 'Profiles'),
-    })
+    .delete(
+      '/users/me',
+      ({ caller, body, request, set }) => {
+        const confirmation = {
+          password: body?.current_password,
+          authorization: request.headers.get('authorization'),
+          signal: request.signal,
+        };
+        return noContent(set, service.deleteOwnAccount(deps, caller, confirmation));
+      },
+      {
+        user: true,
+        recentSignIn: 'or-password',
+        body: model.AccountDeletion,
+        ...describe('Delete my account and all its data', 'Profiles'),
+      },
+    )
     .get('/users/me/export', ({ caller }) => service.exportAccount(deps, caller), {
       user: true,
       response: model.Export,

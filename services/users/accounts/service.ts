@@ -2,6 +2,7 @@ import type { TokenPair } from '#contracts/gen/auth/v1/auth';
 import type { Caller } from '#kit/auth/caller';
 import { ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
+import { DEVICE_COOKIE } from '#kit/http/cookies/device';
 import { inTransaction } from '#kit/mysql/database';
 import { usernameKey } from '#kit/text/identity';
 import type { UsersDeps } from '../deps';
@@ -30,17 +31,31 @@ export async function register(deps: UsersDeps, input: NewUser): Promise<OwnProf
   return ownProfileView(await createUser(deps, input, { roles: ['user'] }));
 }
 
-export async function signIn(deps: UsersDeps, input: SignIn, client: Client): Promise<TokenPair> {
+/** Passwords are checked in turn: with many others waiting it takes seconds. */
+const SIGN_IN_DEADLINE_MS = 25_000;
+
+/** @param from.device the value of the device cookie. @returns the tokens, and the new value of that cookie */
+export async function signIn(
+  deps: UsersDeps,
+  input: SignIn,
+  from: { client: Client; device: string | undefined; signal: AbortSignal },
+): Promise<{ tokens: TokenPair; device: string }> {
   const { username, email, password } = input;
   if ((username === undefined) === (email === undefined))
     throw new ValidationFailed({
       errors: [{ field: 'username', message: 'Exactly one of username and email' }],
     });
   const signIn = { username, email, password };
-  const { signed_in } = await deps.auth.login(signIn, { onBehalfOf: { origin: client } });
+  const { client, device: known, signal } = from;
+  const origin = { ...client, ...(known !== undefined && { cookie: `${DEVICE_COOKIE}=${known}` }) };
+  const { signed_in, device } = await deps.auth.login(signIn, {
+    onBehalfOf: { origin },
+    deadlineMs: SIGN_IN_DEADLINE_MS,
+    signal,
+  });
   if (signed_in === undefined) throw new Error('auth returned a successful login without tokens');
   const { user: _, ...tokens } = signed_in;
-  return tokens;
+  return { tokens, device };
 }
 
 export async function readProfile(deps: UsersDeps, username: string): Promise<Profile> {
@@ -83,8 +98,28 @@ export async function updateOwnProfile(
   return readOwnProfile(deps, caller);
 }
 
-/** Deletes the caller's account and its data in every service. @throws LastAdministrator */
-export async function deleteOwnAccount(deps: UsersDeps, caller: Caller): Promise<void> {
+/**
+ * Deletes the caller's account and its data in every service.
+ *
+ * @param confirmation the current password, where it is given instead of a recent sign-in, and the caller's authorization
+ * @throws Problem `auth.wrong-password` of auth
+ * @throws LastAdministrator
+ */
+export async function deleteOwnAccount(
+  deps: UsersDeps,
+  caller: Caller,
+  confirmation: { password: string | undefined; authorization: string | null; signal: AbortSignal },
+): Promise<void> {
+  const { password, authorization, signal } = confirmation;
+  if (password !== undefined)
+    await deps.auth.confirmPassword(
+      { password },
+      {
+        onBehalfOf: { ...(authorization !== null && { authorization }) },
+        deadlineMs: SIGN_IN_DEADLINE_MS,
+        signal,
+      },
+    );
   const guard = await administratorGuard(deps.database);
   await inTransaction(deps.database, async (transaction) => {
     const user = await lockUser(transaction, caller.id);

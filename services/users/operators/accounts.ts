@@ -42,7 +42,11 @@ export async function readAccount(deps: UsersDeps, id: string): Promise<Account>
   return accountView(user, await findAuthorizations(deps.database, id));
 }
 
-/** Creates an account on behalf of an operator, even while registration is closed. @throws ExceedsOwnPermissions */
+/**
+ * Creates an account on behalf of an administrator, even while registration is closed, also one with a reserved name.
+ *
+ * @throws ExceedsOwnPermissions
+ */
 export async function createAccount(deps: UsersDeps, caller: Caller, input: NewAccount): Promise<Account> {
   const { active = true, superuser = false, ...newUser } = input;
   const roles = superuser ? [ADMINISTRATOR, 'user'] : ['user'];
@@ -51,6 +55,7 @@ export async function createAccount(deps: UsersDeps, caller: Caller, input: NewA
     roles,
     active,
     actor: caller.id,
+    isOfficial: true,
     record: (transaction, { id, username, email }) =>
       recordAction(transaction, {
         actor: caller,
@@ -78,7 +83,7 @@ export async function updateAccount(
   await requireAuthorityOver(deps.database, caller, id);
   if (change.superuser === true) await requireAuthorityToAssign(deps.database, caller, [ADMINISTRATOR]);
   const guard = await administratorGuard(deps.database);
-  const password = change.password === undefined ? undefined : await preparePassword(deps, change.password);
+  const password = await prepareFor(deps, id, change);
   const { user, account } = await inTransaction(deps.database, async (transaction) => {
     const before = await lockUser(transaction, id);
     if (change.active === false || change.superuser === false) await guard(transaction, id);
@@ -98,6 +103,17 @@ export async function updateAccount(
   deps.outbox.wake();
   if (password !== undefined) await sendCredentials(deps, user, password);
   return account;
+}
+
+/** @throws UserNotFound, ValidationFailed */
+async function prepareFor(
+  deps: UsersDeps,
+  id: string,
+  { password, email }: AccountChange,
+): Promise<PreparedPassword | undefined> {
+  if (password === undefined) return undefined;
+  const user = await requireUser(deps, id);
+  return preparePassword(deps, { password, field: 'password', names: [user.username, user.email, email] });
 }
 
 async function changeSignIn(

@@ -56,7 +56,11 @@ export interface RegisterRequest {
 }
 
 export interface RegisterResponse {
-  signed_in: SignedIn | undefined;
+  signed_in:
+    | SignedIn
+    | undefined;
+  /** The value of the device cookie. */
+  device: string;
 }
 
 export interface LoginRequest {
@@ -67,7 +71,18 @@ export interface LoginRequest {
 }
 
 export interface LoginResponse {
-  signed_in: SignedIn | undefined;
+  signed_in:
+    | SignedIn
+    | undefined;
+  /** The value of the device cookie. */
+  device: string;
+}
+
+export interface ConfirmPasswordRequest {
+  password: string;
+}
+
+export interface ConfirmPasswordResponse {
 }
 
 export interface RefreshRequest {
@@ -619,13 +634,16 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
 };
 
 function createBaseRegisterResponse(): RegisterResponse {
-  return { signed_in: undefined };
+  return { signed_in: undefined, device: "" };
 }
 
 export const RegisterResponse: MessageFns<RegisterResponse> = {
   encode(message: RegisterResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signed_in !== undefined) {
       SignedIn.encode(message.signed_in, writer.uint32(10).fork()).join();
+    }
+    if (message.device !== "") {
+      writer.uint32(18).string(message.device);
     }
     return writer;
   },
@@ -649,6 +667,14 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
             }
 
             message.signed_in = SignedIn.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.device = reader.string();
             continue;
           }
         }
@@ -733,13 +759,16 @@ export const LoginRequest: MessageFns<LoginRequest> = {
 };
 
 function createBaseLoginResponse(): LoginResponse {
-  return { signed_in: undefined };
+  return { signed_in: undefined, device: "" };
 }
 
 export const LoginResponse: MessageFns<LoginResponse> = {
   encode(message: LoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signed_in !== undefined) {
       SignedIn.encode(message.signed_in, writer.uint32(10).fork()).join();
+    }
+    if (message.device !== "") {
+      writer.uint32(18).string(message.device);
     }
     return writer;
   },
@@ -765,6 +794,95 @@ export const LoginResponse: MessageFns<LoginResponse> = {
             message.signed_in = SignedIn.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConfirmPasswordRequest(): ConfirmPasswordRequest {
+  return { password: "" };
+}
+
+export const ConfirmPasswordRequest: MessageFns<ConfirmPasswordRequest> = {
+  encode(message: ConfirmPasswordRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.password !== "") {
+      writer.uint32(10).string(message.password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmPasswordRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmPasswordRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConfirmPasswordResponse(): ConfirmPasswordResponse {
+  return {};
+}
+
+export const ConfirmPasswordResponse: MessageFns<ConfirmPasswordResponse> = {
+  encode(_: ConfirmPasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmPasswordResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmPasswordResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1538,6 +1656,18 @@ export const AuthServiceDefinition = {
           ],
         },
       },
+    },
+    /**
+     * Checks the password of the caller's user, who repeats it to confirm an action. PERMISSION_DENIED `auth.wrong-password`
+     * for a wrong one.
+     */
+    confirmPassword: {
+      name: "ConfirmPassword",
+      requestType: ConfirmPasswordRequest as typeof ConfirmPasswordRequest,
+      requestStream: false,
+      responseType: ConfirmPasswordResponse as typeof ConfirmPasswordResponse,
+      responseStream: false,
+      options: {},
     },
     /** Exchanges a refresh token, which is valid once, for a new pair. Without one in the request, that of the cookie is used. */
     refresh: {

@@ -1,0 +1,29 @@
+import type { PasswordCheck } from '#kit/auth/passwords';
+import { ServiceOverloaded } from '#kit/core/concurrency-limit';
+import type { Admission, AuthDeps } from '../deps';
+
+/**
+ * Checks a password that somebody typed, within the limits of wrong ones. The limits are asked twice: early, so that a
+ * refused attempt takes no place in the queue, and again when it is its turn, so that many attempts at once are not more
+ * guesses than one after another. Only a wrong password counts: one that is still being checked does not.
+ *
+ * @param admit asks the limits: `deps.throttle.admit` or `admitSession`
+ * @param hash null where there is no account: that takes the same time
+ * @param signal an attempt that nobody waits for any more is not begun, and not counted
+ * @throws TooManyAttempts
+ * @throws ServiceOverloaded when too many others wait
+ */
+export async function checkPassword(
+  deps: Pick<AuthDeps, 'passwords' | 'passwordTurns'>,
+  admit: () => Promise<Admission>,
+  { password, hash, signal }: { password: string; hash: string | null; signal?: AbortSignal | undefined },
+): Promise<PasswordCheck> {
+  const { queue, isRecognized } = await admit();
+  return deps.passwordTurns({ key: queue, preferred: isRecognized, signal }, async () => {
+    const admission = await admit();
+    const check = await deps.passwords.verify(password, hash);
+    if (signal?.aborted) throw new ServiceOverloaded();
+    await (check.matches ? admission.succeeded() : admission.failed());
+    return check;
+  });
+}
