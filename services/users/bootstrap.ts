@@ -42,7 +42,11 @@ export async function ensureAdministrator(
   const password = first.password ?? randomBytes(12).toString('base64url');
   const administrator = registrable({ ...first, password });
   try {
-    await createUser(deps, administrator, { roles: ['user', ADMINISTRATOR], isVerified: true });
+    await createUser(deps, administrator, {
+      roles: ['user', ADMINISTRATOR],
+      isVerified: true,
+      isOfficial: true,
+    });
   } catch (failure) {
     // Another instance that started at the same time has created it.
     if (failure instanceof UsernameTaken || failure instanceof EmailTaken) return;

@@ -82,10 +82,10 @@ describe('an email address', () => {
     expect(found.body.items).toMatchObject([{ user_id: id }]);
   });
 
-  test('of the first administrator may be internationalized', async () => {
-    const first = { username: 'first_admin', email: 'Chefin@Bücher.example', password: 'a long password' };
+  test('of the first administrator may be internationalized, and the username reserved', async () => {
+    const first = { username: 'admin', email: 'Chefin@Bücher.example', password: 'a long password' };
     await ensureAdministrator(deps, first);
-    const [row] = await database.select().from(users).where(eq(users.username, 'first_admin'));
+    const [row] = await database.select().from(users).where(eq(users.username, 'admin'));
     expect(row?.emailKey).toBe('chefin@xn--bcher-kva.example');
   });
 });
