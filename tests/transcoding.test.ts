@@ -80,7 +80,10 @@ const comparable = ({ status, headers, body }: Reply) => ({
 });
 
 const withoutNames = (text: string) =>
-  text.replace(/person_\w+/, '<username>').replace(/refresh_token=[\w-]+/, 'refresh_token=<token>');
+  text
+    .replace(/person_\w+/, '<username>')
+    .replace(/refresh_token=[\w-]+/, 'refresh_token=<token>')
+    .replace(/device=[\w.-]+/, 'device=<device>');
 
 const problemIn = ({ title, code, detail, errors, instance, type }: Record<string, unknown>) => ({
   title,
@@ -252,15 +255,29 @@ describe('sessions', () => {
       expect((await post('/auth/login', { username, password: PASSWORD })).status).toBe(200);
       expect(Object.keys(jar.fieldFor('/elsewhere'))).toEqual([]);
       for (let count = 0; count < 2; count++) expect((await post('/auth/refresh')).status).toBe(200);
-      expect(jar.size).toBe(1);
+      // The session, and the device, which is recognized after the session as well.
+      expect(jar.size).toBe(2);
       const stale = jar.fieldFor(`${prefix}/auth/refresh`);
       expect((await post('/auth/logout')).status).toBe(204);
-      expect(jar.size).toBe(0);
+      expect(jar.size).toBe(1);
       // A rejected cookie is deleted by the problem that rejects it.
-      jar.receive('/', new Headers({ 'set-cookie': `${stale.cookie}; Path=${prefix}/auth` }));
+      const rejected = /refresh_token=[\w-]+/.exec(stale.cookie ?? '')?.[0];
+      jar.receive('/', new Headers({ 'set-cookie': `${rejected}; Path=${prefix}/auth` }));
       expect((await post('/auth/refresh')).status).toBe(401);
-      expect(jar.size).toBe(0);
+      expect(jar.size).toBe(1);
     });
+
+  test('are not for pages of other origins', async () => {
+    for (const path of ['/auth/refresh', '/auth/logout', '/auth/login'])
+      for (const headers of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+        const body = path === '/auth/login' ? { username: 'nobody', password: 'nothing-of-use' } : undefined;
+        const { status, body: refused } = await expectSame(inAuth, 'POST', path, async (base) => ({
+          body,
+          headers: { ...headers, ...cookieOf((await register(base)).refreshToken) },
+        }));
+        expect([status, refused.code]).toEqual([403, 'request.foreign-origin']);
+      }
+  });
 
   test('below a version and a prefix, the location of the person is the one the client can follow', async () => {
     for (const [prefix, location] of [

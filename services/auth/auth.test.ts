@@ -325,6 +325,19 @@ describe('a password change', () => {
     },
   );
 
+  test('gives a page with the refresh token in the cookie the new one there, and the old one is refused', async () => {
+    const { id, authorization, refreshToken } = await join();
+    const changed = await callAuth('PATCH', `/auth/users/${id}`, {
+      authorization,
+      body: { current_password: PASSWORD, new_password: 'another long password' },
+      headers: { cookie: `refresh_token=${refreshToken}` },
+    });
+    expect([changed.status, changed.body]).toEqual([204, {}]);
+    const cookie = changed.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    expect((await callAuth('POST', '/auth/refresh', { headers: { cookie } })).status).toBe(200);
+    expect((await refresh(refreshToken)).status).toBe(401);
+  });
+
   test('is rejected for another user', async () => {
     const [one, other] = [await join(), await join()];
     const answer = await callAuth('PATCH', `/auth/users/${other.id}`, {

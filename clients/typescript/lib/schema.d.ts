@@ -638,8 +638,10 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change my password and end all other sessions
-         * @description Access: access token.
+         * Change my password, end all sessions, and continue in a new one
+         * @description All sessions end. The new one has the tokens in the response.
+         *
+         *     Access: access token.
          */
         patch: operations["auth.patchAuthUsersById"];
         trace?: never;
@@ -659,7 +661,9 @@ export interface paths {
         head?: never;
         /**
          * Change my password (alias of /auth/users/{id})
-         * @description Access: access token.
+         * @description All sessions end. The new one has the tokens in the response.
+         *
+         *     Access: access token.
          */
         patch: operations["auth.patchAuthUsuariosById"];
         trace?: never;
@@ -2556,7 +2560,7 @@ export interface paths {
         post?: never;
         /**
          * Delete my account and all its data
-         * @description Access: access token.
+         * @description Access: access token. Requires a sign-in of the last 5 minutes, or the current password in the body.
          */
         delete: operations["users.deleteUsersMe"];
         options?: never;
@@ -3395,6 +3399,7 @@ export interface components {
             iss?: string;
             aud?: string;
             iat?: number;
+            auth_time?: number;
             exp?: number;
         };
         "auth.KeySet": {
@@ -4615,6 +4620,10 @@ export interface components {
             password?: string;
             active?: boolean;
             superuser?: boolean;
+        };
+        "users.AccountDeletion": {
+            /** @example correct horse battery staple */
+            current_password?: string;
         };
         "users.AccountPage": {
             items: components["schemas"]["users.Account"][];
@@ -5918,7 +5927,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.TokenPair"];
+                };
+            };
+            /** @description The new refresh token is in the cookie, as that of the request was */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5944,7 +5962,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.TokenPair"];
+                };
+            };
+            /** @description The new refresh token is in the cookie, as that of the request was */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -9431,7 +9458,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["users.AccountDeletion"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {

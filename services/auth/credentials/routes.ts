@@ -2,15 +2,19 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
-import { browsers } from '#kit/http/cookies/browser';
+import { type Browser, browsers } from '#kit/http/cookies/browser';
 import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
-import { requesterOf, withCookies } from '../sessions/cookies';
+import { type CookieSet, readRefreshCookie, requesterOf, withCookies } from '../sessions/cookies';
 import { TokenPair } from '../sessions/model';
 import { PasswordChange } from './model';
 import { changePassword } from './password-change';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
+
+const InCookie = Type.Void({
+  description: 'The new refresh token is in the cookie, as that of the request was',
+});
 
 export const credentialsRoutes = (deps: AuthDeps) => {
   /** `/auth/usuarios` is an alias. */
@@ -20,8 +24,10 @@ export const credentialsRoutes = (deps: AuthDeps) => {
       browser: true,
       ...byId,
       body: PasswordChange,
-      response: TokenPair,
-      ...describe(summary, 'Passwords'),
+      response: { 200: TokenPair, 204: InCookie },
+      ...describe(summary, 'Passwords', {
+        description: 'All sessions end. The new one has the tokens in the response',
+      }),
     }) as const;
   return new Elysia({ name: 'credentials' })
     .use(access(deps.tokens))
@@ -31,7 +37,7 @@ export const credentialsRoutes = (deps: AuthDeps) => {
       '/auth/users/:id',
       async ({ caller, params, body, browser, request, server, set }) => {
         const from = requesterOf(browser, readClient(request, server), request.signal);
-        return withCookies(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
+        return renewed(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
       },
       options('Change my password, end all sessions, and continue in a new one'),
     )
@@ -39,8 +45,16 @@ export const credentialsRoutes = (deps: AuthDeps) => {
       '/auth/usuarios/:id',
       async ({ caller, params, body, browser, request, server, set }) => {
         const from = requesterOf(browser, readClient(request, server), request.signal);
-        return withCookies(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
+        return renewed(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
       },
       options('Change my password (alias of /auth/users/{id})'),
     );
 };
+
+/** A page that keeps the refresh token in the cookie is not handed it; it refreshes. */
+function renewed(set: CookieSet, browser: Browser, tokens: TokenPair): TokenPair | undefined {
+  withCookies(set, browser, tokens);
+  if (readRefreshCookie(browser) === undefined) return tokens;
+  set.status = 204;
+  return undefined;
+}

@@ -62,7 +62,8 @@ export const cookiesOf = (browser: Browser, issued: { refreshToken?: string; dev
 ];
 
 /** The part of Elysia's `set` that cookies need. */
-interface CookieSet {
+export interface CookieSet {
+  status?: number | string;
   headers: { 'cache-control'?: string | number; 'set-cookie'?: string | string[] };
 }
 
