@@ -104,6 +104,12 @@ describe('compose', () => {
   });
 });
 
+test('two hundred people may sign in at once from one address: the burst is half of a minute', async () => {
+  const example = await Bun.file(join(import.meta.dir, '../deploy/production.env.example')).text();
+  const [, perMinute] = /^RATE_LIMIT_SIGN_IN_PER_MINUTE=(\d+)$/m.exec(example) ?? [];
+  expect(Number(perMinute) / 2).toBeGreaterThanOrEqual(200);
+});
+
 test('MariaDB creates a user for each database, whatever the password', () => {
   const password = `it's a "\\" $(touch /x) \`password\``;
   const { stdout, exitCode } = Bun.spawnSync(

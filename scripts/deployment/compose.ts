@@ -17,9 +17,9 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   REGISTRY_REDIS_URL: 'redis://redis:6379',
   // Requests per minute of one user or address: in total, and for routes that cost a password hash or a mail.
   RATE_LIMIT_PER_MINUTE: '1200',
-  RATE_LIMIT_SIGN_IN_PER_MINUTE: '20',
+  RATE_LIMIT_SIGN_IN_PER_MINUTE: '600',
   RATE_LIMIT_REGISTRATION_PER_MINUTE: '10',
-  RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: '5',
+  RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: '20',
   DB_HOST: 'mariadb',
   DB_PORT: '3306',
   REDIS_URL: 'redis://redis:6379',
