@@ -33,7 +33,16 @@ test('a full queue, of one key or of all, rejects at once; preferred tasks have 
   await expect(run('f1', { preferred: true })).rejects.toBeInstanceOf(ServiceOverloaded);
   release();
   await Promise.all([first, ...tasks]);
-  expect(ran).toEqual(['a1', 'b1', 'c1', 'e1', 'a2', 'a3', 'a4']);
+  expect(ran).toEqual(['e1', 'a1', 'b1', 'c1', 'a2', 'a3', 'a4']);
+});
+
+test('preferred tasks get every second permit, whatever number of others waits', async () => {
+  const { run, ran, first, release } = held();
+  const others = ['a1', 'b1', 'c1', 'd1'].map((name) => run(name));
+  const preferred = ['e1', 'e2'].map((name) => run(name, { preferred: true }));
+  release();
+  await Promise.all([first, ...others, ...preferred]);
+  expect(ran).toEqual(['e1', 'a1', 'e2', 'b1', 'c1', 'd1']);
 });
 
 test('a task whose signal aborts while it waits is never run, and leaves its place to another', async () => {

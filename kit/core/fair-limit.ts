@@ -6,7 +6,7 @@ export interface Turn {
   readonly key: string;
   /** A task that is still waiting when it aborts is never run. */
   readonly signal?: AbortSignal | undefined;
-  /** May use the reserved places of the queue. */
+  /** May use the reserved places of the queue, and gets every second permit. */
   readonly preferred?: boolean;
 }
 
@@ -27,9 +27,13 @@ interface Waiting {
   readonly start: () => void;
 }
 
+/** Waiting tasks by key, in the order of their turns. */
+type Queues = Map<string, Set<Waiting>>;
+
 /**
  * Runs at most `concurrent` tasks at a time. Waiting tasks are queued by key, and a free permit goes to the keys in turn
- * (round robin), so that nobody who fills their own queue delays anybody else by more than one task.
+ * (round robin), so that nobody who fills their own queue delays anybody else by more than one task. Preferred and other
+ * tasks take turns as well, so that however many keys there are of one kind, they do not delay the other.
  *
  * @returns a function that runs a task once it has a permit, and settles as the task does. It throws ServiceOverloaded
  *   at once when the queue is full, and when the signal aborts before the task has started
@@ -37,9 +41,11 @@ interface Waiting {
 export function limitFairly(limits: FairLimits) {
   let free = limits.concurrent;
   let waiting = 0;
-  const queues = new Map<string, Set<Waiting>>();
+  const preferredQueues: Queues = new Map();
+  const otherQueues: Queues = new Map();
+  let isPreferredTurn = true;
 
-  function leave(key: string, place: Waiting): boolean {
+  function leave(queues: Queues, key: string, place: Waiting): boolean {
     const queue = queues.get(key);
     if (queue?.delete(place) !== true) return false;
     if (queue.size === 0) queues.delete(key);
@@ -47,15 +53,19 @@ export function limitFairly(limits: FairLimits) {
     return true;
   }
 
-  function hasPlace({ key, preferred = false }: Turn): boolean {
-    const places = limits.waiting + (preferred ? limits.reserved : 0);
-    return waiting < places && (queues.get(key)?.size ?? 0) < limits.perKey;
+  const queuesOf = ({ preferred = false }: Turn) => (preferred ? preferredQueues : otherQueues);
+
+  function hasPlace(turn: Turn): boolean {
+    const places = limits.waiting + (turn.preferred ? limits.reserved : 0);
+    return waiting < places && (queuesOf(turn).get(turn.key)?.size ?? 0) < limits.perKey;
   }
 
-  function wait({ key, signal }: Turn): Promise<void> {
+  function wait(turn: Turn): Promise<void> {
+    const { key, signal } = turn;
+    const queues = queuesOf(turn);
     return new Promise((resolve, reject) => {
       const abort = () => {
-        if (leave(key, place)) reject(overloaded());
+        if (leave(queues, key, place)) reject(overloaded());
       };
       const place = {
         start() {
@@ -69,17 +79,23 @@ export function limitFairly(limits: FairLimits) {
     });
   }
 
-  /** The permit passes to the next key in turn, or becomes free. */
-  function passOn(): void {
+  function startNext(queues: Queues): boolean {
     for (const [key, queue] of queues)
       for (const place of queue) {
-        leave(key, place);
+        leave(queues, key, place);
         // To the end of the turns, where it has more to do.
         if (queues.delete(key)) queues.set(key, queue);
         place.start();
-        return;
+        return true;
       }
-    free++;
+    return false;
+  }
+
+  /** The permit passes to the next in turn, or becomes free. */
+  function passOn(): void {
+    const [first, second] = isPreferredTurn ? [preferredQueues, otherQueues] : [otherQueues, preferredQueues];
+    isPreferredTurn = !isPreferredTurn;
+    if (!startNext(first) && !startNext(second)) free++;
   }
 
   return async <Result>(turn: Turn, task: () => Promise<Result>): Promise<Result> => {
