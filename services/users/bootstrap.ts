@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from '#kit/core/ids';
-import { ValidationFailed } from '#kit/errors/problem';
+import { type Problem, ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { type Database, inTransaction } from '#kit/mysql/database';
 import { createUser } from './accounts/lifecycle';
@@ -40,9 +40,8 @@ export async function ensureAdministrator(
 ): Promise<void> {
   if (await hasHolder(deps.database, ADMINISTRATOR)) return;
   const password = first.password ?? randomBytes(12).toString('base64url');
-  const administrator = registrable({ ...first, password });
   try {
-    await createUser(deps, administrator, {
+    await createUser(deps, validated(NewUser, { ...first, password }), {
       roles: ['user', ADMINISTRATOR],
       isVerified: true,
       isOfficial: true,
@@ -50,20 +49,13 @@ export async function ensureAdministrator(
   } catch (failure) {
     // Another instance that started at the same time has created it.
     if (failure instanceof UsernameTaken || failure instanceof EmailTaken) return;
-    throw failure;
+    throw failure instanceof ValidationFailed ? namingVariables(failure) : failure;
   }
   if (first.password === undefined)
     console.log(`Created the administrator ${first.username} with password ${password} (shown only once).`);
 }
 
-function registrable(first: NewUser): NewUser {
-  try {
-    return validated(NewUser, first);
-  } catch (failure) {
-    if (!(failure instanceof ValidationFailed)) throw failure;
-    const variables = (failure.errors ?? []).map(
-      ({ field, message }) => `ADMIN_${field.toUpperCase()} (${message})`,
-    );
-    throw new TypeError(`The first administrator cannot be created: ${variables.join(', ')}`);
-  }
+function namingVariables({ errors = [] }: Problem): TypeError {
+  const variables = errors.map(({ field, message }) => `ADMIN_${field.toUpperCase()} (${message})`);
+  return new TypeError(`The first administrator cannot be created: ${variables.join(', ')}`);
 }

@@ -64,6 +64,8 @@ describe('an email address', () => {
     expect((await call('PUT', path, { authorization, body: { email } })).status).toBe(422);
     const first = { username: 'first_admin', email, password: 'a long password' };
     await expect(ensureAdministrator(deps, first)).rejects.toThrow('ADMIN_EMAIL');
+    const common = { username: 'first_admin', email: 'chief@example.com', password: 'administrator' };
+    await expect(ensureAdministrator(deps, common)).rejects.toThrow('ADMIN_PASSWORD');
   });
 
   test('is changed by an operator by the same rule', async () => {
