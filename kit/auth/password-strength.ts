@@ -1,7 +1,6 @@
 import { ValidationFailed } from '../errors/problem';
 import { countGraphemes } from '../text/graphemes';
 import { normalizePassword } from '../text/password';
-import commonPasswords from './common-passwords.txt' with { type: 'text' };
 
 /** A password that is about to be set. */
 export interface NewPassword {
@@ -17,8 +16,13 @@ const MIN_GRAPHEMES = 8;
 /** Up to this length a password of one or two characters in turn is one of the first that are tried. */
 const MAX_MONOTONOUS_GRAPHEMES = 16;
 
-const listed = `\n${commonPasswords}`;
-const isListed = (password: string): boolean => listed.includes(`\n${password}\n`);
+/** Read when the first password is set: most processes that hash passwords rarely do. */
+let list: Promise<string> | undefined;
+
+async function readList(): Promise<string> {
+  const { default: text } = await import('./common-passwords.txt', { with: { type: 'text' } });
+  return `\n${text}`;
+}
 
 /**
  * Refuses the worst passwords with a reason: the most common ones of leaks (`common-passwords.txt`), also with digits and
@@ -27,24 +31,31 @@ const isListed = (password: string): boolean => listed.includes(`\n${password}\n
  *
  * @throws ValidationFailed naming the field
  */
-export function requireStrength({ password, field, names }: NewPassword): void {
-  const message = weaknessOf(password, names);
+export async function requireStrength({ password, field, names }: NewPassword): Promise<void> {
+  const message = await weaknessOf(password, names);
   if (message !== undefined) throw new ValidationFailed({ errors: [{ field, message }] });
 }
 
 /** What is wrong with a password; undefined if nothing is. */
-export function weaknessOf(password: string, names: NewPassword['names'] = []): string | undefined {
+export async function weaknessOf(
+  password: string,
+  names: NewPassword['names'] = [],
+): Promise<string | undefined> {
+  list ??= readList();
+  const listed = await list;
   const folded = normalizePassword(password).toLowerCase();
-  if (isCommon(folded)) return 'One of the most common passwords, which are tried first. Choose another one';
+  if (isCommon(folded, listed))
+    return 'One of the most common passwords, which are tried first. Choose another one';
   if (isMonotonous(folded)) return 'Consists of one or two characters. Choose another one';
   const rest = withoutNames(folded, names);
-  if (rest !== folded && (countGraphemes(rest) < MIN_GRAPHEMES || isCommon(rest)))
+  if (rest !== folded && (countGraphemes(rest) < MIN_GRAPHEMES || isCommon(rest, listed)))
     return 'Little more than your own name or address. Choose another one';
   return undefined;
 }
 
 /** `Password2024!` is as common as `password`: what people add to satisfy rules is tried as well. */
-function isCommon(folded: string): boolean {
+function isCommon(folded: string, listed: string): boolean {
+  const isListed = (password: string) => listed.includes(`\n${password}\n`);
   const end = folded.search(/[^\p{N}\p{P}\p{S} ][\p{N}\p{P}\p{S} ]*$/u);
   return isListed(folded) || (end !== -1 && isListed(folded.slice(0, end + 1)));
 }

@@ -55,7 +55,7 @@ export function createPasswords(limits = LIMITS, cost = PARAMETERS): Passwords {
     withPermit(() => Bun.password.hash(normalizePassword(password), parameters));
   return {
     async hashNew(chosen) {
-      requireStrength(chosen);
+      await requireStrength(chosen);
       return rehash(chosen.password);
     },
     rehash,
