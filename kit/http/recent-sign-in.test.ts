@@ -12,8 +12,8 @@ const runtimes = [testRuntime('development'), testRuntime('production')] as cons
 afterAll(async () => void (await Promise.all(runtimes.map((runtime) => runtime.close()))));
 const { verifier, authorization } = await testTokens();
 const ADA = { id: '0190a7a6-0000-7000-8000-000000000001', username: 'ada' };
-const JUST_NOW = await authorization(ADA, ['users:manage'], 290);
-const LONG_AGO = await authorization(ADA, ['users:manage'], 310);
+const JUST_NOW = await authorization(ADA, ['users:manage'], { signedInSecondsAgo: 290 });
+const LONG_AGO = await authorization(ADA, ['users:manage'], { signedInSecondsAgo: 310 });
 
 const appWith = (operatorsSignInAgain: boolean) =>
   new Elysia()

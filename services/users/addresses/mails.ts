@@ -37,9 +37,7 @@ export async function sendVerification(
   };
   const aggregate = { type: 'email-verification', id: userId, version: 1 };
   // The payload holds the token.
-  await writeOutbox(transaction, [
-    outboxEntry(MailRequested, data, { aggregate, actor: null }),
-  ]);
+  await writeOutbox(transaction, [outboxEntry(MailRequested, data, { aggregate, actor: null })]);
 }
 
 /** Tells the former address of an account, where it was verified. The user's row must be locked. */
@@ -57,9 +55,7 @@ export async function tellFormerAddress(
     about_user_id: former.id,
   };
   const aggregate = { type: 'address-change', id: former.id, version: 1 };
-  await writeOutbox(transaction, [
-    outboxEntry(MailRequested, data, { aggregate, actor: null }),
-  ]);
+  await writeOutbox(transaction, [outboxEntry(MailRequested, data, { aggregate, actor: null })]);
 }
 
 /** A token as it is stored. */

@@ -11,9 +11,9 @@ const { call, database, join, tokens } = service;
 const OWN = Object.keys(PERMISSIONS).filter((name) => name !== 'payments:manage');
 const operator = { authorization: await tokens.authorization({ id: uuidv7(), username: 'operator' }, OWN) };
 const administrator = {
-  authorization: await tokens.authorization({ id: uuidv7(), username: 'boss' }, Object.keys(PERMISSIONS), [
-    ADMINISTRATOR,
-  ]),
+  authorization: await tokens.authorization({ id: uuidv7(), username: 'boss' }, Object.keys(PERMISSIONS), {
+    roles: [ADMINISTRATOR],
+  }),
 };
 const EXCEEDS = [403, 'permission.exceeds-own'];
 const outcome = async (method: string, path: string, body?: object, caller = operator) => {

@@ -12,7 +12,7 @@ const manager = {
   authorization: await tokens.authorization(
     { id: uuidv7(), username: 'manager' },
     ['roles:manage', 'users:manage', 'admin:auth'],
-    ['admin'],
+    { roles: ['admin'] },
   ),
 };
 

@@ -1667,7 +1667,7 @@ export const AuthServiceDefinition = {
       requestStream: false,
       responseType: ConfirmPasswordResponse as typeof ConfirmPasswordResponse,
       responseStream: false,
-      options: {},
+      options: { _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] } },
     },
     /** Exchanges a refresh token, which is valid once, for a new pair. Without one in the request, that of the cookie is used. */
     refresh: {
