@@ -57,13 +57,14 @@ export const link = (url: string): MailLink => url as MailLink;
 const MAX_UNITS_PER_GRAPHEME = 16;
 /** Direction controls and marks, and what renderers ignore, but the joiners and selectors of emoji and of scripts. */
 const INVISIBLE = /(?!\u200c|\u200d|\ufe0e|\ufe0f)[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;
-/** Full stops and what browsers take for one in a host name (UTS #46), or compatibility normalization makes one. */
-const DOT = '.\u2024\u2025\u2026\u3002\ufe12\ufe19\ufe30\ufe52\uff0e\uff61\u2488-\u249b';
-const COLON = ':\u2a74\ufe13\ufe55\uff1a';
-const AT = '@\ufe6b\uff20';
-const SLASH = '/\\\\\u2044\u2215\ufe68\uff0f\uff3c';
-/** A separator that something follows, closing punctuation aside, and the first of two slashes. */
-const JOINED = new RegExp(`[${DOT}${COLON}${AT}](?![\\s.,;!?)\\]}'"»”’]|$)|[${SLASH}](?=[${SLASH}])`, 'gu');
+/**
+ * Full stops, colons and at signs that something follows, closing punctuation aside. Also what browsers take for a full stop
+ * in a host name (UTS #46), or compatibility normalization makes one of these.
+ */
+const JOINED =
+  /[.\u2024-\u2026\u3002\ufe12\ufe19\ufe30\ufe52\uff0e\uff61\u2488-\u249b:\u2a74\ufe13\ufe55\uff1a@\ufe6b\uff20](?![\s.,;!?)\]}'"»”’]|$)/gu;
+/** The first of two slashes, or of what looks like one. */
+const SLASHES = /[/\\\u2044\u2215\ufe68\uff0f\uff3c](?=[/\\\u2044\u2215\ufe68\uff0f\uff3c])/gu;
 
 /**
  * One line of a stranger's words for the body of a mail. Mail clients turn whatever looks like an address into a link, so a
@@ -74,9 +75,10 @@ const JOINED = new RegExp(`[${DOT}${COLON}${AT}](?![\\s.,;!?)\\]}'"»”’]|$)|
 export function strangerLine(text: string, maxGraphemes: number): StrangerText {
   const line = toLine(text.toWellFormed()).replace(INVISIBLE, '');
   const short = truncate(line, maxGraphemes, maxGraphemes * MAX_UNITS_PER_GRAPHEME);
-  return short.replace(JOINED, (separator, offset: number) =>
+  const separated = short.replace(JOINED, (separator, offset: number) =>
     isInNumber(short, offset) ? separator : `${separator} `,
-  ) as StrangerText;
+  );
+  return separated.replace(SLASHES, '$& ') as StrangerText;
 }
 
 /** The lines of a stranger's text, at most `max.lines`. */

@@ -1138,7 +1138,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the most liked posts
+         * List the most liked posts that everybody may see
          * @description Access: public.
          */
         get: operations["likes.getLikesPopular"];
@@ -2840,8 +2840,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the posts a user likes, newest like first
-         * @description Access: public.
+         * List the posts a user likes and I may see, newest like first
+         * @description Access: public, or with an access token.
          */
         get: operations["likes.getUsersByUsernameLikes"];
         put?: never;
@@ -4599,7 +4599,7 @@ export interface components {
             email_verified: boolean;
             /** @description Whether the user can sign in */
             active: boolean;
-            /** @description Whether the user holds the role `admin` */
+            /** @description Administrator: holds the role `admin`, which has every permission. Set by administrators only */
             superuser: boolean;
             roles: string[];
             /** Format: date-time */
@@ -4619,6 +4619,7 @@ export interface components {
              */
             password?: string;
             active?: boolean;
+            /** @description Administrator: holds the role `admin`, which has every permission. Set by administrators only */
             superuser?: boolean;
         };
         "users.AccountDeletion": {
@@ -4714,7 +4715,10 @@ export interface components {
             password: string;
             /** @default true */
             active?: boolean;
-            /** @default false */
+            /**
+             * @description Administrator: holds the role `admin`, which has every permission. Set by administrators only
+             * @default false
+             */
             superuser?: boolean;
         };
         "users.NewPermission": {

@@ -36,7 +36,6 @@ export async function sendVerification(
     about_user_id: userId,
   };
   const aggregate = { type: 'email-verification', id: userId, version: 1 };
-  // The payload holds the token.
   await writeOutbox(transaction, [outboxEntry(MailRequested, data, { aggregate, actor: null })]);
 }
 

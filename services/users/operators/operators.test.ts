@@ -10,7 +10,7 @@ const boss = await join('boss');
 const authorization = await tokens.authorization(
   boss,
   ['admin:auth', 'audit:read', 'users:manage'],
-  ['admin'],
+  { roles: ['admin'] },
 );
 await call('PATCH', '/users/me', { ...boss, body: { bio: 'I administer' } });
 
