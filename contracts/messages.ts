@@ -18,6 +18,8 @@ export interface JobDefinition<Name extends string = string, Data extends TObjec
   readonly name: Name;
   readonly version: number;
   readonly tube: string;
+  /** The processes that put it; jobs of others are parked. */
+  readonly publishers: readonly string[];
   readonly ttrSeconds: number;
   readonly maxAttempts: number;
   readonly priority: number;
@@ -45,8 +47,11 @@ export type MessageOf<Definition extends MessageDefinition> = Definition extends
   ? Envelope<Definition['name'], Static<Definition['data']>>
   : never;
 
-/** beanstalkd's `-z` in the local stack. Larger data is sent by reference, in events as well. */
-export const MAX_MESSAGE_BYTES = 1_048_576;
+/**
+ * beanstalkd's `-z` in the local stack, less what the signature of a job needs. Larger data is sent by reference, in events
+ * as well.
+ */
+export const MAX_MESSAGE_BYTES = 1_048_576 - 512;
 
 /** 0 is the most urgent in beanstalkd; this is the usual default of its clients. */
 const DEFAULT_PRIORITY = 1024;
@@ -84,6 +89,7 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
 /**
  * Defines a job.
  *
+ * @param job.publishers the processes that put it: their names in the Procfile
  * @param job.ttrSeconds time to run: how long a worker may hold it without a touch before it is released to another
  * @param job.maxAttempts after this many failed attempts it is parked with its reason
  * @param job.priority 0 to 2^32-1, lower is more urgent (beanstalkd protocol); 1024 by default
@@ -92,6 +98,7 @@ export function defineJob<const Name extends string, Data extends TObject>(job: 
   name: Name;
   version: number;
   tube: string;
+  publishers: readonly string[];
   ttrSeconds: number;
   maxAttempts: number;
   priority?: number;

@@ -23,6 +23,7 @@ export async function startProcess(
     readonly NODE_ENV: string;
     readonly SERVICE_KEY?: string | undefined;
     readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
+    readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
   },
 ): Promise<Runtime> {
   const log = await createLogger({ name, level: env.LOG_LEVEL });

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineJob, Uuid } from '#contracts/messages';
 
-const tube = { tube: 'archives', ttrSeconds: 120, maxAttempts: 10 };
+const tube = { tube: 'archives', publishers: ['archives'], ttrSeconds: 120, maxAttempts: 10 };
 
 /** Write everything that the services store about a user into a ZIP file. */
 export const ArchiveExport = defineJob({

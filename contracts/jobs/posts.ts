@@ -7,6 +7,7 @@ export const PostCreate = defineJob({
   name: 'post.create',
   version: 1,
   tube: 'posts',
+  publishers: ['timelines'],
   ttrSeconds: 30,
   maxAttempts: 25,
   data: Type.Object({
@@ -29,6 +30,8 @@ export const PostFanOut = defineJob({
   name: 'post.fan-out',
   version: 1,
   tube: 'fanout',
+  // A batch puts the next one.
+  publishers: ['timelines', 'fanout'],
   ttrSeconds: 60,
   maxAttempts: 25,
   data: Type.Object({

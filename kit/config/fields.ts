@@ -39,6 +39,7 @@ export const identityFields = {
   IDENTITY_FILE: optionalText(),
   SERVICE_KEY: serviceKey(),
   SERVICE_KEYS: serviceKeys(),
+  ACCEPT_UNSIGNED_MESSAGES: flag(false),
 };
 
 /** The secret of the registry, and of a process that registers or acknowledges drains. */

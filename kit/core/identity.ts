@@ -8,6 +8,8 @@ export interface ServiceIdentity {
   readonly privateKey: KeyObject;
   /** The public keys of a process, newest first; empty for an unknown one. More than one while a key is replaced. */
   publicKeysOf(name: string): readonly KeyObject[];
+  /** Whether messages without a proof of their publisher are handled: those from before publishers proved themselves. */
+  readonly acceptsUnsigned: boolean;
 }
 
 /** The configuration does not give this process an identity; the message says why. */
@@ -31,10 +33,15 @@ export function openIdentity(
   env: {
     readonly SERVICE_KEY?: string | undefined;
     readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
+    readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
   },
 ): ServiceIdentity {
-  const { SERVICE_KEY: seed, SERVICE_KEYS: published } = env;
-  if (seed === undefined || published === undefined) return developmentIdentity(name);
+  const {
+    SERVICE_KEY: seed,
+    SERVICE_KEYS: published,
+    ACCEPT_UNSIGNED_MESSAGES: acceptsUnsigned = false,
+  } = env;
+  if (seed === undefined || published === undefined) return { ...developmentIdentity(name), acceptsUnsigned };
   const privateKey = privateKeyOf(Buffer.from(seed, 'base64url'));
   const own = publicKeyText(privateKey);
   const owner = published.find(({ key }) => key === own)?.name;
@@ -45,7 +52,7 @@ export function openIdentity(
     const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key }, format: 'jwk' });
     keys.set(service, [...(keys.get(service) ?? []), publicKey]);
   }
-  return { name: owner, privateKey, publicKeysOf: (service) => keys.get(service) ?? [] };
+  return { name: owner, privateKey, publicKeysOf: (service) => keys.get(service) ?? [], acceptsUnsigned };
 }
 
 /** A public key of a process. */
@@ -61,6 +68,7 @@ export function developmentIdentity(name: string): ServiceIdentity {
     name,
     privateKey: developmentKey(name),
     publicKeysOf: (service) => [createPublicKey(developmentKey(service))],
+    acceptsUnsigned: false,
   };
 }
 

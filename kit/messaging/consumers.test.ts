@@ -23,6 +23,7 @@ test('jobs and events are handled alike: within their trace, and with the same m
     name: 'thing.count',
     version: 1,
     tube: uniqueName('consumers-test'),
+    publishers: ['consumers-test'],
     ttrSeconds: 5,
     maxAttempts: 3,
     data: Count,

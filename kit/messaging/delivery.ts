@@ -1,4 +1,10 @@
-import { InvalidMessage, type MessageDefinition, type MessageOf, parseEnvelope } from '#contracts/messages';
+import {
+  type Envelope,
+  InvalidMessage,
+  type MessageDefinition,
+  type MessageOf,
+  parseEnvelope,
+} from '#contracts/messages';
 import type { Logger } from '../core/log';
 import { type Runtime, withTimeout } from '../core/runtime';
 import type { SpanEnd } from '../core/span';
@@ -9,7 +15,7 @@ import type { DeliveryMetrics } from './delivery-metrics';
 
 /** A failure that a retry cannot fix: the message is parked immediately with this reason, which must not hold user data. */
 export class PermanentError extends Error {
-  override readonly name = 'PermanentError';
+  override readonly name: string = 'PermanentError';
 }
 
 /** A failure that a retry may fix, as may any other error; this one can set the delay. */
@@ -36,6 +42,12 @@ export interface MessageContext {
 export interface Delivery {
   readonly bytes: Buffer;
   readonly attempt: number;
+  /**
+   * Checks that a publisher of its definition has sent it.
+   *
+   * @throws PermanentError otherwise
+   */
+  requirePublisher(definition: MessageDefinition): void;
   acknowledge(): Promise<void>;
   /** Redelivers it after `afterMs`, or with exponential back-off and jitter. */
   retry(afterMs: number | undefined): Promise<void>;
@@ -110,6 +122,7 @@ async function attempt<Definition extends MessageDefinition>(
   let error: string | undefined;
   try {
     message = parseEnvelope(settings.definitions, delivery.bytes);
+    delivery.requirePublisher(definitionOf(settings.definitions, message));
     if (delivery.attempt > settings.maxAttempts)
       throw new PermanentError(
         `delivered ${delivery.attempt} times and never settled: its worker died each time`,
@@ -134,6 +147,15 @@ async function attempt<Definition extends MessageDefinition>(
     if (message && trace?.span !== undefined)
       endSpan(trace, spanOf(settings, message, delivery.attempt, error));
   }
+}
+
+function definitionOf(
+  definitions: readonly MessageDefinition[],
+  { name, version }: Envelope,
+): MessageDefinition {
+  const definition = definitions.find((known) => known.name === name && known.version === version);
+  if (definition === undefined) throw new InvalidMessage('the message is of another definition');
+  return definition;
 }
 
 function spanOf(

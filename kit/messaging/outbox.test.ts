@@ -39,6 +39,7 @@ const CountLater = defineJob({
   name: 'thing.count',
   version: 1,
   tube,
+  publishers: ['outbox-test'],
   ttrSeconds: 5,
   maxAttempts: 3,
   data: Type.Object({ number: Type.Integer() }),

@@ -36,6 +36,7 @@ const CountLater = defineJob({
   name: 'thing.count',
   version: 1,
   tube: 'counting',
+  publishers: ['relay'],
   ttrSeconds: 5,
   maxAttempts: 100,
   data: Count,

@@ -11,6 +11,7 @@ export const definitionsFor = (name: string) => ({
     name: 'thing.do',
     version: 1,
     tube: name,
+    publishers: ['worker-killed'],
     ttrSeconds: 60,
     maxAttempts: 5,
     data: Type.Object({}),

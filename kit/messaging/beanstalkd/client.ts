@@ -9,11 +9,12 @@ import {
   type PutOptions,
   type TubeStatistics,
 } from './connection';
+import { signJob } from './signature';
 
 export interface Beanstalkd {
   readonly connected: boolean;
   /**
-   * Puts a job. Resolves with its id once the server has responded with `INSERTED`.
+   * Puts a job, signed by this process. Resolves with its id once the server has responded with `INSERTED`.
    *
    * @throws BeanstalkdError when the server is unavailable, times out, or rejects it (`BURIED`: out of memory, `DRAINING`,
    *   `JOB_TOO_BIG`)
@@ -81,7 +82,7 @@ export function openBeanstalkd(
         throw new BeanstalkdError(`${MAX_PUTS_IN_FLIGHT} puts are already in flight`);
       inFlight++;
       try {
-        return await connection().put(tube, bytes, putOptions);
+        return await connection().put(tube, signJob(runtime.identity, tube, bytes), putOptions);
       } finally {
         inFlight--;
       }

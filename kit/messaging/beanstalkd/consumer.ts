@@ -17,7 +17,8 @@ const RETRY = { baseMs: 1_000, capMs: 300_000 };
 
 /**
  * Consumes jobs from their tube, `concurrency` at a time, until the runtime shuts down. A job is deleted only once it is
- * settled: handled, released with a delay, or copied to `<tube>.parked` with its reason.
+ * settled: handled, released with a delay, or copied to `<tube>.parked` with its reason, as one that no publisher of its
+ * contract has signed is at once.
  *
  * @param options.jobs definitions of one tube
  * @param options.retry back-off from 1 s to 300 s by default, in whole seconds as beanstalkd requires
@@ -74,7 +75,11 @@ export function consumeJobs<Definition extends JobDefinition>(
       await deliver(
         runtime,
         settings,
-        jobDelivery({ connection, beanstalkd }, { tube, priority, pace }, { ...job, attempt }),
+        jobDelivery(
+          { connection, beanstalkd, identity: runtime.identity },
+          { tube, priority, pace },
+          { ...job, attempt },
+        ),
       );
     } finally {
       clearInterval(touching);

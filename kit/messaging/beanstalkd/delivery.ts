@@ -1,7 +1,9 @@
 import { backOffMs } from '../../core/back-off';
+import type { ServiceIdentity } from '../../core/identity';
 import type { Delivery } from '../delivery';
 import type { Beanstalkd } from './client';
 import { type BeanstalkdConnection, BeanstalkdError, type ReservedJob } from './connection';
+import { requireSignature } from './signature';
 
 /** The tube of jobs that wait for an operator. */
 export const parkedTube = (tube: string): string => `${tube}.parked`;
@@ -28,13 +30,21 @@ const PARKED = { priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
  * @param tube.pace exponential back-off of retries, in whole seconds as beanstalkd requires
  */
 export function jobDelivery(
-  { connection, beanstalkd }: { connection: BeanstalkdConnection; beanstalkd: Beanstalkd },
+  {
+    connection,
+    beanstalkd,
+    identity,
+  }: { connection: BeanstalkdConnection; beanstalkd: Beanstalkd; identity: ServiceIdentity },
   { tube, priority, pace }: { tube: string; priority: number; pace: { baseMs: number; capMs: number } },
   job: ReservedJob & { attempt: number },
 ): Delivery {
   return {
     bytes: job.bytes,
     attempt: job.attempt,
+    requirePublisher(definition) {
+      if (definition.kind === 'job')
+        requireSignature(identity, { tube, bytes: job.bytes }, definition.publishers);
+    },
     acknowledge: () => connection.delete(job.id),
     async retry(afterMs) {
       const delaySeconds = Math.ceil((afterMs ?? backOffMs(job.attempt, pace)) / 1000);

@@ -35,6 +35,7 @@ export function eventDelivery(
   return {
     bytes: message.content,
     attempt,
+    requirePublisher: () => undefined,
     acknowledge: async () => channel.ack(message),
     async retry(afterMs) {
       const delayMs = retryDelay(delaysMs, attempt, afterMs);
