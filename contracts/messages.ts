@@ -8,6 +8,8 @@ export interface EventDefinition<Name extends string = string, Data extends TObj
   readonly version: number;
   readonly exchange: string;
   readonly routingKey: string;
+  /** The processes that publish it; events of others are parked. */
+  readonly publishers: readonly string[];
   readonly consumers: readonly string[];
   readonly data: Data;
 }
@@ -64,6 +66,7 @@ const DEFAULT_PRIORITY = 1024;
  * so that consumers receive only the versions they know.
  *
  * @param event.exchange the durable topic exchange it is published to
+ * @param event.publishers the processes that publish it, by their names in the Procfile: that of the exchange by default
  * @param event.consumers queues that must receive every event. Publishers declare and bind them first, so that events
  *   published before a consumer's first start are not lost, and publish as `mandatory`. Other queues may be bound as well
  *   and receive events from then on. Without declared consumers an unroutable event is dropped, which is not an error.
@@ -73,6 +76,7 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
   name: Name;
   version: number;
   exchange: string;
+  publishers?: readonly string[];
   consumers?: readonly string[];
   routingKey?: string;
   data: Data;
@@ -82,6 +86,7 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
     kind: 'event',
     ...event,
     routingKey: event.version === 1 ? plainKey : `${plainKey}.v${event.version}`,
+    publishers: event.publishers ?? [event.exchange],
     consumers: event.consumers ?? [],
   };
 }

@@ -11,7 +11,8 @@ import { prepareIdentities, processesWithIdentity } from './identities';
 const folder = mkdtempSync(join(tmpdir(), 'rookery-identities-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const fileOf = (name: string) => join(folder, 'identities', `${name}.env`);
-const prepare = (...names: string[]) => prepareIdentities(join(folder, 'identities'), names);
+const prepare = (...names: string[]) =>
+  prepareIdentities(join(folder, 'identities'), names, ['rabbitmq', 'mariadb']);
 
 function opened(name: string) {
   const { values, problems } = parseEnvironment(

@@ -1,5 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What one process proves itself with. */
@@ -9,6 +9,8 @@ export interface Identity {
   /** Ed25519: 32 bytes as base64url. */
   readonly privateKey: string;
   readonly publicKey: string;
+  /** Of its users at the servers of the stack. */
+  readonly password: string;
 }
 
 /** DER of an Ed25519 private key is this and the 32 bytes of the seed (RFC 8410, section 7). */
@@ -19,8 +21,13 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  * `<folder>/<process>.env`, readable by its owner only: IDENTITY_FILE of that process.
  *
  * @param processes their names in the Procfile
+ * @param servers the servers of the stack, at which each process has a user of its own
  */
-export function prepareIdentities(folder: string, processes: readonly string[]): Identity[] {
+export function prepareIdentities(
+  folder: string,
+  processes: readonly string[],
+  servers: readonly string[] = [],
+): Identity[] {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const present = new Set(readdirSync(folder));
   const identities = processes.map((name) =>
@@ -28,7 +35,7 @@ export function prepareIdentities(folder: string, processes: readonly string[]):
   );
   const publicKeys = identities.map(({ name, publicKey }) => `${name}=${publicKey}`).join(' ');
   for (const identity of identities)
-    write(join(folder, fileOf(identity.name)), linesOf(identity, publicKeys));
+    write(join(folder, fileOf(identity.name)), linesOf(identity, publicKeys, servers));
   return identities;
 }
 
@@ -41,14 +48,15 @@ export function processesWithIdentity(procfile: string): string[] {
 
 function createIdentity(name: string): Identity {
   const { d = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  return { name, privateKey: d, publicKey: publicKeyOf(d) };
+  return { name, privateKey: d, publicKey: publicKeyOf(d), password: randomPassword() };
 }
 
 function readIdentity(folder: string, name: string): Identity {
   const text = readFileSync(join(folder, fileOf(name)), 'utf8');
   const setting = (variable: string) => new RegExp(`^${variable}=(\\S+)$`, 'm').exec(text)?.[1] ?? '';
   const privateKey = setting('SERVICE_KEY');
-  return { name, privateKey, publicKey: publicKeyOf(privateKey) };
+  const password = setting('AMQP_PASSWORD') || setting('DB_PASSWORD') || randomPassword();
+  return { name, privateKey, publicKey: publicKeyOf(privateKey), password };
 }
 
 function publicKeyOf(privateKey: string): string {
@@ -57,11 +65,21 @@ function publicKeyOf(privateKey: string): string {
   return key.export({ format: 'jwk' }).x ?? '';
 }
 
-const linesOf = ({ name, privateKey }: Identity, publicKeys: string) =>
+/** The password in a file that only its owner can read; created when there is none. */
+export function keptPassword(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, randomPassword(), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
+}
+
+export const randomPassword = () => randomBytes(24).toString('base64url');
+
+const linesOf = ({ name, privateKey, password }: Identity, publicKeys: string, servers: readonly string[]) =>
   [
     `# The identity of ${name}: for this process alone. Created by infra/identities.ts.`,
     `SERVICE_KEY=${privateKey}`,
     `SERVICE_KEYS=${publicKeys}`,
+    ...(servers.includes('mariadb') ? [`DB_USER=${name}`, `DB_PASSWORD=${password}`] : []),
+    ...(servers.includes('rabbitmq') ? [`AMQP_USER=${name}`, `AMQP_PASSWORD=${password}`] : []),
     '',
   ].join('\n');
 

@@ -1,26 +1,37 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Identity, keptPassword } from './identities';
 import { probeTcp } from './probes';
 import { systemProgram } from './programs';
 import { defineServer, type Profile } from './server';
 
+const SERVICES = join(import.meta.dir, '..', 'services');
+/** The user of those who look after the databases, and of their commands: `make db-users`, `make audit`. */
 const USER = 'rookery';
-const PASSWORD = 'rookery-development';
+/** What the tests of this repository connect as. */
+const TEST_PASSWORD = 'rookery-development';
 
 export const mariadb = defineServer({
   name: 'mariadb',
   replacedBy: ['DB_HOST'],
   ports: { mariadb: 13306 },
-  async plan({ folder, profile, ports }) {
+  async plan({ folder, profile, identities, ports }) {
     const data = join(folder, 'data');
     // In the system's folder for temporary files the names of two servers can collide.
     const temporary = { TMPDIR: join(folder, 'temporary') };
     mkdirSync(temporary.TMPDIR, { recursive: true });
     await installDatabase(folder, data, temporary);
     const accounts = join(folder, 'accounts.sql');
+    const password = profile === 'test' ? TEST_PASSWORD : keptPassword(join(folder, 'operator'));
     writeFileSync(
       accounts,
-      `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;\n`,
+      [
+        ...accountOf(USER, password),
+        `GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`,
+        ...identities.filter(({ name }) => hasDatabase(name)).flatMap(accountOfProcess),
+        '',
+      ].join('\n'),
+      { mode: 0o600 },
     );
     return {
       commands: [
@@ -48,11 +59,30 @@ export const mariadb = defineServer({
         DB_HOST: '127.0.0.1',
         DB_PORT: String(ports.mariadb),
         DB_USER: USER,
-        DB_PASSWORD: PASSWORD,
+        DB_PASSWORD: password,
       },
     };
   },
 });
+
+/** Each time with the password of now: the data may be older. */
+const accountOf = (name: string, password: string) => [
+  `CREATE USER IF NOT EXISTS '${name}'@'%';`,
+  `ALTER USER '${name}'@'%' IDENTIFIED BY '${password}';`,
+];
+
+const hasDatabase = (process: string) => existsSync(join(SERVICES, process, 'migrations'));
+
+/** All rights in its own database, which it creates and migrates itself, and none in any other. */
+const accountOfProcess = ({ name, password }: Identity) => [
+  ...accountOf(name, password),
+  // In a grant, an underscore stands for any character.
+  `GRANT ALL ON \`${databaseNameOf(name).replaceAll('_', '\\_')}\`.* TO '${name}'@'%';`,
+];
+
+/** Two databases have fixed names that other tools of their users know; the rest are named after Rookery. */
+const databaseNameOf = (service: string) =>
+  `${['users', 'timelines'].includes(service) ? 'microblog' : 'rookery'}_${service.replaceAll('-', '_')}`;
 
 /** MariaDB refuses to run as root unless asked to. */
 const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);

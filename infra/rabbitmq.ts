@@ -1,5 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OPERATOR } from '#kit/messaging/rabbit/publisher-check';
+import { brokerDefinitions } from './broker-definitions';
+import { keptPassword, randomPassword } from './identities';
 import { probeTcp } from './probes';
 import { systemProgram } from './programs';
 import { defineServer } from './server';
@@ -16,11 +19,18 @@ export const rabbitmq = defineServer({
   name: 'rabbitmq',
   replacedBy: ['AMQP_URL'],
   ports: { amqp: 15673, portMapper: 15674, distribution: 15675 },
-  plan({ folder, ports }) {
+  plan({ folder, profile, identities, ports }) {
     if (!existsSync(RABBITMQ_SERVER))
       throw new Error(
         'RabbitMQ is missing: run `sh infra/install.sh`, or install the package rabbitmq-server',
       );
+    const operator =
+      profile === 'test'
+        ? TEST_OPERATOR
+        : { name: OPERATOR, password: keptPassword(join(folder, 'operator')) };
+    // A broker of the version before has a guest, who is shut out by a password that nobody knows.
+    const operators =
+      profile === 'test' ? [operator] : [operator, { name: 'guest', password: randomPassword() }];
     const portMapper = { ERL_EPMD_PORT: String(ports.portMapper), ERL_EPMD_ADDRESS: '127.0.0.1' };
     return {
       commands: [
@@ -28,27 +38,36 @@ export const rabbitmq = defineServer({
         {
           program: RABBITMQ_SERVER,
           args: [],
-          environment: { ...portMapper, ...prepareFolder(folder, ports) },
+          environment: {
+            ...portMapper,
+            ...prepareFolder(folder, ports, brokerDefinitions(identities, operators)),
+          },
         },
       ],
       // RabbitMQ replies to the protocol header with Connection.Start, frame type 1, once it is up.
       ready: async () => (await probeTcp(ports.amqp, 'AMQP\0\0\x09\x01'))?.startsWith('\x01') === true,
-      environment: { AMQP_URL: `amqp://guest:guest@127.0.0.1:${ports.amqp}` },
+      environment: { AMQP_URL: `amqp://${operator.name}:${operator.password}@127.0.0.1:${ports.amqp}` },
     };
   },
 });
 
+/** What the tests of this repository connect as. */
+const TEST_OPERATOR = { name: 'guest', password: 'guest' };
+
 function prepareFolder(
   folder: string,
   ports: { amqp: number; distribution: number },
+  definitions: object,
 ): Record<string, string> {
   const pathOf = (name: string) => join(folder, name);
   for (const name of ['home', 'database', 'logs', 'config']) mkdirSync(pathOf(name), { recursive: true });
   writeFileSync(pathOf('enabled_plugins'), '[].\n');
+  writeFileSync(pathOf('definitions.json'), JSON.stringify(definitions), { mode: 0o600 });
   writeFileSync(
     pathOf('rabbitmq.conf'),
     [
       `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
+      `load_definitions = ${pathOf('definitions.json')}`,
       'vm_memory_high_watermark.absolute = 512MB',
       'disk_free_limit.absolute = 50MB',
       // The write-ahead log of quorum queues is held in memory up to this size; 512 MB by default.

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Child, type Command, startChild } from './child';
+import type { Identity } from './identities';
 import { rotateLog, rotateOpenLog } from './log-files';
 import type { ChoosePort } from './ports';
 import { cpuTicksOf, untilStalled } from './processes';
@@ -23,6 +24,8 @@ export interface StartContext {
   /** The stack's folder; the server uses the subfolder of its name. */
   readonly folder: string;
   readonly profile: Profile;
+  /** The processes that use the servers. */
+  readonly identities: readonly Identity[];
   readonly choosePort: ChoosePort;
   /** What `choosePort` adds to the preferred ports. */
   readonly portOffset: number;
@@ -55,6 +58,7 @@ interface Definition<Ports extends Record<string, number>> {
   readonly plan: (context: {
     folder: string;
     profile: Profile;
+    identities: readonly Identity[];
     ports: { readonly [Name in keyof Ports]: number };
   }) => Plan | Promise<Plan>;
 }
@@ -92,7 +96,12 @@ export function defineServer<const Ports extends Record<string, number>>(
       rotateLog(logFile);
       const ports = await choosePorts(definition.ports, context.choosePort);
       reportMoved(name, definition.ports, ports, context);
-      const plan = await definition.plan({ folder, profile: context.profile, ports });
+      const plan = await definition.plan({
+        folder,
+        profile: context.profile,
+        identities: context.identities,
+        ports,
+      });
       const run = runPlan(name, plan, { ...context, folder, logFile });
       await run.restart();
       return {

@@ -26,6 +26,8 @@ export interface Stack {
   readonly servers: readonly RunningServer[];
   /** IDENTITY_FILE of a process of the Procfile. */
   readonly identityFile: (process: string) => string;
+  /** The same without credentials, for processes, which have their own in IDENTITY_FILE. */
+  readonly processEnvironment: Readonly<Record<string, string>>;
   /** @throws when the stack has not started that server */
   readonly server: (name: string) => RunningServer;
   readonly stop: () => Promise<void>;
@@ -72,6 +74,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     get environment() {
       return Object.assign({}, ...running.map((server) => server.environment));
     },
+    get processEnvironment() {
+      return withoutCredentials(stack.environment);
+    },
     servers: running,
     identityFile: (process) => join(identityFolder, `${process}.env`),
     server(name) {
@@ -86,11 +91,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const orphans = await stopProcessesOf(folder, { graceMs: 10_000 });
     if (orphans > 0) report(`stopped ${orphans} processes of an earlier run`);
     if (profile === 'test') emptyFolder(folder);
-    prepareIdentities(identityFolder, processesWithIdentity(readFileSync(PROCFILE, 'utf8')));
+    const servers = wantedServers(options.only, source, report);
+    const identities = prepareIdentities(
+      identityFolder,
+      processesWithIdentity(readFileSync(PROCFILE, 'utf8')),
+      servers.map(({ name }) => name),
+    );
     const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
     const context = {
       folder,
       profile,
+      identities,
       portOffset,
       choosePort: createPortChooser({ offset: portOffset }),
       mark: markOf(folder),
@@ -99,7 +110,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       signal: options.signal ?? new AbortController().signal,
     };
     const outcomes = await Promise.allSettled(
-      wantedServers(options.only, source, report).map(async (server) => {
+      servers.map(async (server) => {
         const started = await server.start(context);
         running.push(started);
         report(`${server.name} is up after ${started.startedInMs} ms`);
@@ -126,6 +137,20 @@ function wantedServers(
     if (variable !== undefined) report(`${server.name}: using the server in ${variable}`);
     return variable === undefined;
   });
+}
+
+function withoutCredentials(environment: Readonly<Record<string, string>>): Record<string, string> {
+  const { AMQP_URL, DB_USER, DB_PASSWORD, ...others } = environment;
+  return {
+    ...others,
+    // Empty counts as unset, also where `.env` sets it.
+    ...(DB_USER !== undefined && { DB_USER: '', DB_PASSWORD: '' }),
+    ...(AMQP_URL !== undefined && {
+      AMQP_URL: AMQP_URL.replace(/\/\/[^@/]*@/, '//'),
+      AMQP_USER: '',
+      AMQP_PASSWORD: '',
+    }),
+  };
 }
 
 function emptyFolder(folder: string) {

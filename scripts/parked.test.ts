@@ -13,7 +13,7 @@ import { eventually } from '../tests/support/eventually';
 import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';
 import { listParked, replayParked } from './parked';
 
-const runtime = testRuntime('parked');
+const runtime = testRuntime('likes');
 const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
 const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
 const brokers = { amqpUrl: amqpUrl(), beanstalkd: beanstalkdAddress() };

@@ -114,7 +114,7 @@ function startProcesses(stack: Stack, { watch, quiet }: Pick<Options, 'watch' | 
   return runProcesses({
     entries,
     folder: ROOT,
-    environment: { ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
+    environment: { ...stack.processEnvironment, ...markOf(DEVELOPMENT_FOLDER) },
     logFolder: LOG_FOLDER,
     show: quiet ? () => undefined : createScreen(entries.map(({ name }) => name)),
     onChange: (processes) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes }),

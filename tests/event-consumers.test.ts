@@ -61,6 +61,8 @@ const isWorkerFactory = (value: unknown): value is (deps: unknown) => AnyWorker 
 function rabbitThatRecords(preparing: Promise<unknown>[], bindings: string[]): Rabbit {
   return {
     connected: false,
+    user: 'guest',
+    isOwnUser: false,
     publish: async () => undefined,
     openChannel(what, prepare) {
       const consumer = what.replace('RabbitMQ consumer ', '');

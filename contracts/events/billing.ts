@@ -7,6 +7,7 @@ export const InvoicePaid = defineEvent({
   name: 'invoice.paid',
   version: 1,
   exchange: 'billing.events',
+  publishers: ['billing'],
   consumers: ['mail'],
   data: Type.Object({
     invoice_id: Uuid,

@@ -15,6 +15,7 @@ export const PostCreated = defineEvent({
   name: 'post.created',
   version: 1,
   exchange: 'posts',
+  publishers: ['timelines'],
   consumers: ['users', 'timelines-stream', 'notifications', 'media-records'],
   data: Type.Object({
     id: TimeOrderedId,
@@ -39,6 +40,7 @@ export const PostImported = defineEvent({
   name: 'post.imported',
   version: 1,
   exchange: 'posts',
+  publishers: ['timelines'],
   consumers: ['users', 'media-records'],
   data: Type.Object({
     id: TimeOrderedId,
@@ -53,6 +55,7 @@ export const PostDeleted = defineEvent({
   name: 'post.deleted',
   version: 1,
   exchange: 'posts',
+  publishers: ['timelines'],
   consumers: ['likes', 'users', 'notifications-records', 'media-records'],
   data: Type.Object({ id: TimeOrderedId, author_id: Uuid, media_ids: MediaIds }),
 });

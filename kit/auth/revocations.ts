@@ -1,3 +1,4 @@
+import type { ConsumeMessage } from 'amqplib';
 import { SessionRevoked, TokenRevoked, UserTokensRevoked } from '#contracts/events/auth';
 import { type ListRevocationsResponse, Revocation_Kind } from '#contracts/gen/auth/v1/auth';
 import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
@@ -5,8 +6,10 @@ import { retryForever } from '../core/back-off';
 import { repeatEvery } from '../core/repeat';
 import { type Runtime, withTimeout } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
+import { ForgedMessage } from '../messaging/publishers';
 import type { Rabbit } from '../messaging/rabbit/client';
-import { declareRoute } from '../messaging/rabbit/topology';
+import { type PublisherCheck, publisherCheck } from '../messaging/rabbit/publisher-check';
+import { declareRoute, REVOCATIONS_EXCHANGE } from '../messaging/rabbit/topology';
 import type { InstanceDirectory } from '../registry/instances';
 import type { Denylist, Revocation } from './denylist';
 
@@ -35,6 +38,7 @@ export function followRevocations(
   load: () => Promise<readonly Revocation[]>,
 ): IsRevoked {
   const { closing, log } = runtime;
+  const publishers = publisherCheck(runtime.identity, rabbit);
   const firstLoad = Promise.withResolvers<void>();
   let isLoaded = false;
   let unavailable = false;
@@ -61,15 +65,16 @@ export function followRevocations(
   const events = rabbit.openChannel('The RabbitMQ channel for revocations', async (channel) => {
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
     for (const event of EVENTS) {
-      await declareRoute(channel, event);
-      await channel.bindQueue(queue, event.exchange, event.routingKey);
+      if (!rabbit.isOwnUser) await declareRoute(channel, event);
+      const exchange = rabbit.isOwnUser ? REVOCATIONS_EXCHANGE : event.exchange;
+      await channel.bindQueue(queue, exchange, event.routingKey);
     }
     await channel.consume(
       queue,
       (message) => {
         if (message === null) return void channel.close().catch(() => undefined);
-        const revocation = read(message.content);
-        if (revocation === undefined) log.warn('Skipped an invalid revocation event');
+        const revocation = read(message, publishers);
+        if (revocation === undefined) log.warn('Skipped an invalid or forged revocation event');
         else denylist.add(revocation);
       },
       { noAck: true },
@@ -122,11 +127,12 @@ const KINDS = new Map<Revocation_Kind, Revocation['kind']>([
   [Revocation_Kind.KIND_USER, 'user'],
 ]);
 
-function read(bytes: Buffer): Revocation | undefined {
+function read(message: ConsumeMessage, publishers: PublisherCheck): Revocation | undefined {
   try {
-    return revocationOf(parseEnvelope(EVENTS, bytes));
+    publishers.require(message, TokenRevoked);
+    return revocationOf(parseEnvelope(EVENTS, message.content));
   } catch (failure) {
-    if (failure instanceof InvalidMessage) return undefined;
+    if (failure instanceof InvalidMessage || failure instanceof ForgedMessage) return undefined;
     throw failure;
   }
 }

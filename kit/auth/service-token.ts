@@ -59,20 +59,36 @@ export function createServiceTokenVerifier(options: {
   identity: Pick<ServiceIdentity, 'publicKeysOf'>;
 }): (token: string | undefined) => Promise<string> {
   const { audience, identity } = options;
-  const callers = new LRUCache<string, string>({ max: MAX_CACHED_TOKENS, ttlResolution: 0, perf: Date });
+  const verified = new LRUCache<string, Promise<Verified>>({ max: MAX_CACHED_TOKENS });
 
   return async (token) => {
     if (token === undefined || token.length > MAX_TOKEN_CHARACTERS) throw new ServiceTokenRefused();
-    const cached = callers.get(token);
-    if (cached !== undefined) return cached;
-    const { caller, expiresAtMs } = await verify(identity, audience, token);
-    // At least 1: for the cache 0 is "never expires".
-    callers.set(token, caller, { ttl: Math.max(1, expiresAtMs - Date.now()) });
-    return caller;
+    const cached = verified.get(token);
+    // Concurrent first calls wait for one verification.
+    const verifying = cached ?? verify(identity, audience, token);
+    if (cached === undefined) verified.set(token, verifying);
+    try {
+      const { caller, expiresAtMs } = await verifying;
+      if (cached === undefined || Date.now() < expiresAtMs) return caller;
+    } catch (failure) {
+      verified.delete(token);
+      throw failure;
+    }
+    verified.delete(token);
+    throw new ServiceTokenRefused();
   };
 }
 
-async function verify(identity: Pick<ServiceIdentity, 'publicKeysOf'>, audience: string, token: string) {
+interface Verified {
+  readonly caller: string;
+  readonly expiresAtMs: number;
+}
+
+async function verify(
+  identity: Pick<ServiceIdentity, 'publicKeysOf'>,
+  audience: string,
+  token: string,
+): Promise<Verified> {
   let refusal: unknown;
   try {
     const { iss } = decodeJwt(token);

@@ -1,6 +1,8 @@
 import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import { credentialsOf } from '#kit/config/urls';
 import { brokerCredentials } from '#kit/messaging/rabbit/client';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
+import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
 import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
 
@@ -43,7 +45,7 @@ async function peek(channel: ConfirmChannel, consumer: string): Promise<ParkedQu
 export async function replayEvents(url: string, consumer: string): Promise<number> {
   return withConnection(url, (connection) =>
     withChannel(connection, async (channel) => {
-      const publisher = publisherOn(channel);
+      const publisher = publisherOn(channel, credentialsOf(url).user || undefined);
       const count = Math.min(await countIn(channel, parkedQueue(consumer)), MAX_REPLAYED);
       for (let moved = 0; moved < count; moved++) {
         const message = await channel.get(parkedQueue(consumer));
@@ -54,7 +56,7 @@ export async function replayEvents(url: string, consumer: string): Promise<numbe
           body: message.content,
           messageId: String(message.properties.messageId),
           mandatory: true,
-          headers: headersToKeep(message),
+          headers: { ...publisherOf(message), ...headersToKeep(message) },
         });
         channel.ack(message);
       }
@@ -62,6 +64,10 @@ export async function replayEvents(url: string, consumer: string): Promise<numbe
     }),
   );
 }
+
+/** What the broker itself has parked, because its consumer died each time, has its publisher in the property only. */
+const publisherOf = ({ properties }: GetMessage): Record<string, string> =>
+  typeof properties.userId === 'string' ? { [PUBLISHED_BY]: properties.userId } : {};
 
 function headersToKeep(message: GetMessage): Record<string, string | number> {
   const headers: Record<string, unknown> = message.properties.headers ?? {};

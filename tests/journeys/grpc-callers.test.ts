@@ -6,6 +6,7 @@ import { createServiceTokens } from '#kit/auth/service-token';
 import { parseEnvironment } from '#kit/config/environment';
 import { identityFields } from '#kit/config/fields';
 import { withIdentity } from '#kit/config/identity-file';
+import { authorityOf } from '#kit/core/address';
 import { developmentIdentity, openIdentity, type ServiceIdentity } from '#kit/core/identity';
 import { callersOf } from '#kit/grpc/callers';
 import { type GrpcDefinition, type GrpcMethod, methodDefinition } from '#kit/grpc/definition';
@@ -93,7 +94,7 @@ async function servedMethods(definitions: readonly GrpcDefinition[]): Promise<Se
   const served: Served[] = [];
   for (const [service, [instance]] of Object.entries(services)) {
     if (instance?.grpc_port === undefined) continue;
-    const client = new Client(`${instance.host}:${instance.grpc_port}`, credentials.createInsecure());
+    const client = new Client(authorityOf(instance.host, instance.grpc_port), credentials.createInsecure());
     clients.push(client);
     for (const definition of definitions)
       for (const method of Object.values(definition.methods)) {

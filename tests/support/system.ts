@@ -56,7 +56,7 @@ export async function startSystem(
   const running = new Map<string, StartedProcess[]>(entries.map((entry) => [entry.name, []]));
   const own = typeof environment === 'function' ? environment(stack) : environment;
   // The mark lets the next user of the folder stop the orphans of an interrupted test.
-  const shared: Record<string, string> = { ...stack.environment, ...markOf(folder), ...own };
+  const shared: Record<string, string> = { ...stack.processEnvironment, ...markOf(folder), ...own };
 
   /** The gateway and the registry have fixed addresses; all others are discovered through the registry. */
   const fixedPorts = new Map<string, string>();

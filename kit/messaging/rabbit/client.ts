@@ -4,12 +4,19 @@ import { credentialsOf } from '../../config/urls';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
 import { PublishFailed, publisherOn } from './publisher';
-import { declareRoute, type EventRoute } from './topology';
+import { checkRoute, declareRoute, type EventRoute } from './topology';
 
 export interface Rabbit {
   readonly connected: boolean;
+  /** The user that the broker knows this process by. */
+  readonly user: string;
   /**
-   * Publishes an event. Its exchange and the queues of its declared consumers are declared first. An event with such
+   * Whether that user is this process alone. It may publish to its own exchanges and read its own queues, all of which are
+   * defined at the broker (`infra/broker-definitions.ts`); a shared user declares them itself.
+   */
+  readonly isOwnUser: boolean;
+  /**
+   * Publishes an event. Its exchange and the queues of its declared consumers are declared, or checked, first. An event with such
    * consumers is published as mandatory; one without is dropped when no queue is bound.
    *
    * @throws PublishFailed unless the broker has confirmed it and not returned it: it has to be published again
@@ -25,6 +32,8 @@ export interface Rabbit {
   ): Reconnecting<{ channel: ConfirmChannel; prepared: Prepared }>;
 }
 
+/** RabbitMQ's default. */
+const SHARED_USER = 'guest';
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A quarter of RabbitMQ's default of 60 s: a dead broker is detected within 30 s. */
 const HEARTBEAT_SECONDS = 15;
@@ -40,6 +49,12 @@ const CLOSE_TIMEOUT_MS = 2_000;
  * @param options.required whether `/readyz` responds with 503 while RabbitMQ is unavailable
  */
 export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
+  const user = credentialsOf(options.url).user || SHARED_USER;
+  const isOwnUser = user === runtime.identity.name;
+  if (runtime.production && !isOwnUser)
+    runtime.log.warn(
+      'RabbitMQ: this process shares its user, so consumers cannot tell who has published an event',
+    );
   const connection = keepConnected({
     what: 'RabbitMQ',
     log: runtime.log,
@@ -56,7 +71,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     });
 
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
-    ...publisherOn(channel),
+    ...publisherOn(channel, user),
     declared: new Map<string, Promise<void>>(),
   }));
 
@@ -66,7 +81,11 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     const channel = await connection.current.createChannel();
     channel.on('error', () => undefined);
     try {
-      await withTimeout(declareRoute(channel, route), DECLARE_TIMEOUT_MS, `declaring ${route.routingKey}`);
+      await withTimeout(
+        (isOwnUser ? checkRoute : declareRoute)(channel, route),
+        DECLARE_TIMEOUT_MS,
+        `declaring ${route.routingKey}`,
+      );
     } finally {
       await channel.close().catch(() => undefined);
     }
@@ -90,6 +109,8 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     get connected() {
       return publishing.current !== undefined;
     },
+    user,
+    isOwnUser,
     async publish(route, message) {
       if (publishing.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
       const { prepared } = publishing.current;

@@ -8,10 +8,16 @@ import { deliveryMetrics } from '../delivery-metrics';
 import type { Rabbit } from './client';
 import { eventDelivery } from './delivery';
 import { publisherOn } from './publisher';
-import { declareConsumer, declareRetryQueues, declareRoute, parkedQueue, retryQueue } from './topology';
+import { publisherCheck } from './publisher-check';
+import {
+  declareConsumer,
+  declareRetryQueues,
+  declareRoute,
+  parkedQueue,
+  RETRY_DELAYS_MS,
+  retryQueue,
+} from './topology';
 
-/** For a glitch, a restart, an outage. The last delay is repeated until the attempts are used up. */
-const RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000, 600_000];
 /** With these delays a message is parked after about an hour. */
 const MAX_ATTEMPTS = 10;
 /** RabbitMQ closes a channel with a message unacknowledged for 30 minutes. */
@@ -58,18 +64,24 @@ export function consumeEvents<Definition extends EventDefinition>(
     timeoutMs: HANDLE_TIMEOUT_MS,
     metrics: deliveryMetrics(runtime),
   };
+  const publishers = publisherCheck(runtime.identity, rabbit);
   const running = new Set<Promise<void>>();
   let delivered = 0;
 
   const subscription = rabbit.openChannel(`RabbitMQ consumer ${consumer}`, async (channel) => {
-    await declare(channel, queue, events);
+    // The channel closes when it does not exist yet, and is opened again.
+    await (rabbit.isOwnUser ? checkQueues(channel, queue) : declare(channel, queue, events));
     await channel.prefetch(prefetch);
-    const publisher = publisherOn(channel);
+    const publisher = publisherOn(channel, rabbit.user);
     const { consumerTag } = await channel.consume(consumer, (message) => {
       // The broker has canceled the subscription, for example because the queue was deleted: start over on a new channel.
       if (message === null) return void channel.close().catch(() => undefined);
       delivered++;
-      const delivering = deliver(runtime, settings, eventDelivery({ channel, publisher }, queue, message));
+      const delivering = deliver(
+        runtime,
+        settings,
+        eventDelivery({ channel, publisher }, { ...queue, publishers }, message),
+      );
       running.add(delivering);
       void delivering.finally(() => running.delete(delivering));
     });
@@ -92,6 +104,11 @@ export function consumeEvents<Definition extends EventDefinition>(
 interface Queue {
   readonly consumer: string;
   readonly delaysMs: readonly number[];
+}
+
+async function checkQueues(channel: ConfirmChannel, { consumer, delaysMs }: Queue): Promise<void> {
+  await channel.checkQueue(parkedQueue(consumer));
+  for (const delayMs of delaysMs) await channel.checkQueue(retryQueue(consumer, delayMs));
 }
 
 async function declare(

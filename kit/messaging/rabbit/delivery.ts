@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery } from '../delivery';
 import type { Publisher } from './publisher';
+import { PUBLISHED_BY, type PublisherCheck } from './publisher-check';
 import { parkedQueue, retryQueue } from './topology';
 
 /** Header of messages in retry and parking queues: the number of failed attempts. */
@@ -11,13 +12,19 @@ const ATTEMPTS_MADE = 'x-attempts-made';
  * has confirmed. A crash in between leaves it in both; the inbox deduplicates.
  *
  * @param queue.delaysMs delays of the consumer's retry queues, ascending
+ * @param queue.publishers checks who has published the message
  */
 export function eventDelivery(
   { channel, publisher }: { channel: Channel; publisher: Publisher },
-  { consumer, delaysMs }: { consumer: string; delaysMs: readonly number[] },
+  {
+    consumer,
+    delaysMs,
+    publishers,
+  }: { consumer: string; delaysMs: readonly number[]; publishers: PublisherCheck },
   message: ConsumeMessage,
 ): Delivery {
   const attempt = attemptsMade(message) + 1;
+  const publishedBy = publishers.publisherOf(message);
 
   async function moveTo(queue: string, headers: Record<string, string | number>, expirationMs?: number) {
     await publisher.publish({
@@ -26,7 +33,7 @@ export function eventDelivery(
       body: message.content,
       messageId: messageIdOf(message),
       mandatory: true,
-      headers,
+      headers: { ...headers, ...(publishedBy !== undefined && { [PUBLISHED_BY]: publishedBy }) },
       ...(expirationMs !== undefined && { expirationMs }),
     });
     channel.ack(message);
@@ -35,7 +42,9 @@ export function eventDelivery(
   return {
     bytes: message.content,
     attempt,
-    requirePublisher: () => undefined,
+    requirePublisher(definition) {
+      if (definition.kind === 'event') publishers.require(message, definition);
+    },
     acknowledge: async () => channel.ack(message),
     async retry(afterMs) {
       const delayMs = retryDelay(delaysMs, attempt, afterMs);

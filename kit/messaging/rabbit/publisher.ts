@@ -33,8 +33,12 @@ export interface Publisher {
 const MAX_UNCONFIRMED = 2_000;
 const CONFIRM_TIMEOUT_MS = 5_000;
 
-/** Creates a publisher on a channel in confirm mode. */
-export function publisherOn(channel: ConfirmChannel): Publisher {
+/**
+ * Creates a publisher on a channel in confirm mode.
+ *
+ * @param user the user of the connection: the broker refuses messages that name another, so consumers can rely on it
+ */
+export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
   const inFlight = new Set<string>();
   const returned = new Set<string>();
   channel.on('return', (message) => {
@@ -60,7 +64,7 @@ export function publisherOn(channel: ConfirmChannel): Publisher {
           publication.exchange,
           publication.routingKey,
           publication.body,
-          optionsOf(publication),
+          { ...optionsOf(publication), ...(user !== undefined && { userId: user }) },
           confirmed,
         );
       } catch (failure) {
