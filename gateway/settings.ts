@@ -5,9 +5,9 @@ import {
   processFields,
   redisFields,
   registrationFields,
+  secretFields,
   tokenFields,
 } from '#kit/config/fields';
-import { secret } from '#kit/config/secrets';
 import { publicUrl } from '#kit/config/urls';
 import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
 import { DEFAULT_LIMITS } from './model/limits';
@@ -17,6 +17,8 @@ import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 export const gatewayFields = {
   ...processFields(8080),
   ...identityFields,
+  // The key of rate limit counters in Redis.
+  ...secretFields,
   ...registrationFields,
   ...amqpFields,
   ...redisFields,
@@ -24,8 +26,6 @@ export const gatewayFields = {
   ...rateLimitFields,
   ...crossOriginFields,
   ...responseCacheFields,
-  /** The key of rate limit counters in Redis. */
-  INTERNAL_SECRET: secret('development-internal-secret'),
   /** Public URL of the gateway for the OpenAPI document; without it the document's server is relative. */
   PUBLIC_URL: publicUrl(undefined),
   TLS_CERT: filePath('TLS_KEY'),

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'rookery-identities-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const fileOf = (name: string) => join(folder, 'identities', `${name}.env`);
 const prepare = (...names: string[]) =>
-  prepareIdentities(join(folder, 'identities'), names, ['rabbitmq', 'mariadb']);
+  prepareIdentities(join(folder, 'identities'), names, { servers: ['rabbitmq', 'mariadb'], isNew: true });
 
 function opened(name: string) {
   const { values, problems } = parseEnvironment(

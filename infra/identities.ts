@@ -11,6 +11,8 @@ export interface Identity {
   readonly publicKey: string;
   /** Of its users at the servers of the stack. */
   readonly password: string;
+  /** INTERNAL_SECRET; undefined where data of before exists, which was encrypted with that of `.env`. */
+  readonly secret: string | undefined;
 }
 
 /** DER of an Ed25519 private key is this and the 32 bytes of the seed (RFC 8410, section 7). */
@@ -21,21 +23,22 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  * `<folder>/<process>.env`, readable by its owner only: IDENTITY_FILE of that process.
  *
  * @param processes their names in the Procfile
- * @param servers the servers of the stack, at which each process has a user of its own
+ * @param stack.servers the servers of the stack, at which each process has a user of its own
+ * @param stack.isNew whether no data exists that was encrypted with a secret of before
  */
 export function prepareIdentities(
   folder: string,
   processes: readonly string[],
-  servers: readonly string[] = [],
+  stack: { readonly servers: readonly string[]; readonly isNew: boolean },
 ): Identity[] {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const present = new Set(readdirSync(folder));
   const identities = processes.map((name) =>
-    present.has(fileOf(name)) ? readIdentity(folder, name) : createIdentity(name),
+    present.has(fileOf(name)) ? readIdentity(folder, name) : createIdentity(name, stack.isNew),
   );
   const publicKeys = identities.map(({ name, publicKey }) => `${name}=${publicKey}`).join(' ');
   for (const identity of identities)
-    write(join(folder, fileOf(identity.name)), linesOf(identity, publicKeys, servers));
+    write(join(folder, fileOf(identity.name)), linesOf(identity, publicKeys, stack.servers));
   return identities;
 }
 
@@ -46,9 +49,10 @@ export function processesWithIdentity(procfile: string): string[] {
   return [...procfile.matchAll(/^([a-z0-9-]+): .*\bIDENTITY_FILE=/gm)].map(([, name = '']) => name);
 }
 
-function createIdentity(name: string): Identity {
+function createIdentity(name: string, isNew: boolean): Identity {
   const { d = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  return { name, privateKey: d, publicKey: publicKeyOf(d), password: randomPassword() };
+  const secret = isNew ? randomPassword() : undefined;
+  return { name, privateKey: d, publicKey: publicKeyOf(d), password: randomPassword(), secret };
 }
 
 function readIdentity(folder: string, name: string): Identity {
@@ -56,7 +60,8 @@ function readIdentity(folder: string, name: string): Identity {
   const setting = (variable: string) => new RegExp(`^${variable}=(\\S+)$`, 'm').exec(text)?.[1] ?? '';
   const privateKey = setting('SERVICE_KEY');
   const password = setting('AMQP_PASSWORD') || setting('DB_PASSWORD') || randomPassword();
-  return { name, privateKey, publicKey: publicKeyOf(privateKey), password };
+  const secret = setting('INTERNAL_SECRET') || undefined;
+  return { name, privateKey, publicKey: publicKeyOf(privateKey), password, secret };
 }
 
 function publicKeyOf(privateKey: string): string {
@@ -73,11 +78,16 @@ export function keptPassword(file: string): string {
 
 export const randomPassword = () => randomBytes(24).toString('base64url');
 
-const linesOf = ({ name, privateKey, password }: Identity, publicKeys: string, servers: readonly string[]) =>
+const linesOf = (
+  { name, privateKey, password, secret }: Identity,
+  publicKeys: string,
+  servers: readonly string[],
+) =>
   [
     `# The identity of ${name}: for this process alone. Created by infra/identities.ts.`,
     `SERVICE_KEY=${privateKey}`,
     `SERVICE_KEYS=${publicKeys}`,
+    ...(secret === undefined ? [] : [`INTERNAL_SECRET=${secret}`]),
     ...(servers.includes('mariadb') ? [`DB_USER=${name}`, `DB_PASSWORD=${password}`] : []),
     ...(servers.includes('rabbitmq') ? [`AMQP_USER=${name}`, `AMQP_PASSWORD=${password}`] : []),
     '',

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beanstalkd } from './beanstalkd';
 import { dynamodb } from './dynamodb';
@@ -95,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const identities = prepareIdentities(
       identityFolder,
       processesWithIdentity(readFileSync(PROCFILE, 'utf8')),
-      servers.map(({ name }) => name),
+      { servers: servers.map(({ name }) => name), isNew: !existsSync(join(folder, 'mariadb', 'data')) },
     );
     const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
     const context = {

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { composeFile } from './deployment/compose';
 import { migrationObjects, objectsOf } from './deployment/kubernetes';
 import type { Surroundings } from './deployment/network-policy';
-import { type Deployed, databaseOwner, deployedProcesses, serviceKeyOf } from './deployment/processes';
+import {
+  type Deployed,
+  databaseOwner,
+  deployedProcesses,
+  prefixOf,
+  serviceKeyOf,
+} from './deployment/processes';
 import { systemdTarget } from './deployment/systemd';
 
 const ROOT = join(import.meta.dir, '..');
@@ -45,9 +51,13 @@ function settingsOf(file: string): Record<string, string> {
 function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
   const owners = processes.flatMap((process) => databaseOwner(process) ?? []).sort();
   const passwords = owners.map((owner) => `${owner}_DB_PASSWORD`);
+  const brokerPasswords = processes
+    .filter(({ variables }) => variables.includes('AMQP_PASSWORD'))
+    .map((process) => `${prefixOf(process)}_AMQP_PASSWORD`);
   const keys = processes.filter(({ variables }) => variables.includes('SERVICE_KEY')).map(serviceKeyOf);
   const listed = (file: string, line: (variable: string) => string) => {
     const text = readFileSync(join(ROOT, file), 'utf8')
+      .replace(/(?:^ {2}[A-Z_]+_AMQP_PASSWORD[=:].*\n)+/m, brokerPasswords.map(line).join(''))
       .replace(/(?:^ *[A-Z_]+_DB_PASSWORD[=:].*\n)+/m, passwords.map(line).join(''))
       .replace(/(?:^ *[A-Z_]+_SERVICE_KEY[=:].*\n)+/m, keys.map(line).join(''));
     return { [file]: text };

@@ -8,15 +8,7 @@ import { startRegistry } from './support/registry';
 setDefaultTimeout(60_000);
 
 const ROOT = join(import.meta.dir, '..');
-const SERVICE = [
-  'REGISTRY_TOKEN',
-  'AMQP_URL',
-  'JWT_SECRET',
-  'JWT_ISSUER',
-  'INTERNAL_SECRET',
-  'SERVICE_KEY',
-  'SERVICE_KEYS',
-];
+const SERVICE = ['REGISTRY_TOKEN', 'AMQP_URL', 'JWT_SECRET', 'JWT_ISSUER', 'SERVICE_KEY', 'SERVICE_KEYS'];
 const LIMITS = ['', '_SIGN_IN', '_REGISTRATION', '_PASSWORD_RESET'].map(
   (kind) => `RATE_LIMIT${kind}_PER_MINUTE`,
 );
@@ -24,7 +16,7 @@ const LIMITS = ['', '_SIGN_IN', '_REGISTRATION', '_PASSWORD_RESET'].map(
 /** One process of each kind, with what it needs in production and has no safe default. */
 const NEEDED: Record<string, readonly string[]> = {
   registry: ['REGISTRY_TOKEN', 'REGISTRY_ALLOWED_HOSTS'],
-  gateway: [...SERVICE, 'REDIS_URL', 'PUBLIC_URL', ...LIMITS],
+  gateway: [...SERVICE, 'INTERNAL_SECRET', 'REDIS_URL', 'PUBLIC_URL', ...LIMITS],
   'services/users': [...SERVICE, 'DB_PASSWORD', 'ADMIN_PASSWORD', 'PUBLIC_URL'],
   'services/polls': [...SERVICE, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   'services/resumes': [...SERVICE, 'DB_PASSWORD', 'PUBLIC_URL'],
@@ -60,7 +52,6 @@ test('production refuses the well-known credentials of every server', async () =
     'ADMIN_PASSWORD',
     'AMQP_URL',
     'DB_PASSWORD',
-    'INTERNAL_SECRET',
     'PUBLIC_URL',
     'REGISTRY_TOKEN',
   ]);

@@ -34,6 +34,9 @@ export const processFields = (defaultPort: number) => ({
   ...traceFields,
 });
 
+/** The secret of a process that encrypts or signs what only it reads: not shared with any other. */
+export const secretFields = { INTERNAL_SECRET: secret('development-internal-secret') };
+
 /** The key of a process that calls others or is called, and the public ones of all. */
 export const identityFields = {
   IDENTITY_FILE: optionalText(),
@@ -53,7 +56,6 @@ export const serviceFields = (defaultPort: number) => ({
   ...amqpFields,
   ...tokenFields,
   ADVERTISED_HOST: optionalText(),
-  INTERNAL_SECRET: secret('development-internal-secret'),
   SHUTDOWN_TIMEOUT_MS: integer(15_000, { min: 100, max: 600_000 }),
 });
 

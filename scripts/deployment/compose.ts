@@ -1,4 +1,4 @@
-import { type Deployed, databaseOwner, serviceKeyOf } from './processes';
+import { type Deployed, databaseOwner, prefixOf, serviceKeyOf } from './processes';
 
 /** They share one table, so that one of them may fail without an outage. */
 export const REGISTRY_REPLICAS = 2;
@@ -62,6 +62,18 @@ function substitution(variable: string, owner: string | undefined): string {
   }
 }
 
+/** The key and the secret of a process are its own; an older deployment has one secret for all. */
+function substitutionFor(process: Deployed, variable: string): string {
+  if (variable === 'SERVICE_KEY') return required(serviceKeyOf(process));
+  if (variable === 'INTERNAL_SECRET')
+    return `\${${prefixOf(process)}_INTERNAL_SECRET:-${required('INTERNAL_SECRET')}}`;
+  // With users of their own (scripts/broker-definitions.ts); the shared one otherwise.
+  if (variable === 'AMQP_USER')
+    return `\${${prefixOf(process)}_AMQP_USER:-${substitution(variable, undefined)}}`;
+  if (variable === 'AMQP_PASSWORD') return `\${${prefixOf(process)}_AMQP_PASSWORD:-${required(variable)}}`;
+  return substitution(variable, databaseOwner(process));
+}
+
 export function composeFile(processes: readonly Deployed[]): string {
   const common = yaml({ name: 'rookery', 'x-process': COMPOSE_PROCESS }).replace(
     'x-process:',
@@ -79,10 +91,7 @@ export function composeFile(processes: readonly Deployed[]): string {
 function serviceOf(process: Deployed): string {
   const { name, folder, port } = process;
   const owner = databaseOwner(process);
-  const environment = process.variables.map((variable) => [
-    variable,
-    variable === 'SERVICE_KEY' ? required(serviceKeyOf(process)) : substitution(variable, owner),
-  ]);
+  const environment = process.variables.map((variable) => [variable, substitutionFor(process, variable)]);
   const lines = [
     `${name}:`,
     '  <<: *process',

@@ -2,7 +2,7 @@ import { version } from '../../package.json';
 import { REGISTRY_REPLICAS } from './compose';
 import { networkPolicy, policyOf, type Surroundings } from './network-policy';
 import { metadata } from './objects';
-import { type Deployed, databaseOwner, serviceKeyOf } from './processes';
+import { type Deployed, databaseOwner, prefixOf } from './processes';
 import { isSecret } from './secrets';
 
 /** Processes with a DNS name; all others are discovered through the registry. */
@@ -157,6 +157,9 @@ const secretValue = (name: string, key = name) => ({
   valueFrom: { secretKeyRef: { name: 'rookery', key, optional: true } },
 });
 
+/** Secrets that are one process's alone, below a key that begins with its name. */
+const OWN = new Set(['SERVICE_KEY', 'AMQP_PASSWORD']);
+
 /** The secrets that this process reads, and the database user of its own. */
 function credentialsOf(process: Deployed): object[] {
   const owner = databaseOwner(process);
@@ -165,7 +168,8 @@ function credentialsOf(process: Deployed): object[] {
     ...(owner === undefined
       ? []
       : [{ name: 'DB_USER', value: userOf(owner) }, secretValue('DB_PASSWORD', `${owner}_DB_PASSWORD`)]),
-    ...own.map((name) => secretValue(name, name === 'SERVICE_KEY' ? serviceKeyOf(process) : name)),
+    ...(process.variables.includes('AMQP_USER') ? [{ name: 'AMQP_USER', value: process.name }] : []),
+    ...own.map((name) => secretValue(name, OWN.has(name) ? `${prefixOf(process)}_${name}` : name)),
   ];
 }
 

@@ -42,8 +42,10 @@ export function deployedProcesses(procfile: string): Deployed[] {
 }
 
 /** The variable of the deployment that holds the key of a process, like `USERS_SERVICE_KEY`. */
-export const serviceKeyOf = ({ name }: Deployed): string =>
-  `${name.toUpperCase().replaceAll('-', '_')}_SERVICE_KEY`;
+export const serviceKeyOf = (process: Deployed): string => `${prefixOf(process)}_SERVICE_KEY`;
+
+/** What the variables of the deployment that are for one process begin with. */
+export const prefixOf = ({ name }: Pick<Deployed, 'name'>): string => name.toUpperCase().replaceAll('-', '_');
 
 /** The services named by the clients that a `main.ts` creates; and auth, whose keys and revocations verify tokens. */
 function calleesIn(source: string, variables: readonly string[]): string[] {

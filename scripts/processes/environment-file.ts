@@ -17,7 +17,7 @@ export function prepareEnvironmentFile(file: string, options: { isNew: boolean }
   if (!existsSync(file)) {
     writeFileSync(
       file,
-      `# Created by \`make up\`. All variables: .env.example\nINTERNAL_SECRET=${secret()}\nJWT_SECRET=${secret()}\n${options.isNew ? administrator : ''}`,
+      `# Created by \`make up\`. All variables: .env.example\nJWT_SECRET=${secret()}\n${options.isNew ? administrator : ''}`,
       { mode: 0o600, flag: 'wx' },
     );
     return 'Created .env with generated secrets';

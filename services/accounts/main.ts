@@ -1,7 +1,7 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { keysFromAuth } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
-import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { mysqlFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { minorDigitsOf } from '#kit/money/amounts';
@@ -15,6 +15,7 @@ import { expireTransactions } from './transactions';
 
 const env = readEnv({
   ...serviceFields(5600),
+  ...secretFields,
   ...mysqlFields,
   ACCOUNTS_DB_NAME: text('rookery_accounts'),
   ACCOUNTS_DATABASE_URL: optionalDatabaseUrl(),

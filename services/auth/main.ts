@@ -1,9 +1,9 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createPasswords } from '#kit/auth/passwords';
-import { createSealer } from '#kit/auth/sealing';
+import { createSealer, createSealerFor } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
 import { integer, readEnv, text } from '#kit/config/environment';
-import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { mysqlFields, redisFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
 import { createGrpcClient } from '#kit/grpc/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -27,6 +27,7 @@ import { openOwnVerifier } from './tokens/own-verifier';
 
 const env = readEnv({
   ...serviceFields(5300),
+  ...secretFields,
   ...mysqlFields,
   ...redisFields,
   AUTH_DB_NAME: text('rookery_auth'),
@@ -61,7 +62,7 @@ const deps = {
   outbox: relayOutbox(runtime, database, { rabbit }),
   users: createGrpcClient(runtime, users),
   passwords: createPasswords(),
-  sealer: createSealer(internalSecret, 'credentials'),
+  sealer: createSealerFor(runtime.identity, 'auth', createSealer(internalSecret, 'credentials')),
   ...openThrottles(runtime, redis, {
     internalSecret,
     failuresPerNetwork: env.SIGN_INS_PER_ADDRESS,

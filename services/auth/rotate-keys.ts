@@ -1,7 +1,6 @@
 import { tokenSettings } from '#kit/auth/tokens';
 import { readEnv, text } from '#kit/config/environment';
-import { mysqlFields, processFields, tokenFields } from '#kit/config/fields';
-import { secret } from '#kit/config/secrets';
+import { mysqlFields, processFields, secretFields, tokenFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { startProcess } from '#kit/process';
@@ -11,7 +10,7 @@ import { createKeyRing } from './keys/key-ring';
 // sign with it after 15 minutes.
 const env = readEnv({
   ...processFields(0),
-  INTERNAL_SECRET: secret('development-internal-secret'),
+  ...secretFields,
   ...mysqlFields,
   ...tokenFields,
   AUTH_DB_NAME: text('rookery_auth'),

@@ -1,6 +1,6 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
-import { mysqlFields, redisFields, serviceFields } from '#kit/config/fields';
+import { mysqlFields, redisFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
 import { createStreamShares } from '#kit/http/streams/shares';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -20,6 +20,7 @@ import { subscribe } from './subscriptions';
 
 const env = readEnv({
   ...serviceFields(5800),
+  ...secretFields,
   ...mysqlFields,
   ...redisFields,
   CHAT_DB_NAME: text('rookery_chat'),

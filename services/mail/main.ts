@@ -2,7 +2,7 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createSealer } from '#kit/auth/sealing';
 import { createServiceTokenVerifier } from '#kit/auth/service-token';
 import { developmentFlag, integer, readEnv, text } from '#kit/config/environment';
-import { mysqlFields, serviceFields } from '#kit/config/fields';
+import { mysqlFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
@@ -23,6 +23,7 @@ const DAILY = { min: 0, max: 100_000 };
 
 const env = readEnv({
   ...serviceFields(6100),
+  ...secretFields,
   ...mysqlFields,
   MAIL_DB_NAME: text('rookery_mail'),
   MAIL_DATABASE_URL: optionalDatabaseUrl(),

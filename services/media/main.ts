@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { integer, readEnv, text } from '#kit/config/environment';
-import { mysqlFields, serviceFields, storageFields } from '#kit/config/fields';
+import { mysqlFields, secretFields, serviceFields, storageFields } from '#kit/config/fields';
 import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -20,6 +20,7 @@ import { subscribe } from './subscriptions';
 
 const env = readEnv({
   ...serviceFields(5500),
+  ...secretFields,
   ...mysqlFields,
   ...storageFields,
   MEDIA_DB_NAME: text('rookery_media'),

@@ -1,7 +1,7 @@
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import { createPasswords } from '#kit/auth/passwords';
-import { createSealer } from '#kit/auth/sealing';
+import { createSealerFor } from '#kit/auth/sealing';
 import { readEnv, text } from '#kit/config/environment';
 import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
 import { optionalPassword } from '#kit/config/secrets';
@@ -48,7 +48,7 @@ const deps = {
   auth: grpcClient('auth', AuthServiceDefinition),
   notifications: grpcClient('notifications', NotificationsServiceDefinition),
   passwords: createPasswords(),
-  sealer: createSealer(env.INTERNAL_SECRET, 'credentials'),
+  sealer: createSealerFor(runtime.identity, 'auth'),
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   flags: openFlags(runtime, env),
   nextId: createIdGenerator(randomWorker()),

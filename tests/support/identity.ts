@@ -4,7 +4,7 @@ import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/auth/denylist';
 import { createPasswords } from '#kit/auth/passwords';
-import { createSealer } from '#kit/auth/sealing';
+import { createSealerFor } from '#kit/auth/sealing';
 import { createTokenVerifier, type TokenAlgorithm } from '#kit/auth/tokens';
 import { createIdGenerator } from '#kit/core/ids';
 import { createFlags } from '#kit/flags/flags';
@@ -80,7 +80,7 @@ export async function startIdentity(
       registry,
     }),
     passwords: createPasswords(undefined, cost),
-    sealer: createSealer(SECRET, 'credentials'),
+    sealer: createSealerFor(authRuntime.identity, 'auth'),
     ...openThrottles(authRuntime, redis, {
       internalSecret: SECRET,
       failuresPerNetwork: options.perAddress ?? 1_000,
@@ -112,7 +112,7 @@ export async function startIdentity(
     }),
     trustedOrigins: authDeps.trustedOrigins,
     passwords: createPasswords(undefined, cost),
-    sealer: createSealer(SECRET, 'credentials'),
+    sealer: createSealerFor(usersRuntime.identity, 'auth'),
     flags: createFlags(),
     nextId: createIdGenerator(1),
     publicUrl: 'http://rookery.test',

@@ -1,7 +1,7 @@
 import { expect } from 'bun:test';
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { createPasswords } from '#kit/auth/passwords';
-import { createSealer } from '#kit/auth/sealing';
+import { createSealerFor } from '#kit/auth/sealing';
 import { createIdGenerator } from '#kit/core/ids';
 import { createFlags } from '#kit/flags/flags';
 import { outbox as outboxTable } from '#kit/messaging/tables';
@@ -56,7 +56,7 @@ export async function startPeople() {
     },
     passwords: createPasswords(),
     trustedOrigins: [],
-    sealer: createSealer('a secret for this test', 'credentials'),
+    sealer: createSealerFor(runtime.identity, 'auth'),
     nextId: createIdGenerator(1),
     publicUrl: 'http://rookery.test',
     tokens: tokens.verifier,
