@@ -59,7 +59,8 @@ function readIdentity(folder: string, name: string): Identity {
   const text = readFileSync(join(folder, fileOf(name)), 'utf8');
   const setting = (variable: string) => new RegExp(`^${variable}=(\\S+)$`, 'm').exec(text)?.[1] ?? '';
   const privateKey = setting('SERVICE_KEY');
-  const password = setting('AMQP_PASSWORD') || setting('DB_PASSWORD') || randomPassword();
+  const password =
+    setting('AMQP_PASSWORD') || setting('DB_PASSWORD') || setting('REDIS_PASSWORD') || randomPassword();
   const secret = setting('INTERNAL_SECRET') || undefined;
   return { name, privateKey, publicKey: publicKeyOf(privateKey), password, secret };
 }
@@ -89,6 +90,7 @@ const linesOf = (
     `SERVICE_KEYS=${publicKeys}`,
     ...(secret === undefined ? [] : [`INTERNAL_SECRET=${secret}`]),
     ...(servers.includes('mariadb') ? [`DB_USER=${name}`, `DB_PASSWORD=${password}`] : []),
+    ...(servers.includes('redis') ? [`REDIS_USER=${name}`, `REDIS_PASSWORD=${password}`] : []),
     ...(servers.includes('rabbitmq') ? [`AMQP_USER=${name}`, `AMQP_PASSWORD=${password}`] : []),
     '',
   ].join('\n');

@@ -1,30 +1,67 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Identity, keptPassword } from './identities';
 import { probeTcp } from './probes';
 import { systemProgram } from './programs';
 import { defineServer } from './server';
+
+/** The user of those who look after Redis, and of their commands. */
+const OPERATOR = 'rookery';
+
+/** What the keys and channels of a process begin with. */
+const PREFIXES: Readonly<Record<string, readonly string[]>> = {
+  auth: ['auth:'],
+  chat: ['chat:'],
+  gateway: ['gateway:'],
+  likes: ['likes:'],
+  timelines: ['timelines:', 'home:'],
+};
 
 export const redis = defineServer({
   name: 'redis',
   replacedBy: ['REDIS_URL'],
   ports: { redis: 16379 },
-  plan: ({ folder, ports }) => ({
-    commands: [
-      {
-        program: systemProgram('redis-server', 'redis-server'),
-        args: [
-          ...['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', folder],
-          // Setting the process title would overwrite the environment that identifies orphans.
-          ...['--set-proc-title', 'no'],
-          // The file is written before the reply is sent, so a killed Redis loses nothing that it acknowledged; only a
-          // power loss does. Not so with everysec: while a sync is in progress, as long as a slow disk takes, Redis
-          // postpones writing the file by up to 2 s. And always syncs once for each batch, at ten times the cost.
-          ...['--appendonly', 'yes', '--appendfsync', 'no', '--save', ''],
-          // A feed of 800 ids stays a compact listpack: 16 KB per user instead of 103 KB.
-          ...['--zset-max-listpack-entries', '1024'],
-          ...['--maxmemory', '512mb', '--maxmemory-policy', 'noeviction'],
-        ],
-      },
-    ],
-    ready: async () => (await probeTcp(ports.redis, 'PING\r\n'))?.startsWith('+PONG') === true,
-    environment: { REDIS_URL: `redis://127.0.0.1:${ports.redis}` },
-  }),
+  plan({ folder, profile, identities, ports }) {
+    const operator = profile === 'test' ? undefined : keptPassword(join(folder, 'operator'));
+    const users = join(folder, 'users.acl');
+    writeFileSync(users, accessList(identities, operator), { mode: 0o600 });
+    const credentials = operator === undefined ? '' : `${OPERATOR}:${operator}@`;
+    return {
+      commands: [
+        {
+          program: systemProgram('redis-server', 'redis-server'),
+          args: [
+            ...['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', folder, '--aclfile', users],
+            // Setting the process title would overwrite the environment that identifies orphans.
+            ...['--set-proc-title', 'no'],
+            // The file is written before the reply is sent, so a killed Redis loses nothing that it acknowledged; only a
+            // power loss does. Not so with everysec: while a sync is in progress, as long as a slow disk takes, Redis
+            // postpones writing the file by up to 2 s. And always syncs once for each batch, at ten times the cost.
+            ...['--appendonly', 'yes', '--appendfsync', 'no', '--save', ''],
+            // A feed of 800 ids stays a compact listpack: 16 KB per user instead of 103 KB.
+            ...['--zset-max-listpack-entries', '1024'],
+            ...['--maxmemory', '512mb', '--maxmemory-policy', 'noeviction'],
+          ],
+        },
+      ],
+      ready: async () => /^(\+PONG|-NOAUTH)/.test((await probeTcp(ports.redis, 'PING\r\n')) ?? ''),
+      environment: { REDIS_URL: `redis://${credentials}127.0.0.1:${ports.redis}` },
+    };
+  },
 });
+
+/** Each process reaches its own keys and channels; without an operator, tests reach everything without a password. */
+function accessList(identities: readonly Identity[], operator: string | undefined): string {
+  const everything = '~* &* +@all';
+  const processes = identities.flatMap(({ name, password }) => {
+    const prefixes = PREFIXES[name] ?? [];
+    if (prefixes.length === 0) return [];
+    const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`).join(' ');
+    return [`user ${name} on >${password} resetchannels ${own} +@all -@admin -@dangerous +info`];
+  });
+  const others =
+    operator === undefined
+      ? [`user default on nopass ${everything}`]
+      : ['user default off', `user ${OPERATOR} on >${operator} ${everything}`];
+  return [...others, ...processes, ''].join('\n');
+}

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from 'redis';
 import { FolderInUse } from './folder-lock';
 import { probeTcp } from './probes';
 import { processesOf } from './processes';
@@ -25,15 +26,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+async function redisReply(...command: string[]): Promise<unknown> {
+  const client = createClient({ url: stack.environment.REDIS_URL ?? '' });
+  await client.connect();
+  try {
+    return await client.sendCommand(command);
+  } finally {
+    client.destroy();
+  }
+}
+
 const redisPort = () => Number(new URL(stack.environment.REDIS_URL ?? '').port);
 const beanstalkdPort = () => Number(stack.environment.BEANSTALKD_PORT);
 
 test('a killed Redis restarts on its port with everything it acknowledged', async () => {
-  expect(await probeTcp(redisPort(), 'SET bird rook\r\n')).toBe('+OK\r\n');
+  expect(await redisReply('SET', 'bird', 'rook')).toBe('OK');
   await stack.server('redis').kill('SIGKILL');
-  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBeUndefined();
+  expect(await probeTcp(redisPort(), 'PING\r\n')).toBeUndefined();
   await stack.server('redis').restart();
-  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
+  expect(await redisReply('GET', 'bird')).toBe('rook');
 });
 
 test('Redis writes what it acknowledges before it replies, also while the disk is slow', async () => {
@@ -53,6 +64,29 @@ test('a job can be as large as a request', async () => {
   expect(await probeTcp(beanstalkdPort(), `put 10 3600 60 ${body.length}\r\n${body}\r\n`)).toMatch(
     /^INSERTED /,
   );
+});
+
+test('a process reaches its own keys and channels of Redis, and nobody gets in without a password', async () => {
+  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toStartWith('-NOAUTH');
+  const identity = readFileSync(stack.identityFile('auth'), 'utf8');
+  const password = /^REDIS_PASSWORD=(.+)$/m.exec(identity)?.[1] ?? '';
+  const auth = createClient({ url: stack.processEnvironment.REDIS_URL ?? '', username: 'auth', password });
+  await auth.connect();
+  await auth.set('auth:try', '1');
+  await auth.publish('auth:try', '1');
+  const read = { keys: ['likes:try'] };
+  const attempts = {
+    'read a key of another': () => auth.get('likes:try'),
+    'read it in a script': () => auth.eval("return redis.call('GET', KEYS[1])", read),
+    'read it in a script, undeclared': () => auth.eval("return redis.call('GET', 'likes:try')"),
+    'publish to a channel of another': () => auth.publish('chat:room:1', '1'),
+    'delete everything': () => auth.flushAll(),
+    'read the users': () => auth.sendCommand(['ACL', 'LIST']),
+    'change the settings': () => auth.sendCommand(['CONFIG', 'SET', 'dir', '/tmp']),
+  };
+  for (const [what, attempt] of Object.entries(attempts))
+    await expect(attempt(), what).rejects.toThrow(/NOPERM|permission|can't access/);
+  auth.destroy();
 });
 
 test('two stacks never share a folder', async () => {
@@ -77,5 +111,5 @@ test('a stopped stack leaves no processes behind and keeps its data', async () =
   await stack.stop();
   expect(processesOf(folder)).toEqual([]);
   stack = await startStack(options);
-  expect(await probeTcp(redisPort(), 'GET bird\r\n')).toBe('$4\r\nrook\r\n');
+  expect(await redisReply('GET', 'bird')).toBe('rook');
 });

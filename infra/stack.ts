@@ -140,16 +140,18 @@ function wantedServers(
 }
 
 function withoutCredentials(environment: Readonly<Record<string, string>>): Record<string, string> {
-  const { AMQP_URL, DB_USER, DB_PASSWORD, ...others } = environment;
+  const { AMQP_URL, DB_USER, DB_PASSWORD, REDIS_URL, ...others } = environment;
+  const bare = (url: string) => url.replace(/\/\/[^@/]*@/, '//');
   return {
     ...others,
     // Empty counts as unset, also where `.env` sets it.
     ...(DB_USER !== undefined && { DB_USER: '', DB_PASSWORD: '' }),
     ...(AMQP_URL !== undefined && {
-      AMQP_URL: AMQP_URL.replace(/\/\/[^@/]*@/, '//'),
+      AMQP_URL: bare(AMQP_URL),
       AMQP_USER: '',
       AMQP_PASSWORD: '',
     }),
+    ...(REDIS_URL !== undefined && { REDIS_URL: bare(REDIS_URL), REDIS_USER: '', REDIS_PASSWORD: '' }),
   };
 }
 
