@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { createClient } from 'redis';
-import { privateKeyOf, publicKeyText } from '#kit/core/identity';
+import { developmentIdentity, publicKeyText } from '#kit/core/identity';
 import type { Database, MysqlAddress } from '#kit/mysql/database';
 import { serverVariable, uniqueName } from './servers';
 
@@ -9,7 +9,8 @@ const PASSWORD = 'p/w+r=d@1#2%41?&:;\'"\\ é鳥';
 
 const NAMES = ['REGISTRY_TOKEN', 'INTERNAL_SECRET', 'JWT_SECRET', 'DB_PASSWORD', 'ADMIN_PASSWORD'];
 
-const SERVICE_KEY = Buffer.from('the key of a process in a test..');
+/** That of development, which processes beside it know. */
+const { privateKey } = developmentIdentity('chat');
 
 /** What every process needs in production besides its servers. */
 export const PRODUCTION: Readonly<Record<string, string>> = {
@@ -22,8 +23,8 @@ export const PRODUCTION: Readonly<Record<string, string>> = {
   RATE_LIMIT_REGISTRATION_PER_MINUTE: '0',
   RATE_LIMIT_PASSWORD_RESET_PER_MINUTE: '0',
   ...Object.fromEntries(NAMES.map((name) => [name, `${name.toLowerCase()}-of-a-test`])),
-  SERVICE_KEY: SERVICE_KEY.toString('base64url'),
-  SERVICE_KEYS: `users=${publicKeyText(privateKeyOf(SERVICE_KEY))}`,
+  SERVICE_KEY: privateKey.export({ format: 'jwk' }).d ?? '',
+  SERVICE_KEYS: `chat=${publicKeyText(privateKey)}`,
   AWS_ACCESS_KEY_ID: 'test1234',
   AWS_SECRET_ACCESS_KEY: 'test1234',
   AMQP_URL: 'amqp://127.0.0.1:1',
