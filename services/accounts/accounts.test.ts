@@ -8,6 +8,7 @@ import { eventually } from '../../tests/support/eventually';
 import { exportAll, recordsIn } from '../../tests/support/portability';
 import { accountsPortability } from './portability';
 import { closeAccountsOf, openAccount } from './service';
+import { WORLD } from './store';
 import { expireTransactions } from './transactions';
 import { usernameOf } from './users';
 
@@ -75,11 +76,13 @@ describe('a transfer', () => {
 
   test('is permitted to the owner of the sending account only', async () => {
     const [ada, bela] = [await service.holder('10.00'), await service.holder()];
-    const { status } = await call('POST', '/transactions', {
-      body: { sender_id: ada.accountId, receiver_id: bela.accountId, amount: '1.00' },
-      authorization: bela.authorization,
-    });
-    expect(status).toBe(403);
+    const stealing = { ...bela, accountId: ada.accountId };
+    const { status, body } = await send(stealing, bela, '1.00');
+    // As for an account that does not exist.
+    const missing = await send({ ...bela, accountId: Bun.randomUUIDv7() }, bela, '1.00');
+    expect([status, body.code]).toEqual([403, 'auth.forbidden']);
+    expect([missing.status, missing.body.code, missing.body.detail]).toEqual([403, body.code, body.detail]);
+    expect(await service.balanceOf(ada)).toBe('10.00');
   });
 
   test('is exact in currencies with other numbers of minor digits', async () => {
@@ -131,6 +134,12 @@ describe('a transfer', () => {
     expect((await send(ada, yen, '1')).body.code).toBe('transaction.currency-mismatch');
     const unknown = { ...ada, accountId: Bun.randomUUIDv7() };
     expect((await send(ada, unknown, '1')).body.code).toBe('account.not-found');
+    const world = await openAccount(deps, WORLD, 'EUR');
+    expect((await send(ada, { ...ada, accountId: world.id }, '1')).body).toMatchObject({
+      code: 'account.not-found',
+      errors: [{ field: 'receiver_id' }],
+    });
+    expect(await service.balanceOf(ada)).toBe('5.00');
   });
 
   test('has a description of 300 characters, however they are encoded', async () => {
@@ -186,6 +195,14 @@ describe('a pending transaction', () => {
     }
   });
 
+  test('cannot be posted to an account that was closed meanwhile, and can be voided', async () => {
+    const { ada, bela, id } = await reserve();
+    await closeAccountsOf(deps, bela.id);
+    expect((await settle(ada, id, 'post')).body.code).toBe('account.closed');
+    expect((await settle(ada, id, 'void')).body.status).toBe('voided');
+    expect(await service.balanceOf(ada)).toBe('10.00');
+  });
+
   test('expires, and cannot be posted after its expiry', async () => {
     const { ada, id } = await reserve();
     await database.execute(
@@ -215,19 +232,66 @@ describe('an account', () => {
     expect((await open('XXX')).status).toBe(422);
   });
 
-  test('discloses balances and entries to its owner and operators only', async () => {
+  test('exists for its owner and operators only: to others it is like one that does not exist', async () => {
     const [ada, bela] = [await service.holder('1.00'), await service.holder()];
+    users.set(ada.id, { id: ada.id, username: 'ada', display_name: 'Ada', version: 1 });
     const readBy = (authorization: string, path = '') =>
       call('GET', `/accounts/${ada.accountId}${path}`, { authorization });
     expect((await readBy(operator)).body.balance).toBe('1.00');
-    const response = await readBy(bela.authorization);
-    expect(response.body).toMatchObject({ id: ada.accountId, user_id: ada.id, currency: 'EUR' });
-    expect(response.body).not.toHaveProperty('balance');
-    expect((await readBy(bela.authorization, '/entries')).status).toBe(403);
-    const { body } = await call('GET', `/accounts/${ada.accountId}/entries`, { authorization: operator });
+    const { body } = await readBy(operator, '/entries');
     const [entry] = body.items as { transaction_id: string }[];
-    const path = `/transactions/${entry?.transaction_id}`;
-    expect((await call('GET', path, { authorization: bela.authorization })).status).toBe(404);
+    const transaction = `/transactions/${entry?.transaction_id}`;
+    const paths = (accountId: string, userId: string) => [
+      `/accounts/${accountId}`,
+      `/accounts/${accountId}/entries`,
+      `/accounts/user/${userId}`,
+    ];
+    const unknown = paths(Bun.randomUUIDv7(), Bun.randomUUIDv7());
+    for (const [index, path] of paths(ada.accountId, ada.id).entries()) {
+      const [foreign, missing] = await Promise.all(
+        [path, unknown[index] ?? ''].map((one) => call('GET', one, { authorization: bela.authorization })),
+      );
+      const told = ({ instance, request_id, ...rest }: Record<string, unknown>) => rest;
+      expect([path, foreign?.status]).toEqual([path, 404]);
+      expect(told(foreign?.body ?? {})).toEqual(told(missing?.body ?? {}));
+      expect((await call('GET', path, { authorization: ada.authorization })).status).toBe(200);
+    }
+    for (const [method, path] of [
+      ['GET', transaction],
+      ['POST', `${transaction}/post`],
+      ['POST', `${transaction}/void`],
+    ] as const)
+      expect([path, (await call(method, path, { authorization: bela.authorization })).status]).toEqual([
+        path,
+        404,
+      ]);
+    const profile = await call('GET', `/users/${ada.id}`, { authorization: bela.authorization });
+    expect(profile.body).toMatchObject({ id: ada.id, account: null });
+  });
+
+  test('of another is paid to by a lookup that shows the name of its holder, and nothing else', async () => {
+    const [ada, bela] = [await service.holder('7.00'), await service.holder('3.00')];
+    users.set(ada.id, { id: ada.id, username: 'ada', display_name: 'Ada Lovelace', version: 1 });
+    const find = (query: string) =>
+      call('GET', `/accounts/payee?${query}`, { authorization: bela.authorization });
+    const payee = { account_id: ada.accountId, holder: 'Ada Lovelace', currency: 'EUR', accepts: true };
+    for (const query of [`account_id=${ada.accountId}`, `user_id=${ada.id}`, `user_id=${ada.id}&currency=EUR`])
+      expect((await find(query)).body).toEqual(payee);
+    expect((await send(bela, { ...ada, accountId: payee.account_id }, '3.00')).status).toBe(201);
+    const world = await openAccount(deps, WORLD, 'EUR');
+    const erased = await service.holder();
+    await closeAccountsOf(deps, erased.id);
+    for (const query of [
+      `account_id=${Bun.randomUUIDv7()}`,
+      `account_id=${world.id}`,
+      `account_id=${erased.accountId}`,
+      `user_id=${Bun.randomUUIDv7()}`,
+      `user_id=${WORLD}`,
+      `user_id=${ada.id}&currency=JPY`,
+    ])
+      expect([query, (await find(query)).body.code]).toEqual([query, 'account.not-found']);
+    for (const query of ['', `account_id=${ada.accountId}&user_id=${ada.id}`, 'account_id=x'])
+      expect([query, (await find(query)).status]).toEqual([query, 422]);
   });
 
   test('lists its entries page by page, newest first, without gaps', async () => {
@@ -367,7 +431,7 @@ describe('registration with a phone number', () => {
     expect((await call('GET', '/users/me', { authorization })).body).toEqual(body);
     const stranger = (await service.holder()).authorization;
     const foreign = await call('GET', `/users/${body.id}`, { authorization: stranger });
-    expect(foreign.body.account).not.toHaveProperty('balance');
+    expect(foreign.body.account).toBeNull();
   });
 
   test('derives a username that the users service accepts', () => {

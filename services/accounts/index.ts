@@ -10,9 +10,12 @@ import { created, paged } from '#kit/http/responses';
 import { describe, keyed } from '#kit/http/route-docs';
 import type { AccountsDeps } from './deps';
 import * as model from './model';
+import { findPayee } from './payees';
 import * as service from './service';
 import * as transactions from './transactions';
 import * as users from './users';
+
+const NOT_OURS = 'An account of somebody else answers like one that does not exist; operators may read all.';
 
 const byId = { params: Type.Object({ id: Uuid }) };
 /** The users and auth services own these paths at the root; these are reachable below `/accounts` only. */
@@ -59,7 +62,7 @@ export const accounts = (deps: AccountsDeps) =>
       ...prefixOnly,
       ...byId,
       response: model.UserWithAccount,
-      ...describe('Get a user and their account; balances are visible to the owner only', 'Users'),
+      ...describe('Get a user and, as this user, their account', 'Users'),
     })
     .get(
       '/.well-known/jwks.json',
@@ -89,6 +92,15 @@ export const accounts = (deps: AccountsDeps) =>
         ...describe('Open my account in a currency, or return the existing one', 'Accounts'),
       },
     )
+    .get('/accounts/payee', ({ query }) => findPayee(deps, query), {
+      user: true,
+      query: model.PayeeQuery,
+      response: model.Payee,
+      ...describe('Find where to pay a person', 'Accounts', {
+        description:
+          "All that the accounts of others show: the receiver of a transfer, to check the holder's name before.",
+      }),
+    })
     .get(
       '/accounts/user/:user_id',
       ({ caller, params, query }) => service.readAccountOf(deps, caller, params.user_id, query.currency),
@@ -97,14 +109,14 @@ export const accounts = (deps: AccountsDeps) =>
         params: Type.Object({ user_id: Uuid }),
         query: Type.Object({ currency: Type.Optional(Currency) }),
         response: model.Account,
-        ...describe("Get a user's account; balances are visible to the owner only", 'Accounts'),
+        ...describe('Get my account by my user ID', 'Accounts', { description: NOT_OURS }),
       },
     )
     .get('/accounts/:id', ({ caller, params }) => service.readAccount(deps, caller, params.id), {
       user: true,
       ...byId,
       response: model.Account,
-      ...describe('Get an account; balances are visible to the owner only', 'Accounts'),
+      ...describe('Get an account of mine', 'Accounts', { description: NOT_OURS }),
     })
     .get(
       '/accounts/:id/entries',

@@ -143,6 +143,7 @@ export async function reverseOnce(
  * Settles a pending transfer: posts its amount, or releases the reservation.
  *
  * @throws NotPending when it is already settled otherwise, or to be posted after it expired
+ * @throws AccountClosed when it is to be posted, and the receiver has been closed since
  */
 export async function settle(
   database: Database,
@@ -157,6 +158,8 @@ export async function settle(
     const { transfer, expired } = locked;
     if (transfer.state === state) return transfer;
     if (transfer.state !== 'pending' || (expired && state === 'posted')) throw new NotPending();
+    // Closed since the reservation: nobody could spend what arrives there.
+    if (state === 'posted' && parties.receiver.closedAt !== null) throw new AccountClosed();
     await store.settleTransfer(transaction, transfer.id, state);
     await move(transaction, parties, {
       id: transfer.id,

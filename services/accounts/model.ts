@@ -73,17 +73,33 @@ export const Account = Type.Object({
   user_id: nullable(Type.String()),
   currency: Type.String({ examples: ['EUR'] }),
   status: Type.Union([Type.Literal('open'), Type.Literal('closed')]),
-  balance: Type.Optional(Money('Visible to the owner only')),
+  balance: Type.Optional(Money('Posted transactions')),
   available: Type.Optional(Money('Balance minus pending outgoing transactions')),
   created_at: Moment,
 });
 export type Account = Static<typeof Account>;
 
+/** What everybody may know of an account: where a person is paid, and whether money arrives there. */
+export const Payee = Type.Object({
+  account_id: Type.String(),
+  holder: Type.String({ description: 'The public name of the holder', examples: ['Ada Lovelace'] }),
+  currency: Type.String({ examples: ['EUR'] }),
+  accepts: Type.Boolean({ description: 'Whether the account takes money' }),
+});
+export type Payee = Static<typeof Payee>;
+
+export const PayeeQuery = Type.Object({
+  account_id: Type.Optional({ ...Uuid, description: 'The account; or else user_id' }),
+  user_id: Type.Optional({ ...Uuid, description: 'The holder; or else account_id' }),
+  currency: Type.Optional({ ...Currency, description: 'With user_id; default: the currency of every user' }),
+});
+export type PayeeQuery = Static<typeof PayeeQuery>;
+
 export const UserWithAccount = Type.Object({
   id: Type.String(),
   username: Type.String({ description: 'The name to sign in with' }),
   display_name: Type.String(),
-  account: nullable(Account),
+  account: { ...nullable(Account), description: 'Null for anybody but the user and operators' },
 });
 export type UserWithAccount = Static<typeof UserWithAccount>;
 

@@ -16,7 +16,7 @@ export const accountsPortability = ({ database }: { database: Database }) =>
       name: 'accounts',
       async exportPage(id) {
         const accounts = await listAccountsOf(database, id);
-        return wholeCollection(accounts.map((account) => accountView(account, { id, permissions: [] })));
+        return wholeCollection(accounts.map(accountView));
       },
     },
     { name: 'entries', exportPage: (userId, cursor) => exportEntries(database, userId, cursor) },

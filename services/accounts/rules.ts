@@ -17,7 +17,8 @@ export type Movement = 'post' | 'reserve' | 'post-pending' | 'void-pending';
 /** The permission to read the balances and transactions of all users. */
 export const READ_ALL = 'accounts:read';
 
-export const mayReadBalances = (
+/** Whether a caller may read an account, its balances and its entries. To all others it does not exist. */
+export const mayRead = (
   account: { readonly ownerId: string | null },
   caller: Pick<Caller, 'id' | 'permissions'>,
 ): boolean => account.ownerId === caller.id || caller.permissions.includes(READ_ALL);

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { isUuid } from '#kit/core/ids';
-import { Forbidden, ValidationFailed } from '#kit/errors/problem';
+import { ValidationFailed } from '#kit/errors/problem';
 import { checkedPages } from '#kit/http/lists/checked-pages';
 import { integerKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery } from '#kit/http/lists/pagination';
@@ -8,7 +8,7 @@ import { isCurrency } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
 import type { AccountsDeps } from './deps';
 import { type Account, AccountClosed, AccountNotFound, Entry, type NewAccount } from './model';
-import { mayReadBalances } from './rules';
+import { mayRead } from './rules';
 import * as store from './store';
 import { accountView, entryView } from './views';
 
@@ -45,14 +45,14 @@ export async function openOwnAccount(
   caller: Caller,
   { currency }: NewAccount,
 ): Promise<Account> {
-  return accountView(await openAccount(deps, caller.id, currency), caller);
+  return accountView(await openAccount(deps, caller.id, currency));
 }
 
 export const closeAccountsOf = (deps: Pick<AccountsDeps, 'database'>, userId: string): Promise<void> =>
   inTransaction(deps.database, (transaction) => store.eraseOwner(transaction, userId));
 
 export async function readAccount(deps: AccountsDeps, caller: Caller, id: string): Promise<Account> {
-  return accountView(await requireAccount(deps, id), caller);
+  return accountView(await requireReadable(caller, store.findAccount(deps.database, id)));
 }
 
 export async function readAccountOf(
@@ -61,9 +61,9 @@ export async function readAccountOf(
   userId: string,
   currency = deps.defaultCurrency,
 ): Promise<Account> {
-  const account = isUuid(userId) && (await store.findAccountOf(deps.database, userId, currency));
-  if (!account || userId === store.WORLD) throw new AccountNotFound();
-  return accountView(account, caller);
+  const isPerson = isUuid(userId) && userId !== store.WORLD;
+  const found = isPerson ? store.findAccountOf(deps.database, userId, currency) : undefined;
+  return accountView(await requireReadable(caller, found));
 }
 
 export async function listEntries(
@@ -72,9 +72,7 @@ export async function listEntries(
   accountId: string,
   query: PageQuery,
 ): Promise<Page<Entry>> {
-  const account = await requireAccount(deps, accountId);
-  if (!mayReadBalances(account, caller))
-    throw new Forbidden({ detail: 'Only the owner may list the entries of an account.' });
+  await requireReadable(caller, store.findAccount(deps.database, accountId));
   const { limit, after } = readPageQuery(query, [integerKey]);
   const rows = await store.listEntries(deps.database, {
     accountId,
@@ -86,6 +84,16 @@ export async function listEntries(
     toItem: entryView,
     log: deps.runtime.log,
   });
+}
+
+/** @throws AccountNotFound alike for an unknown account and for one that the caller may not read */
+async function requireReadable(
+  caller: Caller,
+  found: Promise<store.AccountRow | undefined> | undefined,
+): Promise<store.AccountRow> {
+  const account = await found;
+  if (account === undefined || !mayRead(account, caller)) throw new AccountNotFound();
+  return account;
 }
 
 /** @throws AccountNotFound */

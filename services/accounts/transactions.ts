@@ -27,7 +27,11 @@ const DEFAULT_PENDING_SECONDS = 7 * 86_400;
 const EXPIRE_EVERY_MS = 1_000;
 const EXPIRE_BATCH = 100;
 
-/** Transfers or reserves money from an account of the caller. */
+/**
+ * Transfers or reserves money from an account of the caller, to any but an external one.
+ *
+ * @throws Forbidden alike for an unknown sending account and for one of somebody else
+ */
 export async function createTransaction(
   deps: AccountsDeps,
   caller: Caller,
@@ -35,9 +39,13 @@ export async function createTransaction(
   input: NewTransaction,
 ): Promise<StoredResponse<Transaction>> {
   const { sender_id: senderId, receiver_id: receiverId } = input;
-  const sender = await requireAccount(deps, senderId);
-  if (sender.ownerId !== caller.id)
+  const sender = await store.findAccount(deps.database, senderId);
+  if (sender?.ownerId !== caller.id)
     throw new Forbidden({ detail: 'Only the owner may transfer money from an account.' });
+  const receiver = await store.findAccount(deps.database, receiverId);
+  // Every statement names the external account, which is to be credited by withdrawals alone.
+  if (receiver === undefined || receiver.ownerId === store.WORLD)
+    throw new AccountNotFound({ errors: [{ field: 'receiver_id', message: 'Account not found' }] });
   const currency = input.currency ?? sender.currency;
   const amount = parseAmount(input.amount, currency);
   const pendingSeconds = input.pending ? (input.expires_in_seconds ?? DEFAULT_PENDING_SECONDS) : undefined;

@@ -13,6 +13,7 @@ import {
   UserNotFound,
   type UserWithAccount,
 } from './model';
+import { mayRead } from './rules';
 import { openAccount } from './service';
 import { findAccountOf } from './store';
 import { accountView } from './views';
@@ -43,16 +44,21 @@ export async function registerByPhone(
     date_of_birth: input.date_of_birth,
   });
   const account = await openAccount(deps, user.id, deps.defaultCurrency);
-  return userView(user, accountView(account, { id: user.id, permissions: [] }));
+  return userView(user, accountView(account));
 }
 
 /** @throws UserNotFound */
 export async function readUser(deps: AccountsDeps, caller: Caller, id: string): Promise<UserWithAccount> {
-  const { users } = isUuid(id) ? await deps.users.getUsers({ ids: [id] }) : { users: [] };
-  const [user] = users;
+  const user = await findUser(deps, id);
   if (user === undefined) throw new UserNotFound();
   const account = await findAccountOf(deps.database, user.id, deps.defaultCurrency);
-  return userView(user, account === undefined ? null : accountView(account, caller));
+  const isReadable = account !== undefined && mayRead(account, caller);
+  return userView(user, isReadable ? accountView(account) : null);
+}
+
+async function findUser(deps: AccountsDeps, id: string): Promise<UserProfile | undefined> {
+  const { users } = isUuid(id) ? await deps.users.getUsers({ ids: [id] }) : { users: [] };
+  return users[0];
 }
 
 /**

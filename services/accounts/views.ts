@@ -1,19 +1,16 @@
-import type { Caller } from '#kit/auth/caller';
 import { formatAmount } from '#kit/money/amounts';
 import type { Account, Entry, Transaction } from './model';
-import { availableOf, balanceOf, mayReadBalances } from './rules';
+import { availableOf, balanceOf } from './rules';
 import { type AccountRow, type EntryRow, type TransferRow, WORLD } from './store';
 
-/** The account as the caller may see it: balances only where `mayReadBalances` allows. */
-export const accountView = (account: AccountRow, caller: Pick<Caller, 'id' | 'permissions'>): Account => ({
+/** For those who may read it. */
+export const accountView = (account: AccountRow): Account => ({
   id: account.id,
   user_id: account.ownerId === WORLD ? null : account.ownerId,
   currency: account.currency,
   status: account.closedAt === null ? 'open' : 'closed',
-  ...(mayReadBalances(account, caller) && {
-    balance: formatAmount(balanceOf(account), account.currency),
-    available: formatAmount(availableOf(account), account.currency),
-  }),
+  balance: formatAmount(balanceOf(account), account.currency),
+  available: formatAmount(availableOf(account), account.currency),
   created_at: account.createdAt.toISOString(),
 });
 
