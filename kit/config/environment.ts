@@ -22,8 +22,8 @@ export interface Field<Value> {
   /** May be unset although it has no default. */
   readonly optional?: boolean;
   readonly production?: ProductionRule<NonNullable<Value>>;
-  /** Must be set when that variable is: half a pair is a mistake. */
-  readonly neededBy?: string;
+  /** Must be set when that variable is, or when it has that value: half a pair is a mistake. */
+  readonly neededBy?: string | { readonly variable: string; readonly value: string };
   /** Completes the value, set or default, from further variables, like a URL from credentials. */
   readonly completed?: {
     readonly by: readonly string[];
@@ -79,8 +79,8 @@ function parseField(name: string, field: Field<unknown>, source: NodeJS.ProcessE
   const rule = source.NODE_ENV === 'production' ? field.production : undefined;
   if (text === undefined) {
     if (rule?.required) return { problem: `must be set in production: ${rule.advice}` };
-    if (field.neededBy !== undefined && read(field.neededBy) !== undefined)
-      return { problem: `must be set, because ${field.neededBy} is` };
+    const needed = neededProblem(field.neededBy, read);
+    if (needed !== undefined) return needed;
     if (field.fallback === undefined) return field.optional ? undefined : { problem: 'must be set' };
   }
   const parsed = text === undefined ? field.fallback : field.parse(text);
@@ -89,6 +89,17 @@ function parseField(name: string, field: Field<unknown>, source: NodeJS.ProcessE
   if (isRejection(value) || value === undefined || value === null) return value;
   const reason = rule?.refuse?.(value);
   return reason === undefined ? value : { problem: `${reason}: ${rule?.advice}` };
+}
+
+function neededProblem(
+  neededBy: Field<unknown>['neededBy'],
+  read: (variable: string) => string | undefined,
+): Rejection | undefined {
+  if (neededBy === undefined) return undefined;
+  if (typeof neededBy === 'string')
+    return read(neededBy) === undefined ? undefined : { problem: `must be set, because ${neededBy} is` };
+  const { variable, value } = neededBy;
+  return read(variable) === value ? { problem: `must be set, because ${variable} is ${value}` } : undefined;
 }
 
 const isRejection = (value: unknown): value is Rejection =>
