@@ -1,9 +1,20 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
+import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
+import { developmentIdentity, publicKeyText } from '#kit/core/identity';
+import { Problem } from '#kit/errors/problem';
+import type { GrpcDefinition } from '#kit/grpc/definition';
+import { watchRegistry } from '#kit/registry/client';
+import { providerCharges } from '../services/payments/schema';
 import { eventually } from './support/eventually';
+import { permittedClient } from './support/permitted-client';
 import { startProcess } from './support/processes';
-import { PRODUCTION } from './support/production';
+import { PRODUCTION, productionEnvironment } from './support/production';
 import { startRegistry } from './support/registry';
+import { testDatabase, testRuntime } from './support/servers';
+import { signature } from './support/stripe';
 
 setDefaultTimeout(60_000);
 
@@ -20,6 +31,8 @@ const NEEDED: Record<string, readonly string[]> = {
   'services/users': [...SERVICE, 'DB_PASSWORD', 'ADMIN_PASSWORD', 'PUBLIC_URL'],
   'services/polls': [...SERVICE, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   'services/resumes': [...SERVICE, 'DB_PASSWORD', 'PUBLIC_URL'],
+  'services/payments': [...SERVICE, 'DB_PASSWORD', 'PAYMENT_PROVIDER', 'STRIPE_WEBHOOK_SECRET'],
+  'workers/payments': ['SERVICE_KEY', 'SERVICE_KEYS', 'AMQP_URL', 'PAYMENT_PROVIDER', 'STRIPE_SECRET_KEY'],
   'workers/posts': ['SERVICE_KEY', 'SERVICE_KEYS'],
   'workers/media': ['SERVICE_KEY', 'SERVICE_KEYS', 'AMQP_URL'],
 };
@@ -64,6 +77,28 @@ test('production refuses to send mail to addresses that nobody has confirmed', a
   expect([exitCode, namesIn(problems)]).toEqual([78, ['MAIL_UNVERIFIED']]);
 });
 
+test('production refuses what pays without money: the mock of a provider, and test mode', async () => {
+  const mock = { ...PRODUCTION, PAYMENT_PROVIDER: 'mock' };
+  const testMode = {
+    ...PRODUCTION,
+    STRIPE_SECRET_KEY: 'sk_test_ofATestOfProduction',
+    STRIPE_API_URL: 'http://127.0.0.1:1',
+  };
+  const refusals = await Promise.all([
+    refusal('services/payments', mock),
+    refusal('workers/payments', mock),
+    refusal('workers/payments', testMode),
+    refusal('services/payments', { ...PRODUCTION, STRIPE_WEBHOOK_SECRET: 'whsec_ofATestOfProduction,' }),
+  ]);
+  expect(refusals.map(({ exitCode, problems }) => [exitCode, namesIn(problems)])).toEqual([
+    [78, ['PAYMENT_PROVIDER']],
+    [78, ['PAYMENT_PROVIDER']],
+    [78, ['STRIPE_API_URL', 'STRIPE_SECRET_KEY']],
+    [78, ['STRIPE_WEBHOOK_SECRET']],
+  ]);
+  expect(JSON.stringify(refusals)).not.toContain('ofATestOfProduction');
+});
+
 const registry = await startRegistry({ token: 'the-token-of-this-registry' });
 afterAll(registry.close);
 
@@ -85,6 +120,56 @@ test('a service whose token the registry rejects is not ready, and says so', asy
     });
   } finally {
     await service.stop();
+  }
+});
+
+test('in production payments serve webhooks, and no mock of a provider', async () => {
+  const storage = await testDatabase();
+  const { environment, drop } = await productionEnvironment(storage);
+  const runtime = testRuntime('payments-worker');
+  const worker = publicKeyText(developmentIdentity('payments-worker').privateKey);
+  const service = await startProcess('services/payments/main.ts', {
+    ...environment,
+    SERVICE_KEYS: `${PRODUCTION.SERVICE_KEYS?.replace('users=', 'payments=')},payments-worker=${worker}`,
+    PAYMENTS_DB_NAME: storage.address.database,
+    REGISTRY_URL: registry.url,
+    REGISTRY_TOKEN: 'the-token-of-this-registry',
+  });
+  try {
+    const instances = watchRegistry(runtime, { urls: [registry.url] });
+    const client = <Definition extends GrpcDefinition>(definition: Definition) =>
+      permittedClient(runtime, { service: 'payments', definition, registry: instances });
+    const payments = client(PaymentsServiceDefinition);
+    const codeOf = (call: Promise<unknown>) =>
+      call.then(
+        () => 'none',
+        (failure: unknown) => (failure instanceof Problem ? failure.code : String(failure)),
+      );
+    const refund = { refund_id: Bun.randomUUIDv7() };
+    await eventually(async () => {
+      expect(await codeOf(payments.getRefund(refund))).toBe('refund.not-found');
+    });
+    const mock = client(ProviderServiceDefinition);
+    const key = { idempotency_key: Bun.randomUUIDv7() };
+    const charge = { ...key, payment_method: 'pm_ok', amount: '1.00', currency: 'EUR' };
+    for (const call of [() => mock.charge(charge), () => mock.getCharge(key), () => mock.refundCharge(key)])
+      await expect(call()).rejects.toMatchObject({ cause: { code: status.UNIMPLEMENTED } });
+    expect(await storage.database.$count(providerCharges)).toBe(0);
+
+    const body = JSON.stringify({ id: 'evt_1', type: 'something.new', data: { object: {} } });
+    const post = async (secret: string) => {
+      const headers = { 'stripe-signature': await signature(body, { secret }) };
+      return (await fetch(`${service.url}/payments/webhooks/stripe`, { method: 'POST', body, headers }))
+        .status;
+    };
+    expect([await post(environment.STRIPE_WEBHOOK_SECRET ?? ''), await post('whsec_ofSomebodyElse')]).toEqual(
+      [204, 400],
+    );
+  } finally {
+    await service.stop();
+    await runtime.close();
+    await drop();
+    await storage.drop();
   }
 });
 

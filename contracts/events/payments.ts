@@ -67,6 +67,15 @@ export const PaymentOverdue = defineEvent({
   data: Type.Object({ payment_id: Uuid }),
 });
 
+/** The provider has reported a change of a payment's charge; the worker asks it for the current state. */
+export const PaymentChargeChanged = defineEvent({
+  name: 'payment.charge-changed',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object({ payment_id: Uuid }),
+});
+
 /** `amount` is that of the payment. `refund_amount` is that of the refund; absent means the whole payment. */
 const refund = { ...payment, refund_id: Uuid, refund_amount: Type.Optional(Amount) };
 
@@ -87,6 +96,15 @@ export const PaymentRefundFailed = defineEvent({
 
 export const PaymentRefundOverdue = defineEvent({
   name: 'payment.refund-overdue',
+  version: 1,
+  exchange: 'payments',
+  consumers: worker,
+  data: Type.Object({ refund_id: Uuid }),
+});
+
+/** The provider has reported a change of a refund; the worker asks it for the current state. */
+export const PaymentRefundChanged = defineEvent({
+  name: 'payment.refund-changed',
   version: 1,
   exchange: 'payments',
   consumers: worker,

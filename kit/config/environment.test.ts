@@ -9,6 +9,7 @@ import {
   requiredInProduction,
   text,
 } from './environment';
+import { paymentProviderFields } from './fields';
 import { optionalSecret, secret } from './secrets';
 import { url, urls } from './urls';
 
@@ -80,6 +81,36 @@ describe('an environment', () => {
     expect(problemsOf({ USER: 'me' })).toEqual(['PASSWORD must be set, because USER is']);
     expect(problemsOf({ PASSWORD: 'mine' })).toEqual(['USER must be set, because PASSWORD is']);
     expect([problemsOf({}), problemsOf({ USER: 'me', PASSWORD: 'mine' })]).toEqual([[], []]);
+  });
+
+  test('requires what the value of another variable needs, at once', () => {
+    const problemsOf = (source: NodeJS.ProcessEnv) =>
+      parseEnvironment(paymentProviderFields, source).problems;
+    expect(problemsOf({})).toEqual([]);
+    expect(problemsOf({ PAYMENT_PROVIDER: 'stripe' })).toEqual([
+      'STRIPE_SECRET_KEY must be set, because PAYMENT_PROVIDER is stripe',
+    ]);
+    const key = 'sk_test_0123456789abcdef';
+    expect(problemsOf({ PAYMENT_PROVIDER: 'stripe', STRIPE_SECRET_KEY: key })).toEqual([]);
+    for (const STRIPE_SECRET_KEY of [
+      'pk_live_0123456789abcdef',
+      'sk_live_',
+      'whsec_0123456789abcdef',
+      `${key} `,
+    ])
+      expect(problemsOf({ PAYMENT_PROVIDER: 'stripe', STRIPE_SECRET_KEY })).toHaveLength(1);
+    for (const STRIPE_API_URL of [
+      'https://a.example/v1',
+      'https://a.example?x',
+      'https://u:p@a.example',
+      'x',
+    ])
+      expect(problemsOf({ STRIPE_API_URL })).toHaveLength(1);
+    const production = { NODE_ENV: 'production', STRIPE_SECRET_KEY: key.replace('test', 'live') };
+    expect(problemsOf({ ...production, PAYMENT_PROVIDER: 'stripe' })).toEqual([]);
+    expect(problemsOf({ ...production, PAYMENT_PROVIDER: 'mock' })).toEqual([
+      'PAYMENT_PROVIDER is mock, which takes no money: use stripe',
+    ]);
   });
 
   test('treats an empty variable as unset', () => {

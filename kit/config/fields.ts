@@ -9,6 +9,7 @@ import {
   requiredInProduction,
   text,
 } from './environment';
+import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { accessKey, optionalSecret, registryToken, secret } from './secrets';
 import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrl, url, urls } from './urls';
@@ -142,6 +143,13 @@ export const smtpFields = {
   SMTP_SECURE: flag(false),
   SMTP_USER: optionalSecret('SMTP_PASSWORD'),
   SMTP_PASSWORD: optionalSecret('SMTP_USER'),
+};
+
+/** The payment provider and, for its calls, the address and the key. Only the process that charges gets the key. */
+export const paymentProviderFields = {
+  PAYMENT_PROVIDER: paymentProvider(),
+  STRIPE_SECRET_KEY: stripeSecretKey(),
+  STRIPE_API_URL: stripeApiUrl(),
 };
 
 /** Access token settings; every verifier pins all four. */

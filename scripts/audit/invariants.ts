@@ -93,7 +93,10 @@ export const ledgerInvariants: readonly Invariant[] = [
   },
 ];
 
-/** The invariants of payments and of the provider's charges. */
+/** Whose charges are in the tables of the mock. A payment of an earlier version names no provider. */
+const BY_MOCK = "coalesce(payments.provider, 'mock') = 'mock'";
+
+/** The invariants of payments and, where the provider is the mock, of its charges. */
 export const paymentInvariants: readonly Invariant[] = [
   {
     statement: 'every payment has a complete state history',
@@ -109,21 +112,32 @@ export const paymentInvariants: readonly Invariant[] = [
       group by payment_id, state having count(*) > 1`,
   },
   {
-    statement: 'the provider has charged every successful payment and refunded every refunded one',
+    statement: 'the charge of every successful payment was recorded',
+    violations: `select hex(id) as payment from payments
+      where (provider is null) <> (provider_reference is null)
+        or (state in ('succeeded', 'refunded') and provider is null and id not in (
+          select idempotency_key from provider_charges))`,
+  },
+  {
+    statement: 'a client secret is stored only while a payment can be confirmed',
+    violations: `select hex(id) as payment from payments where client_secret is not null and state <> 'processing'`,
+  },
+  {
+    statement: 'the mock has charged every successful payment of it and refunded every refunded one',
     violations: `select hex(payments.id) as payment from payments
       left join provider_charges on idempotency_key = payments.id
-      where (payments.state = 'succeeded' and (provider_charges.state is null
+      where ${BY_MOCK} and ((payments.state = 'succeeded' and (provider_charges.state is null
           or provider_charges.state not in ('succeeded', 'refunded')))
         or (payments.state = 'succeeded' and provider_charges.state = 'refunded' and not exists (
           select * from refunds where payment_id = payments.id and refunds.state = 'pending'))
         or (payments.state = 'refunded' and provider_charges.state <> 'refunded')
-        or (payments.state in ('failed', 'canceled', 'pending') and provider_charges.state = 'succeeded')`,
+        or (payments.state in ('failed', 'canceled', 'pending') and provider_charges.state = 'succeeded'))`,
   },
   {
-    statement: 'every charge belongs to a payment of its currency',
+    statement: 'every charge of the mock belongs to a payment of it, in its currency',
     violations: `select hex(idempotency_key) as charge from provider_charges
       left join payments on payments.id = idempotency_key
-      where payments.id is null or payments.currency <> provider_charges.currency`,
+      where payments.id is null or payments.currency <> provider_charges.currency or not ${BY_MOCK}`,
   },
   {
     statement: 'successful refunds do not exceed their payment, which is refunded once they are all of it',
@@ -140,13 +154,13 @@ export const paymentInvariants: readonly Invariant[] = [
     violations: `select hex(id) as refund from refunds where amount <= 0`,
   },
   {
-    statement: 'the provider has made each successful refund with its amount, and no other',
+    statement: 'the mock has made each successful refund of it with its amount, and no other',
     violations: `select hex(refunds.id) as refund from refunds
       join payments on payments.id = payment_id
       left join provider_refunds on refund_key = refunds.id
       where (provider_refunds.refund_key is not null and (charge_key <> payment_id
           or provider_refunds.amount <> coalesce(refunds.amount, payments.amount)))
-        or (provider_refunds.refund_key is null and refunds.state = 'succeeded'
+        or (provider_refunds.refund_key is null and refunds.state = 'succeeded' and ${BY_MOCK}
           and coalesce(refunds.amount, payments.amount) < payments.amount)
       union all
       select hex(refund_key) from provider_refunds

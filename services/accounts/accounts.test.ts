@@ -275,7 +275,11 @@ describe('an account', () => {
     const find = (query: string) =>
       call('GET', `/accounts/payee?${query}`, { authorization: bela.authorization });
     const payee = { account_id: ada.accountId, holder: 'Ada Lovelace', currency: 'EUR', accepts: true };
-    for (const query of [`account_id=${ada.accountId}`, `user_id=${ada.id}`, `user_id=${ada.id}&currency=EUR`])
+    for (const query of [
+      `account_id=${ada.accountId}`,
+      `user_id=${ada.id}`,
+      `user_id=${ada.id}&currency=EUR`,
+    ])
       expect((await find(query)).body).toEqual(payee);
     expect((await send(bela, { ...ada, accountId: payee.account_id }, '3.00')).status).toBe(201);
     const world = await openAccount(deps, WORLD, 'EUR');

@@ -6,14 +6,17 @@ import { access } from '#kit/http/access';
 import { requestKey, requiredRequestKey, sendStored } from '#kit/http/idempotency';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
-import { paged } from '#kit/http/responses';
-import { describe, keyed } from '#kit/http/route-docs';
+import { noContent, paged } from '#kit/http/responses';
+import { describe, header, keyed } from '#kit/http/route-docs';
 import type { PaymentsDeps } from './deps';
 import * as model from './model';
 import * as refunds from './refunds';
 import * as service from './service';
+import { receiveWebhook, WEBHOOK_BODY_BYTES } from './webhooks/service';
 
 const TAG = 'Payments';
+/** The signature is of the bytes as they were sent. This stops the framework from parsing them. */
+const leaveUnread = () => null;
 const byId = { params: Type.Object({ id: Uuid }) };
 
 export const payments = (deps: PaymentsDeps) =>
@@ -78,5 +81,37 @@ export const payments = (deps: PaymentsDeps) =>
         body: Type.Optional(model.NewRefund),
         response: { 202: model.Refund },
         ...keyed('Refund a payment, whole or in part (asynchronous)', TAG),
+      },
+    )
+    .post(
+      '/payments/webhooks/stripe',
+      async ({ request, set }) => {
+        const bytes = new Uint8Array(await request.arrayBuffer());
+        const signed = { bytes, header: request.headers.get('stripe-signature') };
+        return noContent(set, receiveWebhook(deps, signed));
+      },
+      {
+        public: true,
+        gateway: { bodyBytes: WEBHOOK_BODY_BYTES },
+        parse: leaveUnread,
+        ...describe('Receive an event of Stripe', TAG, {
+          description:
+            'The endpoint to register at Stripe for `payment_intent.*` and `refund.*`. Events of other types are ' +
+            'acknowledged without effect, as is one that has been received before. Without PAYMENT_PROVIDER=stripe: 404.',
+          parameters: [
+            header(
+              'Stripe-Signature',
+              'HMAC-SHA256 of the time and the body, at most five minutes old; without a valid one: 400',
+              { type: 'string', example: 't=1764450000,v1=5257a869e7ec' },
+              true,
+            ),
+          ],
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': { schema: Type.Object({ id: Type.String(), type: Type.String() }) },
+            },
+          },
+        }),
       },
     );

@@ -54,3 +54,25 @@ test('refunds of the version before are of the whole payment, and the audit hold
   expect(await findViolations(pool, paymentInvariants)).toEqual([]);
   await pool.end();
 });
+
+test('payments of the version before are of the mock, and their charges are found', async () => {
+  const before = await oldDatabase('payments', '0001_partial-refunds');
+  const [payer, id] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+  await before.database.execute(sql`insert into payments
+    (id, user_id, amount, currency, description, payment_method, state, transfer_id, version)
+    values (${bytes(id)}, ${bytes(payer)}, 1250, 'EUR', 'Seeds', 'pm_ok', 'succeeded', ${bytes(id)}, 3)`);
+  for (const [index, state] of ['pending', 'processing', 'succeeded'].entries())
+    await before.database.execute(
+      sql`insert into payment_events (payment_id, version, state) values (${bytes(id)}, ${index + 1}, ${state})`,
+    );
+  await before.database.execute(sql`insert into provider_charges
+    (idempotency_key, payment_method, amount, currency, state, attempts)
+    values (${bytes(id)}, 'pm_ok', '12.50', 'EUR', 'succeeded', 1)`);
+  await before.migrate();
+  const [row] = await listPayments(before.database, { userId: payer, beforeId: null, limit: 10 });
+  expect(row).toMatchObject({ provider: null, providerReference: null, clientSecret: null });
+  const pool = createMysqlPool(before.address, 1);
+  expect(await findViolations(pool, paymentInvariants)).toEqual([]);
+  await pool.end();
+  await before.drop();
+});

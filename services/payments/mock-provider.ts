@@ -1,6 +1,7 @@
 import { ChargeState, ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
 import { sleep } from '#kit/core/back-off';
 import { isUuid } from '#kit/core/ids';
+import type { Runtime } from '#kit/core/runtime';
 import { ValidationFailed } from '#kit/errors/problem';
 import { grpcService } from '#kit/grpc/server';
 import { parseAmount } from '#kit/money/amounts';
@@ -18,9 +19,12 @@ const ACCEPTED_METHODS = new Set(['pm_ok', 'pm_timeout', 'pm_flaky']);
  * A mock payment provider with the guarantees of a real one: it charges once per idempotency key, and a charge can be
  * looked up. Test payment methods simulate failures: `pm_ok`, `pm_declined`, `pm_timeout` (charges, but the response
  * times out), `pm_flaky` (fails several times before it charges).
+ *
+ * @throws in production, whatever configuration says: it takes no money
  */
-export const mockProvider = ({ database }: { database: Database }) =>
-  grpcService(ProviderServiceDefinition, {
+export function mockProvider({ runtime, database }: { runtime: Runtime; database: Database }) {
+  if (runtime.production) throw new Error('the mock payment provider was started in production');
+  return grpcService(ProviderServiceDefinition, {
     async charge(request, call) {
       requireUuid(request.idempotency_key);
       const requested = {
@@ -53,6 +57,7 @@ export const mockProvider = ({ database }: { database: Database }) =>
       return { state: STATES[await refundCharge(database, idempotency_key, { key: refund_key, amount })] };
     },
   });
+}
 
 const STATES: Readonly<Record<store.ChargeRow['state'], ChargeState>> = {
   attempted: ChargeState.CHARGE_STATE_UNSPECIFIED,

@@ -24,6 +24,22 @@ export const InvalidTransition = defineProblem(
   409,
   'Payment state does not allow this transition',
 );
+export const PaymentAccountNotFound = defineProblem(
+  'payment.account-not-found',
+  422,
+  'Account to credit not found among your accounts',
+);
+export const PaymentCurrencyMismatch = defineProblem(
+  'payment.currency-mismatch',
+  422,
+  'Account to credit has another currency',
+);
+export const WebhookNotConfigured = defineProblem('webhook.not-configured', 404, 'Webhook not configured');
+export const InvalidWebhookSignature = defineProblem(
+  'webhook.invalid-signature',
+  400,
+  'Webhook signature missing, invalid or too old',
+);
 export const ChargeNotFound = defineProblem('charge.not-found', 404, 'Charge not found');
 export const ChargeNotRefundable = defineProblem('charge.not-refundable', 409, 'Charge is not refundable');
 export const ChargeKeyReused = defineProblem(
@@ -35,8 +51,8 @@ export const ProviderUnavailable = defineProblem('provider.unavailable', 503, 'P
 
 const Moment = Type.String({ format: 'date-time' });
 
-/** A test payment method of the mock provider. */
-export const DEFAULT_METHOD = 'pm_ok';
+/** The payment method of a payment that names none: with the mock a test method, otherwise the payer chooses it. */
+export const DEFAULT_METHODS = { mock: 'pm_ok', stripe: 'automatic' } as const;
 
 export const NewPayment = Type.Object({
   amount: Type.String({
@@ -46,14 +62,28 @@ export const NewPayment = Type.Object({
   }),
   currency: Currency,
   description: lineOfText({ max: 300 }, { examples: ['Rookery Plus, one year'] }),
-  account_id: Type.Optional(Uuid),
+  account_id: Type.Optional({
+    ...Uuid,
+    description:
+      'An open account of yours in this currency; default: your account, which is opened if needed',
+  }),
   payment_method: Type.Optional(
-    Type.String({
-      pattern: '^pm_[a-z0-9_]{1,60}$',
-      error: 'A payment method of the provider, such as pm_ok',
-      description: 'Test methods: pm_ok, pm_declined, pm_timeout, pm_flaky',
-      examples: ['pm_ok'],
-    }),
+    Type.Union(
+      [
+        Type.String({
+          pattern: '^pm_[a-z0-9_]{1,60}$',
+          description: 'A test method of the mock: pm_ok (its default), pm_declined, pm_timeout, pm_flaky',
+          examples: ['pm_ok'],
+        }),
+        Type.String({
+          pattern: '^pm_[A-Za-z0-9_]{1,60}$',
+          description:
+            'A PaymentMethod of Stripe, which is charged; without one the payer chooses it when they confirm the payment',
+          examples: ['pm_1SYkQd2eZvKYlo2C'],
+        }),
+      ],
+      { error: 'A payment method of the provider, such as pm_ok' },
+    ),
   ),
 });
 export type NewPayment = Static<typeof NewPayment>;
@@ -105,7 +135,9 @@ export const Payment = Type.Object({
   currency: Type.String({ examples: ['EUR'] }),
   description: Type.String(),
   account_id: nullable(Type.String()),
-  payment_method: Type.String(),
+  payment_method: Type.String({
+    description: '`automatic`: the payer chooses it when they confirm the payment',
+  }),
   failure_code: nullable(Type.String({ examples: ['card.declined'] })),
   transaction_id: nullable(Type.String({ description: 'The ledger transaction of a succeeded payment' })),
   created_at: Moment,
@@ -114,5 +146,17 @@ export const Payment = Type.Object({
 export type Payment = Static<typeof Payment>;
 export const PaymentPage = PageOf(Payment);
 
-export const PaymentWithRefunds = Type.Composite([Payment, Type.Object({ refunds: Type.Array(Refund) })]);
+export const PaymentWithRefunds = Type.Composite([
+  Payment,
+  Type.Object({
+    refunds: Type.Array(Refund),
+    client_secret: Type.Optional(
+      Type.String({
+        description:
+          "For the payer, while the payment is processing: their app confirms it with this and Stripe's libraries " +
+          '(`confirmPayment`). Neither log nor store it',
+      }),
+    ),
+  }),
+]);
 export type PaymentWithRefunds = Static<typeof PaymentWithRefunds>;

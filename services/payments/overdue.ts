@@ -7,6 +7,8 @@ import { claimOverduePayments, claimOverdueRefunds } from './store';
 
 /** Far longer than processing a payment and restarting the worker take. */
 const OVERDUE_SECONDS = 300;
+/** The provider reports what becomes of a payment that its payer confirms; this is for a report that is lost. */
+const WAITING_SECONDS = 1_800;
 const CHECK_EVERY_MS = 60_000;
 const BATCH = 100;
 
@@ -27,7 +29,11 @@ export function watchOverdue(deps: PaymentsDeps): void {
  */
 export async function republishOverdue(deps: PaymentsDeps, seconds = OVERDUE_SECONDS): Promise<void> {
   const count = await inTransaction(deps.database, async (transaction) => {
-    const payments = await claimOverduePayments(transaction, { seconds, limit: BATCH });
+    const payments = await claimOverduePayments(transaction, {
+      seconds,
+      waitingSeconds: Math.max(seconds, WAITING_SECONDS),
+      limit: BATCH,
+    });
     const refunds = await claimOverdueRefunds(transaction, { seconds, limit: BATCH });
     await writeOutbox(transaction, [
       ...payments.map(({ id, version }) =>

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { ChargeState } from '#contracts/gen/provider/v1/provider';
-import { Problem } from '#kit/errors/problem';
+import { DependencyUnavailable, Problem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
 import { startPayments } from '../../tests/support/payments';
 import { exportAll, recordsIn } from '../../tests/support/portability';
@@ -10,7 +10,19 @@ import { paymentsPortability } from './portability';
 import { payments } from './schema';
 import { anonymizePayments } from './store';
 
-const service = await startPayments();
+/** The accounts that the accounts service knows. */
+const known = new Map<string, { id: string; user_id: string; currency: string; closed: boolean }>();
+let isAccountsDown = false;
+const service = await startPayments({
+  accounts: {
+    async getAccount({ account_id }) {
+      if (isAccountsDown) throw new DependencyUnavailable();
+      const account = known.get(account_id);
+      if (account === undefined) throw new Problem('account.not-found', 404, 'Account not found');
+      return { account };
+    },
+  },
+});
 const { app, call, client, database, deps, provider } = service;
 afterAll(service.close);
 
@@ -160,6 +172,39 @@ describe('a payment', () => {
     await stored('EUR');
   });
 
+  test('names an open account of the payer in its currency, or is refused at once', async () => {
+    const [mine, closed, theirs] = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+    known.set(mine, { id: mine, user_id: payer.id, currency: 'EUR', closed: false });
+    known.set(closed, { id: closed, user_id: payer.id, currency: 'EUR', closed: true });
+    known.set(theirs, { id: theirs, user_id: Bun.randomUUIDv7(), currency: 'EUR', closed: false });
+    const before = await database.$count(payments);
+    const key = Bun.randomUUIDv7();
+    const refusals = await Promise.all(
+      [closed, theirs, Bun.randomUUIDv7()].map((account_id) => pay({ ...BODY, account_id }, key)),
+    );
+    const told = ({ request_id, ...rest }: Record<string, unknown>) => rest;
+    for (const { status, body } of refusals) {
+      expect([status, body.code]).toEqual([422, 'payment.account-not-found']);
+      expect(told(body)).toEqual(told(refusals[0]?.body ?? {}));
+    }
+    expect((await pay({ ...BODY, currency: 'USD', account_id: mine }, key)).body.code).toBe(
+      'payment.currency-mismatch',
+    );
+    expect(await database.$count(payments)).toBe(before);
+    const accepted = await pay({ ...BODY, account_id: mine }, key);
+    expect([accepted.status, accepted.body.account_id]).toEqual([202, mine]);
+    // A repeat is answered as it was, whatever has become of the account.
+    known.delete(mine);
+    expect((await pay({ ...BODY, account_id: mine }, key)).body).toEqual(accepted.body);
+  });
+
+  test('to a named account waits for the accounts service, to the own one does not', async () => {
+    isAccountsDown = true;
+    expect((await pay({ ...BODY, account_id: Bun.randomUUIDv7() })).status).toBe(503);
+    expect((await pay()).status).toBe(202);
+    isAccountsDown = false;
+  });
+
   test('can be canceled until it is processing', async () => {
     const id = String((await pay()).body.id);
     const cancel = (of: string) =>
@@ -285,8 +330,14 @@ describe('the mock provider', () => {
 test('every route requires a valid token', async () => {
   const claims = routeClaims(app);
   expect(claims.length).toBeGreaterThan(4);
-  for (const { method, path } of claims)
+  for (const { method, path, auth } of claims) {
+    // Signed by the provider.
+    if (auth === 'public') continue;
     expect([path, (await call(method, path.replace(':id', Bun.randomUUIDv7()))).status]).toEqual([path, 401]);
+  }
+  expect(claims.filter(({ auth }) => auth === 'public').map(({ path }) => path)).toEqual([
+    '/payments/webhooks/stripe',
+  ]);
 });
 
 test('an export has all payments of a person with their refunds', async () => {

@@ -1,6 +1,16 @@
 import { sql } from 'drizzle-orm';
-import { bigint, char, index, int, mysqlEnum, mysqlTable, primaryKey, varchar } from 'drizzle-orm/mysql-core';
-import { moment, uuid } from '#kit/mysql/columns';
+import {
+  bigint,
+  char,
+  index,
+  int,
+  mysqlEnum,
+  mysqlTable,
+  primaryKey,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core';
+import { exactText, moment, uuid } from '#kit/mysql/columns';
 import { STATES } from './rules';
 
 export { idempotencyKeys } from '#kit/http/idempotency-table';
@@ -25,6 +35,12 @@ export const payments = mysqlTable(
     paymentMethod: varchar('payment_method', { length: 64 }).notNull(),
     state: mysqlEnum('state', STATES).notNull(),
     failureCode: varchar('failure_code', { length: 80 }),
+    /** Null until its charge is recorded, and for payments of earlier versions, which the mock has charged. */
+    provider: varchar('provider', { length: 16 }),
+    /** The provider's object for the charge. */
+    providerReference: exactText('provider_reference', 255),
+    /** With it the payer's app confirms the charge. Null once the payment has ended. */
+    clientSecret: varchar('client_secret', { length: 255 }),
     /** The ledger transfer of a succeeded payment. */
     transferId: uuid('transfer_id'),
     /** Incremented on every state transition. */
@@ -36,6 +52,7 @@ export const payments = mysqlTable(
   (table) => [
     index('payments_of_user').on(table.userId, table.id),
     index('payments_overdue').on(table.state, table.updatedAt),
+    uniqueIndex('payments_by_provider_reference').on(table.provider, table.providerReference),
   ],
 );
 
@@ -70,6 +87,16 @@ export const refunds = mysqlTable(
     index('refunds_of_payment').on(table.paymentId, table.id),
     index('refunds_overdue').on(table.state, table.updatedAt),
   ],
+);
+
+/** The provider's webhook events that have taken effect: a repeat has none. Trimmed. */
+export const webhookEvents = mysqlTable(
+  'webhook_events',
+  {
+    id: exactText('id', 255).primaryKey(),
+    receivedAt: moment('received_at').notNull().default(now),
+  },
+  (table) => [index('webhook_events_received').on(table.receivedAt)],
 );
 
 /** The records of the mock provider; a real one keeps its own. */

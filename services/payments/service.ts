@@ -8,9 +8,9 @@ import { writeOutbox } from '#kit/messaging/outbox';
 import { parseAmount } from '#kit/money/amounts';
 import { inTransaction } from '#kit/mysql/database';
 import { normalizeText } from '#kit/text/identity';
+import { requireOwnAccount } from './accounts';
 import type { PaymentsDeps } from './deps';
 import {
-  DEFAULT_METHOD,
   InvalidTransition,
   type NewPayment,
   Payment,
@@ -28,7 +28,11 @@ const paymentPages = checkedPages(Payment);
 /** The permission to read and refund the payments of all users. */
 const MANAGE = 'payments:manage';
 
-/** Accepts a payment: the payment and its `payment.created` event are committed before the response. */
+/**
+ * Accepts a payment: the payment and its `payment.created` event are committed before the response.
+ *
+ * @throws PaymentAccountNotFound, PaymentCurrencyMismatch for an account that the payment could never credit
+ */
 export async function createPayment(
   deps: PaymentsDeps,
   caller: Caller,
@@ -37,20 +41,24 @@ export async function createPayment(
 ): Promise<StoredResponse<Payment>> {
   const amount = parseAmount(input.amount, input.currency);
   const request = { ...key, caller: caller.id, body: input };
-  const response = await idempotent(deps.database, request, async () => async (transaction) => {
-    const id = uuidv7();
-    await store.insertPayment(transaction, {
-      id,
-      userId: caller.id,
-      accountId: input.account_id ?? null,
-      amount,
-      currency: input.currency,
-      description: normalizeText(input.description),
-      paymentMethod: input.payment_method ?? DEFAULT_METHOD,
-    });
-    const payment = await requireFound(store.findPayment(transaction, id));
-    await writeOutbox(transaction, [eventOf(payment, caller.id)]);
-    return { status: 202, headers: { location: `/payments/${id}` }, body: paymentView(payment, 0n) };
+  const response = await idempotent(deps.database, request, async () => {
+    if (input.account_id !== undefined)
+      await requireOwnAccount(deps, caller, input.account_id, input.currency);
+    return async (transaction) => {
+      const id = uuidv7();
+      await store.insertPayment(transaction, {
+        id,
+        userId: caller.id,
+        accountId: input.account_id ?? null,
+        amount,
+        currency: input.currency,
+        description: normalizeText(input.description),
+        paymentMethod: input.payment_method ?? deps.defaultMethod,
+      });
+      const payment = await requireFound(store.findPayment(transaction, id));
+      await writeOutbox(transaction, [eventOf(payment, caller.id)]);
+      return { status: 202, headers: { location: `/payments/${id}` }, body: paymentView(payment, 0n) };
+    };
   });
   deps.outbox.wake();
   return response;
@@ -66,6 +74,10 @@ export async function readPayment(
   return {
     ...paymentView(payment, refundedAmount(refunds)),
     refunds: refunds.map((refund) => refundView(refund, payment.currency)),
+    // Operators may read the payment, not confirm it.
+    ...(payment.clientSecret !== null &&
+      payment.state === 'processing' &&
+      payment.userId === caller.id && { client_secret: payment.clientSecret }),
   };
 }
 
@@ -114,6 +126,22 @@ export async function beginPayment(deps: PaymentsDeps, id: string): Promise<stor
     throw failure;
   }
 }
+
+/**
+ * Records what the provider knows the charge of a payment by. The first record stays, so that all workers charge the same
+ * one; a payment that is not processing is returned unchanged.
+ */
+export const recordCharge = (
+  deps: PaymentsDeps,
+  id: string,
+  charge: store.ChargeRecord,
+): Promise<store.PaymentRow> =>
+  inTransaction(deps.database, async (transaction) => {
+    const payment = await requireFound(store.lockPayment(transaction, id));
+    if (payment.state !== 'processing' || payment.providerReference !== null) return payment;
+    await store.recordCharge(transaction, id, charge);
+    return { ...payment, ...charge };
+  });
 
 /** Marks a payment as succeeded or failed; idempotent. */
 export const finishPayment = (deps: PaymentsDeps, id: string, outcome: Outcome): Promise<store.PaymentRow> =>

@@ -38,11 +38,45 @@ export async function updateState(
 ): Promise<void> {
   await transaction
     .update(payments)
-    .set({ ...outcome, state, version: payment.version + 1, updatedAt: DATABASE_NOW })
+    .set({
+      ...outcome,
+      state,
+      version: payment.version + 1,
+      updatedAt: DATABASE_NOW,
+      // Nothing is left to confirm.
+      ...(state !== 'processing' && { clientSecret: null }),
+    })
     .where(eq(payments.id, payment.id));
   await transaction
     .insert(paymentEvents)
     .values({ paymentId: payment.id, version: payment.version + 1, state });
+}
+
+/** What a provider knows the charge of a payment by. */
+export type ChargeRecord = Pick<PaymentRow, 'provider' | 'providerReference' | 'clientSecret'>;
+
+/** The payment must be locked. */
+export async function recordCharge(
+  transaction: Transaction,
+  id: string,
+  charge: ChargeRecord,
+): Promise<void> {
+  await transaction
+    .update(payments)
+    .set({ ...charge, updatedAt: DATABASE_NOW })
+    .where(eq(payments.id, id));
+}
+
+export async function findPaymentByReference(
+  executor: Executor,
+  provider: string,
+  reference: string,
+): Promise<PaymentRow | undefined> {
+  const [row] = await executor
+    .select()
+    .from(payments)
+    .where(and(eq(payments.provider, provider), eq(payments.providerReference, reference)));
+  return row;
 }
 
 /** Newest first. */
@@ -99,18 +133,22 @@ export async function finishRefund(
     .where(eq(refunds.id, id));
 }
 
-/** Claims payments without a change for `seconds`, and touches them: they are not claimed again for as long. */
+/**
+ * Claims payments without a change for `seconds`, and touches them: they are not claimed again for as long. One that its
+ * payer has to confirm is claimed after `waitingSeconds`.
+ */
 export async function claimOverduePayments(
   transaction: Transaction,
-  overdue: { seconds: number; limit: number },
+  overdue: { seconds: number; waitingSeconds: number; limit: number },
 ): Promise<{ id: string; version: number }[]> {
+  const seconds = sql`if(${payments.clientSecret} is null, ${overdue.seconds}, ${overdue.waitingSeconds})`;
   const rows = await transaction
     .select({ id: payments.id, version: payments.version })
     .from(payments)
     .where(
       and(
         inArray(payments.state, ['pending', 'processing']),
-        lt(payments.updatedAt, sql`${DATABASE_NOW} - interval ${overdue.seconds} second`),
+        lt(payments.updatedAt, sql`${DATABASE_NOW} - interval ${seconds} second`),
       ),
     )
     .limit(overdue.limit)
@@ -154,5 +192,8 @@ export async function claimOverdueRefunds(
 export async function anonymizePayments(executor: Executor, userId: string): Promise<void> {
   const paid = executor.select({ id: payments.id }).from(payments).where(eq(payments.userId, userId));
   await executor.update(refunds).set({ reason: null }).where(inArray(refunds.paymentId, paid));
-  await executor.update(payments).set({ userId: null, description: '' }).where(eq(payments.userId, userId));
+  await executor
+    .update(payments)
+    .set({ userId: null, description: '', clientSecret: null })
+    .where(eq(payments.userId, userId));
 }

@@ -3,7 +3,7 @@ import { createRuntime } from '#kit/core/runtime';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { runEventWorker } from '#kit/worker';
 import { paymentsWorker } from '../../workers/payments';
-import { grpcProvider } from '../../workers/payments/provider';
+import { mockProvider } from '../../workers/payments/mock';
 import { accountsClient } from './accounts';
 import { isolated } from './mail';
 import { paymentClients } from './payments';
@@ -40,7 +40,7 @@ const clients = paymentClients(runtime, Number(paymentsPort));
 const worker = paymentsWorker({
   payments: killedAtLastCall(clients.client),
   accounts: killedAtLastCall(accountsClient(runtime, Number(accountsPort))),
-  provider: killedAtLastCall(grpcProvider(clients.provider)),
+  provider: killedAtLastCall(mockProvider(clients.provider)),
 });
 const source = { consumer: queue, events: worker.source.events.map((event) => isolated(event, queue)) };
 runEventWorker(runtime, { ...worker, source }, openRabbit(runtime, { url: amqpUrl(), required: true }));

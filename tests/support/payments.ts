@@ -2,6 +2,7 @@ import { asc, eq } from 'drizzle-orm';
 import { PaymentsServiceDefinition } from '#contracts/gen/payments/v1/payments';
 import { ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
 import type { Runtime } from '#kit/core/runtime';
+import { Problem } from '#kit/errors/problem';
 import { startGrpcServer } from '#kit/grpc/server';
 import { outbox } from '#kit/messaging/tables';
 import { createMysqlPool } from '#kit/mysql/database';
@@ -9,8 +10,10 @@ import { migrateDatabase } from '#kit/mysql/migrations';
 import { findViolations } from '../../scripts/audit/check';
 import { paymentInvariants } from '../../scripts/audit/invariants';
 import { payments } from '../../services/payments';
+import type { PaymentsDeps } from '../../services/payments/deps';
 import { paymentsGrpc } from '../../services/payments/grpc';
 import { mockProvider } from '../../services/payments/mock-provider';
+import { DEFAULT_METHODS } from '../../services/payments/model';
 import { callerOf } from './call';
 import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
@@ -20,10 +23,14 @@ import { testTokens } from './tokens';
 const PROVIDER_DEADLINE_MS = 700;
 
 /**
- * The payments service with the mock of a provider, on a database of its own. Nothing is relayed from the outbox: a
- * test decides which messages arrive.
+ * The payments service with the mock of a provider, or with webhooks of Stripe, on a database of its own. Nothing is
+ * relayed from the outbox: a test decides which messages arrive.
+ *
+ * @param options.accounts knows the accounts that payments name; by default there are none
  */
-export async function startPayments() {
+export async function startPayments(
+  options: { accounts?: PaymentsDeps['accounts']; webhookSecrets?: readonly string[] } = {},
+) {
   const runtime = testRuntime('payments');
   const storage = await testDatabase();
   const { database } = storage;
@@ -34,11 +41,19 @@ export async function startPayments() {
     log: runtime.log,
     signal: runtime.closing,
   });
-  const deps = { runtime, database, outbox: { wake() {} }, tokens: tokens.verifier };
+  const deps: PaymentsDeps = {
+    runtime,
+    database,
+    outbox: { wake() {} },
+    tokens: tokens.verifier,
+    accounts: options.accounts ?? noAccounts,
+    defaultMethod: DEFAULT_METHODS[options.webhookSecrets === undefined ? 'mock' : 'stripe'],
+    webhookSecrets: options.webhookSecrets ?? [],
+  };
   const { port } = await startGrpcServer(runtime, {
     host: '127.0.0.1',
     port: 0,
-    services: [paymentsGrpc(deps), mockProvider(deps)],
+    services: [paymentsGrpc(deps), ...(options.webhookSecrets === undefined ? [mockProvider(deps)] : [])],
     audience: 'payments',
   });
   const app = payments(deps);
@@ -94,3 +109,9 @@ export function paymentClients(runtime: Runtime, port: number) {
     }),
   };
 }
+
+const noAccounts: PaymentsDeps['accounts'] = {
+  getAccount: async () => {
+    throw new Problem('account.not-found', 404, 'Account not found');
+  },
+};

@@ -1,57 +1,56 @@
-import { ChargeState, type ProviderServiceDefinition } from '#contracts/gen/provider/v1/provider';
-import { Problem } from '#kit/errors/problem';
-import type { GrpcClient } from '#kit/grpc/client';
-
-export type ChargeOutcome = 'succeeded' | 'declined' | 'refunded';
+/** `waiting`: for the payer, who has to confirm it, or for their bank. */
+export type ChargeOutcome = 'succeeded' | 'declined' | 'refunded' | 'canceled' | 'waiting';
+/** `pending`: accepted, and the bank may still refuse it. `failed`: the money has not left. */
+export type RefundOutcome = 'succeeded' | 'pending' | 'failed';
 
 export interface Charge {
-  /** Idempotency key. */
+  /** Idempotency key: the payment's id. */
   readonly key: string;
+  /** `automatic`: the payer chooses one when they confirm. */
   readonly paymentMethod: string;
   readonly amount: string;
   /** ISO 4217. */
   readonly currency: string;
 }
 
-/** The port to a payment provider; each provider is an implementation. */
+/** A charge with the provider's name for it, once that is recorded. */
+export interface RecordedCharge extends Charge {
+  readonly reference: string | undefined;
+}
+
+export interface OpenedCharge {
+  readonly reference: string;
+  /** With it the payer's app confirms the charge. A secret. */
+  readonly clientSecret?: string;
+}
+
+export interface Refund {
+  readonly charge: Pick<RecordedCharge, 'key' | 'reference' | 'currency'>;
+  /** Idempotency key. */
+  readonly key: string;
+  readonly amount: string;
+}
+
+/**
+ * The port to a payment provider; each provider is an implementation. All of them throw when the outcome is unknown: the
+ * call is then repeated, with the same key.
+ */
 export interface Provider {
-  /** Charges once per key. Throws when the outcome is unknown; look it up with `find`. */
-  charge(charge: Charge): Promise<ChargeOutcome>;
+  /** Recorded with a payment: another provider knows nothing of its charge. */
+  readonly name: string;
+  /**
+   * Announces a charge, without charging. Its reference is recorded before anything is charged, so that whatever happens
+   * afterwards, the charge is found again.
+   *
+   * @returns a code when the provider will never charge this
+   */
+  open(charge: Charge): Promise<OpenedCharge | { readonly rejection: string }>;
+  /** Charges once, or finds out what has become of it. */
+  charge(charge: Charge & OpenedCharge): Promise<ChargeOutcome>;
   /** The outcome of a charge; undefined when nothing was charged. */
-  find(key: string): Promise<ChargeOutcome | undefined>;
-  /** Refunds a charge once per refund key: an amount of it or, without one, all of it. */
-  refund(refund: { chargeKey: string; refundKey: string; amount: string | undefined }): Promise<void>;
-}
-
-/** A provider behind the gRPC ProviderService. */
-export function grpcProvider(client: GrpcClient<ProviderServiceDefinition>): Provider {
-  return {
-    async charge({ key, paymentMethod, amount, currency }) {
-      const { state } = await client.charge({
-        idempotency_key: key,
-        payment_method: paymentMethod,
-        amount,
-        currency,
-      });
-      return outcomeOf(state);
-    },
-    async find(key) {
-      try {
-        return outcomeOf((await client.getCharge({ idempotency_key: key })).state);
-      } catch (failure) {
-        if (failure instanceof Problem && failure.code === 'charge.not-found') return undefined;
-        throw failure;
-      }
-    },
-    async refund({ chargeKey, refundKey, amount }) {
-      await client.refundCharge({ idempotency_key: chargeKey, refund_key: refundKey, amount });
-    },
-  };
-}
-
-function outcomeOf(state: ChargeState): ChargeOutcome {
-  if (state === ChargeState.CHARGE_STATE_SUCCEEDED) return 'succeeded';
-  if (state === ChargeState.CHARGE_STATE_DECLINED) return 'declined';
-  if (state === ChargeState.CHARGE_STATE_REFUNDED) return 'refunded';
-  throw new Error('unknown charge state from the payment provider');
+  find(charge: RecordedCharge): Promise<ChargeOutcome | undefined>;
+  /** Ends a charge that is waiting. @returns what has become of it: it may have succeeded meanwhile, or still be waiting */
+  cancel(charge: RecordedCharge): Promise<ChargeOutcome>;
+  /** Refunds an amount of a charge, once per key. */
+  refund(refund: Refund): Promise<RefundOutcome>;
 }

@@ -1,12 +1,14 @@
+import type { Transfer } from '#contracts/gen/accounts/v1/accounts';
 import type { Refund } from '#contracts/gen/payments/v1/payments';
-import type { MessageContext } from '#kit/messaging/delivery';
+import { type MessageContext, PermanentError } from '#kit/messaging/delivery';
 import { parkClientErrors } from '#kit/messaging/refusals';
 import type { PaymentsWorkerDeps } from './deps';
 import { ledgerResult } from './ledger-result';
 
 /**
  * Processes a full or partial refund: reverses the ledger transfer, then refunds the charge. The refund's id is the
- * idempotency key of both, so that each is done once, however often the refund is retried.
+ * idempotency key of both, so that each is done once, however often the refund is retried. One that the provider has
+ * accepted and not yet decided is left: its event, or else `payment.refund-overdue`, resumes it.
  */
 export async function processRefund(
   deps: PaymentsWorkerDeps,
@@ -16,17 +18,43 @@ export async function processRefund(
   const { refund } = await parkClientErrors(deps.payments.getRefund({ refund_id: refundId }));
   if (refund === undefined || !(await isOpen(deps, refund)))
     return log.info({ refund_id: refundId, state: refund?.state }, 'refund is not pending; skipped');
-  const { id, payment_id, amount } = refund;
+  const { id, payment_id, amount, currency, provider = UNRECORDED, provider_reference: reference } = refund;
+  if (provider !== deps.provider.name) return finish(deps, id, 'provider.changed');
   const reversal = await ledgerResult(
     deps.accounts.reverseTransfer({ external_id: id, reversed_external_id: payment_id, amount }),
   );
-  if ('rejection' in reversal) {
-    await parkClientErrors(deps.payments.finishRefund({ refund_id: id, failure_code: reversal.rejection }));
-    return;
-  }
-  await parkClientErrors(deps.provider.refund({ chargeKey: payment_id, refundKey: id, amount }));
-  await parkClientErrors(deps.payments.finishRefund({ refund_id: id }));
+  if ('rejection' in reversal) return finish(deps, id, reversal.rejection);
+  const { transfer } = reversal.response;
+  if (transfer === undefined) throw new Error('accounts returned no transfer');
+  const charge = { key: payment_id, reference, currency };
+  const outcome = await parkClientErrors(deps.provider.refund({ charge, key: id, amount: transfer.amount }));
+  if (outcome === 'pending') return log.info({ refund_id: id }, 'refund waits for the bank');
+  if (outcome === 'failed') return restore(deps, id, transfer);
+  await finish(deps, id);
   log.info({ refund_id: id }, 'payment refunded');
+}
+
+/** The provider of payments whose charge was never recorded, by an earlier version. */
+const UNRECORDED = 'mock';
+
+/** Credits the account again with a refund that never arrived. @param transfer the reversal */
+async function restore(deps: PaymentsWorkerDeps, refundId: string, transfer: Transfer): Promise<void> {
+  const restored = await ledgerResult(
+    deps.accounts.transfer({
+      external_id: Bun.randomUUIDv5('restored', refundId),
+      receiver_id: transfer.sender_id,
+      amount: transfer.amount,
+      currency: transfer.currency,
+      description: '',
+    }),
+  );
+  if ('rejection' in restored)
+    throw new PermanentError(`the refund failed, and its amount has nowhere to go: ${restored.rejection}`);
+  await finish(deps, refundId, 'provider.refund-failed');
+}
+
+async function finish(deps: PaymentsWorkerDeps, id: string, failureCode?: string): Promise<void> {
+  await parkClientErrors(deps.payments.finishRefund({ refund_id: id, failure_code: failureCode }));
 }
 
 /**

@@ -11,8 +11,8 @@ import { providerRefunds } from '../../services/payments/schema';
 import { startAccounts } from '../../tests/support/accounts';
 import { startPayments } from '../../tests/support/payments';
 import type { PaymentsWorkerDeps } from './deps';
+import { mockProvider } from './mock';
 import { processPayment } from './payment';
-import { grpcProvider } from './provider';
 import { processRefund } from './refund';
 
 const PAYMENTS = 12;
@@ -28,7 +28,7 @@ afterAll(async () => {
 const deps: PaymentsWorkerDeps = {
   payments: payments.client,
   accounts: accounts.client,
-  provider: grpcProvider(payments.provider),
+  provider: mockProvider(payments.provider),
 };
 const context = { log: pino({ level: 'silent' }) } as unknown as MessageContext;
 const payer = await payments.person();

@@ -80,6 +80,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/accounts/payee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find where to pay a person
+         * @description All that the accounts of others show: the receiver of a transfer, to check the holder's name before.
+         *
+         *     Access: access token.
+         */
+        get: operations["accounts.getAccountsPayee"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/accounts/user/{user_id}": {
         parameters: {
             query?: never;
@@ -88,8 +110,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get a user's account; balances are visible to the owner only
-         * @description Access: access token.
+         * Get my account by my user ID
+         * @description An account of somebody else answers like one that does not exist; operators may read all.
+         *
+         *     Access: access token.
          */
         get: operations["accounts.getAccountsUserByUserId"];
         put?: never;
@@ -148,7 +172,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get a user and their account; balances are visible to the owner only
+         * Get a user and, as this user, their account
          * @description Access: access token.
          */
         get: operations["accounts.getUsersById"];
@@ -168,8 +192,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get an account; balances are visible to the owner only
-         * @description Access: access token.
+         * Get an account of mine
+         * @description An account of somebody else answers like one that does not exist; operators may read all.
+         *
+         *     Access: access token.
          */
         get: operations["accounts.getAccountsById"];
         put?: never;
@@ -1406,6 +1432,28 @@ export interface paths {
          * @description Access: access token.
          */
         post: operations["payments.postPayments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/webhooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive an event of Stripe
+         * @description The endpoint to register at Stripe for `payment_intent.*` and `refund.*`. Events of other types are acknowledged without effect, as is one that has been received before. Without PAYMENT_PROVIDER=stripe: 404.
+         *
+         *     Access: public.
+         */
+        post: operations["payments.postPaymentsWebhooksStripe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3194,7 +3242,7 @@ export interface components {
             /** @enum {string} */
             status: "open" | "closed";
             /**
-             * @description Visible to the owner only
+             * @description Posted transactions
              * @example 100.00
              */
             balance?: string;
@@ -3265,6 +3313,18 @@ export interface components {
             /** @description Lifetime of a pending transaction; default 7 days */
             expires_in_seconds?: number;
         };
+        "accounts.Payee": {
+            account_id: string;
+            /**
+             * @description The public name of the holder
+             * @example Ada Lovelace
+             */
+            holder: string;
+            /** @example EUR */
+            currency: string;
+            /** @description Whether the account takes money */
+            accepts: boolean;
+        };
         "accounts.PhoneRegistration": {
             /**
              * @description In international form
@@ -3312,6 +3372,7 @@ export interface components {
             /** @description The name to sign in with */
             username: string;
             display_name: string;
+            /** @description Null for anybody but the user and operators */
             account: components["schemas"]["accounts.Account"] | null;
         };
         "archives.CollectionCount": {
@@ -3997,11 +4058,8 @@ export interface components {
              * @example Rookery Plus, one year
              */
             description: string;
+            /** @description An open account of yours in this currency; default: your account, which is opened if needed */
             account_id?: string;
-            /**
-             * @description Test methods: pm_ok, pm_declined, pm_timeout, pm_flaky
-             * @example pm_ok
-             */
             payment_method?: string;
         };
         "payments.NewRefund": {
@@ -4031,6 +4089,7 @@ export interface components {
             currency: string;
             description: string;
             account_id: string | null;
+            /** @description `automatic`: the payer chooses it when they confirm the payment */
             payment_method: string;
             failure_code: string | null;
             transaction_id: string | null;
@@ -4058,6 +4117,7 @@ export interface components {
             currency: string;
             description: string;
             account_id: string | null;
+            /** @description `automatic`: the payer chooses it when they confirm the payment */
             payment_method: string;
             failure_code: string | null;
             transaction_id: string | null;
@@ -4066,6 +4126,8 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             refunds: components["schemas"]["payments.Refund"][];
+            /** @description For the payer, while the payment is processing: their app confirms it with this and Stripe's libraries (`confirmPayment`). Neither log nor store it */
+            client_secret?: string;
         };
         "payments.Refund": {
             id: string;
@@ -5089,6 +5151,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["accounts.KeySet"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "accounts.getAccountsPayee": {
+        parameters: {
+            query?: {
+                /** @description The account; or else user_id */
+                account_id?: string;
+                /** @description The holder; or else account_id */
+                user_id?: string;
+                /** @description With user_id; default: the currency of every user */
+                currency?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["accounts.Payee"];
                 };
             };
             "4XX": components["responses"]["Problem"];
@@ -7356,6 +7447,36 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["payments.Payment"];
                 };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "payments.postPaymentsWebhooksStripe": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description HMAC-SHA256 of the time and the body, at most five minutes old; without a valid one: 400 */
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    id: string;
+                    type: string;
+                };
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];

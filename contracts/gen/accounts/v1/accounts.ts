@@ -858,6 +858,7 @@ export const AccountsServiceDefinition = {
         idempotencyLevel: "NO_SIDE_EFFECTS",
         _unknownFields: {
           409874: [
+            Buffer.from([8, 112, 97, 121, 109, 101, 110, 116, 115]) as Buffer,
             Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
           ],
         },

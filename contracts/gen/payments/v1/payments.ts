@@ -19,6 +19,16 @@ export interface Payment {
   payment_method: string;
   /** pending, processing, succeeded, failed, canceled or refunded. */
   state: string;
+  /** The provider that charges it, like `mock` or `stripe`; unset until its charge is recorded. */
+  provider?:
+    | string
+    | undefined;
+  /** The provider's object for the charge; set with the provider. */
+  provider_reference?:
+    | string
+    | undefined;
+  /** RFC 3339. */
+  created_at: string;
 }
 
 export interface BeginPaymentRequest {
@@ -26,6 +36,18 @@ export interface BeginPaymentRequest {
 }
 
 export interface BeginPaymentResponse {
+  payment: Payment | undefined;
+}
+
+export interface RecordChargeRequest {
+  payment_id: string;
+  provider: string;
+  provider_reference: string;
+  /** With it the payer's app confirms the charge; only the payer gets it. */
+  client_secret?: string | undefined;
+}
+
+export interface RecordChargeResponse {
   payment: Payment | undefined;
 }
 
@@ -52,6 +74,10 @@ export interface Refund {
   state: string;
   /** In the currency of the payment. Unset: the whole payment. */
   amount?: string | undefined;
+  currency: string;
+  /** Of the payment, like there. */
+  provider?: string | undefined;
+  provider_reference?: string | undefined;
 }
 
 export interface GetRefundRequest {
@@ -82,6 +108,9 @@ function createBasePayment(): Payment {
     description: "",
     payment_method: "",
     state: "",
+    provider: undefined,
+    provider_reference: undefined,
+    created_at: "",
   };
 }
 
@@ -110,6 +139,15 @@ export const Payment: MessageFns<Payment> = {
     }
     if (message.state !== "") {
       writer.uint32(66).string(message.state);
+    }
+    if (message.provider !== undefined) {
+      writer.uint32(74).string(message.provider);
+    }
+    if (message.provider_reference !== undefined) {
+      writer.uint32(82).string(message.provider_reference);
+    }
+    if (message.created_at !== "") {
+      writer.uint32(90).string(message.created_at);
     }
     return writer;
   },
@@ -189,6 +227,30 @@ export const Payment: MessageFns<Payment> = {
             }
 
             message.state = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.provider_reference = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.created_at = reader.string();
             continue;
           }
         }
@@ -272,6 +334,131 @@ export const BeginPaymentResponse: MessageFns<BeginPaymentResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseBeginPaymentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.payment = Payment.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecordChargeRequest(): RecordChargeRequest {
+  return { payment_id: "", provider: "", provider_reference: "", client_secret: undefined };
+}
+
+export const RecordChargeRequest: MessageFns<RecordChargeRequest> = {
+  encode(message: RecordChargeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.payment_id !== "") {
+      writer.uint32(10).string(message.payment_id);
+    }
+    if (message.provider !== "") {
+      writer.uint32(18).string(message.provider);
+    }
+    if (message.provider_reference !== "") {
+      writer.uint32(26).string(message.provider_reference);
+    }
+    if (message.client_secret !== undefined) {
+      writer.uint32(34).string(message.client_secret);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordChargeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordChargeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.payment_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider_reference = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.client_secret = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecordChargeResponse(): RecordChargeResponse {
+  return { payment: undefined };
+}
+
+export const RecordChargeResponse: MessageFns<RecordChargeResponse> = {
+  encode(message: RecordChargeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.payment !== undefined) {
+      Payment.encode(message.payment, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordChargeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordChargeResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -413,7 +600,15 @@ export const FinishPaymentResponse: MessageFns<FinishPaymentResponse> = {
 };
 
 function createBaseRefund(): Refund {
-  return { id: "", payment_id: "", state: "", amount: undefined };
+  return {
+    id: "",
+    payment_id: "",
+    state: "",
+    amount: undefined,
+    currency: "",
+    provider: undefined,
+    provider_reference: undefined,
+  };
 }
 
 export const Refund: MessageFns<Refund> = {
@@ -429,6 +624,15 @@ export const Refund: MessageFns<Refund> = {
     }
     if (message.amount !== undefined) {
       writer.uint32(34).string(message.amount);
+    }
+    if (message.currency !== "") {
+      writer.uint32(42).string(message.currency);
+    }
+    if (message.provider !== undefined) {
+      writer.uint32(50).string(message.provider);
+    }
+    if (message.provider_reference !== undefined) {
+      writer.uint32(58).string(message.provider_reference);
     }
     return writer;
   },
@@ -476,6 +680,30 @@ export const Refund: MessageFns<Refund> = {
             }
 
             message.amount = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.provider_reference = reader.string();
             continue;
           }
         }
@@ -701,6 +929,25 @@ export const PaymentsServiceDefinition = {
       requestType: BeginPaymentRequest as typeof BeginPaymentRequest,
       requestStream: false,
       responseType: BeginPaymentResponse as typeof BeginPaymentResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: {
+          409874: [
+            Buffer.from([15, 112, 97, 121, 109, 101, 110, 116, 115, 45, 119, 111, 114, 107, 101, 114]) as Buffer,
+          ],
+        },
+      },
+    },
+    /**
+     * Records the provider's object for the charge of a payment that is processing, before anything is charged: from then on
+     * the charge is looked up by it. The first one stays. NOT_FOUND `payment.not-found`.
+     */
+    recordCharge: {
+      name: "RecordCharge",
+      requestType: RecordChargeRequest as typeof RecordChargeRequest,
+      requestStream: false,
+      responseType: RecordChargeResponse as typeof RecordChargeResponse,
       responseStream: false,
       options: {
         idempotencyLevel: "IDEMPOTENT",
