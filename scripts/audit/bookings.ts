@@ -1,5 +1,6 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise';
 import { formatAmount } from '#kit/money/amounts';
+import { restorationId } from '../../workers/payments/refund';
 import type { Finding } from './check';
 
 /** Payments per ledger query. */
@@ -8,7 +9,8 @@ const SHOWN_ROWS = 10;
 
 /**
  * Reconciles payments with the ledger, which may be on another server: a successful payment has one transfer of its
- * amount, each successful refund has a reversal of its amount, and no other payment has a transfer.
+ * amount, each successful refund has a reversal of its amount, what a refund took that never arrived is back on the account, and
+ * no other payment has a transfer.
  *
  * Payments are read before the ledger, so that a payment which succeeds meanwhile is no violation; nor is one that is
  * refunded meanwhile, as only payments in a final state are checked for it.
@@ -28,7 +30,8 @@ export async function compareBookings(payments: Pool, ledger: Pool): Promise<Fin
       payments,
       rows.map((row) => row.id),
     );
-    const externalIds = [...rows, ...[...refunds.values()].flat()].map((row) => row.id);
+    const refundIds = [...refunds.values()].flat().map((row) => row.id);
+    const externalIds = [...rows.map((row) => row.id), ...refundIds, ...refundIds.map(restorationOf)];
     const transfers = await transfersOf(ledger, externalIds);
     for (const row of rows) wrong.push(...problemsOf(row, refunds.get(hex(row.id)) ?? [], transfers));
   }
@@ -42,13 +45,14 @@ export async function compareBookings(payments: Pool, ledger: Pool): Promise<Fin
   ];
 }
 
-/** The refunds of payments that have succeeded, by payment; an amount of null means the whole payment. */
+/** The refunds of payments that were booked, by payment: successful ones, and those the provider could not make. An amount of null means the whole payment. */
 async function refundsOf(
   payments: Pool,
   paymentIds: readonly Buffer[],
 ): Promise<Map<string, RowDataPacket[]>> {
   const [rows] = await payments.query<RowDataPacket[]>(
-    "select id, payment_id, amount from refunds where state = 'succeeded' and payment_id in (?)",
+    `select id, payment_id, amount, state from refunds
+      where (state = 'succeeded' or failure_code = 'provider.refund-failed') and payment_id in (?)`,
     [paymentIds],
   );
   return Map.groupBy(rows, (row) => hex(row.payment_id));
@@ -90,8 +94,20 @@ function problemsOf(
       problems.push(`${id}: refund ${hex(refund.id)} has no reversal`);
     else if (String(reversal?.amount) !== String(amount))
       problems.push(`${id}: the reversal of refund ${hex(refund.id)} has another amount`);
+    const restored = transfers.get(hex(restorationOf(refund.id)));
+    const expected = refund.state === 'succeeded' ? undefined : String(amount);
+    if ((restored === undefined ? undefined : String(restored.amount)) !== expected)
+      problems.push(`${id}: refund ${hex(refund.id)} is ${refund.state}, which its restoration contradicts`);
   }
   return problems;
+}
+
+const restorationOf = (refundId: Buffer): Buffer =>
+  Buffer.from(restorationId(uuidText(refundId)).replaceAll('-', ''), 'hex');
+
+function uuidText(id: Buffer): string {
+  const digits = hex(id);
+  return [[0, 8], [8, 12], [12, 16], [16, 20], [20]].map((part) => digits.slice(...part)).join('-');
 }
 
 const amountOf = (row: RowDataPacket) => `${formatAmount(BigInt(row.amount), row.currency)} ${row.currency}`;

@@ -37,11 +37,14 @@ export async function processRefund(
 /** The provider of payments whose charge was never recorded, by an earlier version. */
 const UNRECORDED = 'mock';
 
+/** The external id of the ledger transfer that makes up for a refund which never arrived. */
+export const restorationId = (refundId: string): string => Bun.randomUUIDv5('restored', refundId);
+
 /** Credits the account again with a refund that never arrived. @param transfer the reversal */
 async function restore(deps: PaymentsWorkerDeps, refundId: string, transfer: Transfer): Promise<void> {
   const restored = await ledgerResult(
     deps.accounts.transfer({
-      external_id: Bun.randomUUIDv5('restored', refundId),
+      external_id: restorationId(refundId),
       receiver_id: transfer.sender_id,
       amount: transfer.amount,
       currency: transfer.currency,

@@ -92,8 +92,9 @@ async function requestRefund({ id, payer }: { id: string; payer: Payer }, amount
 }
 const backdate = (id: string) =>
   payments.database.execute(
-    sql`update payments set created_at = utc_timestamp(3) - interval 25 hour where id = ${Buffer.from(id.replaceAll('-', ''), 'hex')}`,
+    sql`update payments set created_at = utc_timestamp(3) - interval 25 hour where id = ${bytesOf(id)}`,
   );
+const bytesOf = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
 
 describe('a payment that its payer confirms', () => {
   test('waits with a client secret, and completes when the provider reports it', async () => {
@@ -370,10 +371,17 @@ describe('a refund', () => {
       { status: 'failed', failure_code: 'provider.refund-failed' },
     ]);
     expect([takenFor(payment.id), await balanceOf(payment.payer)]).toEqual([1_250, '12.50']);
+    // The audit would tell if the account had not been credited again.
+    const asIfMade = sql`update refunds set state = 'succeeded', failure_code = null where id = ${bytesOf(refundId)}`;
+    await payments.database.execute(asIfMade);
+    expect(await compareBookings(payments.auditPool, accounts.auditPool)).toHaveLength(1);
+    await payments.database.execute(
+      sql`update refunds set state = 'failed', failure_code = 'provider.refund-failed' where id = ${bytesOf(refundId)}`,
+    );
   });
 });
 
-test('a payment and a refund of the mock are left alone by the worker of a real provider', async () => {
+test('a payment of the mock is left alone by the worker of a real provider', async () => {
   const payment = await pay();
   await deps.payments.beginPayment({ payment_id: payment.id });
   const recorded = { payment_id: payment.id, provider: 'mock', provider_reference: payment.id };
