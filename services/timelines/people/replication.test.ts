@@ -2,10 +2,14 @@ import { afterAll, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { testRuntime } from '../../../tests/support/servers';
 import { startTimelines } from '../../../tests/support/timelines';
+import { createAcceptedPost } from '../posts/accept';
+import { parseDraft } from '../posts/draft';
+import { resolveDraft } from '../posts/resolve';
+import { writePost } from '../posts/write';
 import { outbox, posts } from '../schema';
 
 const runtime = testRuntime('timelines-replication');
-const { call, join, post, publish, storage } = await startTimelines(runtime);
+const { call, deps, join, post, publish, storage } = await startTimelines(runtime);
 
 afterAll(async () => {
   await runtime.close();
@@ -57,4 +61,28 @@ test('erasing a person deletes their posts, and their share in counts and mentio
   // Others delete what they hold about each: likes, notifications.
   const rows = await storage.database.select().from(outbox).where(eq(outbox.name, 'post.deleted'));
   expect(rows.map((row) => JSON.parse(row.payload).data.id).sort()).toEqual([reply, repost].sort());
+});
+
+test('erasing a person deletes posts that wait for the broker, and refuses those on their way', async () => {
+  const leaver = await join('erased_early');
+  const accepted = await call('POST', '/posts/async', { ...leaver, body: { text: 'words on their way' } });
+  const other = await join('not_erased');
+  await call('POST', '/posts/async', { ...other, body: { text: 'words of another' } });
+  const waiting = async () =>
+    (await storage.database.select().from(outbox).where(eq(outbox.name, 'post.create'))).map(
+      (row) => JSON.parse(row.payload).data.text,
+    );
+  expect(await waiting()).toEqual(['words on their way', 'words of another']);
+  await publish('user.deleted', { id: leaver.id, version: 5 });
+  expect(await waiting()).toEqual(['words of another']);
+  const late = createAcceptedPost(deps, leaver, String(accepted.body.id), { text: 'words on their way' });
+  expect(await late.catch((failure) => failure.code)).toBe('user.not-found');
+});
+
+test('a post that is written while its author is erased does not outlive the erasure', async () => {
+  const leaver = await join('erased_writing');
+  const post = await resolveDraft(deps, leaver, parseDraft({ text: 'too late' }, 500));
+  await publish('user.deleted', { id: leaver.id, version: 5 });
+  const written = storage.database.transaction((transaction) => writePost(transaction, deps.nextId(), post));
+  expect(await written.catch((failure) => failure.code)).toBe('user.not-found');
 });

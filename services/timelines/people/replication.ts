@@ -14,7 +14,7 @@ import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import { deleteFeed } from '../feeds/store';
 import { syncFollow } from '../feeds/sync';
-import { deleteMentionsOf, deleteRow, listAllPostsOf } from '../posts/deletion-store';
+import { deleteAcceptedPostsOf, deleteMentionsOf, deleteRow, listAllPostsOf } from '../posts/deletion-store';
 import { withdrawPost } from '../posts/write';
 import { blocks, mutes } from '../schema';
 import { deleteRelations, upsertFollow, upsertRestriction } from './relations-store';
@@ -80,6 +80,7 @@ async function erasePerson(deps: TimelinesDeps, person: { id: string; version: n
   await upsertPerson(database, erased);
   await inTransaction(database, (transaction) => deleteRelations(transaction, id));
   await deleteMentionsOf(database, id);
+  await deleteAcceptedPostsOf(database, id);
   for (;;) {
     const posts = await listAllPostsOf(database, id, ERASURE_BATCH_POSTS);
     for (const post of posts)

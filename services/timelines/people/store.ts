@@ -1,5 +1,5 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import { type Database, prepareOnce } from '#kit/mysql/database';
+import { type Database, prepareOnce, type Transaction } from '#kit/mysql/database';
 import { people } from '../schema';
 
 export type PersonRow = typeof people.$inferSelect;
@@ -15,6 +15,16 @@ const prepared = prepareOnce((database) => ({
 export async function findPerson(database: Database, id: string): Promise<PersonRow | undefined> {
   const [person] = await prepared(database).byId.execute({ id });
   return person;
+}
+
+/** Whether a person has been erased. Until the transaction ends, they are not. */
+export async function isErased(transaction: Transaction, id: string): Promise<boolean> {
+  const [person] = await transaction
+    .select({ deleted: people.deleted })
+    .from(people)
+    .where(eq(people.id, id))
+    .for('update');
+  return person?.deleted ?? false;
 }
 
 export async function findPeopleByUsername(

@@ -5,9 +5,10 @@ import { outbox } from '#kit/messaging/tables';
 import { testRuntime } from '../../../tests/support/servers';
 import { idsOf, startTimelines } from '../../../tests/support/timelines';
 import { posts } from '../schema';
+import { recount } from './recount';
 
 const runtime = testRuntime('timelines-access');
-const { block, call, join, mute, post, relate, storage, tokens } = await startTimelines(runtime);
+const { block, call, deps, join, mute, post, relate, storage, tokens } = await startTimelines(runtime);
 
 afterAll(async () => {
   await runtime.close();
@@ -37,6 +38,57 @@ describe('visibility', () => {
     );
     await relate('unfollowed', fan, author);
     expect((await read(id, fan)).status).toBe(404);
+  });
+
+  test('a hidden post is like one that does not exist, also when it is fresh', async () => {
+    const [author, other, blocked] = [await join('coy'), await join('coy_other'), await join('coy_blocked')];
+    await block('blocked', author, blocked);
+    const hidden = await post(author, { text: 'between us', visibility: 'followers' });
+    const missing = String(Number(hidden) + 1);
+    const answer = async (method: string, path: string, reader: object, body?: object) => {
+      const {
+        status,
+        headers,
+        body: problem,
+      } = await call(method, path, { ...reader, ...(body && { body }) });
+      const { request_id: _, instance: __, ...rest } = problem;
+      const told = Object.fromEntries(headers);
+      delete told['x-request-id'];
+      return { status, told, rest };
+    };
+    for (const reader of [other, blocked, {}])
+      for (const [method, path] of [
+        ['GET', ''],
+        ['GET', '/replies'],
+        ['DELETE', ''],
+        ['POST', '/bookmark'],
+        ['DELETE', '/bookmark'],
+      ] as const)
+        expect([method, path, await answer(method, `/posts/id/${hidden}${path}`, reader)]).toEqual([
+          method,
+          path,
+          await answer(method, `/posts/id/${missing}${path}`, reader),
+        ]);
+    for (const reader of [other, blocked])
+      for (const path of ['/posts', '/posts/async'])
+        for (const field of ['reply_to', 'repost_of'])
+          expect(await answer('POST', path, reader, { text: 'x', [field]: hidden })).toEqual(
+            await answer('POST', path, reader, { text: 'x', [field]: missing }),
+          );
+  });
+
+  test('a followers-only reply or quote is in no count, nor is its end', async () => {
+    const [author, root] = [await join('counted'), await post(await join('counted_root'))];
+    const ids = [
+      await post(author, { text: 'x', reply_to: root, visibility: 'followers' }),
+      await post(author, { text: 'x', repost_of: root, visibility: 'followers' }),
+    ];
+    await post(author, { text: 'x', reply_to: root });
+    const counts = async () => (await read(root)).body;
+    expect(await counts()).toMatchObject({ replies_count: 1, quotes_count: 0 });
+    expect(await recount(deps)).toBe(0);
+    for (const id of ids) expect((await call('DELETE', `/posts/id/${id}`, author)).status).toBe(204);
+    expect(await counts()).toMatchObject({ replies_count: 1, quotes_count: 0 });
   });
 
   test('a block hides both users from each other, rejects replies and drops mentions', async () => {

@@ -1,9 +1,11 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { PostCreate } from '#contracts/jobs/posts';
+import { outbox } from '#kit/messaging/tables';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Transaction } from '#kit/mysql/database';
 import { bookmarks, postHashtags, postMentions, posts } from '../schema';
 import { isPlainRepost } from './reposts';
-import type { CountColumn } from './write-store';
+import { type CountColumn, isCounted, type PostVisibility } from './write-store';
 
 /** A post with the posts whose counts it is part of. */
 export interface PostRef {
@@ -14,6 +16,7 @@ export interface PostRef {
   readonly text: string;
   readonly pollId: string | null;
   readonly mediaIds: readonly string[];
+  readonly visibility: PostVisibility;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function markDeleted(transaction: Transaction, post: PostRef): Prom
     .where(and(eq(posts.id, post.id), isNull(posts.deletedAt)));
   if (result.affectedRows === 0) return false;
   await deleteAttached(transaction, [post.id]);
+  if (!isCounted(post.visibility)) return true;
   await decrementCount(transaction, post.replyTo, 'repliesCount');
   await decrementCount(transaction, post.repostOf, isPlainRepost(post) ? 'repostsCount' : 'quotesCount');
   return true;
@@ -74,6 +78,7 @@ export async function listAllPostsOf(
       text: posts.text,
       pollId: posts.pollId,
       mediaIds: posts.mediaIds,
+      visibility: posts.visibility,
     })
     .from(posts)
     .where(eq(posts.authorId, authorId))
@@ -88,4 +93,17 @@ export async function deleteRow(transaction: Transaction, id: string): Promise<v
 
 export async function deleteMentionsOf(database: Database, personId: string): Promise<void> {
   await database.delete(postMentions).where(eq(postMentions.personId, personId));
+}
+
+/** Deletes the accepted posts of an erased author that no broker has received yet. Sent ones are refused. */
+export async function deleteAcceptedPostsOf(database: Database, authorId: string): Promise<void> {
+  await database
+    .delete(outbox)
+    .where(
+      and(
+        isNull(outbox.sentAt),
+        eq(outbox.name, PostCreate.name),
+        sql`json_value(${outbox.payload}, '$.data.author_id') = ${authorId}`,
+      ),
+    );
 }

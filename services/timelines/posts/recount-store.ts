@@ -25,7 +25,7 @@ export async function countReferences(
     also = sql`true`,
   ) =>
     sql`(select count(*) from ${posts} as ${sql.identifier('other')}
-      where ${column} = ${sql.raw('`posts`.`id`')} and ${other.deletedAt} is null and ${also})`.mapWith(
+      where ${column} = ${sql.raw('`posts`.`id`')} and ${other.deletedAt} is null and ${other.visibility} = 'public' and ${also})`.mapWith(
       Number,
     );
   return database
@@ -50,7 +50,13 @@ export async function repairCounts(transaction: Transaction, id: string): Promis
   const rows = await transaction
     .select({ replyTo: posts.replyTo, repostOf: posts.repostOf, plainRepostOf: posts.plainRepostOf })
     .from(posts)
-    .where(and(or(eq(posts.replyTo, id), eq(posts.repostOf, id)), isNull(posts.deletedAt)));
+    .where(
+      and(
+        or(eq(posts.replyTo, id), eq(posts.repostOf, id)),
+        isNull(posts.deletedAt),
+        eq(posts.visibility, 'public'),
+      ),
+    );
   await transaction
     .update(posts)
     .set({

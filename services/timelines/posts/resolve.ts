@@ -103,7 +103,7 @@ function requireReferable(
 ): PostRow | null {
   if (id === null) return null;
   const post = found.get(id);
-  if (post?.blocked) throw new AuthorBlocked();
+  if (post?.blocked && post.visibility === 'public') throw new AuthorBlocked();
   if (post === undefined || !isVisible(post, authorId))
     throw new ReferencedPostNotFound({ errors: [{ field, message: 'Post not found' }] });
   return post;

@@ -3,7 +3,11 @@ import type { Transaction } from '#kit/mysql/database';
 import { postHashtags, postMentions, posts } from '../schema';
 
 export type NewPostRow = Omit<typeof posts.$inferInsert, CountColumn | 'deletedAt'>;
+export type PostVisibility = typeof posts.$inferSelect.visibility;
 export type CountColumn = 'repliesCount' | 'repostsCount' | 'quotesCount';
+
+/** Whether a post is part of the counts of the posts it refers to. */
+export const isCounted = (visibility: PostVisibility): boolean => visibility === 'public';
 
 /**
  * Inserts a post with its mentions and hashtags.
@@ -23,15 +27,20 @@ export async function insertPost(
     await transaction.insert(postHashtags).values(post.hashtags.map((tag) => ({ tag, postId })));
 }
 
-/** @returns false when the post does not exist or is deleted */
+/**
+ * Counts a post that refers to another, unless only some people may see it: a count is told to everybody.
+ *
+ * @returns false when the other post does not exist or is deleted
+ */
 export async function incrementCount(
   transaction: Transaction,
   id: string,
   column: CountColumn,
+  visibility: PostVisibility,
 ): Promise<boolean> {
   const [result] = await transaction
     .update(posts)
-    .set({ [column]: sql`${posts[column]} + 1` })
+    .set({ [column]: sql`${posts[column]} + ${isCounted(visibility) ? 1 : 0}` })
     .where(and(eq(posts.id, id), isNull(posts.deletedAt)));
   return result.affectedRows > 0;
 }

@@ -4,24 +4,28 @@ import { timeOfId } from '#kit/core/ids';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { isDuplicate, type Transaction } from '#kit/mysql/database';
 import { searchTokens } from '#kit/text/search-tokens';
-import { AlreadyReposted, ReferencedPostNotFound } from '../model';
+import { AlreadyReposted, ReferencedPostNotFound, UserNotFound } from '../model';
+import { isErased } from '../people/store';
 import { markDeleted, type PostRef } from './deletion-store';
 import { isQuote } from './reposts';
 import type { ResolvedPost } from './resolve';
 import { TEXT_VERSION } from './text-index';
-import { type CountColumn, incrementCount, insertPost } from './write-store';
+import { type CountColumn, incrementCount, insertPost, type PostVisibility } from './write-store';
 
 /**
  * Writes a post, the counts of the posts it refers to, its `post.created` event and its fan-out job: all or nothing.
  *
- * @throws AlreadyReposted, ReferencedPostNotFound
+ * @throws AlreadyReposted, ReferencedPostNotFound, UserNotFound
  */
 export async function writePost(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
   const { draft, references } = post;
+  await requireNotErased(transaction, post.author.id);
   await insert(transaction, id, post);
   const { replyTo, repostOf } = references;
-  await increment(transaction, replyTo, 'repliesCount', 'reply_to');
-  await increment(transaction, repostOf, isQuote(draft) ? 'quotesCount' : 'repostsCount', 'repost_of');
+  const { visibility } = draft;
+  await increment(transaction, replyTo, { column: 'repliesCount', field: 'reply_to', visibility });
+  const column = isQuote(draft) ? 'quotesCount' : 'repostsCount';
+  await increment(transaction, repostOf, { column, field: 'repost_of', visibility });
   await writeOutbox(transaction, outboxEntriesOf(id, post));
 }
 
@@ -41,6 +45,11 @@ export async function withdrawPost(
   await writeOutbox(transaction, [
     outboxEntry(PostDeleted, deleted, { aggregate: { type: 'post', id, version: 2 }, actor }),
   ]);
+}
+
+/** Erasure deletes the posts that it finds: one that is written at the same time must not come after it. */
+async function requireNotErased(transaction: Transaction, authorId: string): Promise<void> {
+  if (await isErased(transaction, authorId)) throw new UserNotFound();
 }
 
 async function insert(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
@@ -70,7 +79,7 @@ async function insert(transaction: Transaction, id: string, post: ResolvedPost):
 /**
  * Writes a post of an archive, its `post.imported` event and its fan-out job. The posts it refers to may be missing.
  *
- * @throws AlreadyReposted
+ * @throws AlreadyReposted, UserNotFound
  */
 export async function writeImportedPost(
   transaction: Transaction,
@@ -78,10 +87,13 @@ export async function writeImportedPost(
   post: ResolvedPost,
 ): Promise<void> {
   const { draft, author, references } = post;
+  await requireNotErased(transaction, author.id);
   await insert(transaction, id, post);
-  if (references.replyTo !== null) await incrementCount(transaction, references.replyTo, 'repliesCount');
-  if (references.repostOf !== null)
-    await incrementCount(transaction, references.repostOf, isQuote(draft) ? 'quotesCount' : 'repostsCount');
+  const { replyTo, repostOf } = references;
+  const { visibility } = draft;
+  if (replyTo !== null) await incrementCount(transaction, replyTo, 'repliesCount', visibility);
+  const column = isQuote(draft) ? 'quotesCount' : 'repostsCount';
+  if (repostOf !== null) await incrementCount(transaction, repostOf, column, visibility);
   const options = { aggregate: { type: 'post', id, version: 1 }, actor: author.id };
   const fanOut = { post_id: id, author_id: author.id, after_follower: null, imported: true };
   await writeOutbox(transaction, [
@@ -98,10 +110,9 @@ export async function writeImportedPost(
 async function increment(
   transaction: Transaction,
   id: string | null,
-  column: CountColumn,
-  field: string,
+  { column, field, visibility }: { column: CountColumn; field: string; visibility: PostVisibility },
 ): Promise<void> {
-  if (id !== null && !(await incrementCount(transaction, id, column)))
+  if (id !== null && !(await incrementCount(transaction, id, column, visibility)))
     throw new ReferencedPostNotFound({ errors: [{ field, message: 'Post not found' }] });
 }
 
