@@ -38,6 +38,7 @@ const EXPORTED = [
   'auth.sessions',
   'billing.invoices',
   'chat.messages',
+  'chat.room_invitations',
   'chat.room_members',
   'chat.rooms',
   'mail.mails',

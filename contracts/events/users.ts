@@ -125,7 +125,7 @@ export const UserBlocked = defineEvent({
   name: 'user.blocked',
   version: 1,
   exchange: 'users',
-  consumers: ['timelines', 'notifications-records'],
+  consumers: ['timelines', 'notifications-records', 'chat'],
   data: Block,
 });
 

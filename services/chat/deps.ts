@@ -4,6 +4,7 @@ import type { StreamShares } from '#kit/http/streams/shares';
 import type { Database } from '#kit/mysql/database';
 import type { OriginRule } from './connections/rules';
 import type { RoomRegistry } from './live/room-registry';
+import type { FindInvitedUser } from './members/users';
 import type { MessageClient } from './messages/client-scope';
 import type { MessageWriter } from './messages/writer';
 
@@ -13,8 +14,9 @@ export interface ChatDeps {
   readonly tokens: TokenVerifier;
   readonly live: RoomRegistry;
   readonly writer: MessageWriter;
-  /** The id behind a username; throws the users service's `user.not-found`. */
-  readonly resolveUser: (username: string) => Promise<string>;
+  readonly findInvited: FindInvitedUser;
+  /** How many people one person may invite in 24 hours. */
+  readonly invitationsPerDay: number;
   /** Whether rooms may be read and joined without authentication. */
   readonly anonymous: boolean;
   readonly origins: OriginRule;

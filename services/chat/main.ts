@@ -8,9 +8,10 @@ import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { chat } from '.';
 import type { ChatDeps } from './deps';
+import { deleteAnsweredPeriodically } from './invitations/clean-up';
 import { messageFrame } from './live/frames';
 import { openRoomRegistry } from './live/room-registry';
-import { createUserResolver } from './members/user-resolver';
+import { createUserLookup } from './members/users';
 import { backfillClientKeys } from './messages/backfill';
 import { createClientScopes } from './messages/client-scope';
 import { createMessageWriter } from './messages/writer';
@@ -32,6 +33,7 @@ const env = readEnv({
   CHAT_CONNECTIONS_PER_PERSON: integer(20, { min: 1, max: 1_000_000 }),
   CHAT_CONNECTIONS_PER_ADDRESS: integer(100, { min: 1, max: 1_000_000 }),
   CHAT_MESSAGES_PER_SECOND: integer(20, { min: 1, max: 10_000 }),
+  CHAT_INVITATIONS_PER_DAY: integer(100, { min: 0, max: 100_000 }),
   CHAT_RECOVERY_LIMIT: integer(5_000, { min: 0, max: 1_000_000 }),
 });
 
@@ -56,7 +58,8 @@ const deps: ChatDeps = {
       rows.map((row) => messageFrame(room, row)),
     ),
   ),
-  resolveUser: createUserResolver(users),
+  findInvited: createUserLookup(users),
+  invitationsPerDay: env.CHAT_INVITATIONS_PER_DAY,
   anonymous: !runtime.production || env.CHAT_ALLOW_ANONYMOUS,
   origins: {
     allowed: (env.CHAT_ALLOWED_ORIGINS ?? '').split(',').map((origin) => origin.trim()),
@@ -73,5 +76,6 @@ const deps: ChatDeps = {
   recoveryLimit: env.CHAT_RECOVERY_LIMIT,
 };
 deleteUnusedRoomsPeriodically(deps);
+deleteAnsweredPeriodically(deps);
 subscribe(deps, rabbit);
 await serveService(runtime, env, { app: chat(deps), grpc: [chatPortability(deps)], drain: live.drain });

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { oldDatabase } from '../../tests/support/old-database';
 import { backfillClientKeys } from './messages/backfill';
+import { findRoom, insertRoom as insertPublic } from './rooms/store';
 import { messages, roomMembers, rooms } from './schema';
 
 const storage = await oldDatabase('chat', '0000_rooms-and-messages');
@@ -78,4 +79,14 @@ test('data of the first version gets canonical keys, and nothing is lost', async
     'ada',
     'bob',
   ]);
+});
+
+test('members of a private room keep it, and its name is free for a public one', async () => {
+  const [club] = await database.select().from(rooms).where(eq(rooms.name, 'club'));
+  expect((await findRoom(database, 'club', ada))?.id).toBe(club?.id);
+  expect(await findRoom(database, 'club', null)).toBeUndefined();
+  const room = { name: 'club', epoch: Bun.randomUUIDv7(), isPrivate: false, ownerId: null };
+  expect(await insertPublic(database, room)).toBeNumber();
+  expect(await insertPublic(database, { ...room, epoch: Bun.randomUUIDv7() })).toBeUndefined();
+  expect((await findRoom(database, 'club', bob))?.isPrivate).toBe(true);
 });

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -25,6 +26,10 @@ export const rooms = mysqlTable(
     isPrivate: boolean('is_private').notNull().default(false),
     /** Null for rooms that were created by joining them. */
     ownerId: uuid('owner_id'),
+    /** The name of a public room. Those of private rooms are their members' own: anybody else may give the same. */
+    publicName: exactText('public_name', 512).generatedAlwaysAs(sql`if(\`is_private\`, null, \`name\`)`, {
+      mode: 'virtual',
+    }),
     /** The number of the newest message or change. The row is locked while the next ones are assigned. */
     lastSeq: sequence('last_seq').notNull().default(0),
     /** Incremented when stored messages change without a number, as on erasure: older copies in memory are stale. */
@@ -32,7 +37,9 @@ export const rooms = mysqlTable(
     createdAt: moment('created_at').notNull(),
   },
   (table) => [
-    uniqueIndex('rooms_name').on(table.name),
+    uniqueIndex('rooms_name').on(table.publicName),
+    index('rooms_by_name').on(table.name, table.epoch),
+    index('rooms_owner').on(table.ownerId),
     index('rooms_unused').on(table.lastSeq, table.createdAt),
   ],
 );
@@ -50,6 +57,29 @@ export const roomMembers = mysqlTable(
   (table) => [
     primaryKey({ columns: [table.roomId, table.userId] }),
     index('room_members_user').on(table.userId),
+  ],
+);
+
+/** Of people to rooms whose owner they do not follow. An answered one counts for the owner's quota, and is deleted after it. */
+export const roomInvitations = mysqlTable(
+  'room_invitations',
+  {
+    id: uuid('id').primaryKey(),
+    roomId: int('room_id', { unsigned: true }).notNull(),
+    userId: uuid('user_id').notNull(),
+    /** For display, as of the invitation; so is the inviter's. */
+    username: exactText('username', 30).notNull(),
+    inviterId: uuid('inviter_id').notNull(),
+    inviterName: exactText('inviter_name', 30).notNull(),
+    /** `hidden`: the invited person does not see it, and the inviter does not know that. */
+    state: mysqlEnum('state', ['pending', 'hidden', 'accepted', 'declined', 'withdrawn']).notNull(),
+    createdAt: moment('created_at').notNull(),
+  },
+  (table) => [
+    uniqueIndex('room_invitations_once').on(table.roomId, table.userId),
+    index('room_invitations_user').on(table.userId, table.state, table.id),
+    index('room_invitations_inviter').on(table.inviterId, table.createdAt),
+    index('room_invitations_created').on(table.createdAt),
   ],
 );
 

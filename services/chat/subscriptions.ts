@@ -1,15 +1,19 @@
-import { UserDeleted } from '#contracts/events/users';
+import { UserBlocked, UserDeleted } from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { ChatDeps } from './deps';
 import { eraseUser } from './erasure';
+import { hideInvitationsBetween } from './invitations/store';
 
-/** Erasure is idempotent, so no inbox is needed. */
+/** Each effect is idempotent, so no inbox is needed. */
 export function subscribe(deps: Pick<ChatDeps, 'runtime' | 'database'>, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'chat',
-    events: [UserDeleted],
+    events: [UserDeleted, UserBlocked],
     prefetch: 2,
-    handle: (message) => eraseUser(deps, message.data.id),
+    handle: ({ name, data }) =>
+      name === 'user.deleted'
+        ? eraseUser(deps, data.id)
+        : hideInvitationsBetween(deps.database, data.blocker_id, data.blocked_id),
   });
 }

@@ -29,7 +29,7 @@ export interface HandshakeRequest {
 /**
  * Decides everything before the WebSocket opens, so that a refusal is an HTTP response with its reason.
  *
- * @throws UpgradeRequired, OriginRefused, ChatFull, Unauthenticated, NotAMember
+ * @throws UpgradeRequired, OriginRefused, ChatFull, Unauthenticated
  */
 export async function admitConnection(
   deps: ChatDeps,

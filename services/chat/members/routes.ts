@@ -26,7 +26,14 @@ export const memberRoutes = (deps: ChatDeps) =>
     .put(
       '/rooms/:room_name/members/:username',
       ({ caller, params, set }) => noContent(set, service.addMember(deps, caller, params)),
-      { user: true, params: MemberParams, ...describe('Add a member to my room (idempotent)', 'Members') },
+      {
+        user: true,
+        params: MemberParams,
+        ...describe(
+          'Add somebody who follows me to my room, and invite anybody else (idempotent)',
+          'Members',
+        ),
+      },
     )
     .delete(
       '/rooms/:room_name/members/:username',
@@ -34,6 +41,6 @@ export const memberRoutes = (deps: ChatDeps) =>
       {
         user: true,
         params: MemberParams,
-        ...describe('Leave a room, or remove a member from mine', 'Members'),
+        ...describe('Leave a room, or remove a member or an invitation from mine', 'Members'),
       },
     );

@@ -1,7 +1,8 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, inTransaction } from '#kit/mysql/database';
-import { roomMembers, rooms } from '../schema';
+import { hasMessages } from '../messages/store';
+import { roomInvitations, roomMembers, rooms } from '../schema';
 
 export type MemberRow = typeof roomMembers.$inferSelect;
 
@@ -33,22 +34,14 @@ export async function removeMember(database: Database, roomId: number, username:
   return rows.map(({ id }) => id);
 }
 
-export async function isMember(database: Database, roomId: number, userId: string): Promise<boolean> {
-  const [row] = await database
-    .select({ id: roomMembers.userId })
-    .from(roomMembers)
-    .where(and(eq(roomMembers.roomId, roomId), eq(roomMembers.userId, userId)));
-  return row !== undefined;
-}
-
 /** Which of the users are members. */
 export async function filterMembers(
-  database: Database,
+  executor: Executor,
   roomId: number,
   userIds: readonly string[],
 ): Promise<Set<string>> {
   if (userIds.length === 0) return new Set();
-  const rows = await database
+  const rows = await executor
     .select({ id: roomMembers.userId })
     .from(roomMembers)
     .where(and(eq(roomMembers.roomId, roomId), inArray(roomMembers.userId, [...userIds])));
@@ -100,10 +93,10 @@ export async function listOwnedRooms(database: Database, userId: string): Promis
 }
 
 /**
- * Ends the ownership and membership of a room's owner. The longest-standing member becomes the owner; a public room without
- * members remains without one.
+ * Ends the ownership and membership of a room's owner. The longest-standing member becomes the owner; a public room in which
+ * others have written remains without one.
  *
- * @returns false for a private room without members, which is left as it is
+ * @returns false for any other room without members, which is left as it is
  */
 export async function passOwnership(database: Database, roomId: number, ownerId: string): Promise<boolean> {
   return inTransaction(database, async (transaction) => {
@@ -115,7 +108,7 @@ export async function passOwnership(database: Database, roomId: number, ownerId:
       .where(and(eq(roomMembers.roomId, roomId), ne(roomMembers.userId, ownerId)))
       .orderBy(asc(roomMembers.addedAt), asc(roomMembers.userId))
       .limit(1);
-    if (heir === undefined && room.isPrivate) return false;
+    if (heir === undefined && (room.isPrivate || !(await hasMessages(transaction, roomId)))) return false;
     await transaction
       .update(rooms)
       .set({ ownerId: heir?.id ?? null })
@@ -132,5 +125,6 @@ export async function deleteRoom(database: Database, roomId: number): Promise<vo
   await inTransaction(database, async (transaction) => {
     await transaction.delete(rooms).where(eq(rooms.id, roomId));
     await transaction.delete(roomMembers).where(eq(roomMembers.roomId, roomId));
+    await transaction.delete(roomInvitations).where(eq(roomInvitations.roomId, roomId));
   });
 }

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from 'drizzle-orm';
-import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
+import { type Database, type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
 import { lockRoom, markRevised, updateLastSeq } from '../rooms/store';
 import { changes, messages, rooms } from '../schema';
 
@@ -195,34 +195,68 @@ export async function findMessage(
 
 const ERASURE_BATCH_SIZE = 500;
 
-/** Removes the sender from their messages, and makes copies of those rooms in memory stale. */
-export async function anonymizeMessages(
+/**
+ * Deletes the messages of a sender, and the sender from them. Each deletion is a change of its room, and copies of the room
+ * in memory become stale.
+ *
+ * @returns the ids of the rooms
+ */
+export async function eraseMessages(
   database: Database,
   senderId: string,
   anonymousId: string,
-): Promise<void> {
+): Promise<Set<number>> {
   const bySender = eq(messages.senderId, senderId);
+  const roomIds = new Set<number>();
   for (;;) {
     const [found] = await database
       .select({ roomId: messages.roomId })
       .from(messages)
       .where(bySender)
       .limit(1);
-    if (found === undefined) return;
+    if (found === undefined) return roomIds;
     const { roomId } = found;
+    roomIds.add(roomId);
     await inTransaction(database, async (transaction) => {
+      const { lastSeq, now } = await lockRoom(transaction, roomId);
+      const rows = await transaction
+        .select({ seq: messages.seq, deletedAt: messages.deletedAt })
+        .from(messages)
+        .where(and(bySender, eq(messages.roomId, roomId)))
+        .orderBy(asc(messages.seq))
+        .limit(ERASURE_BATCH_SIZE);
+      const shown = rows.filter(({ deletedAt }) => deletedAt === null);
+      if (shown.length > 0)
+        await transaction.insert(changes).values(
+          shown.map(({ seq: messageSeq }, index) => ({
+            ...{ roomId, seq: lastSeq + 1 + index, kind: 'deleted' as const },
+            ...{ messageSeq, changedAt: now },
+          })),
+        );
+      await updateLastSeq(transaction, roomId, lastSeq + shown.length);
       await markRevised(transaction, roomId);
+      const seqs = rows.map(({ seq }) => seq);
       await transaction
         .update(messages)
         .set({
-          ...{ senderId: anonymousId, username: null, phoneNumber: null, avatar: null },
+          ...{ senderId: anonymousId, username: null, message: '', phoneNumber: null, avatar: null },
           // They are unique per sender, and may identify the person.
           ...{ clientId: null, clientKey: null, clientScope: null },
+          deletedAt: sql`coalesce(${messages.deletedAt}, ${now})`,
         })
-        .where(and(bySender, eq(messages.roomId, roomId)))
-        .limit(ERASURE_BATCH_SIZE);
+        .where(and(eq(messages.roomId, roomId), inArray(messages.seq, seqs)));
     });
   }
+}
+
+/** Whether a room has messages that are not deleted. */
+export async function hasMessages(executor: Executor, roomId: number): Promise<boolean> {
+  const [message] = await executor
+    .select({ seq: messages.seq })
+    .from(messages)
+    .where(and(eq(messages.roomId, roomId), isNull(messages.deletedAt)))
+    .limit(1);
+  return message !== undefined;
 }
 
 /** Deletes the messages and changes of a room that nobody can enter any more. */

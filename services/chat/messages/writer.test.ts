@@ -34,7 +34,7 @@ const draft = (changed: Partial<Draft> = {}): Draft => ({
 
 test('a message that the database refuses does not take those of other people with it', async () => {
   await insertRoom(storage.database, { name: 'lobby', epoch: uuidv7(), isPrivate: false, ownerId: null });
-  const room = await findRoom(storage.database, 'lobby');
+  const room = await findRoom(storage.database, 'lobby', null);
   if (room === undefined) throw new Error('no room');
   const published: number[] = [];
   const writer = createMessageWriter(runtime, storage.database, (_room, rows) =>

@@ -3,8 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import { Unauthenticated } from '#kit/errors/problem';
 import { identityKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
-import { isMember } from '../members/store';
-import { NotAMember, RoomNotFound } from './model';
+import { NotTheOwner, RoomNotFound } from './model';
 import { findRoom, type RoomRow } from './store';
 
 type AccessDeps = Pick<ChatDeps, 'database' | 'anonymous'>;
@@ -16,19 +15,21 @@ export const normalizeRoomName = (name: string): string => identityKey(name, 'di
 export const isRoomKey = (text: string): boolean =>
   text !== '' && text.isWellFormed() && normalizeRoomName(text) === text;
 
-/** @throws Unauthenticated, NotAMember */
+/**
+ * The room that a name means to the caller (`findRoom`).
+ *
+ * @throws Unauthenticated
+ */
 export async function findReadableRoom(
   deps: AccessDeps,
   caller: Caller | null,
   name: string,
 ): Promise<RoomRow | undefined> {
   assertMayRead(deps, caller);
-  const room = await findRoom(deps.database, normalizeRoomName(name));
-  if (room !== undefined) await assertMember(deps, caller, room);
-  return room;
+  return findRoom(deps.database, normalizeRoomName(name), caller?.id ?? null);
 }
 
-/** @throws RoomNotFound, Unauthenticated, NotAMember */
+/** @throws RoomNotFound, Unauthenticated */
 export async function requireReadableRoom(
   deps: AccessDeps,
   caller: Caller | null,
@@ -39,14 +40,19 @@ export async function requireReadableRoom(
   return room;
 }
 
+/** @throws RoomNotFound, NotTheOwner, Unauthenticated */
+export async function requireOwnRoom(
+  deps: AccessDeps,
+  caller: Caller,
+  name: string,
+  detail: string,
+): Promise<RoomRow> {
+  const room = await requireReadableRoom(deps, caller, name);
+  if (room.ownerId !== caller.id) throw new NotTheOwner({ detail });
+  return room;
+}
+
 /** @throws Unauthenticated where anonymous access is off */
 export function assertMayRead({ anonymous }: Pick<ChatDeps, 'anonymous'>, caller: Caller | null): void {
   if (caller === null && !anonymous) throw new Unauthenticated({ headers: BEARER_CHALLENGE });
-}
-
-async function assertMember(deps: AccessDeps, caller: Caller | null, room: RoomRow): Promise<void> {
-  if (!room.isPrivate) return;
-  if (caller === null) throw new Unauthenticated({ headers: BEARER_CHALLENGE });
-  if (!(await isMember(deps.database, room.id, caller.id)))
-    throw new NotAMember({ detail: 'Ask the owner of the room to add you.' });
 }

@@ -5,7 +5,6 @@ import { PageOf } from '#kit/http/lists/pagination';
 import { isPathSegment } from '#kit/text/path-segment';
 import { text } from '#kit/text/schema';
 
-export const NotAMember = defineProblem('chat.not-a-member', 403, 'Not a member of this room');
 export const NotTheOwner = defineProblem('chat.not-the-owner', 403, 'Not the owner of this room');
 export const RoomNotFound = defineProblem('chat.room-not-found', 404, 'Room not found');
 export const RoomExists = defineProblem('chat.room-exists', 409, 'Room name already taken');
@@ -32,7 +31,10 @@ export const NewRoom = Type.Object({
   name: RoomName,
   private: Type.Optional(Type.Boolean({ default: false })),
   members: Type.Optional(
-    Type.Array(Username, { maxItems: 100, description: 'Who may join a private room besides its owner' }),
+    Type.Array(Username, {
+      maxItems: 100,
+      description: 'Who is added besides the owner; people who do not follow the owner are invited instead',
+    }),
   ),
 });
 export type NewRoom = Static<typeof NewRoom>;

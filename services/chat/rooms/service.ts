@@ -1,12 +1,16 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
+import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
 import type { ChatDeps } from '../deps';
+import { addOrInvite, resolveInvited } from '../invitations/service';
 import { addMembers } from '../members/store';
 import { assertMayRead, findReadableRoom, isRoomKey, normalizeRoomName, requireReadableRoom } from './access';
-import { type NewRoom, type Room, RoomExists, type RoomInfo } from './model';
+import { type NewRoom, type Room, type RoomInfo, RoomNotFound } from './model';
+import { assertNoOwn, nameTaken } from './own-rooms';
 import * as store from './store';
+import { roomView } from './views';
 
 export async function listRooms(
   deps: ChatDeps,
@@ -14,13 +18,10 @@ export async function listRooms(
   query: PageQuery,
 ): Promise<Page<Room>> {
   assertMayRead(deps, caller);
-  const { limit, after } = readPageQuery(query, [isRoomKey]);
-  const rows = await store.listRooms(deps.database, {
-    userId: caller?.id ?? null,
-    afterName: after?.[0] ?? '',
-    limit: limit + 1,
-  });
-  return toPage(rows, limit, (row) => [row.name], roomView);
+  const { limit, after } = readPageQuery(query, [isRoomKey, uuidKey]);
+  const request = { userId: caller?.id ?? null, after, limit: limit + 1 };
+  const rows = await store.listRooms(deps.database, request);
+  return toPage(rows, limit, (row) => [row.name, row.epoch], roomView);
 }
 
 /** A room that nobody has joined yet is an empty one: joining creates it. */
@@ -38,33 +39,31 @@ export async function readRoomInfo(deps: ChatDeps, caller: Caller | null, name: 
   };
 }
 
-/** Creates a room with an owner, who is its first member. */
+/**
+ * Creates a room with an owner, who is its first member.
+ *
+ * @throws RoomExists when there is a public room of that name, or a private one that the caller is a member of
+ */
 export async function createRoom(deps: ChatDeps, caller: Caller, input: NewRoom): Promise<Room> {
-  const members = await Promise.all(
-    [...new Set(input.members ?? [])].map(async (username) => ({
-      id: await deps.resolveUser(username),
-      username,
-    })),
-  );
+  const people = await resolveInvited(deps, caller, input.members ?? []);
   const name = normalizeRoomName(input.name);
-  await inTransaction(deps.database, async (transaction) => {
-    const isNew = await store.insertRoom(transaction, {
-      name,
-      epoch: uuidv7(),
-      isPrivate: input.private ?? false,
-      ownerId: caller.id,
-    });
-    const room = isNew ? await store.findRoom(transaction, name) : undefined;
-    if (room === undefined) throw new RoomExists({ detail: 'Choose another name.' });
-    await addMembers(transaction, room.id, [{ id: caller.id, username: caller.username }, ...members]);
+  const isPrivate = input.private ?? false;
+  const room = await inTransaction(deps.database, async (transaction) => {
+    if (isPrivate) await assertNoOwn(transaction, caller.id, name);
+    const id = await store.insertRoom(transaction, { name, epoch: uuidv7(), isPrivate, ownerId: caller.id });
+    if (id === undefined) throw nameTaken();
+    await addMembers(transaction, id, [{ id: caller.id, username: caller.username }]);
+    await addOrInvite(deps, transaction, { roomId: id, inviter: caller }, people);
+    return store.findRoomById(transaction, id);
   });
-  return roomView(await requireReadableRoom(deps, caller, name));
+  if (room === undefined) throw new RoomNotFound();
+  return roomView(room);
 }
 
 /**
  * The room to join. An unknown name creates a public room.
  *
- * @throws Unauthenticated, NotAMember
+ * @throws Unauthenticated
  */
 export async function findOrCreateRoom(
   deps: ChatDeps,
@@ -77,10 +76,3 @@ export async function findOrCreateRoom(
   await store.insertRoom(deps.database, room);
   return requireReadableRoom(deps, caller, name);
 }
-
-const roomView = (row: store.RoomRow): Room => ({
-  name: row.name,
-  private: row.isPrivate,
-  last_seq: row.lastSeq,
-  created_at: row.createdAt.toISOString(),
-});

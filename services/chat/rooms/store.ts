@@ -1,10 +1,10 @@
-import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { roomMembers, rooms } from '../schema';
 
-export type RoomRow = typeof rooms.$inferSelect;
+export type RoomRow = Omit<typeof rooms.$inferSelect, 'publicName'>;
 
 /** The room's row has been deleted: unused rooms are cleaned up. */
 export class RoomDeleted extends Error {
@@ -41,21 +41,55 @@ export async function markRevised(transaction: Transaction, roomId: number): Pro
     .where(eq(rooms.id, roomId));
 }
 
-export async function findRoom(executor: Executor, name: string): Promise<RoomRow | undefined> {
-  const [room] = await executor.select().from(rooms).where(eq(rooms.name, name));
+/**
+ * The room that a name means to a user: the private one of that name that they are a member of, otherwise the public one.
+ * So a private room is to everybody else as if it did not exist.
+ *
+ * @param userId null for an anonymous user
+ */
+export async function findRoom(
+  executor: Executor,
+  name: string,
+  userId: string | null,
+): Promise<RoomRow | undefined> {
+  const [found] = await executor
+    .select({ room: rooms })
+    .from(rooms)
+    .leftJoin(roomMembers, isMembershipOf(userId))
+    .where(and(eq(rooms.name, name), isOpenToMember))
+    .orderBy(desc(rooms.isPrivate))
+    .limit(1);
+  return found?.room;
+}
+
+const isMembershipOf = (userId: string | null) =>
+  and(
+    eq(roomMembers.roomId, rooms.id),
+    userId !== null && isUuid(userId) ? eq(roomMembers.userId, userId) : sql`false`,
+  );
+
+const isOpenToMember = or(eq(rooms.isPrivate, false), isNotNull(roomMembers.userId));
+
+export async function findRoomById(executor: Executor, id: number): Promise<RoomRow | undefined> {
+  const [room] = await executor.select().from(rooms).where(eq(rooms.id, id));
   return room;
 }
 
-/** @returns false when the name is taken */
+/** Locks the rooms of a name, and the place of further ones, until the transaction ends. */
+export async function lockRoomName(transaction: Transaction, name: string): Promise<void> {
+  await transaction.select({ id: rooms.id }).from(rooms).where(eq(rooms.name, name)).for('update');
+}
+
+/** @returns its id; undefined when there is a public room of that name */
 export async function insertRoom(
   executor: Executor,
   room: Pick<RoomRow, 'name' | 'epoch' | 'isPrivate' | 'ownerId'>,
-): Promise<boolean> {
+): Promise<number | undefined> {
   try {
-    await executor.insert(rooms).values({ ...room, createdAt: DATABASE_NOW });
-    return true;
+    const [inserted] = await executor.insert(rooms).values({ ...room, createdAt: DATABASE_NOW });
+    return inserted.insertId;
   } catch (failure) {
-    if (isDuplicate(failure, 'rooms_name')) return false;
+    if (isDuplicate(failure, 'rooms_name')) return undefined;
     throw failure;
   }
 }
@@ -76,26 +110,22 @@ export async function readRoomStates(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The rooms a user may join, by name. */
+/** The rooms a user may join, by name; a private and a public one may share a name. */
 export async function listRooms(
   database: Database,
-  request: { userId: string | null; afterName: string; limit: number },
+  request: { userId: string | null; after: readonly [name: string, epoch: string] | null; limit: number },
 ): Promise<RoomRow[]> {
-  const member = request.userId !== null && isUuid(request.userId) ? request.userId : undefined;
+  const [name, epoch] = request.after ?? ['', ''];
+  const isAfter =
+    request.after === null
+      ? undefined
+      : or(gt(rooms.name, name), and(eq(rooms.name, name), gt(rooms.epoch, epoch)));
   const rows = await database
     .select({ room: rooms })
     .from(rooms)
-    .leftJoin(
-      roomMembers,
-      and(
-        eq(roomMembers.roomId, rooms.id),
-        member === undefined ? sql`false` : eq(roomMembers.userId, member),
-      ),
-    )
-    .where(
-      and(gt(rooms.name, request.afterName), or(eq(rooms.isPrivate, false), isNotNull(roomMembers.userId))),
-    )
-    .orderBy(asc(rooms.name))
+    .leftJoin(roomMembers, isMembershipOf(request.userId))
+    .where(and(isAfter, isOpenToMember))
+    .orderBy(asc(rooms.name), asc(rooms.epoch))
     .limit(request.limit);
   return rows.map(({ room }) => room);
 }
