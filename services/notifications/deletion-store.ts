@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, inTransaction, type Transaction } from '#kit/mysql/database';
 import { ENDING_TYPES, type EndingObject, MAX_NAMED_ACTORS } from './rules';
@@ -24,20 +24,27 @@ async function deleteActorFromNotification(
   transaction: Transaction,
   id: string,
   actorId: string,
+  endedSubjectId?: string,
 ): Promise<void> {
   const isActor = and(eq(notificationActors.notificationId, id), eq(notificationActors.actorId, actorId));
   const [deleted] = await transaction.delete(notificationActors).where(isActor);
   if (deleted.affectedRows === 0) return;
   const latest = await transaction
-    .select({ actorId: notificationActors.actorId })
+    .select({ actorId: notificationActors.actorId, subjectId: notificationActors.subjectId })
     .from(notificationActors)
     .where(eq(notificationActors.notificationId, id))
     .orderBy(desc(notificationActors.position))
     .limit(MAX_NAMED_ACTORS);
-  if (latest.length === 0) return deleteNotifications(transaction, [id]);
+  const [newest] = latest;
+  if (newest === undefined) return deleteNotifications(transaction, [id]);
+  // Rows of earlier versions do not have their subject: then the notification's own stays unless it has ended.
+  const remaining = endedSubjectId
+    ? sql`nullif(${notifications.subjectId}, ${endedSubjectId})`
+    : notifications.subjectId;
   await transaction
     .update(notifications)
     .set({
+      subjectId: sql`coalesce(${newest.subjectId}, ${remaining})`,
       actorsCount: sql`${notifications.actorsCount} - 1`,
       latestActors: latest.map((row) => row.actorId),
     })
@@ -93,6 +100,29 @@ export async function endObject(database: Database, kind: EndingObject, objectId
       await inTransaction(database, async (transaction) => {
         await lockRecipient(transaction, userId);
         await deleteNotifications(transaction, [id]);
+      });
+    if (rows.length < BATCH_ROWS) return;
+  }
+}
+
+/** Deletes an author from the notifications that a deleted post of theirs was the reason of, such as a reply. Idempotent. */
+export async function endSubject(database: Database, postId: string, authorId: string): Promise<void> {
+  const { subjectId } = notificationActors;
+  const isReason = or(
+    eq(subjectId, postId),
+    and(isNull(subjectId), eq(notifications.subjectId, postId), eq(notificationActors.actorId, authorId)),
+  );
+  for (;;) {
+    const rows = await database
+      .select({ id: notifications.id, userId: notifications.userId, actorId: notificationActors.actorId })
+      .from(notificationActors)
+      .innerJoin(notifications, eq(notifications.id, notificationActors.notificationId))
+      .where(isReason)
+      .limit(BATCH_ROWS);
+    for (const { id, userId, actorId } of rows)
+      await inTransaction(database, async (transaction) => {
+        await lockRecipient(transaction, userId);
+        await deleteActorFromNotification(transaction, id, actorId, postId);
       });
     if (rows.length < BATCH_ROWS) return;
   }

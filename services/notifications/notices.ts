@@ -56,18 +56,22 @@ async function recordForRecipient(
   return recorded;
 }
 
-/** Drops notices about objects that have ended: events arrive in any order. */
+/** Drops notices about objects that have ended, and of posts that are deleted: events arrive in any order. */
 async function withoutEnded(transaction: Transaction, notices: readonly Notice[]): Promise<Notice[]> {
   const ended = new Map<EndingObject, Set<string>>();
   for (const kind of ENDING_OBJECTS) {
-    const ids = notices.flatMap((each) => (endingObjectOf(each.type) === kind ? each.object_id : []));
+    const ids = notices.flatMap((each) => (endingObjectOf(each.type) === kind ? endingIdsOf(each) : []));
     ended.set(kind, await store.findEnded(transaction, kind, [...new Set(ids)]));
   }
-  return notices.filter(({ type, object_id: objectId }) => {
-    const kind = endingObjectOf(type);
-    return kind === undefined || !ended.get(kind)?.has(objectId);
+  return notices.filter((notice) => {
+    const kind = endingObjectOf(notice.type);
+    return kind === undefined || !endingIdsOf(notice).some((id) => ended.get(kind)?.has(id));
   });
 }
+
+/** What a notice is about, and the actor's own post. */
+const endingIdsOf = ({ object_id, subject_id }: Notice): string[] =>
+  subject_id === undefined ? [object_id] : [object_id, subject_id];
 
 /** Drops a recipient's own actions and those of suppressed and erased actors; all when the recipient is erased. */
 async function withoutSuppressed(
@@ -121,7 +125,8 @@ async function recordGroup(
   };
   if (existing === undefined) await store.insertNotification(transaction, { id, ...key, ...change });
   else await store.updateNotification(transaction, id, change);
-  await store.insertActors(transaction, id, added, position + 1);
+  const subjects = added.map((actorId) => ({ actorId, subjectId: byActor.get(actorId)?.subject_id ?? null }));
+  await store.insertActors(transaction, id, subjects, position + 1);
   return added.length;
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
 import { serveHttp } from '#kit/http/server';
 import { outbox } from '#kit/messaging/tables';
 import { listenTo } from '../../tests/support/event-stream';
@@ -9,6 +10,7 @@ import { listDue } from './digest-store';
 import { sendDigest } from './digests';
 import type { Notice, Notification } from './model';
 import { recordNotices } from './notices';
+import { notificationActors } from './schema';
 import { readDelivery } from './service';
 
 const runtime = testRuntime('notifications');
@@ -256,6 +258,40 @@ test('erasing a person or deleting a post deletes its notifications', async () =
   await recordNotices(deps, [like(reader, erased, newObject()), like(erased, reader, newObject())]);
   expect(await list(reader)).toMatchObject([{ object_id: both, text: 'friend_stays liked your post' }]);
   expect(await list(erased)).toEqual([]);
+});
+
+test('deleting a reply deletes its notification, in whatever order the events arrive', async () => {
+  const [author, one, two] = [await join('replied_to'), await join('replies_one'), await join('replies_two')];
+  const [post, early, late, overtaken] = [newObject(), newObject(), newObject(), newObject()];
+  const reply = (by: Member, id: string): Notice => ({
+    ...{ user_id: author.id, type: 'reply', object_id: post },
+    ...{ actor_id: by.id, subject_id: id },
+  });
+  await recordNotices(deps, [reply(one, early)]);
+  await recordNotices(deps, [reply(two, late)]);
+  expect(await list(author)).toMatchObject([{ actors_count: 2, subject_id: late }]);
+  await publish('post.deleted', { id: late, author_id: two.id });
+  expect(await list(author)).toMatchObject([
+    { text: 'replies_one replied to your post', actors_count: 1, subject_id: early },
+  ]);
+  await publish('post.deleted', { id: early, author_id: one.id });
+  await publish('post.deleted', { id: overtaken, author_id: one.id });
+  await recordNotices(deps, [reply(one, overtaken)]);
+  expect(await list(author)).toEqual([]);
+});
+
+test('a reply that the version before has recorded ends with its post as well', async () => {
+  const [author, one] = [await join('replied_before'), await join('replies_before')];
+  const [post, id] = [newObject(), newObject()];
+  await recordNotices(deps, [
+    { user_id: author.id, type: 'reply', object_id: post, actor_id: one.id, subject_id: id },
+  ]);
+  await storage.database
+    .update(notificationActors)
+    .set({ subjectId: null })
+    .where(eq(notificationActors.actorId, one.id));
+  await publish('post.deleted', { id, author_id: one.id });
+  expect(await list(author)).toEqual([]);
 });
 
 test('every route rejects anonymous callers', async () => {

@@ -11,7 +11,7 @@ import type {
 } from '#contracts/events/users';
 import type { MessageOf } from '#contracts/messages';
 import { inTransaction } from '#kit/mysql/database';
-import { deleteActor, deleteActorFrom, deleteRecipient, endObject } from './deletion-store';
+import { deleteActor, deleteActorFrom, deleteRecipient, endObject, endSubject } from './deletion-store';
 import type { NotificationsDeps } from './deps';
 import { deleteRelations, upsertPerson, upsertRestriction } from './people-store';
 import { blocks, mutes } from './schema';
@@ -66,8 +66,11 @@ export async function applyEvent({ database }: NotificationsDeps, event: Replica
       if (active) await deleteActorFrom(database, userId, otherId);
       return;
     }
-    case 'post.deleted':
-      return endObject(database, 'post', event.data.id);
+    case 'post.deleted': {
+      const { id, author_id } = event.data;
+      await endObject(database, 'post', id);
+      return endSubject(database, id, author_id);
+    }
     case 'user.follow-request-closed':
       return endObject(database, 'follow-request', event.data.id);
   }

@@ -78,6 +78,7 @@ export const notifications = mysqlTable(
     index('notifications_of_person').on(table.userId, table.position),
     index('notifications_unread').on(table.userId, table.unread, table.position),
     index('notifications_object').on(table.objectId),
+    index('notifications_subject').on(table.subjectId),
     index('notifications_changed').on(table.changedAt),
   ],
 );
@@ -88,12 +89,15 @@ export const notificationActors = mysqlTable(
   {
     notificationId: timeOrderedId('notification_id').notNull(),
     actorId: uuid('actor_id').notNull(),
+    /** The actor's own post, with which this ends. Missing in rows of earlier versions. */
+    subjectId: varchar('subject_id', { length: 36 }),
     /** The recipient's position when the actor was recorded. */
     position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.notificationId, table.actorId] }),
     index('notification_actors_actor').on(table.actorId),
+    index('notification_actors_subject').on(table.subjectId),
   ],
 );
 

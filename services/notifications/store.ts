@@ -117,12 +117,12 @@ export async function findActors(
 export async function insertActors(
   transaction: Transaction,
   notificationId: string,
-  actorIds: readonly string[],
+  actors: readonly { actorId: string; subjectId: string | null }[],
   firstPosition: number,
 ): Promise<void> {
   await transaction
     .insert(notificationActors)
-    .values(actorIds.map((actorId, index) => ({ notificationId, actorId, position: firstPosition + index })));
+    .values(actors.map((actor, index) => ({ ...actor, notificationId, position: firstPosition + index })));
 }
 
 export interface ListFilter {
