@@ -27,7 +27,7 @@ export const Mail = Type.Object({
   user_id: NullableText('The user whom the mail is to, or about'),
   address: NullableText('Null until sending begins, where the mail was requested for a user'),
   name: NullableText('Null like the address'),
-  subject: NullableText('Null until sending begins'),
+  subject: NullableText('Null until sending begins, and for mails whose subject names other people'),
   category: NullableText('Null until sending begins'),
   status: Type.Union([
     Type.Literal('queued'),

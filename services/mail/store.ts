@@ -39,6 +39,10 @@ export async function ensureMail(transaction: Transaction, row: NewRow): Promise
 
 type Delivery = Pick<MailRow, 'address' | 'addressKey' | 'name' | 'subject' | 'category'>;
 
+/** The subject of a digest of likes names people, whose names must not outlive their accounts here. */
+const subjectToKeep = ({ subject }: Delivery) =>
+  sql`if(${mails.template} = 'likes-digest', null, ${subject})`;
+
 export async function claim(
   transaction: Transaction,
   id: string,
@@ -49,6 +53,7 @@ export async function claim(
     .update(mails)
     .set({
       ...delivery,
+      subject: subjectToKeep(delivery),
       status: 'sending',
       attempts: sql`${mails.attempts} + 1`,
       claimedUntil: sql`${DATABASE_NOW} + interval ${claimMs * 1000} microsecond`,
@@ -62,7 +67,10 @@ export async function markUnsent(
   id: string,
   unsent: Delivery & { status: 'unsubscribed' | 'suppressed'; reason: string | null },
 ): Promise<void> {
-  await transaction.update(mails).set(unsent).where(eq(mails.id, id));
+  await transaction
+    .update(mails)
+    .set({ ...unsent, subject: subjectToKeep(unsent) })
+    .where(eq(mails.id, id));
 }
 
 const STATUS_OF = { sent: 'sent', failed: 'failed', bounced: 'bounced', deferred: 'queued' } as const;

@@ -123,8 +123,11 @@ test('nothing is published while RabbitMQ is unavailable, and erased people are 
   await publishDue();
   const [leaver = '', stayer] = people;
   await erasePerson(table, leaver);
-  await erasePerson(table, author);
+  const gone = await poll(2);
+  nowMs += HOUR_MS + 10_000;
+  await erasePerson(table, gone.author);
   const events: Ended[] = [];
   await instance(events)();
-  expect(of(events, id)).toMatchObject([{ author_id: null, voter_ids: [stayer] }]);
+  expect(of(events, id)).toMatchObject([{ author_id: author, voter_ids: [stayer] }]);
+  expect(of(events, gone.id)).toEqual([]);
 });

@@ -8,7 +8,6 @@ import {
   TransactionCanceledException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
-  UpdateItemCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
@@ -34,6 +33,7 @@ export type VoteOutcome = 'counted' | 'already-voted' | 'closed' | 'contended';
 
 /** Transactions on one item are serialized, so the votes of a poll are spread over this many counters. */
 const COUNTERS = 8;
+const BATCH_ITEMS = 100;
 /** The end of a poll without one, where an item needs a value to be compared. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 const BY_PERSON = 'by-person';
@@ -241,7 +241,7 @@ export async function readCounts(
   return { voters: sum('voters'), votes: poll.options.map((_, index) => sum(`votes_${index}`)) };
 }
 
-/** Removes a person: their polls remain without an author, their votes remain counted without a voter. */
+/** Deletes the polls of a person, and their votes in polls of others, which stay counted. Idempotent. */
 export async function erasePerson(table: PollsTable, personId: string): Promise<void> {
   const { client, name } = table;
   for (;;) {
@@ -251,24 +251,39 @@ export async function erasePerson(table: PollsTable, personId: string): Promise<
         IndexName: BY_PERSON,
         KeyConditionExpression: 'person_id = :person',
         ExpressionAttributeValues: marshall({ ':person': personId }),
-        Limit: 100,
+        Limit: BATCH_ITEMS,
       }),
     );
     if (Items.length === 0) return;
-    for (const item of Items) await eraseItem(table, unmarshall(item));
+    for (const item of Items) {
+      const key = unmarshall(item);
+      if (key.sk === 'POLL') await deletePoll(table, String(key.pk));
+      await deleteItem(table, key);
+    }
   }
 }
 
-async function eraseItem({ client, name }: PollsTable, { pk, sk }: Record<string, string>): Promise<void> {
-  const Key = marshall({ pk, sk });
-  if (sk === 'POLL')
-    await client.send(
-      new UpdateItemCommand({
+/** Deletes the counters and votes of a poll, after which nobody can vote. Its record goes last: by that it is found again. */
+async function deletePoll(table: PollsTable, partitionKey: string): Promise<void> {
+  const { client, name } = table;
+  let start: Record<string, AttributeValue> | undefined;
+  do {
+    const { Items = [], LastEvaluatedKey } = await client.send(
+      new QueryCommand({
         TableName: name,
-        Key,
-        UpdateExpression: 'SET author_id = :none REMOVE person_id',
-        ExpressionAttributeValues: marshall({ ':none': null }),
+        KeyConditionExpression: 'pk = :poll',
+        ExpressionAttributeValues: marshall({ ':poll': partitionKey }),
+        ProjectionExpression: 'pk, sk',
+        Limit: BATCH_ITEMS,
+        ...(start && { ExclusiveStartKey: start }),
       }),
     );
-  else await client.send(new DeleteItemCommand({ TableName: name, Key }));
+    const others = Items.map((item) => unmarshall(item)).filter(({ sk }) => sk !== 'POLL');
+    await Promise.all(others.map((key) => deleteItem(table, key)));
+    start = LastEvaluatedKey;
+  } while (start !== undefined);
+}
+
+async function deleteItem({ client, name }: PollsTable, { pk, sk }: Record<string, unknown>): Promise<void> {
+  await client.send(new DeleteItemCommand({ TableName: name, Key: marshall({ pk, sk }) }));
 }

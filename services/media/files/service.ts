@@ -12,7 +12,7 @@ import { assertManageable, canManageAll, findReadable } from './access';
 import type { File, FileChange, FileQuery, FileUrl } from './model';
 import * as store from './store';
 import * as tagsStore from './tags-store';
-import { subtractUsage } from './usage-store';
+import { deleteUsage, subtractUsage } from './usage-store';
 import { viewOf, viewsOf } from './views';
 
 export async function readFile(deps: MediaDeps, caller: Caller | null, id: string): Promise<File> {
@@ -99,7 +99,7 @@ export async function deleteFilesOfUser(deps: MediaDeps, userId: string): Promis
   await removeUploadsOfUser(deps, userId);
   for (;;) {
     const ids = await store.idsOfOwner(deps.database, userId, ERASURE_BATCH_SIZE);
-    if (ids.length === 0) return;
+    if (ids.length === 0) return deleteUsage(deps.database, userId);
     for (const id of ids) await removeFile(deps, id, () => undefined);
   }
 }

@@ -4,7 +4,7 @@ import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Executor, Transaction } from '#kit/mysql/database';
 import { media, mediaPosts, mediaSizes, mediaTags, mediaTagsMedia, mediaVersions } from '../schema';
 import type { VersionRow } from '../versions/store';
-import { tagKey } from './tags-store';
+import { removeTags, tagKey } from './tags-store';
 
 export type MediaRow = typeof media.$inferSelect;
 
@@ -129,7 +129,7 @@ export async function deleteMedia(
   const versions = await transaction.select().from(mediaVersions).where(eq(mediaVersions.mediaId, mediaId));
   const sizes = await transaction.select().from(mediaSizes).where(eq(mediaSizes.mediaId, mediaId));
   await transaction.delete(mediaSizes).where(eq(mediaSizes.mediaId, mediaId));
-  await transaction.delete(mediaTagsMedia).where(eq(mediaTagsMedia.mediaId, mediaId));
+  await removeTags(transaction, mediaId);
   await transaction.delete(mediaPosts).where(eq(mediaPosts.mediaId, mediaId));
   await transaction.delete(mediaVersions).where(eq(mediaVersions.mediaId, mediaId));
   await transaction.delete(media).where(eq(media.id, mediaId));

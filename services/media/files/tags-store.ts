@@ -1,4 +1,4 @@
-import { eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, not, sql } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
 import {
   type Database,
@@ -37,7 +37,7 @@ export async function replaceTags(
   mediaId: string,
   names: readonly string[],
 ): Promise<void> {
-  await transaction.delete(mediaTagsMedia).where(eq(mediaTagsMedia.mediaId, mediaId));
+  await removeTags(transaction, mediaId);
   const byKey = new Map(names.toReversed().map((name) => [tagKey(name), normalizeText(name)]));
   if (byKey.size === 0) return;
   // In one order everywhere, so that two transactions do not wait for each other.
@@ -54,6 +54,17 @@ export async function replaceTags(
   await transaction
     .insert(mediaTagsMedia)
     .values(tags.map(({ id, key }) => ({ mediaId, tagId: id, name: byKey.get(key ?? '') ?? null })));
+}
+
+/** Removes the tags of a file, and those that no other file has: they are words of whoever typed them. */
+export async function removeTags(transaction: Transaction, mediaId: string): Promise<void> {
+  const ofMedia = eq(mediaTagsMedia.mediaId, mediaId);
+  const tags = await transaction.select({ id: mediaTagsMedia.tagId }).from(mediaTagsMedia).where(ofMedia);
+  if (tags.length === 0) return;
+  await transaction.delete(mediaTagsMedia).where(ofMedia);
+  const ids = tags.map(({ id }) => id).toSorted();
+  const isUsed = sql`exists (select 1 from ${mediaTagsMedia} where ${mediaTagsMedia.tagId} = ${mediaTags.id})`;
+  await transaction.delete(mediaTags).where(and(inArray(mediaTags.id, ids), not(isUsed)));
 }
 
 const BATCH_SIZE = 500;

@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Executor, Transaction } from '#kit/mysql/database';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { mediaUsage } from '../schema';
 
 /** Bytes of all of an owner's versions. */
@@ -22,4 +22,8 @@ export async function subtractUsage(transaction: Transaction, ownerId: string, b
     .update(mediaUsage)
     .set({ bytes: sql`greatest(${mediaUsage.bytes}, ${bytes}) - ${bytes}` })
     .where(eq(mediaUsage.ownerId, ownerId));
+}
+
+export async function deleteUsage(database: Database, ownerId: string): Promise<void> {
+  await database.delete(mediaUsage).where(eq(mediaUsage.ownerId, ownerId));
 }
