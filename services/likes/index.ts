@@ -67,13 +67,13 @@ export const likes = (deps: LikesDeps) =>
     })
     .get(
       '/users/:username/likes',
-      async ({ caller, params, query, request, set }) =>
-        paged(set, request, await service.listLikes(deps, caller, params.username, query)),
+      async ({ params, query, request, set }) =>
+        paged(set, request, await service.listLikes(deps, params.username, query)),
       {
-        optionalUser: true,
+        public: true,
         params: Type.Object({ username: Type.String({ maxLength: 30 }) }),
         query: PageQuery,
         response: model.LikePage,
-        ...describe('List the posts a user likes and I may see, newest like first', 'Likes'),
+        ...describe('List the posts a user likes and everybody may see, newest like first', 'Likes'),
       },
     );

@@ -145,13 +145,8 @@ export async function readPopular(deps: LikesDeps, query: PopularQuery): Promise
   return popular.slice(0, limit);
 }
 
-/** The posts that a person likes and the viewer may see. A page may end short; its cursor continues there. */
-export async function listLikes(
-  deps: LikesDeps,
-  caller: Pick<Caller, 'id'> | null,
-  username: string,
-  query: PageQuery,
-): Promise<Page<Like>> {
+/** The posts that a person likes and everybody may see. A page may end short; its cursor continues there. */
+export async function listLikes(deps: LikesDeps, username: string, query: PageQuery): Promise<Page<Like>> {
   const { limit, after } = readPageQuery(query, [integerKey]);
   const userId = await deps.findPerson(username);
   const shown: store.DatedLike[] = [];
@@ -161,7 +156,7 @@ export async function listLikes(
     const wanted = round === 0 ? limit + 1 : LARGEST_ROUND;
     const likes = await store.listLikesOf(deps.storage, { userId, beforeMs, limit: wanted });
     const ids = likes.map(({ postId }) => postId);
-    const visible = await requireVisible(deps, ids, caller?.id ?? null);
+    const visible = await requireVisible(deps, ids, null);
     shown.push(...likes.filter(({ postId }) => visible.has(postId)));
     beforeMs = likes.at(-1)?.likedAtMs ?? beforeMs;
     isEnd = likes.length < wanted;

@@ -41,11 +41,11 @@ export const usersPortability = (deps: UsersDeps) =>
       },
     },
     {
-      ...followCollection('followees', (page) => listFollowees(deps.database, page)),
+      ...followCollection('followees', (page) => listFollowees(deps.database, { ...page, isOwn: true })),
       // A request where the profile is locked. Like any follow, it is notified.
       importRecord: relate(deps, (actor, username) => follow(deps, actor, username)),
     },
-    followCollection('followers', (page) => listFollowers(deps.database, page)),
+    followCollection('followers', (page) => listFollowers(deps.database, { ...page, isOwn: true })),
     {
       name: 'follow-requests',
       async exportPage(userId) {

@@ -2244,6 +2244,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rooms/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my invitations to rooms, newest first
+         * @description Access: access token.
+         */
+        get: operations["chat.getRoomsInvitations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rooms/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Decline an invitation
+         * @description Access: access token.
+         */
+        delete: operations["chat.deleteRoomsInvitationsByInvitationId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rooms/invitations/{invitation_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation, and become a member of the room
+         * @description Access: access token.
+         */
+        post: operations["chat.postRoomsInvitationsByInvitationIdAccept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rooms/{room_name}/info": {
         parameters: {
             query?: never;
@@ -2256,6 +2316,26 @@ export interface paths {
          * @description Access: public, or with an access token.
          */
         get: operations["chat.getRoomsByRoomNameInfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rooms/{room_name}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the invitations to my room that wait for an answer, newest first
+         * @description Access: access token.
+         */
+        get: operations["chat.getRoomsByRoomNameInvitations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2293,13 +2373,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Add a member to my room (idempotent)
+         * Add somebody who follows me to my room, and invite anybody else (idempotent)
          * @description Access: access token.
          */
         put: operations["chat.putRoomsByRoomNameMembersByUsername"];
         post?: never;
         /**
-         * Leave a room, or remove a member from mine
+         * Leave a room, or remove a member or an invitation from mine
          * @description Access: access token.
          */
         delete: operations["chat.deleteRoomsByRoomNameMembersByUsername"];
@@ -2888,8 +2968,13 @@ export interface paths {
             cookie?: never;
         };
         /**
+<<<<<<< HEAD
          * List the posts a user likes and I may see, newest like first
          * @description Access: public, or with an access token.
+=======
+         * List the posts a user likes and everybody may see, newest like first
+         * @description Access: public.
+>>>>>>> 949d7cb (services/users: leave deactivated people out of public follow lists)
          */
         get: operations["likes.getUsersByUsernameLikes"];
         put?: never;
@@ -3644,6 +3729,18 @@ export interface components {
                 amount: string;
             }[];
         };
+        "chat.Invitation": {
+            id: string;
+            room: string;
+            private: boolean;
+            invited_by: components["schemas"]["chat.Sender"];
+            /** Format: date-time */
+            created_at: string;
+        };
+        "chat.InvitationPage": {
+            items: components["schemas"]["chat.Invitation"][];
+            next_cursor: string | null;
+        };
         "chat.Member": {
             username: string;
             /** Format: date-time */
@@ -3689,7 +3786,7 @@ export interface components {
             name: string;
             /** @default false */
             private?: boolean;
-            /** @description Who may join a private room besides its owner */
+            /** @description Who is added besides the owner; people who do not follow the owner are invited instead */
             members?: string[];
         };
         "chat.Room": {
@@ -3715,6 +3812,15 @@ export interface components {
         "chat.Sender": {
             id: string;
             username: string;
+        };
+        "chat.SentInvitation": {
+            username: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        "chat.SentInvitationPage": {
+            items: components["schemas"]["chat.SentInvitation"][];
+            next_cursor: string | null;
         };
         "likes.Like": {
             /** @example 1511768342528256 */
@@ -3751,7 +3857,7 @@ export interface components {
             address: string | null;
             /** @description Null like the address */
             name: string | null;
-            /** @description Null until sending begins */
+            /** @description Null until sending begins, and for mails whose subject names other people */
             subject: string | null;
             /** @description Null until sending begins */
             category: string | null;
@@ -8928,6 +9034,79 @@ export interface operations {
             "5XX": components["responses"]["Problem"];
         };
     };
+    "chat.getRoomsInvitations": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["chat.InvitationPage"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "chat.deleteRoomsInvitationsByInvitationId": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "chat.postRoomsInvitationsByInvitationIdAccept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["chat.Room"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
     "chat.getRoomsByRoomNameInfo": {
         parameters: {
             query?: never;
@@ -8947,6 +9126,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["chat.RoomInfo"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "chat.getRoomsByRoomNameInvitations": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description 1 to 64 visible characters, usable as one segment of a path */
+                room_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["chat.SentInvitationPage"];
                 };
             };
             "4XX": components["responses"]["Problem"];

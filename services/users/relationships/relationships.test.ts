@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
 import type { Answered } from '../../../tests/support/call';
 import { startPeople } from '../../../tests/support/people';
+import { users } from '../schema';
 import { findRelationship } from './store';
 
 const { call, close, database, flags, join, messagesNamed } = await startPeople();
@@ -111,6 +113,19 @@ describe('following', () => {
     expect(usernames(second)).toEqual(['listed_3', 'listed_2', 'listed_1', 'listed_0']);
     expect(second.body.next_cursor).toBeNull();
     expect(usernames(await call('GET', '/users/listed_0/followers'))).toEqual(['lister']);
+  });
+
+  test('is listed without deactivated people', async () => {
+    const [star, gone, fan] = [
+      await join('listed_star'),
+      await join('listed_gone'),
+      await join('listed_fan'),
+    ];
+    for (const one of [gone, fan]) await call('POST', '/users/follow/listed_star', one);
+    await call('POST', '/users/follow/listed_gone', star);
+    await database.update(users).set({ active: false }).where(eq(users.id, gone.id));
+    expect(usernames(await call('GET', '/users/listed_star/followers'))).toEqual(['listed_fan']);
+    expect(usernames(await call('GET', '/users/listed_star/followees'))).toEqual([]);
   });
 
   test.each([

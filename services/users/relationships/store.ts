@@ -141,6 +141,8 @@ export interface FollowPage {
   readonly userId: string;
   readonly before: { readonly since: string; readonly otherId: string } | null;
   readonly limit: number;
+  /** In the user's own archive: of deactivated users as well. */
+  readonly isOwn?: boolean;
 }
 
 /** The users that a user follows, newest follow first. */
@@ -167,6 +169,7 @@ async function listFollows(
       and(
         eq(sides.own, page.userId),
         eq(follows.active, true),
+        page.isOwn ? undefined : eq(users.active, true),
         page.before === null
           ? undefined
           : or(
