@@ -98,7 +98,8 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
       if (method === 'POST' || method === 'OPTIONS') return;
       const upload = await datastore.getUpload(id);
       const caller = requireCaller();
-      if (upload.metadata?.owner_id !== caller.id) throw new FileNotFound();
+      // As if there was none: the response must not tell that somebody uploads.
+      if (upload.metadata?.owner_id !== caller.id) throw problemOf(404);
       // All has arrived, and storing it failed: a client that asks for the offset must not take it for stored.
       if (method === 'HEAD' && upload.offset === upload.size && (await datastore.fileIdOf(id)) === undefined)
         await storeUpload(deps, caller, datastore, upload);
