@@ -1,4 +1,4 @@
-import type { StreamShares } from '#kit/http/streams/shares';
+import type { Shares } from '#kit/http/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { CredentialRules } from './access/credentials';
 import type { Drains } from './drains/drains';
@@ -14,7 +14,7 @@ export interface RegistryDeps {
   readonly table: Table;
   readonly watchers: Watchers;
   /** The open watches and long polls, by their owners. */
-  readonly streams: StreamShares;
+  readonly streams: Shares;
   readonly drains: Drains;
   readonly countDrain: (outcome: 'drained' | 'timed-out' | 'unacknowledged') => void;
   /** Undefined when the registry runs standalone. */

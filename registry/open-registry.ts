@@ -1,7 +1,7 @@
 import { uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
-import { createStreamShares } from '#kit/http/streams/shares';
+import { createShares } from '#kit/http/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { CredentialRules } from './access/credentials';
 import { createRequestHostCheck } from './access/request-host';
@@ -93,7 +93,10 @@ export async function openRegistry(
     version,
     table,
     watchers,
-    streams: createStreamShares(streamLimits(options.watchers ?? DEFAULT_WATCHERS)),
+    streams: createShares(runtime.metrics, {
+      name: 'watches',
+      limits: streamLimits(options.watchers ?? DEFAULT_WATCHERS),
+    }),
     drains,
     countDrain: (outcome) => drainCounter.inc({ outcome }),
     replication,
@@ -113,10 +116,10 @@ export async function openRegistry(
   return deps;
 }
 
-/** A tenth of the places is kept for gateways. */
+/** A tenth of the places is kept for gateways, as `createShares` keeps it for people. */
 const streamLimits = ({ maximum, perAddress }: WatcherLimits) => ({
   maximum,
-  anonymous: Math.max(1, Math.floor(maximum * 0.9)),
+  anonymous: maximum,
   perAddress,
   perPerson: maximum,
 });

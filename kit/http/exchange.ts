@@ -11,6 +11,8 @@ export interface Exchange {
   caller?: Caller;
   /** Found while the request was read; thrown once the access rule has admitted its client. */
   refusal?: Problem | undefined;
+  /** Releases the place of the request (`route-shares`). */
+  releasePlace?: () => void;
   /** Set by the access rule `service`. */
   callingService?: string;
 }

@@ -6,6 +6,7 @@ import { gatewayOptions } from './gateway-options';
 import type { SecuritySchemes } from './openapi/security';
 import { operations } from './operations';
 import { requests } from './requests';
+import { routeShares } from './route-shares';
 
 export interface PlatformOptions {
   /** For the generated documentation. */
@@ -34,6 +35,7 @@ export function platform(runtime: Runtime, options: PlatformOptions = {}) {
     app
       .use(requests(runtime, rules))
       .use(gatewayOptions)
+      .use(routeShares(runtime))
       .use(operations(runtime, options.metrics))
       .use(
         docs({

@@ -90,6 +90,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         })
         .onAfterResponse(({ request, route, set, responseValue }) => {
           const exchange = exchangeOf(request);
+          exchange.releasePlace?.();
           const status = statusOf(responseValue, set.status);
           const seconds = (performance.now() - exchange.startedMs) / 1000;
           const pattern = route || 'unmatched';

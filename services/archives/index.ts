@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
+import { leaveUnread } from '#kit/http/body/leave-unread';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
@@ -11,8 +12,6 @@ import * as service from './service';
 
 /** The longest that the gateway allows. */
 const TRANSFER_TIMEOUT_MS = 10 * 60_000;
-/** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
-const leaveUnread = () => null;
 const byId = { params: model.ExportParams };
 
 export const archives = (deps: ArchivesDeps) =>
@@ -88,6 +87,7 @@ export const archives = (deps: ArchivesDeps) =>
         user: true,
         gateway: { bodyBytes: deps.maxBytes, timeoutMs: TRANSFER_TIMEOUT_MS },
         parse: leaveUnread,
+        share: 'uploads',
         response: { 202: model.Import },
         ...describe('Import an archive: the body is the ZIP file of an export', 'Imports', {
           requestBody: bytesBody(model.ARCHIVE_TYPE),

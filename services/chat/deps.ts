@@ -1,6 +1,6 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
-import type { StreamShares } from '#kit/http/streams/shares';
+import type { Shares } from '#kit/http/shares';
 import type { Database } from '#kit/mysql/database';
 import type { OriginRule } from './connections/rules';
 import type { RoomRegistry } from './live/room-registry';
@@ -21,7 +21,7 @@ export interface ChatDeps {
   readonly anonymous: boolean;
   readonly origins: OriginRule;
   /** The open connections, by their owners. */
-  readonly shares: StreamShares;
+  readonly shares: Shares;
   /** Whose client ids are unique among each other, as a UUID. */
   readonly clientScope: (client: MessageClient, text: string) => string;
   readonly messagesPerSecond: number;

@@ -2,7 +2,7 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
-import { createStreamShares } from '#kit/http/streams/shares';
+import { createShares } from '#kit/http/shares';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
@@ -65,11 +65,14 @@ const deps: ChatDeps = {
     allowed: (env.CHAT_ALLOWED_ORIGINS ?? '').split(',').map((origin) => origin.trim()),
     loopback: !runtime.production,
   },
-  shares: createStreamShares({
-    maximum: env.CHAT_MAX_CONNECTIONS,
-    anonymous: env.CHAT_ANONYMOUS_CONNECTIONS,
-    perPerson: env.CHAT_CONNECTIONS_PER_PERSON,
-    perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
+  shares: createShares(runtime.metrics, {
+    name: 'chat-connections',
+    limits: {
+      maximum: env.CHAT_MAX_CONNECTIONS,
+      anonymous: env.CHAT_ANONYMOUS_CONNECTIONS,
+      perPerson: env.CHAT_CONNECTIONS_PER_PERSON,
+      perAddress: env.CHAT_CONNECTIONS_PER_ADDRESS,
+    },
   }),
   clientScope: createClientScopes(env.INTERNAL_SECRET),
   messagesPerSecond: env.CHAT_MESSAGES_PER_SECOND,

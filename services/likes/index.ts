@@ -37,6 +37,7 @@ export const likes = (deps: LikesDeps) =>
     )
     .get('/likes/popular', async ({ query }) => ({ items: await service.readPopular(deps, query) }), {
       public: true,
+      share: 'searches',
       query: model.PopularQuery,
       response: model.PostLikesList,
       ...describe('List the most liked posts that everybody may see', 'Likes'),

@@ -8,6 +8,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
+import { sharesOf } from '#kit/http/route-shares';
 import { findAttachments, publishAttachments, publishForGood } from './attachments/service';
 import { RecordedCopy } from './copies/model';
 import { recordCopy } from './copies/service';
@@ -27,7 +28,10 @@ export const mediaGrpc = (deps: MediaDeps) =>
       const messages = requests[Symbol.asyncIterator]();
       const first = (await messages.next()).value?.content;
       if (first?.$case !== 'start') throw new MalformedBody();
-      const file = await deps.storage.receive(bytesOf(messages), { maximumBytes: AVATAR_BYTES });
+      const owner = { personId: caller.id, address: call.origin?.address ?? '' };
+      const file = await sharesOf(deps.runtime, 'uploads').run(owner, () =>
+        deps.storage.receive(bytesOf(messages), { maximumBytes: AVATAR_BYTES }),
+      );
       const { file_name: fileName, content_type: contentType } = first.value;
       const avatar = await createFile(deps, caller, {
         upload: { file, fileName, contentType },

@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
+import type { ShareLimits } from '#kit/http/shares';
 import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
-import type { StreamLimits } from '#kit/http/streams/shares';
 import type { NotificationsDeps } from './deps';
 import { listChanged, readPosition, readPositions } from './store';
 import { viewsOf } from './views';
@@ -17,7 +17,7 @@ export type LiveNotifications = ReturnType<typeof createLiveNotifications>;
  * Notifications as streams of server-sent events: `notification` with its current state, whenever it is new or has a new
  * actor. A reconnecting reader gets each notification that has changed once, in its current state.
  */
-export function createLiveNotifications(deps: NotificationsDeps, limits: StreamLimits) {
+export function createLiveNotifications(deps: NotificationsDeps, limits: ShareLimits) {
   const { database } = deps;
   const streams = createEventStreams(deps.runtime, limits);
   let known = new Map<string, number>();

@@ -161,6 +161,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
       async ({ caller, query, request, set }) => paged(set, request, await lists.search(deps, caller, query)),
       {
         optionalUser: true,
+        share: 'searches',
         query: model.SearchQuery,
         response: model.PostPage,
         ...describe('Search posts that contain all words of a query, newest first', 'Timelines'),

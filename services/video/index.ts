@@ -28,6 +28,7 @@ export const video = (deps: VideoDeps) =>
       async ({ query, request, set }) => paged(set, request, await service.listVideos(deps, query)),
       {
         public: true,
+        share: 'searches',
         query: model.VideoQuery,
         response: model.VideoPage,
         ...describe('List or search videos, newest first', 'Videos'),
@@ -41,6 +42,7 @@ export const video = (deps: VideoDeps) =>
     })
     .post('/videos/lookup', ({ body }) => service.lookupVideos(deps, body), {
       public: true,
+      share: 'searches',
       body: model.Lookup,
       response: model.LookupResult,
       ...describe('Look up videos by id', 'Videos'),

@@ -1,6 +1,6 @@
 import { TypeGuard } from '@sinclair/typebox';
 import { mediaTypesOf } from '../body/read-body';
-import { ACCESS_EXTENSION } from '../gateway-options';
+import { ACCESS_EXTENSION, SHARE_EXTENSION } from '../gateway-options';
 import { RECENT_SIGN_IN_EXTENSION, RECENT_SIGN_IN_SECONDS } from '../recent-sign-in';
 import { asRecord, isRecord, type JsonObject } from './json-object';
 import { documentedContent, responsesOf } from './responses';
@@ -37,7 +37,15 @@ export function describeOperation(route: DescribedRoute, schemes: SecurityScheme
   for (const schema of [hooks.body, hooks.response, hooks.query, hooks.params, hooks.headers])
     if (typeof schema === 'string')
       throw new Error(`${method} ${path} names its schema instead of holding it`);
-  const { parameters, requestBody, responses, description, security: _, ...detail } = asRecord(hooks.detail);
+  const {
+    parameters,
+    requestBody,
+    responses,
+    description,
+    security: _,
+    [SHARE_EXTENSION]: __,
+    ...detail
+  } = asRecord(hooks.detail);
   const access = securityOf(String(detail[ACCESS_EXTENSION] ?? 'public'), schemes);
   const sentences = [access.sentence, ...recentSignInSentence(detail[RECENT_SIGN_IN_EXTENSION])];
   const body = bodyOf(hooks.body, requestBody);

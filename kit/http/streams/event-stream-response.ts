@@ -1,4 +1,4 @@
-import type { StreamOwner, StreamShares } from './shares';
+import type { ShareOwner, Shares } from '../shares';
 
 /** The part of a route's context that streams need. */
 export interface StreamContext {
@@ -29,8 +29,8 @@ const HEADERS = {
  */
 export function eventStreamResponse(
   { request, server }: StreamContext,
-  owner: StreamOwner,
-  shares: StreamShares,
+  owner: ShareOwner,
+  shares: Shares,
   open: (release: () => void) => ReadableStream<Uint8Array>,
 ): Response {
   if (request.method === 'HEAD') return new Response(null, { headers: HEADERS });

@@ -85,7 +85,7 @@ test('only woken streams read, and events during a read are not missed', async (
 });
 
 test('a stream ends when its client may not continue, or its source fails', async () => {
-  const other = createEventStreams(testRuntime('event-streams-that-end'), limitsOf(2));
+  const other = createEventStreams(testRuntime('event-streams-that-end'), limitsOf(3));
   const source = { ...client, topic: 'a', lastEventId: '1' };
   const end = { events: [], position: '1', more: false };
   const expired = other.open({ ...source, read: async () => end, mayContinue: async () => false });

@@ -5,9 +5,8 @@ import type { TokenVerifier } from '../../auth/tokens';
 import { limitConcurrency } from '../../core/concurrency-limit';
 import type { Runtime } from '../../core/runtime';
 import { Unauthenticated } from '../../errors/problem';
-import { readClient } from '../client-address';
+import { createShares, ownerOf, type ShareLimits, type ShareOwner, STREAM_PROBLEMS } from '../shares';
 import { eventStreamResponse, type StreamContext } from './event-stream-response';
-import { createStreamShares, problemOf, type StreamLimits, type StreamOwner } from './shares';
 import { commentFrame, eventFrame, positionFrame, retryFrame } from './sse';
 
 /** Servers and proxies close idle streams after about 10 s: a keep-alive comment is sent before that. */
@@ -37,7 +36,7 @@ export interface StreamBatch {
 /** What a request says about the stream it opens; from `streamRequestOf`. */
 export interface StreamRequest {
   readonly context: StreamContext;
-  readonly owner: StreamOwner;
+  readonly owner: ShareOwner;
   /** `Last-Event-ID` of a client that reconnects. */
   readonly lastEventId: string | null;
   /** Checked every few seconds; false ends the stream. */
@@ -63,8 +62,8 @@ interface OpenStream {
  * Server-sent events (WHATWG HTML, section 9.2) without gaps: a stream reads the events after its position from a store,
  * whenever it is woken and its client has read what was sent. No events are buffered per client.
  */
-export function createEventStreams(runtime: Runtime, limits: StreamLimits) {
-  const shares = createStreamShares(limits);
+export function createEventStreams(runtime: Runtime, limits: ShareLimits) {
+  const shares = createShares(runtime.metrics, { name: 'event-streams', limits });
   const streams = new Set<OpenStream>();
   const withPermit = limitConcurrency({ concurrent: MAX_CONCURRENT_READS, waiting: limits.maximum });
   let isDraining = false;
@@ -90,7 +89,7 @@ export function createEventStreams(runtime: Runtime, limits: StreamLimits) {
   return {
     /** @throws TooManyStreams at the limits, or while draining; StreamShareExceeded at those of the reader */
     open(source: StreamSource): Response {
-      if (isDraining) throw problemOf('full');
+      if (isDraining) throw STREAM_PROBLEMS.full();
       return eventStreamResponse(source.context, source.owner, shares, (release) =>
         openStream(runtime, source, { streams, withPermit, release }),
       );
@@ -233,7 +232,7 @@ export const streamRequestOf = (
   caller: Caller | null,
 ): StreamRequest => ({
   context: { request, server },
-  owner: { personId: caller?.id ?? null, address: readClient(request, server).address },
+  owner: ownerOf({ request, server }, caller),
   lastEventId: request.headers.get('last-event-id'),
   mayContinue: isTokenValid(tokens, request),
 });

@@ -1,4 +1,4 @@
-import type { StreamOwner, StreamShares } from '#kit/http/streams/shares';
+import type { ShareOwner, Shares } from '#kit/http/shares';
 import type { ServerSocket, WebSocketEvents } from '#kit/http/websockets';
 import { closeSocket } from '#kit/http/websockets';
 import { CLOSE, type CloseReason } from './close-codes';
@@ -9,8 +9,8 @@ import { CLOSE, type CloseReason } from './close-codes';
  */
 export function withConnectionLimit(
   events: WebSocketEvents,
-  shares: StreamShares,
-  owner: StreamOwner,
+  shares: Shares,
+  owner: ShareOwner,
   onRejected: (why: CloseReason) => void,
 ): WebSocketEvents {
   let release: (() => void) | undefined;

@@ -97,7 +97,11 @@ describe('a resumable upload', () => {
     const path = (await create(large.length)).headers.get('location') ?? '';
     expect((await sendChunk(path, 0, large)).status).toBe(204);
     const limits = await send('OPTIONS', '/files/tus');
-    const app = resumableRoutes({ tokens: service.deps.tokens, resumable: async () => new Response() });
+    const app = resumableRoutes({
+      runtime: service.runtime,
+      tokens: service.deps.tokens,
+      resumable: async () => new Response(),
+    });
     const claim = routeClaims(app).find(({ method }) => method === 'PATCH');
     expect(claim?.body_bytes).toBe(Number(limits.headers.get('tus-max-size')));
   });

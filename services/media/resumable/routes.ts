@@ -1,7 +1,9 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
+import { leaveUnread } from '#kit/http/body/leave-unread';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { bytesBody, describe, header } from '#kit/http/route-docs';
+import { routeShares } from '#kit/http/route-shares';
 import type { MediaDeps } from '../deps';
 import { UPLOAD_TIMEOUT_MS } from '../uploads/model';
 import { ResumableParams } from './model';
@@ -9,8 +11,6 @@ import { RESUMABLE_BYTES, RESUMABLE_PATH, type ResumableHandler } from './servic
 
 /** What is announced as Tus-Max-Size is accepted in one request; it is streamed. */
 const gateway = { bodyBytes: RESUMABLE_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS };
-/** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
-const leaveUnread = () => null;
 const TUS = header(
   'Tus-Resumable',
   'The version of the protocol',
@@ -24,10 +24,13 @@ const UPLOAD_METADATA = header('Upload-Metadata', 'Names, each with a value in B
 const byId = { params: ResumableParams };
 
 /** Uploads by tus 1.0, for large files and unreliable connections. */
-export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: ResumableHandler }) =>
+export const resumableRoutes = (
+  deps: Pick<MediaDeps, 'runtime' | 'tokens'> & { resumable: ResumableHandler },
+) =>
   new Elysia({ name: 'resumable' })
     .use(access(deps.tokens))
     .use(gatewayOptions)
+    .use(routeShares(deps.runtime))
     .options(RESUMABLE_PATH, ({ request }) => deps.resumable(request, null), {
       public: true,
       gateway,
@@ -37,6 +40,7 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       user: true,
       gateway,
       parse: leaveUnread,
+      share: 'uploads',
       ...describe(
         'Create an upload; Upload-Metadata may hold filename, filetype and the fields of the form',
         'Resumable uploads',
@@ -60,6 +64,7 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       user: true,
       gateway,
       parse: leaveUnread,
+      share: 'uploads',
       ...byId,
       ...describe(
         'Continue an upload; after the last chunk Content-Location names the file',
@@ -71,6 +76,7 @@ export const resumableRoutes = (deps: Pick<MediaDeps, 'tokens'> & { resumable: R
       user: true,
       gateway,
       parse: leaveUnread,
+      share: 'uploads',
       ...byId,
       ...describe('Terminate an upload', 'Resumable uploads', { parameters: [TUS] }),
     });

@@ -1,15 +1,14 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
+import { leaveUnread } from '#kit/http/body/leave-unread';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { created } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
+import { routeShares } from '#kit/http/route-shares';
 import type { MediaDeps } from '../deps';
 import { File, FileParams } from '../files/model';
 import { AVATAR_BODY_BYTES, FILE_FORM, UPLOAD_BODY_BYTES, UPLOAD_FORM, UPLOAD_TIMEOUT_MS } from './model';
 import { receiveAvatar, receiveFile, receiveVersion } from './receive';
-
-/** The handler streams the body. This stops the framework from looking for a parser, which would buffer it. */
-const leaveUnread = () => null;
 
 const upload = (
   summary: string,
@@ -21,6 +20,7 @@ const upload = (
     user: true as const,
     gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
     parse: leaveUnread,
+    share: 'uploads' as const,
     response: { 201: File },
     ...describe(summary, 'Files', { requestBody }),
   };
@@ -30,6 +30,7 @@ export const uploadRoutes = (deps: MediaDeps) =>
   new Elysia({ name: 'uploads' })
     .use(access(deps.tokens))
     .use(gatewayOptions)
+    .use(routeShares(deps.runtime))
     .post(
       '/files/upload',
       async ({ caller, request, set }) => {

@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
+import type { ShareLimits } from '#kit/http/shares';
 import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
-import type { StreamLimits } from '#kit/http/streams/shares';
 import type { TimelinesDeps } from '../deps';
 import { requireOwner } from '../lists/owner';
 import { hydrate, readVisible } from '../posts/hydration';
@@ -17,7 +17,7 @@ const MAX_MISSED = 1_000;
 export type LiveTimelines = ReturnType<typeof createLiveTimelines>;
 
 /** Timelines as streams of server-sent events: `post` with a post as data, and `reload` when too much was missed. */
-export function createLiveTimelines(deps: TimelinesDeps, limits: StreamLimits) {
+export function createLiveTimelines(deps: TimelinesDeps, limits: ShareLimits) {
   const streams = createEventStreams(deps.runtime, limits);
   let head = 0;
   let anonymous: { key: string; batch: Promise<StreamBatch> } | undefined;
