@@ -1,15 +1,20 @@
+import { createServiceTokens } from '#kit/auth/service-token';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { authorityOf } from '#kit/core/address';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
+import { GATEWAY_NAME } from '#kit/http/forwarding';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
 import { registrationCredential } from '#kit/registry/credential';
 import { type CrossOriginRoutes, createCrossOrigin } from './admission/cross-origin';
+import { createForwardingProofs } from './admission/forwarding-proofs';
 import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
 import { createRouteAccess } from './admission/route-access';
+import { createStreamPlaces } from './admission/stream-places';
+import { createVerifiedCallers } from './admission/verified-callers';
 import { openCluster } from './cluster/cluster-client';
 import { createWorkerReporter } from './cluster/worker-report';
 import { createRecentRequests } from './observability/recent-requests';
@@ -54,7 +59,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const report = createWorkerReporter({ directory, recent, metrics });
   const cluster = openCluster(runtime, report, env.GATEWAY_WORKER);
   const { ageMs: registryAgeMs } = registry;
-  const operators = operatorPages({ directory, tokens, findTranscoded, cluster, registryAgeMs });
+  const operators = operatorPages({ runtime, directory, tokens, findTranscoded, cluster, registryAgeMs });
   const documents = collectDocuments(
     directory,
     {
@@ -131,17 +136,32 @@ function openDirectory(
   return directory;
 }
 
-const openAdmission = async (
+async function openAdmission(
   runtime: Runtime,
   env: GatewayEnvironment,
   tokens: TokenVerifier,
   routes: CrossOriginRoutes,
-) => ({
-  crossOrigin: createCrossOrigin(env, routes),
-  rateLimits: await openRateLimits(runtime, env, tokens),
-  routeAccess: createRouteAccess(tokens),
-  responseCache:
-    env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
+) {
+  const callers = createVerifiedCallers(tokens);
+  return {
+    crossOrigin: createCrossOrigin(env, routes),
+    rateLimits: await openRateLimits(runtime, env, callers),
+    routeAccess: createRouteAccess(tokens),
+    streamPlaces: createStreamPlaces(runtime.metrics, streamLimits(env), callers),
+    forwardingProofs: createForwardingProofs(
+      createServiceTokens({ issuer: GATEWAY_NAME, secret: env.INTERNAL_SECRET }),
+      runtime.log,
+    ),
+    responseCache:
+      env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
+  };
+}
+
+const streamLimits = (env: GatewayEnvironment) => ({
+  maximum: env.GATEWAY_STREAMS_MAX,
+  anonymous: Math.floor(env.GATEWAY_STREAMS_MAX / 2),
+  perAddress: env.GATEWAY_STREAMS_PER_ADDRESS,
+  perPerson: env.GATEWAY_STREAMS_PER_PERSON,
 });
 
 function tlsFiles({ TLS_CERT: certPath, TLS_KEY: keyPath }: GatewayEnvironment) {

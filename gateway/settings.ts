@@ -33,6 +33,10 @@ export const gatewayFields = {
   TRUSTED_PROXIES: list(),
   /** Maximum connections per client address and process; unlimited for trusted proxies. */
   CLIENT_CONNECTIONS_PER_ADDRESS: integer(DEFAULT_LIMITS.clientsPerAddress, { min: 1, max: 1_000_000 }),
+  /** Maximum streams per process: event streams and WebSockets, of whichever service. Strangers have half of them. */
+  GATEWAY_STREAMS_MAX: integer(15_000, { min: 1, max: 1_000_000 }),
+  GATEWAY_STREAMS_PER_ADDRESS: integer(1_000, { min: 1, max: 1_000_000 }),
+  GATEWAY_STREAMS_PER_PERSON: integer(100, { min: 1, max: 1_000_000 }),
   /** Worker processes that share the port, one per core. */
   GATEWAY_WORKERS: integer(1, { min: 1, max: 128 }),
   /** Set by the supervisor for its workers. */

@@ -1,4 +1,5 @@
 import type { AnyElysia } from 'elysia';
+import { createServiceTokenVerifier } from './auth/service-token';
 import type { TokenEnvironment, TokenVerifier } from './auth/tokens';
 import { httpUrl } from './core/address';
 import { sleep } from './core/back-off';
@@ -7,6 +8,7 @@ import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
 import { type GrpcService, startGrpcServer } from './grpc/server';
 import { openTokenVerifier } from './grpc/token-verifier';
+import { createGatewayRecognition } from './http/forwarding';
 import { routeClaims } from './http/route-claims';
 import { serveHttp } from './http/server';
 import { openRabbit, type Rabbit } from './messaging/rabbit/client';
@@ -110,6 +112,9 @@ export async function serveService(
     port: env.PORT,
     strictPort: false,
     answerChallenge,
+    recognizeGateway: createGatewayRecognition(
+      createServiceTokenVerifier({ audience: runtime.name, secret: env.INTERNAL_SECRET }),
+    ),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
   if (parts.drain) runtime.onClose('connections', parts.drain);

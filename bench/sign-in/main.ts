@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServiceTokens } from '#kit/auth/service-token';
+import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding';
 import { startStack } from '../../infra/stack';
 import { eventually } from '../../tests/support/eventually';
 import { startProcess } from '../../tests/support/processes';
@@ -73,12 +75,18 @@ const signIns = (auth: string, people: readonly string[]): Promise<Pair> =>
     return ms;
   });
 
+/** Requests come from many addresses, as the gateway would forward them. */
+const gateway = createServiceTokens({ issuer: GATEWAY_NAME, secret: 'development-internal-secret' });
+
 const passwordResets = (auth: string, people: readonly string[]): Promise<Pair> =>
   measurePairs('password reset request', people, RESETS_PER_PERSON, async (username, number) => {
     // A different address each time: one address may request only ten resets.
     const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
     const body = { email: `${username}@example.com` };
-    const { status, ms } = await post(`${auth}/auth/password/forgot`, body, { 'x-forwarded-for': address });
+    const { status, ms } = await post(`${auth}/auth/password/forgot`, body, {
+      'x-forwarded-for': address,
+      [GATEWAY_TOKEN_FIELD]: await gateway.tokenFor('auth'),
+    });
     if (status !== 202) throw new Error(`The password reset returned ${status} instead of 202`);
     return ms;
   });

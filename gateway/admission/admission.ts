@@ -1,9 +1,11 @@
 import type { Problem } from '#kit/errors/problem';
 import type { RequestHead } from '../http1/message';
-import type { Decision } from '../model/decision';
+import type { Decision, ForwardDecision } from '../model/decision';
+import type { ForwardingProofs } from '../model/forwarding-proofs';
 import { NotCached, ServiceUnavailable } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
 import type { ResponsePlan, ResponseRecorder } from '../model/response-plan';
+import type { StreamPlaces } from '../model/stream-places';
 import type { CachedResponse } from './cached-responses';
 import { type CrossOrigin, isPreflight } from './cross-origin';
 import type { RateLimits } from './rate-limits';
@@ -35,7 +37,7 @@ export interface Preflight extends ResponsePlan {
   readonly lines: string;
 }
 
-/** A strict limit awaits Redis, or a token its verification. The plan is for a response before its decision. */
+/** A strict limit awaits Redis, a token its verification, or the first request to a service its proof. The plan is for a response before its decision. */
 export interface Pending extends ResponsePlan {
   readonly kind: 'pending';
   readonly decided: Promise<AdmissionDecision>;
@@ -59,13 +61,16 @@ export interface AdmissionModules {
   readonly responseCache: ResponseCache | null;
   /** Null where tokens cannot be verified: routes whose rule the gateway enforces are then unavailable. */
   readonly routeAccess: RouteAccess | null;
+  /** Null where services are not told who forwards to them. */
+  readonly forwardingProofs: ForwardingProofs | null;
+  readonly streamPlaces: StreamPlaces;
 }
 
 /** Probed by Kubernetes and the like from addresses that clients may share with them. */
 const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
 
 export function createAdmission(modules: AdmissionModules): Admission {
-  const { crossOrigin, rateLimits, responseCache, routeAccess } = modules;
+  const { crossOrigin, rateLimits, responseCache, routeAccess, forwardingProofs, streamPlaces } = modules;
   const revisionLine = createRevisionLine();
 
   function admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending {
@@ -104,15 +109,38 @@ export function createAdmission(modules: AdmissionModules): Admission {
     const checked = routeAccess.check(rule, context.request.head.headers);
     return pending(
       headerLines,
-      checked.then((problem) =>
-        problem === null ? proceed(context, decision, headerLines) : reject(headerLines, problem),
-      ),
+      checked
+        .then((problem) =>
+          problem === null ? proceed(context, decision, headerLines) : reject(headerLines, problem),
+        )
+        .then(settled),
     );
   }
 
   /** The request is within its limits and has access. */
-  function proceed(context: RequestContext, decision: Decision, headerLines: string): AdmissionDecision {
-    if (responseCache === null || decision.kind !== 'forward') return allow(headerLines, null);
+  function proceed(
+    context: RequestContext,
+    decision: Decision,
+    headerLines: string,
+  ): AdmissionDecision | Pending {
+    if (decision.kind !== 'forward') return allow(headerLines, null);
+    const { service } = decision;
+    const identifying = streamPlaces.identify(context);
+    const isReady = forwardingProofs?.isReady(service, context.startedMs) ?? true;
+    if (identifying === null && isReady) return lookUp(context, decision, headerLines);
+    const prepared = Promise.all([identifying, isReady ? null : forwardingProofs?.prepare(service)]);
+    return pending(
+      headerLines,
+      prepared.then(() => lookUp(context, decision, headerLines)),
+    );
+  }
+
+  function lookUp(
+    context: RequestContext,
+    decision: ForwardDecision,
+    headerLines: string,
+  ): AdmissionDecision {
+    if (responseCache === null) return allow(headerLines, null);
     const found = responseCache.lookup(context, decision);
     switch (found.kind) {
       case 'hit': {

@@ -5,6 +5,7 @@ import type { HeaderLine } from '../http1/message';
 import type { Decision } from '../model/decision';
 import { RateLimited } from '../model/problems';
 import type { RequestContext } from '../model/request-context';
+import { UNLIMITED_STREAMS } from '../model/stream-places';
 import { type AdmissionModules, createAdmission } from './admission';
 import type { CrossOrigin } from './cross-origin';
 import type { RateLimits } from './rate-limits';
@@ -72,6 +73,8 @@ const admissionWith = (modules: Partial<AdmissionModules>) =>
     rateLimits: null,
     responseCache: null,
     routeAccess: null,
+    forwardingProofs: null,
+    streamPlaces: UNLIMITED_STREAMS,
     ...modules,
   });
 

@@ -1,6 +1,5 @@
 import { Counter } from 'prom-client';
 import type { RateLimitName } from '#contracts/registry';
-import type { TokenVerifier } from '#kit/auth/tokens';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import { openRedis } from '#kit/redis/client';
@@ -11,7 +10,7 @@ import { type RateVerdict, UNLIMITED } from './rate-verdict';
 import { createRedisAvailability } from './redis-availability';
 import { createSharedBuckets } from './shared-buckets';
 import { createStrictLimits, type StrictLimits } from './strict-limits';
-import { createVerifiedCallers } from './verified-callers';
+import type { VerifiedCallers } from './verified-callers';
 
 export interface RateLimits {
   /** The general limit, which counts every request. */
@@ -37,7 +36,7 @@ const SWEEP_EVERY_MS = 10_000;
 export async function openRateLimits(
   runtime: Runtime,
   settings: RateLimitSettings,
-  tokens: TokenVerifier,
+  callers: VerifiedCallers,
 ): Promise<RateLimits | null> {
   const perMinute = {
     'sign-in': settings.RATE_LIMIT_SIGN_IN_PER_MINUTE,
@@ -58,7 +57,7 @@ export async function openRateLimits(
       ? null
       : createGeneralLimit(createRatePolicy('default', generalPerMinute), {
           ...parts,
-          callers: createVerifiedCallers(tokens),
+          callers,
         });
   if (general !== null)
     repeatEvery(

@@ -43,7 +43,7 @@ function gateway(secret: string) {
   };
 }
 
-const nobody = { userOf: () => null, verifyInBackground: () => undefined };
+const nobody = { userOf: () => null, verifyInBackground: () => undefined, verify: async () => undefined };
 /** Restored so slowly that nothing is restored during a test. */
 const BURST_OF_TEN = createRatePolicy('default', 20);
 
@@ -97,6 +97,7 @@ test('a verified user has one bucket at all addresses, a forged token counts for
   const callers = {
     userOf: (authorization: string) => (authorization === 'Bearer of-alice' ? '@alice' : null),
     verifyInBackground: (authorization: string) => void verified.push(authorization),
+    verify: async () => undefined,
   };
   const limit = createGeneralLimit(BURST_OF_TEN, { ...gateway(newSecret()), callers });
   for (let count = 0; count < 10; count++)

@@ -14,6 +14,8 @@ export interface VerifiedCallers {
   userOf(authorization: string): string | null;
   /** Verifies a value in the background, for the requests that follow. */
   verifyInBackground(authorization: string): void;
+  /** Verifies a value; then `userOf` knows its user if it is valid. Never rejects. */
+  verify(authorization: string): Promise<void>;
 }
 
 const MAX_VERIFIED = 10_000;
@@ -39,9 +41,9 @@ export function createVerifiedCallers(
   // again after a minute anyway.
   const verified = new Map<string, VerifiedCaller>();
   const invalid = new LRUCache<string, number>({ max: MAX_INVALID });
-  const pending = new Set<string>();
+  const pending = new Map<string, Promise<void>>();
 
-  async function verify(authorization: string) {
+  async function verifyNow(authorization: string) {
     try {
       const token = bearerTokenIn(authorization);
       if (token === null) return;
@@ -65,12 +67,18 @@ export function createVerifiedCallers(
   }
 
   function verifyInBackground(authorization: string) {
-    if (pending.size >= MAX_CONCURRENT || pending.has(authorization)) return;
+    if (pending.size < MAX_CONCURRENT) void verify(authorization);
+  }
+
+  async function verify(authorization: string): Promise<void> {
     if ((invalid.get(authorization) ?? 0) > clock()) return;
+    const running = pending.get(authorization);
+    if (running !== undefined) return running;
     // A substring of a request's head would retain the whole head.
     const copy = Buffer.from(authorization, 'latin1').toString('latin1');
-    pending.add(copy);
-    void verify(copy).finally(() => pending.delete(copy));
+    const verifying = verifyNow(copy).finally(() => pending.delete(copy));
+    pending.set(copy, verifying);
+    return verifying;
   }
 
   return {
@@ -86,6 +94,7 @@ export function createVerifiedCallers(
       return caller.user;
     },
     verifyInBackground,
+    verify,
   };
 }
 

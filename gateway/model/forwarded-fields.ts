@@ -1,3 +1,4 @@
+import { isProxyField } from '#kit/http/forwarding';
 import { isField } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import type { RequestContext } from './request-context';
@@ -15,34 +16,19 @@ const HOP_BY_HOP = [
   'upgrade',
 ];
 
-/** Request fields that are dropped: the gateway writes them itself, or only a trusted proxy may set them. */
+/** Request fields that are dropped, besides those that only a trusted proxy may set: the gateway writes them itself. */
 const DROPPED_FROM_CLIENTS = new Set([
   ...HOP_BY_HOP,
-  // The origin of a request, under every name a server may read it from.
-  'cf-connecting-ip',
-  'client-ip',
   'content-length',
   'expect',
-  'forwarded',
   'host',
   // CGI programs would read it as the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
   'proxy',
   // Extensions change the bytes of frames, and are negotiated between the two ends of one connection.
   'sec-websocket-extensions',
   'traceparent',
-  'true-client-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-host',
-  // A request keeps the method and path it was routed by.
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-real-ip',
   'x-request-id',
-  'x-rewrite-url',
 ]);
-const PREFIXES_DROPPED_FROM_CLIENTS = ['x-forwarded', 'x-internal-', 'x-original-', 'x-user-'];
 
 const DROPPED_FROM_UPSTREAMS = new Set([
   ...HOP_BY_HOP,
@@ -56,10 +42,9 @@ const DROPPED_FROM_UPSTREAMS = new Set([
 type FieldFilter = (name: string) => string | null;
 
 const clientFields = memoizedFilter((lowerCase) => {
-  // Servers that expose headers as variables read `x_user_id`, `x.user.id` and `x-user-id` as the same.
+  // Servers that expose headers as variables read `x.request.id` and `x-request-id` as the same.
   const asVariable = lowerCase.replaceAll(/[^a-z0-9]/g, '-');
-  if (lowerCase.includes('_') || DROPPED_FROM_CLIENTS.has(asVariable)) return false;
-  return !PREFIXES_DROPPED_FROM_CLIENTS.some((prefix) => asVariable.startsWith(prefix));
+  return !lowerCase.includes('_') && !DROPPED_FROM_CLIENTS.has(asVariable) && !isProxyField(lowerCase);
 });
 
 /** CORS is the gateway's alone: two answers to the question who may read a response would contradict each other. */

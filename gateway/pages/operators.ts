@@ -1,9 +1,11 @@
 import { Elysia, t } from 'elysia';
 import type { TokenVerifier } from '#kit/auth/tokens';
+import type { Runtime } from '#kit/core/runtime';
 import { access } from '#kit/http/access';
 import { describeApp } from '#kit/http/openapi/document';
 import type { JsonObject } from '#kit/http/openapi/json-object';
 import { describe } from '#kit/http/route-docs';
+import { routeShares } from '#kit/http/route-shares';
 import type { Cluster } from '../cluster/cluster-client';
 import * as explanation from '../model/explanation';
 import { ExplainedRequest } from '../model/explanation';
@@ -14,6 +16,7 @@ import * as status from './status';
 import { RouteListing, routeListing } from './status';
 
 export interface OperatorDeps {
+  readonly runtime: Runtime;
   readonly directory: Directory;
   readonly tokens: TokenVerifier;
   readonly findTranscoded: FindTranscoded;
@@ -23,21 +26,31 @@ export interface OperatorDeps {
 }
 
 /** Diagnostics for operators. */
-export const operatorPages = ({ directory, tokens, findTranscoded, cluster, registryAgeMs }: OperatorDeps) =>
+export const operatorPages = ({
+  runtime,
+  directory,
+  tokens,
+  findTranscoded,
+  cluster,
+  registryAgeMs,
+}: OperatorDeps) =>
   new Elysia({ name: 'operators' })
     .use(access(tokens))
+    .use(routeShares(runtime))
     .get(
       '/routes',
       async () =>
         routeListing(directory, findTranscoded, registryAgeMs(), await cluster.query({ about: 'loads' })),
       {
         permission: 'gateway:read',
+        share: 'diagnostics',
         response: { 200: RouteListing },
         ...describe('List the live routes with their services and instances', 'Diagnostics'),
       },
     )
     .get('/explain/:request_id', ({ params }) => explainRequest(cluster, params.request_id), {
       permission: 'gateway:read',
+      share: 'diagnostics',
       params: t.Object({
         request_id: t.String({ maxLength: 128, description: 'X-Request-ID of the response' }),
       }),

@@ -1,4 +1,4 @@
-import { BodyTooLarge, type Problem } from '#kit/errors/problem';
+import { BodyTooLarge, Problem } from '#kit/errors/problem';
 import type { RequestHandler } from '../downstream/client-stream';
 import { sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
@@ -10,16 +10,13 @@ import type { AttemptResult } from '../model/attempt';
 import { CLIENT_CLOSED_REQUEST } from '../model/outcome';
 import { serviceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { attemptResultOf, RETRIABLE_STATUSES } from '../upstream/attempt-result';
-import { Attempts } from '../upstream/attempts';
+import { Attempts, RETRY_CHECK_MS } from '../upstream/attempts';
 import { ConcurrencyPermit, type PermitHolder } from '../upstream/concurrency-permit';
 import type { ForwardExchange } from '../upstream/forward-exchange';
 import { isIdempotent, isRepeatable } from '../upstream/repeatable';
 import { openTunnel } from '../upstream/tunnel';
 import type { UpstreamEvents, UpstreamFailure, UpstreamRequest } from '../upstream/upstream-request';
 import { type ResponseEvents, ResponseWriter } from './response-writer';
-
-/** A timed-out attempt that finds the retry budget spent continues this long before the next check. */
-const RETRY_CHECK_MS = 200;
 
 /**
  * The phases select, forward, respond and record of a forwarded request, driven by the events of both connections. A
@@ -37,8 +34,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   /** Status of the response, once its head is sent to the client; 0 before. */
   private status = 0;
   private bytesIn = 0;
-  /** Through a tunnel. */
-  private tunneledBytesOut = 0;
+  private releasePlace: (() => void) | null = null;
   private isOver = false;
 
   constructor(private readonly exchange: ForwardExchange) {
@@ -175,19 +171,18 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   }
 
   responded(from: UpstreamRequest, received: IncomingResponse) {
-    const { attempts } = this;
     const { client, plan } = this.exchange;
     const { status } = received;
     if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
-      if (attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
+      if (this.attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
     }
+    // A response with a length has an end.
+    const isStream = received.framing.kind !== 'length' && isEventStream(received);
+    if (isStream && !this.takePlace()) return;
     this.commit(from, status);
     const response = completedResponse(this.exchange, received);
-    // A response with a length has an end.
-    if (response.framing.kind !== 'length' && isEventStream(response)) {
-      from.attempt.detach();
-      client.endWithClient();
-    }
+    if (isStream) from.attempt.detach();
+    if (isStream) client.endWithClient();
     this.writer.begin(response, from.isWhole);
     plan.recorder?.begin(response);
     this.permit.release('responded');
@@ -243,15 +238,24 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       from.fail('malformed', 'The response switches to a protocol that was not requested');
       return;
     }
+    if (!this.takePlace()) return;
     this.commit(from, response.status);
     exchange.client.push(interimHeadText(exchange, response));
-    from.attempt.detach();
     this.permit.release('responded');
     openTunnel(exchange, from, (bytes) => {
       this.bytesIn += bytes.fromClient;
-      this.tunneledBytesOut += bytes.fromUpstream;
+      this.writer.bytesOut += bytes.fromUpstream;
       this.record('answered');
     });
+  }
+
+  /** A stream holds a place until it ends. False, and the request has failed, when it gets none. */
+  private takePlace(): boolean {
+    const { context, dataPlane } = this.exchange;
+    const place = dataPlane.streamPlaces.take(context);
+    if (place instanceof Problem) this.fail(place, 'abandoned');
+    else this.releasePlace = place;
+    return this.releasePlace !== null;
   }
 
   disconnected() {
@@ -282,11 +286,12 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   private record(result: AttemptResult, code?: string) {
     if (this.isOver) return;
     this.isOver = true;
+    this.releasePlace?.();
     this.permit.release(result === 'abandoned' ? 'unknown' : 'failed');
     this.attempts.end(result);
     this.writer.abandon();
     const { status, bytesIn, attempts: tries } = this;
-    const bytesOut = this.writer.bytesOut + this.tunneledBytesOut;
+    const { bytesOut } = this.writer;
     const { queuedMs } = this.permit;
     const { context, decision, dataPlane } = this.exchange;
     const { route, service } = decision;

@@ -13,6 +13,7 @@ import { readCertificate, type TlsFiles, watchCertificate } from '../downstream/
 import type { Decide, LocalHandler } from '../model/decision';
 import { type DataPlaneLimits, DEFAULT_LIMITS } from '../model/limits';
 import { type PathRestorer, PREPEND } from '../model/path-restorer';
+import { UNLIMITED_STREAMS } from '../model/stream-places';
 import { createAccessLog } from '../observability/access-log';
 import type { RecentRequests } from '../observability/recent-requests';
 import { createUpstreamPool } from '../upstream/pool';
@@ -158,6 +159,8 @@ function createDataPlane(
     rateLimits = null,
     responseCache = null,
     routeAccess = null,
+    forwardingProofs = null,
+    streamPlaces = UNLIMITED_STREAMS,
   } = options.admission ?? {};
   const accessLog = createAccessLog(log, metrics, options.recent, spans);
   exposeCompressionCounts(metrics);
@@ -174,7 +177,16 @@ function createDataPlane(
     pool: createUpstreamPool(limits, clock, report),
     accessLog,
     isTrusted: trustedProxies(options.trustedProxies ?? []),
-    admission: createAdmission({ crossOrigin, rateLimits, responseCache, routeAccess }),
+    admission: createAdmission({
+      crossOrigin,
+      rateLimits,
+      responseCache,
+      routeAccess,
+      forwardingProofs,
+      streamPlaces,
+    }),
+    forwardingProofs,
+    streamPlaces,
     spans,
     log,
     compresses: options.compresses ?? true,

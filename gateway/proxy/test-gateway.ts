@@ -9,6 +9,7 @@ import type { Attempt, AttemptResult } from '../model/attempt';
 import type { Decide, ForwardDecision, LocalHandler } from '../model/decision';
 import type { DataPlaneLimits, RouteLimits } from '../model/limits';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
+import type { StreamPlaces } from '../model/stream-places';
 import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
 import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from '../routing/circuit-breaker';
 import { createRetryBudget } from '../routing/retry-budget';
@@ -43,6 +44,7 @@ export interface TestSetup {
   /** Checked for every request; for those below `/limited`, the strict sign-in limit as well. */
   readonly rateLimits?: RateLimits;
   readonly responseCache?: ResponseCache;
+  readonly streamPlaces?: StreamPlaces;
   readonly spans?: SpanRecorder;
   readonly tls?: { certPath: string; keyPath: string };
 }
@@ -120,6 +122,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       crossOrigin: setup.crossOrigin ?? null,
       rateLimits: setup.rateLimits ?? null,
       responseCache: setup.responseCache ?? null,
+      ...(setup.streamPlaces && { streamPlaces: setup.streamPlaces }),
     },
     spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],

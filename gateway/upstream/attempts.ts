@@ -8,6 +8,8 @@ import { startUpstreamRequest, type UpstreamEvents, type UpstreamRequest } from 
 
 const NONE_TRIED: ReadonlySet<string> = new Set();
 const NEW_CONNECTION = -1;
+/** A timed-out attempt that finds the retry budget spent continues this long before the next check. */
+export const RETRY_CHECK_MS = 200;
 
 /**
  * The attempts of one request: at one instance, at another one when that fails, at a second one in parallel when the
@@ -208,8 +210,17 @@ export class Attempts implements AttemptHistory {
       return null;
     }
     const { head, framing } = context.request;
-    const headText = requestHeadText(context, decision.target, cutPrefixOf(this.exchange), attempt);
-    const { holdMs } = dataPlane.limits;
+    const { limits, forwardingProofs } = dataPlane;
+    const headText = requestHeadText(
+      context,
+      {
+        target: decision.target,
+        prefix: cutPrefixOf(this.exchange),
+        proofLine: forwardingProofs?.lineFor(decision.service) ?? '',
+      },
+      attempt,
+    );
+    const { holdMs } = limits;
     const sent = { method: head.method, headText, framing, holdMs };
     return startUpstreamRequest(connection, attempt, sent, this.events);
   }

@@ -8,13 +8,13 @@ import { viaLine } from '../model/via';
 /**
  * Serializes the request head for an instance.
  *
- * @param prefix what was cut from the path that the client sent
+ * @param sent.prefix what was cut from the path that the client sent
+ * @param sent.proofLine proves to the service that the gateway forwards it
  * @param instance used as Host for clients that named none
  */
 export function requestHeadText(
   context: RequestContext,
-  target: string,
-  prefix: string,
+  { target, prefix, proofLine }: { target: string; prefix: string; proofLine: string },
   instance: { readonly host: string; readonly port: number },
 ): string {
   const { request } = context;
@@ -24,7 +24,7 @@ export function requestHeadText(
   for (const [name, value, line] of headers) {
     if (isForwardedUpstream(context, name)) text += uncodedLine(name, value, line);
   }
-  text += `${viaLine(httpVersion)}${context.origin.forwardedLines}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
+  text += `${viaLine(httpVersion)}${context.origin.forwardedLines}${proofLine}X-Request-ID: ${context.requestId}\r\ntraceparent: ${context.traceparent}\r\n`;
   if (prefix !== '') text += `X-Forwarded-Prefix: ${prefix}\r\n`;
   if (request.upgradesToWebSocket) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   return `${text}${framingLine(request.framing)}\r\n`;

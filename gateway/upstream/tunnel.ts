@@ -83,6 +83,7 @@ export function openTunnel(
     reject: abort,
     timedOut: abort,
   };
+  upstreamRequest.attempt.detach();
   dataPlane.accessLog.tunnel(1);
   if (early.length > 0) relay(early);
   else client.flush();

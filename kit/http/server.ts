@@ -3,6 +3,7 @@ import type { Runtime } from '../core/runtime';
 import { type AnswerChallenge, PROOF_PATH, proofResponse } from '../registry/address-proof';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
+import { dropProxyFields, GATEWAY_TOKEN_FIELD, type RecognizeGateway } from './forwarding';
 import { isProbePath } from './operations';
 import { pathOf } from './request-path';
 import { type WebSocketEvents, webSocketHandler } from './websockets';
@@ -25,6 +26,8 @@ export interface HttpServer {
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
  * @param options.answerChallenge proves the address of a registered instance to the registry; outside of the app, so that
  *   the answer needs no route, log line or trace
+ * @param options.recognizeGateway for a service behind the gateway: forwarding fields (`kit/http/forwarding`) are dropped
+ *   from all requests but those of the gateway, and from all without it
  * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
  * @throws when the port is in use and `strictPort` is set
  */
@@ -37,6 +40,7 @@ export function serveHttp(
     strictPort: boolean;
     beginsTraces?: boolean;
     answerChallenge?: AnswerChallenge;
+    recognizeGateway?: RecognizeGateway;
   },
 ): HttpServer {
   // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
@@ -55,11 +59,10 @@ export function serveHttp(
         const path = pathOf(request.url);
         if (options.answerChallenge && path.startsWith(PROOF_PATH))
           return proofResponse(request, options.answerChallenge);
-        const { headers } = request;
-        const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
-        const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isProbePath(path));
-        const response = withTrace(trace, () => app.fetch(request));
-        return request.method === 'HEAD' ? Promise.resolve(response).then(asHead) : response;
+        const isForwarded = forwardedByGateway(request.headers, options.recognizeGateway);
+        return typeof isForwarded === 'boolean'
+          ? handle(request, path, isForwarded)
+          : isForwarded.then((is) => handle(request, path, is));
       },
       websocket: webSocketHandler,
       error(failure) {
@@ -67,6 +70,16 @@ export function serveHttp(
         return new Response(null, { status: 500 });
       },
     });
+
+  function handle(request: Request, path: string, isForwarded: boolean): Response | Promise<Response> {
+    const { headers } = request;
+    if (isForwarded) headers.delete(GATEWAY_TOKEN_FIELD);
+    else dropProxyFields(headers);
+    const sent = { requestId: headers.get('x-request-id'), traceparent: headers.get('traceparent') };
+    const trace = receiveTrace(runtime.spans, sent, options.beginsTraces ?? !isProbePath(path));
+    const response = withTrace(trace, () => app.fetch(request));
+    return request.method === 'HEAD' ? Promise.resolve(response).then(asHead) : response;
+  }
 
   let server: ReturnType<typeof listen>;
   try {
@@ -92,6 +105,12 @@ export function serveHttp(
     },
   };
 }
+
+/** Without a way to recognize the gateway nobody is. */
+const forwardedByGateway = (headers: Headers, recognize: RecognizeGateway | undefined) => {
+  const token = headers.get(GATEWAY_TOKEN_FIELD);
+  return token === null ? false : (recognize?.(token) ?? false);
+};
 
 /** The framework states the length of what it sends for HEAD, but a stream has none (RFC 9110, 8.6). */
 function asHead(response: Response): Response {

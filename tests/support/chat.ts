@@ -9,7 +9,7 @@ import { testDatabase } from './servers';
 
 const SECRET = 'a token secret of more than 32 characters';
 const ISSUER = 'http://issuer.test';
-const INTERNAL_SECRET = 'an internal secret for this test';
+export const INTERNAL_SECRET = 'an internal secret for this test';
 
 export interface Frame {
   readonly type: string;
