@@ -2,7 +2,7 @@ import { FormatRegistry, type StringOptions, type TString, Type } from '@sinclai
 import { parseEmail } from './email';
 import { parsePhoneNumber } from './phone';
 import { lineOfText, text } from './schema';
-import { hasUnprintable } from './visible';
+import { MAX_WEB_URL_UNITS, parseWebUrl } from './web-url';
 
 /** The schema of a username that is registered: it is part of URLs and mentions. */
 export const newUsername = (): TString =>
@@ -63,20 +63,14 @@ function isLanguageTag(value: string): boolean {
   }
 }
 
-const MAX_URL_UNITS = 2_048;
-const NOT_IN_URL = /[\p{White_Space}\p{Default_Ignorable_Code_Point}<>"]/u;
-
 /** The schema of a web address, which may be put into a page as it is. */
 export const webUrl = (options: StringOptions = {}): TString =>
-  checkedString('web-url', isWebUrl, {
-    maxLength: MAX_URL_UNITS,
-    error: 'An http or https URL',
+  checkedString('web-url', (value) => parseWebUrl(value) !== null, {
+    maxLength: MAX_WEB_URL_UNITS,
+    error: 'An http or https URL without credentials',
     examples: ['https://example.com/picture.png'],
     ...options,
   });
-
-const isWebUrl = (value: string): boolean =>
-  /^https?:\/\//.test(value) && !hasUnprintable(value) && !NOT_IN_URL.test(value) && URL.canParse(value);
 
 /** A string that `isValid` accepts; a format of the same name is registered once. */
 export function checkedString(

@@ -339,7 +339,12 @@ describe('edits and deletions', () => {
     await talker.got('message');
     for (const clientId of ['a', 'b'])
       talker.sendRaw(
-        JSON.stringify({ message: 'words', phone_number: '+34', avatar: 'x', client_id: clientId }),
+        JSON.stringify({
+          message: 'words',
+          phone_number: '+34',
+          avatar: 'https://a.example/x',
+          client_id: clientId,
+        }),
       );
     await talker.got('message', ({ seq }) => seq === 3);
     await eraseUser({ database: chat.storage.database }, ada.id);
@@ -412,7 +417,12 @@ describe('copies in memory', () => {
       await enterRoom(other, room),
     ];
     talker.sendRaw(
-      JSON.stringify({ message: 'words', phone_number: '+34911', avatar: 'face', client_id: 'hers' }),
+      JSON.stringify({
+        message: 'words',
+        phone_number: '+34911',
+        avatar: 'https://a.example/face',
+        client_id: 'hers',
+      }),
     );
     await watcher.got('message');
     talker.close();

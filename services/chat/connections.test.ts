@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import { createServiceTokens } from '#kit/auth/service-token';
-import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding';
+import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding/gateway-token';
 import { enterRoom, INTERNAL_SECRET, person, startChat } from '../../tests/support/chat';
 import { eventually } from '../../tests/support/eventually';
 import type { StartedProcess } from '../../tests/support/processes';

@@ -1,6 +1,6 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
-import type { Shares } from '#kit/http/shares';
+import type { Shares } from '#kit/http/shares/shares';
 import type { Database } from '#kit/mysql/database';
 import type { OriginRule } from './connections/rules';
 import type { RoomRegistry } from './live/room-registry';

@@ -2,7 +2,7 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { flag, integer, optionalText, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
-import { createShares } from '#kit/http/shares';
+import { createShares } from '#kit/http/shares/shares';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';

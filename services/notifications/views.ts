@@ -1,5 +1,6 @@
 import { timeOfId } from '#kit/core/ids';
 import type { Executor } from '#kit/mysql/database';
+import { shownWebUrl } from '#kit/text/web-url';
 import type { Notification } from './model';
 import { findPeople } from './people-store';
 import { sentenceOf } from './rules';
@@ -23,7 +24,7 @@ export async function viewsOf(executor: Executor, rows: readonly NotificationRow
         id: person.id,
         username: person.username,
         display_name: person.displayName,
-        avatar_url: person.avatarUrl,
+        avatar_url: shownWebUrl(person.avatarUrl),
       })),
       actors_count: row.actorsCount,
       unread: row.unread,

@@ -2,7 +2,7 @@ import { type SchemaError, schema, validate } from '@jsonresume/schema';
 import type { FieldError } from '#kit/errors/problem';
 import { isPartialDate } from '#kit/text/dates';
 import { parseEmail } from '#kit/text/email';
-import { isBlank } from '#kit/text/visible';
+import { hasUnprintable, isBlank } from '#kit/text/visible';
 import { InvalidResume, ResumeTooLarge } from './model';
 
 /** The fields of a JSON Resume that the code reads. Unknown fields are allowed everywhere and preserved. */
@@ -78,7 +78,7 @@ function errorsIn(document: unknown): FieldError[] {
         message: error.message.includes('pattern') ? DATE_RULE : error.message,
       });
   });
-  return fieldErrors.length > 0 ? fieldErrors : dateErrors(filled);
+  return fieldErrors.length > 0 ? fieldErrors : [...dateErrors(filled), ...urlErrors(filled)];
 }
 
 /** The formats of the schema are those of ASCII: an internationalized address or URL is one as well (RFC 6531, RFC 3987). */
@@ -95,6 +95,37 @@ const DATE_FIELDS = Object.entries(schema.properties).map(([section, { items }])
     $ref === '#/definitions/iso8601' ? [field] : [],
   ),
 }));
+
+/** An http or https URL, also one with characters that a URI would escape. */
+function isLink(text: string): boolean {
+  const url = hasUnprintable(text) ? null : URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
+/** The schema takes any scheme: also `javascript:`, which would run in whoever follows the link. */
+function urlErrors(document: unknown): FieldError[] {
+  const errors: FieldError[] = [];
+  const check = (path: readonly (string | number)[], holder: unknown, names: readonly string[]) => {
+    for (const name of names) {
+      const value: unknown = Object(holder)[name];
+      if (typeof value === 'string' && !isLink(value) && errors.length < MAX_ERRORS)
+        errors.push({
+          field: pointerTo([...path, name]),
+          message: 'An http or https URL without credentials',
+        });
+    }
+  };
+  const { basics, meta, ...sections } = Object(document);
+  check(['basics'], basics, ['url', 'image']);
+  check(['meta'], meta, ['canonical']);
+  for (const [section, entries] of [
+    ['basics/profiles', Object(basics).profiles],
+    ...Object.entries(sections),
+  ])
+    if (Array.isArray(entries))
+      for (const [index, entry] of entries.entries()) check([...section.split('/'), index], entry, ['url']);
+  return errors;
+}
 
 /** The pattern of the schema takes 31 February, and a thirteenth month. */
 function dateErrors(document: unknown): FieldError[] {

@@ -4,6 +4,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { grpcService } from '#kit/grpc/server';
 import { emailKey } from '#kit/text/email';
+import { shownWebUrl } from '#kit/text/web-url';
 import { NewUser, type OwnProfile, ProfileChange } from './accounts/model';
 import { register, requireActiveUser, requireUser, updateOwnProfile } from './accounts/service';
 import { findByIds, type UserRow } from './accounts/store';
@@ -66,7 +67,7 @@ const profileOf = (user: UserRow) => ({
   id: user.id,
   username: user.username,
   display_name: user.displayName,
-  ...(user.avatarUrl !== null && { avatar_url: user.avatarUrl }),
+  avatar_url: shownWebUrl(user.avatarUrl) ?? undefined,
   version: user.version,
   locked: user.locked,
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import type { ServerSocket } from '#kit/http/websockets';
+import type { ServerSocket } from '#kit/http/streams/websockets';
 import { createConnection } from './connection';
 
 const PING_EVERY_MS = 25_000;

@@ -1,7 +1,7 @@
 import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { Problem } from '#kit/errors/problem';
-import { closeSocket, type ServerSocket, type WebSocketEvents } from '#kit/http/websockets';
+import { closeSocket, type ServerSocket, type WebSocketEvents } from '#kit/http/streams/websockets';
 import { errorFrame, type SequencedFrame } from '../live/frames';
 import type { Sender } from '../messages/model';
 import { CLOSE, type CloseReason } from './close-codes';

@@ -1,6 +1,6 @@
 import { bearerTokenIn } from '#kit/auth/bearer';
 import { uuidv7 } from '#kit/core/ids';
-import type { WebSocketEvents } from '#kit/http/websockets';
+import type { WebSocketEvents } from '#kit/http/streams/websockets';
 import { identityKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
 import { duplicateFrame, joinedFrame, recoveredFrame, signalFrame } from '../live/frames';

@@ -1,6 +1,6 @@
-import type { ShareOwner, Shares } from '#kit/http/shares';
-import type { ServerSocket, WebSocketEvents } from '#kit/http/websockets';
-import { closeSocket } from '#kit/http/websockets';
+import type { ShareOwner, Shares } from '#kit/http/shares/shares';
+import type { ServerSocket, WebSocketEvents } from '#kit/http/streams/websockets';
+import { closeSocket } from '#kit/http/streams/websockets';
 import { CLOSE, type CloseReason } from './close-codes';
 
 /**

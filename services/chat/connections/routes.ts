@@ -2,7 +2,7 @@ import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
 import { describe } from '#kit/http/route-docs';
-import { upgradeToWebSocket } from '#kit/http/websockets';
+import { upgradeToWebSocket } from '#kit/http/streams/websockets';
 import type { ChatDeps } from '../deps';
 import { RoomParams } from '../rooms/model';
 import { admitConnection } from './handshake';

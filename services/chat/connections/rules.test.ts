@@ -74,6 +74,10 @@ test.each([
   ['a long client id', JSON.stringify({ message: 'a', client_id: 'a'.repeat(65) })],
   ['null', 'null'],
   ['an unknown type', '{"type":"shout","message":"a"}'],
+  ['a script as avatar', '{"message":"a","avatar":"javascript:alert(1)"}'],
+  ['data as avatar', '{"message":"a","avatar":"data:image/svg+xml,<svg/>"}'],
+  ['a blank avatar', '{"message":"a","avatar":" "}'],
+  ['an avatar with credentials', '{"message":"a","avatar":"https://user:password@a.example/1.png"}'],
 ])('a frame with %s is refused', (_what, text) => {
   expect(parseInbound(text)).toBeUndefined();
 });

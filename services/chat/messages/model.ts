@@ -3,6 +3,7 @@ import { t } from 'elysia';
 import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
+import { webUrl } from '#kit/text/fields';
 import { RoomName, Timestamp } from '../rooms/model';
 
 export const MessageNotFound = defineProblem('chat.message-not-found', 404, 'Message not found');
@@ -28,8 +29,7 @@ export const MessageText = Type.String({
 });
 export const PhoneNumber = (description: string) =>
   nullable(Type.String({ maxLength: 32, format: WELL_FORMED }), { description });
-export const AvatarUrl = (description: string) =>
-  nullable(Type.String({ maxLength: 2048, format: WELL_FORMED }), { description });
+export const AvatarUrl = (description: string) => nullable(webUrl(), { description });
 
 export const Sender = Type.Object({ id: Type.String(), username: Type.String() });
 export type Sender = Static<typeof Sender>;
@@ -40,7 +40,7 @@ export const Message = Type.Object({
   room: Type.String(),
   message: Type.String({ description: 'Empty when the message is deleted' }),
   phone_number: nullable(Type.String(), { description: 'As sent by the client' }),
-  avatar: nullable(Type.String(), { description: 'As sent by the client' }),
+  avatar: nullable(Type.String(), { description: 'As sent by the client: an http or https URL' }),
   user: Type.Optional(Sender),
   sent_at: Timestamp,
   client_id: Type.Optional(Type.String()),

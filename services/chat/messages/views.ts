@@ -1,3 +1,4 @@
+import { shownWebUrl } from '#kit/text/web-url';
 import type { Sender } from './model';
 import type { MessageRow } from './store';
 
@@ -11,7 +12,7 @@ export const messageView = (room: string, row: MessageRow) => ({
   room,
   message: row.message,
   phone_number: row.phoneNumber,
-  avatar: row.avatar,
+  avatar: shownWebUrl(row.avatar),
   ...senderOf(row),
   sent_at: row.sentAt.toISOString(),
   ...(row.clientId !== null && { client_id: row.clientId }),

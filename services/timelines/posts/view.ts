@@ -1,5 +1,6 @@
 import type { FileSummary } from '#contracts/gen/media/v1/media';
 import { timeOfId } from '#kit/core/ids';
+import { shownWebUrl } from '#kit/text/web-url';
 import type { Post } from '../model';
 import type { PostRow } from './read-store';
 import { isQuote } from './reposts';
@@ -77,5 +78,5 @@ const authorOf = (post: Omit<QuotedPost, 'id' | 'text'>): Post['author'] => ({
   id: post.authorId,
   username: post.username,
   display_name: post.displayName,
-  avatar_url: post.avatarUrl,
+  avatar_url: shownWebUrl(post.avatarUrl),
 });

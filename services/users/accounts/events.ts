@@ -1,6 +1,7 @@
 import { AuthCredentialsSet, AuthEmailSet } from '#contracts/events/auth';
 import { UserCreated, UserDeleted, UserUpdated } from '#contracts/events/users';
 import { type OutboxEntry, outboxEntry } from '#kit/messaging/outbox';
+import { shownWebUrl } from '#kit/text/web-url';
 import type { PreparedPassword } from './credentials';
 import type { UserRow } from './store';
 
@@ -42,7 +43,7 @@ const replicaOf = (user: UserRow) => ({
   id: user.id,
   username: user.username,
   display_name: user.displayName,
-  avatar_url: user.avatarUrl,
+  avatar_url: shownWebUrl(user.avatarUrl),
   active: user.active,
   version: user.version,
 });

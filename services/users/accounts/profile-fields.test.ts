@@ -134,6 +134,9 @@ describe('names and texts', () => {
     ['https://example.com/ a.png', 422],
     ['https://example.com/"onload="', 422],
     ['javascript:alert(1)//https://', 422],
+    ['https://user:password@example.com/a.png', 422],
+    ['https://user@example.com/a.png', 422],
+    ['https:///example.com/a.png', 422],
   ])('the avatar %s', async (avatar_url, expected) => {
     expect((await change({ avatar_url })).status).toBe(expected);
   });

@@ -1,3 +1,4 @@
+import { shownWebUrl } from '#kit/text/web-url';
 import type { OwnProfile, Profile } from './model';
 import type { UserRow } from './store';
 
@@ -6,7 +7,7 @@ export const profileView = (user: UserRow): Profile => ({
   username: user.username,
   display_name: user.displayName,
   bio: user.bio,
-  avatar_url: user.avatarUrl,
+  avatar_url: shownWebUrl(user.avatarUrl),
   followers_count: user.followersCount,
   followees_count: user.followeesCount,
   posts_count: user.postsCount,
