@@ -4,7 +4,7 @@ import { authorityOf } from '#kit/core/address';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
-import { GATEWAY_NAME } from '#kit/http/forwarding';
+import { GATEWAY_NAME } from '#kit/http/forwarding/gateway-token';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
 import { registrationCredential } from '#kit/registry/credential';
@@ -14,6 +14,7 @@ import { openRateLimits } from './admission/rate-limits';
 import { createResponseCache } from './admission/response-cache';
 import { createRouteAccess } from './admission/route-access';
 import { createStreamPlaces } from './admission/stream-places';
+import { strictTransportLine } from './admission/strict-transport';
 import { createVerifiedCallers } from './admission/verified-callers';
 import { openCluster } from './cluster/cluster-client';
 import { createWorkerReporter } from './cluster/worker-report';
@@ -148,6 +149,7 @@ async function openAdmission(
     rateLimits: await openRateLimits(runtime, env, callers),
     routeAccess: createRouteAccess(tokens),
     streamPlaces: createStreamPlaces(runtime.metrics, streamLimits(env), callers),
+    strictTransport: strictTransportLine(env),
     forwardingProofs: createForwardingProofs(
       createServiceTokens({ issuer: GATEWAY_NAME, secret: env.INTERNAL_SECRET }),
       runtime.log,

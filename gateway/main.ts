@@ -5,6 +5,8 @@ import { startWorkers } from './cluster/supervisor';
 import { gatewayFields } from './settings';
 
 const env = readEnv(gatewayFields);
-const runtime = await startProcess('gateway', env);
+// In production any client may have an address of the inside, behind a load balancer: metrics take the token.
+const METRICS_ALLOWED = env.NODE_ENV === 'production' ? [] : env.METRICS_ALLOWED;
+const runtime = await startProcess('gateway', { ...env, METRICS_ALLOWED });
 if (env.GATEWAY_WORKERS > 1 && !env.GATEWAY_WORKER) startWorkers(runtime, env);
 else await serveGateway(runtime, env);

@@ -9,7 +9,12 @@ import {
   tokenFields,
 } from '#kit/config/fields';
 import { publicUrl } from '#kit/config/urls';
-import { crossOriginFields, rateLimitFields, responseCacheFields } from './admission/settings';
+import {
+  crossOriginFields,
+  rateLimitFields,
+  responseCacheFields,
+  strictTransportFields,
+} from './admission/settings';
 import { DEFAULT_LIMITS } from './model/limits';
 import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 
@@ -26,6 +31,7 @@ export const gatewayFields = {
   ...rateLimitFields,
   ...crossOriginFields,
   ...responseCacheFields,
+  ...strictTransportFields,
   /** Public URL of the gateway for the OpenAPI document; without it the document's server is relative. */
   PUBLIC_URL: publicUrl(undefined),
   TLS_CERT: filePath('TLS_KEY'),

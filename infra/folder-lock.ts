@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf } from './processes';
 
@@ -21,6 +21,8 @@ export class FolderInUse extends Error {
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
+  // Of before it may be open to others: what the servers store is personal.
+  chmodSync(folder, 0o700);
   const file = ownerFile(folder);
   const holder = ownerOf(folder);
   if (holder !== undefined) throw new FolderInUse(folder, holder);

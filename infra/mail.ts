@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { probeHttp, probeTcp } from './probes';
 import { defineServer } from './server';
 
@@ -16,7 +16,7 @@ export const mail = defineServer({
         {
           program: process.execPath,
           args: [
-            join(dirname(Bun.resolveSync('maildev/package.json', import.meta.dir)), 'bin', 'maildev'),
+            join(import.meta.dir, 'mail-catcher.ts'),
             ...['--ip', '127.0.0.1', '--smtp', String(ports.smtp), '--web', String(ports.inbox)],
             ...['--mail-directory', messages, '--silent'],
           ],

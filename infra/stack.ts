@@ -58,6 +58,8 @@ export interface StackOptions {
  * @throws when a program is missing, a server does not start or the signal aborts; started servers are stopped
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  // Inherited by the servers, whose files are for their owner alone.
+  process.umask(0o077);
   const folder = resolve(options.folder);
   const { profile, report = () => undefined, source = process.env } = options;
   const unlockFolder = lockFolder(folder);

@@ -24,14 +24,19 @@ export async function startProcess(
     readonly SERVICE_KEY?: string | undefined;
     readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
     readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
+    readonly METRICS_ALLOWED: readonly string[];
+    readonly METRICS_TOKEN: string | undefined;
   },
 ): Promise<Runtime> {
+  // Logs, stored files and caches may hold personal data: they are for the owner of the process alone.
+  process.umask(0o077);
   const log = await createLogger({ name, level: env.LOG_LEVEL });
   const identity = identityOf(name, env);
   const metrics = new Registry();
   const spans = await exportSpans({ name, version, log, metrics }, env);
   const production = env.NODE_ENV === 'production';
-  const runtime = createRuntime({ name, version, log, production, identity, metrics, spans });
+  const metricsReaders = { ranges: env.METRICS_ALLOWED, token: env.METRICS_TOKEN };
+  const runtime = createRuntime({ name, version, log, production, identity, metrics, spans, metricsReaders });
   // Registered first, so closed last: the spans of the shutdown are exported as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
   releaseMemoryWhenIdle(runtime.closing);

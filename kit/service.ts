@@ -8,7 +8,7 @@ import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
 import { type GrpcService, startGrpcServer } from './grpc/server';
 import { openTokenVerifier } from './grpc/token-verifier';
-import { createGatewayRecognition } from './http/forwarding';
+import { createGatewayRecognition } from './http/forwarding/gateway-token';
 import { routeClaims } from './http/route-claims';
 import { serveHttp } from './http/server';
 import { openRabbit, type Rabbit } from './messaging/rabbit/client';

@@ -4,7 +4,7 @@ import { httpUrl } from './core/address';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
-import { operations } from './http/operations';
+import { operations } from './http/operations/operations';
 import { requests } from './http/requests';
 import { serveHttp } from './http/server';
 import { type Beanstalkd, openBeanstalkd } from './messaging/beanstalkd/client';

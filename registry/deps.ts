@@ -1,4 +1,4 @@
-import type { Shares } from '#kit/http/shares';
+import type { Shares } from '#kit/http/shares/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { CredentialRules } from './access/credentials';
 import type { Drains } from './drains/drains';

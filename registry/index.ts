@@ -10,6 +10,7 @@ import {
 } from '#contracts/registry';
 import { parseBearer } from '#kit/auth/bearer';
 import type { Runtime } from '#kit/core/runtime';
+import { metricsAccess } from '#kit/http/operations/metrics-access';
 import { platform } from '#kit/http/platform';
 import { type DescribedResponse, describe, json } from '#kit/http/route-docs';
 import type { RegistryDeps } from './deps';
@@ -36,6 +37,7 @@ const REGISTRY_BODY_BYTES = 64 * 1024;
 
 /** The registry's API: registration, leases and service discovery. */
 export function registry(runtime: Runtime, deps: RegistryDeps) {
+  const admitMonitoring = metricsAccess(runtime);
   return new Elysia({ name: 'registry' })
     .use(
       platform(runtime, {
@@ -145,10 +147,17 @@ export function registry(runtime: Runtime, deps: RegistryDeps) {
         detail: secured('Acknowledge a draining instance as a watcher', 'watcher-token'),
       },
     )
-    .get('/sd/prometheus', () => prometheusTargets(deps), {
-      response: { 200: PrometheusTargets },
-      detail: publicRoute('List scrape targets for Prometheus HTTP service discovery'),
-    });
+    .get(
+      '/sd/prometheus',
+      ({ request, server }) => {
+        admitMonitoring({ request, server });
+        return prometheusTargets(deps);
+      },
+      {
+        response: { 200: PrometheusTargets },
+        detail: publicRoute('List scrape targets for Prometheus HTTP service discovery'),
+      },
+    );
 }
 
 const LINKS = {

@@ -1,7 +1,7 @@
 import { uuidv7 } from '#kit/core/ids';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
-import { createShares } from '#kit/http/shares';
+import { createShares } from '#kit/http/shares/shares';
 import type { AddressPolicy } from './access/address-policy';
 import type { CredentialRules } from './access/credentials';
 import { createRequestHostCheck } from './access/request-host';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { type TSchema, TypeGuard } from '@sinclair/typebox';
-import { serviceApps } from '../scripts/openapi/apps';
+import { registryApp, serviceApps } from '../scripts/openapi/apps';
 
 /** What the schemas of all services promise, from their route tables and OpenAPI documents. No infrastructure. */
 
@@ -73,3 +73,14 @@ function bareTexts(schema: TSchema, path: readonly string[] = []): string[] {
   if (!TypeGuard.IsString(schema) || schema.format !== undefined || schema.pattern !== undefined) return [];
   return [path.join('.')];
 }
+
+test('every route is under the rule that personal responses are stored by no cache', async () => {
+  const outside: string[] = [];
+  for (const [service, app] of [...apps, ['registry', registryApp()] as const])
+    for (const { method, path, hooks } of app.routes) {
+      const mapping = [hooks.mapResponse].flat().map((hook) => Object(hook).fn ?? hook);
+      if (!mapping.some((hook) => typeof hook === 'function' && String(hook).includes('keepPrivate')))
+        outside.push(`${service}: ${method} ${path}`);
+    }
+  expect(outside).toEqual([]);
+});

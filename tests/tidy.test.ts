@@ -259,7 +259,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|accessKey|serviceKey|serviceKeys|filePath|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
@@ -297,6 +297,43 @@ test('addresses are written by kit/core/address: an IPv6 host needs brackets bef
   for (const file of sources)
     if (file !== 'kit/core/address.ts' && byHand.test(await textOf(file))) found.push(file);
   expect(found).toEqual([]);
+});
+
+test('only kit/http/outbound calls addresses that strangers name; whoever else calls out has one that operators name', async () => {
+  const CALLERS = [
+    // Instances that the registry lists, whose hosts its address policy has checked.
+    ...['kit/auth/tokens.ts', 'gateway/pages/documents.ts', 'gateway/upstream/connection.ts'],
+    'registry/proof/probe.ts',
+    // Servers of the configuration.
+    ...['kit/registry/call.ts', 'kit/registry/follow.ts', 'kit/flags/source.ts'],
+    'infra/probes.ts',
+    // A page's own script.
+    'gateway/pages/start-page.ts',
+    'kit/http/outbound/client.ts',
+  ];
+  /** Adapters of payment providers call the one API that they are for. */
+  const isProvider = (file: string) => /^services\/payments\/(providers?\/|.*stripe)/.test(file);
+  const calls = [
+    /^(?!\s*(?:async )?fetch\(.*\{$).*(?<![.\w`])fetch\(/m,
+    /\bBun\.connect\b/,
+    /^import (?!type ).*\b(?:request|get|Agent|connect|createConnection)\b.* from '(?:node:)?(?:https?|http2|net|tls)'/m,
+    /from '(?:undici|axios|got|node-fetch|ky)'/,
+  ];
+  const calling: string[] = [];
+  for (const file of production) {
+    if (!/^(kit|registry|gateway|services|workers|contracts|infra|migrate)\//.test(file)) continue;
+    if (file.split('/').at(-1)?.startsWith('test-') || isProvider(file)) continue;
+    const text = (await textOf(file)).replaceAll(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+    if (calls.some((call) => call.test(text))) calling.push(file);
+  }
+  expect(calling.sort()).toEqual(CALLERS.sort());
+});
+
+test('the body of a request that a route streams is left unread by kit alone, so that it has a share', async () => {
+  const parsing: string[] = [];
+  for (const file of production.filter((path) => /^(services|workers)\/.*(?:index|routes)\.ts$/.test(path)))
+    if (/^\s*parse: (?!leaveUnread\b)/m.test(await textOf(file))) parsing.push(file);
+  expect(parsing).toEqual([]);
 });
 
 describe('the text', () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServiceTokens } from '#kit/auth/service-token';
-import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding';
+import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding/gateway-token';
 import { startStack } from '../../infra/stack';
 import { eventually } from '../../tests/support/eventually';
 import { startProcess } from '../../tests/support/processes';

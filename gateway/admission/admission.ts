@@ -64,18 +64,30 @@ export interface AdmissionModules {
   /** Null where services are not told who forwards to them. */
   readonly forwardingProofs: ForwardingProofs | null;
   readonly streamPlaces: StreamPlaces;
+  /** The line of `Strict-Transport-Security`, for responses over TLS; empty for none. */
+  readonly strictTransport: string;
 }
 
 /** Probed by Kubernetes and the like from addresses that clients may share with them. */
 const EXEMPT_FROM_LIMITS = new Set(['/health', '/healthz', '/readyz']);
 
 export function createAdmission(modules: AdmissionModules): Admission {
-  const { crossOrigin, rateLimits, responseCache, routeAccess, forwardingProofs, streamPlaces } = modules;
+  const {
+    crossOrigin,
+    rateLimits,
+    responseCache,
+    routeAccess,
+    forwardingProofs,
+    streamPlaces,
+    strictTransport,
+  } = modules;
   const revisionLine = createRevisionLine();
 
   function admit(context: RequestContext, decision: Decision): AdmissionDecision | Pending {
     const { head } = context.request;
     let headerLines = revisionLine(context.revision);
+    // Over plain HTTP anybody on the way could have written it (RFC 6797, section 7.2).
+    if (context.origin.protocol === 'https') headerLines += strictTransport;
     if (crossOrigin !== null) {
       // Before the limits: a browser sends it on its own, and asks for nothing.
       const preflight = crossOrigin.preflight(head);

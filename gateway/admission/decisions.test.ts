@@ -75,6 +75,7 @@ const admissionWith = (modules: Partial<AdmissionModules>) =>
     routeAccess: null,
     forwardingProofs: null,
     streamPlaces: UNLIMITED_STREAMS,
+    strictTransport: '',
     ...modules,
   });
 

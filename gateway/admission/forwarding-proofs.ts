@@ -1,6 +1,6 @@
 import type { ServiceTokens } from '#kit/auth/service-token';
 import type { Logger } from '#kit/core/log';
-import { GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding';
+import { GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding/gateway-token';
 import type { ForwardingProofs } from '../model/forwarding-proofs';
 
 /** `tokenFor` returns tokens of up to half of their lifetime: these together are less than the other half. */

@@ -29,6 +29,12 @@ export const crossOriginFields = {
   ]),
 };
 
+/** Strict-Transport-Security, sent over TLS only: of the gateway, or of a trusted proxy in front of it. */
+export const strictTransportFields = {
+  HSTS_MAX_AGE: integer(31_536_000, { min: 0, max: 63_072_000 }),
+  HSTS_INCLUDE_SUBDOMAINS: flag(false),
+};
+
 export const responseCacheFields = {
   /** Maximum size of the response cache of each process; 0 disables it. */
   RESPONSE_CACHE_BYTES: integer(0, { min: 0, max: 8 * 1024 ** 3 }),

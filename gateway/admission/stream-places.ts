@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { InternalError, Problem } from '#kit/errors/problem';
-import { createShares, type ShareLimits } from '#kit/http/shares';
+import { createShares, type ShareLimits } from '#kit/http/shares/shares';
 import { isField } from '../http1/field-lines';
 import type { IncomingRequest } from '../http1/message';
 import type { RequestContext } from '../model/request-context';

@@ -1,4 +1,4 @@
-import { isProxyField } from '#kit/http/forwarding';
+import { isProxyField } from '#kit/http/forwarding/gateway-token';
 import { isField } from '../http1/field-lines';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import type { RequestContext } from './request-context';
@@ -34,6 +34,8 @@ const DROPPED_FROM_UPSTREAMS = new Set([
   ...HOP_BY_HOP,
   'content-length',
   'sec-websocket-extensions',
+  // Whether clients use TLS is known to the gateway alone.
+  'strict-transport-security',
   'x-registry-revision',
   'x-request-id',
 ]);

@@ -5,7 +5,7 @@ import { access } from '#kit/http/access';
 import { describeApp } from '#kit/http/openapi/document';
 import type { JsonObject } from '#kit/http/openapi/json-object';
 import { describe } from '#kit/http/route-docs';
-import { routeShares } from '#kit/http/route-shares';
+import { routeShares } from '#kit/http/shares/route-shares';
 import type { Cluster } from '../cluster/cluster-client';
 import * as explanation from '../model/explanation';
 import { ExplainedRequest } from '../model/explanation';

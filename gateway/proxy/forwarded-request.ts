@@ -234,10 +234,8 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   private switchProtocols(from: UpstreamRequest, response: IncomingResponse) {
     const { exchange } = this;
-    if (!exchange.context.request.upgradesToWebSocket) {
-      from.fail('malformed', 'The response switches to a protocol that was not requested');
-      return;
-    }
+    if (!exchange.context.request.upgradesToWebSocket)
+      return from.fail('malformed', 'The response switches to a protocol that was not requested');
     if (!this.takePlace()) return;
     this.commit(from, response.status);
     exchange.client.push(interimHeadText(exchange, response));

@@ -161,6 +161,7 @@ function createDataPlane(
     routeAccess = null,
     forwardingProofs = null,
     streamPlaces = UNLIMITED_STREAMS,
+    strictTransport = '',
   } = options.admission ?? {};
   const accessLog = createAccessLog(log, metrics, options.recent, spans);
   exposeCompressionCounts(metrics);
@@ -184,6 +185,7 @@ function createDataPlane(
       routeAccess,
       forwardingProofs,
       streamPlaces,
+      strictTransport,
     }),
     forwardingProofs,
     streamPlaces,

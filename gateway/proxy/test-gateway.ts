@@ -45,6 +45,7 @@ export interface TestSetup {
   readonly rateLimits?: RateLimits;
   readonly responseCache?: ResponseCache;
   readonly streamPlaces?: StreamPlaces;
+  readonly strictTransport?: string;
   readonly spans?: SpanRecorder;
   readonly tls?: { certPath: string; keyPath: string };
 }
@@ -123,6 +124,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
       rateLimits: setup.rateLimits ?? null,
       responseCache: setup.responseCache ?? null,
       ...(setup.streamPlaces && { streamPlaces: setup.streamPlaces }),
+      strictTransport: setup.strictTransport ?? '',
     },
     spans: setup.spans ?? null,
     trustedProxies: setup.trustedProxies ?? [],

@@ -1,5 +1,5 @@
 import type { AuthEnforcer, RateLimitName, RouteClaim } from '#contracts/registry';
-import { OPERATIONAL_PATHS } from '#kit/http/operations';
+import { OPERATIONAL_PATHS } from '#kit/http/operations/operations';
 import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';

@@ -10,7 +10,8 @@ import {
   text,
 } from './environment';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
-import { accessKey, optionalSecret, registryToken, secret } from './secrets';
+import { addressList, LOOPBACK_RANGES } from './ranges';
+import { accessKey, optionalSecret, optionalToken, registryToken, secret } from './secrets';
 import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrl, url, urls } from './urls';
 
@@ -32,6 +33,9 @@ export const processFields = (defaultPort: number) => ({
   PORT: port(defaultPort),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
   REGISTRY_URL: urls('http://127.0.0.1:8006'),
+  /** Who may read `/metrics`: from these addresses, or with this token from everywhere. */
+  METRICS_ALLOWED: addressList(LOOPBACK_RANGES),
+  METRICS_TOKEN: optionalToken(),
   ...traceFields,
 });
 

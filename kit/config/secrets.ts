@@ -54,6 +54,17 @@ export const registryToken = (): Field<string> => ({
   },
 });
 
+/** A token that programs send; `undefined` when the variable is unset. */
+export const optionalToken = (): Field<string | undefined> => ({
+  parse: (value) =>
+    /^[\x21-\x7E]{16,}$/.test(value)
+      ? value
+      : { problem: 'must have at least 16 printable ASCII characters and no whitespace' },
+  fallback: undefined,
+  optional: true,
+  production: { refuse: refuseWellKnown, advice: RANDOM_SECRET },
+});
+
 /** A password that a person signs in with; `undefined` when the variable is unset. */
 export const optionalPassword = (advice: string): Field<string | undefined> => ({
   // The rule of registrations: 8 graphemes have at least 8 code units.

@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { LOOPBACK_RANGES } from '../config/ranges';
 import { developmentIdentity, type ServiceIdentity } from './identity';
 import type { Logger } from './log';
 import type { SpanRecorder } from './span';
@@ -12,6 +13,14 @@ export interface Dependency {
   readonly check: () => Promise<string | undefined>;
 }
 
+/** Who may read `/metrics`, and what else is for monitoring alone. */
+export interface MetricsReaders {
+  /** Addresses and ranges of addresses. */
+  readonly ranges: readonly string[];
+  /** Admits its holder from everywhere; undefined: nobody. */
+  readonly token?: string | undefined;
+}
+
 /** What every part of a process shares: its name, log, metrics, dependencies, and the order of shutdown. */
 export interface Runtime {
   readonly name: string;
@@ -23,6 +32,7 @@ export interface Runtime {
   readonly metrics: Registry;
   /** Receives spans; null when tracing is off. */
   readonly spans: SpanRecorder | null;
+  readonly metricsReaders: MetricsReaders;
   readonly dependencies: readonly Dependency[];
   dependency(dependency: Dependency): void;
   /** Runs `close` at shutdown, in reverse order of registration. */
@@ -49,6 +59,8 @@ export function createRuntime(options: {
   identity?: ServiceIdentity;
   metrics?: Registry;
   spans?: SpanRecorder | null;
+  /** The machine itself unless said otherwise. */
+  metricsReaders?: MetricsReaders;
 }): Runtime {
   const { name, version, log } = options;
   const dependencies: Dependency[] = [];
@@ -76,6 +88,7 @@ export function createRuntime(options: {
     log,
     metrics: options.metrics ?? new Registry(),
     spans: options.spans ?? null,
+    metricsReaders: options.metricsReaders ?? { ranges: LOOPBACK_RANGES },
     dependencies,
     dependency: (dependency) => void dependencies.push(dependency),
     onClose: (closerName, close) => void closers.push({ name: closerName, close }),

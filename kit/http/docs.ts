@@ -4,9 +4,9 @@ import { Elysia } from 'elysia';
 import style from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
 import script from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 import { matchesIfNoneMatch } from './etag';
+import { publicUrlOf } from './forwarding/public-url';
 import { type ApiDescription, describeApp } from './openapi/document';
 import type { JsonObject } from './openapi/json-object';
-import { publicUrlOf } from './public-url';
 import { pathOf } from './request-path';
 
 /** Imported as files, which makes them part of a bundle; there the paths are relative to the bundle. */

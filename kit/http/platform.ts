@@ -4,9 +4,9 @@ import { JSON_BODY_BYTES } from './body/admission';
 import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
 import type { SecuritySchemes } from './openapi/security';
-import { operations } from './operations';
+import { operations } from './operations/operations';
 import { requests } from './requests';
-import { routeShares } from './route-shares';
+import { routeShares } from './shares/route-shares';
 
 export interface PlatformOptions {
   /** For the generated documentation. */

@@ -9,6 +9,7 @@ import { endSpan } from '../tracing/spans';
 import { admitBody, contentCodingProblem } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
+import { keepPrivate } from './private-responses';
 import { pathOf } from './request-path';
 import { problemOfBody, problemOfQuery, routeRules } from './strictness';
 
@@ -74,6 +75,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           const received = { pathname: pathOf(url), search: url.slice(searchStart), query };
           exchange.refusal ??= problemOfQuery(routeRules, received);
         })
+        .mapResponse(({ request, responseValue, set }) => keepPrivate(request, responseValue, set))
         // The access rules of the services have thrown it before, so that a client without access does not learn it.
         .onBeforeHandle(({ request }) => throwRefusal(request))
         .onError(({ request, code, error, set }) => {

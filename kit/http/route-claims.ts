@@ -3,7 +3,7 @@ import type { AnyElysia } from 'elysia';
 import { RouteClaim } from '#contracts/registry';
 import { leaveUnread } from './body/leave-unread';
 import { ACCESS_EXTENSION, gatewayClaim, SHARE_EXTENSION } from './gateway-options';
-import { isOperationalPath } from './operations';
+import { isOperationalPath } from './operations/operations';
 import { IDEMPOTENCY_KEY } from './route-docs';
 
 /**

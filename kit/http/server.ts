@@ -3,10 +3,10 @@ import type { Runtime } from '../core/runtime';
 import { type AnswerChallenge, PROOF_PATH, proofResponse } from '../registry/address-proof';
 import { withTrace } from '../tracing/context';
 import { receiveTrace } from '../tracing/spans';
-import { dropProxyFields, GATEWAY_TOKEN_FIELD, type RecognizeGateway } from './forwarding';
-import { isProbePath } from './operations';
+import { dropProxyFields, GATEWAY_TOKEN_FIELD, type RecognizeGateway } from './forwarding/gateway-token';
+import { isProbePath } from './operations/operations';
 import { pathOf } from './request-path';
-import { type WebSocketEvents, webSocketHandler } from './websockets';
+import { type WebSocketEvents, webSocketHandler } from './streams/websockets';
 
 /** No limit: the platform has them (`body/admission`), and responds with a problem document, which the server cannot. */
 const MAX_BODY_BYTES = Number.MAX_SAFE_INTEGER;
@@ -26,7 +26,7 @@ export interface HttpServer {
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
  * @param options.answerChallenge proves the address of a registered instance to the registry; outside of the app, so that
  *   the answer needs no route, log line or trace
- * @param options.recognizeGateway for a service behind the gateway: forwarding fields (`kit/http/forwarding`) are dropped
+ * @param options.recognizeGateway for a service behind the gateway: forwarding fields (`forwarding/gateway-token`) are dropped
  *   from all requests but those of the gateway, and from all without it
  * @param options.strictPort whether a port in use is an error; otherwise a free one is picked and logged
  * @throws when the port is in use and `strictPort` is set

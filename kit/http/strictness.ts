@@ -4,7 +4,7 @@ import { Problem, ValidationFailed } from '../errors/problem';
 import { type MediaType, mediaTypesOf, problemOfNeedlessBody } from './body/read-body';
 import { unknownFields, unknownMembers } from './body/unknown-members';
 import { unbindCursor } from './lists/cursor';
-import { isOperationalPath } from './operations';
+import { isOperationalPath } from './operations/operations';
 
 /** What a route reads of a request: all that it may contain. */
 export interface RouteRules {

@@ -1,5 +1,5 @@
 import type { Instance } from '#contracts/registry';
-import { OPERATIONAL_PATHS } from '#kit/http/operations';
+import { OPERATIONAL_PATHS } from '#kit/http/operations/operations';
 import { isNested, overlaps, type Pattern, patternOf, textOf } from './overlap';
 
 export interface ClaimConflict {

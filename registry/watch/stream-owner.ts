@@ -1,4 +1,4 @@
-import type { ShareOwner } from '#kit/http/shares';
+import type { ShareOwner } from '#kit/http/shares/shares';
 import type { StreamContext } from '#kit/http/streams/event-stream-response';
 
 /**

@@ -13,6 +13,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   REGISTRY_URL: 'http://registry:8006',
   // The ranges of Docker's networks.
   REGISTRY_ALLOWED_HOSTS: '172.16.0.0/12,192.168.0.0/16,10.0.0.0/8',
+  // Prometheus is in one of them. The gateway, whose clients may be as well, takes METRICS_TOKEN only.
+  METRICS_ALLOWED: '127.0.0.0/8,172.16.0.0/12,192.168.0.0/16,10.0.0.0/8',
   // Required for more than one replica of the registry.
   REGISTRY_REDIS_URL: 'redis://redis:6379',
   // Requests per minute of one user or address: in total, and for routes that cost a password hash or a mail.

@@ -8,7 +8,7 @@ import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
 import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
-import { sharesOf } from '#kit/http/route-shares';
+import { sharesOf } from '#kit/http/shares/route-shares';
 import { findAttachments, publishAttachments, publishForGood } from './attachments/service';
 import { RecordedCopy } from './copies/model';
 import { recordCopy } from './copies/service';

@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
-import type { ShareLimits } from '#kit/http/shares';
+import type { ShareLimits } from '#kit/http/shares/shares';
 import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
 import type { NotificationsDeps } from './deps';
 import { listChanged, readPosition, readPositions } from './store';

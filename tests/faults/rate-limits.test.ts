@@ -59,6 +59,7 @@ beforeAll(async () => {
     ...LIMITS,
     REGISTRY_URL: registry.url,
     TRUSTED_PROXIES: '127.0.0.1',
+    METRICS_ALLOWED: '192.0.2.2',
   };
   gateways = await Promise.all([
     startProcess('gateway/main.ts', environment),

@@ -5,7 +5,7 @@ import { readEnv } from '#kit/config/environment';
 import { serviceFields } from '#kit/config/fields';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
-import { type ServerSocket, upgradeToWebSocket, type WebSocketEvents } from '#kit/http/websockets';
+import { type ServerSocket, upgradeToWebSocket, type WebSocketEvents } from '#kit/http/streams/websockets';
 import { startProcess } from '#kit/process';
 import { serveService } from '#kit/service';
 

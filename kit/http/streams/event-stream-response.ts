@@ -1,4 +1,4 @@
-import type { ShareOwner, Shares } from '../shares';
+import type { ShareOwner, Shares } from '../shares/shares';
 
 /** The part of a route's context that streams need. */
 export interface StreamContext {

@@ -5,7 +5,7 @@ import type { TokenVerifier } from '../../auth/tokens';
 import { limitConcurrency } from '../../core/concurrency-limit';
 import type { Runtime } from '../../core/runtime';
 import { Unauthenticated } from '../../errors/problem';
-import { createShares, ownerOf, type ShareLimits, type ShareOwner, STREAM_PROBLEMS } from '../shares';
+import { createShares, ownerOf, type ShareLimits, type ShareOwner, STREAM_PROBLEMS } from '../shares/shares';
 import { eventStreamResponse, type StreamContext } from './event-stream-response';
 import { commentFrame, eventFrame, positionFrame, retryFrame } from './sse';
 

@@ -3,7 +3,7 @@ import { access } from '#kit/http/access';
 import { leaveUnread } from '#kit/http/body/leave-unread';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { bytesBody, describe, header } from '#kit/http/route-docs';
-import { routeShares } from '#kit/http/route-shares';
+import { routeShares } from '#kit/http/shares/route-shares';
 import type { MediaDeps } from '../deps';
 import { UPLOAD_TIMEOUT_MS } from '../uploads/model';
 import { ResumableParams } from './model';

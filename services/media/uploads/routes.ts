@@ -4,7 +4,7 @@ import { leaveUnread } from '#kit/http/body/leave-unread';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { created } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
-import { routeShares } from '#kit/http/route-shares';
+import { routeShares } from '#kit/http/shares/route-shares';
 import type { MediaDeps } from '../deps';
 import { File, FileParams } from '../files/model';
 import { AVATAR_BODY_BYTES, FILE_FORM, UPLOAD_BODY_BYTES, UPLOAD_FORM, UPLOAD_TIMEOUT_MS } from './model';

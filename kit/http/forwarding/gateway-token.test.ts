@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
-import { testRuntime } from '../../tests/support/servers';
-import { createServiceTokens, createServiceTokenVerifier } from '../auth/service-token';
-import { readClient } from './client-address';
-import { createGatewayRecognition, GATEWAY_TOKEN_FIELD } from './forwarding';
+import { testRuntime } from '../../../tests/support/servers';
+import { createServiceTokens, createServiceTokenVerifier } from '../../auth/service-token';
+import { readClient } from '../client-address';
+import { serveHttp } from '../server';
+import { createGatewayRecognition, GATEWAY_TOKEN_FIELD } from './gateway-token';
 import { publicUrlOf } from './public-url';
-import { serveHttp } from './server';
 
 const SECRET = 'a secret for this test';
 const runtime = testRuntime('forwarding');

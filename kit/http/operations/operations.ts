@@ -1,7 +1,8 @@
 import { Elysia } from 'elysia';
-import { observeProcess } from '../core/process-metrics';
-import { readiness } from '../core/readiness';
-import type { Runtime } from '../core/runtime';
+import { observeProcess } from '../../core/process-metrics';
+import { readiness } from '../../core/readiness';
+import type { Runtime } from '../../core/runtime';
+import { metricsAccess } from './metrics-access';
 
 /** Probes and metrics, requested every few seconds by monitoring. */
 const PROBE_PATHS = ['/health', '/healthz', '/readyz', '/metrics'];
@@ -16,7 +17,7 @@ export const isOperationalPath = (path: string): boolean =>
   OPERATIONAL_PATHS.some((operational) => path === operational || path.startsWith(`${operational}/`));
 
 /**
- * `/health`, `/healthz`, `/readyz` and `/metrics`, for services and workers alike.
+ * `/health`, `/healthz`, `/readyz` and `/metrics`, for services and workers alike. Metrics are for monitoring alone.
  *
  * @param metrics the response of `/metrics` in Prometheus' text format; those of this process by default
  */
@@ -25,6 +26,7 @@ export function operations(
   metrics: () => Promise<string> = () => runtime.metrics.metrics(),
 ) {
   observeProcess(runtime);
+  const admitMonitoring = metricsAccess(runtime);
   const hidden = { hide: true, 'x-access': 'public' };
   const alive = () => ({ status: 'ok', name: runtime.name, version: runtime.version });
   return new Elysia({ name: 'operations' })
@@ -41,7 +43,8 @@ export function operations(
     )
     .get(
       '/metrics',
-      async ({ set }) => {
+      async ({ request, server, set }) => {
+        admitMonitoring({ request, server });
         set.headers['content-type'] = runtime.metrics.contentType;
         return metrics();
       },

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia';
-import type { Runtime } from '../core/runtime';
-import { exchangeOf } from './exchange';
-import { SHARE_EXTENSION } from './gateway-options';
+import type { Runtime } from '../../core/runtime';
+import { exchangeOf } from '../exchange';
+import { SHARE_EXTENSION } from '../gateway-options';
 import { createShares, ownerOf, REQUEST_PROBLEMS, type Shares, shareLimitsOf } from './shares';
 
 /**

@@ -1,12 +1,12 @@
 import { afterAll, expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
-import { eventually } from '../../tests/support/eventually';
-import { testRuntime } from '../../tests/support/servers';
-import { testTokens } from '../../tests/support/tokens';
-import { access } from './access';
-import { leaveUnread } from './body/leave-unread';
-import { platform } from './platform';
-import { routeClaims } from './route-claims';
+import { eventually } from '../../../tests/support/eventually';
+import { testRuntime } from '../../../tests/support/servers';
+import { testTokens } from '../../../tests/support/tokens';
+import { access } from '../access';
+import { leaveUnread } from '../body/leave-unread';
+import { platform } from '../platform';
+import { routeClaims } from '../route-claims';
 
 const runtime = testRuntime('route-shares');
 const tokens = await testTokens();

@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
-import { testRuntime } from '../../tests/support/servers';
+import { testRuntime } from '../../../tests/support/servers';
+import { requests } from '../requests';
+import { serveHttp } from '../server';
 import { operations } from './operations';
-import { requests } from './requests';
-import { serveHttp } from './server';
 
 const runtime = testRuntime('operations');
 const app = new Elysia().use(requests(runtime, { bodyBytes: 0 })).use(operations(runtime));

@@ -1,4 +1,4 @@
-import { ServiceTokenRefused } from '../auth/service-token';
+import { ServiceTokenRefused } from '../../auth/service-token';
 
 /**
  * The field with which the gateway proves that it has forwarded a request: its service token for the service. Clients

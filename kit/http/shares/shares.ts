@@ -1,10 +1,10 @@
 import { Counter, type Registry } from 'prom-client';
-import type { Caller } from '../auth/caller';
-import { ServiceOverloaded } from '../core/concurrency-limit';
-import { sharedGauge, sharedMetric } from '../core/metrics';
-import { defineProblem, type Problem } from '../errors/problem';
-import { readClient } from './client-address';
-import { networkOf } from './network';
+import type { Caller } from '../../auth/caller';
+import { ServiceOverloaded } from '../../core/concurrency-limit';
+import { sharedGauge, sharedMetric } from '../../core/metrics';
+import { defineProblem, type Problem } from '../../errors/problem';
+import { readClient } from '../client-address';
+import { networkOf } from '../network';
 
 export const TooManyStreams = defineProblem('stream.too-many', 503, 'Too many open streams');
 export const StreamShareExceeded = defineProblem(
