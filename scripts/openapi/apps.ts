@@ -39,7 +39,7 @@ export const registryApp = (): AnyElysia =>
   registry(idleRuntime('registry'), standIn<RegistryDeps>({ isOwnHost: () => true }));
 
 /** A runtime that logs nothing. */
-const idleRuntime = (name: string): Runtime =>
+export const idleRuntime = (name: string): Runtime =>
   createRuntime({ name, version, log: pino({ level: 'silent' }) });
 
 /**

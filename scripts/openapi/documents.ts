@@ -5,7 +5,7 @@ import { mergeDocuments } from '../../gateway/pages/merge-documents';
 import { describeOperatorPages, operatorPages } from '../../gateway/pages/operators';
 import { createRouteTable } from '../../gateway/routing/route-table';
 import { version } from '../../package.json';
-import { registryApp, serviceApps, standIn } from './apps';
+import { idleRuntime, registryApp, serviceApps, standIn } from './apps';
 
 /** Where documents say that they are served; at run time it is the address that the client has used. */
 const HOST = 'http://127.0.0.1';
@@ -25,7 +25,7 @@ export async function readDocuments(): Promise<Documents> {
     services.map(({ name, app }) => ({ name, routes: routeClaims(app), prefixes: [name] })),
     () => undefined,
   );
-  const gateway = describeOperatorPages(operatorPages(standIn()), version);
+  const gateway = describeOperatorPages(operatorPages(standIn({ runtime: idleRuntime('gateway') })), version);
   const documents = await Promise.all(
     services.map(async ({ name, app }) => ({ name, document: await documentOf(app) })),
   );

@@ -3759,7 +3759,7 @@ export interface components {
             message: string;
             /** @description As sent by the client */
             phone_number: string | null;
-            /** @description As sent by the client */
+            /** @description As sent by the client: an http or https URL */
             avatar: string | null;
             user?: components["schemas"]["chat.Sender"];
             /** Format: date-time */
