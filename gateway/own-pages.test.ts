@@ -46,7 +46,9 @@ let secure: StartedProcess;
 beforeAll(async () => {
   certificate = await createCertificate('gateway.example');
   registry = await startProcess('registry/main.ts', {});
-  const environment = { REGISTRY_URL: registry.url, TRUSTED_PROXIES: PROXY };
+  // The client of one of the ways in, as its proxy says.
+  const METRICS_ALLOWED = '127.0.0.0/8,192.0.2.1';
+  const environment = { REGISTRY_URL: registry.url, TRUSTED_PROXIES: PROXY, METRICS_ALLOWED };
   const { certPath: TLS_CERT, keyPath: TLS_KEY } = certificate;
   [plain, secure] = await Promise.all([
     startProcess('gateway/main.ts', environment),

@@ -396,6 +396,16 @@ describe('the text', () => {
     expect(starting).toEqual(['kit/http/streams/event-stream-response.ts']);
   });
 
+  test('WebSockets begin in chat only, which takes a place for each', async () => {
+    const starting: string[] = [];
+    for (const file of production)
+      if (/\bupgradeToWebSocket\(|\.upgrade\(request/.test(await textOf(file))) starting.push(file);
+    expect(starting).toEqual(['kit/http/streams/websockets.ts', 'services/chat/connections/routes.ts']);
+    expect(await textOf('services/chat/connections/handshake.ts')).toContain(
+      'withConnectionLimit(events, deps.shares',
+    );
+  });
+
   test('file names are kebab-case', () => {
     expect(
       sources.filter((file) => !/^[a-z0-9]+([.-][a-z0-9]+)*\.ts$/.test(file.split('/').at(-1) ?? '')),

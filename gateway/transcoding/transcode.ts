@@ -13,6 +13,7 @@ import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
 import { JSON_ONLY, problemOfContent, readBody } from '#kit/http/body/read-body';
+import { PRIVATE } from '#kit/http/private-responses';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
@@ -78,7 +79,7 @@ export function createTranscoder(
           metadata = received;
         },
       });
-      return httpResponse(route, response, metadata);
+      return httpResponse(route, response, withPrivacy(transcoded, request, metadata));
     } catch (failure) {
       if (isAboutContent(route, failure)) await requireAccess(transcoded, request, options.tokens);
       throw externalProblem(failure, performance.now() - startedMs >= deadlineMs);
@@ -150,6 +151,19 @@ function originOf(headers: Headers, address: string): HttpOrigin {
     ...(origin !== null && { origin: origin.slice(0, MAX_CHARACTERS) }),
     ...(fetchSite !== null && { fetch_site: fetchSite.slice(0, MAX_FETCH_SITE_CHARACTERS) }),
   };
+}
+
+/** The rule of `keepPrivate`, which the service's own routes follow. */
+function withPrivacy(
+  { auth }: TranscodedRequest,
+  { headers: sent }: Request,
+  metadata: HttpResponseMetadata,
+): HttpResponseMetadata {
+  const { headers = {} } = metadata;
+  const isAuthenticated = auth !== 'public' && sent.has('authorization');
+  if (headers['cache-control'] !== undefined || !(isAuthenticated || 'set-cookie' in headers))
+    return metadata;
+  return { ...metadata, headers: { ...headers, 'cache-control': PRIVATE } };
 }
 
 function httpResponse(

@@ -1,6 +1,7 @@
 import { exchangeOf } from './exchange';
 
-const PRIVATE = 'private, no-store';
+/** The value of `Cache-Control` for what is personal. */
+export const PRIVATE = 'private, no-store';
 /** May be kept by its client, and is checked before each use: a response with an entity tag. */
 const PRIVATE_CHECKED = 'private, no-cache';
 /** Members of a body that let their holder in. */

@@ -2,7 +2,7 @@ import type { AnyElysia } from 'elysia';
 import type { JsonObject } from '#kit/http/openapi/json-object';
 import { routeClaims } from '#kit/http/route-claims';
 import { mergeDocuments } from '../../gateway/pages/merge-documents';
-import { describeOperatorPages, operatorPages } from '../../gateway/pages/operators';
+import { describeOperatorPages, type OperatorDeps, operatorPages } from '../../gateway/pages/operators';
 import { createRouteTable } from '../../gateway/routing/route-table';
 import { version } from '../../package.json';
 import { idleRuntime, registryApp, serviceApps, standIn } from './apps';
@@ -25,7 +25,10 @@ export async function readDocuments(): Promise<Documents> {
     services.map(({ name, app }) => ({ name, routes: routeClaims(app), prefixes: [name] })),
     () => undefined,
   );
-  const gateway = describeOperatorPages(operatorPages(standIn({ runtime: idleRuntime('gateway') })), version);
+  const gateway = describeOperatorPages(
+    operatorPages(standIn<OperatorDeps>({ runtime: idleRuntime('gateway') })),
+    version,
+  );
   const documents = await Promise.all(
     services.map(async ({ name, app }) => ({ name, document: await documentOf(app) })),
   );
