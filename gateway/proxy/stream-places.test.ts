@@ -7,11 +7,13 @@ import { createVerifiedCallers } from '../admission/verified-callers';
 import { type RawClient, rawClient, rawUpstream, startTestGateway } from './test-gateway';
 
 /** A service from elsewhere, without shares of its own: every request becomes a stream. */
-const foreign = rawUpstream((received, reply) => {
+const foreign = rawUpstream((received, reply, end, reset) => {
   if (!received.endsWith('\r\n\r\n')) return;
   if (received.includes('Upgrade: websocket'))
     reply('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   else reply('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n');
+  if (received.startsWith('GET /ends')) end();
+  if (received.startsWith('GET /breaks')) reset();
 });
 
 /** Tokens are names; one of them is forged. */
@@ -105,6 +107,14 @@ test('a place is given back when its reader leaves, its service breaks off, or n
     if (round % 2 === 0) client.socket.end();
     else client.socket.resetAndDestroy();
     await leave();
+  }
+  for (const [target, fields] of [
+    ['/ends', ''],
+    ['/breaks', ''],
+    ['/breaks', WEB_SOCKET],
+  ] as const) {
+    expect([200, 101]).toContain((await ask('203.0.113.9', fields, target)).status);
+    await eventually(async () => expect(await placesUsed()).toBe(0));
   }
   expect((await ask('203.0.113.9', '', '/', 'HEAD')).status).toBe(200);
   await leave();

@@ -1,3 +1,4 @@
+import http from 'node:http';
 import type { AnyElysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
 import { type AnswerChallenge, PROOF_PATH, proofResponse } from '../registry/address-proof';
@@ -10,6 +11,8 @@ import { type WebSocketEvents, webSocketHandler } from './streams/websockets';
 
 /** No limit: the platform has them (`body/admission`), and responds with a problem document, which the server cannot. */
 const MAX_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+/** Clients of the gateway may send 16 KiB, Bun's default; the fields that it adds must fit too. */
+const MAX_HEAD_BYTES = 24 * 1024;
 /** Longer than the gateway's pool keeps idle connections, so that the gateway closes them first. */
 const IDLE_TIMEOUT_SECONDS = 75;
 
@@ -46,6 +49,8 @@ export function serveHttp(
   // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
   // match another path than the one the gateway has routed.
   app.config.handler = { ...app.config.handler, standardHostname: false };
+  // Bun reads the limit of its servers here.
+  Reflect.set(http, 'maxHeaderSize', MAX_HEAD_BYTES);
   const listen = (port: number) =>
     Bun.serve<WebSocketEvents>({
       hostname: options.hostname,
