@@ -4,7 +4,6 @@ import { authorityOf } from '#kit/core/address';
 import { sleep } from '#kit/core/back-off';
 import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
-import { GATEWAY_NAME } from '#kit/http/forwarding/gateway-token';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
 import { registrationCredential } from '#kit/registry/credential';
@@ -150,10 +149,7 @@ async function openAdmission(
     routeAccess: createRouteAccess(tokens),
     streamPlaces: createStreamPlaces(runtime.metrics, streamLimits(env), callers),
     strictTransport: strictTransportLine(env),
-    forwardingProofs: createForwardingProofs(
-      createServiceTokens({ issuer: GATEWAY_NAME, secret: env.INTERNAL_SECRET }),
-      runtime.log,
-    ),
+    forwardingProofs: createForwardingProofs(createServiceTokens(runtime.identity), runtime.log),
     responseCache:
       env.RESPONSE_CACHE_BYTES > 0 ? createResponseCache(env.RESPONSE_CACHE_BYTES, runtime.metrics) : null,
   };

@@ -113,7 +113,7 @@ export async function serveService(
     strictPort: false,
     answerChallenge,
     recognizeGateway: createGatewayRecognition(
-      createServiceTokenVerifier({ audience: runtime.name, secret: env.INTERNAL_SECRET }),
+      createServiceTokenVerifier({ audience: runtime.name, identity: runtime.identity }),
     ),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServiceTokens } from '#kit/auth/service-token';
+import { developmentIdentity } from '#kit/core/identity';
 import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding/gateway-token';
 import { startStack } from '../../infra/stack';
 import { eventually } from '../../tests/support/eventually';
@@ -76,7 +77,7 @@ const signIns = (auth: string, people: readonly string[]): Promise<Pair> =>
   });
 
 /** Requests come from many addresses, as the gateway would forward them. */
-const gateway = createServiceTokens({ issuer: GATEWAY_NAME, secret: 'development-internal-secret' });
+const gateway = createServiceTokens(developmentIdentity(GATEWAY_NAME));
 
 const passwordResets = (auth: string, people: readonly string[]): Promise<Pair> =>
   measurePairs('password reset request', people, RESETS_PER_PERSON, async (username, number) => {

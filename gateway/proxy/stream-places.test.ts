@@ -22,7 +22,7 @@ const callers = createVerifiedCallers({
     if (token === 'forged') throw new Unauthenticated();
     const issuedAt = Math.floor(Date.now() / 1000);
     const ids = { id: token, username: token, sessionId: token, tokenId: token };
-    return { ...ids, roles: [], permissions: [], issuedAt, expiresAt: issuedAt + 300 };
+    return { ...ids, roles: [], permissions: [], issuedAt, signedInAt: issuedAt, expiresAt: issuedAt + 300 };
   },
 });
 const metrics = new Registry();

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import { createServiceTokens } from '#kit/auth/service-token';
+import { developmentIdentity } from '#kit/core/identity';
 import { GATEWAY_NAME, GATEWAY_TOKEN_FIELD } from '#kit/http/forwarding/gateway-token';
-import { enterRoom, INTERNAL_SECRET, person, startChat } from '../../tests/support/chat';
+import { enterRoom, person, startChat } from '../../tests/support/chat';
 import { eventually } from '../../tests/support/eventually';
 import type { StartedProcess } from '../../tests/support/processes';
 import { CLOSE, openRawWebSocket, PING, rawFrame, TEXT } from '../../tests/support/raw-websocket';
@@ -149,7 +150,7 @@ test('connections beyond the limit per user, or per address of anonymous clients
   expect([await third.closed, third.frames]).toEqual([3504, []]);
   await stays(bob.headers);
   // The gateway forwards the client's address.
-  const gateway = createServiceTokens({ issuer: GATEWAY_NAME, secret: INTERNAL_SECRET });
+  const gateway = createServiceTokens(developmentIdentity(GATEWAY_NAME));
   const token = await gateway.tokenFor('chat');
   const from = (address: string) => ({ 'x-forwarded-for': address, [GATEWAY_TOKEN_FIELD]: token });
   for (let count = 0; count < 3; count++) await stays(from('203.0.113.7'));

@@ -2,12 +2,12 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
 import { testRuntime } from '../../../tests/support/servers';
 import { createServiceTokens, createServiceTokenVerifier } from '../../auth/service-token';
+import { developmentIdentity } from '../../core/identity';
 import { readClient } from '../client-address';
 import { serveHttp } from '../server';
 import { createGatewayRecognition, GATEWAY_TOKEN_FIELD } from './gateway-token';
 import { publicUrlOf } from './public-url';
 
-const SECRET = 'a secret for this test';
 const runtime = testRuntime('forwarding');
 const app = new Elysia().get('/', ({ request, server }) => ({
   address: readClient(request, server).address,
@@ -24,7 +24,7 @@ const start = (recognizeGateway?: ReturnType<typeof createGatewayRecognition>) =
   runtime.onClose('http', () => server.stop(100));
   return server.port;
 };
-const verify = createServiceTokenVerifier({ audience: 'birds', secret: SECRET });
+const verify = createServiceTokenVerifier({ audience: 'birds', identity: runtime.identity });
 const service = start(createGatewayRecognition(verify));
 const registry = start();
 afterAll(() => runtime.close());
@@ -50,8 +50,8 @@ const ask = async (port: number, headers: Record<string, string>) => {
   expect(response.status).toBe(200);
   return (await response.json()) as { address: string; url: string; names: string[] };
 };
-const tokenOf = (issuer: string, audience: string, secret = SECRET) =>
-  createServiceTokens({ issuer, secret }).tokenFor(audience);
+const tokenOf = (issuer: string, audience: string, privateKey = developmentIdentity(issuer).privateKey) =>
+  createServiceTokens({ ...developmentIdentity(issuer), privateKey }).tokenFor(audience);
 
 describe('forwarding fields', () => {
   test('are believed of the gateway, and its token reaches no handler', async () => {
@@ -69,7 +69,7 @@ describe('forwarding fields', () => {
       'nonsense',
       await tokenOf('gateway', 'users'),
       await tokenOf('timelines', 'birds'),
-      await tokenOf('gateway', 'birds', 'the secret of somebody else'),
+      await tokenOf('gateway', 'birds', developmentIdentity('timelines').privateKey),
     ];
     for (const token of tokens) {
       const headers = { ...FORWARDED, ...OTHERS, ...(token && { [GATEWAY_TOKEN_FIELD]: token }) };

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
-import { createStreamShares } from '#kit/http/streams/shares';
+import { createShares } from '#kit/http/shares/shares';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
 import { callerOf } from '../../../tests/support/call';
@@ -58,7 +58,10 @@ const deps: ChatDeps = {
   invitationsPerDay: PER_DAY,
   anonymous: true,
   origins: { allowed: [], loopback: true },
-  shares: createStreamShares({ maximum: 10, anonymous: 10, perPerson: 10, perAddress: 10 }),
+  shares: createShares(runtime.metrics, {
+    name: 'rooms',
+    limits: { maximum: 20, anonymous: 10, perPerson: 10, perAddress: 10 },
+  }),
   clientScope: () => uuidv7(),
   messagesPerSecond: 10,
   recoveryLimit: 10,

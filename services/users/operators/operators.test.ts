@@ -7,11 +7,9 @@ import { auditLog, auditPersonalValues } from '../schema';
 const service = await startPeople();
 const { call, database, join, messagesNamed, tokens } = service;
 const boss = await join('boss');
-const authorization = await tokens.authorization(
-  boss,
-  ['admin:auth', 'audit:read', 'users:manage'],
-  { roles: ['admin'] },
-);
+const authorization = await tokens.authorization(boss, ['admin:auth', 'audit:read', 'users:manage'], {
+  roles: ['admin'],
+});
 await call('PATCH', '/users/me', { ...boss, body: { bio: 'I administer' } });
 
 afterAll(service.close);
