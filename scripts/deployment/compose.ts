@@ -69,7 +69,7 @@ function substitutionFor(process: Deployed, variable: string): string {
   if (variable === 'SERVICE_KEY') return required(serviceKeyOf(process));
   if (variable === 'INTERNAL_SECRET')
     return `\${${prefixOf(process)}_INTERNAL_SECRET:-${required('INTERNAL_SECRET')}}`;
-  // With users of their own (scripts/broker-definitions.ts); the shared one otherwise.
+  // With users of their own (scripts/deployment/broker-definitions.ts); the shared one otherwise.
   if (variable === 'AMQP_USER')
     return `\${${prefixOf(process)}_AMQP_USER:-${substitution(variable, undefined)}}`;
   if (variable === 'AMQP_PASSWORD') return `\${${prefixOf(process)}_AMQP_PASSWORD:-${required(variable)}}`;

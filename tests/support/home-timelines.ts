@@ -65,7 +65,7 @@ async function homeInSql(database: Pool, username: string): Promise<string[]> {
   return rows.map((row) => String(row.id));
 }
 
-/** After `scripts/load-graph.ts`: `bun tests/support/home-timelines.ts <the same edges file>` */
+/** After `scripts/graph/load.ts`: `bun tests/support/home-timelines.ts <the same edges file>` */
 async function main([file]: string[]): Promise<number> {
   if (file === undefined) {
     console.error('Usage: bun tests/support/home-timelines.ts <edges file>');

@@ -2968,13 +2968,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-<<<<<<< HEAD
-         * List the posts a user likes and I may see, newest like first
-         * @description Access: public, or with an access token.
-=======
          * List the posts a user likes and everybody may see, newest like first
          * @description Access: public.
->>>>>>> 949d7cb (services/users: leave deactivated people out of public follow lists)
          */
         get: operations["likes.getUsersByUsernameLikes"];
         put?: never;

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { refuseWellKnown } from '#kit/config/secrets';
 import { OPERATOR } from '#kit/messaging/rabbit/publisher-check';
-import { type BrokerUser, brokerDefinitions } from '../infra/broker-definitions';
-import { deployedProcesses, prefixOf } from './deployment/processes';
+import { type BrokerUser, brokerDefinitions } from '../../infra/broker-definitions';
+import { deployedProcesses, prefixOf } from './processes';
 
-const ROOT = join(import.meta.dir, '..');
+const ROOT = join(import.meta.dir, '..', '..');
 
 /**
  * The users of RabbitMQ in production: one for each process that connects to it, with the password in

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Api, actAs, DEFAULT_GATEWAY_URL, field, openApi, type Person, readAll, register } from './api';
-import { credentialsOf, type Graph, parseEdges, usernameOf } from './graph/edges';
-import { inParallel } from './seed/in-parallel';
-import { postsOf, publish } from './seed/publish';
+import { type Api, actAs, DEFAULT_GATEWAY_URL, field, openApi, type Person, readAll, register } from '../api';
+import { inParallel } from '../seed/in-parallel';
+import { postsOf, publish } from '../seed/publish';
+import { credentialsOf, type Graph, parseEdges, usernameOf } from './edges';
 
 const CONCURRENCY = 16;
 const USAGE =
-  'bun scripts/load-graph.ts <edges file> [--gateway <URL>] [--posts <number per person>] [--verify (compare only)]';
+  'bun scripts/graph/load.ts <edges file> [--gateway <URL>] [--posts <number per person>] [--verify (compare only)]';
 
 interface Member extends Person {
   readonly name: string;
