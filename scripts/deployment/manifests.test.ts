@@ -141,6 +141,7 @@ describe('the network policies', () => {
     S3_ENDPOINT: 443,
     SMTP_HOST: 587,
     GROWTHBOOK_API_HOST: 443,
+    STRIPE_API_URL: 443,
     OTEL_EXPORTER_OTLP_ENDPOINT: 4318,
   };
   /** Addresses of the process itself, and those that it only tells others of. */

@@ -16,6 +16,7 @@ const SERVERS: readonly { readonly variable: string; readonly portIn?: string; r
     { variable: 'S3_ENDPOINT', default: 443 },
     { variable: 'SMTP_HOST', portIn: 'SMTP_PORT', default: 587 },
     { variable: 'GROWTHBOOK_API_HOST', default: 443 },
+    { variable: 'STRIPE_API_URL', default: 443 },
     { variable: 'OTEL_EXPORTER_OTLP_ENDPOINT', default: 4318 },
   ];
 
