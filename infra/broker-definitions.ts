@@ -25,6 +25,7 @@ export const EVENTS: readonly EventDefinition[] = [
 const CONSUMERS: Readonly<Record<string, string>> = {
   mail: 'mail-worker',
   media: 'media-worker',
+  'media-copies': 'media-worker',
   notifications: 'notifications-worker',
   payments: 'payments-worker',
   'mail-records': 'mail',

@@ -81,3 +81,32 @@ function rabbitThatRecords(preparing: Promise<unknown>[], bindings: string[]): R
 test('the consumers that an event names are those that subscribe to it', async () => {
   expect([...new Set(await bound())]).toEqual(await named());
 });
+
+test('every service that writes a message to its outbox is a publisher that the contract names', async () => {
+  const contracts = await modulesOf('contracts/{events,jobs}/*.ts');
+  const publishers = new Map(
+    contracts.flatMap((contract) =>
+      Object.entries(contract).flatMap(([name, value]) =>
+        isMessage(value) ? [[name, value.publishers]] : [],
+      ),
+    ),
+  );
+  const written: string[] = [];
+  for (const file of new Bun.Glob('services/*/**/*.ts').scanSync(ROOT)) {
+    if (file.endsWith('.test.ts')) continue;
+    const service = file.split('/')[1] ?? '';
+    const text = await Bun.file(join(ROOT, file)).text();
+    for (const [, first = ''] of text.matchAll(/\boutboxEntry\(([^,]*),/g))
+      for (const [definition] of first.matchAll(/\b[A-Z]\w+\b/g))
+        if (publishers.has(definition)) written.push(`${service} ${definition}`);
+  }
+  expect(written.length).toBeGreaterThan(30);
+  const unnamed = written.filter((each) => {
+    const [service = '', definition = ''] = each.split(' ');
+    return !publishers.get(definition)?.includes(service);
+  });
+  expect(unnamed).toEqual([]);
+});
+
+const isMessage = (value: unknown): value is { publishers: readonly string[] } =>
+  typeof value === 'object' && value !== null && 'publishers' in value;

@@ -87,7 +87,7 @@ export const MailRequested = defineEvent({
   name: 'mail.requested',
   version: 1,
   exchange: 'notifications',
-  publishers: ['notifications', 'auth', 'likes', 'mail'],
+  publishers: ['auth', 'likes', 'mail', 'notifications', 'users'],
   consumers: ['mail'],
   data: Type.Object({
     to: MailRecipient,
