@@ -96,6 +96,7 @@ const NOT_EXPORTED = {
   'payments.payment_events': 'the state history, whose last state is exported',
   'payments.provider_charges': 'the records of the mock provider',
   'payments.provider_refunds': 'the records of the mock provider',
+  'payments.webhook_events': 'ids of events of the provider',
   'playlists.owners': 'a counter',
   'resumes.owners': 'a counter',
   'timelines.blocks': 'a replica of users',

@@ -13,7 +13,7 @@ import type { GrpcDefinition } from '#kit/grpc/definition';
 import type { HttpOrigin, HttpResponseMetadata } from '#kit/grpc/metadata';
 import { DependencyTimedOut } from '#kit/grpc/status';
 import { JSON_ONLY, problemOfContent, readBody } from '#kit/http/body/read-body';
-import { PRIVATE } from '#kit/http/private-responses';
+import { holdsCredential, PRIVATE } from '#kit/http/private-responses';
 import type { InstanceDirectory } from '#kit/registry/instances';
 import { RETRY_AFTER, ServiceUnavailable, UpstreamBadResponse, UpstreamTimeout } from '../model/problems';
 import { uploadMessages } from './form';
@@ -79,7 +79,7 @@ export function createTranscoder(
           metadata = received;
         },
       });
-      return httpResponse(route, response, withPrivacy(transcoded, request, metadata));
+      return httpResponse(transcoded, request, { response, metadata });
     } catch (failure) {
       if (isAboutContent(route, failure)) await requireAccess(transcoded, request, options.tokens);
       throw externalProblem(failure, performance.now() - startedMs >= deadlineMs);
@@ -153,28 +153,20 @@ function originOf(headers: Headers, address: string): HttpOrigin {
   };
 }
 
-/** The rule of `keepPrivate`, which the service's own routes follow. */
-function withPrivacy(
-  { auth }: TranscodedRequest,
-  { headers: sent }: Request,
-  metadata: HttpResponseMetadata,
-): HttpResponseMetadata {
-  const { headers = {} } = metadata;
-  const isAuthenticated = auth !== 'public' && sent.has('authorization');
-  if (headers['cache-control'] !== undefined || !(isAuthenticated || 'set-cookie' in headers))
-    return metadata;
-  return { ...metadata, headers: { ...headers, 'cache-control': PRIVATE } };
-}
-
 function httpResponse(
-  route: TranscodedRoute,
-  response: unknown,
-  { status, headers, cookies = [] }: HttpResponseMetadata,
+  { route, auth }: TranscodedRequest,
+  request: Request,
+  { response, metadata }: { response: unknown; metadata: HttpResponseMetadata },
 ): Response {
   if (!(response instanceof Uint8Array)) throw new TypeError('The gRPC client returned no encoded response');
+  const { status, headers, cookies = [] } = metadata;
   const body = responseJson(route, response);
   const own = new Headers({ ...headers, 'x-content-type-options': 'nosniff' });
   for (const cookie of cookies) own.append('set-cookie', cookie);
+  // The rule of `keepPrivate`, which the service's own routes follow.
+  const isAuthenticated = auth !== 'public' && request.headers.has('authorization');
+  const isPersonal = isAuthenticated || own.has('set-cookie') || holdsCredential(body);
+  if (isPersonal && !own.has('cache-control')) own.set('cache-control', PRIVATE);
   if (body === undefined) return new Response(null, { status: status ?? 204, headers: own });
   return Response.json(body, { status: status ?? 200, headers: own });
 }

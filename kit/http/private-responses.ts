@@ -37,7 +37,8 @@ export function keepPrivate(request: Request, response: unknown, set: ResponseHe
   headers['cache-control'] = hasTag ? PRIVATE_CHECKED : PRIVATE;
 }
 
-const holdsCredential = (response: unknown): boolean =>
+/** Whether a body lets its reader in. @param response an object before it is written as JSON */
+export const holdsCredential = (response: unknown): boolean =>
   typeof response === 'object' &&
   response !== null &&
   !(response instanceof Response) &&

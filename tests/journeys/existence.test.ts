@@ -12,7 +12,7 @@ const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
 const PUBLIC_PARAMETERS = ['username', 'tag', 'name', 'instance_id', 'user_id', 'video_id'];
 /** Resources that everybody may see (an account is an address of payments), or that have routes for operators only. */
 const PUBLIC_PATHS =
-  /^\/(accounts\/\{id\}(\/entries)?$|categories|videos|polls|services|heartbeat|deregister|drained|roles|explain|admin|users\/id|mails|rooms\/\{room_name\}\/messages\/|files\/\{id\}\/versions\/|playlists\/\{id\}\/videos\/)/;
+  /^\/(categories|videos|polls|services|heartbeat|deregister|drained|roles|explain|admin|users\/id|mails|rooms\/\{room_name\}\/messages\/|files\/\{id\}\/versions\/|playlists\/\{id\}\/videos\/)/;
 
 /** Bodies that get past validation, by the last static parts of the path. */
 const BODIES: Readonly<Record<string, unknown>> = {

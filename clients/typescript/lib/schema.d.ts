@@ -2710,7 +2710,7 @@ export interface paths {
         get?: never;
         /**
          * Change my email address (it takes effect when the mailed link is confirmed)
-         * @description Access: access token.
+         * @description Access: access token. Requires a sign-in of the last 5 minutes, or the current password in the body.
          */
         put: operations["users.putUsersMeEmail"];
         post?: never;
@@ -4799,6 +4799,8 @@ export interface components {
              * @example alice@example.com
              */
             email: string;
+            /** @example correct horse battery staple */
+            current_password?: string;
         };
         "users.AuditEntry": {
             id: string;

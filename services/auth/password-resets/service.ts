@@ -44,7 +44,11 @@ async function mailLink(deps: AuthDeps, key: string, from: Requester): Promise<v
   const values = { link: linkOf(deps.publicUrl, token), expires_at: expiresAt.toISOString() };
   const mail = outboxEntry(
     MailRequested,
-    { to: { address: email }, content: { template: 'password-reset', values } },
+    {
+      to: { address: email },
+      content: { template: 'password-reset', values },
+      about_user_id: userId,
+    },
     { aggregate: { type: 'password-reset', id: userId, version: 1 }, actor: null },
   );
   await inTransaction(deps.database, async (transaction) => {

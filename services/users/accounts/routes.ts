@@ -9,6 +9,7 @@ import { gatewayOptions } from '#kit/http/gateway-options';
 import { created, noContent } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { UsersDeps } from '../deps';
+import { confirmationOf } from './confirmation';
 import * as model from './model';
 import * as service from './service';
 
@@ -75,11 +76,7 @@ export const accountRoutes = (deps: UsersDeps) =>
     .delete(
       '/users/me',
       ({ caller, body, request, set }) => {
-        const confirmation = {
-          password: body?.current_password,
-          authorization: request.headers.get('authorization'),
-          signal: request.signal,
-        };
+        const confirmation = confirmationOf(request, body?.current_password);
         return noContent(set, service.deleteOwnAccount(deps, caller, confirmation));
       },
       {

@@ -11,6 +11,7 @@ import { exportRelationships } from '../relationships/store';
 import { authorizePending } from '../relationships/unlocking';
 import { administratorGuard } from '../roles/administrator-guard';
 import { findAuthorizations } from '../roles/assignments-store';
+import { type Confirmation, confirmPassword, SIGN_IN_DEADLINE_MS } from './confirmation';
 import { changeUser, createUser, eraseUser, lockUser, profileColumns } from './lifecycle';
 import {
   type Export,
@@ -30,9 +31,6 @@ export async function register(deps: UsersDeps, input: NewUser): Promise<OwnProf
   if (!deps.flags.value('registration-open', true, null)) throw new RegistrationClosed();
   return ownProfileView(await createUser(deps, input, { roles: ['user'] }));
 }
-
-/** Passwords are checked in turn: with many others waiting it takes seconds. */
-const SIGN_IN_DEADLINE_MS = 25_000;
 
 /** @param from.device the value of the device cookie. @returns the tokens, and the new value of that cookie */
 export async function signIn(
@@ -108,18 +106,9 @@ export async function updateOwnProfile(
 export async function deleteOwnAccount(
   deps: UsersDeps,
   caller: Caller,
-  confirmation: { password: string | undefined; authorization: string | null; signal: AbortSignal },
+  confirmation: Confirmation,
 ): Promise<void> {
-  const { password, authorization, signal } = confirmation;
-  if (password !== undefined)
-    await deps.auth.confirmPassword(
-      { password },
-      {
-        onBehalfOf: { ...(authorization !== null && { authorization }) },
-        deadlineMs: SIGN_IN_DEADLINE_MS,
-        signal,
-      },
-    );
+  await confirmPassword(deps, confirmation);
   const guard = await administratorGuard(deps.database);
   await inTransaction(deps.database, async (transaction) => {
     const user = await lockUser(transaction, caller.id);

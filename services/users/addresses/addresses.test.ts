@@ -163,6 +163,15 @@ describe('the page of the link', () => {
 });
 
 describe('a new address', () => {
+  test('is requested with a recent sign-in: an access token alone moves nothing', async () => {
+    const kim = await join('kim_a');
+    const authorization = await tokens.authorization(kim, [], { signedInSecondsAgo: 600 });
+    const body = { email: 'stolen@example.com' };
+    const refused = await call('PUT', '/users/me/email', { authorization, body });
+    expect([refused.status, refused.body.code]).toEqual([401, 'auth.sign-in-again']);
+    expect(await stateOf(kim)).toMatchObject({ pending_email: null });
+  });
+
   test('takes effect when it is confirmed, and is told to the old one, which stays in use until then', async () => {
     const eve = await joinVerified('eve');
     const moved = await move(eve, 'Neu@Bücher.example');

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { defineProblem } from '#kit/errors/problem';
 import { inMediaTypes } from '#kit/http/body/read-body';
+import { typedPassword } from '#kit/text/password';
 import { Email } from '../accounts/model';
 
 export const InvalidVerification = defineProblem(
@@ -20,7 +21,10 @@ export const TooManyVerifications = defineProblem(
   'Too many verification mails',
 );
 
-export const AddressChange = Type.Object({ email: Email });
+export const AddressChange = Type.Object({
+  email: Email,
+  current_password: Type.Optional(typedPassword()),
+});
 export type AddressChange = Static<typeof AddressChange>;
 
 const Token = Type.String({ minLength: 1, maxLength: 256, description: 'From the mailed link' });

@@ -3,6 +3,7 @@ import { access } from '#kit/http/access';
 import { gatewayOptions } from '#kit/http/gateway-options';
 import { describe, htmlPage } from '#kit/http/route-docs';
 import { mediaTypeOf } from '#kit/text/media-type';
+import { confirmationOf } from '../accounts/confirmation';
 import { EmailTaken, OwnProfile } from '../accounts/model';
 import type { UsersDeps } from '../deps';
 import * as model from './model';
@@ -20,12 +21,14 @@ export const addressRoutes = (deps: UsersDeps) =>
 
     .put(
       '/users/me/email',
-      async ({ caller, body, set }) => {
+      async ({ caller, body, request, set }) => {
+        const confirmation = confirmationOf(request, body.current_password);
         set.status = 202;
-        return service.requestAddress(deps, caller, body);
+        return service.requestAddress(deps, caller, body, confirmation);
       },
       {
         user: true,
+        recentSignIn: 'or-password',
         gateway: LIMITED,
         body: model.AddressChange,
         response: { 202: OwnProfile },

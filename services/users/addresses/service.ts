@@ -2,6 +2,7 @@ import type { Caller } from '#kit/auth/caller';
 import { repeatEvery } from '#kit/core/repeat';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { type Confirmation, confirmPassword } from '../accounts/confirmation';
 import { emailSet } from '../accounts/events';
 import { changeUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import type { OwnProfile } from '../accounts/model';
@@ -29,13 +30,16 @@ export const VERIFICATIONS_PER_DAY = 5;
  * Requests a new address. It takes effect when it is confirmed; until then the present one stays in use, and the present one
  * named again withdraws the request. The response is the same whether or not another user has the address.
  *
+ * @throws Problem `auth.wrong-password` of auth
  * @throws AddressUndeliverable, TooManyVerifications
  */
 export async function requestAddress(
   deps: UsersDeps,
   caller: Pick<Caller, 'id'>,
   { email }: AddressChange,
+  confirmation: Confirmation,
 ): Promise<OwnProfile> {
+  await confirmPassword(deps, confirmation);
   const address = emailColumns(email).email;
   const user = await inTransaction(deps.database, async (transaction) => {
     const before = await lockUser(transaction, caller.id);
