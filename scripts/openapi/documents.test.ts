@@ -82,6 +82,7 @@ test('bodies and responses are JSON only, unless the operation is about somethin
     'GET /posts/home/{username}/stream text/event-stream',
     'GET /posts/stream text/event-stream',
     'GET /resumes/{id} text/html',
+    'GET /users/email/verification text/html',
     'PATCH /files/tus/{id} application/offset+octet-stream',
     'POST /archives/imports application/zip',
     'POST /auth/introspect application/x-www-form-urlencoded',
@@ -92,6 +93,8 @@ test('bodies and responses are JSON only, unless the operation is about somethin
     'POST /mails/unsubscribe application/x-www-form-urlencoded',
     'POST /mails/unsubscribe multipart/form-data',
     'POST /mails/unsubscribe text/html',
+    'POST /users/email/verification application/x-www-form-urlencoded',
+    'POST /users/email/verification text/html',
   ]);
 });
 
