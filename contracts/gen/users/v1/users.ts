@@ -1694,7 +1694,9 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
-        _unknownFields: { 409874: [Buffer.from([5, 112, 111, 108, 108, 115]) as Buffer] },
+        _unknownFields: {
+          409874: [Buffer.from([4, 99, 104, 97, 116]) as Buffer, Buffer.from([5, 112, 111, 108, 108, 115]) as Buffer],
+        },
       },
     },
     /** Returns the roles and permissions for a user's access token. NOT_FOUND `user.not-found`. */
