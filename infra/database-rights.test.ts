@@ -72,5 +72,13 @@ test('a process without a database has no user, and no well-known password opens
   const { DB_USER: user = '', DB_PASSWORD: password = '' } = stack.environment;
   const operator = await createConnection({ ...addressOf('users'), user, password });
   await operator.query('select count(*) from microblog_users.users');
+  const refused = [
+    "create user spy identified by 'spy'",
+    "grant all on microblog_users.* to 'mail'@'%'",
+    'select * from mysql.global_priv',
+    'create database elsewhere',
+  ];
+  for (const statement of refused)
+    await expect(operator.query(statement), statement).rejects.toThrow(/denied/);
   await operator.end();
 });

@@ -27,7 +27,7 @@ export const mariadb = defineServer({
       accounts,
       [
         ...accountOf(USER, password),
-        `GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`,
+        ...rightsOfOperator(profile),
         ...identities.filter(({ name }) => hasDatabase(name)).flatMap(accountOfProcess),
         '',
       ].join('\n'),
@@ -70,6 +70,18 @@ const accountOf = (name: string, password: string) => [
   `CREATE USER IF NOT EXISTS '${name}'@'%';`,
   `ALTER USER '${name}'@'%' IDENTIFIED BY '${password}';`,
 ];
+
+/**
+ * The databases of Rookery, and neither users nor rights: those are created here, by the server itself. An operator of the
+ * version before had all rights. Tests create databases and users of their own.
+ */
+const rightsOfOperator = (profile: Profile) =>
+  profile === 'test'
+    ? [`GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`]
+    : [
+        `REVOKE ALL PRIVILEGES, GRANT OPTION FROM '${USER}'@'%';`,
+        ...['microblog', 'rookery'].map((prefix) => `GRANT ALL ON \`${prefix}\\_%\`.* TO '${USER}'@'%';`),
+      ];
 
 const hasDatabase = (process: string) => existsSync(join(SERVICES, process, 'migrations'));
 
