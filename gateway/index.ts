@@ -6,7 +6,7 @@ import type { Runtime } from '#kit/core/runtime';
 import { openTokenVerifier } from '#kit/grpc/token-verifier';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { watchRegistry } from '#kit/registry/client';
-import { registrationCredential } from '#kit/registry/credential';
+import { ownCredential } from '#kit/registry/credential';
 import { type CrossOriginRoutes, createCrossOrigin } from './admission/cross-origin';
 import { createForwardingProofs } from './admission/forwarding-proofs';
 import { openRateLimits } from './admission/rate-limits';
@@ -46,7 +46,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
   const tls = tlsFiles(env);
   const registry = watchRegistry(runtime, {
     urls: env.REGISTRY_URL,
-    acknowledges: { credential: registrationCredential(env.REGISTRY_TOKEN, 'gateway') },
+    acknowledges: { credential: ownCredential(env, 'gateway') },
   });
   // Only for token revocations, which otherwise take effect within half a minute.
   const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });

@@ -1,31 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, keptPassword } from './identities';
+import { OPERATOR } from '#kit/messaging/rabbit/publisher-check';
+import { keptPassword } from './identities';
 import { probeTcp } from './probes';
 import { systemProgram } from './programs';
+import { redisUsers } from './redis-users';
 import { defineServer } from './server';
-
-/** The user of those who look after Redis, and of their commands. */
-const OPERATOR = 'rookery';
-
-/** What the keys and channels of a process begin with. */
-const PREFIXES: Readonly<Record<string, readonly string[]>> = {
-  auth: ['auth:'],
-  chat: ['chat:'],
-  gateway: ['gateway:'],
-  likes: ['likes:'],
-  timelines: ['timelines:', 'home:'],
-};
 
 export const redis = defineServer({
   name: 'redis',
   replacedBy: ['REDIS_URL'],
   ports: { redis: 16379 },
   plan({ folder, profile, identities, ports }) {
-    const operator = profile === 'test' ? undefined : keptPassword(join(folder, 'operator'));
+    const operator =
+      profile === 'test' ? undefined : { name: OPERATOR, password: keptPassword(join(folder, 'operator')) };
     const users = join(folder, 'users.acl');
-    writeFileSync(users, accessList(identities, operator), { mode: 0o600 });
-    const credentials = operator === undefined ? '' : `${OPERATOR}:${operator}@`;
+    writeFileSync(users, redisUsers(identities, operator), { mode: 0o600 });
+    const credentials = operator === undefined ? '' : `${operator.name}:${operator.password}@`;
     return {
       commands: [
         {
@@ -49,19 +40,3 @@ export const redis = defineServer({
     };
   },
 });
-
-/** Each process reaches its own keys and channels; without an operator, tests reach everything without a password. */
-function accessList(identities: readonly Identity[], operator: string | undefined): string {
-  const everything = '~* &* +@all';
-  const processes = identities.flatMap(({ name, password }) => {
-    const prefixes = PREFIXES[name] ?? [];
-    if (prefixes.length === 0) return [];
-    const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`).join(' ');
-    return [`user ${name} on >${password} resetchannels ${own} +@all -@admin -@dangerous +info`];
-  });
-  const others =
-    operator === undefined
-      ? [`user default on nopass ${everything}`]
-      : ['user default off', `user ${OPERATOR} on >${operator} ${everything}`];
-  return [...others, ...processes, ''].join('\n');
-}

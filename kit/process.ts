@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { version } from '../package.json';
 import { EXIT_CONFIGURATION } from './config/environment';
-import { InvalidIdentity, openIdentity, type PublishedKey } from './core/identity';
+import { credentialsOf } from './config/urls';
+import { InvalidIdentity, openIdentity, type PublishedKey, type ServiceIdentity } from './core/identity';
 import { releaseMemoryWhenIdle } from './core/idle-memory';
 import { createLogger, type Logger } from './core/log';
 import { createRuntime, type Runtime } from './core/runtime';
@@ -24,6 +25,7 @@ export async function startProcess(
     readonly SERVICE_KEY?: string | undefined;
     readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
     readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
+    readonly AMQP_URL?: string;
     readonly METRICS_ALLOWED: readonly string[];
     readonly METRICS_TOKEN: string | undefined;
   },
@@ -35,6 +37,7 @@ export async function startProcess(
   const metrics = new Registry();
   const spans = await exportSpans({ name, version, log, metrics }, env);
   const production = env.NODE_ENV === 'production';
+  if (production) requireOwnUser(identity, env.AMQP_URL);
   const metricsReaders = { ranges: env.METRICS_ALLOWED, token: env.METRICS_TOKEN };
   const runtime = createRuntime({ name, version, log, production, identity, metrics, spans, metricsReaders });
   // Registered first, so closed last: the spans of the shutdown are exported as well.
@@ -65,9 +68,21 @@ function identityOf(name: string, env: Parameters<typeof openIdentity>[1]) {
     return openIdentity(name, env);
   } catch (failure) {
     if (!(failure instanceof InvalidIdentity)) throw failure;
-    console.error(`Invalid configuration:\n  ${failure.message}`);
-    process.exit(EXIT_CONFIGURATION);
+    refuse(failure.message);
   }
+}
+
+/** A message names the user that has published it: with a shared one, consumers could not tell forged events. */
+function requireOwnUser({ name }: ServiceIdentity, amqpUrl: string | undefined): void {
+  if (amqpUrl === undefined || credentialsOf(amqpUrl).user === name) return;
+  refuse(
+    `AMQP_USER must be ${name} in production: each process has a user of its own, which \`server-users rabbitmq\` defines`,
+  );
+}
+
+function refuse(problem: string): never {
+  console.error(`Invalid configuration:\n  ${problem}`);
+  process.exit(EXIT_CONFIGURATION);
 }
 
 /** Everything is closed; something still keeps the process alive. */

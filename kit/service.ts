@@ -14,7 +14,7 @@ import { serveHttp } from './http/server';
 import { openRabbit, type Rabbit } from './messaging/rabbit/client';
 import { startProcess } from './process';
 import { type RegistryClient, watchRegistry } from './registry/client';
-import { registrationCredential } from './registry/credential';
+import { ownCredential } from './registry/credential';
 import { type InstanceLease, registerInstance } from './registry/lease';
 
 type ProcessEnvironment = Parameters<typeof startProcess>[1];
@@ -79,6 +79,7 @@ export interface ServiceEnvironment {
   readonly PORT: number;
   readonly ADVERTISED_HOST: string | undefined;
   readonly REGISTRY_URL: readonly string[];
+  readonly REGISTRY_CREDENTIAL: string | undefined;
   readonly REGISTRY_TOKEN: string;
   readonly SHUTDOWN_TIMEOUT_MS: number;
 }
@@ -129,7 +130,7 @@ export async function serveService(
     : undefined;
   const registered = registerInstance(runtime, {
     urls: env.REGISTRY_URL,
-    credential: registrationCredential(env.REGISTRY_TOKEN, runtime.name),
+    credential: ownCredential(env, runtime.name),
     registration: {
       name: runtime.name,
       version: runtime.version,

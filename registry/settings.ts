@@ -1,12 +1,12 @@
 import { type Field, flag, integer, text } from '#kit/config/environment';
-import { registrationFields } from '#kit/config/fields';
+import { registryToken } from '#kit/config/secrets';
 import { serverUrl } from '#kit/config/urls';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
 import { DEFAULT_WATCHERS } from './open-registry';
 
 /** The registry's own environment variables. In production the token and the allowed hosts must be set. */
 export const registryFields = {
-  ...registrationFields,
+  REGISTRY_TOKEN: registryToken(),
   REGISTRY_ALLOWED_HOSTS: allowedHosts(),
   /** Whether every instance must prove its address; otherwise `verify: "http"` is accepted. By default in production. */
   REGISTRY_REQUIRE_PROOF: optionalFlag(),

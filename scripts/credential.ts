@@ -13,7 +13,7 @@ if (!/^[a-z][a-z0-9-]{0,62}$/.test(name) || isReservedName(name)) {
 }
 if (isRookeryName(name)) {
   console.error(
-    'This name is reserved to Rookery, whose own processes derive their credentials from REGISTRY_TOKEN.',
+    'This name is reserved to Rookery: deploy/production-env.sh prints the credentials of its own processes.',
   );
   process.exit(64);
 }

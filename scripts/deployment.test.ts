@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { programsOf } from './build/programs';
 import { deploymentFiles } from './deployment';
 import { databaseOwner, deployedProcesses } from './deployment/processes';
-import { isSecret } from './deployment/secrets';
+import { AGREED_SECRETS, isSecret } from './deployment/secrets';
 
 const ROOT = join(import.meta.dir, '..');
 const textOf = (file: string) => Bun.file(join(ROOT, file)).text();
@@ -48,60 +48,6 @@ test('every variable in .env.example is one of a process, and the other way roun
   const read = new Set(processes.flatMap(({ variables }) => variables));
   expect(described.filter((name) => !read.has(name) && !NOT_SETTINGS.includes(name))).toEqual([]);
   expect([...read].filter((name) => !described.includes(name))).toEqual([]);
-});
-
-describe('compose', () => {
-  test('passes each process the variables that it reads, and no others', async () => {
-    const { services } = Bun.YAML.parse(await textOf('deploy/compose.yml')) as {
-      services: Record<string, { environment: Record<string, string> }>;
-    };
-    for (const { name, variables } of processes) {
-      const { PORT, ...environment } = services[name]?.environment ?? {};
-      expect([PORT !== undefined, Object.keys(environment).sort()]).toEqual([true, [...variables]]);
-      // Each can be set by its own name, or that of its service.
-      for (const [variable, value] of Object.entries(environment)) expect(value).toContain(`${variable}:`);
-    }
-  });
-
-  test('composes no URL from a secret', async () => {
-    for (const file of ['deploy/compose.yml', 'deploy/compose.infra.yml'])
-      expect(await textOf(file)).not.toMatch(/:\/\/[^"\s]*\$\{?\w*(?:PASSWORD|SECRET)/);
-  });
-
-  test('has no secret that is known, and no development default for a server', async () => {
-    const { services } = Bun.YAML.parse(await textOf('deploy/compose.yml')) as {
-      services: Record<string, { environment: Record<string, string> }>;
-    };
-    const development = Bun.YAML.parse(await textOf('deploy/compose.infra.yml')) as typeof services &
-      Record<'services', typeof services>;
-    for (const [server, { environment = {} }] of Object.entries(development.services))
-      for (const [variable, value] of Object.entries(environment))
-        if (value === 'rookery-development')
-          expect(services[server]?.environment[variable], `${server} ${variable}`).not.toContain(
-            'development',
-          );
-  });
-
-  test('gets a different secret for each variable from production-env.sh', async () => {
-    const { stdout, exitCode } = Bun.spawnSync(['sh', 'deploy/production-env.sh', 'https://a.example'], {
-      cwd: ROOT,
-    });
-    const settings = new Map(
-      [...stdout.toString().matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
-    );
-    const secrets = [...settings].filter(([name]) => isSecret(name) || name.endsWith('_PASSWORD'));
-    expect([exitCode, settings.get('PUBLIC_URL')]).toEqual([0, 'https://a.example']);
-    expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length);
-    const needed = [...(await textOf('deploy/compose.yml')).matchAll(/\$\{(\w+):\?/g)].map(
-      ([, name]) => name,
-    );
-    const owned = processes.flatMap((process) => databaseOwner(process) ?? []);
-    for (const name of [
-      ...needed.filter((one) => one !== 'DB_PASSWORD'),
-      ...owned.map((one) => `${one}_DB_PASSWORD`),
-    ])
-      expect(settings.get(name ?? '')?.length, name).toBeGreaterThan(15);
-  });
 });
 
 test('two hundred people may sign in at once from one address: the burst is half of a minute', async () => {
@@ -234,6 +180,7 @@ describe('Kubernetes', () => {
     const [, , secret] = (await objectsIn('base.yaml')) as unknown as {
       stringData: Record<string, string>;
     }[];
+    const keys: string[] = [];
     for (const process of processes) {
       const pod = objects.find(
         ({ kind, metadata }) => kind === 'Deployment' && metadata.name === process.name,
@@ -242,11 +189,15 @@ describe('Kubernetes', () => {
         ({ valueFrom }) => valueFrom?.secretKeyRef !== undefined,
       );
       expect(given.map(({ name }) => name).sort()).toEqual(process.variables.filter(isSecret));
+      keys.push(...given.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.key ?? []));
       const owner = databaseOwner(process);
       if (owner === undefined) continue;
       const key = given.find(({ name }) => name === 'DB_PASSWORD')?.valueFrom?.secretKeyRef?.key;
       expect(key).toBe(`${owner}_DB_PASSWORD`);
       expect(secret?.stringData).toHaveProperty(String(key));
     }
+    expect(keys.filter((key, index) => keys.indexOf(key) !== index && !AGREED_SECRETS.has(key))).toEqual([]);
+    for (const key of ['AUTH_INTERNAL_SECRET', 'LIKES_REDIS_PASSWORD', 'USERS_REGISTRY_CREDENTIAL'])
+      expect(secret?.stringData).toHaveProperty(key);
   });
 });

@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { composeFile } from './deployment/compose';
 import { migrationObjects, objectsOf } from './deployment/kubernetes';
 import type { Surroundings } from './deployment/network-policy';
-import {
-  type Deployed,
-  databaseOwner,
-  deployedProcesses,
-  prefixOf,
-  serviceKeyOf,
-} from './deployment/processes';
+import { type Deployed, databaseOwner, deployedProcesses, prefixOf, sourceOf } from './deployment/processes';
+import { OWN_SECRETS } from './deployment/secrets';
 import { systemdTarget } from './deployment/systemd';
 
 const ROOT = join(import.meta.dir, '..');
@@ -34,6 +29,7 @@ export function deploymentFiles(procfile: string): Record<string, string> {
     'deploy/kubernetes/migrate.yaml': documents(migrationObjects(surroundings)),
     'deploy/systemd/rookery.target': `${HEADER}${systemdTarget(processes)}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
+    'scripts/server-users/processes.json': serverUsers(processes),
     ...listedSecrets(processes),
   };
 }
@@ -47,19 +43,29 @@ function settingsOf(file: string): Record<string, string> {
   return objects.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
 }
 
-/** Files written by hand that list the keys and database passwords of all processes: only these lists are generated. */
+/** The processes that have a user at a server: it has the name of the process. */
+function serverUsers(processes: readonly Deployed[]): string {
+  const connecting = (...urls: string[]) =>
+    processes.filter(({ variables }) => urls.some((url) => variables.includes(url))).map(({ name }) => name);
+  const users = { rabbitmq: connecting('AMQP_URL'), redis: connecting('REDIS_URL', 'REGISTRY_REDIS_URL') };
+  // As the formatter breaks lines.
+  const lines = Object.entries(users).map(([server, names]) => {
+    const quoted = names.map((name) => JSON.stringify(name));
+    const line = `  "${server}": [${quoted.join(', ')}]`;
+    return line.length < 100 ? line : `  "${server}": [\n    ${quoted.join(',\n    ')}\n  ]`;
+  });
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+/** Files written by hand that list the secrets of all processes: only these lists are generated. */
 function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
   const owners = processes.flatMap((process) => databaseOwner(process) ?? []).sort();
   const passwords = owners.map((owner) => `${owner}_DB_PASSWORD`);
-  const brokerPasswords = processes
-    .filter(({ variables }) => variables.includes('AMQP_PASSWORD'))
-    .map((process) => `${prefixOf(process)}_AMQP_PASSWORD`);
-  const keys = processes.filter(({ variables }) => variables.includes('SERVICE_KEY')).map(serviceKeyOf);
+  const lists = { DB_PASSWORD: passwords, ...ownSecrets(processes) };
   const listed = (file: string, line: (variable: string) => string) => {
-    const text = readFileSync(join(ROOT, file), 'utf8')
-      .replace(/(?:^ {2}[A-Z_]+_AMQP_PASSWORD[=:].*\n)+/m, brokerPasswords.map(line).join(''))
-      .replace(/(?:^ *[A-Z_]+_DB_PASSWORD[=:].*\n)+/m, passwords.map(line).join(''))
-      .replace(/(?:^ *[A-Z_]+_SERVICE_KEY[=:].*\n)+/m, keys.map(line).join(''));
+    let text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [kind, names] of Object.entries(lists))
+      text = text.replace(new RegExp(`(?:^ *[A-Z_]+_${kind}[=:].*\\n)+`, 'm'), names.map(line).join(''));
     return { [file]: text };
   };
   return {
@@ -67,6 +73,19 @@ function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
     ...listed(BASE, (variable) => `  ${variable}: ""\n`),
   };
 }
+
+/** By kind, the variables that hold the secrets of single processes. */
+const ownSecrets = (processes: readonly Deployed[]) =>
+  Object.fromEntries(
+    OWN_SECRETS.map((kind) => [
+      kind,
+      processes.flatMap((process) =>
+        process.variables.some((name) => [kind, `${prefixOf(process)}_${kind}`].includes(name))
+          ? sourceOf(process, kind)
+          : [],
+      ),
+    ]),
+  );
 
 const yaml = (value: object) => Bun.YAML.stringify(value, null, 2);
 

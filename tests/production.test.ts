@@ -7,6 +7,7 @@ import { developmentIdentity, publicKeyText } from '#kit/core/identity';
 import { Problem } from '#kit/errors/problem';
 import type { GrpcDefinition } from '#kit/grpc/definition';
 import { watchRegistry } from '#kit/registry/client';
+import { registrationCredential } from '#kit/registry/credential';
 import { providerCharges } from '../services/payments/schema';
 import { eventually } from './support/eventually';
 import { permittedClient } from './support/permitted-client';
@@ -19,7 +20,7 @@ import { signature } from './support/stripe';
 setDefaultTimeout(60_000);
 
 const ROOT = join(import.meta.dir, '..');
-const SERVICE = ['REGISTRY_TOKEN', 'AMQP_URL', 'JWT_SECRET', 'JWT_ISSUER', 'SERVICE_KEY', 'SERVICE_KEYS'];
+const SERVICE = ['REGISTRY_TOKEN', 'AMQP_URL', 'JWT_ISSUER', 'SERVICE_KEY', 'SERVICE_KEYS'];
 const LIMITS = ['', '_SIGN_IN', '_REGISTRATION', '_PASSWORD_RESET'].map(
   (kind) => `RATE_LIMIT${kind}_PER_MINUTE`,
 );
@@ -72,6 +73,22 @@ test('production refuses the well-known credentials of every server', async () =
     expect(problems.join()).not.toContain(value);
 });
 
+test('production refuses a user of RabbitMQ that is not of the process', async () => {
+  const shared = { ...PRODUCTION, AMQP_USER: 'rookery' };
+  const [service, worker] = await Promise.all([
+    refusal('services/video', shared),
+    refusal('workers/media', shared),
+  ]);
+  expect([service.exitCode, namesIn(service.problems)]).toEqual([78, ['AMQP_USER']]);
+  expect([worker.exitCode, namesIn(worker.problems)]).toEqual([78, ['AMQP_USER']]);
+});
+
+test('production needs the secret that verifiers of access tokens share only where they share one', async () => {
+  const shared = { ...PRODUCTION, JWT_ALG: 'HS256', JWT_SECRET: '' };
+  const { exitCode, problems } = await refusal('services/video', shared);
+  expect([exitCode, namesIn(problems)]).toEqual([78, ['JWT_SECRET']]);
+});
+
 test('production refuses to send mail to addresses that nobody has confirmed', async () => {
   const { exitCode, problems } = await refusal('services/mail', { ...PRODUCTION, MAIL_UNVERIFIED: '1' });
   expect([exitCode, namesIn(problems)]).toEqual([78, ['MAIL_UNVERIFIED']]);
@@ -101,6 +118,24 @@ test('production refuses what pays without money: the mock of a provider, and te
 
 const registry = await startRegistry({ token: 'the-token-of-this-registry' });
 afterAll(registry.close);
+
+test('a service registers with a credential of its own, without the token of all', async () => {
+  const { REGISTRY_TOKEN: _, ...settings } = PRODUCTION;
+  const service = await startProcess('services/video/main.ts', {
+    ...settings,
+    REGISTRY_URL: registry.url,
+    REGISTRY_CREDENTIAL: registrationCredential('the-token-of-this-registry', 'video'),
+  });
+  try {
+    await eventually(async () => {
+      const response = await fetch(`${service.url}/readyz`);
+      const { dependencies } = (await response.json()) as { dependencies: Record<string, unknown> };
+      expect(dependencies.registration).toMatchObject({ status: 'up' });
+    });
+  } finally {
+    await service.stop();
+  }
+});
 
 test('a service whose token the registry rejects is not ready, and says so', async () => {
   const service = await startProcess('services/video/main.ts', {

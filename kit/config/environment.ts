@@ -5,10 +5,16 @@ export interface Rejection {
   readonly problem: string;
 }
 
+/** The text of a variable; undefined when it is unset. */
+export type ReadVariable = (name: string) => string | undefined;
+
 /** What a variable must fulfil with `NODE_ENV=production`, in addition to being valid. */
 export interface ProductionRule<Value> {
-  /** Must be set: the default is for development, or no default suits every deployment. */
-  readonly required?: boolean;
+  /**
+   * Must be set: the default is for development, or no default suits every deployment. A function decides by other variables;
+   * where it says no, the default has no effect.
+   */
+  readonly required?: boolean | ((read: ReadVariable) => boolean);
   /** Why a value is not fit for production, like `is a development secret`; undefined when it is fit. */
   refuse?(value: Value): string | undefined;
   /** What an operator should do, in words that follow a colon. */
@@ -28,7 +34,7 @@ export interface Field<Value> {
   readonly completed?: {
     readonly by: readonly string[];
     /** @param read the text of one of these variables; undefined when it is unset */
-    complete(value: NonNullable<Value>, read: (name: string) => string | undefined): Value | Rejection;
+    complete(value: NonNullable<Value>, read: ReadVariable): Value | Rejection;
   };
 }
 
@@ -78,7 +84,9 @@ function parseField(name: string, field: Field<unknown>, source: NodeJS.ProcessE
   const text = read(name);
   const rule = source.NODE_ENV === 'production' ? field.production : undefined;
   if (text === undefined) {
-    if (rule?.required) return { problem: `must be set in production: ${rule.advice}` };
+    const required = rule?.required;
+    if (typeof required === 'function' && !required(read)) return field.fallback;
+    if (required) return { problem: `must be set in production: ${rule?.advice}` };
     const needed = neededProblem(field.neededBy, read);
     if (needed !== undefined) return needed;
     if (field.fallback === undefined) return field.optional ? undefined : { problem: 'must be set' };
@@ -91,10 +99,7 @@ function parseField(name: string, field: Field<unknown>, source: NodeJS.ProcessE
   return reason === undefined ? value : { problem: `${reason}: ${rule?.advice}` };
 }
 
-function neededProblem(
-  neededBy: Field<unknown>['neededBy'],
-  read: (variable: string) => string | undefined,
-): Rejection | undefined {
+function neededProblem(neededBy: Field<unknown>['neededBy'], read: ReadVariable): Rejection | undefined {
   if (neededBy === undefined) return undefined;
   if (typeof neededBy === 'string')
     return read(neededBy) === undefined ? undefined : { problem: `must be set, because ${neededBy} is` };

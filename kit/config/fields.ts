@@ -11,7 +11,7 @@ import {
 } from './environment';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { addressList, LOOPBACK_RANGES } from './ranges';
-import { accessKey, optionalSecret, optionalToken, registryToken, secret } from './secrets';
+import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
 import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrl, url, urls } from './urls';
 
@@ -50,8 +50,11 @@ export const identityFields = {
   ACCEPT_UNSIGNED_MESSAGES: flag(false),
 };
 
-/** The secret of the registry, and of a process that registers or acknowledges drains. */
-export const registrationFields = { REGISTRY_TOKEN: registryToken() };
+/** What a process registers with, or acknowledges drains: its credential, or the token that it can be derived from. */
+export const registrationFields = {
+  REGISTRY_CREDENTIAL: optionalToken(),
+  REGISTRY_TOKEN: registryToken((read) => read('REGISTRY_CREDENTIAL') === undefined),
+};
 
 /** Variables of a service, which also registers, serves gRPC, consumes events and verifies access tokens. */
 export const serviceFields = (defaultPort: number) => ({
@@ -159,7 +162,7 @@ export const paymentProviderFields = {
 /** Access token settings; every verifier pins all four. */
 export const tokenFields = {
   JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
-  JWT_SECRET: secret('development-token-secret-32-characters'),
+  JWT_SECRET: tokenSecret(),
   JWT_ISSUER: requiredInProduction(
     text('http://127.0.0.1:8080'),
     'the issuer of access tokens, the same for every process; usually the value of PUBLIC_URL',

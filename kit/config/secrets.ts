@@ -38,11 +38,24 @@ export function secret(developmentValue: string): Field<string> {
   };
 }
 
+/** The secret that all verifiers of access tokens share with HS256. With other algorithms it has no effect. */
+export function tokenSecret(): Field<string> {
+  const field = secret('development-token-secret-32-characters');
+  return {
+    ...field,
+    production: { ...secretRule, ...field.production, required: (read) => read('JWT_ALG') === 'HS256' },
+  };
+}
+
 /** The REGISTRY_TOKEN of a development machine, where registration is open: only Rookery's own names need a credential. */
 export const DEVELOPMENT_REGISTRY_TOKEN = 'development-registry-token';
 
-/** The secret that the registration credential of each service is derived from. Its default leaves registration open. */
-export const registryToken = (): Field<string> => ({
+/**
+ * The secret that the registration credential of each service is derived from. Its default leaves registration open.
+ *
+ * @param required whether production requires it
+ */
+export const registryToken = (required: ProductionRule<string>['required'] = true): Field<string> => ({
   ...secret(DEVELOPMENT_REGISTRY_TOKEN),
   parse: (value) =>
     /^[\x21-\x7E]{16,}$/.test(value)
@@ -50,7 +63,11 @@ export const registryToken = (): Field<string> => ({
       : { problem: 'must have at least 16 printable ASCII characters and no whitespace' },
   production: {
     ...secretRule,
-    advice: `the same for the registry, the gateway and every service; ${RANDOM_SECRET}`,
+    required,
+    advice:
+      required === true
+        ? `the credential of every service is derived from it; ${RANDOM_SECRET}`
+        : 'set REGISTRY_CREDENTIAL to the credential of this process, which deploy/production-env.sh derives from the token',
   },
 });
 

@@ -9,3 +9,9 @@ import { createHmac } from 'node:crypto';
  */
 export const registrationCredential = (token: string, name: string): string =>
   createHmac('sha256', token).update(`registration:${name}`).digest('base64url');
+
+/** The registration credential of this process: its own, or in development the one that it derives from the token. */
+export const ownCredential = (
+  env: { readonly REGISTRY_CREDENTIAL: string | undefined; readonly REGISTRY_TOKEN: string },
+  name: string,
+): string => env.REGISTRY_CREDENTIAL ?? registrationCredential(env.REGISTRY_TOKEN, name);

@@ -92,7 +92,10 @@ async function watch(url: string, follower: Follower): Promise<void> {
       },
       signal: silence.signal,
     });
-    if (response.status === 401) follower.log.error('The registry rejected REGISTRY_TOKEN');
+    if (response.status === 401)
+      follower.log.error(
+        'The registry rejected REGISTRY_CREDENTIAL, or the credential derived from REGISTRY_TOKEN',
+      );
     const isStream = mediaTypeOf(response.headers.get('content-type')) === 'text/event-stream';
     if (!response.ok || !response.body || !isStream)
       throw new Error(`The registry responded to /watch with ${response.status} and no event stream`);

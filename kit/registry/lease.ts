@@ -239,6 +239,7 @@ const jittered = (ms: number) => ms * (1 + HEARTBEAT_JITTER * (2 * Math.random()
 function rejectionOf(status: number): string {
   if (status === 409)
     return 'Registration rejected: another service claims one of these routes; rename it or stop that service';
-  if (status === 401) return 'Registration rejected: set REGISTRY_TOKEN to that of the registry';
+  if (status === 401)
+    return 'Registration rejected: set REGISTRY_CREDENTIAL to the credential of this service, or REGISTRY_TOKEN to that of the registry';
   return 'Registration rejected';
 }

@@ -17,6 +17,11 @@ const COMMANDS: readonly Program[] = [
     purpose: 'migrate the database of every service, ahead of a roll-out',
   },
   {
+    name: 'server-users',
+    module: 'scripts/server-users/main.ts',
+    purpose: 'print the users of RabbitMQ or Redis, to import there: server-users rabbitmq',
+  },
+  {
     name: 'credential',
     module: 'scripts/credential.ts',
     purpose: 'print the registration credential of a service: credential hello',

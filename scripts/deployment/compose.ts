@@ -1,4 +1,6 @@
-import { type Deployed, databaseOwner, prefixOf, serviceKeyOf } from './processes';
+import processesOf from '../server-users/processes.json';
+import { type Deployed, databaseOwner, prefixOf, sourceOf } from './processes';
+import { OWN_SECRETS } from './secrets';
 
 /** They share one table, so that one of them may fail without an outage. */
 export const REGISTRY_REPLICAS = 2;
@@ -26,7 +28,6 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   DB_PORT: '3306',
   REDIS_URL: 'redis://redis:6379',
   AMQP_URL: 'amqp://rabbitmq:5672',
-  AMQP_USER: 'rookery',
   BEANSTALKD_HOST: 'beanstalkd',
   BEANSTALKD_PORT: '11300',
   DYNAMODB_URL: 'http://dynamodb:8000',
@@ -37,14 +38,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 };
 
 const REQUIRED = new Set([
-  ...['SERVICE_KEYS', 'REGISTRY_TOKEN', 'INTERNAL_SECRET', 'JWT_SECRET', 'PUBLIC_URL', 'ADMIN_PASSWORD'],
-  ...[
-    'AMQP_PASSWORD',
-    'REDIS_PASSWORD',
-    'AWS_ACCESS_KEY_ID',
-    'AWS_SECRET_ACCESS_KEY',
-    'S3_SECRET_ACCESS_KEY',
-  ],
+  ...['SERVICE_KEYS', 'REGISTRY_TOKEN', 'PUBLIC_URL', 'ADMIN_PASSWORD'],
+  ...['REGISTRY_REDIS_PASSWORD', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'S3_SECRET_ACCESS_KEY'],
 ]);
 
 /** Every variable of a process, from the variable of the same name; those of its database and issuer have defaults. */
@@ -53,8 +48,6 @@ function substitution(variable: string, owner: string | undefined): string {
   switch (variable) {
     case 'JWT_ISSUER':
       return `\${JWT_ISSUER:-\${PUBLIC_URL}}`;
-    case 'REGISTRY_REDIS_PASSWORD':
-      return `\${REGISTRY_REDIS_PASSWORD:-\${REDIS_PASSWORD}}`;
     case 'DB_USER':
       return `\${${owner}_DB_USER:-\${DB_USER:-rookery_${owner?.toLowerCase()}}}`;
     case 'DB_PASSWORD':
@@ -64,16 +57,23 @@ function substitution(variable: string, owner: string | undefined): string {
   }
 }
 
-/** The key and the secret of a process are its own; an older deployment has one secret for all. */
+/** The secrets of a process, and its users at the servers, are its own. */
 function substitutionFor(process: Deployed, variable: string): string {
-  if (variable === 'SERVICE_KEY') return required(serviceKeyOf(process));
-  if (variable === 'INTERNAL_SECRET')
-    return `\${${prefixOf(process)}_INTERNAL_SECRET:-${required('INTERNAL_SECRET')}}`;
-  // With users of their own (scripts/deployment/broker-definitions.ts); the shared one otherwise.
-  if (variable === 'AMQP_USER')
-    return `\${${prefixOf(process)}_AMQP_USER:-${substitution(variable, undefined)}}`;
-  if (variable === 'AMQP_PASSWORD') return `\${${prefixOf(process)}_AMQP_PASSWORD:-${required(variable)}}`;
-  return substitution(variable, databaseOwner(process));
+  const source = sourceOf(process, variable);
+  switch (variable) {
+    case 'INTERNAL_SECRET':
+      // An older deployment has one for all, which its data is encrypted with.
+      return `\${${source}:-${required(variable)}}`;
+    case 'AMQP_USER':
+    case 'REDIS_USER':
+      return `\${${prefixOf(process)}_${variable}:-${process.name}}`;
+    case 'REGISTRY_REDIS_USER':
+      return `\${${variable}:-${process.name}}`;
+    default:
+      return OWN_SECRETS.includes(variable)
+        ? required(source)
+        : substitution(variable, databaseOwner(process));
+  }
 }
 
 export function composeFile(processes: readonly Deployed[]): string {
@@ -85,9 +85,11 @@ export function composeFile(processes: readonly Deployed[]): string {
   const services = [
     migration(owners),
     ...processes.map((process) => serviceOf(process)),
+    ...USERS.map(userFile),
     ...serverSecrets(owners),
   ];
-  return [common, 'services:', ...services].join('\n');
+  const volumes = USERS.map(({ server }) => `${server}-users: {}`).join(', ');
+  return [common, 'services:', ...services, `volumes: { ${volumes} }`].join('\n');
 }
 
 function serviceOf(process: Deployed): string {
@@ -137,6 +139,36 @@ function migration(owners: readonly string[]): string {
   ]);
 }
 
+/** Servers whose users are the processes: each reads them, at its start, from a file that a program of the image writes. */
+const USERS = [
+  { server: 'rabbitmq', password: 'AMQP_PASSWORD', file: 'definitions.json' },
+  { server: 'redis', password: 'REDIS_PASSWORD', file: 'users.acl' },
+] as const;
+type UserFile = (typeof USERS)[number];
+
+/** Runs at every start, so that a changed password takes effect. */
+function userFile({ server, password, file }: UserFile): string {
+  const processes = processesOf[server].map((name) => `${prefixOf({ name })}_${password}`);
+  return indented([
+    `${server}-users:`,
+    '  <<: *process',
+    `  command: [scripts/server-users, ${server}, /server-users/${file}]`,
+    '  restart: on-failure',
+    '  healthcheck: { disable: true }',
+    '  network_mode: none',
+    `  volumes: ["${server}-users:/server-users"]`,
+    '  environment:',
+    ...[password, ...processes].map((name) => `    ${name}: "${required(name)}"`),
+    ...(server === 'redis' ? [`    REGISTRY_GROUP: "${substitution('REGISTRY_GROUP', undefined)}"`] : []),
+  ]);
+}
+
+/** Restarted when a password has changed, because it reads the file at its start only. */
+const afterUsers = (server: UserFile['server']) => [
+  '  depends_on:',
+  `    ${server}-users: { condition: service_completed_successfully, restart: true }`,
+];
+
 /** The servers of compose.infra.yml have development secrets where none is set: not here. */
 function serverSecrets(owners: readonly string[]): string[] {
   const databases = owners.map(
@@ -150,8 +182,22 @@ function serverSecrets(owners: readonly string[]): string[] {
       '    DB_PASSWORD: ""',
       ...databases,
     ]),
-    indented(['redis:', '  environment:', `    REDIS_PASSWORD: "${required('REDIS_PASSWORD')}"`]),
-    indented(['rabbitmq:', '  environment:', `    RABBITMQ_DEFAULT_PASS: "${required('AMQP_PASSWORD')}"`]),
+    indented([
+      'redis:',
+      ...afterUsers('redis'),
+      `  volumes: ["redis-users:/server-users:ro"]`,
+      '  environment:',
+      `    REDIS_PASSWORD: "${required('REDIS_PASSWORD')}"`,
+    ]),
+    indented([
+      'rabbitmq:',
+      ...afterUsers('rabbitmq'),
+      '  volumes:',
+      '    - rabbitmq-users:/server-users:ro',
+      '    - ./rabbitmq.conf:/etc/rabbitmq/conf.d/90-users.conf:ro',
+      '  environment:',
+      `    RABBITMQ_DEFAULT_PASS: "${required('AMQP_PASSWORD')}"`,
+    ]),
     indented(['minio:', '  environment:', `    MINIO_ROOT_PASSWORD: "${required('S3_SECRET_ACCESS_KEY')}"`]),
   ];
 }

@@ -2,7 +2,7 @@ import { version } from '../../package.json';
 import { REGISTRY_REPLICAS } from './compose';
 import { networkPolicy, policyOf, type Surroundings } from './network-policy';
 import { metadata } from './objects';
-import { type Deployed, databaseOwner, prefixOf } from './processes';
+import { type Deployed, databaseOwner, sourceOf } from './processes';
 import { isSecret } from './secrets';
 
 /** Processes with a DNS name; all others are discovered through the registry. */
@@ -157,10 +157,10 @@ const secretValue = (name: string, key = name) => ({
   valueFrom: { secretKeyRef: { name: 'rookery', key, optional: true } },
 });
 
-/** Secrets that are one process's alone, below a key that begins with its name. */
-const OWN = new Set(['SERVICE_KEY', 'AMQP_PASSWORD']);
+/** Where each process has a user of its name. */
+const USERS = ['AMQP_USER', 'REDIS_USER', 'REGISTRY_REDIS_USER'];
 
-/** The secrets that this process reads, and the database user of its own. */
+/** The secrets that this process reads, and its users at the servers. */
 function credentialsOf(process: Deployed): object[] {
   const owner = databaseOwner(process);
   const own = process.variables.filter((name) => isSecret(name) && name !== 'DB_PASSWORD');
@@ -168,8 +168,11 @@ function credentialsOf(process: Deployed): object[] {
     ...(owner === undefined
       ? []
       : [{ name: 'DB_USER', value: userOf(owner) }, secretValue('DB_PASSWORD', `${owner}_DB_PASSWORD`)]),
-    ...(process.variables.includes('AMQP_USER') ? [{ name: 'AMQP_USER', value: process.name }] : []),
-    ...own.map((name) => secretValue(name, OWN.has(name) ? `${prefixOf(process)}_${name}` : name)),
+    ...USERS.filter((name) => process.variables.includes(name)).map((name) => ({
+      name,
+      value: process.name,
+    })),
+    ...own.map((name) => secretValue(name, sourceOf(process, name))),
   ];
 }
 

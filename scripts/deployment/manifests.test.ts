@@ -98,11 +98,22 @@ describe('Compose', () => {
   ajv.removeKeyword('id');
   // Newer than the published schema (compose-spec: 03-compose-file, build).
   const validate = ajv.compile(
-    withProperty(
-      withProperty(schema, ['properties'], 'name'),
-      ['definitions', 'service', 'properties', 'build', 'oneOf', '1', 'properties'],
-      'dockerfile_inline',
-    ),
+    [
+      { path: ['properties'], name: 'name', type: 'string' },
+      {
+        path: ['definitions', 'service', 'properties', 'build', 'oneOf', '1', 'properties'],
+        name: 'dockerfile_inline',
+        type: 'string',
+      },
+      {
+        path: [
+          ...['definitions', 'service', 'properties', 'depends_on', 'oneOf', '1', 'patternProperties'],
+          ...['^[a-zA-Z0-9._-]+$', 'properties'],
+        ],
+        name: 'restart',
+        type: 'boolean',
+      },
+    ].reduce<object>(withProperty, schema),
   );
   const problemsIn = (compose: unknown) => {
     validate(compose);
@@ -121,11 +132,14 @@ describe('Compose', () => {
   });
 });
 
-/** A copy of a schema in which an object may have another member, a text. */
-function withProperty(schema: object, path: readonly string[], name: string): object {
+/** A copy of a schema in which an object may have another member. */
+function withProperty(
+  schema: object,
+  { path, name, type }: { path: readonly string[]; name: string; type: string },
+): object {
   const copy = structuredClone(schema);
   const properties = path.reduce<object>((value, key) => Reflect.get(value, key) as object, copy);
-  Reflect.set(properties, name, { type: 'string' });
+  Reflect.set(properties, name, { type });
   return copy;
 }
 

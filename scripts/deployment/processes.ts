@@ -6,6 +6,7 @@ import { gatewayFields } from '../../gateway/settings';
 import { registryFields } from '../../registry/settings';
 import { PORTABLE_SERVICES } from '../../workers/archives/portable-services';
 import { parseProcfile } from '../processes/procfile';
+import { OWN_SECRETS } from './secrets';
 
 const ROOT = join(import.meta.dir, '..', '..');
 
@@ -41,8 +42,9 @@ export function deployedProcesses(procfile: string): Deployed[] {
   });
 }
 
-/** The variable of the deployment that holds the key of a process, like `USERS_SERVICE_KEY`. */
-export const serviceKeyOf = (process: Deployed): string => `${prefixOf(process)}_SERVICE_KEY`;
+/** The variable of the deployment that a process gets one of its variables from, like `USERS_SERVICE_KEY`. */
+export const sourceOf = (process: Pick<Deployed, 'name'>, variable: string): string =>
+  OWN_SECRETS.includes(variable) ? `${prefixOf(process)}_${variable}` : variable;
 
 /** What the variables of the deployment that are for one process begin with. */
 export const prefixOf = ({ name }: Pick<Deployed, 'name'>): string => name.toUpperCase().replaceAll('-', '_');
@@ -76,7 +78,10 @@ function variablesIn(source: string): string[] {
     Object.entries(fields).flatMap(([name, { completed }]) => [name, ...(completed?.by ?? [])]),
   );
   const own = [...read.matchAll(/^[ \t]*([A-Z][A-Z0-9_]*):/gm)].map(([, name = '']) => name);
-  return [...new Set([...grouped, ...own])].filter((name) => !NOT_SETTINGS.has(name)).sort();
+  const variables = new Set([...grouped, ...own]);
+  // What has a credential of its own must not know the token that those of all others can be derived from.
+  if (variables.has('REGISTRY_CREDENTIAL')) variables.delete('REGISTRY_TOKEN');
+  return [...variables].filter((name) => !NOT_SETTINGS.has(name)).sort();
 }
 
 function fieldsOf(group: string): Fields {

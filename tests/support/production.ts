@@ -31,7 +31,7 @@ export const PRODUCTION: Readonly<Record<string, string>> = {
   STRIPE_SECRET_KEY: 'sk_live_ofATestOfProduction',
   STRIPE_WEBHOOK_SECRET: 'whsec_ofATestOfProduction',
   AMQP_URL: 'amqp://127.0.0.1:1',
-  AMQP_USER: 'rookery',
+  AMQP_USER: 'chat',
   AMQP_PASSWORD: PASSWORD,
 };
 

@@ -51,10 +51,6 @@ const CLOSE_TIMEOUT_MS = 2_000;
 export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
   const user = credentialsOf(options.url).user || SHARED_USER;
   const isOwnUser = user === runtime.identity.name;
-  if (runtime.production && !isOwnUser)
-    runtime.log.warn(
-      'RabbitMQ: this process shares its user, so consumers cannot tell who has published an event',
-    );
   const connection = keepConnected({
     what: 'RabbitMQ',
     log: runtime.log,

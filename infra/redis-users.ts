@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { BrokerUser } from './broker-definitions';
+
+/** What the keys and channels of a process begin with. */
+const PREFIXES: Readonly<Record<string, readonly string[]>> = {
+  auth: ['auth:'],
+  chat: ['chat:'],
+  gateway: ['gateway:'],
+  likes: ['likes:'],
+  timelines: ['timelines:', 'home:'],
+};
+const EVERYTHING = '~* &* +@all';
+
+/**
+ * The access list of Redis (`aclfile`, or one `ACL SETUSER` per line): each process reaches the keys and channels with its own
+ * prefix, without commands of administration. Passwords are in it as hashes.
+ *
+ * @param operator who reaches everything; undefined: everybody does, without a password, as the tests
+ * @param registryGroup REGISTRY_GROUP, with which the keys of the registry begin
+ */
+export function redisUsers(
+  processes: readonly BrokerUser[],
+  operator: BrokerUser | undefined,
+  registryGroup = 'rookery',
+): string {
+  const users = processes.flatMap(({ name, password }) => {
+    const prefixes = name === 'registry' ? [`${registryGroup}:registry`] : (PREFIXES[name] ?? []);
+    if (prefixes.length === 0) return [];
+    const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`).join(' ');
+    return [`user ${name} on ${hashed(password)} resetchannels ${own} +@all -@admin -@dangerous +info`];
+  });
+  const others =
+    operator === undefined
+      ? [`user default on nopass ${EVERYTHING}`]
+      : ['user default off', `user ${operator.name} on ${hashed(operator.password)} ${EVERYTHING}`];
+  return [...others, ...users, ''].join('\n');
+}
+
+const hashed = (password: string) => `#${createHash('sha256').update(password).digest('hex')}`;
