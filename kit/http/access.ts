@@ -16,7 +16,7 @@ type VerifyService = (token: string | undefined) => Promise<string>;
 
 /**
  * The access rules of routes. Every route has exactly one: `public`, `optionalUser`, `user`, `permission`, or `service`
- * for internal callers over HTTP. `optionalUser`, `user` and `permission` give the handler `caller`; `service` gives it
+ * for internal callers over HTTP, whose names it lists. `optionalUser`, `user` and `permission` give the handler `caller`; `service` gives it
  * `callingService`.
  *
  * `recentSignIn` comes on top of `user` or `permission`. What operators change requires one in production, whether the
@@ -45,11 +45,11 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
       transform: ({ request }) => admitted(request, requirePermission(request, name, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     }))
-    .macro('service', {
+    .macro('service', (callers: readonly string[]) => ({
       detail: rule('service'),
-      transform: ({ request }) => admitted(request, requireService(request, verifyService)),
+      transform: ({ request }) => admitted(request, requireService(request, callers, verifyService)),
       resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
-    })
+    }))
     .macro('recentSignIn', (accepted: RecentSignIn) => ({
       detail: { [RECENT_SIGN_IN_EXTENSION]: accepted },
       async transform({ body, request }) {
@@ -91,11 +91,17 @@ async function requirePermission(request: Request, permission: string, tokens: T
   if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
 }
 
-async function requireService(request: Request, verifyService: VerifyService | undefined): Promise<void> {
+async function requireService(
+  request: Request,
+  callers: readonly string[],
+  verifyService: VerifyService | undefined,
+): Promise<void> {
   if (verifyService === undefined)
     throw new Error('The access rule "service" requires a verifier of service tokens');
   const token = bearerTokenIn(request.headers.get('authorization')) ?? undefined;
-  exchangeOf(request).callingService = await verifyService(token);
+  const caller = await verifyService(token);
+  if (!callers.includes(caller)) throw new Forbidden({ detail: `${caller} may not call this route.` });
+  exchangeOf(request).callingService = caller;
 }
 
 /** An invalid token is rejected even where none is required: ignoring it would mislead the client. */

@@ -24,7 +24,7 @@ const app = new Elysia()
   .get('/mine', () => ({ name: 'thing' }), { user: true, ...anything })
   .get('/maybe-mine', () => ({ name: 'thing' }), { optionalUser: true, ...anything })
   .get('/permitted', () => new Response('a'), { permission: 'things:read', ...anything })
-  .get('/internal', () => 'a', { service: true, ...anything })
+  .get('/internal', () => 'a', { service: ['users'], ...anything })
   .get('/tagged', () => ({ name: 'thing' }), { user: true, etag: true, ...anything })
   .get('/nothing', ({ set }) => noContent(set, Promise.resolve()), {
     user: true,

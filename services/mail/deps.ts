@@ -17,6 +17,8 @@ export interface MailDeps {
   readonly outbox: { wake(): void };
   readonly tokens: TokenVerifier;
   readonly verifyService: (token: string | undefined) => Promise<string>;
+  /** The processes that may queue mail over HTTP. */
+  readonly callers: readonly string[];
   /** Seals the tokens of unsubscribe links. */
   readonly sealer: Sealer;
   /** The gateway's public URL, without a trailing slash. */

@@ -28,7 +28,7 @@ export const mail = (deps: MailDeps) =>
         return accepted(set, `/mails/${queued.id}`, queued);
       },
       {
-        service: true,
+        service: deps.callers,
         body: model.NewMail,
         response: { 202: model.Mail },
         ...describe('Send a mail (asynchronous); repeats with the same event_id send none', 'Mail'),

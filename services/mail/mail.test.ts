@@ -119,6 +119,14 @@ describe('access control', () => {
     );
   });
 
+  test('a service that is not among the callers may not, whatever its token', async () => {
+    const body = { to: { address: 'ada@example.com' }, content: notification() };
+    const authorization = await serviceToken('mail', 'video');
+    expect((await call('POST', '/mails', { body, authorization })).status).toBe(403);
+    // And learns nothing about what is wrong with its request.
+    expect((await call('POST', '/mails', { body: {}, authorization })).status).toBe(403);
+  });
+
   test('only operators may read mails', async () => {
     const user = await tokens.authorization({ id: newId(), username: 'ada' });
     for (const path of ['/mails', `/mails/${newId()}`]) {

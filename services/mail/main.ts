@@ -3,7 +3,7 @@ import { createSealer } from '#kit/auth/sealing';
 import { createServiceTokenVerifier } from '#kit/auth/service-token';
 import { developmentFlag, integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, secretFields, serviceFields } from '#kit/config/fields';
-import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
+import { listOf, optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
@@ -28,6 +28,7 @@ const env = readEnv({
   MAIL_DB_NAME: text('rookery_mail'),
   MAIL_DATABASE_URL: optionalDatabaseUrl(),
   MAILS_KEPT_DAYS: integer(90, { min: 1, max: 3650 }),
+  MAIL_CALLERS: text(''),
   MAIL_UNVERIFIED: developmentFlag('sends mail to addresses that nobody has confirmed'),
   MAILS_PER_DAY_VERIFICATION: integer(10, DAILY),
   MAILS_PER_DAY_SECURITY: integer(20, DAILY),
@@ -62,6 +63,7 @@ const deps: MailDeps = {
   countSuppressed: createSuppressionCounter(runtime),
   tokens,
   verifyService: createServiceTokenVerifier({ audience: 'mail', identity: runtime.identity }),
+  callers: listOf(env.MAIL_CALLERS),
 };
 deleteOldMailsPeriodically(deps, env.MAILS_KEPT_DAYS);
 subscribe(deps, rabbit);

@@ -53,6 +53,7 @@ export async function startMail() {
     countSuppressed: createSuppressionCounter(runtime),
     tokens: tokens.verifier,
     verifyService: createServiceTokenVerifier({ audience: 'mail', identity: runtime.identity }),
+    callers: ['billing'],
   };
   const registered = openAddress();
   runtime.onClose('address', registered.close);
@@ -85,8 +86,8 @@ export async function startMail() {
     grpcPort: port,
     /** The `Authorization` header of a person with `mails:read`. */
     operator,
-    serviceToken: async (audience: string) =>
-      `Bearer ${await createServiceTokens(developmentIdentity('billing')).tokenFor(audience)}`,
+    serviceToken: async (audience: string, caller = 'billing') =>
+      `Bearer ${await createServiceTokens(developmentIdentity(caller)).tokenFor(audience)}`,
     relay: () => relayOutbox(runtime, database, { rabbit }),
     client: permittedClient(runtime, {
       service: 'mail',

@@ -58,7 +58,7 @@ const app = new Elysia()
     ...describe('Delete a thing', 'Things'),
   })
   .put('/things/:id/form', () => undefined, {
-    service: true,
+    service: [],
     body: inMediaTypes(NewThing, 'application/json', 'application/x-www-form-urlencoded'),
     ...describe('Fill a form', 'Things'),
   })
