@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelModel, connect } from 'amqplib';
@@ -9,6 +9,7 @@ import type { Runtime } from '#kit/core/runtime';
 import { openRabbit, type Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
+import { serverUsers } from '../scripts/server-users/users';
 import { eventually } from '../tests/support/eventually';
 import { testRuntime } from '../tests/support/servers';
 import { consumerOf, EVENTS } from './broker-definitions';
@@ -16,12 +17,13 @@ import { processesWithIdentity } from './identities';
 import { type Stack, startStack } from './stack';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-broker-'));
+const PORT_OFFSET = 13_100;
 const runtimes: Runtime[] = [];
 let stack: Stack;
 
 beforeAll(async () => {
   const only = ['rabbitmq'];
-  stack = await startStack({ folder, profile: 'development', portOffset: 13_100, only, source: {} });
+  stack = await startStack({ folder, profile: 'development', portOffset: PORT_OFFSET, only, source: {} });
 }, 240_000);
 afterAll(async () => {
   await Promise.all(runtimes.map((runtime) => runtime.close()));
@@ -167,5 +169,39 @@ test('an event that a stranger puts directly into a queue is parked by its consu
   );
   await Promise.all([stranger.close(), operator.close()]);
 });
+
+test('the users that production defines take the passwords of the last import', async () => {
+  const file = join(folder, 'definitions.json');
+  const passwordsOf = (version: string) =>
+    new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => `${version}-password-of-${String(name)}` });
+  const connected = async (version: string) => {
+    const url = new URL(stack.processEnvironment.AMQP_URL ?? '');
+    url.username = 'mail-worker';
+    url.password = `${version}-password-of-MAIL_WORKER_AMQP_PASSWORD`;
+    await (await connect(url.href)).close();
+  };
+  for (const version of ['first', 'second']) {
+    writeFileSync(file, serverUsers('rabbitmq', passwordsOf(version)));
+    expect(await imported(file)).toBe(0);
+    await eventually(() => connected(version));
+  }
+  await expect(connected('first')).rejects.toThrow(/ACCESS_REFUSED/);
+});
+
+/** Imports definitions into the running broker, as an operator does. */
+function imported(file: string): Promise<number> {
+  const home = join(folder, 'rabbitmq', 'home');
+  return Bun.spawn(['/usr/lib/rabbitmq/bin/rabbitmqctl', 'import_definitions', file], {
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      ERL_EPMD_PORT: String(15_674 + PORT_OFFSET),
+      RABBITMQ_NODENAME: 'rookery@localhost',
+      RABBITMQ_CONF_ENV_FILE: join(home, 'none.conf'),
+    },
+    stdout: 'ignore',
+    stderr: 'inherit',
+  }).exited;
+}
 
 const confirmed = (connection: ChannelModel) => connection.createConfirmChannel();
