@@ -9,7 +9,7 @@ import {
   requiredInProduction,
   text,
 } from './environment';
-import { paymentProviderFields } from './fields';
+import { paymentProviderFields, registrationFields } from './fields';
 import { optionalSecret, secret } from './secrets';
 import { url, urls } from './urls';
 
@@ -73,6 +73,21 @@ describe('an environment', () => {
       'LIMIT must be set in production: a limit, or 0',
     ]);
     expect(problemsOf({ NODE_ENV: 'production', LIMIT: '0' })).toEqual([]);
+  });
+
+  test('for production requires one of two, and takes no notice of the default of the other', () => {
+    const problemsOf = (source: NodeJS.ProcessEnv) =>
+      parseEnvironment(registrationFields, { NODE_ENV: 'production', ...source }).problems;
+    expect(problemsOf({})).toEqual([
+      expect.stringMatching(/^REGISTRY_TOKEN must be set .*REGISTRY_CREDENTIAL/),
+    ]);
+    expect(problemsOf({ REGISTRY_CREDENTIAL: 'a-credential-of-one-service' })).toEqual([]);
+    expect(problemsOf({ REGISTRY_TOKEN: 'the-token-of-all-services' })).toEqual([]);
+    const wellKnown = {
+      REGISTRY_CREDENTIAL: 'a-credential-of-one-service',
+      REGISTRY_TOKEN: 'development-registry-token',
+    };
+    expect(problemsOf(wellKnown)).toHaveLength(1);
   });
 
   test('rejects half a pair', () => {
