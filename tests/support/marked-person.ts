@@ -138,7 +138,11 @@ async function chatAsMarked(url: string, person: Client, other: Client, mark: st
   for (const room of [`${mark}joined`, `${mark}den`, `club-${other.username}`, `lobby-${other.username}`]) {
     const talker = await enterRoom(url, room, { headers });
     talker.sendRaw(
-      JSON.stringify({ message: `${mark}said`, avatar: `${mark}face`, client_id: `${mark}client` }),
+      JSON.stringify({
+        message: `${mark}said`,
+        avatar: `https://example.com/${mark}face.png`,
+        client_id: `${mark}client`,
+      }),
     );
     await talker.got('message');
     talker.close();
