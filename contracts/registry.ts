@@ -93,6 +93,13 @@ export const Registration = Type.Object(
     host: Type.String({ minLength: 1, maxLength: 253, examples: ['127.0.0.1', '::1'] }),
     port: Type.Integer({ minimum: 1, maximum: 65535 }),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+    tls: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Both ports serve TLS, with a certificate for `{name}.rookery.internal` of the authority that all processes trust',
+      }),
+    ),
     instance_id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' })),
     weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, default: 100 })),
     zone: Type.Optional(Type.String({ maxLength: 64 })),
@@ -169,6 +176,11 @@ export const Instance = Type.Object({
   host: Type.String(),
   port: Type.Integer(),
   grpc_port: Type.Optional(Type.Integer()),
+  tls: Type.Optional(
+    Type.Boolean({
+      description: 'Both ports serve TLS, with a certificate for `{name}.rookery.internal`',
+    }),
+  ),
   weight: Type.Integer(),
   zone: Type.Optional(Type.String()),
   metadata: Type.Record(Type.String(), Type.String()),

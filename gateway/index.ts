@@ -66,7 +66,11 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
       version: runtime.version,
       own: describeOperatorPages(operators, runtime.version),
     },
-    { log: log.child({ part: 'documents' }), closing: runtime.closing },
+    {
+      log: log.child({ part: 'documents' }),
+      internalTls: runtime.internalTls,
+      closing: runtime.closing,
+    },
   );
   const app = pages(runtime, {
     directory,
@@ -103,6 +107,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     compresses: env.RESPONSE_COMPRESSION,
     reusePort: env.GATEWAY_WORKER,
     ...(tls && { tls }),
+    internalTls: runtime.internalTls,
   });
   cluster.listening();
   runtime.onClose('gateway', () => gateway.stop({ drainMs: env.SHUTDOWN_TIMEOUT_MS }));

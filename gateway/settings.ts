@@ -2,6 +2,7 @@ import { type Environment, type Field, flag, integer, optionalText } from '#kit/
 import {
   amqpFields,
   identityFields,
+  internalTlsFields,
   processFields,
   redisFields,
   registrationFields,
@@ -22,6 +23,7 @@ import { DEFAULT_THRESHOLDS } from './routing/circuit-breaker';
 export const gatewayFields = {
   ...processFields(8080),
   ...identityFields,
+  ...internalTlsFields,
   // The key of rate limit counters in Redis.
   ...secretFields,
   ...registrationFields,

@@ -1,9 +1,15 @@
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { version } from '../package.json';
 import { EXIT_CONFIGURATION } from './config/environment';
 import { credentialsOf } from './config/urls';
 import { InvalidIdentity, openIdentity, type PublishedKey, type ServiceIdentity } from './core/identity';
 import { releaseMemoryWhenIdle } from './core/idle-memory';
+import {
+  expiryOf,
+  type InternalTlsEnvironment,
+  InvalidInternalTls,
+  openInternalTls,
+} from './core/internal-tls';
 import { createLogger, type Logger } from './core/log';
 import { createRuntime, type Runtime } from './core/runtime';
 import { exportSpans, type TraceEnvironment } from './tracing/export';
@@ -19,27 +25,45 @@ const LINGER_MS = 3_000;
  */
 export async function startProcess(
   name: string,
-  env: TraceEnvironment & {
-    readonly LOG_LEVEL: string;
-    readonly NODE_ENV: string;
-    readonly SERVICE_KEY?: string | undefined;
-    readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
-    readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
-    readonly AMQP_URL?: string;
-    readonly METRICS_ALLOWED: readonly string[];
-    readonly METRICS_TOKEN: string | undefined;
-  },
+  env: TraceEnvironment &
+    InternalTlsEnvironment & {
+      readonly LOG_LEVEL: string;
+      readonly NODE_ENV: string;
+      readonly SERVICE_KEY?: string | undefined;
+      readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
+      readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
+      readonly AMQP_URL?: string;
+      readonly METRICS_ALLOWED: readonly string[];
+      readonly METRICS_TOKEN: string | undefined;
+    },
 ): Promise<Runtime> {
   // Logs, stored files and caches may hold personal data: they are for the owner of the process alone.
   process.umask(0o077);
   const log = await createLogger({ name, level: env.LOG_LEVEL });
-  const identity = identityOf(name, env);
+  const identity = configured(() => openIdentity(name, env));
+  const internalTls = configured(() => openInternalTls(name, env));
   const metrics = new Registry();
   const spans = await exportSpans({ name, version, log, metrics }, env);
+  if (internalTls !== null)
+    new Gauge({
+      name: 'internal_tls_expires_timestamp_seconds',
+      help: 'When the certificate for other processes, as read at the start, ends',
+      registers: [metrics],
+    }).set(expiryOf(internalTls));
   const production = env.NODE_ENV === 'production';
   if (production) requireOwnUser(identity, env.AMQP_URL);
   const metricsReaders = { ranges: env.METRICS_ALLOWED, token: env.METRICS_TOKEN };
-  const runtime = createRuntime({ name, version, log, production, identity, metrics, spans, metricsReaders });
+  const runtime = createRuntime({
+    name,
+    version,
+    log,
+    production,
+    identity,
+    internalTls,
+    metrics,
+    spans,
+    metricsReaders,
+  });
   // Registered first, so closed last: the spans of the shutdown are exported as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
   releaseMemoryWhenIdle(runtime.closing);
@@ -63,11 +87,12 @@ export async function startProcess(
   return runtime;
 }
 
-function identityOf(name: string, env: Parameters<typeof openIdentity>[1]) {
+/** What is read from the environment beyond its schema; ends the process when it is wrong. */
+function configured<Result>(read: () => Result): Result {
   try {
-    return openIdentity(name, env);
+    return read();
   } catch (failure) {
-    if (!(failure instanceof InvalidIdentity)) throw failure;
+    if (!(failure instanceof InvalidIdentity || failure instanceof InvalidInternalTls)) throw failure;
     refuse(failure.message);
   }
 }

@@ -1,7 +1,7 @@
 import type { AnyElysia } from 'elysia';
 import { createServiceTokenVerifier } from './auth/service-token';
 import type { TokenEnvironment, TokenVerifier } from './auth/tokens';
-import { httpUrl } from './core/address';
+import { instanceUrl } from './core/address';
 import { sleep } from './core/back-off';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
@@ -105,6 +105,7 @@ export async function serveService(
   parts: ServiceParts,
 ): Promise<{ port: number }> {
   const routes = routeClaims(parts.app);
+  const isTls = runtime.internalTls !== null;
   let lease: InstanceLease | undefined;
   const answerChallenge = async (instanceId: string, challenge: string) =>
     lease ? lease.answerChallenge(instanceId, challenge) : null;
@@ -137,6 +138,7 @@ export async function serveService(
       host: env.ADVERTISED_HOST ?? env.HOST,
       port: http.port,
       ...(grpc && { grpc_port: grpc.port }),
+      ...(isTls && { tls: true }),
       routes,
       prefixes: [runtime.name, ...(parts.aliases ?? [])],
       // The rules of the routes are enforced by `kit/http/access`.
@@ -149,6 +151,6 @@ export async function serveService(
     if (!drained) await sleep(UNACKNOWLEDGED_GRACE_MS);
     else if (grpc) await sleep(CALLERS_GRACE_MS);
   });
-  runtime.log.info(`listening on ${httpUrl(env.HOST, http.port)}`);
+  runtime.log.info(`listening on ${instanceUrl({ host: env.HOST, port: http.port, tls: isTls })}`);
   return { port: http.port };
 }

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia';
 import type { EventDefinition, JobDefinition, MessageDefinition, MessageOf } from '#contracts/messages';
-import { httpUrl } from './core/address';
+import { instanceUrl } from './core/address';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
 import type { GrpcDefinition } from './grpc/definition';
@@ -164,6 +164,7 @@ export function serveOperations(runtime: Runtime, env: { HOST: string; PORT: num
   const app = new Elysia().use(requests(runtime, rules)).use(operations(runtime));
   const server = serveHttp(runtime, app, { hostname: env.HOST, port: env.PORT, strictPort: false });
   runtime.onClose('operational routes', () => server.stop(1_000));
-  runtime.log.info(`listening on ${httpUrl(env.HOST, server.port)}`);
+  const address = { host: env.HOST, port: server.port, tls: runtime.internalTls !== null };
+  runtime.log.info(`listening on ${instanceUrl(address)}`);
   return server;
 }

@@ -24,6 +24,8 @@ export interface RegistryDeps {
   readonly credentials: CredentialRules;
   /** Whether every instance must prove its address. */
   readonly requiresProof: boolean;
+  /** Whether it can verify the certificates of instances that serve TLS. */
+  readonly verifiesTls: boolean;
   /** Whether a Host header names this registry. */
   readonly isOwnHost: (host: string | null) => boolean;
   readonly prover: Pick<ReturnType<typeof createProver>, 'registered'>;

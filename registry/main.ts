@@ -1,7 +1,7 @@
 import { readEnv } from '#kit/config/environment';
-import { processFields } from '#kit/config/fields';
+import { internalTlsFields, processFields } from '#kit/config/fields';
 import { DEVELOPMENT_REGISTRY_TOKEN } from '#kit/config/secrets';
-import { httpUrl } from '#kit/core/address';
+import { instanceUrl } from '#kit/core/address';
 import { serveHttp } from '#kit/http/server';
 import { startProcess } from '#kit/process';
 import { createAddressPolicy } from './access/address-policy';
@@ -9,8 +9,9 @@ import { registry } from './index';
 import { openRegistry } from './open-registry';
 import { registryFields } from './settings';
 
-const env = readEnv({ ...processFields(8006), ...registryFields });
+const env = readEnv({ ...processFields(8006), ...internalTlsFields, ...registryFields });
 const runtime = await startProcess('registry', env);
+const isTls = runtime.internalTls !== null;
 
 const deps = await openRegistry(runtime, {
   credentials: {
@@ -36,4 +37,4 @@ const server = serveHttp(runtime, app, {
 runtime.onClose('http', () => server.stop(2_000));
 // Registered last, so closed first: open streams would delay the server's shutdown.
 runtime.onClose('watchers', deps.close);
-runtime.log.info(`listening on ${httpUrl(env.HOST, server.port)}`);
+runtime.log.info(`listening on ${instanceUrl({ host: env.HOST, port: server.port, tls: isTls })}`);

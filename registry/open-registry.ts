@@ -8,7 +8,7 @@ import { createRequestHostCheck } from './access/request-host';
 import type { RegistryDeps } from './deps';
 import { createDrains } from './drains/drains';
 import { countDrains, observeRegistry } from './metrics';
-import { type Probe, probeAddress } from './proof/probe';
+import { createProbe, type Probe } from './proof/probe';
 import { createProver } from './proof/prover';
 import { createReplication } from './replication/replication';
 import { DEFAULT_LEASE, type LeaseRules } from './table/expiry';
@@ -73,7 +73,7 @@ export async function openRegistry(
   const drains = createDrains(table, replication?.remoteDrains);
   const prover = createProver({
     table,
-    probe: options.probe ?? probeAddress,
+    probe: options.probe ?? createProbe(runtime.internalTls),
     log: runtime.log.child({ part: 'addresses' }),
     closing: runtime.closing,
     changed: watchers.notify,
@@ -103,6 +103,7 @@ export async function openRegistry(
     lease,
     credentials,
     requiresProof,
+    verifiesTls: runtime.internalTls !== null,
     isOwnHost: createRequestHostCheck(options.hosts ?? []),
     prover,
     addressPolicy,

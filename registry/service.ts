@@ -28,7 +28,7 @@ export function register(deps: RegistryDeps, body: Registration, bearer: string 
   const refusal = deps.addressPolicy(body.host);
   if (refusal) throw new HostRefused({ errors: [{ field: 'host', message: refusal }] });
   const registration = completed(body);
-  const errors = registrationProblems(registration, deps.requiresProof);
+  const errors = registrationProblems(registration, deps);
   if (errors.length > 0) throw new ValidationFailed({ errors });
 
   const result = table.register(registration, bearer, isOwned);
@@ -136,10 +136,11 @@ export function readService(deps: RegistryDeps, name: string, state: InstanceSta
  * the same name, such as `state`, and one that changes begins new series.
  */
 export const prometheusTargets = (deps: RegistryDeps) =>
-  instancesOf(deps.table).map(({ host, port, name, version, instance_id, zone, state }) => ({
+  instancesOf(deps.table).map(({ host, port, tls, name, version, instance_id, zone, state }) => ({
     targets: [authorityOf(host, port)],
     labels: {
       job: name,
+      ...(tls && { __scheme__: 'https' }),
       __meta_rookery_instance_id: instance_id,
       __meta_rookery_version: version,
       __meta_rookery_state: state,

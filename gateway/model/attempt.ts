@@ -32,11 +32,17 @@ export interface ExcludedInstance {
   readonly share?: number;
 }
 
-/** One attempt at one instance: `done` is called exactly once, so that in-flight counts and latencies stay true. */
-export interface Attempt {
-  readonly instanceId: string;
+/** Where an instance listens. */
+export interface UpstreamAddress {
   readonly host: string;
   readonly port: number;
+  /** The name that its certificate must be for; null where it serves plain text. Computed on access. */
+  readonly tlsName: string | null;
+}
+
+/** One attempt at one instance: `done` is called exactly once, so that in-flight counts and latencies stay true. */
+export interface Attempt extends UpstreamAddress {
+  readonly instanceId: string;
   /** Monotonic milliseconds. */
   readonly startedMs: number;
   /** The one or two candidates, the selected one first. Computed on access. */

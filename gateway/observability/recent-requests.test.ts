@@ -147,6 +147,7 @@ const attemptAt = (instanceId: string, changes: Partial<Attempt> = {}): Attempt 
   instanceId,
   host: '127.0.0.1',
   port: 1,
+  tlsName: null,
   candidates: [{ instanceId, score: 1 }],
   excluded: [],
   isProbe: false,

@@ -49,7 +49,7 @@ function createScene() {
   const documents = collectDocuments(
     directory,
     { version: '1', own: { openapi: '3.1.0', paths: {} } },
-    { log: pino({ level: 'silent' }), closing: closing.signal },
+    { log: pino({ level: 'silent' }), internalTls: null, closing: closing.signal },
   );
   const document = () => JSON.parse(documents.merged(URL).text);
   return {

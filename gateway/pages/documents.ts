@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Instance } from '#contracts/registry';
-import { httpUrl } from '#kit/core/address';
+import { instanceUrl } from '#kit/core/address';
 import { backOffMs, sleep } from '#kit/core/back-off';
-import type { Logger } from '#kit/core/log';
+import { fetchTls } from '#kit/core/internal-tls';
+import type { Runtime } from '#kit/core/runtime';
 import { isRecord, type JsonObject } from '#kit/http/openapi/json-object';
 import type { Directory } from '../routing/directory';
 import { mergeDocuments, type OmittedDocument } from './merge-documents';
@@ -47,7 +48,7 @@ interface FetchedDocument {
 export function collectDocuments(
   directory: Directory,
   gateway: { readonly version: string; readonly own: JsonObject },
-  process: { readonly log: Logger; readonly closing: AbortSignal },
+  process: Pick<Runtime, 'log' | 'internalTls' | 'closing'>,
 ): Documents {
   const fetched = new Map<string, FetchedDocument>();
   const merged = new LRUCache<string, { text: string; etag: string }>({ max: REMEMBERED_URLS });
@@ -83,7 +84,7 @@ export function collectDocuments(
       const instance = instances[(attempt - 1) % instances.length];
       if (instance === undefined) return;
       try {
-        const document = await fetchDocument(instance, process.closing);
+        const document = await fetchDocument(instance, process);
         entry.document = document;
         merged.clear();
         return;
@@ -136,10 +137,14 @@ const available = (instances: readonly Instance[]) =>
     .filter(({ state }) => state === 'up' || state === 'unhealthy')
     .sort((left, right) => (left.registered_at < right.registered_at ? 1 : -1));
 
-async function fetchDocument({ host, port }: Instance, closing: AbortSignal): Promise<JsonObject> {
-  const response = await fetch(httpUrl(host, port, '/openapi.json'), {
+async function fetchDocument(
+  instance: Instance,
+  { internalTls, closing }: Pick<Runtime, 'internalTls' | 'closing'>,
+): Promise<JsonObject> {
+  const response = await fetch(instanceUrl(instance, '/openapi.json'), {
     signal: AbortSignal.any([closing, AbortSignal.timeout(FETCH_TIMEOUT_MS)]),
     redirect: 'error',
+    ...fetchTls(internalTls, instance.name),
   });
   if (!response.ok || response.body === null)
     throw new InvalidDocument(`/openapi.json responded with status ${response.status}`);

@@ -1,5 +1,6 @@
 import type { Socket, TCPSocketListener } from 'bun';
 import type { Registry } from 'prom-client';
+import type { InternalTls } from '#kit/core/internal-tls';
 import type { Logger } from '#kit/core/log';
 import type { SpanRecorder } from '#kit/core/span';
 import { type AdmissionModules, createAdmission } from '../admission/admission';
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   readonly spans?: SpanRecorder | null;
   readonly recent: RecentRequests;
   readonly tls?: TlsFiles;
+  /** Verifies instances that serve TLS; without it none is reachable. */
+  readonly internalTls?: InternalTls | null;
   /** Addresses and subnets whose `Forwarded` and `X-Forwarded-*` are trusted. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<DataPlaneLimits>;
@@ -175,7 +178,7 @@ function createDataPlane(
     restorer: options.restorer ?? PREPEND,
     limits,
     clock,
-    pool: createUpstreamPool(limits, clock, report),
+    pool: createUpstreamPool(limits, clock, report, options.internalTls ?? null),
     accessLog,
     isTrusted: trustedProxies(options.trustedProxies ?? []),
     admission: createAdmission({

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
+import { type InternalTls, tlsNameOf } from '#kit/core/internal-tls';
 import type { SpanRecorder } from '#kit/core/span';
 import type { CrossOrigin } from '../admission/cross-origin';
 import type { RateLimits } from '../admission/rate-limits';
@@ -48,6 +49,8 @@ export interface TestSetup {
   readonly strictTransport?: string;
   readonly spans?: SpanRecorder;
   readonly tls?: { certPath: string; keyPath: string };
+  /** The instances serve TLS, for `test.rookery.internal`, verified with this; null: with nothing. */
+  readonly internalTls?: InternalTls | null;
 }
 
 export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
@@ -71,6 +74,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     instanceId: `instance-${index}`,
     host: '127.0.0.1',
     port,
+    tlsName: setup.internalTls === undefined ? null : tlsNameOf('test'),
     startedMs: performance.now(),
     candidates: [],
     excluded: [],
@@ -131,6 +135,7 @@ export async function startTestGateway(setup: TestSetup): Promise<TestGateway> {
     limits: setup.limits ?? {},
     compresses: setup.compresses ?? true,
     ...(setup.tls && { tls: setup.tls }),
+    internalTls: setup.internalTls ?? null,
   });
   return {
     port: gateway.port,

@@ -1,4 +1,5 @@
 import type { Instance } from '#contracts/registry';
+import { tlsNameOf } from '#kit/core/internal-tls';
 import { createOutlierState, type OutlierState } from '#kit/resilience/outlier-ejection';
 import type { Attempt, AttemptResult, Candidate, ExcludedInstance } from '../model/attempt';
 import { createLatency, type Latency } from './latency';
@@ -74,6 +75,11 @@ export class BackendAttempt implements Attempt {
 
   get port() {
     return this.selection.backend.instance.port;
+  }
+
+  get tlsName() {
+    const { name, tls } = this.selection.backend.instance;
+    return tls ? tlsNameOf(name) : null;
   }
 
   get isProbe() {

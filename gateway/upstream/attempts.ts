@@ -204,7 +204,7 @@ export class Attempts implements AttemptHistory {
   private send(attempt: Attempt, maxIdleMs = this.maxIdleMs()): UpstreamRequest | null {
     const { context, decision, dataPlane } = this.exchange;
     this.attempt = attempt;
-    const connection = dataPlane.pool.take(attempt.host, attempt.port, maxIdleMs);
+    const connection = dataPlane.pool.take(attempt, maxIdleMs);
     if (connection === null) {
       attempt.done('unreachable', 0);
       return null;

@@ -13,7 +13,7 @@ test('a connection tells whether anything of the current request has been sent',
   const upstream = rawUpstream(() => undefined);
   const clock = createDeadlineClock();
   const connection = openUpstreamConnection(
-    { host: '127.0.0.1', port: upstream.port, limits: DEFAULT_LIMITS, clock },
+    { host: '127.0.0.1', port: upstream.port, tls: null, limits: DEFAULT_LIMITS, clock },
     { report: () => undefined, idle: () => true, removed: () => undefined },
   );
   stops.push(clock.stop, upstream.stop, connection.destroy);

@@ -1,4 +1,5 @@
 import type { Socket } from 'bun';
+import type { InternalTls } from '#kit/core/internal-tls';
 import type { DeadlineClock } from '../downstream/deadlines';
 import { createWriteQueue } from '../downstream/write-queue';
 import type { PartSink } from '../http1/body-encoder';
@@ -53,13 +54,31 @@ export interface PoolMembership {
 export interface UpstreamConnectionOptions {
   readonly host: string;
   readonly port: number;
+  /** Null for plain text. */
+  readonly tls: UpstreamTls | null;
   readonly limits: DataPlaneLimits;
   readonly clock: DeadlineClock;
 }
 
+/** How the certificate of an instance is verified. */
+interface UpstreamTls {
+  readonly ca?: string;
+  readonly serverName: string;
+  readonly rejectUnauthorized: true;
+}
+
+/** Without an authority of its own, no certificate for an internal name is valid. */
+export const upstreamTls = (tls: InternalTls | null, serverName: string): UpstreamTls => ({
+  ...(tls !== null && { ca: tls.ca }),
+  serverName,
+  rejectUnauthorized: true,
+});
+
 type UpstreamSocket = Socket<SocketEvents>;
 
 interface SocketEvents {
+  /** TCP is connected; a TLS handshake follows. */
+  connected(socket: UpstreamSocket): void;
   opened(socket: UpstreamSocket): void;
   received(bytes: Buffer): void;
   drained(): void;
@@ -78,8 +97,18 @@ const SOCKET_HANDLERS = {
   error: (socket: UpstreamSocket, failure: Error) => socket.data.failed(failure),
 };
 
+/** With a handler of the handshake, `open` precedes it. */
+const TLS_SOCKET_HANDLERS = {
+  ...SOCKET_HANDLERS,
+  open: (socket: UpstreamSocket) => socket.data.connected(socket),
+  handshake(socket: UpstreamSocket, isVerified: boolean) {
+    if (isVerified) socket.data.opened(socket);
+    else socket.data.closed();
+  },
+};
+
 export function openUpstreamConnection(
-  { host, port, limits, clock }: UpstreamConnectionOptions,
+  { host, port, tls, limits, clock }: UpstreamConnectionOptions,
   membership: PoolMembership,
 ): UpstreamConnection {
   let socket: UpstreamSocket | null = null;
@@ -128,12 +157,13 @@ export function openUpstreamConnection(
   }
 
   const events: SocketEvents = {
+    connected(newSocket) {
+      socket = newSocket;
+      if (state === 'closed') newSocket.terminate();
+    },
     opened(openSocket) {
-      socket = openSocket;
-      if (state === 'closed') {
-        openSocket.terminate();
-        return;
-      }
+      this.connected(openSocket);
+      if (state === 'closed') return;
       state = 'open';
       openSocket.setNoDelay(true);
       timeout.clear();
@@ -158,8 +188,12 @@ export function openUpstreamConnection(
   };
 
   timeout.set(limits.connectMs);
-  const options = { hostname: host, port, allowHalfOpen: true, data: events, socket: SOCKET_HANDLERS };
-  Bun.connect<SocketEvents>(options).catch(lose);
+  const options = { hostname: host, port, allowHalfOpen: true, data: events };
+  const connecting =
+    tls === null
+      ? Bun.connect<SocketEvents>({ ...options, socket: SOCKET_HANDLERS })
+      : Bun.connect<SocketEvents>({ ...options, socket: TLS_SOCKET_HANDLERS, tls });
+  connecting.catch(lose);
 
   return {
     get reused() {
@@ -183,7 +217,8 @@ export function openUpstreamConnection(
     flush: writeQueue.flush,
     pause() {
       paused = true;
-      socket?.pause();
+      // Before, it would suspend the TLS handshake.
+      if (state === 'open') socket?.pause();
     },
     resume() {
       if (!paused) return;
@@ -192,7 +227,7 @@ export function openUpstreamConnection(
     },
     shutdown() {
       isShutdownRequested = true;
-      if (writeQueue.flush()) socket?.shutdown();
+      if (writeQueue.flush() && state === 'open') socket?.shutdown();
     },
     release(idleMs) {
       user = null;

@@ -1,6 +1,8 @@
+import type { InternalTls } from '#kit/core/internal-tls';
 import type { DeadlineClock } from '../downstream/deadlines';
+import type { UpstreamAddress } from '../model/attempt';
 import type { DataPlaneLimits } from '../model/limits';
-import { openUpstreamConnection, type UpstreamConnection } from './connection';
+import { openUpstreamConnection, type UpstreamConnection, upstreamTls } from './connection';
 
 export interface UpstreamPool {
   /**
@@ -10,7 +12,7 @@ export interface UpstreamPool {
    * @param maxIdleMs how long an idle one may have been idle; 0 for one that no request has used
    * @returns null when the connection limit of the instance is reached
    */
-  take(host: string, port: number, maxIdleMs: number): UpstreamConnection | null;
+  take(address: UpstreamAddress, maxIdleMs: number): UpstreamConnection | null;
   /** Closes the idle connections. */
   close(): void;
 }
@@ -20,11 +22,15 @@ interface Instance {
   open: number;
 }
 
-/** @param report called with unexpected failures: errors thrown by the gateway's own handlers */
+/**
+ * @param report called with unexpected failures: errors thrown by the gateway's own handlers
+ * @param internalTls for instances that serve TLS
+ */
 export function createUpstreamPool(
   limits: DataPlaneLimits,
   clock: DeadlineClock,
   report: (failure: unknown) => void,
+  internalTls: InternalTls | null,
 ): UpstreamPool {
   /** By host, then by port: a look-up concatenates no key. */
   const hosts = new Map<string, Map<number, Instance>>();
@@ -46,12 +52,12 @@ export function createUpstreamPool(
     return instance;
   }
 
-  function open(host: string, port: number): UpstreamConnection | null {
+  function open({ host, port, tlsName }: UpstreamAddress): UpstreamConnection | null {
     const instance = instanceAt(host, port);
     if (instance.open >= limits.openPerInstance) return null;
     instance.open++;
     const connection = openUpstreamConnection(
-      { host, port, limits, clock },
+      { host, port, tls: tlsName === null ? null : upstreamTls(internalTls, tlsName), limits, clock },
       {
         report,
         idle() {
@@ -69,11 +75,11 @@ export function createUpstreamPool(
   }
 
   return {
-    take(host, port, maxIdleMs) {
+    take(address, maxIdleMs) {
       // The most recently used one is the least likely to be closed by the instance just now.
-      const idle = hosts.get(host)?.get(port)?.idle;
+      const idle = hosts.get(address.host)?.get(address.port)?.idle;
       const newest = idle?.at(-1);
-      if (newest === undefined || performance.now() - newest.idleSinceMs > maxIdleMs) return open(host, port);
+      if (newest === undefined || performance.now() - newest.idleSinceMs > maxIdleMs) return open(address);
       idle?.pop();
       return newest;
     },

@@ -2,7 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { authorityOf, httpUrl } from '../core/address';
+import { authorityOf, instanceUrl } from '../core/address';
+import { fetchTls } from '../core/internal-tls';
 import type { Runtime } from '../core/runtime';
 import { singleFlight } from '../core/single-flight';
 import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
@@ -172,21 +173,23 @@ function cachedKeys(fetchKeys: () => Promise<JSONWebKeySet>): JWTVerifyGetKey {
 /** Fetches the key set from any registered instance of the auth service. */
 export function keysFromAuth(
   runtime: Runtime,
-  registry: { instances(name: string): readonly { host: string; port: number }[] },
+  registry: { instances(name: string): readonly { host: string; port: number; tls?: boolean }[] },
 ): () => Promise<JSONWebKeySet> {
   return async () => {
     const instances = registry.instances('auth');
     if (instances.length === 0) throw new Error('No auth instance is registered');
     let failure: unknown;
-    for (const { host, port } of instances) {
+    for (const instance of instances) {
       try {
-        const response = await fetch(httpUrl(host, port, '/.well-known/jwks.json'), {
+        const response = await fetch(instanceUrl(instance, '/.well-known/jwks.json'), {
           signal: AbortSignal.timeout(2_000),
+          ...fetchTls(runtime.internalTls, 'auth'),
         });
         if (!response.ok) throw new Error(`auth responded with ${response.status}`);
         return (await response.json()) as JSONWebKeySet;
       } catch (cause) {
-        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${authorityOf(host, port)} failed`);
+        const address = authorityOf(instance.host, instance.port);
+        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${address} failed`);
         failure = cause;
       }
     }

@@ -50,6 +50,13 @@ export const identityFields = {
   ACCEPT_UNSIGNED_MESSAGES: flag(false),
 };
 
+/** TLS between processes: its certificate, key and authority; all three or none. */
+export const internalTlsFields = {
+  INTERNAL_TLS_CERT: optionalText(),
+  INTERNAL_TLS_KEY: optionalText(),
+  INTERNAL_TLS_CA: optionalText(),
+};
+
 /** What a process registers with, or acknowledges drains: its credential, or the token that it can be derived from. */
 export const registrationFields = {
   REGISTRY_CREDENTIAL: optionalToken(),
@@ -60,6 +67,7 @@ export const registrationFields = {
 export const serviceFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
   ...identityFields,
+  ...internalTlsFields,
   ...registrationFields,
   ...amqpFields,
   ...tokenFields,
@@ -71,6 +79,7 @@ export const serviceFields = (defaultPort: number) => ({
 export const workerFields = (defaultPort: number) => ({
   ...processFields(defaultPort),
   ...identityFields,
+  ...internalTlsFields,
 });
 
 export const mysqlFields = {

@@ -13,6 +13,12 @@ export const authorityOf = (host: string, port: number): string =>
 export const httpUrl = (host: string, port: number, path = ''): string =>
   `http://${authorityOf(host, port)}${path}`;
 
+/** The URL of an instance of a service. @param path begins with `/`; empty by default */
+export const instanceUrl = (
+  { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: boolean | undefined },
+  path = '',
+): string => (tls ? `https://${authorityOf(host, port)}${path}` : httpUrl(host, port, path));
+
 /**
  * One text for all spellings of a host: names in lower case, IPv6 addresses in their shortest form (RFC 5952), and
  * `localhost` as the loopback address that it resolves to.

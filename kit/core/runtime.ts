@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { LOOPBACK_RANGES } from '../config/ranges';
 import { developmentIdentity, type ServiceIdentity } from './identity';
+import type { InternalTls } from './internal-tls';
 import type { Logger } from './log';
 import type { SpanRecorder } from './span';
 
@@ -28,6 +29,8 @@ export interface Runtime {
   readonly production: boolean;
   /** Proves the name of this process to the others. */
   readonly identity: ServiceIdentity;
+  /** TLS between processes; null where they speak plain text. */
+  readonly internalTls: InternalTls | null;
   readonly log: Logger;
   readonly metrics: Registry;
   /** Receives spans; null when tracing is off. */
@@ -57,6 +60,7 @@ export function createRuntime(options: {
   log: Logger;
   production?: boolean;
   identity?: ServiceIdentity;
+  internalTls?: InternalTls | null;
   metrics?: Registry;
   spans?: SpanRecorder | null;
   /** The machine itself unless said otherwise. */
@@ -85,6 +89,7 @@ export function createRuntime(options: {
     version,
     production: options.production ?? false,
     identity: options.identity ?? developmentIdentity(name),
+    internalTls: options.internalTls ?? null,
     log,
     metrics: options.metrics ?? new Registry(),
     spans: options.spans ?? null,

@@ -1,6 +1,5 @@
 import {
   Client,
-  credentials,
   Metadata,
   type Server,
   type ServerUnaryCall,
@@ -14,8 +13,10 @@ import {
   type ProveResponse,
 } from '#contracts/gen/registry/v1/address_proof';
 import { authorityOf } from '../core/address';
+import type { InternalTls } from '../core/internal-tls';
 import type { AnswerChallenge } from '../registry/address-proof';
 import { methodDefinition } from './definition';
+import { clientTls } from './tls';
 
 const method = methodDefinition(AddressProofServiceDefinition, AddressProofServiceDefinition.methods.prove);
 
@@ -42,10 +43,22 @@ export function addAddressProof(server: Server, answer: AnswerChallenge): void {
  * @returns the proof; otherwise whether nothing answered, or something else did
  */
 export async function proveOverGrpc(
-  instance: { readonly host: string; readonly instance_id: string },
-  options: { readonly port: number; readonly challenge: string; readonly timeoutMs: number },
+  instance: {
+    readonly name: string;
+    readonly host: string;
+    readonly instance_id: string;
+    readonly tls?: boolean | undefined;
+  },
+  options: {
+    readonly port: number;
+    readonly challenge: string;
+    readonly timeoutMs: number;
+    readonly internalTls: InternalTls | null;
+  },
 ): Promise<{ readonly proof: string } | { readonly unreachable: boolean }> {
-  const client = new Client(authorityOf(instance.host, options.port), credentials.createInsecure(), {
+  const [credentials, tlsOptions] = clientTls(options.internalTls, instance.name)(instance.tls === true);
+  const client = new Client(authorityOf(instance.host, options.port), credentials, {
+    ...tlsOptions,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
   });

@@ -11,15 +11,18 @@ afterEach(() => {
 });
 
 /** Channels that are never called: the tests decide how each call ends. */
-function createScene(ports: readonly number[]) {
+function createScene(ports: readonly number[], tls?: () => boolean) {
   const clock = { ms: 0 };
   const instances: AddressedInstance[] = ports.map((port) => ({
     host: '127.0.0.1',
     grpc_port: port,
+    get tls() {
+      return tls?.() ?? false;
+    },
     state: 'up',
   }));
   const registry = { instances: () => instances, onChange: () => undefined };
-  const channels = openChannels('birds', registry, () => clock.ms);
+  const channels = openChannels('birds', registry, { internalTls: null, now: () => clock.ms });
   toClose.push(channels.close);
   const end = (channel: Channel | undefined, code: status) => {
     if (channel === undefined) throw new Error('no channel');
@@ -73,6 +76,20 @@ test('an ejected instance is called rather than one that cannot be reached', asy
   // Its own dependencies are away.
   for (let call = 0; call < 5; call++) end(channels.pick(new Set([dead]), true), status.UNAVAILABLE);
   expect(picked()).toEqual(new Set([live]));
+});
+
+test('an instance that begins to serve TLS is connected to anew, once its calls have ended', () => {
+  let isTls = false;
+  const { pick, channels } = createScene([1], () => isTls);
+  const plain = pick();
+  if (plain === undefined) throw new Error('no channel');
+  plain.inFlight++;
+  isTls = true;
+  const secure = pick();
+  expect([plain.isTls, secure?.isTls, pick() === secure]).toEqual([false, true, true]);
+  expect(plain.client.getChannel().getConnectivityState(false)).not.toBe(connectivityState.SHUTDOWN);
+  channels.release(plain, status.OK, 0);
+  expect(plain.client.getChannel().getConnectivityState(false)).toBe(connectivityState.SHUTDOWN);
 });
 
 function closedPort(): number {

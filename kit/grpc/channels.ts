@@ -1,5 +1,6 @@
-import { type ChannelOptions, Client, connectivityState, credentials, status } from '@grpc/grpc-js';
+import { type ChannelOptions, Client, connectivityState, status } from '@grpc/grpc-js';
 import { authorityOf } from '../core/address';
+import type { InternalTls } from '../core/internal-tls';
 import type { AddressedInstance, InstanceDirectory } from '../registry/instances';
 import {
   createOutlierEjection,
@@ -7,10 +8,12 @@ import {
   mayProbe,
   type OutlierState,
 } from '../resilience/outlier-ejection';
+import { clientTls } from './tls';
 
 /** A connection to one instance. */
 export interface Channel {
   readonly address: string;
+  readonly isTls: boolean;
   readonly client: Client;
   readonly outlier: OutlierState;
   inFlight: number;
@@ -36,24 +39,30 @@ const CHANNEL_OPTIONS: ChannelOptions = {
  * The connections to one service: one per registered instance, opened at its first call and closed once the instance is
  * deregistered and its last call has ended. Outliers are ejected as in the gateway.
  *
- * @param now monotonic milliseconds
+ * @param options.internalTls for instances that serve TLS
+ * @param options.now monotonic milliseconds
  */
 export function openChannels(
   service: string,
   registry: InstanceDirectory,
-  now: () => number = () => performance.now(),
+  { internalTls, now = () => performance.now() }: { internalTls: InternalTls | null; now?: () => number },
 ) {
+  const credentialsFor = clientTls(internalTls, service);
   const ejection = createOutlierEjection();
   let members: readonly Channel[] = [];
   const channels = new Map<string, Channel>();
   const draining = new Set<Channel>();
   let turn = 0;
 
-  function channelTo(address: string): Channel {
+  function channelTo(instance: AddressedInstance): Channel {
+    const address = addressOf(instance);
+    const isTls = instance.tls === true;
     const present = channels.get(address);
-    if (present !== undefined) return present;
-    const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    const channel: Channel = { address, client, outlier: createOutlierState(), inFlight: 0 };
+    if (present?.isTls === isTls) return present;
+    if (present !== undefined) drain(present);
+    const [credentials, options] = credentialsFor(isTls);
+    const client = new Client(address, credentials, { ...CHANNEL_OPTIONS, ...options });
+    const channel: Channel = { address, isTls, client, outlier: createOutlierState(), inFlight: 0 };
     channels.set(address, channel);
     return channel;
   }
@@ -123,10 +132,10 @@ export function openChannels(
 }
 
 /** Instances that are up; if there are none, the unhealthy ones, which may still respond. */
-function callable(instances: readonly AddressedInstance[]): string[] {
+function callable(instances: readonly AddressedInstance[]): readonly AddressedInstance[] {
   const reachable = instances.filter((instance) => instance.grpc_port !== undefined);
   const up = reachable.filter((instance) => instance.state === 'up');
-  return (up.length > 0 ? up : reachable.filter((instance) => instance.state === 'unhealthy')).map(addressOf);
+  return up.length > 0 ? up : reachable.filter((instance) => instance.state === 'unhealthy');
 }
 
 const addressOf = ({ host, grpc_port: port = 0 }: AddressedInstance) => authorityOf(host, port);

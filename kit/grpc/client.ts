@@ -79,7 +79,7 @@ export function createGrpcClient<Definition extends GrpcDefinition>(
   },
 ): GrpcClient<Definition> {
   const { service, definition } = options;
-  const channels = openChannels(service, options.registry);
+  const channels = openChannels(service, options.registry, runtime);
   runtime.onClose(`gRPC client of ${service}`, () => channels.close());
   const tokens = createServiceTokens(options.identity ?? runtime.identity);
   const client: ClientContext = {

@@ -1,5 +1,4 @@
-import { Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
+import { Server, type sendUnaryData, setLogger } from '@grpc/grpc-js';
 import { createServiceTokenVerifier } from '../auth/service-token';
 import { authorityOf } from '../core/address';
 import type { Runtime } from '../core/runtime';
@@ -17,6 +16,7 @@ import {
   type IncomingCall,
   type ServerContext,
 } from './server-call';
+import { serverCredentials } from './tls';
 
 /** Internal messages are ids and short texts; files are streamed. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -51,7 +51,8 @@ export function grpcService<Definition extends GrpcDefinition>(
 /**
  * Serves gRPC until the runtime shuts down. Every call requires the service token of a process that the contract names as
  * a caller of the method, except for the standard health and
- * reflection services, which tools and orchestrators call without one, and the proof of the address.
+ * reflection services, which tools and orchestrators call without one, and the proof of the address. Where TLS is set up
+ * between processes, every client needs a certificate as well.
  *
  * @param options.port when it is in use, a free one is picked; 0 always picks a free one
  * @param options.audience the name of this service
@@ -89,7 +90,7 @@ export async function startGrpcServer(
   addHealth(server, runtime, names);
   addReflection(server, runtime.log, names);
   if (options.answerChallenge) addAddressProof(server, options.answerChallenge);
-  const port = await bind(server, options.host, options.port, runtime.log);
+  const port = await bind(server, options, runtime);
   runtime.onClose('grpc', () => drain(server));
   runtime.log.info(`serving gRPC on ${authorityOf(options.host, port)}`);
   return { port };
@@ -114,22 +115,25 @@ function addService(server: Server, service: GrpcService, shared: ServerContext)
   }
 }
 
-async function bind(server: Server, host: string, port: number, log: Logger): Promise<number> {
+async function bind(
+  server: Server,
+  { host, port }: { host: string; port: number },
+  { internalTls, log }: Runtime,
+): Promise<number> {
+  const credentials = serverCredentials(internalTls);
+  const bindTo = (wanted: number) =>
+    new Promise<number>((resolve, reject) => {
+      server.bindAsync(authorityOf(host, wanted), credentials, (failure, bound) =>
+        failure ? reject(failure) : resolve(bound),
+      );
+    });
   try {
-    return await bindTo(server, host, port);
+    return await bindTo(port);
   } catch (failure) {
     if (port === 0) throw failure;
     log.info({ err: failure }, `port ${port} is in use; serving gRPC on another`);
-    return bindTo(server, host, 0);
+    return bindTo(0);
   }
-}
-
-function bindTo(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(authorityOf(host, port), ServerCredentials.createInsecure(), (failure, bound) =>
-      failure ? reject(failure) : resolve(bound),
-    );
-  });
 }
 
 async function drain(server: Server): Promise<void> {

@@ -23,7 +23,7 @@ export interface HttpServer {
 }
 
 /**
- * Serves an Elysia app, each request within its own trace. The app uses `platform`, or `requests` at least: they limit
+ * Serves an Elysia app, each request within its own trace, with TLS where it is set up between processes. The app uses `platform`, or `requests` at least: they limit
  * request bodies.
  *
  * @param options.beginsTraces whether requests without a traceparent may start a trace; all but probes by default
@@ -51,6 +51,7 @@ export function serveHttp(
   app.config.handler = { ...app.config.handler, standardHostname: false };
   // Bun reads the limit of its servers here.
   Reflect.set(http, 'maxHeaderSize', MAX_HEAD_BYTES);
+  const { internalTls } = runtime;
   const listen = (port: number) =>
     Bun.serve<WebSocketEvents>({
       hostname: options.hostname,
@@ -60,6 +61,7 @@ export function serveHttp(
       development: false,
       // With development off Bun 1.4.4 shares ports by default: a second process would silently get half of the requests.
       reusePort: false,
+      ...(internalTls && { tls: { cert: internalTls.cert, key: internalTls.key } }),
       fetch(request) {
         const path = pathOf(request.url);
         if (options.answerChallenge && path.startsWith(PROOF_PATH))
@@ -77,6 +79,7 @@ export function serveHttp(
     });
 
   function handle(request: Request, path: string, isForwarded: boolean): Response | Promise<Response> {
+    if (internalTls) asPlainUrl(request);
     const { headers } = request;
     if (isForwarded) headers.delete(GATEWAY_TOKEN_FIELD);
     else dropProxyFields(headers);
@@ -124,6 +127,14 @@ function asHead(response: Response): Response {
   headers.delete('content-length');
   headers.set('transfer-encoding', 'chunked');
   return response;
+}
+
+/**
+ * The framework finds the path after `http://` whatever the scheme is (`standardHostname` above). How a client has reached the
+ * system is said by the gateway, not by the scheme of its own connection.
+ */
+function asPlainUrl(request: Request): void {
+  Object.defineProperty(request, 'url', { value: request.url.replace('https:', 'http:') });
 }
 
 const isAddressInUse = (failure: unknown) =>

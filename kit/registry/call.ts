@@ -1,3 +1,4 @@
+import { fetchTls, type InternalTls } from '../core/internal-tls';
 import { isJsonType, mediaTypeOf } from '../text/media-type';
 
 /** Within one network the registry responds in milliseconds; a slow one must not delay the next heartbeat. */
@@ -13,6 +14,7 @@ export interface RegistryResponse {
 /**
  * Calls the registry.
  *
+ * @param request.internalTls verifies its certificate, where its URL begins with `https`
  * @param request.timeoutMs 2,000 by default
  * @returns the response, whatever its status
  * @throws when the registry is unreachable or does not respond in time
@@ -20,6 +22,7 @@ export interface RegistryResponse {
 export async function callRegistry(
   url: string,
   request: {
+    internalTls: InternalTls | null;
     method: 'POST' | 'DELETE';
     path: string;
     bearer?: string | undefined;
@@ -36,11 +39,15 @@ export async function callRegistry(
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(timeoutMs),
+    ...registryTls(request.internalTls),
   });
   const isJson = isJsonType(mediaTypeOf(response.headers.get('content-type')));
   const content: unknown = isJson ? await response.json() : await response.text();
   return { status: response.status, body: content, detail: detailOf(content) };
 }
+
+/** What `fetch` needs to call the registry. */
+export const registryTls = (tls: InternalTls | null) => fetchTls(tls, 'registry');
 
 const detailOf = (body: unknown) =>
   typeof body === 'object' && body !== null && 'detail' in body && typeof body.detail === 'string'

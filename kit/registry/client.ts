@@ -57,11 +57,23 @@ export function watchRegistry(
 
   const ageMs = () => now() - confirmedAtMs;
 
+  let isTlsMissing = false;
+
   function notify(names: readonly string[]) {
     if (names.length === 0) return;
+    warnOfTls(names);
     for (const listener of listeners) listener(names);
     // Last: whether an instance is drained depends on the listeners.
     drains?.changed(names);
+  }
+
+  /** Once: its calls to such an instance fail, and do not say why. */
+  function warnOfTls(names: readonly string[]) {
+    if (runtime.internalTls !== null || isTlsMissing) return;
+    const service = names.find((name) => view.instances(name).some(({ tls }) => tls));
+    isTlsMissing = service !== undefined;
+    if (isTlsMissing)
+      log.error({ service }, 'instances serve TLS, which this process cannot verify: set INTERNAL_TLS_CA');
   }
 
   const expiring = setInterval(() => notify(view.expire()), EXPIRE_EVERY_MS);
@@ -74,6 +86,7 @@ export function watchRegistry(
 
   void followRegistry(options.urls, {
     log,
+    internalTls: runtime.internalTls,
     signal: runtime.closing,
     position: view.position,
     onConfirmed: () => {
@@ -104,7 +117,12 @@ export function watchRegistry(
       return () => void listeners.delete(listener);
     },
     acknowledgeDrains(isDrained) {
-      drains = acknowledgeDrains({ log, instances: view.instances, isDrained });
+      drains = acknowledgeDrains({
+        log,
+        internalTls: runtime.internalTls,
+        instances: view.instances,
+        isDrained,
+      });
       drains.changed(Object.keys(view.snapshot().services));
       drains.setSession(session);
     },

@@ -1,4 +1,5 @@
 import type { DrainAcknowledgement, Instance } from '#contracts/registry';
+import type { InternalTls } from '../core/internal-tls';
 import type { Logger } from '../core/log';
 import { callRegistry } from './call';
 
@@ -30,10 +31,11 @@ interface Drain {
  */
 export function acknowledgeDrains(options: {
   log: Logger;
+  internalTls: InternalTls | null;
   instances: (name: string) => readonly Instance[];
   isDrained: IsDrained;
 }) {
-  const { log, instances, isDrained } = options;
+  const { log, internalTls, instances, isDrained } = options;
   const drains = new Map<string, Drain>();
   let session: WatcherSession | undefined;
   let timer: Timer | undefined;
@@ -80,7 +82,8 @@ export function acknowledgeDrains(options: {
     const body: DrainAcknowledgement = { revision };
     try {
       const path = `/drained/${name}/${id}`;
-      const { status } = await callRegistry(url, { method: 'POST', path, bearer: token, body });
+      const call = { internalTls, method: 'POST', path, bearer: token, body } as const;
+      const { status } = await callRegistry(url, call);
       if (status >= 300) throw new Error(`The registry responded with ${status}`);
     } catch (failure) {
       log.warn({ err: failure, service: name, instance_id: id }, 'Drain acknowledgement failed');

@@ -2,8 +2,10 @@ import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ServiceChange, ServicesSnapshot, WatcherAnnouncement } from '#contracts/registry';
 import { backOffMs, sleep } from '../core/back-off';
+import type { InternalTls } from '../core/internal-tls';
 import type { Logger } from '../core/log';
 import { mediaTypeOf } from '../text/media-type';
+import { registryTls } from './call';
 import type { WatcherSession } from './drains';
 
 /** The registry sends a comment at least every 8 s: a stream that is silent for longer is dead. */
@@ -20,6 +22,8 @@ const STREAM_RETRY_MS = 60_000;
 /** The state that following a registry reads and updates. */
 export interface Follower {
   readonly log: Logger;
+  /** Verifies the certificate of a registry whose URL begins with `https`. */
+  readonly internalTls: InternalTls | null;
   readonly signal: AbortSignal;
   position(): { readonly epoch: string; readonly revision: number };
   /** The registry has responded: the view is up to date. */
@@ -91,6 +95,7 @@ async function watch(url: string, follower: Follower): Promise<void> {
         ...(epoch !== '' && { 'last-event-id': `${epoch}:${revision}` }),
       },
       signal: silence.signal,
+      ...registryTls(follower.internalTls),
     });
     if (response.status === 401)
       follower.log.error(
@@ -131,6 +136,7 @@ async function poll(url: string, follower: Follower): Promise<void> {
         follower.signal,
         AbortSignal.timeout(isFirst ? FIRST_POLL_TIMEOUT_MS : POLL_TIMEOUT_MS),
       ]),
+      ...registryTls(follower.internalTls),
     });
     if (!response.ok) throw new Error(`The registry responded to /services with ${response.status}`);
     follower.replace(parse(snapshots, await response.json()));

@@ -4,6 +4,8 @@ import type { InstanceState } from '#contracts/registry';
 export interface AddressedInstance {
   readonly host: string;
   readonly grpc_port?: number;
+  /** Whether it serves TLS. */
+  readonly tls?: boolean;
   readonly state: InstanceState;
 }
 

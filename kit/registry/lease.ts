@@ -55,6 +55,7 @@ export function registerInstance(
   },
 ): InstanceLease {
   const { registration } = options;
+  const { internalTls } = runtime;
   const log = runtime.log.child({ part: 'registry-lease' });
   const leaving = new AbortController();
   const first = Promise.withResolvers<void>();
@@ -83,7 +84,7 @@ export function registerInstance(
 
   const url = () => options.urls[turn % options.urls.length] ?? '';
   const call = (path: string, bearer?: string, body?: object) =>
-    callRegistry(url(), { method: 'POST', path, bearer, body });
+    callRegistry(url(), { internalTls, method: 'POST', path, bearer, body });
 
   /** Registers or sends a heartbeat; returns the delay before the next step. */
   async function step(): Promise<number> {
@@ -180,6 +181,7 @@ export function registerInstance(
     for (const _ of options.urls) {
       try {
         const { status, body } = await callRegistry(url(), {
+          internalTls,
           method: 'DELETE',
           path,
           bearer: secret,

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'bun:test';
 import type { Registration } from '#contracts/registry';
 import { completed, registrationProblems } from './registration-rules';
 
-const problemsOf = (more: Partial<Registration>, requiresProof = false) =>
-  registrationProblems(completed({ name: 'birds', host: '127.0.0.1', port: 5_100, ...more }), requiresProof);
+const problemsOf = (more: Partial<Registration>, requiresProof = false, verifiesTls = false) =>
+  registrationProblems(completed({ name: 'birds', host: '127.0.0.1', port: 5_100, ...more }), {
+    requiresProof,
+    verifiesTls,
+  });
 const ofRoute = (route: Partial<NonNullable<Registration['routes']>[number]>) =>
   problemsOf({ routes: [{ method: 'GET', path: '/birds', ...route }] });
 const messageOf = (path: string, more: object = {}) => ofRoute({ path, ...more })[0]?.message ?? 'accepted';
@@ -86,6 +89,12 @@ test('a health check instead of a proof is refused where proofs are required', (
   expect(problemsOf({ openapi: '/openapi.json', routes: [{ method: 'GET', path: '/a' }] })).toMatchObject([
     { field: 'openapi' },
   ]);
+});
+
+test('TLS is refused where the registry could not verify it', () => {
+  expect(problemsOf({ tls: true })).toMatchObject([{ field: 'tls' }]);
+  expect(problemsOf({ tls: false })).toEqual([]);
+  expect(problemsOf({ tls: true }, true, true)).toEqual([]);
 });
 
 test('name, host and port suffice for everything below the name', () => {

@@ -28,10 +28,14 @@ export function completed(registration: Registration): RegistrationInput {
 /**
  * What is wrong with a registration beyond its schema: each message tells the right form and echoes nothing.
  *
- * @param requiresProof whether `verify: "http"` is refused
+ * @param rules.requiresProof whether `verify: "http"` is refused
+ * @param rules.verifiesTls whether this registry can verify certificates
  */
-export function registrationProblems(registration: RegistrationInput, requiresProof: boolean): FieldError[] {
-  const { name, prefixes, routes, auth_by = 'gateway' } = registration;
+export function registrationProblems(
+  registration: RegistrationInput,
+  { requiresProof, verifiesTls }: { readonly requiresProof: boolean; readonly verifiesTls: boolean },
+): FieldError[] {
+  const { name, prefixes, routes, tls = false, auth_by = 'gateway' } = registration;
   const errors: FieldError[] = [];
   if (isReservedName(name)) errors.push({ field: 'name', message: RESERVED });
   prefixes.forEach((prefix, index) => {
@@ -42,6 +46,11 @@ export function registrationProblems(registration: RegistrationInput, requiresPr
     const problem = routeProblem(route, auth_by);
     if (problem) errors.push({ field: `routes.${index}.${problem.field}`, message: problem.message });
   });
+  if (tls && !verifiesTls)
+    errors.push({
+      field: 'tls',
+      message: 'This registry has no INTERNAL_TLS_CA: it cannot verify the certificate.',
+    });
   return [...errors, ...verificationProblems(registration, requiresProof)].slice(0, MAX_ERRORS);
 }
 

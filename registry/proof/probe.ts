@@ -1,45 +1,58 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AuthEnforcer } from '#contracts/registry';
-import { httpUrl } from '#kit/core/address';
+import { instanceUrl } from '#kit/core/address';
+import { fetchTls, type InternalTls, tlsNameOf } from '#kit/core/internal-tls';
 import { proofOf, proofPath } from '#kit/registry/address-proof';
 import { hashSecret, proofKeyOf } from '../table/lease-secret';
 import type { ProofOutcome, ProofTarget } from '../table/model';
 import { routesOfDocument } from './openapi-routes';
 
 /** An instance answers from memory; a machine at full load may take a second to get to it. */
-const TIMEOUT_MS = 3_000;
-const DOCUMENT_TIMEOUT_MS = 5_000;
-const PROOF_BYTES = 1_024;
-const DOCUMENT_BYTES = 2 * 1024 * 1024;
+const PROOF_LIMITS = { maxBytes: 1_024, timeoutMs: 3_000 };
+const DOCUMENT_LIMITS = { maxBytes: 2 * 1024 * 1024, timeoutMs: 5_000 };
 
 /** Verifies an address by calling it. Never throws. */
 export type Probe = (target: ProofTarget) => Promise<ProofOutcome>;
 
-/** The probe of a registry: a challenge over HTTP, and over gRPC where a port is registered, or a health check. */
-export async function probeAddress(target: ProofTarget): Promise<ProofOutcome> {
-  const outcome = target.verify === 'http' ? await checkHealth(target) : await challenge(target);
-  if (outcome.outcome !== 'verified' || target.openapi === undefined) return outcome;
-  return readDocument(target, target.openapi);
+/** What a probe calls with. */
+interface Caller {
+  readonly target: ProofTarget;
+  readonly internalTls: InternalTls | null;
 }
 
-async function challenge(target: ProofTarget): Promise<ProofOutcome> {
-  const { host, port, grpc_port: grpcPort, instance_id: id } = target;
+/**
+ * The probe of a registry: a challenge over HTTP, and over gRPC where a port is registered, or a health check.
+ *
+ * @param internalTls verifies the certificate of an instance that serves TLS
+ */
+export const createProbe =
+  (internalTls: InternalTls | null): Probe =>
+  async (target) => {
+    const caller = { target, internalTls };
+    const outcome = target.verify === 'http' ? await checkHealth(caller) : await challenge(caller);
+    if (outcome.outcome !== 'verified' || target.openapi === undefined) return outcome;
+    return readDocument(caller, target.openapi);
+  };
+
+async function challenge(caller: Caller): Promise<ProofOutcome> {
+  const { grpc_port: grpcPort, instance_id: id, secretHash } = caller.target;
   const nonce = randomBytes(24).toString('base64url');
-  const wanted = proofOf(proofKeyOf(target.secretHash), nonce);
-  const reply = await get(httpUrl(host, port, proofPath(id, nonce)), PROOF_BYTES, TIMEOUT_MS);
+  const wanted = proofOf(proofKeyOf(secretHash), nonce);
+  const reply = await get(caller, proofPath(id, nonce), PROOF_LIMITS);
   if ('outcome' in reply) return reply;
   if (reply.status !== 200)
     return failed(`The address answered the challenge with status ${reply.status}. ${HOW_TO_PROVE}`);
   if (!isEqual(reply.text.trim().toLowerCase(), wanted))
     return failed(`The address answered the challenge with something else. ${HOW_TO_PROVE}`);
-  return grpcPort === undefined ? VERIFIED : challengeGrpc(target, grpcPort);
+  return grpcPort === undefined ? VERIFIED : challengeGrpc(caller, grpcPort);
 }
 
-async function challengeGrpc(target: ProofTarget, port: number): Promise<ProofOutcome> {
+async function challengeGrpc({ target, internalTls }: Caller, port: number): Promise<ProofOutcome> {
   // Loaded with the first such instance only: a registry without any does without the library.
   const { proveOverGrpc } = await import('#kit/grpc/address-proof');
   const nonce = randomBytes(24).toString('base64url');
-  const reply = await proveOverGrpc(target, { port, challenge: nonce, timeoutMs: TIMEOUT_MS });
+  const call = { port, challenge: nonce, timeoutMs: PROOF_LIMITS.timeoutMs, internalTls };
+  const reply = await proveOverGrpc(target, call);
   if ('proof' in reply)
     return isEqual(reply.proof, proofOf(proofKeyOf(target.secretHash), nonce))
       ? VERIFIED
@@ -49,20 +62,19 @@ async function challengeGrpc(target: ProofTarget, port: number): Promise<ProofOu
     : failed('The gRPC port does not serve registry.v1.AddressProofService.');
 }
 
-async function checkHealth({ host, port, health_path: path = '/' }: ProofTarget): Promise<ProofOutcome> {
-  const reply = await get(httpUrl(host, port, path), PROOF_BYTES, TIMEOUT_MS);
+async function checkHealth(caller: Caller): Promise<ProofOutcome> {
+  const reply = await get(caller, caller.target.health_path ?? '/', PROOF_LIMITS);
   if ('outcome' in reply) return reply;
   return reply.status >= 200 && reply.status < 300
     ? VERIFIED
     : failed(`The health check answered with status ${reply.status} instead of 2xx.`);
 }
 
-async function readDocument(target: ProofTarget, path: string): Promise<ProofOutcome> {
-  const { host, port, auth_by: enforcedBy } = target;
-  const reply = await get(httpUrl(host, port, path), DOCUMENT_BYTES, DOCUMENT_TIMEOUT_MS);
+async function readDocument(caller: Caller, path: string): Promise<ProofOutcome> {
+  const reply = await get(caller, path, DOCUMENT_LIMITS);
   if ('outcome' in reply) return failed('The OpenAPI document could not be read.');
   if (reply.status !== 200) return failed(`The OpenAPI document answered with status ${reply.status}.`);
-  return routesIn(reply.text, enforcedBy);
+  return routesIn(reply.text, caller.target.auth_by);
 }
 
 function routesIn(text: string, enforcedBy: AuthEnforcer): ProofOutcome {
@@ -82,21 +94,26 @@ function routesIn(text: string, enforcedBy: AuthEnforcer): ProofOutcome {
 type Reply = { readonly status: number; readonly text: string };
 
 /** A GET on a connection of its own, that follows no redirect and reads no more than `maxBytes`. */
-async function get(url: string, maxBytes: number, timeoutMs: number): Promise<Reply | ProofOutcome> {
+async function get(
+  { target, internalTls }: Caller,
+  path: string,
+  { maxBytes, timeoutMs }: { readonly maxBytes: number; readonly timeoutMs: number },
+): Promise<Reply | ProofOutcome> {
   try {
-    const response = await fetch(url, {
+    const response = await fetch(instanceUrl(target, path), {
       redirect: 'manual',
       keepalive: false,
       signal: AbortSignal.timeout(timeoutMs),
+      ...fetchTls(internalTls, target.name),
     });
     return { status: response.status, text: await textUpTo(response.body, maxBytes) };
   } catch (failure) {
-    return outcomeOf(failure);
+    return outcomeOf(failure, target);
   }
 }
 
 /** Bun's error codes: only these two say for certain who listens. */
-function outcomeOf(failure: unknown): ProofOutcome {
+function outcomeOf(failure: unknown, { name, tls }: ProofTarget): ProofOutcome {
   const code = failure instanceof Error && 'code' in failure ? failure.code : undefined;
   if (code === 'ConnectionRefused' || code === 'ECONNREFUSED')
     return { outcome: 'refused', reason: 'Nothing listens at this address.' };
@@ -104,6 +121,10 @@ function outcomeOf(failure: unknown): ProofOutcome {
     return { outcome: 'unreachable', reason: 'The address does not answer within three seconds.' };
   if (code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
     return { outcome: 'unreachable', reason: 'The address cannot be reached from the registry.' };
+  if (tls)
+    return failed(
+      `The address does not serve TLS with a certificate for ${tlsNameOf(name)} of the authority in INTERNAL_TLS_CA.`,
+    );
   return failed('The address does not speak HTTP, or closed the connection.');
 }
 

@@ -53,7 +53,7 @@ export function createProver(options: {
   }
 
   function run(target: ProofTarget, work: (target: ProofTarget) => Promise<unknown>) {
-    const key = `${keyOf(target)} ${target.secretHash.toString('base64url')} ${target.port} ${target.grpc_port}`;
+    const key = `${keyOf(target)} ${target.secretHash.toString('base64url')} ${target.port} ${target.grpc_port} ${target.tls}`;
     if (running.has(key)) return;
     running.add(key);
     void work(target)

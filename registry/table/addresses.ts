@@ -5,6 +5,7 @@ export interface Address {
   readonly host: string;
   readonly port: number;
   readonly grpc_port?: number | undefined;
+  readonly tls?: boolean | undefined;
 }
 
 /** The authorities of an instance, one text for all spellings of its host. */
@@ -13,8 +14,11 @@ export function authoritiesOf({ host, port, grpc_port }: Address): string[] {
   return ports.map((one) => authorityOf(canonicalHost(host), one));
 }
 
+/** Ports that begin to serve TLS, or cease to, are verified again. */
 export const isSameAddress = (left: Address, right: Address): boolean =>
-  authoritiesOf(left).join() === authoritiesOf(right).join();
+  authoritiesOf(left).join() === authoritiesOf(right).join() && isTls(left) === isTls(right);
+
+const isTls = ({ tls }: Address) => tls === true;
 
 /** Whether both serve HTTP at one address: then the proof of the one also ends the other. */
 export const sharesHttpAddress = (left: Address, right: Address): boolean =>

@@ -73,6 +73,7 @@ export interface ProofTarget extends InstanceKey {
   readonly host: string;
   readonly port: number;
   readonly grpc_port?: number | undefined;
+  readonly tls?: boolean | undefined;
   readonly auth_by: AuthEnforcer;
   readonly secretHash: Buffer;
   readonly verify: 'proof' | 'http';

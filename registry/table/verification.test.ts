@@ -67,6 +67,20 @@ describe('an address', () => {
     expect([ids('other'), ids('newer')]).toEqual([[], ['e']]);
   });
 
+  test('is verified again when it begins to serve TLS, or ceases to', () => {
+    const { table, enter } = setUp();
+    const secret = enter('birds', 'a', { tls: true });
+    expect(table.service('birds')?.instances).toMatchObject([{ tls: true }]);
+    expect(table.register(registrationOf('birds', 'a', { tls: true }), secret)).toMatchObject({
+      isPending: false,
+    });
+    expect(table.register(registrationOf('birds', 'a'), secret)).toMatchObject({ isPending: true });
+    expect(table.service('birds')?.instances).toMatchObject([{ tls: true }]);
+    const target = table.target({ name: 'birds', instance_id: 'a' });
+    if (target) table.settle(target, { outcome: 'verified' });
+    expect(table.service('birds')?.instances[0]).not.toHaveProperty('tls');
+  });
+
   test('is taken over by the process that proves it, and the earlier lease holds until then', () => {
     const { table, enter, ids } = setUp();
     const before = enter('birds', 'a');

@@ -113,15 +113,16 @@ const isTargeted = (target: ProofTarget, address: Address, secretHash: Buffer) =
   isSameAddress(target, address) && target.secretHash.equals(secretHash);
 
 const waitingTarget = ({ registration, secretHash }: Candidate): ProofTarget => {
-  const { name, instance_id, host, port, grpc_port, health_path, openapi } = registration;
+  const { name, instance_id, host, port, grpc_port, tls, health_path, openapi } = registration;
   const { verify = 'proof', auth_by = 'gateway' } = registration;
-  return { name, instance_id, host, port, grpc_port, secretHash, verify, auth_by, health_path, openapi };
+  const address = { host, port, grpc_port, tls };
+  return { name, instance_id, ...address, secretHash, verify, auth_by, health_path, openapi };
 };
 
 const silentTarget = ({ view, secretHash }: Entry): ProofTarget => {
-  const { name, instance_id, host, port, grpc_port } = view;
+  const { name, instance_id, host, port, grpc_port, tls } = view;
   const { verified_by: verify = 'proof', auth_by = 'gateway' } = view;
-  return { name, instance_id, host, port, grpc_port, secretHash, verify, auth_by };
+  return { name, instance_id, host, port, grpc_port, tls, secretHash, verify, auth_by };
 };
 
 /** @param known what an earlier registration of the instance retains */
@@ -129,8 +130,8 @@ export function viewOf(
   registration: CompleteRegistration,
   known: Pick<Instance, 'registered_at' | 'load'> & Partial<Instance>,
 ): Instance {
-  const { name, instance_id, version, host, port, grpc_port, zone, routes, prefixes, auth_by, verify } =
-    registration;
+  const { name, instance_id, version, host, port, grpc_port, tls, zone } = registration;
+  const { routes, prefixes, auth_by, verify } = registration;
   return {
     instance_id,
     name,
@@ -138,6 +139,7 @@ export function viewOf(
     host,
     port,
     ...(grpc_port !== undefined && { grpc_port }),
+    ...(tls === true && { tls }),
     weight: registration.weight ?? 100,
     ...(zone !== undefined && { zone }),
     metadata: registration.metadata ?? {},

@@ -112,10 +112,15 @@ function serviceOf(process: Deployed): string {
   return indented(lines);
 }
 
+/** The files of INTERNAL_TLS_CERT=/internal-certificates/…, INTERNAL_TLS_KEY and INTERNAL_TLS_CA. */
+const INTERNAL_CERTIFICATES = `\${INTERNAL_CERTIFICATES:-./internal-certificates}:/internal-certificates:ro`;
+
 /** The certificate and its key, for TLS_CERT=/certificates/… and TLS_KEY. */
 const GATEWAY_LINES = [
   `  ports: ["\${GATEWAY_PORT:-8080}:8080"]`,
-  `  volumes: ["\${CERTIFICATES:-./certificates}:/certificates:ro"]`,
+  '  volumes:',
+  `    - "\${CERTIFICATES:-./certificates}:/certificates:ro"`,
+  `    - "${INTERNAL_CERTIFICATES}"`,
 ];
 
 /** Migrates all databases before the services start, with the credentials of each. */
@@ -210,6 +215,7 @@ const COMPOSE_PROCESS = {
   restart: 'unless-stopped',
   init: true,
   read_only: true,
+  volumes: [INTERNAL_CERTIFICATES],
   // Containers are stateless; the folder holds data that may be lost with one.
   tmpfs: ['/tmp', '/app/.data:uid=1000,gid=1000'],
   cap_drop: ['ALL'],
