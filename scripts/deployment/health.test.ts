@@ -38,7 +38,11 @@ test('the health check of the image follows the status, also over TLS for anothe
       check(plain.port ?? 0, '/readyz'),
       check(secure.port ?? 0, '/health', withTls),
       check(secure.port ?? 0, '/readyz', withTls),
+      check(secure.port ?? 0, '/health', { INTERNAL_TLS_CERT: cert }),
+      check(secure.port ?? 0, '/readyz', { INTERNAL_TLS_CERT: cert }),
+      // The gateway's, with TLS between processes only.
+      check(plain.port ?? 0, '/health', { INTERNAL_TLS_CERT: cert }),
     ]),
-  ).toEqual([0, 1, 0, 1]);
+  ).toEqual([0, 1, 0, 1, 0, 1, 0]);
   await Promise.all([plain.stop(true), secure.stop(true)]);
 });

@@ -14,6 +14,12 @@ interface Manifest {
   readonly metadata?: { readonly name: string };
 }
 
+interface Patch {
+  readonly op: 'add' | 'replace';
+  readonly path: string;
+  readonly value: unknown;
+}
+
 /** A validator of `kubernetes-models`, generated from the API server's OpenAPI document. */
 interface Schema {
   readonly validate: ((data: unknown) => boolean) & { readonly errors: readonly object[] | null };
@@ -228,3 +234,29 @@ describe('the network policies', () => {
     }
   });
 });
+
+test('the component for TLS between processes fits every manifest that it patches', async () => {
+  const [component] = await yamlIn('deploy/kubernetes/internal-tls/kustomization.yaml');
+  const { patches } = component as { patches: { target: { kind: string; name?: string }; patch: string }[] };
+  for (const { target, patch } of patches) {
+    const targets = manifests.filter(
+      ({ kind, metadata }) => kind === target.kind && (target.name ?? metadata?.name) === metadata?.name,
+    );
+    expect(targets.length).toBeGreaterThan(0);
+    for (const manifest of targets) {
+      const patched = structuredClone(manifest);
+      for (const operation of Bun.YAML.parse(patch) as Patch[]) apply(patched, operation);
+      expect(await problemsOf(patched)).toEqual([]);
+    }
+  }
+});
+
+/** Applies one operation of a JSON Patch (RFC 6902). */
+function apply(document: object, { op, path, value }: Patch): void {
+  const keys = path.split('/').slice(1);
+  const last = keys.pop() ?? '';
+  const parent = keys.reduce<object>((node, key) => Object(Reflect.get(node, key)), document);
+  if (op === 'replace') expect(parent).toHaveProperty(last);
+  if (Array.isArray(parent)) parent.push(value);
+  else Reflect.set(parent, last, value);
+}
