@@ -57,7 +57,13 @@ function createIdentity(name: string, isNew: boolean): Identity {
 
 function readIdentity(folder: string, name: string): Identity {
   const text = readFileSync(join(folder, fileOf(name)), 'utf8');
-  const setting = (variable: string) => new RegExp(`^${variable}=(\\S+)$`, 'm').exec(text)?.[1] ?? '';
+  const settings = new Map(
+    [...text.matchAll(/^([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, variable = '', value = '']) => [
+      variable,
+      value,
+    ]),
+  );
+  const setting = (variable: string) => settings.get(variable) ?? '';
   const privateKey = setting('SERVICE_KEY');
   const password =
     setting('AMQP_PASSWORD') || setting('DB_PASSWORD') || setting('REDIS_PASSWORD') || randomPassword();

@@ -64,15 +64,27 @@ function listedSecrets(processes: readonly Deployed[]): Record<string, string> {
   const lists = { DB_PASSWORD: passwords, ...ownSecrets(processes) };
   const listed = (file: string, line: (variable: string) => string) => {
     let text = readFileSync(join(ROOT, file), 'utf8');
-    for (const [kind, names] of Object.entries(lists))
-      text = text.replace(new RegExp(`(?:^ *[A-Z_]+_${kind}[=:].*\\n)+`, 'm'), names.map(line).join(''));
+    for (const [kind, names] of Object.entries(lists)) text = withList(text, kind, names.map(line));
     return { [file]: text };
   };
   return {
-    ...listed('deploy/production.env.example', (variable) => `${variable}=\n`),
-    ...listed(BASE, (variable) => `  ${variable}: ""\n`),
+    ...listed('deploy/production.env.example', (variable) => `${variable}=`),
+    ...listed(BASE, (variable) => `  ${variable}: ""`),
   };
 }
+
+/** Replaces the first run of lines that set variables of a kind. */
+function withList(text: string, kind: string, list: readonly string[]): string {
+  const lines = text.split('\n');
+  const isListed = (line = '') => /^[A-Z_]+$/.test(nameIn(line)) && nameIn(line).endsWith(`_${kind}`);
+  const start = lines.findIndex(isListed);
+  if (start === -1) return text;
+  const length = lines.slice(start).findIndex((line) => !isListed(line));
+  return lines.toSpliced(start, length, ...list).join('\n');
+}
+
+/** The variable that a line sets, in an environment file or a manifest. */
+const nameIn = (line: string): string => line.trimStart().split(/[=:]/, 1)[0] ?? '';
 
 /** By kind, the variables that hold the secrets of single processes. */
 const ownSecrets = (processes: readonly Deployed[]) =>
