@@ -56,13 +56,13 @@ const people = (count: number) => Array.from({ length: count }, (_, index) => `p
 test('10,000 likes of one post are one mail that names two people and counts the others', async () => {
   const [post, ...others] = await requestDigest(people(10_000), { delivery: 'mail', suppressed: [] });
   expect(others).toEqual([]);
-  expect(post).toMatchObject({ likers: ['name of p0', 'name of p1'], others_count: 9_998 });
+  expect(post).toMatchObject({ likers: ['p0', 'p1'], others_count: 9_998 });
 });
 
 test('suppressed people are neither named nor counted', async () => {
   const suppressed = ['p0', 'p1500'];
   const [post] = await requestDigest(people(2_000), { delivery: 'mail', suppressed });
-  expect(post).toMatchObject({ likers: ['name of p1', 'name of p2'], others_count: 1_996 });
+  expect(post).toMatchObject({ likers: ['p1', 'p2'], others_count: 1_996 });
   expect(await requestDigest(['p0'], { delivery: 'mail', suppressed })).toEqual([]);
 });
 
