@@ -69,7 +69,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     feedBuilds: new Set<string>(),
     ...parts,
   };
-  const live = createLiveTimelines(deps, { maximum: 4, anonymous: 4, perAddress: 4, perPerson: 4 });
+  const live = createLiveTimelines(deps, { maximum: 5, anonymous: 4, perAddress: 5, perPerson: 4 });
   const app = timelines(deps, live);
   const call = callerOf(app);
   let version = 1;

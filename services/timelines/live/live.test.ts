@@ -19,7 +19,13 @@ afterAll(async () => {
 });
 
 const open = async (path: string, reader?: Member, lastEventId?: string): Promise<Listener> => {
-  const listener = await listenTo(`http://127.0.0.1:${port}${path}`, { ...reader, lastEventId });
+  // The place of a stream that has just been closed is free once the server has noticed.
+  const listener = await eventually(async () => {
+    const opened = await listenTo(`http://127.0.0.1:${port}${path}`, { ...reader, lastEventId });
+    if (opened.status === 200) return opened;
+    opened.close();
+    throw new Error(`The stream was refused with ${opened.status}`);
+  });
   await eventually(() => listener.lastEventId() !== undefined);
   return listener;
 };
