@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { likeChangesChannel } from '#contracts/changes/likes';
 import type { BrokerUser } from './broker-definitions';
 
 /** What the keys and channels of a process begin with. */
@@ -9,11 +10,13 @@ const PREFIXES: Readonly<Record<string, readonly string[]>> = {
   likes: ['likes:'],
   timelines: ['timelines:', 'home:'],
 };
+/** Channels of others that a process subscribes to. Redis does not tell subscribing from publishing. */
+const SUBSCRIPTIONS: Readonly<Record<string, readonly string[]>> = { timelines: [likeChangesChannel()] };
 const EVERYTHING = '~* &* +@all';
 
 /**
  * The access list of Redis (`aclfile`, or one `ACL SETUSER` per line): each process reaches the keys and channels with its own
- * prefix, without commands of administration. Passwords are in it as hashes.
+ * prefix and the channels it subscribes to, without commands of administration. Passwords are in it as hashes.
  *
  * @param operator who reaches everything; undefined: everybody does, without a password, as the tests
  * @param registryGroup REGISTRY_GROUP, with which the keys of the registry begin
@@ -26,8 +29,9 @@ export function redisUsers(
   const users = processes.flatMap(({ name, password }) => {
     const prefixes = name === 'registry' ? [`${registryGroup}:registry`] : (PREFIXES[name] ?? []);
     if (prefixes.length === 0) return [];
-    const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`).join(' ');
-    return [`user ${name} on ${hashed(password)} resetchannels ${own} +@all -@admin -@dangerous +info`];
+    const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`);
+    const reach = [...own, ...(SUBSCRIPTIONS[name] ?? []).map((channel) => `&${channel}`)].join(' ');
+    return [`user ${name} on ${hashed(password)} resetchannels ${reach} +@all -@admin -@dangerous +info`];
   });
   const others =
     operator === undefined

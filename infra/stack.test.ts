@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'redis';
+import { likeChangesChannel } from '#contracts/changes/likes';
 import { FolderInUse } from './folder-lock';
 import { probeTcp } from './probes';
 import { processesOf } from './processes';
@@ -66,12 +67,17 @@ test('a job can be as large as a request', async () => {
   );
 });
 
+async function redisOf(username: string) {
+  const identity = readFileSync(stack.identityFile(username), 'utf8');
+  const password = /^REDIS_PASSWORD=(.+)$/m.exec(identity)?.[1] ?? '';
+  const client = createClient({ url: stack.processEnvironment.REDIS_URL ?? '', username, password });
+  await client.connect();
+  return client;
+}
+
 test('a process reaches its own keys and channels of Redis, and nobody gets in without a password', async () => {
   expect(await probeTcp(redisPort(), 'GET bird\r\n')).toStartWith('-NOAUTH');
-  const identity = readFileSync(stack.identityFile('auth'), 'utf8');
-  const password = /^REDIS_PASSWORD=(.+)$/m.exec(identity)?.[1] ?? '';
-  const auth = createClient({ url: stack.processEnvironment.REDIS_URL ?? '', username: 'auth', password });
-  await auth.connect();
+  const auth = await redisOf('auth');
   await auth.set('auth:try', '1');
   await auth.publish('auth:try', '1');
   const read = { keys: ['likes:try'] };
@@ -87,6 +93,19 @@ test('a process reaches its own keys and channels of Redis, and nobody gets in w
   for (const [what, attempt] of Object.entries(attempts))
     await expect(attempt(), what).rejects.toThrow(/NOPERM|permission|can't access/);
   auth.destroy();
+});
+
+test('timelines hears of changed likes, and reads none of them', async () => {
+  const [likes, timelines] = [await redisOf('likes'), await redisOf('timelines')];
+  const heard = Promise.withResolvers<string>();
+  await timelines.subscribe(likeChangesChannel(), heard.resolve);
+  await likes.eval(`return redis.call('PUBLISH', '${likeChangesChannel()}', '* *')`);
+  expect(await heard.promise).toBe('* *');
+  await timelines.unsubscribe();
+  await expect(timelines.subscribe('likes:others', () => undefined)).rejects.toThrow('NOPERM');
+  await expect(timelines.get('likes:try')).rejects.toThrow('NOPERM');
+  likes.destroy();
+  timelines.destroy();
 });
 
 test('two stacks never share a folder', async () => {

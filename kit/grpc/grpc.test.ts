@@ -240,6 +240,7 @@ async function serving(handlers: LikesHandlers, port = 0) {
   };
   const service = grpcService(LikesServiceDefinition, {
     getCounts: unexpected,
+    listLikedPosts: unexpected,
     acceptLike: unexpected,
     withdrawLike: unexpected,
     claimNotifications: unexpected,

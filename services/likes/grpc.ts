@@ -1,5 +1,5 @@
-import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
-import { isUuid } from '#kit/core/ids';
+import { LikesServiceDefinition, type PostLikes } from '#contracts/gen/likes/v1/likes';
+import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
@@ -7,19 +7,36 @@ import type { LikesDeps } from './deps';
 import { PostIds } from './model';
 import * as notifications from './notifications';
 import * as service from './service';
+import { readCounts } from './store';
+
+/** Posts for which a caller asks at once, when it knows that none is a plain repost. */
+const MAX_ORIGINALS = 500;
+const MAX_PEOPLE = 100;
 
 /** The internal API of likes, for its workers and other services. */
 export const likesGrpc = (deps: LikesDeps) =>
   grpcService(LikesServiceDefinition, {
     async getCounts({ post_ids, viewer_id, originals_only: isOriginalsOnly }) {
+      if (isOriginalsOnly) return { counts: await originalCounts(deps, post_ids, viewer_id ?? null) };
       validated(PostIds, { post_ids });
       const viewer = viewer_id === undefined ? null : { id: viewer_id };
-      const read = isOriginalsOnly ? service.readOwnCounts : service.readCounts;
-      const counts = await read(deps, viewer, post_ids);
+      const counts = await service.readCounts(deps, viewer, post_ids);
       return {
-        counts: counts.map(({ liked_by_me, ...likes }) => ({
-          ...likes,
+        counts: counts.map(({ post_id, count, liked_by_me }) => ({
+          post_id,
+          count,
           liked_by_viewer: liked_by_me ?? false,
+        })),
+      };
+    },
+    async listLikedPosts({ user_ids }) {
+      requireValid(user_ids.length <= MAX_PEOPLE && user_ids.every(isUuid), 'user_ids');
+      const lists = await service.listLikedPosts(deps, user_ids);
+      return {
+        people: lists.map(({ userId, postIds, completeSinceMs }) => ({
+          user_id: userId,
+          post_ids: [...postIds],
+          complete_since_ms: String(completeSinceMs),
         })),
       };
     },
@@ -43,6 +60,26 @@ export const likesGrpc = (deps: LikesDeps) =>
       return {};
     },
   });
+
+/** Of posts of which none is a plain repost, for a service that shows these posts to the viewer. @throws ValidationFailed */
+async function originalCounts(
+  { storage }: LikesDeps,
+  postIds: readonly string[],
+  viewerId: string | null,
+): Promise<PostLikes[]> {
+  requireValid(postIds.length <= MAX_ORIGINALS && postIds.every(isTimeOrderedId), 'post_ids');
+  const counts = await readCounts(storage, postIds, viewerId);
+  return counts.map(({ postId, count, likedByViewer }) => ({
+    post_id: postId,
+    count,
+    liked_by_viewer: likedByViewer,
+  }));
+}
+
+/** @throws ValidationFailed */
+function requireValid(isValid: boolean, field: string): void {
+  if (!isValid) throw new ValidationFailed({ errors: [{ field, message: 'Does not match the schema' }] });
+}
 
 /** @throws ValidationFailed */
 function requireUuids(ids: Record<string, string>): void {

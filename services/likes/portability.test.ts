@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
-import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { createIdGenerator, timeOfId, uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
 import { exportAll, importAll, recordsIn } from '../../tests/support/portability';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
@@ -9,7 +9,8 @@ import { addLike, listLikesOf, readCounts, readPopular } from './store';
 const runtime = testRuntime('likes');
 afterAll(() => runtime.close());
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
-const nextPostId = createIdGenerator(1);
+/** Posts of the day before: no like is older than its post. */
+const nextPostId = createIdGenerator(1, () => Date.now() - 86_400_000);
 
 const hidden = new Set<string>();
 const timelines = {
@@ -67,3 +68,14 @@ test.each([{ post_id: '01' }, { post_id: '9999999999999999' }, { liked_at: '2999
     expect(await importAll(after.service, uuidv7(), exported)).toEqual({ likes: { 'record.invalid': 1 } });
   },
 );
+
+test('an imported like is not older than its post', async () => {
+  const userId = uuidv7();
+  const postId = nextPostId();
+  const record = { post_id: postId, liked_at: '2015-01-01T00:00:00.000Z' };
+  const exported = { likes: [{ json: JSON.stringify(record), file: undefined }] };
+  expect(await importAll(after.service, userId, exported)).toEqual({ likes: { imported: 1 } });
+  expect(await listLikesOf(after.storage, { userId, beforeMs: null, limit: 1 })).toEqual([
+    { postId, likedAtMs: timeOfId(postId).getTime() },
+  ]);
+});

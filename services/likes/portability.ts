@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { Timestamp } from '#contracts/messages';
+import { timeOfId } from '#kit/core/ids';
 import { validated } from '#kit/errors/validation';
 import type { GrpcClient } from '#kit/grpc/client';
 import {
@@ -56,5 +57,9 @@ async function importLikeRecord(
   const [post] = posts;
   if (post === undefined) throw new LikedPostNotFound();
   const likedId = post.original_id ?? post.id;
-  return (await importLike(storage, { postId: likedId, userId, likedAtMs })) ? 'imported' : 'exists';
+  // No like is older than its post: who knows the newest likes of a person then knows those of all posts since.
+  const givenAtMs = Math.max(likedAtMs, timeOfId(likedId).getTime());
+  return (await importLike(storage, { postId: likedId, userId, likedAtMs: givenAtMs }))
+    ? 'imported'
+    : 'exists';
 }

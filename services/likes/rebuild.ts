@@ -1,5 +1,6 @@
+import { EVERY_LIKE_CHANGED, likeChangesChannel } from '#contracts/changes/likes';
 import type { LikesStorage } from './deps';
-import { runScript } from './run-script';
+import { runScript, withReply } from './run-script';
 import { script } from './scripts/library';
 
 /** `post, now`: derives the scores of a post from its likers. */
@@ -26,8 +27,8 @@ return 1
 /** `post, person…`: adds the post to the lists of the people who like it. */
 const RELIST_POST = script(`
 for index = 3, #ARGV do
-  local at = redis.call('ZSCORE', key('post', ARGV[2]), ARGV[index])
-  if at then redis.call('ZADD', key('person', ARGV[index]), at, ARGV[2]) end
+  local at = tonumber(redis.call('ZSCORE', key('post', ARGV[2]), ARGV[index]))
+  if at then list(ARGV[2], ARGV[index], at) end
 end
 return 1
 `);
@@ -35,9 +36,7 @@ return 1
 /** `person, post…`: removes posts from a person's list that the person does not like. */
 const UNLIST_POSTS = script(`
 for index = 3, #ARGV do
-  if not redis.call('ZSCORE', key('post', ARGV[index]), ARGV[2]) then
-    redis.call('ZREM', key('person', ARGV[2]), ARGV[index])
-  end
+  if not redis.call('ZSCORE', key('post', ARGV[index]), ARGV[2]) then list(ARGV[index], ARGV[2], nil) end
 end
 return 1
 `);
@@ -51,6 +50,8 @@ export async function rebuild(
   now: () => number,
 ): Promise<{ posts: number; people: number }> {
   const { redis, prefix } = storage;
+  // The likers of posts may have been replaced without a script; what is corrected below is named like by like.
+  await withReply(redis.publish(likeChangesChannel(prefix), EVERY_LIKE_CHANGED));
   let posts = 0;
   for await (const keys of redis.scanIterator({ MATCH: `${prefix}:post:*`, COUNT: 500 }))
     for (const key of keys) {

@@ -95,15 +95,24 @@ export async function readCounts(
   });
 }
 
-/** The like counts of posts of which none is a plain repost, for a service that shows these posts to the viewer. */
-export async function readOwnCounts(
+/** Counted like by like, even of a person who likes everything; what is older is read post by post. */
+const MAX_LISTED_LIKES = 1_000;
+/** By how much the clocks of processes may differ: a like may seem that much older than its post. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * The posts that people like, for a service that remembers them: `completeSinceMs` is 0 when these are all; otherwise a post
+ * that was created at or after this time is liked only if it is among them.
+ */
+export async function listLikedPosts(
   deps: LikesDeps,
-  caller: Pick<Caller, 'id'> | null,
-  postIds: readonly string[],
-): Promise<PostLikes[]> {
-  postIds.forEach(requirePostId);
-  const own = await store.readCounts(deps.storage, postIds, caller?.id ?? null);
-  return own.map((likes) => viewOf(caller, likes));
+  userIds: readonly string[],
+): Promise<store.LikedPosts[]> {
+  const lists = await store.listLikedPosts(deps.storage, userIds, MAX_LISTED_LIKES);
+  return lists.map(({ completeSinceMs: sinceMs, ...list }) => ({
+    ...list,
+    completeSinceMs: sinceMs === 0 ? 0 : sinceMs + CLOCK_TOLERANCE_MS,
+  }));
 }
 
 /** A like of a repost that is still pending belongs to the original, unless the viewer likes that as well. */

@@ -4,7 +4,7 @@ import { LOST_JOB_SECONDS, WINDOWS } from '../rules';
 /**
  * Every change of likes is one script, so that a post's likers, a person's list, the rankings and the messages that follow
  * from a like change atomically. `ARGV[1]` is the prefix of all keys. Keys are computed inside the scripts, so Redis must
- * not be a cluster.
+ * not be a cluster. Every change of a like is published to the channel `<prefix>:changes` (`contracts/changes/likes`).
  *
  *   post:<post>                  sorted set: person -> time in milliseconds. The source of truth; all else is derived
  *   person:<person>              sorted set: post -> time
@@ -90,16 +90,27 @@ local function rank(post, at, by, now)
   end
 end
 
+-- Notifies those who remember likes. First of all writes of a change: a script that fails halfway is not rolled back.
+local function changed(post, person) redis.call('PUBLISH', prefix .. ':changes', post .. ' ' .. person) end
+
 local function place(post, person, at, now)
+  changed(post, person)
   redis.call('ZADD', key('post', post), at, person)
   redis.call('ZADD', key('person', person), at, post)
   rank(post, at, 1, now)
+end
+
+local function pend(post, person, at)
+  changed(post, person)
+  redis.call('ZADD', key('pending', post), at, person)
+  redis.call('ZADD', key('pending-of', person), at, post)
 end
 
 -- Removes a pending like and returns its time.
 local function unpend(post, person)
   local at = tonumber(redis.call('ZSCORE', key('pending', post), person))
   if at then
+    changed(post, person)
     redis.call('ZREM', key('pending', post), person)
     redis.call('ZREM', key('pending-of', person), post)
   end
@@ -109,10 +120,18 @@ end
 local function remove(post, person, now)
   local at = tonumber(redis.call('ZSCORE', key('post', post), person))
   if not at then return 0 end
+  changed(post, person)
   redis.call('ZREM', key('post', post), person)
   redis.call('ZREM', key('person', person), post)
   rank(post, at, -1, now)
   return 1
+end
+
+-- Corrects a person's list where it differs from the likers of a post.
+local function list(post, person, at)
+  if tonumber(redis.call('ZSCORE', key('person', person), post)) == at then return end
+  changed(post, person)
+  if at then redis.call('ZADD', key('person', person), at, post) else redis.call('ZREM', key('person', person), post) end
 end
 
 local function send(broker, id, message)

@@ -1,3 +1,4 @@
+import { redisScript } from '#kit/redis/script';
 import { script } from './library';
 
 /**
@@ -23,8 +24,7 @@ if not pending then
   place(post, person, at, now)
   return { 1, total(post) }
 end
-redis.call('ZADD', key('pending', post), at, person)
-redis.call('ZADD', key('pending-of', person), at, post)
+pend(post, person, at)
 return { 1, total(post) + 1 }
 `);
 
@@ -67,13 +67,23 @@ if removed == 1 and ARGV[5] then send('rabbitmq', ARGV[5], ARGV[6]) end
 return removed
 `);
 
-/** `viewer or '', post…`: returns for each post its likes, and 1 when the viewer likes it; the viewer's pending ones count. */
-export const READ_COUNTS = script(`
-local reply = {}
+/** `post…`: returns the likes of each. Read most often, so it does without the library, which every call would compile. */
+export const COUNT_LIKES = redisScript(`
+local posts, counts = ARGV[1] .. ':post:', {}
+for index = 2, #ARGV do counts[index - 1] = redis.call('ZCARD', posts .. ARGV[index]) end
+return counts
+`);
+
+/** `viewer, post…`: returns for each post its likes, and 1 when the viewer likes it; the viewer's pending ones count. */
+export const READ_COUNTS = redisScript(`
+local posts, waiting, viewer, reply = ARGV[1] .. ':post:', ARGV[1] .. ':pending-of:' .. ARGV[2], ARGV[2], {}
+local has_waiting = redis.call('EXISTS', waiting) == 1
 for index = 3, #ARGV do
-  local mine = ARGV[2] ~= '' and redis.call('ZSCORE', key('post', ARGV[index]), ARGV[2])
-  local pending = ARGV[2] ~= '' and redis.call('ZSCORE', key('pending', ARGV[index]), ARGV[2])
-  reply[#reply + 1] = total(ARGV[index]) + (pending and 1 or 0)
+  local post = posts .. ARGV[index]
+  local count = redis.call('ZCARD', post)
+  local mine = count > 0 and redis.call('ZSCORE', post, viewer)
+  local pending = has_waiting and redis.call('ZSCORE', waiting, ARGV[index])
+  reply[#reply + 1] = count + (pending and 1 or 0)
   reply[#reply + 1] = (mine or pending) and 1 or 0
 end
 return reply
@@ -97,7 +107,7 @@ export const ERASE_PERSON = script(`
 local person, now = ARGV[2], tonumber(ARGV[3])
 local posts = redis.call('ZRANGE', key('person', person), 0, ARGV[4] - 1)
 for _, post in ipairs(posts) do
-  if remove(post, person, now) == 0 then redis.call('ZREM', key('person', person), post) end
+  if remove(post, person, now) == 0 then list(post, person, nil) end
 end
 local pending = redis.call('ZRANGE', key('pending-of', person), 0, ARGV[4] - 1)
 for _, post in ipairs(pending) do unpend(post, person) end
@@ -117,4 +127,34 @@ end
 local pending = redis.call('ZRANGE', key('pending', ARGV[2]), 0, ARGV[4] - 1)
 for _, person in ipairs(pending) do unpend(ARGV[2], person) end
 return #people + #pending
+`);
+
+/**
+ * `limit, person…`: for each person the posts they like, separated by blanks, pending ones included, and 0; of more than
+ * `limit` the newest likes, and the time of the oldest of these plus one.
+ */
+export const LIST_LIKED = script(`
+local limit = tonumber(ARGV[2])
+local function newest(list) return redis.call('ZRANGE', list, 0, limit - 1, 'REV', 'WITHSCORES') end
+local reply = {}
+for index = 3, #ARGV do
+  local settled, pending = key('person', ARGV[index]), key('pending-of', ARGV[index])
+  local posts, since = redis.call('ZRANGE', settled, 0, limit, 'REV'), 0
+  for _, post in ipairs(redis.call('ZRANGE', pending, 0, limit, 'REV')) do posts[#posts + 1] = post end
+  if #posts > limit then
+    local a, b, i, j = newest(settled), newest(pending), 1, 1
+    posts = {}
+    while #posts < limit do
+      local at, other = tonumber(a[i + 1]), tonumber(b[j + 1])
+      if at and (not other or at >= other) then
+        posts[#posts + 1], since, i = a[i], at + 1, i + 2
+      else
+        posts[#posts + 1], since, j = b[j], other + 1, j + 2
+      end
+    end
+  end
+  reply[#reply + 1] = table.concat(posts, ' ')
+  reply[#reply + 1] = since
+end
+return reply
 `);

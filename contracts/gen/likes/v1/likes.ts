@@ -13,7 +13,7 @@ export interface GetCountsRequest {
   viewer_id?:
     | string
     | undefined;
-  /** The caller knows that none of them is a plain repost, so that timelines need not be asked. */
+  /** The caller knows that none of them is a plain repost, so that timelines need not be asked. Cheapest without a viewer. */
   originals_only?: boolean | undefined;
 }
 
@@ -25,6 +25,25 @@ export interface PostLikes {
   post_id: string;
   count: number;
   liked_by_viewer: boolean;
+}
+
+export interface ListLikedPostsRequest {
+  user_ids: string[];
+}
+
+export interface ListLikedPostsResponse {
+  people: LikedPosts[];
+}
+
+export interface LikedPosts {
+  user_id: string;
+  /** Those of the newest 1000 likes, in no particular order. */
+  post_ids: string[];
+  /**
+   * 0: these are all. Otherwise a post that is not among them is known not to be liked when it was created at or after this
+   * time, in milliseconds since 1970; an older one may be liked.
+   */
+  complete_since_ms: string;
 }
 
 export interface WithdrawLikeRequest {
@@ -252,6 +271,166 @@ export const PostLikes: MessageFns<PostLikes> = {
             }
 
             message.liked_by_viewer = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListLikedPostsRequest(): ListLikedPostsRequest {
+  return { user_ids: [] };
+}
+
+export const ListLikedPostsRequest: MessageFns<ListLikedPostsRequest> = {
+  encode(message: ListLikedPostsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.user_ids) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLikedPostsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLikedPostsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user_ids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListLikedPostsResponse(): ListLikedPostsResponse {
+  return { people: [] };
+}
+
+export const ListLikedPostsResponse: MessageFns<ListLikedPostsResponse> = {
+  encode(message: ListLikedPostsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.people) {
+      LikedPosts.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLikedPostsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLikedPostsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.people.push(LikedPosts.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLikedPosts(): LikedPosts {
+  return { user_id: "", post_ids: [], complete_since_ms: "0" };
+}
+
+export const LikedPosts: MessageFns<LikedPosts> = {
+  encode(message: LikedPosts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user_id !== "") {
+      writer.uint32(10).string(message.user_id);
+    }
+    for (const v of message.post_ids) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.complete_since_ms !== "0") {
+      writer.uint32(24).uint64(message.complete_since_ms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LikedPosts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLikedPosts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.post_ids.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.complete_since_ms = reader.uint64().toString();
             continue;
           }
         }
@@ -843,12 +1022,30 @@ export const LikesServiceDefinition = {
   name: "LikesService",
   fullName: "likes.v1.LikesService",
   methods: {
-    /** Returns the counts of posts, in the order of the request; of a plain repost those of its original. At most 100 ids. */
+    /**
+     * Returns the counts of posts, in the order of the request; of a plain repost those of its original. At most 100 ids, and
+     * 500 with `originals_only`.
+     */
     getCounts: {
       name: "GetCounts",
       requestType: GetCountsRequest as typeof GetCountsRequest,
       requestStream: false,
       responseType: GetCountsResponse as typeof GetCountsResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
+    },
+    /**
+     * Returns the posts that people like, in the order of the request, likes that are not validated yet included. At most 100
+     * ids. What a caller remembers of it is kept current by the change notifications of likes.
+     */
+    listLikedPosts: {
+      name: "ListLikedPosts",
+      requestType: ListLikedPostsRequest as typeof ListLikedPostsRequest,
+      requestStream: false,
+      responseType: ListLikedPostsResponse as typeof ListLikedPostsResponse,
       responseStream: false,
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
