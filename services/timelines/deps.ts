@@ -17,7 +17,7 @@ export interface TimelinesDeps {
   readonly outbox: OutboxRelay;
   readonly tokens: TokenVerifier;
   readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'getUsers' | 'getUserByUsername'>;
-  readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts'>;
+  readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts' | 'listLikedPosts'>;
   readonly media: Pick<GrpcClient<MediaServiceDefinition>, 'getFiles' | 'publishFiles'>;
   readonly polls: Pick<GrpcClient<PollsServiceDefinition>, 'getPolls'>;
   readonly nextId: () => string;

@@ -1,4 +1,5 @@
 import { type PostSummary, TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
+import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
 import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
@@ -7,6 +8,7 @@ import { truncate } from '#kit/text/graphemes';
 import type { TimelinesDeps } from './deps';
 import { deliverPost } from './feeds/fan-out';
 import { NewPost } from './model';
+import { applyEvent, DIRECT_EVENTS } from './people/replication';
 import { createAcceptedPost } from './posts/accept';
 import { readVisible } from './posts/hydration';
 import type { PostRow } from './posts/read-store';
@@ -14,6 +16,8 @@ import { isPlainRepost, originalIdOf } from './posts/reposts';
 
 const MAX_IDS = 100;
 const MAX_FOLLOWERS = 1_000;
+/** More than one request of a user causes. */
+const MAX_EVENTS = 10;
 /** As long as a notification shows. */
 const EXCERPT_GRAPHEMES = 140;
 /** An excerpt is part of a mail (`mail.requested`), which is bounded in code units. */
@@ -48,7 +52,22 @@ export const timelinesGrpc = (deps: TimelinesDeps) =>
       const posts = await readVisible(deps, viewer_id ?? null, ids.filter(isTimeOrderedId));
       return { posts: posts.map(summaryOf) };
     },
+    async applyUserEvents({ events }) {
+      requireValid(events.length <= MAX_EVENTS, 'events');
+      await Promise.all(events.map(parseEvent).map((event) => applyEvent(deps, event)));
+      return {};
+    },
   });
+
+/** @throws ValidationFailed */
+function parseEvent(bytes: Uint8Array): MessageOf<(typeof DIRECT_EVENTS)[number]> {
+  try {
+    return parseEnvelope(DIRECT_EVENTS, bytes);
+  } catch (cause) {
+    if (!(cause instanceof InvalidMessage)) throw cause;
+    throw new ValidationFailed({ errors: [{ field: 'events', message: cause.message }], cause });
+  }
+}
 
 /** @throws ValidationFailed */
 function requireValid(isValid: boolean, field: string): void {

@@ -1,36 +1,15 @@
 import { PostCreated } from '#contracts/events/posts';
-import {
-  UserBlocked,
-  UserCreated,
-  UserDeleted,
-  UserFollowed,
-  UserMuted,
-  UserUnblocked,
-  UserUnfollowed,
-  UserUnmuted,
-  UserUpdated,
-} from '#contracts/events/users';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { TimelinesDeps } from './deps';
 import { appendPost } from './live/store';
-import { applyEvent } from './people/replication';
+import { applyEvent, USER_EVENTS } from './people/replication';
 
 /** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
 export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines',
-    events: [
-      UserCreated,
-      UserUpdated,
-      UserDeleted,
-      UserFollowed,
-      UserUnfollowed,
-      UserBlocked,
-      UserUnblocked,
-      UserMuted,
-      UserUnmuted,
-    ],
+    events: USER_EVENTS,
     prefetch: 20,
     handle: (message) => applyEvent(deps, message),
   });

@@ -7,12 +7,14 @@ import type { Runtime } from '#kit/core/runtime';
 import type { Flags } from '#kit/flags/flags';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Database } from '#kit/mysql/database';
+import type { DeliverDirectly } from './direct-delivery';
 
 /** What the use cases of the users service need. */
 export interface UsersDeps {
   readonly runtime: Runtime;
   readonly database: Database;
   readonly outbox: { wake(): void };
+  readonly deliverDirectly: DeliverDirectly;
   readonly tokens: TokenVerifier;
   readonly auth: Pick<GrpcClient<AuthServiceDefinition>, 'setCredentials' | 'login' | 'confirmPassword'>;
   readonly notifications: Pick<GrpcClient<NotificationsServiceDefinition>, 'listNotifications'>;

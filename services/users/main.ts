@@ -1,5 +1,6 @@
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
+import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealerFor } from '#kit/auth/sealing';
 import { readEnv, text } from '#kit/config/environment';
@@ -15,6 +16,7 @@ import { users } from '.';
 import { maintainEmailKeys } from './accounts/email-keys';
 import { deleteExpiredPeriodically } from './addresses/service';
 import { ensureAdministrator, ensureRoles } from './bootstrap';
+import { createDirectDelivery } from './direct-delivery';
 import { usersGrpc } from './grpc';
 import { usersPortability } from './portability';
 import { keepAuthorizingPending } from './relationships/unlocking';
@@ -44,6 +46,7 @@ const deps = {
   runtime,
   database,
   outbox: relayOutbox(runtime, database, { rabbit }),
+  deliverDirectly: createDirectDelivery(runtime, grpcClient('timelines', TimelinesServiceDefinition)),
   tokens,
   auth: grpcClient('auth', AuthServiceDefinition),
   notifications: grpcClient('notifications', NotificationsServiceDefinition),

@@ -43,7 +43,7 @@ export const usersPortability = (deps: UsersDeps) =>
     {
       ...followCollection('followees', (page) => listFollowees(deps.database, { ...page, isOwn: true })),
       // A request where the profile is locked. Like any follow, it is notified.
-      importRecord: relate(deps, (actor, username) => follow(deps, actor, username)),
+      importRecord: relate(deps, follow),
     },
     followCollection('followers', (page) => listFollowers(deps.database, { ...page, isOwn: true })),
     {
@@ -59,11 +59,11 @@ export const usersPortability = (deps: UsersDeps) =>
     },
     {
       ...restrictionCollection(deps, 'blocked', blocks),
-      importRecord: relate(deps, (actor, username) => block(deps, actor, username)),
+      importRecord: relate(deps, block),
     },
     {
       ...restrictionCollection(deps, 'muted', mutes),
-      importRecord: relate(deps, (actor, username) => mute(deps, actor, username)),
+      importRecord: relate(deps, mute),
     },
   ]);
 
@@ -102,15 +102,19 @@ function restrictionCollection(
   };
 }
 
-/** Relationships can be repeated: they are the same afterwards. */
-const relate =
-  (deps: UsersDeps, change: (actor: Actor, username: string) => Promise<unknown>) =>
-  async ({ userId, data }: ImportedRecord) => {
+/** Relationships can be repeated: they are the same afterwards. Nobody waits to see one of thousands. */
+const relate = (
+  deps: UsersDeps,
+  change: (deps: UsersDeps, actor: Actor, username: string) => Promise<unknown>,
+) => {
+  const imports = { ...deps, deliverDirectly: async () => undefined };
+  return async ({ userId, data }: ImportedRecord) => {
     const { username } = validated(Person, data);
     const [user, { roles }] = await Promise.all([
       requireUser(deps, userId),
       findAuthorizations(deps.database, userId),
     ]);
-    await change({ id: userId, username: user.username, roles }, username);
+    await change(imports, { id: userId, username: user.username, roles }, username);
     return 'imported' as const;
   };
+};

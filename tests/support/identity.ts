@@ -99,6 +99,7 @@ export async function startIdentity(
     runtime: usersRuntime,
     database: usersStorage.database,
     outbox: { wake() {} },
+    deliverDirectly: async () => undefined,
     auth: createGrpcClient(usersRuntime, {
       service: 'auth',
       definition: AuthServiceDefinition,

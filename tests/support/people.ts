@@ -8,6 +8,7 @@ import { outbox as outboxTable } from '#kit/messaging/tables';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
+import type { UsersDeps } from '../../services/users/deps';
 import { callerOf } from './call';
 import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
@@ -23,7 +24,7 @@ export interface Member {
  * The users service on a database of its own, with an unavailable auth service: its guarantees must hold without it.
  * Nothing is relayed from the outbox.
  */
-export async function startPeople() {
+export async function startPeople(parts: Partial<UsersDeps> = {}) {
   const runtime = testRuntime('users');
   const storage = await testDatabase();
   const { database } = storage;
@@ -41,6 +42,7 @@ export async function startPeople() {
     database,
     flags,
     outbox: { wake() {} },
+    deliverDirectly: async () => undefined,
     auth: permittedClient(runtime, {
       service: 'auth',
       definition: AuthServiceDefinition,
@@ -60,6 +62,7 @@ export async function startPeople() {
     nextId: createIdGenerator(1),
     publicUrl: 'http://rookery.test',
     tokens: tokens.verifier,
+    ...parts,
   };
   const app = users(deps);
   const call = callerOf(app);

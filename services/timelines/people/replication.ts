@@ -1,4 +1,4 @@
-import type {
+import {
   UserBlocked,
   UserCreated,
   UserDeleted,
@@ -22,21 +22,25 @@ import { upsertPerson } from './store';
 
 const ERASURE_BATCH_POSTS = 200;
 
-export type UserEvent = MessageOf<
-  | typeof UserCreated
-  | typeof UserUpdated
-  | typeof UserDeleted
-  | typeof UserFollowed
-  | typeof UserUnfollowed
-  | typeof UserBlocked
-  | typeof UserUnblocked
-  | typeof UserMuted
-  | typeof UserUnmuted
->;
+/** The events of the users service that it also sends directly: those who cause them see their effect at once. */
+export const DIRECT_EVENTS = [
+  UserUpdated,
+  UserFollowed,
+  UserUnfollowed,
+  UserBlocked,
+  UserUnblocked,
+  UserMuted,
+  UserUnmuted,
+] as const;
+
+/** All events of the users service that are replicated. */
+export const USER_EVENTS = [UserCreated, UserDeleted, ...DIRECT_EVENTS] as const;
+
+export type UserEvent = MessageOf<(typeof USER_EVENTS)[number]>;
 
 /**
- * Applies an event of the users service to the replicas of people and their relations. Idempotent, and independent of
- * the order of delivery: rows are updated by version. What is derived from a row (a feed, an erasure) is brought in line
+ * Applies an event of the users service to the replicas of people and their relations: once it is delivered, and before
+ * that where the users service sends it directly. Idempotent, and independent of the order: rows are updated by version. What is derived from a row (a feed, an erasure) is brought in line
  * with it on every delivery, because an earlier attempt may have failed halfway.
  */
 export async function applyEvent(deps: TimelinesDeps, event: UserEvent): Promise<void> {

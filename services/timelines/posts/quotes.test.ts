@@ -14,6 +14,7 @@ const likes = {
     likedIds.push(post_ids);
     return { counts: post_ids.map((post_id) => ({ post_id, count: 7, liked_by_viewer: false })) };
   },
+  listLikedPosts: async () => ({ people: [] }),
 };
 const { block, call, deps, join, mute, post, publish, relate, storage } = await startTimelines(runtime, {
   likes,

@@ -12,6 +12,7 @@ import { authorizePending } from '../relationships/unlocking';
 import { administratorGuard } from '../roles/administrator-guard';
 import { findAuthorizations } from '../roles/assignments-store';
 import { type Confirmation, confirmPassword, SIGN_IN_DEADLINE_MS } from './confirmation';
+import { userUpdated } from './events';
 import { changeUser, createUser, eraseUser, lockUser, profileColumns } from './lifecycle';
 import {
   type Export,
@@ -91,6 +92,8 @@ export async function updateOwnProfile(
     return changeUser(transaction, caller.id, profileColumns(change), caller.id);
   });
   deps.outbox.wake();
+  // The event in the outbox with another id: whoever applies it goes by the version.
+  await deps.deliverDirectly([userUpdated(user, caller.id)]);
   if (change.locked !== false) return ownProfileView(user);
   await authorizePending(deps, caller.id);
   return readOwnProfile(deps, caller);

@@ -138,7 +138,7 @@ export async function readRelationship(
   };
 }
 
-/** Locks both users, then makes the change and writes its events in one transaction. */
+/** Locks both users, then makes the change and writes its events in one transaction. The caller sees its effect at once. */
 async function changeRelationship(
   deps: UsersDeps,
   caller: Pick<Actor, 'id'>,
@@ -147,15 +147,17 @@ async function changeRelationship(
 ): Promise<void> {
   const { id } = await requireActiveUser(deps, username);
   if (id === caller.id) throw new NotOneself();
-  const changed = await inTransaction(deps.database, async (transaction) => {
+  const events = await inTransaction(deps.database, async (transaction) => {
     const locked = await lockUsers(transaction, [caller.id, id]);
     const [me, target] = [locked.get(caller.id), locked.get(id)];
     if (me === undefined || target === undefined) throw new UserNotFound();
     const entries = await change(transaction, target, me);
     await writeOutbox(transaction, entries);
-    return entries.length > 0;
+    return entries;
   });
-  if (changed) deps.outbox.wake();
+  if (events.length === 0) return;
+  deps.outbox.wake();
+  await deps.deliverDirectly(events);
 }
 
 export const listFollowees = (deps: UsersDeps, username: string, query: PageQuery) =>

@@ -68,6 +68,14 @@ export interface PostSummary {
   original_id?: string | undefined;
 }
 
+export interface ApplyUserEventsRequest {
+  /** Each as it is published: a JSON document (contracts/events/users). Creation and deletion are only delivered. */
+  events: Buffer[];
+}
+
+export interface ApplyUserEventsResponse {
+}
+
 function createBaseCreateAcceptedPostRequest(): CreateAcceptedPostRequest {
   return {
     id: "",
@@ -588,6 +596,87 @@ export const PostSummary: MessageFns<PostSummary> = {
   },
 };
 
+function createBaseApplyUserEventsRequest(): ApplyUserEventsRequest {
+  return { events: [] };
+}
+
+export const ApplyUserEventsRequest: MessageFns<ApplyUserEventsRequest> = {
+  encode(message: ApplyUserEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      writer.uint32(10).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyUserEventsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyUserEventsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseApplyUserEventsResponse(): ApplyUserEventsResponse {
+  return {};
+}
+
+export const ApplyUserEventsResponse: MessageFns<ApplyUserEventsResponse> = {
+  encode(_: ApplyUserEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyUserEventsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyUserEventsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Posts and timelines. */
 export type TimelinesServiceDefinition = typeof TimelinesServiceDefinition;
 export const TimelinesServiceDefinition = {
@@ -677,6 +766,21 @@ export const TimelinesServiceDefinition = {
             ]) as Buffer,
           ],
         },
+      },
+    },
+    /**
+     * Applies events of users before they are delivered, so that those who caused them see their effect at once. The delivery
+     * remains what is guaranteed; whichever is second changes nothing. At most 10 events.
+     */
+    applyUserEvents: {
+      name: "ApplyUserEvents",
+      requestType: ApplyUserEventsRequest as typeof ApplyUserEventsRequest,
+      requestStream: false,
+      responseType: ApplyUserEventsResponse as typeof ApplyUserEventsResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] },
       },
     },
   },
