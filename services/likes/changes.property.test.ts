@@ -97,7 +97,7 @@ type Reader = Awaited<ReturnType<typeof startReader>>;
 /** Remembers what it has loaded, and forgets what a notification names. */
 async function startReader(storage: LikesStorage) {
   const counts = new Map<string, number>();
-  const lists = new Map<string, Set<string>>();
+  const lists = new Map<string, store.LikedPosts>();
   /** What is loading, by what a notification would name. */
   const loading = new Map<symbol, string>();
   const forget = (change: LikeChange) => {
@@ -138,9 +138,10 @@ async function startReader(storage: LikesStorage) {
   };
 }
 
-async function readList(storage: LikesStorage, userId: string): Promise<Set<string>> {
+async function readList(storage: LikesStorage, userId: string) {
   const [list] = await store.listLikedPosts(storage, [userId], LISTED);
-  return new Set(list?.postIds);
+  if (list === undefined) throw new Error('No list of a person');
+  return list;
 }
 
 async function act(storage: LikesStorage, reader: Reader, one: Step, nowMs: number): Promise<unknown> {

@@ -33,9 +33,10 @@ export const likesGrpc = (deps: LikesDeps) =>
       requireValid(user_ids.length <= MAX_PEOPLE && user_ids.every(isUuid), 'user_ids');
       const lists = await service.listLikedPosts(deps, user_ids);
       return {
-        people: lists.map(({ userId, postIds, completeSinceMs }) => ({
+        people: lists.map(({ userId, postIds, pendingPostIds, completeSinceMs }) => ({
           user_id: userId,
           post_ids: [...postIds],
+          pending_post_ids: [...pendingPostIds],
           complete_since_ms: String(completeSinceMs),
         })),
       };

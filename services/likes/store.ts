@@ -84,6 +84,8 @@ export async function readCounts(
 export interface LikedPosts {
   readonly userId: string;
   readonly postIds: readonly string[];
+  /** Those that only the liker sees counted. */
+  readonly pendingPostIds: readonly string[];
   /** 0 when these are all; otherwise every like given at or after this time is included. */
   readonly completeSinceMs: number;
 }
@@ -99,12 +101,16 @@ export async function listLikedPosts(
     const people = userIds.slice(start, start + PEOPLE_PER_CALL);
     calls.push(runScript(storage, scripts.LIST_LIKED, limit, ...people));
   }
-  const lists = pairsOf((await Promise.all(calls)).flat());
-  return userIds.map((userId, index) => {
-    const [posts = '', since] = lists[index] ?? [];
-    return { userId, postIds: posts === '' ? [] : posts.split(' '), completeSinceMs: Number(since) };
-  });
+  const lists = (await Promise.all(calls)).flat();
+  return userIds.map((userId, index) => ({
+    userId,
+    postIds: idsIn(lists[3 * index]),
+    pendingPostIds: idsIn(lists[3 * index + 1]),
+    completeSinceMs: Number(lists[3 * index + 2]),
+  }));
 }
+
+const idsIn = (list = '') => (list === '' ? [] : list.split(' '));
 
 /** The posts of a ranking after the first `skip`. */
 export async function readPopular(
@@ -112,7 +118,8 @@ export async function readPopular(
   request: { ranking: Ranking; skip: number; limit: number; nowMs: number },
 ): Promise<{ postId: string; count: number }[]> {
   const { ranking, nowMs, skip, limit } = request;
-  const reply = await runScript(storage, scripts.READ_POPULAR, ranking, nowMs, skip, limit);
+  const read = ranking === 'all' ? scripts.READ_POPULAR : scripts.READ_POPULAR_LATELY;
+  const reply = await runScript(storage, read, ranking, nowMs, skip, limit);
   return pairsOf(reply).map(([postId, count]) => ({ postId, count: Number(count) }));
 }
 

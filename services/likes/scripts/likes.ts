@@ -90,17 +90,24 @@ return reply
 `);
 
 /** `ranking, now, skip, limit`: returns posts with their likes, highest score first. */
-export const READ_POPULAR = script(`
+const RANKED = `
+local reply = {}
+for _, post in ipairs(redis.call('ZRANGE', ARGV[1] .. ':popular:' .. ARGV[2], ARGV[4], ARGV[4] + ARGV[5] - 1, 'REV')) do
+  reply[#reply + 1] = post
+  reply[#reply + 1] = redis.call('ZCARD', ARGV[1] .. ':post:' .. post)
+end
+return reply
+`;
+
+/** For the ranking without a window. */
+export const READ_POPULAR = redisScript(RANKED);
+
+/** For a ranking with a window, which is advanced first. */
+export const READ_POPULAR_LATELY = script(`
 for _, window in ipairs(windows) do
   if window.name == ARGV[2] then advance(window, tonumber(ARGV[3])) end
 end
-local reply = {}
-for _, post in ipairs(redis.call('ZRANGE', key('popular', ARGV[2]), ARGV[4], ARGV[4] + ARGV[5] - 1, 'REV')) do
-  reply[#reply + 1] = post
-  reply[#reply + 1] = total(post)
-end
-return reply
-`);
+${RANKED}`);
 
 /** `person, now, limit`: removes likes of a person; returns how many, 0 once everything of the person is deleted. */
 export const ERASE_PERSON = script(`
@@ -130,30 +137,28 @@ return #people + #pending
 `);
 
 /**
- * `limit, person…`: for each person the posts they like, separated by blanks, pending ones included, and 0; of more than
- * `limit` the newest likes, and the time of the oldest of these plus one.
+ * `limit, person…`: for each person the posts they like, separated by blanks, the same of pending likes, and 0; of more
+ * than `limit` likes the newest, and instead of 0 the time of the oldest of these plus one.
  */
-export const LIST_LIKED = script(`
-local limit = tonumber(ARGV[2])
-local function newest(list) return redis.call('ZRANGE', list, 0, limit - 1, 'REV', 'WITHSCORES') end
-local reply = {}
+export const LIST_LIKED = redisScript(`
+local limit, reply = tonumber(ARGV[2]), {}
 for index = 3, #ARGV do
-  local settled, pending = key('person', ARGV[index]), key('pending-of', ARGV[index])
-  local posts, since = redis.call('ZRANGE', settled, 0, limit, 'REV'), 0
-  for _, post in ipairs(redis.call('ZRANGE', pending, 0, limit, 'REV')) do posts[#posts + 1] = post end
-  if #posts > limit then
-    local a, b, i, j = newest(settled), newest(pending), 1, 1
-    posts = {}
-    while #posts < limit do
-      local at, other = tonumber(a[i + 1]), tonumber(b[j + 1])
-      if at and (not other or at >= other) then
-        posts[#posts + 1], since, i = a[i], at + 1, i + 2
-      else
-        posts[#posts + 1], since, j = b[j], other + 1, j + 2
-      end
+  local lists = { ARGV[1] .. ':person:' .. ARGV[index], ARGV[1] .. ':pending-of:' .. ARGV[index] }
+  local posts, since = {}, 0
+  for list, name in ipairs(lists) do posts[list] = redis.call('ZRANGE', name, 0, limit, 'REV') end
+  if #posts[1] + #posts[2] > limit then
+    local newest, at = {}, { 1, 1 }
+    for list, name in ipairs(lists) do newest[list] = redis.call('ZRANGE', name, 0, limit - 1, 'REV', 'WITHSCORES') end
+    posts = { {}, {} }
+    while #posts[1] + #posts[2] < limit do
+      local settled, pending = tonumber(newest[1][at[1] + 1]), tonumber(newest[2][at[2] + 1])
+      local list = (settled and (not pending or settled >= pending)) and 1 or 2
+      table.insert(posts[list], newest[list][at[list]])
+      since, at[list] = newest[list][at[list] + 1] + 1, at[list] + 2
     end
   end
-  reply[#reply + 1] = table.concat(posts, ' ')
+  reply[#reply + 1] = table.concat(posts[1], ' ')
+  reply[#reply + 1] = table.concat(posts[2], ' ')
   reply[#reply + 1] = since
 end
 return reply

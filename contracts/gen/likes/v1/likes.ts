@@ -37,8 +37,10 @@ export interface ListLikedPostsResponse {
 
 export interface LikedPosts {
   user_id: string;
-  /** Those of the newest 1000 likes, in no particular order. */
+  /** Those of the newest 1000 likes, in no particular order. They are included in the counts. */
   post_ids: string[];
+  /** The others of these likes, which are not validated yet. Only this person sees them counted. */
+  pending_post_ids: string[];
   /**
    * 0: these are all. Otherwise a post that is not among them is known not to be liked when it was created at or after this
    * time, in milliseconds since 1970; an older one may be liked.
@@ -379,7 +381,7 @@ export const ListLikedPostsResponse: MessageFns<ListLikedPostsResponse> = {
 };
 
 function createBaseLikedPosts(): LikedPosts {
-  return { user_id: "", post_ids: [], complete_since_ms: "0" };
+  return { user_id: "", post_ids: [], pending_post_ids: [], complete_since_ms: "0" };
 }
 
 export const LikedPosts: MessageFns<LikedPosts> = {
@@ -390,8 +392,11 @@ export const LikedPosts: MessageFns<LikedPosts> = {
     for (const v of message.post_ids) {
       writer.uint32(18).string(v!);
     }
+    for (const v of message.pending_post_ids) {
+      writer.uint32(26).string(v!);
+    }
     if (message.complete_since_ms !== "0") {
-      writer.uint32(24).uint64(message.complete_since_ms);
+      writer.uint32(32).uint64(message.complete_since_ms);
     }
     return writer;
   },
@@ -426,7 +431,15 @@ export const LikedPosts: MessageFns<LikedPosts> = {
             continue;
           }
           case 3: {
-            if (tag !== 24) {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pending_post_ids.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
               break;
             }
 
