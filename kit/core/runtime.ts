@@ -36,6 +36,8 @@ export interface Runtime {
   /** Receives spans; null when tracing is off. */
   readonly spans: SpanRecorder | null;
   readonly metricsReaders: MetricsReaders;
+  /** Whether ready JSON texts are compared with the response schemas of their routes: in tests. */
+  readonly checksJsonText: boolean;
   readonly dependencies: readonly Dependency[];
   dependency(dependency: Dependency): void;
   /** Runs `close` at shutdown, in reverse order of registration. */
@@ -65,6 +67,8 @@ export function createRuntime(options: {
   spans?: SpanRecorder | null;
   /** The machine itself unless said otherwise. */
   metricsReaders?: MetricsReaders;
+  /** For tests; false by default. */
+  checksJsonText?: boolean;
 }): Runtime {
   const { name, version, log } = options;
   const dependencies: Dependency[] = [];
@@ -94,6 +98,7 @@ export function createRuntime(options: {
     metrics: options.metrics ?? new Registry(),
     spans: options.spans ?? null,
     metricsReaders: options.metricsReaders ?? { ranges: LOOPBACK_RANGES },
+    checksJsonText: options.checksJsonText ?? false,
     dependencies,
     dependency: (dependency) => void dependencies.push(dependency),
     onClose: (closerName, close) => void closers.push({ name: closerName, close }),

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { defineProblem } from '../errors/problem';
 import { etagOfVersion, matchesIfMatch, matchesIfNoneMatch } from './etag';
+import { JsonText } from './json-text/json-text';
 import type { ResponseSet } from './responses';
 
 export const VersionConflict = defineProblem('request.version-conflict', 412, 'Version conflict');
@@ -24,13 +25,18 @@ export const IfMatch = Type.Object({
 export const conditional = new Elysia({ name: 'conditional' }).macro('etag', {
   detail: { responses: { 304: { description: 'The client has the current version' } } },
   afterHandle: ({ request, responseValue, set }) => {
-    const etag = String(set.headers.etag ?? `W/"${Bun.hash(JSON.stringify(responseValue)).toString(36)}"`);
+    const etag = String(set.headers.etag ?? weakEtagOf(responseValue));
     set.headers.etag = etag;
     const known = request.headers.get('if-none-match');
     if (matchesIfNoneMatch(known, etag)) return new Response(null, { status: 304, headers: { etag } });
     return undefined;
   },
 });
+
+const weakEtagOf = (response: unknown): string => {
+  const text = response instanceof JsonText ? response.source : JSON.stringify(response);
+  return `W/"${Bun.hash(text).toString(36)}"`;
+};
 
 /** Returns a document with its version as a strong `ETag`. */
 export function versioned<Document extends { readonly version: number }>(

@@ -9,6 +9,9 @@ import { endSpan } from '../tracing/spans';
 import { admitBody, contentCodingProblem } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
+import { checkJsonText } from './json-text/check';
+import { JsonText } from './json-text/json-text';
+import { sendJsonText } from './json-text/send';
 import { keepPrivate } from './private-responses';
 import { pathOf } from './request-path';
 import { problemOfBody, problemOfQuery, routeRules } from './strictness';
@@ -75,7 +78,16 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           const received = { pathname: pathOf(url), search: url.slice(searchStart), query };
           exchange.refusal ??= problemOfQuery(routeRules, received);
         })
-        .mapResponse(({ request, responseValue, set }) => keepPrivate(request, responseValue, set))
+        .mapResponse(({ request, route, responseValue, set }) => {
+          keepPrivate(request, responseValue, set);
+          if (!(responseValue instanceof JsonText)) return undefined;
+          if (runtime.checksJsonText) {
+            const status = typeof set.status === 'number' ? set.status : 200;
+            const schema = findRules(request.method, route)?.responses.get(status);
+            if (schema !== undefined) checkJsonText(responseValue.source, schema);
+          }
+          return sendJsonText(responseValue, set);
+        })
         // The access rules of the services have thrown it before, so that a client without access does not learn it.
         .onBeforeHandle(({ request }) => throwRefusal(request))
         .onError(({ request, code, error, set }) => {

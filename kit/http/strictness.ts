@@ -1,4 +1,4 @@
-import { type TSchema, TypeGuard } from '@sinclair/typebox';
+import { Kind, type TSchema, TypeGuard } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
 import { Problem, ValidationFailed } from '../errors/problem';
 import { type MediaType, mediaTypesOf, problemOfNeedlessBody } from './body/read-body';
@@ -10,6 +10,8 @@ import { isOperationalPath } from './operations/operations';
 export interface RouteRules {
   readonly body: TSchema | undefined;
   readonly query: TSchema | undefined;
+  /** The schemas of its responses by status; one without a status is that of 200. */
+  readonly responses: ReadonlyMap<number, TSchema>;
   /** The media types of its body. */
   readonly mediaTypes: readonly MediaType[];
   /** Whether it has a parser of its own: the protocol of an upload says what its body may be. */
@@ -45,12 +47,13 @@ export function routeRules(app: AnyElysia, platformParser: unknown): FindRules {
 interface RouteHooks {
   readonly body?: unknown;
   readonly query?: unknown;
+  readonly response?: unknown;
   readonly parse?: unknown;
 }
 
 function rulesOf(
   path: string,
-  { body, query, parse }: RouteHooks,
+  { body, query, response, parse }: RouteHooks,
   { schemaOf, platformParser }: { schemaOf: typeof schemaIn; platformParser: unknown },
 ): RouteRules {
   const bodySchema = schemaOf(body);
@@ -58,10 +61,21 @@ function rulesOf(
   return {
     body: bodySchema,
     query: schemaOf(query),
+    responses: responsesOf(response, schemaOf),
     mediaTypes: mediaTypesOf(bodySchema),
     readsBodyItself: parsers.some((one) => one !== platformParser && Object(one).fn !== platformParser),
     takesAnyQuery: isOperationalPath(path),
   };
+}
+
+function responsesOf(response: unknown, schemaOf: typeof schemaIn): Map<number, TSchema> {
+  const isByStatus = typeof response === 'object' && response !== null && !(Kind in response);
+  return new Map(
+    Object.entries(isByStatus ? response : { 200: response }).flatMap(([status, one]) => {
+      const schema = schemaOf(one);
+      return schema === undefined ? [] : [[Number(status), schema] as const];
+    }),
+  );
 }
 
 /** A model is an import of its schema from the module of all models. */

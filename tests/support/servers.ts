@@ -29,6 +29,7 @@ export const testRuntime = (name: string): Runtime =>
     name,
     version: 'test',
     log: pino({ name, level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+    checksJsonText: true,
   });
 
 /** The database server, without a database. */
