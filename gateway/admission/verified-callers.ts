@@ -34,7 +34,7 @@ interface VerifiedCaller {
 
 /** @param clock milliseconds since 1970 */
 export function createVerifiedCallers(
-  tokens: TokenVerifier,
+  tokens: Pick<TokenVerifier, 'verify'>,
   clock: () => number = Date.now,
 ): VerifiedCallers {
   // A plain map in order of insertion: it is read for every request, where an LRU would reorder; a token is verified

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, spyOn, test } from 'bun:test';
 import { exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose';
 import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
 import { createTokenVerifier } from './tokens';
@@ -93,6 +93,78 @@ describe('a token verifier', () => {
     await watching.verify(good);
     revoked.add('session');
     await expect(watching.verify(good)).rejects.toBeInstanceOf(Unauthenticated);
+  });
+
+  test('knows at once the caller of a token that it has verified, unless it is revoked', async () => {
+    const revoked = new Set<string>();
+    const isRevoked = ({ sessionId }: { sessionId: string }) => revoked.has(sessionId);
+    const watching = createTokenVerifier(settings, async () => keySet, isRevoked);
+    const good = await token();
+    expect(watching.verified(good)).toBeUndefined();
+    const caller = await watching.verify(good);
+    expect(watching.verified(good)).toEqual(caller);
+    for (const other of [`${good}x`, good.slice(0, -1), await token({ claims: { jti: 'other' } }), ''])
+      expect(watching.verified(other)).toBeUndefined();
+    revoked.add('session');
+    expect(watching.verified(good)).toBeUndefined();
+  });
+
+  test('says nothing at once while revocations are being loaded', async () => {
+    let answer: boolean | Promise<boolean> = false;
+    const waiting = createTokenVerifier(
+      settings,
+      async () => keySet,
+      () => answer,
+    );
+    const good = await token();
+    await waiting.verify(good);
+    answer = Promise.resolve(false);
+    expect(waiting.verified(good)).toBeUndefined();
+    expect((await waiting.verify(good)).id).toBe(claims.sub);
+  });
+
+  test('forgets what it has verified when the keys change', async () => {
+    const second = await generateKeyPair('EdDSA', { extractable: true });
+    const secondKey = { ...(await exportJWK(second.publicKey)), kid: 'two', alg: 'EdDSA' };
+    let published = keySet;
+    let nowMs = performance.now();
+    const clock = spyOn(performance, 'now').mockImplementation(() => nowMs);
+    try {
+      const rotating = createTokenVerifier(settings, async () => published);
+      const [old, other] = [await token(), await token({ claims: { jti: 'other' } })];
+      await rotating.verify(old);
+      published = { keys: [secondKey] };
+      expect(rotating.verified(old)).toBeDefined();
+      nowMs += 31_000;
+      const signed = await token({ key: second.privateKey, header: { kid: 'two' } });
+      await rotating.verify(signed);
+      expect(rotating.verified(old)).toBeUndefined();
+      for (const one of [old, other])
+        await expect(rotating.verify(one)).rejects.toBeInstanceOf(Unauthenticated);
+      expect(rotating.verified(signed)).toBeDefined();
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  test('fetches the keys again after ten minutes, and counts nothing verified before', async () => {
+    let nowMs = performance.now();
+    let fetched = 0;
+    const clock = spyOn(performance, 'now').mockImplementation(() => nowMs);
+    try {
+      const ageing = createTokenVerifier(settings, async () => {
+        fetched++;
+        return fetched === 1 ? keySet : { keys: [] };
+      });
+      const good = await token();
+      await ageing.verify(good);
+      nowMs += 600_001;
+      expect(ageing.verified(good)).toBeUndefined();
+      await expect(ageing.verify(good)).rejects.toBeInstanceOf(Unauthenticated);
+      expect(fetched).toBe(2);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test('is unavailable until keys could be fetched once, and recovers', async () => {

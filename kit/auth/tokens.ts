@@ -1,14 +1,15 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { LRUCache } from 'lru-cache';
+import { errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { Registry } from 'prom-client';
 import { authorityOf, instanceUrl } from '../core/address';
 import { fetchTls } from '../core/internal-tls';
 import type { Runtime } from '../core/runtime';
-import { singleFlight } from '../core/single-flight';
-import { DependencyUnavailable, Unauthenticated } from '../errors/problem';
+import { Unauthenticated } from '../errors/problem';
 import type { Caller } from './caller';
 import type { IsRevoked } from './revocations';
+import { cachedKeys, sharedSecret } from './verification-keys';
+import { createVerifiedTokens } from './verified-tokens';
 
 export type TokenAlgorithm = 'EdDSA' | 'ES256' | 'RS256' | 'HS256';
 
@@ -44,6 +45,12 @@ export interface TokenVerifier {
    * @throws DependencyUnavailable when keys or revocations could not be loaded from the auth service yet
    */
   verify(token: string): Promise<Caller>;
+  /**
+   * The caller of a token that this process has verified before, at once: for every request but the first one of a token.
+   *
+   * @returns undefined for a token that `verify` must look at: a new, expired or revoked one
+   */
+  verified(token: string): Caller | undefined;
   /** Whether operators must have signed in recently for what they change (`kit/http/recent-sign-in`). */
   readonly operatorsSignInAgain?: boolean;
 }
@@ -51,33 +58,31 @@ export interface TokenVerifier {
 /** RFC 9068, section 2.1. */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
-/** How long a verified token is accepted without another check of its signature. */
-const CACHE_MS = 30_000;
-const MAX_CACHED_TOKENS = 10_000;
-/** jose's defaults for remote key sets. */
-const KEYS_MAX_AGE_MS = 600_000;
-const KEYS_COOL_DOWN_MS = 30_000;
 const CLOCK_TOLERANCE_SECONDS = 5;
 /** Far above the length of a valid token, and too short to keep a verifier busy. */
 const MAX_TOKEN_LENGTH = 8_192;
 
 /**
  * Creates a local verifier of access tokens: pinned algorithm, issuer, audience and type, keys fetched from the auth
- * service and cached, verified tokens cached by their hash for 30 s.
+ * service and cached. The signature of a token is verified once, and again when the keys have changed.
  *
  * @param fetchKeys returns the current key set of the auth service; not called with HS256
  * @param isRevoked called for every token, cached or not
  * @param options.operatorsSignInAgain as in `TokenVerifier`; false by default
+ * @param options.metrics where cached tokens are counted
  */
 export function createTokenVerifier(
   settings: TokenSettings,
   fetchKeys: () => Promise<JSONWebKeySet>,
   isRevoked: IsRevoked = () => false,
-  { operatorsSignInAgain = false }: { operatorsSignInAgain?: boolean } = {},
+  {
+    operatorsSignInAgain = false,
+    metrics = new Registry(),
+  }: { operatorsSignInAgain?: boolean; metrics?: Registry } = {},
 ): TokenVerifier {
-  const key =
-    settings.algorithm === 'HS256' ? new TextEncoder().encode(settings.secret) : cachedKeys(fetchKeys);
-  const callers = new LRUCache<string, Caller>({ max: MAX_CACHED_TOKENS, ttlResolution: 0, perf: Date });
+  const known = createVerifiedTokens(metrics);
+  const keys =
+    settings.algorithm === 'HS256' ? sharedSecret(settings.secret) : cachedKeys(fetchKeys, known.clear);
 
   async function check(token: string): Promise<Caller> {
     const options = {
@@ -88,13 +93,20 @@ export function createTokenVerifier(
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       requiredClaims: ['sub', 'jti', 'exp', 'iat'],
     };
+    let version = 0;
+    const find: JWTVerifyGetKey = async (header, jws) => {
+      const key = await keys.find(header, jws);
+      version = keys.version;
+      return key;
+    };
     try {
-      const { payload } = await (typeof key === 'function'
-        ? jwtVerify(token, key, options)
-        : jwtVerify(token, key, options));
+      const { payload } = await jwtVerify(token, find, options);
       if (!Value.Check(AccessClaims, payload)) throw new Unauthenticated();
       if (payload.iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw new Unauthenticated();
-      return callerOf(payload);
+      const caller = callerOf(payload);
+      // Keys that have come meanwhile may be without this one.
+      if (version === keys.version) known.set(token, caller);
+      return caller;
     } catch (failure) {
       if (failure instanceof errors.JOSEError)
         throw new Unauthenticated({ cause: failure, headers: CHALLENGE });
@@ -106,16 +118,14 @@ export function createTokenVerifier(
     operatorsSignInAgain,
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
-      const hash = new Bun.CryptoHasher('sha256').update(token).digest('base64');
-      let caller = callers.get(hash);
-      if (caller === undefined) {
-        caller = await check(token);
-        // At least 1: for the cache 0 is "never expires".
-        const ttl = Math.max(1, Math.min(CACHE_MS, caller.expiresAt * 1000 - Date.now()));
-        callers.set(hash, caller, { ttl });
-      }
+      const caller = (keys.areFresh() ? known.get(token) : undefined) ?? (await check(token));
       if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
       return caller;
+    },
+    verified(token) {
+      if (token.length > MAX_TOKEN_LENGTH || !keys.areFresh()) return undefined;
+      const caller = known.get(token);
+      return caller !== undefined && isRevoked(caller) === false ? caller : undefined;
     },
   };
 }
@@ -134,41 +144,6 @@ const callerOf = (claims: AccessClaims): Caller => ({
   issuedAt: claims.iat,
   expiresAt: claims.exp,
 });
-
-/** A cached key set, fetched on first use, when it has expired, and for an unknown key. */
-function cachedKeys(fetchKeys: () => Promise<JSONWebKeySet>): JWTVerifyGetKey {
-  let keys: JWTVerifyGetKey | undefined;
-  let fetchedMs = Number.NEGATIVE_INFINITY;
-
-  const refresh = singleFlight(async () => {
-    try {
-      keys = createLocalJWKSet(await fetchKeys());
-      fetchedMs = performance.now();
-    } catch (cause) {
-      // Cached keys remain in use while the auth service is unavailable.
-      if (keys === undefined)
-        throw new DependencyUnavailable({
-          detail: 'Access tokens cannot be verified while the auth service is unavailable.',
-          headers: { 'retry-after': '2' },
-          cause,
-        });
-      fetchedMs = performance.now() - KEYS_MAX_AGE_MS + KEYS_COOL_DOWN_MS;
-    }
-  });
-
-  return async (header, token) => {
-    if (keys === undefined || performance.now() - fetchedMs > KEYS_MAX_AGE_MS) await refresh();
-    if (keys === undefined) throw new DependencyUnavailable();
-    try {
-      return await keys(header, token);
-    } catch (failure) {
-      const mayRefresh = performance.now() - fetchedMs > KEYS_COOL_DOWN_MS;
-      if (!(failure instanceof errors.JWKSNoMatchingKey) || !mayRefresh) throw failure;
-      await refresh();
-      return keys(header, token);
-    }
-  };
-}
 
 /** Fetches the key set from any registered instance of the auth service. */
 export function keysFromAuth(

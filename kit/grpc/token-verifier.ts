@@ -34,5 +34,6 @@ export function openTokenVerifier(
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);
   return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked, {
     operatorsSignInAgain: runtime.production,
+    metrics: runtime.metrics,
   });
 }

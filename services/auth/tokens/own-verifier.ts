@@ -21,6 +21,7 @@ export function openOwnVerifier(
     denylist,
     tokens: createTokenVerifier(own.settings, async () => own.keys.publicKeys(), isRevoked, {
       operatorsSignInAgain: runtime.production,
+      metrics: runtime.metrics,
     }),
   };
 }

@@ -21,7 +21,7 @@ function connect() {
   const connection = createConnection({
     caller: null,
     token: null,
-    tokens: { verify: () => Promise.reject(new Error('unexpected token')) },
+    tokens: { verify: () => Promise.reject(new Error('unexpected token')), verified: () => undefined },
     position: 0,
     messagesPerSecond: 10,
     now: () => state.nowMs,
