@@ -3,6 +3,9 @@ import { Unauthenticated } from '../errors/problem';
 /** RFC 6750, section 3: the challenge in a response to a missing token. */
 export const BEARER_CHALLENGE = { 'www-authenticate': 'Bearer' };
 
+const SCHEME = 'Bearer';
+const SPACE = 0x20;
+
 /**
  * The token in an `Authorization` value (RFC 6750, section 2.1).
  *
@@ -10,8 +13,11 @@ export const BEARER_CHALLENGE = { 'www-authenticate': 'Bearer' };
  */
 export function parseBearer(authorization: string | null | undefined): string | null | undefined {
   if (authorization === null || authorization === undefined) return null;
-  const [scheme, token, ...rest] = authorization.split(' ');
-  return scheme?.toLowerCase() === 'bearer' && token && rest.length === 0 ? token : undefined;
+  if (authorization.charCodeAt(SCHEME.length) !== SPACE) return undefined;
+  if (!authorization.startsWith(SCHEME) && authorization.slice(0, SCHEME.length).toLowerCase() !== 'bearer')
+    return undefined;
+  const token = authorization.slice(SCHEME.length + 1);
+  return token === '' || token.includes(' ') ? undefined : token;
 }
 
 /**

@@ -67,9 +67,15 @@ const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
 
 /** What is wrong with a request is nothing to a client without access. */
-async function admitted(request: Request, check: Promise<void>): Promise<void> {
-  await check;
-  throwRefusal(request);
+const admitted = (request: Request, check: Check): Check => then(check, () => throwRefusal(request));
+
+/** Undefined when it is done already: tokens are verified once, and known at once from then on. */
+type Check = Promise<void> | undefined;
+
+function then(check: Check, next: () => void): Check {
+  if (check !== undefined) return check.then(next);
+  next();
+  return undefined;
 }
 
 function authenticatedCaller(request: Request): Caller {
@@ -78,18 +84,16 @@ function authenticatedCaller(request: Request): Caller {
   return caller;
 }
 
-async function requireUser(request: Request, tokens: TokenVerifier): Promise<void> {
-  await readCaller(request, tokens);
-  authenticatedCaller(request);
-}
+const requireUser = (request: Request, tokens: TokenVerifier): Check =>
+  then(readCaller(request, tokens), () => void authenticatedCaller(request));
 
-async function requirePermission(request: Request, permission: string, tokens: TokenVerifier): Promise<void> {
-  await requireUser(request, tokens);
-  const caller = authenticatedCaller(request);
-  if (!caller.permissions.includes(permission))
-    throw new Forbidden({ detail: `The permission ${permission} is required.` });
-  if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
-}
+const requirePermission = (request: Request, permission: string, tokens: TokenVerifier): Check =>
+  then(readCaller(request, tokens), () => {
+    const caller = authenticatedCaller(request);
+    if (!caller.permissions.includes(permission))
+      throw new Forbidden({ detail: `The permission ${permission} is required.` });
+    if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
+  });
 
 async function requireService(
   request: Request,
@@ -105,7 +109,15 @@ async function requireService(
 }
 
 /** An invalid token is rejected even where none is required: ignoring it would mislead the client. */
-async function readCaller(request: Request, tokens: TokenVerifier): Promise<void> {
+function readCaller(request: Request, tokens: TokenVerifier): Check {
   const token = bearerTokenIn(request.headers.get('authorization'));
-  if (token !== null) exchangeOf(request).caller = await tokens.verify(token);
+  if (token === null) return undefined;
+  const exchange = exchangeOf(request);
+  const known = tokens.verified(token);
+  if (known === undefined)
+    return tokens.verify(token).then((caller) => {
+      exchange.caller = caller;
+    });
+  exchange.caller = known;
+  return undefined;
 }

@@ -1,11 +1,7 @@
 import type { Elysia } from 'elysia';
-import { Histogram } from 'prom-client';
 import type { Runtime } from '../core/runtime';
-import type { SpanEnd } from '../core/span';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
 import { defineProblem, problemResponse } from '../errors/problem';
-import { traceIdOf } from '../tracing/context';
-import { endSpan } from '../tracing/spans';
 import { admitBody, contentCodingProblem } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
@@ -15,21 +11,9 @@ import { sendJsonText } from './json-text/send';
 import { keepPrivate } from './private-responses';
 import { pathOf } from './request-path';
 import { problemOfBody, problemOfQuery, routeRules } from './strictness';
+import { recordRequests } from './telemetry/record';
 
 export const MalformedUrl = defineProblem('request.malformed-url', 400, 'Malformed URL');
-
-/** Seconds; from a cached read to the gateway's request timeout. */
-const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-
-/** Rate, errors and duration of requests. `route` is the pattern, so that label values are bounded. */
-const requestDurations = (runtime: Runtime) =>
-  new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time to handle an HTTP request, by route pattern',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: DURATION_BUCKETS,
-    registers: [runtime.metrics],
-  });
 
 export interface RequestRules {
   /** Maximum size of a request body. */
@@ -38,7 +22,7 @@ export interface RequestRules {
 
 /** Problem documents, request ids, strict bodies and queries, and one log line and one measurement per request. */
 export function requests(runtime: Runtime, rules: RequestRules) {
-  const durations = requestDurations(runtime);
+  const record = recordRequests(runtime);
   return (app: Elysia) => {
     const findRules = routeRules(app, parseBody);
 
@@ -106,23 +90,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
           const exchange = exchangeOf(request);
           exchange.releasePlace?.();
           const status = statusOf(responseValue, set.status);
-          const seconds = (performance.now() - exchange.startedMs) / 1000;
-          const pattern = route || 'unmatched';
-          durations.observe({ method: request.method, route: pattern, status: String(status) }, seconds);
-          runtime.log.info(
-            {
-              method: request.method,
-              route: pattern,
-              status,
-              duration_ms: Math.round(seconds * 100_000) / 100,
-              request_id: exchange.trace.requestId,
-              trace_id: traceIdOf(exchange.trace),
-              ...(exchange.caller !== undefined && { user_id: exchange.caller.id }),
-            },
-            'request',
-          );
-          if (exchange.trace.span !== undefined)
-            endSpan(exchange.trace, spanOf(request.method, pattern, status));
+          record({ method: request.method, route: route || 'unmatched', status, exchange });
         })
     );
   };
@@ -138,19 +106,6 @@ function isDecodable(url: string): boolean {
     return false;
   }
 }
-
-/** Without the path and the query, which may hold secrets. */
-const spanOf = (method: string, route: string, status: number): SpanEnd => ({
-  name: `${method} ${route}`,
-  kind: 'server',
-  attributes: {
-    'http.request.method': method,
-    'http.route': route,
-    'http.response.status_code': status,
-    'url.scheme': 'http',
-  },
-  error: status >= 500 ? String(status) : undefined,
-});
 
 const statusOf = (response: unknown, set: number | string | undefined): number =>
   response instanceof Response ? response.status : typeof set === 'number' ? set : 200;
