@@ -9,7 +9,9 @@ import { isOperationalPath } from './operations/operations';
 /** What a route reads of a request: all that it may contain. */
 export interface RouteRules {
   readonly body: TSchema | undefined;
-  readonly query: TSchema | undefined;
+  /** Whether its body is an object. */
+  readonly takesObject: boolean;
+  readonly query: QueryRules | undefined;
   /** The schemas of its responses by status; one without a status is that of 200. */
   readonly responses: ReadonlyMap<number, TSchema>;
   /** The media types of its body. */
@@ -18,6 +20,14 @@ export interface RouteRules {
   readonly readsBodyItself: boolean;
   /** Whether it takes any query: monitoring adds parameters of its own to health checks and metrics. */
   readonly takesAnyQuery: boolean;
+}
+
+/** What the schema of a query says of its parameters, read once: TypeBox looks through a whole schema to tell what it is. */
+export interface QueryRules {
+  /** Whether each parameter may be repeated, by its name. */
+  readonly parameters: ReadonlyMap<string, boolean>;
+  /** Whether parameters that have no schema are accepted too. */
+  readonly isOpen: boolean;
 }
 
 export type FindRules = (method: string, route: string) => RouteRules | undefined;
@@ -60,11 +70,21 @@ function rulesOf(
   const parsers: readonly unknown[] = Array.isArray(parse) ? parse : parse === undefined ? [] : [parse];
   return {
     body: bodySchema,
-    query: schemaOf(query),
+    takesObject: bodySchema !== undefined && TypeGuard.IsObject(bodySchema),
+    query: queryRulesOf(schemaOf(query)),
     responses: responsesOf(response, schemaOf),
     mediaTypes: mediaTypesOf(bodySchema),
     readsBodyItself: parsers.some((one) => one !== platformParser && Object(one).fn !== platformParser),
     takesAnyQuery: isOperationalPath(path),
+  };
+}
+
+function queryRulesOf(schema: TSchema | undefined): QueryRules | undefined {
+  if (schema === undefined) return undefined;
+  const properties = TypeGuard.IsObject(schema) ? schema.properties : {};
+  return {
+    parameters: new Map(Object.entries(properties).map(([name, one]) => [name, TypeGuard.IsArray(one)])),
+    isOpen: schema.additionalProperties === true,
   };
 }
 
@@ -93,10 +113,10 @@ const schemaIn = (schema: unknown): TSchema | undefined =>
  *
  * @param body of `readBody`
  */
-export function problemOfBody({ body: schema }: RouteRules, body: unknown): Problem | undefined {
+export function problemOfBody({ body: schema, takesObject }: RouteRules, body: unknown): Problem | undefined {
   if (schema === undefined) return problemOfNeedlessBody(body);
   // The framework takes anything but an object for the absence of an optional body, and turns it into the defaults.
-  if (body !== undefined && TypeGuard.IsObject(schema) && !isObject(body))
+  if (body !== undefined && takesObject && !isObject(body))
     return new ValidationFailed({ errors: [{ field: 'body', message: 'Expected object' }] });
   const unknown = unknownMembers(schema, body);
   return unknown.length > 0 ? unknownFields(unknown, 'body') : undefined;
@@ -115,24 +135,31 @@ export interface ReceivedQuery {
  * a cursor of another list.
  */
 export function problemOfQuery(
-  { query: schema, takesAnyQuery }: RouteRules,
+  { query: rules, takesAnyQuery }: RouteRules,
   { pathname, search, query }: ReceivedQuery,
 ): Problem | undefined {
   if (search === '' || takesAnyQuery) return undefined;
-  const names = [...new URLSearchParams(search).keys()];
-  const known = schema === undefined ? {} : propertiesOf(schema);
-  const unknown =
-    schema?.additionalProperties === true ? [] : names.filter((name) => !Object.hasOwn(known, name));
+  const names = namesIn(search);
+  const known = rules?.parameters;
+  const unknown = rules?.isOpen === true ? [] : names.filter((name) => known?.has(name) !== true);
   if (unknown.length > 0)
     return unknownFields(
       unknown.map((name) => [name]),
       'query',
     );
-  const repeated = names.filter(
-    (name, index) => names.indexOf(name) !== index && !TypeGuard.IsArray(known[name]),
-  );
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index && known?.get(name) !== true);
   if (repeated.length > 0) return repeatedParameters(repeated);
-  return schema === undefined ? undefined : readCursor(pathname, query);
+  return rules === undefined ? undefined : readCursor(pathname, query);
+}
+
+/** The names of the parameters, each as often as it stands. Most queries have nothing to decode. */
+function namesIn(search: string): string[] {
+  if (search.includes('%') || search.includes('+')) return [...new URLSearchParams(search).keys()];
+  return search
+    .slice(1)
+    .split('&')
+    .filter((parameter) => parameter !== '')
+    .map((parameter) => parameter.split('=', 1)[0] ?? '');
 }
 
 /** The problem of parameters with a single value that were sent several times. */
@@ -140,9 +167,6 @@ export const repeatedParameters = (names: readonly string[]): Problem =>
   new ValidationFailed({
     errors: [...new Set(names)].map((field) => ({ field, message: 'Expected one value' })),
   });
-
-const propertiesOf = (schema: TSchema): Readonly<Record<string, TSchema>> =>
-  TypeGuard.IsObject(schema) ? schema.properties : {};
 
 function readCursor(pathname: string, query: Record<string, unknown>): Problem | undefined {
   if (typeof query.cursor !== 'string') return undefined;

@@ -32,18 +32,31 @@ const repeatable = (path: MemberPath): string =>
  * @param value as it was received, before validation
  */
 export function unknownMembers(schema: TSchema, value: unknown): MemberPath[] {
-  if (Array.isArray(schema.anyOf))
-    return fewest(schema.anyOf.map((one: TSchema) => unknownMembers(one, value)));
-  if (Array.isArray(schema.allOf))
-    return common(schema.allOf.map((one: TSchema) => unknownMembers(one, value)));
+  const look = looks.get(schema) ?? lookOf(schema);
+  looks.set(schema, look);
+  return look(value);
+}
+
+type Look = (value: unknown) => MemberPath[];
+
+/** By schema: TypeBox looks through a whole schema to tell what it is. */
+const looks = new WeakMap<TSchema, Look>();
+
+function lookOf(schema: TSchema): Look {
+  const { anyOf, allOf } = schema;
+  if (Array.isArray(anyOf)) return (value) => fewest(anyOf.map((one: TSchema) => unknownMembers(one, value)));
+  if (Array.isArray(allOf)) return (value) => common(allOf.map((one: TSchema) => unknownMembers(one, value)));
   if (TypeGuard.IsArray(schema))
-    return Array.isArray(value)
-      ? value.flatMap((item, index) => below(String(index), unknownMembers(schema.items, item)))
-      : [];
-  if (!isObject(value)) return [];
-  if (TypeGuard.IsRecord(schema)) return inRecord(Object.values(schema.patternProperties), value);
-  if (TypeGuard.IsObject(schema)) return inObject(schema.properties, schema.additionalProperties, value);
-  return [];
+    return (value) =>
+      Array.isArray(value)
+        ? value.flatMap((item, index) => below(String(index), unknownMembers(schema.items, item)))
+        : [];
+  if (TypeGuard.IsRecord(schema))
+    return (value) => (isObject(value) ? inRecord(Object.values(schema.patternProperties), value) : []);
+  if (TypeGuard.IsObject(schema))
+    return (value) =>
+      isObject(value) ? inObject(schema.properties, schema.additionalProperties, value) : [];
+  return () => [];
 }
 
 function inObject(

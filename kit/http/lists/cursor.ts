@@ -63,4 +63,4 @@ export function unbindCursor(pathname: string, cursor: string): string {
 
 /** Against mistakes, not against forgery: whoever forges a cursor reads no more than the list shows anyway. */
 const checksum = (pathname: string, key: string): string =>
-  new Bun.CryptoHasher('sha256').update(`${pathname} ${key}`).digest('base64url').slice(0, CHECKSUM_LENGTH);
+  Bun.SHA256.hash(`${pathname} ${key}`, 'base64url').slice(0, CHECKSUM_LENGTH);

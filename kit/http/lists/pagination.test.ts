@@ -51,4 +51,28 @@ describe('pages', () => {
     });
     expect(nextLink('http://host/posts', { next_cursor: null })).toEqual({});
   });
+
+  test('link to the same path and query as a parsed URL would, whatever stands in them', () => {
+    const unit = fc.constantFrom(...'aZ0-_.~!*\'();,:@$/ +%<>"é\ud800#');
+    const text = fc.string({ unit, maxLength: 6 });
+    const query = fc.array(fc.tuple(fc.oneof(fc.constantFrom('limit', 'cursor'), text), text), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(text, query, fc.boolean(), (path, pairs, isRaw) => {
+        const search = isRaw
+          ? pairs.map(([name, value]) => `${name}=${value}`).join('&')
+          : String(new URLSearchParams(pairs));
+        const url = `http://host/posts/${path.replaceAll(/[?#]/g, '')}?${search.replaceAll(/[?#]/g, '')}`;
+        const { link = '' } = nextLink(url, { next_cursor: 'new_1-x' });
+        const next = new URL(link.slice(1, link.lastIndexOf('>; rel="next"')), url);
+        const expected = new URL(url);
+        const others = (sent: URL) => [...sent.searchParams].filter(([name]) => name !== 'cursor');
+        expect(next.pathname).toBe(expected.pathname);
+        expect(others(next)).toEqual(others(expected));
+        expect(next.searchParams.getAll('cursor')).toEqual(['new_1-x']);
+        expect(link.slice(1, -'>; rel="next"'.length)).not.toMatch(/[<>"\s]/);
+      }),
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { pathOf } from '../request-path';
 import { decimalInteger } from '../schemas';
 import { decodeCursor, encodeCursor, type KeyOf } from './cursor';
 import type { KeyPart } from './keys';
@@ -73,8 +74,27 @@ export function toPage<Row, Item>(
 
 /** The `Link` header of the next page (RFC 8288); none on the last page. */
 export function nextLink(url: string, page: { next_cursor: string | null }): Record<string, string> {
-  if (page.next_cursor === null) return {};
+  const { next_cursor: cursor } = page;
+  if (cursor === null) return {};
+  return { link: `<${withCursor(url, cursor) ?? withCursorEncoded(url, cursor)}>; rel="next"` };
+}
+
+/** Path and query with another cursor; undefined where parts of the URL are encoded, or ought to be. */
+function withCursor(url: string, cursor: string): string | undefined {
+  if (!url.isWellFormed()) return undefined;
+  const path = pathOf(url);
+  const start = url.indexOf('?');
+  const search = start === -1 ? '' : url.slice(start + 1);
+  if (encodeURI(path) !== path || encodeURI(search) !== search || search.includes('+')) return undefined;
+  const others = search
+    .split('&')
+    .filter((one) => one !== '' && one !== 'cursor' && !one.startsWith('cursor='));
+  return `${path}?${[...others, `cursor=${encodeURIComponent(cursor)}`].join('&')}`;
+}
+
+function withCursorEncoded(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url);
-  searchParams.set('cursor', page.next_cursor);
-  return { link: `<${pathname}?${searchParams}>; rel="next"` };
+  searchParams.delete('cursor');
+  searchParams.set('cursor', cursor);
+  return `${pathname}?${searchParams}`;
 }
