@@ -30,6 +30,10 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   // A peer that vanished without closing is detected after 30 + 5 s, also during calls.
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 5_000,
+  // By default a channel closes its connection after half an hour without calls; that of a gone instance is closed anyway.
+  'grpc.client_idle_timeout_ms': 2_147_483_647,
+  // Statistics for a debugging service that is not served.
+  'grpc.enable_channelz': 0,
   // With the shared pool the socket of a closed channel lingers; here each channel owns its socket.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,

@@ -75,6 +75,7 @@ export async function startGrpcServer(
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION,
+    'grpc.enable_channelz': 0,
   });
   const context: ServerContext = {
     log: runtime.log,

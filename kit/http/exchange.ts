@@ -15,6 +15,8 @@ export interface Exchange {
   releasePlace?: () => void;
   /** Set by the access rule `service`. */
   callingService?: string;
+  /** Made by the process itself (`warm-up`); neither logged nor measured. */
+  isWarmUp?: boolean;
 }
 
 /**

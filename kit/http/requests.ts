@@ -77,8 +77,8 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         .onError(({ request, code, error, set }) => {
           const path = pathOf(request.url);
           const problem = problemOfFrameworkError(error, code, () => allowedMethods(app.routes, path));
-          const { trace } = exchangeOf(request);
-          if (problem.status >= 500)
+          const { trace, isWarmUp } = exchangeOf(request);
+          if (problem.status >= 500 && isWarmUp !== true)
             runtime.log.error(
               { err: problem.cause ?? problem.message, request_id: trace.requestId },
               `${request.method} ${path} failed`,
@@ -89,6 +89,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
         .onAfterResponse(({ request, route, set, responseValue }) => {
           const exchange = exchangeOf(request);
           exchange.releasePlace?.();
+          if (exchange.isWarmUp === true) return;
           const status = statusOf(responseValue, set.status);
           record({ method: request.method, route: route || 'unmatched', status, exchange });
         })
