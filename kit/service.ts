@@ -11,7 +11,7 @@ import { openTokenVerifier } from './grpc/token-verifier';
 import { createGatewayRecognition } from './http/forwarding/gateway-token';
 import { routeClaims } from './http/route-claims';
 import { serveHttp } from './http/server';
-import { type WarmUpRequest, warmUp } from './http/warm-up/warm-up';
+import { stayWarm, type WarmUpRequest, warmUp } from './http/warm-up/warm-up';
 import { openRabbit, type Rabbit } from './messaging/rabbit/client';
 import { startProcess } from './process';
 import { type RegistryClient, watchRegistry } from './registry/client';
@@ -90,7 +90,7 @@ export interface ServiceParts {
   readonly grpc?: readonly GrpcService[];
   /** Route prefixes of the service, besides its name. */
   readonly aliases?: readonly string[];
-  /** Its hot reads, which are made once it is started and before it is reachable (`kit/http/warm-up`). */
+  /** Its hot reads: made before it is reachable, and every few seconds from then on (`kit/http/warm-up`). */
   readonly warmUp?: readonly WarmUpRequest[];
   /** Closes long-lived connections, like WebSockets, once the gateways have drained this instance. */
   readonly drain?: () => Promise<void>;
@@ -108,7 +108,8 @@ export async function serveService(
   parts: ServiceParts,
 ): Promise<{ port: number }> {
   const routes = routeClaims(parts.app);
-  await warmUp(runtime, parts.app, parts.warmUp ?? []);
+  const hotReads = parts.warmUp ?? [];
+  await warmUp(runtime, parts.app, hotReads);
   const isTls = runtime.internalTls !== null;
   let lease: InstanceLease | undefined;
   const answerChallenge = async (instanceId: string, challenge: string) =>
@@ -123,6 +124,7 @@ export async function serveService(
     ),
   });
   runtime.onClose('http', () => http.stop(env.SHUTDOWN_TIMEOUT_MS));
+  stayWarm(runtime, parts.app, hotReads);
   if (parts.drain) runtime.onClose('connections', parts.drain);
   const grpc = parts.grpc
     ? await startGrpcServer(runtime, {

@@ -24,9 +24,8 @@ export function createIdleDetector(): IdleDetector {
 }
 
 /**
- * Returns memory to the operating system when a process becomes idle: compiled code that is no longer needed, and empty
- * pages. That is about 10 MB after the start and 25 MB after load. Nothing is released under load, because code would
- * have to be compiled again.
+ * Collects garbage when a process becomes idle, and so returns empty pages to the operating system. Compiled code stays as far
+ * as it has run lately: `Bun.shrink`, which drops all of it, frees 3 MB more, and the next request takes 39 ms instead of 2.
  *
  * @param closing stops it
  */
@@ -37,15 +36,10 @@ export function releaseMemoryWhenIdle(closing: AbortSignal): void {
   const timer = setInterval(() => {
     const nowMs = performance.now();
     const { user, system } = process.cpuUsage(usedBefore);
-    if (detector.sample((user + system) / 1_000, nowMs - sampledAtMs)) shrink();
+    if (detector.sample((user + system) / 1_000, nowMs - sampledAtMs)) Bun.gc(true);
     sampledAtMs = nowMs;
     usedBefore = process.cpuUsage();
   }, SAMPLE_EVERY_MS);
   timer.unref();
   closing.addEventListener('abort', () => clearInterval(timer));
-}
-
-/** `Bun.shrink` is deprecated: where a later Bun has removed it, memory stays as it is. */
-function shrink(): void {
-  if ('shrink' in Bun) Bun.shrink();
 }

@@ -81,5 +81,7 @@ const live = createLiveTimelines(deps, streamLimits(env));
 await serveService(runtime, env, {
   app: timelines(deps, live),
   grpc: [timelinesGrpc(deps), timelinesPortability(deps)],
+  // The coldest path of the hottest routes: what one page of posts needs, from every server.
+  warmUp: [{ path: '/posts?limit=20' }],
   drain: live.drain,
 });

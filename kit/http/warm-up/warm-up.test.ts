@@ -2,11 +2,12 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { pino } from 'pino';
+import { eventually } from '../../../tests/support/eventually';
 import { testTokens } from '../../../tests/support/tokens';
 import { createRuntime } from '../../core/runtime';
 import { access } from '../access';
 import { platform } from '../platform';
-import { warmUp } from './warm-up';
+import { stayWarm, warmUp } from './warm-up';
 
 const unhurried = { maxMs: Number.POSITIVE_INFINITY };
 const { verifier } = await testTokens();
@@ -82,6 +83,14 @@ describe('a service that warms up', () => {
     await warmUp(runtime, app, [{ path: '/public' }], unhurried);
     expect(seen).toEqual([]);
   });
+});
+
+test('a service that stays warm repeats them until it shuts down, whatever fails', async () => {
+  const { app, runtime, seen, lines } = scene();
+  stayWarm(runtime, app, [{ path: '/broken' }, { path: '/public' }], { everyMs: 1 });
+  await eventually(() => expect(seen.filter((one) => one === 'public undefined').length).toBeGreaterThan(2));
+  await runtime.close();
+  expect(lines.filter((line) => line.includes('/broken'))).toEqual([]);
 });
 
 test('nobody from outside is taken for the user of a warm-up', async () => {

@@ -1,5 +1,6 @@
 import type { AnyElysia } from 'elysia';
 import type { Caller } from '../../auth/caller';
+import { repeatEvery } from '../../core/repeat';
 import type { Runtime } from '../../core/runtime';
 import { continueTrace, withTrace } from '../../tracing/context';
 import { exchangeOf } from '../exchange';
@@ -17,6 +18,9 @@ const ROUNDS = 60;
 const CONCURRENT = 4;
 /** Many processes start together, on few cores: what is not warm by then gets warm by its clients. */
 const MAX_MS = 1_000;
+
+/** JavaScriptCore drops code that has not run for some seconds at its next full collection. */
+const KEEP_EVERY_MS = 10_000;
 
 /** No user has this id: it is not random. */
 const NOBODY: Caller = {
@@ -36,7 +40,7 @@ const NOBODY: Caller = {
  * opened before the first client comes. These requests are not logged, measured or traced, and what fails is left to
  * the clients: a server that is not available yet keeps no process from starting.
  *
- * @param requests besides the health check, which warms what all routes share
+ * @param requests besides the health check
  * @param options.maxMs how long it may take; a second by default
  */
 export async function warmUp(
@@ -46,7 +50,7 @@ export async function warmUp(
   { maxMs = MAX_MS }: { maxMs?: number } = {},
 ): Promise<void> {
   const untilMs = performance.now() + maxMs;
-  const pending = new Set<WarmUpRequest>([{ path: '/healthz' }, ...requests]);
+  const pending = new Set([HEALTH_CHECK, ...requests]);
   for (let round = 0; round < ROUNDS && pending.size > 0; round += CONCURRENT)
     for (const request of pending) {
       if (performance.now() > untilMs || runtime.closing.aborted) return;
@@ -57,6 +61,24 @@ export async function warmUp(
       runtime.log.info({ path: request.path, status: failed }, 'A route could not be warmed up');
     }
 }
+
+/**
+ * Makes each of these requests once in ten seconds, so that the first client after an idle time finds code and connections in
+ * use: without it that request took as long as the first one after the start. Costs less than a millisecond a time.
+ */
+export function stayWarm(
+  runtime: Runtime,
+  app: AnyElysia,
+  requests: readonly WarmUpRequest[],
+  { everyMs = KEEP_EVERY_MS }: { everyMs?: number } = {},
+): void {
+  repeatEvery(runtime, 'staying warm', { everyMs, firstRun: 'later' }, async () => {
+    for (const request of [HEALTH_CHECK, ...requests]) await send(app, request);
+  });
+}
+
+/** Warms what all routes share. */
+const HEALTH_CHECK: WarmUpRequest = { path: '/healthz' };
 
 async function send(app: AnyElysia, { path, asUser = false }: WarmUpRequest): Promise<number> {
   const request = new Request(`http://localhost${path}`);
