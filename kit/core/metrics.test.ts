@@ -33,3 +33,12 @@ test('a series observes what its histogram would, whatever the values and howeve
     { numRuns: 50 },
   );
 });
+
+test('users of one histogram share its series', async () => {
+  const registry = new Registry();
+  const histogram = create([registry]);
+  const labels = { route: '/a', status: '200' };
+  histogram.observe(labels, 0.5);
+  for (const observe of [1, 2].map(() => histogramSeries(histogram, labels, buckets))) observe(0.005);
+  expect(await registry.metrics()).toContain('duration_count{route="/a",status="200"} 3');
+});

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   Gauge,
   type GaugeConfiguration,
@@ -52,10 +53,14 @@ export function histogramSeries<Label extends string>(
   labels: Partial<Record<Label, string | number>>,
   buckets: readonly number[],
 ): (value: number) => void {
+  // Several users may share a histogram: what one has observed stays.
   const own = { ...labels };
-  histogram.zero(own);
-  const all: Record<string, SeriesValues> = Reflect.get(histogram, 'hashMap');
-  const series = Object.values(all).find((one) => one.labels === own);
+  const find = () => {
+    const all: Record<string, SeriesValues> = Reflect.get(histogram, 'hashMap');
+    return Object.values(all).find((one) => isDeepStrictEqual(one.labels, own));
+  };
+  if (find() === undefined) histogram.zero(own);
+  const series = find();
   // Another version of the library may keep it elsewhere.
   if (series === undefined) return (value) => histogram.observe(own, value);
   return (value) => {

@@ -40,11 +40,18 @@ export type ResponseOf<Method extends GrpcMethod> = ReturnType<Method['responseT
  */
 export const END_OF_REQUESTS = Symbol('end of requests');
 
-/** The method definition of grpc-js. */
-export function methodDefinition(
-  definition: GrpcDefinition,
-  method: GrpcMethod,
-): MethodDefinition<unknown, unknown> {
+type AnyMethodDefinition = MethodDefinition<unknown, unknown>;
+
+const definitions = new WeakMap<GrpcMethod, AnyMethodDefinition>();
+
+/** The method definition of grpc-js, made once for all calls. A method belongs to one definition. */
+export function methodDefinition(definition: GrpcDefinition, method: GrpcMethod): AnyMethodDefinition {
+  const known = definitions.get(method) ?? createDefinition(definition, method);
+  definitions.set(method, known);
+  return known;
+}
+
+function createDefinition(definition: GrpcDefinition, method: GrpcMethod): AnyMethodDefinition {
   const { requestType, responseType } = method;
   return {
     path: `/${definition.fullName}/${method.name}`,

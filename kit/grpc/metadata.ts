@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { type Static, Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
+import { TypeCompiler } from '@sinclair/typebox/compiler';
 
 /** The metadata key of the access token of the user a call is made for; `authorization` holds the service token. */
 export const USER_AUTHORIZATION = 'user-authorization';
@@ -31,6 +31,9 @@ export const HttpResponseMetadata = Type.Object({
 });
 export type HttpResponseMetadata = Static<typeof HttpResponseMetadata>;
 
+const Origins = TypeCompiler.Compile(HttpOrigin);
+const Responses = TypeCompiler.Compile(HttpResponseMetadata);
+
 /** `-bin` because gRPC allows arbitrary text in such values only. */
 const ORIGIN = 'http-origin-bin';
 const RESPONSE = 'http-answer-bin';
@@ -43,7 +46,7 @@ export function setHttpOrigin(metadata: Metadata, origin: HttpOrigin): void {
 /** The origin of the external request; undefined where it is missing or malformed. */
 export function httpOriginIn(metadata: Metadata): HttpOrigin | undefined {
   const value = decoded(metadata.get(ORIGIN)[0]);
-  return Value.Check(HttpOrigin, value) ? value : undefined;
+  return value !== undefined && Origins.Check(value) ? value : undefined;
 }
 
 /** The trailers of a successful call, with its HTTP status and headers. */
@@ -57,7 +60,7 @@ export function trailersOf(response: HttpResponseMetadata | undefined): Metadata
 /** The HTTP status and headers of a successful call; empty where the callee has set none. */
 export function httpResponseIn(trailers: Metadata): HttpResponseMetadata {
   const value = decoded(trailers.get(RESPONSE)[0]);
-  return Value.Check(HttpResponseMetadata, value) ? value : {};
+  return value !== undefined && Responses.Check(value) ? value : {};
 }
 
 const encoded = (value: object) => Buffer.from(JSON.stringify(value));

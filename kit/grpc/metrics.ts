@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Registry } from 'prom-client';
-import { sharedHistogram } from '../core/metrics';
+import { histogramSeries, sharedHistogram } from '../core/metrics';
 import type { Runtime } from '../core/runtime';
 
 /** Seconds; the default deadline of an internal call is 2 s. */
@@ -24,6 +24,15 @@ function observe(registry: Registry, name: string, help: string): ObserveCall {
     labelNames: ['grpc_service', 'grpc_method', 'grpc_code'] as const,
     buckets: DURATION_BUCKETS,
   });
-  return ({ service, method, code, ms }) =>
-    histogram.observe({ grpc_service: service, grpc_method: method, grpc_code: status[code] }, ms / 1000);
+  const known = new Map<string, (seconds: number) => void>();
+  return ({ service, method, code, ms }) => {
+    const key = `${code} ${service}/${method}`;
+    let observed = known.get(key);
+    if (observed === undefined) {
+      const labels = { grpc_service: service, grpc_method: method, grpc_code: status[code] };
+      observed = histogramSeries(histogram, labels, DURATION_BUCKETS);
+      known.set(key, observed);
+    }
+    observed(ms / 1000);
+  };
 }

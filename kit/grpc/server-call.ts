@@ -84,7 +84,10 @@ export async function handleCall(
     const caller = await context.checkCaller(called, parseBearer(metadata('authorization')) ?? undefined);
     const incoming: IncomingCall = {
       ...trace,
-      ...time,
+      deadline: time.deadline,
+      get signal() {
+        return time.signal();
+      },
       caller,
       metadata,
       origin: httpOriginIn(call.metadata),
@@ -141,12 +144,15 @@ function logFailure({ log, service, method }: MethodContext, trace: Trace, probl
 /** Enforces the deadline: `expired` rejects, and the signal aborts, when it has passed or the caller has canceled. */
 function limitTime(call: EventEmitter & { getDeadline(): Deadline }, maxMs: number) {
   const deadline = Math.min(Number(call.getDeadline()), Date.now() + maxMs);
-  const controller = new AbortController();
+  // Most handlers have nothing to cancel.
+  let controller: AbortController | undefined;
+  let isOver = false;
   const { promise: expired, reject } = Promise.withResolvers<never>();
   // A rejection before the race starts would otherwise count as unhandled.
   expired.catch(() => undefined);
   const end = () => {
-    controller.abort();
+    isOver = true;
+    controller?.abort();
     reject(new DependencyTimedOut());
   };
   const timer = setTimeout(end, deadline - Date.now());
@@ -156,5 +162,10 @@ function limitTime(call: EventEmitter & { getDeadline(): Deadline }, maxMs: numb
     // The library emits "cancelled" at the end of every call, successful ones included.
     call.off('cancelled', end);
   };
-  return { deadline, signal: controller.signal, expired, stop };
+  const signal = () => {
+    controller ??= new AbortController();
+    if (isOver) controller.abort();
+    return controller.signal;
+  };
+  return { deadline, signal, expired, stop };
 }
