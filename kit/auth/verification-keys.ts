@@ -15,6 +15,7 @@ export interface VerificationKeys {
   readonly version: number;
 }
 
+/** The one key of HS256, which every process has from its environment. */
 export function sharedSecret(secret: string): VerificationKeys {
   const key = new TextEncoder().encode(secret);
   return { find: async () => key, areFresh: () => true, version: 0 };
