@@ -1,0 +1,63 @@
+import { afterAll, expect, test } from 'bun:test';
+import { eventually } from '../../tests/support/eventually';
+import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { openChanges } from './changes';
+import { openRedis, type Redis } from './client';
+
+const runtime = testRuntime('changes');
+const options = { url: serverVariable('REDIS_URL'), required: false };
+const channel = uniqueName('changes');
+
+afterAll(() => runtime.close());
+
+async function listen(redis: Redis) {
+  const heard: string[] = [];
+  let lost = 0;
+  const changes = openChanges(runtime, redis, {
+    channel,
+    onChange: (message) => void heard.push(message),
+    others: { [`${channel}-other`]: (message) => void heard.push(`other ${message}`) },
+    onLost: () => {
+      lost++;
+    },
+  });
+  await eventually(() => changes.current());
+  return { changes, heard, lost: () => lost };
+}
+
+test('what was published before has been handled when a process knows that it is current', async () => {
+  const [one, other] = [await openRedis(runtime, options), await openRedis(runtime, options)];
+  const [writer, reader] = [await listen(one), await listen(other)];
+  for (let number = 0; number < 200; number++) {
+    await writer.changes.publish(String(number));
+    await one.publish(`${channel}-other`, String(number));
+    expect(await reader.changes.current()).toBe(true);
+    expect(reader.heard.slice(-2)).toEqual([String(number), `other ${number}`]);
+  }
+  expect(writer.heard).toEqual(reader.heard);
+});
+
+test('a broken connection drops what is remembered, before and after it is restored', async () => {
+  const [redis, other] = [await openRedis(runtime, options), await openRedis(runtime, options)];
+  const { changes, heard, lost } = await listen(redis);
+  const before = lost();
+  const id = await redis.sendCommand(['CLIENT', 'ID']);
+  await other.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
+  await other.publish(channel, 'missed');
+  await eventually(() => lost() > before);
+  await eventually(() => changes.current());
+  expect(lost()).toBeGreaterThan(before + 1);
+  await other.publish(channel, 'received');
+  await changes.current();
+  expect(heard.at(-1)).toBe('received');
+});
+
+test('without Redis nothing is known to be current', async () => {
+  const closed = testRuntime('changes-without-redis');
+  const redis = await openRedis(closed, { url: 'redis://127.0.0.1:1', required: false });
+  const changes = openChanges(closed, redis, { channel, onChange() {}, onLost() {} });
+  expect(await changes.current()).toBe(false);
+  expect(changes.isReceiving()).toBe(false);
+  expect(changes.publish('nobody hears')).rejects.toThrow();
+  await closed.close();
+});
