@@ -8,12 +8,17 @@ import type { GrpcClient } from '#kit/grpc/client';
 import type { OutboxRelay } from '#kit/messaging/outbox-relay';
 import type { Database } from '#kit/mysql/database';
 import type { Redis } from '#kit/redis/client';
+import type { Caches } from './cache/caches';
+import type { TimelineChanges } from './cache/changes';
 
 /** What the use cases need. `main.ts` builds it for the process, tests build it for themselves. */
 export interface TimelinesDeps {
   readonly runtime: Runtime;
   readonly database: Database;
   readonly redis: Redis;
+  /** What this process remembers; to be read after `openViewer`. */
+  readonly caches: Caches;
+  readonly changes: TimelineChanges;
   readonly outbox: OutboxRelay;
   readonly tokens: TokenVerifier;
   readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'getUsers' | 'getUserByUsername'>;
@@ -28,6 +33,7 @@ export interface TimelinesDeps {
   /** Posts of authors with this many followers are not fanned out but merged at read time. */
   readonly fanoutFollowersLimit: number;
   readonly mergedAuthors: MergedAuthors;
+  readonly readers: Readers;
   /** Ids of the readers whose feed this process is building. */
   readonly feedBuilds: Set<string>;
 }
@@ -36,4 +42,9 @@ export interface TimelinesDeps {
 export interface MergedAuthors {
   list(): Promise<string[]>;
   invalidate(): void;
+}
+
+/** People whose feeds are read. */
+export interface Readers {
+  note(readerId: string): void;
 }

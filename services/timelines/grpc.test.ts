@@ -31,14 +31,26 @@ const usersService = grpcService(
 );
 
 let likesResponse: () => Promise<void> = async () => undefined;
-const { getCounts } = LikesServiceDefinition.methods;
+const { getCounts, listLikedPosts } = LikesServiceDefinition.methods;
 const likesService = grpcService(
-  { ...LikesServiceDefinition, methods: { getCounts } },
+  { ...LikesServiceDefinition, methods: { getCounts, listLikedPosts } },
   {
     async getCounts({ post_ids, viewer_id }) {
       await likesResponse();
       return {
         counts: post_ids.map((post_id) => ({ post_id, count: 3, liked_by_viewer: viewer_id !== undefined })),
+      };
+    },
+    async listLikedPosts({ user_ids }) {
+      await likesResponse();
+      // Of posts older than the end of time more may be liked: `getCounts` is asked.
+      return {
+        people: user_ids.map((user_id) => ({
+          user_id,
+          post_ids: [],
+          pending_post_ids: [],
+          complete_since_ms: '9000000000000',
+        })),
       };
     },
   },

@@ -9,10 +9,10 @@ import type { TimelinesDeps } from './deps';
 import { deliverPost } from './feeds/fan-out';
 import { NewPost } from './model';
 import { applyEvent, DIRECT_EVENTS } from './people/replication';
+import { openViewer } from './people/viewer';
 import { createAcceptedPost } from './posts/accept';
-import { readVisible } from './posts/hydration';
-import type { PostRow } from './posts/read-store';
-import { isPlainRepost, originalIdOf } from './posts/reposts';
+import { type FoundPost, findVisible } from './posts/find';
+import { originalIdOf } from './posts/reposts';
 
 const MAX_IDS = 100;
 const MAX_FOLLOWERS = 1_000;
@@ -49,8 +49,9 @@ export const timelinesGrpc = (deps: TimelinesDeps) =>
     async getPosts({ ids, viewer_id }) {
       requireValid(ids.length <= MAX_IDS, 'ids');
       requireValid(viewer_id === undefined || isUuid(viewer_id), 'viewer_id');
-      const posts = await readVisible(deps, viewer_id ?? null, ids.filter(isTimeOrderedId));
-      return { posts: posts.map(summaryOf) };
+      const viewer = await openViewer(deps, viewer_id ?? null);
+      const posts = await findVisible(deps, viewer, ids.filter(isTimeOrderedId));
+      return { posts: posts.flatMap((post) => (post === undefined ? [] : summaryOf(post))) };
     },
     async applyUserEvents({ events }) {
       requireValid(events.length <= MAX_EVENTS, 'events');
@@ -74,9 +75,9 @@ function requireValid(isValid: boolean, field: string): void {
   if (!isValid) throw new ValidationFailed({ errors: [{ field, message: 'Does not match the schema' }] });
 }
 
-const summaryOf = (post: PostRow): PostSummary => ({
+const summaryOf = ({ post }: FoundPost): PostSummary => ({
   id: post.id,
   author_id: post.authorId,
   excerpt: truncate(post.text, EXCERPT_GRAPHEMES, EXCERPT_UNITS),
-  original_id: isPlainRepost(post) ? originalIdOf(post) : undefined,
+  original_id: post.isPlainRepost ? originalIdOf(post) : undefined,
 });

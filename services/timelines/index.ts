@@ -4,9 +4,10 @@ import { TimeOrderedId } from '#contracts/messages';
 import { access } from '#kit/http/access';
 import { conditional } from '#kit/http/conditional';
 import { requestKey, sendStored } from '#kit/http/idempotency';
+import { pagedText } from '#kit/http/json-text/json-text';
 import { PageQuery } from '#kit/http/lists/pagination';
 import { platform } from '#kit/http/platform';
-import { noContent, paged } from '#kit/http/responses';
+import { noContent } from '#kit/http/responses';
 import { describe, describeEventStream, keyed } from '#kit/http/route-docs';
 import { streamRequestOf } from '#kit/http/streams/event-streams';
 import { text } from '#kit/text/schema';
@@ -23,7 +24,7 @@ const byId = { params: Type.Object({ id: TimeOrderedId }) };
 const byUsername = { params: Type.Object({ username: Type.String({ maxLength: 30 }) }) };
 /** In decomposed form a tag of 100 characters takes up to three times as many code units. */
 const byTag = { params: Type.Object({ tag: text({ max: 100, maxUnits: 300 }) }) };
-const page = { query: PageQuery, response: model.PostPage };
+const page = { query: PageQuery, response: model.PostPage, etag: true } as const;
 
 const describeStream = (summary: string) =>
   describeEventStream(
@@ -87,7 +88,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .get(
       '/posts/id/:id/replies',
       async ({ params, caller, query, request, set }) =>
-        paged(set, request, await lists.readReplies(deps, caller, params.id, query)),
+        pagedText(set, request, await lists.readReplies(deps, caller, params.id, query)),
       {
         optionalUser: true,
         ...byId,
@@ -109,14 +110,14 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .get(
       '/posts/bookmarks',
       async ({ caller, query, request, set }) =>
-        paged(set, request, await lists.readBookmarks(deps, caller, query)),
+        pagedText(set, request, await lists.readBookmarks(deps, caller, query)),
       { user: true, ...page, ...describe('List my bookmarks, newest first', 'Bookmarks') },
     )
 
     .get(
       '/posts',
       async ({ caller, query, request, set }) =>
-        paged(set, request, await lists.readPublic(deps, caller, query)),
+        pagedText(set, request, await lists.readPublic(deps, caller, query)),
       { optionalUser: true, ...page, ...describe('List public posts, newest first', 'Timelines') },
     )
     .get(
@@ -134,7 +135,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .get(
       '/posts/home/:username',
       async ({ caller, params, query, request, set }) =>
-        paged(set, request, await lists.readHome(deps, caller, params.username, query)),
+        pagedText(set, request, await lists.readHome(deps, caller, params.username, query)),
       {
         user: true,
         ...byUsername,
@@ -148,7 +149,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .get(
       '/posts/tag/:tag',
       async ({ caller, params, query, request, set }) =>
-        paged(set, request, await lists.readTagged(deps, caller, params.tag, query)),
+        pagedText(set, request, await lists.readTagged(deps, caller, params.tag, query)),
       {
         optionalUser: true,
         ...byTag,
@@ -158,7 +159,8 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     )
     .get(
       '/posts/search',
-      async ({ caller, query, request, set }) => paged(set, request, await lists.search(deps, caller, query)),
+      async ({ caller, query, request, set }) =>
+        pagedText(set, request, await lists.search(deps, caller, query)),
       {
         optionalUser: true,
         share: 'searches',
@@ -170,7 +172,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .get(
       '/posts/:username',
       async ({ caller, params, query, request, set }) =>
-        paged(set, request, await lists.readByAuthor(deps, caller, params.username, query)),
+        pagedText(set, request, await lists.readByAuthor(deps, caller, params.username, query)),
       {
         optionalUser: true,
         ...byUsername,

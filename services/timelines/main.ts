@@ -21,8 +21,10 @@ import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
 import { timelines } from '.';
+import { openCaches } from './cache/open';
 import type { TimelinesDeps } from './deps';
 import { createMergedAuthors } from './feeds/merged-authors';
+import { createReaders } from './feeds/readers';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live/service';
 import { timelinesPortability } from './portability';
@@ -53,13 +55,16 @@ const beanstalkd = openBeanstalkd(runtime, {
   address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   required: false,
 });
+const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
+const likes = grpcClient('likes', LikesServiceDefinition);
 const deps: TimelinesDeps = {
   runtime,
   database,
-  redis: await openRedis(runtime, { url: env.REDIS_URL, required: false }),
+  redis,
+  ...openCaches({ runtime, database, likes }, redis),
   outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
   users: grpcClient('users', UsersServiceDefinition),
-  likes: grpcClient('likes', LikesServiceDefinition),
+  likes,
   media: grpcClient('media', MediaServiceDefinition),
   polls: grpcClient('polls', PollsServiceDefinition),
   nextId: await openIdGenerator(
@@ -71,6 +76,7 @@ const deps: TimelinesDeps = {
   homeSize: env.HOME_SIZE,
   fanoutFollowersLimit: env.FANOUT_FOLLOWERS_LIMIT,
   mergedAuthors: createMergedAuthors(database),
+  readers: createReaders(redis),
   feedBuilds: new Set(),
 };
 trimIdempotencyKeys(runtime, database);

@@ -13,9 +13,11 @@ import {
 import { importBookmark, listOwnBookmarks } from './bookmarks/store';
 import type { TimelinesDeps } from './deps';
 import { PostNotFound } from './model';
-import { readVisible } from './posts/hydration';
+import { openViewer } from './people/viewer';
+import { findVisible } from './posts/find';
 import { importPost, isSettledId } from './posts/import';
-import { findMentions, listOwnPosts } from './posts/read-store';
+import { listOwnPosts, readMentions } from './posts/read-store';
+import { mentionedIn, peopleById } from './posts/render';
 
 const BookmarkRecord = Type.Object({ post_id: TimeOrderedId, since: TimeOrderedId });
 const FIRST = '0';
@@ -45,16 +47,17 @@ export const timelinesPortability = (deps: TimelinesDeps) =>
 
 /** Oldest first: a post comes after those of its author that it refers to. */
 async function exportPosts(
-  { database }: TimelinesDeps,
+  { database, caches }: TimelinesDeps,
   userId: string,
   cursor: string | undefined,
 ): Promise<ExportedPage> {
   const page = { afterId: cursor ?? FIRST, limit: EXPORT_PAGE_SIZE };
   const posts = await listOwnPosts(database, userId, page);
-  const mentions = await findMentions(
+  const mentions = await readMentions(
     database,
     posts.map(({ id }) => id),
   );
+  const people = peopleById(await caches.people.find([...mentions.values()].flat()));
   return exportedPage(posts, {
     key: ({ id }) => id,
     record: (post) => ({
@@ -65,7 +68,7 @@ async function exportPosts(
         reply_to: post.replyTo,
         root_id: post.rootId,
         repost_of: post.repostOf,
-        mentions: (mentions.get(post.id) ?? []).map(({ username }) => username),
+        mentions: mentionedIn(mentions.get(post.id) ?? [], people).map(({ username }) => username),
         hashtags: post.hashtags,
         media_ids: post.mediaIds,
         poll_id: post.pollId,
@@ -84,7 +87,7 @@ async function importBookmarkRecord(
 ): Promise<'imported' | 'exists'> {
   const { post_id: postId, since } = validated(BookmarkRecord, data);
   if (!isSettledId(since)) throw new RecordInvalid();
-  const [post] = await readVisible(deps, userId, [postId]);
+  const [post] = await findVisible(deps, await openViewer(deps, userId), [postId]);
   if (post === undefined) throw new PostNotFound();
   return (await importBookmark(deps.database, { userId, postId, since })) ? 'imported' : 'exists';
 }

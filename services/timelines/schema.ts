@@ -64,7 +64,10 @@ const restriction = (name: string) =>
       active: boolean('active').notNull(),
       version: int('version', { unsigned: true }).notNull(),
     },
-    (table) => [primaryKey({ columns: [table.userId, table.otherId] })],
+    (table) => [
+      primaryKey({ columns: [table.userId, table.otherId] }),
+      index(`${name}_of_other`).on(table.otherId, table.active, table.userId),
+    ],
   );
 
 export const blocks = restriction('blocks');

@@ -1,4 +1,4 @@
-import { PostCreated } from '#contracts/events/posts';
+import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { TimelinesDeps } from './deps';
@@ -19,5 +19,12 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
     events: [PostCreated],
     prefetch: 20,
     handle: ({ data }) => appendPost(deps.database, { id: data.id, authorId: data.author_id }),
+  });
+  // Announced again: whoever deleted the post may have been killed before it announced that.
+  consumeEvents(deps.runtime, rabbit, {
+    consumer: 'timelines-deletions',
+    events: [PostDeleted],
+    prefetch: 20,
+    handle: ({ data }) => deps.changes.announce([{ kind: 'post', postId: data.id }]),
   });
 }

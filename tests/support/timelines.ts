@@ -7,9 +7,11 @@ import type { Runtime } from '#kit/core/runtime';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
 import { timelines } from '../../services/timelines';
+import { openCaches } from '../../services/timelines/cache/open';
 import type { TimelinesDeps } from '../../services/timelines/deps';
 import { deliverPost } from '../../services/timelines/feeds/fan-out';
 import { createMergedAuthors } from '../../services/timelines/feeds/merged-authors';
+import { createReaders } from '../../services/timelines/feeds/readers';
 import { createLiveTimelines } from '../../services/timelines/live/service';
 import { applyEvent, type UserEvent } from '../../services/timelines/people/replication';
 import { type Answered, callerOf } from './call';
@@ -35,21 +37,22 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
   });
   const noInstances = { instances: () => [], onChange: () => () => undefined };
   const unavailable = { registry: noInstances };
+  const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: false });
+  const likes =
+    parts.likes ??
+    permittedClient(runtime, { service: 'likes', definition: LikesServiceDefinition, ...unavailable });
   const deps = {
     runtime,
     database: storage.database,
-    redis: await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: false }),
+    redis,
+    ...openCaches({ runtime, database: storage.database, likes }, redis),
     outbox: { wake() {} },
     users: permittedClient(runtime, {
       service: 'users',
       definition: UsersServiceDefinition,
       ...unavailable,
     }),
-    likes: permittedClient(runtime, {
-      service: 'likes',
-      definition: LikesServiceDefinition,
-      ...unavailable,
-    }),
+    likes,
     media: permittedClient(runtime, {
       service: 'media',
       definition: MediaServiceDefinition,
@@ -66,6 +69,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     homeSize: 800,
     fanoutFollowersLimit: 10_000,
     mergedAuthors: createMergedAuthors(storage.database),
+    readers: createReaders(redis),
     feedBuilds: new Set<string>(),
     ...parts,
   };

@@ -1,5 +1,6 @@
 import type { TimelinesDeps } from '../deps';
-import { findPosts } from '../posts/read-store';
+import { openViewer } from '../people/viewer';
+import { findPost } from '../posts/find';
 import * as followers from './followers-store';
 import { deliverToFeeds } from './store';
 
@@ -14,7 +15,7 @@ export async function deliverPost(
   delivery: { postId: string; authorId: string; afterFollower: string | null; limit: number },
 ): Promise<{ delivered: number; nextAfterFollower: string | undefined }> {
   const { postId, authorId, afterFollower, limit } = delivery;
-  if (!(await findPosts(deps.database, [postId], null)).has(postId))
+  if ((await findPost(deps, await openViewer(deps, null), postId)) === undefined)
     return { delivered: 0, nextAfterFollower: undefined };
   const isFirst = afterFollower === null;
   const batch =

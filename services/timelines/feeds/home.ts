@@ -1,4 +1,5 @@
 import type { TimelinesDeps } from '../deps';
+import { sliceOf } from '../lists/newest';
 import { listByAuthors, type Slice } from '../lists/store';
 import { buildInBackground } from './build';
 import { listFollowedAmong } from './followers-store';
@@ -17,19 +18,43 @@ export async function listHomeIds(deps: TimelinesDeps, readerId: string, slice: 
   });
   if (feed === null && slice.after === null) buildInBackground(deps, readerId);
   if (!feed) return listHome(deps.database, readerId, slice);
+  deps.readers.note(readerId);
   const { ids, floor } = feed;
   const older =
     typeof floor === 'string'
       ? await listHome(deps.database, readerId, { after: floor, limit: slice.limit - ids.length })
       : [];
   const merged = await listMergedIds(deps, readerId, slice);
+  if (older.length === 0 && merged.length === 0) return ids;
   return mergeNewestFirst([...ids, ...older], merged).slice(0, slice.limit);
 }
 
 /** Posts of followees with too many followers for fan-out. */
 async function listMergedIds(deps: TimelinesDeps, readerId: string, slice: Slice): Promise<string[]> {
   const authors = await deps.mergedAuthors.list();
-  const followed = await listFollowedAmong(deps.database, readerId, authors);
-  if (followed.length === 0) return [];
-  return (await listByAuthors(deps.database, followed, slice)).map((entry) => entry.id);
+  if (authors.length === 0) return [];
+  const followed = await followedAmong(deps, readerId, authors);
+  const lists = await Promise.all(followed.map((authorId) => listOfAuthor(deps, authorId, slice)));
+  return lists.flat();
+}
+
+async function followedAmong(
+  { caches, database }: TimelinesDeps,
+  readerId: string,
+  authorIds: readonly string[],
+): Promise<string[]> {
+  const relations = await caches.relations.get(readerId);
+  const followed = relations?.followed;
+  if (followed) return authorIds.filter((id) => followed.has(id));
+  return listFollowedAmong(database, readerId, authorIds);
+}
+
+async function listOfAuthor(
+  { caches, database }: TimelinesDeps,
+  authorId: string,
+  slice: Slice,
+): Promise<string[]> {
+  const newest = await caches.newest.get(authorId);
+  const remembered = newest === undefined ? null : sliceOf(newest, slice);
+  return remembered ?? (await listByAuthors(database, [authorId], slice)).map((entry) => entry.id);
 }

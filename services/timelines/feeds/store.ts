@@ -27,7 +27,7 @@ const feedOf = (readerId: string) => `home:{${readerId}}`;
 const buildingOf = (readerId: string) => `home:{${readerId}}:building`;
 
 /**
- * Reads a slice of a feed and extends its lifetime to another week.
+ * Reads a slice of a feed.
  *
  * @returns null when there is no feed, or the slice is below its floor
  */
@@ -37,21 +37,24 @@ export async function readFeed(
   slice: { after: string | null; limit: number },
 ): Promise<FeedSlice | null> {
   const newest = slice.after === null ? '+inf' : `(${slice.after}`;
-  const [members] = await Promise.all([
-    redis.zRangeWithScores(feedOf(readerId), newest, '-inf', {
-      BY: 'SCORE',
-      REV: true,
-      LIMIT: { offset: 0, count: slice.limit },
-    }),
-    redis.expire(feedOf(readerId), FEED_TTL_SECONDS),
-  ]);
-  const last = members.at(-1);
+  const ids = await redis.zRange(feedOf(readerId), newest, '-inf', {
+    BY: 'SCORE',
+    REV: true,
+    LIMIT: { offset: 0, count: slice.limit },
+  });
+  const last = ids.at(-1);
   if (last === undefined) return null;
-  if (last.value !== FLOOR) return { ids: members.map((member) => member.value) };
-  return {
-    ids: members.slice(0, -1).map((member) => member.value),
-    floor: last.score === 0 ? null : String(last.score),
-  };
+  if (last !== FLOOR) return { ids };
+  const floor = await redis.zScore(feedOf(readerId), FLOOR);
+  // Otherwise it has expired in between.
+  if (floor === null) return null;
+  ids.pop();
+  return { ids, floor: floor === 0 ? null : String(floor) };
+}
+
+/** Extends the lifetime of a feed to another week. */
+export async function extendFeed(redis: Redis, readerId: string): Promise<void> {
+  await redis.expire(feedOf(readerId), FEED_TTL_SECONDS);
 }
 
 /** KEYS: feed, building, feed, building, …; ARGV: maximum ids of a feed, then ids. Returns the number of feeds. */

@@ -1,14 +1,17 @@
 import type { Caller } from '#kit/auth/caller';
-import type { Page, PageQuery } from '#kit/http/lists/pagination';
+import type { TextPage } from '#kit/http/json-text/json-text';
+import type { PageQuery } from '#kit/http/lists/pagination';
 import { hashtagKey } from '#kit/text/entities';
 import { listBookmarks } from '../bookmarks/store';
+import { PUBLIC } from '../cache/caches';
 import type { TimelinesDeps } from '../deps';
 import { listHomeIds } from '../feeds/home';
-import type { Post } from '../model';
 import { findByUsername } from '../people/lookup';
+import { openViewer } from '../people/viewer';
 import { originalIdOf } from '../posts/reposts';
 import { requireVisible } from '../posts/service';
-import { isInHomeTimeline } from '../posts/visibility';
+import { isInHomeTimeline, type PostFilter } from '../posts/visibility';
+import { sliceOf } from './newest';
 import { requireOwner } from './owner';
 import { type List, readPage } from './page';
 import { searchExpression } from './search';
@@ -19,24 +22,35 @@ export async function readHome(
   caller: Caller,
   username: string,
   query: PageQuery,
-): Promise<Page<Post>> {
+): Promise<TextPage> {
   requireOwner(caller, username);
   const list: List = async (slice) =>
     (await listHomeIds(deps, caller.id, slice)).map((id) => ({ key: id, id }));
-  return readPage(deps, caller, query, { list, filter: (post) => isInHomeTimeline(post, caller.id) });
+  const filter: PostFilter = (post) => isInHomeTimeline(post, caller.id);
+  return readPage(deps, caller, query, { list, filter, isFeed: true });
+}
+
+/** A list whose order is that of the ids: its newest posts are remembered, older ones are read from the database. */
+async function listNewest(deps: TimelinesDeps, key: string, slice: store.Slice): Promise<store.Entry[]> {
+  const newest = await deps.caches.newest.get(key);
+  const ids = newest === undefined ? null : sliceOf(newest, slice);
+  if (ids !== null) return ids.map((id) => ({ key: id, id }));
+  return key === PUBLIC
+    ? store.listPublic(deps.database, slice)
+    : store.listByAuthors(deps.database, [key], slice);
 }
 
 export const readPublic = (deps: TimelinesDeps, caller: Caller | null, query: PageQuery) =>
-  readPage(deps, caller, query, { list: (slice) => store.listPublic(deps.database, slice) });
+  readPage(deps, caller, query, { list: (slice) => listNewest(deps, PUBLIC, slice) });
 
 export async function readByAuthor(
   deps: TimelinesDeps,
   caller: Caller | null,
   username: string,
   query: PageQuery,
-): Promise<Page<Post>> {
+): Promise<TextPage> {
   const { id } = await findByUsername(deps, username);
-  return readPage(deps, caller, query, { list: (slice) => store.listByAuthors(deps.database, [id], slice) });
+  return readPage(deps, caller, query, { list: (slice) => listNewest(deps, id, slice) });
 }
 
 export async function readTagged(
@@ -44,7 +58,7 @@ export async function readTagged(
   caller: Caller | null,
   tag: string,
   query: PageQuery,
-): Promise<Page<Post>> {
+): Promise<TextPage> {
   const key = hashtagKey(tag);
   return readPage(deps, caller, query, { list: (slice) => store.listTagged(deps.database, key, slice) });
 }
@@ -53,7 +67,7 @@ export async function search(
   deps: TimelinesDeps,
   caller: Caller | null,
   query: PageQuery & { q: string },
-): Promise<Page<Post>> {
+): Promise<TextPage> {
   const expression = searchExpression(query.q);
   if (expression === null) return { items: [], next_cursor: null };
   return readPage(deps, caller, query, {
@@ -66,8 +80,9 @@ export async function readReplies(
   caller: Caller | null,
   id: string,
   query: PageQuery,
-): Promise<Page<Post>> {
-  const originalId = originalIdOf(await requireVisible(deps, caller, id));
+): Promise<TextPage> {
+  const { post } = await requireVisible(deps, await openViewer(deps, caller?.id ?? null), id);
+  const originalId = originalIdOf(post);
   return readPage(deps, caller, query, {
     list: (slice) => store.listThread(deps.database, originalId, slice),
   });

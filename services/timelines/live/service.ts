@@ -4,7 +4,9 @@ import type { ShareLimits } from '#kit/http/shares/shares';
 import { createEventStreams, type StreamBatch, type StreamRequest } from '#kit/http/streams/event-streams';
 import type { TimelinesDeps } from '../deps';
 import { requireOwner } from '../lists/owner';
-import { hydrate, readVisible } from '../posts/hydration';
+import { openViewer } from '../people/viewer';
+import { findVisible } from '../posts/find';
+import { renderPosts } from '../posts/render';
 import { isInHomeTimeline, isVisible, type PostFilter } from '../posts/visibility';
 import { listEntries, readHead } from './store';
 
@@ -83,10 +85,16 @@ async function readBatch(
     return { ...atHead, events: [{ id: String(head), name: 'reload', data: {} }] };
   const entries = await listEntries(deps.database, after, BATCH_ENTRIES);
   const positions = new Map(entries.map((entry) => [entry.postId, String(entry.position)]));
-  const posts = await readVisible(deps, viewerId, [...positions.keys()], filter);
-  const views = await hydrate(deps, viewerId, posts);
+  const viewer = await openViewer(deps, viewerId);
+  const visible = await findVisible(deps, viewer, [...positions.keys()], filter);
+  const posts = visible.filter((post) => post !== undefined);
+  const texts = await renderPosts(deps, viewer, posts);
   return {
-    events: views.map((post) => ({ id: positions.get(post.id) ?? position, name: 'post', data: post })),
+    events: posts.map(({ post }, index) => ({
+      id: positions.get(post.id) ?? position,
+      name: 'post',
+      data: JSON.parse(texts[index] ?? 'null'),
+    })),
     position: String(entries.at(-1)?.position ?? after),
     more: entries.length === BATCH_ENTRIES,
   };

@@ -3,6 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import { Problem } from '#kit/errors/problem';
 import type { TimelinesDeps } from '../deps';
 import { UserNotFound } from '../model';
+import type { Person } from './person';
 import * as store from './store';
 
 /** A new user's event usually arrives within milliseconds; until then the users service is called, for at most this long. */
@@ -10,7 +11,7 @@ const USERS_DEADLINE_MS = 500;
 /** Maximum number of unknown usernames of one post that are looked up; further ones stay plain text. */
 const MAX_LOOKUPS = 5;
 
-type LookupDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'users'>;
+type LookupDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'users' | 'caches' | 'changes'>;
 
 /**
  * Finds the author of a new post. When their event has not arrived yet the users service is called; while it is
@@ -74,10 +75,21 @@ const USERNAME = /^[A-Za-z0-9_]{1,30}$/;
 export async function findByUsername(deps: LookupDeps, username: string): Promise<{ id: string }> {
   if (!USERNAME.test(username)) throw new UserNotFound();
   const name = username.toLowerCase();
-  const [known] = await store.findPeopleByUsername(deps.database, [name]);
-  const person = known ?? (await fetchByUsername(deps, name));
+  const person = (await rememberedPerson(deps, name)) ?? (await fetchByUsername(deps, name));
   if (person === undefined) throw new UserNotFound();
   return person;
+}
+
+/** A name outlives its owner's account: who is erased by now is looked up again. */
+async function rememberedPerson({ caches }: LookupDeps, name: string): Promise<Person | undefined> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const person = await caches.peopleByUsername.get(name);
+    if (person === undefined) return undefined;
+    const current = await caches.people.get(person.id);
+    if (current?.isErased === false && current.username === name) return current;
+    caches.peopleByUsername.forget(name);
+  }
+  return undefined;
 }
 
 /** Fetches a profile from the users service and stores it. @returns undefined when no user has that name */
@@ -92,8 +104,8 @@ async function fetchByUsername(deps: LookupDeps, username: string): Promise<User
   }
 }
 
-const saveProfile = (deps: LookupDeps, profile: UserProfile) =>
-  store.upsertPerson(deps.database, {
+async function saveProfile(deps: LookupDeps, profile: UserProfile): Promise<void> {
+  await store.upsertPerson(deps.database, {
     id: profile.id,
     username: profile.username,
     displayName: profile.display_name,
@@ -101,3 +113,5 @@ const saveProfile = (deps: LookupDeps, profile: UserProfile) =>
     version: profile.version,
     deleted: false,
   });
+  await deps.changes.announce([{ kind: 'person', personId: profile.id }]);
+}

@@ -1,6 +1,7 @@
 import { and, eq, inArray, or, sql } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { blocks, bookmarks, follows, mutes, streamAuthors } from '../schema';
+import { NO_RELATIONS, type Relations } from './relations';
 
 /** The people among `otherIds` with a block between them and a person, in either direction. */
 export async function findBlocked(
@@ -22,6 +23,68 @@ export async function findBlocked(
       ),
     );
   return new Set(rows.map((row) => (row.userId === personId ? row.otherId : row.userId)));
+}
+
+/** A set with more people is not remembered: `relationsAmong` reads what a page needs of it. */
+const MAX_REMEMBERED = 5_000;
+
+/** All relations of a viewer, unless they are too many. */
+export async function readRelations(database: Database, viewerId: string): Promise<Relations> {
+  const limit = MAX_REMEMBERED + 1;
+  const [followed, muted, blockedByViewer, blockedByOthers] = await Promise.all([
+    database
+      .select({ id: follows.followeeId })
+      .from(follows)
+      .where(and(eq(follows.followerId, viewerId), eq(follows.active, true)))
+      .limit(limit),
+    database
+      .select({ id: mutes.otherId })
+      .from(mutes)
+      .where(and(eq(mutes.userId, viewerId), eq(mutes.active, true)))
+      .limit(limit),
+    database
+      .select({ id: blocks.otherId })
+      .from(blocks)
+      .where(and(eq(blocks.userId, viewerId), eq(blocks.active, true)))
+      .limit(limit),
+    database
+      .select({ id: blocks.userId })
+      .from(blocks)
+      .where(and(eq(blocks.otherId, viewerId), eq(blocks.active, true)))
+      .limit(limit),
+  ]);
+  return {
+    followed: setOf(followed),
+    muted: setOf(muted),
+    blocked: setOf([...blockedByViewer, ...blockedByOthers]),
+  };
+}
+
+const setOf = (rows: readonly { id: string }[]) =>
+  rows.length > MAX_REMEMBERED ? null : new Set(rows.map((row) => row.id));
+
+/** The relations of a viewer with some people only. */
+export async function relationsAmong(
+  database: Database,
+  viewerId: string,
+  otherIds: readonly string[],
+): Promise<Relations> {
+  if (otherIds.length === 0) return NO_RELATIONS;
+  const others = [...otherIds];
+  const [followed, muted, blocked] = await Promise.all([
+    database
+      .select({ id: follows.followeeId })
+      .from(follows)
+      .where(
+        and(eq(follows.followerId, viewerId), inArray(follows.followeeId, others), eq(follows.active, true)),
+      ),
+    database
+      .select({ id: mutes.otherId })
+      .from(mutes)
+      .where(and(eq(mutes.userId, viewerId), inArray(mutes.otherId, others), eq(mutes.active, true))),
+    findBlocked(database, viewerId, others),
+  ]);
+  return { followed: setOf(followed), muted: setOf(muted), blocked };
 }
 
 export async function findFollow(

@@ -17,6 +17,14 @@ export async function findPerson(database: Database, id: string): Promise<Person
   return person;
 }
 
+/** The people with these ids, erased ones included. */
+export async function readPeople(database: Database, ids: readonly string[]): Promise<PersonRow[]> {
+  return database
+    .select()
+    .from(people)
+    .where(inArray(people.id, [...ids]));
+}
+
 /** Whether a person has been erased. Until the transaction ends, they are not. */
 export async function isErased(transaction: Transaction, id: string): Promise<boolean> {
   const [person] = await transaction

@@ -7,6 +7,7 @@ import { inTransaction, isDuplicate } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import type { NewPost, QueuedPost } from '../model';
 import { publishAttachments } from './attachments';
+import { changesOfNewPost } from './changes';
 import { deliverToOwnFeed } from './create';
 import { type Draft, parseDraft } from './draft';
 import { postExists } from './read-store';
@@ -79,7 +80,7 @@ export async function createAcceptedPost(
     throw failure;
   }
   deps.outbox.wake();
-  await publishAttachments(deps, id, post);
   deliverToOwnFeed(deps, author.id, id);
+  await Promise.all([deps.changes.announce(changesOfNewPost(id, post)), publishAttachments(deps, id, post)]);
   return true;
 }

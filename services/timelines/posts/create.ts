@@ -3,12 +3,17 @@ import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idem
 import type { TimelinesDeps } from '../deps';
 import { deliverToFeeds } from '../feeds/store';
 import type { NewPost, Post } from '../model';
+import { personOf } from '../people/person';
+import { openViewer } from '../people/viewer';
 import { asPublished, publishAttachments } from './attachments';
+import { changesOfNewPost } from './changes';
 import { parseDraft } from './draft';
-import { findLikes, findShown } from './hydration';
+import { findShown } from './find';
+import { findLikes, UNKNOWN_LIKES } from './likes';
 import { isQuote } from './reposts';
 import { type ResolvedPost, resolveDraft } from './resolve';
-import { type Likes, viewOf } from './view';
+import { storedPost } from './stored-post';
+import { type Likes, postJson } from './view';
 import { writePost } from './write';
 
 /**
@@ -36,8 +41,11 @@ export async function createPost(
   });
   deps.outbox.wake();
   if (written === undefined) return withCurrentQuote(deps, caller.id, response);
-  await publishAttachments(deps, written.id, written.post);
   deliverToOwnFeed(deps, caller.id, written.id);
+  await Promise.all([
+    deps.changes.announce(changesOfNewPost(written.id, written.post)),
+    publishAttachments(deps, written.id, written.post),
+  ]);
   return response;
 }
 
@@ -48,48 +56,48 @@ async function withCurrentQuote(
   response: StoredResponse<Post>,
 ): Promise<StoredResponse<Post>> {
   const { quote } = response.body;
-  if (quote?.state !== 'available' || (await findShown(deps, viewerId, [quote.id])).has(quote.id))
+  if (
+    quote?.state !== 'available' ||
+    (await findShown(deps, await openViewer(deps, viewerId), [quote.id])).has(quote.id)
+  )
     return response;
   return { ...response, body: { ...response.body, quote: { id: quote.id, state: 'unavailable' } } };
 }
 
 /** A new post has no replies, reposts or likes yet, so its view needs no query; a plain repost has those of its original. */
-function viewOfNewPost(id: string, post: ResolvedPost, likes: Likes | null): Post {
-  const { draft, author, references, mentions, hashtags } = post;
-  return viewOf(
-    {
-      ...draft,
-      ...references,
-      id,
-      authorId: author.id,
-      username: author.username,
-      displayName: author.displayName,
-      avatarUrl: author.avatarUrl,
-      hashtags,
-    },
-    {
-      counts: newCounts(post),
-      quoted: (isQuote(draft) ? references.reposted : null) ?? undefined,
-      files: asPublished(post),
-      mentions,
-      likes,
-      viewerId: author.id,
-    },
+function viewOfNewPost(id: string, resolved: ResolvedPost, likes: Likes): Post {
+  const { draft, author, references, mentions, hashtags } = resolved;
+  const row = { ...draft, ...references, id, authorId: author.id, hashtags, isDeleted: false };
+  const mentioned = mentions.map((person) =>
+    personOf({ ...person, displayName: '', avatarUrl: null, deleted: false }),
   );
+  const post = storedPost({ ...row, ...NEW_COUNTS }, []);
+  const found = { post, author: personOf({ ...author, deleted: false }) };
+  const quoted = (isQuote(draft) ? references.reposted : null) ?? undefined;
+  const surroundings = {
+    counts: newCounts(resolved),
+    quoted,
+    files: asPublished(resolved),
+    mentioned,
+    likes,
+  };
+  return JSON.parse(postJson(found, surroundings));
 }
 
 const originalOf = ({ draft, references: { reposted } }: ResolvedPost) => (isQuote(draft) ? null : reposted);
 
+const NEW_COUNTS = { repliesCount: 0, repostsCount: 0, quotesCount: 0 };
+
 function newCounts(post: ResolvedPost) {
-  const original = originalOf(post);
-  if (original === null) return { repliesCount: 0, repostsCount: 0, quotesCount: 0 };
-  return { ...original, repostsCount: original.repostsCount + 1 };
+  const original = originalOf(post)?.post;
+  return original === undefined ? NEW_COUNTS : { ...original, repostsCount: original.repostsCount + 1 };
 }
 
-async function likesOfNewPost(deps: TimelinesDeps, post: ResolvedPost): Promise<Likes | null> {
-  const original = originalOf(post);
-  if (original === null) return { count: 0, liked_by_viewer: false };
-  return (await findLikes(deps, post.author.id, [original.id]))?.get(original.id) ?? null;
+async function likesOfNewPost(deps: TimelinesDeps, post: ResolvedPost): Promise<Likes> {
+  const original = originalOf(post)?.post;
+  if (original === undefined) return { count: 0, isLiked: false };
+  const [likes = UNKNOWN_LIKES] = await findLikes(deps, post.author.id, [original.id]);
+  return likes;
 }
 
 /** Lets authors read their own post at once. Best effort: the fan-out delivers it as well. */

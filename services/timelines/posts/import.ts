@@ -9,9 +9,12 @@ import { inTransaction } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import { NewPost, ReferencedPostNotFound } from '../model';
 import { findPerson } from '../people/store';
+import { openViewer } from '../people/viewer';
 import { findUsable } from './attachments';
+import { changesOfNewPost } from './changes';
 import { type Draft, parseDraft } from './draft';
-import { findAuthorId, findPosts } from './read-store';
+import { findPosts } from './find';
+import { findAuthorId } from './read-store';
 import { isPlainRepost } from './reposts';
 import { type ResolvedPost, resolveDraft } from './resolve';
 import { writeImportedPost } from './write';
@@ -55,6 +58,7 @@ export async function importPost(
   const post = await resolveRecord(deps, userId, record);
   await inTransaction(deps.database, (transaction) => writeImportedPost(transaction, id, post));
   deps.outbox.wake();
+  await deps.changes.announce(changesOfNewPost(id, post));
   return 'imported';
 }
 
@@ -63,8 +67,8 @@ async function resolveRecord(deps: TimelinesDeps, userId: string, record: PostRe
   const usable = await findUsable(deps, userId, attachments);
   const draft = parseDraft(inputOf(record, usable), deps.postMaxLength);
   const ids = [draft.replyTo, draft.repostOf].filter((id) => id !== null);
-  const found = await findPosts(deps.database, ids, userId);
-  const present = (id: string | null) => (id !== null && found.has(id) ? id : null);
+  const found = await findPosts(deps, await openViewer(deps, userId), ids);
+  const present = (id: string | null) => (found.some((each) => each?.post.id === id) ? id : null);
   const known = { ...draft, replyTo: present(draft.replyTo), repostOf: present(draft.repostOf) };
   if (isPlainRepost(draft) && known.repostOf === null) throw new ReferencedPostNotFound();
   const resolved = await resolveDraft(deps, await requireAuthor(deps, userId), known);

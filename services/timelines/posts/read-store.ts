@@ -1,28 +1,19 @@
-import { aliasedTable, and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import { type Database, prepareOnce } from '#kit/mysql/database';
-import { blocks, follows, mutes, people, postMentions, posts } from '../schema';
+import { postMentions, posts } from '../schema';
 
-/** The viewer of an anonymous request: no relation has this id. */
-const ANONYMOUS = '00000000-0000-0000-0000-000000000000';
-
-/** One statement is prepared for each batch size; the ids of a page are padded to the next size. */
-const BATCH_SIZES = [1, 10, 25, 50, 101];
-const LARGEST_BATCH = 101;
+/** One statement is prepared for each batch size; the ids of a batch are padded to the next size. */
+const BATCH_SIZES = [1, 10, 25, 50, 100];
+/** The largest batch of `readPosts`. */
+export const LARGEST_BATCH = 100;
 const NO_POST = '0';
 
 const prepared = prepareOnce(
   (database) => new Map(BATCH_SIZES.map((size) => [size, preparePosts(database, size)])),
 );
 
-/** Posts with their authors and the relations between each author and the viewer. */
-function preparePosts(database: Database, size: number) {
-  const blockedByViewer = aliasedTable(blocks, 'blocked_by_viewer');
-  const blockedByAuthor = aliasedTable(blocks, 'blocked_by_author');
-  const viewer = sql.param(sql.placeholder('viewer'), people.id);
-  const ids = Array.from({ length: size }, (_, index) => sql.placeholder(`id${index}`));
-  const isActive = (column: typeof follows.active | typeof mutes.active | typeof blockedByViewer.active) =>
-    sql`coalesce(${column}, 0)`;
-  return database
+const preparePosts = (database: Database, size: number) =>
+  database
     .select({
       id: posts.id,
       authorId: posts.authorId,
@@ -37,70 +28,43 @@ function preparePosts(database: Database, size: number) {
       repliesCount: posts.repliesCount,
       repostsCount: posts.repostsCount,
       quotesCount: posts.quotesCount,
-      username: people.username,
-      displayName: people.displayName,
-      avatarUrl: people.avatarUrl,
-      followed: isActive(follows.active).mapWith(Boolean),
-      muted: isActive(mutes.active).mapWith(Boolean),
-      blocked: sql`${isActive(blockedByViewer.active)} or ${isActive(blockedByAuthor.active)}`.mapWith(
-        Boolean,
-      ),
+      isDeleted: isNotNull(posts.deletedAt).mapWith(Boolean),
     })
     .from(posts)
-    .innerJoin(people, eq(people.id, posts.authorId))
-    .leftJoin(follows, and(eq(follows.followerId, viewer), eq(follows.followeeId, posts.authorId)))
-    .leftJoin(mutes, and(eq(mutes.userId, viewer), eq(mutes.otherId, posts.authorId)))
-    .leftJoin(
-      blockedByViewer,
-      and(eq(blockedByViewer.userId, viewer), eq(blockedByViewer.otherId, posts.authorId)),
+    .where(
+      inArray(
+        posts.id,
+        Array.from({ length: size }, (_, index) => sql.placeholder(`id${index}`)),
+      ),
     )
-    .leftJoin(
-      blockedByAuthor,
-      and(eq(blockedByAuthor.userId, posts.authorId), eq(blockedByAuthor.otherId, viewer)),
-    )
-    .where(and(inArray(posts.id, ids), isNull(posts.deletedAt), eq(people.deleted, false)))
     .prepare();
-}
 
+/** A post as it is stored, the same for everybody. */
 export type PostRow = Awaited<ReturnType<ReturnType<typeof preparePosts>['execute']>>[number];
 
-/** Finds posts that exist and are not deleted, by id, in queries of at most 101 ids. */
-export async function findPosts(
-  database: Database,
-  ids: readonly string[],
-  viewerId: string | null,
-): Promise<Map<string, PostRow>> {
-  const found = new Map<string, PostRow>();
-  for (let start = 0; start < ids.length; start += LARGEST_BATCH) {
-    const batch = ids.slice(start, start + LARGEST_BATCH);
-    const size = BATCH_SIZES.find((each) => each >= batch.length) ?? LARGEST_BATCH;
-    const values = Object.fromEntries(
-      Array.from({ length: size }, (_, index) => [`id${index}`, batch[index] ?? NO_POST]),
-    );
-    const rows = await prepared(database)
-      .get(size)
-      ?.execute({ ...values, viewer: viewerId ?? ANONYMOUS });
-    for (const row of rows ?? []) found.set(row.id, row);
-  }
-  return found;
+/** The posts with these ids, deleted ones included; at most `LARGEST_BATCH`. */
+export async function readPosts(database: Database, ids: readonly string[]): Promise<PostRow[]> {
+  const size = BATCH_SIZES.find((each) => each >= ids.length) ?? LARGEST_BATCH;
+  const values = Object.fromEntries(
+    Array.from({ length: size }, (_, index) => [`id${index}`, ids[index] ?? NO_POST]),
+  );
+  return (await prepared(database).get(size)?.execute(values)) ?? [];
 }
 
-/** Finds the people mentioned in posts, by post id. Erased people are omitted. */
-export async function findMentions(
+/** The ids of the people mentioned in posts, by post id. */
+export async function readMentions(
   database: Database,
   postIds: readonly string[],
-): Promise<Map<string, { id: string; username: string }[]>> {
+): Promise<Map<string, string[]>> {
   if (postIds.length === 0) return new Map();
   const rows = await database
-    .select({ postId: postMentions.postId, id: people.id, username: people.username })
+    .select()
     .from(postMentions)
-    .innerJoin(people, eq(people.id, postMentions.personId))
-    .where(and(inArray(postMentions.postId, [...postIds]), eq(people.deleted, false)))
-    .orderBy(people.username);
+    .where(inArray(postMentions.postId, [...postIds]));
   return new Map(
-    [...Map.groupBy(rows, (row) => row.postId)].map(([postId, mentioned]) => [
+    [...Map.groupBy(rows, (row) => row.postId)].map(([postId, mentions]) => [
       postId,
-      mentioned.map(({ id, username }) => ({ id, username })),
+      mentions.map(({ personId }) => personId),
     ]),
   );
 }

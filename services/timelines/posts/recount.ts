@@ -5,7 +5,7 @@ import type { TimelinesDeps } from '../deps';
 import { withLock } from './lock-store';
 import { countReferences, type PostCounts, repairCounts } from './recount-store';
 
-type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database'>;
+type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'changes'>;
 
 /** 03:00 UTC, when traffic is lowest. */
 const NIGHTLY = '0 3 * * *';
@@ -31,7 +31,7 @@ export async function recount(deps: RecountDeps): Promise<number> {
   return (await withLock(deps.database, LOCK, () => recountAll(deps))) ?? 0;
 }
 
-async function recountAll({ database, runtime }: RecountDeps): Promise<number> {
+async function recountAll({ database, runtime, changes }: RecountDeps): Promise<number> {
   let repaired = 0;
   let after = '0';
   while (!runtime.closing.aborted) {
@@ -39,6 +39,7 @@ async function recountAll({ database, runtime }: RecountDeps): Promise<number> {
     for (const counts of batch.filter(hasDrifted)) {
       runtime.log.warn(counts, 'the counts of a post had drifted');
       await inTransaction(database, (transaction) => repairCounts(transaction, counts.id));
+      await changes.announce([{ kind: 'post', postId: counts.id }]);
       repaired++;
     }
     const last = batch.at(-1);

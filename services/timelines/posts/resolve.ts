@@ -4,11 +4,11 @@ import type { TimelinesDeps } from '../deps';
 import { AuthorBlocked, ReferencedPostNotFound } from '../model';
 import { findAuthor, findMentionedPeople } from '../people/lookup';
 import { findBlocked } from '../people/relations-store';
+import { openViewer, type Viewer } from '../people/viewer';
 import { resolveAttachments } from './attachments';
 import type { Draft } from './draft';
+import { type FoundPost, findPost } from './find';
 import { namesIn } from './names';
-import { findPosts, type PostRow } from './read-store';
-import { isPlainRepost } from './reposts';
 import { isVisible } from './visibility';
 
 /** A draft with everything looked up that its row and its event need. */
@@ -26,7 +26,7 @@ export interface ResolvedPost {
     readonly replyToAuthorId: string | null;
     readonly repostOfAuthorId: string | null;
     /** What the draft reposts or quotes. */
-    readonly reposted: PostRow | null;
+    readonly reposted: FoundPost | null;
   };
 }
 
@@ -67,44 +67,58 @@ async function resolveReferences(
   authorId: string,
   draft: Draft,
 ): Promise<ResolvedPost['references']> {
-  const ids = [draft.replyTo, draft.repostOf].filter((id) => id !== null);
-  const found = await findPosts(deps.database, ids, authorId);
+  if (draft.replyTo === null && draft.repostOf === null) return NO_REFERENCES;
+  const viewer = await openViewer(deps, authorId);
   const original = async (id: string | null, field: string) => {
-    const post = requireReferable(found, id, { authorId, field });
-    return post && findOriginal(deps, post, { authorId, field });
+    const post = await findReferable(deps, id, { viewer, field });
+    return post && findOriginal(deps, post, { viewer, field });
   };
-  const parent = await original(draft.replyTo, 'reply_to');
+  const parent = (await original(draft.replyTo, 'reply_to'))?.post;
   const reposted = await original(draft.repostOf, 'repost_of');
   return {
     replyTo: parent?.id ?? null,
-    repostOf: reposted?.id ?? null,
-    rootId: parent && (parent.rootId ?? parent.id),
+    repostOf: reposted?.post.id ?? null,
+    rootId: parent === undefined ? null : (parent.rootId ?? parent.id),
     replyToAuthorId: parent?.authorId ?? null,
     repostOfAuthorId: reposted?.authorId ?? null,
     reposted,
   };
 }
 
+const NO_REFERENCES: ResolvedPost['references'] = {
+  replyTo: null,
+  repostOf: null,
+  rootId: null,
+  replyToAuthorId: null,
+  repostOfAuthorId: null,
+  reposted: null,
+};
+
+/** Where a draft names a post, and who wrote the draft. */
+interface Reference {
+  readonly viewer: Viewer;
+  readonly field: string;
+}
+
 /** A plain repost stands for the post it reposts. */
 async function findOriginal(
   deps: TimelinesDeps,
-  post: PostRow,
-  reference: { authorId: string; field: string },
-): Promise<PostRow | null> {
-  if (!isPlainRepost(post) || post.repostOf === null) return post;
-  const found = await findPosts(deps.database, [post.repostOf], reference.authorId);
-  return requireReferable(found, post.repostOf, reference);
+  found: FoundPost,
+  reference: Reference,
+): Promise<FoundPost | null> {
+  const { isPlainRepost, repostOf } = found.post;
+  return isPlainRepost ? findReferable(deps, repostOf, reference) : found;
 }
 
-function requireReferable(
-  found: Map<string, PostRow>,
+async function findReferable(
+  deps: TimelinesDeps,
   id: string | null,
-  { authorId, field }: { authorId: string; field: string },
-): PostRow | null {
+  { viewer, field }: Reference,
+): Promise<FoundPost | null> {
   if (id === null) return null;
-  const post = found.get(id);
+  const post = await findPost(deps, viewer, id);
   if (post?.blocked && post.visibility === 'public') throw new AuthorBlocked();
-  if (post === undefined || !isVisible(post, authorId))
+  if (post === undefined || !isVisible(post, viewer.id))
     throw new ReferencedPostNotFound({ errors: [{ field, message: 'Post not found' }] });
   return post;
 }

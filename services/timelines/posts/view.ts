@@ -1,58 +1,78 @@
 import type { FileSummary } from '#contracts/gen/media/v1/media';
 import { timeOfId } from '#kit/core/ids';
-import { shownWebUrl } from '#kit/text/web-url';
 import type { Post } from '../model';
-import type { PostRow } from './read-store';
+import type { Person } from '../people/person';
+import type { FoundPost } from './find';
 import { isQuote } from './reposts';
+import type { StoredPost } from './stored-post';
 
 export interface Likes {
-  readonly count: number;
-  readonly liked_by_viewer: boolean;
+  /** Null while the likes service is unavailable. */
+  readonly count: number | null;
+  /** Whether the viewer likes it; undefined for an anonymous one, and while the likes service is unavailable. */
+  readonly isLiked: boolean | undefined;
 }
 
-interface Context {
-  readonly mentions: Post['mentions'];
-  readonly likes: Likes | null;
+/** What the JSON of a post shows beside the post itself. */
+export interface Surroundings {
+  /** The people it mentions, without erased ones. */
+  readonly mentioned: readonly Person[];
+  readonly likes: Likes;
   /** The post that a quote is about, if the viewer may see it. */
-  readonly quoted: QuotedPost | undefined;
+  readonly quoted: Pick<FoundPost, 'post' | 'author'> | undefined;
   /** Where its counts are kept: the original of a plain repost. */
-  readonly counts: Pick<PostRow, 'repliesCount' | 'repostsCount' | 'quotesCount'>;
+  readonly counts: Pick<StoredPost, 'repliesCount' | 'repostsCount' | 'quotesCount'>;
   /** Files of this and other posts; undefined while the media service is unavailable. */
   readonly files: readonly FileSummary[] | undefined;
-  readonly viewerId: string | null;
 }
 
-type QuotedPost = Pick<PostRow, 'id' | 'text' | 'authorId' | 'username' | 'displayName' | 'avatarUrl'>;
+/** The representation of a post in responses: the JSON of `model.Post`. */
+export function postJson(found: Pick<FoundPost, 'post' | 'author'>, surroundings: Surroundings): string {
+  const { likes, counts } = surroundings;
+  const liked = likes.isLiked === undefined ? '' : `,"liked_by_me":${likes.isLiked}`;
+  const { repliesCount, repostsCount, quotesCount } = counts;
+  return `${sharedJson(found, surroundings)}${likes.count},"replies_count":${repliesCount},"reposts_count":${repostsCount},"quotes_count":${quotesCount}${liked}${found.post.json.end}`;
+}
 
-/** The representation of a post in responses. */
-export const viewOf = (
-  post: Omit<PostRow, 'followed' | 'muted' | 'blocked' | 'repliesCount' | 'repostsCount' | 'quotesCount'>,
-  { mentions, likes, quoted, counts, files, viewerId }: Context,
-): Post => ({
-  id: post.id,
-  author: authorOf(post),
-  text: post.text,
-  created_at: timeOfId(post.id).toISOString(),
-  ...(post.replyTo !== null && { reply_to: post.replyTo }),
-  ...(post.rootId !== null && { root_id: post.rootId }),
-  ...(post.repostOf !== null && { repost_of: post.repostOf }),
-  quote: post.repostOf !== null && isQuote(post) ? quoteOf(post.repostOf, quoted) : null,
-  mentions,
-  hashtags: post.hashtags,
-  media: mediaOf(post, files),
-  ...(post.pollId !== null && { poll_id: post.pollId }),
-  likes_count: likes?.count ?? null,
-  replies_count: counts.repliesCount,
-  reposts_count: counts.repostsCount,
-  quotes_count: counts.quotesCount,
-  ...(viewerId !== null && likes !== null && { liked_by_me: likes.liked_by_viewer }),
-  visibility: post.visibility,
-});
+/** The part that is the same for every viewer, up to the counts. It is remembered with the post if it shows nobody but the author. */
+function sharedJson(
+  { post, author }: Pick<FoundPost, 'post' | 'author'>,
+  surroundings: Surroundings,
+): string {
+  const { json } = post;
+  if (
+    post.repostOf !== null ||
+    post.mentionIds.length > 0 ||
+    post.mediaIds.length > 0 ||
+    surroundings.mentioned.length > 0
+  )
+    return start(post, author) + surroundingsJson(post, surroundings);
+  if (json.shared?.author !== author)
+    json.shared = { author, text: `${start(post, author)}null,"mentions":[]${json.hashtags}[]${json.poll}` };
+  return json.shared.text;
+}
+
+const start = ({ json }: StoredPost, author: Person): string => json.start + author.json + json.content;
+
+function surroundingsJson(post: StoredPost, { mentioned, quoted, files }: Surroundings): string {
+  const quote = post.repostOf !== null && isQuote(post) ? quoteJson(post.repostOf, quoted) : 'null';
+  const mentions = mentioned.length === 0 ? '[]' : mentionsJson(mentioned);
+  const media = post.mediaIds.length === 0 ? '[]' : JSON.stringify(mediaOf(post, files));
+  return `${quote},"mentions":${mentions}${post.json.hashtags}${media}${post.json.poll}`;
+}
+
+const quoteJson = (id: string, quoted: Surroundings['quoted']): string =>
+  quoted === undefined
+    ? `{"id":"${id}","state":"unavailable"}`
+    : `{"id":"${id}","state":"available","author":${quoted.author.json},"text":${JSON.stringify(quoted.post.text)},"created_at":"${timeOfId(id).toISOString()}"}`;
+
+const mentionsJson = (people: readonly Person[]): string =>
+  JSON.stringify(people.map(({ id, username }) => ({ id, username })));
 
 /** A deleted or rejected file is omitted. A file that its owner has made private is shown in a public post without a URL. */
 function mediaOf(
-  { mediaIds, visibility }: Pick<PostRow, 'mediaIds' | 'visibility'>,
-  files: Context['files'],
+  { mediaIds, visibility }: Pick<StoredPost, 'mediaIds' | 'visibility'>,
+  files: Surroundings['files'],
 ): Post['media'] {
   if (files === undefined) return mediaIds.map((id) => ({ id }));
   return mediaIds.flatMap((id) => {
@@ -62,21 +82,3 @@ function mediaOf(
     return { id, type: file.type, ...(isShown && { url: file.url }) };
   });
 }
-
-const quoteOf = (id: string, quoted: QuotedPost | undefined): NonNullable<Post['quote']> =>
-  quoted === undefined
-    ? { id, state: 'unavailable' }
-    : {
-        id,
-        state: 'available',
-        author: authorOf(quoted),
-        text: quoted.text,
-        created_at: timeOfId(id).toISOString(),
-      };
-
-const authorOf = (post: Omit<QuotedPost, 'id' | 'text'>): Post['author'] => ({
-  id: post.authorId,
-  username: post.username,
-  display_name: post.displayName,
-  avatar_url: shownWebUrl(post.avatarUrl),
-});
