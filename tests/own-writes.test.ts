@@ -33,7 +33,11 @@ const client = permittedClient(usersRuntime, {
   definition: TimelinesServiceDefinition,
   registry: { instances: () => registered, onChange: () => () => undefined },
 });
-const people = await startPeople({ deliverDirectly: createDirectDelivery(usersRuntime, client) });
+/** Waits for as long as timelines takes: on a busy machine that is more than a request would wait. */
+const patient = createDirectDelivery(usersRuntime, {
+  applyUserEvents: (request) => client.applyUserEvents(request, { deadlineMs: 30_000 }),
+});
+const people = await startPeople({ deliverDirectly: patient });
 
 afterAll(async () => {
   await people.close();
