@@ -121,6 +121,13 @@ describe('a token verifier', () => {
     answer = Promise.resolve(false);
     expect(waiting.verified(good)).toBeUndefined();
     expect((await waiting.verify(good)).id).toBe(claims.sub);
+    // Left alone, its rejection would end the process.
+    answer = Promise.reject(new DependencyUnavailable());
+    expect(waiting.verified(good)).toBeUndefined();
+    await expect(waiting.verify(good)).rejects.toBeInstanceOf(DependencyUnavailable);
+    answer = Promise.reject(new DependencyUnavailable());
+    expect(waiting.verified(good)).toBeUndefined();
+    await new Promise((resolve) => setTimeout(resolve, 1));
   });
 
   test('forgets what it has verified when the keys change', async () => {

@@ -125,7 +125,12 @@ export function createTokenVerifier(
     verified(token) {
       if (token.length > MAX_TOKEN_LENGTH || !keys.areFresh()) return undefined;
       const caller = known.get(token);
-      return caller !== undefined && isRevoked(caller) === false ? caller : undefined;
+      if (caller === undefined) return undefined;
+      const revoked = isRevoked(caller);
+      if (typeof revoked === 'boolean') return revoked ? undefined : caller;
+      // Not known yet: `verify` asks as well, and reports a failure.
+      revoked.catch(() => undefined);
+      return undefined;
     },
   };
 }
