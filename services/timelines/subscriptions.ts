@@ -1,9 +1,15 @@
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
+import { batchCalls } from '#kit/core/batches';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import type { TimelinesDeps } from './deps';
-import { appendPost } from './live/store';
+import { appendPosts, type StreamedPost } from './live/store';
 import { applyEvent, USER_EVENTS } from './people/replication';
+
+/** Posts that receive their positions in one transaction. */
+const STREAM_BATCH = 100;
+/** Live timelines may lag by this much under load; every batch holds the lock of the head once. */
+const STREAM_PACE_MS = 20;
 
 /** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
 export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
@@ -14,11 +20,18 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
     handle: (message) => applyEvent(deps, message),
   });
   // Not in the transaction that creates the post: the lock on the head would serialize all of these.
+  const append = batchCalls(
+    async (batch: readonly StreamedPost[]) => {
+      await appendPosts(deps.database, batch);
+      return batch.map(() => undefined);
+    },
+    { maxSize: STREAM_BATCH, paceMs: STREAM_PACE_MS },
+  );
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines-stream',
     events: [PostCreated],
-    prefetch: 20,
-    handle: ({ data }) => appendPost(deps.database, { id: data.id, authorId: data.author_id }),
+    prefetch: STREAM_BATCH,
+    handle: ({ data }) => append({ id: data.id, authorId: data.author_id }),
   });
   // Announced again: whoever deleted the post may have been killed before it announced that.
   consumeEvents(deps.runtime, rabbit, {

@@ -6,7 +6,7 @@ import { eventually } from '../../../tests/support/eventually';
 import { testRuntime } from '../../../tests/support/servers';
 import { type Member, startTimelines } from '../../../tests/support/timelines';
 import { createAcceptedPost } from '../posts/accept';
-import { appendPost, listEntries, readHead } from './store';
+import { appendPosts, listEntries, readHead } from './store';
 
 const runtime = testRuntime('timelines-live');
 const service = await startTimelines(runtime);
@@ -37,7 +37,7 @@ let senders = 0;
 /** Creates a post and handles its event. */
 async function createAndStream(author: Member, body?: object): Promise<string> {
   const id = await post(author, body);
-  await appendPost(deps.database, { id, authorId: author.id });
+  await appendPosts(deps.database, [{ id, authorId: author.id }]);
   return id;
 }
 
@@ -86,7 +86,7 @@ test('a reconnecting reader gets every missed post once, also those with older i
   await createAcceptedPost(deps, author, late, { text: 'accepted long ago' });
   const missed = [late, ...(await Promise.all(Array.from({ length: 150 }, () => post(author))))];
   await Promise.all(
-    [...missed, seen, late].map((id) => appendPost(deps.database, { id, authorId: author.id })),
+    [...missed, seen, late].map((id) => appendPosts(deps.database, [{ id, authorId: author.id }])),
   );
   const again = await open('/posts/stream', undefined, stream.lastEventId());
   const live = await createAndStream(author);
@@ -102,7 +102,8 @@ test('posts of one author are streamed in the order in which they were sent, how
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ author: fc.nat(2), rank: fc.integer() }), { minLength: 2, maxLength: 12 }),
-      async (sent) => {
+      fc.integer({ min: 1, max: 5 }),
+      async (sent, batchSize) => {
         const authors = await Promise.all([0, 1, 2].map(() => join(`sender_${++senders}`)));
         const head = await readHead(deps.database);
         const written: { id: string; authorId: string; rank: number }[] = [];
@@ -112,7 +113,11 @@ test('posts of one author are streamed in the order in which they were sent, how
         }
         const handled = written.toSorted((one, other) => one.rank - other.rank);
         // Twice, because delivery is at least once.
-        await Promise.all([...handled, ...handled].map((each) => appendPost(deps.database, each)));
+        const events = [...handled, ...handled];
+        const batches = events.flatMap((_, index) =>
+          index % batchSize === 0 ? [events.slice(index, index + batchSize)] : [],
+        );
+        await Promise.all(batches.map((batch) => appendPosts(deps.database, batch)));
         const streamed = (await listEntries(deps.database, head, 100)).map((entry) => entry.postId);
         expect(streamed.toSorted()).toEqual(written.map(({ id }) => id).toSorted());
         for (const { id } of authors) {
