@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelModel, connect } from 'amqplib';
+import { PostDeleted } from '#contracts/events/posts';
 import { UserDeleted } from '#contracts/events/users';
 import { envelope } from '#contracts/messages';
 import type { Runtime } from '#kit/core/runtime';
@@ -60,6 +61,24 @@ describe('the broker', () => {
       for (const value of Object.values(await import(`#contracts/events/${file.replace('.ts', '')}`)))
         if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'event')
           expect(known).toContain(`${Reflect.get(value, 'name')} ${Reflect.get(value, 'version')}`);
+  });
+
+  test('refuses a message to an exchange of another process, and nothing that is in flight with it', async () => {
+    const { rabbit } = await opened('timelines');
+    const own = { exchange: PostDeleted.exchange, routingKey: PostDeleted.routingKey, consumers: [] };
+    const foreign = { exchange: UserDeleted.exchange, routingKey: UserDeleted.routingKey, consumers: [] };
+    const publish = (route: typeof own, number: number) =>
+      rabbit.publish(route, { id: `${route.exchange}-${number}`, body: Buffer.from('{}') });
+    const isRefused = (failure: unknown) => expect(failure).toMatchObject({ name: 'PublishRefused' });
+    // Closes the channel: some of what is published meanwhile has to be published again.
+    await eventually(() => publish(foreign, 1).then(() => expect.unreachable(), isRefused));
+    await eventually(() => publish(own, 1));
+    const outcomes = await Promise.allSettled(
+      [2, 3, 4].flatMap((number) => [publish(own, number), publish(foreign, number)]),
+    );
+    for (const [index, outcome] of outcomes.entries())
+      if (index % 2 === 0) expect(outcome.status).toBe('fulfilled');
+      else expect(outcome).toMatchObject({ reason: { name: 'PublishRefused' } });
   });
 
   test('gives every queue to a process that consumes it', () => {

@@ -7,11 +7,16 @@ import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { consumeJobs } from '#kit/messaging/beanstalkd/consumer';
 import { putJob } from '#kit/messaging/beanstalkd/put-job';
 import { PermanentError } from '#kit/messaging/delivery';
+import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { outbox } from '#kit/messaging/tables';
+import { inTransaction } from '#kit/mysql/database';
 import { eventually } from '../tests/support/eventually';
-import { amqpUrl, beanstalkdAddress, testRuntime, uniqueName } from '../tests/support/servers';
+import { amqpUrl, beanstalkdAddress, testDatabase, testRuntime, uniqueName } from '../tests/support/servers';
+import { createTables } from '../tests/support/tables';
 import { listParked, replayParked } from './parked';
+import { listRefusedRows } from './parked/outboxes';
 
 const runtime = testRuntime('likes');
 const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
@@ -108,4 +113,25 @@ test('parked jobs are listed, retained, and processed after a replay', async () 
 
 test('replaying an undeclared queue moves nothing', async () => {
   expect(await replayParked(brokers, uniqueName('undeclared'))).toBe(0);
+});
+
+test('outbox rows that the broker refuses are listed by service, with the reason', async () => {
+  const { database, address, drop } = await testDatabase();
+  const services = [{ name: 'users', address }];
+  expect(await listRefusedRows(services)).toEqual([]);
+  await createTables(database, { outbox });
+  const Renamed = defineEvent({
+    name: 'test.renamed',
+    version: 1,
+    exchange: 'nowhere',
+    data: Type.Object({}),
+  });
+  const aggregate = { type: 'test', id: 'a test', version: 1 };
+  const entry = outboxEntry(Renamed, {}, { aggregate, actor: null });
+  await inTransaction(database, (transaction) => writeOutbox(transaction, [entry, entry]));
+  await database.update(outbox).set({ lastError: 'refused: no rights' }).limit(1);
+  expect(await listRefusedRows(services)).toMatchObject([
+    { name: 'users, not sent', count: 1, shown: [{ id: entry.messageId, reason: 'refused: no rights' }] },
+  ]);
+  await drop();
 });

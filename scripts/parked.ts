@@ -3,8 +3,10 @@ import type { JobDefinition } from '#contracts/messages';
 import { readEnv } from '#kit/config/environment';
 import { amqpFields, beanstalkdFields } from '#kit/config/fields';
 import { readState } from '../infra/state';
+import { databaseOf, servicesWithDatabase } from './databases';
 import { findDefinitions } from './docs/message-definitions';
 import { listParkedJobs, replayJobs } from './parked/beanstalkd';
+import { listRefusedRows } from './parked/outboxes';
 import type { ParkedQueue } from './parked/parked-message';
 import { listParkedEvents, replayEvents } from './parked/rabbit';
 
@@ -54,20 +56,21 @@ function show(queues: readonly ParkedQueue[]): void {
     if (count > shown.length) console.log(`  … and ${count - shown.length} more`);
     if (note !== undefined) console.log(`  ${note}`);
   }
-  for (const { name } of queues.slice(0, 1)) console.log(`Replay them: make replay q=${name}`);
+  const replayable = queues.find(({ broker }) => broker !== 'outbox');
+  if (replayable !== undefined) console.log(`Replay them: make replay q=${replayable.name}`);
 }
 
 async function main([command, queue]: string[]): Promise<number> {
-  const env = readEnv(
-    { ...amqpFields, ...beanstalkdFields },
-    { ...readState()?.environment, ...process.env },
-  );
+  const source = { ...readState()?.environment, ...process.env };
+  const env = readEnv({ ...amqpFields, ...beanstalkdFields }, source);
   const brokers = {
     amqpUrl: env.AMQP_URL,
     beanstalkd: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
   };
   if (command === 'list') {
-    show(await listParked(brokers, queue === undefined ? [] : [queue]));
+    const parked = await listParked(brokers, queue === undefined ? [] : [queue]);
+    const services = servicesWithDatabase().map(({ name }) => ({ name, address: databaseOf(name, source) }));
+    show([...parked, ...(await listRefusedRows(services))]);
     return 0;
   }
   if (command !== 'replay' || queue === undefined) {

@@ -104,14 +104,21 @@ export async function markSent(transaction: Transaction, ids: readonly number[])
     .where(inArray(outbox.id, [...ids]));
 }
 
+export interface FailedRow {
+  readonly id: number;
+  readonly error: string;
+  /** The broker has refused it, and will until an operator has done something about it. */
+  readonly isRefused: boolean;
+}
+
+/** The last error of a refused row begins like this: for metrics and operators. */
+export const REFUSED = 'refused: ';
+
 /** Records a failed attempt: the error and the time of the next attempt. The rows remain pending. */
-export async function markFailed(
-  transaction: Transaction,
-  failures: readonly { id: number; error: string }[],
-): Promise<void> {
+export async function markFailed(transaction: Transaction, failures: readonly FailedRow[]): Promise<void> {
   const { base, cap } = BACK_OFF_SECONDS;
   const waitSeconds = sql`rand() * least(${cap}, ${base} * pow(2, least(${outbox.attempts}, 20)))`;
-  for (const [error, failed] of Map.groupBy(failures, (failure) => failure.error))
+  for (const [error, failed] of Map.groupBy(failures, errorOf))
     await transaction
       .update(outbox)
       .set({
@@ -127,6 +134,8 @@ export async function markFailed(
       );
 }
 
+const errorOf = ({ error, isRefused }: FailedRow) => (isRefused ? REFUSED + error : error);
+
 /** Deletes rows sent more than `hours` ago, a thousand at a time. */
 export async function trimSent(database: Database, hours: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -138,14 +147,17 @@ export async function trimSent(database: Database, hours: number, signal: AbortS
   }
 }
 
-/** The number of unsent rows, and the age of the oldest in seconds. */
+/** The number of unsent rows, of refused ones among them, and the age of the oldest in seconds. */
 export async function measurePending(
   database: Database,
   destination: Destination,
-): Promise<{ rows: number; oldestSeconds: number }> {
+): Promise<{ rows: number; refused: number; oldestSeconds: number }> {
   const pending = and(isNull(outbox.sentAt), eq(outbox.destination, destination));
   const [counted] = await database
-    .select({ rows: sql<number>`count(*)`.mapWith(Number) })
+    .select({
+      rows: sql<number>`count(*)`.mapWith(Number),
+      refused: sql<number>`count(if(${outbox.lastError} like ${`${REFUSED}%`}, 1, null))`.mapWith(Number),
+    })
     .from(outbox)
     .where(pending);
   const [oldest] = await database
@@ -159,5 +171,5 @@ export async function measurePending(
     .where(pending)
     .orderBy(outbox.id)
     .limit(1);
-  return { rows: counted?.rows ?? 0, oldestSeconds: oldest?.seconds ?? 0 };
+  return { rows: counted?.rows ?? 0, refused: counted?.refused ?? 0, oldestSeconds: oldest?.seconds ?? 0 };
 }

@@ -44,6 +44,15 @@ export function observeOutbox(runtime: Runtime, database: Database, destinations
       for (const { destination, rows } of await measure()) this.set({ destination }, rows);
     },
   });
+  new Gauge({
+    name: 'outbox_refused_rows',
+    help: 'Outbox rows that their broker refuses; they are retried',
+    labelNames,
+    registers,
+    async collect() {
+      for (const { destination, refused } of await measure()) this.set({ destination }, refused);
+    },
+  });
   return {
     sent: new Counter({
       name: 'outbox_sent_total',

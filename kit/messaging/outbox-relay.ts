@@ -5,10 +5,20 @@ import type { SpanRecorder } from '../core/span';
 import { createWaker } from '../core/waker';
 import type { Database } from '../mysql/database';
 import type { Beanstalkd } from './beanstalkd/client';
-import { claimRows, type Destination, markFailed, markSent, type OutboxRow, trimSent } from './outbox-claim';
+import { BeanstalkdError } from './beanstalkd/connection';
+import {
+  claimRows,
+  type Destination,
+  type FailedRow,
+  markFailed,
+  markSent,
+  type OutboxRow,
+  trimSent,
+} from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
 import { type Published, publishInSpan } from './publishing-span';
 import type { Rabbit } from './rabbit/client';
+import { PublishRefused, PublishUnavailable } from './rabbit/publisher';
 
 export interface OutboxRelay {
   /** Call it after a commit that wrote to the outbox: the rows are sent immediately instead of within a second. */
@@ -19,6 +29,8 @@ export interface OutboxRelay {
 const BATCH_ROWS = 200;
 /** Without `wake`: for rows of an instance that died, or that are due for another attempt. */
 const POLL_MS = 1_000;
+/** Under load batches start this far apart, so that they grow: a batch costs six statements, a row in it next to nothing. */
+const PACE_MS = 20;
 /** While the broker is unavailable no rows are claimed; checking the connection costs nothing. */
 const UNAVAILABLE_MS = 100;
 /**
@@ -38,12 +50,19 @@ const STUCK_PACE = { baseMs: 50, capMs: 1_000 };
  * each confirmed before the next. A row counts as sent only once its broker has confirmed it; after a crash in between it
  * is sent again under the same message id, which consumers deduplicate by their inbox.
  *
+ * A row that its broker refuses is set aside with the reason and retried with back-off, and holds back its own aggregate only;
+ * `make parked` lists it. An outage of the broker is no attempt.
+ *
  * @param brokers.retainHours sent rows are deleted after this long; 24 by default
  */
 export function relayOutbox(
   runtime: Runtime,
   database: Database,
-  brokers: { rabbit?: Rabbit; beanstalkd?: Beanstalkd; retainHours?: number },
+  brokers: {
+    rabbit?: Pick<Rabbit, 'connected' | 'publish'>;
+    beanstalkd?: Beanstalkd;
+    retainHours?: number;
+  },
 ): OutboxRelay {
   const routes: Route[] = [];
   if (brokers.rabbit) routes.push(rabbitRoute(brokers.rabbit));
@@ -57,11 +76,16 @@ export function relayOutbox(
   const wakers = routes.map(() => createWaker());
   const loops = routes.map(async (route, index) => {
     for (let stuck = 0; !stop.signal.aborted; ) {
+      const startedAt = performance.now();
       const outcome = await relayOnce(route);
-      if (outcome === 'sent') stuck = 0;
-      else if (outcome === 'unavailable') await sleep(UNAVAILABLE_MS, stop.signal);
-      else if (outcome === 'idle') await wakers[index]?.wait(POLL_MS);
-      else await sleep(backOffMs(++stuck, STUCK_PACE), stop.signal);
+      if (outcome === 'sent' || outcome === 'idle') stuck = 0;
+      if (outcome === 'sent') continue;
+      if (outcome === 'unavailable') await sleep(UNAVAILABLE_MS, stop.signal);
+      else if (outcome === 'idle') {
+        await wakers[index]?.wait(POLL_MS);
+        const restMs = startedAt + PACE_MS - performance.now();
+        if (restMs > 0) await sleep(restMs, stop.signal);
+      } else await sleep(backOffMs(++stuck, STUCK_PACE), stop.signal);
     }
   });
   const wake = () => {
@@ -85,8 +109,10 @@ export function relayOutbox(
           },
           'Sending messages failed; they remain in the outbox',
         );
-      if (batch.claimed === 0) return 'idle';
-      return batch.sent > 0 ? 'sent' : 'stuck';
+      // What was written since has woken the relay.
+      if (batch.claimed < BATCH_ROWS && batch.sent === batch.claimed) return 'idle';
+      if (batch.sent > 0) return 'sent';
+      return batch.isOutage ? 'unavailable' : 'stuck';
     } catch (failure) {
       if (!stop.signal.aborted)
         runtime.log.warn({ err: failure, destination: route.destination }, 'Relaying the outbox failed');
@@ -111,12 +137,16 @@ interface Route {
   connected(): boolean;
   /** Resolves once the broker has confirmed the message. */
   send(row: OutboxRow): Promise<unknown>;
+  /** Whether a failure says nothing about the row, because the broker is unavailable: it is then no attempt. */
+  isOutage(failure: unknown): boolean;
 }
 
 interface Batch {
   claimed: number;
   sent: number;
-  failed: { id: number; error: string }[];
+  failed: FailedRow[];
+  /** The broker became unavailable meanwhile. */
+  isOutage: boolean;
 }
 
 /** Records the publishing span of each row that has one. */
@@ -144,7 +174,8 @@ function relayBatch(database: Database, route: Route): Promise<Batch> {
       const { claimed, aggregates } = await claimRows(transaction, route.destination, BATCH_ROWS);
       const until = performance.now() + SENDING_MS;
       const sent: number[] = [];
-      const failed: Batch['failed'] = [];
+      const failed: FailedRow[] = [];
+      let isOutage = false;
       await Promise.all(
         aggregates.map(async (rows) => {
           for (const row of rows) {
@@ -153,10 +184,8 @@ function relayBatch(database: Database, route: Route): Promise<Batch> {
               await route.send(row);
               sent.push(row.id);
             } catch (failure) {
-              failed.push({
-                id: row.id,
-                error: failure instanceof Error ? failure.message : String(failure),
-              });
+              if (route.isOutage(failure)) isOutage = true;
+              else failed.push(failedRow(row, failure));
               return;
             }
           }
@@ -164,15 +193,22 @@ function relayBatch(database: Database, route: Route): Promise<Batch> {
       );
       await markSent(transaction, sent);
       await markFailed(transaction, failed);
-      return { claimed, sent: sent.length, failed };
+      return { claimed, sent: sent.length, failed, isOutage };
     },
     { isolationLevel: 'read committed' },
   );
 }
 
-const rabbitRoute = (rabbit: Rabbit): Route => ({
+const failedRow = (row: OutboxRow, failure: unknown): FailedRow => ({
+  id: row.id,
+  error: failure instanceof Error ? failure.message : String(failure),
+  isRefused: failure instanceof PublishRefused || failure instanceof BeanstalkdError,
+});
+
+const rabbitRoute = (rabbit: Pick<Rabbit, 'connected' | 'publish'>): Route => ({
   destination: 'rabbitmq',
   connected: () => rabbit.connected,
+  isOutage: (failure) => failure instanceof PublishUnavailable,
   send({ headers, messageId, payload }) {
     if (!('exchange' in headers)) throw new Error('The row names no exchange');
     const route = {
@@ -187,6 +223,7 @@ const rabbitRoute = (rabbit: Rabbit): Route => ({
 const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
   destination: 'beanstalkd',
   connected: () => beanstalkd.connected,
+  isOutage: (failure) => failure instanceof BeanstalkdError && failure.word === undefined,
   send({ headers, payload }) {
     if (!('tube' in headers)) throw new Error('The row names no tube');
     const delayMs = headers.due_at === undefined ? 0 : Date.parse(headers.due_at) - Date.now();

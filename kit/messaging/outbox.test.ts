@@ -9,6 +9,7 @@ import { trimSent } from '#kit/messaging/outbox-claim';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { PublishRefused, PublishUnavailable } from '#kit/messaging/rabbit/publisher';
 import { inbox, outbox } from '#kit/messaging/tables';
 import { eventually } from '../../tests/support/eventually';
 import {
@@ -140,10 +141,61 @@ describe('the outbox', () => {
     await eventually(async () => (await rowsOf('refused'))[0]?.lastError !== null);
     await eventually(async () => (await rowsOf('other'))[0]?.sentAt !== null);
     const [first, second] = await rowsOf('refused');
+    expect(first?.lastError).toStartWith('refused: ');
     expect(first?.sentAt).toBeNull();
     expect(first?.attempts).toBeGreaterThan(0);
     expect(second?.sentAt).toBeNull();
     expect(second?.attempts).toBe(0);
+  });
+
+  test('sends the rows that were in flight with a refused one, and the refused one once it is accepted', async () => {
+    const runtime = makeRuntime();
+    const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+    await eventually(() => rabbit.connected);
+    const route = { exchange: Unrouted.exchange, routingKey: Unrouted.routingKey, consumers: [] };
+    await rabbit.publish(route, { id: 'a-first-one', body: Buffer.from('{}') });
+    const { channel } = await rabbit.openChannel('a test', async () => undefined).opened();
+    await channel.deleteExchange(Unrouted.exchange);
+
+    const unheard = { type: 'thing', id: 'unheard', version: 1 };
+    const others = Array.from({ length: 10 }, (_, index) => ({
+      type: 'thing',
+      id: `near-${index}`,
+      version: 1,
+    }));
+    await write(
+      ...others.slice(0, 5).map((aggregate) => counted(aggregate, 1)),
+      outboxEntry(Unrouted, {}, { aggregate: unheard, actor: null }),
+      ...others.slice(5).map((aggregate) => counted(aggregate, 1)),
+    );
+    relayOutbox(runtime, mysql.database, { rabbit });
+    await eventually(async () => (await unsent()) === 0);
+    expect((await rowsOf('unheard'))[0]?.attempts).toBe(2);
+    for (const { id } of others) expect((await rowsOf(id))[0]?.attempts).toBe(1);
+  });
+
+  test('counts refused rows, and an outage of the broker as no attempt', async () => {
+    const runtime = makeRuntime();
+    const failures: Error[] = [new PublishRefused('no rights'), new PublishUnavailable('away')];
+    let connected = true;
+    const rabbit = {
+      get connected() {
+        return connected;
+      },
+      publish: () => {
+        const failure = failures.shift();
+        connected = failures.length > 0;
+        return Promise.reject(failure);
+      },
+    };
+    await write(
+      counted({ type: 'thing', id: 'one', version: 1 }, 1),
+      counted({ type: 'thing', id: 'two', version: 1 }, 2),
+    );
+    relayOutbox(runtime, mysql.database, { rabbit });
+    await eventually(async () => (await rowsOf('one'))[0]?.lastError === 'refused: no rights');
+    expect((await rowsOf('two'))[0]).toMatchObject({ attempts: 0, lastError: null });
+    expect(await runtime.metrics.metrics()).toContain('outbox_refused_rows{destination="rabbitmq"} 1');
   });
 
   test('sends a confirmed row that could not be marked again, under the same id', async () => {

@@ -8,9 +8,9 @@ export interface ParkedMessage {
 }
 
 export interface ParkedQueue {
-  /** The argument of `replay`: a consumer of RabbitMQ or a tube of beanstalkd. */
+  /** The argument of `replay`: a consumer of RabbitMQ or a tube of beanstalkd. Rows of an outbox are retried by its service. */
   readonly name: string;
-  readonly broker: 'RabbitMQ' | 'beanstalkd';
+  readonly broker: 'RabbitMQ' | 'beanstalkd' | 'outbox';
   readonly count: number;
   /** The oldest messages. */
   readonly shown: readonly ParkedMessage[];

@@ -3,7 +3,8 @@ import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'am
 import { credentialsOf } from '../../config/urls';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
-import { PublishFailed, publisherOn } from './publisher';
+import { isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
+import { publishApartWhenRefused } from './refused-routes';
 import { checkRoute, declareRoute, type EventRoute } from './topology';
 
 export interface Rabbit {
@@ -19,6 +20,11 @@ export interface Rabbit {
    * Publishes an event. Its exchange and the queues of its declared consumers are declared, or checked, first. An event with such
    * consumers is published as mandatory; one without is dropped when no queue is bound.
    *
+   * One that the broker refuses does not hold back others: the broker closes the channel of a refused message, so each message
+   * that was in flight on it is published again on a channel of its own, as are those of a refused route from then on.
+   *
+   * @throws PublishUnavailable while RabbitMQ is unavailable
+   * @throws PublishRefused when the broker refuses this message
    * @throws PublishFailed unless the broker has confirmed it and not returned it: it has to be published again
    */
   publish(
@@ -66,15 +72,31 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
       close: ({ channel }) => withTimeout(channel.close(), CLOSE_TIMEOUT_MS, what).catch(() => undefined),
     });
 
+  const apart = {
+    refused: new Set<string>(),
+    async open() {
+      const channel = await requireConnection().createConfirmChannel();
+      channel.on('error', () => undefined);
+      return {
+        publisher: publisherOn(channel, user),
+        // A channel that the broker has closed throws.
+        close: async () => channel.close().catch(() => undefined),
+      };
+    },
+  };
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
-    ...publisherOn(channel, user),
+    publisher: publishApartWhenRefused(publisherOn(channel, user), apart),
     declared: new Map<string, Promise<void>>(),
   }));
 
+  function requireConnection(): ChannelModel {
+    if (connection.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
+    return connection.current;
+  }
+
   /** On a dedicated channel: the broker closes the channel of a failed declaration. */
   async function declare(route: EventRoute): Promise<void> {
-    if (connection.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
-    const channel = await connection.current.createChannel();
+    const channel = await requireConnection().createChannel();
     channel.on('error', () => undefined);
     try {
       await withTimeout(
@@ -82,6 +104,8 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
         DECLARE_TIMEOUT_MS,
         `declaring ${route.routingKey}`,
       );
+    } catch (failure) {
+      throw isRefusal(failure) ? new PublishRefused(failure.message, { cause: failure }) : failure;
     } finally {
       await channel.close().catch(() => undefined);
     }
@@ -91,7 +115,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     name: 'rabbitmq',
     required: options.required,
     check: async () => {
-      if (publishing.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
+      if (publishing.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
       await publishing.current.channel.checkExchange('amq.topic');
       return undefined;
     },
@@ -108,14 +132,14 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     user,
     isOwnUser,
     async publish(route, message) {
-      if (publishing.current === undefined) throw new PublishFailed('RabbitMQ is not connected');
+      if (publishing.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
       const { prepared } = publishing.current;
       const key = `${route.exchange} ${route.routingKey}`;
       const declared = prepared.declared.get(key) ?? declare(route);
       prepared.declared.set(key, declared);
       try {
         await declared;
-        await prepared.publish({
+        await prepared.publisher.publish({
           exchange: route.exchange,
           routingKey: route.routingKey,
           body: message.body,

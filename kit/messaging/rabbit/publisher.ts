@@ -16,15 +16,35 @@ export interface Publication {
 
 /** A message that may not have arrived: the publisher has to send it again. */
 export class PublishFailed extends Error {
-  override readonly name = 'PublishFailed';
+  override readonly name: string = 'PublishFailed';
 }
+
+/** The broker is unavailable, which says nothing about the message. */
+export class PublishUnavailable extends PublishFailed {
+  override readonly name = 'PublishUnavailable';
+}
+
+/** The broker refuses this message: missing rights, or an exchange or queue that does not exist. A retry alone does not help. */
+export class PublishRefused extends PublishFailed {
+  override readonly name = 'PublishRefused';
+}
+
+/** The broker has closed the channel because of one of the messages in flight; it does not tell which. */
+export class ChannelRefused extends PublishFailed {
+  override readonly name = 'ChannelRefused';
+}
+
+/** Whether the broker has closed a channel because of what was asked of it (AMQP 0-9-1, a soft error with a reply code). */
+export const isRefusal = (failure: unknown): failure is Error =>
+  failure instanceof Error && 'code' in failure && typeof failure.code === 'number';
 
 export interface Publisher {
   /**
    * Publishes a persistent message. Resolves once the broker has confirmed it and, if mandatory, not returned it: RabbitMQ
    * returns an unroutable message first and then confirms it all the same.
    *
-   * @throws PublishFailed when it was nacked, returned, not confirmed in time, or the channel closed
+   * @throws PublishUnavailable when the channel has closed; ChannelRefused when the broker has closed it because of a message
+   * @throws PublishFailed when it was nacked, returned, or not confirmed in time
    */
   publish(publication: Publication): Promise<void>;
 }
@@ -32,6 +52,7 @@ export interface Publisher {
 /** Beyond this messages are rejected immediately instead of filling memory. */
 const MAX_UNCONFIRMED = 2_000;
 const CONFIRM_TIMEOUT_MS = 5_000;
+const CLOSED = 'the channel to RabbitMQ has closed';
 
 /**
  * Creates a publisher on a channel in confirm mode.
@@ -39,25 +60,40 @@ const CONFIRM_TIMEOUT_MS = 5_000;
  * @param user the user of the connection: the broker refuses messages that name another, so consumers can rely on it
  */
 export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
-  const inFlight = new Set<string>();
+  const inFlight = new Map<string, (failure: PublishFailed) => void>();
   const returned = new Set<string>();
+  let refusal: Error | undefined;
   channel.on('return', (message) => {
     const id: unknown = message.properties.messageId;
     if (typeof id === 'string' && inFlight.has(id)) returned.add(id);
+  });
+  channel.on('error', (failure) => {
+    if (isRefusal(failure)) refusal = failure;
+  });
+  let closure: PublishFailed | undefined;
+  channel.once('close', () => {
+    closure = refusal ? new ChannelRefused(refusal.message) : new PublishUnavailable(CLOSED);
+    for (const settle of inFlight.values()) settle(closure);
   });
 
   function send(publication: Publication): Promise<void> {
     const { messageId } = publication;
     return new Promise((resolve, reject) => {
+      const settle = (failure?: PublishFailed) => {
+        clearTimeout(timer);
+        if (failure) reject(failure);
+        else resolve();
+      };
       const timer = setTimeout(
-        () => reject(new PublishFailed(`no confirmation within ${CONFIRM_TIMEOUT_MS} ms`)),
+        () => settle(new PublishFailed(`no confirmation within ${CONFIRM_TIMEOUT_MS} ms`)),
         CONFIRM_TIMEOUT_MS,
       );
+      inFlight.set(messageId, settle);
       const confirmed = (failure: unknown) => {
-        clearTimeout(timer);
-        if (failure) reject(new PublishFailed(failure instanceof Error ? failure.message : 'not confirmed'));
-        else if (returned.has(messageId)) reject(new PublishFailed('returned: no queue is bound'));
-        else resolve();
+        // A nack, or the end of the channel, which the library reports only after this call.
+        if (failure) queueMicrotask(() => settle(closure ?? new PublishFailed('not confirmed')));
+        else if (returned.has(messageId)) settle(new PublishFailed('returned: no queue is bound'));
+        else settle();
       };
       try {
         channel.publish(
@@ -67,9 +103,9 @@ export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
           { ...optionsOf(publication), ...(user !== undefined && { userId: user }) },
           confirmed,
         );
-      } catch (failure) {
+      } catch {
         // A closed channel throws instead of calling back.
-        confirmed(failure);
+        settle(new PublishUnavailable(CLOSED));
       }
     });
   }
@@ -80,7 +116,6 @@ export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
       if (inFlight.size >= MAX_UNCONFIRMED)
         throw new PublishFailed(`${MAX_UNCONFIRMED} messages are already unconfirmed`);
       if (inFlight.has(messageId)) throw new PublishFailed('the same message is already in flight');
-      inFlight.add(messageId);
       try {
         await send(publication);
       } finally {
