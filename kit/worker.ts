@@ -39,7 +39,11 @@ export interface Worker<Definition extends MessageDefinition, Source> {
   readonly handle: (message: MessageOf<Definition>, context: MessageContext) => Promise<void>;
 }
 
-export type JobWorker<Definition extends JobDefinition> = Worker<Definition, JobSource<Definition>>;
+export interface JobWorker<Definition extends JobDefinition>
+  extends Worker<Definition, JobSource<Definition>> {
+  /** Jobs that are reserved together, `concurrency` times, for a handler that batches them; 1 by default. */
+  readonly batch?: number;
+}
 export type EventWorker<Definition extends EventDefinition> = Worker<Definition, EventSource<Definition>>;
 
 type WorkerEnvironment = Parameters<typeof startProcess>[1] & {
@@ -140,8 +144,13 @@ export function runJobWorker<Definition extends JobDefinition>(
   worker: JobWorker<Definition>,
   beanstalkd: Beanstalkd,
 ): void {
-  const { source, concurrency, handle } = worker;
-  consumeJobs(runtime, beanstalkd, { jobs: source.jobs, concurrency, handle });
+  const { source, concurrency, batch, handle } = worker;
+  consumeJobs(runtime, beanstalkd, {
+    jobs: source.jobs,
+    concurrency,
+    handle,
+    ...(batch !== undefined && { batch }),
+  });
 }
 
 /** Consumes a worker's events until the runtime shuts down; for processes and tests that open RabbitMQ themselves. */

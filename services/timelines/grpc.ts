@@ -1,4 +1,8 @@
-import { type PostSummary, TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
+import {
+  type DeliverPostRequest,
+  type PostSummary,
+  TimelinesServiceDefinition,
+} from '#contracts/gen/timelines/v1/timelines';
 import { InvalidMessage, type MessageOf, parseEnvelope } from '#contracts/messages';
 import { isTimeOrderedId, isUuid } from '#kit/core/ids';
 import { ValidationFailed } from '#kit/errors/problem';
@@ -6,7 +10,7 @@ import { validated } from '#kit/errors/validation';
 import { grpcService } from '#kit/grpc/server';
 import { truncate } from '#kit/text/graphemes';
 import type { TimelinesDeps } from './deps';
-import { deliverPost } from './feeds/fan-out';
+import { deliverPosts, type FanOut, type FanOutResult } from './feeds/fan-out';
 import { NewPost } from './model';
 import { applyEvent, DIRECT_EVENTS } from './people/replication';
 import { openViewer } from './people/viewer';
@@ -18,6 +22,7 @@ const MAX_IDS = 100;
 const MAX_FOLLOWERS = 1_000;
 /** More than one request of a user causes. */
 const MAX_EVENTS = 10;
+const MAX_DELIVERIES = 100;
 /** As long as a notification shows. */
 const EXCERPT_GRAPHEMES = 140;
 /** An excerpt is part of a mail (`mail.requested`), which is bounded in code units. */
@@ -33,18 +38,13 @@ export const timelinesGrpc = (deps: TimelinesDeps) =>
       const input = validated(NewPost, body);
       return { created: await createAcceptedPost(deps, { id: author_id, username }, id, input) };
     },
-    async deliverPost({ post_id, author_id, after_follower, limit }) {
-      requireValid(isTimeOrderedId(post_id), 'post_id');
-      requireValid(isUuid(author_id), 'author_id');
-      requireValid(after_follower === undefined || isUuid(after_follower), 'after_follower');
-      requireValid(limit >= 1 && limit <= MAX_FOLLOWERS, 'limit');
-      const { delivered, nextAfterFollower } = await deliverPost(deps, {
-        postId: post_id,
-        authorId: author_id,
-        afterFollower: after_follower ?? null,
-        limit,
-      });
-      return { delivered, next_after_follower: nextAfterFollower };
+    async deliverPost(request) {
+      const [result] = await deliverPosts(deps, [fanOutOf(request)]);
+      return responseOf(result);
+    },
+    async deliverPosts({ deliveries }) {
+      requireValid(deliveries.length <= MAX_DELIVERIES, 'deliveries');
+      return { deliveries: (await deliverPosts(deps, deliveries.map(fanOutOf))).map(responseOf) };
     },
     async getPosts({ ids, viewer_id }) {
       requireValid(ids.length <= MAX_IDS, 'ids');
@@ -69,6 +69,19 @@ function parseEvent(bytes: Uint8Array): MessageOf<(typeof DIRECT_EVENTS)[number]
     throw new ValidationFailed({ errors: [{ field: 'events', message: cause.message }], cause });
   }
 }
+
+function fanOutOf({ post_id, author_id, after_follower, limit }: DeliverPostRequest): FanOut {
+  requireValid(isTimeOrderedId(post_id), 'post_id');
+  requireValid(isUuid(author_id), 'author_id');
+  requireValid(after_follower === undefined || isUuid(after_follower), 'after_follower');
+  requireValid(limit >= 1 && limit <= MAX_FOLLOWERS, 'limit');
+  return { postId: post_id, authorId: author_id, afterFollower: after_follower ?? null, limit };
+}
+
+const responseOf = (result: FanOutResult | undefined) => ({
+  delivered: result?.delivered ?? 0,
+  next_after_follower: result?.nextAfterFollower,
+});
 
 /** @throws ValidationFailed */
 function requireValid(isValid: boolean, field: string): void {

@@ -9,7 +9,7 @@ import { openRedis } from '#kit/redis/client';
 import { timelines } from '../../services/timelines';
 import { openCaches } from '../../services/timelines/cache/open';
 import type { TimelinesDeps } from '../../services/timelines/deps';
-import { deliverPost } from '../../services/timelines/feeds/fan-out';
+import { deliverPosts, type FanOutResult } from '../../services/timelines/feeds/fan-out';
 import { createMergedAuthors } from '../../services/timelines/feeds/merged-authors';
 import { createReaders } from '../../services/timelines/feeds/readers';
 import { createLiveTimelines } from '../../services/timelines/live/service';
@@ -131,13 +131,9 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
     async fanOut(authorId: string, postId: string): Promise<void> {
       let afterFollower: string | null = null;
       do {
-        const { nextAfterFollower }: { nextAfterFollower: string | undefined } = await deliverPost(deps, {
-          postId,
-          authorId,
-          afterFollower,
-          limit: 2,
-        });
-        afterFollower = nextAfterFollower ?? null;
+        const fanOut = { postId, authorId, afterFollower, limit: 2 };
+        const [result]: FanOutResult[] = await deliverPosts(deps, [fanOut]);
+        afterFollower = result?.nextAfterFollower ?? null;
       } while (afterFollower !== null);
     },
   };

@@ -25,9 +25,12 @@ test('enqueues the next batch before it completes, and stops after the last one'
   const { handle } = fanoutWorker({
     runtime: testRuntime('fanout-batches'),
     timelines: {
-      async deliverPost({ after_follower }) {
-        const at = after_follower === undefined ? 0 : followers.indexOf(after_follower) + 1;
-        return { delivered: 1, next_after_follower: followers[at] };
+      async deliverPosts({ deliveries }) {
+        const resultOf = (after: string | undefined) => {
+          const at = after === undefined ? 0 : followers.indexOf(after) + 1;
+          return { delivered: 1, next_after_follower: followers[at] };
+        };
+        return { deliveries: deliveries.map(({ after_follower }) => resultOf(after_follower)) };
       },
     },
     beanstalkd: {
@@ -51,9 +54,39 @@ test('parks what timelines rejects, and retries while it is unavailable', async 
   const failing = (failure: Error) =>
     fanoutWorker({
       runtime: testRuntime('fanout-failing'),
-      timelines: { deliverPost: () => Promise.reject(failure) },
+      timelines: { deliverPosts: () => Promise.reject(failure) },
       beanstalkd: { put: () => Promise.reject(new Error('no job is enqueued after a failure')) },
     }).handle(job(null), context);
   await expect(failing(new Rejected())).rejects.toBeInstanceOf(PermanentError);
   await expect(failing(new DependencyUnavailable())).rejects.toBeInstanceOf(DependencyUnavailable);
+});
+
+test('jobs that are ready together share a call, and one that is rejected fails alone', async () => {
+  const Rejected = defineProblem('test.rejected', 422, 'Rejected');
+  const calls: string[][] = [];
+  const { handle } = fanoutWorker({
+    runtime: testRuntime('fanout-together'),
+    timelines: {
+      async deliverPosts({ deliveries }) {
+        calls.push(deliveries.map(({ post_id }) => post_id));
+        if (deliveries.some(({ post_id }) => post_id === '3')) throw new Rejected();
+        return { deliveries: deliveries.map(() => ({ delivered: 1, next_after_follower: undefined })) };
+      },
+    },
+    beanstalkd: { put: () => Promise.reject(new Error('there is no next batch')) },
+  });
+  const outcomes = await Promise.allSettled(
+    ['1', '2', '3', '4', '5'].map((post_id) => {
+      const message = job(null);
+      return handle({ ...message, data: { ...message.data, post_id } }, context);
+    }),
+  );
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+  ]);
+  expect(calls.some((call) => call.length > 1)).toBe(true);
 });

@@ -36,6 +36,8 @@ export interface BeanstalkdConnection {
   watchOnly(tube: string): Promise<void>;
   /** Waits for a job; undefined after the timeout. Blocks the connection for other commands. */
   reserve(timeoutSeconds: number): Promise<ReservedJob | undefined>;
+  /** Reserves at most this many jobs that are ready now, with one round trip. */
+  reserveReady(limit: number): Promise<ReservedJob[]>;
   delete(id: string): Promise<void>;
   release(id: string, options: { priority: number; delaySeconds: number }): Promise<void>;
   bury(id: string, priority: number): Promise<void>;
@@ -82,6 +84,22 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
     run('use', (callback) => client.use(tube, callback)).catch(() => client.stream.destroy());
   }
 
+  async function reserveWithin(seconds: number): Promise<ReservedJob | 'TIMED_OUT' | 'DEADLINE_SOON'> {
+    const timeoutMs = seconds * 1000 + COMMAND_TIMEOUT_MS;
+    const [id, bytes] = await run(
+      'reserve-with-timeout',
+      (callback) =>
+        client.reserve_with_timeout(seconds, (word, ...job) =>
+          // Neither is a failure, and an idle consumer would create an error every few seconds.
+          word === 'TIMED_OUT' || word === 'DEADLINE_SOON' ? callback(null, word) : callback(word, ...job),
+        ),
+      timeoutMs,
+    );
+    if (id === 'TIMED_OUT' || id === 'DEADLINE_SOON') return id;
+    if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve returned no job');
+    return { id: String(id), bytes };
+  }
+
   return {
     async put(tube, bytes, { priority, delaySeconds, ttrSeconds }) {
       use(tube);
@@ -95,21 +113,14 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
       if (tube !== 'default') await run('ignore', (callback) => client.ignore('default', callback));
     },
     async reserve(timeoutSeconds) {
-      try {
-        const [id, bytes] = await run(
-          'reserve-with-timeout',
-          (callback) => client.reserve_with_timeout(timeoutSeconds, callback),
-          timeoutSeconds * 1000 + COMMAND_TIMEOUT_MS,
-        );
-        if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve returned no job');
-        return { id: String(id), bytes };
-      } catch (failure) {
-        const word = failure instanceof BeanstalkdError ? failure.word : undefined;
-        // A job reserved here is about to time out; until then the server responds with this immediately.
-        if (word === 'DEADLINE_SOON') await sleep(DEADLINE_SOON_MS);
-        if (word === 'DEADLINE_SOON' || word === 'TIMED_OUT') return undefined;
-        throw failure;
-      }
+      const reserved = await reserveWithin(timeoutSeconds);
+      // A job reserved here is about to time out; until then the server responds with this immediately.
+      if (reserved === 'DEADLINE_SOON') await sleep(DEADLINE_SOON_MS);
+      return typeof reserved === 'string' ? undefined : reserved;
+    },
+    async reserveReady(limit) {
+      const reserved = await Promise.all(Array.from({ length: limit }, () => reserveWithin(0)));
+      return reserved.filter((job) => typeof job !== 'string');
     },
     delete: async (id) => void (await run('delete', (callback) => client.destroy(id, callback))),
     release: async (id, { priority, delaySeconds }) =>
@@ -195,6 +206,7 @@ function commandRunner(client: FiveBeansClient, ended: Promise<Error>) {
         client.stream.destroy();
       }, timeoutMs);
       pending.add(fail);
+      writeTogether(client);
       send((word, ...results) => {
         settle();
         if (word) reject(new BeanstalkdError(`beanstalkd responded to ${command} with ${word}`, word));
@@ -202,6 +214,13 @@ function commandRunner(client: FiveBeansClient, ended: Promise<Error>) {
       });
     });
   };
+}
+
+/** Commands of the same moment leave with one system call. */
+function writeTogether({ stream }: FiveBeansClient): void {
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => stream.uncork());
 }
 
 async function unlessMissing(result: Promise<unknown[]>): Promise<unknown[] | undefined> {

@@ -21,6 +21,9 @@ const RETRY = { baseMs: 1_000, capMs: 300_000 };
  * contract has signed is at once.
  *
  * @param options.jobs definitions of one tube
+ * @param options.concurrency connections, each of which reserves jobs when it has settled its last ones
+ * @param options.batch jobs that a connection reserves together when so many are ready, for handlers that batch them; 1 by
+ *   default. The next ones are reserved when all of them are settled.
  * @param options.retry back-off from 1 s to 300 s by default, in whole seconds as beanstalkd requires
  * @throws RangeError when the jobs are not all of one tube
  */
@@ -30,6 +33,7 @@ export function consumeJobs<Definition extends JobDefinition>(
   options: {
     jobs: readonly Definition[];
     concurrency: number;
+    batch?: number;
     handle: (message: MessageOf<Definition>, context: MessageContext) => Promise<void>;
     retry?: { baseMs: number; capMs: number };
   },
@@ -49,7 +53,7 @@ export function consumeJobs<Definition extends JobDefinition>(
   const pace = options.retry ?? RETRY;
 
   const slots = Array.from({ length: options.concurrency }, (_, index) =>
-    runSlot(runtime, beanstalkd, { tube, number: index + 1, handleJob }),
+    runSlot(runtime, beanstalkd, { tube, number: index + 1, batch: options.batch ?? 1, handleJob }),
   );
   runtime.onClose(`jobs of ${tube}`, async () => {
     const drained = Promise.all(slots.map((slot) => slot.drain()));
@@ -87,21 +91,32 @@ export function consumeJobs<Definition extends JobDefinition>(
   }
 }
 
-/** A connection that reserves and handles one job at a time. */
+/** A connection that reserves and handles one job, or one batch of jobs, at a time. */
 function runSlot(
   runtime: Runtime,
   beanstalkd: Beanstalkd,
   slot: {
     tube: string;
     number: number;
+    batch: number;
     handleJob: (connection: BeanstalkdConnection, job: ReservedJob) => Promise<void>;
   },
 ) {
-  const { tube, number, handleJob } = slot;
+  const { tube, number, batch, handleJob } = slot;
   const reserving = beanstalkd.openConnection(`beanstalkd consumer ${number} of ${tube}`, (connection) =>
     connection.watchOnly(tube),
   );
   let busy = false;
+  /** As many more jobs as were ready lately: a reservation in vain costs a command. */
+  let expected = 1;
+
+  async function reserveMore(connection: BeanstalkdConnection): Promise<ReservedJob[]> {
+    const wanted = Math.min(expected, batch - 1);
+    if (wanted === 0) return [];
+    const more = (await connection.reserveReady(wanted).catch(untilReopened(connection))) ?? [];
+    expected = more.length === wanted ? wanted * 2 : Math.max(1, more.length);
+    return more;
+  }
 
   async function work() {
     while (!runtime.closing.aborted) {
@@ -110,7 +125,8 @@ function runSlot(
       // A job reserved during shutdown is released when the connection closes.
       if (job === undefined || runtime.closing.aborted) continue;
       busy = true;
-      await handleJob(connection, job);
+      const jobs = [job, ...(await reserveMore(connection))];
+      await Promise.all(jobs.map((each) => handleJob(connection, each)));
       busy = false;
     }
   }

@@ -1,37 +1,103 @@
 import type { TimelinesDeps } from '../deps';
-import { openViewer } from '../people/viewer';
-import { findPost } from '../posts/find';
 import * as followers from './followers-store';
-import { deliverToFeeds } from './store';
+import { addToFeeds } from './store';
+
+/** A post on its way to the next followers of its author. */
+export interface FanOut {
+  readonly postId: string;
+  readonly authorId: string;
+  /** Null for the first batch, which includes the author. */
+  readonly afterFollower: string | null;
+  /** Size of the batch. */
+  readonly limit: number;
+}
+
+export interface FanOutResult {
+  /** How many feeds the post was added to. */
+  readonly delivered: number;
+  /** After which follower the next batch starts; undefined after the last. */
+  readonly nextAfterFollower: string | undefined;
+}
 
 /**
- * Delivers a post into the feeds of the next followers; the first batch includes the author. Fails while Redis is
- * unavailable, for the worker to retry.
+ * Delivers posts into the feeds of the next followers of their authors, all with the same few statements and one pipeline of
+ * feed updates. Idempotent. Fails while Redis is unavailable, for the worker to retry.
  *
- * @returns how many feeds the post was added to, and after which follower the next batch starts; undefined after the last
+ * @returns a result for each, in their order
  */
-export async function deliverPost(
-  deps: TimelinesDeps,
-  delivery: { postId: string; authorId: string; afterFollower: string | null; limit: number },
-): Promise<{ delivered: number; nextAfterFollower: string | undefined }> {
-  const { postId, authorId, afterFollower, limit } = delivery;
-  if ((await findPost(deps, await openViewer(deps, null), postId)) === undefined)
-    return { delivered: 0, nextAfterFollower: undefined };
-  const isFirst = afterFollower === null;
-  const batch =
-    isFirst && (await decideMergedAtRead(deps, authorId))
-      ? []
-      : await followers.listFollowers(deps.database, authorId, { after: afterFollower, limit });
-  const readers = isFirst ? [authorId, ...batch] : batch;
-  const delivered = await deliverToFeeds(deps.redis, readers, [postId], deps.homeSize);
-  return { delivered, nextAfterFollower: batch.length === limit ? batch.at(-1) : undefined };
+export async function deliverPosts(deps: TimelinesDeps, fanOuts: readonly FanOut[]): Promise<FanOutResult[]> {
+  const batches = await findBatches(deps, fanOuts);
+  const postsOf = new Map<string, string[]>();
+  for (const [{ postId }, { readers }] of batches)
+    for (const reader of readers) {
+      const posts = postsOf.get(reader);
+      if (posts === undefined) postsOf.set(reader, [postId]);
+      else posts.push(postId);
+    }
+  const withFeed = await addToFeeds(deps.redis, postsOf, deps.homeSize);
+  return fanOuts.map((fanOut) => {
+    const { readers, next } = batches.get(fanOut) ?? NOBODY;
+    return {
+      delivered: readers.reduce((count, reader) => count + (withFeed.has(reader) ? 1 : 0), 0),
+      nextAfterFollower: next,
+    };
+  });
+}
+
+interface Batch {
+  readonly readers: readonly string[];
+  readonly next: string | undefined;
+}
+
+const NOBODY: Batch = { readers: [], next: undefined };
+
+/** The readers of each post that still exists. */
+async function findBatches(deps: TimelinesDeps, fanOuts: readonly FanOut[]): Promise<Map<FanOut, Batch>> {
+  const { database } = deps;
+  const [existing, merged] = await Promise.all([
+    followers.listExisting(database, distinct(fanOuts, 'postId')),
+    followers.listMergedAmong(database, distinct(fanOuts, 'authorId')),
+  ]);
+  const present = fanOuts.filter(({ postId }) => existing.has(postId));
+  const isMerged = (fanOut: FanOut) => fanOut.afterFollower === null && merged.has(fanOut.authorId);
+  const fannedOut = present.filter((fanOut) => !isMerged(fanOut));
+  const pages = await followers.listFollowersOfEach(
+    database,
+    fannedOut.map(({ authorId, afterFollower, limit }) => ({
+      followeeId: authorId,
+      after: afterFollower,
+      limit,
+    })),
+  );
+  const batches = new Map<FanOut, Batch>(
+    present.filter(isMerged).map((fanOut) => [fanOut, { ...NOBODY, readers: [fanOut.authorId] }]),
+  );
+  for (const [index, fanOut] of fannedOut.entries())
+    batches.set(fanOut, await batchOf(deps, fanOut, pages[index] ?? []));
+  return batches;
+}
+
+async function batchOf(deps: TimelinesDeps, fanOut: FanOut, page: readonly string[]): Promise<Batch> {
+  const { authorId, afterFollower, limit } = fanOut;
+  const next = page.length === limit ? page.at(-1) : undefined;
+  if (afterFollower !== null) return { readers: page, next };
+  if (await becomesMerged(deps, fanOut, page.length)) return { ...NOBODY, readers: [authorId] };
+  return { readers: [authorId, ...page], next };
 }
 
 /** Decided with the first batch of a post and stored, so that home timelines merge the author from then on. */
-async function decideMergedAtRead(deps: TimelinesDeps, authorId: string): Promise<boolean> {
-  if (await followers.isMergedAtRead(deps.database, authorId)) return true;
-  if (!(await followers.hasFollowers(deps.database, authorId, deps.fanoutFollowersLimit))) return false;
-  await followers.setMergedAtRead(deps.database, authorId);
-  deps.mergedAuthors.invalidate();
+async function becomesMerged(
+  { database, fanoutFollowersLimit, mergedAuthors }: TimelinesDeps,
+  { authorId, limit }: FanOut,
+  listed: number,
+): Promise<boolean> {
+  if (listed < Math.min(limit, fanoutFollowersLimit)) return false;
+  if (!(await followers.hasFollowers(database, authorId, fanoutFollowersLimit))) return false;
+  await followers.setMergedAtRead(database, authorId);
+  mergedAuthors.invalidate();
   return true;
 }
+
+const distinct = <Key extends 'postId' | 'authorId'>(fanOuts: readonly FanOut[], key: Key): string[] => [
+  ...new Set(fanOuts.map((fanOut) => fanOut[key])),
+];

@@ -1,36 +1,58 @@
-import { and, count, eq, inArray, sql } from 'drizzle-orm';
+import { and, count, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import type { Database } from '#kit/mysql/database';
-import { follows, people } from '../schema';
+import { follows, people, posts } from '../schema';
 
-/** The next followers of a person, in the order of their ids. */
-export async function listFollowers(
-  database: Database,
-  followeeId: string,
-  page: { after: string | null; limit: number },
-): Promise<string[]> {
-  const rows = await database
-    .select({ id: follows.followerId })
-    .from(follows)
-    .where(
-      and(
-        eq(follows.followeeId, followeeId),
-        eq(follows.active, true),
-        page.after === null
-          ? undefined
-          : sql`${follows.followerId} > ${sql.param(page.after, follows.followerId)}`,
-      ),
-    )
-    .orderBy(follows.followerId)
-    .limit(page.limit);
-  return rows.map((row) => row.id);
+export interface FollowersPage {
+  readonly followeeId: string;
+  readonly after: string | null;
+  readonly limit: number;
 }
 
-export async function isMergedAtRead(database: Database, id: string): Promise<boolean> {
-  const [person] = await database
-    .select({ mergedAtRead: people.mergedAtRead })
+/**
+ * The next followers of several people, in the order of their ids, with one statement.
+ *
+ * @returns a list for each page, in their order
+ */
+export async function listFollowersOfEach(
+  database: Database,
+  pages: readonly FollowersPage[],
+): Promise<string[][]> {
+  const followersOf = pages.map((): string[] => []);
+  if (pages.length === 0) return followersOf;
+  const selects = pages.map(
+    ({ followeeId, after, limit }, page) => sql`(select ${page} as page, ${follows.followerId} as follower_id
+      from ${follows} where ${and(
+        eq(follows.followeeId, followeeId),
+        eq(follows.active, true),
+        after === null ? undefined : gt(follows.followerId, after),
+      )} order by ${follows.followerId} limit ${limit})`,
+  );
+  const rows = await database
+    .select({ page: sql`page`.mapWith(Number), id: sql`follower_id`.mapWith(follows.followerId) })
+    .from(sql`(${sql.join(selects, sql` union all `)}) as followers`)
+    .orderBy(sql`page`, sql`follower_id`);
+  for (const { page, id } of rows) followersOf[page]?.push(id);
+  return followersOf;
+}
+
+/** The posts among `ids` that are not deleted. */
+export async function listExisting(database: Database, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await database
+    .select({ id: posts.id })
+    .from(posts)
+    .where(and(inArray(posts.id, [...ids]), isNull(posts.deletedAt)));
+  return new Set(rows.map((row) => row.id));
+}
+
+/** The people among `ids` whose posts are merged at read time. */
+export async function listMergedAmong(database: Database, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await database
+    .select({ id: people.id })
     .from(people)
-    .where(eq(people.id, id));
-  return person?.mergedAtRead ?? false;
+    .where(and(inArray(people.id, [...ids]), eq(people.mergedAtRead, true)));
+  return new Set(rows.map((row) => row.id));
 }
 
 /** Whether a person has at least this many followers; counts no further. */

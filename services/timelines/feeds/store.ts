@@ -57,33 +57,64 @@ export async function extendFeed(redis: Redis, readerId: string): Promise<void> 
   await redis.expire(feedOf(readerId), FEED_TTL_SECONDS);
 }
 
-/** KEYS: feed, building, feed, building, …; ARGV: maximum ids of a feed, then ids. Returns the number of feeds. */
+/**
+ * KEYS: feed, building, feed, building, …; ARGV: maximum ids of a feed, then for each feed its new ids, separated by blanks.
+ * Returns a character for each feed, 1 where there is one.
+ */
 const deliver = redisScript(`
   local max = tonumber(ARGV[1])
-  local delivered = 0
+  local delivered = {}
   for k = 1, #KEYS, 2 do
-    local feed, building = KEYS[k], KEYS[k + 1]
+    local feed, building, ids = KEYS[k], KEYS[k + 1], ARGV[(k + 3) / 2]
     local floor = redis.call('ZSCORE', feed, '${FLOOR}')
     if floor then
       floor = tonumber(floor)
-      for i = 2, #ARGV do
-        if tonumber(ARGV[i]) >= floor then redis.call('ZADD', feed, ARGV[i], ARGV[i]) end
+      for id in string.gmatch(ids, '%d+') do
+        if tonumber(id) >= floor then redis.call('ZADD', feed, id, id) end
       end
       local extra = redis.call('ZCARD', feed) - 1 - max
       if extra > 0 then
         redis.call('ZREMRANGEBYRANK', feed, 1, extra)
         redis.call('ZADD', feed, redis.call('ZRANGE', feed, 1, 1)[1], '${FLOOR}')
       end
-      delivered = delivered + 1
     end
     if redis.call('EXISTS', building) == 1 then
-      for i = 2, #ARGV do redis.call('ZADD', building, ARGV[i], ARGV[i]) end
+      for id in string.gmatch(ids, '%d+') do redis.call('ZADD', building, id, id) end
     end
+    delivered[#delivered + 1] = floor and '1' or '0'
   end
-  return delivered`);
+  return table.concat(delivered)`);
 
 /**
  * Adds posts to the feeds of readers who have one. Idempotent, in any order.
+ *
+ * @param postsOf the new posts of each reader
+ * @returns the readers who have a feed
+ */
+export async function addToFeeds(
+  redis: Redis,
+  postsOf: ReadonlyMap<string, readonly string[]>,
+  homeSize: number,
+): Promise<Set<string>> {
+  const readers = [...postsOf.keys()];
+  const calls: Promise<void>[] = [];
+  const withFeed = new Set<string>();
+  for (let start = 0; start < readers.length; start += FEEDS_PER_CALL) {
+    const called = readers.slice(start, start + FEEDS_PER_CALL);
+    const keys = called.flatMap((id) => [feedOf(id), buildingOf(id)]);
+    const posts = called.map((id) => postsOf.get(id)?.join(' ') ?? '');
+    const adding = deliver(redis, keys, [String(homeSize), ...posts]).then((delivered) => {
+      for (const [index, reader] of called.entries())
+        if (String(delivered)[index] === '1') withFeed.add(reader);
+    });
+    calls.push(adding);
+  }
+  await Promise.all(calls);
+  return withFeed;
+}
+
+/**
+ * Adds the same posts to several feeds, like `addToFeeds`.
  *
  * @returns number of feeds
  */
@@ -94,12 +125,7 @@ export async function deliverToFeeds(
   homeSize: number,
 ): Promise<number> {
   if (postIds.length === 0) return 0;
-  const calls: Promise<unknown>[] = [];
-  for (let start = 0; start < readerIds.length; start += FEEDS_PER_CALL) {
-    const keys = readerIds.slice(start, start + FEEDS_PER_CALL).flatMap((id) => [feedOf(id), buildingOf(id)]);
-    calls.push(deliver(redis, keys, [String(homeSize), ...postIds]));
-  }
-  return (await Promise.all(calls)).reduce<number>((sum, delivered) => sum + Number(delivered), 0);
+  return (await addToFeeds(redis, new Map(readerIds.map((id) => [id, postIds])), homeSize)).size;
 }
 
 export async function removeFromFeed(

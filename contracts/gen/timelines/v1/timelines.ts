@@ -49,6 +49,15 @@ export interface DeliverPostResponse {
   next_after_follower?: string | undefined;
 }
 
+export interface DeliverPostsRequest {
+  deliveries: DeliverPostRequest[];
+}
+
+export interface DeliverPostsResponse {
+  /** In the order of the request. */
+  deliveries: DeliverPostResponse[];
+}
+
 export interface GetPostsRequest {
   ids: string[];
   /** Unset for an anonymous viewer. */
@@ -414,6 +423,98 @@ export const DeliverPostResponse: MessageFns<DeliverPostResponse> = {
   },
 };
 
+function createBaseDeliverPostsRequest(): DeliverPostsRequest {
+  return { deliveries: [] };
+}
+
+export const DeliverPostsRequest: MessageFns<DeliverPostsRequest> = {
+  encode(message: DeliverPostsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.deliveries) {
+      DeliverPostRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliverPostsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliverPostsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deliveries.push(DeliverPostRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeliverPostsResponse(): DeliverPostsResponse {
+  return { deliveries: [] };
+}
+
+export const DeliverPostsResponse: MessageFns<DeliverPostsResponse> = {
+  encode(message: DeliverPostsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.deliveries) {
+      DeliverPostResponse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliverPostsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliverPostsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deliveries.push(DeliverPostResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetPostsRequest(): GetPostsRequest {
   return { ids: [], viewer_id: undefined };
 }
@@ -695,12 +796,24 @@ export const TimelinesServiceDefinition = {
         _unknownFields: { 409874: [Buffer.from([5, 112, 111, 115, 116, 115]) as Buffer] },
       },
     },
-    /** Delivers a post to the home timelines of the next batch of its author's followers. */
+    /** Delivers a post to the home timelines of the next batch of its author's followers. For workers of the version before. */
     deliverPost: {
       name: "DeliverPost",
       requestType: DeliverPostRequest as typeof DeliverPostRequest,
       requestStream: false,
       responseType: DeliverPostResponse as typeof DeliverPostResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([6, 102, 97, 110, 111, 117, 116]) as Buffer] },
+      },
+    },
+    /** The same for several posts at once. At most 100 deliveries. */
+    deliverPosts: {
+      name: "DeliverPosts",
+      requestType: DeliverPostsRequest as typeof DeliverPostsRequest,
+      requestStream: false,
+      responseType: DeliverPostsResponse as typeof DeliverPostsResponse,
       responseStream: false,
       options: {
         idempotencyLevel: "IDEMPOTENT",
