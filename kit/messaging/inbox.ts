@@ -1,9 +1,10 @@
 import { lt, sql } from 'drizzle-orm';
 import type { EventDefinition, MessageOf } from '#contracts/messages';
+import { batchCalls } from '../core/batches';
 import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import { DATABASE_NOW } from '../mysql/columns';
-import { type Database, inTransaction, type Transaction } from '../mysql/database';
+import { type Database, inTransaction, isConnectionFailure, type Transaction } from '../mysql/database';
 import type { MessageContext } from './delivery';
 import type { Rabbit } from './rabbit/client';
 import { consumeEvents, type EventConsumption } from './rabbit/consumer';
@@ -40,9 +41,47 @@ export async function onceInTransaction(
   });
 }
 
+/** Under load, batches start this far apart, so that they grow. */
+const BATCH_PACE_MS = 20;
+
+/** A message of a batch was handled before; which one is found out when they are applied one by one. */
+class DuplicateInBatch extends Error {}
+
+interface Effect {
+  readonly messageId: string;
+  readonly run: (transaction: Transaction) => Promise<void>;
+}
+
+/**
+ * Like `onceInTransaction` for the messages of concurrent calls, of which many share a transaction: the rows of the inbox are
+ * written with one statement. When an effect fails, or a message was handled before, each has a transaction of its own.
+ */
+function onceInBatches(database: Database, consumer: string, maxSize: number) {
+  return batchCalls<Effect, boolean>(
+    async (batch) => {
+      const [first] = batch;
+      if (batch.length === 1 && first)
+        return [await onceInTransaction(database, consumer, first.messageId, first.run)];
+      await inTransaction(database, async (transaction) => {
+        const [inserted] = await transaction
+          .insert(inbox)
+          .ignore()
+          .values(batch.map(({ messageId }) => ({ consumer, messageId, receivedAt: DATABASE_NOW })));
+        if (inserted.affectedRows < batch.length) throw new DuplicateInBatch();
+        for (const { run } of batch) await run(transaction);
+      });
+      return batch.map(() => true);
+    },
+    { maxSize, paceMs: BATCH_PACE_MS, isOutage: isConnectionFailure },
+  );
+}
+
 /**
  * Like `consumeEvents`, with an idempotent effect: `handle` receives the transaction that also records the message in the
  * inbox of `database`. The service also calls `trimInbox`, once.
+ *
+ * @param options.batch messages that share a transaction under load; 1 by default. An effect holds its locks until those of
+ *   the others are applied, so it must be short.
  */
 export function consumeEventsOnce<Definition extends EventDefinition>(
   runtime: Runtime,
@@ -54,15 +93,19 @@ export function consumeEventsOnce<Definition extends EventDefinition>(
       transaction: Transaction,
       context: MessageContext,
     ) => Promise<void>;
+    batch?: number;
   },
 ): void {
-  const { handle, ...consumption } = options;
+  const { handle, batch = 1, ...consumption } = options;
+  const once = onceInBatches(database, options.consumer, batch);
   consumeEvents(runtime, rabbit, {
     ...consumption,
     async handle(message, context) {
-      const applied = await onceInTransaction(database, options.consumer, message.id, (transaction) =>
-        handle(message, transaction, context),
-      );
+      const run = (transaction: Transaction) => handle(message, transaction, context);
+      const applied =
+        batch === 1
+          ? await onceInTransaction(database, options.consumer, message.id, run)
+          : await once({ messageId: message.id, run });
       if (!applied) context.log.info('Duplicate message ignored');
     },
   });

@@ -4,6 +4,7 @@ import { credentialsOf } from '../config/urls';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
+import { DependencyUnavailable } from '../errors/problem';
 import { observePool } from './pool-metrics';
 import { limitQueue } from './pool-queue';
 import { withQuerySpans } from './query-spans';
@@ -135,6 +136,13 @@ export function duplicateKeyOf(failure: unknown): string | null {
 export function isDuplicate(failure: unknown, key?: string): boolean {
   const duplicate = duplicateKeyOf(failure);
   return key === undefined ? duplicate !== null : duplicate === key;
+}
+
+/** Whether a failure is that of the connection, or of waiting for one, and says nothing about the statement. */
+export function isConnectionFailure(failure: unknown): boolean {
+  for (let error = failure; error instanceof Error; error = error.cause)
+    if (error instanceof DependencyUnavailable || ('fatal' in error && error.fatal === true)) return true;
+  return false;
 }
 
 /** ER_LOCK_WAIT_TIMEOUT. */

@@ -2,6 +2,7 @@ import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { batchCalls } from '#kit/core/batches';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { isConnectionFailure } from '#kit/mysql/database';
 import type { TimelinesDeps } from './deps';
 import { appendPosts, type StreamedPost } from './live/store';
 import { applyEvent, USER_EVENTS } from './people/replication';
@@ -25,7 +26,7 @@ export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
       await appendPosts(deps.database, batch);
       return batch.map(() => undefined);
     },
-    { maxSize: STREAM_BATCH, paceMs: STREAM_PACE_MS },
+    { maxSize: STREAM_BATCH, paceMs: STREAM_PACE_MS, isOutage: isConnectionFailure },
   );
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines-stream',

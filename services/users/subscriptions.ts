@@ -12,7 +12,8 @@ export function subscribe(deps: Pick<UsersDeps, 'runtime' | 'database'>, rabbit:
   consumeEventsOnce(deps.runtime, rabbit, deps.database, {
     consumer: 'users',
     events: [PostCreated, PostImported, PostDeleted],
-    prefetch: 20,
+    prefetch: 100,
+    batch: 50,
     handle: (message, transaction) =>
       addToPostsCount(transaction, message.data.author_id, message.name === 'post.deleted' ? -1 : 1),
   });

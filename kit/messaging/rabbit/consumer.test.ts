@@ -169,6 +169,35 @@ describe('the inbox', () => {
     expect(await effectsOf(message.id)).toBe(1);
     expect(calls).toBe(2);
   });
+
+  test('applies each message of a batch once, whichever of them fails or was handled before', async () => {
+    const { event, publishMessage } = setUp();
+    const messages = Array.from({ length: 12 }, (_, number) =>
+      envelope(event, { number }, { requestId: 'request-1', actor: null }),
+    );
+    const consumer = event.consumers[0] ?? '';
+    const [earlier, wrong] = messages;
+    await onceInTransaction(mysql.database, consumer, earlier?.id ?? '', async () => undefined);
+    for (const sent of [...messages, ...messages]) await publishMessage(sent);
+    const runtime = makeRuntime();
+    consumeEventsOnce(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), mysql.database, {
+      consumer,
+      events: [event],
+      prefetch: 24,
+      batch: 24,
+      handle: async (message, transaction) => {
+        await transaction.execute(sql`insert into effects values (${message.id})`);
+        if (message.id === wrong?.id) throw new PermanentError('wrong');
+      },
+    });
+    const applied = messages.slice(2);
+    await eventually(async () => {
+      const effects = await Promise.all(applied.map(({ id }) => effectsOf(id)));
+      return effects.every((count) => count === 1);
+    });
+    expect(await effectsOf(earlier?.id ?? '')).toBe(0);
+    expect(await effectsOf(wrong?.id ?? '')).toBe(0);
+  });
 });
 
 test('publishing is rejected immediately while RabbitMQ is unavailable', async () => {

@@ -72,3 +72,15 @@ export async function upsertPerson(
       },
     });
 }
+
+/** The erased ones among people. Until the transaction ends, no other of them is erased. */
+export async function listErased(transaction: Transaction, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await transaction
+    .select({ id: people.id, deleted: people.deleted })
+    .from(people)
+    .where(inArray(people.id, [...ids]))
+    // Always in the same order, so that two transactions do not wait for each other.
+    .orderBy(people.id)
+    .for('update');
+  return new Set(rows.filter(({ deleted }) => deleted).map(({ id }) => id));
+}

@@ -3,16 +3,16 @@ import type { Caller } from '#kit/auth/caller';
 import { timeOfId } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { inTransaction, isDuplicate } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/database';
 import type { TimelinesDeps } from '../deps';
 import type { NewPost, QueuedPost } from '../model';
 import { publishAttachments } from './attachments';
 import { changesOfNewPost } from './changes';
+import { commitPost } from './commit';
 import { deliverToOwnFeed } from './create';
 import { type Draft, parseDraft } from './draft';
 import { postExists } from './read-store';
 import { resolveDraft } from './resolve';
-import { writePost } from './write';
 
 /**
  * Accepts a post for asynchronous creation under its final id. The job is in the outbox, hence on disk, before the
@@ -74,7 +74,7 @@ export async function createAcceptedPost(
   if (await postExists(deps.database, id)) return false;
   const post = await resolveDraft(deps, author, draft);
   try {
-    await inTransaction(deps.database, (transaction) => writePost(transaction, id, post));
+    await commitPost(deps.database, id, post);
   } catch (failure) {
     if (isDuplicate(failure, 'PRIMARY')) return false;
     throw failure;

@@ -7,6 +7,7 @@ import { personOf } from '../people/person';
 import { openViewer } from '../people/viewer';
 import { asPublished, publishAttachments } from './attachments';
 import { changesOfNewPost } from './changes';
+import { commitPost } from './commit';
 import { parseDraft } from './draft';
 import { findShown } from './find';
 import { findLikes, UNKNOWN_LIKES } from './likes';
@@ -29,16 +30,27 @@ export async function createPost(
   const draft = parseDraft(input, deps.postMaxLength);
   const keyed = { ...request, caller: caller.id, body: input };
   let written: { id: string; post: ResolvedPost } | undefined;
-  const response = await idempotent(deps.database, keyed, async () => {
+  const prepare = async () => {
     const post = await resolveDraft(deps, caller, draft);
     const id = deps.nextId();
     const body = viewOfNewPost(id, post, await likesOfNewPost(deps, post));
-    return async (transaction) => {
-      await writePost(transaction, id, post);
-      written = { id, post };
-      return { status: 201, headers: { location: `/posts/id/${id}` }, body };
-    };
-  });
+    return { id, post, response: { status: 201, headers: { location: `/posts/id/${id}` }, body } };
+  };
+  let response: StoredResponse<Post>;
+  if (request.key === null) {
+    const prepared = await prepare();
+    await commitPost(deps.database, prepared.id, prepared.post);
+    written = prepared;
+    response = prepared.response;
+  } else
+    response = await idempotent(deps.database, keyed, async () => {
+      const prepared = await prepare();
+      return async (transaction) => {
+        await writePost(transaction, prepared.id, prepared.post);
+        written = prepared;
+        return prepared.response;
+      };
+    });
   deps.outbox.wake();
   if (written === undefined) return withCurrentQuote(deps, caller.id, response);
   deliverToOwnFeed(deps, caller.id, written.id);

@@ -9,22 +9,28 @@ export type CountColumn = 'repliesCount' | 'repostsCount' | 'quotesCount';
 /** Whether a post is part of the counts of the posts it refers to. */
 export const isCounted = (visibility: PostVisibility): boolean => visibility === 'public';
 
+/** A post with the people it mentions. */
+export interface InsertedPost {
+  readonly row: NewPostRow;
+  readonly mentionedIds: readonly string[];
+}
+
 /**
- * Inserts a post with its mentions and hashtags.
+ * Inserts posts with their mentions and hashtags.
  *
- * @throws on a duplicate key when the id exists, or the author has reposted that post plainly before
+ * @throws on a duplicate key when an id exists, or an author has reposted that post plainly before
  */
-export async function insertPost(
+export async function insertPosts(
   transaction: Transaction,
-  post: NewPostRow,
-  mentionedIds: readonly string[],
+  inserted: readonly InsertedPost[],
 ): Promise<void> {
-  const { id: postId } = post;
-  await transaction.insert(posts).values(post);
-  if (mentionedIds.length > 0)
-    await transaction.insert(postMentions).values(mentionedIds.map((personId) => ({ postId, personId })));
-  if (post.hashtags.length > 0)
-    await transaction.insert(postHashtags).values(post.hashtags.map((tag) => ({ tag, postId })));
+  const mentions = inserted.flatMap(({ row, mentionedIds }) =>
+    mentionedIds.map((personId) => ({ postId: row.id, personId })),
+  );
+  const hashtags = inserted.flatMap(({ row }) => row.hashtags.map((tag) => ({ tag, postId: row.id })));
+  await transaction.insert(posts).values(inserted.map(({ row }) => row));
+  if (mentions.length > 0) await transaction.insert(postMentions).values(mentions);
+  if (hashtags.length > 0) await transaction.insert(postHashtags).values(hashtags);
 }
 
 /**

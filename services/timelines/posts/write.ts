@@ -10,7 +10,13 @@ import { markDeleted, type PostRef } from './deletion-store';
 import { isQuote } from './reposts';
 import type { ResolvedPost } from './resolve';
 import { TEXT_VERSION } from './text-index';
-import { type CountColumn, incrementCount, insertPost, type PostVisibility } from './write-store';
+import {
+  type CountColumn,
+  type InsertedPost,
+  incrementCount,
+  insertPosts,
+  type PostVisibility,
+} from './write-store';
 
 /**
  * Writes a post, the counts of the posts it refers to, its `post.created` event and its fan-out job: all or nothing.
@@ -52,8 +58,11 @@ async function requireNotErased(transaction: Transaction, authorId: string): Pro
   if (await isErased(transaction, authorId)) throw new UserNotFound();
 }
 
-async function insert(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
-  const { draft, author, references } = post;
+/** The row of a post, with those that depend on it. */
+export function insertedPost(
+  id: string,
+  { draft, author, references, hashtags, mentions }: ResolvedPost,
+): InsertedPost {
   const row = {
     id,
     authorId: author.id,
@@ -64,12 +73,16 @@ async function insert(transaction: Transaction, id: string, post: ResolvedPost):
     visibility: draft.visibility,
     pollId: draft.pollId,
     mediaIds: draft.mediaIds,
-    hashtags: post.hashtags,
+    hashtags,
     searchTokens: searchTokens(draft.text, 'index').join(' '),
     textVersion: TEXT_VERSION,
   };
+  return { row, mentionedIds: idsOf(mentions) };
+}
+
+async function insert(transaction: Transaction, id: string, post: ResolvedPost): Promise<void> {
   try {
-    await insertPost(transaction, row, idsOf(post.mentions));
+    await insertPosts(transaction, [insertedPost(id, post)]);
   } catch (failure) {
     if (isDuplicate(failure, 'posts_one_repost')) throw new AlreadyReposted({ cause: failure });
     throw failure;
@@ -116,7 +129,8 @@ async function increment(
     throw new ReferencedPostNotFound({ errors: [{ field, message: 'Post not found' }] });
 }
 
-function outboxEntriesOf(id: string, { draft, author, references, mentions }: ResolvedPost) {
+/** The event of a new post and its fan-out job. */
+export function outboxEntriesOf(id: string, { draft, author, references, mentions }: ResolvedPost) {
   const options = { aggregate: { type: 'post', id, version: 1 }, actor: author.id };
   const created = {
     id,
