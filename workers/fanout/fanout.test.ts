@@ -25,13 +25,11 @@ test('enqueues the next batch before it completes, and stops after the last one'
   const { handle } = fanoutWorker({
     runtime: testRuntime('fanout-batches'),
     timelines: {
-      async deliverPosts({ deliveries }) {
-        const resultOf = (after: string | undefined) => {
-          const at = after === undefined ? 0 : followers.indexOf(after) + 1;
-          return { delivered: 1, next_after_follower: followers[at] };
-        };
-        return { deliveries: deliveries.map(({ after_follower }) => resultOf(after_follower)) };
+      async deliverPost({ after_follower }) {
+        const at = after_follower === undefined ? 0 : followers.indexOf(after_follower) + 1;
+        return { delivered: 1, next_after_follower: followers[at] };
       },
+      deliverPosts: () => Promise.reject(new Error('there is one job at a time')),
     },
     beanstalkd: {
       async put(_tube, bytes) {
@@ -54,7 +52,10 @@ test('parks what timelines rejects, and retries while it is unavailable', async 
   const failing = (failure: Error) =>
     fanoutWorker({
       runtime: testRuntime('fanout-failing'),
-      timelines: { deliverPosts: () => Promise.reject(failure) },
+      timelines: {
+        deliverPost: () => Promise.reject(failure),
+        deliverPosts: () => Promise.reject(failure),
+      },
       beanstalkd: { put: () => Promise.reject(new Error('no job is enqueued after a failure')) },
     }).handle(job(null), context);
   await expect(failing(new Rejected())).rejects.toBeInstanceOf(PermanentError);
@@ -63,15 +64,18 @@ test('parks what timelines rejects, and retries while it is unavailable', async 
 
 test('jobs that are ready together share a call, and one that is rejected fails alone', async () => {
   const Rejected = defineProblem('test.rejected', 422, 'Rejected');
+  const DELIVERED = { delivered: 1, next_after_follower: undefined };
   const calls: string[][] = [];
+  async function deliver(deliveries: readonly { post_id: string }[]) {
+    calls.push(deliveries.map(({ post_id }) => post_id));
+    if (deliveries.some(({ post_id }) => post_id === '3')) throw new Rejected();
+    return deliveries.map(() => DELIVERED);
+  }
   const { handle } = fanoutWorker({
     runtime: testRuntime('fanout-together'),
     timelines: {
-      async deliverPosts({ deliveries }) {
-        calls.push(deliveries.map(({ post_id }) => post_id));
-        if (deliveries.some(({ post_id }) => post_id === '3')) throw new Rejected();
-        return { deliveries: deliveries.map(() => ({ delivered: 1, next_after_follower: undefined })) };
-      },
+      deliverPost: (delivery) => deliver([delivery]).then(([result = DELIVERED]) => result),
+      deliverPosts: async ({ deliveries }) => ({ deliveries: await deliver(deliveries) }),
     },
     beanstalkd: { put: () => Promise.reject(new Error('there is no next batch')) },
   });

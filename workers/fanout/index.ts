@@ -30,7 +30,7 @@ const LAG_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800]
  */
 export function fanoutWorker(deps: {
   runtime: Runtime;
-  timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'deliverPosts'>;
+  timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'deliverPost' | 'deliverPosts'>;
   beanstalkd: Pick<Beanstalkd, 'put'>;
 }): JobWorker<typeof PostFanOut> {
   const lag = new Histogram({
@@ -40,12 +40,12 @@ export function fanoutWorker(deps: {
     registers: [deps.runtime.metrics],
   });
   const deliver = batchCalls<DeliverPostRequest, DeliverPostResponse>(
-    async (requests) => {
-      const { deliveries } = await deps.timelines.deliverPosts(
-        { deliveries: [...requests] },
-        { deadlineMs: DEADLINE_MS },
-      );
-      return deliveries;
+    async (deliveries) => {
+      const [first, ...others] = deliveries;
+      const options = { deadlineMs: DEADLINE_MS };
+      if (first !== undefined && others.length === 0)
+        return [await deps.timelines.deliverPost(first, options)];
+      return (await deps.timelines.deliverPosts({ deliveries: [...deliveries] }, options)).deliveries;
     },
     { maxSize: JOBS_PER_CALL, paceMs: PACE_MS, concurrency: 2, isOutage },
   );

@@ -796,7 +796,7 @@ export const TimelinesServiceDefinition = {
         _unknownFields: { 409874: [Buffer.from([5, 112, 111, 115, 116, 115]) as Buffer] },
       },
     },
-    /** Delivers a post to the home timelines of the next batch of its author's followers. For workers of the version before. */
+    /** Delivers a post to the home timelines of the next batch of its author's followers. */
     deliverPost: {
       name: "DeliverPost",
       requestType: DeliverPostRequest as typeof DeliverPostRequest,
