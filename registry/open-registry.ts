@@ -75,6 +75,7 @@ export async function openRegistry(
     table,
     probe: options.probe ?? createProbe(runtime.internalTls),
     log: runtime.log.child({ part: 'addresses' }),
+    metrics: runtime.metrics,
     closing: runtime.closing,
     changed: watchers.notify,
   });

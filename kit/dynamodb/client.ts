@@ -8,13 +8,13 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
 import { retryForever, sleep } from '../core/back-off';
-import { limitConcurrency } from '../core/concurrency-limit';
 import type { Runtime } from '../core/runtime';
+import { createWorkQueue } from '../core/work-queue';
 import { DependencyUnavailable } from '../errors/problem';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 /** Calls queue here rather than in the SDK, which counts time in its own queue as time to connect. */
-const CALLS = { concurrent: 40, waiting: 2_000 };
+const CALLS = { concurrent: 40, waiting: 2_000, waitMs: 3_000 };
 const REQUEST_TIMEOUT_MS = 2_000;
 /** The SDK's default, with jittered back-off in between. */
 const ATTEMPTS = 3;
@@ -35,8 +35,8 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
   });
-  const withPermit = limitConcurrency(CALLS);
-  client.middlewareStack.add((next) => (call) => withPermit(() => next(call)).catch(asProblem), {
+  const queue = createWorkQueue({ name: 'dynamodb calls', metrics: runtime.metrics, limits: CALLS });
+  client.middlewareStack.add((next) => (call) => queue.run(() => next(call)).catch(asProblem), {
     step: 'initialize',
     name: 'limits',
   });

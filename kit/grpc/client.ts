@@ -36,9 +36,9 @@ export interface OutgoingCall {
   /** Milliseconds this call may take, retries included. */
   readonly deadlineMs?: number;
   /** Milliseconds since 1970; the earlier of both deadlines holds. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   /** Cancels the call, here and at the callee. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly onBehalfOf?: OnBehalfOf;
   /** Receives the HTTP status and headers of the response. */
   readonly onHttpResponse?: (response: HttpResponseMetadata) => void;

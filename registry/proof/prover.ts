@@ -1,6 +1,7 @@
+import type { Registry } from 'prom-client';
 import { backOffMs, sleep } from '#kit/core/back-off';
-import { limitConcurrency } from '#kit/core/concurrency-limit';
 import type { Logger } from '#kit/core/log';
+import { createWorkQueue } from '#kit/core/work-queue';
 import type { ProofTarget, Table } from '../table/model';
 import { type InstanceKey, keyOf } from '../table/records';
 import type { Probe } from './probe';
@@ -22,15 +23,20 @@ export function createProver(options: {
   readonly table: Table;
   readonly probe: Probe;
   readonly log: Logger;
+  readonly metrics: Registry;
   readonly closing: AbortSignal;
   readonly changed: () => void;
 }) {
   const { table, probe, closing, changed } = options;
-  const limited = limitConcurrency({ concurrent: CONCURRENT_PROBES, waiting: WAITING_PROBES });
+  const queue = createWorkQueue({
+    name: 'proofs of address',
+    metrics: options.metrics,
+    limits: { concurrent: CONCURRENT_PROBES, waiting: WAITING_PROBES },
+  });
   const running = new Set<string>();
 
   async function check(target: ProofTarget) {
-    const outcome = await limited(() => probe(target));
+    const outcome = await queue.run(() => probe(target));
     const settled = table.settle(target, outcome);
     changed();
     return { outcome, settled };

@@ -4,8 +4,8 @@ import type { Denylist } from '#kit/auth/denylist';
 import type { Passwords } from '#kit/auth/passwords';
 import type { Sealer } from '#kit/auth/sealing';
 import type { TokenSettings, TokenVerifier } from '#kit/auth/tokens';
-import type { limitFairly } from '#kit/core/fair-limit';
 import type { Runtime } from '#kit/core/runtime';
+import type { WorkQueue } from '#kit/core/work-queue';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Database } from '#kit/mysql/database';
 
@@ -27,7 +27,7 @@ export interface AuthDeps {
   readonly now: () => number;
   readonly throttle: Throttle;
   /** Turns of checking passwords: everybody in turn, so that a flood of one network delays nobody else. */
-  readonly passwordTurns: ReturnType<typeof limitFairly>;
+  readonly passwordTurns: WorkQueue;
   readonly devices: Devices;
   readonly resetThrottle: ResetThrottle;
   readonly backgroundQueue: BackgroundQueue;

@@ -48,8 +48,9 @@ export function authGrpc(deps: AuthDeps) {
       return { signed_in: entered.signedIn, device: entered.device };
     },
     async confirmPassword({ password }, call) {
-      const { signal } = call;
-      await confirmPassword(deps, await callerOf(call, deps.tokens), { password, signal });
+      const { signal, deadline } = call;
+      const caller = await callerOf(call, deps.tokens);
+      await confirmPassword(deps, caller, { password, lifetime: { signal, deadline } });
       return {};
     },
     async refresh(request, call) {
@@ -81,15 +82,17 @@ export function authGrpc(deps: AuthDeps) {
   });
 }
 
-const requesterIn = ({ origin, signal }: IncomingCall, browser: Browser): Requester =>
-  requesterOf(
+const requesterIn = (call: IncomingCall, browser: Browser): Requester => {
+  const { origin } = call;
+  return requesterOf(
     browser,
     {
       address: origin?.address ?? '',
       ...(origin?.user_agent !== undefined && { user_agent: origin.user_agent }),
     },
-    signal,
+    call,
   );
+};
 
 /** Sets the same cookies as over HTTP, for calls that the gateway transcodes for a browser. */
 function respond(

@@ -61,7 +61,7 @@ const deps = {
   ...openOwnVerifier(runtime, rabbit, { database, settings, keys, ...timing }),
   outbox: relayOutbox(runtime, database, { rabbit }),
   users: createGrpcClient(runtime, users),
-  passwords: createPasswords(),
+  passwords: createPasswords(runtime.metrics),
   sealer: createSealerFor(runtime.identity, 'auth', createSealer(internalSecret, 'credentials')),
   ...openThrottles(runtime, redis, {
     internalSecret,

@@ -28,8 +28,9 @@ export const usersGrpc = (deps: UsersDeps) =>
     async getUserByUsername({ username }) {
       return { user: profileOf(await requireActiveUser(deps, username)) };
     },
-    async createUser(request) {
-      const user = await register(deps, validated(NewUser, request));
+    async createUser(request, call) {
+      const from = { address: call.origin?.address ?? '', lifetime: call };
+      const user = await register(deps, validated(NewUser, request), from);
       return { user: profileOf(await requireUser(deps, user.id)) };
     },
     async getContact({ user_id }) {

@@ -50,7 +50,7 @@ const deps = {
   tokens,
   auth: grpcClient('auth', AuthServiceDefinition),
   notifications: grpcClient('notifications', NotificationsServiceDefinition),
-  passwords: createPasswords(),
+  passwords: createPasswords(runtime.metrics),
   sealer: createSealerFor(runtime.identity, 'auth'),
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   flags: openFlags(runtime, env),

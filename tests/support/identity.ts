@@ -24,6 +24,8 @@ import { callerOf } from './call';
 import { serverVariable, testDatabase, testRuntime } from './servers';
 
 const SECRET = 'a secret for this test';
+/** A slow machine fails no test: nobody is turned away for the time that hashing takes. */
+const PATIENT = { concurrent: 4, waiting: 1_000 };
 const ROOT = `${import.meta.dir}/../..`;
 
 /**
@@ -33,7 +35,10 @@ const ROOT = `${import.meta.dir}/../..`;
 export async function startIdentity(
   options: { algorithm?: TokenAlgorithm; perAddress?: number; passwords?: 'cheap' } = {},
 ) {
-  const cost = options.passwords === 'cheap' ? { memoryCost: 64, timeCost: 1 } : undefined;
+  const hashing = {
+    limits: PATIENT,
+    ...(options.passwords === 'cheap' && { cost: { memoryCost: 64, timeCost: 1 } }),
+  };
   const clock = { aheadMs: 0 };
   const now = () => Date.now() + clock.aheadMs;
   const present = new Map<string, { host: string; grpc_port: number; state: 'up' }>();
@@ -79,11 +84,12 @@ export async function startIdentity(
       definition: UsersServiceDefinition,
       registry,
     }),
-    passwords: createPasswords(undefined, cost),
+    passwords: createPasswords(authRuntime.metrics, hashing),
     sealer: createSealerFor(authRuntime.identity, 'auth'),
     ...openThrottles(authRuntime, redis, {
       internalSecret: SECRET,
       failuresPerNetwork: options.perAddress ?? 1_000,
+      turns: PATIENT,
       now,
     }),
     backgroundQueue: createBackgroundQueue(authRuntime),
@@ -112,7 +118,7 @@ export async function startIdentity(
       registry,
     }),
     trustedOrigins: authDeps.trustedOrigins,
-    passwords: createPasswords(undefined, cost),
+    passwords: createPasswords(usersRuntime.metrics, hashing),
     sealer: createSealerFor(usersRuntime.identity, 'auth'),
     flags: createFlags(),
     nextId: createIdGenerator(1),

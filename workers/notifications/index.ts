@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
 import { PollEnded } from '#contracts/events/polls';
@@ -5,7 +6,7 @@ import { PostCreated } from '#contracts/events/posts';
 import { UserFollowed, UserFollowRequestClosed, UserFollowRequested } from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
-import { limitConcurrency } from '#kit/core/concurrency-limit';
+import { createWorkQueue } from '#kit/core/work-queue';
 import type { GrpcClient } from '#kit/grpc/client';
 import { parkClientErrors } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';
@@ -26,6 +27,7 @@ const EVENTS = [
 ] as const;
 
 export interface NotificationsWorkerDeps {
+  readonly metrics: Registry;
   readonly notifications: Pick<GrpcClient<NotificationsServiceDefinition>, 'record'>;
   readonly timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'getPosts'>;
 }
@@ -37,7 +39,11 @@ const MAX_CHECKS = 10;
 
 /** Turns events into notices, which the notifications service records idempotently. */
 export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<(typeof EVENTS)[number]> {
-  const limit = limitConcurrency({ concurrent: MAX_CHECKS, waiting: MAX_EVENTS });
+  const checks = createWorkQueue({
+    name: 'visibility checks',
+    metrics: deps.metrics,
+    limits: { concurrent: MAX_CHECKS, waiting: MAX_EVENTS },
+  });
   const record = batchNotices(async (notices) => {
     await parkClientErrors(deps.notifications.record({ notices: [...notices] }));
   });
@@ -47,7 +53,7 @@ export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<
     async handle(event) {
       const all = noticesOf(event);
       const postId = restrictedPostIn(event);
-      const notices = postId === undefined ? all : await limit(() => keepVisible(deps, postId, all));
+      const notices = postId === undefined ? all : await checks.run(() => keepVisible(deps, postId, all));
       if (notices.length > 0) await record(notices);
     },
   };

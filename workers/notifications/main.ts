@@ -6,9 +6,10 @@ import { startEventWorker } from '#kit/worker';
 import { notificationsWorker } from '.';
 
 const env = readEnv({ ...workerFields(7108), ...amqpFields });
-const { grpcClient, run } = await startEventWorker('notifications-worker', env);
+const { grpcClient, run, runtime } = await startEventWorker('notifications-worker', env);
 run(
   notificationsWorker({
+    metrics: runtime.metrics,
     notifications: grpcClient('notifications', NotificationsServiceDefinition),
     timelines: grpcClient('timelines', TimelinesServiceDefinition),
   }),

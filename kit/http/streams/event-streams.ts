@@ -2,8 +2,8 @@ import { Gauge } from 'prom-client';
 import { bearerTokenIn } from '../../auth/bearer';
 import type { Caller } from '../../auth/caller';
 import type { TokenVerifier } from '../../auth/tokens';
-import { limitConcurrency } from '../../core/concurrency-limit';
 import type { Runtime } from '../../core/runtime';
+import { createWorkQueue, type WorkQueue } from '../../core/work-queue';
 import { Unauthenticated } from '../../errors/problem';
 import { createShares, ownerOf, type ShareLimits, type ShareOwner, STREAM_PROBLEMS } from '../shares/shares';
 import { eventStreamResponse, type StreamContext } from './event-stream-response';
@@ -65,7 +65,11 @@ interface OpenStream {
 export function createEventStreams(runtime: Runtime, limits: ShareLimits) {
   const shares = createShares(runtime.metrics, { name: 'event-streams', limits });
   const streams = new Set<OpenStream>();
-  const withPermit = limitConcurrency({ concurrent: MAX_CONCURRENT_READS, waiting: limits.maximum });
+  const reads = createWorkQueue({
+    name: 'event stream reads',
+    metrics: runtime.metrics,
+    limits: { concurrent: MAX_CONCURRENT_READS, waiting: limits.maximum },
+  });
   let isDraining = false;
   const ticking = setInterval(() => {
     for (const stream of streams) stream.tick(performance.now());
@@ -91,7 +95,7 @@ export function createEventStreams(runtime: Runtime, limits: ShareLimits) {
     open(source: StreamSource): Response {
       if (isDraining) throw STREAM_PROBLEMS.full();
       return eventStreamResponse(source.context, source.owner, shares, (release) =>
-        openStream(runtime, source, { streams, withPermit, release }),
+        openStream(runtime, source, { streams, reads, release }),
       );
     },
     /** Wakes the streams of one topic, or all, to read new events. */
@@ -108,7 +112,7 @@ export function createEventStreams(runtime: Runtime, limits: ShareLimits) {
 
 interface Shared {
   readonly streams: Set<OpenStream>;
-  readonly withPermit: ReturnType<typeof limitConcurrency>;
+  readonly reads: WorkQueue;
   /** Releases the place of the stream. */
   release(): void;
 }
@@ -166,8 +170,8 @@ function startStream(runtime: Runtime, source: StreamSource, shared: Shared, out
         continue;
       }
       isDue = false;
-      const batch = await shared.withPermit(() => source.read(position));
-      if (ended) return;
+      const batch = await shared.reads.run(async () => (ended ? undefined : source.read(position)));
+      if (ended || batch === undefined) return;
       const isFirst = position === null;
       position = batch.position;
       if (batch.more) isDue = true;

@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { type RequestLifetime, requireWaiting } from '#kit/core/work-queue';
 import { Forbidden } from '#kit/errors/problem';
 import type { AuthDeps } from '../deps';
 import { deleteResets } from '../password-resets/store';
@@ -6,6 +7,7 @@ import type { Requester } from '../sessions/cookies';
 import type { TokenPair } from '../sessions/model';
 import { renewSession } from '../sessions/service';
 import { checkPassword } from '../throttle/password-check';
+import { queueOfSession } from '../throttle/throttle';
 import { type PasswordChange, WrongPassword } from './model';
 import * as store from './store';
 
@@ -18,6 +20,7 @@ import * as store from './store';
  * @throws WrongPassword
  * @throws ValidationFailed for one of the worst passwords
  * @throws TooManyAttempts
+ * @throws ServiceOverloaded
  */
 export async function changePassword(
   deps: AuthDeps,
@@ -27,9 +30,13 @@ export async function changePassword(
 ): Promise<TokenPair> {
   if (userId !== caller.id) throw new Forbidden({ detail: 'You can change only your own password.' });
   const { current_password: password, new_password, from } = input;
-  const stored = await confirmPassword(deps, caller, { password, signal: from.signal });
+  const stored = await confirmPassword(deps, caller, { password, lifetime: from.lifetime });
   const names = [stored.username, stored.email];
-  const passwordHash = await deps.passwords.hashNew({ password: new_password, field: 'new_password', names });
+  const passwordHash = await deps.passwords.hashNew(
+    { password: new_password, field: 'new_password', names },
+    { ...from.lifetime, key: caller.id, preferred: true },
+  );
+  requireWaiting(from.lifetime);
   return renewSession(deps, caller, from.client, async (transaction) => {
     const hashes = { from: stored.passwordHash, to: passwordHash };
     if (!(await store.replaceHash(transaction, caller.id, hashes)))
@@ -44,16 +51,18 @@ export async function changePassword(
  *
  * @throws WrongPassword
  * @throws TooManyAttempts
+ * @throws ServiceOverloaded
  */
 export async function confirmPassword(
   deps: AuthDeps,
   caller: Caller,
-  { password, signal }: { password: string; signal?: AbortSignal | undefined },
+  { password, lifetime }: { password: string; lifetime: RequestLifetime },
 ): Promise<store.CredentialsRow & { passwordHash: string }> {
+  deps.passwordTurns.requirePlace({ ...lifetime, key: queueOfSession(caller.sessionId), preferred: true });
   const stored = await store.findByUserId(deps.database, caller.id);
   const hash = stored?.passwordHash ?? null;
   const admit = () => deps.throttle.admitSession(caller.sessionId);
-  const { matches } = await checkPassword(deps, admit, { password, hash, signal });
+  const { matches } = await checkPassword(deps, admit, { password, hash, lifetime });
   if (!matches || stored === undefined || hash === null) throw new WrongPassword();
   return { ...stored, passwordHash: hash };
 }

@@ -36,7 +36,7 @@ export const credentialsRoutes = (deps: AuthDeps) => {
     .patch(
       '/auth/users/:id',
       async ({ caller, params, body, browser, request, server, set }) => {
-        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const from = requesterOf(browser, readClient(request, server), request);
         return renewed(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
       },
       options('Change my password, end all sessions, and continue in a new one'),
@@ -44,7 +44,7 @@ export const credentialsRoutes = (deps: AuthDeps) => {
     .patch(
       '/auth/usuarios/:id',
       async ({ caller, params, body, browser, request, server, set }) => {
-        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const from = requesterOf(browser, readClient(request, server), request);
         return renewed(set, browser, await changePassword(deps, caller, params.id, { ...body, from }));
       },
       options('Change my password (alias of /auth/users/{id})'),

@@ -206,7 +206,7 @@ describe('a password that was reset', () => {
         username: user.username,
         email: user.email,
         version: set.version,
-        sealed: await authDeps.sealer.seal(await authDeps.passwords.rehash(set.password)),
+        sealed: await authDeps.sealer.seal(await authDeps.passwords.rehash(set.password, {})),
       },
       context,
     ),
@@ -217,7 +217,7 @@ describe('a password that was reset', () => {
     const user = await join();
     const token = await mailedToken(user);
     const late = await credentialsSet(user, { password: 'set before the reset', version: 2, at: Date.now() });
-    const from = { client: { address: newAddress() }, device: undefined };
+    const from = { client: { address: newAddress() }, device: undefined, lifetime: {} };
     await resetPassword(authDeps, { token, new_password: NEW }, from);
     await applyEvent(authDeps, late);
     expect([await signIn(user.username, 'set before the reset'), await signIn(user.username, NEW)]).toEqual([

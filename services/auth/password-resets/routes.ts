@@ -18,7 +18,7 @@ export const passwordResetRoutes = (deps: AuthDeps) =>
     .post(
       '/auth/password/forgot',
       async ({ body, browser, request, server, set }) => {
-        await service.requestReset(deps, body, requesterOf(browser, readClient(request, server)));
+        await service.requestReset(deps, body, requesterOf(browser, readClient(request, server), request));
         set.status = 202;
       },
       {
@@ -36,7 +36,7 @@ export const passwordResetRoutes = (deps: AuthDeps) =>
     .post(
       '/auth/password/reset',
       async ({ body, browser, request, server, set }) => {
-        const from = requesterOf(browser, readClient(request, server));
+        const from = requesterOf(browser, readClient(request, server), request);
         const device = await service.resetPassword(deps, body, from);
         set.headers['set-cookie'] = cookiesOf(browser, { device });
         set.status = 204;

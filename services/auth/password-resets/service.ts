@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { withoutTrailingSlashes } from '#kit/config/urls';
+import { requireWaiting } from '#kit/core/work-queue';
+import { networkOf } from '#kit/http/network';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';
 import { emailKey } from '#kit/text/email';
@@ -72,6 +74,7 @@ const linkOf = (publicUrl: string, token: string): string =>
  * @returns the value of the device cookie
  * @throws InvalidResetToken for a token that is unknown, used or expired
  * @throws ValidationFailed for one of the worst passwords; the token stays valid
+ * @throws ServiceOverloaded; the token stays valid
  */
 export async function resetPassword(
   deps: AuthDeps,
@@ -85,7 +88,11 @@ export async function resetPassword(
   const { userId } = reset;
   const stored = await credentials.findByUserId(deps.database, userId);
   const names = [stored?.username, stored?.email];
-  const passwordHash = await deps.passwords.hashNew({ password: new_password, field: 'new_password', names });
+  const passwordHash = await deps.passwords.hashNew(
+    { password: new_password, field: 'new_password', names },
+    { ...from.lifetime, key: networkOf(from.client.address) },
+  );
+  requireWaiting(from.lifetime);
   await withRevocations(deps, userId, async (transaction, revoke) => {
     const locked = await credentials.lockByUserId(transaction, userId);
     const consumed = await store.consumeReset(transaction, hash);

@@ -1,3 +1,4 @@
+import type { RequestLifetime } from '#kit/core/work-queue';
 import type { Client } from '#kit/http/client-address';
 import type { Browser } from '#kit/http/cookies/browser';
 import { DEVICE_COOKIE, deviceCookie } from '#kit/http/cookies/device';
@@ -12,14 +13,18 @@ export interface Requester {
   readonly client: Client;
   /** The value of the device cookie. */
   readonly device: string | undefined;
-  /** Aborts when nobody waits for the response any more. */
-  readonly signal?: AbortSignal | undefined;
+  readonly lifetime: RequestLifetime;
 }
 
-export const requesterOf = (browser: Browser, client: Client, signal?: AbortSignal): Requester => ({
+/** @param lifetime of the `Request` or of the call */
+export const requesterOf = (
+  browser: Browser,
+  client: Client,
+  { signal, deadline }: RequestLifetime,
+): Requester => ({
   client,
   device: browser.readCookie(DEVICE_COOKIE),
-  signal,
+  lifetime: { signal, deadline },
 });
 
 /** The refresh token in the cookie, if any. */

@@ -29,7 +29,7 @@ export const sessionRoutes = (deps: AuthDeps) =>
     .post(
       '/auth/register',
       async ({ body, browser, request, server, set }) => {
-        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const from = requesterOf(browser, readClient(request, server), request);
         const { signedIn, device } = await signIn.register(deps, body, from);
         return created(set, `/users/${signedIn.user.username}`, withCookies(set, browser, signedIn, device));
       },
@@ -45,7 +45,7 @@ export const sessionRoutes = (deps: AuthDeps) =>
     .post(
       '/auth/login',
       async ({ body, browser, request, server, set }) => {
-        const from = requesterOf(browser, readClient(request, server), request.signal);
+        const from = requesterOf(browser, readClient(request, server), request);
         const { signedIn, device } = await signIn.signIn(deps, body, from);
         return withCookies(set, browser, signedIn, device);
       },

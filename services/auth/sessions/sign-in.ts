@@ -1,4 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
+import { requireWaiting, type Turn } from '#kit/core/work-queue';
 import { ValidationFailed } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
 import { emailKey } from '#kit/text/email';
@@ -31,9 +32,13 @@ export interface Entered {
   readonly device: string;
 }
 
-/** Registers a user at the users service and signs them in. */
+/** Registers a user at the users service and signs them in. @throws ServiceOverloaded */
 export async function register(deps: AuthDeps, input: Registration, from: Requester): Promise<Entered> {
-  const { user: created } = await deps.users.createUser(input, { deadlineMs: REGISTER_DEADLINE_MS });
+  const { user: created } = await deps.users.createUser(input, {
+    ...from.lifetime,
+    deadlineMs: REGISTER_DEADLINE_MS,
+    onBehalfOf: { origin: from.client },
+  });
   if (created === undefined) throw new Error('users returned a successful registration without a user');
   const user = { userId: created.id, username: created.username };
   await applyRegistration(deps, user);
@@ -50,6 +55,10 @@ export async function register(deps: AuthDeps, input: Registration, from: Reques
  */
 export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Promise<Entered> {
   const { kind, key } = nameOf(input);
+  const { lifetime } = from;
+  const network = networkOf(from.client.address);
+  // Whoever shows a device may be preferred, which takes the account to tell.
+  if (from.device === undefined) deps.passwordTurns.requirePlace({ ...lifetime, key: network });
   const stored = await credentials.findByName(deps.database, { kind, key });
   const userId = stored?.userId ?? null;
   const hash = stored?.passwordHash ?? null;
@@ -59,18 +68,22 @@ export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Pr
     address: from.client.address,
     device: from.device,
     // Asked for nobody as well, so that the time taken does not tell whether there is an account.
-    isKnownNetwork: async (network) =>
-      (await listAddresses(deps.database, userId ?? NOBODY)).some((one) => networkOf(one) === network),
+    isKnownNetwork: async (one) =>
+      (await listAddresses(deps.database, userId ?? NOBODY)).some((address) => networkOf(address) === one),
   };
   const { matches, isOutdated } = await checkPassword(deps, () => deps.throttle.admit(attempt), {
     password: input.password,
     hash,
-    signal: from.signal,
+    lifetime,
   });
   if (!matches || stored?.username == null || hash === null) throw new InvalidCredentials();
   const user = { userId: stored.userId, username: stored.username };
   const verifiedHash = isOutdated
-    ? await upgradeHash(deps, user.userId, { from: hash, password: input.password })
+    ? await upgradeHash(deps, user.userId, {
+        from: hash,
+        password: input.password,
+        turn: { ...lifetime, key: network },
+      })
     : hash;
   return startSession(deps, user, { from, verifiedHash });
 }
@@ -84,12 +97,12 @@ export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Pr
 async function upgradeHash(
   deps: AuthDeps,
   userId: string,
-  { from, password }: { from: string; password: string },
+  { from, password, turn }: { from: string; password: string; turn: Turn },
 ): Promise<string> {
-  const to = await deps.passwords.rehash(password);
+  const to = await deps.passwords.rehash(password, turn);
   if (await credentials.replaceHash(deps.database, userId, { from, to })) return to;
   const current = (await credentials.findByUserId(deps.database, userId))?.passwordHash ?? null;
-  const { matches } = await deps.passwords.verify(password, current);
+  const { matches } = await deps.passwords.verify(password, current, turn);
   if (!matches || current === null) throw new InvalidCredentials();
   return current;
 }
@@ -107,6 +120,7 @@ async function startSession(
   user: SessionUser,
   { from, verifiedHash }: { from: Requester; verifiedHash: string | null },
 ): Promise<Entered> {
+  requireWaiting(from.lifetime);
   const authorizations = await findAuthorizations(deps, user.userId);
   if (!authorizations.active) throw new AccountDeactivated();
   const tokens = await openSession(deps, user, authorizations, { client: from.client, verifiedHash });

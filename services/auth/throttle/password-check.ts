@@ -1,5 +1,5 @@
 import type { PasswordCheck } from '#kit/auth/passwords';
-import { ServiceOverloaded } from '#kit/core/concurrency-limit';
+import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/work-queue';
 import type { Admission, AuthDeps } from '../deps';
 
 /**
@@ -9,21 +9,22 @@ import type { Admission, AuthDeps } from '../deps';
  *
  * @param admit asks the limits: `deps.throttle.admit` or `admitSession`
  * @param hash null where there is no account: that takes the same time
- * @param signal an attempt that nobody waits for any more is not begun, and not counted
+ * @param lifetime an attempt that nobody waits for any more is not begun, and not counted
  * @throws TooManyAttempts
- * @throws ServiceOverloaded when too many others wait
+ * @throws ServiceOverloaded when it could not be checked in time, or nobody waits for it any more
  */
 export async function checkPassword(
   deps: Pick<AuthDeps, 'passwords' | 'passwordTurns'>,
   admit: () => Promise<Admission>,
-  { password, hash, signal }: { password: string; hash: string | null; signal?: AbortSignal | undefined },
+  { password, hash, lifetime }: { password: string; hash: string | null; lifetime: RequestLifetime },
 ): Promise<PasswordCheck> {
   const { queue, isRecognized } = await admit();
-  return deps.passwordTurns({ key: queue, preferred: isRecognized, signal }, async () => {
+  const turn: Turn = { ...lifetime, key: queue, preferred: isRecognized };
+  return deps.passwordTurns.run(async () => {
     const admission = await admit();
-    const check = await deps.passwords.verify(password, hash);
-    if (signal?.aborted) throw new ServiceOverloaded();
+    const check = await deps.passwords.verify(password, hash, turn);
+    requireWaiting(lifetime);
     await (check.matches ? admission.succeeded() : admission.failed());
     return check;
-  });
+  }, turn);
 }

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { limitFairly } from '#kit/core/fair-limit';
+import { Registry } from 'prom-client';
 import { uuidv7 } from '#kit/core/ids';
+import { createWorkQueue, type QueueLimits } from '#kit/core/work-queue';
 import { startIdentity } from '../../../tests/support/identity';
 import { uniqueName } from '../../../tests/support/servers';
 import { credentials } from '../schema';
@@ -10,6 +11,9 @@ const { authApp, authDeps, callAuth, callUsers } = identity;
 const PASSWORD = 'a long password';
 
 afterAll(() => identity.close());
+
+const queueOf = (limits: QueueLimits) =>
+  createWorkQueue({ name: 'sign-in attempts', metrics: new Registry(), limits });
 
 /** An address that no other test or run has used. */
 const newAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`;
@@ -157,7 +161,7 @@ describe('wrong passwords from everywhere', () => {
 
 describe('right passwords', () => {
   test('of two hundred people at once from one address are all admitted', async () => {
-    const passwordHash = await authDeps.passwords.rehash(PASSWORD);
+    const passwordHash = await authDeps.passwords.rehash(PASSWORD, {});
     const school = newAddress();
     const people = Array.from({ length: 200 }, (_, index) => ({
       userId: uuidv7(),
@@ -182,7 +186,7 @@ describe('right passwords', () => {
   test('of one person, six hundred at once, are admitted or told that the service is busy, and count for nothing', async () => {
     const { username, address } = await join();
     const turns = authDeps.passwordTurns;
-    authDeps.passwordTurns = limitFairly({ concurrent: 4, waiting: 40, perKey: 40, reserved: 0 });
+    authDeps.passwordTurns = queueOf({ concurrent: 4, waiting: 40 });
     try {
       const answers = await Promise.all(Array.from({ length: 600 }, () => signIn({ username }, { address })));
       const admitted = answers.filter(({ status }) => status === 200);
@@ -204,8 +208,8 @@ describe('right passwords', () => {
     const address = newAddress();
     const turns = authDeps.passwordTurns;
     const busy = Promise.withResolvers<void>();
-    authDeps.passwordTurns = limitFairly({ concurrent: 1, waiting: 100, perKey: 100, reserved: 0 });
-    const held = authDeps.passwordTurns({ key: 'held' }, () => busy.promise);
+    authDeps.passwordTurns = queueOf({ concurrent: 1, waiting: 100 });
+    const held = authDeps.passwordTurns.run(() => busy.promise);
     const client = new AbortController();
     const verify = authDeps.passwords.verify;
     let checks = 0;

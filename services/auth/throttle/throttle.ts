@@ -79,8 +79,7 @@ export function createThrottle(
     async admitSession(sessionId) {
       const own = { rule: AT_SESSION, subject: [sessionId] };
       requireAdmitted([own], await counters.waits([own]));
-      const key = `session ${sessionId}`;
-      return admission(key, { isRecognized: true, failures: [own], forgotten: [own] });
+      return admission(queueOfSession(sessionId), { isRecognized: true, failures: [own], forgotten: [own] });
     },
     forgive: (names, address) =>
       counters.forget(
@@ -91,6 +90,9 @@ export function createThrottle(
       ),
   };
 }
+
+/** The queue of somebody who is signed in. */
+export const queueOfSession = (sessionId: string): string => `session ${sessionId}`;
 
 /** Limits requests for reset links by who makes them, and mails by who causes them. */
 export function createResetThrottle(counters: Counters, devices: Devices): ResetThrottle {

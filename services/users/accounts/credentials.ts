@@ -1,4 +1,6 @@
+import type { Caller } from '#kit/auth/caller';
 import type { NewPassword } from '#kit/auth/password-strength';
+import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/work-queue';
 import type { UsersDeps } from '../deps';
 import type { UserRow } from './store';
 
@@ -8,12 +10,22 @@ export interface PreparedPassword {
   readonly sealed: string;
 }
 
-/** @throws ValidationFailed for one of the worst passwords */
+/** The turn of somebody who is signed in: registrations of strangers, however many, are not in front of it. */
+export const turnOf = ({ id }: Caller, { signal, deadline }: RequestLifetime): Turn => ({
+  key: id,
+  preferred: true,
+  signal,
+  deadline,
+});
+
+/** @throws ValidationFailed for one of the worst passwords @throws ServiceOverloaded */
 export async function preparePassword(
   deps: Pick<UsersDeps, 'passwords' | 'sealer'>,
   chosen: NewPassword,
+  turn: Turn,
 ): Promise<PreparedPassword> {
-  const hash = await deps.passwords.hashNew(chosen);
+  const hash = await deps.passwords.hashNew(chosen, turn);
+  requireWaiting(turn);
   return { hash, sealed: await deps.sealer.seal(hash) };
 }
 

@@ -1,4 +1,5 @@
 import { uuidv7 } from '#kit/core/ids';
+import type { Turn } from '#kit/core/work-queue';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { emailKey, parseEmail } from '#kit/text/email';
@@ -31,7 +32,9 @@ import * as store from './store';
  * @param options.actor the id of the operator; by default the user registers themselves
  * @param options.isOfficial whether the account may speak for the operators: reserved names are theirs
  * @param options.record further writes of the same transaction
+ * @param options.turn of hashing the password, for the request that creates the user; nothing is written once it is over
  * @throws UsernameReserved, UsernameTaken, EmailTaken
+ * @throws ServiceOverloaded
  */
 export async function createUser(
   deps: UsersDeps,
@@ -42,6 +45,7 @@ export async function createUser(
     isVerified?: boolean;
     actor?: string;
     isOfficial?: boolean;
+    turn?: Turn;
     record?: (transaction: Transaction, user: store.UserRow) => Promise<void>;
   },
 ): Promise<store.UserRow> {
@@ -49,11 +53,9 @@ export async function createUser(
   if (options.isOfficial !== true && isReservedUsername(username)) throw new UsernameReserved();
   const id = uuidv7();
   const actor = options.actor ?? id;
-  const password = await preparePassword(deps, {
-    password: input.password,
-    field: 'password',
-    names: [input.username, input.email],
-  });
+  const names = [input.username, input.email];
+  const chosen = { password: input.password, field: 'password', names };
+  const password = await preparePassword(deps, chosen, options.turn ?? {});
   const user = await inTransaction(deps.database, async (transaction) => {
     await rejectDuplicates(
       store.insertUser(transaction, {

@@ -22,8 +22,9 @@ export const accountRoutes = (deps: UsersDeps) =>
 
     .post(
       '/register',
-      async ({ body, set }) => {
-        const user = await service.register(deps, body);
+      async ({ body, request, server, set }) => {
+        const { address } = readClient(request, server);
+        const user = await service.register(deps, body, { address, lifetime: request });
         return created(set, `/users/${user.username}`, user);
       },
       {
@@ -86,7 +87,7 @@ export const accountRoutes = (deps: UsersDeps) =>
         ...describe('Delete my account and all its data', 'Profiles'),
       },
     )
-    .get('/users/me/export', ({ caller }) => service.exportAccount(deps, caller), {
+    .get('/users/me/export', ({ caller, request }) => service.exportAccount(deps, caller, request), {
       user: true,
       response: model.Export,
       ...describe(

@@ -1,8 +1,10 @@
 import type { TokenPair } from '#contracts/gen/auth/v1/auth';
 import type { Caller } from '#kit/auth/caller';
+import type { RequestLifetime } from '#kit/core/work-queue';
 import { ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
 import { DEVICE_COOKIE } from '#kit/http/cookies/device';
+import { networkOf } from '#kit/http/network';
 import { inTransaction } from '#kit/mysql/database';
 import { usernameKey } from '#kit/text/identity';
 import type { UsersDeps } from '../deps';
@@ -27,10 +29,21 @@ import {
 import * as store from './store';
 import { ownProfileView, profileView } from './views';
 
-/** Registers a user. @throws RegistrationClosed while the flag `registration-open` is off */
-export async function register(deps: UsersDeps, input: NewUser): Promise<OwnProfile> {
+/**
+ * Registers a user.
+ *
+ * @throws RegistrationClosed while the flag `registration-open` is off
+ * @throws ServiceOverloaded
+ */
+export async function register(
+  deps: UsersDeps,
+  input: NewUser,
+  from: { address: string; lifetime: RequestLifetime },
+): Promise<OwnProfile> {
   if (!deps.flags.value('registration-open', true, null)) throw new RegistrationClosed();
-  return ownProfileView(await createUser(deps, input, { roles: ['user'] }));
+  const { signal, deadline } = from.lifetime;
+  const turn = { signal, deadline, key: networkOf(from.address) };
+  return ownProfileView(await createUser(deps, input, { roles: ['user'], turn }));
 }
 
 /** @param from.device the value of the device cookie. @returns the tokens, and the new value of that cookie */
@@ -126,7 +139,11 @@ export async function deleteOwnAccount(
  *
  * @throws DependencyUnavailable while notifications is unavailable: a partial export would not be recognizable as such
  */
-export async function exportAccount(deps: UsersDeps, caller: Caller): Promise<Export> {
+export async function exportAccount(
+  deps: UsersDeps,
+  caller: Caller,
+  { signal }: RequestLifetime,
+): Promise<Export> {
   const user = await requireUser(deps, caller.id);
   const { roles } = await findAuthorizations(deps.database, caller.id);
   const relationships = await exportRelationships(deps.database, caller.id);
@@ -135,15 +152,16 @@ export async function exportAccount(deps: UsersDeps, caller: Caller): Promise<Ex
     roles,
     ...relationships,
     ...(await exportRequests(deps.database, caller.id)),
-    ...(await exportNotifications(deps, caller)),
+    ...(await exportNotifications(deps, caller, { signal })),
   };
 }
 
-async function exportNotifications({ notifications }: UsersDeps, { id }: Caller) {
+/** Page by page, for as long as somebody waits. */
+async function exportNotifications({ notifications }: UsersDeps, { id }: Caller, lifetime: RequestLifetime) {
   const exported: Export['notifications'] = [];
   let cursor: string | undefined;
   for (;;) {
-    const page = await notifications.listNotifications({ user_id: id, cursor });
+    const page = await notifications.listNotifications({ user_id: id, cursor }, lifetime);
     exported.push(...page.notifications);
     cursor = page.next_cursor;
     if (cursor === undefined) return { notifications: exported, notification_settings: page.settings };

@@ -1,9 +1,10 @@
 import type { Caller } from '#kit/auth/caller';
+import type { RequestLifetime, Turn } from '#kit/core/work-queue';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
-import { type PreparedPassword, preparePassword, sendCredentials } from '../accounts/credentials';
+import { type PreparedPassword, preparePassword, sendCredentials, turnOf } from '../accounts/credentials';
 import { credentialsSet, emailSet } from '../accounts/events';
 import { changeUser, createUser, emailColumns, lockUser } from '../accounts/lifecycle';
 import { requireUser } from '../accounts/service';
@@ -47,7 +48,12 @@ export async function readAccount(deps: UsersDeps, id: string): Promise<Account>
  *
  * @throws ExceedsOwnPermissions
  */
-export async function createAccount(deps: UsersDeps, caller: Caller, input: NewAccount): Promise<Account> {
+export async function createAccount(
+  deps: UsersDeps,
+  caller: Caller,
+  input: NewAccount,
+  lifetime: RequestLifetime,
+): Promise<Account> {
   const { active = true, superuser = false, ...newUser } = input;
   const roles = superuser ? [ADMINISTRATOR, 'user'] : ['user'];
   await requireAuthorityToAssign(deps.database, caller, roles);
@@ -55,6 +61,7 @@ export async function createAccount(deps: UsersDeps, caller: Caller, input: NewA
     roles,
     active,
     actor: caller.id,
+    turn: turnOf(caller, lifetime),
     isOfficial: true,
     record: (transaction, { id, username, email }) =>
       recordAction(transaction, {
@@ -78,12 +85,12 @@ export async function updateAccount(
   deps: UsersDeps,
   caller: Caller,
   id: string,
-  change: AccountChange,
+  { change, lifetime }: { change: AccountChange; lifetime: RequestLifetime },
 ): Promise<Account> {
   await requireAuthorityOver(deps.database, caller, id);
   if (change.superuser === true) await requireAuthorityToAssign(deps.database, caller, [ADMINISTRATOR]);
   const guard = await administratorGuard(deps.database);
-  const password = await prepareFor(deps, id, change);
+  const password = await prepareFor(deps, id, change, turnOf(caller, lifetime));
   const { user, account } = await inTransaction(deps.database, async (transaction) => {
     const before = await lockUser(transaction, id);
     if (change.active === false || change.superuser === false) await guard(transaction, id);
@@ -110,10 +117,12 @@ async function prepareFor(
   deps: UsersDeps,
   id: string,
   { password, email }: AccountChange,
+  turn: Turn,
 ): Promise<PreparedPassword | undefined> {
   if (password === undefined) return undefined;
   const user = await requireUser(deps, id);
-  return preparePassword(deps, { password, field: 'password', names: [user.username, user.email, email] });
+  const names = [user.username, user.email, email];
+  return preparePassword(deps, { password, field: 'password', names }, turn);
 }
 
 async function changeSignIn(

@@ -34,8 +34,8 @@ export const operatorRoutes = (deps: UsersDeps) =>
     )
     .post(
       '/users',
-      async ({ body, caller, set }) => {
-        const user = await users.registerUser(deps, caller, body);
+      async ({ body, caller, request, set }) => {
+        const user = await users.registerUser(deps, caller, body, request);
         return created(set, `/users/${user.username}`, user);
       },
       {
@@ -70,8 +70,8 @@ export const operatorRoutes = (deps: UsersDeps) =>
     )
     .post(
       '/admin/auth',
-      async ({ body, caller, set }) => {
-        const account = await accounts.createAccount(deps, caller, body);
+      async ({ body, caller, request, set }) => {
+        const account = await accounts.createAccount(deps, caller, body, request);
         return created(set, `/admin/auth/${account.user_id}`, account);
       },
       {
@@ -89,7 +89,8 @@ export const operatorRoutes = (deps: UsersDeps) =>
     })
     .put(
       '/admin/auth/:user_id',
-      ({ params, body, caller }) => accounts.updateAccount(deps, caller, params.user_id, body),
+      ({ params, body: change, caller, request }) =>
+        accounts.updateAccount(deps, caller, params.user_id, { change, lifetime: request }),
       {
         permission: 'admin:auth',
         ...byUserId,

@@ -1,7 +1,9 @@
 import type { Caller } from '#kit/auth/caller';
+import type { RequestLifetime } from '#kit/core/work-queue';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
+import { turnOf } from '../accounts/credentials';
 import { changeUser, createUser, eraseUser, lockUser, profileColumns } from '../accounts/lifecycle';
 import type { NewUser, OwnProfile } from '../accounts/model';
 import * as store from '../accounts/store';
@@ -25,10 +27,16 @@ export async function listUsers(deps: UsersDeps, query: UserQuery): Promise<Page
 }
 
 /** Registers a user on behalf of an operator, even while registration is closed. */
-export async function registerUser(deps: UsersDeps, caller: Caller, input: NewUser): Promise<OwnProfile> {
+export async function registerUser(
+  deps: UsersDeps,
+  caller: Caller,
+  input: NewUser,
+  lifetime: RequestLifetime,
+): Promise<OwnProfile> {
   const user = await createUser(deps, input, {
     roles: ['user'],
     actor: caller.id,
+    turn: turnOf(caller, lifetime),
     record: (transaction, { id, username, email }) =>
       recordAction(transaction, {
         actor: caller,
