@@ -26,21 +26,52 @@ test('metrics show open connections, those in use, and callers waiting for one',
   expect(await use()).toEqual({ open: 2, in_use: 0, waiting: 0 });
 });
 
+/** A database with one connection, which is in use until `release` is called. */
+async function occupied(name: string, queue: { waiting?: number; waitMs?: number }) {
+  const runtime = testRuntime(name);
+  const database = openMysql(runtime, { address: storage.address, connections: 1, queue });
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  const isHeld = Promise.withResolvers<void>();
+  const held = database.transaction(async (transaction) => {
+    await transaction.execute(sql`select 1`);
+    isHeld.resolve();
+    await promise;
+  });
+  await isHeld.promise;
+  const dropped = async (reason: string) => {
+    const { values = [] } = (await runtime.metrics.getSingleMetric('work_queue_dropped_total')?.get()) ?? {};
+    return values.find(({ labels }) => labels.reason === reason)?.value;
+  };
+  return { database, held, release, dropped };
+}
+
+const UNAVAILABLE = { code: 'dependency.unavailable', headers: { 'retry-after': '1' } };
+
 test('with a full queue callers are rejected with 503, in a transaction too, and those waiting are served', async () => {
-  const database = openMysql(testRuntime('mysql-queue'), { address: storage.address, connections: 1 });
-  const held = database.execute(sql`select sleep(0.5)`);
-  const waiting = Array.from({ length: 500 }, () => database.execute(sql`select 1`));
+  const limits = { waiting: 20, waitMs: 600_000 };
+  const { database, held, release, dropped } = await occupied('mysql-full', limits);
+  const waiting = Array.from({ length: 20 }, () => database.execute(sql`select 1`));
   const rejected = await Promise.allSettled([
     database.execute(sql`select 1`),
     database.transaction(async () => undefined),
   ]);
   for (const result of rejected)
-    expect(problemOfFailure(result.status === 'rejected' ? result.reason : null)).toMatchObject({
-      code: 'dependency.unavailable',
-      headers: { 'retry-after': '1' },
-    });
+    expect(problemOfFailure(result.status === 'rejected' ? result.reason : null)).toMatchObject(UNAVAILABLE);
+  expect(await dropped('full')).toBe(2);
+  release();
   await held;
-  expect(await Promise.all(waiting)).toHaveLength(500);
+  expect(await Promise.all(waiting)).toHaveLength(20);
+});
+
+test('nobody waits for a connection without end, and one that comes later goes to the next', async () => {
+  const { database, held, release, dropped } = await occupied('mysql-late', { waitMs: 100 });
+  const late = await Promise.allSettled([database.execute(sql`select 1`), database.execute(sql`select 2`)]);
+  for (const result of late)
+    expect(problemOfFailure(result.status === 'rejected' ? result.reason : null)).toMatchObject(UNAVAILABLE);
+  expect(await dropped('expired')).toBe(2);
+  release();
+  await held;
+  expect(await database.execute(sql`select 3 as answer`)).toMatchObject([[{ answer: 3 }], {}]);
 });
 
 test('a duplicate key is identified by its exact name', async () => {

@@ -4,6 +4,7 @@ import { credentialsOf } from '../config/urls';
 import { backOffMs, sleep } from '../core/back-off';
 import type { Runtime } from '../core/runtime';
 import { withTimeout } from '../core/runtime';
+import { observeDrops } from '../core/work-queue-metrics';
 import { DependencyUnavailable } from '../errors/problem';
 import { observePool } from './pool-metrics';
 import { limitQueue } from './pool-queue';
@@ -22,8 +23,11 @@ export interface MysqlAddress {
   readonly database: string;
 }
 
-/** Callers that may wait for a connection; beyond that they fail immediately with 503. */
-const MAX_WAITING = 500;
+/**
+ * Callers that may wait for a connection, and how long: as long as the gateway waits for an instance before it retries
+ * elsewhere what may be retried.
+ */
+const QUEUE = { waiting: 500, waitMs: 5_000 };
 const CONNECT_TIMEOUT_MS = 3_000;
 const PING_TIMEOUT_MS = 1_500;
 
@@ -54,10 +58,10 @@ export function mysqlAddress(
  * distinguished from one without a match.
  *
  * @param connections the maximum
- * @returns a pool that rejects with DependencyUnavailable when 500 callers already wait for a connection
+ * @returns a pool whose callers wait for a connection without a limit
  */
 export function createMysqlPool(address: MysqlAddress, connections: number): Pool {
-  const pool = createPool({
+  return createPool({
     ...address,
     connectionLimit: connections,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -67,19 +71,25 @@ export function createMysqlPool(address: MysqlAddress, connections: number): Poo
     enableKeepAlive: true,
     maxIdle: connections,
   });
-  limitQueue(pool, { connections, waiting: MAX_WAITING });
-  return pool;
 }
 
 /**
  * Opens a service's database through drizzle. Connections are opened on demand and replaced when they break, so a
- * restarted server is used again without further action.
+ * restarted server is used again without further action. When 500 callers already wait for a connection, or one has
+ * waited for five seconds, they are rejected with DependencyUnavailable.
+ *
+ * @param options.queue other limits
  */
 export function openMysql(
   runtime: Runtime,
-  options: { address: MysqlAddress; connections: number },
+  options: { address: MysqlAddress; connections: number; queue?: Partial<typeof QUEUE> },
 ): Database {
-  const pool = createMysqlPool(options.address, options.connections);
+  const { address, connections } = options;
+  const pool = createMysqlPool(address, connections);
+  const drops = observeDrops(runtime.metrics);
+  const queue = limitQueue(pool, { connections, ...QUEUE, ...options.queue }, (reason) =>
+    drops.inc({ queue: 'database connections', reason }),
+  );
   runtime.dependency({
     name: 'mysql',
     required: true,
@@ -89,8 +99,8 @@ export function openMysql(
     },
   });
   runtime.onClose('mysql', () => pool.end());
-  observePool(runtime, pool);
-  return drizzle(runtime.spans === null ? pool : withQuerySpans(pool, options.address));
+  observePool(runtime, pool, queue);
+  return drizzle(runtime.spans === null ? pool : withQuerySpans(pool, address));
 }
 
 /** ER_LOCK_DEADLOCK and ER_LOCK_WAIT_TIMEOUT: the transaction was rolled back and may be retried. */

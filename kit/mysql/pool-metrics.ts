@@ -1,10 +1,10 @@
 import type { Pool } from 'mysql2/promise';
 import { Gauge } from 'prom-client';
 import type { Runtime } from '../core/runtime';
-import { queuesOf } from './pool-queue';
+import { type PoolQueue, queuesOf } from './pool-queue';
 
 /** Registers the state of a pool: open connections, those in use, and callers waiting for one. */
-export function observePool(runtime: Runtime, pool: Pool): void {
+export function observePool(runtime: Runtime, pool: Pool, queue: PoolQueue): void {
   const queues = queuesOf(pool);
   new Gauge({
     name: 'mysql_pool_connections',
@@ -15,7 +15,7 @@ export function observePool(runtime: Runtime, pool: Pool): void {
       const open = queues._allConnections.length;
       this.set({ state: 'open' }, open);
       this.set({ state: 'in_use' }, open - queues._freeConnections.length);
-      this.set({ state: 'waiting' }, queues._connectionQueue.length);
+      this.set({ state: 'waiting' }, queue.waiting);
     },
   });
 }
