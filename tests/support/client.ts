@@ -58,7 +58,7 @@ const isSentAsIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
   typeof body === 'string' || body instanceof Uint8Array;
 
 /** Repeats a request while the system is too busy for it, as it is when it has just been started on a slow machine. */
-async function whileBusy(send: () => Promise<Reply>): Promise<Reply> {
+export async function whileBusy(send: () => Promise<Reply>): Promise<Reply> {
   let reply = await send();
   await eventually(async () => {
     if (reply.status !== 503 && reply.status !== 504) return true;
