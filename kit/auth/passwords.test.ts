@@ -46,6 +46,7 @@ test('a hash that was made from the form before normalization matches that form,
 
 test('calls beyond the queue limit are rejected immediately, and the others are served', async () => {
   const narrow = createPasswords(new Registry(), { limits: { concurrent: 1, waiting: 2 } });
+  await narrow.verify('x', null, {});
   const many = await Promise.allSettled(Array.from({ length: 10 }, () => narrow.verify('x', null, {})));
   const refused = many.filter((one) => one.status === 'rejected');
   expect(refused).toHaveLength(7);

@@ -62,7 +62,8 @@ export function createPasswords(
   const parameters = { algorithm: 'argon2id', ...cost } as const;
   const parametersInHash = `$m=${cost.memoryCost},t=${cost.timeCost},p=1$`;
   const queue = createWorkQueue({ name: 'password hashes', metrics, limits });
-  const dummy = Bun.password.hash('password of a missing account', parameters);
+  // It also tells how long a hash takes on this machine, before anybody comes.
+  const dummy = queue.run(() => Bun.password.hash('password of a missing account', parameters));
   const isHashOf = (form: string, hash: string | null, turn: Turn) =>
     queue.run(async () => {
       const matches = await Bun.password.verify(form, hash ?? (await dummy));
@@ -73,9 +74,9 @@ export function createPasswords(
     queue.run(() => Bun.password.hash(normalizePassword(password), parameters), turn);
   return {
     async hashNew(chosen, turn) {
-      // The strength costs a millisecond of the event loop, which is not spent on those who are turned away.
-      queue.requirePlace(turn);
-      await requireStrength(chosen);
+      // Checking the strength takes the event loop, which is not spent on those who are turned away.
+      const release = queue.reserve(turn);
+      await requireStrength(chosen).finally(release);
       return rehash(chosen.password, turn);
     },
     rehash,

@@ -14,7 +14,7 @@ export interface ServiceTime {
   retryAfterSeconds(waiting: number, nowMs: number): number;
 }
 
-/** Exponentially weighted: the last ten tasks make two thirds of the mean. */
+/** Exponentially weighted: the last ten tasks make two thirds of the mean; the first ten have equal parts in it. */
 const WEIGHT = 0.1;
 /** One pause of the machine is not a slow service; a slower service is noticed within ten tasks all the same. */
 const MAX_GROWTH = 4;
@@ -31,6 +31,7 @@ export function createServiceTime(options: {
 }): ServiceTime {
   const { concurrent, random = Math.random } = options;
   let { meanMs } = options;
+  let samples = 0;
   /** Work that was turned away, and has not had the time to be served since. */
   let backlogMs = 0;
   let bookedAtMs = 0;
@@ -40,7 +41,8 @@ export function createServiceTime(options: {
       return meanMs;
     },
     record(ms) {
-      meanMs += (Math.min(Math.max(0, ms), meanMs * MAX_GROWTH) - meanMs) * WEIGHT;
+      const weight = Math.max(WEIGHT, 1 / ++samples);
+      meanMs += (Math.min(Math.max(0, ms), meanMs * MAX_GROWTH) - meanMs) * weight;
       // Never zero, from which it could not grow again.
       meanMs = Math.max(meanMs, MIN_MEAN_MS);
     },

@@ -149,14 +149,29 @@ test('a task whose caller goes while it waits is never run, and leaves its place
 test('whoever fills the queue gives way to others, and is told so', async () => {
   const { run, queue, started, dropped, end } = held({ concurrent: 1, waiting: 3 });
   for (const name of ['a0', 'a1', 'a2', 'a3']) void run(name, { key: 'a' });
-  expect(() => queue.requirePlace({ key: 'a' })).toThrow(ServiceOverloaded);
-  queue.requirePlace({ key: 'b' });
+  expect(() => queue.reserve({ key: 'a' })).toThrow(ServiceOverloaded);
+  queue.reserve({ key: 'b' })();
   void run('b1', { key: 'b' });
   void run('c1', { key: 'c', preferred: true });
   await settled();
   expect(dropped).toEqual(['a3', 'a2']);
   for (const name of ['a0', 'c1', 'a1']) await end(name);
   expect(started).toEqual(['a0', 'c1', 'a1', 'b1']);
+});
+
+test('a place is kept while something is looked up, and given back once', async () => {
+  const { run, queue, dropped, started } = held({ concurrent: 1, waiting: 2 });
+  const releases = [queue.reserve(), queue.reserve(), queue.reserve()];
+  expect(() => queue.reserve()).toThrow(ServiceOverloaded);
+  expect(() => queue.reserve({ signal: AbortSignal.abort() })).toThrow(ServiceOverloaded);
+  for (const [number, release] of releases.entries()) {
+    release();
+    release();
+    void run(String(number));
+  }
+  await settled();
+  expect([started, dropped]).toEqual([['0'], []]);
+  expect(() => queue.reserve()).toThrow(ServiceOverloaded);
 });
 
 test('a task that fails passes its permit on', async () => {

@@ -56,11 +56,12 @@ export interface WorkQueue {
    */
   run<Result>(task: () => Promise<Result>, turn?: Turn): Promise<Result>;
   /**
-   * Throws what `run` would throw at once, without waiting: before work that is done for the sake of the task alone.
+   * Keeps a place in the queue while work is done for the sake of a task alone, such as looking up what it is about.
    *
-   * @throws ServiceOverloaded
+   * @returns gives the place back, right before `run`; further calls have no effect
+   * @throws ServiceOverloaded as `run` would at once
    */
-  requirePlace(turn?: Turn): void;
+  reserve(turn?: Turn): () => void;
 }
 
 /** The margin for service times that rise while tasks wait. */
@@ -91,25 +92,29 @@ export function createWorkQueue(options: {
       ...(options.random && { random: options.random }),
     }),
     metrics: observeQueue(options.metrics, options.name),
+    running: 0,
+    reserved: 0,
   };
   const { line, service, metrics } = queue;
-  let running = 0;
+  const changed = () => metrics.changed(queue.running, line.size, service.meanMs);
+
+  changed();
 
   /** The permit passes to the next in turn, or becomes free. */
   function passOn(): void {
     dropExcess(queue);
     const next = line.takeNext();
-    if (next === undefined) running--;
+    if (next === undefined) queue.running--;
     else next.start();
-    metrics.changed(running, line.size, service.meanMs);
+    changed();
   }
 
   return {
     async run(task, turn = {}) {
       requireLifetime(queue, turn);
-      if (running < limits.concurrent) running++;
-      else await waitInLine(queue, turn, () => metrics.changed(running, line.size, service.meanMs));
-      metrics.changed(running, line.size, service.meanMs);
+      if (queue.running < limits.concurrent) queue.running++;
+      else await waitInLine(queue, turn, changed);
+      changed();
       const startedMs = clock.now();
       try {
         return await task();
@@ -118,9 +123,16 @@ export function createWorkQueue(options: {
         passOn();
       }
     },
-    requirePlace(turn = {}) {
+    reserve(turn = {}) {
       requireLifetime(queue, turn);
-      if (running >= limits.concurrent && !mayWait(queue, turn)) throw overloaded(queue, 'full');
+      if (queue.running + queue.reserved >= limits.concurrent && !mayWait(queue, turn))
+        throw overloaded(queue, 'full');
+      queue.reserved++;
+      let isReserved = true;
+      return () => {
+        if (isReserved) queue.reserved--;
+        isReserved = false;
+      };
     },
   };
 }
@@ -145,6 +157,9 @@ interface Queue {
   readonly line: FairLine<Waiting>;
   readonly service: ServiceTime;
   readonly metrics: QueueMetrics;
+  running: number;
+  /** Places that are kept for tasks that are being prepared. */
+  reserved: number;
 }
 
 /** Waits until it is the turn's turn. @throws ServiceOverloaded */
@@ -189,9 +204,10 @@ const placeOf = ({ key = '', preferred = false }: Turn): Place => ({ key, prefer
 const patienceOf = ({ limits, clock }: Queue, { deadline }: Turn): number =>
   Math.min(limits.waitMs ?? Infinity, deadline === undefined ? Infinity : deadline - clock.now());
 
-function hasRoom({ limits, line, service }: Queue): boolean {
-  const { waiting, waitMs = Infinity } = limits;
-  return line.size < Math.min(waiting, service.startedWithin(waitMs * ADMITTED_SHARE));
+function hasRoom({ limits, line, service, running, reserved }: Queue): boolean {
+  const { concurrent, waiting, waitMs = Infinity } = limits;
+  const reservedInLine = Math.max(0, reserved - (concurrent - running));
+  return line.size + reservedInLine < Math.min(waiting, service.startedWithin(waitMs * ADMITTED_SHARE));
 }
 
 /** Whether there is room, or others have to give way. */

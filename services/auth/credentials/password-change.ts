@@ -58,11 +58,24 @@ export async function confirmPassword(
   caller: Caller,
   { password, lifetime }: { password: string; lifetime: RequestLifetime },
 ): Promise<store.CredentialsRow & { passwordHash: string }> {
-  deps.passwordTurns.requirePlace({ ...lifetime, key: queueOfSession(caller.sessionId), preferred: true });
+  const turn = { ...lifetime, key: queueOfSession(caller.sessionId), preferred: true };
+  const release = deps.passwordTurns.reserve(turn);
+  try {
+    return await checkStored(deps, caller, { password, lifetime, release });
+  } finally {
+    release();
+  }
+}
+
+async function checkStored(
+  deps: AuthDeps,
+  caller: Caller,
+  { password, lifetime, release }: { password: string; lifetime: RequestLifetime; release: () => void },
+): Promise<store.CredentialsRow & { passwordHash: string }> {
   const stored = await store.findByUserId(deps.database, caller.id);
   const hash = stored?.passwordHash ?? null;
   const admit = () => deps.throttle.admitSession(caller.sessionId);
-  const { matches } = await checkPassword(deps, admit, { password, hash, lifetime });
+  const { matches } = await checkPassword(deps, admit, { password, hash, lifetime, release });
   if (!matches || stored === undefined || hash === null) throw new WrongPassword();
   return { ...stored, passwordHash: hash };
 }

@@ -54,11 +54,23 @@ export async function register(deps: AuthDeps, input: Registration, from: Reques
  * @throws ServiceOverloaded
  */
 export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Promise<Entered> {
-  const { kind, key } = nameOf(input);
-  const { lifetime } = from;
-  const network = networkOf(from.client.address);
+  const name = nameOf(input);
+  const turn = { ...from.lifetime, key: networkOf(from.client.address) };
   // Whoever shows a device may be preferred, which takes the account to tell.
-  if (from.device === undefined) deps.passwordTurns.requirePlace({ ...lifetime, key: network });
+  const release = from.device === undefined ? deps.passwordTurns.reserve(turn) : () => undefined;
+  try {
+    return await signInByName(deps, name, { password: input.password, from, turn, release });
+  } finally {
+    release();
+  }
+}
+
+async function signInByName(
+  deps: AuthDeps,
+  { kind, key }: credentials.Name,
+  options: { password: string; from: Requester; turn: Turn; release: () => void },
+): Promise<Entered> {
+  const { password, from, turn, release } = options;
   const stored = await credentials.findByName(deps.database, { kind, key });
   const userId = stored?.userId ?? null;
   const hash = stored?.passwordHash ?? null;
@@ -72,18 +84,15 @@ export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Pr
       (await listAddresses(deps.database, userId ?? NOBODY)).some((address) => networkOf(address) === one),
   };
   const { matches, isOutdated } = await checkPassword(deps, () => deps.throttle.admit(attempt), {
-    password: input.password,
+    password,
     hash,
-    lifetime,
+    lifetime: from.lifetime,
+    release,
   });
   if (!matches || stored?.username == null || hash === null) throw new InvalidCredentials();
   const user = { userId: stored.userId, username: stored.username };
   const verifiedHash = isOutdated
-    ? await upgradeHash(deps, user.userId, {
-        from: hash,
-        password: input.password,
-        turn: { ...lifetime, key: network },
-      })
+    ? await upgradeHash(deps, user.userId, { from: hash, password, turn })
     : hash;
   return startSession(deps, user, { from, verifiedHash });
 }

@@ -90,10 +90,10 @@ function holdHashes(passwords: Passwords) {
   return held;
 }
 
-const narrow = (waiting: number) =>
+const narrow = (waiting: number, metrics = new Registry()) =>
   createWorkQueue({
     name: 'sign-in attempts',
-    metrics: new Registry(),
+    metrics,
     limits: { concurrent: 1, waiting, waitMs: 600_000, serviceMs: 1 },
   });
 
@@ -119,7 +119,8 @@ test('of many sign-ins at once, those that find no place are told when to come b
 
 test('a sign-in over gRPC that has timed out is checked no more, and counts for nothing', async () => {
   const { username } = await join();
-  authDeps.passwordTurns = narrow(100);
+  const metrics = new Registry();
+  authDeps.passwordTurns = narrow(100, metrics);
   const hashes = holdHashes(authDeps.passwords);
   const origin = { address: newAddress() };
   const attempts = Array.from({ length: 10 }, () =>
@@ -129,6 +130,9 @@ test('a sign-in over gRPC that has timed out is checked no more, and counts for 
     ),
   );
   for (const attempt of await Promise.allSettled(attempts)) expect(attempt.status).toBe('rejected');
+  // The caller may know a moment earlier than auth.
+  const noneWaits = 'work_queue_tasks{queue="sign-in attempts",state="waiting"} 0';
+  await eventually(async () => expect(await metrics.metrics()).toContain(noneWaits));
   hashes.release();
   // In turn after what is left of the others.
   expect((await signIn(username, { from: origin.address })).status).toBe(200);

@@ -10,15 +10,18 @@ import type { Admission, AuthDeps } from '../deps';
  * @param admit asks the limits: `deps.throttle.admit` or `admitSession`
  * @param hash null where there is no account: that takes the same time
  * @param lifetime an attempt that nobody waits for any more is not begun, and not counted
+ * @param release gives back the place that was reserved for the lookups, now that the attempt takes its own
  * @throws TooManyAttempts
  * @throws ServiceOverloaded when it could not be checked in time, or nobody waits for it any more
  */
 export async function checkPassword(
   deps: Pick<AuthDeps, 'passwords' | 'passwordTurns'>,
   admit: () => Promise<Admission>,
-  { password, hash, lifetime }: { password: string; hash: string | null; lifetime: RequestLifetime },
+  typed: { password: string; hash: string | null; lifetime: RequestLifetime; release: () => void },
 ): Promise<PasswordCheck> {
+  const { password, hash, lifetime, release } = typed;
   const { queue, isRecognized } = await admit();
+  release();
   const turn: Turn = { ...lifetime, key: queue, preferred: isRecognized };
   return deps.passwordTurns.run(async () => {
     const admission = await admit();
