@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Runs the given benchmarks, or all of them, sequentially so that they do not disturb each other. */
 const benchmarks = readdirSync(import.meta.dir, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter(({ name }) => existsSync(join(import.meta.dir, name, 'main.ts')))
   .map(({ name }) => name)
   .sort();
 const requested = process.argv.slice(2);

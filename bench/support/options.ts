@@ -1,0 +1,28 @@
+/** How a benchmark is run: from the environment, so that `make bench b=social` needs no arguments of its own. */
+export interface Options {
+  /** A file with a social graph (GRAPH). */
+  readonly graph: string | undefined;
+  /** A folder to keep the loaded data in, and to use again (KEEP). */
+  readonly kept: string | undefined;
+  /** Whether a part is run (PARTS=home,mix; all by default). */
+  readonly has: (part: string) => boolean;
+  /** Duration of one measurement (SECONDS). */
+  readonly seconds: number;
+  /** Whether to write the results to bench/RESULTS.md (RECORD=1). */
+  readonly isRecorded: boolean;
+}
+
+/** @throws for a part that does not exist */
+export function readOptions(parts: readonly string[], { seconds }: { seconds: number }): Options {
+  const { GRAPH, KEEP, PARTS, SECONDS, RECORD } = process.env;
+  const chosen = (PARTS ?? '').split(',').filter((part) => part !== '');
+  for (const part of chosen)
+    if (!parts.includes(part)) throw new Error(`PARTS has ${part}; there are: ${parts.join(', ')}`);
+  return {
+    graph: GRAPH || undefined,
+    kept: KEEP || undefined,
+    has: (part) => chosen.length === 0 || chosen.includes(part),
+    seconds: Number(SECONDS ?? seconds),
+    isRecorded: RECORD === '1',
+  };
+}
