@@ -1,24 +1,19 @@
 import type { RequestKind } from '../support/generator/plan';
-import type { Person } from '../support/population';
+import type { Member } from '../support/members';
 
 const PAGE = 20;
-
-/** A reader or author with an access token. */
-export interface Member extends Person {
-  readonly token: string;
-}
 
 /** The requests of the social network, each for every person, with what their responses must be like. */
 export function socialRequests(
   members: readonly Member[],
   { postsEach }: { postsEach: number },
 ): RequestKind[] {
-  const postsOnHome = ({ friends }: Member) => Math.min(PAGE, (friends.length + 1) * postsEach);
-  const home = ({ username, friends, token }: Member, atLeast: number) => ({
+  const postsOnHome = ({ followees }: Member) => Math.min(PAGE, (followees.length + 1) * postsEach);
+  const home = ({ username, followees, token }: Member, atLeast: number) => ({
     method: 'GET',
     path: `/posts/home/${username}`,
     token,
-    expected: { status: 200, items: { atLeast, authors: [username, ...friends] } },
+    expected: { status: 200, items: { atLeast, authors: [username, ...followees] } },
   });
   /** Another reader for each author: none of them a friend in particular. */
   const readerOf = (index: number) => members[(index * 7 + 1) % members.length]?.token ?? '';

@@ -1,7 +1,12 @@
 import type { Generator } from './generator/client';
 import type { Load, LoadResult } from './generator/plan';
 import { type ProcessorTimes, readProcessorTimes, usedBetween } from './processor-time';
+import { type Row, rounded } from './results';
 import type { RunningSystem } from './system';
+
+const NEGLIGIBLE_MS = 0.005;
+/** Processes on the console. */
+const SHOWN = 8;
 
 export interface Measurement extends LoadResult {
   readonly requestsPerSecond: number;
@@ -36,9 +41,46 @@ export async function measure(system: RunningSystem, generator: Generator, load:
   };
 }
 
+/** Shows a measurement. Failed requests make the benchmark fail. */
+export function show(what: string, measured: Measurement): void {
+  const { requestsPerSecond, latency, processorMsPerRequest, failures, foreignCores, lateMs } = measured;
+  const late = Number.isNaN(lateMs.p99)
+    ? ''
+    : `; the generator was late by ${lateMs.p99.toFixed(1)} ms (p99)`;
+  console.log(
+    [
+      `${what}: ${Math.round(requestsPerSecond)}/s`,
+      `p50 ${latency.p50.toFixed(1)} ms, p99 ${latency.p99.toFixed(1)} ms, max ${latency.max.toFixed(0)} ms`,
+      `CPU ${processorMsPerRequest.toFixed(3)} ms per request: ${describeProcessors(measured)}`,
+      `other programs used ${foreignCores.toFixed(2)} cores${late}`,
+      ...Object.entries(failures).map(([why, count]) => `FAILED ${count} × ${why}`),
+    ].join('\n  '),
+  );
+  if (Object.keys(failures).length > 0) process.exitCode = 1;
+}
+
+/** The figures of a measurement in a table. */
+export function rowOf(name: string, measured: Measurement): Row {
+  const { requestsPerSecond, latency, processorMsPerRequest } = measured;
+  return {
+    name,
+    figures: {
+      'requests/s': Math.round(requestsPerSecond),
+      'p50 ms': rounded(latency.p50),
+      'p99 ms': rounded(latency.p99),
+      'CPU ms/request': rounded(processorMsPerRequest, 3),
+    },
+    processors: Object.fromEntries(
+      measured.processorMs
+        .filter(([, ms]) => ms >= NEGLIGIBLE_MS)
+        .map(([process, ms]) => [process, rounded(ms, 3)]),
+    ),
+  };
+}
+
 /** The processes that use most, such as `timelines 1.03, mariadb 0.60`. */
-export const describeProcessors = ({ processorMs }: Measurement): string =>
+const describeProcessors = ({ processorMs }: Measurement): string =>
   processorMs
-    .filter(([, ms], index) => index < 8 && ms >= 0.005)
+    .filter(([, ms], index) => index < SHOWN && ms >= NEGLIGIBLE_MS)
     .map(([name, ms]) => `${name} ${ms.toFixed(2)}`)
     .join(', ');

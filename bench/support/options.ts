@@ -8,8 +8,8 @@ export interface Options {
   readonly has: (part: string) => boolean;
   /** Duration of one measurement (SECONDS). */
   readonly seconds: number;
-  /** Whether to write the results to bench/RESULTS.md (RECORD=1). */
-  readonly isRecorded: boolean;
+  /** The label to write the results to bench/RESULTS.md with (RECORD); undefined writes none. */
+  readonly record: string | undefined;
 }
 
 /** @throws for a part that does not exist */
@@ -23,6 +23,6 @@ export function readOptions(parts: readonly string[], { seconds }: { seconds: nu
     kept: KEEP || undefined,
     has: (part) => chosen.length === 0 || chosen.includes(part),
     seconds: Number(SECONDS ?? seconds),
-    isRecorded: RECORD === '1',
+    record: RECORD || undefined,
   };
 }

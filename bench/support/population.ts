@@ -1,13 +1,12 @@
-import { eq } from 'drizzle-orm';
+import { eq, getTableName, sql } from 'drizzle-orm';
 import type { MySqlTable } from 'drizzle-orm/mysql-core';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { createPasswords } from '#kit/auth/passwords';
-import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { createIdGenerator, firstIdAt } from '#kit/core/ids';
 import { createMysqlPool, type Database } from '#kit/mysql/database';
 import { emailKey } from '#kit/text/email';
 import { searchTokens } from '#kit/text/search-tokens';
 import { databaseOf } from '../../scripts/databases';
-import { type Graph, usernameOf } from '../../scripts/graph/edges';
 import { migrateAll } from '../../scripts/migrate';
 import * as auth from '../../services/auth/schema';
 import { namesIn } from '../../services/timelines/posts/names';
@@ -15,77 +14,54 @@ import { TEXT_VERSION } from '../../services/timelines/posts/text-index';
 import * as timelines from '../../services/timelines/schema';
 import { ensureRoles } from '../../services/users/bootstrap';
 import * as users from '../../services/users/schema';
+import { idOf, type Network } from './network';
 import { createRandom } from './random';
 
-/** A person of the graph in the system. */
-export interface Person {
-  readonly id: string;
-  readonly username: string;
-  /** The usernames of those whom they follow, who follow them too. */
-  readonly friends: readonly string[];
-}
+/** Addresses and credentials of the servers. */
+export type ServerEnvironment = Readonly<Record<string, string>>;
 
 /** Everybody's, because hashing takes its time. */
 export const PASSWORD = 'a password of the benchmark';
 
 const ROWS_PER_INSERT = 500;
+const FOLLOWS_PER_INSERT = 5_000;
+const MIGRATION_TIMEOUT_MS = 240_000;
 const HOUR_MS = 3_600_000;
-/** Posts are this far apart, and the last is an hour old. */
-const POST_EVERY_MS = 20_000;
-/** Above those of the processes that create posts. */
+/** The posts were written within this time, which ended an hour ago. */
+const POSTS_WITHIN_MS = 24 * HOUR_MS;
+/** Only this loader writes ids of the past. */
 const ID_WORKER = 15;
 
 /**
  * Writes people, their follows and their posts into the databases of users, timelines and auth: the rows that registering,
- * following and posting through the API would leave there, a hundred times as fast. Nothing may be running yet.
- *
- * @param environment addresses and credentials of the servers
+ * following and posting through the API leave there, a hundred times as fast. Nothing may be running yet.
  */
 export async function populate(
-  environment: Readonly<Record<string, string>>,
-  graph: Graph,
+  environment: ServerEnvironment,
+  network: Network,
   { postsEach }: { postsEach: number },
 ): Promise<void> {
-  await migrateAll({ ...environment }, AbortSignal.timeout(240_000));
-  const people: Person[] = graph.people.map((name) => ({
-    id: uuidv7(),
-    username: usernameOf(name),
-    friends: [...(graph.friends.get(name) ?? [])].map(usernameOf),
-  }));
+  await migrateAll({ ...environment }, AbortSignal.timeout(MIGRATION_TIMEOUT_MS));
   await withDatabase('users', environment, async (database) => {
     await ensureRoles(database);
-    await writeUsers(database, people, postsEach);
+    await writeUsers(database, network, postsEach);
+    const since = firstIdAt(new Date(Date.now() - POSTS_WITHIN_MS));
+    await writeFollows(database, network, { table: users.follows, columns: { since } });
   });
-  await withDatabase('auth', environment, async (database) => writeCredentials(database, people));
+  await withDatabase('auth', environment, (database) => writeCredentials(database, network));
   await withDatabase('timelines', environment, async (database) => {
-    await writeReplicas(database, people);
-    await writePosts(database, people, postsEach);
-  });
-}
-
-/** The people that have been written, from the database of users. */
-export async function readPopulation(
-  environment: Readonly<Record<string, string>>,
-  graph: Graph,
-): Promise<Person[]> {
-  return withDatabase('users', environment, async (database) => {
-    const rows = await database
-      .select({ id: users.users.id, username: users.users.username })
-      .from(users.users);
-    const ids = new Map(rows.map((row) => [row.username, row.id]));
-    return graph.people.map((name) => {
-      const username = usernameOf(name);
-      const id = ids.get(username);
-      if (id === undefined) throw new Error(`${username} is missing: the kept data is of another graph`);
-      return { id, username, friends: [...(graph.friends.get(name) ?? [])].map(usernameOf) };
-    });
+    await insertAll(database, timelines.people, network.usernames, (username, person) => ({
+      ...{ id: idOf(person), username, displayName: username, version: 1 },
+    }));
+    await writeFollows(database, network, { table: timelines.follows, columns: {} });
+    await writePosts(database, network, postsEach);
   });
 }
 
 /** Runs `work` with the database of a service. */
 export async function withDatabase<Result>(
   service: string,
-  environment: Readonly<Record<string, string>>,
+  environment: ServerEnvironment,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
   const pool = createMysqlPool(databaseOf(service, { ...environment }), 4);
@@ -96,115 +72,110 @@ export async function withDatabase<Result>(
   }
 }
 
-async function writeUsers(database: Database, people: readonly Person[], postsEach: number): Promise<void> {
-  const { users: table, userRoles, roles, follows } = users;
-  await insertAll(
-    database,
-    table,
-    people.map(({ id, username, friends }) => ({
-      id,
-      username,
-      email: `${username}@example.com`,
-      emailKey: emailKey(`${username}@example.com`),
-      emailVerifiedAt: new Date(),
-      displayName: username,
-      followersCount: friends.length,
-      followeesCount: friends.length,
-      postsCount: postsEach,
-    })),
-  );
-  const [role] = await database.select().from(roles).where(eq(roles.name, 'user'));
+const emailOf = (username: string) => `${username}@example.com`;
+
+async function writeUsers(database: Database, network: Network, postsEach: number): Promise<void> {
+  const { usernames, followees } = network;
+  const followers = new Uint32Array(usernames.length);
+  const counts = usernames.map((_, person) => {
+    let count = 0;
+    for (const followee of followees(person)) {
+      followers[followee] = (followers[followee] ?? 0) + 1;
+      count++;
+    }
+    return count;
+  });
+  await insertAll(database, users.users, usernames, (username, person) => ({
+    id: idOf(person),
+    username,
+    email: emailOf(username),
+    emailKey: emailKey(emailOf(username)),
+    emailVerifiedAt: new Date(),
+    displayName: username,
+    followersCount: followers[person] ?? 0,
+    followeesCount: counts[person] ?? 0,
+    postsCount: postsEach,
+  }));
+  const [role] = await database.select().from(users.roles).where(eq(users.roles.name, 'user'));
   if (role === undefined) throw new Error('The role "user" is missing');
-  await insertAll(
-    database,
-    userRoles,
-    people.map(({ id }) => ({ userId: id, roleId: role.id })),
-  );
-  const nextId = createIdGenerator(ID_WORKER, () => Date.now() - HOUR_MS);
-  await insertAll(
-    database,
-    follows,
-    edgesOf(people).map((edge) => ({ ...edge, active: true, version: 1, since: nextId() })),
-  );
+  await insertAll(database, users.userRoles, usernames, (_, person) => ({
+    userId: idOf(person),
+    roleId: role.id,
+  }));
 }
 
-async function writeCredentials(database: Database, people: readonly Person[]): Promise<void> {
+async function writeCredentials(database: Database, { usernames }: Network): Promise<void> {
   const passwordHash = await createPasswords().rehash(PASSWORD);
-  await insertAll(
-    database,
-    auth.credentials,
-    people.map(({ id, username }) => ({
-      userId: id,
-      username,
-      email: `${username}@example.com`,
-      emailKey: emailKey(`${username}@example.com`),
-      passwordHash,
-      ...{ version: 1, usernameVersion: 1, credentialsVersion: 1, emailVersion: 1 },
-    })),
-  );
+  await insertAll(database, auth.credentials, usernames, (username, person) => ({
+    userId: idOf(person),
+    username,
+    email: emailOf(username),
+    emailKey: emailKey(emailOf(username)),
+    passwordHash,
+    ...{ version: 1, usernameVersion: 1, credentialsVersion: 1, emailVersion: 1 },
+  }));
 }
 
-async function writeReplicas(database: Database, people: readonly Person[]): Promise<void> {
-  await insertAll(
-    database,
-    timelines.people,
-    people.map(({ id, username }) => ({ id, username, displayName: username, version: 1 })),
-  );
-  await insertAll(
-    database,
-    timelines.follows,
-    edgesOf(people).map((edge) => ({ ...edge, active: true, version: 1 })),
-  );
+/** Without a query builder: there are millions. */
+async function writeFollows(
+  database: Database,
+  { usernames, followees }: Network,
+  { table, columns }: { table: MySqlTable; columns: Readonly<Record<string, string>> },
+): Promise<void> {
+  const names = ['follower_id', 'followee_id', 'active', 'version', ...Object.keys(columns)];
+  const rest = ['1', '1', ...Object.values(columns)].join();
+  const insert = `insert into \`${getTableName(table)}\` (${names.join()}) values `;
+  const hex = (person: number) => `x'${idOf(person).replaceAll('-', '')}'`;
+  let rows: string[] = [];
+  const flush = async () => {
+    if (rows.length > 0) await database.execute(sql.raw(insert + rows.join()));
+    rows = [];
+  };
+  for (let person = 0; person < usernames.length; person++) {
+    const follower = hex(person);
+    for (const followee of followees(person)) rows.push(`(${follower},${hex(followee)},${rest})`);
+    if (rows.length >= FOLLOWS_PER_INSERT) await flush();
+  }
+  await flush();
 }
 
 /** In a random order, so that a home timeline mixes its authors. */
-async function writePosts(database: Database, people: readonly Person[], postsEach: number): Promise<void> {
+async function writePosts(database: Database, { usernames }: Network, postsEach: number): Promise<void> {
   const random = createRandom(3);
-  const total = people.length * postsEach;
-  let at = Date.now() - HOUR_MS - total * POST_EVERY_MS;
-  const nextId = createIdGenerator(ID_WORKER, () => (at += POST_EVERY_MS));
-  const drafts = people
-    .flatMap((author) =>
-      Array.from({ length: postsEach }, (_, index) => ({ author, index, order: random() })),
-    )
-    .sort((one, other) => one.order - other.order)
-    .map(({ author, index }) => {
-      const text = `Post ${index + 1} of ${author.username} #graph`;
-      return { id: nextId(), authorId: author.id, text, hashtags: namesIn(text).hashtags };
-    });
-  await insertAll(
-    database,
-    timelines.posts,
-    drafts.map((draft) => ({
-      ...draft,
-      visibility: 'public' as const,
-      mediaIds: [],
-      textVersion: TEXT_VERSION,
-      searchTokens: searchTokens(draft.text, 'index').join(' '),
-    })),
-  );
-  await insertAll(
-    database,
-    timelines.postHashtags,
-    drafts.flatMap(({ id, hashtags }) => hashtags.map((tag) => ({ tag, postId: id }))),
-  );
+  const authors = usernames.flatMap((_, person) => Array.from({ length: postsEach }, () => person));
+  for (let index = authors.length - 1; index > 0; index--) {
+    const other = Math.floor(random() * (index + 1));
+    [authors[index], authors[other]] = [authors[other] ?? 0, authors[index] ?? 0];
+  }
+  const everyMs = POSTS_WITHIN_MS / Math.max(1, authors.length);
+  let at = Date.now() - HOUR_MS - POSTS_WITHIN_MS;
+  const nextId = createIdGenerator(ID_WORKER, () => {
+    at += everyMs;
+    return Math.floor(at);
+  });
+  const drafts = authors.map((author, index) => {
+    const text = `Post ${index} by ${usernames[author]} #graph`;
+    return { id: nextId(), authorId: idOf(author), text, hashtags: namesIn(text).hashtags };
+  });
+  await insertAll(database, timelines.posts, drafts, (draft) => ({
+    ...draft,
+    visibility: 'public' as const,
+    mediaIds: [],
+    textVersion: TEXT_VERSION,
+    searchTokens: searchTokens(draft.text, 'index').join(' '),
+  }));
+  const tags = drafts.flatMap(({ id, hashtags }) => hashtags.map((tag) => ({ tag, postId: id })));
+  await insertAll(database, timelines.postHashtags, tags, (tag) => tag);
 }
 
-function edgesOf(people: readonly Person[]): { followerId: string; followeeId: string }[] {
-  const ids = new Map(people.map(({ username, id }) => [username, id]));
-  return people.flatMap(({ id, friends }) =>
-    friends.flatMap((friend) => {
-      const followeeId = ids.get(friend);
-      return followeeId === undefined ? [] : [{ followerId: id, followeeId }];
-    }),
-  );
-}
-
-async function insertAll<Table extends MySqlTable>(
+async function insertAll<Table extends MySqlTable, Item>(
   database: Database,
   table: Table,
-  rows: readonly Table['$inferInsert'][],
+  items: readonly Item[],
+  rowOf: (item: Item, index: number) => Table['$inferInsert'],
 ): Promise<void> {
-  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
-    await database.insert(table).values(rows.slice(start, start + ROWS_PER_INSERT));
+  for (let start = 0; start < items.length; start += ROWS_PER_INSERT) {
+    const rows = items.slice(start, start + ROWS_PER_INSERT).map((item, index) => rowOf(item, start + index));
+    await database.insert(table).values(rows);
+  }
 }

@@ -21,12 +21,6 @@ const SETTINGS = {
   RATE_LIMIT_PER_MINUTE: '60000000',
 };
 
-/** The processes that reading and writing posts takes, with everything that consumes their events and jobs. */
-export const SOCIAL = [
-  ...['registry', 'gateway', 'auth', 'users', 'timelines', 'likes', 'media', 'notifications'],
-  ...['posts', 'fanout', 'likes-validation', 'likes-notification', 'notifications-worker'],
-];
-
 export interface RunningSystem {
   /** The gateway's address. */
   readonly url: string;
