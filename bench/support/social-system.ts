@@ -25,11 +25,17 @@ export interface SocialSystem {
  * with them; everything is stopped afterwards. PROCESSES=all starts the whole Procfile, PROCFILE names another one.
  *
  * @param options.kept a folder to keep the data in
+ * @param options.processes others than those that posts take
  * @param options.environment settings of every process
  */
 export async function withSocialSystem(
   network: Network,
-  options: { kept: string | undefined; postsEach: number; environment?: Record<string, string> },
+  options: {
+    kept: string | undefined;
+    postsEach: number;
+    processes?: readonly string[];
+    environment?: Record<string, string>;
+  },
   work: (running: SocialSystem) => Promise<void>,
 ): Promise<void> {
   const servers = await startServers({ kept: options.kept });
@@ -40,7 +46,7 @@ export async function withSocialSystem(
     await populateOnce(join(folder, 'population'), stack.environment, { network, ...options });
     const { PROCESSES: chosen, PROCFILE: procfile } = process.env;
     system = await startProcesses(servers, {
-      names: chosen === 'all' || procfile !== undefined ? undefined : PROCESSES,
+      names: chosen === 'all' || procfile !== undefined ? undefined : (options.processes ?? PROCESSES),
       ...(options.environment !== undefined && { environment: options.environment }),
       ...(procfile !== undefined && { procfile }),
     });

@@ -4,6 +4,8 @@ export interface ResponseReader {
   add(bytes: Buffer): boolean;
   /** Of the complete response. */
   status(): number;
+  /** A header field of it, by its name in lower case. */
+  header(name: string): string | undefined;
   /** Whether the server closes the connection after it. */
   isLast(): boolean;
   /** Of the complete response, decoded. */
@@ -56,6 +58,7 @@ export function createResponseReader(): ResponseReader {
       return end === all.length;
     },
     status: statusOf,
+    header: headerOf,
     isLast: () => headerOf('connection') === 'close',
     body() {
       const all = received ?? Buffer.alloc(0);
