@@ -17,8 +17,8 @@ export async function highestRate(
   while (options.canContinue() && rate >= 1) {
     if (await holds(rate)) low = rate;
     else high = rate;
-    if (high - low <= options.within * high) break;
     if (high === Number.POSITIVE_INFINITY) rate = low * 2;
+    else if (high - low <= options.within * high) break;
     else if (low === 0) rate = high / 2;
     else rate = Math.sqrt(low * high);
   }

@@ -1,10 +1,10 @@
 import { createHistogram, type Histogram } from '../histogram';
 import { differenceOf } from './check';
 import type { LoadResult, Percentiles } from './plan';
-import type { PreparedRequest } from './requests';
+import type { Due } from './pool';
 import type { ResponseReader } from './response-reader';
 
-/** One response of this many is parsed and compared with what was expected. */
+/** The first response and then one of this many is parsed and compared with what was expected. */
 const CHECKED_EVERY = 50;
 
 /** Records what happens to the requests that are due after the warm-up. */
@@ -21,15 +21,15 @@ export function createRecorder(warmMs: number) {
   }
 
   return {
-    response({ kind, planned }: PreparedRequest, dueMs: number, reader: ResponseReader) {
+    response({ request: { kind, planned }, dueMs }: Due, reader: ResponseReader) {
       const now = performance.now();
       const status = reader.status();
       if (status !== planned.expected.status) return fail(dueMs, `${kind}: status ${status}`);
+      if (dueMs < warmMs) return;
       if (seen++ % CHECKED_EVERY === 0) {
         const difference = differenceOf(reader.body(), planned.expected);
         if (difference !== undefined) return fail(dueMs, `${kind}: ${difference}`);
       }
-      if (dueMs < warmMs) return;
       lastMs = now;
       latency.record(now - dueMs);
       let own = byKind.get(kind);

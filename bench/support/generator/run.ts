@@ -1,22 +1,15 @@
 import { createRandom } from '../random';
-import { type Connection, connect, send } from './connections';
 import type { Load, LoadResult } from './plan';
+import { openPool } from './pool';
 import { createRecorder } from './recorder';
 import type { PreparedRequest } from './requests';
 
-/** A request and when it was due: its latency counts from then, however late it is sent. */
-interface Due {
-  readonly request: PreparedRequest;
-  readonly dueMs: number;
-}
-
 const FIRST_CONNECTIONS = 16;
-/** Above what a gateway's admission control lets wait. */
-const MAX_CONNECTIONS = 1_000;
 /** More than this much work waiting means that the rate does not hold, and never will. */
 const MAX_WAITING_SECONDS = 2;
-/** How long to wait for responses after the end. */
-const LINGER_MS = 5_000;
+const MIN_MAX_WAITING = 200;
+/** How long to wait for the last responses: longer than the gateway does. */
+const LINGER_MS = 30_000;
 
 /**
  * Generates one load. The requests of an open loop have their times before the first is sent, and a request that finds no
@@ -29,133 +22,73 @@ const LINGER_MS = 5_000;
 export async function generate(
   url: URL,
   load: Load,
-  options: { draw: () => PreparedRequest; onWarm: () => void },
+  { draw, onWarm }: { draw: () => PreparedRequest; onWarm: () => void },
 ): Promise<LoadResult> {
   const { shape } = load;
-  const all = new Set<Connection<Due>>();
-  const free: Connection<Due>[] = [];
-  const waiting: Due[] = [];
-  let open = 0;
-  let inFlight = 0;
-  let isOverloaded = false;
+  const connections = shape.kind === 'closed' ? shape.connections : FIRST_CONNECTIONS;
+  const pool = await openPool(url, connections, {
+    answered(due, reader) {
+      recorder.response(due, reader);
+      if (shape.kind === 'open') sendDue();
+      else if (performance.now() < endMs) pool.send({ request: draw(), dueMs: performance.now() });
+    },
+    failed: (due, why) => recorder.failure(due?.dueMs ?? performance.now(), why),
+  });
   const startMs = performance.now();
   const warmMs = startMs + load.warmUpSeconds * 1_000;
   const endMs = warmMs + load.seconds * 1_000;
   const recorder = createRecorder(warmMs);
-  const nextTime = shape.kind === 'open' ? poissonTimes(startMs, shape.requestsPerSecond) : undefined;
-  let nextDueMs = nextTime?.() ?? Number.POSITIVE_INFINITY;
+  const sendDue =
+    shape.kind === 'open'
+      ? sendAtTimes(poissonTimes(startMs, endMs, shape.requestsPerSecond), (dueMs) => {
+          recorder.late(dueMs, performance.now());
+          pool.send({ request: draw(), dueMs });
+        })
+      : () => undefined;
+  const maxWaiting =
+    shape.kind === 'open'
+      ? Math.max(MIN_MAX_WAITING, MAX_WAITING_SECONDS * shape.requestsPerSecond)
+      : Number.POSITIVE_INFINITY;
+  const isOverloaded = () => pool.waiting() > maxWaiting;
 
-  const events = {
-    answered(connection: Connection<Due>, { request, dueMs }: Due) {
-      inFlight--;
-      recorder.response(request, dueMs, connection.reader);
-      if (!connection.isOpen) {
-        all.delete(connection);
-        return replace();
-      }
-      const next = waiting.shift() ?? nextOfClosedLoop();
-      if (next !== undefined) start(connection, next);
-      else free.push(connection);
-      sendWhatIsDue();
-    },
-    closed(connection: Connection<Due>, due: Due | undefined, why: string) {
-      const at = free.indexOf(connection);
-      if (at !== -1) free.splice(at, 1);
-      all.delete(connection);
-      if (due !== undefined) {
-        inFlight--;
-        recorder.failure(due.dueMs, why);
-      }
-      replace();
-    },
-  };
+  if (shape.kind === 'closed')
+    for (let index = 0; index < connections; index++) pool.send({ request: draw(), dueMs: startMs });
+  await tick(warmMs, isOverloaded, sendDue);
+  const generatorFrom = process.cpuUsage();
+  onWarm();
+  await tick(endMs, isOverloaded, sendDue);
+  const overloaded = isOverloaded();
+  if (!overloaded) await tick(performance.now() + LINGER_MS, () => pool.pending() === 0, sendDue);
+  for (let unanswered = pool.pending(); unanswered > 0; unanswered--) recorder.failure(endMs, 'no response');
+  const { user, system } = process.cpuUsage(generatorFrom);
+  pool.close();
+  return recorder.result({ isOverloaded: overloaded, generatorMs: (user + system) / 1_000 });
+}
 
-  function nextOfClosedLoop(): Due | undefined {
-    const now = performance.now();
-    return shape.kind === 'closed' && now < endMs ? { request: options.draw(), dueMs: now } : undefined;
-  }
-
-  function start(connection: Connection<Due>, due: Due) {
-    inFlight++;
-    send(connection, due, due.request.bytes);
-  }
-
-  function sendWhatIsDue() {
-    const now = performance.now();
-    while (nextDueMs <= now && nextDueMs < endMs) {
-      const due = { request: options.draw(), dueMs: nextDueMs };
-      recorder.late(nextDueMs, now);
-      const connection = free.pop();
-      if (connection !== undefined) start(connection, due);
-      else {
-        waiting.push(due);
-        grow();
-      }
-      nextDueMs = nextTime?.() ?? Number.POSITIVE_INFINITY;
-    }
-  }
-
-  function grow() {
-    if (open >= MAX_CONNECTIONS) return;
-    open++;
-    void add().catch((failure: unknown) => {
-      open--;
-      recorder.failure(
-        performance.now(),
-        `no connection: ${failure instanceof Error ? failure.message : failure}`,
-      );
-    });
-  }
-
-  /** For a connection that was closed. */
-  function replace() {
-    open--;
-    if (performance.now() < endMs) grow();
-  }
-
-  async function add() {
-    const connection = await connect<Due>(url, events);
-    all.add(connection);
-    const next = waiting.shift() ?? nextOfClosedLoop();
-    if (next !== undefined) start(connection, next);
-    else free.push(connection);
-  }
-
-  const first = shape.kind === 'closed' ? shape.connections : FIRST_CONNECTIONS;
-  open = first;
-  await Promise.all(Array.from({ length: first }, add));
-  let generatorFrom = process.cpuUsage();
-  let isWarm = false;
-  while (performance.now() < endMs && !isOverloaded) {
-    if (!isWarm && performance.now() >= warmMs) {
-      isWarm = true;
-      generatorFrom = process.cpuUsage();
-      options.onWarm();
-    }
-    sendWhatIsDue();
-    isOverloaded =
-      shape.kind === 'open' && waiting.length > Math.max(200, MAX_WAITING_SECONDS * shape.requestsPerSecond);
+/** Runs `work` every millisecond until a time, and at the time, unless it is over before. */
+async function tick(untilMs: number, isOver: () => boolean, work: () => void): Promise<void> {
+  while (performance.now() < untilMs && !isOver()) {
+    work();
     await Bun.sleep(1);
   }
-  if (!isWarm) options.onWarm();
-  const giveUpMs = performance.now() + LINGER_MS;
-  while (inFlight + waiting.length > 0 && performance.now() < giveUpMs && !isOverloaded) await Bun.sleep(1);
-  for (let unanswered = inFlight + waiting.length; unanswered > 0; unanswered--)
-    recorder.failure(endMs, 'no response');
-  const { user, system } = process.cpuUsage(generatorFrom);
-  for (const connection of all) {
-    connection.isOpen = false;
-    connection.socket.terminate();
-  }
-  return recorder.result({ isOverloaded, generatorMs: (user + system) / 1_000 });
+  work();
+}
+
+/** @returns a function that sends everything that has become due since its last call */
+function sendAtTimes(times: Iterator<number, void>, send: (dueMs: number) => void): () => void {
+  let next = times.next();
+  return () => {
+    const now = performance.now();
+    while (next.done !== true && next.value <= now) {
+      send(next.value);
+      next = times.next();
+    }
+  };
 }
 
 /** Independent requests of many people come at exponentially distributed intervals. */
-function poissonTimes(startMs: number, perSecond: number): () => number {
+function* poissonTimes(startMs: number, endMs: number, perSecond: number): Generator<number, void> {
   const random = createRandom(2);
-  let at = startMs;
-  return () => {
-    at += (-Math.log(1 - random()) / perSecond) * 1_000;
-    return at;
-  };
+  const next = (at: number) => at + (-Math.log(1 - random()) / perSecond) * 1_000;
+  for (let at = next(startMs); at < endMs; at = next(at)) yield at;
 }
