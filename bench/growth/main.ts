@@ -5,7 +5,8 @@ import { verifyHomes } from '../social/verify';
 import { type Measurement, measure, show } from '../support/measurement';
 import { readOptions } from '../support/options';
 import { usedMemory, withRedis } from '../support/redis';
-import { type Row, report, rounded } from '../support/results';
+import type { Row } from '../support/result-types';
+import { report, rounded } from '../support/results';
 import { type SocialSystem, withSocialSystem } from '../support/social-system';
 import { type GrowingNetwork, growingNetwork } from './network';
 

@@ -1,7 +1,8 @@
 import { cpuTicksOf } from '../../infra/processes';
 import { readOptions } from '../support/options';
 import { PASSWORD } from '../support/population';
-import { type Row, report, rounded } from '../support/results';
+import type { Row } from '../support/result-types';
+import { report, rounded } from '../support/results';
 import { withSocialSystem } from '../support/social-system';
 import type { RunningSystem } from '../support/system';
 import { type Answer, type Caller, signInAtOnce } from './burst';

@@ -1,7 +1,7 @@
 import { highestRate } from '../support/bisection';
 import type { Generator } from '../support/generator/client';
 import { type Measurement, measure, rowOf, show } from '../support/measurement';
-import type { Row } from '../support/results';
+import type { Row } from '../support/result-types';
 import type { RunningSystem } from '../support/system';
 
 /** What people do in a social network: they read. */

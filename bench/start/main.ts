@@ -8,7 +8,8 @@ import { GATEWAY_URL } from '../../scripts/up/welcome';
 import { startGenerator } from '../support/generator/client';
 import type { LoadResult } from '../support/generator/plan';
 import { readOptions } from '../support/options';
-import { type Row, report, rounded } from '../support/results';
+import type { Row } from '../support/result-types';
+import { report, rounded } from '../support/results';
 import { type Copy, copyProject } from './copy';
 
 /**

@@ -1,7 +1,8 @@
 import type { Generator } from './generator/client';
 import type { Load, LoadResult } from './generator/plan';
 import { type ProcessorTimes, readProcessorTimes, usedBetween } from './processor-time';
-import { type Row, rounded } from './results';
+import type { Row } from './result-types';
+import { rounded } from './results';
 import type { RunningSystem } from './system';
 
 const NEGLIGIBLE_MS = 0.005;

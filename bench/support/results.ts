@@ -1,35 +1,18 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { readJson } from '../../infra/state';
+import { drawingsOf } from './pictures/drawings';
+import type { Results, Row, Run } from './result-types';
 
 const ROOT = join(import.meta.dir, '..', '..');
 const JSON_FILE = join(ROOT, 'bench', 'results.json');
 const TABLE_FILE = join(ROOT, 'bench', 'RESULTS.md');
-
-/** A line of a table: what was measured, and its figures by the names of their columns. */
-export interface Row {
-  readonly name: string;
-  readonly figures: Readonly<Record<string, number | string>>;
-  /** CPU time per request in milliseconds, by process. */
-  readonly processors?: Readonly<Record<string, number>>;
-}
-
-export interface Run {
-  readonly commit: string;
-  readonly date: string;
-  readonly machine: string;
-  readonly rows: readonly Row[];
-}
-
-/** The results of all benchmarks, by name, each with its runs by label, such as `before` and `after`. */
-export type Results = Readonly<
-  Record<string, { readonly title: string; readonly runs: Readonly<Record<string, Run>> }>
->;
+const PICTURES = join(ROOT, 'docs', 'performance');
 
 /**
  * Shows rows, and with RECORD also writes them to bench/results.json and bench/RESULTS.md, where they replace the run of
- * the same benchmark and label.
+ * the same benchmark and label, and draws docs/performance/*.svg anew.
  *
  * @param label value of RECORD: `1` is `after`; undefined writes nothing
  */
@@ -52,6 +35,8 @@ export function report(
   const updated = { ...results, [name]: { title, runs } };
   writeFileSync(JSON_FILE, `${JSON.stringify(updated, null, 2)}\n`);
   writeFileSync(TABLE_FILE, markdownOf(updated));
+  mkdirSync(PICTURES, { recursive: true });
+  for (const [file, content] of drawingsOf(updated)) writeFileSync(join(PICTURES, file), content);
 }
 
 export const readResults = (): Results => readJson<Results>(JSON_FILE) ?? {};
