@@ -81,7 +81,7 @@ deployment: ## Generate the deployment files from the Procfile
 alerts: ## Provoke every Prometheus alert in a system of its own (takes minutes; a=NoInstances: only this one)
 	$(BUN) tests/alerts/main.ts $(a)
 
-bench: ## Run the benchmarks (b=gateway: only this one)
+bench: ## Run the benchmarks (b=gateway: only this one; docs/PERFORMANCE.md)
 	$(BUN) bench/main.ts $(b)
 
 credential: ## Print the registration credential of a service (s=hello)

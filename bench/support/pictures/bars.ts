@@ -1,4 +1,4 @@
-import { bar, legend, MARGIN, picture, shown, text, WIDTH, widthOf } from './svg';
+import { bar, legend, MARGIN, picture, rule, shown, text, WIDTH, widthOf } from './svg';
 
 export interface BarGroup {
   readonly name: string;
@@ -10,7 +10,10 @@ export interface BarGroup {
 
 const BAR = 18;
 const GAP = 4;
-const GROUP_GAP = 18;
+/** Room for the goal of the next group. */
+const GROUP_GAP = 24;
+const GOAL_ABOVE = 15;
+const TOP = 16;
 /** For the value behind the longest bar. */
 const VALUE_SPACE = 90;
 
@@ -35,33 +38,36 @@ export function bars(
   const top = names?.height ?? 0;
   const parts = names === undefined ? [] : [names.content];
   groups.forEach(({ name, values, goal }, index) => {
-    const y = top + 8 + index * (groupHeight + GROUP_GAP);
-    parts.push(text(left - 12, y + groupHeight / 2 + 4.5, name, '', 'end'));
+    const y = top + TOP + index * (groupHeight + GROUP_GAP);
+    parts.push(text(left - 12, y + groupHeight / 2 + 4.5, name, 'ink', 'end'));
     values.forEach((value, one) => {
       if (value === undefined) return;
       const barY = y + one * (BAR + GAP);
       parts.push(
         bar(left, barY, { width: value * scale, height: BAR }, colours[one] ?? 'c7'),
-        text(valuePosition(value, goal), barY + 13.5, shown(value), 'value'),
+        valueText(value, { y: barY + 13.5, goal, inside: one === values.length - 1 ? 'inside' : 'ink' }),
       );
     });
     if (goal !== undefined) parts.push(...goalLine(left + goal * scale, y, goal));
   });
-  const height = top + 8 + groups.length * (groupHeight + GROUP_GAP);
-  parts.push(`<line class="axis" x1="${left}" y1="${top}" x2="${left}" y2="${height - GROUP_GAP + 8}"/>`);
+  const height = top + TOP + groups.length * (groupHeight + GROUP_GAP);
+  parts.push(rule(left - 1, top, { width: 1, height: height - GROUP_GAP + 8 - top }, 'axis'));
   return picture(head, parts.join('\n'), height);
 
-  /** Behind the bar, and not across the line of the goal. */
-  function valuePosition(value: number, goal: number | undefined): number {
-    const end = left + value * scale + 8;
-    const line = goal === undefined ? Number.NEGATIVE_INFINITY : left + goal * scale;
-    return line > end - 8 && line < end + widthOf(shown(value)) + 8 ? line + 8 : end;
+  /** Behind the bar; where that would cross the line of the goal, in the bar, or behind the line. */
+  function valueText(value: number, at: { y: number; goal: number | undefined; inside: string }): string {
+    const end = left + value * scale;
+    const width = widthOf(shown(value)) + 12;
+    const line = at.goal === undefined ? Number.NEGATIVE_INFINITY : left + at.goal * scale;
+    if (line < end || line > end + width) return text(end + 8, at.y, shown(value), 'ink value');
+    if (value * scale > width) return text(end - 6, at.y, shown(value), `${at.inside} value`, 'end');
+    return text(line + 8, at.y, shown(value), 'ink value');
   }
 
   function goalLine(x: number, y: number, goal: number): string[] {
     return [
-      `<line class="goal" x1="${x}" y1="${y - 5}" x2="${x}" y2="${y + groupHeight + 5}"/>`,
-      text(x + 6, y + groupHeight + 10, `goal ${shown(goal)}`, 'goal-text'),
+      rule(x - 1, y - GOAL_ABOVE, { width: 2, height: groupHeight + GOAL_ABOVE + 3 }, 'goal'),
+      text(x + 6, y - 5, `goal ${shown(goal)}`, 'goal small'),
     ];
   }
 }

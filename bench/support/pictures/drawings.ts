@@ -34,19 +34,21 @@ function throughput(results: Results): string | undefined {
 }
 
 function processorTime(results: Results): string | undefined {
-  const rows = Object.entries(results.social?.runs ?? {}).flatMap(([label, { rows: measured }]) =>
-    measured
-      .filter(({ name }) => /^(home|user-timeline), 64|^mix, open loop, p99 < 20/.test(name))
-      .flatMap(({ name, processors: parts }): Stack[] =>
-        parts === undefined ? [] : [{ name: `${label}: ${shortened(name)}`, parts }],
-      ),
+  const runs = Object.entries(results.social?.runs ?? {});
+  const isShown = (name: string) => /^(home|user-timeline), 64|^mix, open loop, p99 < 20/.test(name);
+  const names = new Set(runs.flatMap(([, { rows }]) => rows.map(({ name }) => name)).filter(isShown));
+  const compared = [...names].flatMap((name) =>
+    runs.flatMap(([label, { rows }]): Stack[] => {
+      const parts = rows.find((row) => row.name === name)?.processors;
+      return parts === undefined ? [] : [{ name: `${shortened(name)}, ${label}`, parts }];
+    }),
   );
-  if (rows.length === 0) return undefined;
+  if (compared.length === 0) return undefined;
   const head = {
     title: 'CPU time per request',
     subtitle: 'Of each process and server; the load generator is left out',
   };
-  return stacks(head, rows, 'ms');
+  return stacks(head, compared, 'ms');
 }
 
 function delivery(results: Results): string | undefined {
@@ -111,4 +113,5 @@ function barsOf(
   );
 }
 
-const shortened = (name: string) => name.replace(', 64 connections', '').replace(', open loop', '');
+const shortened = (name: string) =>
+  name.replace(/, 64 connections|, open loop|^until all of | have a post$/g, '').replace('user-t', 'user t');

@@ -26,14 +26,14 @@ export function stacks(
   const content = [names.content];
   rows.forEach(({ name, parts }, index) => {
     const y = names.height + 10 + index * (BAR + GAP);
-    content.push(text(left - 12, y + BAR / 2 + 4.5, name, '', 'end'));
+    content.push(text(left - 12, y + BAR / 2 + 4.5, name, 'ink', 'end'));
     let x = left;
     for (const [colour, value] of partsOf(parts, named)) {
       if (value === 0) continue;
       content.push(bar(x, y, { width: value * scale - 1, height: BAR }, `c${colour}`));
       x += value * scale;
     }
-    content.push(text(x + 8, y + BAR / 2 + 4.5, `${shown(sumOf(parts))} ${unit}`, 'value'));
+    content.push(text(x + 8, y + BAR / 2 + 4.5, `${shown(sumOf(parts))} ${unit}`, 'ink value'));
   });
   return picture(head, content.join('\n'), names.height + 10 + rows.length * (BAR + GAP));
 }

@@ -3,27 +3,41 @@ export const WIDTH = 760;
 export const MARGIN = 24;
 const HEAD = 76;
 
-/** Readable on white and on black (contrast of text at least 4.5), and told apart without colours by their labels. */
+/** Colours of classes, in light and dark: text has a contrast of at least 4.5 on both. */
+const FILLS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
+  ink: ['#1f2328', '#f0f6fc'],
+  quiet: ['#59636e', '#9198a1'],
+  /** In a bar of the newest series. */
+  inside: ['#ffffff', '#0d1117'],
+  goal: ['#bc4c00', '#f0883e'],
+  axis: ['#d1d9e0', '#3d444d'],
+  // Of series: the newest stands out.
+  s0: ['#0969da', '#4493f8'],
+  s1: ['#afb8c1', '#656c76'],
+  // Of parts; the last is for the rest.
+  c0: ['#0969da', '#4493f8'],
+  c1: ['#1a7f37', '#3fb950'],
+  c2: ['#bf8700', '#d29922'],
+  c3: ['#cf222e', '#f85149'],
+  c4: ['#8250df', '#ab7df8'],
+  c5: ['#1b7c83', '#39c5cf'],
+  c6: ['#bf3989', '#db61a2'],
+  c7: ['#afb8c1', '#656c76'],
+};
+
+/** Classes instead of variables: not every renderer knows variables. */
+const fills = (mode: 0 | 1) =>
+  Object.entries(FILLS)
+    .map(([name, colours]) => `.${name} { fill: ${colours[mode]}; }`)
+    .join(' ');
+
 const STYLE = `
-  text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: var(--ink); }
+  text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; }
   .title { font-size: 17px; font-weight: 600; }
-  .quiet { fill: var(--quiet); }
-  .value { font-weight: 600; font-variant-numeric: tabular-nums; }
-  .goal { stroke: var(--goal); stroke-width: 2; }
-  .goal-text { fill: var(--goal); font-size: 12px; }
-  .axis { stroke: var(--line); }
-  svg {
-    --ink: #1f2328; --quiet: #59636e; --line: #d1d9e0; --goal: #bc4c00;
-    --s0: #0969da; --s1: #afb8c1;
-    --c0: #0969da; --c1: #1a7f37; --c2: #bf8700; --c3: #cf222e; --c4: #8250df; --c5: #1b7c83; --c6: #bf3989; --c7: #8c959f;
-  }
-  @media (prefers-color-scheme: dark) {
-    svg {
-      --ink: #f0f6fc; --quiet: #9198a1; --line: #3d444d; --goal: #f0883e;
-      --s0: #4493f8; --s1: #656c76;
-      --c0: #4493f8; --c1: #3fb950; --c2: #d29922; --c3: #f85149; --c4: #ab7df8; --c5: #39c5cf; --c6: #db61a2; --c7: #656c76;
-    }
-  }`;
+  .value { font-weight: 600; }
+  .small { font-size: 12px; }
+  ${fills(0)}
+  @media (prefers-color-scheme: dark) { ${fills(1)} }`;
 
 /**
  * A picture with a title, a line that says what is shown, and content below.
@@ -40,7 +54,7 @@ export function picture(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${total}" width="${WIDTH}" height="${total}" role="img" aria-label="${escaped(head.title)}">`,
     `<style>${STYLE}\n</style>`,
-    text(MARGIN, 32, head.title, 'title'),
+    text(MARGIN, 32, head.title, 'ink title'),
     text(MARGIN, 54, head.subtitle, 'quiet'),
     `<g transform="translate(0 ${HEAD})">`,
     content,
@@ -50,11 +64,15 @@ export function picture(
   ].join('\n');
 }
 
-export const text = (x: number, y: number, content: string, style = '', anchor = 'start'): string =>
-  `<text x="${round(x)}" y="${round(y)}"${style && ` class="${style}"`}${anchor === 'start' ? '' : ` text-anchor="${anchor}"`}>${escaped(content)}</text>`;
+export const text = (x: number, y: number, content: string, style = 'ink', anchor = 'start'): string =>
+  `<text x="${round(x)}" y="${round(y)}" class="${style}"${anchor === 'start' ? '' : ` text-anchor="${anchor}"`}>${escaped(content)}</text>`;
 
 export const bar = (x: number, y: number, size: { width: number; height: number }, colour: string): string =>
-  `<rect x="${round(x)}" y="${round(y)}" width="${round(Math.max(1, size.width))}" height="${size.height}" rx="2" fill="var(--${colour})"/>`;
+  `<rect x="${round(x)}" y="${round(y)}" width="${round(Math.max(1, size.width))}" height="${size.height}" rx="2" class="${colour}"/>`;
+
+/** A vertical line. */
+export const rule = (x: number, y: number, size: { width: number; height: number }, colour: string): string =>
+  `<rect x="${round(x)}" y="${round(y)}" width="${size.width}" height="${round(size.height)}" class="${colour}"/>`;
 
 /** Squares with names, from left to right, in as many lines as they need. @returns their content and height */
 export function legend(entries: readonly { name: string; colour: string }[]): {
