@@ -1,5 +1,6 @@
+import { openApi } from '../../scripts/api';
 import { inParallel } from '../../scripts/seed/in-parallel';
-import { differenceOf } from '../support/generator/check';
+import { differenceOfValue } from '../support/generator/check';
 import type { RequestKind } from '../support/generator/plan';
 
 const CONCURRENCY = 16;
@@ -11,10 +12,10 @@ const CONCURRENCY = 16;
  */
 export async function verifyHomes(url: string, kinds: readonly RequestKind[]): Promise<void> {
   const homes = kinds.find(({ name }) => name === 'any-home')?.requests ?? [];
+  const api = openApi(url);
   await inParallel('home timelines', [...homes, ...homes], CONCURRENCY, async ({ path, token, expected }) => {
-    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
-    const body = await response.text();
-    const difference = response.status === expected.status ? differenceOf(body, expected) : body;
-    if (difference !== undefined) throw new Error(`GET ${path}: ${response.status}, ${difference}`);
+    const { body } = await api.call('GET', path, token === undefined ? {} : { token });
+    const difference = differenceOfValue(body, expected);
+    if (difference !== undefined) throw new Error(`GET ${path}: ${difference}`);
   });
 }

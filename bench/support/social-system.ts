@@ -22,7 +22,7 @@ export interface SocialSystem {
 
 /**
  * Starts servers, writes a network into them unless they have it from an earlier run, starts the processes, and runs `work`
- * with them; everything is stopped afterwards. PROCESSES=all starts the whole Procfile, PROCFILE names another one.
+ * with them; everything is stopped afterwards. PROCESSES=all starts the whole Procfile.
  *
  * @param options.kept a folder to keep the data in
  * @param options.processes others than those that posts take
@@ -44,11 +44,9 @@ export async function withSocialSystem(
   try {
     const { folder, stack } = servers;
     await populateOnce(join(folder, 'population'), stack.environment, { network, ...options });
-    const { PROCESSES: chosen, PROCFILE: procfile } = process.env;
     system = await startProcesses(servers, {
-      names: chosen === 'all' || procfile !== undefined ? undefined : (options.processes ?? PROCESSES),
+      names: process.env.PROCESSES === 'all' ? undefined : (options.processes ?? PROCESSES),
       ...(options.environment !== undefined && { environment: options.environment }),
-      ...(procfile !== undefined && { procfile }),
     });
     generator = startGenerator(folder);
     await work({ system, generator, signIn: (people) => signInAll(stack, network, people) });

@@ -5,7 +5,7 @@ import { markOf, until } from '../../infra/processes';
 import { type Stack, startStack } from '../../infra/stack';
 import { waitForGateway } from '../../scripts/processes/gateway-readiness';
 import { type ProcfileEntry, parseProcfile, servicesOf } from '../../scripts/processes/procfile';
-import { type Measured, treeOf } from './processor-time';
+import type { Measured } from './processor-time';
 
 const ROOT = join(import.meta.dir, '..', '..');
 const START_MS = 120_000;
@@ -42,12 +42,8 @@ export interface Servers {
  * Starts the servers with the durability of `make up`.
  *
  * @param options.kept a folder to keep the data in; a temporary one by default
- * @param options.only their names; all by default
  */
-export async function startServers(options: {
-  kept: string | undefined;
-  only?: readonly string[];
-}): Promise<Servers> {
+export async function startServers(options: { kept: string | undefined }): Promise<Servers> {
   const folder =
     options.kept === undefined ? mkdtempSync(join(tmpdir(), 'rookery-bench-')) : resolve(options.kept);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -56,7 +52,6 @@ export async function startServers(options: {
     profile: 'development',
     portOffset: PORT_OFFSET,
     source: {},
-    ...(options.only !== undefined && { only: options.only }),
   });
   return {
     folder,
@@ -74,14 +69,13 @@ export async function startServers(options: {
  *
  * @param options.names in the Procfile; all by default
  * @param options.environment further settings of every process
- * @param options.procfile another Procfile
  */
 export async function startProcesses(
   { folder, stack }: Servers,
-  options: { names?: readonly string[] | undefined; environment?: Record<string, string>; procfile?: string },
+  options: { names?: readonly string[] | undefined; environment?: Record<string, string> },
 ): Promise<RunningSystem> {
-  const { names, environment = {}, procfile = 'Procfile' } = options;
-  const entries = parseProcfile(readFileSync(join(ROOT, procfile), 'utf8')).filter(
+  const { names, environment = {} } = options;
+  const entries = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).filter(
     ({ name }) => name !== 'infra' && (names === undefined || names.includes(name)),
   );
   const started: { name: string; child: Bun.Subprocess }[] = [];
@@ -156,9 +150,7 @@ const serverOf = (name: string, pid: number | undefined): Measured[] =>
 function mainOf({ name, command }: ProcfileEntry): string[] {
   const main = /\bbun (\S+)/.exec(command)?.[1];
   if (main === undefined) throw new Error(`The line of ${name} in the Procfile does not start Bun`);
-  const bundle = join(ROOT, 'dist', main.replace(/\.ts$/, '.js'));
-  const isBundled = process.env.BUNDLES === '1' && existsSync(bundle);
-  return [process.execPath, isBundled ? bundle : join(ROOT, main)];
+  return [process.execPath, join(ROOT, main)];
 }
 
 async function requireReady(url: string, entries: readonly ProcfileEntry[]): Promise<void> {
@@ -170,15 +162,4 @@ async function requireReady(url: string, entries: readonly ProcfileEntry[]): Pro
     signal: new AbortController().signal,
   });
   if (missing.length > 0) throw new Error(`Not ready behind the gateway: ${missing.join(', ')}`);
-}
-
-/** Resident memory of each process in MB, the children of a process with it. */
-export function residentMegabytes(
-  processes: readonly Measured[],
-  residentOf: (pid: number) => number | undefined,
-) {
-  return processes.map(({ name, pid }) => ({
-    name,
-    megabytes: treeOf(pid).reduce((sum, one) => sum + (residentOf(one) ?? 0), 0) / 1024 / 1024,
-  }));
 }

@@ -1,10 +1,13 @@
 import type { Expectation } from './plan';
 
-/** How a response differs from what was expected; undefined when it does not. */
-export function differenceOf(body: string, expected: Expectation): string | undefined {
-  const { items, fields = {} } = expected;
-  if (items === undefined && expected.fields === undefined) return undefined;
-  const value: unknown = JSON.parse(body);
+/** How the body of a response differs from what was expected; undefined when it does not. */
+export const differenceOf = (body: string, expected: Expectation): string | undefined =>
+  expected.items === undefined && expected.fields === undefined
+    ? undefined
+    : differenceOfValue(JSON.parse(body), expected);
+
+/** Like `differenceOf`, of a parsed body. */
+export function differenceOfValue(value: unknown, { items, fields = {} }: Expectation): string | undefined {
   for (const [path, wanted] of Object.entries(fields))
     if (at(value, path) !== wanted) return `${path} is not that of the request`;
   return items === undefined ? undefined : differenceOfItems(at(value, 'items'), items);
