@@ -1,10 +1,10 @@
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InstanceLease } from '#kit/registry/lease';
 import { proxyConfiguration, upstreamConfiguration } from './peers/nginx';
-import { ownProcesses, registerUpstream } from './stack';
+import { gatewayProcess, registerUpstream, registryProcess, UPSTREAM_PORTS } from './stack';
+import { homeBody, type Work } from './works';
 
-/** A proxy in front of the upstream, pinned to one core. */
+/** A proxy in front of the upstream. */
 export interface Contestant {
   readonly name: string;
   readonly url: string;
@@ -20,69 +20,133 @@ export interface Field {
 }
 
 const here = import.meta.dir;
-/** The requested path: a route with a parameter, among many other routes. */
-const PATH = '/greetings/42';
 
-/** Starts the upstream and all proxies, and waits until each is ready. */
-export async function startAll(folder: string, cores: { proxy: number; load: number }): Promise<Field> {
-  const started: Bun.Subprocess[] = [];
-  const quiet = openSync('/dev/null', 'w');
-  const run = (core: number, command: string[], env: Record<string, string> = {}) => {
-    const options = {
-      stdout: quiet,
-      stderr: 'inherit',
-      env: { ...process.env, NODE_ENV: 'production', ...env },
-    } as const;
-    const child = Bun.spawn(['taskset', '-c', String(core), ...command], options);
-    started.push(child);
-    // taskset execs the command.
-    return child.pid;
-  };
-  const nginx = (core: number, name: string, configuration: string) => {
-    mkdirSync(join(folder, name), { recursive: true });
-    const path = join(folder, name, 'nginx.conf');
-    writeFileSync(path, configuration);
-    return run(core, ['nginx', '-e', 'stderr', '-p', join(folder, name), '-c', path]);
-  };
+export interface Cores {
+  readonly proxy: number;
+  readonly load: number;
+}
 
-  const [registryPort = 0, ours = 0, nginxPort = 0, fastify = 0, httpProxy = 0, ...upstreams] = freePorts(7);
+/**
+ * Starts the upstream and all proxies, and waits until each is ready.
+ *
+ * @param options.before another checkout of this repository, whose gateway is measured as well
+ */
+export async function startAll(
+  folder: string,
+  cores: Cores,
+  options: { works: readonly Work[]; before: string | undefined },
+): Promise<Field> {
+  const processes = createProcesses(folder);
+  const { run, nginx } = processes;
+  const home = join(folder, 'home.json');
+  writeFileSync(home, homeBody());
+  const [
+    registryPort = 0,
+    ours = 0,
+    pair = 0,
+    former = 0,
+    nginxPort = 0,
+    fastify = 0,
+    httpProxy = 0,
+    ...upstreams
+  ] = freePorts(7 + UPSTREAM_PORTS);
   const upstreamUrl = `http://127.0.0.1:${upstreams[0]}`;
+  const registryUrl = `http://127.0.0.1:${registryPort}`;
   const upstreamPid = nginx(
     cores.load,
     'upstream',
-    upstreamConfiguration(join(folder, 'upstream'), upstreams),
+    upstreamConfiguration(join(folder, 'upstream'), upstreams, home),
   );
+  const at = (name: string, port: number, pid: number): Contestant => ({
+    name,
+    url: `http://127.0.0.1:${port}`,
+    pid,
+  });
+  const gateway = (port: number, core: string, workers: number, checkout?: string) => {
+    const { command, env } = gatewayProcess({ checkout, port, registryUrl, workers });
+    return run(core, command, env);
+  };
   const node = (script: string, port: number) =>
-    run(cores.proxy, ['node', join(here, 'peers', script), String(port), upstreamUrl]);
-  const local = (port: number) => `http://127.0.0.1:${port}${PATH}`;
-  const own = ownProcesses({ registry: registryPort, gateway: ours });
-  run(cores.load, own.registry.command, own.registry.env);
-  const contestants: Contestant[] = [
-    { name: 'rookery', url: local(ours), pid: run(cores.proxy, own.gateway.command, own.gateway.env) },
-    {
-      name: 'nginx',
-      url: local(nginxPort),
-      pid: nginx(cores.proxy, 'proxy', proxyConfiguration(join(folder, 'proxy'), nginxPort, upstreams)),
-    },
-    { name: '@fastify/http-proxy', url: local(fastify), pid: node('fastify-http-proxy.mjs', fastify) },
-    { name: 'http-proxy', url: local(httpProxy), pid: node('http-proxy.mjs', httpProxy) },
+    run(String(cores.proxy), ['node', join(here, 'peers', script), String(port), upstreamUrl]);
+  const registry = registryProcess(registryPort);
+  run(String(cores.load), registry.command, registry.env);
+  const core = String(cores.proxy);
+  const contestants = [
+    at(OURS, ours, gateway(ours, core, 1)),
+    at('rookery, 2 workers on both cores', pair, gateway(pair, `${cores.proxy},${cores.load}`, 2)),
+    ...(options.before === undefined
+      ? []
+      : [at('rookery before', former, gateway(former, core, 1, options.before))]),
+    at(
+      'nginx',
+      nginxPort,
+      nginx(cores.proxy, 'proxy', proxyConfiguration(join(folder, 'proxy'), nginxPort, upstreams)),
+    ),
+    at('@fastify/http-proxy', fastify, node('fastify-http-proxy.mjs', fastify)),
+    at('http-proxy', httpProxy, node('http-proxy.mjs', httpProxy)),
   ];
-  const leases: InstanceLease[] = [];
+  let leave = async (): Promise<unknown> => undefined;
   const stopAll = async () => {
-    await Promise.all(leases.map((lease) => lease.deregister()));
-    for (const child of started) child.kill('SIGTERM');
-    await Promise.all(started.map((child) => child.exited));
+    await leave();
+    await processes.stop();
   };
   try {
-    await waitUntilReady(`${own.registryUrl}/health`);
-    leases.push(...(await registerUpstream(own.registryUrl, upstreams)));
-    for (const url of [upstreamUrl, ...contestants.map((contestant) => contestant.url)])
-      await waitUntilReady(url);
+    await waitUntilReady(`${registryUrl}/health`);
+    const upstream = await registerUpstream(registryUrl, upstreams);
+    leave = upstream.leave;
+    await Promise.race([upstream.registered, processes.anyExit]);
+    for (const { path, headers } of options.works)
+      for (const url of [upstreamUrl, ...contestants.map((contestant) => contestant.url)])
+        await waitUntilReady(url + path, headers);
   } catch (failure) {
     await stopAll();
     throw failure;
   }
-  return { contestants, upstreamUrl: upstreamUrl + PATH, upstreamPid, stopAll };
+  return { contestants, upstreamUrl, upstreamPid, stopAll };
+}
+
+/** The contestant that the others are compared with. */
+export const OURS = 'rookery';
+
+/** Starts processes, each on its own cores. */
+function createProcesses(folder: string) {
+  const started: Bun.Subprocess[] = [];
+  const quiet = openSync('/dev/null', 'w');
+  const exit = Promise.withResolvers<never>();
+  let isStopping = false;
+
+  function run(cores: string, command: string[], env: Record<string, string> = {}): number {
+    const child = Bun.spawn(['taskset', '-c', cores, ...command], {
+      stdout: quiet,
+      stderr: 'inherit',
+      env: { ...process.env, NODE_ENV: 'production', ...env },
+      onExit(_, code) {
+        if (!isStopping) exit.reject(new Error(`${command.join(' ')} has ended with ${code}`));
+      },
+    });
+    started.push(child);
+    // taskset execs the command.
+    return child.pid;
+  }
+
+  // Whoever waits at that time learns it.
+  exit.promise.catch(() => undefined);
+  return {
+    run,
+    nginx(core: number, name: string, configuration: string): number {
+      mkdirSync(join(folder, name), { recursive: true });
+      const path = join(folder, name, 'nginx.conf');
+      writeFileSync(path, configuration);
+      return run(String(core), ['nginx', '-e', 'stderr', '-p', join(folder, name), '-c', path]);
+    },
+    /** Rejects when a process has ended early. */
+    anyExit: exit.promise,
+    async stop() {
+      isStopping = true;
+      for (const child of started) child.kill('SIGTERM');
+      await Promise.all(started.map((child) => child.exited));
+    },
+  };
 }
 
 /** Opened at the same time, so that all ports differ. */
@@ -95,10 +159,11 @@ function freePorts(count: number): number[] {
   return listeners.map((listener) => listener.port);
 }
 
-async function waitUntilReady(url: string): Promise<void> {
+async function waitUntilReady(url: string, lines: readonly string[] = []): Promise<void> {
+  const headers = lines.map((line) => line.split(': ') as [string, string]);
   const deadline = performance.now() + 15_000;
   for (;;) {
-    const isReady = await fetch(url).then(
+    const isReady = await fetch(url, { headers }).then(
       (response) => response.ok,
       () => false,
     );

@@ -13,13 +13,18 @@ export interface Load {
   readonly seconds: number;
   /** The core that `wrk` is pinned to. */
   readonly core: number;
-  /** Value of the header: whether responses are compressed decides what is measured. */
-  readonly acceptEncoding: string;
+  /** Header lines of the requests. */
+  readonly headers: readonly string[];
 }
 
-/** Runs wrk once. @param pid of the proxy; @throws when it fails or a response has no 2xx status */
+/**
+ * Runs wrk once.
+ *
+ * @param pid of the proxy; the processes it has started count with it
+ * @throws when it fails or a response has no 2xx status
+ */
 export async function measure(url: string, pid: number, load: Load): Promise<Measured> {
-  const { connections, seconds, core, acceptEncoding } = load;
+  const { connections, seconds, core, headers } = load;
   const cpuBefore = cpuTicks(pid);
   const command = [
     'taskset',
@@ -30,8 +35,7 @@ export async function measure(url: string, pid: number, load: Load): Promise<Mea
     `-c${connections}`,
     `-d${seconds}s`,
     '--latency',
-    '-H',
-    `Accept-Encoding: ${acceptEncoding}`,
+    ...headers.flatMap((line) => ['-H', line]),
     url,
   ];
   const wrk = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' });
@@ -63,11 +67,12 @@ export function median(values: readonly number[]): number {
 /** Linux measures CPU time in hundredths of a second. */
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** User and system time of a process, all threads together (proc(5): fields 14 and 15 of stat). */
+/** User and system time of a process, all threads and children together (proc(5): fields 14 and 15 of stat). */
 function cpuTicks(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const [, , , , , , , , , , , user = '0', system = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(user) + Number(system);
+  return children.reduce((sum, child) => sum + cpuTicks(Number(child)), Number(user) + Number(system));
 }
 
 function field(output: string, pattern: RegExp): string {

@@ -18,12 +18,23 @@ http {
 }
 `;
 
-/** The upstream of all proxies: a small JSON response. */
-export const upstreamConfiguration = (folder: string, ports: readonly number[]) =>
+/**
+ * The upstream of all proxies: a small JSON response, and home timelines.
+ *
+ * @param home file of the response to `/posts/home/…`
+ */
+export const upstreamConfiguration = (folder: string, ports: readonly number[], home: string) =>
   frame(
     folder,
     `server {
       ${ports.map((port) => `listen 127.0.0.1:${port};`).join(' ')}
+      # Head and body in one write, as services send them.
+      sendfile off;
+      output_buffers 1 64k;
+      open_file_cache max=10;
+      etag off;
+      location ~ ^/posts/home/ { default_type application/json; alias ${home}; }
+      location = /openapi.json { default_type application/json; return 200 '{"openapi":"3.1.0","info":{"title":"Upstream","version":"0"},"paths":{}}'; }
       location / { default_type application/json; return 200 '{"greeting":"hello from upstream"}'; }
     }`,
   );
