@@ -4,6 +4,12 @@ import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
 import type { FieldLimits, HeaderLine, HeaderList } from './message';
 
+/**
+ * Bytes of a packet that are decoded at once while a head is read. Nearly every head ends within them, and what follows is
+ * a body, which is never text here.
+ */
+export const DECODED_AT_ONCE = 1024;
+
 /** A header or trailer section being read. */
 export interface FieldSection {
   readonly limits: FieldLimits;

@@ -27,6 +27,14 @@ export interface IncomingRequest {
   readonly upgradesToWebSocket: boolean;
   /** Names listed by Connection, in lower case. */
   readonly connectionOptions: ReadonlySet<string> | null;
+  /** Where the header section is the same as before on its connection: what was derived from it before. */
+  readonly derived?: DerivedText;
+}
+
+/** What requests with the same header section have in common; computed by whoever needs it first. */
+export interface DerivedText {
+  /** The lines that are forwarded to instances. */
+  upstreamLines: string | null;
 }
 
 /** Head of an upstream response and what it says about the connection and the body. */

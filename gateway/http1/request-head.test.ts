@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { MalformedMessage } from './malformed-message';
 import type { IncomingRequest } from './message';
-import { createRequestHeadReader } from './request-head';
+import { createRequestHeadReader, type RequestHeadReader } from './request-head';
 
 const LIMITS = { targetBytes: 8 * 1024, fieldBytes: 16 * 1024, fieldCount: 100 };
 
@@ -24,6 +24,19 @@ function verdictOn(pieces: readonly string[]): Verdict {
     }
   }
   return 'incomplete';
+}
+
+/** The result of reading what arrives in one packet, without what was kept for the requests that follow. */
+function readWith(reader: RequestHeadReader, bytes: Buffer) {
+  try {
+    const request = reader.read(bytes, 0);
+    if (request === null) return 'incomplete';
+    const { derived: _, ...own } = request;
+    return { request: own, consumed: reader.consumed };
+  } catch (failure) {
+    if (failure instanceof MalformedMessage) return failure.message;
+    throw failure;
+  }
 }
 
 const read = (text: string) => verdictOn([text]);
@@ -198,12 +211,41 @@ function mutated(
   return result;
 }
 
+test('a header section that comes again is not parsed again', () => {
+  const reader = createRequestHeadReader(LIMITS);
+  const requests = ['/1', '/2', '/3', '/4'].map((target) =>
+    reader.read(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n`), 0),
+  );
+  const [, second, third, fourth] = requests;
+  expect(requests.map((request) => request?.head.target)).toEqual(['/1', '/2', '/3', '/4']);
+  expect(third?.head.headers).toBe(second?.head.headers);
+  expect(fourth?.derived).toBe(third?.derived);
+  expect(fourth?.derived).toBeDefined();
+});
+
 describe('arbitrary bytes', () => {
   test('give the same result for every split into packets', () => {
     fc.assert(
       fc.property(sample, fc.array(mutation, { maxLength: 4 }), pieceSizes, (text, mutations, sizes) => {
         const whole = mutated(text, mutations);
         expect(verdictOn(cut(whole, sizes))).toEqual(verdictOn([whole]));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('give the same result after other heads on the same connection, repeated or nearly', () => {
+    fc.assert(
+      fc.property(sample, fc.array(mutation, { maxLength: 2 }), fc.nat(3), (text, mutations, repeats) => {
+        const reader = createRequestHeadReader(LIMITS);
+        const readAfter = (head: string) => readWith(reader, Buffer.from(head, 'latin1'));
+        // The section is kept at its second occurrence, and compared from the third on.
+        for (let repeat = 0; repeat < 2 + repeats; repeat++)
+          if (typeof readAfter(text) === 'string' || reader.started) return;
+        const next = mutated(text, mutations);
+        expect(readAfter(next)).toEqual(
+          readWith(createRequestHeadReader(LIMITS), Buffer.from(next, 'latin1')),
+        );
       }),
       { numRuns: 3_000 },
     );

@@ -1,9 +1,8 @@
-import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
-import { declaredFraming, NO_BODY } from './framing';
-import { MalformedMessage } from './malformed-message';
-import type { HeaderList, HeadLimits, IncomingRequest } from './message';
+import { DECODED_AT_ONCE, emptySection, readFieldLines } from './field-lines';
+import type { HeadLimits, IncomingRequest } from './message';
+import { createRepetition } from './repetition';
 import { emptyLineBefore, type RequestLine, readRequestLine } from './request-line';
-import { isAuthority, originForm } from './target';
+import { requestOf, sectionOf } from './request-section';
 
 export interface RequestHeadReader {
   /**
@@ -22,10 +21,11 @@ export interface RequestHeadReader {
 /** Reads successive request heads from one connection. Buffers at most one head within its limits. */
 export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
   const maxHeadBytes = limits.targetBytes + limits.fieldBytes + 64;
+  const repetition = createRepetition(limits.targetBytes);
   let text = '';
   let emptyLineSkipped = false;
   let line: RequestLine | null = null;
-  let section = emptySection(limits);
+  let fields = emptySection(limits);
   let consumed = 0;
 
   function readLines(): boolean {
@@ -40,9 +40,24 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
       line = readRequestLine(text, position, limits.targetBytes);
       position = line?.end ?? position;
     }
-    if (line !== null) position = readFieldLines(text, position, section);
+    if (line !== null) position = readFieldLines(text, position, fields);
     if (position > 0) text = text.slice(position);
-    return section.complete;
+    return fields.complete;
+  }
+
+  /** @param isInOnePacket whether `bytes` holds all of the head */
+  function complete(line: RequestLine, bytes: Buffer, isInOnePacket: boolean): IncomingRequest {
+    const section = sectionOf(fields.fields);
+    const request = requestOf(line, section);
+    if (isInOnePacket) repetition.observe(section, bytes, consumed - fields.bytes, consumed);
+    return request;
+  }
+
+  function reset() {
+    text = '';
+    line = null;
+    emptyLineSkipped = false;
+    fields = emptySection(limits);
   }
 
   return {
@@ -53,82 +68,27 @@ export function createRequestHeadReader(limits: HeadLimits): RequestHeadReader {
       return text !== '' || line !== null;
     },
     read(bytes, offset) {
-      const end = Math.min(bytes.length, offset + maxHeadBytes);
-      text += bytes.toString('latin1', offset, end);
-      const isComplete = readLines();
-      if (!isComplete || line === null) {
-        consumed = end;
-        return null;
+      const isStart = text === '' && line === null && !emptyLineSkipped;
+      if (isStart) {
+        const repeated = repetition.read(bytes, offset);
+        if (repeated !== null) {
+          consumed = repetition.consumed;
+          return repeated;
+        }
       }
-      consumed = end - text.length;
-      const request = interpret(line, section.fields);
-      text = '';
-      line = null;
-      emptyLineSkipped = false;
-      section = emptySection(limits);
-      return request;
+      const end = Math.min(bytes.length, offset + maxHeadBytes);
+      for (let decoded = offset; decoded < end; ) {
+        const next = Math.min(end, decoded + DECODED_AT_ONCE);
+        text += bytes.toString('latin1', decoded, next);
+        decoded = next;
+        if (!readLines() || line === null) continue;
+        consumed = decoded - text.length;
+        const request = complete(line, bytes, isStart);
+        reset();
+        return request;
+      }
+      consumed = end;
+      return null;
     },
   };
 }
-
-/** Interprets the lines of a complete head. */
-function interpret(line: RequestLine, fields: HeaderList): IncomingRequest {
-  let host: string | null = null;
-  let contentLength: string | null = null;
-  let transferEncoding: string | null = null;
-  let expect: string | null = null;
-  let upgrade: string | null = null;
-  let options: ReadonlySet<string> | null = null;
-  for (const [name, value] of fields) {
-    // By length first: most names need no comparison.
-    switch (name.length) {
-      case 4:
-        if (isField(name, 'Host')) host = single(host, value, 'Host');
-        break;
-      case 6:
-        if (isField(name, 'Expect')) expect = single(expect, value, 'Expect');
-        break;
-      case 7:
-        if (isField(name, 'Upgrade')) upgrade = value.toLowerCase();
-        break;
-      case 10:
-        if (isField(name, 'Connection')) options = connectionOptions(options, value);
-        break;
-      case 14:
-        if (isField(name, 'Content-Length')) contentLength = single(contentLength, value, 'Content-Length');
-        break;
-      case 17:
-        if (isField(name, 'Transfer-Encoding'))
-          transferEncoding = single(transferEncoding, value, 'Transfer-Encoding');
-        break;
-    }
-  }
-  const { method, httpVersion } = line;
-  const target = originForm(method, line.target);
-  if (host === null && httpVersion === '1.1') throw new MalformedMessage(400, 'Missing Host header');
-  if (host !== null && !isAuthority(host)) throw new MalformedMessage(400, 'Malformed Host header');
-  if (transferEncoding !== null && httpVersion === '1.0') {
-    throw new MalformedMessage(400, 'HTTP/1.0 does not support Transfer-Encoding');
-  }
-  if (expect !== null && expect.toLowerCase() !== '100-continue') {
-    throw new MalformedMessage(417, 'The only supported expectation is 100-continue');
-  }
-  const framing = declaredFraming(contentLength, transferEncoding) ?? NO_BODY;
-  return {
-    head: { method, target: target.path, httpVersion, headers: fields },
-    framing,
-    // RFC 9112, 3.2.2: an absolute-form target overrides Host.
-    host: target.authority ?? host,
-    keepAlive: httpVersion === '1.1' ? !options?.has('close') : (options?.has('keep-alive') ?? false),
-    expectsContinue: expect !== null && httpVersion === '1.1' && framing !== NO_BODY,
-    upgradesToWebSocket:
-      upgrade === 'websocket' &&
-      method === 'GET' &&
-      httpVersion === '1.1' &&
-      framing === NO_BODY &&
-      hasUpgrade(options),
-    connectionOptions: options,
-  };
-}
-
-const hasUpgrade = (options: ReadonlySet<string> | null) => options?.has('upgrade') ?? false;

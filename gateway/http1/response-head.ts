@@ -1,6 +1,13 @@
 import { mediaTypeOf } from '#kit/text/media-type';
 import { CR, DIGIT, DIGIT_ZERO, FIELD_VALUE, LF, SPACE } from './characters';
-import { connectionOptions, emptySection, isField, readFieldLines, single } from './field-lines';
+import {
+  connectionOptions,
+  DECODED_AT_ONCE,
+  emptySection,
+  isField,
+  readFieldLines,
+  single,
+} from './field-lines';
 import { declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing';
 import { internedText } from './interned-strings';
 import { MalformedMessage } from './malformed-message';
@@ -45,6 +52,18 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
   let lastLine: StatusLine | null = null;
   let section = emptySection(limits);
   let consumed = 0;
+
+  function readLines() {
+    let position = 0;
+    if (line === null) {
+      line = lastLine !== null && text.startsWith(lastLine.sent) ? lastLine : readStatusLine(text);
+      lastLine = line ?? lastLine;
+      position = line?.end ?? 0;
+    }
+    if (line !== null) position = readFieldLines(text, position, section);
+    if (position > 0) text = text.slice(position);
+  }
+
   return {
     expect(requestMethod) {
       method = requestMethod;
@@ -54,25 +73,21 @@ export function createResponseHeadReader(limits: FieldLimits): ResponseHeadReade
     },
     read(bytes, offset) {
       const end = Math.min(bytes.length, offset + maxHeadBytes);
-      text += bytes.toString('latin1', offset, end);
-      let position = 0;
-      if (line === null) {
-        line = lastLine !== null && text.startsWith(lastLine.sent) ? lastLine : readStatusLine(text);
-        lastLine = line ?? lastLine;
-        position = line?.end ?? 0;
+      for (let decoded = offset; decoded < end; ) {
+        const next = Math.min(end, decoded + DECODED_AT_ONCE);
+        text += bytes.toString('latin1', decoded, next);
+        decoded = next;
+        readLines();
+        if (line === null || !section.complete) continue;
+        consumed = decoded - text.length;
+        const response = interpret(method, line, section.fields);
+        text = '';
+        line = null;
+        section = emptySection(limits);
+        return response;
       }
-      if (line !== null) position = readFieldLines(text, position, section);
-      if (position > 0) text = text.slice(position);
-      if (line === null || !section.complete) {
-        consumed = end;
-        return null;
-      }
-      consumed = end - text.length;
-      const response = interpret(method, line, section.fields);
-      text = '';
-      line = null;
-      section = emptySection(limits);
-      return response;
+      consumed = end;
+      return null;
     },
   };
 }
