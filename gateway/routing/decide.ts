@@ -15,6 +15,7 @@ import { createAllowedMethods, isKnownMethod, SERVER_METHODS } from './allowed-m
 import type { Directory } from './directory';
 import { createOwnPages, type LocalRoute, type OwnPage } from './own-pages';
 import { readTarget } from './path';
+import { createRecentDecisions } from './recent-decisions';
 import { versionEnd } from './version';
 import { withPermit } from './with-permit';
 
@@ -32,6 +33,7 @@ export function createDecide(
 ): Decide {
   const findOwnPage = createOwnPages(localRoutes);
   const allowed = createAllowedMethods(directory, localRoutes);
+  const recent = createRecentDecisions();
 
   /** No service can claim the path of an own page, with whatever method. */
   function own({ pattern, methods, cut }: OwnPage, method: string, path: string, query: string): Decision {
@@ -43,7 +45,7 @@ export function createDecide(
     return isKnownMethod(directory, method) ? notAllowed(methods) : NOT_IMPLEMENTED;
   }
 
-  return ({ method, target }) => {
+  function decide(method: string, target: string): Decision {
     if (target === '*') return OPTIONS_OF_SERVER;
     const read = readTarget(target);
     if (read === null) return PATH_REJECTED;
@@ -95,7 +97,30 @@ export function createDecide(
       retryBudget: service.retryBudget,
       pick: service.balancer.pick,
     };
-  };
+  }
+
+  /** A recent decision that the present view of the registry would lead to as well. */
+  function known(method: string, target: string): Decision | undefined {
+    const found = recent.find(method, target);
+    if (found === undefined) return undefined;
+    const { routes, service, decision } = found;
+    const isCurrent = routes === directory.routes() && service === directory.service(service.name);
+    return isCurrent && service.balancer.isAvailable() ? decision : undefined;
+  }
+
+  /** Decides by a copy of the target, so that what is stored retains nothing of the request. */
+  function decideAndStore(method: string, target: string): Decision {
+    const own = Buffer.from(target, 'latin1').toString('latin1');
+    const decision = decide(method, own);
+    const service = decision.kind === 'forward' ? directory.service(decision.service) : undefined;
+    if (decision.kind === 'forward' && service !== undefined)
+      recent.store({ method, target: own, routes: directory.routes(), service, decision });
+    return decision;
+  }
+
+  return ({ method, target }) =>
+    known(method, target) ??
+    (recent.isRepeated(method, target) ? decideAndStore(method, target) : decide(method, target));
 }
 
 const transcoder =
