@@ -4,8 +4,10 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { RequestOutcome } from '../model/outcome';
 import type { RequestContext } from '../model/request-context';
 import { createAccessMetrics, type DataPlaneGauges } from './access-metrics';
+import { quoted } from './json-text';
 import { createLineBuffer } from './line-buffer';
 import type { RecentRequests } from './recent-requests';
+import { requestLine } from './request-line';
 import { recordRequestSpan } from './request-span';
 
 /** Records requests: a log line, metrics, an entry among the recent requests and a span each, and the data plane's gauges. */
@@ -36,7 +38,18 @@ export function createAccessLog(
   const isEnabled = log.isLevelEnabled('info');
   const bindings = JSON.stringify(log.bindings()).slice(1, -1);
   const constant = bindings === '' ? '' : `${bindings},`;
-  const prefix = () => `{"level":"info","time":"${isoTime()}",${constant}`;
+  let formattedMs = 0;
+  let formatted = '';
+
+  /** The beginning of a line, formatted once per millisecond. */
+  function prefix(): string {
+    const nowMs = Date.now();
+    if (nowMs !== formattedMs) {
+      formattedMs = nowMs;
+      formatted = `{"level":"info","time":"${new Date(nowMs).toISOString()}",${constant}`;
+    }
+    return formatted;
+  }
 
   return {
     begin() {
@@ -44,20 +57,14 @@ export function createAccessLog(
     },
     end(context, outcome) {
       gauges.requests--;
-      const { route, status, bytesIn, bytesOut, tries, code } = outcome;
+      const { route, status, tries } = outcome;
       const durationMs = performance.now() - context.startedMs;
       metrics.observe(route, status, durationMs);
       if (tries !== undefined && tries.retries > 0) metrics.retried(route, tries.retries);
       recent.add(context, durationMs, outcome);
       if (spans !== null) recordRequestSpan(spans, context, outcome);
       if (!isEnabled) return;
-      const failure = tries?.attempt?.failure ?? outcome.failure ?? null;
-      // Ids and the address consist of characters that need no escape: they were generated or validated here.
-      lines.add(
-        `${prefix()}"method":${quoted(context.request.head.method)},"route":${quoted(route)},"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100},"bytes_in":${bytesIn},"bytes_out":${bytesOut},"client":"${context.origin.address}","request_id":"${context.requestId}","trace_id":"${context.traceId}"${
-          tries?.attempt ? `,"instance":${quoted(tries.attempt.instanceId)}` : ''
-        }${tries === undefined ? '' : `,"retries":${tries.retries}`}${code === undefined ? '' : `,"code":${quoted(code)}`}${failure === null ? '' : `,"failure":${quoted(failure)}`}}`,
-      );
+      lines.add(prefix() + requestLine(context, outcome, durationMs));
     },
     malformed(clientAddress, status, code) {
       metrics.observe(MALFORMED_ROUTE, status, 0);
@@ -77,27 +84,3 @@ export function createAccessLog(
 }
 
 const MALFORMED_ROUTE = 'unreadable';
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** As JSON; printable ASCII, which is nearly everything, needs no serializer. */
-function quoted(text: string): string {
-  for (let position = 0; position < text.length; position++) {
-    const code = text.charCodeAt(position);
-    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return JSON.stringify(text);
-  }
-  return `"${text}"`;
-}
-
-let formattedMs = 0;
-let formatted = '';
-
-/** Formatted once per millisecond. */
-function isoTime(): string {
-  const nowMs = Date.now();
-  if (nowMs !== formattedMs) {
-    formattedMs = nowMs;
-    formatted = new Date(nowMs).toISOString();
-  }
-  return formatted;
-}
