@@ -10,12 +10,10 @@ import {
   createZstdCompress,
   type Gzip,
   gzip,
-  gzipSync,
   type ZlibOptions,
   type ZstdCompress,
   type ZstdOptions,
   zstdCompress,
-  zstdCompressSync,
 } from 'node:zlib';
 import type { ContentCoding } from '../../model/content-coding';
 import { countCompressed, countSkipped } from './compression-counts';
@@ -47,6 +45,16 @@ const BROTLI: BrotliOptions = {
 const ZSTD: ZstdOptions = {
   params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_windowLog]: 18 },
 };
+/**
+ * For small bodies at once: what a stream does not need, and a whole body of at most 16 KiB does not notice. Measured with
+ * 12 KiB of posts: zstd at level 1 takes 37 µs instead of 65 and brings 0.3 % more bytes, brotli at quality 2 takes 80
+ * instead of 203 and brings 1.3 %, gzip by libdeflate at level 1 takes 39 instead of 103 and brings 7 %.
+ */
+const SMALL_BROTLI: BrotliOptions = {
+  params: { [constants.BROTLI_PARAM_QUALITY]: 2, [constants.BROTLI_PARAM_LGWIN]: 16 },
+};
+const SMALL_GZIP = { level: 1, library: 'libdeflate' } as const;
+const SMALL_ZSTD = { level: 1 };
 /** For what is compressed once and sent many times. */
 const KEPT_GZIP: ZlibOptions = { level: 9 };
 const KEPT_BROTLI: BrotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 8 } };
@@ -58,26 +66,35 @@ const zstdSoon = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);
 
 const SETTINGS: Readonly<Record<ContentCoding, CodingSettings>> = {
   gzip: {
-    now: (bytes) => gzipSync(bytes, GZIP),
+    now(bytes) {
+      const compressed = Bun.gzipSync(unshared(bytes), SMALL_GZIP);
+      return Buffer.from(compressed.buffer, compressed.byteOffset, compressed.byteLength);
+    },
     soon: (bytes) => gzipSoon(bytes, GZIP),
     well: (bytes) => gzipSoon(bytes, KEPT_GZIP),
     stream: () => createGzip(GZIP),
     flush: constants.Z_SYNC_FLUSH,
   },
   br: {
-    now: (bytes) => brotliCompressSync(bytes, BROTLI),
+    now: (bytes) => brotliCompressSync(bytes, SMALL_BROTLI),
     soon: (bytes) => brotliSoon(bytes, BROTLI),
     well: (bytes) => brotliSoon(bytes, KEPT_BROTLI),
     stream: () => createBrotliCompress(BROTLI),
     flush: constants.BROTLI_OPERATION_FLUSH,
   },
   zstd: {
-    now: (bytes) => zstdCompressSync(bytes, ZSTD),
+    now: (bytes) => Bun.zstdCompressSync(bytes, SMALL_ZSTD),
     soon: (bytes) => zstdSoon(bytes, ZSTD),
     well: (bytes) => zstdSoon(bytes, KEPT_ZSTD),
     stream: () => createZstdCompress(ZSTD),
     flush: constants.ZSTD_e_flush,
   },
+};
+
+/** The same bytes, in the type of those that no other thread writes to. */
+const unshared = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<ArrayBuffer> => {
+  if (!(buffer instanceof ArrayBuffer)) throw new TypeError('A body is never shared memory');
+  return new Uint8Array(buffer, byteOffset, byteLength);
 };
 
 /** Counts what whole bodies are and become; a `CompressedStream` counts its parts. */

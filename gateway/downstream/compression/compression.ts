@@ -1,3 +1,4 @@
+import { isField } from '../../http1/field-lines';
 import type { HeaderList } from '../../http1/message';
 import { CONTENT_CODINGS, type ContentCoding, codedEntityTag } from '../../model/content-coding';
 import type { Decision } from '../../model/decision';
@@ -73,18 +74,28 @@ const BINDING_FIELDS = new Set([
   'digest',
   'repr-digest',
 ]);
+/** The lengths of all names that decide: most other fields are told by theirs. */
+const DECIDING_LENGTHS = new Set(
+  [...BINDING_FIELDS, 'content-type', 'cache-control'].map(({ length }) => length),
+);
 
 /** Whether a body is text, and may be sent in another coding. */
 export function isTransformable(fields: CodableResponse['fields']): boolean {
   let isText = false;
   for (const [name, value] of fields) {
+    if (!DECIDING_LENGTHS.has(name.length)) continue;
+    if (isField(name, 'Content-Type')) isText = isCompressible(value);
+    else if (isField(name, 'Cache-Control')) {
+      if (forbidsTransformation(value)) return false;
+      continue;
+    }
     const lowerCase = name.toLowerCase();
-    if (lowerCase === 'content-type') isText = isCompressible(value);
-    else if (lowerCase === 'cache-control' && value.toLowerCase().includes('no-transform')) return false;
-    else if (BINDING_FIELDS.has(lowerCase) && value.toLowerCase() !== 'identity') return false;
+    if (BINDING_FIELDS.has(lowerCase) && value.toLowerCase() !== 'identity') return false;
   }
   return isText;
 }
+
+const forbidsTransformation = (cacheControl: string) => cacheControl.toLowerCase().includes('no-transform');
 
 /**
  * Responses of sign-in hold secrets beside what a client sent: their compressed length would tell about them (BREACH).
