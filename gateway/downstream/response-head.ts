@@ -1,3 +1,4 @@
+import type { PartSink } from '../http1/body-encoder';
 import { isField, listOf } from '../http1/field-lines';
 import { type Framing, framingLine } from '../http1/framing';
 import type { IncomingResponse } from '../http1/message';
@@ -15,39 +16,65 @@ export interface WrittenResponse {
   readonly compression: Compression;
 }
 
-/** Serializes the head of a forwarded response. */
-export function responseHeadText(
-  { context, plan }: Exchange,
+/** Writes the head of a forwarded response. */
+export function pushResponseHead(
+  { client, context, plan }: Exchange,
   response: IncomingResponse,
   { framing, connection, compression }: WrittenResponse,
-): string {
+): void {
   const { coding } = compression;
   // Responses to HEAD and 304 carry the length of the omitted body.
   const lengthPasses =
     framing.kind === 'none' && response.status >= 200 && response.status !== 204 && coding === null;
   const ifNoneMatch = response.status === 304 ? listOf(context.request.head.headers, 'If-None-Match') : null;
-  let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
+  pushStatusLine(client, response);
   for (const field of response.headers) {
     const [name, value, line] = field;
     if (isForwardedDownstream(response, name)) {
-      if (coding !== null) text += codedLine(field, coding);
+      if (coding !== null) client.push(codedLine(field, coding));
       else if (ifNoneMatch !== null && isField(name, 'ETag'))
-        text += `${name}: ${knownEntityTag(value, ifNoneMatch)}\r\n`;
-      else text += line;
-    } else if (lengthPasses && isField(name, 'Content-Length')) text += line;
+        client.push(`${name}: ${knownEntityTag(value, ifNoneMatch)}\r\n`);
+      else client.push(line);
+    } else if (lengthPasses && isField(name, 'Content-Length')) client.push(line);
   }
-  text += compression.lines;
-  text += `${viaLine(response.httpVersion)}X-Request-ID: ${context.requestId}\r\n${plan.headerLines}`;
-  if (connection !== null) text += `Connection: ${connection}\r\n`;
-  return `${text}${framingLine(framing)}\r\n`;
+  client.push(compression.lines);
+  pushOwnLines(client, response, context.requestId, plan.headerLines);
+  if (connection !== null) client.push(`Connection: ${connection}\r\n`);
+  client.push(framingLine(framing));
+  client.push('\r\n');
 }
 
-/** Serializes an interim head (1xx). A 101 is the last head of its exchange: it names the protocol and the request. */
-export function interimHeadText({ context, plan }: Exchange, response: IncomingResponse): string {
-  let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n`;
+/** Writes an interim head (1xx). A 101 is the last head of its exchange: it names the protocol and the request. */
+export function pushInterimHead({ client, context, plan }: Exchange, response: IncomingResponse): void {
+  pushStatusLine(client, response);
   for (const [name, , line] of response.headers) {
-    if (isForwardedDownstream(response, name)) text += line;
+    if (isForwardedDownstream(response, name)) client.push(line);
   }
-  if (response.status !== 101) return `${text}\r\n`;
-  return `${text}${viaLine(response.httpVersion)}X-Request-ID: ${context.requestId}\r\n${plan.headerLines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  if (response.status === 101) {
+    pushOwnLines(client, response, context.requestId, plan.headerLines);
+    client.push('Connection: Upgrade\r\nUpgrade: websocket\r\n');
+  }
+  client.push('\r\n');
+}
+
+function pushStatusLine(sink: PartSink, { status, reason }: IncomingResponse): void {
+  if (status === 200 && reason === 'OK') {
+    sink.push('HTTP/1.1 200 OK\r\n');
+    return;
+  }
+  sink.push(`HTTP/1.1 ${status} ${reason}\r\n`);
+}
+
+/** What the gateway adds to every head of an instance. */
+function pushOwnLines(
+  sink: PartSink,
+  { httpVersion }: IncomingResponse,
+  requestId: string,
+  planned: string,
+): void {
+  sink.push(viaLine(httpVersion));
+  sink.push('X-Request-ID: ');
+  sink.push(requestId);
+  sink.push('\r\n');
+  sink.push(planned);
 }

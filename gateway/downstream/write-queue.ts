@@ -1,4 +1,5 @@
 import type { PartSink } from '../http1/body-encoder';
+import { latin1Buffer } from '../http1/latin1-buffer';
 import type { Deadline } from './deadlines';
 
 /** What a write queue needs of a socket: returns how many bytes were accepted, -1 when it is closed. */
@@ -25,7 +26,7 @@ export interface WriteQueue extends PartSink {
  * Heads and small bodies are assembled here, by all connections in turn: within one `flush`, and nothing of it is
  * retained. A buffer per write costs more than the rest of the write.
  */
-const scratch = Buffer.allocUnsafe(64 * 1024);
+const scratch = latin1Buffer(64 * 1024);
 
 /**
  * @param sink null while there is no socket yet; what is flushed meanwhile is queued
@@ -39,8 +40,9 @@ export function createWriteQueue(
   onEmpty: () => void,
 ): WriteQueue {
   const parts: (string | Buffer)[] = [];
-  /** Two per part: start and end. */
+  /** Two per part that is bytes: start and end. */
   const bounds: number[] = [];
+  let length = 0;
   const unsent: Buffer[] = [];
   let acceptedBytes = 0;
 
@@ -64,10 +66,11 @@ export function createWriteQueue(
     const [first] = parts;
     const isSingle = parts.length === 1 && first !== undefined && typeof first !== 'string';
     const start = isSingle ? (bounds[0] ?? 0) : 0;
-    const end = isSingle ? (bounds[1] ?? 0) : lengthOf(bounds);
-    const bytes = isSingle ? first : joined(parts, bounds, end);
+    const end = isSingle ? (bounds[1] ?? 0) : length;
+    const bytes = isSingle ? first : joined(parts, bounds, length);
     parts.length = 0;
     bounds.length = 0;
+    length = 0;
     const sent = unsent.length > 0 ? start : send(bytes, start, end);
     if (sent < end) enqueue(bytes, sent, end);
   }
@@ -81,11 +84,12 @@ export function createWriteQueue(
     },
     push(text) {
       parts.push(text);
-      bounds.push(0, text.length);
+      length += text.length;
     },
     pushBytes(bytes, start, end) {
       parts.push(bytes);
       bounds.push(start, end);
+      length += end - start;
     },
     flush() {
       if (parts.length > 0) sendParts();
@@ -109,23 +113,13 @@ export function createWriteQueue(
   };
 }
 
-function lengthOf(bounds: readonly number[]): number {
-  let length = 0;
-  for (let index = 0; index < bounds.length; index += 2)
-    length += (bounds[index + 1] ?? 0) - (bounds[index] ?? 0);
-  return length;
-}
-
 function joined(parts: readonly (string | Buffer)[], bounds: readonly number[], length: number): Buffer {
-  const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
+  const bytes = length <= scratch.length ? scratch : latin1Buffer(length);
   let position = 0;
-  for (let index = 0; index < parts.length; index++) {
-    const part = parts[index];
-    const start = bounds[index * 2] ?? 0;
-    const end = bounds[index * 2 + 1] ?? 0;
-    if (typeof part === 'string') bytes.write(part, position, 'latin1');
-    else part?.copy(bytes, position, start, end);
-    position += end - start;
+  let bound = 0;
+  for (const part of parts) {
+    if (typeof part === 'string') position += bytes.latin1Write(part, position);
+    else position += part.copy(bytes, position, bounds[bound++], bounds[bound++]);
   }
   return bytes;
 }

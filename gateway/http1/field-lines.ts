@@ -81,7 +81,12 @@ function readFieldLine(text: string, start: number, end: number, section: FieldS
   if (text.charCodeAt(valueEnd + 1) !== LF) throw new MalformedMessage(400, 'A line must end with CR LF');
   const name = internedText(text, start, nameEnd);
   const value = trimmed(text, nameEnd + 1, valueEnd);
-  add(cacheLine(text, start, valueEnd, headerLine(name, value)), section);
+  // As most lines are sent, they are forwarded.
+  const isUsual = text.charCodeAt(nameEnd + 1) === SPACE && value.length === valueEnd - nameEnd - 2;
+  const line: HeaderLine = isUsual
+    ? [name, value, text.substring(start, valueEnd + 2)]
+    : headerLine(name, value);
+  add(cacheLine(text, start, valueEnd, line), section);
   return valueEnd + 2;
 }
 

@@ -16,14 +16,14 @@ function accessLogTo(level = 'info') {
 
 test('lines are buffered, none is lost on close, and client input stays within one value', () => {
   const { accessLog, written } = accessLogTo();
-  accessLog.malformed('::1', 400, 'a"\n\\b\u2028');
+  accessLog.malformed('::1', 400, 'a"\n\\b\u2028é😀');
   accessLog.malformed('::1', 400, 'request.malformed');
   expect(written).toEqual([]);
   accessLog.close();
   expect(written).toHaveLength(1);
   const lines = written.join('').trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    expect.objectContaining({ level: 'info', name: 'gateway', client: '::1', code: 'a"\n\\b\u2028' }),
+    expect.objectContaining({ level: 'info', name: 'gateway', client: '::1', code: 'a"\n\\b\u2028é😀' }),
     expect.objectContaining({ route: 'unreadable', status: 400, code: 'request.malformed' }),
   ]);
 });

@@ -4,10 +4,10 @@ import type { SpanRecorder } from '#kit/core/span';
 import type { RequestOutcome } from '../model/outcome';
 import type { RequestContext } from '../model/request-context';
 import { createAccessMetrics, type DataPlaneGauges } from './access-metrics';
-import { quoted } from './json-text';
+import { asciiJson, quoted } from './json-text';
 import { createLineBuffer } from './line-buffer';
 import type { RecentRequests } from './recent-requests';
-import { requestLine } from './request-line';
+import { pushRequestLine } from './request-line';
 import { recordRequestSpan } from './request-span';
 
 /** Records requests: a log line, metrics, an entry among the recent requests and a span each, and the data plane's gauges. */
@@ -36,7 +36,7 @@ export function createAccessLog(
   const metrics = createAccessMetrics(registry, gauges);
   const lines = createLineBuffer(log);
   const isEnabled = log.isLevelEnabled('info');
-  const bindings = JSON.stringify(log.bindings()).slice(1, -1);
+  const bindings = asciiJson(log.bindings()).slice(1, -1);
   const constant = bindings === '' ? '' : `${bindings},`;
   let formattedMs = 0;
   let formatted = '';
@@ -64,14 +64,16 @@ export function createAccessLog(
       recent.add(context, durationMs, outcome);
       if (spans !== null) recordRequestSpan(spans, context, outcome);
       if (!isEnabled) return;
-      lines.add(prefix() + requestLine(context, outcome, durationMs));
+      lines.push(prefix());
+      pushRequestLine(lines, context, outcome, durationMs);
     },
     malformed(clientAddress, status, code) {
       metrics.observe(MALFORMED_ROUTE, status, 0);
       if (!isEnabled) return;
-      lines.add(
-        `${prefix()}"route":"${MALFORMED_ROUTE}","status":${status},"client":"${clientAddress}","code":${quoted(code)}}`,
-      );
+      lines.push(prefix());
+      lines.push(`"route":"${MALFORMED_ROUTE}","status":${status},"client":"`);
+      lines.push(`${clientAddress}","code":${quoted(code)}}`);
+      lines.end();
     },
     connected(change) {
       gauges.connections += change;

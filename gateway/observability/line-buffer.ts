@@ -1,11 +1,14 @@
 import { symbols } from 'pino';
 import type { Logger } from '#kit/core/log';
+import { latin1Buffer } from '../http1/latin1-buffer';
 
 /** Buffers lines for a log's stream: one write for many requests instead of one each. */
 export interface LineBuffer {
-  /** @param line without its terminator */
-  add(line: string): void;
-  /** Writes the buffered lines; also called shortly after the first line, and when the process exits. */
+  /** Adds a part of a line. @param text ASCII */
+  push(text: string): void;
+  /** Ends the line. */
+  end(): void;
+  /** Writes the complete lines; also called shortly after the first line, and when the process exits. */
   flush(): void;
   /** Flushes, and stops. */
   close(): void;
@@ -13,29 +16,42 @@ export interface LineBuffer {
 
 /** Maximum delay of a line. */
 const FLUSH_MS = 50;
-/** Maximum size of the buffer. */
-const MAX_CHARACTERS = 64 * 1024;
+const CAPACITY = 64 * 1024;
+/** Flushed when less is left: a line is shorter, but for what a service's names may be. */
+const MIN_ROOM = 4 * 1024;
+const NEWLINE = 0x0a;
 
 /** @throws when the logger does not write to a stream */
 export function createLineBuffer(log: Logger): LineBuffer {
   const stream = streamOf(log);
-  let lines = '';
+  const bytes = latin1Buffer(CAPACITY);
+  let length = 0;
+  /** Where the line begins that is being added. */
+  let lineStart = 0;
   let timer: Timer | null = null;
 
   function flush() {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    if (lines === '') return;
-    const text = lines;
-    lines = '';
+    if (lineStart === 0) return;
+    const text = bytes.toString('latin1', 0, lineStart);
+    bytes.copyWithin(0, lineStart, length);
+    length -= lineStart;
+    lineStart = 0;
     stream.write(text);
   }
 
   process.on('exit', flush);
   return {
-    add(line) {
-      lines += `${line}\n`;
-      if (lines.length > MAX_CHARACTERS) flush();
+    push(text) {
+      // What does not fit is cut: the newline of its line does.
+      const room = CAPACITY - 1 - length;
+      length += bytes.latin1Write(text.length > room ? text.slice(0, room) : text, length);
+    },
+    end() {
+      bytes[length++] = NEWLINE;
+      lineStart = length;
+      if (CAPACITY - length < MIN_ROOM) flush();
       else if (timer === null) timer = setTimeout(flush, FLUSH_MS);
     },
     flush,

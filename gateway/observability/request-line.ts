@@ -1,27 +1,39 @@
 import type { RequestOutcome } from '../model/outcome';
 import type { RequestContext } from '../model/request-context';
 import { quoted } from './json-text';
+import type { LineBuffer } from './line-buffer';
 
 /**
- * The part of an access log line that says what was requested and how it ended, from its first field to its end. Parts
- * that repeat with nearly every line are formatted once: numbers and JSON cost more than the rest of a line.
+ * Writes the part of an access log line that says what was requested and how it ended, up to its end. Parts that repeat
+ * with nearly every line are formatted once: numbers and JSON cost more than the rest of a line.
  */
-export function requestLine(
+export function pushRequestLine(
+  line: Pick<LineBuffer, 'push' | 'end'>,
   { request, origin, requestId, traceId }: RequestContext,
   outcome: RequestOutcome,
   durationMs: number,
-): string {
+): void {
   const { route, status, bytesIn, bytesOut, tries, code } = outcome;
   const failure = tries?.attempt?.failure ?? outcome.failure ?? null;
   // Ids and the address consist of characters that need no escape: they were generated or validated here.
-  let text = `${requested(request.head.method, route)}${statusText(status)}${hundredthsText(durationMs)}${
-    bytesIn === 0 ? NO_BYTES_IN : `,"bytes_in":${bytesIn},"bytes_out":`
-  }${bytesOut},"client":"${origin.address}","request_id":"${requestId}","trace_id":"${traceId}"`;
-  if (tries?.attempt) text += instanceText(tries.attempt.instanceId);
-  if (tries !== undefined) text += tries.retries === 0 ? NO_RETRIES : `,"retries":${tries.retries}`;
-  if (code !== undefined) text += `,"code":${quoted(code)}`;
-  if (failure !== null) text += `,"failure":${quoted(failure)}`;
-  return `${text}}`;
+  line.push(requested(request.head.method, route));
+  line.push(statusText(status));
+  line.push(hundredthsText(durationMs));
+  line.push(bytesIn === 0 ? NO_BYTES_IN : `,"bytes_in":${bytesIn},"bytes_out":`);
+  line.push(String(bytesOut));
+  line.push(',"client":"');
+  line.push(origin.address);
+  line.push('","request_id":"');
+  line.push(requestId);
+  line.push('","trace_id":"');
+  line.push(traceId);
+  line.push('"');
+  if (tries?.attempt) line.push(instanceText(tries.attempt.instanceId));
+  if (tries !== undefined) line.push(tries.retries === 0 ? NO_RETRIES : `,"retries":${tries.retries}`);
+  if (code !== undefined) line.push(`,"code":${quoted(code)}`);
+  if (failure !== null) line.push(`,"failure":${quoted(failure)}`);
+  line.push('}');
+  line.end();
 }
 
 const NO_BYTES_IN = ',"bytes_in":0,"bytes_out":';

@@ -2,7 +2,7 @@ import { BodyTooLarge, Problem } from '#kit/errors/problem';
 import type { RequestHandler } from '../downstream/client-stream';
 import { sendContinueIfExpected } from '../downstream/exchange';
 import { sendProblem } from '../downstream/problem-response';
-import { interimHeadText } from '../downstream/response-head';
+import { pushInterimHead } from '../downstream/response-head';
 import { completedResponse } from '../downstream/restored-addresses';
 import type { HeaderList, IncomingResponse } from '../http1/message';
 import { isEventStream } from '../http1/response-head';
@@ -157,11 +157,10 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   // Respond: events of the upstream request.
 
   interim(from: UpstreamRequest, received: IncomingResponse) {
-    const { client, context } = this.exchange;
+    const { context } = this.exchange;
     const response = completedResponse(this.exchange, received);
     if (response.status === 101) this.switchProtocols(from, response);
-    else if (context.request.head.httpVersion === '1.1')
-      client.push(interimHeadText(this.exchange, response));
+    else if (context.request.head.httpVersion === '1.1') pushInterimHead(this.exchange, response);
   }
 
   /** Progress extends the deadline of the attempt. */
@@ -238,7 +237,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
       return from.fail('malformed', 'The response switches to a protocol that was not requested');
     if (!this.takePlace()) return;
     this.commit(from, response.status);
-    exchange.client.push(interimHeadText(exchange, response));
+    pushInterimHead(exchange, response);
     this.permit.release('responded');
     openTunnel(exchange, from, (bytes) => {
       this.bytesIn += bytes.fromClient;

@@ -3,7 +3,7 @@ import { type CompressedSink, CompressedStream } from '../downstream/compression
 import { type Compression, compressionOf, IDENTITY } from '../downstream/compression/compression';
 import { countSkipped } from '../downstream/compression/compression-counts';
 import { canKeepAlive, connectionValue, type Exchange } from '../downstream/exchange';
-import { responseHeadText } from '../downstream/response-head';
+import { pushResponseHead } from '../downstream/response-head';
 import { type BodyEncoder, createBodyEncoder } from '../http1/body-encoder';
 import { listOf } from '../http1/field-lines';
 import { CHUNKED, type Framing, framingForClient, NO_BODY, UNTIL_CLOSE } from '../http1/framing';
@@ -76,7 +76,7 @@ export class ResponseWriter implements CompressedSink {
     this.keepAlive = canKeepAlive(exchange) && framing.kind !== 'until-close';
     this.encoder = createBodyEncoder(framing);
     const connection = connectionValue(exchange, this.keepAlive);
-    exchange.client.push(responseHeadText(exchange, response, { framing, connection, compression }));
+    pushResponseHead(exchange, response, { framing, connection, compression });
   }
 
   content(bytes: Buffer, start: number, end: number): void {

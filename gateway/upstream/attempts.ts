@@ -3,7 +3,7 @@ import type { Attempt, AttemptHistory, AttemptRecord, AttemptResult, NotRetried 
 import { snapshotOf, withAttempt } from './attempt-history';
 import type { ForwardExchange } from './forward-exchange';
 import { createReplayBuffer, type ReplayBuffer } from './replay-buffer';
-import { requestHeadText } from './request-head';
+import { pushRequestHead } from './request-head';
 import { startUpstreamRequest, type UpstreamEvents, type UpstreamRequest } from './upstream-request';
 
 const NONE_TRIED: ReadonlySet<string> = new Set();
@@ -211,7 +211,10 @@ export class Attempts implements AttemptHistory {
     }
     const { head, framing } = context.request;
     const { limits, forwardingProofs } = dataPlane;
-    const headText = requestHeadText(
+    const sent = { method: head.method, framing, holdMs: limits.holdMs };
+    const started = startUpstreamRequest(connection, attempt, sent, this.events);
+    pushRequestHead(
+      connection,
       context,
       {
         target: decision.target,
@@ -220,9 +223,7 @@ export class Attempts implements AttemptHistory {
       },
       attempt,
     );
-    const { holdMs } = limits;
-    const sent = { method: head.method, headText, framing, holdMs };
-    return startUpstreamRequest(connection, attempt, sent, this.events);
+    return started;
   }
 
   /** The longer a connection was idle, the more likely the instance is closing it: only what can be repeated risks that. */

@@ -38,24 +38,21 @@ export interface UpstreamEvents {
 
 export interface UpstreamRequestHead {
   readonly method: string;
-  readonly headText: string;
   readonly framing: Framing;
   /** How long a small response is held back for its rest. */
   readonly holdMs: number;
 }
 
-/** Sends a request's head with what follows at the next `flush`. */
+/** The caller writes the head; it is sent with what follows at the next `flush`. */
 export function startUpstreamRequest(
   connection: UpstreamConnection,
   attempt: Attempt,
   head: UpstreamRequestHead,
   events: UpstreamEvents,
 ): UpstreamRequest {
-  const { method, headText } = head;
   const started = new UpstreamRequest(attempt, connection, head, events);
   connection.use(started);
-  connection.reader.expect(method);
-  connection.push(headText);
+  connection.reader.expect(head.method);
   return started;
 }
 

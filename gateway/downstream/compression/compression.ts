@@ -65,37 +65,39 @@ export function compressionFor(headers: HeaderList): Compression {
 
 /** No content, a part of it, or none but the confirmation of what the client has. */
 const WITHOUT_OWN_BODY = new Set([101, 204, 205, 206, 226, 304]);
-/** Fields that say something about the exact bytes of the body. */
-const BINDING_FIELDS = new Set([
-  'content-digest',
-  'content-encoding',
-  'content-md5',
-  'content-range',
-  'digest',
-  'repr-digest',
-]);
-/** The lengths of all names that decide: most other fields are told by theirs. */
-const DECIDING_LENGTHS = new Set(
-  [...BINDING_FIELDS, 'content-type', 'cache-control'].map(({ length }) => length),
-);
-
 /** Whether a body is text, and may be sent in another coding. */
 export function isTransformable(fields: CodableResponse['fields']): boolean {
   let isText = false;
   for (const [name, value] of fields) {
-    if (!DECIDING_LENGTHS.has(name.length)) continue;
-    if (isField(name, 'Content-Type')) isText = isCompressible(value);
-    else if (isField(name, 'Cache-Control')) {
-      if (forbidsTransformation(value)) return false;
-      continue;
+    // By length first: most names need no comparison.
+    switch (name.length) {
+      case 12:
+        if (isField(name, 'Content-Type')) isText = isCompressible(value);
+        break;
+      case 13:
+        if (isField(name, 'Cache-Control') && value.toLowerCase().includes('no-transform')) return false;
+        if (isBinding(name, value, 'Content-Range')) return false;
+        break;
+      case 6:
+        if (isBinding(name, value, 'Digest')) return false;
+        break;
+      case 11:
+        if (isBinding(name, value, 'Content-MD5') || isBinding(name, value, 'Repr-Digest')) return false;
+        break;
+      case 14:
+        if (isBinding(name, value, 'Content-Digest')) return false;
+        break;
+      case 16:
+        if (isBinding(name, value, 'Content-Encoding')) return false;
+        break;
     }
-    const lowerCase = name.toLowerCase();
-    if (BINDING_FIELDS.has(lowerCase) && value.toLowerCase() !== 'identity') return false;
   }
   return isText;
 }
 
-const forbidsTransformation = (cacheControl: string) => cacheControl.toLowerCase().includes('no-transform');
+/** Whether a field is the one that says something about the exact bytes of the body. */
+const isBinding = (name: string, value: string, usual: string): boolean =>
+  isField(name, usual) && value.toLowerCase() !== 'identity';
 
 /**
  * Responses of sign-in hold secrets beside what a client sent: their compressed length would tell about them (BREACH).
