@@ -1,5 +1,5 @@
+import { latin1Buffer } from '#kit/core/latin1-buffer';
 import type { PartSink } from '../http1/body-encoder';
-import { latin1Buffer } from '../http1/latin1-buffer';
 import type { Deadline } from './deadlines';
 
 /** What a write queue needs of a socket: returns how many bytes were accepted, -1 when it is closed. */

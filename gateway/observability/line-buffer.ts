@@ -1,6 +1,6 @@
 import { symbols } from 'pino';
+import { latin1Buffer } from '#kit/core/latin1-buffer';
 import type { Logger } from '#kit/core/log';
-import { latin1Buffer } from '../http1/latin1-buffer';
 
 /** Buffers lines for a log's stream: one write for many requests instead of one each. */
 export interface LineBuffer {

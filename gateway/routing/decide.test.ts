@@ -217,6 +217,18 @@ describe('as instances change', () => {
     expect(decision.kind === 'forward' && decision.pick(new Set(['users-2']), true)).toBeNull();
   });
 
+  test('a decision that was kept for a popular target is made anew', () => {
+    const { registry, decisionOf } = setUp();
+    const decisions = Array.from({ length: 4 }, () => decisionOf('GET /users/alice'));
+    expect(decisions[3]).toBe(decisions[2]);
+    registry.set('users', [instance('users', ['GET /users/:other'])]);
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('users /users/:other /users/alice');
+    registry.set('users', []);
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('503 service.unavailable');
+    registry.set('users', [instance('users', USERS)]);
+    expect(summaryOf(decisionOf('GET /users/alice'))).toBe('users /users/:username /users/alice');
+  });
+
   test('an earlier decision picks from the current instances', () => {
     const { registry, decisionOf } = setUp();
     const decision = decisionOf('GET /users/alice');
