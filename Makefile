@@ -8,11 +8,11 @@ BUN := $(RUN) bun
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
 
-up: ## Install missing dependencies, build and start the system (d=1: in the background)
-	$(BUN) scripts/up.ts $(if $(d),--detach)
+up: ## Install missing dependencies, build and start the system (d=1: in the background; profile=compact: in one process)
+	$(BUN) scripts/up.ts $(if $(d),--detach) $(if $(profile),--profile=$(profile))
 
-dev: ## Start the system from the sources, reloading on changes (d=1: in the background)
-	$(BUN) scripts/up.ts --watch $(if $(d),--detach)
+dev: ## Start the system from the sources, reloading on changes (d=1: in the background; profile=compact: in one process)
+	$(BUN) scripts/up.ts --watch $(if $(d),--detach) $(if $(profile),--profile=$(profile))
 
 down: ## Stop the system
 	$(BUN) scripts/down.ts

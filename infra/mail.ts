@@ -1,35 +1,39 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { probeHttp, probeTcp } from './probes';
-import { defineServer } from './server';
+import { type MailCatcher, startMailCatcher } from './mail-catcher';
+import { type Server, serverPorts } from './server';
 
-/** Captures every mail instead of delivering it, and shows it on a web page. */
-export const mail = defineServer({
+/** Catches every mail instead of delivering it, and shows it on a web page. Runs in the process that starts the stack. */
+export const mail: Server = {
   name: 'mail',
   replacedBy: ['SMTP_HOST'],
-  ports: { smtp: 11025, inbox: 11080 },
-  plan({ folder, ports }) {
-    const messages = join(folder, 'messages');
-    mkdirSync(messages, { recursive: true });
+  async start(context) {
+    const started = performance.now();
+    const ports = await serverPorts('mail', { smtp: 11025, inbox: 11080 }, context);
+    const options = {
+      folder: join(context.folder, 'mail', 'messages'),
+      smtpPort: ports.smtp,
+      inboxPort: ports.inbox,
+    };
+    let catcher: MailCatcher | undefined = await startMailCatcher(options);
+    async function stop() {
+      await catcher?.stop();
+      catcher = undefined;
+    }
     return {
-      commands: [
-        {
-          program: process.execPath,
-          args: [
-            join(import.meta.dir, 'mail-catcher.ts'),
-            ...['--ip', '127.0.0.1', '--smtp', String(ports.smtp), '--web', String(ports.inbox)],
-            ...['--mail-directory', messages, '--silent'],
-          ],
-        },
-      ],
-      ready: async () =>
-        (await probeTcp(ports.smtp))?.startsWith('220') === true &&
-        (await probeHttp(ports.inbox, '/healthz')),
+      name: 'mail',
       environment: {
         SMTP_HOST: '127.0.0.1',
         SMTP_PORT: String(ports.smtp),
         MAIL_INBOX_URL: `http://127.0.0.1:${ports.inbox}`,
       },
+      startedInMs: Math.round(performance.now() - started),
+      pid: () => (catcher === undefined ? undefined : process.pid),
+      kill: stop,
+      async restart() {
+        await stop();
+        catcher = await startMailCatcher(options);
+      },
+      stop,
     };
   },
-});
+};

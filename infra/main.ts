@@ -4,12 +4,12 @@ import { listenForShutdown, untilAborted } from './shutdown-signals';
 import { startStack } from './stack';
 import { clearState, DEVELOPMENT_FOLDER, STACK_FILE, writeState } from './state';
 
-/** Runs the development stack in the foreground until it is asked to shut down. */
+/** Runs the development stack in the foreground until it is asked to shut down; with `--compact`, in little memory. */
 async function main(signal: AbortSignal) {
   if (!installServers()) return 1;
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
-    profile: 'development',
+    profile: process.argv.includes('--compact') ? 'compact' : 'development',
     report: console.log,
     onRestart: writeState,
     signal,

@@ -41,6 +41,7 @@ export const rabbitmq = defineServer({
           environment: {
             ...portMapper,
             ...prepareFolder(folder, ports, brokerDefinitions(identities, operators)),
+            ...(profile === 'compact' && COMPACT),
           },
         },
       ],
@@ -50,6 +51,21 @@ export const rabbitmq = defineServer({
     };
   },
 });
+
+/** Of Erlang's own listener. */
+const LOOPBACK_ONLY = '-kernel inet_dist_use_interface {127,0,0,1}';
+
+/**
+ * One scheduler of each kind has one set of allocators; they take and keep memory in small pieces, and garbage is collected
+ * fully. Fewer processes than the default of a million need a smaller table.
+ */
+const COMPACT = {
+  RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [
+    ...[LOOPBACK_ONLY, '+S 1:1', '+SDcpu 1:1', '+SDio 1', '+A 1', '-env ERL_FULLSWEEP_AFTER 0'],
+    ...['+MBlmbcs 128', '+MHlmbcs 128', '+MMmcs 4'],
+  ].join(' '),
+  RABBITMQ_MAX_NUMBER_OF_PROCESSES: '65536',
+};
 
 /** What the tests of this repository connect as. */
 const TEST_OPERATOR = { name: 'guest', password: 'guest' };
@@ -82,7 +98,7 @@ function prepareFolder(
     HOME: pathOf('home'),
     RABBITMQ_NODENAME: 'rookery@localhost',
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: LOOPBACK_ONLY,
     RABBITMQ_MNESIA_BASE: pathOf('database'),
     RABBITMQ_LOG_BASE: pathOf('logs'),
     RABBITMQ_PID_FILE: pathOf('rabbitmq.pid'),

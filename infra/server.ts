@@ -7,10 +7,10 @@ import type { ChoosePort } from './ports';
 import { cpuTicksOf, untilStalled } from './processes';
 
 /**
- * `development` persists its data durably; `test` starts empty every time, trades durability for speed, and stops its
- * servers at once: nobody will read their data.
+ * `development` persists its data durably; `compact` does so with as little memory as possible; `test` starts empty every
+ * time, trades durability for speed, and stops its servers at once: nobody will read their data.
  */
-export type Profile = 'development' | 'test';
+export type Profile = 'development' | 'compact' | 'test';
 
 /** A kind of server the stack can start. */
 export interface Server {
@@ -94,8 +94,7 @@ export function defineServer<const Ports extends Record<string, number>>(
       mkdirSync(folder, { recursive: true });
       mkdirSync(join(context.folder, 'logs'), { recursive: true });
       rotateLog(logFile);
-      const ports = await choosePorts(definition.ports, context.choosePort);
-      reportMoved(name, definition.ports, ports, context);
+      const ports = await serverPorts(name, definition.ports, context);
       const plan = await definition.plan({
         folder,
         profile: context.profile,
@@ -114,9 +113,15 @@ export function defineServer<const Ports extends Record<string, number>>(
   };
 }
 
-async function choosePorts<Ports extends Record<string, number>>(preferred: Ports, choosePort: ChoosePort) {
+/** Chooses the ports of a server, and reports those that differ from the preferred ones. */
+export async function serverPorts<Ports extends Record<string, number>>(
+  name: string,
+  preferred: Ports,
+  context: Pick<StartContext, 'choosePort' | 'portOffset' | 'report'>,
+): Promise<Record<keyof Ports, number>> {
   const ports: Record<keyof Ports, number> = { ...preferred };
-  for (const name in preferred) ports[name] = await choosePort(ports[name]);
+  for (const use in preferred) ports[use] = await context.choosePort(ports[use]);
+  reportMoved(name, preferred, ports, context);
   return ports;
 }
 
@@ -125,7 +130,7 @@ function reportMoved(
   name: string,
   preferred: Readonly<Record<string, number>>,
   ports: Readonly<Record<string, number>>,
-  context: StartContext,
+  context: Pick<StartContext, 'portOffset' | 'report'>,
 ) {
   for (const [use, port] of Object.entries(preferred))
     if (ports[use] !== port + context.portOffset)

@@ -3,23 +3,20 @@ import { version } from '../package.json';
 import { EXIT_CONFIGURATION } from './config/environment';
 import { credentialsOf } from './config/urls';
 import { InvalidIdentity, openIdentity, type PublishedKey, type ServiceIdentity } from './core/identity';
-import { releaseMemoryWhenIdle } from './core/idle-memory';
 import {
   expiryOf,
   type InternalTlsEnvironment,
   InvalidInternalTls,
   openInternalTls,
 } from './core/internal-tls';
-import { createLogger, type Logger } from './core/log';
+import { createLogger } from './core/log';
+import { endWithProcess } from './core/process-lifetime';
 import { createRuntime, type Runtime } from './core/runtime';
 import { exportSpans, type TraceEnvironment } from './tracing/export';
 
-/** A process exits once everything is closed; one that does not is forced to exit after this time. */
-const LINGER_MS = 3_000;
-
 /**
  * Creates the runtime of a process: its log, graceful shutdown on SIGTERM or SIGINT, and an immediate exit after an
- * unhandled error, because the state of such a process is unknown.
+ * unhandled error (`kit/core/process-lifetime`).
  *
  * @param name as in the Procfile and the registry
  */
@@ -66,24 +63,7 @@ export async function startProcess(
   });
   // Registered first, so closed last: the spans of the shutdown are exported as well.
   if (spans !== null) runtime.onClose('traces', spans.close);
-  releaseMemoryWhenIdle(runtime.closing);
-  let isShuttingDown = false;
-  const shutDown = (signal: NodeJS.Signals) => {
-    if (isShuttingDown) process.exit(1);
-    isShuttingDown = true;
-    log.info({ signal }, 'shutting down');
-    void runtime.close().then(() => setTimeout(() => forceExit(log), LINGER_MS).unref());
-  };
-  process.on('SIGTERM', shutDown);
-  process.on('SIGINT', shutDown);
-  const fail = (failure: unknown) => {
-    // Work that shutdown has interrupted rejects: not an error.
-    if (runtime.closing.aborted) return;
-    log.fatal({ err: failure }, 'unhandled error');
-    process.exit(1);
-  };
-  process.on('uncaughtException', fail);
-  process.on('unhandledRejection', fail);
+  endWithProcess(runtime);
   return runtime;
 }
 
@@ -108,10 +88,4 @@ function requireOwnUser({ name }: ServiceIdentity, amqpUrl: string | undefined):
 function refuse(problem: string): never {
   console.error(`Invalid configuration:\n  ${problem}`);
   process.exit(EXIT_CONFIGURATION);
-}
-
-/** Everything is closed; something still keeps the process alive. */
-function forceExit(log: Logger): void {
-  log.warn('A handle was left open; exiting');
-  process.exit(0);
 }

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { readJson, writeJson } from '../infra/state';
 import { excludeUnused, MINIFY } from './build/options';
 import { programsOf } from './build/programs';
@@ -7,11 +8,16 @@ import { slimSourceMap } from './build/source-map';
 
 /**
  * Bundles every process of the Procfile into `dist/<its folder>/main.js`, for example `bun dist/services/users/main.js`;
- * an argument names another folder of the project than `dist`. A bundle starts faster and uses less memory; `node_modules`
+ * an argument names another folder of the project than `dist`. With `--compact`, bundles the process that runs all of them
+ * into `dist/compact/compact/main.js`, and what they share once. A bundle starts faster and uses less memory; `node_modules`
  * is still needed beside it. Unchanged bundles are not rebuilt.
  */
 const ROOT = join(import.meta.dir, '..');
-const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
+const { values: options, positionals } = parseArgs({
+  options: { compact: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const DIST = resolve(positionals[0] ?? join(ROOT, 'dist', options.compact ? 'compact' : ''));
 /** These read files of their own package at run time, so they cannot be bundled; they are loaded on demand. */
 const NOT_BUNDLED = ['@grpc/reflection', 'pino-pretty', 'sharp'];
 /** Loaded only when traces are exported: otherwise not even their source should be in memory. */
@@ -40,7 +46,10 @@ async function main(): Promise<number> {
   const folders = programsOf(readFileSync(join(ROOT, 'Procfile'), 'utf8')).flatMap(({ module }) =>
     module.endsWith('/main.ts') ? dirname(module) : [],
   );
-  const changed = folders.filter((folder) => !isUpToDate(folder));
+  if (options.compact) folders.push('compact');
+  const outdated = folders.filter((folder) => !isUpToDate(folder));
+  // They share chunks.
+  const changed = options.compact && outdated.length > 0 ? folders : outdated;
   if (changed.length > 0 && !(await bundle(changed))) return 1;
   for (const folder of folders) copyMigrations(folder);
   console.log(
@@ -59,7 +68,7 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
       console.error(`The Procfile refers to ${folder}/main.ts, which does not exist`);
       return false;
     }
-    rmSync(join(DIST, folder), { recursive: true, force: true });
+    rmSync(options.compact ? DIST : join(DIST, folder), { recursive: true, force: true });
   }
   const { success, logs, outputs, metafile } = await Bun.build({
     // Child processes have entry points beside `main`.
@@ -70,6 +79,7 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
     outdir: DIST,
     root: ROOT,
     target: 'bun',
+    splitting: options.compact,
     minify: MINIFY,
     sourcemap: 'linked',
     metafile: true,
@@ -85,7 +95,7 @@ async function bundle(folders: readonly string[]): Promise<boolean> {
   for (const { kind, path } of outputs) if (kind === 'sourcemap') await slimSourceMap(path, sourceOf(path));
   const built = Object.entries(metafile?.outputs ?? {});
   for (const folder of folders) {
-    const own = built.filter(([file]) => file.startsWith(`${folder}/`));
+    const own = options.compact ? built : built.filter(([file]) => file.startsWith(`${folder}/`));
     writeRecord(
       folder,
       own.flatMap(([, { inputs }]) => Object.keys(inputs)),

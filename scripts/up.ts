@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { FolderInUse, ownerOf } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
 import { isPortFree } from '../infra/ports';
@@ -11,7 +12,7 @@ import { migrateAll } from './migrate';
 import { prepareEnvironmentFile } from './processes/environment-file';
 import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
-import { parseProcfile, servicesOf } from './processes/procfile';
+import { parseProcfile, programsIn, servicesOf } from './processes/procfile';
 import { type ProcessRunner, runProcesses } from './processes/runner';
 import { clearSystemState, readSystemState, writeSystemState } from './processes/system-state';
 import { startInBackground } from './up/background';
@@ -26,6 +27,9 @@ const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
 /** Exists once the system has been started. */
 const DATABASE = join(DEVELOPMENT_FOLDER, 'mariadb', 'data');
 
+/** `full`: each program in a process of its own; `compact`: all in one, and small servers. */
+type Profile = 'full' | 'compact';
+
 interface Options {
   /** In the background. */
   readonly detach: boolean;
@@ -33,6 +37,7 @@ interface Options {
   readonly watch: boolean;
   /** Without the output of the processes, which have logs of their own. */
   readonly quiet: boolean;
+  readonly profile: Profile;
 }
 
 /** Starts the whole system and runs until Ctrl-C or `make down`. */
@@ -51,8 +56,8 @@ async function main(options: Options): Promise<number> {
   }
   prepareEnvironment();
   if (!installServers()) return 1;
-  if (!options.watch && !buildBundles()) return 1;
-  return options.detach ? background(options.watch) : foreground(options);
+  if (!options.watch && !buildBundles(options.profile)) return 1;
+  return options.detach ? background(options) : foreground(options);
 }
 
 /** Bun has read `.env` before this script ran; what it did not contain then is added to the environment now. */
@@ -66,17 +71,18 @@ function prepareEnvironment(): void {
 }
 
 /** In a child process, so that its memory is released. */
-const buildBundles = () =>
-  Bun.spawnSync([process.execPath, join(ROOT, 'scripts', 'build.ts')], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  }).exitCode === 0;
+const buildBundles = (profile: Profile) =>
+  Bun.spawnSync(
+    [process.execPath, join(ROOT, 'scripts', 'build.ts'), ...(profile === 'compact' ? ['--compact'] : [])],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  ).exitCode === 0;
 
-async function foreground({ watch, quiet }: Options): Promise<number> {
+async function foreground(options: Options): Promise<number> {
   const shutdown = listenForShutdown();
   console.log('Starting the servers');
   const stack = await startStack({
     folder: DEVELOPMENT_FOLDER,
-    profile: 'development',
+    profile: options.profile === 'compact' ? 'compact' : 'development',
     report: console.log,
     onRestart: writeState,
     signal: shutdown.signal,
@@ -87,7 +93,7 @@ async function foreground({ watch, quiet }: Options): Promise<number> {
     if (!shutdown.signal.aborted) {
       const databases = await migrateAll({ ...process.env, ...stack.environment }, shutdown.signal);
       console.log(`${databases} databases are up to date`);
-      runner = startProcesses(stack, { watch, quiet });
+      runner = startProcesses(stack, options);
       shutdown.again = () => runner?.stop();
       if (!(await becomeReady(stack, runner, shutdown.signal))) return shutdown.signal.aborted ? 0 : 1;
       await untilAborted(shutdown.signal);
@@ -105,31 +111,41 @@ async function foreground({ watch, quiet }: Options): Promise<number> {
   }
 }
 
-function startProcesses(stack: Stack, { watch, quiet }: Pick<Options, 'watch' | 'quiet'>): ProcessRunner {
-  const entries = readProcfile().map((entry) => ({
-    ...entry,
-    command: watch ? entry.command.replace(/\bbun /, 'bun --watch ') : bundled(entry.command),
-  }));
-  console.log(`Starting ${entries.length} processes`);
+function startProcesses(stack: Stack, { watch, quiet, profile }: Options): ProcessRunner {
+  const programs = programsIn(readProcfile('Procfile')).map(({ name }) => name);
+  const processes = profile === 'compact' ? readProcfile('Procfile.compact') : readProcfile('Procfile');
+  const entries = processes
+    // Started already: its line is for foreman and overmind.
+    .filter(({ name }) => name !== 'infra')
+    .map((entry) => ({
+      ...entry,
+      command: watch ? entry.command.replace(/\bbun /, 'bun --watch ') : bundled(entry.command, profile),
+      ...(profile === 'compact' && { programs }),
+    }));
+  console.log(
+    `Starting ${programs.length} programs in ${entries.length === 1 ? 'one process' : 'processes of their own'}`,
+  );
   return runProcesses({
     entries,
     folder: ROOT,
     environment: { ...stack.processEnvironment, ...markOf(DEVELOPMENT_FOLDER) },
     logFolder: LOG_FOLDER,
-    show: quiet ? () => undefined : createScreen(entries.map(({ name }) => name)),
-    onChange: (processes) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes }),
+    show: quiet ? () => undefined : createScreen([...programs, ...entries.map(({ name }) => name)]),
+    onChange: (states) => writeSystemState({ ready: readSystemState()?.ready ?? false, processes: states }),
   });
 }
 
 /** Bundles use less memory and start faster than sources. */
-const bundled = (command: string) => command.replace(/\bbun (\S+)\/main\.ts\b/, 'bun dist/$1/main.js');
+const bundled = (command: string, profile: Profile) =>
+  command.replace(
+    /\bbun (\S+)\/main\.ts\b/,
+    `bun ${profile === 'compact' ? 'dist/compact' : 'dist'}/$1/main.js`,
+  );
 
-/** Without the servers, which are running already: their Procfile line is for foreman and overmind. */
-const readProcfile = () =>
-  parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).filter(({ name }) => name !== 'infra');
+const readProcfile = (name: string) => parseProcfile(readFileSync(join(ROOT, name), 'utf8'));
 
 async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSignal): Promise<boolean> {
-  const services = servicesOf(readProcfile());
+  const services = servicesOf(readProcfile('Procfile'));
   const missing = await waitForGateway({
     url: GATEWAY_URL,
     services,
@@ -167,12 +183,20 @@ async function seedOnce(stack: Stack): Promise<boolean> {
   return false;
 }
 
+function profileOf(name: string): Profile {
+  if (name === 'full' || name === 'compact') return name;
+  throw new Error('The profile is full or compact: make up profile=compact');
+}
+
 /** Runs this script again in a session of its own until the system is ready. */
-async function background(watch: boolean): Promise<number> {
+async function background({ watch, profile }: Options): Promise<number> {
   clearSystemState();
   console.log('Starting in the background');
   const isUp = await startInBackground({
-    command: [process.execPath, import.meta.path, '--quiet', ...(watch ? ['--watch'] : [])],
+    command: [
+      ...[process.execPath, import.meta.path, '--quiet', `--profile=${profile}`],
+      ...(watch ? ['--watch'] : []),
+    ],
     folder: ROOT,
     logFolder: LOG_FOLDER,
     isReady: () => readSystemState()?.ready === true,
@@ -182,12 +206,16 @@ async function background(watch: boolean): Promise<number> {
   return isUp ? 0 : 1;
 }
 
+const { values: options } = parseArgs({
+  options: {
+    detach: { type: 'boolean', default: false },
+    watch: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+    profile: { type: 'string', default: 'full' },
+  },
+});
 try {
-  process.exitCode = await main({
-    detach: process.argv.includes('--detach'),
-    watch: process.argv.includes('--watch'),
-    quiet: process.argv.includes('--quiet'),
-  });
+  process.exitCode = await main({ ...options, profile: profileOf(options.profile) });
 } catch (failure) {
   console.error(
     failure instanceof FolderInUse || !(failure instanceof Error) ? String(failure) : failure.message,

@@ -1,4 +1,5 @@
 import { withIdentity } from './identity-file';
+import { takeProgramEnvironment } from './program-environment';
 
 /** Why a value is rejected, in words that follow the name of its variable. Never the value itself. */
 export interface Rejection {
@@ -47,12 +48,12 @@ export type Environment<F extends Fields> = {
 export const EXIT_CONFIGURATION = 78;
 
 /**
- * Reads the environment of a process, and the file that IDENTITY_FILE names. Invalid configuration is reported on stderr, all problems at once, and the process
+ * Reads the environment of a process, or that of a program which shares one, and the file that IDENTITY_FILE names. Invalid configuration is reported on stderr, all problems at once, and the process
  * exits with 78. Values are never printed: they may be secrets.
  */
 export function readEnv<const F extends Fields>(
   fields: F,
-  source: NodeJS.ProcessEnv = withIdentity(process.env),
+  source: NodeJS.ProcessEnv = withIdentity(takeProgramEnvironment() ?? process.env),
 ): Environment<F> {
   const { values, problems } = parseEnvironment(fields, source);
   if (problems.length > 0) {

@@ -1,12 +1,11 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge } from 'prom-client';
+import { observeEventLoopLag } from './event-loop-lag';
 import type { Runtime } from './runtime';
 
-/** Registers memory, uptime and event-loop lag, measured at scrape time. */
+/** Registers memory, uptime and event-loop lag of the process, which programs that share it all report. */
 export function observeProcess(runtime: Runtime): void {
-  const lag = monitorEventLoopDelay({ resolution: 20 });
-  lag.enable();
-  runtime.onClose('event-loop monitor', () => void lag.disable());
+  const lag = observeEventLoopLag();
+  runtime.onClose('event-loop monitor', () => lag.stop());
   const registers = [runtime.metrics];
   new Gauge({
     name: 'process_resident_memory_bytes',
@@ -32,8 +31,7 @@ export function observeProcess(runtime: Runtime): void {
     aggregator: 'max',
     registers,
     collect() {
-      this.set(lag.max / 1e9);
-      lag.reset();
+      this.set(lag.takeMaxMs() / 1_000);
     },
   });
 }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   type Server,
@@ -8,11 +7,8 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import descriptorsPath from '../../contracts/gen/descriptors.binpb' with { type: 'file' };
 import type { Logger } from '../core/log';
-
-/** The import yields the path of the file and adds the file to a bundle; there the path is relative to the bundle. */
-const DESCRIPTORS = resolve(import.meta.dir, descriptorsPath);
+import { CONTRACT_DESCRIPTORS } from './contract-descriptors';
 
 /** FileDescriptorSet: `repeated FileDescriptorProto file = 1`, length-delimited. */
 const FILE_TAG = (1 << 3) | 2;
@@ -77,7 +73,7 @@ export function addReflection(server: Server, log: Logger, serviceNames: readonl
 async function loadReflection(services: string[]): Promise<Map<string, LoadedService>> {
   const [{ ReflectionService }, descriptors] = await Promise.all([
     import('@grpc/reflection'),
-    readFile(DESCRIPTORS),
+    readFile(CONTRACT_DESCRIPTORS),
   ]);
   const contracts = {
     format: 'Protocol Buffer 3 EnumDescriptorProto' as const,

@@ -26,3 +26,30 @@ export function parseProcfile(text: string): ProcfileEntry[] {
 export function servicesOf(entries: readonly ProcfileEntry[]): string[] {
   return entries.flatMap(({ command }) => /\bservices\/([a-z0-9-]+)\/main\.ts\b/.exec(command)?.[1] ?? []);
 }
+
+/** The program that a command runs, and the variables that it sets: `env PORT=5100 bun services/users/main.ts`. */
+export interface ProcfileProgram {
+  readonly name: string;
+  /** Its folder: `services/users`. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * The programs of Rookery's own Procfile, without the servers of the local stack.
+ *
+ * @throws when a command is something else than a `main.ts` with variables before it
+ */
+export function programsIn(entries: readonly ProcfileEntry[]): ProcfileProgram[] {
+  return entries
+    .filter(({ name }) => name !== 'infra')
+    .map(({ name, command }) => {
+      const [, variables = '', folder] =
+        /^(?:env ((?:[A-Z][A-Z0-9_]*=\S* )*))?bun (\S+)\/main\.ts$/.exec(command) ?? [];
+      if (folder === undefined) throw new Error(`The command of ${name} is not a program: ${command}`);
+      const environment = Object.fromEntries(
+        [...variables.matchAll(/(\w+)=(\S*) /g)].map(([, variable = '', value = '']) => [variable, value]),
+      );
+      return { name, folder, environment };
+    });
+}

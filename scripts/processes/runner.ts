@@ -10,6 +10,14 @@ export interface ProcessState {
   readonly pid: number | null;
   readonly state: 'running' | 'restarting' | 'exited' | 'misconfigured' | 'stopped';
   readonly restarts: number;
+  /** What runs in it, when that is more than one program. */
+  readonly programs?: readonly string[];
+}
+
+/** A process to run. */
+export interface RunnerEntry extends ProcfileEntry {
+  /** The programs that share it: each has a log of its own. */
+  readonly programs?: readonly string[];
 }
 
 export interface ProcessRunner {
@@ -19,11 +27,11 @@ export interface ProcessRunner {
 }
 
 export interface RunnerOptions {
-  readonly entries: readonly ProcfileEntry[];
+  readonly entries: readonly RunnerEntry[];
   readonly folder: string;
   /** Added to this process's environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Each process writes `<name>.log` here. */
+  /** Each process writes `<name>.log` here, and each of the programs that share one. */
   readonly logFolder: string;
   readonly show: (name: string, line: string) => void;
   readonly onChange?: (states: ProcessState[]) => void;
@@ -66,15 +74,25 @@ export function runProcesses(options: RunnerOptions): ProcessRunner {
   };
 }
 
-function supervise(entry: ProcfileEntry, options: RunnerOptions, stopping: AbortSignal, changed: () => void) {
-  const log = openProcessLog(join(options.logFolder, `${entry.name}.log`));
+function supervise(entry: RunnerEntry, options: RunnerOptions, stopping: AbortSignal, changed: () => void) {
+  const logs = new Map(
+    [entry.name, ...(entry.programs ?? [])].map((name) => [
+      name,
+      openProcessLog(join(options.logFolder, `${name}.log`)),
+    ]),
+  );
   let child: ReturnType<typeof startProcess> | undefined;
-  let state: ProcessState = { name: entry.name, pid: null, state: 'restarting', restarts: 0 };
+  let state: ProcessState = {
+    ...{ name: entry.name, pid: null, state: 'restarting', restarts: 0 },
+    ...(entry.programs && { programs: entry.programs }),
+  };
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
 
   const line = (text: string) => {
-    log.writeLine(text);
-    options.show(entry.name, text);
+    const program = entry.programs && writerOf(text);
+    const name = program !== undefined && logs.has(program) ? program : entry.name;
+    logs.get(name)?.writeLine(text);
+    options.show(name, text);
   };
   const update = (change: Partial<ProcessState>) => {
     state = { ...state, pid: null, ...change };
@@ -113,9 +131,14 @@ function supervise(entry: ProcfileEntry, options: RunnerOptions, stopping: Abort
       if (running() && child !== undefined)
         process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
     },
-    finished: run().finally(() => log.close()),
+    finished: run().finally(() => {
+      for (const log of logs.values()) log.close();
+    }),
   };
 }
+
+/** The program that wrote a line: its name precedes all that is not its own words. */
+const writerOf = (line: string): string | undefined => /^\{[^{]*?"name":"([a-z-]+)"/.exec(line)?.[1];
 
 function startProcess(entry: ProcfileEntry, options: RunnerOptions) {
   return Bun.spawn(['sh', '-c', `exec ${entry.command}`], {
