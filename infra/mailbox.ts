@@ -74,9 +74,7 @@ const shownMail = (id: string, mail: Email) => ({
 
 const mailboxesOf = (addresses: readonly Address[]): { address: string; name: string }[] =>
   addresses.flatMap((each) =>
-    each.address === undefined
-      ? mailboxesOf(each.group ?? [])
-      : [{ address: each.address, name: each.name }],
+    each.address === undefined ? mailboxesOf(each.group ?? []) : [{ address: each.address, name: each.name }],
   );
 
 /** When a UUIDv7 was made: its first 48 bits are milliseconds (RFC 9562, section 5.7). */

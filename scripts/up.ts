@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { releaseMemoryWhenIdle } from '#kit/core/idle-memory';
 import { FolderInUse, ownerOf } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
 import { isPortFree } from '../infra/ports';
@@ -96,6 +97,8 @@ async function foreground(options: Options): Promise<number> {
       runner = startProcesses(stack, options);
       shutdown.again = () => runner?.stop();
       if (!(await becomeReady(stack, runner, shutdown.signal))) return shutdown.signal.aborted ? 0 : 1;
+      // From now on it only forwards logs.
+      releaseMemoryWhenIdle(shutdown.signal);
       await untilAborted(shutdown.signal);
     }
     return 0;

@@ -11,6 +11,22 @@ const BACK_OFF_SECONDS = { base: 0.2, cap: 60 };
 const TRIM_ROWS = 1_000;
 
 /**
+ * Returns a check whether rows are to be sent now, also ones that another relay has locked: one statement without a lock,
+ * where a claim takes a transaction. An idle relay asks it every second.
+ */
+export function preparePendingCheck(database: Database, destination: Destination): () => Promise<boolean> {
+  const pending = database
+    .select({ id: outbox.id })
+    .from(outbox, { forceIndex: 'outbox_pending' })
+    .where(
+      and(isNull(outbox.sentAt), eq(outbox.destination, destination), lte(outbox.availableAt, DATABASE_NOW)),
+    )
+    .limit(1)
+    .prepare();
+  return async () => (await pending.execute()).length > 0;
+}
+
+/**
  * Locks the next unsent rows that no other relay has locked, and returns those that may be sent now, in order and by
  * aggregate. A row is held back while an earlier one of its aggregate is locked by another relay or waits for its next
  * attempt. Requires READ COMMITTED: otherwise the lock covers the gap that new rows are inserted into.

@@ -13,6 +13,7 @@ import {
   markFailed,
   markSent,
   type OutboxRow,
+  preparePendingCheck,
   trimSent,
 } from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
@@ -72,6 +73,9 @@ export function relayOutbox(
     database,
     routes.map((route) => route.destination),
   );
+  const pendingChecks = new Map(
+    routes.map((route) => [route, preparePendingCheck(database, route.destination)] as const),
+  );
   const stop = new AbortController();
   const wakers = routes.map(() => createWaker());
   const loops = routes.map(async (route, index) => {
@@ -95,6 +99,7 @@ export function relayOutbox(
   async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'stuck' | 'unavailable'> {
     if (!route.connected()) return 'unavailable';
     try {
+      if ((await pendingChecks.get(route)?.()) === false) return 'idle';
       const batch = await relayBatch(database, traced(route, runtime.spans));
       counters.sent.inc({ destination: route.destination }, batch.sent);
       counters.failures.inc({ destination: route.destination }, batch.failed.length);

@@ -12,7 +12,8 @@ import { findPoll } from './store';
 type EndedPollsDeps = Pick<PollsDeps, 'runtime' | 'table' | 'now'>;
 type Publisher = Pick<Rabbit, 'connected' | 'publish'>;
 
-const POLL_EVERY_MS = 2_000;
+/** As long as the grace: a query per partition is not worth more. */
+const POLL_EVERY_MS = 5_000;
 /** Clocks of instances differ, and a vote accepted before the end may still be in flight to the database. */
 const GRACE_MS = 5_000;
 /** Longer than it takes to publish for a hundred voters; after that another instance takes over. */
