@@ -1,7 +1,8 @@
 const SAMPLE_EVERY_MS = 10_000;
 /** Shares of one core. A process that only sends heartbeats, polls and answers probes stays below the first. */
-const IDLE_SHARE = 0.02;
-const BUSY_SHARE = 0.1;
+const ONE_PROGRAM = { idle: 0.02, busy: 0.1 };
+/** The same of all programs in one process. */
+const ALL_PROGRAMS = { idle: 0.12, busy: 0.3 };
 
 /** Detects when a process becomes idle: after its start, and after each busy period. */
 export interface IdleDetector {
@@ -10,13 +11,13 @@ export interface IdleDetector {
 }
 
 /** Between idle and busy the state does not change: occasional work needs its compiled code. */
-export function createIdleDetector(): IdleDetector {
+export function createIdleDetector(shares = ONE_PROGRAM): IdleDetector {
   let wasBusy = true;
   return {
     sample(usedMs, elapsedMs) {
       const share = usedMs / elapsedMs;
-      if (share >= BUSY_SHARE) wasBusy = true;
-      if (!wasBusy || share >= IDLE_SHARE) return false;
+      if (share >= shares.busy) wasBusy = true;
+      if (!wasBusy || share >= shares.idle) return false;
       wasBusy = false;
       return true;
     },
@@ -28,9 +29,10 @@ export function createIdleDetector(): IdleDetector {
  * as it has run lately: `Bun.shrink`, which drops all of it, frees 3 MB more, and the next request takes 39 ms instead of 2.
  *
  * @param closing stops it
+ * @param isShared whether all programs run in this process
  */
-export function releaseMemoryWhenIdle(closing: AbortSignal): void {
-  const detector = createIdleDetector();
+export function releaseMemoryWhenIdle(closing: AbortSignal, isShared = false): void {
+  const detector = createIdleDetector(isShared ? ALL_PROGRAMS : ONE_PROGRAM);
   let sampledAtMs = performance.now();
   let usedBefore = process.cpuUsage();
   const timer = setInterval(() => {

@@ -31,7 +31,7 @@ export function endWithProcess(runtime: Runtime): void {
   runtimes.push(runtime);
   if (runtimes.length > 1) return;
   const log = shared?.log ?? runtime.log;
-  releaseMemoryWhenIdle(runtime.closing);
+  releaseMemoryWhenIdle(runtime.closing, shared !== undefined);
   const shutDown = (signal: NodeJS.Signals) => {
     if (isShuttingDown) process.exit(1);
     isShuttingDown = true;
