@@ -1,5 +1,6 @@
+import { ownerOf } from '../infra/folder-lock';
 import { residentBytesOf } from '../infra/processes';
-import { readState } from '../infra/state';
+import { DEVELOPMENT_FOLDER, readState } from '../infra/state';
 import { readSystemState } from './processes/system-state';
 
 /** Lists the servers and processes of the running system with their memory usage. */
@@ -9,17 +10,21 @@ interface Row {
   state: string;
 }
 
+/** The process of `make up`, which some servers run in. */
+const owner = ownerOf(DEVELOPMENT_FOLDER) ?? null;
 const servers: Row[] = (readState()?.servers ?? []).map(({ name, pid }) => ({
   name: `server-${name}`,
-  pid,
-  state: pid === null ? 'folder' : 'running',
+  pid: pid === owner ? null : pid,
+  state: pid === null ? 'folder' : pid === owner ? 'in make-up' : 'running',
 }));
-const processes: Row[] = (readSystemState()?.processes ?? []).map(({ name, pid, state, restarts }) => ({
-  name,
-  pid,
-  state: restarts === 0 ? state : `${state} (restarts: ${restarts})`,
-}));
-const rows = [...servers, ...processes];
+const processes: Row[] = (readSystemState()?.processes ?? []).flatMap(
+  ({ name, pid, state, restarts, programs = [] }) => [
+    { name, pid, state: restarts === 0 ? state : `${state} (restarts: ${restarts})` },
+    ...programs.map((program) => ({ name: program, pid: null, state: `in ${name}` })),
+  ],
+);
+const supervisor: Row[] = owner === null ? [] : [{ name: 'make-up', pid: owner, state: 'running' }];
+const rows = [...supervisor, ...servers, ...processes];
 
 if (rows.length === 0) {
   console.log('Nothing is running. Start the system with `make up`.');

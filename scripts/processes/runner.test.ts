@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { markOf, processesOf, until } from '../../infra/processes';
@@ -13,10 +13,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function run(procfile: string, graceMs = 5_000) {
+function run(procfile: string, graceMs = 5_000, programs?: readonly string[]) {
   const lines: string[] = [];
   const started = runProcesses({
-    entries: parseProcfile(procfile),
+    entries: parseProcfile(procfile).map((entry) => ({ ...entry, ...(programs && { programs }) })),
     folder: tmpdir(),
     environment: { GREETING: 'hello', ...markOf(folder) },
     logFolder: join(folder, 'logs'),
@@ -33,6 +33,19 @@ test('output is prefixed with the process name and written to its log', async ()
   const { shows } = run(`one: env NAME=rook sh -c 'echo "$GREETING $NAME"; exec sleep 300'`);
   expect(await shows('one: hello rook')).toBe(true);
   expect(readFileSync(join(folder, 'logs', 'one.log'), 'utf8')).toContain('hello rook');
+});
+
+test('programs that share a process have logs of their own; what none of them wrote is in that of the process', async () => {
+  const script = `echo '{"level":"info","name":"users","msg":"a"}'; echo '{"msg":{"name":"users"},"b":1}'; echo plain; sleep 300`;
+  mkdirSync(folder, { recursive: true });
+  const scriptFile = join(folder, 'script.sh');
+  writeFileSync(scriptFile, script);
+  const { shows, runner } = run(`all: sh ${scriptFile}`, 100, ['users', 'posts']);
+  expect(await shows('all: plain')).toBe(true);
+  const logOf = (name: string) => readFileSync(join(folder, 'logs', `${name}.log`), 'utf8');
+  expect([logOf('users'), logOf('posts')]).toEqual(['{"level":"info","name":"users","msg":"a"}\n', '']);
+  expect(logOf('all')).toBe('{"msg":{"name":"users"},"b":1}\nplain\n');
+  expect(runner.states()[0]?.programs).toEqual(['users', 'posts']);
 });
 
 test('a process that crashes is restarted', async () => {

@@ -48,6 +48,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await compact.stop();
+  // Nobody will read their data.
+  await Promise.all(stack.servers.map((server) => server.kill()));
   await stack.stop();
   rmSync(FOLDER, { recursive: true, force: true });
 }, TEST_MS);
