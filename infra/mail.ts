@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type MailCatcher, startMailCatcher } from './mail-catcher';
+import { type MailCatcher, startMailCatcher } from './mail/catcher';
 import { type Server, serverPorts } from './server';
 
 /** Catches every mail instead of delivering it, and shows it on a web page. Runs in the process that starts the stack. */

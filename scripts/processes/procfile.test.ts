@@ -36,8 +36,7 @@ test('the Procfile gives every process a port of its own', () => {
 });
 
 describe('the compact profile', () => {
-  const read = (name: string) =>
-    parseProcfile(readFileSync(join(import.meta.dir, '..', '..', name), 'utf8'));
+  const read = (name: string) => parseProcfile(readFileSync(join(import.meta.dir, '..', '..', name), 'utf8'));
 
   test('starts what the Procfile starts: it has no list of its own', () => {
     const [servers, compact, ...others] = read('Procfile.compact');

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
-import { type MailCatcher, startMailCatcher } from './mail-catcher';
-import { createPortChooser } from './ports';
+import { createPortChooser } from '../ports';
+import { type MailCatcher, startMailCatcher } from './catcher';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-mail-'));
 const choosePort = createPortChooser({ offset: 13_000 });

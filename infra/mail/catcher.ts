@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { openMailbox } from './mailbox';
 
-const PAGE = join(import.meta.dir, 'mail-inbox.html');
+const PAGE = join(import.meta.dir, 'inbox.html');
 /** A mail of more than this is refused; the services send none larger than a few kilobytes. */
 const MAX_MAIL_BYTES = 4 * 1024 * 1024;
 /** SMTP connections at once; further ones wait. */
