@@ -88,6 +88,8 @@ function prepareFolder(
       'disk_free_limit.absolute = 50MB',
       // The write-ahead log of quorum queues is held in memory up to this size; 512 MB by default.
       'raft.wal_max_size_bytes = 16777216',
+      // How often each connection, channel and queue is measured, for a management plugin that does not run; 5 s by default.
+      'collect_statistics_interval = 60000',
       'log.file = false',
       'log.console = true',
       'log.console.level = warning',
