@@ -41,15 +41,18 @@ export interface ProcfileProgram {
  * @throws when a command is something else than a `main.ts` with variables before it
  */
 export function programsIn(entries: readonly ProcfileEntry[]): ProcfileProgram[] {
-  return entries
-    .filter(({ name }) => name !== 'infra')
-    .map(({ name, command }) => {
-      const [, variables = '', folder] =
-        /^(?:env ((?:[A-Z][A-Z0-9_]*=\S* )*))?bun (\S+)\/main\.ts$/.exec(command) ?? [];
-      if (folder === undefined) throw new Error(`The command of ${name} is not a program: ${command}`);
-      const environment = Object.fromEntries(
-        [...variables.matchAll(/(\w+)=(\S*) /g)].map(([, variable = '', value = '']) => [variable, value]),
-      );
-      return { name, folder, environment };
-    });
+  return entries.filter(({ name }) => name !== 'infra').map(programOf);
+}
+
+const MAIN = '/main.ts';
+
+function programOf({ name, command }: ProcfileEntry): ProcfileProgram {
+  const [first, ...rest] = command.split(' ');
+  const words = first === 'env' ? rest : [first, ...rest];
+  const [program, main = ''] = words.slice(-2);
+  const variables = words.slice(0, -2).map((word = '') => word.split('=', 2) as [string, string?]);
+  if (program !== 'bun' || !main.endsWith(MAIN) || variables.some(([, value]) => value === undefined))
+    throw new Error(`The command of ${name} is not a program: ${command}`);
+  const environment = Object.fromEntries(variables.map(([variable, value = '']) => [variable, value]));
+  return { name, folder: main.slice(0, -MAIN.length), environment };
 }
