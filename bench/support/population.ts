@@ -1,6 +1,7 @@
 import { eq, getTableName, sql } from 'drizzle-orm';
 import type { MySqlTable } from 'drizzle-orm/mysql-core';
 import { drizzle } from 'drizzle-orm/mysql2';
+import { Registry } from 'prom-client';
 import { createPasswords } from '#kit/auth/passwords';
 import { createIdGenerator, firstIdAt } from '#kit/core/ids';
 import { createMysqlPool, type Database } from '#kit/mysql/database';
@@ -9,8 +10,8 @@ import { searchTokens } from '#kit/text/search-tokens';
 import { databaseOf } from '../../scripts/databases';
 import { migrateAll } from '../../scripts/migrate';
 import * as auth from '../../services/auth/schema';
+import { TEXT_VERSION } from '../../services/timelines/posts/maintenance/text-index';
 import { namesIn } from '../../services/timelines/posts/names';
-import { TEXT_VERSION } from '../../services/timelines/posts/text-index';
 import * as timelines from '../../services/timelines/schema';
 import { ensureRoles } from '../../services/users/bootstrap';
 import * as users from '../../services/users/schema';
@@ -105,7 +106,7 @@ async function writeUsers(database: Database, network: Network, postsEach: numbe
 }
 
 async function writeCredentials(database: Database, { usernames }: Network): Promise<void> {
-  const passwordHash = await createPasswords().rehash(PASSWORD);
+  const passwordHash = await createPasswords(new Registry()).rehash(PASSWORD, { key: 'bench' });
   await insertAll(database, auth.credentials, usernames, (username, person) => ({
     userId: idOf(person),
     username,

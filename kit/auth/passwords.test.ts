@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Registry } from 'prom-client';
-import { ServiceOverloaded } from '../core/work-queue';
+import { ServiceOverloaded } from '../core/queues/work-queue';
 import { createPasswords } from './passwords';
 
 const passwords = createPasswords(new Registry());

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Registry } from 'prom-client';
-import { createWorkQueue, type QueueLimits, type Turn } from '../core/work-queue';
+import { createWorkQueue, type QueueLimits, type Turn } from '../core/queues/work-queue';
 import { normalizePassword } from '../text/password';
 import { type NewPassword, requireStrength } from './password-strength';
 

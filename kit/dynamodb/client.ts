@@ -8,8 +8,8 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
 import { retryForever, sleep } from '../core/back-off';
+import { createWorkQueue } from '../core/queues/work-queue';
 import type { Runtime } from '../core/runtime';
-import { createWorkQueue } from '../core/work-queue';
 import { DependencyUnavailable } from '../errors/problem';
 
 const CONNECT_TIMEOUT_MS = 1_000;

@@ -1,6 +1,6 @@
 import { lt, sql } from 'drizzle-orm';
 import type { EventDefinition, MessageOf } from '#contracts/messages';
-import { batchCalls } from '../core/batches';
+import { batchCalls } from '../core/queues/batches';
 import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import { DATABASE_NOW } from '../mysql/columns';

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { backOffMs, sleep } from '#kit/core/back-off';
 import type { Logger } from '#kit/core/log';
-import { createWorkQueue } from '#kit/core/work-queue';
+import { createWorkQueue } from '#kit/core/queues/work-queue';
 import type { ProofTarget, Table } from '../table/model';
 import { type InstanceKey, keyOf } from '../table/records';
 import type { Probe } from './probe';

@@ -1,5 +1,5 @@
+import { createWorkQueue, ServiceOverloaded } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
-import { createWorkQueue, ServiceOverloaded } from '#kit/core/work-queue';
 import type { BackgroundQueue } from './deps';
 
 /** Low, so that database connections remain for the requests that clients wait for. */

@@ -4,8 +4,8 @@ import type { Denylist } from '#kit/auth/denylist';
 import type { Passwords } from '#kit/auth/passwords';
 import type { Sealer } from '#kit/auth/sealing';
 import type { TokenSettings, TokenVerifier } from '#kit/auth/tokens';
+import type { WorkQueue } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
-import type { WorkQueue } from '#kit/core/work-queue';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Database } from '#kit/mysql/database';
 

@@ -28,8 +28,8 @@ import { createReaders } from './feeds/readers';
 import { timelinesGrpc } from './grpc';
 import { createLiveTimelines } from './live/service';
 import { timelinesPortability } from './portability';
-import { recountNightly } from './posts/recount';
-import { indexTextsInBackground } from './posts/text-index';
+import { recountNightly } from './posts/maintenance/recount';
+import { indexTextsInBackground } from './posts/maintenance/text-index';
 import { subscribe } from './subscriptions';
 
 const env = readEnv({

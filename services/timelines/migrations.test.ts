@@ -8,8 +8,8 @@ import { migrateDatabase } from '#kit/mysql/migrations';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { searchExpression } from './lists/search';
 import { listMatching, listTagged } from './lists/store';
-import { recount } from './posts/recount';
-import { indexTexts } from './posts/text-index';
+import { recount } from './posts/maintenance/recount';
+import { indexTexts } from './posts/maintenance/text-index';
 import { postHashtags, posts, streamAuthors } from './schema';
 
 const FOLDER = `${import.meta.dir}/migrations`;

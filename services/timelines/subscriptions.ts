@@ -1,5 +1,5 @@
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
-import { batchCalls } from '#kit/core/batches';
+import { batchCalls } from '#kit/core/queues/batches';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { isConnectionFailure } from '#kit/mysql/database';

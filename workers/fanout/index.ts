@@ -5,8 +5,8 @@ import type {
   TimelinesServiceDefinition,
 } from '#contracts/gen/timelines/v1/timelines';
 import { PostFanOut } from '#contracts/jobs/posts';
-import { batchCalls } from '#kit/core/batches';
 import { timeOfId } from '#kit/core/ids';
+import { batchCalls } from '#kit/core/queues/batches';
 import type { Runtime } from '#kit/core/runtime';
 import { Problem } from '#kit/errors/problem';
 import type { GrpcClient } from '#kit/grpc/client';

@@ -1,5 +1,5 @@
 import type { Notice } from '#contracts/gen/notifications/v1/notifications';
-import { batchCalls } from '#kit/core/batches';
+import { batchCalls } from '#kit/core/queues/batches';
 import { Problem } from '#kit/errors/problem';
 
 /** The limit of one call of the notifications service. */

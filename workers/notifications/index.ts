@@ -6,7 +6,7 @@ import { PostCreated } from '#contracts/events/posts';
 import { UserFollowed, UserFollowRequestClosed, UserFollowRequested } from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
-import { createWorkQueue } from '#kit/core/work-queue';
+import { createWorkQueue } from '#kit/core/queues/work-queue';
 import type { GrpcClient } from '#kit/grpc/client';
 import { parkClientErrors } from '#kit/messaging/refusals';
 import type { EventWorker } from '#kit/worker';

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import type { Caller } from '../../auth/caller';
 import { sharedGauge, sharedMetric } from '../../core/metrics';
-import { ServiceOverloaded } from '../../core/work-queue';
+import { ServiceOverloaded } from '../../core/queues/work-queue';
 import { defineProblem, type Problem } from '../../errors/problem';
 import { readClient } from '../client-address';
 import { networkOf } from '../network';

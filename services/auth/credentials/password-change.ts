@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { type RequestLifetime, requireWaiting } from '#kit/core/work-queue';
+import { type RequestLifetime, requireWaiting } from '#kit/core/queues/work-queue';
 import { Forbidden } from '#kit/errors/problem';
 import type { AuthDeps } from '../deps';
 import { deleteResets } from '../password-resets/store';

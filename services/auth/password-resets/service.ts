@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MailRequested } from '#contracts/events/mail';
 import { withoutTrailingSlashes } from '#kit/config/urls';
-import { requireWaiting } from '#kit/core/work-queue';
+import { requireWaiting } from '#kit/core/queues/work-queue';
 import { networkOf } from '#kit/http/network';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction } from '#kit/mysql/database';

@@ -1,4 +1,4 @@
-import type { RequestLifetime } from '#kit/core/work-queue';
+import type { RequestLifetime } from '#kit/core/queues/work-queue';
 import type { Client } from '#kit/http/client-address';
 import type { Browser } from '#kit/http/cookies/browser';
 import { DEVICE_COOKIE, deviceCookie } from '#kit/http/cookies/device';

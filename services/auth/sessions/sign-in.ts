@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import { requireWaiting, type Turn } from '#kit/core/work-queue';
+import { requireWaiting, type Turn } from '#kit/core/queues/work-queue';
 import { ValidationFailed } from '#kit/errors/problem';
 import { networkOf } from '#kit/http/network';
 import { emailKey } from '#kit/text/email';

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
+import { createWorkQueue, type QueueLimits } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
-import { createWorkQueue, type QueueLimits } from '#kit/core/work-queue';
 import type { Redis } from '#kit/redis/client';
 import type { AuthDeps } from '../deps';
 import { openCounters } from './counters';

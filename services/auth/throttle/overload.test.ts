@@ -2,7 +2,7 @@ import { afterAll, afterEach, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import type { Passwords } from '#kit/auth/passwords';
-import { createWorkQueue, type Turn } from '#kit/core/work-queue';
+import { createWorkQueue, type Turn } from '#kit/core/queues/work-queue';
 import { eventually } from '../../../tests/support/eventually';
 import { startIdentity } from '../../../tests/support/identity';
 import { uniqueName } from '../../../tests/support/servers';

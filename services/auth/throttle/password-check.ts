@@ -1,5 +1,5 @@
 import type { PasswordCheck } from '#kit/auth/passwords';
-import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/work-queue';
+import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/queues/work-queue';
 import type { Admission, AuthDeps } from '../deps';
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { Registry } from 'prom-client';
 import { uuidv7 } from '#kit/core/ids';
-import { createWorkQueue, type QueueLimits } from '#kit/core/work-queue';
+import { createWorkQueue, type QueueLimits } from '#kit/core/queues/work-queue';
 import { startIdentity } from '../../../tests/support/identity';
 import { uniqueName } from '../../../tests/support/servers';
 import { credentials } from '../schema';

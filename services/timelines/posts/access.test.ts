@@ -5,7 +5,7 @@ import { outbox } from '#kit/messaging/tables';
 import { testRuntime } from '../../../tests/support/servers';
 import { idsOf, startTimelines } from '../../../tests/support/timelines';
 import { posts } from '../schema';
-import { recount } from './recount';
+import { recount } from './maintenance/recount';
 
 const runtime = testRuntime('timelines-access');
 const { block, call, deps, join, mute, post, relate, storage, tokens } = await startTimelines(runtime);

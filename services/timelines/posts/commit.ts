@@ -1,4 +1,4 @@
-import { batchCalls } from '#kit/core/batches';
+import { batchCalls } from '#kit/core/queues/batches';
 import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
 import { type Database, inTransaction, isConnectionFailure, prepareOnce } from '#kit/mysql/database';
 import { UserNotFound } from '../model';

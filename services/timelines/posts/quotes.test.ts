@@ -4,7 +4,7 @@ import { outbox } from '#kit/messaging/tables';
 import { testRuntime } from '../../../tests/support/servers';
 import { idsOf, startTimelines } from '../../../tests/support/timelines';
 import { posts } from '../schema';
-import { recount } from './recount';
+import { recount } from './maintenance/recount';
 import { isPlainRepost } from './reposts';
 
 const runtime = testRuntime('timelines-quotes');

@@ -7,9 +7,9 @@ import { searchTokens } from '#kit/text/search-tokens';
 import { AlreadyReposted, ReferencedPostNotFound, UserNotFound } from '../model';
 import { isErased } from '../people/store';
 import { markDeleted, type PostRef } from './deletion-store';
+import { TEXT_VERSION } from './maintenance/text-index';
 import { isQuote } from './reposts';
 import type { ResolvedPost } from './resolve';
-import { TEXT_VERSION } from './text-index';
 import {
   type CountColumn,
   type InsertedPost,

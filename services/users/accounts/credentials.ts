@@ -1,6 +1,6 @@
 import type { Caller } from '#kit/auth/caller';
 import type { NewPassword } from '#kit/auth/password-strength';
-import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/work-queue';
+import { type RequestLifetime, requireWaiting, type Turn } from '#kit/core/queues/work-queue';
 import type { UsersDeps } from '../deps';
 import type { UserRow } from './store';
 

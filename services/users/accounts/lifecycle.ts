@@ -1,5 +1,5 @@
 import { uuidv7 } from '#kit/core/ids';
-import type { Turn } from '#kit/core/work-queue';
+import type { Turn } from '#kit/core/queues/work-queue';
 import { writeOutbox } from '#kit/messaging/outbox';
 import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
 import { emailKey, parseEmail } from '#kit/text/email';

@@ -1,6 +1,6 @@
 import type { TokenPair } from '#contracts/gen/auth/v1/auth';
 import type { Caller } from '#kit/auth/caller';
-import type { RequestLifetime } from '#kit/core/work-queue';
+import type { RequestLifetime } from '#kit/core/queues/work-queue';
 import { ValidationFailed } from '#kit/errors/problem';
 import type { Client } from '#kit/http/client-address';
 import { DEVICE_COOKIE } from '#kit/http/cookies/device';

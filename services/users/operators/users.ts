@@ -1,5 +1,5 @@
 import type { Caller } from '#kit/auth/caller';
-import type { RequestLifetime } from '#kit/core/work-queue';
+import type { RequestLifetime } from '#kit/core/queues/work-queue';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';

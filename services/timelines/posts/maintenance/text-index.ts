@@ -3,9 +3,9 @@ import { sleep } from '#kit/core/back-off';
 import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
 import { searchTokens } from '#kit/text/search-tokens';
-import type { TimelinesDeps } from '../deps';
+import type { TimelinesDeps } from '../../deps';
+import { namesIn } from '../names';
 import { withLock } from './lock-store';
-import { namesIn } from './names';
 import { listOutdatedTexts, updateTextIndex } from './text-index-store';
 
 /** Raise it when the rules for hashtags or search tokens change: all posts are indexed again in the background. */

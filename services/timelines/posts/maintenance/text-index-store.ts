@@ -1,6 +1,6 @@
 import { and, asc, eq, isNull, lt } from 'drizzle-orm';
 import type { Database, Transaction } from '#kit/mysql/database';
-import { postHashtags, posts } from '../schema';
+import { postHashtags, posts } from '../../schema';
 
 /** The next posts whose index follows an earlier version of the rules; deleted ones have no text. */
 export const listOutdatedTexts = (database: Database, version: number, limit: number) =>

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
-import { testRuntime } from '../../../tests/support/servers';
-import { startTimelines } from '../../../tests/support/timelines';
-import { posts } from '../schema';
+import { testRuntime } from '../../../../tests/support/servers';
+import { startTimelines } from '../../../../tests/support/timelines';
+import { posts } from '../../schema';
 import { recount } from './recount';
 
 const runtime = testRuntime('timelines-recount');

@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { runOnSchedule } from '#kit/core/schedule';
 import { inTransaction } from '#kit/mysql/database';
-import type { TimelinesDeps } from '../deps';
+import type { TimelinesDeps } from '../../deps';
 import { withLock } from './lock-store';
 import { countReferences, type PostCounts, repairCounts } from './recount-store';
 

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { sharedGauge, sharedHistogram, sharedMetric } from './metrics';
+import { sharedGauge, sharedHistogram, sharedMetric } from '../metrics';
 
 /** Why a task was not run. */
 export type DropReason =

@@ -1,6 +1,6 @@
 import { aliasedTable, and, eq, isNull, or, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '#kit/mysql/database';
-import { posts } from '../schema';
+import { posts } from '../../schema';
 
 /** A post's stored counts beside the actual ones. */
 export interface PostCounts {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { sleep } from './back-off';
+import { sleep } from '../back-off';
 
 export interface BatchSettings<Item> {
   /** The largest batch, in the unit of `sizeOf`; a larger item has a batch of its own. */

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { defineProblem, type Problem } from '../errors/problem';
+import { defineProblem, type Problem } from '../../errors/problem';
 import { createFairLine, type FairLine, type Place } from './fair-line';
 import { createServiceTime, type ServiceTime } from './service-time';
 import { type DropReason, observeQueue, type QueueMetrics } from './work-queue-metrics';
