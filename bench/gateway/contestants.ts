@@ -73,7 +73,7 @@ export async function startAll(
   const core = String(cores.proxy);
   const contestants = [
     at(OURS, ours, gateway(ours, core, 1)),
-    at('rookery, 2 workers on both cores', pair, gateway(pair, `${cores.proxy},${cores.load}`, 2)),
+    at('rookery with 2 workers', pair, gateway(pair, `${cores.proxy},${cores.load}`, 2)),
     ...(options.before === undefined
       ? []
       : [at('rookery before', former, gateway(former, core, 1, options.before))]),

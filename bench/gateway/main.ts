@@ -13,8 +13,9 @@ import { type Work, worksOf } from './works';
  */
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const SECONDS = Number(process.env.SECONDS ?? 4);
-/** The JIT compiler needs some ten thousand requests. */
-const WARM_UP_SECONDS = Number(process.env.WARM_UP_SECONDS ?? 5);
+/** The JIT compiler needs as many, not a time: a machine that is loaded by others would be measured half compiled. */
+const WARM_UP_REQUESTS = Number(process.env.WARM_UP_REQUESTS ?? 150_000);
+const MAX_WARM_UP_RUNS = 20;
 const CONNECTIONS = 64;
 /** `identity`: proxying is compared, and the other proxies do not compress. */
 const ACCEPT_ENCODING = process.env.ACCEPT_ENCODING ?? 'identity';
@@ -63,8 +64,11 @@ async function race(
   { path }: Work,
   load: Parameters<typeof measure>[2],
 ): Promise<Round[]> {
-  for (const { url, pid } of contestants)
-    await measure(url + path, pid, { ...load, seconds: WARM_UP_SECONDS });
+  for (const { url, pid } of contestants) {
+    let requests = 0;
+    for (let run = 0; run < MAX_WARM_UP_RUNS && requests < WARM_UP_REQUESTS; run++)
+      requests += (await measure(url + path, pid, load)).requestsPerSecond * load.seconds;
+  }
   const rounds: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const measured = new Map<string, Measured>();
