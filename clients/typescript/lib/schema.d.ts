@@ -8151,6 +8151,13 @@ export interface operations {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
             };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
         };
@@ -8240,6 +8247,13 @@ export interface operations {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
             };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
         };
@@ -8268,6 +8282,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
+            };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
@@ -8422,6 +8443,13 @@ export interface operations {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
             };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
         };
@@ -8506,6 +8534,13 @@ export interface operations {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
             };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
         };
@@ -8534,6 +8569,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["timelines.PostPage"];
                 };
+            };
+            /** @description The client has the current version */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
