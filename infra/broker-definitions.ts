@@ -32,6 +32,7 @@ const CONSUMERS: Readonly<Record<string, string>> = {
   'media-records': 'media',
   'notifications-records': 'notifications',
   'payments-records': 'payments',
+  'timelines-deletions': 'timelines',
   'timelines-stream': 'timelines',
   'users-avatars': 'users',
 };

@@ -56,6 +56,6 @@ export const PostDeleted = defineEvent({
   version: 1,
   exchange: 'posts',
   publishers: ['timelines'],
-  consumers: ['likes', 'users', 'notifications-records', 'media-records'],
+  consumers: ['timelines-deletions', 'likes', 'users', 'notifications-records', 'media-records'],
   data: Type.Object({ id: TimeOrderedId, author_id: Uuid, media_ids: MediaIds }),
 });
