@@ -24,6 +24,9 @@ export interface RequestRules {
 export function requests(runtime: Runtime, rules: RequestRules) {
   const record = recordRequests(runtime);
   return (app: Elysia) => {
+    // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
+    // match another path than the one the gateway has routed. It reads this when it handles its first request.
+    app.config.handler = { ...app.config.handler, standardHostname: false };
     const findRules = routeRules(app, parseBody);
 
     async function parseBody({ request, route }: { request: Request; route: string }): Promise<unknown> {

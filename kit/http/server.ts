@@ -46,9 +46,6 @@ export function serveHttp(
     recognizeGateway?: RecognizeGateway;
   },
 ): HttpServer {
-  // Otherwise Elysia searches the path after the eleventh character of the URL, and with a host of one character it would
-  // match another path than the one the gateway has routed.
-  app.config.handler = { ...app.config.handler, standardHostname: false };
   // Bun reads the limit of its servers here.
   Reflect.set(http, 'maxHeaderSize', MAX_HEAD_BYTES);
   const { internalTls } = runtime;
