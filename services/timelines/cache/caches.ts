@@ -7,7 +7,7 @@ import { type Relations, sizeOf } from '../people/relations';
 import { readRelations } from '../people/relations-store';
 import { findPeopleByUsername, readPeople } from '../people/store';
 import { LARGEST_BATCH, readMentions, readPosts } from '../posts/read-store';
-import { type StoredPost, storedPost, weightOfPost } from '../posts/stored-post';
+import { missingPost, type StoredPost, storedPost, weightOfPost } from '../posts/stored-post';
 import type { CacheDeps } from './deps';
 import { createLikeCaches, type LikeCaches } from './likes';
 
@@ -27,7 +27,7 @@ const MAX_LISTS = 2_000;
 export const PUBLIC = 'public';
 
 export interface Caches extends LikeCaches {
-  /** By id, deleted ones included. */
+  /** By id, deleted ones included, and ids without a post as deleted ones. */
   readonly posts: Cache<StoredPost>;
   /** By id, erased ones included. */
   readonly people: Cache<Person>;
@@ -85,7 +85,12 @@ async function loadPosts({ database }: CacheDeps, ids: readonly string[]): Promi
   const rows = await readPosts(database, ids);
   const withMentions = rows.filter((row) => row.text.includes('@')).map((row) => row.id);
   const mentions = await readMentions(database, withMentions);
-  return keyed(rows, (row) => [row.id, storedPost(row, mentions.get(row.id) ?? [])]);
+  const missing = ids.map((id): [string, StoredPost] => [id, missingPost(id)]);
+  const found = rows.map((row): [string, StoredPost] => [
+    row.id,
+    storedPost(row, mentions.get(row.id) ?? []),
+  ]);
+  return new Map([...missing, ...found]);
 }
 
 async function loadNewest({ database }: CacheDeps, key: string): Promise<NewestPosts> {

@@ -12,9 +12,6 @@ export interface FoundPost extends PostAccess {
   readonly author: Person;
 }
 
-/** No person has this id: the author of a post that does not exist. */
-const NOBODY = '00000000-0000-0000-0000-000000000000';
-
 type FindDeps = Pick<TimelinesDeps, 'caches' | 'database'>;
 
 /** Finds posts that exist and are not deleted, in the order of the ids; undefined where there is none. */
@@ -24,13 +21,14 @@ export async function findPosts(
   ids: readonly string[],
 ): Promise<(FoundPost | undefined)[]> {
   const posts = await caches.posts.find(ids);
-  const authorIds = posts.map((post) => post?.authorId ?? NOBODY);
+  const authorIds = posts.flatMap((post) => (post === undefined || post.isDeleted ? [] : post.authorId));
   const authors = await caches.people.find(authorIds);
   const relations = await relationsWith(database, viewer, authorIds);
-  return posts.map((post, index) => {
-    const author = authors[index];
-    if (post === undefined || post.isDeleted || author === undefined || author.isErased) return undefined;
-    return foundPost(post, author, relations);
+  let position = 0;
+  return posts.map((post) => {
+    if (post === undefined || post.isDeleted) return undefined;
+    const author = authors[position++];
+    return author === undefined || author.isErased ? undefined : foundPost(post, author, relations);
   });
 }
 

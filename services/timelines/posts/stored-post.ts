@@ -31,6 +31,31 @@ export const storedPost = (row: PostRow, mentionIds: readonly string[]): StoredP
   json: jsonOf(row),
 });
 
+/** No person has this id. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** What is remembered of an id without a row: feeds name the posts of erased people for a while. */
+export const missingPost = (id: string): StoredPost =>
+  storedPost(
+    {
+      id,
+      authorId: NOBODY,
+      text: '',
+      replyTo: null,
+      rootId: null,
+      repostOf: null,
+      visibility: 'followers',
+      pollId: null,
+      mediaIds: [],
+      hashtags: [],
+      repliesCount: 0,
+      repostsCount: 0,
+      quotesCount: 0,
+      isDeleted: true,
+    },
+    [],
+  );
+
 function jsonOf(post: PostRow): PostJson {
   const reference = (name: string, id: string | null) => (id === null ? '' : `,"${name}":"${id}"`);
   const references =
