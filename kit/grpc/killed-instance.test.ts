@@ -11,12 +11,9 @@ const SERVER = `
   import { createLogger } from '#kit/core/log';
   import { createRuntime } from '#kit/core/runtime';
   const runtime = createRuntime({ name: 'likes', version: '1.0.0', log: await createLogger({ name: 'likes', level: 'silent' }) });
-  const likes = grpcService(LikesServiceDefinition, {
+  const { getCounts } = LikesServiceDefinition.methods;
+  const likes = grpcService({ ...LikesServiceDefinition, methods: { getCounts } }, {
     getCounts: async () => { await Bun.sleep(5); return { counts: [] }; },
-    acceptLike: () => ({ to_be_told: true }),
-    withdrawLike: () => ({ withdrawn: true }),
-    claimNotifications: () => ({ likes: [] }),
-    confirmNotifications: () => ({}),
   });
   const { port } = await startGrpcServer(runtime, { host: '127.0.0.1', port: 0, services: [likes], audience: 'likes' });
   console.log(port);
