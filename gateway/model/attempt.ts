@@ -8,6 +8,8 @@ export type AttemptResult =
   | 'application-error'
   /** 502, 503 or 504. */
   | 'unavailable'
+  /** 503 of an instance that is healthy and turns work away. */
+  | 'overloaded'
   | 'unreachable'
   | 'timeout'
   /** The response was truncated or malformed. */

@@ -74,7 +74,7 @@ function attemptJson(
     ...(attempt.isProbe && { probe: true }),
     outcome: result ?? 'abandoned',
     ...(failure !== null && { failure }),
-    ...(hasResponse(result) && status > 0 && { status }),
+    ...(RESPONSES.has(result) && status > 0 && { status }),
     latency_ms: hundredths(latencyMs),
     ...(budget !== null && { retry_budget: budgetJson(budget) }),
   };
@@ -94,8 +94,12 @@ const excludedJson = ({
 
 const budgetJson = ({ inUse, allowed }: RetryBudgetSnapshot) => ({ in_use: inUse, allowed });
 
-const hasResponse = (result: Attempt['result']) =>
-  result === 'answered' || result === 'application-error' || result === 'unavailable';
+const RESPONSES: ReadonlySet<Attempt['result']> = new Set([
+  'answered',
+  'application-error',
+  'unavailable',
+  'overloaded',
+]);
 
 /** @param monotonicMs as of `performance.now()` */
 export const isoTimeOf = (monotonicMs: number) =>

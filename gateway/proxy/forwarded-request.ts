@@ -33,6 +33,8 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   private completeAtMs = -1;
   /** Status of the response, once its head is sent to the client; 0 before. */
   private status = 0;
+  /** What the committed response says about the instance. */
+  private result: AttemptResult = 'answered';
   private bytesIn = 0;
   private releasePlace: (() => void) | null = null;
   private isOver = false;
@@ -173,12 +175,13 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     const { client, plan } = this.exchange;
     const { status } = received;
     if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
-      if (this.attempts.drop(from, 'unavailable') || this.retry('unavailable', status)) return;
+      const result = attemptResultOf(received);
+      if (this.attempts.drop(from, result) || this.retry(result, status)) return;
     }
     // A response with a length has an end.
     const isStream = received.framing.kind !== 'length' && isEventStream(received);
     if (isStream && !this.takePlace()) return;
-    this.commit(from, status);
+    this.commit(from, received);
     const response = completedResponse(this.exchange, received);
     if (isStream) from.attempt.detach();
     if (isStream) client.endWithClient();
@@ -188,8 +191,10 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   }
 
   /** From here on the request cannot be retried. */
-  private commit(from: UpstreamRequest, status: number) {
+  private commit(from: UpstreamRequest, response: IncomingResponse) {
+    const { status } = response;
     this.status = status;
+    this.result = attemptResultOf(response);
     this.exchange.client.deadline.clear();
     this.attempts.commit(from);
     if (status < 500) from.attempt.answered(performance.now());
@@ -216,11 +221,11 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     this.exchange.plan.recorder?.end(trailers);
     this.writer.end(trailers);
     // The rest may still be compressed, but the instance has responded.
-    if (!this.isOver) this.attempts.end(attemptResultOf(this.status));
+    if (!this.isOver) this.attempts.end(this.result);
   }
 
   written(keepAlive: boolean) {
-    this.record(attemptResultOf(this.status));
+    this.record(this.result);
     this.exchange.client.finish(keepAlive);
   }
 
@@ -236,7 +241,7 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
     if (!exchange.context.request.upgradesToWebSocket)
       return from.fail('malformed', 'The response switches to a protocol that was not requested');
     if (!this.takePlace()) return;
-    this.commit(from, response.status);
+    this.commit(from, response);
     pushInterimHead(exchange, response);
     this.permit.release('responded');
     openTunnel(exchange, from, (bytes) => {

@@ -221,6 +221,8 @@ describe('an instance with consecutive failures', () => {
     ['broken', 1],
     ['answered', 0],
     ['abandoned', 0],
+    // It is healthy, and turns away what it could not do in time.
+    ['overloaded', 0],
     // Every instance would fail that request: a client could have half of a service ejected.
     ['application-error', 0],
   ])('is ejected for results %s: %d', (result, ejections) => {

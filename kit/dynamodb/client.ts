@@ -13,8 +13,11 @@ import type { Runtime } from '../core/runtime';
 import { DependencyUnavailable } from '../errors/problem';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Calls queue here rather than in the SDK, which counts time in its own queue as time to connect. */
-const CALLS = { concurrent: 40, waiting: 2_000, waitMs: 3_000 };
+/**
+ * Calls queue here rather than in the SDK, which counts time in its own queue as time to connect; for as long as for a
+ * connection of MySQL.
+ */
+const CALLS = { concurrent: 40, waiting: 2_000, waitMs: 5_000 };
 const REQUEST_TIMEOUT_MS = 2_000;
 /** The SDK's default, with jittered back-off in between. */
 const ATTEMPTS = 3;

@@ -98,6 +98,12 @@ export function problemDocument(problem: Problem, request: { path: string; reque
   };
 }
 
+/**
+ * The response field by which an instance says that it is healthy and turns work away: gateways do not eject it, as Envoy
+ * does not with `x-envoy-overloaded`.
+ */
+export const OVERLOADED_FIELD = 'x-overloaded';
+
 /** Builds the complete HTTP response of a problem. */
 export function problemResponse(problem: Problem, request: { path: string; requestId: string }): Response {
   return new Response(JSON.stringify(problemDocument(problem, request)), {

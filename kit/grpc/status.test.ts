@@ -38,6 +38,7 @@ test.each([
   ['request.invalid', 422, status.INVALID_ARGUMENT],
   ['request.too-large', 413, status.INVALID_ARGUMENT],
   ['limits.exceeded', 429, status.RESOURCE_EXHAUSTED],
+  ['service.busy', 503, status.RESOURCE_EXHAUSTED],
   ['dependency.unavailable', 503, status.UNAVAILABLE],
   ['dependency.timed-out', 504, status.DEADLINE_EXCEEDED],
   ['teapot', 418, status.FAILED_PRECONDITION],

@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { ServiceOverloaded } from '../core/queues/work-queue';
 import { DependencyUnavailable, defineProblem, InternalError, Problem } from '../errors/problem';
 
 export const DependencyTimedOut = defineProblem('dependency.timed-out', 504, 'Dependency timed out');
@@ -58,6 +59,8 @@ type ProblemTrailer = Static<typeof ProblemTrailer>;
 
 /** The gRPC status of a problem. */
 export function statusOfProblem(problem: Problem): status {
+  // An instance that turns work away is healthy: UNAVAILABLE would count towards its ejection.
+  if (problem.code === ServiceOverloaded.code) return status.RESOURCE_EXHAUSTED;
   if (problem.status === 409)
     return ALREADY_EXISTS_REASONS.has(reasonOf(problem)) ? status.ALREADY_EXISTS : status.FAILED_PRECONDITION;
   return (
