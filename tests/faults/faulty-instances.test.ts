@@ -10,7 +10,7 @@ import { testRuntime } from '../support/servers';
  * latencies; otherwise only what does not depend on the machine's speed is asserted.
  */
 const FULL = process.env.FULL === '1';
-const REQUESTS = FULL ? 20_000 : 4_000;
+const REQUESTS = FULL ? 20_000 : 6_000;
 const CLIENTS = 16;
 /** Retries as a share of the incoming requests. */
 const MAX_RETRY_RATIO = 0.2;
