@@ -144,7 +144,8 @@ export async function startProcesses(
 }
 
 const serverOf = (name: string, pid: number | undefined): Measured[] =>
-  pid === undefined ? [] : [{ name, pid }];
+  // The mail catcher runs in the process that starts the servers: this one, whose children are all others.
+  pid === undefined || pid === process.pid ? [] : [{ name, pid }];
 
 /** The command of a Procfile line without its settings, which are those of development. */
 function mainOf({ name, command }: ProcfileEntry): string[] {

@@ -19,6 +19,14 @@ export const likeChangesChannel = (prefix = 'likes'): string => `${prefix}:chang
 /** The notification that names everything. One that names a like is `<post id> <person id>`. */
 export const EVERY_LIKE_CHANGED = '* *';
 
+/**
+ * Says that likes publishes its notifications where this arrives. A reader that has not heard it lately may be connected to
+ * another Redis, and must not rely on them.
+ */
+export const LIKES_PRESENT = 'present';
+/** How often it is published. */
+export const PRESENT_EVERY_MS = 500;
+
 /** The change of a notification; one of an unknown form, of a later version, names everything. */
 export function parseLikeChange(notification: string): LikeChange {
   const [, postId, userId] = /^([1-9][0-9]{0,15}) ([0-9a-f-]{36})$/.exec(notification) ?? [];

@@ -102,7 +102,7 @@ describe('a cache', () => {
     let nowMs = 0;
     const values = new Map([['a', 1]]);
     const store = slowStore(values);
-    const { cache } = cacheOf({ load: store.load, maxAgeMs: 1_000, now: () => nowMs });
+    const { cache } = cacheOf({ load: store.load, maxAgeMs: () => 1_000, now: () => nowMs });
     const first = cache.get('a');
     await turn();
     nowMs = 600;

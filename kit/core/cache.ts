@@ -14,8 +14,8 @@ export interface CacheOptions<Value> {
   readonly maxWeight: number;
   /** The weight of an entry, at least 1; 1 by default, so that `maxWeight` is a number of entries. */
   readonly weightOf?: (value: Value) => number;
-  /** Entries are used for this long after their load began; without it, until they are forgotten. */
-  readonly maxAgeMs?: number;
+  /** Entries are used for this long after their load began, as of their use; without it, until they are forgotten. */
+  readonly maxAgeMs?: () => number;
   /** Whether what is loaded may be remembered now; always by default. */
   readonly mayRemember?: () => boolean;
   /** Keys of one load; 100 by default. */
@@ -49,7 +49,7 @@ export interface Cache<Value> {
 
 interface Entry<Value> {
   readonly value: Value;
-  readonly expiresMs: number;
+  readonly loadedMs: number;
 }
 
 interface Batch<Value> {
@@ -66,7 +66,7 @@ export function createCache<Value extends object | number>(
   runtime: Pick<Runtime, 'metrics'>,
   options: CacheOptions<Value>,
 ): Cache<Value> {
-  const { weightOf, maxAgeMs = Number.POSITIVE_INFINITY, batchKeys = DEFAULT_BATCH_KEYS } = options;
+  const { weightOf, maxAgeMs, batchKeys = DEFAULT_BATCH_KEYS } = options;
   const now = options.now ?? (() => performance.now());
   const entries = new LRUCache<string, Entry<Value>>({
     maxSize: options.maxWeight,
@@ -82,11 +82,10 @@ export function createCache<Value extends object | number>(
 
   function peek(key: string): Value | undefined {
     const entry = entries.get(key);
-    if (entry !== undefined && (maxAgeMs === Number.POSITIVE_INFINITY || now() < entry.expiresMs)) {
-      counts.hits++;
-      return entry.value;
-    }
-    return undefined;
+    if (entry === undefined || (maxAgeMs !== undefined && now() - entry.loadedMs >= maxAgeMs()))
+      return undefined;
+    counts.hits++;
+    return entry.value;
   }
 
   /** Batches start after the callbacks of this turn of the event loop, whose requests they serve together. */
@@ -111,12 +110,12 @@ export function createCache<Value extends object | number>(
   }
 
   async function run(batch: Batch<Value>): Promise<ReadonlyMap<string, Value>> {
-    const expiresMs = now() + maxAgeMs;
+    const loadedMs = now();
     try {
       const found = await options.load(batch.keys);
       if (options.mayRemember?.() ?? true)
         for (const [key, value] of found)
-          if (loading.get(key) === batch) entries.set(key, { value, expiresMs });
+          if (loading.get(key) === batch) entries.set(key, { value, loadedMs });
       return found;
     } finally {
       for (const key of batch.keys) if (loading.get(key) === batch) loading.delete(key);

@@ -11,6 +11,7 @@ import { likesGrpc } from './grpc';
 import { createPersonLookup } from './people';
 import { likesPortability } from './portability';
 import { createPostCheck } from './post-check';
+import { announcePresence } from './presence';
 import { relayRedisOutbox } from './redis-outbox';
 import { KEY_PREFIX } from './store';
 import { subscribe } from './subscriptions';
@@ -45,6 +46,7 @@ const deps: LikesDeps = {
   tokens,
 };
 subscribe(deps, rabbit);
+announcePresence(runtime, storage);
 await serveService(runtime, env, {
   app: likes(deps),
   grpc: [likesGrpc(deps), likesPortability({ storage, timelines })],

@@ -41,7 +41,7 @@ export interface Caches extends LikeCaches {
 
 export function createCaches(deps: CacheDeps): Caches {
   const { runtime, database, mayRemember } = deps;
-  const common = { maxAgeMs: MAX_AGE_MS, mayRemember };
+  const common = { maxAgeMs: () => MAX_AGE_MS, mayRemember };
   return {
     posts: createCache<StoredPost>(runtime, {
       ...common,

@@ -10,4 +10,6 @@ export interface CacheDeps {
   readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts' | 'listLikedPosts'>;
   /** Whether notifications of changes arrive. */
   readonly mayRemember: () => boolean;
+  /** Whether the notifications of likes arrive as well. */
+  readonly hearsLikes: () => boolean;
 }

@@ -2,8 +2,10 @@ import { type Cache, createCache } from '#kit/core/cache';
 import { firstIdAt } from '#kit/core/ids';
 import type { CacheDeps } from './deps';
 
-/** Likes may run on another Redis, whose notifications do not arrive here: what is remembered of it is not older. */
-const MAX_AGE_MS = 1_000;
+/** While the notifications of likes do not arrive: it may run on another Redis, or not at all. */
+const MAX_AGE_UNHEARD_MS = 1_000;
+/** While they do, a second line. */
+const MAX_AGE_HEARD_MS = 30_000;
 /** Of the likes service; a page waits no longer for them. */
 export const LIKES_DEADLINE_MS = 250;
 const MAX_COUNTS = 50_000;
@@ -30,13 +32,14 @@ export interface LikeCaches {
 }
 
 /** What a process remembers of likes. */
-export function createLikeCaches({ runtime, likes, mayRemember }: CacheDeps): LikeCaches {
+export function createLikeCaches({ runtime, likes, mayRemember, hearsLikes }: CacheDeps): LikeCaches {
   const deadline = { deadlineMs: LIKES_DEADLINE_MS };
+  const maxAgeMs = () => (hearsLikes() ? MAX_AGE_HEARD_MS : MAX_AGE_UNHEARD_MS);
   return {
     likeCounts: createCache<number>(runtime, {
       name: 'like-counts',
       maxWeight: MAX_COUNTS,
-      maxAgeMs: MAX_AGE_MS,
+      maxAgeMs,
       mayRemember,
       batchKeys: BATCH_COUNTS,
       async load(ids) {
@@ -48,7 +51,7 @@ export function createLikeCaches({ runtime, likes, mayRemember }: CacheDeps): Li
       name: 'liked-posts',
       maxWeight: MAX_LIKED_POSTS,
       weightOf: ({ ids, pending }) => 1 + ids.size + pending.size,
-      maxAgeMs: MAX_AGE_MS,
+      maxAgeMs,
       mayRemember,
       batchKeys: BATCH_VIEWERS,
       async load(ids) {

@@ -1,4 +1,4 @@
-import { likeChangesChannel } from '#contracts/changes/likes';
+import { LIKES_PRESENT, likeChangesChannel, PRESENT_EVERY_MS } from '#contracts/changes/likes';
 import { type Changes, openChanges } from '#kit/redis/changes';
 import type { Redis } from '#kit/redis/client';
 import { type Caches, createCaches } from './caches';
@@ -12,17 +12,33 @@ import {
 } from './changes';
 import type { CacheDeps } from './deps';
 
+/** Two announcements of its presence may be late. */
+const SILENCE_MS = 3 * PRESENT_EVERY_MS;
+
 /** Opens the caches of a process, and the notifications that keep them current. */
 export function openCaches(
-  deps: Omit<CacheDeps, 'mayRemember'>,
+  deps: Omit<CacheDeps, 'mayRemember' | 'hearsLikes'>,
   redis: Redis,
 ): { caches: Caches; changes: TimelineChanges } {
-  const caches = createCaches({ ...deps, mayRemember: () => notifications.isReceiving() });
+  let heardMs = Number.NEGATIVE_INFINITY;
+  const caches = createCaches({
+    ...deps,
+    mayRemember: () => notifications.isReceiving(),
+    hearsLikes: () => performance.now() - heardMs < SILENCE_MS,
+  });
   const notifications: Changes = openChanges(deps.runtime, redis, {
     channel: CHANNEL,
     onChange: (message) => applyChanges(caches, message),
-    others: { [likeChangesChannel()]: (message) => applyLikeChange(caches, message) },
-    onLost: () => forgetEverything(caches),
+    others: {
+      [likeChangesChannel()]: (message) => {
+        if (message === LIKES_PRESENT) heardMs = performance.now();
+        else applyLikeChange(caches, message);
+      },
+    },
+    onLost() {
+      heardMs = Number.NEGATIVE_INFINITY;
+      forgetEverything(caches);
+    },
   });
   return {
     caches,
