@@ -173,10 +173,9 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   responded(from: UpstreamRequest, received: IncomingResponse) {
     const { client, plan } = this.exchange;
-    const { status } = received;
-    if (this.isRepeatable && RETRIABLE_STATUSES.has(status)) {
+    if (this.isRepeatable && RETRIABLE_STATUSES.has(received.status)) {
       const result = attemptResultOf(received);
-      if (this.attempts.drop(from, result) || this.retry(result, status)) return;
+      if (this.attempts.drop(from, result) || this.retry(result, received.status)) return;
     }
     // A response with a length has an end.
     const isStream = received.framing.kind !== 'length' && isEventStream(received);
@@ -192,12 +191,11 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
 
   /** From here on the request cannot be retried. */
   private commit(from: UpstreamRequest, response: IncomingResponse) {
-    const { status } = response;
-    this.status = status;
+    this.status = response.status;
     this.result = attemptResultOf(response);
     this.exchange.client.deadline.clear();
     this.attempts.commit(from);
-    if (status < 500) from.attempt.answered(performance.now());
+    if (this.result === 'answered') from.attempt.answered(performance.now());
   }
 
   responseContent(bytes: Buffer, start: number, end: number) {
