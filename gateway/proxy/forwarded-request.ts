@@ -31,9 +31,8 @@ export class ForwardedRequest implements RequestHandler, UpstreamEvents, PermitH
   private readonly writer: ResponseWriter;
   /** When the request was complete; negative before. */
   private completeAtMs = -1;
-  /** Status of the response, once its head is sent to the client; 0 before. */
+  /** Of the response, once its head is sent to the client, and what it says about the instance; 0 before. */
   private status = 0;
-  /** What the committed response says about the instance. */
   private result: AttemptResult = 'answered';
   private bytesIn = 0;
   private releasePlace: (() => void) | null = null;
