@@ -36,7 +36,7 @@ async function bound(): Promise<string[]> {
   }
   for (const module of await modulesOf('workers/*/index.ts'))
     for (const makeWorker of Object.values(module).filter(isWorkerFactory)) {
-      const { source } = makeWorker({ runtime });
+      const { source } = makeWorker({ runtime, metrics: runtime.metrics });
       if (!('events' in source)) continue;
       for (const event of source.events) bindings.push(`${source.consumer} ${event.routingKey}`);
     }

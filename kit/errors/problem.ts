@@ -52,14 +52,20 @@ export interface ProblemClass {
  * @param code stable identifier for clients: `<subject>.<reason>` in lower case, like `post.not-found`
  * @param status HTTP status of the response
  * @param title short summary, the same for every occurrence (RFC 9457, section 3.1.3)
+ * @param headers of every response of it
  */
-export function defineProblem(code: string, status: number, title: string): ProblemClass {
+export function defineProblem(
+  code: string,
+  status: number,
+  title: string,
+  headers: Readonly<Record<string, string>> = {},
+): ProblemClass {
   return class extends Problem {
     static readonly code = code;
     static readonly status = status;
     static readonly title = title;
     constructor(options: ProblemOptions = {}) {
-      super(code, status, title, options);
+      super(code, status, title, { ...options, headers: { ...headers, ...options.headers } });
     }
   };
 }

@@ -1,15 +1,13 @@
 import type { Registry } from 'prom-client';
-import { defineProblem, OVERLOADED_FIELD, type Problem, type ProblemOptions } from '../../errors/problem';
+import { defineProblem, OVERLOADED_FIELD, type Problem } from '../../errors/problem';
 import { createFairLine, type FairLine, type Place } from './fair-line';
 import { createServiceTime, type ServiceTime } from './service-time';
 import { type DropReason, observeQueue, type QueueMetrics } from './work-queue-metrics';
 
 /** Work is turned away: by a healthy process, which gateways do not eject for it. */
-export class ServiceOverloaded extends defineProblem('service.busy', 503, 'Service overloaded') {
-  constructor(options: ProblemOptions = {}) {
-    super({ ...options, headers: { ...options.headers, [OVERLOADED_FIELD]: '1' } });
-  }
-}
+export const ServiceOverloaded = defineProblem('service.busy', 503, 'Service overloaded', {
+  [OVERLOADED_FIELD]: '1',
+});
 
 /** How long somebody waits for the response to a request. An `IncomingCall` of gRPC is one, and so is a `Request`. */
 export interface RequestLifetime {
