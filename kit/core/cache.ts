@@ -53,7 +53,7 @@ interface Entry<Value> {
 }
 
 interface Batch<Value> {
-  readonly keys: string[];
+  readonly keys: Set<string>;
   readonly result: Promise<ReadonlyMap<string, Value>>;
   readonly start: () => void;
 }
@@ -100,7 +100,7 @@ export function createCache<Value extends object | number>(
 
   function createBatch(): Batch<Value> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const keys: string[] = [];
+    const keys = new Set<string>();
     const batch: Batch<Value> = { keys, start: resolve, result: promise.then(() => run(batch)) };
     // Every caller that waits for it sees the failure; without one it concerns nobody.
     batch.result.catch(() => undefined);
@@ -112,7 +112,7 @@ export function createCache<Value extends object | number>(
   async function run(batch: Batch<Value>): Promise<ReadonlyMap<string, Value>> {
     const loadedMs = now();
     try {
-      const found = await options.load(batch.keys);
+      const found = await options.load([...batch.keys]);
       if (options.mayRemember?.() ?? true)
         for (const [key, value] of found)
           if (loading.get(key) === batch) entries.set(key, { value, loadedMs });
@@ -128,8 +128,8 @@ export function createCache<Value extends object | number>(
     const begun = loading.get(key);
     if (begun !== undefined) return begun;
     const open = waiting.at(-1);
-    const batch = open !== undefined && open.keys.length < batchKeys ? open : createBatch();
-    batch.keys.push(key);
+    const batch = open !== undefined && open.keys.size < batchKeys ? open : createBatch();
+    batch.keys.add(key);
     loading.set(key, batch);
     counts.misses++;
     return batch;

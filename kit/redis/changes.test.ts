@@ -52,6 +52,33 @@ test('a broken connection drops what is remembered, before and after it is resto
   expect(heard.at(-1)).toBe('received');
 });
 
+test('a notification that could not be published is made up for: everybody drops everything', async () => {
+  const writerRuntime = testRuntime('changes-writer');
+  const [redis, other] = [await openRedis(writerRuntime, options), await openRedis(runtime, options)];
+  const [writer, reader] = [await listen(redis), await listen(other)];
+  const lost = reader.lost();
+  const id = await redis.sendCommand(['CLIENT', 'ID']);
+  await other.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
+  // Until the connection is restored, each of these fails.
+  const failed = await writer.changes.publish('unheard').then(
+    () => false,
+    () => true,
+  );
+  expect(failed).toBe(true);
+  await eventually(() => reader.lost() > lost);
+  expect(reader.heard).not.toContain('unheard');
+  await writerRuntime.close();
+});
+
+test('a command that failed leaves nothing current until notifications are proven to arrive again', async () => {
+  const redis = await openRedis(runtime, options);
+  const { changes, lost } = await listen(redis);
+  const before = lost();
+  changes.doubt();
+  expect([await changes.current(), lost()]).toEqual([false, before + 1]);
+  await eventually(() => changes.current());
+});
+
 test('without Redis nothing is known to be current', async () => {
   const closed = testRuntime('changes-without-redis');
   const redis = await openRedis(closed, { url: 'redis://127.0.0.1:1', required: false });

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { repeatEvery } from '../core/repeat';
-import type { Runtime } from '../core/runtime';
+import { type Runtime, withTimeout } from '../core/runtime';
 import type { Redis } from './client';
 
 /** While it is not proven that notifications arrive, a proof is attempted this often. */
 const PROVE_EVERY_MS = 500;
+/** Subscribing has no timeout of its own in the client. */
+const PROVE_TIMEOUT_MS = 5_000;
 const PROOF = 'proof:';
+/** What was published may not have arrived: everything is to be dropped. */
+const MISSED = 'missed';
 
 export interface Changes {
   /**
@@ -15,7 +19,14 @@ export interface Changes {
   current(): Promise<boolean>;
   /** The same for a reply that has just been read over the same connection by a command sent after the call began. */
   isReceiving(): boolean;
-  /** Publishes a notification to every process that listens. @throws while Redis is unavailable */
+  /** A command over the same connection has failed: notifications may be missing as well, until it is proven otherwise. */
+  doubt(): void;
+  /**
+   * Publishes a notification to every process that listens. One that fails is made up for, as soon as Redis responds, by
+   * one that drops everything everywhere.
+   *
+   * @throws while Redis is unavailable
+   */
   publish(message: string): Promise<void>;
 }
 
@@ -40,6 +51,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
   const { channel } = options;
   let receiving = false;
   let isReported = false;
+  let owesNotification = false;
   let proof: string | undefined;
   let current: Promise<boolean> | undefined;
 
@@ -49,7 +61,8 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
   }
 
   function onMessage(message: string): void {
-    if (!message.startsWith(PROOF)) options.onChange(message);
+    if (message === MISSED) options.onLost();
+    else if (!message.startsWith(PROOF)) options.onChange(message);
     else if (message === proof) proof = undefined;
   }
 
@@ -69,9 +82,13 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
 
   /** That a message of this process comes back proves the subscription, whatever became of the connection meanwhile. */
   async function prove(): Promise<void> {
-    if (receiving || !redis.isReady) return;
+    if (!redis.isReady) return;
     try {
-      await subscribe();
+      if (!receiving) await withTimeout(subscribe(), PROVE_TIMEOUT_MS, 'subscribing to changes');
+      if (owesNotification) {
+        owesNotification = false;
+        await publish(MISSED);
+      }
       isReported = false;
     } catch (failure) {
       if (!isReported)
@@ -80,6 +97,15 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
           'no notifications of changes; nothing is remembered until they arrive',
         );
       isReported = true;
+    }
+  }
+
+  async function publish(message: string): Promise<void> {
+    try {
+      await redis.publish(channel, message);
+    } catch (failure) {
+      owesNotification = true;
+      throw failure;
     }
   }
 
@@ -112,8 +138,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
       return current;
     },
     isReceiving: () => receiving,
-    async publish(message) {
-      await redis.publish(channel, message);
-    },
+    doubt: lose,
+    publish,
   };
 }

@@ -20,7 +20,7 @@ export type Change =
   /** Of a person with others, as their viewer. */
   | { readonly kind: 'relations'; readonly personId: string };
 
-export interface TimelineChanges extends Pick<Changes, 'current'> {
+export interface TimelineChanges extends Pick<Changes, 'current' | 'doubt'> {
   /**
    * Announces committed changes to all processes, this one included. Best effort: while Redis is unavailable no process
    * remembers anything.

@@ -44,6 +44,7 @@ export function openCaches(
     caches,
     changes: {
       current: notifications.current,
+      doubt: notifications.doubt,
       async announce(changes) {
         if (changes.length === 0) return;
         await notifications.publish(linesOf(changes)).catch((failure: unknown) => {

@@ -14,6 +14,8 @@ import { readFeed } from './store';
 export async function listHomeIds(deps: TimelinesDeps, readerId: string, slice: Slice): Promise<string[]> {
   const feed = await readFeed(deps.redis, readerId, slice).catch((failure: unknown) => {
     deps.runtime.log.debug({ err: failure }, 'feed unavailable; reading from the database');
+    // The reply would have been the proof that what is remembered is current.
+    deps.changes.doubt();
     return undefined;
   });
   if (feed === null && slice.after === null) buildInBackground(deps, readerId);

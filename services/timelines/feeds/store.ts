@@ -37,19 +37,20 @@ export async function readFeed(
   slice: { after: string | null; limit: number },
 ): Promise<FeedSlice | null> {
   const newest = slice.after === null ? '+inf' : `(${slice.after}`;
-  const ids = await redis.zRange(feedOf(readerId), newest, '-inf', {
-    BY: 'SCORE',
-    REV: true,
-    LIMIT: { offset: 0, count: slice.limit },
-  });
+  const range = { BY: 'SCORE', REV: true, LIMIT: { offset: 0, count: slice.limit } } as const;
+  const ids = await redis.zRange(feedOf(readerId), newest, '-inf', range);
   const last = ids.at(-1);
   if (last === undefined) return null;
   if (last !== FLOOR) return { ids };
-  const floor = await redis.zScore(feedOf(readerId), FLOOR);
-  // Otherwise it has expired in between.
-  if (floor === null) return null;
-  ids.pop();
-  return { ids, floor: floor === 0 ? null : String(floor) };
+  // With the floor in the same reply: it may have moved since. Scores cost a third more, and most slices do not reach it.
+  const members = await redis.zRangeWithScores(feedOf(readerId), newest, '-inf', range);
+  const lowest = members.at(-1);
+  if (lowest === undefined) return null;
+  if (lowest.value !== FLOOR) return { ids: members.map((member) => member.value) };
+  return {
+    ids: members.slice(0, -1).map((member) => member.value),
+    floor: lowest.score === 0 ? null : String(lowest.score),
+  };
 }
 
 /** Extends the lifetime of a feed to another week. */

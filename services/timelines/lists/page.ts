@@ -21,6 +21,8 @@ export type List = (slice: Slice) => Promise<Entry[]>;
 export interface Source {
   readonly list: List;
   readonly filter?: PostFilter;
+  /** Who reads it, where that was needed to find the list. */
+  readonly viewer?: Viewer;
   /** The list is read over the connection of the notifications, which makes what is remembered current as well. */
   readonly isFeed?: boolean;
 }
@@ -34,7 +36,7 @@ export async function readPage(
 ): Promise<TextPage> {
   const { limit, after } = readPageQuery(query, [timeOrderedKey]);
   let position = after?.[0] ?? null;
-  let viewer = source.isFeed ? undefined : await openViewer(deps, caller?.id ?? null);
+  let viewer = source.viewer ?? (source.isFeed ? undefined : await openViewer(deps, caller?.id ?? null));
   const visible: VisibleEntry[] = [];
   let isEnd = false;
   for (let round = 0; round < MAX_ROUNDS && visible.length <= limit && !isEnd; round++) {

@@ -49,8 +49,9 @@ export async function readByAuthor(
   username: string,
   query: PageQuery,
 ): Promise<TextPage> {
+  const viewer = await openViewer(deps, caller?.id ?? null);
   const { id } = await findByUsername(deps, username);
-  return readPage(deps, caller, query, { list: (slice) => listNewest(deps, id, slice) });
+  return readPage(deps, caller, query, { viewer, list: (slice) => listNewest(deps, id, slice) });
 }
 
 export async function readTagged(
@@ -81,9 +82,11 @@ export async function readReplies(
   id: string,
   query: PageQuery,
 ): Promise<TextPage> {
-  const { post } = await requireVisible(deps, await openViewer(deps, caller?.id ?? null), id);
+  const viewer = await openViewer(deps, caller?.id ?? null);
+  const { post } = await requireVisible(deps, viewer, id);
   const originalId = originalIdOf(post);
   return readPage(deps, caller, query, {
+    viewer,
     list: (slice) => store.listThread(deps.database, originalId, slice),
   });
 }

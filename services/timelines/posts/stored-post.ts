@@ -72,6 +72,6 @@ function jsonOf(post: PostRow): PostJson {
   };
 }
 
-/** What a cache entry of a post weighs, in bytes, about: its texts twice, and its objects. */
-export const weightOfPost = (post: StoredPost): number =>
-  600 + 2 * post.text.length + post.json.content.length;
+/** What a cache entry of a post weighs, in bytes, about: its text, its JSON twice (`shared`), and its objects. */
+export const weightOfPost = ({ text, json }: StoredPost): number =>
+  1_000 + 2 * text.length + 4 * json.content.length;
