@@ -5,8 +5,9 @@ import type { Redis } from './client';
 
 /** While it is not proven that notifications arrive, a proof is attempted this often. */
 const PROVE_EVERY_MS = 500;
-/** Subscribing has no timeout of its own in the client. */
+/** The client limits the wait for a connection only, not for a reply: a Redis that has stopped responds to nothing. */
 const PROVE_TIMEOUT_MS = 5_000;
+const REPLY_TIMEOUT_MS = 500;
 const PROOF = 'proof:';
 /** What was published may not have arrived: everything is to be dropped. */
 const MISSED = 'missed';
@@ -102,7 +103,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
 
   async function publish(message: string): Promise<void> {
     try {
-      await redis.publish(channel, message);
+      await withTimeout(redis.publish(channel, message), REPLY_TIMEOUT_MS, 'publishing a change');
     } catch (failure) {
       owesNotification = true;
       throw failure;
@@ -111,7 +112,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
 
   async function ping(): Promise<boolean> {
     try {
-      await redis.ping();
+      await withTimeout(redis.ping(), REPLY_TIMEOUT_MS, 'pinging Redis');
       return receiving;
     } catch (failure) {
       runtime.log.debug({ err: failure }, 'Redis did not respond');
