@@ -49,7 +49,7 @@ export async function serveGateway(runtime: Runtime, env: GatewayEnvironment): P
     acknowledges: { credential: ownCredential(env, 'gateway') },
   });
   // Only for token revocations, which otherwise take effect within half a minute.
-  const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+  const rabbit = openRabbit(runtime, { urls: env.AMQP_URL, required: false });
   const tokens = openTokenVerifier(runtime, env, registry, rabbit);
   const transcoded = transcodedRoutes(await readContracts());
   const findTranscoded = findTranscodedIn(transcoded);

@@ -43,7 +43,7 @@ function urlOf(process: string): string {
 async function opened(process: string): Promise<{ rabbit: Rabbit; runtime: Runtime }> {
   const runtime = testRuntime(process);
   runtimes.push(runtime);
-  const rabbit = openRabbit(runtime, { url: urlOf(process), required: true });
+  const rabbit = openRabbit(runtime, { urls: [urlOf(process)], required: true });
   await eventually(() => rabbit.connected);
   return { rabbit, runtime };
 }

@@ -29,7 +29,7 @@ export async function startProcess(
       readonly SERVICE_KEY?: string | undefined;
       readonly SERVICE_KEYS?: readonly PublishedKey[] | undefined;
       readonly ACCEPT_UNSIGNED_MESSAGES?: boolean;
-      readonly AMQP_URL?: string;
+      readonly AMQP_URL?: readonly string[];
       readonly METRICS_ALLOWED: readonly string[];
       readonly METRICS_TOKEN: string | undefined;
     },
@@ -78,8 +78,8 @@ function configured<Result>(read: () => Result): Result {
 }
 
 /** A message names the user that has published it: with a shared one, consumers could not tell forged events. */
-function requireOwnUser({ name }: ServiceIdentity, amqpUrl: string | undefined): void {
-  if (amqpUrl === undefined || credentialsOf(amqpUrl).user === name) return;
+function requireOwnUser({ name }: ServiceIdentity, amqpUrls: readonly string[] = []): void {
+  if (amqpUrls.every((url) => credentialsOf(url).user === name)) return;
   refuse(
     `AMQP_USER must be ${name} in production: each process has a user of its own, which \`server-users rabbitmq\` defines`,
   );

@@ -49,12 +49,12 @@ export async function startService(
   env: ProcessEnvironment &
     TokenEnvironment & {
       readonly REGISTRY_URL: readonly string[];
-      readonly AMQP_URL: string;
+      readonly AMQP_URL: readonly string[];
     },
 ): Promise<ServiceProcess> {
   const runtime = await startProcess(name, env);
   const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-  const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+  const rabbit = openRabbit(runtime, { urls: env.AMQP_URL, required: false });
   return {
     runtime,
     registry,

@@ -1,5 +1,7 @@
 import { Elysia } from 'elysia';
 import type { EventDefinition, JobDefinition, MessageDefinition, MessageOf } from '#contracts/messages';
+import type { Environment } from './config/environment';
+import { beanstalkdAddresses, type beanstalkdFields } from './config/fields';
 import { instanceUrl } from './core/address';
 import type { Runtime } from './core/runtime';
 import { createGrpcClient, type GrpcClient } from './grpc/client';
@@ -89,12 +91,11 @@ export interface EventWorkerProcess extends WorkerProcess {
  */
 export async function startJobWorker(
   name: string,
-  env: WorkerEnvironment & { readonly BEANSTALKD_HOST: string; readonly BEANSTALKD_PORT: number },
+  env: WorkerEnvironment & Environment<typeof beanstalkdFields>,
 ): Promise<JobWorkerProcess> {
   const worker = await startWorker(name, env);
   const { runtime } = worker;
-  const address = { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT };
-  const beanstalkd = openBeanstalkd(runtime, { address, required: true });
+  const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: true });
   return {
     ...worker,
     beanstalkd,
@@ -113,11 +114,11 @@ export async function startJobWorker(
  */
 export async function startEventWorker(
   name: string,
-  env: WorkerEnvironment & { readonly AMQP_URL: string },
+  env: WorkerEnvironment & { readonly AMQP_URL: readonly string[] },
 ): Promise<EventWorkerProcess> {
   const worker = await startWorker(name, env);
   const { runtime } = worker;
-  const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: true });
+  const rabbit = openRabbit(runtime, { urls: env.AMQP_URL, required: true });
   return {
     ...worker,
     rabbit,

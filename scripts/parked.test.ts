@@ -19,14 +19,14 @@ import { listParked, replayParked } from './parked';
 import { listRefusedRows } from './parked/outboxes';
 
 const runtime = testRuntime('likes');
-const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
-const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
-const brokers = { amqpUrl: amqpUrl(), beanstalkd: beanstalkdAddress() };
+const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
+const beanstalkd = openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true });
+const brokers = { amqpUrls: [amqpUrl()], beanstalkd: [beanstalkdAddress()] };
 
 afterAll(() => runtime.close());
 
 const parkedIn = async (queue: string) =>
-  (await listParked(brokers, [queue])).find(({ name }) => name === queue);
+  (await listParked(brokers, [queue])).queues.find(({ name }) => name === queue);
 
 test('parked events are listed with their reasons, retained, and processed after a replay', async () => {
   const consumer = uniqueName('parked');
@@ -66,10 +66,10 @@ test('parked events are listed with their reasons, retained, and processed after
     expect(Date.parse(message.parkedAt ?? '')).toBeGreaterThan(Date.now() - 60_000);
   }
   // The handler still fails: each message is parked again, and the replay ends.
-  expect(await replayParked(brokers, consumer)).toBe(15);
+  expect((await replayParked(brokers, consumer)).moved).toBe(15);
   await eventually(async () => (await parkedIn(consumer))?.count === 15);
   isFailing = false;
-  expect(await replayParked(brokers, consumer)).toBe(15);
+  expect((await replayParked(brokers, consumer)).moved).toBe(15);
   await eventually(() => processed.length === 15);
   expect(processed.toSorted((one, other) => one - other)).toEqual(messages.map(({ data }) => data.number));
   expect(await parkedIn(consumer)).toBeUndefined();
@@ -112,7 +112,7 @@ test('parked jobs are listed, retained, and processed after a replay', async () 
 }, 60_000);
 
 test('replaying an undeclared queue moves nothing', async () => {
-  expect(await replayParked(brokers, uniqueName('undeclared'))).toBe(0);
+  expect((await replayParked(brokers, uniqueName('undeclared'))).moved).toBe(0);
 });
 
 test('outbox rows that the broker refuses are listed by service, with the reason', async () => {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { JobDefinition } from '#contracts/messages';
 import { readEnv } from '#kit/config/environment';
-import { amqpFields, beanstalkdFields } from '#kit/config/fields';
+import { amqpFields, beanstalkdAddresses, beanstalkdFields } from '#kit/config/fields';
+import type { ServerAddress } from '#kit/config/hosts';
 import { readState } from '../infra/state';
 import { databaseOf, servicesWithDatabase } from './databases';
 import { findDefinitions } from './docs/message-definitions';
@@ -14,24 +15,36 @@ const ROOT = join(import.meta.dir, '..');
 
 /** The addresses of the brokers. */
 export interface Brokers {
-  readonly amqpUrl: string;
-  readonly beanstalkd: { readonly host: string; readonly port: number };
+  /** Of the nodes of one RabbitMQ. */
+  readonly amqpUrls: readonly string[];
+  readonly beanstalkd: readonly ServerAddress[];
+}
+
+export interface Parked {
+  readonly queues: readonly ParkedQueue[];
+  /** The beanstalkd servers that do not respond: what is parked there is not listed. */
+  readonly unavailable: readonly string[];
 }
 
 /** Lists the parked messages of every consumer and tube in `contracts/`, and of `others`. */
-export async function listParked(brokers: Brokers, others: readonly string[] = []): Promise<ParkedQueue[]> {
+export async function listParked(brokers: Brokers, others: readonly string[] = []): Promise<Parked> {
   const { consumers, tubes } = await knownQueues();
   const [events, jobs] = await Promise.all([
-    listParkedEvents(brokers.amqpUrl, [...new Set([...consumers, ...others])]),
+    listParkedEvents(brokers.amqpUrls, [...new Set([...consumers, ...others])]),
     listParkedJobs(brokers.beanstalkd, [...tubes.keys()]),
   ]);
-  return [...events, ...jobs];
+  return { queues: [...events, ...jobs.results], unavailable: jobs.unavailable };
 }
 
-/** Replays the parked messages of a queue. @returns how many messages were moved back */
-export async function replayParked(brokers: Brokers, queue: string): Promise<number> {
+/** Replays the parked messages of a queue. @returns how many messages were moved back, and the servers that do not respond */
+export async function replayParked(
+  brokers: Brokers,
+  queue: string,
+): Promise<{ moved: number; unavailable: readonly string[] }> {
   const job = (await knownQueues()).tubes.get(queue);
-  return job === undefined ? replayEvents(brokers.amqpUrl, queue) : replayJobs(brokers.beanstalkd, job);
+  if (job === undefined) return { moved: await replayEvents(brokers.amqpUrls, queue), unavailable: [] };
+  const { results, unavailable } = await replayJobs(brokers.beanstalkd, job);
+  return { moved: results.reduce((sum, moved) => sum + moved, 0), unavailable };
 }
 
 async function knownQueues() {
@@ -43,6 +56,11 @@ async function knownQueues() {
     else for (const consumer of definition.consumers) consumers.add(consumer);
   }
   return { consumers: [...consumers].sort(), tubes };
+}
+
+function warn(unavailable: readonly string[]): void {
+  for (const server of unavailable)
+    console.error(`beanstalkd ${server} does not respond; its jobs are not included`);
 }
 
 function show(queues: readonly ParkedQueue[]): void {
@@ -63,21 +81,21 @@ function show(queues: readonly ParkedQueue[]): void {
 async function main([command, queue]: string[]): Promise<number> {
   const source = { ...readState()?.environment, ...process.env };
   const env = readEnv({ ...amqpFields, ...beanstalkdFields }, source);
-  const brokers = {
-    amqpUrl: env.AMQP_URL,
-    beanstalkd: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
-  };
+  const brokers = { amqpUrls: env.AMQP_URL, beanstalkd: beanstalkdAddresses(env) };
   if (command === 'list') {
     const parked = await listParked(brokers, queue === undefined ? [] : [queue]);
     const services = servicesWithDatabase().map(({ name }) => ({ name, address: databaseOf(name, source) }));
-    show([...parked, ...(await listRefusedRows(services))]);
+    show([...parked.queues, ...(await listRefusedRows(services))]);
+    warn(parked.unavailable);
     return 0;
   }
   if (command !== 'replay' || queue === undefined) {
     console.error('Pass the name of a queue (`make parked` lists them), for example: make replay q=mail');
     return 2;
   }
-  console.log(`Replayed ${await replayParked(brokers, queue)} messages of ${queue}`);
+  const { moved, unavailable } = await replayParked(brokers, queue);
+  console.log(`Replayed ${moved} messages of ${queue}`);
+  warn(unavailable);
   return 0;
 }
 

@@ -20,7 +20,7 @@ afterEach(async () => {
 async function startProcess(load: () => Promise<readonly Revocation[]> = async () => []) {
   const runtime = testRuntime('listener');
   runtimes.push(runtime);
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: false });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: false });
   const denylist = createDenylist();
   const loaded = Promise.withResolvers<void>();
   let loads = 0;
@@ -86,7 +86,7 @@ test('an invalid message is skipped', async () => {
 test('a process that starts while auth is unavailable accepts no token until it has loaded the revocations', async () => {
   const runtime = testRuntime('listener');
   runtimes.push(runtime);
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: false });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: false });
   const [revoked, good] = [callerOf({}), callerOf({})];
   let unavailable = true;
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), async () => {

@@ -9,11 +9,12 @@ import {
   requiredInProduction,
   text,
 } from './environment';
+import { hosts, type ServerAddress } from './hosts';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { addressList, LOOPBACK_RANGES } from './ranges';
 import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
 import { serviceKey, serviceKeys } from './service-keys';
-import { optionalUrl, serverUrl, url, urls } from './urls';
+import { optionalUrl, serverUrl, serverUrls, url, urls } from './urls';
 
 /** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
 const traceFields = {
@@ -94,11 +95,17 @@ export const redisFields = {
   REDIS_URL: serverUrl('redis://127.0.0.1:16379', { prefix: 'REDIS', schemes: ['redis', 'rediss'] }),
 };
 
+/** One node of RabbitMQ, or several of a cluster. */
 export const amqpFields = {
-  AMQP_URL: serverUrl('amqp://guest:guest@127.0.0.1:15673', { prefix: 'AMQP', schemes: ['amqp', 'amqps'] }),
+  AMQP_URL: serverUrls('amqp://guest:guest@127.0.0.1:15673', { prefix: 'AMQP', schemes: ['amqp', 'amqps'] }),
 };
 
-export const beanstalkdFields = { BEANSTALKD_HOST: text('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
+/** One beanstalkd, or several that share the jobs; `beanstalkdAddresses` reads them. */
+export const beanstalkdFields = { BEANSTALKD_HOST: hosts('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
+
+/** The addresses of all beanstalkd servers, for `openBeanstalkd`. */
+export const beanstalkdAddresses = (env: Environment<typeof beanstalkdFields>): ServerAddress[] =>
+  env.BEANSTALKD_HOST.map(({ host, port: own }) => ({ host, port: own ?? env.BEANSTALKD_PORT }));
 
 export const dynamodbFields = {
   DYNAMODB_URL: url('http://127.0.0.1:18000'),

@@ -32,7 +32,8 @@ describe('credentials of any characters', () => {
           AMQP_USER: user,
           AMQP_PASSWORD: password,
         };
-        const url = new URL(String(valuesOf(amqpFields, source).AMQP_URL));
+        const [text = ''] = valuesOf(amqpFields, source).AMQP_URL as readonly string[];
+        const url = new URL(text);
         expect(credentialsOf(url.href)).toEqual({ user, password });
         expect([url.host, url.pathname, url.search]).toEqual(['rabbit:5672', '/v', '?heartbeat=5']);
       }),
@@ -103,6 +104,37 @@ describe('the URL of a server', () => {
     expect(problemsOf('amqp://me:mine1@rabbit', { AMQP_PASSWORD: 'other' })).toEqual([
       expect.stringContaining('must not be set'),
     ]);
+  });
+
+  test('may be one of several, which have the same credentials and path', () => {
+    const nodes = 'amqp://rabbit-1:5672/v, amqps://rabbit-2/v?heartbeat=5,amqp://[fd00::3]/v';
+    const credentials = { AMQP_USER: 'users', AMQP_PASSWORD: 'o,F/+t4=' };
+    const { values, problems } = parseEnvironment(amqpFields, { AMQP_URL: nodes, ...credentials });
+    expect(problems).toEqual([]);
+    expect(values.AMQP_URL.map((url) => [new URL(url).host, new URL(url).search])).toEqual([
+      ['rabbit-1:5672', ''],
+      ['rabbit-2', '?heartbeat=5'],
+      ['[fd00::3]', ''],
+    ]);
+    for (const url of values.AMQP_URL)
+      expect(credentialsOf(url)).toEqual({ user: 'users', password: 'o,F/+t4=' });
+    expect(problemsOf(nodes, credentials)).toEqual([]);
+    // Of the others one has none.
+    expect(problemsOf('amqp://me:oFt4Wq@rabbit-1,amqp://rabbit-2')).toEqual([
+      expect.stringContaining('no password'),
+    ]);
+    expect(problemsOf('amqp://rabbit-1/v,amqp://rabbit-2/w', credentials)).toEqual([
+      expect.stringContaining('the same path'),
+    ]);
+    expect(problemsOf('amqp://rabbit-1,amqp://', credentials)).toHaveLength(1);
+  });
+
+  test('may have a comma in its password', () => {
+    const { values, problems } = parseEnvironment(amqpFields, {
+      AMQP_URL: 'amqp://me:a,b@rabbit-1,amqp://me:,@rabbit-2',
+    });
+    expect(problems).toEqual([]);
+    expect(values.AMQP_URL.map((url) => credentialsOf(url).password)).toEqual(['a,b', ',']);
   });
 
   test('has a scheme of that server, and a host', () => {

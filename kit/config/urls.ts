@@ -1,4 +1,4 @@
-import type { Field, Rejection } from './environment';
+import type { Field, ReadVariable, Rejection } from './environment';
 import { refuseWellKnown } from './secrets';
 
 const WEB = ['http', 'https'];
@@ -109,6 +109,60 @@ export function serverUrl<Fallback extends string | undefined>(
       advice: `set ${user} and ${password} to the credentials of a user of its own`,
     },
   };
+}
+
+/**
+ * The URLs of the nodes of one server, like a RabbitMQ cluster, separated by commas: each as `serverUrl`, all with the same
+ * credentials variables. They name the same path: what one node holds is held by all.
+ *
+ * @param fallback in development: one URL
+ */
+export function serverUrls(
+  fallback: string,
+  server: { prefix: string; schemes: readonly string[] },
+): Field<readonly string[]> {
+  const one = serverUrl(fallback, server);
+  const { completed, production } = one;
+  const complete = (value: string, read: ReadVariable) => completed?.complete(value, read) ?? value;
+  return {
+    parse: (value) => {
+      const parts = urlsIn(value, server.schemes).map(one.parse);
+      if (parts.every(isText) && new Set(parts.map((part) => new URL(part).pathname)).size > 1)
+        return { problem: 'must name the same path in every URL' };
+      return allOf(parts);
+    },
+    fallback: [fallback],
+    ...(completed && {
+      completed: {
+        by: completed.by,
+        complete: (values, read) => allOf(values.map((value) => complete(value, read))),
+      },
+    }),
+    ...(production && {
+      production: {
+        advice: production.advice,
+        refuse: (values) => values.map((value) => production.refuse?.(value)).find((reason) => reason),
+      },
+    }),
+  };
+}
+
+/** A comma that no scheme follows is part of a password or a path. */
+function urlsIn(list: string, schemes: readonly string[]): string[] {
+  const urls: string[] = [];
+  for (const part of list.split(',')) {
+    const begins = schemes.some((scheme) => part.trimStart().startsWith(`${scheme}://`));
+    if (begins || urls.length === 0) urls.push(part);
+    else urls.push(`${urls.pop()},${part}`);
+  }
+  return urls.map((part) => part.trim());
+}
+
+const isText = (value: string | Rejection): value is string => typeof value === 'string';
+
+function allOf(values: readonly (string | Rejection)[]): readonly string[] | Rejection {
+  const rejected = values.find((value) => !isText(value));
+  return rejected === undefined || isText(rejected) ? values.filter(isText) : rejected;
 }
 
 /** The URL of a service's database, with its percent-encoded credentials; `undefined` when the variable is unset. */

@@ -36,8 +36,8 @@ test('jobs and events are handled alike: within their trace, and with the same m
     consumers: [consumer],
     data: Count,
   });
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
-  const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
+  const beanstalkd = openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true });
   const seen: string[] = [];
   const handle = async (message: { name: string; data: { number: number } }) =>
     void seen.push(`${message.name} ${message.data.number} ${currentTrace().requestId}`);
@@ -48,7 +48,12 @@ test('jobs and events are handled alike: within their trace, and with the same m
   const context = { requestId: 'request-of-the-test', actor: null };
   const bytes = (message: unknown) => Buffer.from(JSON.stringify(message));
   const job = envelope(CountThing, { number: 1 }, context);
-  await beanstalkd.put(CountThing.tube, bytes(job), { priority: 1, delaySeconds: 0, ttrSeconds: 5 });
+  await beanstalkd.put(CountThing.tube, bytes(job), {
+    id: job.id,
+    priority: 1,
+    delaySeconds: 0,
+    ttrSeconds: 5,
+  });
   const event = envelope(ThingCounted, { number: 2 }, context);
   await rabbit.publish(ThingCounted, { id: event.id, body: bytes(event) });
   await eventually(() => seen.length === 2);

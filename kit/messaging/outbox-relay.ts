@@ -229,10 +229,11 @@ const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
   destination: 'beanstalkd',
   connected: () => beanstalkd.connected,
   isOutage: (failure) => failure instanceof BeanstalkdError && failure.word === undefined,
-  send({ headers, payload }) {
+  send({ headers, messageId, payload }) {
     if (!('tube' in headers)) throw new Error('The row names no tube');
     const delayMs = headers.due_at === undefined ? 0 : Date.parse(headers.due_at) - Date.now();
     return beanstalkd.put(headers.tube, Buffer.from(payload), {
+      id: messageId,
       priority: headers.priority,
       ttrSeconds: headers.ttr_seconds,
       delaySeconds: Math.max(0, Math.ceil(delayMs / 1000)),

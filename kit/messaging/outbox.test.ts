@@ -150,7 +150,7 @@ describe('the outbox', () => {
 
   test('sends the rows that were in flight with a refused one, and the refused one once it is accepted', async () => {
     const runtime = makeRuntime();
-    const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+    const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
     await eventually(() => rabbit.connected);
     const route = { exchange: Unrouted.exchange, routingKey: Unrouted.routingKey, consumers: [] };
     await rabbit.publish(route, { id: 'a-first-one', body: Buffer.from('{}') });
@@ -222,7 +222,7 @@ describe('the outbox', () => {
 
   test('puts jobs with their delays', async () => {
     const runtime = makeRuntime();
-    const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+    const beanstalkd = openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true });
     relayOutbox(runtime, mysql.database, { beanstalkd });
     const job = (delaySeconds: number) =>
       outboxEntry(
@@ -237,7 +237,7 @@ describe('the outbox', () => {
 
   test('exposes the number of unsent rows and the age of the oldest', async () => {
     const runtime = makeRuntime();
-    const nowhere = openRabbit(runtime, { url: 'amqp://127.0.0.1:1', required: false });
+    const nowhere = openRabbit(runtime, { urls: ['amqp://127.0.0.1:1'], required: false });
     relayOutbox(runtime, mysql.database, { rabbit: nowhere });
     await write(counted({ type: 'thing', id: 'waiting', version: 1 }, 1));
     await mysql.database.update(outbox).set({ createdAt: sql`utc_timestamp(3) - interval 90 second` });
@@ -273,7 +273,7 @@ function makeRuntime(): Runtime {
 function startRelay() {
   const runtime = makeRuntime();
   return relayOutbox(runtime, mysql.database, {
-    rabbit: openRabbit(runtime, { url: amqpUrl(), required: true }),
+    rabbit: openRabbit(runtime, { urls: [amqpUrl()], required: true }),
   });
 }
 
@@ -281,7 +281,7 @@ function startRelay() {
 function startConsumer(thing: string): MessageOf<typeof Counted>[] {
   const runtime = makeRuntime();
   const received: MessageOf<typeof Counted>[] = [];
-  consumeEvents(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), {
+  consumeEvents(runtime, openRabbit(runtime, { urls: [amqpUrl()], required: true }), {
     consumer,
     events: [Counted],
     prefetch: 1,

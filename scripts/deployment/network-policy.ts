@@ -88,8 +88,8 @@ function egressOf(
   { name, variables, callees }: Pick<Deployed, 'name' | 'variables' | 'callees'>,
   { processes, settings }: Surroundings,
 ): object[] {
-  const servers = SERVERS.filter(({ variable }) => variables.includes(variable)).map((server) =>
-    portOf(server, settings),
+  const servers = SERVERS.filter(({ variable }) => variables.includes(variable)).flatMap((server) =>
+    portsOf(server, settings),
   );
   const services = processes.filter(({ folder }) => folder.startsWith('services/'));
   // The registry has every instance prove its address; the gateway forwards to all.
@@ -116,8 +116,11 @@ function egressOf(
 
 const isForAll = (name: string) => name === 'gateway' || name === 'registry';
 
-function portOf(server: (typeof SERVERS)[number], settings: Readonly<Record<string, string>>): number {
-  if (server.portIn !== undefined) return Number(settings[server.portIn] ?? server.default);
-  const url = URL.parse(settings[server.variable] ?? '');
-  return Number(url?.port || server.default);
+/** Of all servers in a list: URLs, or hosts of which some have a port of their own. */
+function portsOf(server: (typeof SERVERS)[number], settings: Readonly<Record<string, string>>): number[] {
+  const common = server.portIn === undefined ? undefined : settings[server.portIn];
+  return (settings[server.variable] ?? '').split(',').map((listed) => {
+    const url = URL.parse(server.portIn === undefined ? listed.trim() : `tcp://${listed.trim()}`);
+    return Number(url?.port || common || server.default);
+  });
 }

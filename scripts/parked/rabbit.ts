@@ -1,6 +1,6 @@
 import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { credentialsOf } from '#kit/config/urls';
-import { brokerCredentials } from '#kit/messaging/rabbit/client';
+import { brokerCredentials } from '#kit/messaging/rabbit/connection';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
@@ -13,8 +13,11 @@ const NOT_FOUND = 404;
 const ATTEMPT_HEADERS = /^x-(parked|attempts|death|first-death|last-death|delivery-count|acquired-count)/;
 
 /** Lists the parked messages of consumers without consuming them. */
-export async function listParkedEvents(url: string, consumers: readonly string[]): Promise<ParkedQueue[]> {
-  return withConnection(url, async (connection) => {
+export async function listParkedEvents(
+  urls: readonly string[],
+  consumers: readonly string[],
+): Promise<ParkedQueue[]> {
+  return withConnection(urls, async (connection) => {
     const queues: ParkedQueue[] = [];
     for (const name of consumers) {
       const queue = await withChannel(connection, (channel) => peek(channel, name));
@@ -42,8 +45,8 @@ async function peek(channel: ConfirmChannel, consumer: string): Promise<ParkedQu
  *
  * @returns the number of moved messages
  */
-export async function replayEvents(url: string, consumer: string): Promise<number> {
-  return withConnection(url, (connection) =>
+export async function replayEvents(urls: readonly string[], consumer: string): Promise<number> {
+  return withConnection(urls, (connection, url) =>
     withChannel(connection, async (channel) => {
       const publisher = publisherOn(channel, credentialsOf(url).user || undefined);
       const count = Math.min(await countIn(channel, parkedQueue(consumer)), MAX_REPLAYED);
@@ -104,17 +107,30 @@ async function countIn(channel: ConfirmChannel, queue: string): Promise<number> 
   }
 }
 
+/** Connects to the first node that is available. */
 async function withConnection<Result>(
-  url: string,
-  work: (connection: ChannelModel) => Promise<Result>,
+  urls: readonly string[],
+  work: (connection: ChannelModel, url: string) => Promise<Result>,
 ): Promise<Result> {
-  const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) });
+  const { connection, url } = await connectToAny(urls);
   connection.on('error', () => undefined);
   try {
-    return await work(connection);
+    return await work(connection, url);
   } finally {
     await connection.close().catch(() => undefined);
   }
+}
+
+async function connectToAny(urls: readonly string[]): Promise<{ connection: ChannelModel; url: string }> {
+  let failure: unknown;
+  for (const url of urls)
+    try {
+      const options = { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) };
+      return { connection: await connect(url, options), url };
+    } catch (reason) {
+      failure = reason;
+    }
+  throw failure;
 }
 
 async function withChannel<Result>(

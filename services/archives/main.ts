@@ -1,5 +1,11 @@
 import { integer, readEnv, text } from '#kit/config/environment';
-import { archiveStorageFields, beanstalkdFields, mysqlFields, serviceFields } from '#kit/config/fields';
+import {
+  archiveStorageFields,
+  beanstalkdAddresses,
+  beanstalkdFields,
+  mysqlFields,
+  serviceFields,
+} from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
@@ -31,10 +37,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.ARCHIVES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const beanstalkd = openBeanstalkd(runtime, {
-  address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
-  required: false,
-});
+const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: false });
 const deps: ArchivesDeps = {
   runtime,
   database,

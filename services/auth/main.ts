@@ -46,7 +46,7 @@ const database = await openServiceDatabase(runtime, env, {
   migrations: `${import.meta.dir}/migrations`,
 });
 const registry = watchRegistry(runtime, { urls: env.REGISTRY_URL });
-const rabbit = openRabbit(runtime, { url: env.AMQP_URL, required: false });
+const rabbit = openRabbit(runtime, { urls: env.AMQP_URL, required: false });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const settings = tokenSettings(env);
 const timing = { tokenLifetimeMs: env.JWT_EXPIRES_MINUTES * 60_000, now: Date.now };

@@ -1,7 +1,7 @@
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { integer, readEnv } from '#kit/config/environment';
-import { beanstalkdFields, redisFields, serviceFields } from '#kit/config/fields';
+import { beanstalkdAddresses, beanstalkdFields, redisFields, serviceFields } from '#kit/config/fields';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
@@ -29,10 +29,7 @@ const storage = {
   redis: await openRedis(runtime, { url: env.REDIS_URL, required: true }),
   prefix: KEY_PREFIX,
 };
-const beanstalkd = openBeanstalkd(runtime, {
-  address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
-  required: false,
-});
+const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: false });
 const timelines = grpcClient('timelines', TimelinesServiceDefinition);
 const deps: LikesDeps = {
   runtime,

@@ -108,7 +108,7 @@ const beanstalkdRoute = ({ spans }: Runtime, beanstalkd: Beanstalkd): Route => (
       spans,
       publishing,
       () => ({ system: 'beanstalkd', destination: tube, messageId, name, attempt: 1 }),
-      () => beanstalkd.put(tube, body, { priority, ttrSeconds, delaySeconds }),
+      () => beanstalkd.put(tube, body, { id: messageId, priority, ttrSeconds, delaySeconds }),
     );
   },
 });

@@ -4,6 +4,7 @@ import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { integer, readEnv, text } from '#kit/config/environment';
 import {
+  beanstalkdAddresses,
   beanstalkdFields,
   mysqlFields,
   redisFields,
@@ -51,10 +52,7 @@ const database = await openServiceDatabase(runtime, env, {
   url: env.TIMELINES_DATABASE_URL,
   migrations: `${import.meta.dir}/migrations`,
 });
-const beanstalkd = openBeanstalkd(runtime, {
-  address: { host: env.BEANSTALKD_HOST, port: env.BEANSTALKD_PORT },
-  required: false,
-});
+const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: false });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const likes = grpcClient('likes', LikesServiceDefinition);
 const deps: TimelinesDeps = {

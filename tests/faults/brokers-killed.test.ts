@@ -125,9 +125,9 @@ function makeRuntime(name: string): Runtime {
 function openBrokers(runtime: Runtime) {
   const { AMQP_URL = '', BEANSTALKD_HOST = '', BEANSTALKD_PORT } = stack.environment;
   return {
-    rabbit: openRabbit(runtime, { url: AMQP_URL, required: true }),
+    rabbit: openRabbit(runtime, { urls: [AMQP_URL], required: true }),
     beanstalkd: openBeanstalkd(runtime, {
-      address: { host: BEANSTALKD_HOST, port: Number(BEANSTALKD_PORT) },
+      addresses: [{ host: BEANSTALKD_HOST, port: Number(BEANSTALKD_PORT) }],
       required: true,
     }),
   };

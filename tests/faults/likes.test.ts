@@ -66,10 +66,12 @@ function makeRuntime(name: string): Runtime {
 
 const openJobs = (runtime: Runtime) =>
   openBeanstalkd(runtime, {
-    address: {
-      host: stack.environment.BEANSTALKD_HOST ?? '',
-      port: Number(stack.environment.BEANSTALKD_PORT),
-    },
+    addresses: [
+      {
+        host: stack.environment.BEANSTALKD_HOST ?? '',
+        port: Number(stack.environment.BEANSTALKD_PORT),
+      },
+    ],
     required: true,
   });
 
@@ -78,7 +80,7 @@ async function startService(): Promise<number> {
   const runtime = makeRuntime('likes');
   const redis = await openRedis(runtime, { url: stack.environment.REDIS_URL ?? '', required: true });
   const storage = { redis, prefix: 'likes' };
-  const rabbit = openRabbit(runtime, { url: stack.environment.AMQP_URL ?? '', required: false });
+  const rabbit = openRabbit(runtime, { urls: [stack.environment.AMQP_URL ?? ''], required: false });
   const brokers = { beanstalkd: openJobs(runtime), rabbit };
   const outbox = relayRedisOutbox(runtime, storage, brokers);
   const other = makeRuntime('likes');
@@ -107,7 +109,7 @@ async function startService(): Promise<number> {
 /** Both workers with fakes of timelines and users, and a consumer of mail requests. */
 function startWorkers(grpcPort: number) {
   const runtime = makeRuntime('likes-workers');
-  consumeEvents(runtime, openRabbit(runtime, { url: stack.environment.AMQP_URL ?? '', required: true }), {
+  consumeEvents(runtime, openRabbit(runtime, { urls: [stack.environment.AMQP_URL ?? ''], required: true }), {
     consumer: 'mail',
     events: [MailRequested],
     prefetch: 5,

@@ -37,11 +37,11 @@ if (import.meta.main) {
   runJobWorker(
     runtime,
     { source: { jobs: [job] }, concurrency: 1, handle },
-    openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true }),
+    openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true }),
   );
   runEventWorker(
     runtime,
     { source: { consumer: name, events: [event] }, concurrency: 1, handle },
-    openRabbit(runtime, { url: amqpUrl(), required: true }),
+    openRabbit(runtime, { urls: [amqpUrl()], required: true }),
   );
 }

@@ -13,14 +13,15 @@ afterEach(() => runtime.close());
 test('messages in progress in a killed worker are redelivered to the next one', async () => {
   const name = uniqueName('worker-killed');
   const { job, event } = definitionsFor(name);
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
-  const beanstalkd = openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
+  const beanstalkd = openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true });
   await eventually(() => rabbit.connected && beanstalkd.connected);
   const context = { requestId: 'request-1', actor: null };
   const sentJob = envelope(job, {}, context);
   const sentEvent = envelope(event, {}, context);
   const bytes = (message: unknown) => Buffer.from(JSON.stringify(message));
   await beanstalkd.put(job.tube, bytes(sentJob), {
+    id: sentJob.id,
     priority: 1,
     delaySeconds: 0,
     ttrSeconds: job.ttrSeconds,

@@ -43,4 +43,4 @@ const worker = paymentsWorker({
   provider: killedAtLastCall(mockProvider(clients.provider)),
 });
 const source = { consumer: queue, events: worker.source.events.map((event) => isolated(event, queue)) };
-runEventWorker(runtime, { ...worker, source }, openRabbit(runtime, { url: amqpUrl(), required: true }));
+runEventWorker(runtime, { ...worker, source }, openRabbit(runtime, { urls: [amqpUrl()], required: true }));

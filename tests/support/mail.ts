@@ -35,7 +35,7 @@ export async function startMail() {
     log: runtime.log,
     signal: runtime.closing,
   });
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
   await eventually(() => rabbit.connected);
   const verified = new Set<string>();
   const deps = {

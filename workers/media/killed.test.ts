@@ -16,7 +16,7 @@ afterAll(async () => {
 
 test('a picture whose worker is killed during processing is completed once by the next worker', async () => {
   const { runtime } = service;
-  const rabbit = openRabbit(runtime, { url: amqpUrl(), required: true });
+  const rabbit = openRabbit(runtime, { urls: [amqpUrl()], required: true });
   await eventually(() => rabbit.connected);
   // The real queue, which may hold messages of other tests.
   const inspection = rabbit.openChannel('inspection', async (channel) => {

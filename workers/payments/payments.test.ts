@@ -18,7 +18,7 @@ import { mockProvider } from './mock';
 
 const accounts = await startAccounts();
 const payments = await startPayments({ accounts: accounts.client });
-const rabbit = openRabbit(payments.runtime, { url: amqpUrl(), required: true });
+const rabbit = openRabbit(payments.runtime, { urls: [amqpUrl()], required: true });
 await eventually(() => rabbit.connected);
 const deps: PaymentsWorkerDeps = {
   payments: payments.client,

@@ -1,10 +1,6 @@
 import FiveBeansClient from 'fivebeans/lib/client.js';
+import type { ServerAddress } from '../../config/hosts';
 import { sleep } from '../../core/back-off';
-
-export interface BeanstalkdAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface PutOptions {
   /** 0 is the most urgent. */
@@ -70,11 +66,15 @@ const DEADLINE_SOON_MS = 1_000;
 /**
  * Opens one connection, without reconnecting (see `openBeanstalkd`).
  *
+ * @param timeoutMs how long a command may take, beyond the time a reserve waits; then the connection is closed
  * @throws BeanstalkdError when there is no connection within 3 s
  */
-export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<BeanstalkdConnection> {
+export async function connectBeanstalkd(
+  address: ServerAddress,
+  timeoutMs = COMMAND_TIMEOUT_MS,
+): Promise<BeanstalkdConnection> {
   const { client, ended } = await openClient(address);
-  const run = commandRunner(client, ended);
+  const run = commandRunner(client, ended, timeoutMs);
   let usedTube = 'default';
 
   function use(tube: string) {
@@ -85,7 +85,6 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
   }
 
   async function reserveWithin(seconds: number): Promise<ReservedJob | 'TIMED_OUT' | 'DEADLINE_SOON'> {
-    const timeoutMs = seconds * 1000 + COMMAND_TIMEOUT_MS;
     const [id, bytes] = await run(
       'reserve-with-timeout',
       (callback) =>
@@ -93,7 +92,7 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
           // Neither is a failure, and an idle consumer would create an error every few seconds.
           word === 'TIMED_OUT' || word === 'DEADLINE_SOON' ? callback(null, word) : callback(word, ...job),
         ),
-      timeoutMs,
+      seconds * 1000,
     );
     if (id === 'TIMED_OUT' || id === 'DEADLINE_SOON') return id;
     if (!Buffer.isBuffer(bytes)) throw new BeanstalkdError('reserve returned no job');
@@ -153,7 +152,7 @@ export async function connectBeanstalkd(address: BeanstalkdAddress): Promise<Bea
   };
 }
 
-async function openClient({ host, port }: BeanstalkdAddress) {
+async function openClient({ host, port }: ServerAddress) {
   const client = new FiveBeansClient(host, port);
   const connected = Promise.withResolvers<void>();
   const end = Promise.withResolvers<Error>();
@@ -181,7 +180,7 @@ async function openClient({ host, port }: BeanstalkdAddress) {
 type Callback = (error: string | null | undefined, ...results: unknown[]) => void;
 
 /** Turns commands into promises. fivebeans drops its callbacks when the connection ends, so they are rejected here. */
-function commandRunner(client: FiveBeansClient, ended: Promise<Error>) {
+function commandRunner(client: FiveBeansClient, ended: Promise<Error>, commandMs: number) {
   const pending = new Set<(reason: Error) => void>();
   let lost: Error | undefined;
   void ended.then((reason) => {
@@ -189,7 +188,8 @@ function commandRunner(client: FiveBeansClient, ended: Promise<Error>) {
     for (const reject of pending) reject(reason);
   });
 
-  return function run(command: string, send: (callback: Callback) => void, timeoutMs = COMMAND_TIMEOUT_MS) {
+  return function run(command: string, send: (callback: Callback) => void, waitMs = 0) {
+    const timeoutMs = waitMs + commandMs;
     return new Promise<unknown[]>((resolve, reject) => {
       if (lost) return reject(lost);
       const settle = () => {

@@ -148,14 +148,18 @@ describe('a consumer of jobs', () => {
 test('a rejected put is an error', async () => {
   const beanstalkd = open(makeRuntime());
   const putting = beanstalkd.put(uniqueName('big'), Buffer.alloc(1_100_000), {
+    id: 'big',
     priority: 1,
     delaySeconds: 0,
     ttrSeconds: 1,
   });
   await expect(putting).rejects.toThrow('too big');
-  const nowhere = openBeanstalkd(makeRuntime(), { address: { host: '127.0.0.1', port: 1 }, required: false });
+  const nowhere = openBeanstalkd(makeRuntime(), {
+    addresses: [{ host: '127.0.0.1', port: 1 }],
+    required: false,
+  });
   await expect(
-    nowhere.put('any', Buffer.from('x'), { priority: 1, delaySeconds: 0, ttrSeconds: 1 }),
+    nowhere.put('any', Buffer.from('x'), { id: 'x', priority: 1, delaySeconds: 0, ttrSeconds: 1 }),
   ).rejects.toThrow('not connected');
 });
 
@@ -166,7 +170,7 @@ function makeRuntime(): Runtime {
 }
 
 const open = (runtime: Runtime): Beanstalkd =>
-  openBeanstalkd(runtime, { address: beanstalkdAddress(), required: true });
+  openBeanstalkd(runtime, { addresses: [beanstalkdAddress()], required: true });
 
 type Count = ReturnType<typeof defineCount>;
 const defineCount = () =>
@@ -186,6 +190,7 @@ function setUp() {
   async function putRaw(body: string) {
     await eventually(() => beanstalkd.connected);
     await beanstalkd.put(job.tube, Buffer.from(body), {
+      id: body,
       priority: job.priority,
       delaySeconds: 0,
       ttrSeconds: job.ttrSeconds,

@@ -1,8 +1,8 @@
 import { backOffMs } from '../../core/back-off';
 import type { ServiceIdentity } from '../../core/identity';
 import type { Delivery } from '../delivery';
-import type { Beanstalkd } from './client';
 import { type BeanstalkdConnection, BeanstalkdError, type ReservedJob } from './connection';
+import type { BeanstalkdServer } from './server';
 import { requireSignature } from './signature';
 
 /** The tube of jobs that wait for an operator. */
@@ -25,16 +25,16 @@ const PARKED = { priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
  *
  * beanstalkd cannot store a reason with a buried job. So parking puts a `ParkedJob` with the reason into `<tube>.parked`
  * and then deletes the original; if that copy is rejected (too big with its reason), the original is buried and the log
- * line has the reason. A crash in between parks it twice, which is harmless.
+ * line has the reason. A crash in between parks it twice, which is harmless. It is parked at the server that it was reserved from.
  *
  * @param tube.pace exponential back-off of retries, in whole seconds as beanstalkd requires
  */
 export function jobDelivery(
   {
     connection,
-    beanstalkd,
+    server,
     identity,
-  }: { connection: BeanstalkdConnection; beanstalkd: Beanstalkd; identity: ServiceIdentity },
+  }: { connection: BeanstalkdConnection; server: BeanstalkdServer; identity: ServiceIdentity },
   { tube, priority, pace }: { tube: string; priority: number; pace: { baseMs: number; capMs: number } },
   job: ReservedJob & { attempt: number },
 ): Delivery {
@@ -59,7 +59,7 @@ export function jobDelivery(
         body: job.bytes.toString('utf8'),
       };
       try {
-        await beanstalkd.put(parkedTube(tube), Buffer.from(JSON.stringify(parked)), PARKED);
+        await server.put(parkedTube(tube), Buffer.from(JSON.stringify(parked)), PARKED);
       } catch (failure) {
         if (!(failure instanceof BeanstalkdError && failure.word === 'JOB_TOO_BIG')) throw failure;
         return connection.bury(job.id, priority);

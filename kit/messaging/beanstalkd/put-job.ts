@@ -26,6 +26,7 @@ export async function putJob<Definition extends JobDefinition>(
       const message = envelope(definition, data, { ...trace, actor: null });
       messageId = message.id;
       await beanstalkd.put(tube, Buffer.from(JSON.stringify(message)), {
+        id: message.id,
         priority,
         ttrSeconds,
         delaySeconds: 0,

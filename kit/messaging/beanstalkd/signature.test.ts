@@ -71,11 +71,11 @@ describe('at the worker', () => {
     });
     const address = beanstalkdAddress();
     const [publisher, stranger, worker] = runtimes.map((runtime) =>
-      openBeanstalkd(runtime, { address, required: true }),
+      openBeanstalkd(runtime, { addresses: [address], required: true }),
     );
     if (!publisher || !stranger || !worker || !runtimes[2]) throw new Error('Three runtimes');
     await eventually(() => publisher.connected && stranger.connected);
-    const options = { priority: 1, delaySeconds: 0, ttrSeconds: 5 };
+    const options = { id: 'any', priority: 1, delaySeconds: 0, ttrSeconds: 5 };
     const message = (number: number) =>
       Buffer.from(JSON.stringify(envelope(job, { number }, { requestId: 'request-1', actor: null })));
     await stranger.put(job.tube, message(1), options);

@@ -1,13 +1,16 @@
-import { Socket } from 'node:net';
-import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { credentialsOf } from '../../config/urls';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
+import { DependencyUnavailable } from '../../errors/problem';
+import { observeServers } from '../server-metrics';
+import { closeConnection, destroySocket, endOf, nodesOf } from './connection';
 import { isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
 import { publishApartWhenRefused } from './refused-routes';
 import { checkRoute, declareRoute, type EventRoute } from './topology';
 
 export interface Rabbit {
+  /** Whether it accepts messages: not while it is short of memory or disk and blocks publishers. */
   readonly connected: boolean;
   /** The user that the broker knows this process by. */
   readonly user: string;
@@ -40,27 +43,31 @@ export interface Rabbit {
 
 /** RabbitMQ's default. */
 const SHARED_USER = 'guest';
-const CONNECT_TIMEOUT_MS = 5_000;
-/** A quarter of RabbitMQ's default of 60 s: a dead broker is detected within 30 s. */
-const HEARTBEAT_SECONDS = 15;
 /** Declaring a consumer's quorum queues takes tens of milliseconds; a broker that has just started is slower. */
 const DECLARE_TIMEOUT_MS = 10_000;
 /** A broker that shuts down at the same moment never confirms, and the library would wait for ever. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
- * Opens RabbitMQ. Returns immediately and reconnects for ever; publishing is rejected while it is unavailable.
+ * Opens RabbitMQ. Returns immediately and reconnects for ever; publishing is rejected while it is unavailable. Of a cluster one
+ * node is connected, and another within 10 s when that one dies, falls silent (heartbeats) or confirms nothing any more, as one
+ * that is cut off from the others.
  *
- * @param options.url `amqp://user:password@host:port/vhost`
+ * @param options.urls `amqp://user:password@host:port/vhost`, of one node or of those of a cluster
  * @param options.required whether `/readyz` responds with 503 while RabbitMQ is unavailable
  */
-export function openRabbit(runtime: Runtime, options: { url: string; required: boolean }): Rabbit {
-  const user = credentialsOf(options.url).user || SHARED_USER;
+export function openRabbit(
+  runtime: Runtime,
+  options: { urls: readonly string[]; required: boolean },
+): Rabbit {
+  const [first = ''] = options.urls;
+  const user = credentialsOf(first).user || SHARED_USER;
   const isOwnUser = user === runtime.identity.name;
+  const nodes = nodesOf(runtime, options.urls);
   const connection = keepConnected({
     what: 'RabbitMQ',
     log: runtime.log,
-    open: () => openConnection(runtime, options.url),
+    open: nodes.open,
     close: closeConnection,
   });
 
@@ -68,7 +75,7 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     keepConnected({
       what,
       log: runtime.log,
-      open: async (signal) => attachChannel(await openedUnless(signal, connection), prepare),
+      open: async (signal) => attachChannel((await openedUnless(signal, connection)).connection, prepare),
       close: ({ channel }) => withTimeout(channel.close(), CLOSE_TIMEOUT_MS, what).catch(() => undefined),
     });
 
@@ -85,13 +92,27 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     },
   };
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
-    publisher: publishApartWhenRefused(publisherOn(channel, user), apart),
+    publisher: publishApartWhenRefused(publisherOn(channel, user, leaveNode), apart),
     declared: new Map<string, Promise<void>>(),
   }));
 
   function requireConnection(): ChannelModel {
     if (connection.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
-    return connection.current;
+    return connection.current.connection;
+  }
+
+  /** To a node that confirms nothing: it may be cut off from the others, and not know it yet. */
+  function leaveNode(): void {
+    if (nodes.names.length === 1 || connection.current === undefined || connection.current.isBlocked) return;
+    const { node } = connection.current;
+    runtime.log.warn({ node }, 'The node of RabbitMQ confirms nothing; connecting to another');
+    destroySocket(connection.current.connection);
+  }
+
+  function requirePublishing() {
+    if (publishing.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
+    if (connection.current?.isBlocked) throw new PublishUnavailable('RabbitMQ blocks publishers');
+    return publishing.current;
   }
 
   /** On a dedicated channel: the broker closes the channel of a failed declaration. */
@@ -115,11 +136,16 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
     name: 'rabbitmq',
     required: options.required,
     check: async () => {
-      if (publishing.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
-      await publishing.current.channel.checkExchange('amq.topic');
+      // It would not respond to a check.
+      if (connection.current?.isBlocked)
+        throw new DependencyUnavailable({ detail: 'RabbitMQ is short of memory or disk space.' });
+      await requirePublishing().channel.checkExchange('amq.topic');
       return undefined;
     },
   });
+  observeServers(runtime, 'rabbitmq', () =>
+    nodes.names.map((name) => ({ name, connected: connection.current?.node === name })),
+  );
   runtime.onClose('RabbitMQ', async () => {
     await publishing.close();
     await connection.close();
@@ -127,13 +153,12 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
 
   return {
     get connected() {
-      return publishing.current !== undefined;
+      return publishing.current !== undefined && connection.current?.isBlocked === false;
     },
     user,
     isOwnUser,
     async publish(route, message) {
-      if (publishing.current === undefined) throw new PublishUnavailable('RabbitMQ is not connected');
-      const { prepared } = publishing.current;
+      const { prepared } = requirePublishing();
       const key = `${route.exchange} ${route.routingKey}`;
       const declared = prepared.declared.get(key) ?? declare(route);
       prepared.declared.set(key, declared);
@@ -157,29 +182,6 @@ export function openRabbit(runtime: Runtime, options: { url: string; required: b
   };
 }
 
-/**
- * The credentials in a URL as an option of the AMQP library, which would decode them as Latin-1 instead of UTF-8. Without
- * credentials in the URL, the library uses guest's.
- */
-export function brokerCredentials(url: string) {
-  const { user, password } = credentialsOf(url);
-  return user === '' && password === '' ? {} : { credentials: credentials.plain(user, password) };
-}
-
-async function openConnection(runtime: Runtime, url: string) {
-  const address = new URL(url);
-  if (!address.searchParams.has('heartbeat'))
-    address.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
-  const opened: ChannelModel = await connect(address.href, {
-    timeout: CONNECT_TIMEOUT_MS,
-    ...brokerCredentials(url),
-    clientProperties: { connection_name: runtime.name },
-  });
-  opened.on('blocked', (reason) => runtime.log.warn({ reason }, 'RabbitMQ blocks publishers'));
-  opened.on('unblocked', () => runtime.log.info('RabbitMQ accepts messages again'));
-  return { resource: opened, ended: endOf(opened) };
-}
-
 async function attachChannel<Prepared>(
   connection: ChannelModel,
   prepare: (channel: ConfirmChannel) => Promise<Prepared>,
@@ -193,24 +195,6 @@ async function attachChannel<Prepared>(
     await channel.close().catch(() => undefined);
     throw failure;
   }
-}
-
-async function closeConnection(open: ChannelModel): Promise<void> {
-  await withTimeout(open.close(), CLOSE_TIMEOUT_MS, 'closing the connection').catch(() => {
-    const { connection } = open;
-    if ('stream' in connection && connection.stream instanceof Socket) connection.stream.destroy();
-  });
-}
-
-/** Resolves when it has closed, with its last error if there was one. */
-function endOf(emitter: ChannelModel | ConfirmChannel): Promise<unknown> {
-  return new Promise((resolve) => {
-    let reason: unknown;
-    emitter.once('close', (closeReason?: unknown) => resolve(reason ?? closeReason));
-    emitter.on('error', (failure: Error) => {
-      reason = failure;
-    });
-  });
 }
 
 /** Waits for a resource so that a channel is opened as soon as its connection is; rejects when the signal aborts. */

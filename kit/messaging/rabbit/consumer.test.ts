@@ -153,7 +153,7 @@ describe('the inbox', () => {
     const { event, publishMessage } = setUp();
     const runtime = makeRuntime();
     let calls = 0;
-    consumeEventsOnce(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), mysql.database, {
+    consumeEventsOnce(runtime, openRabbit(runtime, { urls: [amqpUrl()], required: true }), mysql.database, {
       consumer: event.consumers[0] ?? '',
       events: [event],
       prefetch: 5,
@@ -180,7 +180,7 @@ describe('the inbox', () => {
     await onceInTransaction(mysql.database, consumer, earlier?.id ?? '', async () => undefined);
     for (const sent of [...messages, ...messages]) await publishMessage(sent);
     const runtime = makeRuntime();
-    consumeEventsOnce(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), mysql.database, {
+    consumeEventsOnce(runtime, openRabbit(runtime, { urls: [amqpUrl()], required: true }), mysql.database, {
       consumer,
       events: [event],
       prefetch: 24,
@@ -202,7 +202,7 @@ describe('the inbox', () => {
 
 test('publishing is rejected immediately while RabbitMQ is unavailable', async () => {
   const { event } = setUp();
-  const nowhere = openRabbit(makeRuntime(), { url: 'amqp://127.0.0.1:1', required: false });
+  const nowhere = openRabbit(makeRuntime(), { urls: ['amqp://127.0.0.1:1'], required: false });
   await expect(nowhere.publish(event, { id: Bun.randomUUIDv7(), body: Buffer.from('{}') })).rejects.toThrow(
     'not connected',
   );
@@ -239,7 +239,7 @@ const defineCounted = (consumer: string) =>
 function setUp() {
   const consumer = uniqueName('events-test');
   const event = defineCounted(consumer);
-  const rabbit: Rabbit = openRabbit(makeRuntime(), { url: amqpUrl(), required: true });
+  const rabbit: Rabbit = openRabbit(makeRuntime(), { urls: [amqpUrl()], required: true });
   async function publishMessage(message: MessageOf<Counted>) {
     await eventually(() => rabbit.connected);
     await rabbit.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
@@ -262,7 +262,7 @@ function consume(event: Counted, handle: Handle = async () => undefined): Messag
 }
 
 function consumeOn(runtime: Runtime, event: Counted, handle: Handle): void {
-  consumeEvents(runtime, openRabbit(runtime, { url: amqpUrl(), required: true }), {
+  consumeEvents(runtime, openRabbit(runtime, { urls: [amqpUrl()], required: true }), {
     consumer: event.consumers[0] ?? '',
     events: [event],
     prefetch: 5,

@@ -58,11 +58,13 @@ const CLOSED = 'the channel to RabbitMQ has closed';
  * Creates a publisher on a channel in confirm mode.
  *
  * @param user the user of the connection: the broker refuses messages that name another, so consumers can rely on it
+ * @param onSilence called when a message was not confirmed in time, and no other one since it was sent
  */
-export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
+export function publisherOn(channel: ConfirmChannel, user?: string, onSilence?: () => void): Publisher {
   const inFlight = new Map<string, (failure: PublishFailed) => void>();
   const returned = new Set<string>();
   let refusal: Error | undefined;
+  let confirmedAt = 0;
   channel.on('return', (message) => {
     const id: unknown = message.properties.messageId;
     if (typeof id === 'string' && inFlight.has(id)) returned.add(id);
@@ -78,18 +80,20 @@ export function publisherOn(channel: ConfirmChannel, user?: string): Publisher {
 
   function send(publication: Publication): Promise<void> {
     const { messageId } = publication;
+    const sentAt = performance.now();
     return new Promise((resolve, reject) => {
       const settle = (failure?: PublishFailed) => {
         clearTimeout(timer);
         if (failure) reject(failure);
         else resolve();
       };
-      const timer = setTimeout(
-        () => settle(new PublishFailed(`no confirmation within ${CONFIRM_TIMEOUT_MS} ms`)),
-        CONFIRM_TIMEOUT_MS,
-      );
+      const timer = setTimeout(() => {
+        settle(new PublishFailed(`no confirmation within ${CONFIRM_TIMEOUT_MS} ms`));
+        if (confirmedAt < sentAt) onSilence?.();
+      }, CONFIRM_TIMEOUT_MS);
       inFlight.set(messageId, settle);
       const confirmed = (failure: unknown) => {
+        confirmedAt = performance.now();
         // A nack, or the end of the channel, which the library reports only after this call.
         if (failure) queueMicrotask(() => settle(closure ?? new PublishFailed('not confirmed')));
         else if (returned.has(messageId)) settle(new PublishFailed('returned: no queue is bound'));

@@ -145,9 +145,9 @@ describe('while auth is unavailable', () => {
       callAuth('POST', '/auth/login', { body: { username: patient, password: 'a long password' } });
     expect((await signIn()).status).toBe(401);
     const { usersDeps } = identity;
-    const relaying = openRabbit(usersDeps.runtime, { url: amqpUrl(), required: false });
+    const relaying = openRabbit(usersDeps.runtime, { urls: [amqpUrl()], required: false });
     relayOutbox(usersDeps.runtime, usersDeps.database, { rabbit: relaying });
-    subscribe(authDeps, openRabbit(authDeps.runtime, { url: amqpUrl(), required: false }));
+    subscribe(authDeps, openRabbit(authDeps.runtime, { urls: [amqpUrl()], required: false }));
     await eventually(async () => {
       const known = await findByName(authDeps.database, { kind: 'username', key: patient });
       return known?.passwordHash != null;
