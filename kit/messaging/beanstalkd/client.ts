@@ -49,17 +49,19 @@ const ASK_MS = 800;
  *
  * @param options.addresses one server or several, the same for every process
  * @param options.required whether `/readyz` responds with 503 while no server is available
+ * @param options.failOverMs how long one of several servers may take to respond; 2,000 by default
  */
 export function openBeanstalkd(
   runtime: Runtime,
-  { addresses, required }: { addresses: readonly ServerAddress[]; required: boolean },
+  options: { addresses: readonly ServerAddress[]; required: boolean; failOverMs?: number },
 ): Beanstalkd {
-  const timeoutMs = addresses.length > 1 ? FAIL_OVER_MS : TIMEOUT_MS;
+  const { addresses, required, failOverMs = FAIL_OVER_MS } = options;
+  const timeoutMs = addresses.length > 1 ? failOverMs : TIMEOUT_MS;
   const servers = addresses.map((address) => openServer(runtime, { address, timeoutMs }));
   const byName = new Map(servers.map((server) => [server.name, server]));
   let inFlight = 0;
 
-  async function putAnywhere(tube: string, bytes: Buffer, { id, ...options }: JobOptions): Promise<string> {
+  async function putAnywhere(tube: string, bytes: Buffer, { id, ...putOptions }: JobOptions) {
     const startedAt = performance.now();
     let rejection: BeanstalkdError | undefined;
     let isAway = false;
@@ -67,7 +69,7 @@ export function openBeanstalkd(
       const server = byName.get(name);
       if (server === undefined || performance.now() - startedAt > PUT_MS) break;
       try {
-        return await server.put(tube, bytes, options);
+        return await server.put(tube, bytes, putOptions);
       } catch (failure) {
         if (!(failure instanceof BeanstalkdError) || failure.word === 'JOB_TOO_BIG' || servers.length === 1)
           throw failure;
@@ -92,12 +94,12 @@ export function openBeanstalkd(
       return servers.some((server) => server.connected);
     },
     servers,
-    async put(tube, bytes, options) {
+    async put(tube, bytes, jobOptions) {
       if (inFlight >= MAX_PUTS_IN_FLIGHT)
         throw new BeanstalkdError(`${MAX_PUTS_IN_FLIGHT} puts are already in flight`);
       inFlight++;
       try {
-        return await putAnywhere(tube, bytes, options);
+        return await putAnywhere(tube, bytes, jobOptions);
       } finally {
         inFlight--;
       }
