@@ -48,7 +48,8 @@ async function peek(channel: ConfirmChannel, consumer: string): Promise<ParkedQu
 export async function replayEvents(urls: readonly string[], consumer: string): Promise<number> {
   return withConnection(urls, (connection, url) =>
     withChannel(connection, async (channel) => {
-      const publisher = publisherOn(channel, credentialsOf(url).user || undefined);
+      const { user } = credentialsOf(url);
+      const publisher = publisherOn(channel, user === '' ? {} : { user });
       const count = Math.min(await countIn(channel, parkedQueue(consumer)), MAX_REPLAYED);
       for (let moved = 0; moved < count; moved++) {
         const message = await channel.get(parkedQueue(consumer));

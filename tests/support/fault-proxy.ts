@@ -20,6 +20,8 @@ export interface FaultProxy {
   requests(): number;
   /** Sets the fault of present and new connections; null removes it. */
   inject(fault: Fault | null): void;
+  /** Sends bytes to every client, as if from the instance. */
+  send(bytes: Uint8Array): void;
   /** Stops listening and resets every connection, as a crashed instance. */
   stop(): void;
 }
@@ -84,6 +86,9 @@ export async function startFaultProxy(target: number, counted: string): Promise<
     requests: () => requests,
     inject(next) {
       fault = next;
+    },
+    send(bytes) {
+      for (const client of clients) client.write(bytes);
     },
     stop() {
       server.close();

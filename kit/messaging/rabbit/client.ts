@@ -5,7 +5,7 @@ import { type Runtime, withTimeout } from '../../core/runtime';
 import { DependencyUnavailable } from '../../errors/problem';
 import { observeServers } from '../server-metrics';
 import { closeConnection, destroySocket, endOf, nodesOf } from './connection';
-import { isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
+import { CONFIRM_TIMEOUT_MS, isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
 import { publishApartWhenRefused } from './refused-routes';
 import { checkRoute, declareRoute, type EventRoute } from './topology';
 
@@ -55,15 +55,17 @@ const CLOSE_TIMEOUT_MS = 2_000;
  *
  * @param options.urls `amqp://user:password@host:port/vhost`, of one node or of those of a cluster
  * @param options.required whether `/readyz` responds with 503 while RabbitMQ is unavailable
+ * @param options.confirmTimeoutMs how long the broker may take to confirm a message; 5,000 by default
  */
 export function openRabbit(
   runtime: Runtime,
-  options: { urls: readonly string[]; required: boolean },
+  options: { urls: readonly string[]; required: boolean; confirmTimeoutMs?: number },
 ): Rabbit {
-  const [first = ''] = options.urls;
+  const { urls, confirmTimeoutMs = CONFIRM_TIMEOUT_MS } = options;
+  const [first = ''] = urls;
   const user = credentialsOf(first).user || SHARED_USER;
   const isOwnUser = user === runtime.identity.name;
-  const nodes = nodesOf(runtime, options.urls);
+  const nodes = nodesOf(runtime, urls);
   const connection = keepConnected({
     what: 'RabbitMQ',
     log: runtime.log,
@@ -85,14 +87,17 @@ export function openRabbit(
       const channel = await requireConnection().createConfirmChannel();
       channel.on('error', () => undefined);
       return {
-        publisher: publisherOn(channel, user),
+        publisher: publisherOn(channel, { user, confirmTimeoutMs }),
         // A channel that the broker has closed throws.
         close: async () => channel.close().catch(() => undefined),
       };
     },
   };
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
-    publisher: publishApartWhenRefused(publisherOn(channel, user, leaveNode), apart),
+    publisher: publishApartWhenRefused(
+      publisherOn(channel, { user, confirmTimeoutMs, onSilence: leaveNode }),
+      apart,
+    ),
     declared: new Map<string, Promise<void>>(),
   }));
 

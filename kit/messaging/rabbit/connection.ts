@@ -30,8 +30,8 @@ export interface Nodes {
   /** `host:port` of all, in the order of the configuration. */
   readonly names: readonly string[];
   /**
-   * Connects to a random node, so that processes that lose a node together spread over the others. All others are tried before the
-   * node that was connected last: it has just been lost.
+   * Connects to a random node, so that processes that lose a node together spread over the others. The node that was connected last
+   * has just been lost, and is tried last.
    *
    * @throws the failure of the last one tried when none is available
    */
@@ -45,7 +45,7 @@ export function nodesOf(runtime: Runtime, urls: readonly string[]): Nodes {
     names: urls.map(nodeName),
     async open() {
       let failure: unknown;
-      for (const url of inRandomOrder(urls, last))
+      for (const url of nodeOrder(urls, last))
         try {
           const opened = await openNode(runtime, url, urls.length > 1);
           last = url;
@@ -58,8 +58,8 @@ export function nodesOf(runtime: Runtime, urls: readonly string[]): Nodes {
   };
 }
 
-/** The last one comes last. */
-function inRandomOrder(urls: readonly string[], last: string | undefined): string[] {
+/** The order in which nodes are tried: random, but for the one that was connected last, which comes last. */
+export function nodeOrder(urls: readonly string[], last: string | undefined): string[] {
   const places = new Map(urls.map((url) => [url, url === last ? 1 : Math.random()]));
   return [...urls].sort((one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0));
 }

@@ -72,7 +72,7 @@ export function consumeEvents<Definition extends EventDefinition>(
     // The channel closes when it does not exist yet, and is opened again.
     await (rabbit.isOwnUser ? checkQueues(channel, queue) : declare(channel, queue, events));
     await channel.prefetch(prefetch);
-    const publisher = publisherOn(channel, rabbit.user);
+    const publisher = publisherOn(channel, { user: rabbit.user });
     const { consumerTag } = await channel.consume(consumer, (message) => {
       // The broker has canceled the subscription, for example because the queue was deleted: start over on a new channel.
       if (message === null) return void channel.close().catch(() => undefined);

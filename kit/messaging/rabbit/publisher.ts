@@ -51,16 +51,21 @@ export interface Publisher {
 
 /** Beyond this messages are rejected immediately instead of filling memory. */
 const MAX_UNCONFIRMED = 2_000;
-const CONFIRM_TIMEOUT_MS = 5_000;
+export const CONFIRM_TIMEOUT_MS = 5_000;
 const CLOSED = 'the channel to RabbitMQ has closed';
 
-/**
- * Creates a publisher on a channel in confirm mode.
- *
- * @param user the user of the connection: the broker refuses messages that name another, so consumers can rely on it
- * @param onSilence called when a message was not confirmed in time, and no other one since it was sent
- */
-export function publisherOn(channel: ConfirmChannel, user?: string, onSilence?: () => void): Publisher {
+export interface PublisherOptions {
+  /** That of the connection: the broker refuses messages that name another, so consumers can rely on it. */
+  readonly user?: string;
+  /** 5,000 by default. */
+  readonly confirmTimeoutMs?: number;
+  /** Called when a message was not confirmed in time, and no other one since it was sent. */
+  readonly onSilence?: () => void;
+}
+
+/** Creates a publisher on a channel in confirm mode. */
+export function publisherOn(channel: ConfirmChannel, options: PublisherOptions = {}): Publisher {
+  const { user, confirmTimeoutMs = CONFIRM_TIMEOUT_MS, onSilence } = options;
   const inFlight = new Map<string, (failure: PublishFailed) => void>();
   const returned = new Set<string>();
   let refusal: Error | undefined;
@@ -88,9 +93,9 @@ export function publisherOn(channel: ConfirmChannel, user?: string, onSilence?: 
         else resolve();
       };
       const timer = setTimeout(() => {
-        settle(new PublishFailed(`no confirmation within ${CONFIRM_TIMEOUT_MS} ms`));
+        settle(new PublishFailed(`no confirmation within ${confirmTimeoutMs} ms`));
         if (confirmedAt < sentAt) onSilence?.();
-      }, CONFIRM_TIMEOUT_MS);
+      }, confirmTimeoutMs);
       inFlight.set(messageId, settle);
       const confirmed = (failure: unknown) => {
         confirmedAt = performance.now();
