@@ -149,7 +149,10 @@ export function openRabbit(
     },
   });
   observeServers(runtime, 'rabbitmq', () =>
-    nodes.names.map((name) => ({ name, connected: connection.current?.node === name })),
+    nodes.names.map((name) => {
+      const connected = connection.current?.node === name;
+      return { name, connected, isBlocked: connected && connection.current?.isBlocked === true };
+    }),
   );
   runtime.onClose('RabbitMQ', async () => {
     await publishing.close();

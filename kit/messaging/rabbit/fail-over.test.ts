@@ -108,6 +108,7 @@ test('nothing is published while the broker blocks publishers, which is no failu
     status: 'down',
     detail: 'RabbitMQ is short of memory or disk space.',
   });
+  expect(await runtime.metrics.metrics()).toMatch(/^broker_blocked\{broker="rabbitmq"\} 1$/m);
 
   node.send(methodFrame(UNBLOCKED, Buffer.alloc(0)));
   await eventually(() => rabbit.connected);

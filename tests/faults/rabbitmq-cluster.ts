@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { Type } from '@sinclair/typebox';
+import { defineEvent, envelope } from '#contracts/messages';
+import type { Runtime } from '#kit/core/runtime';
+import { openRabbit } from '#kit/messaging/rabbit/client';
+import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { eventually } from '../support/eventually';
+import { type ClusterNode, startRabbitmqCluster } from '../support/rabbitmq-cluster';
+import { testRuntime, uniqueName } from '../support/servers';
+
+/**
+ * Three real nodes of RabbitMQ, which take minutes and 500 MB: not part of the tests that always run. To run it:
+ * `MESSAGES=20000 bun test --timeout=900000 ./tests/faults/rabbitmq-cluster.ts`
+ */
+const MESSAGES = Number(process.env.MESSAGES ?? 10_000);
+const PUBLISHERS = 20;
+const RECOVERY_MS = 120_000;
+
+const runtimes: Runtime[] = [];
+let cluster: Awaited<ReturnType<typeof startRabbitmqCluster>>;
+
+beforeAll(async () => {
+  cluster = await startRabbitmqCluster(3);
+}, 400_000);
+afterAll(async () => {
+  await Promise.all(runtimes.map((runtime) => runtime.close()));
+  await cluster?.stop();
+}, 60_000);
+
+test('no confirmed event is lost while each node is killed and each hangs', async () => {
+  const event = defineThing();
+  const received = new Map<number, number>();
+  for (let process = 0; process < 2; process++) consume(event, received);
+  const publisher = open();
+  const confirmed = new Set<number>();
+  let next = 0;
+  let isDisturbing = true;
+
+  async function publish() {
+    while (isDisturbing || next < MESSAGES) {
+      const number = next++;
+      const message = envelope(event, { number }, { requestId: 'request-1', actor: null });
+      const body = Buffer.from(JSON.stringify(message));
+      await eventually(() => publisher.publish(event, { id: message.id, body }), RECOVERY_MS);
+      confirmed.add(number);
+    }
+  }
+  async function disturb() {
+    for (const node of cluster.nodes) {
+      await more(confirmed, MESSAGES / 10);
+      await node.kill();
+      await report('killed', node, confirmed, received);
+      await more(confirmed, MESSAGES / 20);
+      await node.start();
+      node.signal('SIGSTOP');
+      await report('stopped', node, confirmed, received);
+      await more(confirmed, MESSAGES / 20);
+      node.signal('SIGCONT');
+    }
+    isDisturbing = false;
+  }
+
+  await Promise.all([disturb(), ...Array.from({ length: PUBLISHERS }, publish)]);
+  await eventually(
+    () => expect([...confirmed].filter((number) => !received.has(number)).length).toBe(0),
+    RECOVERY_MS,
+  );
+  const deliveries = [...received.values()].reduce((sum, times) => sum + times, 0);
+  console.log(`${confirmed.size} confirmed, none lost, ${deliveries - received.size} delivered again`);
+});
+
+test('queues are declared and used while a node is away', async () => {
+  const [away] = cluster.nodes;
+  await away?.kill();
+  const event = defineThing();
+  const received = new Map<number, number>();
+  consume(event, received);
+  const publisher = open();
+  await eventually(async () => {
+    const message = envelope(event, { number: 1 }, { requestId: 'request-1', actor: null });
+    await publisher.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
+  }, RECOVERY_MS);
+  await eventually(() => received.has(1), RECOVERY_MS);
+  await away?.start();
+});
+
+const defineThing = () =>
+  defineEvent({
+    name: 'thing.happened',
+    version: 1,
+    exchange: uniqueName('cluster-test'),
+    consumers: [uniqueName('cluster-test')],
+    data: Type.Object({ number: Type.Integer() }),
+  });
+
+function open() {
+  const runtime = testRuntime('cluster-test');
+  runtimes.push(runtime);
+  return openRabbit(runtime, { urls: cluster.nodes.map(({ url }) => url), required: true });
+}
+
+/** @param received how often each number has arrived */
+function consume(event: ReturnType<typeof defineThing>, received: Map<number, number>): void {
+  const rabbit = open();
+  const runtime = runtimes.at(-1);
+  if (runtime === undefined) throw new Error('It has just been opened');
+  consumeEvents(runtime, rabbit, {
+    consumer: event.consumers[0] ?? '',
+    events: [event],
+    prefetch: 50,
+    handle: async ({ data }) => void received.set(data.number, (received.get(data.number) ?? 0) + 1),
+  });
+}
+
+async function more(set: { readonly size: number }, count: number): Promise<void> {
+  const reached = set.size;
+  await eventually(() => set.size >= reached + count, RECOVERY_MS);
+}
+
+/** Prints the longest time without a confirmation, and without a delivery, in the time after a disturbance. */
+async function report(
+  what: string,
+  node: ClusterNode,
+  confirmed: { readonly size: number },
+  received: { readonly size: number },
+): Promise<void> {
+  const gaps = await Promise.all([confirmed, received].map(longestGap));
+  const [confirmations, deliveries] = gaps.map((ms) => `${(ms / 1000).toFixed(1)} s`);
+  console.log(`${node.name} ${what}: no confirmation for ${confirmations}, no delivery for ${deliveries}`);
+}
+
+async function longestGap(set: { readonly size: number }): Promise<number> {
+  const until = performance.now() + 15_000;
+  let last = performance.now();
+  let size = set.size;
+  let longest = 0;
+  while (last < until) {
+    await Bun.sleep(20);
+    if (set.size === size) continue;
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+    size = set.size;
+  }
+  return longest;
+}
