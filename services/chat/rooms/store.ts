@@ -1,4 +1,19 @@
-import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  or,
+  sql,
+} from 'drizzle-orm';
+import { unionAll } from 'drizzle-orm/mysql-core';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, isDuplicate, type Transaction } from '#kit/mysql/database';
@@ -110,24 +125,36 @@ export async function readRoomStates(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The rooms a user may join, by name; a private and a public one may share a name. */
+/**
+ * The rooms a user may join, by name; a private and a public one may share a name. Public rooms and the user's own are read
+ * from an index each: whoever joins both reads every room.
+ */
 export async function listRooms(
   database: Database,
   request: { userId: string | null; after: readonly [name: string, epoch: string] | null; limit: number },
 ): Promise<RoomRow[]> {
-  const [name, epoch] = request.after ?? ['', ''];
-  const isAfter =
-    request.after === null
-      ? undefined
-      : or(gt(rooms.name, name), and(eq(rooms.name, name), gt(rooms.epoch, epoch)));
-  const rows = await database
-    .select({ room: rooms })
-    .from(rooms)
-    .leftJoin(roomMembers, isMembershipOf(request.userId))
-    .where(and(isAfter, isOpenToMember))
+  const { userId, after, limit } = request;
+  const columns = getTableColumns(rooms);
+  const isAfter = (name: typeof rooms.name | typeof rooms.publicName) =>
+    after === null
+      ? isNotNull(name)
+      : and(gte(name, after[0]), or(gt(name, after[0]), gt(rooms.epoch, after[1])));
+  const open = database
+    .select(columns)
+    // Whatever the statistics say: a page is short, and there may be many rooms.
+    .from(rooms, { forceIndex: 'rooms_name' })
+    .where(isAfter(rooms.publicName))
+    .orderBy(asc(rooms.publicName))
+    .limit(limit);
+  if (userId === null || !isUuid(userId)) return open;
+  const own = database
+    .select(columns)
+    .from(roomMembers)
+    .innerJoin(rooms, eq(rooms.id, roomMembers.roomId))
+    .where(and(eq(roomMembers.userId, userId), eq(rooms.isPrivate, true), isAfter(rooms.name)))
     .orderBy(asc(rooms.name), asc(rooms.epoch))
-    .limit(request.limit);
-  return rows.map(({ room }) => room);
+    .limit(limit);
+  return unionAll(open, own).orderBy(asc(rooms.name), asc(rooms.epoch)).limit(limit);
 }
 
 /**
