@@ -1,11 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { databaseOf } from './databases';
 import { composeFile } from './deployment/compose';
 import { migrationObjects, objectsOf } from './deployment/kubernetes';
 import type { Surroundings } from './deployment/network-policy';
 import { type Deployed, databaseOwner, deployedProcesses, prefixOf, sourceOf } from './deployment/processes';
 import { OWN_SECRETS } from './deployment/secrets';
 import { systemdTarget } from './deployment/systemd';
+import { SHARD_KEYS } from './deployment/vitess/shard-keys';
+import { vschemaOf } from './deployment/vitess/vschema';
 
 const ROOT = join(import.meta.dir, '..');
 const BASE = 'deploy/kubernetes/base.yaml';
@@ -30,9 +33,19 @@ export function deploymentFiles(procfile: string): Record<string, string> {
     'deploy/systemd/rookery.target': `${HEADER}${systemdTarget(processes)}\n`,
     'deploy/prometheus/workers.json': `[\n${workerTargets(processes).join(',\n')}\n]\n`,
     'scripts/server-users/processes.json': serverUsers(processes),
+    ...vschemas(),
     ...listedSecrets(processes),
   };
 }
+
+/** A keyspace of Vitess for each database. */
+const vschemas = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(SHARD_KEYS).map((service) => {
+      const { database } = databaseOf(service, {});
+      return [`deploy/vitess/${database}.json`, `${JSON.stringify(vschemaOf(service, database), null, 2)}\n`];
+    }),
+  );
 
 /** The settings of all processes in the ConfigMap, which is written by hand. */
 function settingsOf(file: string): Record<string, string> {
@@ -110,6 +123,7 @@ const workerTargets = (processes: readonly Deployed[]) =>
 /** @returns the paths of the written files, relative to the project's root */
 export function writeDeployment(): string[] {
   const files = deploymentFiles(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
+  mkdirSync(join(ROOT, 'deploy', 'vitess'), { recursive: true });
   for (const [file, text] of Object.entries(files)) writeFileSync(join(ROOT, file), text);
   return Object.keys(files);
 }
