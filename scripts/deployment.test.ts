@@ -50,6 +50,19 @@ test('every variable in .env.example is one of a process, and the other way roun
   expect([...read].filter((name) => !described.includes(name))).toEqual([]);
 });
 
+test('every image has a version', async () => {
+  const { services } = Bun.YAML.parse(await textOf('deploy/compose.infra.yml')) as {
+    services: Record<string, { image?: string; build?: { dockerfile_inline: string } }>;
+  };
+  const inline = Object.values(services).flatMap(({ build }) =>
+    [...(build?.dockerfile_inline ?? '').matchAll(/^FROM (\S+)/gm)].map(([, image]) => image),
+  );
+  const bases = [...(await textOf('deploy/Dockerfile')).matchAll(/^FROM ((?!packages\b)\S+)/gm)].map(([, image]) => image);
+  const images = [...Object.values(services).flatMap(({ image }) => image ?? []), ...inline, ...bases];
+  expect(images.length).toBeGreaterThan(8);
+  for (const image of images) expect(image).toMatch(/:[^:]*\d[^:]*$/);
+});
+
 test('two hundred people may sign in at once from one address: the burst is half of a minute', async () => {
   const example = await Bun.file(join(import.meta.dir, '../deploy/production.env.example')).text();
   const [, perMinute] = /^RATE_LIMIT_SIGN_IN_PER_MINUTE=(\d+)$/m.exec(example) ?? [];
@@ -173,6 +186,26 @@ describe('Kubernetes', () => {
       metadata: { annotations: { 'nginx.ingress.kubernetes.io/proxy-body-size': expect.any(String) } },
       spec: { tls: [{ hosts: [expect.any(String)], secretName: 'rookery-tls' }] },
     });
+  });
+
+  test('leaves every setting to the ConfigMap but the port, the address and the users', async () => {
+    const objects = await objectsIn('processes.yaml');
+    const fixed = objects
+      .filter(({ kind }) => kind === 'Deployment')
+      .flatMap(({ spec }) => spec.template.spec.containers[0].env)
+      .filter(({ valueFrom }) => valueFrom?.secretKeyRef === undefined)
+      .map(({ name }) => name);
+    expect([...new Set(fixed)].sort()).toEqual(
+      [...['ADVERTISED_HOST', 'AMQP_USER', 'DB_USER', 'PORT', 'REDIS_USER', 'REGISTRY_REDIS_USER']].sort(),
+    );
+    for (const { kind, spec } of objects)
+      if (kind === 'Deployment')
+        expect(spec.template.spec.containers[0]).toMatchObject({
+          envFrom: [
+            { configMapRef: { name: 'rookery' } },
+            { secretRef: { name: 'rookery-processes', optional: true } },
+          ],
+        });
   });
 
   test('gives each process the secrets that it reads, and a database user of its own', async () => {

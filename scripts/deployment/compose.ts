@@ -216,6 +216,8 @@ const COMPOSE_PROCESS = {
   init: true,
   read_only: true,
   volumes: [INTERNAL_CERTIFICATES],
+  // What is no variable of Rookery, like OTEL_EXPORTER_OTLP_HEADERS.
+  env_file: [{ path: `\${PROCESS_ENV_FILE:-./process.env}`, required: false }],
   // Containers are stateless; the folder holds data that may be lost with one.
   tmpfs: ['/tmp', '/app/.data:uid=1000,gid=1000'],
   cap_drop: ['ALL'],

@@ -124,7 +124,11 @@ function podOf(process: Deployed) {
         image: IMAGE,
         args: [folder],
         ports: [{ containerPort: port }],
-        envFrom: [{ configMapRef: { name: 'rookery' } }],
+        envFrom: [
+          { configMapRef: { name: 'rookery' } },
+          // What is no variable of Rookery and secret, like OTEL_EXPORTER_OTLP_HEADERS.
+          { secretRef: { name: 'rookery-processes', optional: true } },
+        ],
         env: [
           { name: 'PORT', value: String(port) },
           { name: 'ADVERTISED_HOST', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },

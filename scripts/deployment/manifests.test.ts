@@ -111,6 +111,7 @@ describe('Compose', () => {
         name: 'dockerfile_inline',
         type: 'string',
       },
+      { path: ['definitions', 'service', 'properties'], name: 'env_file', type: 'array' },
       {
         path: [
           ...['definitions', 'service', 'properties', 'depends_on', 'oneOf', '1', 'patternProperties'],
