@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration audit test format lint types build parked replay docs deployment alerts contracts client bench new credential
+.PHONY: help up down clean logs ps infra dev demo seed migrate migration audit test format lint types build parked replay docs deployment alerts contracts client bench new credential backup restore
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ migration: ## Generate the migration for a changed schema.ts (name=users as=add-
 
 audit: ## Check the invariants of ledger, payments and invoices
 	$(BUN) scripts/audit.ts
+
+backup: ## Copy all stores of the running system into a folder (to=folder; docs/OPERATIONS.md)
+	$(BUN) scripts/backup/main.ts $(to)
+
+restore: ## Restore a backup into an empty system, whose processes are stopped (from=folder)
+	$(BUN) scripts/restore/main.ts $(from)
 
 db-%: ## Open a SQL shell in the database of a service
 	$(BUN) scripts/database-shell.ts $*

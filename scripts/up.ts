@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { releaseMemoryWhenIdle } from '#kit/core/idle-memory';
@@ -15,7 +15,13 @@ import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
 import { parseProcfile, programsIn, servicesOf } from './processes/procfile';
 import { type ProcessRunner, runProcesses } from './processes/runner';
-import { clearSystemState, readSystemState, writeSystemState } from './processes/system-state';
+import {
+  clearSystemState,
+  isSeeded,
+  markSeeded,
+  readSystemState,
+  writeSystemState,
+} from './processes/system-state';
 import { startInBackground } from './up/background';
 import { GATEWAY_PORT, GATEWAY_URL, REGISTRY_PORT, welcome } from './up/welcome';
 
@@ -24,7 +30,6 @@ const ROOT = join(import.meta.dir, '..');
 const READY_STALL_MS = 240_000;
 const ORPHAN_GRACE_MS = 20_000;
 const LOG_FOLDER = join(DEVELOPMENT_FOLDER, 'logs');
-const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
 /** Exists once the system has been started. */
 const DATABASE = join(DEVELOPMENT_FOLDER, 'mariadb', 'data');
 
@@ -64,7 +69,7 @@ async function main(options: Options): Promise<number> {
 /** Bun has read `.env` before this script ran; what it did not contain then is added to the environment now. */
 function prepareEnvironment(): void {
   const file = join(ROOT, '.env');
-  const change = prepareEnvironmentFile(file, { isNew: !existsSync(SEEDED_MARKER) && !existsSync(DATABASE) });
+  const change = prepareEnvironmentFile(file, { isNew: !isSeeded() && !existsSync(DATABASE) });
   if (change === undefined) return;
   console.log(change);
   for (const [, name = '', value = ''] of readFileSync(file, 'utf8').matchAll(/^(\w+)=(.*)$/gm))
@@ -171,7 +176,7 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
 
 async function seedOnce(stack: Stack): Promise<boolean> {
   const script = join(ROOT, 'scripts', 'seed.ts');
-  if (existsSync(SEEDED_MARKER) || !existsSync(script)) return true;
+  if (isSeeded() || !existsSync(script)) return true;
   console.log('Seeding the new system with people and posts (once)');
   const seed = Bun.spawn([process.execPath, script], {
     cwd: ROOT,
@@ -179,7 +184,7 @@ async function seedOnce(stack: Stack): Promise<boolean> {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if ((await seed.exited) === 0) {
-    writeFileSync(SEEDED_MARKER, `${new Date().toISOString()}\n`);
+    markSeeded();
     return true;
   }
   console.error('Seeding failed, see above; the next `make up` retries it');

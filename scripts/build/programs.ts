@@ -17,6 +17,16 @@ const COMMANDS: readonly Program[] = [
     purpose: 'migrate the database of every service, ahead of a roll-out',
   },
   {
+    name: 'backup',
+    module: 'scripts/backup/main.ts',
+    purpose: 'copy all stores of a running system into a folder: backup /backups/monday',
+  },
+  {
+    name: 'restore',
+    module: 'scripts/restore/main.ts',
+    purpose: 'restore a backup into an empty system, whose processes are stopped',
+  },
+  {
     name: 'server-users',
     module: 'scripts/server-users/main.ts',
     purpose: 'print the users of RabbitMQ or Redis, to import there: server-users rabbitmq',

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEVELOPMENT_FOLDER, readJson, writeJson } from '../../infra/state';
 import type { ProcessState } from './runner';
@@ -15,3 +15,9 @@ const FILE = join(DEVELOPMENT_FOLDER, 'system.json');
 export const writeSystemState = (state: SystemState) => writeJson(FILE, state);
 export const readSystemState = () => readJson<SystemState>(FILE);
 export const clearSystemState = () => rmSync(FILE, { force: true });
+
+const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
+
+/** Whether the development system has got its demo data, or that of a backup. */
+export const isSeeded = (): boolean => existsSync(SEEDED_MARKER);
+export const markSeeded = (): void => writeFileSync(SEEDED_MARKER, `${new Date().toISOString()}\n`);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
+import type { Pool, RowDataPacket } from 'mysql2/promise';
+import { createMysqlPool } from '#kit/mysql/database';
 import { servicesWithDatabase } from '../../scripts/databases';
 import { SHARD_KEYS, shardingOf } from '../../scripts/deployment/vitess/shard-keys';
 import { sharedSystem } from '../support/shared-system';
@@ -30,7 +31,13 @@ beforeAll(async () => {
   const system = await sharedSystem();
   url = system.url;
   const { DB_HOST, DB_PORT, DB_USER, DB_PASSWORD } = system.stack.environment;
-  pool = createPool({ host: DB_HOST, port: Number(DB_PORT), user: DB_USER, password: DB_PASSWORD });
+  pool = createMysqlPool(
+    {
+      ...{ host: String(DB_HOST), port: Number(DB_PORT), database: '' },
+      ...{ user: String(DB_USER), password: String(DB_PASSWORD) },
+    },
+    2,
+  );
   await statementsOf(0);
 }, START_MS);
 afterAll(() => pool?.end());

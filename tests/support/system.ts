@@ -42,11 +42,13 @@ export interface System {
  * @param name distinguishes the folders of two systems
  * @param environment for every process; may depend on the servers
  * @param only starts these processes; all by default
+ * @param prepare is called with the empty servers, before any process starts
  */
 export async function startSystem(
   name: string,
   environment: Record<string, string> | ((stack: Stack) => Record<string, string>) = {},
   only?: readonly string[],
+  prepare: (stack: Stack) => Promise<void> = async () => undefined,
 ): Promise<System> {
   const folder = join(ROOT, '.data', `system-${name}`);
   const stack = await startStack({ folder, profile: 'test', portOffset: portOffsetOf(name), source: {} });
@@ -105,6 +107,7 @@ export async function startSystem(
   };
 
   try {
+    await prepare(stack);
     shared.REGISTRY_URL = (await start('registry')).url;
     const others = entries.filter((entry) => entry.name !== 'registry');
     await inParallel('processes', others, STARTING_AT_ONCE, (entry) => start(entry.name));

@@ -1,4 +1,4 @@
-/** The part of fivebeans that `kit/messaging/beanstalkd/connection` uses; the package has no types. */
+/** The part of fivebeans that is used here and by `make backup`; the package has no types. */
 declare module 'fivebeans/lib/client.js' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
@@ -20,6 +20,8 @@ declare module 'fivebeans/lib/client.js' {
     bury(id: string, priority: number, callback: Callback): void;
     touch(id: string, callback: Callback): void;
     peek_ready(callback: Callback): void;
+    peek(id: string, callback: Callback): void;
+    stats(callback: Callback): void;
     stats_job(id: string, callback: Callback): void;
     stats_tube(tube: string, callback: Callback): void;
   }

@@ -1,0 +1,186 @@
+import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import { credentialsOf } from '#kit/config/urls';
+import { brokerCredentials } from '#kit/messaging/rabbit/client';
+import { publisherOn } from '#kit/messaging/rabbit/publisher';
+import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
+import { consumerQueues, RETRY_DELAYS_MS, retryQueues } from '#kit/messaging/rabbit/topology';
+import { EVENTS } from '../../infra/broker-definitions';
+
+/** A message that waited in a queue, or was published while the copy was made. */
+export interface CopiedMessage {
+  /** Empty for one of a queue, which the routing key names. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly messageId: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  /** Base64. */
+  readonly body: string;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A queue is read once nothing has arrived from it for this long. */
+const SILENCE_MS = 300;
+/** AMQP 0-9-1 reply code of a queue that does not exist. */
+const NOT_FOUND = 404;
+
+const queueNames = (): string[] =>
+  [...new Set(EVENTS.flatMap(({ consumers }) => consumers))].flatMap((consumer) =>
+    [...consumerQueues(consumer), ...retryQueues(consumer, RETRY_DELAYS_MS)].map(({ name }) => name),
+  );
+
+/** What is waiting at RabbitMQ, while the system goes on. */
+export interface HeldMessages {
+  /** Everything that waited in a queue, or has been published since. */
+  messages(): CopiedMessage[];
+  /** Gives what waited back to its queues. */
+  release(): Promise<void>;
+}
+
+/**
+ * Takes all waiting messages, and copies what is published from then on. Consumers get nothing but new messages until
+ * `release`: those they are handling are done by then, or have failed and come to this copy through a retry queue.
+ */
+export async function holdMessages(urls: readonly string[]): Promise<HeldMessages> {
+  const connection = await connectToAny(urls);
+  const copied: CopiedMessage[] = [];
+  try {
+    await tap(connection, (message) => copied.push(copyOf(message, message.fields)));
+    const channel = await connection.createChannel();
+    for (const queue of await existing(connection, queueNames()))
+      await channel.consume(queue, (message) => {
+        if (message !== null) copied.push(copyOf(message, { exchange: '', routingKey: queue }));
+      });
+    await untilSilent(() => copied.length);
+    return {
+      messages: () => [...copied],
+      // What is not acknowledged returns to its place.
+      release: () => connection.close(),
+    };
+  } catch (failure) {
+    await connection.close();
+    throw failure;
+  }
+}
+
+/** A queue of this connection, bound to all events. */
+async function tap(connection: ChannelModel, take: (message: ConsumeMessage) => void): Promise<void> {
+  const channel = await connection.createChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  for (const exchange of new Set(EVENTS.map((event) => event.exchange))) {
+    await channel.assertExchange(exchange, 'topic', { durable: true });
+    await channel.bindQueue(queue, exchange, '#');
+  }
+  await channel.consume(queue, (message) => message !== null && take(message), { noAck: true });
+}
+
+async function existing(connection: ChannelModel, queues: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const queue of queues) if ((await countIn(connection, queue)) !== undefined) found.push(queue);
+  return found;
+}
+
+/** @returns undefined when the queue does not exist, which closes the channel */
+async function countIn(connection: ChannelModel, queue: string): Promise<number | undefined> {
+  const channel = await connection.createChannel();
+  channel.on('error', () => undefined);
+  try {
+    return (await channel.checkQueue(queue)).messageCount;
+  } catch (failure) {
+    if (failure instanceof Error && 'code' in failure && failure.code === NOT_FOUND) return undefined;
+    throw failure;
+  } finally {
+    await channel.close().catch(() => undefined);
+  }
+}
+
+async function untilSilent(count: () => number): Promise<void> {
+  for (let before = -1; before !== count(); ) {
+    before = count();
+    await Bun.sleep(SILENCE_MS);
+  }
+}
+
+function copyOf(
+  { content, properties }: ConsumeMessage,
+  { exchange, routingKey }: { exchange: string; routingKey: string },
+): CopiedMessage {
+  const headers = Object.entries<unknown>(properties.headers ?? {}).filter(
+    (header): header is [string, string | number] => ['string', 'number'].includes(typeof header[1]),
+  );
+  const publisher: unknown = properties.userId;
+  return {
+    exchange,
+    routingKey,
+    messageId: String(properties.messageId),
+    // The first publisher comes last: a header of before is of the same.
+    headers: {
+      ...(typeof publisher === 'string' && { [PUBLISHED_BY]: publisher }),
+      ...Object.fromEntries(headers),
+    },
+    body: content.toString('base64'),
+  };
+}
+
+/** The queues that have messages, or more than one attempt of them. */
+export async function queuesWithMessages(urls: readonly string[]): Promise<string[]> {
+  const connection = await connectToAny(urls);
+  try {
+    const full: string[] = [];
+    for (const queue of queueNames()) if ((await countIn(connection, queue)) ?? 0) full.push(queue);
+    return full;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Publishes messages to the queues and exchanges they were copied from. Consumers have handled some, and drop these. */
+export async function restoreMessages(
+  urls: readonly string[],
+  messages: AsyncIterable<CopiedMessage>,
+): Promise<number> {
+  const connection = await connectToAny(urls);
+  try {
+    const declaring = await connection.createChannel();
+    await declareAll(declaring);
+    const channel = await connection.createConfirmChannel();
+    const publisher = publisherOn(channel, credentialsOf(urls[0] ?? '').user || undefined);
+    let count = 0;
+    for await (const { exchange, routingKey, messageId, headers, body } of messages) {
+      const published = { exchange, routingKey, messageId, headers, body: Buffer.from(body, 'base64') };
+      await publisher.publish({ ...published, mandatory: exchange === '' });
+      count++;
+    }
+    return count;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** As every publisher and consumer declares them, for a broker that has not imported its definitions. */
+async function declareAll(channel: Channel): Promise<void> {
+  for (const { exchange, routingKey, consumers } of EVENTS) {
+    await channel.assertExchange(exchange, 'topic', { durable: true });
+    for (const consumer of consumers) {
+      for (const { name, ...options } of [
+        ...consumerQueues(consumer),
+        ...retryQueues(consumer, RETRY_DELAYS_MS),
+      ])
+        await channel.assertQueue(name, options);
+      await channel.bindQueue(consumer, exchange, routingKey);
+    }
+  }
+}
+
+/** The first node that responds. */
+async function connectToAny(urls: readonly string[]): Promise<ChannelModel> {
+  let failure: unknown = new Error('AMQP_URL names no server');
+  for (const url of urls)
+    try {
+      const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) });
+      connection.on('error', () => undefined);
+      return connection;
+    } catch (refused) {
+      failure = refused;
+    }
+  throw failure;
+}
