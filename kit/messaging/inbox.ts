@@ -5,6 +5,7 @@ import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import { DATABASE_NOW } from '../mysql/columns';
 import { type Database, inTransaction, isConnectionFailure, type Transaction } from '../mysql/database';
+import { insertRows } from '../mysql/insert-rows';
 import type { MessageContext } from './delivery';
 import type { Rabbit } from './rabbit/client';
 import { consumeEvents, type EventConsumption } from './rabbit/consumer';
@@ -31,57 +32,25 @@ export async function onceInTransaction(
 ): Promise<boolean> {
   return inTransaction(database, async (transaction) => {
     // A concurrent duplicate waits here for the commit or rollback of the first one.
-    const [inserted] = await transaction
-      .insert(inbox)
-      .ignore()
-      .values({ consumer, messageId, receivedAt: DATABASE_NOW });
-    if (inserted.affectedRows === 0) return false;
+    const row = { consumer, messageId, receivedAt: DATABASE_NOW };
+    if ((await insertRows(transaction, inbox, [row], { ignore: true })) === 0) return false;
     await effect(transaction);
     return true;
   });
 }
 
-/** Under load, batches start this far apart, so that they grow. */
-const BATCH_PACE_MS = 20;
-
-/** A message of a batch was handled before; which one is found out when they are applied one by one. */
-class DuplicateInBatch extends Error {}
-
-interface Effect {
-  readonly messageId: string;
-  readonly run: (transaction: Transaction) => Promise<void>;
-}
-
 /**
- * Like `onceInTransaction` for the messages of concurrent calls, of which many share a transaction: the rows of the inbox are
- * written with one statement. When an effect fails, or a message was handled before, each has a transaction of its own.
+ * Under load, batches start this far apart, so that they grow: what they keep is a count or a copy, which may be this much
+ * older.
  */
-function onceInBatches(database: Database, consumer: string, maxSize: number) {
-  return batchCalls<Effect, boolean>(
-    async (batch) => {
-      const [first] = batch;
-      if (batch.length === 1 && first)
-        return [await onceInTransaction(database, consumer, first.messageId, first.run)];
-      await inTransaction(database, async (transaction) => {
-        const [inserted] = await transaction
-          .insert(inbox)
-          .ignore()
-          .values(batch.map(({ messageId }) => ({ consumer, messageId, receivedAt: DATABASE_NOW })));
-        if (inserted.affectedRows < batch.length) throw new DuplicateInBatch();
-        for (const { run } of batch) await run(transaction);
-      });
-      return batch.map(() => true);
-    },
-    { maxSize, paceMs: BATCH_PACE_MS, isOutage: isConnectionFailure },
-  );
-}
+const BATCH_PACE_MS = 100;
+
+/** A message of a batch was handled before; which one is found out when they are handled one by one. */
+class DuplicateInBatch extends Error {}
 
 /**
  * Like `consumeEvents`, with an idempotent effect: `handle` receives the transaction that also records the message in the
  * inbox of `database`. The service also calls `trimInbox`, once.
- *
- * @param options.batch messages that share a transaction under load; 1 by default. An effect holds its locks until those of
- *   the others are applied, so it must be short.
  */
 export function consumeEventsOnce<Definition extends EventDefinition>(
   runtime: Runtime,
@@ -93,20 +62,55 @@ export function consumeEventsOnce<Definition extends EventDefinition>(
       transaction: Transaction,
       context: MessageContext,
     ) => Promise<void>;
-    batch?: number;
   },
 ): void {
-  const { handle, batch = 1, ...consumption } = options;
-  const once = onceInBatches(database, options.consumer, batch);
+  const { handle, ...consumption } = options;
   consumeEvents(runtime, rabbit, {
     ...consumption,
     async handle(message, context) {
-      const run = (transaction: Transaction) => handle(message, transaction, context);
-      const applied =
-        batch === 1
-          ? await onceInTransaction(database, options.consumer, message.id, run)
-          : await once({ messageId: message.id, run });
-      if (!applied) context.log.info('Duplicate message ignored');
+      const effect = (transaction: Transaction) => handle(message, transaction, context);
+      const isNew = await onceInTransaction(database, options.consumer, message.id, effect);
+      if (!isNew) context.log.info('Duplicate message ignored');
+    },
+  });
+}
+
+/**
+ * Like `consumeEventsOnce` for effects that are cheaper for many messages: those that arrive within a tenth of a second share
+ * a transaction and a statement for the inbox. When the handling fails, or one was handled before, each has a transaction
+ * of its own.
+ *
+ * @param options.prefetch the largest batch
+ */
+export function consumeEventBatchesOnce<Definition extends EventDefinition>(
+  runtime: Runtime,
+  rabbit: Rabbit,
+  database: Database,
+  options: Omit<EventConsumption<Definition>, 'handle'> & {
+    handle: (messages: readonly MessageOf<Definition>[], transaction: Transaction) => Promise<void>;
+  },
+): void {
+  const { handle, ...consumption } = options;
+  const { consumer, prefetch } = consumption;
+  const once = batchCalls<MessageOf<Definition>, boolean>(
+    async (messages) => {
+      const [first] = messages;
+      if (messages.length === 1 && first)
+        return [await onceInTransaction(database, consumer, first.id, (each) => handle(messages, each))];
+      await inTransaction(database, async (transaction) => {
+        const rows = messages.map(({ id }) => ({ consumer, messageId: id, receivedAt: DATABASE_NOW }));
+        const inserted = await insertRows(transaction, inbox, rows, { ignore: true });
+        if (inserted < messages.length) throw new DuplicateInBatch();
+        await handle(messages, transaction);
+      });
+      return messages.map(() => true);
+    },
+    { maxSize: prefetch, paceMs: BATCH_PACE_MS, isOutage: isConnectionFailure },
+  );
+  consumeEvents(runtime, rabbit, {
+    ...consumption,
+    async handle(message, context) {
+      if (!(await once(message))) context.log.info('Duplicate message ignored');
     },
   });
 }

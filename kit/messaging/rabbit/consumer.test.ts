@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import { defineEvent, envelope, type MessageOf } from '#contracts/messages';
 import type { Runtime } from '#kit/core/runtime';
 import { type MessageContext, PermanentError } from '#kit/messaging/delivery';
-import { consumeEventsOnce, onceInTransaction } from '#kit/messaging/inbox';
+import { consumeEventBatchesOnce, consumeEventsOnce, onceInTransaction } from '#kit/messaging/inbox';
 import { openRabbit, type Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
@@ -180,14 +180,14 @@ describe('the inbox', () => {
     await onceInTransaction(mysql.database, consumer, earlier?.id ?? '', async () => undefined);
     for (const sent of [...messages, ...messages]) await publishMessage(sent);
     const runtime = makeRuntime();
-    consumeEventsOnce(runtime, openRabbit(runtime, { urls: [amqpUrl()], required: true }), mysql.database, {
+    const brokers = openRabbit(runtime, { urls: [amqpUrl()], required: true });
+    consumeEventBatchesOnce(runtime, brokers, mysql.database, {
       consumer,
       events: [event],
       prefetch: 24,
-      batch: 24,
-      handle: async (message, transaction) => {
-        await transaction.execute(sql`insert into effects values (${message.id})`);
-        if (message.id === wrong?.id) throw new PermanentError('wrong');
+      handle: async (batch, transaction) => {
+        for (const { id } of batch) await transaction.execute(sql`insert into effects values (${id})`);
+        if (batch.some(({ id }) => id === wrong?.id)) throw new PermanentError('wrong');
       },
     });
     const applied = messages.slice(2);

@@ -103,12 +103,19 @@ export async function deleteUser(transaction: Transaction, id: string): Promise<
   await transaction.delete(users).where(eq(users.id, id));
 }
 
-/** Adds to a user's post count, which never falls below zero. */
-export async function addToPostsCount(transaction: Transaction, id: string, by: 1 | -1): Promise<void> {
+/** Adds to users' post counts, which never fall below zero. */
+export async function addToPostsCounts(
+  transaction: Transaction,
+  changes: ReadonlyMap<string, number>,
+): Promise<void> {
+  const ids = [...changes].filter(([, by]) => by !== 0).map(([id]) => id);
+  if (ids.length === 0) return;
+  const cases = ids.map((id) => sql`when ${sql.param(id, users.id)} then ${changes.get(id)}`);
+  const change = sql`case ${users.id} ${sql.join(cases, sql` `)} end`;
   await transaction
     .update(users)
-    .set({ postsCount: sql`greatest(0, cast(${users.postsCount} as signed) + ${by})` })
-    .where(eq(users.id, id));
+    .set({ postsCount: sql`greatest(0, cast(${users.postsCount} as signed) + ${change})` })
+    .where(inArray(users.id, ids));
 }
 
 /** Users, newest first; optionally only those whose username, display name or email address starts with `query`. */
