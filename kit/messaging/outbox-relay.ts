@@ -4,8 +4,7 @@ import type { Runtime } from '../core/runtime';
 import type { SpanRecorder } from '../core/span';
 import { createWaker } from '../core/waker';
 import type { Database } from '../mysql/database';
-import type { Beanstalkd } from './beanstalkd/client';
-import { BeanstalkdError } from './beanstalkd/connection';
+import { BeanstalkdError, type PutOptions } from './beanstalkd/connection';
 import {
   claimRows,
   type Destination,
@@ -21,6 +20,13 @@ import { type Published, publishInSpan } from './publishing-span';
 import type { Rabbit } from './rabbit/client';
 import { PublishRefused, PublishUnavailable } from './rabbit/publisher';
 
+/** beanstalkd, or what stands before it. */
+export interface JobSender {
+  readonly connected: boolean;
+  /** Resolves once the job is done, or the server has it. @throws BeanstalkdError, as `Beanstalkd.put` */
+  put(tube: string, bytes: Buffer, options: PutOptions): Promise<unknown>;
+}
+
 export interface OutboxRelay {
   /** Call it after a commit that wrote to the outbox: the rows are sent immediately instead of within a second. */
   wake(): void;
@@ -31,7 +37,7 @@ const BATCH_ROWS = 200;
 /** Without `wake`: for rows of an instance that died, or that are due for another attempt. */
 const POLL_MS = 1_000;
 /** Under load batches start this far apart, so that they grow: a batch costs six statements, a row in it next to nothing. */
-const PACE_MS = 20;
+const PACE_MS = 50;
 /** While the broker is unavailable no rows are claimed; checking the connection costs nothing. */
 const UNAVAILABLE_MS = 100;
 /**
@@ -61,7 +67,7 @@ export function relayOutbox(
   database: Database,
   brokers: {
     rabbit?: Pick<Rabbit, 'connected' | 'publish'>;
-    beanstalkd?: Beanstalkd;
+    beanstalkd?: JobSender;
     retainHours?: number;
   },
 ): OutboxRelay {
@@ -225,7 +231,7 @@ const rabbitRoute = (rabbit: Pick<Rabbit, 'connected' | 'publish'>): Route => ({
   },
 });
 
-const beanstalkdRoute = (beanstalkd: Beanstalkd): Route => ({
+const beanstalkdRoute = (beanstalkd: JobSender): Route => ({
   destination: 'beanstalkd',
   connected: () => beanstalkd.connected,
   isOutage: (failure) => failure instanceof BeanstalkdError && failure.word === undefined,

@@ -2,6 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { envelope, InvalidMessage, MAX_MESSAGE_BYTES, type MessageDefinition } from '#contracts/messages';
 import { DATABASE_NOW } from '../mysql/columns';
 import type { Transaction } from '../mysql/database';
+import { insertRows } from '../mysql/insert-rows';
 import { startPublishingSpan } from './publishing-span';
 import { type OutboxRouting, outbox } from './tables';
 
@@ -59,8 +60,9 @@ export function outboxEntry<Definition extends MessageDefinition>(
  * @param transaction the transaction of the change
  */
 export async function writeOutbox(transaction: Transaction, entries: readonly OutboxEntry[]): Promise<void> {
-  if (entries.length === 0) return;
-  await transaction.insert(outbox).values(
+  await insertRows(
+    transaction,
+    outbox,
     entries.map(({ aggregate, ...entry }) => ({
       ...entry,
       // For a relay of the version before, which erased only what it was told to.

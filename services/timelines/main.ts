@@ -24,6 +24,7 @@ import { serveService, startService } from '#kit/service';
 import { timelines } from '.';
 import { openCaches } from './cache/open';
 import type { TimelinesDeps } from './deps';
+import { deliverInPlace } from './feeds/in-place';
 import { createMergedAuthors } from './feeds/merged-authors';
 import { createReaders } from './feeds/readers';
 import { timelinesGrpc } from './grpc';
@@ -55,12 +56,18 @@ const database = await openServiceDatabase(runtime, env, {
 const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: false });
 const redis = await openRedis(runtime, { url: env.REDIS_URL, required: false });
 const likes = grpcClient('likes', LikesServiceDefinition);
-const deps: TimelinesDeps = {
+const feeds = {
   runtime,
   database,
   redis,
+  homeSize: env.HOME_SIZE,
+  fanoutFollowersLimit: env.FANOUT_FOLLOWERS_LIMIT,
+  mergedAuthors: createMergedAuthors(database),
+};
+const deps: TimelinesDeps = {
+  ...feeds,
   ...openCaches({ runtime, database, likes }, redis),
-  outbox: relayOutbox(runtime, database, { rabbit, beanstalkd }),
+  outbox: relayOutbox(runtime, database, { rabbit, beanstalkd: deliverInPlace(feeds, beanstalkd) }),
   users: grpcClient('users', UsersServiceDefinition),
   likes,
   media: grpcClient('media', MediaServiceDefinition),
@@ -71,9 +78,6 @@ const deps: TimelinesDeps = {
   ),
   tokens,
   postMaxLength: env.POST_MAX_LENGTH,
-  homeSize: env.HOME_SIZE,
-  fanoutFollowersLimit: env.FANOUT_FOLLOWERS_LIMIT,
-  mergedAuthors: createMergedAuthors(database),
   readers: createReaders(redis),
   feedBuilds: new Set(),
 };

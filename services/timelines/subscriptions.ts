@@ -8,9 +8,9 @@ import { appendPosts, type StreamedPost } from './live/store';
 import { applyEvent, USER_EVENTS } from './people/replication';
 
 /** Posts that receive their positions in one transaction. */
-const STREAM_BATCH = 100;
-/** Live timelines may lag by this much under load; every batch holds the lock of the head once. */
-const STREAM_PACE_MS = 20;
+const STREAM_BATCH = 200;
+/** Live timelines may lag by this much under load: half as long as they wait for the next look at the head (`live/service`). */
+const STREAM_PACE_MS = 100;
 
 /** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
 export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {

@@ -1,17 +1,16 @@
-import { Histogram } from 'prom-client';
 import type {
   DeliverPostRequest,
   DeliverPostResponse,
   TimelinesServiceDefinition,
 } from '#contracts/gen/timelines/v1/timelines';
 import { PostFanOut } from '#contracts/jobs/posts';
-import { timeOfId } from '#kit/core/ids';
 import { batchCalls } from '#kit/core/queues/batches';
 import type { Runtime } from '#kit/core/runtime';
 import { Problem } from '#kit/errors/problem';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
 import { putJob } from '#kit/messaging/beanstalkd/put-job';
+import { observeFanOutLag } from '#kit/messaging/fan-out-lag';
 import { parkClientErrors } from '#kit/messaging/refusals';
 import type { JobWorker } from '#kit/worker';
 
@@ -21,11 +20,9 @@ const DEADLINE_MS = 10_000;
 /** Jobs that share one call, of which a few hundredths of a second are enough to collect them under load. */
 const JOBS_PER_CALL = 50;
 const PACE_MS = 20;
-/** A home timeline that lags by minutes looks broken. */
-const LAG_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800];
 
 /**
- * Delivers posts into followers' feeds, 1,000 followers per job; each job enqueues the next one before it completes. Jobs that
+ * Delivers posts to the followers that their own process has left (`services/timelines/feeds/in-place`), 1,000 per job; each job enqueues the next one before it completes. Jobs that
  * are ready together share a call.
  */
 export function fanoutWorker(deps: {
@@ -33,12 +30,7 @@ export function fanoutWorker(deps: {
   timelines: Pick<GrpcClient<TimelinesServiceDefinition>, 'deliverPost' | 'deliverPosts'>;
   beanstalkd: Pick<Beanstalkd, 'put'>;
 }): JobWorker<typeof PostFanOut> {
-  const lag = new Histogram({
-    name: 'fanout_lag_seconds',
-    help: 'Seconds from the creation of a post to its delivery to the last follower',
-    buckets: LAG_BUCKETS_SECONDS,
-    registers: [deps.runtime.metrics],
-  });
+  const observeLag = observeFanOutLag(deps.runtime.metrics);
   const deliver = batchCalls<DeliverPostRequest, DeliverPostResponse>(
     async (deliveries) => {
       const [first, ...others] = deliveries;
@@ -71,7 +63,7 @@ export function fanoutWorker(deps: {
           after_follower: next_after_follower,
           ...(imported && { imported }),
         });
-      else if (!imported) lag.observe(Math.max(0, Date.now() - timeOfId(post_id).getTime()) / 1000);
+      else if (!imported) observeLag(post_id);
     },
   };
 }

@@ -2,6 +2,11 @@ import type { TimelinesDeps } from '../deps';
 import * as followers from './followers-store';
 import { addToFeeds } from './store';
 
+export type FanOutDeps = Pick<
+  TimelinesDeps,
+  'database' | 'redis' | 'homeSize' | 'fanoutFollowersLimit' | 'mergedAuthors'
+>;
+
 /** A post on its way to the next followers of its author. */
 export interface FanOut {
   readonly postId: string;
@@ -21,11 +26,11 @@ export interface FanOutResult {
 
 /**
  * Delivers posts into the feeds of the next followers of their authors, all with the same few statements and one pipeline of
- * feed updates. Idempotent. Fails while Redis is unavailable, for the worker to retry.
+ * feed updates. Idempotent. Fails while Redis is unavailable.
  *
  * @returns a result for each, in their order
  */
-export async function deliverPosts(deps: TimelinesDeps, fanOuts: readonly FanOut[]): Promise<FanOutResult[]> {
+export async function deliverPosts(deps: FanOutDeps, fanOuts: readonly FanOut[]): Promise<FanOutResult[]> {
   const batches = await findBatches(deps, fanOuts);
   const postsOf = new Map<string, string[]>();
   for (const [{ postId }, { readers }] of batches)
@@ -52,7 +57,7 @@ interface Batch {
 const NOBODY: Batch = { readers: [], next: undefined };
 
 /** The readers of each post that still exists. */
-async function findBatches(deps: TimelinesDeps, fanOuts: readonly FanOut[]): Promise<Map<FanOut, Batch>> {
+async function findBatches(deps: FanOutDeps, fanOuts: readonly FanOut[]): Promise<Map<FanOut, Batch>> {
   const { database } = deps;
   const [existing, merged] = await Promise.all([
     followers.listExisting(database, distinct(fanOuts, 'postId')),
@@ -77,7 +82,7 @@ async function findBatches(deps: TimelinesDeps, fanOuts: readonly FanOut[]): Pro
   return batches;
 }
 
-async function batchOf(deps: TimelinesDeps, fanOut: FanOut, page: readonly string[]): Promise<Batch> {
+async function batchOf(deps: FanOutDeps, fanOut: FanOut, page: readonly string[]): Promise<Batch> {
   const { authorId, afterFollower, limit } = fanOut;
   const next = page.length === limit ? page.at(-1) : undefined;
   if (afterFollower !== null) return { readers: page, next };
@@ -87,7 +92,7 @@ async function batchOf(deps: TimelinesDeps, fanOut: FanOut, page: readonly strin
 
 /** Decided with the first batch of a post and stored, so that home timelines merge the author from then on. */
 async function becomesMerged(
-  { database, fanoutFollowersLimit, mergedAuthors }: TimelinesDeps,
+  { database, fanoutFollowersLimit, mergedAuthors }: FanOutDeps,
   { authorId, limit }: FanOut,
   listed: number,
 ): Promise<boolean> {

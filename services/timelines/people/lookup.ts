@@ -3,7 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import { Problem } from '#kit/errors/problem';
 import type { TimelinesDeps } from '../deps';
 import { UserNotFound } from '../model';
-import type { Person } from './person';
+import { type Person, personOf } from './person';
 import * as store from './store';
 
 /** A new user's event usually arrives within milliseconds; until then the users service is called, for at most this long. */
@@ -19,41 +19,41 @@ type LookupDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'users' | 'caches
  *
  * @throws UserNotFound when the author has been erased
  */
-export async function findAuthor(deps: LookupDeps, author: Pick<Caller, 'id' | 'username'>) {
-  const { id, username } = author;
-  let person = await store.findPerson(deps.database, id);
-  if (person === undefined) {
-    const { users } = await deps.users
-      .getUsers({ ids: [id] }, { deadlineMs: USERS_DEADLINE_MS })
-      .catch((failure: unknown) => {
-        deps.runtime.log.warn(
-          { err: failure, user_id: id },
-          'users is unavailable; author taken from the token',
-        );
-        return { users: [] };
-      });
-    const [profile] = users;
-    await saveProfile(
-      deps,
-      profile ?? {
-        id,
-        username: username.toLowerCase(),
-        display_name: username,
-        version: 0,
-        avatar_url: undefined,
-      },
-    );
-    person = await store.findPerson(deps.database, id);
-  }
-  if (person === undefined || person.deleted) throw new UserNotFound();
+export async function findAuthor(deps: LookupDeps, author: Pick<Caller, 'id' | 'username'>): Promise<Person> {
+  await deps.changes.current();
+  const person = (await deps.caches.people.get(author.id)) ?? (await fetchAuthor(deps, author));
+  if (person === undefined || person.isErased) throw new UserNotFound();
   return person;
 }
 
-/** Finds the people with these usernames; unknown ones are omitted. */
-export async function findMentionedPeople(deps: LookupDeps, usernames: readonly string[]) {
-  const known = await store.findPeopleByUsername(deps.database, usernames);
-  const names = new Set(known.map((person) => person.username));
-  const unknown = usernames.filter((username) => !names.has(username)).slice(0, MAX_LOOKUPS);
+async function fetchAuthor(
+  deps: LookupDeps,
+  { id, username }: Pick<Caller, 'id' | 'username'>,
+): Promise<Person | undefined> {
+  const { users } = await deps.users
+    .getUsers({ ids: [id] }, { deadlineMs: USERS_DEADLINE_MS })
+    .catch((failure: unknown) => {
+      deps.runtime.log.warn(
+        { err: failure, user_id: id },
+        'users is unavailable; author taken from the token',
+      );
+      return { users: [] };
+    });
+  const [profile] = users;
+  const ofToken = { id, username: username.toLowerCase(), display_name: username, version: 0 };
+  await saveProfile(deps, profile ?? { ...ofToken, avatar_url: undefined });
+  const saved = await store.findPerson(deps.database, id);
+  return saved && personOf(saved);
+}
+
+/** Finds the people with these usernames; unknown ones are omitted. To be called after `openViewer`. */
+export async function findMentionedPeople(
+  deps: LookupDeps,
+  usernames: readonly string[],
+): Promise<{ id: string; username: string }[]> {
+  const remembered = await Promise.all(usernames.map((username) => rememberedPerson(deps, username)));
+  const known = remembered.filter((person) => person !== undefined);
+  const unknown = usernames.filter((_, index) => remembered[index] === undefined).slice(0, MAX_LOOKUPS);
   const fetched = await Promise.all(
     unknown.map((username) =>
       fetchByUsername(deps, username).catch((failure: unknown) => {

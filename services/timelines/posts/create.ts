@@ -84,7 +84,7 @@ function viewOfNewPost(id: string, resolved: ResolvedPost, likes: Likes): Post {
     personOf({ ...person, displayName: '', avatarUrl: null, deleted: false }),
   );
   const post = storedPost({ ...row, ...NEW_COUNTS }, []);
-  const found = { post, author: personOf({ ...author, deleted: false }) };
+  const found = { post, author };
   const quoted = (isQuote(draft) ? references.reposted : null) ?? undefined;
   const surroundings = {
     counts: newCounts(resolved),

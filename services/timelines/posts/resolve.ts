@@ -3,6 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import type { TimelinesDeps } from '../deps';
 import { AuthorBlocked, ReferencedPostNotFound } from '../model';
 import { findAuthor, findMentionedPeople } from '../people/lookup';
+import type { Person } from '../people/person';
 import { findBlocked } from '../people/relations-store';
 import { openViewer, type Viewer } from '../people/viewer';
 import { resolveAttachments } from './attachments';
@@ -14,7 +15,7 @@ import { isVisible } from './visibility';
 /** A draft with everything looked up that its row and its event need. */
 export interface ResolvedPost {
   readonly draft: Draft;
-  readonly author: { id: string; username: string; displayName: string; avatarUrl: string | null };
+  readonly author: Person;
   readonly mentions: { id: string; username: string }[];
   readonly hashtags: string[];
   readonly files: FileSummary[];
@@ -53,12 +54,10 @@ export async function resolveDraft(
 /** The existing people among those mentioned. With a block between author and user a mention stays plain text. */
 async function resolveMentions(deps: TimelinesDeps, authorId: string, usernames: readonly string[]) {
   if (usernames.length === 0) return [];
+  const { relations } = await openViewer(deps, authorId);
   const mentioned = await findMentionedPeople(deps, usernames);
-  const blocked = await findBlocked(
-    deps.database,
-    authorId,
-    mentioned.map((person) => person.id),
-  );
+  const ids = mentioned.map((person) => person.id);
+  const blocked = relations.blocked ?? (await findBlocked(deps.database, authorId, ids));
   return mentioned.filter((person) => !blocked.has(person.id));
 }
 

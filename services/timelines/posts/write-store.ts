@@ -1,5 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '#kit/mysql/database';
+import { insertRows } from '#kit/mysql/insert-rows';
 import { postHashtags, postMentions, posts } from '../schema';
 
 export type NewPostRow = Omit<typeof posts.$inferInsert, CountColumn | 'deletedAt'>;
@@ -28,9 +29,13 @@ export async function insertPosts(
     mentionedIds.map((personId) => ({ postId: row.id, personId })),
   );
   const hashtags = inserted.flatMap(({ row }) => row.hashtags.map((tag) => ({ tag, postId: row.id })));
-  await transaction.insert(posts).values(inserted.map(({ row }) => row));
-  if (mentions.length > 0) await transaction.insert(postMentions).values(mentions);
-  if (hashtags.length > 0) await transaction.insert(postHashtags).values(hashtags);
+  await insertRows(
+    transaction,
+    posts,
+    inserted.map(({ row }) => row),
+  );
+  await insertRows(transaction, postMentions, mentions);
+  await insertRows(transaction, postHashtags, hashtags);
 }
 
 /**
