@@ -6,7 +6,8 @@ import {
   type Record as RecordMessage,
 } from '#contracts/gen/portability/v1/portability';
 import { Uuid } from '#contracts/messages';
-import { defineProblem, Problem, ValidationFailed } from '../errors/problem';
+import { parseStrictJson } from '../core/strict-json';
+import { defineProblem, MalformedBody, Problem, ValidationFailed } from '../errors/problem';
 import { validated } from '../errors/validation';
 import { type GrpcService, grpcService } from './server';
 
@@ -167,18 +168,12 @@ async function importOne(
   { json, file }: RecordMessage,
 ): Promise<ImportResult> {
   try {
-    return { outcome: await importRecord({ userId, data: parse(json), file }), code: undefined };
+    const data = parseStrictJson(json);
+    return { outcome: await importRecord({ userId, data, file }), code: undefined };
   } catch (failure) {
-    if (failure instanceof ValidationFailed) return { outcome: 'skipped', code: RecordInvalid.code };
+    if (failure instanceof MalformedBody || failure instanceof ValidationFailed)
+      return { outcome: 'skipped', code: RecordInvalid.code };
     if (failure instanceof Problem && failure.status < 500) return { outcome: 'skipped', code: failure.code };
     throw failure;
-  }
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (failure) {
-    throw new RecordInvalid({ cause: failure });
   }
 }

@@ -2,10 +2,10 @@ import type { Caller } from '#kit/auth/caller';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import { Problem } from '#kit/errors/problem';
 import { closeSocket, type ServerSocket, type WebSocketEvents } from '#kit/http/streams/websockets';
-import { errorFrame, type SequencedFrame } from '../live/frames';
+import { errorFrame, invalidFrame, type SequencedFrame } from '../live/frames';
 import type { Sender } from '../messages/model';
 import { CLOSE, type CloseReason } from './close-codes';
-import type { InboundMessage } from './model';
+import type { Inbound, InboundMessage } from './model';
 import { createMessageLimit, parseInbound } from './rules';
 
 /** Centrifugo's default for its clients' queues. */
@@ -161,9 +161,14 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
   }
 
   function receive(text: string): void {
-    const frame = parseInbound(text);
-    if (frame === undefined) refuseInvalidFrame();
-    else if (frame.type === 'typing') receiveTyping();
+    let frame: Inbound;
+    try {
+      frame = parseInbound(text);
+    } catch (failure) {
+      refuseInvalidFrame(failure);
+      return;
+    }
+    if (frame.type === 'typing') receiveTyping();
     else if (isAdmitted()) receiveMessage(frame);
     else refuseRateLimited(frame.client_id);
   }
@@ -177,8 +182,9 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
     );
   }
 
-  function refuseInvalidFrame(): void {
-    connection.send(errorFrame('chat.invalid-frame', 'Send JSON like {"message":"…"}.'));
+  function refuseInvalidFrame(failure: unknown): void {
+    if (!(failure instanceof Problem)) throw failure;
+    connection.send(invalidFrame(failure.errors));
     if (++invalidFrames > MAX_INVALID_FRAMES) connection.close(CLOSE.tooManyErrors);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { Problem } from '#kit/errors/problem';
 import { createMessageLimit, isAllowedOrigin, parseInbound, readSubprotocols } from './rules';
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln-_';
@@ -76,10 +77,17 @@ test.each([
   ['an unknown type', '{"type":"shout","message":"a"}'],
   ['a script as avatar', '{"message":"a","avatar":"javascript:alert(1)"}'],
   ['data as avatar', '{"message":"a","avatar":"data:image/svg+xml,<svg/>"}'],
+  ['a member that nothing reads', '{"message":"a","mesage":"b"}'],
+  ['a member twice', '{"message":"a","message":"b"}'],
+  ['half of a character', '{"message":"a\\ud83d"}'],
+  ['half of a character in a name', '{"message":"a","\\udc00":1}'],
+  ...['\u3164', ' \u00a0', '\u200b\ufeff', '\u2800', '\u{1d159}', '\ufe0f'].map(
+    (message) => ['a message that shows nothing', JSON.stringify({ message })] as const,
+  ),
   ['a blank avatar', '{"message":"a","avatar":" "}'],
   ['an avatar with credentials', '{"message":"a","avatar":"https://user:password@a.example/1.png"}'],
 ])('a frame with %s is refused', (_what, text) => {
-  expect(parseInbound(text)).toBeUndefined();
+  expect(() => parseInbound(text)).toThrow(Problem);
 });
 
 test('frames with null in optional fields, as the first chat sent them, are accepted', () => {

@@ -1,5 +1,8 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { parseStrictJson } from '#kit/core/strict-json';
+import { ValidationFailed } from '#kit/errors/problem';
 import { isAtAuthority, isSameOrigin, readOrigin } from '#kit/http/authority';
+import { unknownFields, unknownMembers } from '#kit/http/body/unknown-members';
 import { createRate, createUsage, take } from '#kit/resilience/gcra';
 import { Inbound } from './model';
 
@@ -7,15 +10,17 @@ const inbound = TypeCompiler.Compile(Inbound);
 const JWT = /^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** @returns undefined for anything but JSON of an inbound frame */
-export function parseInbound(text: string): Inbound | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return inbound.Check(value) ? value : undefined;
+/**
+ * Reads a frame as strictly as the body of a request: it is honoured whole or refused.
+ *
+ * @throws MalformedBody, or ValidationFailed naming the members that are unknown
+ */
+export function parseInbound(text: string): Inbound {
+  const value = parseStrictJson(text);
+  const unknown = unknownMembers(Inbound, value);
+  if (unknown.length > 0) throw unknownFields(unknown, 'body');
+  if (!inbound.Check(value)) throw new ValidationFailed();
+  return value;
 }
 
 /**

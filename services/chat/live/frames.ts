@@ -1,3 +1,4 @@
+import type { FieldError } from '#kit/errors/problem';
 import type { Sender } from '../messages/model';
 import type { ChangeRow, MessageRow } from '../messages/store';
 import { messageView } from '../messages/views';
@@ -55,3 +56,12 @@ export const duplicateFrame = (room: RoomRow, row: MessageRow): string =>
 /** Never echoes what was sent, except the client's own id of a message that was refused. */
 export const errorFrame = (code: string, detail: string, clientId?: string): string =>
   JSON.stringify({ type: 'error', code, detail, ...(clientId !== undefined && { client_id: clientId }) });
+
+/** To the sender of a frame that cannot be read. */
+export const invalidFrame = (errors: readonly FieldError[] | undefined): string =>
+  JSON.stringify({
+    type: 'error',
+    code: 'chat.invalid-frame',
+    detail: 'Send JSON like {"message":"…"}.',
+    ...(errors !== undefined && { errors }),
+  });
