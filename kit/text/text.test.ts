@@ -85,6 +85,8 @@ describe('blankness', () => {
     '\u115f\u1160',
     '\uffa0',
     '\u2800',
+    '\u{1d159}',
+    '\u{13441}\u{13442}',
     '\u200b\u200d',
     '\u0301\u0301',
     '\ufe0f',
@@ -179,11 +181,23 @@ describe('phone numbers', () => {
     ['+49 30 123456', '+4930123456'],
     ['+1 (415) 555-2671', '+14155552671'],
     ['+44 20 7946 0958', '+442079460958'],
+    ['＋８１ 90-1234-5678', '+819012345678'],
+    [' +٤٩ ٣٠ ١٢٣٤٥٦ ', '+4930123456'],
   ])('%s is %s', (typed, number) => expect(parsePhoneNumber(typed)).toBe(number));
-  test.each(['-----', '', '+', '+1', '030 123456', '+999 123456789', '+49', 'phone +4930123456', '+49abc'])(
-    '%j is refused',
-    (typed) => expect(parsePhoneNumber(typed)).toBeNull(),
-  );
+  test.each([
+    ...['-----', '', '+', '+1', '030 123456', '+999 123456789', '+49', 'phone +4930123456', '+49abc'],
+    // A number and something else, which would be dropped.
+    ...['+49 30 123456 call me', '+4930123456<b>', '+49 30 123456 ext. 5', '+49 30 123456 #5'],
+    ...['+4930123456;ext=5', '+49 30 123456\u0000', '+49 30\u200b 123456', '+49 30 123456\n+1'],
+    ...['++4930123456', '\u202a+4930123456\u202c', 'tel:+4930123456', '+1-800-FLOWERS'],
+  ])('%j is refused', (typed) => expect(parsePhoneNumber(typed)).toBeNull());
+
+  test('what follows a number is never dropped', () => {
+    const others = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 5 })
+      .filter((text) => /^[^\p{Nd}\p{Z}\s()./（）．／－\-\u2010-\u2015]/u.test(text));
+    fc.assert(fc.property(others, (other) => expect(parsePhoneNumber(`+49 30 123456${other}`)).toBeNull()));
+  });
 });
 
 describe('account names', () => {

@@ -1,9 +1,11 @@
 /**
  * Characters without a glyph: white space, controls, what renderers ignore by default (UAX #44: format characters,
  * variation selectors, Hangul fillers U+115F, U+1160, U+3164, U+FFA0), private-use code points, combining marks, which are
- * invisible without a base, and the Braille pattern without a dot. Not unassigned code points: they may be tomorrow's emoji.
+ * invisible without a base, and the Braille pattern, the hieroglyphs and the notehead that are blank. Not unassigned code
+ * points: they may be tomorrow's emoji.
  */
-const INVISIBLE = /^[\p{White_Space}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+const INVISIBLE =
+  /^[\p{White_Space}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\u2800\u{13441}\u{13442}\u{1d159}]*$/u;
 
 /** Whether a text shows nothing to its reader. */
 export const isBlank = (text: string): boolean => INVISIBLE.test(text);

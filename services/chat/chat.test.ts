@@ -440,7 +440,7 @@ describe('copies in memory', () => {
 describe('room names', () => {
   test('that cannot be a segment of a path are refused, and so are invisible ones', async () => {
     const { headers } = await person('ada');
-    for (const name of ['..', '.', 'a%2Fb', 'a/b', '..;x', '\u3164', ' ', 'a\u0085', 'a'.repeat(65)])
+    for (const name of ['..', '.', 'a%2Fb', 'a/b', '..;x', '\u3164', ' ', 'a\u0085', 'a\rb', 'a'.repeat(65)])
       expect([name, (await call(one, 'POST', '/rooms', { body: { name }, headers })).status]).toEqual([
         name,
         422,

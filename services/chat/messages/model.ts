@@ -4,6 +4,7 @@ import { defineProblem } from '#kit/errors/problem';
 import { PageOf, PageQuery } from '#kit/http/lists/pagination';
 import { nullable } from '#kit/http/schemas';
 import { webUrl } from '#kit/text/fields';
+import { isBlank } from '#kit/text/visible';
 import { RoomName, Timestamp } from '../rooms/model';
 
 export const MessageNotFound = defineProblem('chat.message-not-found', 404, 'Message not found');
@@ -14,18 +15,19 @@ export const RoomBusy = defineProblem('chat.room-busy', 503, 'Room overloaded');
 /** The column's limit, in bytes. */
 const MAX_TEXT_BYTES = 65_535;
 const WELL_FORMED = 'chat-text';
+const VISIBLE = 'visible-chat-text';
 /** A lone surrogate cannot be stored as UTF-8: live frames must equal what is read back later. */
-FormatRegistry.Set(
-  WELL_FORMED,
-  (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_TEXT_BYTES,
-);
+const isWellFormed = (value: string) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_TEXT_BYTES;
+FormatRegistry.Set(WELL_FORMED, isWellFormed);
+
+FormatRegistry.Set(VISIBLE, (value) => isWellFormed(value) && !isBlank(value));
 
 export const MessageText = Type.String({
   minLength: 1,
   maxLength: MAX_TEXT_BYTES,
-  format: WELL_FORMED,
-  description: 'At most 65,535 bytes as UTF-8',
-  error: '1 to 65535 bytes of valid Unicode',
+  format: VISIBLE,
+  description: 'Not blank, and at most 65,535 bytes as UTF-8',
+  error: '1 to 65535 bytes of valid Unicode, not blank',
 });
 export const PhoneNumber = (description: string) =>
   nullable(Type.String({ maxLength: 32, format: WELL_FORMED }), { description });

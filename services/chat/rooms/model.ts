@@ -15,7 +15,7 @@ const isVisibleName = TypeCompiler.Compile(visibleName);
 /** A name is part of URLs: one that the gateway refuses in a path could never be reached. */
 FormatRegistry.Set(
   ROOM_NAME,
-  (name) => isVisibleName.Check(name) && !/[\n\t]/.test(name) && isPathSegment(name.trim()),
+  (name) => isVisibleName.Check(name) && !/\p{Cc}/u.test(name) && isPathSegment(name.trim()),
 );
 
 export const RoomName = Type.String({
