@@ -329,6 +329,13 @@ test('only kit/http/outbound calls addresses that strangers name; whoever else c
   expect(calling.sort()).toEqual(CALLERS.sort());
 });
 
+test('usernames are compared by usernameKey alone: only A to Z are equal in upper and lower case', async () => {
+  const found: string[] = [];
+  for (const file of production.filter((path) => /^(services|workers)\//.test(path)))
+    if (/\b(?:user)?names?\.toLowerCase\(\)/i.test(await textOf(file))) found.push(file);
+  expect(found).toEqual([]);
+});
+
 test('the body of a request that a route streams is left unread by kit alone, so that it has a share', async () => {
   const parsing: string[] = [];
   for (const file of production.filter((path) => /^(services|workers)\/.*(?:index|routes)\.ts$/.test(path)))

@@ -21,4 +21,7 @@ test('a username is cached for a minute, in any case, and a failure is not', asy
   expect(await findPerson('ada')).toBe('id-1');
   nowMs += 2;
   expect(await findPerson('ada')).toBe('id-2');
+  expect(await findPerson('Kim')).toBe('id-3');
+  // KELVIN SIGN, whose lower case is k: no username has it.
+  expect(await findPerson('\u212aim')).toBe('id-4');
 });

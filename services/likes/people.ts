@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { GrpcClient } from '#kit/grpc/client';
+import { usernameKey } from '#kit/text/identity';
 
 /** A username keeps its owner for as long as their account exists, so only a deleted account makes an entry stale. */
 const TTL_MS = 60_000;
@@ -24,7 +25,7 @@ export function createPersonLookup(
     perf: { now },
   });
   return async (name) => {
-    const username = name.toLowerCase();
+    const username = usernameKey(name);
     const cached = cache.get(username);
     if (cached !== undefined) return cached;
     const { user } = await users.getUserByUsername({ username });

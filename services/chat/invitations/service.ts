@@ -3,6 +3,7 @@ import { isUuid } from '#kit/core/ids';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
 import { addMembers, filterMembers } from '../members/store';
 import type { InvitedUser } from '../members/users';
@@ -24,7 +25,7 @@ export async function resolveInvited(
   inviter: Caller,
   usernames: readonly string[],
 ): Promise<InvitedUser[]> {
-  const names = [...new Set(usernames.map((username) => username.toLowerCase()))];
+  const names = [...new Set(usernames.map(usernameKey))];
   const found = await Promise.all(names.map((username) => deps.findInvited(inviter.id, username)));
   return found.filter(({ id }) => id !== inviter.id);
 }

@@ -2,6 +2,7 @@ import { and, count, desc, eq, gt, inArray, lt, notInArray, or, sql } from 'driz
 import { uuidv7 } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import type { Database, Transaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import { roomInvitations, rooms } from '../schema';
 
 export type InvitationRow = typeof roomInvitations.$inferSelect;
@@ -171,7 +172,7 @@ export async function withdrawInvitation(
     .where(
       and(
         eq(roomInvitations.roomId, roomId),
-        eq(roomInvitations.username, username.toLowerCase()),
+        eq(roomInvitations.username, usernameKey(username)),
         inArray(roomInvitations.state, [...UNANSWERED]),
       ),
     );

@@ -3,6 +3,7 @@ import { Forbidden } from '#kit/errors/problem';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
 import { inTransaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import type { ChatDeps } from '../deps';
 import { addOrInvite, resolveInvited } from '../invitations/service';
 import { withdrawInvitation } from '../invitations/store';
@@ -48,7 +49,7 @@ export async function addMember(deps: ChatDeps, caller: Caller, target: MemberTa
 /** Members may leave; the owner may remove everybody else, and withdraws an invitation by it. Idempotent. */
 export async function removeMember(deps: ChatDeps, caller: Caller, target: MemberTarget): Promise<void> {
   const room = await requireReadableRoom(deps, caller, target.room_name);
-  const isSelf = target.username.toLowerCase() === caller.username.toLowerCase();
+  const isSelf = usernameKey(target.username) === usernameKey(caller.username);
   if (isSelf && room.ownerId === caller.id)
     throw new Forbidden({ detail: 'The owner of a room cannot leave it.' });
   if (!isSelf && room.ownerId !== caller.id)

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import { DATABASE_NOW } from '#kit/mysql/columns';
 import { type Database, type Executor, inTransaction } from '#kit/mysql/database';
+import { usernameKey } from '#kit/text/identity';
 import { hasMessages } from '../messages/store';
 import { roomInvitations, roomMembers, rooms } from '../schema';
 
@@ -19,7 +20,7 @@ export async function addMembers(
       users.map(({ id, username }) => ({
         roomId,
         userId: id,
-        username: username.toLowerCase(),
+        username: usernameKey(username),
         addedAt: DATABASE_NOW,
       })),
     )
@@ -28,7 +29,7 @@ export async function addMembers(
 
 /** @returns the ids of the members that had this username */
 export async function removeMember(database: Database, roomId: number, username: string): Promise<string[]> {
-  const named = and(eq(roomMembers.roomId, roomId), eq(roomMembers.username, username.toLowerCase()));
+  const named = and(eq(roomMembers.roomId, roomId), eq(roomMembers.username, usernameKey(username)));
   const rows = await database.select({ id: roomMembers.userId }).from(roomMembers).where(named);
   await database.delete(roomMembers).where(named);
   return rows.map(({ id }) => id);

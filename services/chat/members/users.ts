@@ -1,5 +1,6 @@
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { GrpcClient } from '#kit/grpc/client';
+import { usernameKey } from '#kit/text/identity';
 
 export interface InvitedUser {
   readonly id: string;
@@ -21,7 +22,7 @@ export const createUserLookup =
     users: Pick<GrpcClient<UsersServiceDefinition>, 'getUserByUsername' | 'checkRelationship'>,
   ): FindInvitedUser =>
   async (inviterId, name) => {
-    const username = name.toLowerCase();
+    const username = usernameKey(name);
     const { user } = await users.getUserByUsername({ username });
     if (user === undefined) throw new Error('users responded without a user');
     const relationship = await users.checkRelationship({ user_id: inviterId, other_id: user.id });

@@ -1,6 +1,7 @@
 import type { UserProfile } from '#contracts/gen/users/v1/users';
 import type { Caller } from '#kit/auth/caller';
 import { Problem } from '#kit/errors/problem';
+import { usernameKey } from '#kit/text/identity';
 import type { TimelinesDeps } from '../deps';
 import { UserNotFound } from '../model';
 import { type Person, personOf } from './person';
@@ -40,7 +41,7 @@ async function fetchAuthor(
       return { users: [] };
     });
   const [profile] = users;
-  const ofToken = { id, username: username.toLowerCase(), display_name: username, version: 0 };
+  const ofToken = { id, username: usernameKey(username), display_name: username, version: 0 };
   await saveProfile(deps, profile ?? { ...ofToken, avatar_url: undefined });
   const saved = await store.findPerson(deps.database, id);
   return saved && personOf(saved);
@@ -74,7 +75,7 @@ const USERNAME = /^[A-Za-z0-9_]{1,30}$/;
 /** @throws UserNotFound */
 export async function findByUsername(deps: LookupDeps, username: string): Promise<{ id: string }> {
   if (!USERNAME.test(username)) throw new UserNotFound();
-  const name = username.toLowerCase();
+  const name = usernameKey(username);
   const person = (await rememberedPerson(deps, name)) ?? (await fetchByUsername(deps, name));
   if (person === undefined) throw new UserNotFound();
   return person;
