@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
 import { entitiesOf, hashtagKey, urlsOf } from './entities';
 
 const valuesOf = (text: string, kind: string) =>
@@ -39,6 +40,11 @@ describe('hashtags', () => {
     ['＃全角', ['全角']],
     ['#2026年', ['2026年']],
     ['#a#b', []],
+    ['#ab#cd #東京＃大阪 #abc＃', []],
+    ['#️⃣ #1️⃣ #\u0301 #\ufe0f #_ #١٢٣', []],
+    ['#\u3164 #\u115f\u1160 #\u200c #\u200dx', []],
+    ['#葛\u{e0100}飾 #love\ufe0f #\u180bx', ['葛飾', 'love', 'x']],
+    ['#می‌شود‌ #Ⅷ', ['می‌شود', 'ⅷ']],
     ['#123 &#39; a#b /#c', []],
     ['https://example.com/#top', []],
   ])('%s', (text, tags) => expect(valuesOf(text, 'hashtag')).toEqual(tags));
@@ -46,6 +52,26 @@ describe('hashtags', () => {
   test('the key is the same for composed and decomposed letters, upper and lower case', () => {
     expect(hashtagKey('#CAFE\u0301')).toBe(hashtagKey('café'));
     expect(hashtagKey('cafe')).not.toBe(hashtagKey('café'));
+    expect(hashtagKey('ΟΔΟΣ')).toBe(hashtagKey('οδος'));
+    expect(hashtagKey('İzmir')).not.toBe(hashtagKey('izmir'));
+  });
+
+  test('the key of a tag is its own key, and a tag in a text has it', () => {
+    const letters = fc.array(
+      fc.constantFrom(...'aé東क्षا', '\u200c', '\u200d', '\ufe0f', '\u0301', '1', '_', 'ẞ'),
+      {
+        minLength: 1,
+        maxLength: 8,
+      },
+    );
+    fc.assert(
+      fc.property(letters, (parts) => {
+        const tag = parts.join('');
+        const key = hashtagKey(tag);
+        expect(hashtagKey(key)).toBe(key);
+        expect([[], [key]]).toContainEqual(valuesOf(`x #${tag} y`, 'hashtag'));
+      }),
+    );
   });
 });
 

@@ -27,9 +27,9 @@ const NOT_WITHIN = String.raw`(?<![\p{XID_Continue}\u200c\u200d@/&.])`;
 /** A username is ASCII. It ends where no further character could belong to a word: \`@renXé\` names nobody. */
 const MENTION = new RegExp(`${NOT_WITHIN}@([A-Za-z0-9_]{3,30})(?!${WORD}|@)`, 'gu');
 /** UAX #31, hashtag identifiers (UAX31-D2). */
-const HASHTAG = new RegExp(`${NOT_WITHIN}[#＃](${WORD}+)(?![#＃])`, 'gu');
-/** A number alone is no tag. */
-const HAS_LETTER = /[^\p{N}_\u200c\u200d]/u;
+const HASHTAG = new RegExp(String.raw`${NOT_WITHIN}[#＃](?![\u200c\u200d])(${WORD}+)(?!${WORD}|[#＃])`, 'gu');
+/** Neither a number alone is a tag, nor what nobody sees: the keycap emoji `#️⃣` is a sign and two marks. */
+const HAS_LETTER = /(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{Nl}]/u;
 
 /** The URLs, mentions and hashtags of a text in their order, none within another. */
 export function entitiesOf(text: string): Entity[] {
@@ -95,5 +95,16 @@ const entity = (kind: Entity['kind'], match: RegExpExecArray, value: string): En
   value,
 });
 
-/** The canonical key of a hashtag, with or without its sign. Joiners stay: in some scripts they change the word. */
-export const hashtagKey = (tag: string): string => identityKey(tag.replace(/^[#＃]/, ''), 'ignore');
+/** What renderers ignore, such as variation selectors, except for joiners: within a word they change it in some scripts. */
+const INVISIBLE = /(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/gu;
+const isJoiner = (character: string | undefined) => character === '\u200c' || character === '\u200d';
+
+/** The canonical key of a hashtag, with or without its sign. Raise `TEXT_VERSION` of timelines when the rule changes. */
+export function hashtagKey(tag: string): string {
+  const key = identityKey(tag.replace(/^[#＃]/, '').replace(INVISIBLE, ''), 'ignore');
+  let start = 0;
+  let end = key.length;
+  while (start < end && isJoiner(key[start])) start++;
+  while (end > start && isJoiner(key[end - 1])) end--;
+  return key.slice(start, end);
+}

@@ -9,14 +9,14 @@ const UNSPACED_RUN = `(?<unspaced>(?:(?=${UNSPACED})${LETTER})+)`;
 const WORD = `(?<word>(?:(?!${UNSPACED})${LETTER})+)`;
 const EMOJI = String.raw`(?<emoji>\p{Regional_Indicator}{2}|\p{Extended_Pictographic})`;
 const RUN = new RegExp(`${UNSPACED_RUN}|${WORD}|${EMOJI}`, 'gu');
-/** Joiners, variation selectors and the like change how a character looks, not which it is. */
-const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
-/** Accents are folded where they are commonly left out in typing; elsewhere marks are letters. */
-const ACCENTED = /([\p{Script=Latin}\p{Script=Greek}])\p{Mn}+/gu;
+/** Joiners, variation selectors, the Arabic kashida and the like change how a character looks, not which it is. */
+const IGNORED = /\p{Default_Ignorable_Code_Point}|\u0640/gu;
+/** Marks are folded where they are commonly left out in typing: accents, Arabic and Hebrew vowels; elsewhere they are letters. */
+const MARKED = /([\p{Script=Latin}\p{Script=Greek}\p{Script=Arabic}\p{Script=Hebrew}])\p{Mn}+/gu;
 
 /**
  * The distinct terms by which a text is found, and which a query consists of: a text matches when it has all terms of the
- * query. Compared without regard to case, width (NFKC), and Latin or Greek accents.
+ * query. Compared without regard to case, width (NFKC), Latin or Greek accents, and Arabic or Hebrew vowel signs.
  *
  * - words of scripts with spaces, however short; emoji and flags
  * - of other scripts every pair of neighbouring characters, so that any part of a sentence is found
@@ -40,7 +40,7 @@ const fold = (text: string): string =>
     .toLowerCase()
     .replace(IGNORED, '')
     .normalize('NFD')
-    .replace(ACCENTED, '$1')
+    .replace(MARKED, '$1')
     .normalize('NFC')
     .replaceAll('ß', 'ss')
     .replaceAll('ς', 'σ');

@@ -9,7 +9,7 @@ import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { searchExpression } from './lists/search';
 import { listMatching, listTagged } from './lists/store';
 import { recount } from './posts/maintenance/recount';
-import { indexTexts } from './posts/maintenance/text-index';
+import { indexTexts, TEXT_VERSION } from './posts/maintenance/text-index';
 import { postHashtags, posts, streamAuthors } from './schema';
 
 const FOLDER = `${import.meta.dir}/migrations`;
@@ -82,7 +82,7 @@ test('a database of the version before has its quotes counted, its texts indexed
   expect(await database.select().from(streamAuthors)).toEqual([{ authorId: author, postId: '4' }]);
 
   // A run that was broken off continues with what is left.
-  await database.update(posts).set({ textVersion: 1, searchTokens: '' }).where(eq(posts.id, '4'));
+  await database.update(posts).set({ textVersion: TEXT_VERSION, searchTokens: '' }).where(eq(posts.id, '4'));
   expect(await indexTexts({ runtime, database })).toBe(4);
   expect(await indexTexts({ runtime, database })).toBe(0);
   expect([await idsFor('東京'), await idsFor('go'), await idsFor('true')]).toEqual([['1'], ['2'], []]);

@@ -3766,7 +3766,7 @@ export interface components {
             deleted_at?: string;
         };
         "chat.MessageEdit": {
-            /** @description At most 65,535 bytes as UTF-8 */
+            /** @description Not blank, and at most 65,535 bytes as UTF-8 */
             message: string;
         };
         "chat.MessagePage": {

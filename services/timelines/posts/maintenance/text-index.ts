@@ -9,7 +9,7 @@ import { withLock } from './lock-store';
 import { listOutdatedTexts, updateTextIndex } from './text-index-store';
 
 /** Raise it when the rules for hashtags or search tokens change: all posts are indexed again in the background. */
-export const TEXT_VERSION = 1;
+export const TEXT_VERSION = 2;
 
 const BATCH_POSTS = 200;
 const PAUSE_MS = 50;
