@@ -57,7 +57,9 @@ test('every image has a version', async () => {
   const inline = Object.values(services).flatMap(({ build }) =>
     [...(build?.dockerfile_inline ?? '').matchAll(/^FROM (\S+)/gm)].map(([, image]) => image),
   );
-  const bases = [...(await textOf('deploy/Dockerfile')).matchAll(/^FROM ((?!packages\b)\S+)/gm)].map(([, image]) => image);
+  const bases = [...(await textOf('deploy/Dockerfile')).matchAll(/^FROM ((?!packages\b)\S+)/gm)].map(
+    ([, image]) => image,
+  );
   const images = [...Object.values(services).flatMap(({ image }) => image ?? []), ...inline, ...bases];
   expect(images.length).toBeGreaterThan(8);
   for (const image of images) expect(image).toMatch(/:[^:]*\d[^:]*$/);

@@ -4,7 +4,8 @@ import type { Runtime } from '../core/runtime';
 import type { SpanRecorder } from '../core/span';
 import { createWaker } from '../core/waker';
 import type { Database } from '../mysql/database';
-import { BeanstalkdError, type PutOptions } from './beanstalkd/connection';
+import type { JobOptions } from './beanstalkd/client';
+import { BeanstalkdError } from './beanstalkd/connection';
 import {
   claimRows,
   type Destination,
@@ -24,7 +25,7 @@ import { PublishRefused, PublishUnavailable } from './rabbit/publisher';
 export interface JobSender {
   readonly connected: boolean;
   /** Resolves once the job is done, or the server has it. @throws BeanstalkdError, as `Beanstalkd.put` */
-  put(tube: string, bytes: Buffer, options: PutOptions): Promise<unknown>;
+  put(tube: string, bytes: Buffer, options: JobOptions): Promise<unknown>;
 }
 
 export interface OutboxRelay {

@@ -37,7 +37,9 @@ test('a dump is of the moment in which writes waited, and restores rows and trig
     sql`insert into notes (id, text, bytes, amount, at, whole) values
       (1, ${"it's \n DEFINER=`a`@`b` \\ 🐦"}, ${STRANGE}, 12345678901234.5678, '2026-11-30 01:02:03.004', '{"a":1}'), (2, null, null, null, null, null)`,
   );
-  await database.execute(sql`create trigger notes_stay before delete on notes for each row signal sqlstate '45000'`);
+  await database.execute(
+    sql`create trigger notes_stay before delete on notes for each row signal sqlstate '45000'`,
+  );
   const frozen = await freeze(group);
   let isWritten = false;
   const write = database.execute(sql`insert into notes (id) values (3)`).then(() => {
@@ -82,7 +84,12 @@ test('jobs are listed in every state, and none is reserved for it', async () => 
     ]);
     expect(jobs).toMatchObject([{ priority: 7, ttrSeconds: 90, delaySeconds: 0 }, {}, {}, {}]);
     expect(jobs[1]?.delaySeconds).toBeGreaterThan(400);
-    expect(await connection.tubeStatistics(tube)).toMatchObject({ ready: 1, reserved: 1, delayed: 1, buried: 1 });
+    expect(await connection.tubeStatistics(tube)).toMatchObject({
+      ready: 1,
+      reserved: 1,
+      delayed: 1,
+      buried: 1,
+    });
   } finally {
     connection.close();
   }
@@ -103,8 +110,11 @@ test('likes are copied from Redis byte by byte, and nothing else', async () => {
     const part = await writeLines(folder, 'redis.jsonl.gz', store.entries([Buffer.from(name)]));
     expect(part.entries).toBe(1);
     await redis.del(name);
-    for await (const entry of readLines<Parameters<typeof store.restore>[0]>(folder, part.file)) await store.restore(entry);
-    expect(await redis.zRangeWithScores(name, 0, -1)).toEqual([{ score: 1_700_000_000_000_123, value: 'somebody' }]);
+    for await (const entry of readLines<Parameters<typeof store.restore>[0]>(folder, part.file))
+      await store.restore(entry);
+    expect(await redis.zRangeWithScores(name, 0, -1)).toEqual([
+      { score: 1_700_000_000_000_123, value: 'somebody' },
+    ]);
     expect(await redis.pTTL(name)).toBeGreaterThan(100_000);
   } finally {
     await redis.del(name);
@@ -114,7 +124,10 @@ test('likes are copied from Redis byte by byte, and nothing else', async () => {
 });
 
 test('files are copied once, and one that has changed is refused', async () => {
-  const [source, target] = [openFolderStorage(join(folder, 'source')), openFolderStorage(join(folder, 'target'))];
+  const [source, target] = [
+    openFolderStorage(join(folder, 'source')),
+    openFolderStorage(join(folder, 'target')),
+  ];
   const store = async (text: string) => {
     const received = await source.receive([Buffer.from(text)] as never, { maximumBytes: 1_000 });
     await received.keep();
@@ -143,7 +156,9 @@ test('nothing is restored from a damaged or unfinished backup, or into a system 
     ...{ parts: [part], files: {}, tables: [], dynamodb_tables: [] },
   });
   await storage.database.execute(sql`create table if not exists present (id int primary key)`);
-  await expect(restoreStores(settings, folder)).rejects.toThrow(/into an empty system only, .* has tables in its databases/);
+  await expect(restoreStores(settings, folder)).rejects.toThrow(
+    /into an empty system only, .* has tables in its databases/,
+  );
   writeFileSync(join(folder, part.file), 'damaged');
   await expect(restoreStores(settings, folder)).rejects.toThrow('its checksum differs');
 });

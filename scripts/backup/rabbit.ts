@@ -1,10 +1,10 @@
-import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { credentialsOf } from '#kit/config/urls';
-import { brokerCredentials } from '#kit/messaging/rabbit/client';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { consumerQueues, RETRY_DELAYS_MS, retryQueues } from '#kit/messaging/rabbit/topology';
 import { EVENTS } from '../../infra/broker-definitions';
+import { connectToAny } from '../rabbit-connection';
 
 /** A message that waited in a queue, or was published while the copy was made. */
 export interface CopiedMessage {
@@ -17,7 +17,6 @@ export interface CopiedMessage {
   readonly body: string;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** A queue is read once nothing has arrived from it for this long. */
 const SILENCE_MS = 300;
 /** AMQP 0-9-1 reply code of a queue that does not exist. */
@@ -41,7 +40,7 @@ export interface HeldMessages {
  * `release`: those they are handling are done by then, or have failed and come to this copy through a retry queue.
  */
 export async function holdMessages(urls: readonly string[]): Promise<HeldMessages> {
-  const connection = await connectToAny(urls);
+  const { connection } = await connectToAny(urls);
   const copied: CopiedMessage[] = [];
   try {
     await tap(connection, (message) => copied.push(copyOf(message, message.fields)));
@@ -123,7 +122,7 @@ function copyOf(
 
 /** The queues that have messages, or more than one attempt of them. */
 export async function queuesWithMessages(urls: readonly string[]): Promise<string[]> {
-  const connection = await connectToAny(urls);
+  const { connection } = await connectToAny(urls);
   try {
     const full: string[] = [];
     for (const queue of queueNames()) if ((await countIn(connection, queue)) ?? 0) full.push(queue);
@@ -138,12 +137,13 @@ export async function restoreMessages(
   urls: readonly string[],
   messages: AsyncIterable<CopiedMessage>,
 ): Promise<number> {
-  const connection = await connectToAny(urls);
+  const { connection, url } = await connectToAny(urls);
   try {
     const declaring = await connection.createChannel();
     await declareAll(declaring);
     const channel = await connection.createConfirmChannel();
-    const publisher = publisherOn(channel, credentialsOf(urls[0] ?? '').user || undefined);
+    const { user } = credentialsOf(url);
+    const publisher = publisherOn(channel, user === '' ? {} : { user });
     let count = 0;
     for await (const { exchange, routingKey, messageId, headers, body } of messages) {
       const published = { exchange, routingKey, messageId, headers, body: Buffer.from(body, 'base64') };
@@ -169,18 +169,4 @@ async function declareAll(channel: Channel): Promise<void> {
       await channel.bindQueue(consumer, exchange, routingKey);
     }
   }
-}
-
-/** The first node that responds. */
-async function connectToAny(urls: readonly string[]): Promise<ChannelModel> {
-  let failure: unknown = new Error('AMQP_URL names no server');
-  for (const url of urls)
-    try {
-      const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) });
-      connection.on('error', () => undefined);
-      return connection;
-    } catch (refused) {
-      failure = refused;
-    }
-  throw failure;
 }

@@ -1,12 +1,11 @@
-import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import type { ChannelModel, ConfirmChannel, GetMessage } from 'amqplib';
 import { credentialsOf } from '#kit/config/urls';
-import { brokerCredentials } from '#kit/messaging/rabbit/connection';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
+import { connectToAny } from '../rabbit-connection';
 import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** AMQP 0-9-1 reply code of a queue that does not exist. */
 const NOT_FOUND = 404;
 /** Headers that describe earlier attempts; a replayed message starts with none. */
@@ -114,24 +113,11 @@ async function withConnection<Result>(
   work: (connection: ChannelModel, url: string) => Promise<Result>,
 ): Promise<Result> {
   const { connection, url } = await connectToAny(urls);
-  connection.on('error', () => undefined);
   try {
     return await work(connection, url);
   } finally {
     await connection.close().catch(() => undefined);
   }
-}
-
-async function connectToAny(urls: readonly string[]): Promise<{ connection: ChannelModel; url: string }> {
-  let failure: unknown;
-  for (const url of urls)
-    try {
-      const options = { timeout: CONNECT_TIMEOUT_MS, ...brokerCredentials(url) };
-      return { connection: await connect(url, options), url };
-    } catch (reason) {
-      failure = reason;
-    }
-  throw failure;
 }
 
 async function withChannel<Result>(

@@ -16,7 +16,7 @@ afterAll(async () => {
   await storage.drop();
 });
 
-const OPTIONS = { priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
+const OPTIONS = { id: 'a-job', priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
 const FOLLOWERS_IN_PLACE = 2;
 
 function setUp(parts: Partial<typeof deps> = {}) {
