@@ -42,8 +42,12 @@ export interface Servers {
  * Starts the servers with the durability of `make up`.
  *
  * @param options.kept a folder to keep the data in; a temporary one by default
+ * @param options.only starts these servers; all by default
  */
-export async function startServers(options: { kept: string | undefined }): Promise<Servers> {
+export async function startServers(options: {
+  kept: string | undefined;
+  only?: readonly string[];
+}): Promise<Servers> {
   const folder =
     options.kept === undefined ? mkdtempSync(join(tmpdir(), 'rookery-bench-')) : resolve(options.kept);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -52,6 +56,7 @@ export async function startServers(options: { kept: string | undefined }): Promi
     profile: 'development',
     portOffset: PORT_OFFSET,
     source: {},
+    ...(options.only && { only: options.only }),
   });
   return {
     folder,

@@ -48,12 +48,17 @@ export async function freeze(group: DatabaseGroup): Promise<Frozen> {
   const pool = createMysqlPool({ ...group.address, database: '' }, 2);
   try {
     const tables = await tablesOf(pool, group.databases);
+    if (tables.length === 0) throw new Error('There is no database to copy');
     const [lock, snapshot] = [await pool.getConnection(), await pool.getConnection()];
     await lock.query(`set session lock_wait_timeout = ${LOCK_SECONDS}`);
     await lock.query(`lock tables ${tables.map((table) => `${table} read`).join()}`);
     await snapshot.query('set session transaction isolation level repeatable read');
     await snapshot.query('start transaction with consistent snapshot, read only');
-    const dump = await dumpOf(group);
+    // A service that has never run has none.
+    const existing = group.databases.filter((name) =>
+      tables.some((table) => table.startsWith(`\`${name}\`.`)),
+    );
+    const dump = await dumpOf(group.address, existing);
     return {
       dump,
       thaw: async () => void (await lock.query('unlock tables')),
@@ -120,7 +125,7 @@ const connectionOptions = ({ host, port, user }: MysqlAddress) => [
 const withPassword = ({ password }: MysqlAddress) => ({ ...process.env, MYSQL_PWD: password });
 
 /** Begins a dump of one moment, in a transaction of its own. @returns once that moment has passed */
-async function dumpOf({ address, databases }: DatabaseGroup): Promise<Readable> {
+async function dumpOf(address: MysqlAddress, databases: readonly string[]): Promise<Readable> {
   const child = Bun.spawn(
     [
       systemProgram('mariadb-dump', 'mariadb-client'),

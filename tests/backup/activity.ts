@@ -86,7 +86,9 @@ export async function startActivity(
 
 async function upload(url: string, { token, username }: Client, number: number): Promise<Reply> {
   const form = new FormData();
-  form.append('file', new File([`The file ${number} of ${username}`], 'kept.txt', { type: 'text/plain' }));
+  // The shortest file that is a PDF by its first bytes, and differs from all others.
+  const text = `%PDF-1.4\n% file ${number} of ${username}\n%%EOF\n`;
+  form.append('file', new File([text], 'kept.pdf', { type: 'application/pdf' }));
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(`${url}/files/upload`, { method: 'POST', headers, body: form });
   return { status: response.status, headers: response.headers, body: await response.json() };

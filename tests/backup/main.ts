@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { audit } from '../../scripts/audit';
 import { copyStores } from '../../scripts/backup/copy';
 import { readStores, type StoreSettings } from '../../scripts/backup/settings';
@@ -21,12 +21,24 @@ const MAX_FROZEN_MS = 60_000;
 const EFFECTS_MS = 120_000;
 const ENVIRONMENT = { SIGN_INS_PER_ADDRESS: '1000000', LIKES_DIGEST_SECONDS: '1' };
 
-const folder = mkdtempSync(join(tmpdir(), 'rookery-backup-'));
+/** Those that the activity needs. PROCESSES=all starts the whole Procfile. */
+const PROCESSES = [
+  ...['registry', 'gateway', 'auth', 'users', 'timelines', 'likes', 'polls', 'media', 'accounts', 'payments'],
+  ...['billing', 'posts', 'fanout', 'likes-validation', 'media-worker', 'payments-worker'],
+];
+const started = process.env.PROCESSES === 'all' ? undefined : PROCESSES;
+
+const work = mkdtempSync(join(tmpdir(), 'rookery-backup-'));
+const folder = join(work, 'backup');
+/** The secrets of the processes, which are kept apart from a backup. */
+const identities = join(work, 'identities');
 
 async function main(): Promise<number> {
   const acknowledged = await copyUnderLoad();
   console.log(`Acknowledged before the moment of the copy: ${acknowledged.length}`);
-  const system = await startSystem('restored', ENVIRONMENT, undefined, async (stack) => {
+  const kept = join(import.meta.dir, '..', '..', '.data', 'system-restored', 'identities');
+  cpSync(identities, kept, { recursive: true });
+  const system = await startSystem('restored', ENVIRONMENT, started, async (stack) => {
     const settings = storesOf(stack.environment);
     await restoreStores(settings, folder, console.log);
     await refusesTwice(settings);
@@ -40,7 +52,7 @@ async function main(): Promise<number> {
 
 /** @returns what was acknowledged before the moment of the copy */
 async function copyUnderLoad(): Promise<Acknowledged[]> {
-  const system = await startSystem('copied', ENVIRONMENT);
+  const system = await startSystem('copied', ENVIRONMENT, started);
   try {
     const activity = await startActivity(system.url);
     await Bun.sleep(SECONDS_BEFORE * 1_000);
@@ -52,6 +64,7 @@ async function copyUnderLoad(): Promise<Acknowledged[]> {
         report: console.log,
       },
     );
+    cpSync(dirname(system.stack.identityFile('auth')), identities, { recursive: true });
     const { acknowledged, failed } = await activity.stop();
     console.log(
       `Copied ${point_at}, until ${finished_at}; writes waited ${frozen_ms} ms; ${failed.length} requests failed`,
@@ -96,5 +109,5 @@ const summary = (acknowledged: readonly Acknowledged[]) =>
 try {
   process.exitCode = await main();
 } finally {
-  rmSync(folder, { recursive: true });
+  rmSync(work, { recursive: true });
 }

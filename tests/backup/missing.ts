@@ -33,7 +33,7 @@ async function exists(
       return (await person.get(`/payments/${id}`)).body.status === 'succeeded';
     case 'file': {
       const { status, body } = await person.get(`/files/${id}/content`);
-      return status === 200 && String(body.text).startsWith('The file');
+      return status === 200 && String(body.text).startsWith('%PDF');
     }
   }
 }
