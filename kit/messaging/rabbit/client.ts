@@ -4,7 +4,7 @@ import { keepConnected, type Reconnecting } from '../../core/reconnect';
 import { type Runtime, withTimeout } from '../../core/runtime';
 import { DependencyUnavailable } from '../../errors/problem';
 import { observeServers } from '../server-metrics';
-import { closeConnection, destroySocket, endOf, nodesOf } from './connection';
+import { closeChannel, closeConnection, destroySocket, endOf, nodesOf } from './connection';
 import { CONFIRM_TIMEOUT_MS, isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
 import { publishApartWhenRefused } from './refused-routes';
 import { checkRoute, declareRoute, type EventRoute } from './topology';
@@ -88,14 +88,16 @@ export function openRabbit(
       channel.on('error', () => undefined);
       return {
         publisher: publisherOn(channel, { user, confirmTimeoutMs }),
-        // A channel that the broker has closed throws.
-        close: async () => channel.close().catch(() => undefined),
+        close: () => closeChannel(channel),
       };
     },
   };
   const publishing = openChannel('RabbitMQ publisher', async (channel) => ({
     publisher: publishApartWhenRefused(
-      publisherOn(channel, { user, confirmTimeoutMs, onSilence: leaveNode }),
+      publisherOn(channel, {
+        ...{ user, confirmTimeoutMs },
+        onUnconfirmed: (why) => (why === 'nack' ? void closeChannel(channel) : leaveNode()),
+      }),
       apart,
     ),
     declared: new Map<string, Promise<void>>(),
@@ -133,7 +135,7 @@ export function openRabbit(
     } catch (failure) {
       throw isRefusal(failure) ? new PublishRefused(failure.message, { cause: failure }) : failure;
     } finally {
-      await channel.close().catch(() => undefined);
+      await closeChannel(channel);
     }
   }
 
@@ -200,7 +202,7 @@ async function attachChannel<Prepared>(
     const prepared = await withTimeout(prepare(channel), DECLARE_TIMEOUT_MS, 'preparing a channel');
     return { resource: { channel, prepared }, ended };
   } catch (failure) {
-    await channel.close().catch(() => undefined);
+    await closeChannel(channel);
     throw failure;
   }
 }

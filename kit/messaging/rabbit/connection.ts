@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { credentialsOf } from '../../config/urls';
 import { type Runtime, withTimeout } from '../../core/runtime';
 
@@ -108,6 +108,15 @@ export async function closeConnection({ connection }: NodeConnection): Promise<v
   await withTimeout(connection.close(), CLOSE_TIMEOUT_MS, 'closing the connection').catch(() =>
     destroySocket(connection),
   );
+}
+
+/** Closes a channel, which may have closed already. */
+export async function closeChannel(channel: Channel): Promise<void> {
+  try {
+    await channel.close();
+  } catch {
+    // The library throws when it has been closed, by the broker or with its connection.
+  }
 }
 
 /** Ends a connection at once, whatever the broker does. */

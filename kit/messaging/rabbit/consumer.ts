@@ -6,6 +6,7 @@ import { type Backlog, observeBacklog } from '../backlog-metrics';
 import { type ConsumerSettings, deliver, type MessageContext } from '../delivery';
 import { deliveryMetrics } from '../delivery-metrics';
 import type { Rabbit } from './client';
+import { closeChannel } from './connection';
 import { eventDelivery } from './delivery';
 import { publisherOn } from './publisher';
 import { publisherCheck } from './publisher-check';
@@ -72,10 +73,14 @@ export function consumeEvents<Definition extends EventDefinition>(
     // The channel closes when it does not exist yet, and is opened again.
     await (rabbit.isOwnUser ? checkQueues(channel, queue) : declare(channel, queue, events));
     await channel.prefetch(prefetch);
-    const publisher = publisherOn(channel, { user: rabbit.user });
+    const publisher = publisherOn(channel, {
+      user: rabbit.user,
+      // A message that could be neither retried nor parked is delivered again once its channel has closed.
+      onUnconfirmed: () => void closeChannel(channel),
+    });
     const { consumerTag } = await channel.consume(consumer, (message) => {
       // The broker has canceled the subscription, for example because the queue was deleted: start over on a new channel.
-      if (message === null) return void channel.close().catch(() => undefined);
+      if (message === null) return void closeChannel(channel);
       delivered++;
       const delivering = deliver(
         runtime,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
+import { connect } from 'amqplib';
 import fc from 'fast-check';
 import { defineEvent, envelope } from '#contracts/messages';
 import { readiness } from '#kit/core/readiness';
@@ -92,6 +93,28 @@ test('a node that cannot be connected to is passed over', async () => {
   const { runtime, rabbit } = open([dead, silent, alive]);
   await eventually(() => rabbit.connected);
   expect(await nodeOf(runtime)).toBe(alive.port);
+});
+
+test('a message that the broker nacks is published again on another channel', async () => {
+  const event = { ...defineThing(), consumers: [] };
+  const node = await startNode();
+  const { rabbit } = open([node]);
+  await eventually(() => publish(rabbit, event, 1));
+  const operator = await connect(amqpUrl());
+  const channel = await operator.createChannel();
+  const queue = uniqueName('full');
+  const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+  await channel.assertQueue(queue, { exclusive: true, arguments: limits });
+  await channel.bindQueue(queue, event.exchange, '#');
+  await publish(rabbit, event, 2);
+  // Long enough to be seen while no channel is open.
+  node.inject({ kind: 'delay', ms: 200 });
+  await expect(publish(rabbit, event, 3)).rejects.toThrow('nack');
+  await eventually(() => !rabbit.connected);
+  node.inject(null);
+  await channel.purgeQueue(queue);
+  await eventually(() => publish(rabbit, event, 3));
+  await operator.close();
 });
 
 test('nothing is published while the broker blocks publishers, which is no failure of a message', async () => {

@@ -59,17 +59,22 @@ export interface PublisherOptions {
   readonly user?: string;
   /** 5,000 by default. */
   readonly confirmTimeoutMs?: number;
-  /** Called when a message was not confirmed in time, and no other one since it was sent. */
-  readonly onSilence?: () => void;
+  /**
+   * Called when the broker has nacked a message, once, and when it has not confirmed one in time and no other since. After the
+   * leader of a quorum queue has died, a channel of RabbitMQ 3.10 may nack every message for that queue for as long as it is open
+   * (observed), so a nack calls for another channel.
+   */
+  readonly onUnconfirmed?: (why: 'nack' | 'silence') => void;
 }
 
 /** Creates a publisher on a channel in confirm mode. */
 export function publisherOn(channel: ConfirmChannel, options: PublisherOptions = {}): Publisher {
-  const { user, confirmTimeoutMs = CONFIRM_TIMEOUT_MS, onSilence } = options;
+  const { user, confirmTimeoutMs = CONFIRM_TIMEOUT_MS, onUnconfirmed } = options;
   const inFlight = new Map<string, (failure: PublishFailed) => void>();
   const returned = new Set<string>();
   let refusal: Error | undefined;
   let confirmedAt = 0;
+  let isNacked = false;
   channel.on('return', (message) => {
     const id: unknown = message.properties.messageId;
     if (typeof id === 'string' && inFlight.has(id)) returned.add(id);
@@ -83,6 +88,12 @@ export function publisherOn(channel: ConfirmChannel, options: PublisherOptions =
     for (const settle of inFlight.values()) settle(closure);
   });
 
+  function nacked(): PublishFailed {
+    if (!isNacked) onUnconfirmed?.('nack');
+    isNacked = true;
+    return new PublishFailed('the broker has not accepted it (nack)');
+  }
+
   function send(publication: Publication): Promise<void> {
     const { messageId } = publication;
     const sentAt = performance.now();
@@ -94,13 +105,13 @@ export function publisherOn(channel: ConfirmChannel, options: PublisherOptions =
       };
       const timer = setTimeout(() => {
         settle(new PublishFailed(`no confirmation within ${confirmTimeoutMs} ms`));
-        if (confirmedAt < sentAt) onSilence?.();
+        if (confirmedAt < sentAt) onUnconfirmed?.('silence');
       }, confirmTimeoutMs);
       inFlight.set(messageId, settle);
       const confirmed = (failure: unknown) => {
         confirmedAt = performance.now();
         // A nack, or the end of the channel, which the library reports only after this call.
-        if (failure) queueMicrotask(() => settle(closure ?? new PublishFailed('not confirmed')));
+        if (failure) queueMicrotask(() => settle(closure ?? nacked()));
         else if (returned.has(messageId)) settle(new PublishFailed('returned: no queue is bound'));
         else settle();
       };
