@@ -126,13 +126,20 @@ function provocations(system: System, runtime: ReturnType<typeof testRuntime>): 
     ],
     [['EventLoopLag'], () => pauseRepeatedly(system.process('notifications').pid)],
     [
-      ['OutboxStuck', 'OutboxBlocked'],
+      ['OutboxStuck', 'OutboxBlocked', 'EventBrokerAway'],
       async () => {
         const post = await ada.post('/posts', { text: 'Liked while the broker is away' });
         await system.stack.server('rabbitmq').kill();
         await ada.post('/posts', { text: 'Nobody hears of it' });
         await ada.post(`/likes/${post.body.id}`);
         return () => system.stack.server('rabbitmq').restart();
+      },
+    ],
+    [
+      ['JobServerAway'],
+      async () => {
+        await system.stack.server('beanstalkd').kill();
+        return () => system.stack.server('beanstalkd').restart();
       },
     ],
     [
