@@ -110,11 +110,16 @@ export function createRuntime(options: {
   };
 }
 
+/** What has not settled in time. */
+export class TimedOut extends Error {
+  override readonly name = 'TimedOut';
+}
+
 /**
  * Rejects when a promise does not settle in time. The work behind it is not canceled.
  *
  * @param what names the work in the error: "<what> timed out after <ms> ms"
- * @throws when the promise has not settled within `ms` milliseconds
+ * @throws TimedOut when the promise has not settled within `ms` milliseconds; otherwise what it rejects with
  */
 export async function withTimeout<Result>(
   promise: Promise<Result>,
@@ -123,7 +128,7 @@ export async function withTimeout<Result>(
 ): Promise<Result> {
   let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} timed out after ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new TimedOut(`${what} timed out after ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, late]);

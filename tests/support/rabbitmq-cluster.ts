@@ -6,6 +6,8 @@ import { systemProgram } from '../../infra/programs';
 import { eventually } from './eventually';
 
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+/** The one in the PATH switches to a system user, who cannot read the folder. */
+const CONTROL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
 const BOOT_MS = 180_000;
 /** Below those that the kernel gives to connections. */
 const PORTS = { amqp: 31_500, distribution: 31_510, portMapper: 31_520 };
@@ -20,6 +22,8 @@ export interface ClusterNode {
   kill(): Promise<void>;
   /** Starts it, with the data it had, and waits until it accepts connections. */
   start(): Promise<void>;
+  /** How many nodes it sees, itself included; undefined while it is paused. */
+  runningNodes(): Promise<number | undefined>;
 }
 
 /** Starts a RabbitMQ cluster on loopback addresses, as production should run one. It takes about 500 MB. */
@@ -73,6 +77,15 @@ function describeNode(parent: string, index: number, count: number): ClusterNode
         async () => (await probeTcp(port, 'AMQP\0\0\x09\x01'))?.startsWith('\x01') === true,
         BOOT_MS,
       );
+    },
+    async runningNodes() {
+      const expression = 'length(rabbit_nodes:all_running()).';
+      const control = Bun.spawn([CONTROL, '-q', '--node', erlangName(index), 'eval', expression], {
+        env: { ...plainEnvironment(), ...MAPPER, ...environment },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const count = Number(await new Response(control.stdout).text());
+      return (await control.exited) === 0 ? count : undefined;
     },
   };
 }

@@ -1,10 +1,17 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { credentialsOf } from '../../config/urls';
 import { keepConnected, type Reconnecting } from '../../core/reconnect';
-import { type Runtime, withTimeout } from '../../core/runtime';
+import { type Runtime, TimedOut, withTimeout } from '../../core/runtime';
 import { DependencyUnavailable } from '../../errors/problem';
 import { observeServers } from '../server-metrics';
-import { closeChannel, closeConnection, destroySocket, endOf, nodesOf } from './connection';
+import {
+  closeChannel,
+  closeConnection,
+  destroySocket,
+  endOf,
+  type NodeConnection,
+  nodesOf,
+} from './connection';
 import { CONFIRM_TIMEOUT_MS, isRefusal, PublishRefused, PublishUnavailable, publisherOn } from './publisher';
 import { publishApartWhenRefused } from './refused-routes';
 import { checkRoute, declareRoute, type EventRoute } from './topology';
@@ -55,13 +62,14 @@ const CLOSE_TIMEOUT_MS = 2_000;
  *
  * @param options.urls `amqp://user:password@host:port/vhost`, of one node or of those of a cluster
  * @param options.required whether `/readyz` responds with 503 while RabbitMQ is unavailable
- * @param options.confirmTimeoutMs how long the broker may take to confirm a message; 5,000 by default
+ * @param options.timeoutMs how long the broker may take to respond; by default 5,000 to confirm a message, 10,000 to declare queues
  */
 export function openRabbit(
   runtime: Runtime,
-  options: { urls: readonly string[]; required: boolean; confirmTimeoutMs?: number },
+  options: { urls: readonly string[]; required: boolean; timeoutMs?: number },
 ): Rabbit {
-  const { urls, confirmTimeoutMs = CONFIRM_TIMEOUT_MS } = options;
+  const { urls, timeoutMs } = options;
+  const confirmTimeoutMs = timeoutMs ?? CONFIRM_TIMEOUT_MS;
   const [first = ''] = urls;
   const user = credentialsOf(first).user || SHARED_USER;
   const isOwnUser = user === runtime.identity.name;
@@ -77,7 +85,13 @@ export function openRabbit(
     keepConnected({
       what,
       log: runtime.log,
-      open: async (signal) => attachChannel((await openedUnless(signal, connection)).connection, prepare),
+      async open(signal) {
+        const opened = await openedUnless(signal, connection);
+        return attachChannel(opened.connection, prepare, {
+          timeoutMs: timeoutMs ?? DECLARE_TIMEOUT_MS,
+          onSilence: () => leaveNode(opened),
+        });
+      },
       close: ({ channel }) => withTimeout(channel.close(), CLOSE_TIMEOUT_MS, what).catch(() => undefined),
     });
 
@@ -96,7 +110,10 @@ export function openRabbit(
     publisher: publishApartWhenRefused(
       publisherOn(channel, {
         ...{ user, confirmTimeoutMs },
-        onUnconfirmed: (why) => (why === 'nack' ? void closeChannel(channel) : leaveNode()),
+        onUnconfirmed: (why) => {
+          if (why === 'nack') void closeChannel(channel);
+          else if (connection.current !== undefined) leaveNode(connection.current);
+        },
       }),
       apart,
     ),
@@ -108,12 +125,11 @@ export function openRabbit(
     return connection.current.connection;
   }
 
-  /** To a node that confirms nothing: it may be cut off from the others, and not know it yet. */
-  function leaveNode(): void {
-    if (nodes.names.length === 1 || connection.current === undefined || connection.current.isBlocked) return;
-    const { node } = connection.current;
-    runtime.log.warn({ node }, 'The node of RabbitMQ confirms nothing; connecting to another');
-    destroySocket(connection.current.connection);
+  /** A node that responds to heartbeats alone may be cut off from the others, and not know it yet. */
+  function leaveNode({ node, isBlocked, connection: left }: NodeConnection): void {
+    if (nodes.names.length === 1 || isBlocked || connection.current?.connection !== left) return;
+    runtime.log.warn({ node }, 'The node of RabbitMQ does not respond; connecting to another');
+    destroySocket(left);
   }
 
   function requirePublishing() {
@@ -195,14 +211,20 @@ export function openRabbit(
 async function attachChannel<Prepared>(
   connection: ChannelModel,
   prepare: (channel: ConfirmChannel) => Promise<Prepared>,
+  { timeoutMs, onSilence }: { timeoutMs: number; onSilence: () => void },
 ) {
-  const channel = await connection.createConfirmChannel();
-  const ended = endOf(channel);
+  const opening = connection.createConfirmChannel();
+  const preparing = opening.then(async (channel) => {
+    const ended = endOf(channel);
+    return { resource: { channel, prepared: await prepare(channel) }, ended };
+  });
   try {
-    const prepared = await withTimeout(prepare(channel), DECLARE_TIMEOUT_MS, 'preparing a channel');
-    return { resource: { channel, prepared }, ended };
+    return await withTimeout(preparing, timeoutMs, 'preparing a channel');
   } catch (failure) {
-    await closeChannel(channel);
+    if (failure instanceof TimedOut) onSilence();
+    await withTimeout(opening.then(closeChannel), CLOSE_TIMEOUT_MS, 'closing a channel').catch(
+      () => undefined,
+    );
     throw failure;
   }
 }

@@ -18,10 +18,10 @@ const FAIL_OVER_MS = 2_000;
 /** A quarter of RabbitMQ's default of 60 s: a dead broker is detected within 30 s. */
 const HEARTBEAT_SECONDS = 15;
 /**
- * To one of several nodes: detected after two to three intervals, 9 s at most. RabbitMQ warns of false positives below 5 s; here
+ * To one of several nodes: detected after two to three intervals, 6 s at most. RabbitMQ warns of false positives below 5 s; here
  * one costs a reconnect.
  */
-const FAIL_OVER_HEARTBEAT_SECONDS = 3;
+const FAIL_OVER_HEARTBEAT_SECONDS = 2;
 /** A broker that shuts down at the same moment never confirms, and the library would wait for ever. */
 const CLOSE_TIMEOUT_MS = 2_000;
 

@@ -63,14 +63,26 @@ test('publishers and consumers move to another node when theirs falls silent or 
 test('a node that confirms nothing is left, although its heart beats', async () => {
   const [one, other] = [await startNode(), await startNode()];
   other.inject({ kind: 'reset' });
-  const { runtime, rabbit } = open([one, other], { heartbeat: 600, confirmTimeoutMs: 300 });
+  const { runtime, rabbit } = open([one, other], { heartbeat: 600, timeoutMs: 300 });
   const event = defineThing();
   await eventually(() => publish(rabbit, event, 1));
   other.inject(null);
   one.inject({ kind: 'half-open' });
   await expect(publish(rabbit, event, 2)).rejects.toThrow('no confirmation');
   await eventually(() => publish(rabbit, event, 2));
-  expect(await nodeOf(runtime)).toBe(other.port);
+  await eventually(async () => (await nodeOf(runtime)) === other.port);
+});
+
+test('a node that opens no channel is left, although its heart beats', async () => {
+  const [one, other] = [await startNode(), await startNode()];
+  other.inject({ kind: 'reset' });
+  const { runtime, rabbit } = open([one, other], { heartbeat: 600, timeoutMs: 300 });
+  await eventually(async () => rabbit.connected && (await nodeOf(runtime)) === one.port);
+  other.inject(null);
+  one.inject({ kind: 'half-open' });
+  const channel = rabbit.openChannel('test', async (opened) => opened.assertQueue('', { exclusive: true }));
+  await eventually(async () => channel.current !== undefined && (await nodeOf(runtime)) === other.port);
+  await channel.close();
 });
 
 test('the node that was lost is tried last, and the others in random order', () => {
@@ -161,8 +173,8 @@ async function startNode(): Promise<FaultProxy> {
 }
 
 /** @param options.heartbeat seconds: silence is detected after two to three times as long */
-function open(nodes: readonly FaultProxy[], options: { heartbeat?: number; confirmTimeoutMs?: number } = {}) {
-  const { heartbeat = 60, confirmTimeoutMs } = options;
+function open(nodes: readonly FaultProxy[], options: { heartbeat?: number; timeoutMs?: number } = {}) {
+  const { heartbeat = 60, timeoutMs } = options;
   const runtime = testRuntime('fail-over-test');
   runtimes.push(runtime);
   const urls = nodes.map(({ port }) => {
@@ -173,7 +185,7 @@ function open(nodes: readonly FaultProxy[], options: { heartbeat?: number; confi
   });
   const rabbit = openRabbit(runtime, {
     ...{ urls, required: true },
-    ...(confirmTimeoutMs !== undefined && { confirmTimeoutMs }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
   });
   return { runtime, rabbit };
 }
