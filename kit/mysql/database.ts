@@ -163,7 +163,8 @@ const LOCK_TIMEOUT = 1205;
 /** Whether another transaction held a lock for longer than `innodb_lock_wait_timeout`. */
 export const isLockTimeout = (failure: unknown): boolean => errorNumber(failure) === LOCK_TIMEOUT;
 
-const errorNumber = (failure: unknown): number | undefined => driverError(failure)?.errno;
+/** The number of the server's error; undefined for any other failure. */
+export const errorNumber = (failure: unknown): number | undefined => driverError(failure)?.errno;
 
 /** drizzle wraps the error of the driver as the cause of its own. */
 function driverError(failure: unknown): { errno: number; message: string } | undefined {

@@ -1,16 +1,18 @@
 import { drizzle } from 'drizzle-orm/mysql2';
 import { migrate } from 'drizzle-orm/mysql2/migrator';
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { authorityOf } from '../core/address';
 import { retryForever } from '../core/back-off';
 import type { Logger } from '../core/log';
 import type { MysqlAddress } from './database';
+import { withLease } from './leases/with-lease';
 
 /** One instance migrates while the others wait this long for it. */
-const LOCK_TIMEOUT_SECONDS = 120;
+const WAIT_MS = 120_000;
+const LEASE = 'migrations';
 
 /**
- * Creates the database if it does not exist and applies the pending migrations, under a lock, so that any number of
+ * Creates the database if it does not exist and applies the pending migrations, under a lease, so that any number of
  * instances may start concurrently. Waits for a server that is not available yet.
  *
  * @param options.folder the service's `migrations/`
@@ -23,8 +25,32 @@ export async function migrateDatabase(options: {
   signal: AbortSignal;
 }): Promise<void> {
   const { address, folder, log, signal } = options;
-  const { database, ...server } = address;
-  const connection = await retryForever(
+  const { database } = address;
+  const migrating = await connect(address, log, signal);
+  // The lease is renewed while a migration occupies the other connection.
+  const renewing = await connect(address, log, signal);
+  try {
+    await createDatabase(migrating, database);
+    await renewing.query(`use ${renewing.escapeId(database)}`);
+    const wait = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const isDone = await withLease(drizzle(renewing), { name: LEASE, wait }, async (lost) => {
+      // Once the connection is closed, statements that it has not been sent never are.
+      await Promise.race([migrate(drizzle(migrating), { migrationsFolder: folder }), rejectionOf(lost)]);
+      return true;
+    });
+    if (isDone === undefined)
+      throw new Error(`Another process has been migrating ${database} for more than ${WAIT_MS / 1000} s`);
+    log.debug({ database }, 'migrated');
+  } finally {
+    for (const connection of [migrating, renewing]) connection.destroy();
+  }
+}
+
+const rejectionOf = (lost: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => lost.addEventListener('abort', () => reject(lost.reason)));
+
+function connect({ database: _, ...server }: MysqlAddress, log: Logger, signal: AbortSignal) {
+  return retryForever(
     () => createConnection({ ...server, connectTimeout: 3_000, multipleStatements: false, timezone: 'Z' }),
     {
       signal,
@@ -38,23 +64,16 @@ export async function migrateDatabase(options: {
       capMs: 1_000,
     },
   );
-  try {
-    const lock = `migrate:${database}`.slice(0, 64);
-    const [rows] = await connection.query<RowDataPacket[]>('select get_lock(?, ?) as acquired', [
-      lock,
-      LOCK_TIMEOUT_SECONDS,
-    ]);
-    if (rows[0]?.acquired !== 1)
-      throw new Error(
-        `Another process has been migrating ${database} for more than ${LOCK_TIMEOUT_SECONDS} s`,
-      );
-    await connection.query(
-      `create database if not exists ${connection.escapeId(database)} character set utf8mb4`,
-    );
-    await connection.query(`use ${connection.escapeId(database)}`);
-    await migrate(drizzle(connection), { migrationsFolder: folder });
-    log.debug({ database }, 'migrated');
-  } finally {
-    await connection.end();
-  }
+}
+
+/** Asks first: on a Galera cluster even a DDL statement without an effect stops all nodes for a moment. */
+async function createDatabase(connection: Connection, database: string): Promise<void> {
+  const [existing] = await connection.query<RowDataPacket[]>(
+    'select 1 from information_schema.schemata where schema_name = ?',
+    [database],
+  );
+  const name = connection.escapeId(database);
+  if (existing.length === 0)
+    await connection.query(`create database if not exists ${name} character set utf8mb4`);
+  await connection.query(`use ${name}`);
 }

@@ -9,7 +9,7 @@ export interface NotificationsDeps {
   readonly database: Database;
   readonly outbox: OutboxRelay;
   readonly tokens: TokenVerifier;
-  readonly nextId: () => string;
+  readonly nextId: () => Promise<string>;
   /** How long notifications are collected for one digest mail. */
   readonly digestSeconds: number;
   /** The public address of the system, without a trailing slash. */

@@ -3,7 +3,7 @@ import { mysqlFields, serviceFields, streamFields, streamLimits } from '#kit/con
 import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { mysqlAddress } from '#kit/mysql/database';
-import { openIdGenerator } from '#kit/mysql/id-worker';
+import { openIdGenerator } from '#kit/mysql/ids/open-id-generator';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { notifications } from '.';
@@ -38,6 +38,7 @@ const deps: NotificationsDeps = {
   outbox: relayOutbox(runtime, database, { rabbit }),
   nextId: await openIdGenerator(
     runtime,
+    database,
     mysqlAddress(env, env.NOTIFICATIONS_DB_NAME, env.NOTIFICATIONS_DATABASE_URL),
   ),
   digestSeconds: env.NOTIFICATIONS_DIGEST_SECONDS,

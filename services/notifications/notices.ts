@@ -106,7 +106,7 @@ async function recordGroup(
   if (byActor.has(undefined)) {
     if (existing !== undefined) return 0;
     const subjectId = first.subject_id ?? null;
-    const row = { id: deps.nextId(), ...key, subjectId, actorsCount: 0, latestActors: [], mailPending };
+    const row = { id: await deps.nextId(), ...key, subjectId, actorsCount: 0, latestActors: [], mailPending };
     await store.insertNotification(transaction, { ...row, position: position + 1 });
     return 1;
   }
@@ -115,7 +115,7 @@ async function recordGroup(
   const added = actors.filter((id) => !known.has(id));
   const newest = added.at(-1);
   if (newest === undefined) return 0;
-  const id = existing?.id ?? deps.nextId();
+  const id = existing?.id ?? (await deps.nextId());
   const change = {
     actorsCount: (existing?.actorsCount ?? 0) + added.length,
     latestActors: [...added.toReversed(), ...(existing?.latestActors ?? [])].slice(0, MAX_NAMED_ACTORS),

@@ -25,7 +25,7 @@ export interface TimelinesDeps {
   readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts' | 'listLikedPosts'>;
   readonly media: Pick<GrpcClient<MediaServiceDefinition>, 'getFiles' | 'publishFiles'>;
   readonly polls: Pick<GrpcClient<PollsServiceDefinition>, 'getPolls'>;
-  readonly nextId: () => string;
+  readonly nextId: () => Promise<string>;
   /** Maximum length of a post in characters. */
   readonly postMaxLength: number;
   /** Maximum number of post ids in a feed. */

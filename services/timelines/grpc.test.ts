@@ -136,8 +136,8 @@ describe('like counts', () => {
 });
 
 describe('gRPC', () => {
-  const accepted = (author: { id: string; username: string }, text = 'accepted') => ({
-    id: deps.nextId(),
+  const accepted = async (author: { id: string; username: string }, text = 'accepted') => ({
+    id: await deps.nextId(),
     author_id: author.id,
     username: author.username,
     text,
@@ -147,7 +147,7 @@ describe('gRPC', () => {
 
   test('an accepted post is created once, also after its deletion', async () => {
     const author = await join('accepting');
-    const request = accepted(author);
+    const request = await accepted(author);
     const responses = await Promise.all([1, 2, 3].map(() => client.createAcceptedPost(request)));
     expect(responses.filter(({ created }) => created)).toHaveLength(1);
     expect((await call('GET', `/posts/id/${request.id}`)).body.text).toBe('accepted');
@@ -165,7 +165,9 @@ describe('gRPC', () => {
       { visibility: 'secret' },
       { reply_to: '1' },
     ])
-      await expect(client.createAcceptedPost({ ...accepted(author), ...wrong })).rejects.toMatchObject({
+      await expect(
+        client.createAcceptedPost({ ...(await accepted(author)), ...wrong }),
+      ).rejects.toMatchObject({
         status: 422,
       });
   });

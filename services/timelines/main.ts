@@ -17,7 +17,7 @@ import { trimIdempotencyKeys } from '#kit/http/idempotency';
 import { openBeanstalkd } from '#kit/messaging/beanstalkd/client';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
 import { mysqlAddress } from '#kit/mysql/database';
-import { openIdGenerator } from '#kit/mysql/id-worker';
+import { openIdGenerator } from '#kit/mysql/ids/open-id-generator';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { openRedis } from '#kit/redis/client';
 import { serveService, startService } from '#kit/service';
@@ -74,6 +74,7 @@ const deps: TimelinesDeps = {
   polls: grpcClient('polls', PollsServiceDefinition),
   nextId: await openIdGenerator(
     runtime,
+    database,
     mysqlAddress(env, env.TIMELINES_DB_NAME, env.TIMELINES_DATABASE_URL),
   ),
   tokens,

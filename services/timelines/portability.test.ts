@@ -46,7 +46,7 @@ async function appear(member: { id: string; username: string }) {
 }
 /** Imported ids are not fresh ones. */
 const anHourAgo = createIdGenerator(2, () => Date.now() - 3_600_000);
-before.deps.nextId = anHourAgo;
+before.deps.nextId = async () => anHourAgo();
 
 test('posts, threads, quotes and bookmarks are the same after an export and an import', async () => {
   const [ada, bob] = [await before.join('ada'), await before.join('bob')];
@@ -109,7 +109,7 @@ test('a deleted post is not restored, and a record that could not have been crea
     return (await importAll(service, ada.id, { posts: [{ json, file: undefined }] })).posts;
   };
   for (const change of [
-    { id: after.deps.nextId() },
+    { id: await after.deps.nextId() },
     { id: '9007199254740991' },
     { id: '-1' },
     { text: '' },

@@ -25,7 +25,7 @@ export interface UsersDeps {
   readonly trustedOrigins: readonly string[];
   readonly flags: Flags;
   /** Time-ordered ids: the sort keys of follows. */
-  readonly nextId: () => string;
+  readonly nextId: () => Promise<string>;
   /** The gateway's public URL, without a trailing slash: links in mails lead there. */
   readonly publicUrl: string;
 }

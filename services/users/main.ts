@@ -7,9 +7,10 @@ import { readEnv, text } from '#kit/config/environment';
 import { flagFields, mysqlFields, serviceFields } from '#kit/config/fields';
 import { optionalPassword } from '#kit/config/secrets';
 import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
-import { createIdGenerator, randomWorker } from '#kit/core/ids';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
+import { mysqlAddress } from '#kit/mysql/database';
+import { openIdGenerator } from '#kit/mysql/ids/open-id-generator';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';
 import { users } from '.';
@@ -54,7 +55,11 @@ const deps = {
   sealer: createSealerFor(runtime.identity, 'auth'),
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   flags: openFlags(runtime, env),
-  nextId: createIdGenerator(randomWorker()),
+  nextId: await openIdGenerator(
+    runtime,
+    database,
+    mysqlAddress(env, env.USERS_DB_NAME, env.USERS_DATABASE_URL),
+  ),
   publicUrl: env.PUBLIC_URL,
 };
 await maintainEmailKeys(deps);

@@ -6,7 +6,6 @@ import { createDenylist } from '#kit/auth/denylist';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealerFor } from '#kit/auth/sealing';
 import { createTokenVerifier, type TokenAlgorithm } from '#kit/auth/tokens';
-import { createIdGenerator } from '#kit/core/ids';
 import { createFlags } from '#kit/flags/flags';
 import { createGrpcClient } from '#kit/grpc/client';
 import { type GrpcService, startGrpcServer } from '#kit/grpc/server';
@@ -21,6 +20,7 @@ import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import { usersGrpc } from '../../services/users/grpc';
 import { callerOf } from './call';
+import { idsOfOneProcess } from './ids';
 import { serverVariable, testDatabase, testRuntime } from './servers';
 
 const SECRET = 'a secret for this test';
@@ -121,7 +121,7 @@ export async function startIdentity(
     passwords: createPasswords(usersRuntime.metrics, hashing),
     sealer: createSealerFor(usersRuntime.identity, 'auth'),
     flags: createFlags(),
-    nextId: createIdGenerator(1),
+    nextId: idsOfOneProcess(),
     publicUrl: 'http://rookery.test',
     tokens,
   };

@@ -1,10 +1,11 @@
-import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { notifications } from '../../services/notifications';
 import { createLiveNotifications } from '../../services/notifications/live';
 import { applyEvent, type ReplicatedEvent } from '../../services/notifications/replication';
 import { callerOf } from './call';
+import { idsOfOneProcess } from './ids';
 import { testDatabase } from './servers';
 import { testTokens } from './tokens';
 
@@ -28,7 +29,7 @@ export async function startNotifications(runtime: Runtime) {
     runtime,
     database: storage.database,
     outbox: { wake() {} },
-    nextId: createIdGenerator(1),
+    nextId: idsOfOneProcess(),
     digestSeconds: 900,
     publicUrl: 'https://rookery.example',
     tokens: tokens.verifier,

@@ -2,7 +2,6 @@ import { expect } from 'bun:test';
 import { AuthServiceDefinition } from '#contracts/gen/auth/v1/auth';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealerFor } from '#kit/auth/sealing';
-import { createIdGenerator } from '#kit/core/ids';
 import { createFlags } from '#kit/flags/flags';
 import { outbox as outboxTable } from '#kit/messaging/tables';
 import { migrateDatabase } from '#kit/mysql/migrations';
@@ -10,6 +9,7 @@ import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import type { UsersDeps } from '../../services/users/deps';
 import { callerOf } from './call';
+import { idsOfOneProcess } from './ids';
 import { permittedClient } from './permitted-client';
 import { testDatabase, testRuntime } from './servers';
 import { testTokens } from './tokens';
@@ -62,7 +62,7 @@ export async function startPeople(parts: Partial<UsersDeps> = {}) {
     passwords: createPasswords(runtime.metrics, { limits: PATIENT }),
     trustedOrigins: [],
     sealer: createSealerFor(runtime.identity, 'auth'),
-    nextId: createIdGenerator(1),
+    nextId: idsOfOneProcess(),
     publicUrl: 'http://rookery.test',
     tokens: tokens.verifier,
     ...parts,

@@ -2,7 +2,7 @@ import { LikesServiceDefinition } from '#contracts/gen/likes/v1/likes';
 import { MediaServiceDefinition } from '#contracts/gen/media/v1/media';
 import { PollsServiceDefinition } from '#contracts/gen/polls/v1/polls';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { createIdGenerator, uuidv7 } from '#kit/core/ids';
+import { uuidv7 } from '#kit/core/ids';
 import type { Runtime } from '#kit/core/runtime';
 import { migrateDatabase } from '#kit/mysql/migrations';
 import { openRedis } from '#kit/redis/client';
@@ -15,6 +15,7 @@ import { createReaders } from '../../services/timelines/feeds/readers';
 import { createLiveTimelines } from '../../services/timelines/live/service';
 import { applyEvent, type UserEvent } from '../../services/timelines/people/replication';
 import { type Answered, callerOf } from './call';
+import { idsOfOneProcess } from './ids';
 import { permittedClient } from './permitted-client';
 import { serverVariable, testDatabase } from './servers';
 import { testTokens } from './tokens';
@@ -63,7 +64,7 @@ export async function startTimelines(runtime: Runtime, parts: Partial<TimelinesD
       definition: PollsServiceDefinition,
       ...unavailable,
     }),
-    nextId: createIdGenerator(1),
+    nextId: idsOfOneProcess(),
     tokens: tokens.verifier,
     postMaxLength: 500,
     homeSize: 800,

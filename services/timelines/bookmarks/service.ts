@@ -6,7 +6,7 @@ import { deleteBookmark, insertBookmark } from './store';
 
 export async function addBookmark(deps: TimelinesDeps, caller: Caller, id: string): Promise<void> {
   await requireVisible(deps, await openViewer(deps, caller.id), id);
-  await insertBookmark(deps.database, { userId: caller.id, postId: id, since: deps.nextId() });
+  await insertBookmark(deps.database, { userId: caller.id, postId: id, since: await deps.nextId() });
 }
 
 export const removeBookmark = (deps: TimelinesDeps, caller: Caller, id: string): Promise<void> =>

@@ -77,7 +77,7 @@ test('the public stream omits followers-only posts and those across a block', as
 
 test('a reconnecting reader gets every missed post once, also those with older ids than posts seen before', async () => {
   const author = await join('prolific');
-  const late = deps.nextId();
+  const late = await deps.nextId();
   const stream = await open('/posts/stream');
   const seen = await createAndStream(author);
   await eventually(() => stream.received.length === 1);

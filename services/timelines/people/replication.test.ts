@@ -83,6 +83,8 @@ test('a post that is written while its author is erased does not outlive the era
   const leaver = await join('erased_writing');
   const post = await resolveDraft(deps, leaver, parseDraft({ text: 'too late' }, 500));
   await publish('user.deleted', { id: leaver.id, version: 5 });
-  const written = storage.database.transaction((transaction) => writePost(transaction, deps.nextId(), post));
+  const written = storage.database.transaction(async (transaction) =>
+    writePost(transaction, await deps.nextId(), post),
+  );
   expect(await written.catch((failure) => failure.code)).toBe('user.not-found');
 });

@@ -29,7 +29,7 @@ export async function acceptPost(
   const response = await idempotent<QueuedPost>(deps.database, keyed, async () => {
     // Only to reject now what the worker would reject later.
     await resolveDraft(deps, caller, draft);
-    const id = deps.nextId();
+    const id = await deps.nextId();
     const location = `/posts/id/${id}`;
     return async (transaction) => {
       await writeOutbox(transaction, [createJob(id, caller, draft)]);

@@ -53,7 +53,7 @@ test('an erased author among those who post at once is refused alone', async () 
 
 test('an accepted post that is created twice at once is written once, and those beside it as well', async () => {
   const author = await join('twice');
-  const ids = Array.from({ length: 5 }, () => deps.nextId());
+  const ids = await Promise.all(Array.from({ length: 5 }, () => deps.nextId()));
   const created = await Promise.all(
     [...ids, ...ids].map((id) => createAcceptedPost(deps, author, id, { text: 'accepted' })),
   );

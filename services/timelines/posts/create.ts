@@ -32,7 +32,7 @@ export async function createPost(
   let written: { id: string; post: ResolvedPost } | undefined;
   const prepare = async () => {
     const post = await resolveDraft(deps, caller, draft);
-    const id = deps.nextId();
+    const id = await deps.nextId();
     const body = viewOfNewPost(id, post, await likesOfNewPost(deps, post));
     return { id, post, response: { status: 201, headers: { location: `/posts/id/${id}` }, body } };
   };

@@ -18,7 +18,7 @@ export async function setFollow(
   transaction: Transaction,
   follow: requests.FollowPair & { active: boolean },
 ): Promise<OutboxEntry[]> {
-  const version = await store.setFollow(transaction, { ...follow, since: deps.nextId() });
+  const version = await store.setFollow(transaction, { ...follow, since: await deps.nextId() });
   return version === null ? [] : [followChanged(follow, version)];
 }
 
@@ -28,7 +28,7 @@ export async function requestFollow(
   transaction: Transaction,
   pair: requests.FollowPair,
 ): Promise<OutboxEntry[]> {
-  const request = { ...pair, since: deps.nextId() };
+  const request = { ...pair, since: await deps.nextId() };
   await requests.insertRequest(transaction, request);
   return [followRequested(request)];
 }

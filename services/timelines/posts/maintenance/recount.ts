@@ -1,8 +1,8 @@
 import { Counter } from 'prom-client';
 import { runOnSchedule } from '#kit/core/schedule';
 import { inTransaction } from '#kit/mysql/database';
+import { withLease } from '#kit/mysql/leases/with-lease';
 import type { TimelinesDeps } from '../../deps';
-import { withLock } from './lock-store';
 import { countReferences, type PostCounts, repairCounts } from './recount-store';
 
 type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'changes'>;
@@ -10,7 +10,7 @@ type RecountDeps = Pick<TimelinesDeps, 'runtime' | 'database' | 'changes'>;
 /** 03:00 UTC, when traffic is lowest. */
 const NIGHTLY = '0 3 * * *';
 const BATCH_POSTS = 500;
-const LOCK = 'timelines:recount';
+const LEASE = 'recount';
 
 /** Recounts replies, reposts and quotes every night in one of the instances, and reports posts whose counts had drifted. */
 export function recountNightly(deps: RecountDeps): void {
@@ -28,13 +28,14 @@ export function recountNightly(deps: RecountDeps): void {
  * @returns number of repaired posts
  */
 export async function recount(deps: RecountDeps): Promise<number> {
-  return (await withLock(deps.database, LOCK, () => recountAll(deps))) ?? 0;
+  return (await withLease(deps.database, { name: LEASE }, (lost) => recountAll(deps, lost))) ?? 0;
 }
 
-async function recountAll({ database, runtime, changes }: RecountDeps): Promise<number> {
+/** A repair counts under the row's lock: one by an instance that no longer holds the lease is right as well. */
+async function recountAll({ database, runtime, changes }: RecountDeps, lost: AbortSignal): Promise<number> {
   let repaired = 0;
   let after = '0';
-  while (!runtime.closing.aborted) {
+  while (!runtime.closing.aborted && !lost.aborted) {
     const batch = await countReferences(database, after, BATCH_POSTS);
     for (const counts of batch.filter(hasDrifted)) {
       runtime.log.warn(counts, 'the counts of a post had drifted');

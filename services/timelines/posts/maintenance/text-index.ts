@@ -2,10 +2,10 @@ import { Counter } from 'prom-client';
 import { sleep } from '#kit/core/back-off';
 import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
+import { withLease } from '#kit/mysql/leases/with-lease';
 import { searchTokens } from '#kit/text/search-tokens';
 import type { TimelinesDeps } from '../../deps';
 import { namesIn } from '../names';
-import { withLock } from './lock-store';
 import { listOutdatedTexts, updateTextIndex } from './text-index-store';
 
 /** Raise it when the rules for hashtags or search tokens change: all posts are indexed again in the background. */
@@ -14,7 +14,7 @@ export const TEXT_VERSION = 2;
 const BATCH_POSTS = 200;
 const PAUSE_MS = 50;
 const EVERY_MS = 60_000;
-const LOCK = 'timelines:text-index';
+const LEASE = 'text-index';
 
 type IndexDeps = Pick<TimelinesDeps, 'runtime' | 'database'>;
 
@@ -29,7 +29,7 @@ export function indexTextsInBackground(deps: IndexDeps): void {
     registers: [deps.runtime.metrics],
   });
   repeatEvery(deps.runtime, 'indexing the texts of posts', { everyMs: EVERY_MS }, async () => {
-    indexed.inc((await withLock(deps.database, LOCK, () => indexTexts(deps))) ?? 0);
+    indexed.inc((await withLease(deps.database, { name: LEASE }, (lost) => indexTexts(deps, lost))) ?? 0);
   });
 }
 
@@ -38,9 +38,9 @@ export function indexTextsInBackground(deps: IndexDeps): void {
  *
  * @returns the number of posts that were indexed
  */
-export async function indexTexts({ runtime, database }: IndexDeps): Promise<number> {
+export async function indexTexts({ runtime, database }: IndexDeps, lost?: AbortSignal): Promise<number> {
   let indexed = 0;
-  while (!runtime.closing.aborted) {
+  while (!runtime.closing.aborted && lost?.aborted !== true) {
     const batch = await listOutdatedTexts(database, TEXT_VERSION, BATCH_POSTS);
     if (batch.length === 0) break;
     await inTransaction(database, async (transaction) => {
