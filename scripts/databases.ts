@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEnv } from '#kit/config/environment';
 import { mysqlFields } from '#kit/config/fields';
-import { type MysqlAddress, mysqlAddress } from '#kit/mysql/database';
+import { type MysqlAddress, mysqlAddress } from '#kit/mysql/address';
 
 const SERVICES = join(import.meta.dir, '..', 'services');
 

@@ -259,7 +259,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|serverUrl|servers|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
@@ -306,7 +306,7 @@ test('only kit/http/outbound calls addresses that strangers name; whoever else c
     'registry/proof/probe.ts',
     // Servers of the configuration.
     ...['kit/registry/call.ts', 'kit/registry/follow.ts', 'kit/flags/source.ts'],
-    'infra/probes.ts',
+    ...['infra/probes.ts', 'kit/mysql/writer/pool.ts'],
     // A page's own script.
     'gateway/pages/start-page.ts',
     'kit/http/outbound/client.ts',

@@ -13,6 +13,7 @@ import { hosts, type ServerAddress } from './hosts';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { addressList, LOOPBACK_RANGES } from './ranges';
 import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
+import { servers } from './servers';
 import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrl, serverUrls, url, urls } from './urls';
 
@@ -84,7 +85,7 @@ export const workerFields = (defaultPort: number) => ({
 });
 
 export const mysqlFields = {
-  DB_HOST: text('127.0.0.1'),
+  DB_HOST: servers('127.0.0.1'),
   DB_PORT: port(13306),
   DB_USER: text('rookery'),
   DB_PASSWORD: secret('rookery-development'),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createClient } from 'redis';
-import { mysqlAddress } from '../mysql/database';
+import { mysqlAddress } from '../mysql/address';
 import { parseEnvironment } from './environment';
 import { amqpFields, mysqlFields, redisFields } from './fields';
 import { credentialsOf, optionalDatabaseUrl, publicUrl } from './urls';

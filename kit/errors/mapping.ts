@@ -57,10 +57,14 @@ export function problemOfFailure(failure: unknown): Problem {
   return new InternalError({ cause: failure });
 }
 
-/** Node's codes for a server that cannot be reached, and MySQL's for one that closed or rejected the connection. */
+/**
+ * Node's codes for a server that cannot be reached, and MySQL's for one that closed or rejected the connection, takes no writes,
+ * or let others have their way all the time.
+ */
 const CONNECTION_FAILURES = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'],
   ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CON_COUNT_ERROR'],
+  ...['ER_UNKNOWN_COM_ERROR', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE', 'ER_LOCK_DEADLOCK'],
 ]);
 
 const isConnectionFailure = (error: Error): boolean =>

@@ -5,14 +5,8 @@ import { repeatEvery } from '../core/repeat';
 import type { Runtime } from '../core/runtime';
 import { defineProblem } from '../errors/problem';
 import { DATABASE_NOW } from '../mysql/columns';
-import {
-  type Database,
-  type Executor,
-  inTransaction,
-  isDuplicate,
-  isLockTimeout,
-  type Transaction,
-} from '../mysql/database';
+import { type Database, type Executor, inTransaction, type Transaction } from '../mysql/database';
+import { isDuplicate, isLockTimeout } from '../mysql/failures';
 import { idempotencyKeys } from './idempotency-table';
 import type { ResponseSet } from './responses';
 import { openResponse, responseKey, sealResponse } from './sealed-response';

@@ -3,7 +3,8 @@ import { sql } from 'drizzle-orm';
 import { eventually } from '../../tests/support/eventually';
 import { testDatabase, testRuntime } from '../../tests/support/servers';
 import { problemOfFailure } from '../errors/mapping';
-import { duplicateKeyOf, isDuplicate, openMysql } from './database';
+import { openMysql } from './database';
+import { duplicateKeyOf, isDuplicate } from './failures';
 
 const runtime = testRuntime('mysql');
 const storage = await testDatabase();

@@ -1,11 +1,12 @@
 import { drizzle } from 'drizzle-orm/mysql2';
 import { migrate } from 'drizzle-orm/mysql2/migrator';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { authorityOf } from '../core/address';
 import { retryForever } from '../core/back-off';
 import type { Logger } from '../core/log';
-import type { MysqlAddress } from './database';
+import type { MysqlAddress } from './address';
 import { withLease } from './leases/with-lease';
+import { connectToWriter } from './writer/connect';
 
 /** One instance migrates while the others wait this long for it. */
 const WAIT_MS = 120_000;
@@ -49,16 +50,16 @@ export async function migrateDatabase(options: {
 const rejectionOf = (lost: AbortSignal): Promise<never> =>
   new Promise((_, reject) => lost.addEventListener('abort', () => reject(lost.reason)));
 
-function connect({ database: _, ...server }: MysqlAddress, log: Logger, signal: AbortSignal) {
+function connect(address: MysqlAddress, log: Logger, signal: AbortSignal) {
   return retryForever(
-    () => createConnection({ ...server, connectTimeout: 3_000, multipleStatements: false, timezone: 'Z' }),
+    () => connectToWriter({ ...address, database: '' }, { connectTimeout: 3_000, timezone: 'Z' }),
     {
       signal,
       onFailure: (failure, attempt) => {
         if (attempt % 10 === 1)
           log.warn(
             { err: String(failure) },
-            `The database server at ${authorityOf(server.host, server.port)} is unavailable; reconnecting`,
+            `The database server at ${authorityOf(address.host, address.port)} is unavailable; reconnecting`,
           );
       },
       capMs: 1_000,

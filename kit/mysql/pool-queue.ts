@@ -1,10 +1,13 @@
+import type { PoolConnection } from 'mysql2';
 import type { Pool } from 'mysql2/promise';
 import { DependencyUnavailable } from '../errors/problem';
 
 const QUEUES = ['_allConnections', '_freeConnections'] as const;
 
 /** Private to mysql2, but available nowhere else: its events omit broken connections. */
-export type PoolQueues = Readonly<Record<(typeof QUEUES)[number], { readonly length: number }>>;
+export type PoolQueues = Readonly<
+  Record<(typeof QUEUES)[number], { readonly length: number; get(index: number): PoolConnection }>
+>;
 
 /**
  * The connections of a pool.

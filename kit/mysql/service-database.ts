@@ -1,5 +1,6 @@
 import type { Runtime } from '../core/runtime';
-import { type Database, mysqlAddress, openMysql } from './database';
+import { mysqlAddress } from './address';
+import { type Database, openMysql } from './database';
 import { migrateDatabase } from './migrations';
 
 /**

@@ -2,7 +2,7 @@ import { integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, serviceFields, streamFields, streamLimits } from '#kit/config/fields';
 import { optionalDatabaseUrl, publicUrl } from '#kit/config/urls';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { mysqlAddress } from '#kit/mysql/database';
+import { mysqlAddress } from '#kit/mysql/address';
 import { openIdGenerator } from '#kit/mysql/ids/open-id-generator';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';

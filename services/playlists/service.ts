@@ -105,7 +105,7 @@ export async function readPlaylist(
   id: string,
 ): Promise<PlaylistWithVideos> {
   // Both reads in one transaction, so that the videos match the version in the ETag.
-  return deps.database.transaction(async (transaction) =>
+  return inTransaction(deps.database, async (transaction) =>
     withVideos(transaction, await requirePlaylist(transaction, viewer, id)),
   );
 }

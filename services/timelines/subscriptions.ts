@@ -2,7 +2,7 @@ import { PostCreated, PostDeleted } from '#contracts/events/posts';
 import { batchCalls } from '#kit/core/queues/batches';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
-import { isConnectionFailure } from '#kit/mysql/database';
+import { isConnectionFailure } from '#kit/mysql/failures';
 import type { TimelinesDeps } from './deps';
 import { appendPosts, type StreamedPost } from './live/store';
 import { applyEvent, USER_EVENTS } from './people/replication';

@@ -9,7 +9,7 @@ import { optionalPassword } from '#kit/config/secrets';
 import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
 import { openFlags } from '#kit/flags/source';
 import { relayOutbox } from '#kit/messaging/outbox-relay';
-import { mysqlAddress } from '#kit/mysql/database';
+import { mysqlAddress } from '#kit/mysql/address';
 import { openIdGenerator } from '#kit/mysql/ids/open-id-generator';
 import { openServiceDatabase } from '#kit/mysql/service-database';
 import { serveService, startService } from '#kit/service';

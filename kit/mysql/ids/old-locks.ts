@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { backOffMs, sleep } from '../../core/back-off';
-import { type Database, errorNumber, type MysqlAddress } from '../database';
+import type { MysqlAddress } from '../address';
+import type { Database } from '../database';
+import { errorNumber } from '../failures';
+import { connectToWriter } from '../writer/connect';
 
 /**
  * For one version: processes of the version before, which run beside these during a roll-out, hold 16 worker numbers by named
@@ -34,7 +37,7 @@ export async function keepOldWorkersOff(
 ): Promise<OldLock | null> {
   const lock = `id-worker:${address.database}:${number}`.slice(-64);
   const shared = `${lock}:shared`.slice(-64);
-  const connection = await createConnection({ ...address, connectTimeout: CONNECT_TIMEOUT_MS });
+  const connection = await connectToWriter(address, { connectTimeout: CONNECT_TIMEOUT_MS });
   const handle = { lost: endOf(connection), close: () => connection.destroy() };
   try {
     await connection.query('set session wait_timeout = ?', [FOREVER_SECONDS]);

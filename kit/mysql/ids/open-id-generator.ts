@@ -2,7 +2,8 @@ import { backOffMs, sleep } from '../../core/back-off';
 import { ID_WORKERS } from '../../core/ids';
 import type { Runtime } from '../../core/runtime';
 import { createWaker } from '../../core/waker';
-import type { Database, MysqlAddress } from '../database';
+import type { MysqlAddress } from '../address';
+import type { Database } from '../database';
 import { createIdMaker, type IdMaker } from './maker';
 import { acquireWorker, type WorkerLease } from './worker-lease';
 

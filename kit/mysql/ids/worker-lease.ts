@@ -1,5 +1,6 @@
 import { ID_WORKERS } from '../../core/ids';
-import type { Database, MysqlAddress } from '../database';
+import type { MysqlAddress } from '../address';
+import type { Database } from '../database';
 import { LEASE_MS, TRUSTED_MS } from '../leases/lease-keeper';
 import { acquireLease, type LeaseRow, listLeases, releaseLease, renewLease } from '../leases/store';
 import { leaseHolder } from '../leases/with-lease';

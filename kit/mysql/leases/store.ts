@@ -1,7 +1,8 @@
 import { and, eq, isNull, like, lte, or, sql } from 'drizzle-orm';
 import { bigint, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
 import { DATABASE_NOW, moment } from '../columns';
-import { type Executor, errorNumber } from '../database';
+import type { Executor } from '../database';
+import { errorNumber, isContended } from '../failures';
 
 /**
  * Who holds what, one row a name. It exists before the migrations of a database, which hold a lease themselves, so no
@@ -49,8 +50,6 @@ export interface LeaseTerms {
 
 /** ER_NO_SUCH_TABLE. */
 const NO_SUCH_TABLE = 1146;
-/** ER_LOCK_DEADLOCK, which a refused certification is reported as, and ER_LOCK_WAIT_TIMEOUT. */
-const CONTENDED = new Set([1213, 1205]);
 
 /** The leases whose names begin with a prefix; names without a row have never been held. */
 export async function listLeases(executor: Executor, prefix: string): Promise<LeaseRow[]> {
@@ -85,7 +84,7 @@ export async function acquireLease(
       .where(and(eq(leases.name, name), eq(leases.token, token), eq(leases.mark, mark), isFree()));
     return result.affectedRows === 1 ? { name, token: token + 1 } : null;
   } catch (failure) {
-    if (CONTENDED.has(errorNumber(failure) ?? 0)) return null;
+    if (isContended(failure)) return null;
     throw failure;
   }
 }

@@ -1,12 +1,7 @@
 import { and, eq, inArray, isNull, not, sql } from 'drizzle-orm';
 import { uuidv7 } from '#kit/core/ids';
-import {
-  type Database,
-  type Executor,
-  inTransaction,
-  isDuplicate,
-  type Transaction,
-} from '#kit/mysql/database';
+import { type Database, type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import { identityKey, normalizeText } from '#kit/text/identity';
 import { mediaTags, mediaTagsMedia } from '../schema';
 

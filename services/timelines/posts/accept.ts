@@ -3,7 +3,7 @@ import type { Caller } from '#kit/auth/caller';
 import { timeOfId } from '#kit/core/ids';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { isDuplicate } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import type { TimelinesDeps } from '../deps';
 import type { NewPost, QueuedPost } from '../model';
 import { publishAttachments } from './attachments';

@@ -1,6 +1,7 @@
 import { batchCalls } from '#kit/core/queues/batches';
 import { type OutboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { type Database, inTransaction, isConnectionFailure, prepareOnce } from '#kit/mysql/database';
+import { type Database, inTransaction, prepareOnce } from '#kit/mysql/database';
+import { isConnectionFailure } from '#kit/mysql/failures';
 import { UserNotFound } from '../model';
 import { listErased } from '../people/store';
 import type { ResolvedPost } from './resolve';

@@ -1,5 +1,5 @@
 import { repeatEvery } from '#kit/core/repeat';
-import { isDuplicate } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import { emailKey } from '#kit/text/email';
 import type { UsersDeps } from '../deps';
 import * as store from './store';

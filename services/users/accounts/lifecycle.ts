@@ -1,7 +1,8 @@
 import { uuidv7 } from '#kit/core/ids';
 import type { Turn } from '#kit/core/queues/work-queue';
 import { writeOutbox } from '#kit/messaging/outbox';
-import { inTransaction, isDuplicate, type Transaction } from '#kit/mysql/database';
+import { inTransaction, type Transaction } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import { emailKey, parseEmail } from '#kit/text/email';
 import { normalizeText, usernameKey } from '#kit/text/identity';
 import { parsePhoneNumber } from '#kit/text/phone';

@@ -1,7 +1,8 @@
 import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
-import { inTransaction, isDuplicate } from '#kit/mysql/database';
+import { inTransaction } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import { normalizeText } from '#kit/text/identity';
 import { changesBetween, recordAction } from '../audit/service';
 import type { UsersDeps } from '../deps';
