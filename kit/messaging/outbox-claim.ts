@@ -1,6 +1,8 @@
 import { and, eq, inArray, isNull, lt, lte, notInArray, sql } from 'drizzle-orm';
+import { uuidv7 } from '../core/ids';
 import { DATABASE_NOW } from '../mysql/columns';
-import type { Database, Transaction } from '../mysql/database';
+import { type Database, repeatStatement } from '../mysql/database';
+import { isContended } from '../mysql/failures';
 import { outbox } from './tables';
 
 export type OutboxRow = typeof outbox.$inferSelect;
@@ -11,32 +13,33 @@ const BACK_OFF_SECONDS = { base: 0.2, cap: 60 };
 const TRIM_ROWS = 1_000;
 
 /**
- * Returns a check whether rows are to be sent now, also ones that another relay has locked: one statement without a lock,
- * where a claim takes a transaction. An idle relay asks it every second.
+ * How long a claimed row belongs to its relay, by the clock of the database: as long as sending may take, with confirmations
+ * and statements. The rows of a relay that died are sent by another afterwards.
  */
-export function preparePendingCheck(database: Database, destination: Destination): () => Promise<boolean> {
-  const pending = database
-    .select({ id: outbox.id })
-    .from(outbox, { forceIndex: 'outbox_pending' })
-    .where(
-      and(isNull(outbox.sentAt), eq(outbox.destination, destination), lte(outbox.availableAt, DATABASE_NOW)),
-    )
-    .limit(1)
-    .prepare();
-  return async () => (await pending.execute()).length > 0;
+const CLAIM_SECONDS = 10;
+
+/** Rows that a relay has claimed, in order and by aggregate. */
+export interface Claim {
+  readonly id: string;
+  readonly aggregates: readonly (readonly OutboxRow[])[];
+  /** How many rows were due; others have claimed, or hold back, those that are not in the claim. */
+  readonly due: number;
 }
 
 /**
- * Locks the next unsent rows that no other relay has locked, and returns those that may be sent now, in order and by
- * aggregate. A row is held back while an earlier one of its aggregate is locked by another relay or waits for its next
- * attempt. Requires READ COMMITTED: otherwise the lock covers the gap that new rows are inserted into.
+ * Returns a function that claims the next unsent rows which are due, at most `limit`; null when there are none, after a
+ * single statement without a lock.
+ *
+ * A claim is a compare-and-set of each row, and committed before anything is sent: of two relays that try at once, also at
+ * two nodes of a Galera cluster, the rows' locks or certification refuse one. A row is held back while an earlier one of its
+ * aggregate is claimed by another relay, or waits for its next attempt.
  */
-export async function claimRows(
-  transaction: Transaction,
+export function prepareClaim(
+  database: Database,
   destination: Destination,
   limit: number,
-): Promise<{ claimed: number; aggregates: OutboxRow[][] }> {
-  const rows = await transaction
+): () => Promise<Claim | null> {
+  const due = database
     .select()
     .from(outbox, { forceIndex: 'outbox_pending' })
     .where(
@@ -44,38 +47,51 @@ export async function claimRows(
     )
     .orderBy(outbox.id)
     .limit(limit)
-    .for('update', { skipLocked: true });
-  const aggregates = Map.groupBy(rows, aggregateOf);
-  for (const blocker of await blockersOf(transaction, destination, rows)) {
-    const blocked = aggregates.get(aggregateOf(blocker))?.filter((row) => row.id > blocker.id) ?? [];
-    if (blocked.length === 0) continue;
-    aggregates.set(
-      aggregateOf(blocker),
-      (aggregates.get(aggregateOf(blocker)) ?? []).filter((row) => row.id < blocker.id),
-    );
-    if (blocker.waiting) await postpone(transaction, blocked, blocker.availableAt);
-  }
-  return {
-    claimed: rows.length,
-    aggregates: [...aggregates.values()].filter((sendable) => sendable.length > 0),
+    .prepare();
+  return async () => {
+    const rows = await due.execute();
+    if (rows.length === 0) return null;
+    const sendable = await withoutBlocked(database, destination, rows);
+    const id = uuidv7();
+    return { id, due: rows.length, aggregates: await claimed(database, id, sendable) };
   };
 }
 
 const aggregateOf = (row: { aggregateType: string; aggregateId: string }) =>
   `${row.aggregateType} ${row.aggregateId}`;
 
-/** The first unsent row of each aggregate that precedes the last claimed row and is not claimed itself. */
-async function blockersOf(transaction: Transaction, destination: Destination, rows: readonly OutboxRow[]) {
+async function withoutBlocked(database: Database, destination: Destination, rows: readonly OutboxRow[]) {
+  const aggregates = Map.groupBy(rows, aggregateOf);
+  for (const blocker of await blockersOf(database, destination, rows)) {
+    const all = aggregates.get(aggregateOf(blocker)) ?? [];
+    const blocked = all.filter((row) => row.id > blocker.id);
+    if (blocked.length === 0) continue;
+    aggregates.set(
+      aggregateOf(blocker),
+      all.filter((row) => row.id < blocker.id),
+    );
+    if (blocker.waiting) await postpone(database, blocked, blocker.availableAt);
+  }
+  return [...aggregates.values()].filter((sendable) => sendable.length > 0);
+}
+
+/**
+ * The first unsent row of each aggregate that precedes the last due row and is not due itself. Whether there is one can only
+ * change to no meanwhile: the rows of an aggregate are committed in their order.
+ */
+async function blockersOf(database: Database, destination: Destination, rows: readonly OutboxRow[]) {
   const last = rows.at(-1);
   if (last === undefined) return [];
   const ids = rows.map((row) => row.id);
-  return transaction
+  const waitingUntil = sql`max(if(${outbox.claimedBy} is null, ${outbox.availableAt}, null))`;
+  return database
     .select({
       aggregateType: outbox.aggregateType,
       aggregateId: outbox.aggregateId,
       id: sql<number>`min(${outbox.id})`.mapWith(outbox.id),
-      availableAt: sql<Date>`max(${outbox.availableAt})`.mapWith(outbox.availableAt),
-      waiting: sql<boolean>`max(${outbox.availableAt}) > ${DATABASE_NOW}`.mapWith(Boolean),
+      availableAt: sql<Date>`${waitingUntil}`.mapWith(outbox.availableAt),
+      /** Not those that are being sent. */
+      waiting: sql<boolean>`ifnull(${waitingUntil} > ${DATABASE_NOW}, false)`.mapWith(Boolean),
     })
     .from(outbox, { forceIndex: 'outbox_pending' })
     .where(
@@ -89,35 +105,96 @@ async function blockersOf(transaction: Transaction, destination: Destination, ro
     .groupBy(outbox.aggregateType, outbox.aggregateId);
 }
 
-/** Postpones rows behind a waiting one: otherwise they would be claimed repeatedly and crowd out others. */
-async function postpone(
-  transaction: Transaction,
-  rows: readonly OutboxRow[],
-  availableAt: Date,
-): Promise<void> {
-  await transaction
+/** Postpones rows behind a waiting one: otherwise they would be due again and again, and crowd out others. */
+async function postpone(database: Database, rows: readonly OutboxRow[], availableAt: Date): Promise<void> {
+  await database
     .update(outbox)
     .set({ availableAt })
-    .where(
-      inArray(
-        outbox.id,
-        rows.map((row) => row.id),
-      ),
-    );
+    .where(and(inArray(outbox.id, idsOf(rows)), isDue()));
 }
 
-/** Marks rows that the broker has confirmed, and erases their payloads: a copy of what people wrote must not outlive them. */
-export async function markSent(transaction: Transaction, ids: readonly number[]): Promise<void> {
+/** The rows that were claimed, of each aggregate those before the first that another relay was faster to claim. */
+async function claimed(
+  database: Database,
+  claimId: string,
+  aggregates: readonly OutboxRow[][],
+): Promise<OutboxRow[][]> {
+  const rows = aggregates.flat();
+  if (rows.length === 0) return [];
+  if ((await compareAndSet(database, claimId, idsOf(rows))) === rows.length) return [...aggregates];
+  const own = new Set(
+    (
+      await database
+        .select({ id: outbox.id })
+        .from(outbox)
+        .where(and(inArray(outbox.id, idsOf(rows)), eq(outbox.claimedBy, claimId)))
+    ).map(({ id }) => id),
+  );
+  const kept = aggregates.map((all) => {
+    const first = all.findIndex(({ id }) => !own.has(id));
+    return first === -1 ? all : all.slice(0, first);
+  });
+  const keptIds = new Set(idsOf(kept.flat()));
+  await releaseRows(
+    database,
+    claimId,
+    [...own].filter((id) => !keptIds.has(id)),
+  );
+  return kept.filter((all) => all.length > 0);
+}
+
+/** By the primary key: another index would lock the rows in between. @returns how many rows were claimed */
+async function compareAndSet(database: Database, claimId: string, ids: number[]): Promise<number> {
+  try {
+    const [result] = await database.execute(sql`
+      update ${outbox} force index (primary)
+      set available_at = ${DATABASE_NOW} + interval ${CLAIM_SECONDS} second,
+        claimed_by = ${outbox.claimedBy.mapToDriverValue(claimId)}
+      where ${and(inArray(outbox.id, ids), isDue())}`);
+    return 'affectedRows' in result ? result.affectedRows : 0;
+  } catch (failure) {
+    if (isContended(failure)) return 0;
+    throw failure;
+  }
+}
+
+const isDue = () => and(isNull(outbox.sentAt), lte(outbox.availableAt, DATABASE_NOW));
+
+const idsOf = (rows: readonly OutboxRow[]) => rows.map(({ id }) => id);
+
+/** Gives up claimed rows that were neither sent nor refused. */
+export async function releaseRows(
+  database: Database,
+  claimId: string,
+  ids: readonly number[],
+): Promise<void> {
   if (ids.length === 0) return;
-  await transaction
-    .update(outbox)
-    .set({
-      sentAt: DATABASE_NOW,
-      attempts: sql`${outbox.attempts} + 1`,
-      lastError: null,
-      payload: '',
-    })
-    .where(inArray(outbox.id, [...ids]));
+  await repeatStatement(() =>
+    database
+      .update(outbox)
+      .set({ availableAt: DATABASE_NOW, claimedBy: null })
+      .where(and(inArray(outbox.id, [...ids]), eq(outbox.claimedBy, claimId))),
+  );
+}
+
+/**
+ * Marks rows that the broker has confirmed, whoever has claimed them meanwhile, and erases their payloads: a copy of what people
+ * wrote must not outlive them.
+ */
+export async function markSent(database: Database, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  await repeatStatement(() =>
+    database
+      .update(outbox)
+      .set({
+        sentAt: DATABASE_NOW,
+        attempts: sql`${outbox.attempts} + 1`,
+        lastError: null,
+        payload: '',
+        claimedBy: null,
+      })
+      .where(and(inArray(outbox.id, [...ids]), isNull(outbox.sentAt))),
+  );
 }
 
 export interface FailedRow {
@@ -130,24 +207,30 @@ export interface FailedRow {
 /** The last error of a refused row begins like this: for metrics and operators. */
 export const REFUSED = 'refused: ';
 
-/** Records a failed attempt: the error and the time of the next attempt. The rows remain pending. */
-export async function markFailed(transaction: Transaction, failures: readonly FailedRow[]): Promise<void> {
+/**
+ * Records a failed attempt of rows of a claim: the error and the time of the next attempt. The rows remain pending.
+ */
+export async function markFailed(
+  database: Database,
+  claimId: string,
+  failures: readonly FailedRow[],
+): Promise<void> {
   const { base, cap } = BACK_OFF_SECONDS;
   const waitSeconds = sql`rand() * least(${cap}, ${base} * pow(2, least(${outbox.attempts}, 20)))`;
-  for (const [error, failed] of Map.groupBy(failures, errorOf))
-    await transaction
-      .update(outbox)
-      .set({
-        availableAt: sql`${DATABASE_NOW} + interval floor(1000000 * ${waitSeconds}) microsecond`,
-        attempts: sql`${outbox.attempts} + 1`,
-        lastError: error.slice(0, 500),
-      })
-      .where(
-        inArray(
-          outbox.id,
-          failed.map((failure) => failure.id),
-        ),
-      );
+  for (const [error, failed] of Map.groupBy(failures, errorOf)) {
+    const ids = failed.map((failure) => failure.id);
+    await repeatStatement(() =>
+      database
+        .update(outbox)
+        .set({
+          availableAt: sql`${DATABASE_NOW} + interval floor(1000000 * ${waitSeconds}) microsecond`,
+          attempts: sql`${outbox.attempts} + 1`,
+          lastError: error.slice(0, 500),
+          claimedBy: null,
+        })
+        .where(and(inArray(outbox.id, ids), eq(outbox.claimedBy, claimId))),
+    );
+  }
 }
 
 const errorOf = ({ error, isRefused }: FailedRow) => (isRefused ? REFUSED + error : error);

@@ -7,13 +7,14 @@ import type { Database } from '../mysql/database';
 import type { JobOptions } from './beanstalkd/client';
 import { BeanstalkdError } from './beanstalkd/connection';
 import {
-  claimRows,
+  type Claim,
   type Destination,
   type FailedRow,
   markFailed,
   markSent,
   type OutboxRow,
-  preparePendingCheck,
+  prepareClaim,
+  releaseRows,
   trimSent,
 } from './outbox-claim';
 import { observeOutbox } from './outbox-metrics';
@@ -37,13 +38,13 @@ export interface OutboxRelay {
 const BATCH_ROWS = 200;
 /** Without `wake`: for rows of an instance that died, or that are due for another attempt. */
 const POLL_MS = 1_000;
-/** Under load batches start this far apart, so that they grow: a batch costs six statements, a row in it next to nothing. */
+/** Under load batches start this far apart, so that they grow: a batch costs four statements, a row in it next to nothing. */
 const PACE_MS = 50;
 /** While the broker is unavailable no rows are claimed; checking the connection costs nothing. */
 const UNAVAILABLE_MS = 100;
 /**
- * The rows of a batch are locked while they are sent. After this time no further one is started; with a broker that does
- * not respond (5 s for each confirmation) the locks are held for 7.5 s at most.
+ * No row of a batch is started later than this after its claim was begun; with a broker that does not respond (5 s for each
+ * confirmation) the claim is needed for 7.5 s at most.
  */
 const SENDING_MS = 2_500;
 /** Long enough to inspect what was sent yesterday; its content is gone. */
@@ -53,10 +54,10 @@ const TRIM_EVERY_MS = 10 * 60_000;
 const STUCK_PACE = { baseMs: 50, capMs: 1_000 };
 
 /**
- * Relays the outbox to the brokers until the runtime shuts down. Any number of instances may relay one table: rows are
- * claimed with `FOR UPDATE SKIP LOCKED`, and rows of one aggregate are sent to a broker in the order they were written,
- * each confirmed before the next. A row counts as sent only once its broker has confirmed it; after a crash in between it
- * is sent again under the same message id, which consumers deduplicate by their inbox.
+ * Relays the outbox to the brokers until the runtime shuts down. Any number of instances may relay one table: each claims its
+ * rows for ten seconds, and rows of one aggregate are sent to a broker in the order they were written, each confirmed before
+ * the next. A row counts as sent only once its broker has confirmed it; after a crash in between it is sent again, when its
+ * claim has ended, under the same message id, which consumers deduplicate by their inbox.
  *
  * A row that its broker refuses is set aside with the reason and retried with back-off, and holds back its own aggregate only;
  * `make parked` lists it. An outage of the broker is no attempt.
@@ -80,8 +81,8 @@ export function relayOutbox(
     database,
     routes.map((route) => route.destination),
   );
-  const pendingChecks = new Map(
-    routes.map((route) => [route, preparePendingCheck(database, route.destination)] as const),
+  const claims = new Map(
+    routes.map((route) => [route, prepareClaim(database, route.destination, BATCH_ROWS)] as const),
   );
   const stop = new AbortController();
   const wakers = routes.map(() => createWaker());
@@ -106,8 +107,10 @@ export function relayOutbox(
   async function relayOnce(route: Route): Promise<'sent' | 'idle' | 'stuck' | 'unavailable'> {
     if (!route.connected()) return 'unavailable';
     try {
-      if ((await pendingChecks.get(route)?.()) === false) return 'idle';
-      const batch = await relayBatch(database, traced(route, runtime.spans));
+      const untilMs = performance.now() + SENDING_MS;
+      const claim = await claims.get(route)?.();
+      if (claim === null || claim === undefined) return 'idle';
+      const batch = await relayBatch(database, claim, traced(route, runtime.spans), untilMs);
       counters.sent.inc({ destination: route.destination }, batch.sent);
       counters.failures.inc({ destination: route.destination }, batch.failed.length);
       const [first] = batch.failed;
@@ -122,7 +125,7 @@ export function relayOutbox(
           'Sending messages failed; they remain in the outbox',
         );
       // What was written since has woken the relay.
-      if (batch.claimed < BATCH_ROWS && batch.sent === batch.claimed) return 'idle';
+      if (batch.due < BATCH_ROWS && batch.sent === batch.due) return 'idle';
       if (batch.sent > 0) return 'sent';
       return batch.isOutage ? 'unavailable' : 'stuck';
     } catch (failure) {
@@ -154,11 +157,11 @@ interface Route {
 }
 
 interface Batch {
-  claimed: number;
-  sent: number;
-  failed: FailedRow[];
+  readonly due: number;
+  readonly sent: number;
+  readonly failed: readonly FailedRow[];
   /** The broker became unavailable meanwhile. */
-  isOutage: boolean;
+  readonly isOutage: boolean;
 }
 
 /** Records the publishing span of each row that has one. */
@@ -180,35 +183,34 @@ function publishedRow({ headers, messageId, name, attempts }: OutboxRow): Publis
   return { ...message, system: 'rabbitmq', destination: headers.exchange, routingKey: headers.routing_key };
 }
 
-function relayBatch(database: Database, route: Route): Promise<Batch> {
-  return database.transaction(
-    async (transaction) => {
-      const { claimed, aggregates } = await claimRows(transaction, route.destination, BATCH_ROWS);
-      const until = performance.now() + SENDING_MS;
-      const sent: number[] = [];
-      const failed: FailedRow[] = [];
-      let isOutage = false;
-      await Promise.all(
-        aggregates.map(async (rows) => {
-          for (const row of rows) {
-            if (performance.now() > until) return;
-            try {
-              await route.send(row);
-              sent.push(row.id);
-            } catch (failure) {
-              if (route.isOutage(failure)) isOutage = true;
-              else failed.push(failedRow(row, failure));
-              return;
-            }
+async function relayBatch(database: Database, claim: Claim, route: Route, untilMs: number): Promise<Batch> {
+  const sent: number[] = [];
+  const failed: FailedRow[] = [];
+  const left = new Set(claim.aggregates.flat().map(({ id }) => id));
+  let isOutage = false;
+  await Promise.all(
+    claim.aggregates.map(async (rows) => {
+      for (const row of rows) {
+        if (performance.now() > untilMs) return;
+        try {
+          await route.send(row);
+          sent.push(row.id);
+          left.delete(row.id);
+        } catch (failure) {
+          if (route.isOutage(failure)) isOutage = true;
+          else {
+            failed.push(failedRow(row, failure));
+            left.delete(row.id);
           }
-        }),
-      );
-      await markSent(transaction, sent);
-      await markFailed(transaction, failed);
-      return { claimed, sent: sent.length, failed, isOutage };
-    },
-    { isolationLevel: 'read committed' },
+          return;
+        }
+      }
+    }),
   );
+  await markSent(database, sent);
+  await markFailed(database, claim.id, failed);
+  await releaseRows(database, claim.id, [...left]);
+  return { due: claim.due, sent: sent.length, failed, isOutage };
 }
 
 const failedRow = (row: OutboxRow, failure: unknown): FailedRow => ({

@@ -41,11 +41,13 @@ export const outbox = mysqlTable(
     erasePayload: boolean('erase_payload').notNull(),
     headers: json<OutboxRouting>('headers').notNull(),
     createdAt: moment('created_at').notNull(),
-    /** Time of the next attempt. */
+    /** Time of the next attempt; of a claimed row, the end of its claim. */
     availableAt: moment('available_at').notNull(),
     sentAt: moment('sent_at'),
     attempts: int('attempts', { unsigned: true }).notNull().default(0),
     lastError: varchar('last_error', { length: 500 }),
+    /** The claim of a relay that is sending the row, or has died meanwhile. */
+    claimedBy: uuid('claimed_by'),
   },
   (table) => [index('outbox_pending').on(table.sentAt, table.destination, table.id)],
 );

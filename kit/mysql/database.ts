@@ -124,6 +124,21 @@ export async function inTransaction<Result>(
 }
 
 /**
+ * Runs a statement of its own, which may be executed twice without harm, and again after a failure that may pass: at most as
+ * often as `inTransaction`.
+ */
+export async function repeatStatement<Result>(statement: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await statement();
+    } catch (failure) {
+      if (attempt === TRANSACTION_ATTEMPTS || outcomeOf(failure, 'working') === 'failed') throw failure;
+      await sleep(5 + backOffMs(attempt, TRANSACTION_PACE));
+    }
+  }
+}
+
+/**
  * Builds prepared queries once per database: parsing a statement costs more than running a small one. Only those of the
  * last database are held, because a process has one.
  *
